@@ -1,6 +1,6 @@
 """The table of `paramsched show --groups`: the values of each group, and the entries of the files that decide them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -11,7 +11,7 @@ from paramsched.cli._plan_input import PlanInput
 from paramsched.cli._traces import groups_with_bases, times_of_run
 from paramsched.core.base.diagnostic import Diagnostic, printable
 from paramsched.core.files.known_dialects import GroupOfFile
-from paramsched.core.plan import Plan, bind
+from paramsched.core.plan import Bound, Plan, bind
 from paramsched.core.plan.optimizers import unique_labels
 from paramsched.core.schedules.evaluation import depends_on_base
 
@@ -73,6 +73,7 @@ def values_of_groups(read: PlanInput, times: Sequence[str]) -> Iterator[GroupVal
     groups, assumed = groups_with_bases(loaded, read.options.bases)
     own = loaded.groups if len(loaded.groups) > 1 or not any("name" in one for one in groups) else ()
     shared = list(zip(unique_labels(groups), bind(run.plan, groups), groups, strict=True))
+    places = _Places(read, own)
     for index, one in enumerate(own or [GroupOfFile(group) for group in groups]):
         label, bounds, group = shared[index] if len(shared) > index else shared[0]
         if own:
@@ -85,10 +86,11 @@ def values_of_groups(read: PlanInput, times: Sequence[str]) -> Iterator[GroupVal
         for bound in bounds:
             base = bound.field.base(group)
             values = [bound.schedule(time, base=base) for time in used.times[bound.clock]]
-            schedule = one.schedule or _path_of(used.plan, bound) if loaded.native or one.schedule else loaded.entry
-            decided, note = [_place(read, schedule)], one.note
+            is_own = loaded.native or one.schedule
+            schedule = one.schedule or places.path_of(used.plan, bound) if is_own else loaded.entry
+            decided, note = [places.text(schedule)], one.note
             is_multiple = depends_on_base(bound.schedule, np.array(used.times[bound.clock]), base, 2 * base)
-            if (place := _place(read, one.base)) and bound.name == "lr":
+            if (place := places.text(one.base)) and bound.name == "lr":
                 if not is_multiple:
                     note = note or f"{place} has no effect"
                 else:
@@ -100,18 +102,32 @@ def values_of_groups(read: PlanInput, times: Sequence[str]) -> Iterator[GroupVal
             )
 
 
-def _path_of(plan: Plan, bound: Any) -> str:
-    """Return the config path of the line of a plan that a bound field follows."""
-    from paramsched.core.rules.line import binding_path
+@final
+class _Places:
+    """The lines of a plan that decide values, with their places in its files, which are read once for all rows."""
 
-    lines = (one for one in plan.bindings if one.name == bound.name and one.schedule is bound.schedule)
-    return next((binding_path(one) for one in lines), "")
+    def __init__(self, read: PlanInput, groups: Iterable[GroupOfFile]) -> None:
+        from paramsched.core.rules.line import binding_path
 
+        plans = [read.plan, *(one.plan for one in groups if one.plan is not None)]
+        paths = [binding_path(line) for plan in plans for line in plan.bindings]
+        paths += [read.loaded.entry, *(path for one in groups for path in (one.schedule, one.base))]
+        wanted = [Diagnostic(path, "") for path in dict.fromkeys(paths) if path]
+        self._texts = {
+            given.path: f"{place.file or read.name}:{place.line} " * bool(place.line) + place.path.removeprefix("$.")
+            for given, place in zip(wanted, read.placed(wanted), strict=True)
+        }
+        self._paths: dict[int, dict[tuple[str, int], str]] = {}
 
-def _place(read: PlanInput, path: str) -> str:
-    """Return an entry with its file and line; "" without a path."""
-    if not path:
-        return ""
-    (placed,) = read.placed([Diagnostic(path, "")])
-    where = f"{placed.file or read.name}:{placed.line} " if placed.line else ""
-    return f"{where}{placed.path.removeprefix('$.')}"
+    def path_of(self, plan: Plan, bound: Bound) -> str:
+        """Return the config path of the line of a plan that a bound field follows."""
+        from paramsched.core.rules.line import binding_path
+
+        if id(plan) not in self._paths:
+            lines = reversed(plan.bindings)  # of equal lines the first
+            self._paths[id(plan)] = {(one.name, id(one.schedule)): binding_path(one) for one in lines}
+        return self._paths[id(plan)].get((bound.name, id(bound.schedule)), "")
+
+    def text(self, path: str) -> str:
+        """Return an entry with its file and line; "" without a path."""
+        return self._texts.get(path, "")

@@ -34,7 +34,7 @@ from paramsched.core.files.plan_files import PlanText
 from paramsched.core.plan import Binding, Plan, Target, selector_text
 from paramsched.core.plan.binding import UPDATES
 from paramsched.core.plan.resolve import amounts_of_run, counted_plan, planned_amounts, updates_of_horizon
-from paramsched.core.plan.trace import Trace, column_name, trace
+from paramsched.core.plan.trace import Trace, column_name, trace, trace_for_picture
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import times_on
 from paramsched.errors import MissingFact, UnreadableLog, Unresolved
@@ -56,13 +56,15 @@ def too_many_values(count: int, use: str) -> click.UsageError:
     return WrongUsage("", found, f"For example: --at 1000 for single values. Or shorten {option_of('total')}")
 
 
-def _trace_plan(loaded: Loaded, options: PlanOptions, beside: Sequence[Plan] = ()) -> Trace:
-    """Return the values of a plan at every update, for a picture."""
+def _trace_plan(
+    loaded: Loaded, options: PlanOptions, beside: Sequence[Plan] = (), *, is_compared: bool = True
+) -> Trace:
+    """Return the values of a plan at every update, for a picture; those of a long line that is compared exactly."""
     calendar = calendar_for_picture(loaded.plan, options, native=loaded.native)
     groups, assumed = groups_with_bases(loaded, options.bases, beside)
     echo_plan_notes(loaded)
     refuse_too_long(loaded.plan, calendar, len(groups))
-    found = trace(loaded.plan, groups, calendar)
+    found = (trace if is_compared else trace_for_picture)(loaded.plan, groups, calendar)
     return found.with_assumed_bases(pair for pair in found.keys() if pair in assumed)
 
 
@@ -105,9 +107,17 @@ def _size_of_trace(plan: Plan, calendar: Calendar, groups: int) -> tuple[int, in
 
 
 def trace_plan_inputs(
-    given: Sequence[str], options: PlanOptions, other: str | None = None, *, branches: bool = False
+    given: Sequence[str],
+    options: PlanOptions,
+    other: str | None = None,
+    *,
+    branches: bool = False,
+    is_compared: bool = True,
 ) -> "tuple[Trace | show.PlansTogether, Trace | None]":
-    """Return the values of one plan or several plans, and the values of the plan `other`, or None without `other`."""
+    """Return the values of one plan or several plans, and the values of the plan `other`, or None without `other`.
+
+    The values of a single plan that is only drawn, so `is_compared` is False, may be those of fewer updates.
+    """
     if other is not None and len(given) > 1:
         raise WrongUsage(
             "", f"--other compares with one plan, but {len(given)} were passed", "Pass it as one more plan"
@@ -116,7 +126,7 @@ def trace_plan_inputs(
     named = [("", one) if pair or names_a_file(one) else _name_and_plan(one) for one in given]
     given = [one for _, one in named] if pair is None else [pair.name]
     inputs = [(one, options.format, pair) for one in given] + ([] if other is None else [(other, None, None)])
-    traces = _trace_plans(inputs, options)
+    traces = _trace_plans(inputs, options, is_compared=is_compared)
     if len(given) == 1:
         return traces[0], traces[1] if other is not None else None
     from paramsched import show
@@ -144,7 +154,9 @@ def _name_and_plan(given: str) -> tuple[str, str]:
     return (match["name"].strip(), match["plan"]) if match else ("", given)
 
 
-def _trace_plans(given: Sequence[tuple[str, str | None, PlanText | None]], known: PlanOptions) -> list[Trace]:
+def _trace_plans(
+    given: Sequence[tuple[str, str | None, PlanText | None]], known: PlanOptions, *, is_compared: bool
+) -> list[Trace]:
     """Return the values of several plans, with a common time axis.
 
     `given` contains the name of each plan, its format, and its text if it has been read already.
@@ -158,7 +170,7 @@ def _trace_plans(given: Sequence[tuple[str, str | None, PlanText | None]], known
         known = read.options
         plans.append(read.loaded)
     if len(plans) == 1:
-        return [_trace_plan(plans[0], with_facts_beside(plans[0], known))]
+        return [_trace_plan(plans[0], with_facts_beside(plans[0], known), is_compared=is_compared)]
     # --horizon is for plans without a horizon. If the first plan has one too, an error is raised, as for one plan.
     facts_of = [known, *(known if one.plan.horizon is None else known.with_facts(total=None) for one in plans[1:])]
     facts_of = [with_facts_beside(plan, one) for plan, one in zip(plans, facts_of, strict=True)]

@@ -12,7 +12,7 @@ from paramsched.core.plan import Binding, Plan, Target, resolve
 from paramsched.core.plan.binding import lengths_of_line
 from paramsched.core.plan.optimizers import unique_labels
 from paramsched.core.plan.plan import units_of_plan
-from paramsched.core.plan.trace import Trace, groups_of, trace
+from paramsched.core.plan.trace import Trace, groups_of, trace_for_picture
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.time import Calendar, Duration
 from paramsched.core.time.calendar import SIZES
@@ -54,13 +54,13 @@ def curves_of_plan(plan: Plan, bases: Any = None, calendar: Calendar | None = No
         facts = replace(facts, total=total)
     assumed = ", ".join(notes)
     if bases is not None:
-        return trace(plan, bases, facts), assumed
+        return trace_for_picture(plan, bases, facts), assumed
     bindings = [one for one in plan.bindings if not isinstance(one.field, Target)]
     groups = groups_of_selectors(bindings)
     for group in groups:
         for one in bindings:
             Field.of(one.name).fill(group, 1.0)
-    found = trace(plan, groups, facts)
+    found = trace_for_picture(plan, groups, facts)
     return found.with_assumed_bases(key for key in found.keys() if key[1] != ""), assumed
 
 

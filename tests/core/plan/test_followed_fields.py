@@ -184,7 +184,20 @@ def test_text_and_files_keep_like():
 
 def test_the_schedule_of_one_line_contains_those_that_it_follows():
     plan = ps.Plan(lr="cosine(to=0.1)", weight_decay="like('lr') * 0.5", momentum="linear()", horizon=10)
-    followed = {one.name: followed_lines.schedule_followed(plan.bindings, plan.clock, one) for one in plan.bindings}
+    followed_by = followed_lines.schedules_followed(plan.bindings, plan.clock)
+    followed = {one.name: followed_by(one) for one in plan.bindings}
 
     expected = {"lr": "cosine(to=0.1)", "weight_decay": "cosine(to=0.1) * 0.5", "momentum": "linear()"}
     assert followed == {name: parse(line) for name, line in expected.items()}
+
+
+@pytest.mark.parametrize(("lines", "is_refused"), [(40, False), (42, True), (2000, True)])
+def test_a_chain_of_very_many_lines_that_follow_each_other_is_refused(lines, is_refused):
+    chain = {f"f{n}": f"like('f{n - 1}')" for n in range(1, lines)}
+    plan = ps.Plan(f0="linear()", **chain, horizon=100)
+
+    if is_refused:
+        with pytest.raises(PlanError, match="more than 40 lines follow each other"):
+            plan.resolve(ps.Calendar())
+    else:
+        assert plan.resolve(ps.Calendar()).bindings[-1].schedule == plan.resolve(ps.Calendar()).bindings[0].schedule

@@ -386,12 +386,16 @@ class PlanText:
         """Return diagnostics with lines and columns if the syntax is known; `root` has the places if they are known."""
         if self.inserted is not None:
             key, other = self.inserted
-            inside, own, found = f"{child_path(ROOT, key)}.", replace(self, inserted=None), list[Diagnostic]()
-            for one in diagnostics:
-                if one.path.startswith(inside):
-                    one = one.changed(path=f"{ROOT}.{one.path.removeprefix(inside)}", file=other.name)
-                found += (other if one.file else own).placed([one])
-            return tuple(found)
+            inside, own = f"{child_path(ROOT, key)}.", replace(self, inserted=None)
+            moved = [
+                one.changed(path=f"{ROOT}.{one.path.removeprefix(inside)}", file=other.name)
+                if one.path.startswith(inside)
+                else one
+                for one in diagnostics
+            ]
+            theirs = iter(other.placed(one for one in moved if one.file))
+            mine = iter(own.placed(one for one in moved if not one.file))
+            return tuple(next(theirs if one.file else mine) for one in moved)
         name = self.format if self.format in SYNTAXES else self.syntax or ""
         dialect = None if self.format in SYNTAXES else dialect_named(self.format)
         is_peer = dialect is not None and dialect.is_peer

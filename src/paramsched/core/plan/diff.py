@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import ceil
-from typing import Any, TypeAlias, final
+from typing import Any, NamedTuple, TypeAlias, final
 
 import numpy as np
 
@@ -211,10 +211,17 @@ _Difference: TypeAlias = tuple[Amount, float, str]
 _FirstDifference: TypeAlias = Callable[[Any], _Difference | None]
 
 
+class _Lines(NamedTuple):
+    """The clock of a resolved plan, and its bindings by key, which are found once for all differing lines."""
+
+    clock: PlanClock
+    by_key: Mapping[Any, Binding]
+
+
 def _comparison(a: Plan, b: Plan, calendar: Calendar, most: int) -> _FirstDifference:
     """Return a function from the key of a binding to its difference in the two plans, over the longer horizon."""
     resolved = [a.resolve(calendar), b.resolve(calendar)]
-    plans = [counted_plan(plan) for plan in resolved]
+    plans = [_Lines(plan.clock, _bindings_by_key(plan)) for plan in map(counted_plan, resolved)]
     try:
         runs = [amounts_of_run(plan, calendar) for plan in resolved]
         horizons = [updates_of_horizon(*pair) for pair in zip(resolved, runs, strict=True)]
@@ -232,7 +239,7 @@ def _comparison(a: Plan, b: Plan, calendar: Calendar, most: int) -> _FirstDiffer
 
 
 def _difference_of_updates(
-    plans: Sequence[Plan], updates: Array, amounts: Sequence[Array | None], place: Any
+    plans: Sequence[_Lines], updates: Array, amounts: Sequence[Array | None], place: Any
 ) -> _Difference | None:
     """Compare the binding with the key `place` in two plans at every update.
 
@@ -241,7 +248,7 @@ def _difference_of_updates(
     curves: list[tuple[Schedule, Array]] = []
     for plan, consumed in zip(plans, amounts, strict=True):
         by_amount = consumed is not None and is_by_amount(plan.clock, place[0])
-        curves.append((_bindings_by_key(plan)[place].schedule, consumed if by_amount else updates))
+        curves.append((plan.by_key[place].schedule, consumed if by_amount else updates))
     first, by = None, 0.0
     for start in range(0, updates.size, _BLOCK):
         apart = _distance(*(evaluate(schedule, times[start : start + _BLOCK], 1.0) for schedule, times in curves))
@@ -253,7 +260,7 @@ def _difference_of_updates(
 
 
 def _difference_of_some_times(
-    plans: Sequence[Plan], ends: Mapping[str, int], count: int, place: Any
+    plans: Sequence[_Lines], ends: Mapping[str, int], count: int, place: Any
 ) -> _Difference | None:
     """Compare the binding with the key `place` in two plans at a sample of times.
 
@@ -263,7 +270,7 @@ def _difference_of_some_times(
     unit = clocks.pop()
     if clocks or unit not in ends:
         return None  # two clocks that cannot be converted into each other
-    one, other = (_bindings_by_key(plan)[place].schedule for plan in plans)
+    one, other = (plan.by_key[place].schedule for plan in plans)
     per = BOUNDARIES_OF_A_SECOND if any(isinstance(schedule, InSeconds) for schedule in (one, other)) else 1
     end = ends[unit] * per
     spread = np.concatenate([np.linspace(0, end - 1, count), np.geomspace(1, end, count) - 1])

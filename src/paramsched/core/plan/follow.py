@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import cache
 from typing import Any, NamedTuple, final
 
 from paramsched.core.base.near_names import did_you_mean
@@ -92,12 +93,17 @@ def with_followed_lines(
     return [line for binding in bindings for line in plan.lines_for(binding)]
 
 
-def schedule_followed(bindings: Sequence[Binding], clock: PlanClock, binding: Binding) -> Schedule:
-    """Return the schedule of one binding, with each `like(…)` replaced by the schedule of the followed line."""
-    if not any(likes_in(binding.schedule)):
-        return binding.schedule
-    first, *_ = _FollowedPlan(bindings, clock).lines_for(binding)
-    return first.schedule
+def schedules_followed(bindings: Sequence[Binding], clock: PlanClock) -> Callable[[Binding], Schedule]:
+    """Return a function of a binding that returns its schedule, with each `like(…)` replaced by the followed one."""
+    plan = cache(lambda: _FollowedPlan(bindings, clock))  # once for all bindings, if one of them follows another
+
+    def followed(binding: Binding) -> Schedule:
+        if not any(likes_in(binding.schedule)):
+            return binding.schedule
+        first, *_ = plan().lines_for(binding)
+        return first.schedule
+
+    return followed
 
 
 def targets_followed(schedule: Schedule) -> Iterator[FollowedTarget]:
@@ -150,6 +156,10 @@ class _Line(NamedTuple):
 
     def __str__(self) -> str:
         return self.name if self.groups is None else f"{self.name} @ {selector_text(self.groups)}"
+
+
+_MOST_FOLLOWERS = 40
+"""The lines of a chain, because each of them substitutes all lines after it."""
 
 
 @final
@@ -210,6 +220,9 @@ class _FollowedPlan:
         if line in followers:
             cycle = " → ".join(one.name for one in (*followers[followers.index(line) :], line))
             raise PlanError(f"{line}: {schedule}", f"circular reference: {cycle}", "Remove one of them")
+        if len(followers) > _MOST_FOLLOWERS:
+            found = f"more than {_MOST_FOLLOWERS} lines follow each other, from {followers[0]} on"
+            raise PlanError(f"{line}: {schedule}", found, f'Follow one line: like("{followers[-1].name}")')
 
         def followed(like: Like) -> Schedule:
             name = name_followed(like)

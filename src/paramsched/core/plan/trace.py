@@ -1,6 +1,7 @@
 """Trace: the values of a plan as arrays, at the times of a run that follows it or at recorded amounts."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
@@ -32,6 +33,7 @@ from paramsched.core.plan.resolve import (
 )
 from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount, RunAmounts
 from paramsched.core.schedules.base import Schedule
+from paramsched.core.schedules.contents import parts_inside
 from paramsched.core.schedules.cuts import with_unit
 from paramsched.core.schedules.evaluation import depends_on_base, evaluate
 from paramsched.core.time import Calendar
@@ -194,6 +196,8 @@ class Trace:
         total: the number of updates, or of recorded amounts.
         steps_per_epoch: the number of updates in an epoch; None if unknown.
         clock: the unit of `amounts`: `"updates"`, or the other clock of the plan.
+        computed: the number of updates at which the values were computed, in a trace for a picture of a long line,
+            whose values between them are on lines; None if each value was computed.
     """
 
     total: int
@@ -208,6 +212,7 @@ class Trace:
     _run: tuple[Plan, Calendar]  # the resolved plan and the run facts
     _optimizers: tuple[str, ...]  # the names of several optimizers
     _unit: TimeUnit | None  # of the amounts, unless the run facts determine it
+    computed: int | None = None
 
     def keys(self) -> tuple[Key, ...]:
         """Return the pairs of field and group, in order."""
@@ -404,6 +409,42 @@ def trace(
     >>> trace(by_tokens, {"lr": 0.1}, amounts=[0, 100, 300])["lr", 0].tolist()
     [0.1, 0.07500000000000001, 0.025]
     """
+    return _traced(plan, optimizer, calendar, amounts)
+
+
+def trace_for_picture(plan: PlanLike, optimizer: Any, calendar: Calendar | None = None) -> Trace:
+    """Return `trace(plan, optimizer, calendar)`, but compute a line of very many parts at fewer updates."""
+    return _traced(plan, optimizer, calendar, is_picture=True)
+
+
+_MANY_PARTS = 64  # more than any plan of a paper has
+_MOST_COMPUTED = 20_000_000  # values of all parts of such a line, in a picture
+_FEWEST_TIMES = 4096  # more than a picture has columns
+
+
+def _times_of_picture(schedule: Schedule, total: int, end: int | None) -> Array | None:
+    """Return the updates at which a line of very many parts is computed for a picture; None for all."""
+    parts = sum(isinstance(one, Schedule) for one in parts_inside(schedule))
+    count = max(_MOST_COMPUTED // parts, _FEWEST_TIMES)
+    if parts <= _MANY_PARTS or total <= count:
+        return None
+    found = [np.linspace(0, total - 1, count).astype(np.int64)]
+    if end is None:
+        with suppress(InvalidArgument):  # it has too many
+            points = np.array(schedule.breakpoints(total)[:count], dtype=np.float64)
+            found += [np.floor(points).astype(np.int64) + offset for offset in (-1, 0, 1)]
+    times = np.unique(np.concatenate(found))
+    return times[(times >= 0) & (times < total)]
+
+
+def _traced(
+    plan: PlanLike,
+    optimizer: Any,
+    calendar: Calendar | None,
+    amounts: Iterable[float] | None = None,
+    *,
+    is_picture: bool = False,
+) -> Trace:
     plan = plan_of(plan, "ps.trace")
     if calendar is not None:
         require_calendar("trace(…, %s)", calendar)
@@ -421,13 +462,22 @@ def trace(
     bases: dict[Key, Base] = {}
     ends: dict[Key, int] = {}
     cache: dict[tuple[Schedule, float, str], Floats] = {}
+    computed = list[int]()
 
     def keep(key: Key, schedule: Schedule, base: float, clock: str) -> None:
         found = cache.get((schedule, base, clock))
         if found is None:
             at = times_on(clock, times.amounts) if clock != UPDATES else updates
-            found = cache[schedule, base, clock] = evaluate(schedule, at, base)
+            few = None
+            if is_picture:
+                few = _times_of_picture(schedule, times.total, times.end if clock != UPDATES else None)
+            if few is None:
+                found = evaluate(schedule, at, base)
+            else:
+                found = np.interp(updates, few, evaluate(schedule, at[few], base))
+                computed.append(few.size)
             found.setflags(write=False)
+            cache[schedule, base, clock] = found
         columns[key], schedules[key] = found, schedule
         if clock != UPDATES:
             ends[key] = times.end
@@ -457,7 +507,7 @@ def trace(
     indices = {} if named else dict(enumerate(labels[ALONE]))
     return Trace(
         times.total, facts.updates_per_epoch, columns, schedules, indices, bases, times.clock or UPDATES, times.amounts,
-        ends, made_of, names, times.unit(),
+        ends, made_of, names, times.unit(), min(computed, default=None),
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from paramsched.core.base.diagnostic import Diagnostic
 from paramsched.core.plan import Binding, Plan
 from paramsched.core.plan.binding import PlanClock, is_by_amount
-from paramsched.core.plan.follow import schedule_followed
+from paramsched.core.plan.follow import schedules_followed
 from paramsched.core.plan.value_ranges import may_be_evaluated
 from paramsched.core.rules.idle_shapes import idle_problems
 from paramsched.core.rules.jumps import jump_problems
@@ -82,9 +82,10 @@ def start_problems(
     trial = trial_run(plan, calendar)
     epochs = epochs_of_run(plan, calendar, trial)
     rates: list[Line] = []
+    followed_by = schedules_followed(plan.bindings, plan.clock)
     for binding in plan.bindings:
         resolved, bases = known_of(binding)
-        followed = schedule_followed(plan.bindings, plan.clock, binding)
+        followed = followed_by(binding)
         line = Line(binding, followed, trial, epochs, not plan.is_peers, bases, resolved, calendar)
         found = [*line_problems(line)]
         yield from ((binding, one) for one in found)
@@ -108,9 +109,10 @@ def _rate_problems(lines: Sequence[Line], trial: TrialRun) -> Iterator[tuple[Bin
     curves = [(binding, curve) for binding, curve in several if curve is not None and curve.values.min() >= 0]
     large = [(binding, one) for binding, curve in curves for one in grows(curve)]
     yield from large
-    others = [curve for binding, curve in curves if binding not in [binding for binding, _ in large]]
-    for one in check_rates(others):
-        yield next(binding for binding, curve in curves if curve.path == one.path), one
+    reported = {id(binding) for binding, _ in large}
+    by_path = {curve.path: binding for binding, curve in reversed(curves)}
+    for one in check_rates([curve for binding, curve in curves if id(binding) not in reported]):
+        yield by_path[one.path], one
 
 
 _LOOK: Final = 8

@@ -13,7 +13,7 @@ from paramsched.core.fields import Field
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.binding import clock_of_field
 from paramsched.core.plan.extras import Bases
-from paramsched.core.plan.follow import schedule_followed
+from paramsched.core.plan.follow import schedules_followed
 from paramsched.core.plan.forms import PlanLike, plan_of
 from paramsched.core.plan.group_matching import is_selected, refuse_unmatched
 from paramsched.core.plan.plan import require_calendar
@@ -84,10 +84,13 @@ def check(
     if (unused := accumulation_unused(plan, calendar)) is not None:
         found.append(unused)
     curves: list[list[FieldCurve]] = []
+    known: set[tuple[str, str | None]] = set()
+    counted = 0  # the diagnostics that are in `known`, because a set for each line takes quadratic time
+    followed_by = schedules_followed(plan.bindings, plan.clock)
     for binding in plan.bindings:
         path = binding_path(binding)
         try:
-            followed = schedule_followed(plan.bindings, plan.clock, binding)
+            followed = followed_by(binding)
         except PlanError as refusal:
             found.append(Diagnostic(path, refusal.problem.summary, refusal.instead, code=codes.NOT_FOLLOWED))
             continue
@@ -107,7 +110,8 @@ def check(
             of_line = [one for one in tried if one is not None]
             if of_line and len(of_line) == len(tried):
                 curves.append(of_line)
-                known = {(one.path, one.code) for one in found}
+                known.update((one.path, one.code) for one in found[counted:])
+                counted = len(found)
                 silent = _PARTS_OF_PS301 if (path, LEVEL_AS_VALUE) in known else ()
                 alone = [[one] for one in of_line]
                 values = found_in_all(alone, partial(check_values, bases=bases))
