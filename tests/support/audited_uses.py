@@ -212,16 +212,16 @@ _FUNCTIONS: dict[str, Callable[[Case], Any]] = {
     "loads": lambda case: ps.loads(case.text),
     "loads of every syntax": lambda case: [ps.loads(case.text, "json"), ps.loads(case.text, "toml")],
     "dump": _every_format,
-    "convert": lambda case: ps.extend.convert(case.text, "toml", "json"),
+    "extend.convert": lambda case: ps.extend.convert(case.text, "toml", "json"),
     "check": lambda case: list(map(str, ps.check(case.plan))),
-    "open_plan": lambda case: ps.extend.open_plan(case.path),
+    "extend.open_plan": lambda case: ps.extend.open_plan(case.path),
     "Plan.of_text": lambda case: ps.Plan.of_text(case.text),
     "parse": lambda case: ps.parse(case.text[:2000]),
     "to_lambda": lambda case: [ps.to_lambda(case.plan), ps.to_lambda(case.plan, group=MARK)],
     "trace": lambda case: case.trace,
     "diff": lambda case: ps.diff(case.plan, "cosine()", ps.Calendar(total=20)),
     "resolve": lambda case: [ps.resolve(case.plan, ps.Calendar(total=20)), ps.resolve(case.plan, ps.Calendar())],
-    "replay": lambda case: ps.extend.replay(case.plan, [(1, {MARK: 1.0})]),
+    "extend.replay": lambda case: ps.extend.replay(case.plan, [(1, {MARK: 1.0})]),
     "tools.audit.log_facts": lambda case: ps.tools.audit.log_facts(ps.tools.audit.read_values(case.path)),
     "tools.audit.read_values": lambda case: ps.tools.audit.read_values(case.path),
     "tools.audit.read_log": _read_logs,
@@ -262,7 +262,7 @@ _WITHOUT_INPUT = frozenset(
     )
 )
 """Functions that read no file and no text of an input."""
-_ENGINES = ("compat.", "mmengine.", "engines.", "curves.", "rules.", "schedules.rules.", "feedback.")
+_ENGINES = ("compat.", "mmengine.", "engines.", "curves.", "rules.", "schedules.rules.", "shapes.rules.", "feedback.")
 """Drop-ins and engines, which take values of the running program; laws; and parts of schedules."""
 
 

@@ -203,7 +203,7 @@ def test_values_uses_the_field_and_group_names_of_a_trace():
     [
         (
             {"plan": 3},
-            r'expected a plan, got int. Write "absolute\(3\)" for the value 3, or "constant\(3\)" for 3 × base$',
+            r'expected a plan, got int. Write "absolute\(3\)" for the value 3, or "3 \* constant\(\)" for 3 × base$',
         ),
         ({"plan": "cosine()"}, r"is unknown. For example: ps.Scheduler\(optimizer, plan, total=10_000\)$"),
         (

@@ -567,7 +567,7 @@ def test_a_seed_repeats_a_run_and_another_does_not():
         (dict(lr="cosine()"), [True]),
         (dict(momentum="linear()"), [True]),
         (dict(lr="constant(0.5)"), [True]),
-        (dict(weight_decay={"cosine": {"to": 0.1}}), [True]),
+        (dict(weight_decay="cosine(to=0.1)"), [True]),
         ("lr: cosine()", [True]),
         (ps.Plan(lr="cosine()"), [True]),
         (dict(type="StepLR", step_size=3), [False]),
