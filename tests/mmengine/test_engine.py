@@ -243,7 +243,7 @@ def test_the_sample_count_of_a_list_is_its_length(run):
     scheduler.scheduler.optimizer.step()
 
     assert scheduler.scheduler.amount == 2
-    assert scheduler.get_last_value() == list(scheduler.scheduler.values().values())
+    assert scheduler.get_last_value() == list(scheduler.scheduler._values().values())
 
 
 def test_every_group_is_logged(run, tmp_path):

@@ -38,7 +38,7 @@ def disturb(run: DisturbedRun, event: str) -> None:
         case "copies of the groups":
             run.optimizer.param_groups = [dict(one) for one in run.optimizer.param_groups]
         case "query":
-            run.scheduler.values(), run.scheduler.get_last_lr(), run.scheduler.step()
+            run.scheduler._values(), run.scheduler.get_last_lr(), run.scheduler.step()
         case "resume: copy":
             run.optimizer, run.scheduler = copy.deepcopy((run.optimizer, run.scheduler))
         case _ if event.startswith("resume"):
@@ -50,7 +50,7 @@ def disturb(run: DisturbedRun, event: str) -> None:
 def reported(scheduler: ps.Scheduler) -> str:
     """Return what a scheduler reports of its run, as text."""
     found = scheduler.t, scheduler.amount, scheduler.total, scheduler.base_lrs, scheduler.states, scheduler.history
-    return "\n".join(map(repr, (*found, scheduler.values(), scheduler.scalars(), scheduler.scalars("coming"))))
+    return "\n".join(map(repr, (*found, scheduler._values(), scheduler.scalars(), scheduler.scalars("coming"))))
 
 
 def _resume(run: DisturbedRun, event: str) -> None:

@@ -77,7 +77,7 @@ class TargetWrites:
             InvalidArgument: a name is not a target of the plan, a path does not exist, its value is not a number or
                 cannot be written, or the trainer has a copy of the argument.
         """
-        targets = [name for name, group in scheduler.values() if group == ""]
+        targets = [name for name, group in scheduler._values() if group == ""]
         listed = [path for _, path in self._pairs()]
         found: list[Attribute] = []
         for target, path in self._pairs():
@@ -101,7 +101,7 @@ class TargetWrites:
         """Write the values of the next update, before its forward pass."""
         if not self._attributes:
             return
-        values = scheduler.values()
+        values = scheduler._values()
         for one in self._attributes:
             value = values.get((one.target, ""))
             if value is None:  # the plan of a resume no longer has this target

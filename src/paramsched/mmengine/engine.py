@@ -211,8 +211,8 @@ class _PlanScheduler:
             self.scheduler.step()
 
     def get_last_value(self) -> list[float]:
-        """Return the values of the next update, in the order of `scheduler.values()`."""
-        return list(self.scheduler.values().values())
+        """Return the values of the next update, in the order of `scheduler._values()`."""
+        return list(self.scheduler._values().values())
 
     def print_value(self, is_verbose: bool, group: int, value: float) -> None:
         """Do nothing, because `ValuesHook` logs the values."""

@@ -49,7 +49,7 @@ def test_each_update_takes_the_next_samples_in_its_planned_batches(plan, length,
     batches, seen, sizes = zip(*samplers, strict=True), [], []
 
     while not scheduler.should_stop:
-        planned = {name: value for (name, _), value in scheduler.values().items()}
+        planned = {name: value for (name, _), value in scheduler._values().items()}
         for _ in range(round(planned.get("accumulation", 1))):
             parts = next(batches)
             assert len({len(part) for part in parts}) == 1
@@ -72,7 +72,7 @@ def test_a_resumed_run_gets_the_rest_of_the_batches(plan, length, data):
     expected = list(ps.BatchSampler(scheduler, length, seed=5))
     taken = 0
     for _ in range(data.draw(st.integers(0, scheduler.total))):
-        taken += round(scheduler.value("accumulation")) if ("accumulation", "") in scheduler.values() else 1
+        taken += round(scheduler.value("accumulation")) if ("accumulation", "") in scheduler._values() else 1
         optimizer.step()
 
     _, resumed = attached(plan, scheduler.state_dict())

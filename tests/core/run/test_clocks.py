@@ -26,7 +26,7 @@ def plan_on(clock):
 def require_as_traced(optimizer, scheduler, shown, t):
     for index, group in enumerate(optimizer.param_groups):
         assert float(group["lr"]) == shown["lr", index][t]
-    for key, value in scheduler.values().items():
+    for key, value in scheduler._values().items():
         assert value == shown[key][t]
 
 

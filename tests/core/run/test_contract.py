@@ -191,7 +191,7 @@ def test_values_uses_the_field_and_group_names_of_a_trace():
 
     shown = ps.trace(plan, optimizer)
 
-    assert scheduler.values() == {key: shown[key][5] for key in shown.keys()}
+    assert scheduler._values() == {key: shown[key][5] for key in shown.keys()}
     assert scheduler.value("lr", "head") == scheduler.value("lr", 1) == shown["lr", "head"][5]
     assert scheduler.value("temperature") == 1.75
     with pytest.raises(ps.errors.InvalidArgument, match="the plan does not schedule it \\(only lr of group 'body'"):

@@ -190,7 +190,7 @@ def test_two_optimizers_resume_from_dcp_also_after_a_kill_between_their_steps(fl
     if loads == "both":
         again[2].load_state_dict(state["scheduler"])
 
-    assert again[2].values() == run[2].values()
+    assert again[2]._values() == run[2]._values()
     rest = range(count, count + 8)
     assert steps(*again, rest) == steps(*run, rest)
 

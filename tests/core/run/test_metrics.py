@@ -113,7 +113,7 @@ def test_the_metric_states_are_in_the_scheduler_state():
     again.load_state_dict(scheduler.state_dict())
 
     assert again.states == scheduler.states
-    assert again.values() == scheduler.values()
+    assert again._values() == scheduler._values()
 
 
 def test_tensors_follow_metrics():

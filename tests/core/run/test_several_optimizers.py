@@ -131,7 +131,7 @@ def test_a_copy_continues_at_the_same_numbers(copied, drive):
         made.optimizers["b"].step()
         made.optimizers["a"].step()
 
-    assert (other.t, other._run.numbers, other.values()) == (scheduler.t, scheduler._run.numbers, scheduler.values())
+    assert (other.t, other._run.numbers, other._values()) == (scheduler.t, scheduler._run.numbers, scheduler._values())
     assert [one.param_groups[0]["lr"] for one in other.optimizers.values()] == [
         one.param_groups[0]["lr"] for one in optimizers.values()
     ]

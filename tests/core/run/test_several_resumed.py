@@ -53,7 +53,7 @@ def test_a_run_resumes_exactly_after_a_kill_between_any_two_steps(plan, count, o
         if name not in before:
             (again if name == "scheduler" else resumed[name]).load_state_dict(saved[name])
 
-    assert (again.t, again.amount, again.values()) == (scheduler.t, scheduler.amount, scheduler.values())
+    assert (again.t, again.amount, again._values()) == (scheduler.t, scheduler.amount, scheduler._values())
     assert again._run.numbers == scheduler._run.numbers
     assert again._run.driver.behind == scheduler._run.driver.behind
     kept = ("lr", "weight_decay", "paramsched_t", "paramsched")
@@ -317,7 +317,7 @@ def test_a_checkpoint_that_carries_its_count_resumes_in_silence(recwarn, caplog)
     recwarn.clear(), caplog.clear()
     resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
 
-    assert (again.t, again.values()) == (5, scheduler.values())
+    assert (again.t, again._values()) == (5, scheduler._values())
     assert [str(one.message) for one in recwarn] == caplog.messages == []
 
 
@@ -508,7 +508,7 @@ def test_the_plan_of_a_checkpoint_schedules_fields_that_the_plan_of_the_code_lac
 
     again.load_state_dict(scheduler.state_dict())
 
-    assert again.values() == scheduler.values()
+    assert again._values() == scheduler._values()
     assert [one.param_groups[0]["weight_decay"] for one in optimizers.values()] == [0.01 * (0.5 + 3 / 64)] * 2
 
 

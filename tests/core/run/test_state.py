@@ -209,7 +209,7 @@ def test_a_detached_scheduler_describes_the_groups_that_are_left(several):
     assert record_in(scheduler.state_dict())["bases"] == {"lr": [0.1, 0.7] if several else 0.1}
     bases = [0.1, 0.7][: len(optimizers)]
     assert list(scheduler.scalars().values()) == scheduler.get_last_lr() == bases
-    assert list(scheduler.values().values()) == pytest.approx([0.9 * base for base in bases], rel=1e-15)
+    assert list(scheduler._values().values()) == pytest.approx([0.9 * base for base in bases], rel=1e-15)
     assert scheduler.base_lrs == bases
 
 

@@ -153,7 +153,7 @@ def test_a_mixed_plan_survives_saving_copying_and_loading(caplog):
     fresh = ps.Scheduler(probe(), longer, total=30, on_change="checkpoint")
     fresh.load_state_dict(scheduler.state_dict())
 
-    assert twin.values() == fresh.values() == scheduler.values()
+    assert twin._values() == fresh._values() == scheduler._values()
     assert twin.plan == fresh.plan == scheduler.plan
 
 

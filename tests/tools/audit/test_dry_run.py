@@ -61,7 +61,7 @@ def test_the_values_are_those_of_the_resumed_run(name):
     assert found.amount == (500 if plan is TOKENS else None)
     stored = {(one.field, one.group): one.stored for one in found.values if one.update == 5}
     for t in range(5, 9):
-        expected = scheduler.values()
+        expected = scheduler._values()
         rounded = {key: Field.of(key[0]).read(optimizer.param_groups[index]) for key in expected
                    for index, one in enumerate(groups) if key[1] == one.get("name", index)}  # fmt: skip
         got = {(one.field, one.group): one.value for one in found.values if one.update == t}
@@ -124,7 +124,7 @@ def test_bases_are_those_of_the_code_with_on_base(bases, has_state):
     found = dry_run({"optimizer": state["param_groups"]}, given, PLAN, ps.Calendar(), bases=bases, updates=3)
 
     for t in range(5, 8):
-        assert {(one.field, one.group): one.value for one in found.values if one.update == t} == scheduler.values()
+        assert {(one.field, one.group): one.value for one in found.values if one.update == t} == scheduler._values()
         run(optimizer, 1)
     assert found.differs
 

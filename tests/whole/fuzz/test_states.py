@@ -149,7 +149,7 @@ def test_a_mutated_state_is_loaded_completely_or_changes_nothing(data, name, upd
         except ParamschedError:
             assert (shown(optimizer), scheduler.state_dict()) == before
         run(optimizer, 2)
-        scheduler.values(), scheduler.state_dict(), optimizer.state_dict()
+        scheduler._values(), scheduler.state_dict(), optimizer.state_dict()
 
 
 @given(st.data(), st.sampled_from(sorted(PLANS)))

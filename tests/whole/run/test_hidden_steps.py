@@ -43,13 +43,13 @@ def test_saving_and_loading_with_dcp_changes_neither_count_nor_weights(kind, ten
     optimizer = KINDS[kind](model, torch.tensor(0.1, dtype=torch.float64) if tensor else 0.1)
     scheduler = ps.Scheduler(optimizer, PLAN)
     train(model, optimizer, updates)
-    before, values = weights(model), scheduler.values()
+    before, values = weights(model), scheduler._values()
 
     saved = get_optimizer_state_dict(model, optimizer)
     set_optimizer_state_dict(model, optimizer, saved)
 
     assert scheduler.last_epoch == updates
-    assert scheduler.values() == values
+    assert scheduler._values() == values
     assert float(optimizer.param_groups[0]["lr"]) == values["lr", 0]
     torch.testing.assert_close(weights(model), before, rtol=0, atol=0)
     train(model, optimizer, 1)
@@ -174,11 +174,11 @@ def test_a_step_of_other_code_that_fills_an_empty_state_is_not_an_update(plan, s
     optimizer = OPTIMIZERS[kind]([{"params": [one]} for one in model.parameters()])
     other = torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=0.1)
     scheduler = ps.Scheduler({"a": optimizer, "b": other} if several else optimizer, plan)
-    before = scheduler.values()
+    before = scheduler._values()
 
     filled(optimizer)
 
-    assert (scheduler.t, scheduler.values()) == (0, before)
+    assert (scheduler.t, scheduler._values()) == (0, before)
     assert optimizer.param_groups[0]["lr"] == scheduler.value("lr")
     zero_gradients(model)
     optimizer.step()

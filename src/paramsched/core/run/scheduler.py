@@ -286,10 +286,10 @@ class Scheduler(LRScheduler):
         Raises:
             InvalidArgument: the plan does not schedule this field in this group.
         """
-        values = self.values()
+        values = self._values()
         return values[self._key("value", values, field, group)]
 
-    def values(self) -> dict[Key, float]:
+    def _values(self) -> dict[Key, float]:
         """Return the planned values of the next update by field and group, as in a `Trace`; targets have group ""."""
         fields = {key: value for key, (value, _) in self._of_fields().items()}
         return fields | {(name, ""): value for name, value in target_values(self._run.lead)}
@@ -800,7 +800,7 @@ class Scheduler(LRScheduler):
         __iter__ = None  # `__getitem__` alone would make a Scheduler iterable
 
         def __getitem__(self, key: object) -> NoReturn:
-            raise TypeError("a Scheduler has no items; its values by field and group are scheduler.values()")
+            raise TypeError("a Scheduler has no items; its values by field and group are scheduler.scalars()")
 
     def __repr__(self) -> str:
         plan = repr(self.plan).replace("\n", " ")  # its lines are broken anew
@@ -809,7 +809,7 @@ class Scheduler(LRScheduler):
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """Return the picture of the plan in force that a notebook shows, with the values of the next update."""
         optimizers = self._optimizers if self._run.is_shared else self.optimizer
-        notebook, values = load_entry("packages", "notebook"), self.values()
+        notebook, values = load_entry("packages", "notebook"), self._values()
         bundle: dict[str, str] = notebook.bundle_of_run(self.plan, optimizers, self.calendar, self.last_epoch, values)
         return bundle
 

@@ -240,7 +240,7 @@ def scheduled_fields(schedulers: Sequence[Any], optimizer: Optimizer, name: str 
     names = ["lr"]
     for one in schedulers:
         names += (
-            [field for field, group in one.values() if _is_group_of(one, name, group)]
+            [field for field, group in one._values() if _is_group_of(one, name, group)]
             if isinstance(one, Scheduler)
             else [getattr(one, "param_name", "lr")]  # a user's class may skip the constructor of its base class
         )

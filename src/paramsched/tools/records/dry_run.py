@@ -143,7 +143,7 @@ def dry_run(
             if state is not None:
                 scheduler.load_state_dict(dict(state))
             update, plan = scheduler.t, scheduler.plan
-            names_of_values = tuple(scheduler.values())
+            names_of_values = tuple(scheduler._values())
             unit = amount_clock(plan.clock)
             amount = None if unit is None else scheduler.amount
             behind = {name for name, count in counts.items() if count < update}
@@ -231,7 +231,7 @@ def _coming_values(
             continue
         value = None if place is None else _number(place.resumed, name)  # a tensor has rounded the planned value
         if value is None:
-            planned = planned or scheduler.values()  # slow, because it evaluates the plan
+            planned = planned or scheduler._values()  # slow, because it evaluates the plan
             value = planned[name, label]
         stored = None if place is None or name in place.seen else _number(place.saved, name)
         if place is not None:
