@@ -18,6 +18,9 @@ from hypothesis import HealthCheck, Phase, settings
 
 from paramsched.core.files.known_dialects import dialect_names
 
+# Executed by imports only: a second time, for doctests, would define its shapes again.
+collect_ignore = ["support/drawn_shapes.py"]
+
 # No garbage collection during the import of the tests, because all imported objects stay alive.
 gc.disable()
 

@@ -39,7 +39,7 @@ LONG = {
     "lr: warmup('5 epochs') >> cosine(too=0.1, over='300 epochs') >> linear(to=0.001)\n"
     "weight_decay: cosine(to=0.1, period=3000, over='10 epochs') >> cosin(to=0.1) "
     ">> linear(to=0.001, over='5 epoks')\n",
-    "unlikely.yaml": "horizon: 900\nlr: warmup(60) >> cosine(0.1)\n"
+    "unlikely.yaml": "horizon: 900\nlr: warmup(60) >> cosine(start=0.1)\n"
     "weight_decay: 0.1 * cosine(to=0.1)\nmomentum: linear(0.85, 0.95)\n",
     "config.py": "param_scheduler = dict(type='CosineAnnealingLR', T_max=9, end=9)\ntrain_cfg = dict(max_epochs=9)\n",
 }

@@ -169,7 +169,7 @@ def test_group_keys_that_are_not_text_are_skipped():
 
 
 def test_an_empty_array_of_times_has_no_values():
-    for line in ("warmup(10) >> cosine(to=0.1, over=90)", "cosine(0.5, 1.0, 9)", "linear(0.2, 0.1, 9)"):
+    for line in ("warmup(10) >> cosine(to=0.1, over=90)", "cosine(start=0.5, to=1.0, over=9)", "linear(0.2, 0.1, 9)"):
         assert ps.parse(line)(np.array([], dtype=int), 0.1).size == 0
 
 

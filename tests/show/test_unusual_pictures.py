@@ -130,7 +130,7 @@ def test_the_axis_of_a_plan_by_progress_has_percentages():
     ("line", "note"),
     [
         ("cosine()", "× base: the base is unknown"),
-        ("cosine(absolute(0.1), absolute(0.01))", "absolute values, not multiples of base"),
+        ("cosine(start=absolute(0.1), to=absolute(0.01))", "absolute values, not multiples of base"),
         ("cosine(to=absolute(0.01))", "base 1 is assumed; absolute levels do not scale with it"),
     ],
 )

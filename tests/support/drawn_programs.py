@@ -236,7 +236,9 @@ def run(action: Any) -> tuple[Any, set[Any]]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         result = action()
-    texts = [(one.category, str(one.message)) for one in caught]
+    texts = [
+        (UserWarning if issubclass(one.category, UserWarning) else one.category, str(one.message)) for one in caught
+    ]  # PlanWarning is a UserWarning
     ours_alone = (
         "replaces constructor options",
         "an lr is no longer reduced",

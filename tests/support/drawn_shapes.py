@@ -17,7 +17,6 @@ def fading(t, period=8):
     return 1.0 / (1.0 + t / (period + 64))
 
 
-# This file may be executed more than once in a process, because pytest collects it and other modules import it.
 @shape
 def drawn_progress(u, power: float = 2.0, bend=False):
     return falling(u, power, bend)

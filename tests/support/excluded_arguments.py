@@ -2,10 +2,11 @@
 
 import re
 from functools import partial
-from inspect import getdoc, signature
+from inspect import Signature, getdoc
+from inspect import signature as shown_signature
 from math import nan
 from types import NoneType
-from typing import Literal, get_args, get_origin
+from typing import Literal, get_args, get_origin, get_type_hints
 
 from paramsched.core.curves import CurveLike
 from paramsched.core.schedules import SHAPES, Schedule
@@ -32,6 +33,12 @@ REQUIRED = {
 }
 LISTS = {"multistep": [10, 20], "wsd_s": [1000, 2000], "table": [1.0, 0.5], "rules.multistep": [10, 20],
          "rules.cosine_restarts": [10, 20], "rules.table": [1.0]}  # fmt: skip
+
+
+def signature(builder):
+    """Return the signature of a builder with its annotations, in place of the texts that `help` shows."""
+    shown, hints = shown_signature(builder), get_type_hints(builder)
+    return Signature([one.replace(annotation=hints[one.name]) for one in shown.parameters.values()])
 
 
 def without_none(annotation):

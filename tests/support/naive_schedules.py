@@ -60,7 +60,8 @@ class Anneal:
 
     def text(self) -> str:
         over = "" if self.over is None else f", over={written(self.over)}"
-        return f"{self.shape}({self.start}, {self.to}{over})".replace(
+        start, to = ("start=", "to=") if self.shape == "cosine" else ("", "")
+        return f"{self.shape}({start}{self.start}, {to}{self.to}{over})".replace(
             'over="', 'over="until ' if self.until else 'over="'
         )
 
@@ -99,7 +100,7 @@ class Open:
             "step": f"step({period}, {self.factor})",
             "exponential": f"exponential({self.factor}, {period})",
             "inverse_sqrt": f"inverse_sqrt({period})",
-            "restarts": f"restarts(cosine(1.0, {self.factor}), {period})",
+            "restarts": f"restarts(cosine(start=1.0, to={self.factor}), {period})",
         }[self.shape]
 
     def value(self, clock: Clock, begin: Fraction, end: Fraction, neighbors: Levels) -> Value:

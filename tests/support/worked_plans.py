@@ -214,14 +214,15 @@ CASES: dict[str, Case] = {
         },
     ),
     "following": Case(
-        ["horizon: 100 steps", 'lr: linear(0.0, following, over="10 steps") >> cosine(0.7, 0.1)'],
+        ["horizon: 100 steps", 'lr: linear(0.0, following, over="10 steps") >> cosine(start=0.7, to=0.1)'],
         {},
         {"lr": lambda t, a: 0.07 * t if t < 10 else cosine_between(t - 10, 90, 0.7, 0.1)},
     ),
     "both": Case(
         [
             "horizon: 100 steps",
-            'lr: constant(0.3, over="10 steps") >> linear(previous, following, over="10 steps") >> cosine(0.7, 0.1)',
+            'lr: constant(0.3, over="10 steps") >> linear(previous, following, over="10 steps")'
+            " >> cosine(start=0.7, to=0.1)",
         ],
         {},
         {
@@ -333,7 +334,7 @@ CASES: dict[str, Case] = {
         [
             "clock: tokens",
             "horizon: 1M tokens",
-            'lr: exponential(0.5, per="100k tokens") >> cosine(previous, 0.01, over="200k tokens")',
+            'lr: exponential(0.5, per="100k tokens") >> cosine(start=previous, to=0.01, over="200k tokens")',
         ],
         {"tokens_per_step": 3000},
         {"lr": lambda t, a: 0.5 ** (a / 100000.0) if a < 800000 else cosine_between(a - 800000, 200000, 0.5**8, 0.01)},

@@ -1,7 +1,7 @@
 """Registration of the functions that a schedule's text may call, and an example of a call."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from paramsched.core.base.near_names import did_you_mean, shortened_text
@@ -91,6 +91,25 @@ def unknown_argument(
         return InvalidCall(CallSite(name, key), f"{found}; {did_you_mean(key, names)}", example=example)
     call = example if any(one.required for one in params_of(builder).values()) else f"{name}()"
     return InvalidCall(CallSite(name, key), found, written.format(value=shown(value), call=call))
+
+
+def refused_call(
+    name: str, builder: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], error: Exception
+) -> InvalidCall:
+    """Return the error about arguments that do not fit the signature of a builder, with what to write.
+
+    Levels without names are refused with what they may mean: one with both, more in the order of the signature.
+    """
+    example, names = example_call(builder, name), list(params_of(builder))
+    by_name = all(one.form is inspect.Parameter.KEYWORD_ONLY for one in params_of(builder).values())
+    if not (by_name and 0 < len(args) <= len(names)) or kwargs.keys() & {*names[: len(args)]}:
+        return InvalidCall(f"{name}(…)", str(error), example=example)
+    readings = [names[1:2], names[:1]] if len(args) == 1 and names[1] not in kwargs else [names]
+    calls = [
+        ", ".join(f"{key}={shown(value)}" for key, value in [*zip(reading, args, strict=False), *kwargs.items()])
+        for reading in readings
+    ]
+    return InvalidCall(f"{name}(…)", "levels have names", "Write " + ", or ".join(f"{name}({one})" for one in calls))
 
 
 def register_builder(table: MutableMapping[str, Callable[..., Any]], builder: Builder, *, kind: str) -> Builder:

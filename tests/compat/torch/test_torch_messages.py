@@ -168,8 +168,8 @@ def test_the_drop_in_issues_a_warning_with_the_same_start(name):
             WARNINGS[name](module)
         heard.append(caught)
 
-    assert [w.category for w in heard[1]] == [w.category for w in heard[0]]
     for theirs, ours in zip(*heard, strict=True):
+        assert issubclass(ours.category, theirs.category)  # PlanWarning is a UserWarning
         assert str(ours.message).startswith(str(theirs.message).split(" See more")[0])
 
 

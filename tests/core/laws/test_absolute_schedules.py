@@ -95,16 +95,16 @@ class Run:
 
 
 LINES = [
-    "cosine(0.5, 0.1)",
+    "cosine(start=0.5, to=0.1)",
     "warmup(10) >> linear(1, 0.1, over=20) >> constant(0.1)",
-    'warmup("1 epoch", to=0.5) >> cosine(0.5, to=0.05)',
+    'warmup("1 epoch", to=0.5) >> cosine(start=0.5, to=0.05)',
     "minimum(0.4, linear(0.9, 0.1))",
     "0.5 * cosine() + 0.1",
     "table([0.5, 0.2, 0.1], every=15)",
-    "restarts(cosine(0.6, 0.2), 9)",
+    "restarts(cosine(start=0.6, to=0.2), 9)",
     "step(10, 0.5) * 0.9",
     "clamp(exponential(0.9), low=0.2, high=0.8)",
-    "cosine(0.6, 0.1) * plateau(patience=1, factor=0.5)",
+    "cosine(start=0.6, to=0.1) * plateau(patience=1, factor=0.5)",
     "(warmup(5, to=0.5) >> constant(0.5)) * plateau(patience=0, factor=0.5, min=0.1)",
 ]
 LOSSES = (3.0, 2.0, 2.0, 2.5, 2.0)

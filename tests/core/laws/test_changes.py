@@ -18,7 +18,12 @@ from support import strategies
 from support.strategies import GROUPS, World
 from support.updates import probe
 
-FREE = ("cosine(0.5, 0.05)", "constant(0.3)", 'linear(1, 0, over="30%") >> step(3)', "warmup(5) >> inverse_sqrt(5)")
+FREE = (
+    "cosine(start=0.5, to=0.05)",
+    "constant(0.3)",
+    'linear(1, 0, over="30%") >> step(3)',
+    "warmup(5) >> inverse_sqrt(5)",
+)
 JOINED = ("linear(previous, 0)", "linear(previous, 0.1, over=7) >> constant(0.1)", "constant(previous)")
 
 
@@ -225,7 +230,7 @@ def test_a_change_on_a_sample_clock_keeps_the_past(data):
     longer = data.draw(st.integers(at + 1, total + 1000))
     name = data.draw(st.sampled_from(sorted({one.name for one in plan.bindings})))
 
-    changed = counted.change(f"{at} samples", horizon=f"{longer} samples", **{name: "cosine(0.5, 0.05)"})
+    changed = counted.change(f"{at} samples", horizon=f"{longer} samples", **{name: "cosine(start=0.5, to=0.05)"})
 
     after = ps.trace(changed, GROUPS, replace(run_of(world, 1), total=f"{longer} samples"))
     for key in before.keys():

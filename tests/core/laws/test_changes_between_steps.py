@@ -97,7 +97,7 @@ class Walk:
             [
                 scheduler.scalars,
                 lambda: scheduler.scalars("coming"),
-                scheduler.values,
+                scheduler._values,
                 scheduler.get_last_lr,
                 lambda: (scheduler.base_lrs, scheduler.states, repr(scheduler), scheduler.history),
                 lambda: [scheduler.value("lr", name) for name in NAMES],

@@ -10,7 +10,7 @@ from paramsched.errors import InvalidArgument
 from support import strategies
 from support.tables import table
 
-EMPTY = ("constant(7, {})", "warmup({})", "linear(2, 5, over={})", "cosine(3, to=absolute(9), over={})")
+EMPTY = ("constant(7, {})", "warmup({})", "linear(2, 5, over={})", "cosine(start=3, to=absolute(9), over={})")
 NOTHING = ("0", "'0%'", "'0 epochs'", "'0 samples'", "'0 tokens'")
 FACTS = ps.Calendar(steps_per_epoch=7, batch_size=3, tokens_per_step=11)
 GROUP = {"lr": 0.3}

@@ -20,7 +20,7 @@ from support.examples import at_most
 ENDS = st.sampled_from([1, 2, 7, 50, 333])
 OF_TWO_LEVELS = (
     "linear({}, {}, 20)",
-    "cosine({}, {}, 20, '(t+1)/(n+1)')",
+    "cosine(start={}, to={}, over=20, index='(t+1)/(n+1)')",
     "anneal({}, {}, 20, curves.power(3), 't/(n-1)')",
     "cyclic(4, 3, {}, {})",
     "cyclic(4, 3, {}, {}, 'triangular2')",

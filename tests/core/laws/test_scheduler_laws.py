@@ -154,7 +154,7 @@ def test_seek_gives_the_same_state_as_running_the_updates(data):
     second.seek(t)
 
     assert first.state_dict() == second.state_dict()
-    assert first.values() == second.values()
+    assert first._values() == second._values()
     assert repr(walked.state_dict()) == repr(sought.state_dict())
 
 

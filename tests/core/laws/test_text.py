@@ -110,4 +110,4 @@ def test_different_schedules_have_different_text(first, second):
 
 
 def test_a_binding_in_text_equals_the_one_in_code():
-    assert Binding("lr", 'warmup("5%") >> cosine()') == Binding("lr", parse('warmup( "5 %")>>cosine(1,0)'))
+    assert Binding("lr", 'warmup("5%") >> cosine()') == Binding("lr", parse('warmup( "5 %")>>cosine(start=1,to=0)'))

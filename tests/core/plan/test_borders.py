@@ -26,7 +26,7 @@ def test_a_binding_with_its_arguments_swapped_is_answered_with_the_right_order(f
     assert suggested == ps.Binding("lr", "cosine(over=5)")
 
 
-@table("line", ["linear(1, 0, over=50)", "cosine(0.5, over=50)", "exponential(0.9)", "constant(0.5)"])
+@table("line", ["linear(1, 0, over=50)", "cosine(start=0.5, over=50)", "exponential(0.9)", "constant(0.5)"])
 def test_the_values_of_a_schedule_are_not_computed_if_its_bounds_are_inside(line):
     schedule = ps.resolve(ps.parse(line), ps.Calendar(total=100))
 

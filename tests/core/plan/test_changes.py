@@ -30,7 +30,10 @@ def test_a_change_keeps_the_old_schedule_until_its_time_and_then_uses_the_new_on
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"at": 8000, "lr": "cosine(0.5, 0.05)"}, 'take(warmup("5%") >> cosine(to=0.1), 8000) >> cosine(0.5, 0.05)'),
+        (
+            {"at": 8000, "lr": "cosine(start=0.5, to=0.05)"},
+            'take(warmup("5%") >> cosine(to=0.1), 8000) >> cosine(start=0.5, to=0.05)',
+        ),
         ({"at": "80%", "lr": "constant(0.1)"}, 'take(warmup("5%") >> cosine(to=0.1), "80%") >> constant(0.1)'),
         (
             {"at": "2 epochs", "lr": "constant(0.1)"},
@@ -50,8 +53,9 @@ def test_a_change_keeps_the_old_schedule_until_its_time_and_then_uses_the_new_on
             'take(warmup("5%") >> cosine(to=0.1), 11000, 10000) >> constant(0.1)',
         ),
         (
-            {"at": 8000, "lr": "linear(previous, 0.5, over=100) >> cosine(0.5, 0.05)", "horizon": 12_000},
-            'take(warmup("5%") >> cosine(to=0.1), 8000, 10000) >> linear(previous, 0.5, 100) >> cosine(0.5, 0.05)',
+            {"at": 8000, "lr": "linear(previous, 0.5, over=100) >> cosine(start=0.5, to=0.05)", "horizon": 12_000},
+            'take(warmup("5%") >> cosine(to=0.1), 8000, 10000) >> linear(previous, 0.5, 100)'
+            " >> cosine(start=0.5, to=0.05)",
         ),
     ],
     ids=["no other horizon", "per cent", "epochs", "at the start", "per cent of the old run", "a sum", "later", "warm"],

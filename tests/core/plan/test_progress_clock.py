@@ -45,7 +45,7 @@ def test_a_boundary_is_met_exactly(place, spread):
 
 @given(st.integers(1, 3000))
 def test_the_even_run_is_that_of_a_loop_that_reports_t_of_total(total):
-    plan = ps.Plan(lr='linear(1, 0, over="30%") >> cosine(0.5)', clock="progress")
+    plan = ps.Plan(lr='linear(1, 0, over="30%") >> cosine(start=0.5)', clock="progress")
 
     even = ps.trace(plan, {"lr": 1.0}, ps.Calendar(total=total))
 

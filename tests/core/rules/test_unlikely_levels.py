@@ -33,7 +33,7 @@ def test_a_line_is_reported_with_its_values_and_the_line_to_write(line, report):
             "betas[0] goes from 0.85 to 0.95 × base, because numbers are multiples of base",
         ),
         ("lr: constant(3e-4)", "lr is 0.0003 × base, because numbers are multiples of base"),
-        ("lr: cosine(0.1)", "lr falls from 0.1 to 0 × base, because the first argument is start"),
+        ("lr: cosine(start=0.1)", "lr falls from 0.1 to 0 × base, because start is 0.1"),
         ("lr: warmup(10) + cosine()", "lr rises to 1.98 × base, because a sum adds all of its schedules"),
     ],
 )
@@ -55,7 +55,7 @@ def test_a_sum_whose_run_is_unknown_is_judged_in_some_run():
         "0.0009 * cosine()",
         "0.0009 * cosine() * step(10)",
         "table([0.0009, 0.0004])",
-        "restarts(cosine(0.0009), 10)",
+        "restarts(cosine(start=0.0009), 10)",
     ],
 )
 def test_a_stage_of_small_levels_is_right_if_it_continues_the_stage_before(stage):

@@ -83,7 +83,7 @@ def test_removing_all_groups_is_detected_before_the_step(drive):
     scheduler = ps.Scheduler(optimizer, ONLY_LR, drive=drive)
 
     optimizer.param_groups.clear()
-    for call in (optimizer.step if drive == "optimizer" else scheduler.step, scheduler.values, scheduler.state_dict):
+    for call in (optimizer.step if drive == "optimizer" else scheduler.step, scheduler._values, scheduler.state_dict):
         with pytest.raises(StateError, match="param_groups is empty"):
             call()
     assert optimizer.used == []

@@ -56,7 +56,7 @@ def test_another_argument_is_answered_with_those_that_exist(line, near):
     assert [near in str(one) for one in refusals(line)] == [True, True]
 
 
-@table("line", ["cosine(1, 2, 3, 4, 5, 6)", "warmup()"])
+@table("line", ["linear(1, 2, 3, 4, 5, 6)", "warmup()"])
 def test_a_wrong_number_of_arguments_has_an_example(line):
     assert ["For example: " in str(one) for one in refusals(line)] == [True, True]
 
@@ -73,4 +73,4 @@ def test_the_signature_of_a_shape_is_short():
     import inspect
 
     assert len(str(inspect.signature(ps.one_cycle))) < 200
-    assert str(inspect.signature(ps.cosine)).startswith("(start: Level = 1.0, to: Level = 0.0, over: Length | None")
+    assert str(inspect.signature(ps.cosine)).startswith("(*, start: Level = 1.0, to: Level = 0.0, over: Length | None")

@@ -104,7 +104,7 @@ def test_inner_boundaries_are_rounded_and_the_end_is_that_of_any_stage(lengths):
         (f'with_lengths(warmup("33%"), "{lengths}") >> cosine()', f"{first} >> cosine(over={rest})", 101),
         (f'with_lengths(cosine(), "{lengths}") >> linear(over="33%")', None, 101),
         (f'with_lengths(constant(), "{lengths}")', form.format("constant()"), None),
-        (f'warmup(10) >> with_lengths(linear(over="33%") >> cosine(0.5), "{lengths}")', None, 101),
+        (f'warmup(10) >> with_lengths(linear(over="33%") >> cosine(start=0.5), "{lengths}")', None, 101),
     ):
         schedule = resolve(parse(line), run)
         assert resolved is None or str(schedule) == resolved

@@ -81,7 +81,7 @@ def test_boundaries_beyond_the_integers_of_floats_are_exact():
 def test_values_next_to_the_end_of_a_long_stage_are_exact_and_within_its_levels(name):
     n = 2**54  # (n - 1) / n is 1.0 in floats
     for first, last in ENDS:
-        stage = parse(f"{name}({first}, {last}, {n})")
+        stage = parse(f"{name}(start={first}, to={last}, over={n})")
         at = np.array([1, n - 1])
         for values in (list(map(stage._factor_of_number(), at.tolist())), stage(at)):
             assert min(first, last) <= min(values) <= max(values) <= max(first, last)

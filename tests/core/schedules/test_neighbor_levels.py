@@ -68,7 +68,7 @@ def test_previous_is_the_final_level_of_the_preceding_stage(written, resolved_fo
 
 @table("base", [1.0, 0.1, 3e-4, -0.5, 0.0])
 @pytest.mark.parametrize(
-    "before", ["inverse_sqrt(37)", "exponential(0.99)", "cosine(0.9, 0.17, 1000)", "noam(512, 40)"]
+    "before", ["inverse_sqrt(37)", "exponential(0.99)", "cosine(start=0.9, to=0.17, over=1000)", "noam(512, 40)"]
 )
 def test_a_stage_starts_at_exactly_the_float_at_which_the_preceding_stage_ends(before, base):
     schedule = ps.resolve(ps.parse(f"window({before}, end=77) >> linear(previous, 0, 10)"), RUN)
@@ -118,7 +118,7 @@ def test_at_the_edge_of_an_inner_sequence_the_neighbor_is_in_the_outer_sequence(
 @pytest.mark.parametrize(
     "before",
     [
-        "clamp(cosine(1, 0, 10), absolute(0.1))",
+        "clamp(cosine(start=1, to=0, over=10), absolute(0.1))",
         "minimum(linear(1, 0.5, 10), constant(0.5 + absolute(1)))",
         "chain(constant(absolute(2)), clamp(linear(1, 0.5, 10), 0.1))",
     ],

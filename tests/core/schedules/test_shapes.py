@@ -179,7 +179,7 @@ def test_an_invalid_time_is_rejected(time):
 
 @table("level", [1e300, -1e300, 1e-300, 5e-324])
 def test_extreme_levels_stay_exact_at_their_ends(level):
-    ramp = cosine(level, 0.0, 10)
+    ramp = cosine(start=level, to=0.0, over=10)
 
     assert ramp(0) == level
     assert ramp(10) == 0.0

@@ -163,7 +163,7 @@ def test_a_base_fitted_to_rounded_values_has_few_digits():
 
 
 TWO = {"lr": "cosine()", "weight_decay": "linear()"}
-ABSOLUTE = ["absolute(linear(0.5, 0.1))", "absolute(cosine(0.3, 0.0))"]
+ABSOLUTE = ["absolute(linear(0.5, 0.1))", "absolute(cosine(start=0.3, to=0.0))"]
 
 
 def test_only_the_field_with_another_base_is_named():

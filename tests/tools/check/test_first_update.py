@@ -13,10 +13,10 @@ from support.tables import table
 BEGIN_AT_ZERO = [  # the plan, the line
     ("lr: warmup(10) >> cosine()", 'warmup(10, index="(t+1)/n") >> cosine()'),
     ("lr: warmup(5)", 'warmup(5, index="(t+1)/n")'),
-    ("lr: absolute(warmup(10, to=3e-4) >> cosine(3e-4, 0))", None),
+    ("lr: absolute(warmup(10, to=3e-4) >> cosine(start=3e-4, to=0))", None),
     ("lr: 0.5 * warmup(4) >> 0.5 * cosine()", None),
     ('lr: warmup(3) * cosine() * plateau("loss")', None),
-    ("lr: linear(0, 0.5, 10) >> cosine(0.5)", None),
+    ("lr: linear(0, 0.5, 10) >> cosine(start=0.5)", None),
     ("lr: linear(absolute(0), 1, 10, index='t/n') >> cosine()", None),
     ("lr: (warmup(3) >> constant()) * constant(0.5)", None),
     ("groups: {head: {lr: warmup(10)}}", 'warmup(10, index="(t+1)/n")'),
@@ -35,8 +35,8 @@ BEGIN_ABOVE = [
     "targets: {lr: {initial: 1.0, schedule: warmup(10)}}",
     "lr: 0",
     "lr: linear(0, 1)",  # whose length is not known
-    "lr: absolute(cosine(0.1, 0.01))",
-    "lr: cosine(0.5, 0) * linear(1, 0)",
+    "lr: absolute(cosine(start=0.1, to=0.01))",
+    "lr: cosine(start=0.5, to=0) * linear(1, 0)",
 ]
 
 

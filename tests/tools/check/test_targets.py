@@ -28,7 +28,7 @@ def codes(name, initial, line, **options):
         ("betas", 0.9, "constant(1.0, 10) >> constant()", "PS407"),
         ("kl", 0.1, "linear(0, 0.1)", "PS408"),
         ("entropy", 0.01, "linear(0.01, 0)", "PS408"),
-        ("temperature", 5.0, "cosine(5, 1)", "PS408"),
+        ("temperature", 5.0, "cosine(start=5, to=1)", "PS408"),
         ("ema_decay", 0.99, "linear(1, 1.1)", "PS408"),
         ("dropout", 0.2, "linear(-0.5, 1)", "PS408"),
         ("label_smoothing", 0.5, "linear(1, 3)", "PS408"),
@@ -43,7 +43,7 @@ def test_a_target_that_was_meant_otherwise_is_told(name, initial, line, code):
     [
         ("kl", 0.1, "linear(0, 1)"),
         ("kl", 1.0, "linear(0, 1)"),
-        ("kl", 0.1, "cosine(1, 0.1)"),
+        ("kl", 0.1, "cosine(start=1, to=0.1)"),
         ("kl", 0.1, "linear(absolute(0), absolute(0.1))"),
         ("momentum", 0.996, "constant(1.0, 10) >> constant()"),
         ("ema_decay", 0.99, "linear(1, 1.01)"),

@@ -22,8 +22,8 @@ def diagnostics_of(line, field="lr"):
         ("linear(0.001, 0.00001)", "goes from 0.001 to 1e-05 × base", "absolute(linear(0.001, 1e-05))"),
         ("3e-4 * (warmup(5) >> cosine())", "goes from 0 to 0.0003 × base",
          "constant(absolute(0.0003)) * (warmup(5) >> cosine())"),
-        ("cosine(0.1)", "falls from 0.1 to 0 × base", "cosine(to=0.1)"),
-        ("cosine(0.1, over=50)", "falls from 0.1 to 0 × base", "cosine(to=0.1, over=50)"),
+        ("cosine(start=0.1)", "falls from 0.1 to 0 × base", "cosine(to=0.1)"),
+        ("cosine(start=0.1, over=50)", "falls from 0.1 to 0 × base", "cosine(to=0.1, over=50)"),
     ],
 )  # fmt: skip
 def test_a_likely_mistake_is_reported_with_its_effect_and_a_fix(line, happens, instead):

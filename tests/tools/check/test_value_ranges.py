@@ -27,7 +27,7 @@ INSIDE = [
     ("lr", "clamp(linear(1, -1), low=0)"),
     ("lr", "linear(1, -1, over=200)"),  # negative only after the horizon
     ("lr", "0.5 + 0.5 * cosine(start=1, to=-1)"),
-    ("weight_decay", "absolute(cosine(0.4, 0))"),
+    ("weight_decay", "absolute(cosine(start=0.4, to=0))"),
 ]
 
 

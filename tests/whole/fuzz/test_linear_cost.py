@@ -48,7 +48,7 @@ PLANS: dict[str, Text] = {
     "restarts": of_line("restarts(cosine(), {i})", " + "),
     "minimum": of_line("cosine(to=0.{i})", ",", "minimum(", ")"),
     "wrong factors": of_line("cosin()", " * "),
-    "arguments": of_line("a{i}=1", ",", "cosine(", ")"),
+    "arguments": of_line("a{i}=1", ",", "cosine(start=", ")"),
     "units": of_line("{i} epoch", " + ", 'cosine(over="', '")'),
 }
 FACTS = ("--steps-per-epoch", "10")

@@ -82,7 +82,7 @@ def python_reads(text: str) -> Schedule | None:
 @example("cosine(over=0x" + "f" * 5000 + ")")
 @example("cosine(to=" + "9" * 5000 + ")")
 @example("every(cosine(over=5), 2, phase=9999999999999999999999)")
-@example("cosine(0x" + "f" * 4000 + ", nope=1)")
+@example("cosine(start=0x" + "f" * 4000 + ", nope=1)")
 @example("exponential('1/0', 10)")
 @example("exponential('1e999999999', 10)")
 @example("exponential('" + "9" * 400 + "%', 10)")

@@ -199,7 +199,7 @@ def test_a_group_mutated_between_two_steps_is_used_or_rejected_before_the_step(d
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        site = (scheduler.values, scheduler.state_dict, optimizer.state_dict, scheduler.get_last_lr)
+        site = (scheduler._values, scheduler.state_dict, optimizer.state_dict, scheduler.get_last_lr)
         for call in (optimizer.step, optimizer.step, *site):
             with suppress(ParamschedError):
                 call()

@@ -24,7 +24,7 @@ from support.tables import table
         ("what else?", InvalidArgument, r"\.toml or \.json$"),
         ("recipe:bert-bas", UnknownRecipe, "did you mean"),
         ("recipe:plan.yaml", UnknownRecipe, "unknown recipe"),
-        ("cosine(2).yaml", FileNotFoundError, "cosine"),
+        ("cosine(start=2).yaml", FileNotFoundError, "cosine"),
         ("cosin()", InvalidArgument, 'did you mean "cosine"'),
         ("warmup * cosine", InvalidArgument, "warmup"),
         ("lr: cosin()", ConfigError, 'did you mean "cosine"'),

@@ -110,13 +110,13 @@ CYCLES = [
     ),
     FieldCurve(
         "a list of cycles",
-        "cosine(over=10) >> cosine(0.5, over=20) >> cosine(0.25, over=70)",
+        "cosine(over=10) >> cosine(start=0.5, over=20) >> cosine(start=0.25, over=70)",
         cosines([10, 20, 70], lambda i: [1, 0.5, 0.25][i]),
         IN_THE_RUN,
     ),
     FieldCurve(
         "optax sgdr_schedule",
-        "warmup(5) >> cosine(over=25) >> linear(0.1, 0.5, 5) >> cosine(0.5, 0.1, over=65)",
+        "warmup(5) >> cosine(over=25) >> linear(0.1, 0.5, 5) >> cosine(start=0.5, to=0.1, over=65)",
         optax_sgdr,
     ),
     FieldCurve(
@@ -481,7 +481,7 @@ COMPOSITIONS = [
     ),
     FieldCurve(
         "SWA behind a cosine",
-        'cosine(to=0.1, over="75%") >> cosine(previous, absolute(0.05), over=10) >> constant(absolute(0.05))',
+        'cosine(to=0.1, over="75%") >> cosine(start=previous, to=absolute(0.05), over=10) >> constant(absolute(0.05))',
         lambda t: BASE * (0.1 + 0.9 * fall(t / 75)) if t < 75 else between(0.05, 0.1 * BASE, fall(clip((t - 75) / 10))),
     ),
 ]

@@ -215,7 +215,7 @@ COSINES = [
     ),
     FieldCurve(
         "optax cosine_decay_schedule",
-        "cosine(absolute(0.3), absolute(0.03), over=80)",
+        "cosine(start=absolute(0.3), to=absolute(0.03), over=80)",
         lambda t: 0.3 * (0.9 * fall(min(t, 80) / 80) + 0.1),
     ),
     FieldCurve(
@@ -230,7 +230,7 @@ COSINES = [
     ),
     FieldCurve(
         "keras CosineDecay",
-        "warmup(10, absolute(0.02), absolute(0.4)) >> cosine(absolute(0.4), absolute(0.04), over=60)",
+        "warmup(10, absolute(0.02), absolute(0.4)) >> cosine(start=absolute(0.4), to=absolute(0.04), over=60)",
         lambda t: 0.02 + 0.38 * t / 10 if t < 10 else 0.4 * (0.9 * fall(min(t - 10, 60) / 60) + 0.1),
     ),
     FieldCurve("composer CosineAnnealing", "cosine(to=0.1)", lambda t: BASE * (0.1 + 0.9 * fall(clip(t / 100)))),

@@ -7,14 +7,19 @@ EPOCHS = {"steps_per_epoch": 10}
 
 FIELDS = [
     FieldCurve(
-        "DINO weight decay", "cosine(absolute(0.04), absolute(0.4))", lambda t: between(0.04, 0.4, rise(clip(t / 100)))
+        "DINO weight decay",
+        "cosine(start=absolute(0.04), to=absolute(0.4))",
+        lambda t: between(0.04, 0.4, rise(clip(t / 100))),
     ),
     FieldCurve(
         "Megatron weight decay", "linear(absolute(0.01), absolute(0.1))", lambda t: between(0.01, 0.1, clip(t / 100))
     ),
     FieldCurve("nanochat weight decay", "cosine()", lambda t: BASE * (1 - rise(clip(t / 100)))),
     FieldCurve(
-        "BYOL momentum", "cosine(absolute(0.996), absolute(1))", lambda t: between(0.996, 1, rise(t / 100)), TO_THE_END
+        "BYOL momentum",
+        "cosine(start=absolute(0.996), to=absolute(1))",
+        lambda t: between(0.996, 1, rise(t / 100)),
+        TO_THE_END,
     ),
     FieldCurve(
         "I-JEPA momentum",

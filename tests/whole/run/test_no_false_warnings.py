@@ -24,7 +24,7 @@ MEANT = {
     # page or file, a part of the plan: the code, and why the page shows it
     ("checking.md", "multistep([30, 60, 80])"): "PS211",  # the page explains these warnings
     ("checking.md", "linear(1e-3, 1e-5)"): "PS301",
-    ("checking.md", "warmup(500) >> cosine(0.1)"): "PS301",
+    ("checking.md", "warmup(500) >> cosine(start=0.1)"): "PS301",
 }
 
 

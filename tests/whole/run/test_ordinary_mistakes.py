@@ -35,10 +35,10 @@ TOLD = [  # base, line, run facts, code
     (1e-4, "stairs(1, 1e-5, 4)", LONG, FLOOR),
     # Levels that are values, lengths or stages.
     (3e-4, "linear(3e-4, 0)", LONG, "PS301"),
-    (3e-4, "cosine(3e-4, 3e-5)", LONG, "PS301"),
-    (0.1, "cosine(0.1)", LONG, "PS301"),
+    (3e-4, "cosine(start=3e-4, to=3e-5)", LONG, "PS301"),
+    (0.1, "cosine(start=0.1)", LONG, "PS301"),
     (0.1, "warmup(500) + cosine()", LONG, "PS301"),
-    (0.1, "cosine(30, 0)", LONG, "PS318"),
+    (0.1, "cosine(start=30, to=0)", LONG, "PS318"),
     (0.1, "constant(0)", LONG, "PS313"),
     (0.0, "cosine()", LONG, "PS403"),
     # Epochs that are updates.
@@ -199,7 +199,7 @@ RIGHT = [
     "constant(1.0, {w}) >> cosine(to=0.99)",
     "0.1 * linear(0.5, 0.5)",
     "warmup({w}, 0.99) >> cosine()",
-    "warmup({w}) >> cosine(previous, 0.1)",
+    "warmup({w}) >> cosine(start=previous, to=0.1)",
     "cosine() * plateau('neg_reward', patience=3) * greedy('one_minus_acc', patience=3)",
     "cosine() * plateau('acc_gap', patience=3) * plateau('-acc', patience=3)",
     "cosine() * plateau('score', patience=3) * plateau('metric', patience=3) * plateau('kl', 'max', patience=3)",

@@ -18,7 +18,7 @@ WARNED = [
     (3e-4, "piecewise([(0, 3e-4), (10, 1e-4)])", SMALL),
     (3e-4, "constant(3e-4) * plateau('loss')", SMALL),
     (0.1, "constant(10)", LARGE),
-    (0.1, "cosine(30, 0)", LARGE),
+    (0.1, "cosine(start=30, to=0)", LARGE),
     (0.0, "warmup(2) >> cosine()", ZERO),
     (0.1, "constant(0)", "PS313"),
 ]

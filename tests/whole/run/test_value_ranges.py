@@ -65,7 +65,7 @@ def test_the_reported_update_is_the_first_of_a_loop_over_all_updates(field, line
         ("lr", "linear(1, 0)"),
         ("lr", "clamp(linear(1, -1), low=0)"),
         ("lr", "cosine() - 0.0"),
-        ("weight_decay", "absolute(cosine(0.4, 0))"),
+        ("weight_decay", "absolute(cosine(start=0.4, to=0))"),
         ("lr", "linear(1, -1, over=200)"),  # negative after the horizon
         ("lr", "0.5 + 0.5 * cosine(start=1, to=-1)"),
     ],

@@ -178,10 +178,10 @@ class _CosineAnnealingLR:
     def schedule(self, at: TorchEntry) -> Schedule:
         """Return the decay over `T_max`, repeated with a rise in between if the run is longer."""
         floor, steps = to_level(self.eta_min), at.length(self.T_max)
-        down = cosine(1.0, floor, steps)
+        down = cosine(start=1.0, to=floor, over=steps)
         if at.run is not None and at.run <= self.T_max + 1:
             return down
-        return restarts(down >> cosine(floor, 1.0, steps), at.length(2 * self.T_max))
+        return restarts(down >> cosine(start=floor, to=1.0, over=steps), at.length(2 * self.T_max))
 
     def rule(self) -> Any:
         return rules.cosine(to_level(self.eta_min), self.T_max)

@@ -63,7 +63,7 @@ _ENTRY = re.compile(r"""\s*(\{|(["']?)[\w.@/*\[\]-]+\2\s*:(\s|\Z))""")
 def is_path(given: object) -> TypeGuard[str | os.PathLike[str]]:
     """Return whether a form of a plan is the path of a file.
 
-    >>> is_path("plan.yaml"), is_path("cosine(2).yaml"), is_path("lr: cosine()"), is_path("recipe:bert.yaml")
+    >>> is_path("plan.yaml"), is_path("cosine(start=2).yaml"), is_path("lr: cosine()"), is_path("recipe:bert.yaml")
     (True, True, False, False)
     """
     if isinstance(given, str):

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, TypeAlias, final
 
 import numpy as np
 
+from paramsched.core import curves
 from paramsched.core.base.codes import BASE_OF_ZERO, FLOOR_AS_VALUE, GROWS, LEVEL_AS_VALUE
 from paramsched.core.base.diagnostic import Diagnostic
 from paramsched.core.feedback.base import Guided
@@ -302,7 +303,8 @@ def _decays_from_its_first_argument(line: _Line, limit: float) -> tuple[str, str
             continue
         fall = replace(stage, start=top, to=start)
         high = "base" if top == 1 else f"{top:g} × base"
-        found = line.in_values("falls from", start, 0.0, because="the first argument is start")
+        because = f"start is {start:g}" if stage.curve == curves.cosine else "the first argument is start"
+        found = line.in_values("falls from", start, 0.0, because=because)
         written = line.with_stages((*stages[:place], fall, *stages[place + 1 :]))
         return found, f"To fall from {high} to {start:g} × base write {written}"
     return None

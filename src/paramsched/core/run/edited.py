@@ -1,7 +1,7 @@
 """The warning of values that the last plan did not write, in groups that a Scheduler takes over or that it loads."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import isclose
+from math import inf, isclose
 from typing import Any, Final, NamedTuple, final
 
 import torch
@@ -124,7 +124,7 @@ def _different(
             continue
         # A group that was added since has no recorded base.
         if is_number(entry) and not _is_close(entry, value, slot.base) and slot.field.slot in recorded_bases(group):
-            yield slot, float(entry), value
+            yield slot, _as_float(entry), value
 
 
 def _is_close(entry: Any, value: float, base: float) -> bool:
@@ -134,7 +134,14 @@ def _is_close(entry: Any, value: float, base: float) -> bool:
             return True  # it has no value
         if entry.dtype.is_floating_point:
             tolerance = max(tolerance, float(torch.finfo(entry.dtype).eps))
-    return isclose(float(entry), value, rel_tol=tolerance, abs_tol=_TOLERANCE**2 * abs(base))
+    return isclose(_as_float(entry), value, rel_tol=tolerance, abs_tol=_TOLERANCE**2 * abs(base))
+
+
+def _as_float(entry: Any) -> float:
+    try:
+        return float(entry)
+    except OverflowError:  # an integer of more than 308 digits
+        return inf
 
 
 def _is_of_user(part: object) -> bool:

@@ -286,7 +286,7 @@ def linear(start: Level = 1.0, to: Level = 0.0, over: DurationLike | None = None
 
 
 @shape
-def cosine(start: Level = 1.0, to: Level = 0.0, over: DurationLike | None = None, index: Index = "t/n") -> Anneal:
+def cosine(*, start: Level = 1.0, to: Level = 0.0, over: DurationLike | None = None, index: Index = "t/n") -> Anneal:
     """Decay from `start` to `to` along half a cosine wave.
 
     value(t) = to + (start - to) * (1 + cos(pi * t / n)) / 2; exactly `to` from t = n on.

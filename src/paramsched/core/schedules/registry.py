@@ -6,8 +6,7 @@ from functools import wraps
 from typing import Any, cast
 
 from paramsched.core.base.signatures import readable
-from paramsched.core.builders import Builder, built_class, example_call, register_builder, unknown_argument
-from paramsched.errors import InvalidCall
+from paramsched.core.builders import Builder, built_class, refused_call, register_builder, unknown_argument
 
 SHAPES: dict[str, Callable[..., Any]] = {}
 """Every function that builds a schedule, by its name in text, configs and the command line.
@@ -53,7 +52,7 @@ def _answering(builder: Builder) -> Builder:
             try:
                 signature.bind(*args, **kwargs)
             except TypeError as error:
-                raise InvalidCall(f"{name}(…)", str(error), example=example_call(builder, name)) from None
+                raise refused_call(name, builder, args, kwargs, error) from None
             raise
 
     return cast(Builder, build)

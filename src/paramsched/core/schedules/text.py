@@ -22,7 +22,7 @@ from paramsched.core.base.codes import UNKNOWN_NAME, WRONG_TYPE
 from paramsched.core.base.diagnostic import TextLines
 from paramsched.core.base.near_names import closest, shortened_text
 from paramsched.core.base.params import Param, params_of
-from paramsched.core.builders import example_call, unknown_argument
+from paramsched.core.builders import example_call, refused_call, unknown_argument
 from paramsched.core.curves import CONSTANTS, FAMILIES, Curve
 from paramsched.core.schedules.affine import NEIGHBOR_LEVELS, Absolute, AffineLevel, NeighborLevel
 from paramsched.core.schedules.base import Schedule
@@ -31,7 +31,7 @@ from paramsched.core.schedules.one_operand import absolute
 from paramsched.core.schedules.registry import RULES, SHAPES, combine_operands
 from paramsched.core.schedules.rules.base import Rule
 from paramsched.core.time import Duration
-from paramsched.errors import CallSite, InvalidArgument, InvalidCall, ParseError, shown
+from paramsched.errors import CallSite, InvalidArgument, ParseError, shown
 
 _KINDS: Final = {
     "schedule": "a schedule", "level": "a level", "length": "a length", "curve": "a curve", "rule": "a rule",
@@ -215,7 +215,7 @@ def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
         ParseError: the text is not such an expression, or it contains an unknown name.
         InvalidArgument: an argument is invalid. For both errors, `error.span` is the range of the text at fault.
 
-    >>> print(parse(" warmup( over = '5 %' )>>cosine( 1, .1 )"))
+    >>> print(parse(" warmup( over = '5 %' )>>cosine( start=1, to=.1 )"))
     warmup("5%") >> cosine(to=0.1)
     """
     if not isinstance(text, str):
@@ -577,7 +577,7 @@ def bound_arguments(
     try:
         bound = _signature_of(function).bind(*args, **kwargs)
     except (TypeError, ValueError) as error:
-        raise InvalidCall(f"{name}(…)", str(error), example=example_call(function, name)) from None
+        raise refused_call(name, function, list(args), kwargs, error) from None
     for key, value in bound.arguments.items():
         if (param := params.get(key)) is not None:
             for one in value.values() if param.free else value if param.several else (value,):
