@@ -222,7 +222,7 @@ def test_an_attribute_keeps_its_value_if_a_watched_plan_loses_its_target() -> No
     writes = TargetWrites("planned", "trainer", {"entropy": "coef", "window": "size"})
     writes.begin(trainer, scheduler)
 
-    writes.write(SimpleNamespace(values=lambda: {("window", ""): 5.0}))  # type: ignore[arg-type]
+    writes.write(SimpleNamespace(_values=lambda: {("window", ""): 5.0}))  # type: ignore[arg-type]
 
     assert vars(trainer) == {"coef": 1, "size": 5}
 

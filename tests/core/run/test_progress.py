@@ -421,4 +421,4 @@ def test_a_report_is_in_the_groups_before_the_next_update(several):
         one.load_state_dict(state)
 
     assert {record_in(one)["amount"] for one in saved} == {0.25}
-    assert (resumed.amount, resumed.values()) == (0.25, scheduler._values())
+    assert (resumed.amount, resumed._values()) == (0.25, scheduler._values())

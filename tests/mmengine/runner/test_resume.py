@@ -224,7 +224,7 @@ def test_a_longer_run_resumes_with_the_new_end(stopped, caplog):
     assert len((folder / "values.jsonl").read_text().splitlines()) == 40
     assert "max_epochs: 2 in the checkpoint, 4 now" in caplog.text
     assert resumed.schedulers[""][0].end == 40
-    assert resumed._values()["lr", 0] == pytest.approx(0.1 * (1 + math.cos(math.pi * 39 / 40)) / 2)
+    assert resumed.values()["lr", 0] == pytest.approx(0.1 * (1 + math.cos(math.pi * 39 / 40)) / 2)
 
 
 def test_a_changed_argument_is_logged_and_on_change_decides(stopped, caplog):

@@ -101,7 +101,7 @@ def test_the_prediction_of_any_plan_is_what_the_resumed_run_uses(
     used = {}
     labels = {"body": 0, "head": 1, 2: 2}
     for t in range(updates, updates + 3):
-        for name, label in again.values():
+        for name, label in again._values():
             if label == "":
                 used[t, name, label] = again.value(name)
             else:

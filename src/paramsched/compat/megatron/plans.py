@@ -106,8 +106,8 @@ def to_plan(
     Raises:
         ConfigError: the config has errors; all of them are listed, each with its path.
 
-    >>> arguments = {"train_iters": 1000, "lr_warmup_iters": 10, "lr_decay_style": "cosine"}
-    >>> print(to_plan({**arguments, "min_lr": 6e-6}))
+    >>> given = {"train_iters": 1000, "lr_warmup_iters": 10, "lr_decay_style": "cosine"}
+    >>> print(to_plan({**given, "min_lr": 6e-6}))
     horizon: 1000
     lr: warmup(10) >> cosine(to=absolute(6e-06), over=990)
     """
