@@ -201,7 +201,7 @@ class BatchAmounts:
         self._refresh_plan()
         if self._measure is None:
             return
-        self._counted += checked_amount("scheduler.measured(", self._unit, {str(self._unit): self._measure(batch)})
+        self._counted += checked_amount("scheduler.consumed(", self._unit, {str(self._unit): self._measure(batch)})
         if self._planned is not None and ends_update is None:  # the end of the update is unknown: compare nothing
             self._counted = 0
         elif ends_update is not False or (self._shares == 1 and self._planned is None):

@@ -510,7 +510,7 @@ class Scheduler(LRScheduler):
         >>> scheduler.amount
         20
         """
-        source, counted = self._checked_amount("scheduler.measured(", amount)
+        source, counted = self._checked_amount("scheduler.consumed(", amount)
         source.add_measured(counted)
 
     def _checked_amount(self, call: str, amount: dict[str, Any]) -> "tuple[ConsumptionSource, Amount]":
