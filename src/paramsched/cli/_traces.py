@@ -276,10 +276,14 @@ def groups_with_bases(
 
         groups = groups_of_selectors(selecting)
     assumed: set[tuple[str, str | int]] = set()
+    of_selector: dict[Any, dict[int, Binding]] = {}
+    for place, one in enumerate(bindings):
+        of_selector.setdefault(one.groups, {})[place] = one
     for index, group in enumerate(groups):
         label = group.get("name", index)
         own = loaded.bases.of(group.get("name"))
-        for one in [one for one in bindings if one.groups is None or one.groups in (index, label)]:
+        selected = {place: one for key in (None, index, label) for place, one in of_selector.get(key, {}).items()}
+        for one in (selected[place] for place in sorted(selected)):
             field = Field.of(one.name)
             # An option takes precedence over the file, and a base for one group over a base for all.
             value = values.get((one.name, str(label)), values.get((one.name, None), loaded.bases.value(own, field)))
