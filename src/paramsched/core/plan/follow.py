@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Collection, Iterator, Sequence
-from functools import cache
 from typing import Any, NamedTuple, final
 
 from paramsched.core.base.near_names import did_you_mean
@@ -95,12 +94,14 @@ def with_followed_lines(
 
 def schedules_followed(bindings: Sequence[Binding], clock: PlanClock) -> Callable[[Binding], Schedule]:
     """Return a function of a binding that returns its schedule, with each `like(…)` replaced by the followed one."""
-    plan = cache(lambda: _FollowedPlan(bindings, clock))  # once for all bindings, if one of them follows another
+    if not any(binding.schedule.has_likes for binding in bindings):
+        return lambda binding: binding.schedule
+    plan = _FollowedPlan(bindings, clock)
 
     def followed(binding: Binding) -> Schedule:
-        if not any(likes_in(binding.schedule)):
+        if not binding.schedule.has_likes:
             return binding.schedule
-        first, *_ = plan().lines_for(binding)
+        first, *_ = plan.lines_for(binding)
         return first.schedule
 
     return followed

@@ -280,8 +280,10 @@ def _factors_in_groups(
 ) -> Iterator[Problem]:
     """Yield a warning for each planned field with groups whose factors differ and whose bases are equal."""
     for slots, groups, labels in of_groups:
-        for field, keys in _FACTORS.items():
-            mine = [slot for slot in slots if slot.name == field and slot.base]
+        entries = set[str]().union(*groups)
+        for field, factor_names in _FACTORS.items():
+            keys = [key for key in factor_names if key in entries]
+            mine = [slot for slot in slots if slot.name == field and slot.base] if keys else []
             for key in keys:
                 factors: dict[float, dict[float, str | int]] = {}  # the label of a group by base and factor
                 for slot in mine:
