@@ -285,29 +285,31 @@ class Scheduler(LRScheduler):
 
         Raises:
             InvalidArgument: the plan does not schedule this field in this group.
+
+        >>> import torch
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.5)
+        >>> scheduler = Scheduler(optimizer, Plan(lr=linear(1.0, 0.0), horizon=4))
+        >>> _ = optimizer.step()
+        >>> scheduler.value("lr")
+        0.375
         """
         values = self._values()
-        return values[self._key("value", values, field, group)]
+        return values[self._key(values, field, group)]
 
     def _values(self) -> dict[Key, float]:
         """Return the planned values of the next update by field and group, as in a `Trace`; targets have group ""."""
-        fields = {key: value for key, (value, _) in self._of_fields().items()}
-        return fields | {(name, ""): value for name, value in target_values(self._run.lead)}
-
-    def _of_fields(self) -> dict[Key, tuple[float, float]]:
-        """Return the planned value of the next update and the base, by field and group."""
         planned = self._synced()
-        found: dict[Key, tuple[float, float]] = {}
+        found: dict[Key, float] = {}
         for groups, part in self._members():
             labels = unique_labels(groups, part.scope)
             found |= {
-                (slot.name, labels[slot.group]): (value, slot.base)
+                (slot.name, labels[slot.group]): value
                 for slot, value in planned_values(part, planned.clock)
                 if slot.group < len(labels)  # the optimizer of a detached scheduler may have lost groups
             }
-        return found
+        return found | {(name, ""): value for name, value in target_values(self._run.lead)}
 
-    def _key(self, method: str, keys: Collection[Key], field: str, group: int | str | None) -> Key:
+    def _key(self, keys: Collection[Key], field: str, group: int | str | None) -> Key:
         """Return the key of a field in a group, or raise."""
         if self._run.is_shared:
             candidates: list[Any] = [find_group(keys, self._optimizers, field, group)]
@@ -320,7 +322,7 @@ class Scheduler(LRScheduler):
             return key
         known = ", ".join(f"{name} of group {label!r}" if label != "" else name for name, label in keys)
         found = f"the plan does not schedule it (only {known})"
-        raise InvalidArgument(f"scheduler.{method}({field!r}, {group!r})", found)
+        raise InvalidArgument(f"scheduler.value({field!r}, {group!r})", found)
 
     def scalars(self, update: WhichUpdate = "last") -> dict[str, float]:
         """Return flat names and values for a logger: `{"lr/body": 0.1, "lr/head": 1.0, "temperature": 0.5}`.
@@ -334,7 +336,7 @@ class Scheduler(LRScheduler):
         Args:
             update: the update whose values are returned. `"last"`: update `t - 1`, whose values the last
                 `optimizer.step()` used and which belong to the loss just measured. `"coming"`: update `t`, whose values
-                the next step will use, as in `values()`. Before the first update both are the same. The values are the
+                the next step will use, as in `value`. Before the first update both are the same. The values are the
                 planned ones: external writes cause a warning, but are not included.
 
         >>> import torch
