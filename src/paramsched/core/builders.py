@@ -98,18 +98,27 @@ def refused_call(
 ) -> InvalidCall:
     """Return the error about arguments that do not fit the signature of a builder, with what to write.
 
-    Levels without names are refused with what they may mean: one with both, more in the order of the signature.
+    If all arguments have names, a value without one is refused with what it may mean: one level with both readings, two
+    in the order of the signature, and a last text or a last number of at least 2 as the length.
     """
-    example, names = example_call(builder, name), list(params_of(builder))
-    by_name = all(one.form is inspect.Parameter.KEYWORD_ONLY for one in params_of(builder).values())
-    if not (by_name and 0 < len(args) <= len(names)) or kwargs.keys() & {*names[: len(args)]}:
+    example, params = example_call(builder, name), params_of(builder)
+    by_name = all(one.form is inspect.Parameter.KEYWORD_ONLY for one in params.values())
+    if not (by_name and {"start", "to", "over"} <= params.keys() and 0 < len(args) <= 3):
         return InvalidCall(f"{name}(…)", str(error), example=example)
-    readings = [names[1:2], names[:1]] if len(args) == 1 and names[1] not in kwargs else [names]
+    levels, length = list(args), dict[str, Any]()
+    if isinstance(args[-1], str) or (isinstance(args[-1], int) and args[-1] > 1):
+        length = {"over": levels.pop()}
+    readings = [dict(zip(("start", "to"), levels, strict=False))]
+    if len(levels) == 1:
+        readings = [{"to": levels[0]}, {"start": levels[0]}]
+    if len(levels) > 2 or any(kwargs.keys() & {*one, *length} for one in readings):
+        return InvalidCall(f"{name}(…)", str(error), example=example)
     calls = [
-        ", ".join(f"{key}={shown(value)}" for key, value in [*zip(reading, args, strict=False), *kwargs.items()])
-        for reading in readings
+        ", ".join(f"{key}={shown(value)}" for key, value in {**one, **length, **kwargs}.items()) for one in readings
     ]
-    return InvalidCall(f"{name}(…)", "levels have names", "Write " + ", or ".join(f"{name}({one})" for one in calls))
+    return InvalidCall(
+        f"{name}(…)", "its arguments have names", "Write " + ", or ".join(f"{name}({one})" for one in calls)
+    )
 
 
 def register_builder(table: MutableMapping[str, Callable[..., Any]], builder: Builder, *, kind: str) -> Builder:

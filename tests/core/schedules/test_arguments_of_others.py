@@ -56,7 +56,26 @@ def test_another_argument_is_answered_with_those_that_exist(line, near):
     assert [near in str(one) for one in refusals(line)] == [True, True]
 
 
-@table("line", ["linear(1, 2, 3, 4, 5, 6)", "warmup()"])
+@table(
+    ("line", "readings"),
+    [
+        ("cosine(0.1)", ["cosine(to=0.1)", "cosine(start=0.1)"]),
+        ("cosine(0.1, over=50)", ["cosine(to=0.1, over=50)", "cosine(start=0.1, over=50)"]),
+        ("cosine(1, 0.1)", ["cosine(start=1, to=0.1)"]),
+        ("cosine(1, 0.1, 50)", ["cosine(start=1, to=0.1, over=50)"]),
+        ("cosine(100)", ["cosine(over=100)"]),
+        ("cosine('5 epochs')", ["cosine(over='5 epochs')"]),
+        ("cosine(0.1, '5%')", ["cosine(to=0.1, over='5%')", "cosine(start=0.1, over='5%')"]),
+    ],
+)
+def test_values_without_names_are_refused_with_each_reading(line, readings):
+    for one in refusals(line):
+        advised = str(one).partition("Write ")[2].split(", or ")
+        assert advised == readings
+        assert all(ps.parse(each) for each in advised)
+
+
+@table("line", ["cosine(0.1, to=0.2, start=0.5)", "cosine(1, 2, 3, 4, 5, 6)", "linear(1, 2, 3, 4, 5, 6)", "warmup()"])
 def test_a_wrong_number_of_arguments_has_an_example(line):
     assert ["For example: " in str(one) for one in refusals(line)] == [True, True]
 

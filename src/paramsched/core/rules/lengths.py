@@ -11,6 +11,7 @@ from paramsched.core.base.codes import MILESTONE_AFTER_END
 from paramsched.core.base.diagnostic import HORIZON, Diagnostic
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES, lengths_of_line
+from paramsched.core.plan.run_amounts import PLANNED_SIZES
 from paramsched.core.rules.line import Line
 from paramsched.core.rules.trial_run import TrialRun
 from paramsched.core.rules.values import IS_HIGH
@@ -112,7 +113,7 @@ def accumulation_unused(plan: Plan, calendar: Calendar | None) -> Diagnostic | N
     if calendar is None or accumulation is None or accumulation < 2 or calendar.batches_per_epoch is not None:
         return None
     epoch = calendar.steps_per_epoch
-    if epoch is None or plan.clock != UPDATES or any(one.name in _SIZES_OF_BATCHES for one in plan.targets):
+    if epoch is None or plan.clock != UPDATES or any(one.name in PLANNED_SIZES for one in plan.targets):
         return None
     given = [Duration.of(one) for one in (plan.horizon, calendar.total) if one is not None]
     written = [*given, *(length for line in plan.bindings for length in lengths_of_line(line))]
@@ -125,9 +126,6 @@ def accumulation_unused(plan: Plan, calendar: Calendar | None) -> Diagnostic | N
     )
     instead = f"If an epoch has {epoch} batches write batches_per_epoch={epoch}; if not, omit accumulation"
     return Diagnostic(HORIZON, found, instead, code=codes.ACCUMULATION_UNUSED)
-
-
-_SIZES_OF_BATCHES: Final = ("batch_size", "accumulation", "sequence_length")
 
 
 def _milestones_mixed(line: Line) -> Iterator[Diagnostic]:
