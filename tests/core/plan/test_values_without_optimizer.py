@@ -36,6 +36,22 @@ def test_values_equal_the_trace_bit_for_bit_and_resume_at_each_update(lines, bas
         values.advance()
 
 
+@table("facts", [{"total": 4}, {}])
+def test_a_list_that_ends_with_the_run_is_read_no_further(facts):
+    numbers = [1.0, 0.5, 0.25, 0.125]
+
+    @ps.shape
+    def of_list(t):
+        return numbers[t]
+
+    values, seen = ps.Values({"kl": "of_list()"}, **facts), []
+    for _ in numbers:
+        seen.append(values["kl"])
+        values.advance()
+
+    assert seen == numbers
+
+
 def test_the_lines_of_a_dict_and_of_a_plan_with_an_lr_have_their_bases():
     values = ps.Values({"lr": "cosine()", "kl": "linear(0, 1)"}, bases={"lr": 0.1, "kl": 4.0}, total=8)
     plan = ps.Values(ps.Plan(lr="cosine()", horizon=8), bases={"lr": 0.1})

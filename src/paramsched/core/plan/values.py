@@ -14,8 +14,10 @@ from paramsched.core.number_checks import finite_number, whole_number
 from paramsched.core.plan.binding import UPDATES, Binding, Target
 from paramsched.core.plan.forms import PlanLike, plan_of
 from paramsched.core.plan.plan import Plan
+from paramsched.core.plan.resolve import updates_of_horizon
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.schedules.own import has_open_function
 from paramsched.core.time import Calendar, Duration
 from paramsched.core.time.calendar import Facts
 from paramsched.errors import InvalidArgument, PlanError, StateError, shown
@@ -63,7 +65,9 @@ class Values(Mapping[str, float]):
             raise PlanError("ps.Values(plan)", found, "Use ps.Scheduler(optimizer, plan), which has groups and clocks")
         given = dict(bases or {})
         self._lines: dict[str, tuple[Schedule, float]] = {}
-        for line in self._plan.resolve(Calendar(**facts)).bindings:
+        resolved = self._plan.resolve(Calendar(**facts))
+        self._end = updates_of_horizon(resolved, None)
+        for line in resolved.bindings:
             own = line.field.initial if isinstance(line.field, Target) else 1.0
             is_field = line.name.partition("[")[0] in _FIELDS and own == 1.0 and not line.schedule.has_absolute
             if is_field and line.name not in given:
@@ -94,8 +98,11 @@ class Values(Mapping[str, float]):
         line, base = self._lines[name]
         first, ahead = self._ahead.get(name, (0, ()))
         if not first <= self._t < first + len(ahead):
-            first = self._t
-            ahead = evaluate(line, np.arange(first, first + _AHEAD), base).tolist()
+            first, end = self._t, self._end
+            size = _AHEAD if end is None or first > end else min(_AHEAD, end + 1 - first)
+            if (end is None or first > end) and has_open_function(line):
+                size = 1  # a function may have no value for an update that the run does not reach
+            ahead = evaluate(line, np.arange(first, first + size), base).tolist()
             self._ahead[name] = first, ahead
         value: float = ahead[self._t - first]
         for rule in line.metric_rules:
