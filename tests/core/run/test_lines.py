@@ -1,0 +1,166 @@
+"""The lines of a plan in an optimizer: their groups, their order, and what a state restores of them."""
+
+import copy
+import json
+import warnings
+
+import pytest
+import torch
+
+import paramsched as ps
+from support.updates import group, probe, run
+
+PLAN = ps.Plan(
+    ps.Binding("weight_decay", "linear(0.5, 1)"),
+    ps.Binding("momentum", "cosine()", groups="head"),
+    ps.Binding("lr", "linear()"),
+    horizon=10,
+)
+
+
+def four_groups():
+    """Return two groups with one name, one without a name, and one that a line of its own selects."""
+    return probe({"name": "body", "lr": 0.1}, {"lr": 0.2}, {"name": "head", "lr": 0.3}, {"name": "body", "lr": 0.4})
+
+
+def test_scalars_and_values_list_one_group_after_another_with_its_fields_in_order():
+    optimizer = four_groups()
+    scheduler = ps.Scheduler(optimizer, PLAN)
+    run(optimizer, 3)
+    of_groups = [(0, "lr"), (0, "weight_decay"), (1, "lr"), (1, "weight_decay"), ("head", "lr"), ("head", "momentum"),
+                 ("head", "weight_decay"), (3, "lr"), (3, "weight_decay")]  # fmt: skip
+
+    assert list(scheduler.scalars()) == [f"{field}/{group}" for group, field in of_groups]
+    assert list(scheduler._values()) == [(field, group) for group, field in of_groups]
+
+
+def test_two_groups_with_one_name_follow_the_line_of_the_name_each_from_its_base():
+    optimizer = four_groups()
+    scheduler = ps.Scheduler(optimizer, {"groups": {"body": {"lr": "linear()"}}, "horizon": 10})
+    run(optimizer, 5)
+
+    assert [one["lr"] for one in optimizer.param_groups] == [0.05, 0.2, 0.3, 0.2]
+    assert [scheduler.value("lr", index) for index in (0, 3)] == [0.05, 0.2]
+    assert scheduler.scalars("coming") == {"lr/0": 0.05, "lr/3": 0.2}
+
+
+@pytest.mark.parametrize("fields", [("lr", "lr"), ("lr", "weight_decay")])
+def test_one_schedule_object_in_two_lines_has_the_values_of_two_equal_objects(fields):
+    def used(first, second):
+        optimizer = four_groups()
+        plan = ps.Plan(
+            ps.Binding(fields[0], first, groups="head"), ps.Binding(fields[1], second, groups="body"), horizon=40
+        )
+        scheduler = ps.Scheduler(optimizer, plan)
+        run(optimizer, 35)  # beyond the first block
+        scheduler.seek(7)
+        run(optimizer, 2)
+        return optimizer.used, scheduler.scalars(), scheduler.state_dict()
+
+    shared = ps.warmup(5) >> ps.cosine()
+
+    assert used(shared, shared) == used(ps.warmup(5) >> ps.cosine(), ps.warmup(5) >> ps.cosine())
+
+
+# ---------------------------------------------------------------------- a state with an optimizer that is behind
+
+BEHIND = {
+    "version": 3, "plan": '{"horizon":10,"bindings":[["lr",null,"linear()"]]}', "calendar": {},
+    "optimizers": ["a", "b"], "t": 4, "behind": ["b"], "groups": 1, "bases": {"lr": [0.1, 0.2]},
+}  # fmt: skip
+"""The state of a run whose optimizer `b` has not stepped in the last update."""
+
+
+def two(plan):
+    both = {"a": probe(lr=0.1), "b": probe(lr=0.2)}
+    return both, ps.Scheduler(both, plan)
+
+
+def state_behind():
+    both, scheduler = two({"lr": "linear()", "horizon": 10})
+    for _ in range(3):
+        both["a"].step()
+        both["b"].step()
+    both["a"].step()
+    return both, scheduler
+
+
+def test_a_state_with_an_optimizer_that_is_behind_is_as_recorded():
+    _, scheduler = state_behind()
+    (text,) = scheduler.state_dict().values()
+
+    assert json.loads(text) == BEHIND
+
+
+@pytest.mark.parametrize("with_own", [False, True])
+@pytest.mark.parametrize("text", ["recorded", "written"])
+def test_an_optimizer_that_is_behind_a_changed_plan_uses_the_saved_plan_once(text, with_own):
+    saved, before = state_behind()
+    state = before.state_dict() if text == "written" else {"paramsched": json.dumps(BEHIND)}
+    both, scheduler = two({"lr": "cosine()", "horizon": 10})
+    if with_own:
+        for name, one in both.items():
+            one.load_state_dict(copy.deepcopy(saved[name].state_dict()))
+
+    scheduler.load_state_dict(state)
+
+    old, new = ps.Plan(lr="linear()", horizon=10), ps.Plan(lr="cosine()", horizon=10)
+    values = [ps.trace(plan, {"lr": base})["lr", 0] for plan, base in ((old, 0.2), (new, 0.2), (new, 0.1))]
+    assert scheduler.t == 4
+    assert both["b"].param_groups[0]["lr"] == values[0][3]
+    assert both["a"].param_groups[0]["lr"] == values[2][4]
+    both["b"].step()
+    assert both["b"].param_groups[0]["lr"] == values[1][4]
+
+
+# ---------------------------------------------------------------------- look, warn, write
+
+
+def everything(optimizer, scheduler):
+    groups = [{key: value for key, value in one.items() if key != "params"} for one in optimizer.param_groups]
+    return groups, scheduler.t, scheduler.state_dict(), scheduler.history
+
+
+def saved_at(updates, plan, lr=0.1, **entries):
+    optimizer = torch.optim.SGD([group(lr=lr)])
+    ps.Scheduler(optimizer, plan)
+    for _ in range(updates):
+        optimizer.step()
+    state = optimizer.state_dict()
+    state["param_groups"][0] |= entries
+    return state
+
+
+LOADS = {
+    "another plan": (saved_at(3, ps.Plan(lr="cosine()", horizon=10)), {}, False),
+    "another plan that is refused": (saved_at(3, ps.Plan(lr="cosine()", horizon=10)), {"on_change": "error"}, True),
+    "another base that is refused": (saved_at(3, ps.Plan(lr="linear()", horizon=10), lr=0.7),
+                                     {"on_base": "error"}, True),
+    "a damaged record": (saved_at(3, ps.Plan(lr="linear()", horizon=10), paramsched="[1]"), {}, True),
+    "a run that is over": (saved_at(12, ps.Plan(lr="linear()", horizon=20)), {}, False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOADS)
+def test_a_load_with_warnings_as_errors_is_refused_and_changes_nothing_or_is_complete(name):
+    state, given, is_refused = LOADS[name]
+    runs = []
+    for strict in (True, False):
+        optimizer = torch.optim.SGD([group(lr=0.1)])
+        scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear()", horizon=10), **given)
+        optimizer.step()
+        before = everything(optimizer, scheduler)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error" if strict else "ignore")
+            try:
+                optimizer.load_state_dict(copy.deepcopy(state))
+            except ps.errors.ParamschedError:
+                assert everything(optimizer, scheduler) == before
+                runs.append("refused")
+                continue
+            except UserWarning:
+                assert strict
+        runs.append(everything(optimizer, scheduler))
+
+    assert runs[0] == runs[1]
+    assert (runs[0] == "refused") == is_refused
