@@ -101,13 +101,13 @@ fuzz: $(VENV)/compiled.stamp
 	    HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 --dist worksteal -q tests/whole/fuzz $(ARGS) || exit 1; done
 
 # Plant small errors in rooms, one at a time, and report those that no test of a contributor finds: a minute to an hour
-# for each room. The target fails below 95 %. make mutants PACKAGES="core/run core/plan" ARGS="--count 100 --seed 2"
+# for each room. make mutants PACKAGES="core/run core/plan" ARGS="--count 100 --seed 2"
 PACKAGES = $(addprefix core/,schedules plan rules run files curves feedback time base) \
     $(addprefix compat/,torch transformers megatron) $(addprefix mmengine/,reader runner schedulers) \
     engines show $(addprefix tools/,audit check records) cli
 mutants: $(VENV)/compiled.stamp
 	$(INSTALL) coverage
-	$(BIN)/python tests/planted_errors/mutants.py $(PACKAGES) $(ARGS)
+	$(BIN)/python tools/mutants.py $(PACKAGES) $(ARGS)
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

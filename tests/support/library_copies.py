@@ -1,7 +1,6 @@
-"""A copy of the library with one added file, a worked example of docs/contributing/extend.md."""
+"""A copy of the library, from which a test deletes a folder."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -10,13 +9,6 @@ from pathlib import Path
 from typing import final
 
 ROOT = Path(__file__).parents[2]
-
-
-def worked_example(mark: str) -> str:
-    """Return the Python block in docs/contributing/extend.md that contains this text."""
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "contributing" / "extend.md").read_text(), re.DOTALL)
-    (example,) = [block for block in blocks if mark in block]
-    return example
 
 
 @final
@@ -43,11 +35,3 @@ def copy_library(folder: Path) -> Path:
     """Copy the library into a folder, with its compiled files, so that Python need not compile it again."""
     being_written = shutil.ignore_patterns("*.pyc.*")
     return shutil.copytree(ROOT / "src" / "paramsched", folder / "paramsched", ignore=being_written)
-
-
-def library_with(folder: Path, file: str, example: str) -> LibraryCopy:
-    """Copy the library into a folder and add a file."""
-    (copy_library(folder) / file).write_text(example)
-    for source in ("tests/core/laws", "tests/support"):
-        shutil.copytree(ROOT / source, folder / source, ignore=shutil.ignore_patterns("__pycache__"))
-    return LibraryCopy(folder)

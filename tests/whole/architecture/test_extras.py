@@ -33,34 +33,6 @@ def test_the_extra_installs_the_library(library: str, extra: str) -> None:
     assert library in libraries, f'add "{library}" to the extra {extra} in pyproject.toml'
 
 
-PAGES = {page.stem for page in (ROOT / "docs" / "engines").glob("*.md")} | {"axolotl"}  # a section of transformers.md
-ADAPTERS = sorted(PAGES & {file.stem for file in (ROOT / "src" / "paramsched" / "engines").glob("*.py")})
-
-
-def test_every_adapter_has_a_page() -> None:
-    others = {
-        "argument_order",
-        "engine_facts",
-        "other_schedulers",
-        "planned_batches",
-        "reporting",
-        "run_end",
-        "target_writes",
-        "trained_optimizers",
-        "torch_required",
-    }
-    files = {file.stem for file in (ROOT / "src" / "paramsched" / "engines").glob("*.py") if file.stem[0] != "_"}
-
-    missing = [f"docs/engines/{name}.md" for name in sorted(files - others - PAGES)]
-    assert missing == [], f"write {missing}"
-
-
-@pytest.mark.parametrize("engine", ADAPTERS)
-def test_every_engine_with_an_adapter_has_an_extra_of_its_name(engine: str) -> None:
-    name = engine.replace("_", "-")
-    assert name in EXTRAS, f'add to [project.optional-dependencies] in pyproject.toml: {name} = ["{name}"]'
-
-
 def test_a_library_without_an_extra_is_installed_by_its_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
     trace = ps.trace(ps.Plan(lr="cosine()", horizon=4), {"lr": 0.1})

@@ -1,24 +1,14 @@
-"""Every registered shape, curve and rule is documented, runs its example and can be generated."""
+"""Every registered shape and curve is documented and runs its example."""
 
 import doctest
 import importlib
 import inspect
 from pathlib import Path
 
-import pytest
-from hypothesis import Phase, find, settings
-
 from paramsched import curves
 from paramsched.core.curves import CONSTANTS, FAMILIES
 from paramsched.core.schedules import SHAPES
-from paramsched.core.schedules.registry import RULES
-from support import strategies
-from support.strategies import World
 from support.tables import table
-
-MANY = settings(max_examples=500, database=None, phases=[Phase.generate])
-WORLD = World(total=1000, epoch=20, batch=32, accumulation=1)
-
 
 OF_THE_LIBRARY = [name for name, builder in SHAPES.items() if builder.__module__.startswith("paramsched.")]
 
@@ -42,41 +32,6 @@ def test_a_shape_has_one_name_and_types_for_all_its_arguments(name):
         assert parameter.annotation is not parameter.empty, f"{name}({parameter.name}) has no annotation"
     module = importlib.import_module(builder.__module__)
     assert getattr(module, name) is builder
-
-
-@table("name", strategies.ALL)
-def test_the_strategies_generate_each_shape(name):
-    found = find(strategies.shape(name, WORLD), lambda schedule: True, settings=MANY)
-
-    assert str(found)
-
-
-@table("name", FAMILIES)
-def test_the_strategies_generate_each_curve(name):
-    found = find(
-        strategies.built(FAMILIES[name], strategies.drawn_curve_argument),
-        lambda curve: True,
-        settings=MANY,
-    )
-
-    assert str(found).startswith(f"curves.{name}(")
-
-
-@table("name", RULES)
-def test_the_strategies_generate_each_rule(name):
-    drawing = strategies.drawing(WORLD, affine=True)
-    found = find(strategies.built(RULES[name], drawing), lambda rule: True, settings=MANY)
-
-    assert str(found).startswith(f"rules.{name}(")
-
-
-def test_an_error_names_a_parameter_that_cannot_be_generated():
-    def painted(colour: bytes) -> object:
-        return colour
-
-    drawing = strategies.drawing(WORLD, affine=True)
-    with pytest.raises(TypeError, match=r"parameter 'colour'.*painted"):
-        find(strategies.built(painted, drawing), lambda made: True, settings=MANY)
 
 
 def test_every_curve_can_be_imported_by_typed_code():

@@ -1,6 +1,6 @@
 """Plant small errors in the source, one at a time, and report those that no test finds: `make mutants`.
 
-    python tests/planted_errors/mutants.py core/run core/plan --count 40 --seed 1
+    python tools/mutants.py core/run core/plan --count 40 --seed 1
 
 The tests of a room are those that a contributor runs: its doctests, its folders in `tests` and `tests/whole`, and in
 the core the laws. Coverage records which lines each of them executes; `.mutants` keeps a record until a file changes.
@@ -12,8 +12,6 @@ the core the laws. Coverage records which lines each of them executes; `.mutants
    lines that run at import or when the tests are collected, tests marked `heavy`, because they may start processes, and
    code that cannot be replaced. For a line that no test executes in its own process, the `heavy` tests run whose file
    has the name of the module.
-
-The TOML files in this folder list the errors that make no difference, each with the reason. They are not tried.
 
 No maintained tool fits: they run all tests for each error, or count as found what a test does not execute.
 """
@@ -37,7 +35,6 @@ import signal
 import sys
 import tempfile
 import time
-import tomllib
 import traceback
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -48,14 +45,12 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src"
 PACKAGE = SOURCE / "paramsched"
-LISTED = Path(__file__).resolve().parent
 CACHE = ROOT / ".mutants"
 SECONDS_OF_TESTS = 120.0
 """The tests of one error: as many as ran in this time with coverage. A run of the Runner takes half a second."""
-GOAL = 0.95
 _OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE,
     ast.LtE: ast.Lt,
@@ -83,7 +78,7 @@ _OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
 
 @dataclass(frozen=True, slots=True)
 class PlantedError:
-    """One error; `number` counts those of the file. The key contains no line, so that code above may change."""
+    """One error; `number` counts those of the file."""
 
     file: str
     function: str
@@ -93,15 +88,8 @@ class PlantedError:
     lines: tuple[int, ...]
     """The line of the changed expression, or of its condition, and the first line of its statement."""
 
-    @property
-    def key(self) -> tuple[str, str, str, str]:
-        return self.file, self.function, self.statement, self.change
-
     def __str__(self) -> str:
-        """Return the entry of the list, with the reason missing."""
-        names = ("file", "function", "statement", "change")
-        lines = [f"{name} = {json.dumps(getattr(self, name), ensure_ascii=False)}" for name in names]
-        return "\n".join(["[[error]]", *lines, 'reason = ""'])
+        return f"{self.file}:{self.lines[0]} {self.function}: {self.statement}\n    {self.change}"
 
 
 def _replacements(node: ast.AST) -> Iterator[ast.AST]:
@@ -195,14 +183,10 @@ def _parsed(file: str) -> ast.Module:
 def errors(file: str) -> list[PlantedError]:
     """Return every error that can be planted in the functions of a file of `src/paramsched`."""
     found: list[PlantedError] = []
-    same: Counter[tuple[str, str, str]] = Counter()
     for place in _places(_parsed(file)):
         for replacement in _replacements(place.node):
             statement = _first_line(place.statement)
             change = f"{_first_line(place.node)}  ->  {_first_line(replacement)}"
-            same[place.function, statement, change] += 1
-            if (times := same[place.function, statement, change]) > 1:
-                change += f"  #{times}"
             start = getattr(place.statement, "lineno", place.node.lineno)
             lines = (getattr(place.node, "test", place.node).lineno, place.node.lineno, start)
             found.append(PlantedError(file, place.function, statement, change, len(found), lines))
@@ -216,18 +200,6 @@ def planted(error: PlantedError) -> ast.Module:
     place, new = next(pair for number, pair in enumerate(every) if number == error.number)
     place.put(ast.copy_location(new, place.node))
     return ast.fix_missing_locations(tree)
-
-
-def listed() -> dict[tuple[str, str, str, str], str]:
-    """Return the reason of each error that makes no difference."""
-    reasons = {}
-    for file in sorted(LISTED.glob("*.toml")):
-        for entry in tomllib.loads(file.read_text(encoding="utf-8")).get("error", []):
-            key = entry["file"], entry["function"], entry["statement"], entry["change"]
-            if not entry["reason"] or key in reasons:
-                raise SystemExit(f"expected one entry with a reason in {file}, got {key}")
-            reasons[key] = entry["reason"]
-    return reasons
 
 
 # ---------------------------------------------------------------- the tests
@@ -606,7 +578,7 @@ class Room:
                 if in_place or (needs_copy and tests.names and is_found_in_copy(error, tests, folder)):
                     return True
                 reason = f"{len(tests.names)} tests" if tests.names else "not executed"
-                print(f"# {error.file}:{error.lines[0]}, {reason}\n{error}\n", flush=True)
+                print(f"{error}  ({reason})", flush=True)
                 return False
 
             def try_some(job: int) -> None:
@@ -625,17 +597,12 @@ class Room:
         return True
 
     def _chosen(self) -> list[PlantedError]:
-        """Draw the errors, and return those that are not in the list."""
+        """Draw the errors."""
         every = [error for file in files_of(self.name) for error in errors(file)]
-        reasons = listed()
-        files = {*files_of(self.name)}
-        for key in {key for key in reasons if key[0] in files} - {error.key for error in every}:
-            print(f"matches no error, remove it from {LISTED.relative_to(ROOT)}: {key}", flush=True)
-        random.Random(self.seed).shuffle(every)
+        random.Random(self.seed).shuffle(every)  # noqa: S311
         drawn = list(itertools.islice((error for error in every if _is_other_code(error)), self.count))
-        chosen = [error for error in drawn if error.key not in reasons]
-        self.counts |= {"planted": len(drawn), "listed": len(drawn) - len(chosen)}
-        return chosen
+        self.counts["planted"] = len(drawn)
+        return drawn
 
 
 def _forked(work: Callable[[], None]) -> int:
@@ -697,7 +664,7 @@ def counts_of(room: str, count: int, seed: int, jobs: int) -> Counter[str]:
 
 
 def main() -> int:
-    """Print each error that is not found, and the share of those found; return 1 if a room is below the goal."""
+    """Print each error that is not found, and the number of those found."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("rooms", nargs="+", help="folders or files of src/paramsched")
     parser.add_argument("--count", type=int, default=40, help="errors per room")
@@ -721,15 +688,9 @@ def main() -> int:
             os.waitpid(_forked(write), 0)
             rows.append((room, Counter(json.loads(record.read_text(encoding="utf-8")))))
             record.unlink()
-    print(f"{'room':<24}{'planted':>8}{'found':>7}{'no difference':>15}{'survivors':>11}")
-    low = False
     for room, counts in rows:
-        matter = counts["planted"] - counts["listed"]
-        share = counts["found"] / max(matter, 1)
-        low |= share < GOAL
-        survivors = matter - counts["found"]
-        print(f"{room:<24}{counts['planted']:>8}{counts['found']:>7}{counts['listed']:>15}{survivors:>11}  {share:.0%}")
-    return int(low)
+        print(f"{room}: {counts['found']} of {counts['planted']} found")
+    return 0
 
 
 if __name__ == "__main__":
