@@ -19,7 +19,7 @@ from typing import final
 ROOT = Path(__file__).parents[1]
 PACKAGE = "paramsched"
 KERNEL = tuple(f"{PACKAGE}.core.{room}" for room in ("curves", "time", "schedules", "feedback", "plan", "rules", "run"))
-"""The packages that are enough to understand the library (docs/explanation/how-it-works.md)."""
+"""The packages that are enough to understand the library (docs/contributing/how-it-works.md)."""
 
 
 @final

@@ -2,7 +2,7 @@
 
     python tools/executed_files.py [--write]
 
-`--write` replaces the table in docs/explanation/how-it-works.md. The files are in the order of their first call.
+`--write` replaces the table in docs/contributing/how-it-works.md. The files are in the order of their first call.
 """
 
 import sys
@@ -15,7 +15,7 @@ import paramsched as ps
 
 ROOT = Path(__file__).parents[1]
 LIBRARY = Path(ps.__file__).parent
-PAGE = ROOT / "docs" / "explanation" / "how-it-works.md"
+PAGE = ROOT / "docs" / "contributing" / "how-it-works.md"
 BEGIN, END = "<!-- written by tools/executed_files.py -->\n", "<!-- end of the table -->\n"
 
 

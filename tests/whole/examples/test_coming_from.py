@@ -103,9 +103,3 @@ def test_the_plan_in_a_row_has_the_rates_of_timm_at_every_update(page: str, thei
         expected = timm_peer.rates_by_metric(schedulers, {**arguments, "plateau_mode": "max"}, tops, lr=0.1)
         assert after == pytest.approx(expected, rel=1e-12)
         assert after[-1] < 0.1
-
-
-def test_every_page_is_in_the_list() -> None:
-    listed = re.findall(r"^.+ <(\w+)>$", text_of("index"), re.MULTILINE)
-
-    assert set(listed) == set(NAMES) - {"index"}

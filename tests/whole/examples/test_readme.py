@@ -24,22 +24,6 @@ def block(language: str, begin: str = "") -> str:
     return found[1]
 
 
-WORDS = (
-    "budget of time", "SLURM", "resume", "several optimizers", "growing batch", "DeepSpeed", "Megatron",
-    "torchtitan", "TRL", "verl", "axolotl",
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("word", WORDS)
-def test_the_pages_that_the_readme_calls_everything_else_have_the_words_that_people_search(word):
-    pages = re.findall(r"\((docs/(?:how-to|engines)/index\.md)\)", TEXT)
-
-    assert len(pages) == 2
-    assert any(
-        word.lower() in (README.parent / page).read_text(encoding="utf-8").lower().replace("-", " ") for page in pages
-    )
-
-
 def test_the_readme_has_at_most_90_lines():
     assert len(TEXT.splitlines()) <= 90
 
