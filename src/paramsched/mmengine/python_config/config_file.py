@@ -10,8 +10,7 @@ from typing import Any, Final, final
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.core.files.diagnostic_collector import type_name_of
 from paramsched.errors import ConfigError
-from paramsched.mmengine.python_config.evaluator import DECIDING, ConfigEvaluator
-from paramsched.mmengine.python_config.name_usage import name_usage
+from paramsched.mmengine.python_config.evaluator import DECIDING, ConfigEvaluator, bound_names
 from paramsched.mmengine.python_config.source import PythonSource
 from paramsched.mmengine.python_config.values import (
     ATOMS,
@@ -21,7 +20,6 @@ from paramsched.mmengine.python_config.values import (
     BaseReference,
     Budget,
     ImportedName,
-    Memory,
     NeedsRunning,
     References,
     held_by_base,
@@ -39,8 +37,8 @@ class PlainValues:
         referred: returns the value of `{{ _base_.x }}`.
     """
 
-    def __init__(self, memory: Memory, referred: Callable[[BaseReference], Any] | None = None) -> None:
-        self._memory, self._referred = memory, referred
+    def __init__(self, evaluator: ConfigEvaluator, referred: Callable[[BaseReference], Any] | None = None) -> None:
+        self._evaluator, self._referred = evaluator, referred
         self._done: dict[int, tuple[Any, int, object]] = {}
         self._doing: set[int] = set()
 
@@ -50,7 +48,7 @@ class PlainValues:
 
     def _plain_and_size(self, value: Any, depth: int, mark: Callable[[], NeedsRunning]) -> tuple[Any, int]:
         """Return the pair (plain value, number of values in it)."""
-        value = self._memory.seen(value)
+        value = self._evaluator.seen(value)
         kind = type(value)
         if kind in ATOMS or kind is NeedsRunning:
             return value, 1
@@ -73,7 +71,7 @@ class PlainValues:
             size += inner
         plain: Any = dict(zip(value, items, strict=True)) if isinstance(value, dict) else kind(items)
         self._doing.discard(id(value))
-        if size > self._memory.budget.largest:
+        if size > self._evaluator.budget.largest:
             plain, size = replace(mark(), why="contains too much"), 1
         self._done[id(value)] = plain, size, value
         return plain, size
@@ -139,7 +137,7 @@ class PythonFile:
                 if base_line is not None:
                     paths = self._evaluator.value(base_line.value)
                     mark = partial(self._source.mark, base_line)
-                    inherited = self._names_of_paths(PlainValues(self._evaluator.memory).of(paths, mark))
+                    inherited = self._names_of_paths(PlainValues(self._evaluator).of(paths, mark))
                 # The names of the bases are defined first, wherever the line is.
                 self._base = BaseDict({name: held_by_base(value) for name, value in inherited.items()})
                 self._evaluator.bind("_base_", self._base)
@@ -147,7 +145,7 @@ class PythonFile:
             return self._names_for_users()
         except AllUnknown as cause:
             unknown = self._source.mark(body[0], cause.why)
-            return FileNames(dict.fromkeys([*inherited, *DECIDING, *name_usage(body).bound], unknown))
+            return FileNames(dict.fromkeys([*inherited, *DECIDING, *bound_names(body)], unknown))
 
     def _import_bases(self, block: ast.With) -> None:
         """Bind the names of `with read_base():` before the first statement."""
@@ -183,12 +181,12 @@ class PythonFile:
         """Return plain values, merged into those of the bases."""
         evaluator = self._evaluator
         imported = frozenset(evaluator.imported)
-        plain = PlainValues(evaluator.memory)
+        plain = PlainValues(evaluator)
         base = {
             name: evaluator.all_unknown or plain.of(value, lambda: NeedsRunning(1, "_base_", self._source.name))
             for name, value in (self._base or {}).items()
         }
-        plain = PlainValues(evaluator.memory, lambda reference: referred_value(reference, base))
+        plain = PlainValues(evaluator, lambda reference: referred_value(reference, base))
         own = {
             name: value if name in imported else plain.of(value, partial(self._mark_of, name))
             for name, value in evaluator.names.items()
@@ -204,7 +202,7 @@ class PythonFile:
     def _mark_of(self, name: str) -> NeedsRunning:
         """Return a placeholder at the last statement that binds a name."""
         if not self._lines:
-            self._lines = {name: one for one in self._source.tree.body for name in name_usage([one]).bound}
+            self._lines = {name: one for one in self._source.tree.body for name in bound_names([one])}
         return self._source.mark(self._lines.get(name, self._source.tree))
 
 

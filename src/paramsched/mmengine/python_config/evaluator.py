@@ -1,46 +1,34 @@
 """Evaluate the statements and expressions of a Python config without running it.
 
-Unsupported code makes unknown all values that it could change: the names that it binds, and every mutable object that
-is reachable from the names and values that it mentions.
+One rule: what is not evaluated makes unknown all that it could change. These are the names that it binds, and every
+list and dict that is reachable from the names that it mentions. Code that could change any name makes the file unknown.
 """
 
 import ast
 import builtins
-from collections.abc import Callable, Iterable, Sequence
+import copy
+import math
+import operator
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, final
 
-from paramsched.mmengine.python_config import operations
-from paramsched.mmengine.python_config.name_usage import (
-    import_reaches_all_names,
-    name_usage,
-    reaches_all_names,
-    reads_one_attribute,
-)
-from paramsched.mmengine.python_config.operations import (
-    BASE_DICT_ATTRIBUTES,
-    CONSTANTS,
-    FUNCTIONS,
-    call_method,
-    extend,
-    truth,
-)
 from paramsched.mmengine.python_config.source import PythonSource
 from paramsched.mmengine.python_config.values import (
-    ERRORS,
+    ATOMS,
     MOST_DEPTH,
+    MUTABLE,
+    NUMBERS,
     OPAQUE,
     AllUnknown,
     BaseDict,
     Budget,
     ImportedName,
-    Memory,
     NeedsRunning,
-    NotFollowed,
     References,
     Unknown,
 )
-
-_BUILTINS: Final = frozenset(name for name in dir(builtins) if not name.startswith("_"))
 
 DECIDING: Final = (
     "auto_scale_lr",
@@ -52,465 +40,591 @@ DECIDING: Final = (
 )
 """Names that determine a plan. If code may bind any name, they are unknown even if the file never mentions them."""
 
-
-_EVALUATED_FIRST: Final = (
-    *(ast.Attribute, ast.BinOp, ast.Call, ast.FormattedValue, ast.JoinedStr, ast.Subscript, ast.UnaryOp),
+_ERRORS: Final = (
+    *(Unknown, ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError),
 )
-"""Nodes whose parts are all evaluated before the operation itself can fail, unless it raises NotFollowed."""
+_FUNCTIONS_AND_CLASSES: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.GeneratorExp)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_REACHING: Final = _words(
+    "exec eval globals locals vars compile breakpoint getattr setattr delattr modules settrace setprofile currentframe "
+    "getmodule _getframe _current_frames f_globals f_locals f_back f_builtins gi_frame cr_frame ag_frame tb_frame "
+    "builtins __main__ inspect gc ctypes runpy timeit pdb bdb code codeop"
+)
+"""Functions, attributes and modules that can change any name of a file."""
+_HARMLESS: Final = frozenset({"__version__", "__name__", "__file__", "__doc__", "__path__", "__all__", "__future__"})
+_MOST_BITS: Final = 1_400  # of an integer; no float has more
+_MOST_LENGTH: Final = 1_000_000  # of a text
+_MOST_COMPARED: Final = 50_000  # entries of the arguments of a function
+
+_BINARY: Final[Mapping[type[ast.operator], Callable[[Any, Any], Any]]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+    ast.BitOr: operator.or_,
+}
+_COMPARED: Final[Mapping[type[ast.cmpop], Callable[[Any, Any], Any]]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.In: lambda left, right: left in right,
+    ast.NotIn: lambda left, right: left not in right,
+}
+_METHODS: Final[Mapping[type, frozenset[str]]] = {
+    str: _words("endswith format join lower lstrip partition replace rsplit rstrip split startswith strip upper"),
+    list: _words("append extend insert pop remove clear copy reverse count index sort"),
+    tuple: frozenset(("count", "index")),
+    dict: (_OF_DICT := _words("get pop setdefault update copy clear keys values items")),
+    BaseDict: _OF_DICT,
+}
+_STORING: Final = frozenset(("append", "extend", "insert", "get", "pop", "setdefault", "update"))
+"""Methods that do not look into their arguments, which may thus be unknown."""
+_NOT_KEYS: Final = frozenset(dir(dict)) | {"build_lazy", "deepcopy", "freeze", "lazy", "merge", "to_dict", "unfreeze"}
+_OF_MODULES: Final = {
+    "math": (math, "ceil exp floor log log10 log2 pow sqrt cos sin"),
+    "os.path": (os.path, "basename dirname join normpath splitext"),
+    "builtins": (builtins, "abs all any bool float int len max min range repr sorted str sum"),
+}
+_COMPUTING: Final[dict[str, Callable[..., Any]]] = {
+    f"{module}.{name}": getattr(holder, name)
+    for module, (holder, names) in _OF_MODULES.items()
+    for name in names.split()
+}
+"""Functions that compute a result from known values."""
+_COMPUTING["builtins.round"] = lambda number, digits=None: round(
+    number, None if digits is None else max(-400, min(digits, 400))
+)
+_CONTAINERS: Final[Mapping[str, Callable[..., Any]]] = {
+    "builtins.dict": dict,
+    "builtins.list": list,
+    "builtins.tuple": tuple,
+    "builtins.print": lambda *_, **__: None,
+    "builtins.enumerate": lambda *values: _View(enumerate(*values), values[0]),
+    "builtins.reversed": lambda values: _View(reversed(values), values),
+    "builtins.zip": lambda *values: _View(zip(*values, strict=False), *values),
+    "copy.copy": copy.copy,
+    "copy.deepcopy": copy.deepcopy,
+}
+"""Functions that store their arguments, or the items of these, without a look at them."""
+_CONSTANTS: Final = {f"math.{name}": getattr(math, name) for name in ("pi", "e", "tau", "inf", "nan")}
+_SPEC: Final = re.compile(r"(?:[^{}]?[<>=^])?[-+ ]?#?0?\d{0,3}[,_]?(?:\.\d{1,3})?[bcdeEfFgGnosxX%]?")
+_FIELD: Final = re.compile(r"\{\{|\}\}|\{\w*(?:![rsa])?(?::([^{}]*))?\}")
+
+
+def reaches_all_names(name: str) -> bool:
+    """Return whether a function, attribute or module of this name can change any name of the file."""
+    return name in _REACHING or (name.startswith("__") and name.endswith("__") and name not in _HARMLESS)
+
+
+def bound_names(nodes: Iterable[ast.AST]) -> set[str]:
+    """Return the names that statements may bind or delete, without the local ones of functions."""
+    found, stack = set(), list(nodes)
+    while stack:
+        node = stack.pop()
+        match node:
+            case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+                found.add(name)
+            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                found.update(alias.asname or alias.name.split(".")[0] for alias in aliases)
+            case ast.ExceptHandler(name=str() as name) | ast.MatchAs(name=str() as name):
+                found.add(name)
+            case ast.MatchStar(name=str() as name) | ast.MatchMapping(rest=str() as name):
+                found.add(name)
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                found.add(name)
+                inside = {id(one) for one in node.body}
+                stack += [one for one in ast.iter_child_nodes(node) if id(one) not in inside]  # defaults, decorators
+                continue
+        stack += ast.iter_child_nodes(node)
+    return found
 
 
 @final
-class ConfigEvaluator(ast.NodeVisitor):
-    """An evaluator of one file; `visit_X` evaluates nodes of type X."""
+class _View(list[Any]):
+    """The items of an iterator or view, which can only be used at once, because Python would see later changes.
+
+    Args:
+        sources: the containers that it reads.
+    """
+
+    def __init__(self, items: Iterable[Any], *sources: Any) -> None:
+        super().__init__(items)
+        self.sources: list[Any] = [one for each in sources for one in (each.sources if type(each) is _View else [each])]
+
+
+def _stored(value: Any) -> Any:
+    """Return a value that a name or a container will hold. Raise Unknown for a view."""
+    if type(value) is _View:
+        raise Unknown
+    return value
+
+
+@final
+class ConfigEvaluator:
+    """An evaluator of one file."""
 
     def __init__(self, source: PythonSource, budget: Budget, references: References) -> None:
         self.source, self.budget, self.references = source, budget, references
-        self.memory = Memory(budget)
         self.names: dict[str, Any] = {}
         self.imported: set[str] = set()
         """Names whose last binding is an `import`, a `def` or a `class`."""
         self.all_unknown: NeedsRunning | None = None
         """The placeholder for every name after code that may have changed any name; None before such code."""
-        self._local: dict[str, Any] = {}
-        """The variables of the enclosing comprehensions."""
-        self._later: dict[str, NeedsRunning] = {}
-        """Names in functions and classes, whose code may change the values of these names at any later time."""
-        self._rebound: dict[str, NeedsRunning] = {}
-        """Names that the code of functions and classes may bind at any later time."""
-        self._operands: list[Any] = []
-        """Values of unfinished enclosing expressions and statements."""
+        self._local: dict[str, Any] = {}  # the variables of comprehensions
+        self._later: dict[str, NeedsRunning] = {}  # names in functions, which may change their values at any time
+        self._unknown: dict[int, tuple[object, NeedsRunning]] = {}  # lists and dicts by identity, kept alive
         self._depth = 0
 
     def run(self, body: Iterable[ast.stmt]) -> None:
         """Run the statements of the file."""
         for statement in body:
-            self._operands.clear()
             try:
                 if self.all_unknown is None:
-                    self.value(statement)
-                else:
-                    self._skip([statement], self.all_unknown)
+                    self._execute(statement)
             except AllUnknown as cause:
-                self.all_unknown = self.all_unknown or self.source.mark(cause.node or statement, cause.why)
-                bound = name_usage([statement]).bound
-                self.names.update(dict.fromkeys([*self.names, *DECIDING, *bound], self.all_unknown))
+                self.all_unknown = self.source.mark(cause.node or statement, cause.why)
+            if self.all_unknown is not None:
+                names = {*self.names, *DECIDING, *bound_names([statement])}
+                self.names.update(dict.fromkeys(names, self.all_unknown))
 
-    def bind(self, name: str, value: Any) -> None:
+    def bind(self, name: str, value: Any, *, imported: bool = False) -> None:
         """Bind a name of the file."""
-        if name in self._rebound:
-            # The name may still refer to the value, so operations on the name may affect the value.
-            self.memory.taint([value], self._rebound[name])
-            value = self._rebound[name]
-        elif name in self._later:
-            self.memory.taint([value], self._later[name])
-        self.names[name] = value
-        self.imported.discard(name)
+        if name in self._later:
+            self._make_unknown([value], self._later[name])
+        self.names[name] = _stored(value)
+        (self.imported.add if imported else self.imported.discard)(name)
 
-    def _skip(self, nodes: Sequence[ast.AST], mark: NeedsRunning) -> None:
-        """Mark as unknown all values that code which is not evaluated could change."""
-        usage = name_usage(nodes)
-        changes_module = any(isinstance(self.names.get(name), ImportedName) for name in usage.changed)
-        mentioned = [scope[name] for scope in (self.names, self._local) for name in usage.mentioned if name in scope]
-        for names, marks in ((usage.later, self._later), (usage.rebound, self._rebound)):
-            for name in names:
-                marks.setdefault(name, mark)
-        self.names.update(dict.fromkeys(usage.bound | usage.rebound, mark))
-        self.imported -= usage.bound
-        self.budget.spend(usage.nodes)
-        self.memory.taint(mentioned, mark)
-        if usage.reaches or changes_module:
-            raise AllUnknown(node=usage.reaches or nodes[0])
+    # What is unknown.
 
-    def value(self, node: ast.AST) -> Any:
-        """Return the value of an expression, or a placeholder if it is unsupported; or run a statement."""
-        self.budget.spend(1)
-        start = len(self._operands)
-        self._depth += 1
-        value: Any
-        try:
-            if self._depth > MOST_DEPTH:
-                raise NotFollowed
-            value = self.memory.seen(self.visit(node))
-        except ERRORS as error:
-            value = self.source.mark(
-                node, error.why if isinstance(error, Unknown) else f"raises {type(error).__name__}"
+    def seen(self, value: Any) -> Any:
+        """Return the value, or a placeholder if code that was not evaluated can change it."""
+        return self._unknown[id(value)][1] if id(value) in self._unknown else value
+
+    def _make_unknown(self, values: Iterable[Any], mark: NeedsRunning) -> None:
+        stack = list(values)
+        while stack:
+            value = stack.pop()
+            if type(value) in (*MUTABLE, tuple) and id(value) not in self._unknown:
+                self.budget.spend(1 + len(value) // 8)
+                if type(value) is not tuple:
+                    self._unknown[id(value)] = value, mark
+                stack += value.values() if isinstance(value, dict) else value
+
+    def _skip(self, node: ast.AST, mark: NeedsRunning) -> None:
+        """Make unknown what a node that is not evaluated could change."""
+        for one in ast.walk(node):
+            self.budget.spend(1)
+            written = [getattr(one, name, None) for name in ("id", "attr", "module")]
+            imported = [alias.name for alias in one.names] if isinstance(one, (ast.Import, ast.ImportFrom)) else []
+            if any(type(name) is str and reaches_all_names(name.split(".")[0]) for name in (*written, *imported)):
+                raise AllUnknown(node=one)
+            if "*" in imported or isinstance(one, (ast.Global, ast.Nonlocal)):
+                raise AllUnknown(node=one)
+            if isinstance(one, ast.Attribute) and not isinstance(one.ctx, ast.Load):
+                held = next((name for name in ast.walk(one) if isinstance(name, ast.Name)), None)
+                if held is not None and type(self.names.get(held.id)) is ImportedName:
+                    raise AllUnknown(node=one)  # a module's attribute
+            if isinstance(one, ast.Name):
+                self._make_unknown([scope.get(one.id) for scope in (self.names, self._local)], mark)
+            elif isinstance(one, _FUNCTIONS_AND_CLASSES):
+                for name in ast.walk(one):
+                    if isinstance(name, ast.Name):
+                        self._later.setdefault(name.id, mark)
+        for bound in bound_names([node]):
+            self.bind(bound, mark, imported=isinstance(node, _FUNCTIONS_AND_CLASSES))
+
+    def _known(self, *values: Any, opaque: bool = False) -> None:
+        """Raise Unknown unless values are completely known and not too large as trees."""
+        stack, count = [(value, 0) for value in values], 0
+        while stack:
+            value, depth = stack.pop()
+            kind = type(value)
+            count += 1 + (len(value) >> 4 if kind in (str, bytes) else len(value) if kind is range else 0)
+            if count > _MOST_COMPARED or depth > MOST_DEPTH:
+                raise Unknown
+            if kind in ATOMS or (opaque and kind in OPAQUE):
+                continue
+            if kind not in (list, tuple, dict, BaseDict) or id(value) in self._unknown:
+                raise Unknown
+            stack += [(one, depth + 1) for one in (value.values() if isinstance(value, dict) else value)]
+        self.budget.spend(count >> 2)
+
+    def _of_allowed_size(self, value: Any) -> Any:
+        if isinstance(value, int):
+            size, most = value.bit_length(), _MOST_BITS
+        else:
+            texts = isinstance(value, (str, bytes))
+            size, most = (
+                (len(value), _MOST_LENGTH if texts else self.budget.largest) if hasattr(value, "__len__") else (0, 0)
             )
-            self.memory.taint(self._operands[start:], value)
-            if not isinstance(node, _EVALUATED_FIRST) or isinstance(error, (NotFollowed, RecursionError, MemoryError)):
-                self._skip([node], value)
-        finally:
-            self._depth -= 1
-        del self._operands[start:]
-        self._operands.append(value)
+            self.budget.spend(size >> (6 if texts else 2))
+        if size > most:
+            raise Unknown("is too large for a config")
         return value
 
-    def generic_visit(self, node: ast.AST) -> Any:
-        """Raise for unsupported statements: `while`, `try`, `with`, `match`, `lambda`, …"""
-        raise Unknown
+    def _items(self, value: Any) -> Iterator[Any]:
+        """Iterate over a value that must not change meanwhile."""
+        if type(value) not in (list, tuple, dict, BaseDict, str, range, _View) or self.seen(value) is not value:
+            raise Unknown
+        for item in list(self._of_allowed_size(value)):
+            self.budget.spend(1)
+            length = len(value)
+            yield self.seen(item)
+            sources = value.sources if type(value) is _View else [value]
+            if len(value) != length or any(self.seen(one) is not one for one in sources):
+                raise Unknown
 
     # Statements.
 
-    def visit_Assign(self, node: ast.Assign) -> None:
-        first = node.targets[0]
-        if isinstance(first, ast.Name) and first.id == "_base_":
-            return  # MMEngine removes these lines, wherever they are
-        value = self.value(node.value)
-        for target in node.targets:
-            self._assign_to(target, value)
+    def _execute(self, node: ast.stmt) -> None:
+        """Run a statement; skip it if it is unsupported."""
+        self.budget.spend(1)
+        try:
+            self._statement(node)
+        except _ERRORS as error:
+            self._skip(node, self.source.mark(node, error.why if type(error) is Unknown else "needs running"))
 
-    def _assign_to(self, target: ast.expr, value: Any, *, local: bool = False) -> None:
-        """Assign a value to a target.
+    def _statement(self, node: ast.stmt) -> None:
+        match node:
+            case ast.Assign(targets=[ast.Name(id="_base_"), *_]) | ast.Pass():
+                pass  # MMEngine removes the lines of `_base_`, wherever they are
+            case ast.Assign(targets=targets, value=value):
+                found = self.value(value)
+                for target in targets:
+                    self._assign(target, found)
+            case ast.AnnAssign(target=target, value=value, annotation=annotation):
+                if value is not None:
+                    self._assign(target, self.value(value))
+                self.value(annotation)
+            case ast.AugAssign(target=target, op=op, value=value):
+                before = self.value(target)
+                after = self.value(value)
+                if self.seen(before) is not before:
+                    raise Unknown
+                if type(before) is list and isinstance(op, ast.Add):
+                    before.extend(list(self._items(after)))
+                    self._assign(target, before)
+                else:
+                    if type(before) in MUTABLE:
+                        raise Unknown
+                    self._assign(target, self._binary(op, before, after))
+            case ast.Delete(targets=targets):
+                for target in targets:
+                    match target:
+                        case ast.Name(id=name) if name not in self._later:
+                            del self.names[name]
+                        case ast.Subscript() | ast.Attribute():
+                            holder, key = self._place(target)
+                            del holder[key]
+                        case _:
+                            raise Unknown
+            case ast.Import(names=aliases) if not any(reaches_all_names(one.name.split(".")[0]) for one in aliases):
+                for alias in aliases:
+                    whole = alias.name if alias.asname else alias.name.split(".")[0]
+                    module, _, name = whole.rpartition(".")
+                    self.bind(alias.asname or whole, ImportedName(name, module, node.lineno), imported=True)
+            case ast.ImportFrom(module=module, names=aliases, level=level) if not any(
+                one.name == "*" or reaches_all_names(one.name) for one in aliases
+            ) and not reaches_all_names((module or "").split(".")[0]):
+                for alias in aliases:
+                    name = ImportedName(alias.name, "." * level + (module or ""), node.lineno)
+                    constant = _CONSTANTS.get(name.dotted)
+                    self.bind(
+                        alias.asname or alias.name, name if constant is None else constant, imported=constant is None
+                    )
+            case ast.Expr(value=value):
+                self.value(value)
+            case ast.If(test=test, body=body, orelse=orelse):
+                for one in body if self._truth(self.value(test)) else orelse:
+                    self._execute(one)
+            case ast.For(target=target, iter=iterable, body=body, orelse=[]) if not any(
+                isinstance(one, (ast.Break, ast.Continue)) for one in ast.walk(node)
+            ):
+                for item in self._items(self.value(iterable)):
+                    self._assign(target, item)
+                    for one in body:
+                        self._execute(one)
+            case _:
+                raise Unknown
 
-        Args:
-            local: whether names in it are variables of a comprehension.
-        """
+    def _assign(self, target: ast.expr, value: Any, *, local: bool = False) -> None:
         match target:
             case ast.Name(id=name) if local:
-                if name in self._later:
-                    self.memory.taint([value], self._later[name])
                 self._local[name] = value
             case ast.Name(id=name):
                 self.bind(name, value)
             case ast.Tuple(elts=targets) | ast.List(elts=targets):
-                for one, part in zip(targets, self._parts(targets, value), strict=True):
-                    self._assign_to(one, part, local=local)
+                items = [value] * len(targets) if type(value) is NeedsRunning else list(self._items(value))
+                for one, part in zip(targets, items, strict=True):
+                    self._assign(one, part, local=local)
             case ast.Subscript() | ast.Attribute() if not local:
-                self._set_item(*self._place_of(target), value)
+                holder, key = self._place(target)
+                if type(key) is slice:
+                    value = list(self._items(value))
+                holder[key] = _stored(value)
             case _:
                 raise Unknown
 
-    def _place_of(self, target: ast.Subscript | ast.Attribute) -> tuple[Any, Any]:
+    def _place(self, target: ast.Subscript | ast.Attribute) -> tuple[Any, Any]:
         """Return the container and the key that a target refers to."""
         holder = self.value(target.value)
+        if type(holder) not in MUTABLE:
+            if type(holder) is ImportedName:
+                raise AllUnknown(node=target)
+            raise Unknown
         if isinstance(target, ast.Subscript):
-            return holder, self.value(target.slice)
-        if isinstance(holder, ImportedName) or reaches_all_names(target.attr):
-            raise AllUnknown(node=target)
-        if type(holder) is not BaseDict or target.attr in BASE_DICT_ATTRIBUTES:
+            key = self.value(target.slice)
+            if type(key) is not slice:
+                self._known(key)
+            return holder, key
+        if type(holder) is not BaseDict or target.attr in _NOT_KEYS:
             raise Unknown
         return holder, target.attr
 
-    def _parts(self, targets: Sequence[ast.expr], value: Any) -> list[Any]:
-        """Unpack a value into one part for each target."""
-        if type(value) is NeedsRunning:
-            return [value] * len(targets)
-        items = list(self.memory.items(value))
-        if len(items) != len(targets):
-            raise Unknown
-        self._operands += items
-        return items
-
-    def _set_item(self, holder: Any, key: Any, value: Any) -> None:
-        self._require_place(holder, key)
-        self._require_untainted(value)
-        if type(holder) is BaseDict:
-            self.memory.require_plain(value, opaque=True)
-        holder[key] = list(self.memory.items(value)) if type(key) is slice else value
-
-    def _require_place(self, holder: Any, key: Any) -> None:
-        """Require a known container and a known key."""
-        self._require_untainted(holder)
-        if type(holder) in (dict, BaseDict):
-            self.memory.require_key(key)
-        elif type(holder) not in (list, tuple, str, bytes, range) or type(key) not in (int, bool, slice):
-            raise Unknown
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        if node.value is not None:
-            self._assign_to(node.target, self.value(node.value))
-        self.value(node.annotation)
-
-    def visit_AugAssign(self, node: ast.AugAssign) -> None:
-        """Run `target += value`: in place if the value is mutable, otherwise the target is bound again."""
-        match node.target:
-            case ast.Name(id=name):
-                self.bind(name, self._added(node, self.value(node.target)))
-            case ast.Subscript() | ast.Attribute():
-                holder, key = self._place_of(node.target)
-                self._set_item(holder, key, self._added(node, self._item_of(holder, key)))
-
-    def _added(self, node: ast.AugAssign, before: Any) -> Any:
-        """Return `before op= value`."""
-        self._operands.append(before)
-        value = self.value(node.value)
-        self._require_untainted(before, value)
-        if type(before) is list and isinstance(node.op, ast.Add):
-            extend(self.memory, before, value)
-            return before
-        after = operations.binary(node.op, before, value, self.memory)
-        if type(before) not in (list, dict):
-            return after
-        before.clear()
-        (before.extend if type(before) is list else before.update)(after)
-        return before
-
-    def _require_untainted(self, *values: Any) -> None:
-        """Require that the code evaluated since these values were read has not made them unknown."""
-        if any(self.memory.seen(value) is not value for value in values):
-            raise Unknown
-
-    def visit_Delete(self, node: ast.Delete) -> None:
-        for target in node.targets:
-            match target:
-                case ast.Name(id=name) if name not in self._rebound:
-                    del self.names[name]
-                    self.imported.discard(name)
-                case ast.Subscript() | ast.Attribute():
-                    holder, key = self._place_of(target)
-                    self._require_place(holder, key)
-                    del holder[key]
-                case _:
-                    raise Unknown
-
-    def visit_Import(self, node: ast.Import) -> None:
-        for alias in node.names:
-            whole = alias.name if alias.asname else alias.name.split(".")[0]
-            module, _, name = whole.rpartition(".")
-            self._bind_import(node, alias.asname or whole, ImportedName(name, module, node.lineno))
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        module = "." * node.level + (node.module or "")
-        for alias in node.names:
-            name = ImportedName(alias.name, module, node.lineno)
-            self._bind_import(node, alias.asname or alias.name, CONSTANTS.get(name.dotted, name))
-
-    def _bind_import(self, node: ast.Import | ast.ImportFrom, name: str, value: Any) -> None:
-        if import_reaches_all_names(node):
-            raise AllUnknown
-        self.bind(name, value)
-        if isinstance(value, ImportedName):
-            self.imported.add(name)
-
-    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
-        mark = self.source.mark(node)
-        self._skip([node], mark)
-        self.bind(node.name, mark)
-        self.imported.add(node.name)
-
-    visit_AsyncFunctionDef = visit_ClassDef = visit_FunctionDef  # noqa: N815  # the names that ast looks for
-
-    def visit_Expr(self, node: ast.Expr) -> None:
-        self.value(node.value)
-
-    def visit_Assert(self, node: ast.Assert) -> None:
-        self.value(node.test)
-
-    def visit_Pass(self, node: ast.stmt) -> None:
-        """Do nothing; also for `global` outside of a function."""
-
-    visit_Global = visit_Pass  # noqa: N815
-
-    def visit_If(self, node: ast.If) -> None:
-        for statement in node.body if truth(self.value(node.test)) else node.orelse:
-            self.value(statement)
-
-    def visit_For(self, node: ast.For) -> None:
-        nodes = list(ast.walk(node))
-        self.budget.spend(len(nodes))
-        if any(isinstance(one, (ast.Break, ast.Continue)) for one in nodes):
-            raise Unknown
-        for item in self.memory.items(self.value(node.iter)):
-            self._assign_to(node.target, item)
-            for statement in node.body:
-                self.value(statement)
-        for statement in node.orelse:
-            self.value(statement)
-
     # Expressions.
 
-    def visit_Constant(self, node: ast.Constant) -> Any:
-        value = node.value
-        if type(value) is str and self.references:
-            return self.references.read(value, lambda: self.source.mark(node))
-        return operations.within_digits(value)
-
-    def visit_Name(self, node: ast.Name) -> Any:
-        for scope in (self._local, self.names):
-            if node.id in scope:
-                return scope[node.id]
-        if reaches_all_names(node.id):
-            raise AllUnknown(node=node)
-        if node.id not in _BUILTINS:
-            raise Unknown
-        return ImportedName(node.id, "builtins", node.lineno)
-
-    def visit_Attribute(self, node: ast.Attribute) -> Any:
-        return self._attribute_of(node, self.value(node.value))
-
-    def _attribute_of(self, node: ast.Attribute, holder: Any) -> Any:
-        name = node.attr
-        if type(holder) is BaseDict and name not in BASE_DICT_ATTRIBUTES and not name.startswith("__"):
-            return holder[name]
-        if reaches_all_names(name):
-            raise AllUnknown(node=node)
-        if type(holder) is not ImportedName:
-            raise Unknown
-        return CONSTANTS.get(f"{holder.dotted}.{name}", ImportedName(name, holder.dotted, node.lineno))
-
-    def visit_Subscript(self, node: ast.Subscript) -> Any:
-        return self._item_of(self.value(node.value), self.value(node.slice))
-
-    def _item_of(self, holder: Any, key: Any) -> Any:
-        self._require_place(holder, key)
-        value = holder[key]
-        if type(key) is slice:
-            self.budget.spend(len(value) >> 3)
-        return value
-
-    def visit_Slice(self, node: ast.Slice) -> Any:
-        parts = [None if part is None else self.value(part) for part in (node.lower, node.upper, node.step)]
-        if any(type(part) not in (int, bool, type(None)) for part in parts):
-            raise Unknown
-        return slice(*parts)
-
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:
-        return operations.unary(node.op, self.value(node.operand))
-
-    def visit_BinOp(self, node: ast.BinOp) -> Any:
-        left, right = self.value(node.left), self.value(node.right)
-        self._require_untainted(left)
-        return operations.binary(node.op, left, right, self.memory)
-
-    def visit_BoolOp(self, node: ast.BoolOp) -> Any:
-        *first, last = node.values
-        for part in first:
-            value = self.value(part)
-            if truth(value) is isinstance(node.op, ast.Or):
-                return value
-        return self.value(last)
-
-    def visit_Compare(self, node: ast.Compare) -> bool:
-        left = self.value(node.left)
-        for op, part in zip(node.ops, node.comparators, strict=True):
-            right = self.value(part)
-            if not operations.compare(op, left, right, self.memory):
-                return False
-            left = right
-        return True
-
-    def visit_IfExp(self, node: ast.IfExp) -> Any:
-        return self.value(node.body if truth(self.value(node.test)) else node.orelse)
-
-    def visit_JoinedStr(self, node: ast.JoinedStr) -> Any:
-        pieces = [self.value(part) for part in node.values]
-        if any(type(piece) is not str for piece in pieces):
-            raise Unknown
-        text = "".join(pieces)
-        operations.require_room(len(text), text, self.memory)
-        return text
-
-    def visit_FormattedValue(self, node: ast.FormattedValue) -> str:
-        value = self.value(node.value)
-        spec = "" if node.format_spec is None else self.value(node.format_spec)
-        return operations.format_value(value, node.conversion, spec, self.memory)
-
-    def visit_List(self, node: ast.List) -> list[Any]:
-        return self._elements(node)
-
-    def _elements(self, node: ast.List | ast.Tuple | ast.Call) -> list[Any]:
-        """Return the values of a display or of the positional arguments, with `*items`."""
-        found: list[Any] = []
-        self._operands.append(found)
-        for one in node.args if isinstance(node, ast.Call) else node.elts:
-            if isinstance(one, ast.Starred):
-                value = self.value(one.value)
-                try:
-                    found += self.memory.items(value)
-                except ERRORS:
-                    raise NotFollowed from None
-            else:
-                found.append(self.value(one))
-        return found
-
-    def visit_Tuple(self, node: ast.Tuple) -> tuple[Any, ...]:
-        return tuple(self._elements(node))
-
-    def visit_Dict(self, node: ast.Dict) -> dict[Any, Any]:
-        found: dict[Any, Any] = {}
-        self._operands.append(found)
-        for key_node, value_node in zip(node.keys, node.values, strict=True):
-            key = None if key_node is None else self.value(key_node)
-            value = self.value(value_node)
-            if key_node is not None:
-                self.memory.require_key(key)
-                found[key] = value
-            elif isinstance(value, dict):
-                self.budget.spend(len(value) >> 2)
-                found.update(value)
-            else:
-                raise Unknown
-        return found
-
-    def visit_ListComp(self, node: ast.ListComp) -> list[Any]:
-        found: list[Any] = []
-        self._comprehend(node.generators, lambda: found.append(self.value(node.elt)))
-        return found
-
-    def visit_DictComp(self, node: ast.DictComp) -> dict[Any, Any]:
-        found: dict[Any, Any] = {}
-
-        def add() -> None:
-            key, value = self.value(node.key), self.value(node.value)
-            self.memory.require_key(key)
-            found[key] = value
-
-        self._comprehend(node.generators, add)
-        return found
-
-    def _comprehend(self, generators: Sequence[ast.comprehension], element: Callable[[], None]) -> None:
-        """Call `element` for each iteration of a comprehension."""
-        outer, self._local = self._local, dict(self._local)
+    def value(self, node: ast.expr) -> Any:
+        """Return the value of an expression, or a placeholder if it is unsupported."""
+        self.budget.spend(1)
+        self._depth += 1
         try:
-            self._loop(generators, element)
-        except ERRORS:
-            self._operands += self._local.values()
-            raise
+            if self._depth > MOST_DEPTH:
+                raise Unknown
+            return self.seen(self._expression(node))
+        except _ERRORS as error:
+            mark = self.source.mark(node, error.why if type(error) is Unknown else f"raises {type(error).__name__}")
+            self._skip(node, mark)
+            return mark
         finally:
-            self._local = outer
+            self._depth -= 1
 
-    def _loop(self, generators: Sequence[ast.comprehension], element: Callable[[], None]) -> None:
+    def _expression(self, node: ast.expr) -> Any:
+        match node:
+            case ast.Constant(value=str() as text) if self.references:
+                return self.references.read(text, lambda: self.source.mark(node))
+            case ast.Constant(value=value):
+                return self._of_allowed_size(value)
+            case ast.Name(id=name):
+                for scope in (self._local, self.names):
+                    if name in scope:
+                        return scope[name]
+                if name.startswith("_") or not hasattr(builtins, name):
+                    raise Unknown
+                return ImportedName(name, "builtins", node.lineno)
+            case ast.Attribute(value=inner, attr=name):
+                holder = self.value(inner)
+                if type(holder) is BaseDict and name not in _NOT_KEYS:
+                    return holder[name]
+                if type(holder) is not ImportedName or reaches_all_names(name):
+                    raise Unknown
+                return _CONSTANTS.get(f"{holder.dotted}.{name}", ImportedName(name, holder.dotted, node.lineno))
+            case ast.Subscript(value=inner, slice=key):
+                holder, place = self.value(inner), self.value(key)
+                if type(holder) not in (list, tuple, dict, BaseDict, str, range):
+                    raise Unknown
+                if type(place) is not slice:
+                    self._known(place)
+                return holder[place]
+            case ast.Slice(lower=lower, upper=upper, step=step):
+                parts = [None if part is None else self.value(part) for part in (lower, upper, step)]
+                self._known(*parts)
+                return slice(*parts)
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return not self._truth(self.value(operand))
+            case ast.UnaryOp(op=ast.USub() | ast.UAdd() as op, operand=operand):
+                value = self.value(operand)
+                if type(value) not in NUMBERS:
+                    raise Unknown
+                return -value if isinstance(op, ast.USub) else +value
+            case ast.BinOp(left=left, op=op, right=right):
+                before = self.value(left)
+                after = self.value(right)
+                return self._binary(op, self.seen(before), after)
+            case ast.BoolOp(op=op, values=[*first, last]):
+                for part in first:
+                    value = self.value(part)
+                    if self._truth(value) is isinstance(op, ast.Or):
+                        return value
+                return self.value(last)
+            case ast.Compare(left=left, ops=ops, comparators=comparators):
+                values = [self.value(one) for one in (left, *comparators)]
+                return all(self._compare(op, *pair) for op, *pair in zip(ops, values, values[1:], strict=False))
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+                return self.value(body if self._truth(self.value(test)) else orelse)
+            case ast.JoinedStr(values=values):
+                pieces = [self.value(part) for part in values]
+                self._known(*pieces)
+                return self._of_allowed_size("".join(pieces))
+            case ast.FormattedValue(value=inner, conversion=conversion, format_spec=spec):
+                return self._format(f"{{!{chr(conversion)}" if conversion > 0 else "{", spec, self.value(inner))
+            case ast.List():
+                return [_stored(one) for one in self._elements(node.elts)]
+            case ast.Tuple():
+                return tuple(_stored(one) for one in self._elements(node.elts))
+            case ast.Dict(keys=keys, values=values):
+                found: dict[Any, Any] = {}
+                for key_node, value_node in zip(keys, values, strict=True):
+                    if key_node is None:
+                        more = self.value(value_node)
+                        found.update({one: more[one] for one in self._items(more)})
+                    else:
+                        key, value = self.value(key_node), self.value(value_node)
+                        self._known(key)
+                        found[key] = _stored(value)
+                return found
+            case ast.ListComp(elt=element, generators=generators):
+                return [_stored(self.value(element)) for _ in self._comprehend(generators)]
+            case ast.DictComp(key=key, value=value, generators=generators):
+                pairs = [(self.value(key), _stored(self.value(value))) for _ in self._comprehend(generators)]
+                self._known(*[one for one, _ in pairs])
+                return dict(pairs)
+            case ast.Call():
+                return self._call(node)
+        raise Unknown
+
+    def _truth(self, value: Any) -> bool:
+        if type(value) in OPAQUE:
+            raise Unknown
+        return bool(value)
+
+    def _binary(self, op: ast.operator, left: Any, right: Any) -> Any:
+        kinds, apply = {type(left), type(right)}, _BINARY[type(op)]
+        if kinds <= {*NUMBERS}:
+            bits = [one.bit_length() if isinstance(one, int) else 0 for one in (left, right)]
+            if isinstance(op, ast.Pow) and all(bits) and bits[0] * right > _MOST_BITS:
+                raise Unknown("is too large for a config")
+            return self._of_allowed_size(apply(left, right))
+        if isinstance(op, ast.Mult) and len(kinds) == 2 and int in kinds:
+            times, one = (left, right) if type(left) is int else (right, left)
+            if type(one) in (str, list, tuple) and len(one) * times <= self.budget.largest:
+                return self._of_allowed_size(apply(left, right))
+        if kinds in {ast.Add: ({str}, {list}, {tuple}), ast.BitOr: ({dict},)}.get(type(op), ()):
+            return self._of_allowed_size(apply(left, right))
+        raise Unknown
+
+    def _compare(self, op: ast.cmpop, left: Any, right: Any) -> bool:
+        self._known(left, right)
+        if isinstance(op, (ast.Is, ast.IsNot)):
+            if left is not None and right is not None:
+                raise Unknown  # Python may share equal numbers and texts
+            return (left is right) is isinstance(op, ast.Is)
+        return bool(_COMPARED[type(op)](left, right))
+
+    def _format(self, field: str, spec: ast.expr | None, value: Any) -> str:
+        shape = "" if spec is None else self.value(spec)
+        self._known(value)
+        if type(shape) is not str or not _SPEC.fullmatch(shape):
+            raise Unknown
+        return (field + (f":{shape}" if shape else "") + "}").format(value)
+
+    def _elements(self, nodes: Iterable[ast.expr]) -> list[Any]:
+        found: list[Any] = []
+        try:
+            for one in nodes:
+                if isinstance(one, ast.Starred):
+                    found += self._items(self.value(one.value))
+                else:
+                    found.append(self.value(one))
+        except _ERRORS:
+            self._make_unknown(found, self.source.mark(one))  # the part that failed may have access to them
+            raise
+        self._of_allowed_size(found)
+        return found
+
+    def _comprehend(self, generators: list[ast.comprehension]) -> Iterator[None]:
+        """Bind the variables of a comprehension, once for each of its elements."""
         first, *rest = generators
         if first.is_async:
             raise Unknown
-        for item in self.memory.items(self.value(first.iter)):
-            self._assign_to(first.target, item, local=True)
-            if all(truth(self.value(test)) for test in first.ifs):
-                if rest:
-                    self._loop(rest, element)
-                else:
-                    element()
+        outer, self._local = self._local, dict(self._local)
+        try:
+            for item in self._items(self.value(first.iter)):
+                self._assign(first.target, item, local=True)
+                if all(self._truth(self.value(test)) for test in first.ifs):
+                    yield from self._comprehend(rest) if rest else (None,)
+        finally:
+            self._local = outer
 
-    def visit_Call(self, node: ast.Call) -> Any:
-        callee, method, holder = None, "", None
+    def _call(self, node: ast.Call) -> Any:
+        method, holder, callee = "", None, None
         if isinstance(node.func, ast.Attribute):
             method, holder = node.func.attr, self.value(node.func.value)
-            if reaches_all_names(method):
-                raise AllUnknown(node=node)
-            if type(holder) is ImportedName:
-                callee = self._attribute_of(node.func, holder)
-        elif reads_one_attribute(node) and not any("getattr" in scope for scope in (self._local, self.names)):
-            callee = ImportedName("getattr", "builtins", node.lineno)
-        else:
+        if type(holder) is ImportedName or not method:
             callee = self.value(node.func)
-        dotted = callee.dotted if type(callee) is ImportedName else ""
-        values, named = self._arguments(node)
-        self._require_untainted(holder, *values, *named.values())
-        if method and type(holder) not in OPAQUE:
-            return call_method(self.memory, holder, method, *values, **named)
-        if dotted not in FUNCTIONS:
-            raise Unknown
-        return FUNCTIONS[dotted](self.memory, *values, **named)
-
-    def _arguments(self, node: ast.Call) -> tuple[list[Any], dict[str, Any]]:
-        """Return the values of the arguments."""
+        values = self._elements(node.args)
         named: dict[str, Any] = {}
-        values = self._elements(node)
         for keyword in node.keywords:
             value = self.value(keyword.value)
-            if keyword.arg is not None:
-                named[keyword.arg] = value
-            elif isinstance(value, dict) and all(type(key) is str and key not in named for key in value):
-                named.update(value)
-            else:
-                raise NotFollowed
-        return values, named
+            more = (
+                {keyword.arg: _stored(value)}
+                if keyword.arg is not None
+                else {one: value[one] for one in self._items(value)}
+            )
+            if more.keys() & named.keys() or not all(type(name) is str for name in more):
+                raise Unknown
+            named |= more
+        if any(self.seen(one) is not one for one in (holder, *values, *named.values())):
+            raise Unknown  # an argument has given it to code that is not evaluated
+        if callee is None:
+            return self._call_method(holder, method, values, named)
+        dotted = callee.dotted if type(callee) is ImportedName else ""
+        if dotted in _COMPUTING:
+            values = [list(self._items(one)) if type(one) is _View else one for one in values]
+            self._known(*values, *named.values())
+            return self._of_allowed_size(_COMPUTING[dotted](*values, **named))
+        if dotted not in _CONTAINERS:
+            raise Unknown
+        if dotted.startswith("copy."):
+            self._known(*values, opaque=True)
+        elif dotted != "builtins.print":
+            for value in values:
+                if type(value) is not int:
+                    list(self._items(value))
+            if dotted == "builtins.dict" and values and not isinstance(values[0], dict):
+                self._known(*[key for key, _ in values[0]])
+        return _CONTAINERS[dotted](*values, **named)
+
+    def _call_method(self, holder: Any, method: str, values: list[Any], named: dict[str, Any]) -> Any:
+        kind = type(holder)
+        if method not in _METHODS.get(kind, ()):
+            raise Unknown
+        if any(one is holder for each in values if type(each) is _View for one in each.sources):
+            raise Unknown  # Python would see the changes of the holder
+        values = [list(self._items(one)) if type(one) is _View else one for one in values]
+        if kind is BaseDict:
+            self._known(holder, *values, *named.values(), opaque=True)
+        elif method not in _STORING:
+            self._known(
+                holder,
+                *values,
+                *named.values(),
+                opaque=method in ("copy", "clear", "reverse", "keys", "values", "items"),
+            )
+        if method == "extend" or (method == "update" and values):
+            first, *others = values
+            values = [dict(first) if isinstance(first, dict) else list(self._items(first)), *others]
+        if method in ("get", "pop", "setdefault", "insert"):
+            self._known(*values[:1])
+        if method == "format" and (
+            "{" in _FIELD.sub("", holder) or not all(map(_SPEC.fullmatch, _FIELD.findall(holder)))
+        ):
+            raise Unknown
+        if method in ("join", "replace", "format"):  # the length of the result is at most this product
+            longest = max([len(str(one)) for one in (*values, *named.values())] + [1])
+            if len(holder) * longest > _MOST_LENGTH and method != "join":
+                raise Unknown("is too large for a config")
+            if method == "join" and sum(len(one) + len(holder) for one in values[0]) > _MOST_LENGTH:
+                raise Unknown("is too large for a config")
+        result = getattr(holder, method)(*values, **named)
+        return _View(result, holder) if method in ("keys", "values", "items") else result

@@ -1,6 +1,6 @@
 """Special values of a Python config such as placeholders, the record of unknown values, and the limits of reading."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import EllipsisType, NoneType
 from typing import Any, Final, final
@@ -86,19 +86,6 @@ class References:
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
-class Iteration:
-    """An iterator or view over the real objects, so that it observes changes as in Python.
-
-    Args:
-        roots: the containers that the iterator or view reads.
-    """
-
-    iterable: Iterable[Any]
-    roots: tuple[Any, ...]
-
-
-@final
 class BaseDict(dict[Any, Any]):
     """A dict of a base file, like MMEngine's `ConfigDict`: nested dicts are of this type, and `update` merges them."""
 
@@ -151,12 +138,10 @@ NUMBERS: Final = (bool, int, float, complex)
 ATOMS: Final[frozenset[type]] = frozenset({NoneType, *NUMBERS, str, bytes, range, EllipsisType})
 """Types whose values are immutable and contain no other values."""
 
-MUTABLE: Final[frozenset[type]] = frozenset({list, dict, BaseDict, Iteration})
+MUTABLE: Final[frozenset[type]] = frozenset({list, dict, BaseDict})
 OPAQUE: Final[frozenset[type]] = frozenset({NeedsRunning, ImportedName, BaseReference})
 """Types of placeholders for unknown values."""
 
-MOST_BITS: Final = 1_400  # of an integer; no float has more
-MOST_LENGTH: Final = 1_000_000  # of a text
 MOST_DEPTH: Final = 90  # of an expression, and of a value
 _MOST_SIZE: Final = 200_000  # entries of a value, and of the values in it
 _STEPS: Final = 300_000
@@ -173,11 +158,6 @@ class Unknown(Exception):
     def __init__(self, why: str = "needs running") -> None:
         super().__init__(why)
         self.why = why
-
-
-@final
-class NotFollowed(Unknown):
-    """A part of the code was not evaluated, so all names that it mentions are unknown."""
 
 
 @final
@@ -219,95 +199,3 @@ class Budget:
         self.steps -= steps
         if self.steps < 0:
             raise AllUnknown("takes too long to follow")
-
-
-ERRORS: Final = (
-    *(Unknown, ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError),
-)
-"""Exceptions that an operation may raise."""
-
-
-# Names share lists and dicts, as in Python. A change through one name affects all. Once unknown code has access to a
-# list or dict, the code may change it at any later time. From then on, reading the list or dict returns a placeholder.
-
-_MOST_COMPARED: Final = 50_000
-_ITERABLE: Final = (list, tuple, dict, BaseDict, str, bytes, range, Iteration)
-
-
-@final
-class Memory:
-    """A record of which objects of one file are known."""
-
-    def __init__(self, budget: Budget) -> None:
-        self.budget = budget
-        # By identity, together with the object, so that its identity is not reused.
-        self._tainted: dict[int, tuple[object, NeedsRunning]] = {}
-
-    def seen(self, value: Any) -> Any:
-        """Return the value, or a placeholder if unknown code can change it."""
-        if type(value) in MUTABLE and id(value) in self._tainted:
-            return self._tainted[id(value)][1]
-        return value
-
-    def taint(self, values: Iterable[Any], mark: NeedsRunning) -> None:
-        """Mark every mutable object that is reachable from these values as unknown."""
-        stack = list(values)
-        while stack:
-            value = stack.pop()
-            if (type(value) in MUTABLE or type(value) is tuple) and id(value) not in self._tainted:
-                self._tainted[id(value)] = (value, mark)
-                inner = value.roots if isinstance(value, Iteration) else value
-                self.budget.spend(1 + len(inner) // 8)
-                stack.extend(inner.values() if isinstance(inner, dict) else inner)
-
-    def items(self, value: Any) -> Iterator[Any]:
-        """Iterate over a value as Python does.
-
-        Raises:
-            Unknown: the items or their order are unknown, or unknown code has got access to the value meanwhile.
-        """
-        if type(value) not in _ITERABLE:
-            raise Unknown
-        iterable, roots = (value.iterable, value.roots) if type(value) is Iteration else (value, (value,))
-        iterator = iter(iterable)
-        while True:
-            self.budget.spend(1)
-            for root in roots:
-                if self.seen(root) is not root:
-                    raise Unknown
-            try:
-                item = next(iterator)
-            except StopIteration:
-                return
-            yield self.seen(item)
-
-    def require_plain(self, *values: Any, opaque: bool = False, bases: bool = True) -> None:
-        """Raise Unknown unless the values are completely known and not too large.
-
-        Args:
-            opaque: allow placeholders.
-            bases: allow dicts of a base.
-        """
-        stack = [(value, MOST_DEPTH) for value in values]
-        compared = 0
-        while stack:
-            value, depth = stack.pop()
-            kind = type(value)
-            if kind in ATOMS or (opaque and kind in OPAQUE):
-                compared += len(value) >> 4 if kind in (str, bytes) else len(value) if kind is range else 0
-                if compared <= _MOST_COMPARED:
-                    continue
-            plain = kind in (list, tuple, dict) or (bases and kind is BaseDict)
-            compared += 1 + (len(value) if plain else 0)
-            if not plain or depth == 0 or compared > _MOST_COMPARED or self.seen(value) is not value:
-                raise Unknown
-            self.budget.spend(1 + len(value) // 4)
-            stack += [(one, depth - 1) for one in (value.values() if isinstance(value, dict) else value)]
-
-    def require_key(self, value: Any) -> None:
-        """Raise Unknown unless a value is known and can be a key."""
-        if type(value) is tuple:
-            self.require_plain(value)
-            hash(value)
-        elif type(value) not in ATOMS:
-            raise Unknown
