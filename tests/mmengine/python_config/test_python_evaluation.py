@@ -63,6 +63,9 @@ for r, k in enumerate(n): n[r] = k * 2 ;; if n: r = 1\nelse: r = 2 ;; if not n: 
 r: int = 5 ;; pass; r = n, d ;; r = [n.append(x) for x in (7, 8)] ;; r = [x for x in n]; n.clear()
 k = 'a'; r = {k: n}; n.append(1) ;; r = n.extend(d.values()) ;; r = n.extend(d.keys()) ;; r = n.extend(n)
 for k in list(d): r = d.pop(k) ;; r = 5; d = [r for r in n] ;; r = 5; d = {r: r for r in n}
+for r in n: n[2] = 9 ;; for r in n: n[:] = [4, 5, 6] ;; for r, k in zip(n, n): n[2] = 9
+for r in d.values(): d['a'] = 2
+for r in reversed(n): n[0] = 9 ;; r = [n.insert(0, n.pop()) for k in n] ;; r = [k for k in zip(n, [n.pop(), 4])]
 """
 
 

@@ -12,6 +12,7 @@ import operator
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final, final
 
 from paramsched.mmengine.python_config.source import PythonSource
@@ -60,6 +61,26 @@ _HARMLESS: Final = frozenset({"__version__", "__name__", "__file__", "__doc__", 
 _MOST_BITS: Final = 1_400  # of an integer; no float has more
 _MOST_LENGTH: Final = 1_000_000  # of a text
 _MOST_COMPARED: Final = 50_000  # entries of the arguments of a function
+
+
+@final
+class _View:
+    """An iterator or view, which reads its containers only while it is used, as in Python. No name can hold it.
+
+    Args:
+        iterable: the iterator or view.
+        sources: the containers that it reads.
+    """
+
+    def __init__(self, iterable: Iterable[Any], *sources: Any) -> None:
+        self.iterable = iterable
+        self.sources: list[Any] = [one for each in sources for one in (each.sources if type(each) is _View else [each])]
+
+    @classmethod
+    def over(cls, function: Callable[..., Iterable[Any]], *values: Any) -> "_View":
+        """Return the result of an iterator such as `zip`, over containers and views."""
+        return cls(function(*(one.iterable if type(one) is _View else one for one in values)), *values)
+
 
 _BINARY: Final[Mapping[type[ast.operator], Callable[[Any, Any], Any]]] = {
     ast.Add: operator.add,
@@ -110,13 +131,16 @@ _CONTAINERS: Final[Mapping[str, Callable[..., Any]]] = {
     "builtins.list": list,
     "builtins.tuple": tuple,
     "builtins.print": lambda *_, **__: None,
-    "builtins.enumerate": lambda *values: _View(enumerate(*values), values[0]),
-    "builtins.reversed": lambda values: _View(reversed(values), values),
-    "builtins.zip": lambda *values: _View(zip(*values, strict=False), *values),
     "copy.copy": copy.copy,
     "copy.deepcopy": copy.deepcopy,
 }
 """Functions that store their arguments, or the items of these, without a look at them."""
+_ITERATORS: Final[Mapping[str, Callable[..., _View]]] = {
+    "builtins.enumerate": lambda values, *start: _View(enumerate(getattr(values, "iterable", values), *start), values),
+    "builtins.reversed": partial(_View.over, reversed),
+    "builtins.zip": partial(_View.over, zip),
+}
+"""Functions that return an iterator over their arguments."""
 _CONSTANTS: Final = {f"math.{name}": getattr(math, name) for name in ("pi", "e", "tau", "inf", "nan")}
 _SPEC: Final = re.compile(r"(?:[^{}]?[<>=^])?[-+ ]?#?0?\d{0,3}[,_]?(?:\.\d{1,3})?[bcdeEfFgGnosxX%]?")
 _FIELD: Final = re.compile(r"\{\{|\}\}|\{\w*(?:![rsa])?(?::([^{}]*))?\}")
@@ -150,19 +174,6 @@ def bound_names(nodes: Iterable[ast.AST]) -> set[str]:
     return found
 
 
-@final
-class _View(list[Any]):
-    """The items of an iterator or view, which can only be used at once, because Python would see later changes.
-
-    Args:
-        sources: the containers that it reads.
-    """
-
-    def __init__(self, items: Iterable[Any], *sources: Any) -> None:
-        super().__init__(items)
-        self.sources: list[Any] = [one for each in sources for one in (each.sources if type(each) is _View else [each])]
-
-
 def _stored(value: Any) -> Any:
     """Return a value that a name or a container will hold. Raise Unknown for a view."""
     if type(value) is _View:
@@ -185,6 +196,7 @@ class ConfigEvaluator:
         self._later: dict[str, NeedsRunning] = {}  # names in functions, which may change their values at any time
         self._unknown: dict[int, tuple[object, NeedsRunning]] = {}  # lists and dicts by identity, kept alive
         self._depth = 0
+        self._used: list[Any] = []  # the values of the parts of the present expressions and statements
 
     def run(self, body: Iterable[ast.stmt]) -> None:
         """Run the statements of the file."""
@@ -215,14 +227,23 @@ class ConfigEvaluator:
         stack = list(values)
         while stack:
             value = stack.pop()
-            if type(value) in (*MUTABLE, tuple) and id(value) not in self._unknown:
+            if type(value) is _View:
+                stack += value.sources
+            elif type(value) in (*MUTABLE, tuple) and id(value) not in self._unknown:
                 self.budget.spend(1 + len(value) // 8)
                 if type(value) is not tuple:
                     self._unknown[id(value)] = value, mark
                 stack += value.values() if isinstance(value, dict) else value
 
-    def _skip(self, node: ast.AST, mark: NeedsRunning) -> None:
-        """Make unknown what a node that is not evaluated could change."""
+    def _skip(self, node: ast.AST, mark: NeedsRunning, start: int) -> None:
+        """Make unknown what a node that is not evaluated could change.
+
+        Args:
+            node: the node.
+            mark: the placeholder.
+            start: the index in `_used` of the first value of a part of the node.
+        """
+        self._make_unknown(self._used[start:], mark)
         for one in ast.walk(node):
             self.budget.spend(1)
             written = [getattr(one, name, None) for name in ("id", "attr", "module")]
@@ -274,26 +295,38 @@ class ConfigEvaluator:
         return value
 
     def _items(self, value: Any) -> Iterator[Any]:
-        """Iterate over a value that must not change meanwhile."""
-        if type(value) not in (list, tuple, dict, BaseDict, str, range, _View) or self.seen(value) is not value:
+        """Iterate over a value as Python does."""
+        sources = value.sources if type(value) is _View else [value]
+        if any(type(one) not in (list, tuple, dict, BaseDict, str, range) for one in sources):
             raise Unknown
-        for item in list(self._of_allowed_size(value)):
+        lengths = [len(self._of_allowed_size(one)) for one in sources]
+        iterator = iter(value.iterable if type(value) is _View else value)
+        while True:
             self.budget.spend(1)
-            length = len(value)
-            yield self.seen(item)
-            sources = value.sources if type(value) is _View else [value]
-            if len(value) != length or any(self.seen(one) is not one for one in sources):
+            # The code that uses an item may change the containers, or make them unknown.
+            if any(
+                self.seen(one) is not one or len(one) != length for one, length in zip(sources, lengths, strict=True)
+            ):
                 raise Unknown
+            try:
+                item = next(iterator)
+            except StopIteration:
+                return
+            self._used.append(item)
+            yield self.seen(item)
 
     # Statements.
 
     def _execute(self, node: ast.stmt) -> None:
         """Run a statement; skip it if it is unsupported."""
         self.budget.spend(1)
+        start = len(self._used)
         try:
             self._statement(node)
         except _ERRORS as error:
-            self._skip(node, self.source.mark(node, error.why if type(error) is Unknown else "needs running"))
+            self._skip(node, self.source.mark(node, error.why if type(error) is Unknown else "needs running"), start)
+        finally:
+            del self._used[start:]
 
     def _statement(self, node: ast.stmt) -> None:
         match node:
@@ -398,16 +431,19 @@ class ConfigEvaluator:
         """Return the value of an expression, or a placeholder if it is unsupported."""
         self.budget.spend(1)
         self._depth += 1
+        start = len(self._used)
         try:
             if self._depth > MOST_DEPTH:
                 raise Unknown
-            return self.seen(self._expression(node))
+            found = self._expression(node)
         except _ERRORS as error:
-            mark = self.source.mark(node, error.why if type(error) is Unknown else f"raises {type(error).__name__}")
-            self._skip(node, mark)
-            return mark
+            found = self.source.mark(node, error.why if type(error) is Unknown else f"raises {type(error).__name__}")
+            self._skip(node, found, start)
         finally:
             self._depth -= 1
+            del self._used[start:]
+        self._used.append(found)
+        return self.seen(found)
 
     def _expression(self, node: ast.expr) -> Any:
         match node:
@@ -494,7 +530,7 @@ class ConfigEvaluator:
         raise Unknown
 
     def _truth(self, value: Any) -> bool:
-        if type(value) in OPAQUE:
+        if type(value) in OPAQUE or type(value) is _View:
             raise Unknown
         return bool(value)
 
@@ -530,15 +566,11 @@ class ConfigEvaluator:
 
     def _elements(self, nodes: Iterable[ast.expr]) -> list[Any]:
         found: list[Any] = []
-        try:
-            for one in nodes:
-                if isinstance(one, ast.Starred):
-                    found += self._items(self.value(one.value))
-                else:
-                    found.append(self.value(one))
-        except _ERRORS:
-            self._make_unknown(found, self.source.mark(one))  # the part that failed may have access to them
-            raise
+        for one in nodes:
+            if isinstance(one, ast.Starred):
+                found += self._items(self.value(one.value))
+            else:
+                found.append(self.value(one))
         self._of_allowed_size(found)
         return found
 
@@ -583,14 +615,14 @@ class ConfigEvaluator:
             values = [list(self._items(one)) if type(one) is _View else one for one in values]
             self._known(*values, *named.values())
             return self._of_allowed_size(_COMPUTING[dotted](*values, **named))
+        if dotted in _ITERATORS:
+            return _ITERATORS[dotted](*values, **named)
         if dotted not in _CONTAINERS:
             raise Unknown
         if dotted.startswith("copy."):
             self._known(*values, opaque=True)
         elif dotted != "builtins.print":
-            for value in values:
-                if type(value) is not int:
-                    list(self._items(value))
+            values = [one if isinstance(one, dict) else list(self._items(one)) for one in values]
             if dotted == "builtins.dict" and values and not isinstance(values[0], dict):
                 self._known(*[key for key, _ in values[0]])
         return _CONTAINERS[dotted](*values, **named)
