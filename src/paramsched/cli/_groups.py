@@ -11,7 +11,7 @@ from paramsched.cli._plan_input import PlanInput
 from paramsched.cli._traces import groups_with_bases, times_of_run
 from paramsched.core.base.diagnostic import Diagnostic, printable
 from paramsched.core.files.known_dialects import GroupOfFile
-from paramsched.core.plan import Bound, Plan, bind
+from paramsched.core.plan import Line, Plan, bind
 from paramsched.core.plan.optimizers import unique_labels
 from paramsched.core.schedules.evaluation import depends_on_base
 
@@ -119,7 +119,7 @@ class _Places:
         }
         self._paths: dict[int, dict[tuple[str, int], str]] = {}
 
-    def path_of(self, plan: Plan, bound: Bound) -> str:
+    def path_of(self, plan: Plan, bound: Line) -> str:
         """Return the config path of the line of a plan that a bound field follows."""
         from paramsched.core.rules.line import binding_path
 

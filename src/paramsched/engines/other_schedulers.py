@@ -21,10 +21,11 @@ def warn_of_other_schedulers(made: Scheduler, present: Iterable[Any], site: str)
         site: where the engine got them.
     """
     planned = {
-        id(groups[slot.group]): part.external_writes
+        id(groups[index]): part.external_writes
         for groups, part in made._members()
-        for slot in part.block.slots
-        if slot.field == LR
+        for line in part.block.lines
+        for index in line.groups
+        if line.field == LR
     }
     for one in present:
         if isinstance(one, torch.optim.lr_scheduler.LRScheduler) and not isinstance(one, Scheduler):

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 import paramsched as ps
+from paramsched.core.plan import bind
 from paramsched.core.plan.optimizers import check_names, find_group, refuse_several_plans, scopes_of
 from paramsched.core.plan.plan import peers_plan
-from paramsched.core.plan.resolve import bind, uneven_unit
+from paramsched.core.plan.resolve import uneven_unit
 from paramsched.core.plan.run_amounts import usual_size
 from paramsched.core.plan.value_ranges import ValueRange, first_outside, with_floor
 from paramsched.errors import InvalidArgument, MissingFact, Unresolved

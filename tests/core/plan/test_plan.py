@@ -8,9 +8,9 @@ import pytest
 
 import paramsched as ps
 from paramsched.core.feedback import plateau
-from paramsched.core.plan import Binding, Plan, Target
+from paramsched.core.plan import Binding, Plan, Target, bind
 from paramsched.core.plan.diff import diff
-from paramsched.core.plan.resolve import bind, plan_number, resolve
+from paramsched.core.plan.resolve import plan_number, resolve
 from paramsched.core.plan.trace import trace
 from paramsched.core.schedules.anneal import anneal, cosine, linear, warmup
 from paramsched.core.schedules.leaves import constant

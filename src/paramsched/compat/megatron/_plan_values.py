@@ -9,8 +9,9 @@ from paramsched.core.number_checks import require_choice, whole_number
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import Target, amount_clock, is_by_amount
 from paramsched.core.plan.forms import PlanLike, plan_of
+from paramsched.core.plan.lines import Line, bind
 from paramsched.core.plan.plan import require_calendar
-from paramsched.core.plan.resolve import Bound, amounts_of_run, bind, counted_plan
+from paramsched.core.plan.resolve import amounts_of_run, counted_plan
 from paramsched.core.plan.resolve_clocks import sizes_of_run
 from paramsched.core.plan.run_amounts import Amount, RunAmounts
 from paramsched.core.time import Calendar
@@ -34,7 +35,7 @@ class Times(NamedTuple):
 class PlannedGroup:
     """The fields that a plan schedules in one group, each with its base at construction."""
 
-    fields: tuple[tuple[Bound, float], ...]
+    fields: tuple[tuple[Line, float], ...]
 
     def values(self, group: Mapping[str, Any], times: Times) -> dict[Field, float]:
         """Return the planned values. The base of lr is the present `max_lr` of the group, if it has one."""

@@ -14,7 +14,7 @@ from paramsched.errors import UnknownGroup
 _PATTERN = re.compile(r"[*?\[,=\s]")  # characters in a selector that is not just a name
 
 
-def is_selected(selector: Selector, group: Group, index: int) -> bool:
+def is_selected(selector: Selector, group: Group, index: int | None) -> bool:
     """Return whether a selector selects a group.
 
     >>> group = {"name": "layer_3", "is_last_layer": False, "weight_decay": 0.0}
@@ -27,7 +27,7 @@ def is_selected(selector: Selector, group: Group, index: int) -> bool:
         if group.get("name") == selector:
             return True
         return not is_only_name(selector) and any(matches_part(one, group) for one in parts_of(selector))
-    return index == selector if isinstance(selector, int) else selector(group)
+    return index == selector if isinstance(selector, int) else bool(selector(group))
 
 
 def is_only_name(selector: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, final
 from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.fields import Field, Group, flat_groups, flat_name, label, numeric
 from paramsched.core.plan.binding import UPDATES, Selector, Target, binding_key, clock_as_data
-from paramsched.core.plan.group_matching import matches_part, parts_of
+from paramsched.core.plan.group_matching import is_selected, matches_part, parts_of
 from paramsched.core.plan.plan import Plan
 from paramsched.errors import InvalidArgument, PlanError, StateError, UnknownField, UnknownGroup, shown
 
@@ -86,10 +86,8 @@ def shown_names(names: Iterable[str]) -> str:
     return ", ".join(found[:_SHOWN]) + more
 
 
-def unique_labels(groups: Sequence[Group], scope: "Scope | None" = None) -> Sequence[str | int]:
+def unique_labels(groups: Sequence[Group]) -> Sequence[str | int]:
     """Return the label of each group of an optimizer: its name if that is unique, else its index."""
-    if scope is not None:
-        return scope.labels(groups)
     labels = [label(group, index) for index, group in enumerate(groups)]
     times = Counter(labels)
     return [one if times[one] == 1 else index for index, one in enumerate(labels)]
@@ -114,54 +112,60 @@ def flat_optimizers(optimizers: Mapping[str, Sequence[Group]]) -> dict[str, tupl
 @final
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One of several optimizers, and the lines of a plan that concern it.
+    """An optimizer, and the lines of a plan that concern it.
 
     Args:
-        optimizer: the name of the optimizer.
-        fields: the fields whose lines for all groups apply to this optimizer, because its groups have them.
+        optimizer: the name of the optimizer; empty for a single one.
+        fields: the fields whose lines for all groups apply to this optimizer, because its groups have them; None for a
+            single optimizer, to which all lines apply.
         derived: the keys of lines for some groups that were derived from a line for all groups, because that line
             follows a field with lines for these groups.
     """
 
     optimizer: str
-    fields: frozenset[str]
+    fields: frozenset[str] | None
     derived: frozenset[Any]
 
-    def labels(self, groups: Sequence[Group]) -> list[str]:
-        """Return `optimizer/name` of each group, or `optimizer/index` if it has no name of its own."""
-        return [f"{self.optimizer}/{one}" for one in unique_labels(groups)]
+    @property
+    def is_whole(self) -> bool:
+        """True for a single optimizer: all lines concern it, and its groups have no prefix."""
+        return self.fields is None
+
+    def labels(self, groups: Sequence[Group]) -> Sequence[str | int]:
+        """Return the name of each group, or its index if that is not unique; of several, `optimizer/name`."""
+        labels = unique_labels(groups)
+        return [f"{self.optimizer}/{one}" for one in labels] if self.optimizer else labels
 
     def applies(self, name: str, key: Any) -> bool:
         """Return whether a line concerns the optimizer. A line for all groups does if the optimizer has the field."""
-        return name in self.fields or (bool(self.optimizer) and not (key[-1] is None or key in self.derived))
+        if self.fields is None or name in self.fields:
+            return True
+        return bool(self.optimizer) and not (key[-1] is None or key in self.derived)
 
-    def selects(self, selector: Selector, group: Group, label: str) -> bool:
+    def selects(self, selector: Selector, group: Group, label: str | int, index: int | None = None) -> bool:
         """Return whether a selector selects a group of this optimizer, which has this label."""
-        if selector is None:
-            return True
-        if not isinstance(selector, str):
-            return callable(selector) and bool(selector(group))
-        if group.get("name") == selector:
-            return True
+        if not self.optimizer or not isinstance(selector, str) or group.get("name") == selector:
+            return is_selected(selector, group, index)
         return any(self.selects_part(part, group, label) for part in parts_of(selector))
 
-    def selects_part(self, part: str, group: Group, label: str) -> bool:
+    def selects_part(self, part: str, group: Group, label: str | int) -> bool:
         """Return whether one part of a selector selects a group of this optimizer, which has this label."""
         if part == self.optimizer or matches_part(part, group):
             return True
         if "/" not in part or "=" in part:
             return False
-        return fnmatchcase(label, part) or fnmatchcase(f"{self.optimizer}/{group.get('name')}", part)
+        return fnmatchcase(str(label), part) or fnmatchcase(f"{self.optimizer}/{group.get('name')}", part)
 
+
+WHOLE = Scope("", None, frozenset())
+"""The scope of a single optimizer."""
 
 NO_SCOPE = Scope("", frozenset(), frozenset())
 """The scope of the run of several optimizers, which has targets and no groups."""
 
 
-def scopes_of(plan: Plan, resolved: Plan, optimizers: Mapping[str, Sequence[Group]]) -> dict[str, Scope | None]:
+def scopes_of(plan: Plan, resolved: Plan, optimizers: Mapping[str, Sequence[Group]]) -> dict[str, Scope]:
     """Return the scope of each optimizer, after the lines of a plan were checked against all of them.
-
-    The scope of a single optimizer is None.
 
     Args:
         plan: the plan as written.
@@ -174,7 +178,7 @@ def scopes_of(plan: Plan, resolved: Plan, optimizers: Mapping[str, Sequence[Grou
         PlanError: an index selects groups, or a part means an optimizer and also a group of another one.
     """
     if ALONE in optimizers:
-        return {ALONE: None}
+        return {ALONE: WHOLE}
     written = {binding_key(one) for one in plan.bindings}
     derived = frozenset(key for one in resolved.bindings if (key := binding_key(one)) not in written)
     fields: dict[str, set[str]] = {name: set() for name in optimizers}
@@ -213,7 +217,7 @@ def _having(name: str, optimizers: Mapping[str, Sequence[Group]], *, needed: boo
 def _check_selector(
     field: str,
     selector: Selector,
-    labeled: Sequence[tuple[Scope, Group, str]],
+    labeled: Sequence[tuple[Scope, Group, str | int]],
     optimizers: Mapping[str, Sequence[Group]],
 ) -> None:
     """Raise for an index, for a part that selects nothing, and for a part with two meanings."""
@@ -246,7 +250,7 @@ def _check_selector(
             for name, groups in list(optimizers.items())[:_SHOWN]
         )
         more = "" if len(optimizers) <= _SHOWN else f"; and {len(optimizers) - _SHOWN} more optimizers"
-        labels = [label for _, _, label in labeled]
+        labels = [str(label) for _, _, label in labeled]
         near = closest(part, [*optimizers, *labels, *(one for one in named if one)])
         index = part.strip("[]")  # as in configs
         near = next((label for label in labels if label.endswith(f"/{index}")), near)

@@ -1,6 +1,6 @@
 """Resolving a plan for a run: its lengths, amounts, groups and units of time."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, final, overload
 
@@ -8,21 +8,15 @@ import numpy as np
 
 from paramsched.core.curves.arrays import Array, Floats, interpolated
 from paramsched.core.feedback.base import MetricRule
-from paramsched.core.fields import Field, Group, label
 from paramsched.core.plan.binding import (
     UPDATES,
-    Binding,
-    Target,
     amount_clock,
     binding_key,
     clock_of_field,
     replace_schedule,
-    selector_text,
 )
 from paramsched.core.plan.follow import with_followed_lines
 from paramsched.core.plan.forms import FormOfPlan, PlanLike, plan_of
-from paramsched.core.plan.group_matching import is_only_name, is_selected, refuse_unmatched
-from paramsched.core.plan.optimizers import Scope
 from paramsched.core.plan.plan import Plan, fingerprint_of, require_calendar
 from paramsched.core.plan.resolve_clocks import sizes_of_run
 from paramsched.core.plan.run_amounts import ConstantAmounts, EvenProgress, ReportedProgress, RunAmounts, UnknownAmounts
@@ -32,7 +26,7 @@ from paramsched.core.schedules.lengths import Span
 from paramsched.core.schedules.neighbor_levels import resolve_in_span
 from paramsched.core.time import Calendar
 from paramsched.core.time.calendar import SIZES
-from paramsched.errors import InvalidArgument, MissingFact, PlanError, shown
+from paramsched.errors import InvalidArgument, MissingFact, shown
 
 
 @overload
@@ -149,95 +143,6 @@ def counted_plan(plan: Plan) -> Plan:
         for one in plan.as_written()
     ]
     return Plan(*bindings, horizon=plan.horizon, clock=plan.clock)
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """A field of one group and its schedule.
-
-    Args:
-        name: the field's name in the plan.
-        field: the entry of the parameter group.
-        schedule: the schedule that the field follows.
-        clock: the clock of the field.
-    """
-
-    name: str
-    field: Field
-    schedule: Schedule
-    clock: str = UPDATES
-
-    @property
-    def by_amount(self) -> bool:
-        """True if the clock of the field counts an amount, False if it counts updates."""
-        return self.clock != UPDATES
-
-
-def bind(plan: Plan, groups: Sequence[Group], scope: Scope | None = None) -> tuple[tuple[Bound, ...], ...]:
-    """Return, for each group, the fields that a plan schedules in it. The groups are validated, but not changed.
-
-    Args:
-        plan: the resolved plan.
-        groups: the groups of one optimizer.
-        scope: the lines of the plan that concern the optimizer, from `scopes_of`; None if it is the only one.
-
-    Raises:
-        UnknownGroup: a name, a pattern, an entry or an index matches no group.
-        UnknownField: a selected group lacks the field.
-        PlanError: two selectors match one group, or a group has schedules for both momentum and betas[0].
-    """
-    if scope is not None:
-        mine = [line for line in plan.bindings if scope.applies(line.name, binding_key(line))]
-        return tuple(
-            _bound_fields(plan, group, name, [line for line in mine if scope.selects(line.groups, group, name)])
-            for group, name in zip(groups, scope.labels(groups), strict=True)
-        )
-    chosen: list[list[Binding]] = [[] for _ in groups]
-    with_name: dict[str, list[int]] = {}  # a plan may have a line for each of a thousand groups
-    for index, group in enumerate(groups):
-        if isinstance(name := group.get("name"), str):
-            with_name.setdefault(name, []).append(index)
-    for binding in plan.bindings:
-        selector = binding.groups
-        indices = with_name.get(selector) if isinstance(selector, str) and is_only_name(selector) else None
-        if selector is None:
-            indices = list(range(len(groups)))
-        if indices is None:
-            refuse_unmatched(binding.name, selector, groups)
-            indices = [index for index, group in enumerate(groups) if is_selected(selector, group, index)]
-        for index in indices:
-            chosen[index].append(binding)
-    return tuple(
-        _bound_fields(plan, group, label(group, index), lines)
-        for index, (group, lines) in enumerate(zip(groups, chosen, strict=True))
-    )
-
-
-def _bound_fields(plan: Plan, group: Group, name_of_group: str | int, lines: Iterable[Binding]) -> tuple[Bound, ...]:
-    """Return the fields that the lines which select a group schedule in it."""
-    where = f"group {name_of_group!r}"
-    chosen: dict[str, Binding] = {}
-    for binding in lines:
-        if isinstance(binding.field, Target):
-            continue
-        rival = chosen.get(binding.name)
-        if rival is not None and rival.groups is not None and binding.groups is not None:
-            found = f"two selectors match it: {selector_text(rival.groups)} and {selector_text(binding.groups)}"
-            raise PlanError(f"{binding.name} in {where}", found, "Select each group only once")
-        if rival is None or binding.groups is not None:
-            chosen[binding.name] = binding
-    bounds = [
-        Bound(name, Field.of(name).within(group, where), one.schedule, clock_of_field(plan.clock, name))
-        for name, one in chosen.items()
-    ]
-    taken: dict[Field, str] = {}
-    for bound in bounds:
-        if bound.field in taken:
-            found = f"both are {bound.field} in this group"
-            raise PlanError(f"{bound.name} and {taken[bound.field]} in {where}", found, "Schedule one of them")
-        taken[bound.field] = bound.name
-    return tuple(bounds)
 
 
 def resolved_rules(plan: Plan, resolved: Plan) -> dict[MetricRule[Any], MetricRule[Any]]:

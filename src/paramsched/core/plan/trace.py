@@ -15,13 +15,13 @@ from paramsched.core.base.signatures import readable
 from paramsched.core.curves.arrays import Array, Floats
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import Group
-from paramsched.core.plan import Plan, bind
+from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES, clock_of_field
 from paramsched.core.plan.forms import PlanLike, plan_of
-from paramsched.core.plan.optimizers import ALONE, check_names, find_group, scopes_of, unique_labels
+from paramsched.core.plan.lines import base_in, by_group, lines_of
+from paramsched.core.plan.optimizers import ALONE, check_names, find_group, scopes_of
 from paramsched.core.plan.plan import require_calendar
 from paramsched.core.plan.resolve import (
-    Bound,
     TimeUnit,
     amounts_of_run,
     counted_plan,
@@ -489,17 +489,14 @@ def _traced(
 
     made_of = resolved, facts
     scopes = scopes_of(plan, resolved, optimizers)
-    labels = {name: unique_labels(groups, scopes[name]) for name, groups in optimizers.items()}
+    labels = {name: scopes[name].labels(groups) for name, groups in optimizers.items()}
     resolved = counted_plan(resolved)
-    bound_by_name: dict[str, list[tuple[str | int, Group, Bound]]] = {one.name: [] for one in resolved.bindings}
-    for name, groups in optimizers.items():
-        bounds_of_groups = bind(resolved, groups, scopes[name])
-        for label, group, bounds in zip(labels[name], groups, bounds_of_groups, strict=True):
-            for bound in bounds:
-                bound_by_name[bound.name].append((label, group, bound))
-    for name, its_bounds in bound_by_name.items():
-        for label, group, bound in its_bounds:
-            keep((name, label), bound.schedule, bound.field.base(group), bound.clock)
+    bound = {name: by_group(lines_of(resolved, mine, scopes[name], base_in)) for name, mine in optimizers.items()}
+    for field in dict.fromkeys(one.name for one in resolved.bindings):
+        for name, places in bound.items():
+            for index, line, base in places:
+                if line.name == field:
+                    keep((field, labels[name][index]), line.schedule, base, line.clock)
     for binding in resolved.bindings:
         if not isinstance(binding.field, str):
             clock = clock_of_field(resolved.clock, binding.name)

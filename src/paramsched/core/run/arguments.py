@@ -15,8 +15,9 @@ from paramsched.core.fields import numeric
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES
 from paramsched.core.plan.forms import PlanLike, PublishedPlan, is_path, plan_of, published_plan
+from paramsched.core.plan.lines import base_in, lines_of
 from paramsched.core.plan.optimizers import ALONE, check_names, errors_of, refuse_several_plans, scopes_of
-from paramsched.core.plan.resolve import bind, counted_plan
+from paramsched.core.plan.resolve import counted_plan
 from paramsched.core.run.on_base import BasePolicy, OnBase
 from paramsched.core.run.processes import WORLD, Processes
 from paramsched.core.run.record import OnChange, OnChangeChoice
@@ -91,9 +92,8 @@ def _bases_by_field(
     """Return a dict from each planned field to the bases of its groups, with their schedules."""
     found: dict[str, list[tuple[float, Schedule]]] = {}
     for name, scope in scopes_of(plan, plan, groups).items():
-        for group, bounds in zip(groups[name], bind(plan, groups[name], scope), strict=True):
-            for bound in bounds:
-                found.setdefault(bound.name, []).append((bound.field.base(group), bound.schedule))
+        for line in lines_of(plan, groups[name], scope, base_in):
+            found.setdefault(line.name, []).extend((base, line.schedule) for base in line.bases)
     return found
 
 

@@ -1,24 +1,34 @@
-"""The entries that a plan writes (slots), and their values for the next updates, computed in blocks."""
+"""The values of the lines of a plan for the next updates, computed in blocks."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import cached_property
 from math import isclose, isfinite
 from operator import length_hint
-from typing import Any, TypeAlias, final
+from typing import Any, final
 
 import numpy as np
 import torch
 
-from paramsched.core.curves.arrays import Floats
 from paramsched.core.fields import RECORD, Field, base_of, is_number, label, recorded_base
-from paramsched.core.plan import Binding, Plan, Target, bind
+from paramsched.core.plan import Binding, Line, Plan, Target
 from paramsched.core.plan.binding import UPDATES, clock_of_field
-from paramsched.core.plan.optimizers import Scope
+from paramsched.core.plan.lines import (
+    RuleStates,
+    UpdateTimes,
+    by_group,
+    joined,
+    lines_of,
+    repeated,
+    rows_of,
+    values_at,
+    values_of,
+)
+from paramsched.core.plan.lines import Values as Values
+from paramsched.core.plan.optimizers import WHOLE, Scope
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.processes import Processes
-from paramsched.core.run.state import COUNT, Clock, Group, LateGroups, RuleStates, UpdateTimes
+from paramsched.core.run.state import COUNT, Clock, Group, LateGroups
 from paramsched.core.run.writes import (
     EntryKind,
     Overwritten,
@@ -31,46 +41,9 @@ from paramsched.core.run.writes import (
     write_entry,
     write_floats,
 )
-from paramsched.core.schedules import AbsoluteSchedule, Schedule
-from paramsched.core.schedules.affine import Affine, product
-from paramsched.core.schedules.evaluation import columns, evaluate, quiet
+from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.own import has_open_function
 from paramsched.errors import InvalidArgument, StateError
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """One field of one group, its schedule and its base."""
-
-    group: int
-    name: str
-    field: Field
-    schedule: Schedule
-    base: float
-    clock: str = UPDATES  # the clock of the schedule
-
-
-def slots_of(
-    plan: Plan,
-    groups: list[Group],
-    bases: Mapping[tuple[int, str], float] | None = None,
-    scope: Scope | None = None,
-) -> tuple[Slot, ...]:
-    """Return one slot for each scheduled field of each group; `bases` maps (group index, `Field.slot`) to a base."""
-    return tuple(
-        Slot(
-            index,
-            bound.name,
-            bound.field,
-            bound.schedule,
-            _starting_base(bound.field, group, index, bases or {}, scope),
-            bound.clock,
-        )
-        for index, (group, bounds) in enumerate(zip(groups, bind(plan, groups, scope), strict=True))
-        for bound in bounds
-    )
-
 
 LR = Field("lr", None)
 
@@ -83,186 +56,90 @@ def initial_value(field: Field, group: Group) -> Any:
     return group.get(f"initial_{field.key}") if field.index is None and RECORD not in group else None
 
 
-def _starting_base(
-    field: Field, group: Group, index: int, bases: Mapping[tuple[int, str], float], scope: Scope | None
-) -> float:
-    """Return the base from `bases`, else the recorded base, else the initial value, else the current value."""
-    name = label(group, index)
-    where = f"{field} of group {name if scope is None else f'{scope.optimizer}/{name}'!r}"
-    given = bases.get((index, field.slot))
-    if given is None:
-        given = recorded_base(group, field.slot)
-    if given is None and (given := initial_value(field, group)) is not None:
-        where = f"initial_{where}"
-    if given is None:
-        given = field.read(group)
-    return base_of(where, given.detach() if isinstance(given, torch.Tensor) else given)
+def starting_lines(
+    plan: Plan, groups: list[Group], bases: Values | None = None, scope: Scope = WHOLE
+) -> tuple[Line, ...]:
+    """Return the lines of a plan in some groups.
+
+    A base is the one in `bases`, else the recorded base, else the initial value, else the current value.
+    """
+    labels, known = scope.labels(groups), bases or {}
+
+    def starting_base(field: Field, _: Any, index: int) -> float:
+        group = groups[index]
+        where = f"{field} of group {labels[index]!r}"
+        given = known.get((index, field.slot))
+        if given is None:
+            given = recorded_base(group, field.slot)
+        if given is None and (given := initial_value(field, group)) is not None:
+            where = f"initial_{where}"
+        if given is None:
+            given = field.read(group)
+        return base_of(where, given.detach() if isinstance(given, torch.Tensor) else given)
+
+    return lines_of(plan, groups, scope, starting_base)
 
 
-def base_for(slot: Slot, times: UpdateTimes, states: RuleStates) -> float:
-    """Return the base with which a slot's schedule has the value `slot.base` at an update.
+def base_for(line: Line, value: float, times: UpdateTimes, states: RuleStates) -> float:
+    """Return the base with which a line has this value at an update.
 
     For a schedule that is proportional to its base, the result is value / f(t).
     """
-    value = slot.base
-    zero, one = values_at([replace(slot, base=0.0), replace(slot, base=1.0)], times, states)
+
+    def value_of(base: float) -> float:
+        return line.values_of_one(times, base, states)[0]
+
+    zero, one = value_of(0.0), value_of(1.0)
     for share, rest in ((one, 0.0), (one - zero, zero)):
         base = (value - rest) / share if share and isfinite(share) else value
-        if isfinite(base):
-            (found,) = values_at([replace(slot, base=base)], times, states)
-            if isclose(found, value, rel_tol=1e-9):
-                return base
+        if isfinite(base) and isclose(value_of(base), value, rel_tol=1e-9):
+            return base
     return value
 
 
-def with_base(slot: Slot, base: float) -> Slot:
-    """Return the slot with another base; the same object if the base is equal."""
-    return slot if base == slot.base else replace(slot, base=base)
-
-
-def bases_by_slot(slots: Iterable[Slot]) -> dict[tuple[int, str], float]:
-    """Return a dict from group index and flat field name to the base of each slot."""
-    return {(slot.group, slot.field.slot): slot.base for slot in slots}
-
-
-def present_values(slots: Iterable[Slot], groups: Sequence[Group]) -> dict[tuple[int, str], float]:
-    """Return the present value of each slot that has a number, by group index and flat field name."""
-    found = {(slot.group, slot.field.slot): slot.field.read(groups[slot.group]) for slot in slots}
+def present_values(lines: Iterable[Line], groups: Sequence[Group]) -> dict[tuple[int, str], float]:
+    """Return the present value of each field in each group that has a number, by group index and flat field name."""
+    found = {(index, line.field.slot): line.field.read(groups[index]) for line in lines for index in line.groups}
     return {place: float(value) for place, value in found.items() if is_number(value)}
 
 
-def values_of(schedule: Schedule, times: Any, base: float, states: RuleStates) -> Floats:
-    """Return the values of a schedule for one base, after its metric rules are applied."""
-    values = evaluate(schedule, np.atleast_1d(times), base)
-    if isinstance(schedule, AbsoluteSchedule):
-        base = 1.0  # its rules are inside of absolute(…) too, so their levels are values
-    for rule in schedule.metric_rules:
-        values = rule.apply(states[rule], values, base)
-    return values
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class SlotsOfSchedule:
-    """Slots that follow one schedule: their places among all slots and their bases, as arrays."""
-
-    schedule: Schedule
-    places: Any
-    bases: Any
-    has_zero: bool  # True if one of the bases is 0
-    affine: bool  # of the schedule; cached, because it depends on all parts of the schedule
-    clock: str
-    factor_at: Callable[[float], float] | None  # the factor of base at one time, if the schedule has such a function
-
-    @staticmethod
-    def all_in(slots: Sequence[Slot]) -> "list[SlotsOfSchedule]":
-        """Group the slots by their schedules."""
-        places: dict[tuple[int, str], list[int]] = {}
-        for place, slot in enumerate(slots):
-            places.setdefault((id(slot.schedule), slot.clock), []).append(place)
-        found = []
-        for mine in places.values():
-            schedule, bases = slots[mine[0]].schedule, np.array([slots[place].base for place in mine])
-            affine = schedule.affine and not schedule.metric_rules
-            clock, factor_at = slots[mine[0]].clock, schedule._factor_of_number() if affine else None
-            found.append(SlotsOfSchedule(schedule, np.array(mine), bases, not bases.all(), affine, clock, factor_at))
-        return found
-
-    def factors(self, times: UpdateTimes) -> list[float] | None:
-        """Return a factor of base for each update; None if the schedule is not proportional to base."""
-        at, factor_at = times.on_clock(self.clock), self.factor_at
-        if factor_at is not None and not self.has_zero and not isinstance(at, np.ndarray):
-            return [factor_at(at)] * times.size
-        value = columns(self.schedule, at) if self.affine else None
-        if value is None or value.factor is None or value.offset is not None:
-            return None
-        if self.has_zero and not np.isfinite(value.factor).all():
-            return None  # a base of 0 stays 0, but 0 * inf would be NaN
-        return repeated(value.factor, times.size)
-
-    def values_of_one(self, times: UpdateTimes, base: float, states: RuleStates) -> list[float]:
-        at = times.on_clock(self.clock)
-        if self.factor_at is not None and not isinstance(at, np.ndarray):
-            return [float(product(self.factor_at(at), base))] * times.size
-        with np.errstate(all="ignore"):
-            values = (
-                columns(self.schedule, at).apply(base) if self.affine else values_of(self.schedule, at, base, states)
-            )
-        return repeated(values, times.size)
-
-    @quiet
-    def values_of_all(self, times: UpdateTimes, states: RuleStates) -> Any:
-        """Return an array with a row per update and a column per base, each equal to `values_of_one` of that base."""
-        at = times.on_clock(self.clock)
-        if self.affine:
-            value = columns(self.schedule, at)
-            pair = (c[:, None] if isinstance(c, np.ndarray) and c.ndim else c for c in (value.factor, value.offset))
-            return Affine(*pair).apply(self.bases)
-        found = {base: values_of(self.schedule, at, base, states) for base in set(self.bases.tolist())}
-        return np.stack([found[base] for base in self.bases.tolist()], axis=1)
-
-
-def repeated(column: Any, count: int) -> list[float]:
-    """Return the values of an array, or one number repeated, as a list of `count` numbers."""
-    if not isinstance(column, np.ndarray) or not column.ndim:  # `broadcast_to` costs 5 µs, a seventh of a seek
-        return [float(column)] * count
-    values: list[float] = np.broadcast_to(column, (count,)).tolist() if len(column) != count else column.tolist()
-    return values
-
-
-def rows_of(parts: list[SlotsOfSchedule], times: UpdateTimes, states: RuleStates) -> Any:
-    """Return an array with a row for each update and a column for each slot."""
-    block = np.empty((times.size, sum(len(part.places) for part in parts)))
-    for part in parts:
-        block[:, part.places if len(parts) > 1 else slice(None)] = part.values_of_all(times, states)
-    return block
-
-
-def values_at(slots: Sequence[Slot], times: UpdateTimes, states: RuleStates) -> list[float]:
-    """Return each slot's value at one update."""
-    values: list[float] = rows_of(SlotsOfSchedule.all_in(slots), times, states)[0].tolist()
-    return values
-
-
 def with_late_bases(
-    slots: tuple[Slot, ...],
+    lines: tuple[Line, ...],
     groups: Sequence[Group],
     clock: Clock,
     late_groups: LateGroups,
     labels: Sequence[str | int],
     processes: Processes,
-) -> list[Slot]:
-    """Return the slots, with the bases of groups that were added since the last update; log the added groups."""
-    joined = {place: slot for place, slot in enumerate(slots) if COUNT not in groups[slot.group]}
-    now = dict(zip(joined, values_at(list(joined.values()), clock.times, clock.states), strict=True))
-    rebased = list(slots)
-    for place, slot in joined.items():
-        if now[place] == slot.base or initial_value(slot.field, groups[slot.group]) is not None:
+) -> tuple[Line, ...]:
+    """Return the lines, with the bases of groups that were added since the last update; log the added groups."""
+    late = {index for index, group in enumerate(groups) if COUNT not in group}
+    joined = [mine for line in lines if (mine := line.only(late)).groups]
+    now = values_at(joined, clock.times, clock.states)
+    rebased: dict[tuple[int, str], float] = {}
+    for index, line, base in by_group(joined):
+        place = index, line.field.slot
+        if now[place] == base or initial_value(line.field, groups[index]) is not None:
             continue
-        name = labels[slot.group]
+        name = labels[index]
         if late_groups == "present":
-            rebased[place] = replace(slot, base=base_for(slot, clock.times, clock.states))
+            rebased[place] = base_for(line, base, clock.times, clock.states)
             processes.log(
                 "group %r was added at update %d: its %s %r is used, and the plan continues from it (with the base "
-                '%r; late_groups="present")', name, clock.t, slot.field, slot.base, rebased[place].base,
+                '%r; late_groups="present")', name, clock.t, line.field, base, rebased[place],
             )  # fmt: skip
         else:
             processes.log(
                 "group %r was added at update %d: its %s %r is used as its base, and the update uses %r "
                 '(late_groups="base"). To continue from %r, write ps.Scheduler(…, late_groups="present")',
-                name, clock.t, slot.field, slot.base, now[place], slot.base,
+                name, clock.t, line.field, base, now[place], base,
             )  # fmt: skip
-    return rebased
+    return tuple(line.with_bases(rebased) for line in lines)
 
 
 _BLOCK_SIZES = (32, 1024, 4096)  # updates; short after a seek, then longer
 _MAX_ROW_VALUES = 65_536  # maximum number of values in a block that stores a value for each group
 _FEW = 2  # updates that are appended to a block; for more, writers of another form may be faster
 _NO_WRITER: Writer = iter(())
-
-
-Values: TypeAlias = Mapping[tuple[int, str], float]
-"""Values by group index and flat field name."""
 
 
 class Column(ABC):
@@ -300,12 +177,14 @@ class Column(ABC):
 class FloatColumn(Column):
     """The values of a field, for the groups that store it as a float or as an element of a tuple."""
 
-    def __init__(self, field: Field, slots: Sequence[Slot], groups: Sequence[Group]) -> None:
-        self.field, self.indices = field, [slot.group for slot in slots]
-        self.groups, self.bases = [groups[index] for index in self.indices], [slot.base for slot in slots]
+    def __init__(self, field: Field, lines: Sequence[Line], groups: Sequence[Group]) -> None:
+        if all(line.schedule is lines[0].schedule and line.clock == lines[0].clock for line in lines[1:]):
+            lines = [joined(lines)]  # one factor is enough for all of them
+        self.field, self.lines = field, lines
+        self.indices = [index for line in lines for index in line.groups]
+        self.groups, self.bases = [groups[index] for index in self.indices], [b for line in lines for b in line.bases]
         self.with_base = list(zip(self.groups, self.bases, strict=True))  # faster to iterate than a new `zip`
-        self.parts = SlotsOfSchedule.all_in(slots)
-        self._same = len(self.parts) == 1 and len(set(self.bases)) == 1
+        self._same = len(lines) == 1 and len(set(self.bases)) == 1
         sizes = set() if field.index is None else {len(group[field.key]) for group in self.groups}
         self.tuple_size = sizes.pop() if len(sizes) == 1 else None  # also None if the tuples have different lengths
 
@@ -320,13 +199,13 @@ class FloatColumn(Column):
 
     def computed(self, times: UpdateTimes, states: RuleStates) -> list[Any]:
         if self._same:
-            return self.parts[0].values_of_one(times, self.bases[0], states)
+            return self.lines[0].values_of_one(times, self.bases[0], states)
         factors = self._factors(times)
-        return rows_of(self.parts, times, states).tolist() if factors is None else factors
+        return rows_of(self.lines, times, states).tolist() if factors is None else factors
 
     def following(self, times: UpdateTimes, states: RuleStates) -> list[Any]:
         if isinstance(self.entries[-1], list):  # never followed by factors: the factor of the last row is unknown
-            rows: list[Any] = rows_of(self.parts, times, states).tolist()
+            rows: list[Any] = rows_of(self.lines, times, states).tolist()
             return rows
         return self.computed(times, states)
 
@@ -344,7 +223,7 @@ class FloatColumn(Column):
         self.entries = [[values.get((index, self.field.slot), value) for index, value in places]]
 
     def _factors(self, times: UpdateTimes) -> list[Any] | None:
-        return self.parts[0].factors(times) if len(self.parts) == 1 else None
+        return self.lines[0].factors(times) if len(self.lines) == 1 else None
 
     def write_initial(self) -> None:
         write_floats(self.kind, self.field, self.with_base, self.entries[0])
@@ -380,9 +259,10 @@ class TensorColumn(Column):
     graphs read its address.
     """
 
-    def __init__(self, field: Field, slots: Sequence[Slot], groups: Sequence[Group]) -> None:
-        self.field, self.slots, self.parts = field, list(slots), SlotsOfSchedule.all_in(slots)
-        mine = [groups[slot.group] for slot in slots]
+    def __init__(self, field: Field, lines: Sequence[Line], groups: Sequence[Group]) -> None:
+        self.field, self.lines = field, lines
+        self.indices = [index for line in lines for index in line.groups]
+        mine = [groups[index] for index in self.indices]
         held: list[Any] = [field.read(group) for group in mine]
         self.shared = len(held) > 1  # True if the groups contain views of this vector
         same = _vector_of(held) if self.shared else None
@@ -394,23 +274,23 @@ class TensorColumn(Column):
         self.views: list[tuple[Group, Any]] = list(zip(mine, held, strict=True))
 
     @staticmethod
-    def all_in(field: Field, slots: Sequence[Slot], groups: Sequence[Group]) -> "list[TensorColumn]":
-        """Return a column for each device and dtype of the tensors in these slots."""
-        held: dict[tuple[torch.device, torch.dtype], list[Slot]] = {}
-        for slot in slots:
-            entry = field.read(groups[slot.group])
+    def all_in(field: Field, lines: Sequence[Line], groups: Sequence[Group]) -> "list[TensorColumn]":
+        """Return a column for each device and dtype of the tensors in the groups of these lines."""
+        held: dict[tuple[torch.device, torch.dtype], set[int]] = {}
+        for index in (index for line in lines for index in line.groups):
+            entry = field.read(groups[index])
             if isinstance(entry, torch.Tensor):
                 if entry.ndim != 0 or not entry.is_floating_point():
                     raise InvalidArgument(
-                        f'"{field}" of group {slot.group}', f"a tensor of shape {tuple(entry.shape)} and {entry.dtype}",
+                        f'"{field}" of group {index}', f"a tensor of shape {tuple(entry.shape)} and {entry.dtype}",
                         "For example: torch.tensor(0.1): a floating-point tensor without dimensions",
                     )  # fmt: skip
-                held.setdefault((entry.device, entry.dtype), []).append(slot)
-        return [TensorColumn(field, mine, groups) for mine in held.values()]
+                held.setdefault((entry.device, entry.dtype), set()).add(index)
+        return [TensorColumn(field, _lines_in(lines, mine), groups) for mine in held.values()]
 
     def computed(self, times: UpdateTimes, states: RuleStates) -> list[torch.Tensor]:
         """Return one tensor for each update, on the device of the vector."""
-        block = rows_of(self.parts, times, states)
+        block = rows_of(self.lines, times, states)
         if self.vector.dtype == torch.float32:
             block = block.astype(np.float32)  # rounds as torch does, without starting its threads
         with torch.inference_mode(False), torch.no_grad():
@@ -421,7 +301,7 @@ class TensorColumn(Column):
 
     def hold(self, values: Values) -> None:
         planned: list[float] = self.entries[0].reshape(-1).tolist()
-        held = [values.get((s.group, self.field.slot), value) for s, value in zip(self.slots, planned, strict=True)]
+        held = [values.get((at, self.field.slot), value) for at, value in zip(self.indices, planned, strict=True)]
         self.entries = [torch.tensor(held, dtype=torch.float64).to(self.vector).reshape(self.vector.shape)]
 
     def write_initial(self) -> None:
@@ -455,6 +335,11 @@ class TensorColumn(Column):
                 if group[key][index] is not view:
                     return True
         return False
+
+
+def _lines_in(lines: Iterable[Line], groups: Container[int]) -> list[Line]:
+    """Return the lines with some of their groups only, without those that have none of these."""
+    return [mine for line in lines if (mine := line.only(groups)).groups]
 
 
 def _vector_of(views: Sequence[torch.Tensor]) -> torch.Tensor | None:
@@ -504,25 +389,25 @@ class ValueBlock:
     def __init__(
         self,
         plan: Plan,
-        slots: tuple[Slot, ...],
+        lines: tuple[Line, ...],
         groups: Sequence[Group],
         times: UpdateTimes,
         states: RuleStates,
         *,
         targets: bool = True,
     ) -> None:
-        self.slots = slots
+        self.lines = lines
         self.overwritten: Overwritten = []
         self.floats: list[FloatColumn] = []
         self.tensors: list[TensorColumn] = []
-        fields: dict[Field, list[Slot]] = {}
-        for slot in slots:
-            fields.setdefault(slot.field, []).append(slot)
+        fields: dict[Field, list[Line]] = {}
+        for line in lines:
+            fields.setdefault(line.field, []).append(line)
         for field, mine in fields.items():
             tensors = TensorColumn.all_in(field, mine, groups)
-            held = {slot.group for one in tensors for slot in one.slots}
+            held = {index for one in tensors for index in one.indices}
             self.tensors += tensors
-            if plain := [slot for slot in mine if slot.group not in held]:
+            if plain := _lines_in(mine, {*range(len(groups))} - held) if held else mine:
                 self.floats.append(FloatColumn(field, plain, groups))
         bindings: Iterable[Binding] = plan.bindings if targets else ()
         self.targets = [
@@ -533,6 +418,7 @@ class ValueBlock:
         self.tuples = [column for column in self.floats if column.tuple_size is not None]
         self._columns: list[Column] = [*self.floats, *self.tensors, *self.targets]
         self._by_updates = plan.clock == UPDATES
+        self._width = sum(len(line.groups) for line in lines)
         # Tensors created under inference_mode have no version counter.
         self._counted = tuple(one.vector for one in self.tensors if not one.vector.is_inference())
         self._fills: int | None = None  # `fill_count` after the last write; None if it does not count
@@ -585,7 +471,7 @@ class ValueBlock:
 
     def _append(self, pairs: list[tuple[Column, list[Any]]]) -> bool:
         """Append entries of the same form as the present ones, which the writers write next; else return False."""
-        longest = _MAX_ROW_VALUES // (len(self.slots) + 1)
+        longest = _MAX_ROW_VALUES // (self._width + 1)
         for column, entries in pairs:
             if entries[0].__class__ is not column.entries[-1].__class__ or len(column.entries) > longest:
                 return False
@@ -614,14 +500,14 @@ class ValueBlock:
         self._size = next((size for size in _BLOCK_SIZES if size > self._size), _BLOCK_SIZES[-1])
         if self.end is None and self._has_open_function:
             return 1  # a function may have no value for an update that the run does not reach
-        size = self._size if self._is_short else max(1, min(self._size, _MAX_ROW_VALUES // max(1, len(self.slots))))
+        size = self._size if self._is_short else max(1, min(self._size, _MAX_ROW_VALUES // max(1, self._width)))
         if self.end is None or t > self.end:
             return size
         return min(size, self.end - t) or 1  # alone, so that the first update after the end starts a block too
 
     @cached_property
     def _has_open_function(self) -> bool:
-        schedules = [*(slot.schedule for slot in self.slots), *(one.schedule for one in self.targets)]
+        schedules = [*(line.schedule for line in self.lines), *(one.schedule for one in self.targets)]
         return any(map(has_open_function, {id(one): one for one in schedules}.values()))
 
     def install_views(self) -> None:

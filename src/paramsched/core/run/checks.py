@@ -12,6 +12,7 @@ from paramsched.core.curves.arrays import Array
 from paramsched.core.fields import is_number
 from paramsched.core.plan import Binding, Target, selector_text
 from paramsched.core.plan.binding import UPDATES, binding_key
+from paramsched.core.plan.lines import Line, by_group
 from paramsched.core.plan.run_amounts import RunAmounts
 from paramsched.core.plan.value_ranges import (
     BELOW_ONE_ADVICE,
@@ -25,7 +26,7 @@ from paramsched.core.plan.value_ranges import (
 )
 from paramsched.core.rules.levels import base_is_zero
 from paramsched.core.rules.plan_rules import start_problems
-from paramsched.core.run.block import LR, Slot
+from paramsched.core.run.block import LR
 from paramsched.core.run.processes import Processes
 from paramsched.core.run.state import Group, ResolvedPlan, UpdateTimes
 from paramsched.core.schedules import Schedule
@@ -41,7 +42,7 @@ _AMOUNTS = 65_536  # evaluated if the amounts of the updates are unknown
 
 
 def refuse_values_outside(
-    in_force: ResolvedPlan, slots: Iterable[Slot], labels: Sequence[str | int], now: UpdateTimes
+    in_force: ResolvedPlan, lines: Iterable[Line], labels: Sequence[str | int], now: UpdateTimes
 ) -> None:
     """Raise if the value of a field will be outside of its range, such as a beta of 1 or a negative rate.
 
@@ -51,48 +52,41 @@ def refuse_values_outside(
 
     Args:
         in_force: the plan.
-        slots: the fields of some groups.
+        lines: the lines of some groups.
         labels: the label of each group.
         now: the time of the coming update.
 
     Raises:
         PlanError: a value is outside of its range at an update from the coming one to the end of the plan.
     """
-    lines: dict[tuple[int, str, str], list[Slot]] = {}
-    for slot in slots:
-        lines.setdefault((id(slot.schedule), slot.name, slot.clock), []).append(slot)
-    for mine in lines.values():
-        allowed = range_of(mine[0].name)
+    for line in lines:
+        allowed = range_of(line.name)
         if allowed is None:
             continue
-        low, high = min(mine, key=_base_of), max(mine, key=_base_of)
-        line = id(low.schedule), low.name, low.clock, low.base, high.base
-        if in_force.inside.get(line, inf) <= now.first:
+        low, high = min(line.bases), max(line.bases)
+        key = id(line.schedule), line.name, line.clock, low, high
+        if in_force.inside.get(key, inf) <= now.first:
             continue
-        if stays_inside(low.schedule, allowed, Bounds(low.base, high.base)):
-            in_force.inside[line] = 0
+        if stays_inside(line.schedule, allowed, Bounds(low, high)):
+            in_force.inside[key] = 0
             continue
-        found = [(slot, _first_outside(in_force, slot, allowed, now)) for slot in dict.fromkeys((low, high))]
-        outside = [(slot, one) for slot, one in found if one is not None]
+        found = [(base, _first_outside(in_force, line, base, allowed, now)) for base in dict.fromkeys((low, high))]
+        outside = [(base, one) for base, one in found if one is not None]
         if outside:
-            slot, (_, value, when) = min(outside, key=lambda pair: pair[1].at)
+            base, (_, value, when) = min(outside, key=lambda pair: pair[1].at)
             raise PlanError(
-                f"{slot.field} of group {labels[slot.group]!r}",
+                f"{line.field} of group {labels[line.groups[line.bases.index(base)]]!r}",
                 f"it {allowed.problem(value)}: it is {value:g} at {when}",
-                with_floor(_written(in_force, slot)) if value < 0 else BELOW_ONE_ADVICE,
+                with_floor(_written(in_force, line)) if value < 0 else BELOW_ONE_ADVICE,
             )
-        if low.clock == UPDATES and not low.schedule.metric_rules:
-            in_force.inside[line] = now.first
+        if line.clock == UPDATES and not line.schedule.metric_rules:
+            in_force.inside[key] = now.first
 
 
-def _base_of(slot: Slot) -> float:
-    return slot.base
-
-
-def _written(in_force: ResolvedPlan, slot: Slot) -> Schedule:
-    """Return the schedule of a slot as the plan has it; the resolved one if the plan has another line for it."""
-    keys = [binding_key(line) for line in in_force.counted.bindings if line.schedule is slot.schedule]
-    return next((line.schedule for line in in_force.plan.bindings if binding_key(line) in keys), slot.schedule)
+def _written(in_force: ResolvedPlan, line: Line) -> Schedule:
+    """Return the schedule of a line as the plan has it; the resolved one if the plan has another line for it."""
+    keys = [binding_key(one) for one in in_force.counted.bindings if one.schedule is line.schedule]
+    return next((one.schedule for one in in_force.plan.bindings if binding_key(one) in keys), line.schedule)
 
 
 @final
@@ -104,33 +98,35 @@ class _Outside(NamedTuple):
     when: str
 
 
-def _first_outside(in_force: ResolvedPlan, slot: Slot, allowed: ValueRange, now: UpdateTimes) -> _Outside | None:
-    if in_force.total is None and has_open_function(slot.schedule):
+def _first_outside(
+    in_force: ResolvedPlan, line: Line, base: float, allowed: ValueRange, now: UpdateTimes
+) -> _Outside | None:
+    if in_force.total is None and has_open_function(line.schedule):
         return None  # the updates of the run are unknown, and a function is only called for these
     try:
-        times_of, end = _times_to_end(in_force, slot, now)
-        found = first_outside(slot.schedule, allowed, slot.base, times_of, now.first, end)
+        times_of, end = _times_to_end(in_force, line, now)
+        found = first_outside(line.schedule, allowed, base, times_of, now.first, end)
     except MissingFact:  # the amounts of the updates are known only during the run
-        return _amount_outside(in_force, slot, allowed, now)
+        return _amount_outside(in_force, line, base, allowed, now)
     return None if found is None else _Outside(*found, f"update {found[0]}")
 
 
-def _times_to_end(in_force: ResolvedPlan, slot: Slot, now: UpdateTimes) -> tuple[Callable[[Array], Array], int]:
-    """Return a function from updates to times on the clock of a slot, and the update at which the plan ends.
+def _times_to_end(in_force: ResolvedPlan, line: Line, now: UpdateTimes) -> tuple[Callable[[Array], Array], int]:
+    """Return a function from updates to times on the clock of a line, and the update at which the plan ends.
 
     Raises:
         MissingFact: the amounts of the updates are unknown.
     """
     amounts = in_force.amounts
-    if amounts is None or slot.clock == UPDATES:
-        end, held = in_force.total, end_of_values(slot.schedule)
+    if amounts is None or line.clock == UPDATES:
+        end, held = in_force.total, end_of_values(line.schedule)
         return lambda updates: updates, end or held or now.first + _WITHOUT_END
     total = in_force.total
     if total is None:
-        held = end_of_values(slot.schedule)
+        held = end_of_values(line.schedule)
         total = now.first + _WITHOUT_END if held is None else amounts.updates_until(held)
     start = amounts.amount_at(now.first)
-    return _times_of_amounts(amounts, slot.clock, now.first, start if now.amounts is None else now.amounts), total
+    return _times_of_amounts(amounts, line.clock, now.first, start if now.amounts is None else now.amounts), total
 
 
 def _times_of_amounts(amounts: RunAmounts, clock: str, first: int, start: float | Array) -> Callable[[Array], Array]:
@@ -142,35 +138,37 @@ def _times_of_amounts(amounts: RunAmounts, clock: str, first: int, start: float 
     return times_of
 
 
-def _amount_outside(in_force: ResolvedPlan, slot: Slot, allowed: ValueRange, now: UpdateTimes) -> _Outside | None:
-    """Return the first amount at which a slot is outside of its range.
+def _amount_outside(
+    in_force: ResolvedPlan, line: Line, base: float, allowed: ValueRange, now: UpdateTimes
+) -> _Outside | None:
+    """Return the first amount at which a line is outside of its range.
 
     An update may skip a few amounts, so the value must be outside for a tenth of the run, or at the coming update.
     """
-    start, end = now.amounts or 0, largest_on(slot.clock)
+    start, end = now.amounts or 0, largest_on(line.clock)
     if end == inf:
         horizon = in_force.counted.horizon
-        held = end_of_values(slot.schedule) if horizon is None else ceil(horizon.terms[0][1])
+        held = end_of_values(line.schedule) if horizon is None else ceil(horizon.terms[0][1])
         end = start + _WITHOUT_END if held is None else held
     amounts = np.linspace(start, max(start, end), _AMOUNTS, endpoint=False)
-    if counts_whole(slot.clock):
+    if counts_whole(line.clock):
         amounts = np.unique(np.rint(amounts).astype(np.int64))
-    if slot.schedule.metric_rules:
+    if line.schedule.metric_rules:
         amounts = amounts[:1]
-    if not may_be_evaluated(parts_inside(slot.schedule), int(end)):
+    if not may_be_evaluated(parts_inside(line.schedule), int(end)):
         return None
-    values = evaluate(slot.schedule, times_on(slot.clock, amounts), slot.base)
-    bad = np.concatenate([[False], allowed.outside(values, slot.base), [False]])
+    values = evaluate(line.schedule, times_on(line.clock, amounts), base)
+    bad = np.concatenate([[False], allowed.outside(values, base), [False]])
     begins, ends = np.flatnonzero(~bad[:-1] & bad[1:]), np.flatnonzero(bad[:-1] & ~bad[1:])
     for begin, past in zip(begins, ends, strict=True):
         if begin == 0 or past - begin >= amounts.size / 10:
             amount = amounts[begin].item()
-            return _Outside(amount, float(values[begin]), amount_text(slot.clock, amount))
+            return _Outside(amount, float(values[begin]), amount_text(line.clock, amount))
     return None
 
 
 def report_unlikely_values(
-    parts: Sequence[tuple[Sequence[Slot], list[Group], Sequence[str | int]]],
+    parts: Sequence[tuple[Sequence[Line], list[Group], Sequence[str | int]]],
     in_force: ResolvedPlan,
     processes: Processes,
     *,
@@ -179,13 +177,13 @@ def report_unlikely_values(
     """Warn of all that the rules find, of a second warmup and of given decays, in a run that has written nothing yet.
 
     Args:
-        parts: the slots, the groups and their labels, of each optimizer.
+        parts: the lines, the groups and their labels, of each optimizer.
         in_force: the plan.
         processes: the processes that train together.
         counts_of_user: False if an engine counts the updates of the run.
     """
-    slots = [slot for mine, _, _ in parts for slot in mine]
-    lines = _ResolvedLines(in_force, slots)
+    mine = [line for lines, _, _ in parts for line in lines]
+    lines = _ResolvedLines(in_force, mine)
     told = set()
     for line, found in start_problems(in_force.plan, in_force.calendar, lines.known_of, counts_of_user=counts_of_user):
         names: list[str] = []
@@ -195,8 +193,8 @@ def report_unlikely_values(
             names += [] if is_of_levels or line.name == "lr" else [line.name]
             names += [] if line.groups is None else [f"group {selector_text(line.groups)}"]
         processes.warn(Problem(found.code, found.found, site=" of ".join(names), advice=found.instead))
-    for field in dict.fromkeys(slot.name for slot in slots if slot.name not in told):
-        if not any(slot.base or slot.schedule.has_absolute for slot in slots if slot.name == field):
+    for field in dict.fromkeys(one.name for one in mine if one.name not in told):
+        if not any(any(one.bases) or one.schedule.has_absolute for one in mine if one.name == field):
             code, about, instead = base_is_zero(field)
             problem = Problem(code, about, advice=instead)
             if field == "lr":
@@ -212,13 +210,13 @@ def report_unlikely_values(
 class _ResolvedLines:
     """The schedule of each line of a plan, resolved for the run, and the bases of its groups."""
 
-    def __init__(self, in_force: ResolvedPlan, slots: Iterable[Slot]) -> None:
+    def __init__(self, in_force: ResolvedPlan, lines: Iterable[Line]) -> None:
         # The resolved plan has more lines, if a line for all groups follows lines for some groups.
         self._schedules = {binding_key(line): line.schedule for line in in_force.counted.bindings}
-        # The schedules of lines are shared by their slots. A hash of a schedule costs as much as all the rest here.
+        # The identity, because a hash of a schedule costs as much as all the rest here.
         self._bases: dict[tuple[str, int], list[float]] = {}
-        for slot in slots:
-            self._bases.setdefault((slot.name, id(slot.schedule)), []).append(slot.base)
+        for line in lines:
+            self._bases.setdefault((line.name, id(line.schedule)), []).extend(line.bases)
 
     def known_of(self, line: Binding) -> tuple[Schedule | None, Sequence[float]]:
         resolved = self._schedules.get(binding_key(line))
@@ -227,17 +225,17 @@ class _ResolvedLines:
         return resolved, () if resolved is None else self._bases.get((line.name, id(resolved)), ())
 
 
-def _second_warmup(of_groups: Sequence[tuple[Sequence[Slot], list[Group], Sequence[str | int]]]) -> Problem | None:
+def _second_warmup(of_groups: Sequence[tuple[Sequence[Line], list[Group], Sequence[str | int]]]) -> Problem | None:
     """Return a warning if an optimizer warms up a rate that the plan warms up too; None otherwise."""
-    for slots, groups, labels in of_groups:
-        for slot in slots:
-            steps = groups[slot.group].get("warmup_steps")
-            if slot.field != LR or steps is None or not is_number(steps) or steps <= 0 or not slot.base:
+    for lines, groups, labels in of_groups:
+        for index, line, base in by_group(one for one in lines if one.field == LR):
+            steps = groups[index].get("warmup_steps")
+            if steps is None or not is_number(steps) or steps <= 0 or not base:
                 continue
-            values = evaluate(slot.schedule, _first_times(slot.schedule), slot.base) / slot.base
+            values = evaluate(line.schedule, _first_times(line.schedule), base) / base
             if values[0] < 1 and values[0] < values.max():
                 found = (
-                    f"group {labels[slot.group]!r} has warmup_steps={steps:g}, and the plan begins at {values[0]:g} × "
+                    f"group {labels[index]!r} has warmup_steps={steps:g}, and the plan begins at {values[0]:g} × "
                     "base: the optimizer multiplies the planned lr by a warmup of its own"
                 )
                 instead = "Construct the optimizer with warmup_steps=0, or begin the plan at base"
@@ -245,18 +243,21 @@ def _second_warmup(of_groups: Sequence[tuple[Sequence[Slot], list[Group], Sequen
     return None
 
 
-def _given_decay(of_groups: Sequence[tuple[Sequence[Slot], list[Group], Sequence[str | int]]]) -> Problem | None:
+def _given_decay(of_groups: Sequence[tuple[Sequence[Line], list[Group], Sequence[str | int]]]) -> Problem | None:
     """Return a warning if absolute levels give a group without weight decay the decay of others; None otherwise."""
     decays = [
-        (slot, labels[slot.group])
-        for slots, _, labels in of_groups
-        for slot in slots
-        if slot.name == "weight_decay" and slot.schedule.has_absolute
+        (line, labels)
+        for lines, _, labels in of_groups
+        for line in lines
+        if line.name == "weight_decay" and line.schedule.has_absolute
     ]
-    decayed = {id(slot.schedule) for slot, _ in decays if slot.base}  # of one line, as schedules of a line are shared
-    for slot, name in decays:
-        values = evaluate(slot.schedule, _first_times(slot.schedule), 0.0)
-        if not slot.base and id(slot.schedule) in decayed and values.any():
+    decayed = {id(line.schedule) for line, _ in decays if any(line.bases)}  # a line may be that of several optimizers
+    for line, labels in decays:
+        if 0 not in line.bases or id(line.schedule) not in decayed:
+            continue
+        values = evaluate(line.schedule, _first_times(line.schedule), 0.0)
+        if values.any():
+            name = labels[line.groups[line.bases.index(0)]]
             value = values[np.flatnonzero(values)[0]]
             found = (
                 f"weight_decay of group {name!r} is 0 in the optimizer, and an absolute value has no base: the plan "
@@ -276,19 +277,19 @@ _FACTORS = {
 
 
 def _factors_in_groups(
-    of_groups: Sequence[tuple[Sequence[Slot], list[Group], Sequence[str | int]]],
+    of_groups: Sequence[tuple[Sequence[Line], list[Group], Sequence[str | int]]],
 ) -> Iterator[Problem]:
     """Yield a warning for each planned field with groups whose factors differ and whose bases are equal."""
-    for slots, groups, labels in of_groups:
+    for lines, groups, labels in of_groups:
         entries = set[str]().union(*groups)
         for field, factor_names in _FACTORS.items():
             keys = [key for key in factor_names if key in entries]
-            mine = [slot for slot in slots if slot.name == field and slot.base] if keys else []
+            mine = by_group(line for line in lines if line.name == field) if keys else []
             for key in keys:
                 factors: dict[float, dict[float, str | int]] = {}  # the label of a group by base and factor
-                for slot in mine:
-                    if is_number(factor := groups[slot.group].get(key, 1.0)):
-                        factors.setdefault(slot.base, {}).setdefault(float(factor), labels[slot.group])
+                for index, _, base in mine:
+                    if base and is_number(factor := groups[index].get(key, 1.0)):
+                        factors.setdefault(base, {}).setdefault(float(factor), labels[index])
                 base, several = max(factors.items(), key=lambda one: len(one[1]), default=(0.0, {}))
                 if len(several) < 2:
                     continue

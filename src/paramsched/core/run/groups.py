@@ -10,20 +10,18 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler
 
 from paramsched.core.base.problem import Problem
-from paramsched.core.fields import RECORD, entry_of, label
-from paramsched.core.plan.optimizers import Scope
+from paramsched.core.fields import RECORD, entry_of
+from paramsched.core.plan.lines import Line, bases_of, values_at
+from paramsched.core.plan.optimizers import WHOLE, Scope
 from paramsched.core.plan.run_amounts import Amount, ReportedProgress
 from paramsched.core.run.block import (
     LR,
-    Slot,
     TargetColumn,
     ValueBlock,
     Values,
-    bases_by_slot,
     initial_value,
     present_values,
-    slots_of,
-    values_at,
+    starting_lines,
     with_late_bases,
 )
 from paramsched.core.run.checks import refuse_values_outside
@@ -132,7 +130,7 @@ class Groups:
         in_force: the plan in force, as written and resolved.
         clock: the clock of the optimizer; of a single one, that of the run itself.
         run: the state of the run, which has no groups.
-        scope: the lines of the plan that concern the optimizer; None if it is the only one.
+        scope: the lines of the plan that concern the optimizer.
         amounts_of: returns the consumption; that of the run by default.
     """
 
@@ -148,7 +146,7 @@ class Groups:
         in_force: ResolvedPlan,
         clock: Clock,
         run: RunState,
-        scope: Scope | None = None,
+        scope: Scope = WHOLE,
         amounts_of: AmountsOf | None = None,
     ) -> None:
         # Given: the plan in force changes, and so does the scope with it.
@@ -167,23 +165,23 @@ class Groups:
         self.code_bases: Values = {}
         self.given_initial: dict[int, Group] = {}
         # Between two plans: the values of the coming step, if the optimizer is behind the first update of the plan in
-        # force; the update of the last change, and the slots, targets and states that the update before it used.
+        # force; the update of the last change, and the lines, targets and states that the update before it used.
         self.held: Values = {}
-        self.before_change: tuple[int, tuple[Slot, ...], list[TargetColumn], RuleStates] | None = None
+        self.before_change: tuple[int, tuple[Line, ...], list[TargetColumn], RuleStates] | None = None
         # Said: the external writes that were reported.
         self.external_writes = ExternalWrites()
 
     # ------------------------------------------------------------------ binding and writing
 
-    def slots(self, groups: list[Group], bases: Mapping[tuple[int, str], float] | None = None) -> tuple[Slot, ...]:
-        """Return the slots of the plan in force in some groups of the optimizer."""
-        return slots_of(self.in_force.counted, groups, bases, self.scope)
+    def lines(self, groups: list[Group], bases: Values | None = None) -> tuple[Line, ...]:
+        """Return the lines of the plan in force in some groups of the optimizer."""
+        return starting_lines(self.in_force.counted, groups, bases, self.scope)
 
     def new_block(
-        self, slots: tuple[Slot, ...], groups: list[Group], times: UpdateTimes, states: RuleStates
+        self, lines: tuple[Line, ...], groups: list[Group], times: UpdateTimes, states: RuleStates
     ) -> ValueBlock:
         """Compute the values of one update, without writing them. Only the clock of the run has targets."""
-        return ValueBlock(self.in_force.counted, slots, groups, times, states, targets=self.clock is self.run)
+        return ValueBlock(self.in_force.counted, lines, groups, times, states, targets=self.clock is self.run)
 
     def bind(self, groups: list[Group], block: ValueBlock, held: Values | None = None) -> None:
         """Write the values of the current update, the first ones of `block`, and use `block` for later updates.
@@ -198,7 +196,7 @@ class Groups:
             block.hold(self.held)
         had = self.given_initial
         self.given_initial = {id(one): one for one in groups if id(one) in had or initial_value(LR, one) is not None}
-        self.write_entries(block.slots, groups)
+        self.write_entries(block.lines, groups)
         block.write_initial()
         self.reset_parts(groups)
         self.take(block, groups)
@@ -225,9 +223,9 @@ class Groups:
         block.note_fills()
         self.is_plain = not (block.tensors or block.targets or self.consumption is not None)
 
-    def write_entries(self, slots: tuple[Slot, ...], groups: list[Group]) -> None:
+    def write_entries(self, lines: tuple[Line, ...], groups: list[Group]) -> None:
         """Write the bases into each group, and the plan into the first one."""
-        write_entries(bases_by_slot(slots), groups, self.record_of_plan(), self.clock.t)
+        write_entries(bases_of(lines), groups, self.record_of_plan(), self.clock.t)
 
     def record_of_plan(self) -> str:
         """Return the part of the record that is constant between two bindings."""
@@ -275,21 +273,21 @@ class Groups:
 
     def labels(self, groups: list[Group]) -> Sequence[str | int]:
         """Return the label of each group for messages."""
-        if self.scope is not None:
-            return self.scope.labels(groups)
-        return [label(group, index) for index, group in enumerate(groups)]
+        return self.scope.labels(groups)
 
 
-def planned_values(planned: Groups, clock: Clock | None = None, *, last: bool = False) -> Iterator[tuple[Slot, float]]:
-    """Return pairs (slot, value) for the next update, or for the last completed update if `last` is True.
+def planned_values(
+    planned: Groups, clock: Clock | None = None, *, last: bool = False
+) -> tuple[tuple[Line, ...], dict[tuple[int, str], float]]:
+    """Return the lines and their values for the next update, or for the last completed update if `last` is True.
 
     Args:
         clock: the clock of the run. Default: that of the optimizer.
         last: True for the last completed update.
     """
     clock = clock or planned.clock
-    slots, _, times, states = _followed(planned, clock, last=last)
-    return zip(slots, values_at(slots, times, states), strict=True)
+    lines, _, times, states = _followed(planned, clock, last=last)
+    return lines, values_at(lines, times, states)
 
 
 def target_values(planned: Groups, *, last: bool = False) -> Iterator[tuple[str, float]]:
@@ -300,15 +298,15 @@ def target_values(planned: Groups, *, last: bool = False) -> Iterator[tuple[str,
 
 def _followed(
     planned: Groups, clock: Clock, *, last: bool
-) -> tuple[tuple[Slot, ...], list[TargetColumn], UpdateTimes, RuleStates]:
-    """Return the slots, the targets, the time and the states of the next update, or of the last completed one."""
+) -> tuple[tuple[Line, ...], list[TargetColumn], UpdateTimes, RuleStates]:
+    """Return the lines, the targets, the time and the states of the next update, or of the last completed one."""
     block = planned.block
     if not last:
-        return block.slots, block.targets, clock.times, clock.states
+        return block.lines, block.targets, clock.times, clock.states
     if planned.before_change is not None and planned.before_change[0] == clock.t:
-        _, slots, targets, states = planned.before_change
-        return slots, targets, clock.last_times, states
-    return block.slots, block.targets, clock.last_times, clock.used
+        _, lines, targets, states = planned.before_change
+        return lines, targets, clock.last_times, states
+    return block.lines, block.targets, clock.last_times, clock.used
 
 
 def sync(planned: Groups, groups: list[Group]) -> bool:
@@ -351,23 +349,25 @@ def _rebind(planned: Groups, groups: list[Group]) -> None:
     """Bind the current groups, and write only into new or changed ones."""
     plan, clock = planned.in_force.counted, planned.clock
     note_code_bases(planned, groups)
-    found, labels, run = planned.slots(groups), planned.labels(groups), planned.run
-    slots = tuple(with_late_bases(found, groups, clock, run.choices.late_groups, labels, run.processes))
-    refuse_values_outside(planned.in_force, slots, labels, clock.times)
+    found, labels, run = planned.lines(groups), planned.labels(groups), planned.run
+    lines = with_late_bases(found, groups, clock, run.choices.late_groups, labels, run.processes)
+    refuse_values_outside(planned.in_force, lines, labels, clock.times)
     anew = not planned.bound or _entries_replaced(planned, groups)
-    before = {} if anew else _by_group(planned.block.slots, planned.bound)
-    now = _by_group(slots, groups)
+    before = {} if anew else _followed_by(planned.block.lines, planned.bound)
+    now = _followed_by(lines, groups)
     unwritten = {
         index for index, group in enumerate(groups) if COUNT not in group or before.get(id(group)) != now[id(group)]
     }
-    mine = tuple(slot for slot in slots if slot.group in unwritten)
-    new_values = ValueBlock(plan, mine, groups, clock.times, clock.states, targets=False)
-    planned.write_entries(slots, groups)
+    mine = tuple(line.only(unwritten) for line in lines)
+    new_values = ValueBlock(
+        plan, tuple(one for one in mine if one.groups), groups, clock.times, clock.states, targets=False
+    )
+    planned.write_entries(lines, groups)
     new_values.write_initial()
     were_filled = bool(planned.bound) and planned.block.tensors_changed()  # by other code
-    block = planned.new_block(slots, groups, clock.times, clock.states)
+    block = planned.new_block(lines, groups, clock.times, clock.states)
     if planned.held:  # the groups may have other indices now
-        planned.held = present_values(slots, groups)
+        planned.held = present_values(lines, groups)
         block.hold(planned.held)
     block.install_views()
     planned.take(block, groups)
@@ -379,13 +379,12 @@ def note_code_bases(planned: Groups, groups: list[Group]) -> None:
     """Note the bases of groups that were added, and the present indices of the others."""
     before, noted = {id(group): index for index, group in enumerate(planned.bound)}, planned.code_bases
     found: dict[tuple[int, str], float] = {}
-    for slot in planned.slots(groups):
-        group, field = groups[slot.group], slot.field.slot
-        known = before.get(id(group), slot.group if COUNT in group else None)
+    for (index, field), base in bases_of(planned.lines(groups)).items():
+        known = before.get(id(groups[index]), index if COUNT in groups[index] else None)
         if known is not None and (known, field) in noted:
-            found[slot.group, field] = noted[known, field]
+            found[index, field] = noted[known, field]
         elif known is None and planned.run.choices.late_groups == "base":
-            found[slot.group, field] = slot.base
+            found[index, field] = base
     planned.code_bases = found
 
 
@@ -454,10 +453,12 @@ def equals_number(found: Any, number: int) -> bool:
     return isinstance(found, int) and found == number
 
 
-def _by_group(slots: tuple[Slot, ...], groups: list[Group]) -> dict[int, list[tuple[Any, int]]]:
-    found: dict[int, list[tuple[Any, int]]] = {id(group): [] for group in groups}
-    for slot in slots:
-        found[id(groups[slot.group])].append((slot.field, id(slot.schedule)))
+def _followed_by(lines: tuple[Line, ...], groups: list[Group]) -> dict[int, set[tuple[Any, int]]]:
+    """Return what each group follows: pairs of a field and the identity of a schedule, by the identity of the group."""
+    found: dict[int, set[tuple[Any, int]]] = {id(group): set() for group in groups}
+    for line in lines:
+        for index in line.groups:
+            found[id(groups[index])].add((line.field, id(line.schedule)))
     return found
 
 
@@ -469,11 +470,11 @@ def check_tensors(planned: Groups, groups: list[Group], held: Values) -> None:
         groups: those that the optimizer has.
         held: the values that the step used in place of those of the plan.
     """
-    values = {(slot.group, slot.field.slot): value for slot, value in planned_values(planned, last=True)} | dict(held)
+    values = planned_values(planned, last=True)[1] | dict(held)
     for column in planned.block.tensors:
-        for slot, (group, _) in zip(column.slots, column.views, strict=True):
-            value = values[slot.group, slot.field.slot]
-            planned.block.overwritten.append((slot.field, group, slot.field.read(group), value))
+        for index, (group, _) in zip(column.indices, column.views, strict=True):
+            value = values[index, column.field.slot]
+            planned.block.overwritten.append((column.field, group, column.field.read(group), value))
     note_overwritten(planned, groups)
     planned.block.install_views()
 
@@ -550,7 +551,7 @@ def refuse_spoiled(planned: Groups, groups: list[Group], error: Exception) -> No
     """
     bound, planned.bound = planned.bound, []  # bound again before the next update
     require_groups(planned, groups, bound)
-    planned.slots(groups)
+    planned.lines(groups)
     raise error  # raised, for example, by the function of a target
 
 

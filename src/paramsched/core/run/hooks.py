@@ -70,9 +70,10 @@ class CaptureHook:
         """Raise if the plan changes a field that is no tensor on the device."""
         planned = self.planned
         kept = {
-            str(slot.field): None
-            for slot in planned.block.slots
-            if slot.schedule._held_from() != 0 and not _is_on_device(slot.field.read(planned.bound[slot.group]))
+            str(line.field): None
+            for line in planned.block.lines
+            for index in line.groups
+            if line.schedule._held_from() != 0 and not _is_on_device(line.field.read(planned.bound[index]))
         }
         if kept:
             raise InvalidArgument(
@@ -187,7 +188,8 @@ class PlanHooks:
     def after_load(self, optimizer: Any) -> None:
         before, self.before, loading, self.loading = self.before, [], self.loading, None
         groups = optimizer.param_groups
-        keep_tensors(((slot.group, slot.field) for slot in self.planned.slots(groups)), before, groups)
+        lines = self.planned.lines(groups)
+        keep_tensors(((index, line.field) for line in lines for index in line.groups), before, groups)
         if loading is None:  # the load is not torch's own: the state had other groups
             loading = self.resume.loading(self.run, self.name, groups)
         taken = None if loading.carried.count else updates_in_state(optimizer)  # reads tensors

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, final
 
-from paramsched.core.plan.optimizers import unique_labels
-from paramsched.core.run.block import Slot, with_base
+from paramsched.core.plan.lines import Line, Place, by_group
 from paramsched.core.run.groups import Groups
 from paramsched.core.run.reports import OtherBase
 from paramsched.core.run.run import Run
@@ -21,12 +20,12 @@ class LoadedBases:
     """The bases after a checkpoint is loaded.
 
     Args:
-        slots: the slots with the bases that apply.
+        lines: the lines with the bases that apply.
         changes: the bases that differ between the code and the checkpoint.
         replaced: those of the checkpoint that do not apply, by field and group.
     """
 
-    slots: tuple[Slot, ...]
+    lines: tuple[Line, ...]
     changes: tuple[OtherBase, ...]
     replaced: Mapping[tuple[str, str], float]
 
@@ -47,38 +46,35 @@ class BasePolicy:
                 "Construct the Scheduler before optimizer.load_state_dict(…)",
             )
 
-    def loaded(self, planned: Groups, slots: Iterable[Slot], groups: Sequence[Group]) -> LoadedBases:
+    def loaded(self, planned: Groups, lines: Iterable[Line], groups: Sequence[Group]) -> LoadedBases:
         """Return the bases that apply.
 
         Args:
             planned: the groups of the optimizer, with the bases of the code.
-            slots: the slots with the bases of the checkpoint.
+            lines: the lines with the bases of the checkpoint.
             groups: the groups, for their names.
 
         Raises:
             PlanChanged: a base differs, and the choice is "error".
         """
-        labels, unique = planned.labels(list(groups)), unique_labels(groups, planned.scope)
-        chosen: list[Slot] = []
+        labels, lines, uses_code = planned.labels(list(groups)), tuple(lines), self.on_base == "code"
         changes: list[OtherBase] = []
         replaced: dict[tuple[str, str], float] = {}
-        for slot in slots:
-            code = planned.code_bases.get((slot.group, slot.field.slot), slot.base)
-            applies = slot
-            if code != slot.base:
-                label, uses_code = labels[slot.group], self.on_base == "code"
-                changes.append(OtherBase(str(slot.field), label, code, slot.base, code_applies=uses_code))
+        applied: dict[Place, float] = {}
+        for index, line, base in by_group(lines):
+            code = planned.code_bases.get((index, line.field.slot), base)
+            if code != base:
+                changes.append(OtherBase(str(line.field), labels[index], code, base, code_applies=uses_code))
                 if uses_code:
-                    replaced[slot.name, str(unique[slot.group])] = slot.base
-                    applies = with_base(slot, code)
-            chosen.append(applies)
+                    replaced[line.name, str(labels[index])] = base
+                    applied[index, line.field.slot] = code
         if changes and self.on_base == "error":
             raise PlanChanged(
                 "bases differ from the checkpoint's; on_base is 'error', so nothing was written.\n"
                 + "\n".join(f"base of {one.field} in group {one.group}: {one.text()}" for one in changes)
                 + '\nWrite on_base="code" to continue with those of the code, "checkpoint" with the saved ones.'
             )
-        return LoadedBases(tuple(chosen), tuple(changes), replaced)
+        return LoadedBases(tuple(line.with_bases(applied) for line in lines), tuple(changes), replaced)
 
 
 BASES_OF_CHECKPOINT: Final = BasePolicy()
@@ -89,6 +85,7 @@ def record_bases(run: Run, replaced: Mapping[tuple[str, str], float]) -> None:
     clock = run.clock
     bases: dict[tuple[str, str], float] = {}
     for planned in run.members.values():
-        labels = unique_labels(planned.bound, planned.scope)
-        bases |= {(slot.name, str(labels[slot.group])): slot.base for slot in planned.block.slots if planned.bound}
+        if planned.bound:
+            labels = planned.labels(planned.bound)
+            bases |= {(line.name, str(labels[index])): base for index, line, base in by_group(planned.block.lines)}
     clock.history = clock.history.with_bases(clock.entry(run.lead.in_force), bases, replaced)

@@ -15,9 +15,9 @@ from paramsched.core.base.diagnostic import names_listed
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import RECORD, json_or_none
 from paramsched.core.plan import Plan
+from paramsched.core.plan.lines import Values, bases_of
 from paramsched.core.plan.optimizers import ALONE
 from paramsched.core.plan.run_amounts import Amount
-from paramsched.core.run.block import Values, bases_by_slot
 from paramsched.core.run.run import Reading, Run
 from paramsched.core.run.state import (
     VERSION,
@@ -133,7 +133,7 @@ def state_of(run: Run, sizes: Mapping[str, int]) -> dict[str, Any]:
     """
     record, counts = record_of(run, run.reading()), list(sizes.values())
     record["groups"] = counts[0] if len(set(counts)) == 1 else counts
-    record["bases"] = _by_field({name: bases_by_slot(one.block.slots) for name, one in run.members.items()}, sizes)
+    record["bases"] = _by_field({name: bases_of(one.block.lines) for name, one in run.members.items()}, sizes)
     return {RECORD: joined(run.lead.record_of_plan(), record)}
 
 

@@ -6,7 +6,9 @@ from typing import Any, Final, final
 
 from paramsched.core.base.codes import BEYOND_THE_PLAN
 from paramsched.core.base.problem import Problem
-from paramsched.core.run.block import Slot, initial_value
+from paramsched.core.fields import recorded_base
+from paramsched.core.plan.lines import Line, by_group
+from paramsched.core.run.block import initial_value
 from paramsched.core.run.processes import Processes, log
 from paramsched.core.run.state import Group, ResolvedPlan, RunState
 
@@ -66,7 +68,7 @@ def _listed(texts: Iterable[str], separator: str) -> str:
 
 
 def log_initial_values(
-    parts: Iterable[tuple[Iterable[Slot], Sequence[Group], Sequence[str | int]]],
+    parts: Iterable[tuple[Iterable[Line], Sequence[Group], Sequence[str | int]]],
     processes: Processes,
     *,
     has_state: bool,
@@ -74,7 +76,7 @@ def log_initial_values(
     """Log the initial values of an earlier scheduler that are used as bases.
 
     Args:
-        parts: the slots, the groups and their labels, of each optimizer.
+        parts: the lines, the groups and their labels, of each optimizer.
         processes: the processes that train together.
         has_state: True if an optimizer has a state.
 
@@ -82,10 +84,10 @@ def log_initial_values(
         True if there are any, and the run may have started: an optimizer has a state, or a value has moved.
     """
     found = [
-        OtherBase(str(at.field), labels[at.group], at.field.read(groups[at.group]), at.base, f"initial_{at.field}")
-        for slots, groups, labels in parts
-        for at in slots
-        if initial_value(at.field, groups[at.group]) is not None
+        OtherBase(str(line.field), labels[index], line.field.read(groups[index]), base, f"initial_{line.field}")
+        for lines, groups, labels in parts
+        for index, line, base in by_group(lines)
+        if initial_value(line.field, groups[index]) is not None
     ]
     moved = [one for one in found if one.code != one.base]
     log_bases(moved, 0, processes)
@@ -93,12 +95,12 @@ def log_initial_values(
 
 
 def report_position(
-    slots: Iterable[Slot], taken: int | None, carried: int | None, processes: Processes, *, whose: str
+    lines: Iterable[Line], taken: int | None, carried: int | None, processes: Processes, *, whose: str
 ) -> None:
     """Report that the plan starts at 0, which may not be the position of the run.
 
     Args:
-        slots: the slots whose bases the message names.
+        lines: the lines whose bases the message names.
         taken: the number of updates in the optimizer's own state.
         carried: the count that the groups carry, or None.
         processes: the processes that train together.
@@ -106,7 +108,7 @@ def report_position(
     """
     text = (
         f"{found_count('the optimizer', carried)}; starting the plan at update 0, with "
-        f"{_bases(slots, whose)}. "
+        f"{_bases(lines, whose)}. "
         f"If the run has completed n updates, write ps.Scheduler(optimizer, plan, t=n){optimizer_count(taken)}; if it "
         "had a plan, attach the plan before the checkpoint is loaded. t=0 turns this message off"
     )
@@ -116,12 +118,17 @@ def report_position(
         processes.log(text)
 
 
-def without_initial(slots: Iterable[Slot], groups: Sequence[Group]) -> list[Slot]:
-    """Return the slots in groups that no earlier scheduler has given an initial value."""
-    return [slot for slot in slots if not any(str(key).startswith("initial_") for key in groups[slot.group])]
+def without_initial(lines: Iterable[Line], groups: Sequence[Group]) -> list[Line]:
+    """Return the lines in groups to which neither an earlier scheduler nor a plan has given a base."""
+    kept = {index for index, group in enumerate(groups) if not any(str(key).startswith("initial_") for key in group)}
+    found = []
+    for line in lines:
+        mine = line.only({at for at in kept if recorded_base(groups[at], line.field.slot) is None})
+        found += [mine] if mine.groups else []
+    return found
 
 
-def warn_of_present_bases(present: Sequence[Slot], t: int, processes: Processes) -> None:
+def warn_of_present_bases(present: Sequence[Line], t: int, processes: Processes) -> None:
     """Warn that an earlier scheduler may have changed these bases, because their groups had no initial value."""
     if present:
         instead = (
@@ -146,9 +153,9 @@ def found_count(where: str, count: int | None) -> str:
 _BASES_SHOWN = 4  # bases that a message names
 
 
-def _bases(slots: Iterable[Slot], whose: str) -> str:
+def _bases(lines: Iterable[Line], whose: str) -> str:
     """Return a text with the source of the bases and their distinct values."""
-    found = list(dict.fromkeys(f"{slot.field} {slot.base!r}" for slot in slots))
+    found = list(dict.fromkeys(f"{line.field} {base!r}" for _, line, base in by_group(lines)))
     listed = ", ".join(found[:_BASES_SHOWN]) + (", …" if len(found) > _BASES_SHOWN else "")
     return f"the {whose} values as bases ({listed})"
 

@@ -11,19 +11,10 @@ from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES, clock_of_field
 from paramsched.core.plan.diff import Diff, diff
 from paramsched.core.plan.follow import followed_targets
+from paramsched.core.plan.lines import Line, bases_of, values_at
 from paramsched.core.plan.optimizers import ALONE, Scope, errors_of, scopes_of, shown_names
 from paramsched.core.plan.run_amounts import Amount
-from paramsched.core.run.block import (
-    Slot,
-    ValueBlock,
-    Values,
-    bases_by_slot,
-    initial_value,
-    present_values,
-    slots_of,
-    values_at,
-    with_base,
-)
+from paramsched.core.run.block import ValueBlock, Values, initial_value, present_values, starting_lines
 from paramsched.core.run.checks import refuse_values_outside
 from paramsched.core.run.groups import Groups, groups_changed, note_code_bases, require_lengths
 from paramsched.core.run.on_base import BASES_OF_CHECKPOINT, BasePolicy, LoadedBases, record_bases
@@ -108,7 +99,7 @@ class Loading:
         carried: what its groups carry.
         choice: the plan to continue with.
         scope: the lines of that plan for the optimizer.
-        slots: the slots of that plan with the bases of the checkpoint.
+        lines: the lines of that plan with the bases of the checkpoint.
         bases: the bases that apply.
         position: the position to continue from.
         states: the states of the metric rules of that plan.
@@ -116,8 +107,8 @@ class Loading:
 
     carried: Carried
     choice: ChosenPlan
-    scope: Scope | None
-    slots: tuple[Slot, ...]
+    scope: Scope
+    lines: tuple[Line, ...]
     bases: LoadedBases
     position: RunPosition
     states: RuleStates
@@ -132,7 +123,7 @@ class Resumed:
     position: RunPosition
     last_amount: Amount | None
     states: RuleStates
-    scopes: Mapping[str, Scope | None]
+    scopes: Mapping[str, Scope]
     positions: Mapping[str, RunPosition]
     bases: Mapping[str, LoadedBases]
 
@@ -148,11 +139,11 @@ def _prepared(
     is_same: bool,
 ) -> ValueBlock:
     """Compute the values of one optimizer that loads a state."""
-    before, slots, block = planned.block.slots, loaded.slots, planned.block
-    if is_same and len(slots) == len(before) and all(map(is_, slots, before)):
+    before, lines, block = planned.block.lines, loaded.lines, planned.block
+    if is_same and len(lines) == len(before) and all(map(is_, lines, before)):
         block.seek(times, states)
         return block
-    return ValueBlock(chosen.counted, slots, groups, times, states, targets=planned.clock is planned.run)
+    return ValueBlock(chosen.counted, lines, groups, times, states, targets=planned.clock is planned.run)
 
 
 def _values_before(
@@ -168,11 +159,11 @@ def _values_before(
     if saved is None:
         return None
     scope = scopes_of(saved.plan, saved.resolved, groups)[name]
-    slots = slots_of(saved.counted, groups[name], state.bases.get(name, {}), scope)
+    lines = starting_lines(saved.counted, groups[name], state.bases.get(name, {}), scope)
     rules = restored_states(state.feedback or {}, saved.resolved.metric_rules)
-    before = dict(zip(bases_by_slot(slots), values_at(slots, times, rules), strict=True))
-    coming = {place: before.get(place, base) for place, base in bases_by_slot(loaded.slots).items()}
-    return None if equal_to_last_places(list(coming.values()), values_at(loaded.slots, times, states)) else coming
+    before, now = values_at(lines, times, rules), values_at(loaded.lines, times, states)
+    coming = {place: before.get(place, base) for place, base in bases_of(loaded.lines).items()}
+    return None if equal_to_last_places(list(coming.values()), [now[place] for place in coming]) else coming
 
 
 @final
@@ -216,7 +207,7 @@ class Resume:
         with errors_of(name):
             require_lengths(planned, groups)
         found = self.loading(run, name, groups)
-        refuse_values_outside(found.choice.in_force, found.bases.slots, planned.labels(groups), found.position.times)
+        refuse_values_outside(found.choice.in_force, found.bases.lines, planned.labels(groups), found.position.times)
         if found.carried.count is not None:  # else it joins the run
             run.driver.check_load(run, name, found.position)
         return found
@@ -234,15 +225,18 @@ class Resume:
             scope = scopes_of(chosen.plan, chosen.resolved, bound)[name]
         # A group without paramsched has values of the last update and no bases, except `initial_lr` of torch's
         # schedulers. Then the bases are those of the code.
-        slots = tuple(
-            slot
-            if (place := (slot.group, slot.field.slot)) in carried.bases
-            or initial_value(slot.field, groups[slot.group]) is not None
-            else with_base(slot, planned.code_bases.get(place, slot.base))
-            for slot in slots_of(chosen.counted, groups, carried.bases, scope)
-        )
-        bases, position = self.bases.loaded(planned, slots, groups), self._position_of(planned, carried, chosen)
-        return Loading(carried, choice, scope, slots, bases, position, rule_states(carried.state, chosen))
+        lines = starting_lines(chosen.counted, groups, carried.bases, scope)
+        code_bases = {
+            place: planned.code_bases[place]
+            for line in lines
+            for index in line.groups
+            if (place := (index, line.field.slot)) not in carried.bases
+            and place in planned.code_bases
+            and initial_value(line.field, groups[index]) is None
+        }
+        lines = tuple(line.with_bases(code_bases) for line in lines)
+        bases, position = self.bases.loaded(planned, lines, groups), self._position_of(planned, carried, chosen)
+        return Loading(carried, choice, scope, lines, bases, position, rule_states(carried.state, chosen))
 
     def after_load(self, run: Run, name: str, groups: list[Group], loading: Loading, taken: int | None = None) -> None:
         """Resume from what the loaded groups of one optimizer restore.
@@ -259,7 +253,7 @@ class Resume:
         missing = None if found else self._missing_count(run, loading, groups, taken, planned.labels(groups))
         chosen, scope = self.accept(loading.choice), loading.scope
         other_wrote = loaded.replaced or other_plan_wrote(loading.carried, chosen)
-        other = present_values(loaded.slots, groups) if other_wrote else None
+        other = present_values(loaded.lines, groups) if other_wrote else None
         if chosen is not code:
             self._use_in_all(run, name, chosen, scope)
         moves = run.driver.load(run, name, position, None if found is None else "optimizer", other)
@@ -284,14 +278,14 @@ class Resume:
                     run.rewrite()
         elif moves:
             clock.history = History((now,)) if found is None else clock.history.resumed_at(now.update, now.amount)
-        planned.bind(groups, planned.new_block(loaded.slots, groups, planned.clock.times, clock.states), other)
+        planned.bind(groups, planned.new_block(loaded.lines, groups, planned.clock.times, clock.states), other)
         record_bases(run, {} if found is None else loaded.replaced)
         if missing is not None:  # not before, because it may be an error
             self.processes.warn(missing)
         if moves:
             warn_if_over(run.in_force, run.clock)
 
-    def _use_in_all(self, run: Run, name: str, chosen: ResolvedPlan, scope: Scope | None) -> None:
+    def _use_in_all(self, run: Run, name: str, chosen: ResolvedPlan, scope: Scope) -> None:
         """Use the plan of a checkpoint in all optimizers, of which one is bound afterwards."""
         scopes = scopes_of(chosen.plan, chosen.resolved, {n: one.bound for n, one in run.members.items()})
         run.lead.in_force = chosen
@@ -303,7 +297,7 @@ class Resume:
                 run.clock.states,
             )
             if other != name:
-                block = one.new_block(one.slots(one.bound), one.bound, one.clock.times, one.clock.states)
+                block = one.new_block(one.lines(one.bound), one.bound, one.clock.times, one.clock.states)
                 one.bind(one.bound, block)
         run.driver.bind_lead(run)
 
@@ -321,8 +315,8 @@ class Resume:
         self, run: Run, loading: Loading, groups: list[Group], taken: int | None, labels: Sequence[str | int]
     ) -> Problem | None:
         """Return a warning if a checkpoint has no count, or 0 although the optimizer has stepped; of several, once."""
-        slots, count = loading.slots, loading.carried.count
-        initial = count is None and log_initial_values([(slots, groups, labels)], self.processes, has_state=True)
+        lines, count = loading.lines, loading.carried.count
+        initial = count is None and log_initial_values([(lines, groups, labels)], self.processes, has_state=True)
         if run.clock.choices.start is not None or (count is not None and (taken or 0) <= HIDDEN):
             return None
         if run.is_shared and (run.clock.t or run.warned_of_missing_count):
@@ -369,12 +363,11 @@ class Resume:
         for name, planned in run.members.items():
             mine, saved = groups[name], state.bases.get(name, {})
             if chosen is code:
-                known = planned.block.slots
-                slots = tuple(with_base(slot, saved.get((slot.group, slot.field.slot), slot.base)) for slot in known)
+                lines = tuple(line.with_bases(saved) for line in planned.block.lines)
             else:
-                slots = slots_of(chosen.counted, mine, saved, scopes[name])
-            bases[name] = self.bases.loaded(planned, slots, mine)
-            refuse_values_outside(chosen, bases[name].slots, planned.labels(mine), positions[name].times)
+                lines = starting_lines(chosen.counted, mine, saved, scopes[name])
+            bases[name] = self.bases.loaded(planned, lines, mine)
+            refuse_values_outside(chosen, bases[name].lines, planned.labels(mine), positions[name].times)
         return Resumed(choice, position, last_amount, states, scopes, positions, bases)
 
     def load(self, run: Run, state: State, groups: Mapping[str, list[Group]]) -> None:
@@ -482,7 +475,7 @@ class Resume:
         """Resume from a state of one of torch's schedulers: `at` is its count of steps, `bases` its `base_lrs`."""
         planned = run.lead
         groups: list[Group] = optimizer.param_groups
-        taken, slots = updates_in_state(optimizer), planned.block.slots
+        taken = updates_in_state(optimizer)
         t = at if taken is None else taken
         given = bases if isinstance(bases, (list, tuple)) and len(bases) == len(groups) else []
         kept = {
@@ -490,9 +483,8 @@ class Resume:
             for index, base in enumerate(given)
             if is_finite_number(base) and id(groups[index]) not in planned.given_initial  # that is the base already
         }
-        mine = tuple(with_base(slot, kept.get((slot.group, slot.field.slot), slot.base)) for slot in slots)
-        loaded = self.bases.loaded(planned, mine, groups)
-        mine = loaded.slots
+        loaded = self.bases.loaded(planned, [line.with_bases(kept) for line in planned.block.lines], groups)
+        mine = loaded.lines
         position = resume_position(planned.in_force, RunPosition(t), "the state of torch's scheduler", planned.clock)
         refuse_values_outside(planned.in_force, mine, planned.labels(groups), position.times)
         block = ValueBlock(planned.in_force.counted, mine, groups, position.times, planned.clock.states)

@@ -326,5 +326,5 @@ def run_of_one(
     clock, mine = RunState(states, positions[ALONE], choices, source), groups[ALONE]
     clock.history = History((clock.entry(in_force),))
     lead = Groups(in_force, clock, clock)
-    lead.block = lead.new_block(lead.slots(mine), mine, clock.times, states)
+    lead.block = lead.new_block(lead.lines(mine), mine, clock.times, states)
     return Run(lead, {ALONE: lead}, choices.drive, ONE_OPTIMIZER)

@@ -22,6 +22,7 @@ from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import Field
 from paramsched.core.plan import Plan
 from paramsched.core.plan.forms import PlanLike
+from paramsched.core.plan.lines import bases_of, by_group
 from paramsched.core.plan.optimizers import ALONE, find_group, flat_optimizers, unique_labels
 from paramsched.core.plan.resolve import resolved_rules
 from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount
@@ -301,11 +302,12 @@ class Scheduler(LRScheduler):
         planned = self._synced()
         found: dict[Key, float] = {}
         for groups, part in self._members():
-            labels = unique_labels(groups, part.scope)
+            labels = part.labels(groups)
+            lines, values = planned_values(part, planned.clock)
             found |= {
-                (slot.name, labels[slot.group]): value
-                for slot, value in planned_values(part, planned.clock)
-                if slot.group < len(labels)  # the optimizer of a detached scheduler may have lost groups
+                (line.name, labels[index]): values[index, line.field.slot]
+                for index, line, _ in by_group(lines)
+                if index < len(labels)  # the optimizer of a detached scheduler may have lost groups
             }
         return found | {(name, ""): value for name, value in target_values(self._run.lead)}
 
@@ -355,12 +357,14 @@ class Scheduler(LRScheduler):
         last = update == "last" and clock.t > 0
         names = flat_optimizers({name: one.param_groups for name, one in self._optimizers.items()})
         # TensorBoard replaces all other characters, and MLflow rejects most. A slash creates a section in each logger.
-        found = {
-            Field.of(slot.name).slot + its_names[slot.group]: value
-            for (_, part), its_names in zip(self._members(), names.values(), strict=True)
-            for slot, value in planned_values(part, clock, last=last)
-            if slot.group < len(its_names)  # as above
-        }
+        found: dict[str, float] = {}
+        for (_, part), its_names in zip(self._members(), names.values(), strict=True):
+            lines, values = planned_values(part, clock, last=last)
+            found |= {
+                Field.of(line.name).slot + its_names[index]: values[index, line.field.slot]
+                for index, line, _ in by_group(lines)
+                if index < len(its_names)  # as above
+            }
         for name, value in target_values(planned, last=last):
             found[name if name not in found else f"targets/{name}"] = value
         amount = clock.last_amount if last else clock.amount
@@ -718,7 +722,7 @@ class Scheduler(LRScheduler):
         self._synced()
         found: list[Any] = []
         for groups, part in self._members():
-            bases = {slot.group: slot.base for slot in part.block.slots if slot.field.key == "lr"}
+            bases = {index: base for (index, slot), base in bases_of(part.block.lines).items() if slot == "lr"}
             found += [bases.get(i, group["lr"]) for i, group in enumerate(groups)]
         return found
 
@@ -744,9 +748,9 @@ class Scheduler(LRScheduler):
             return now
         first = 0
         for groups, part in self._members():
-            for slot, value in planned_values(part, clock, last=True):
-                if slot.field.key == "lr" and slot.group < len(groups):
-                    now[first + slot.group] = value
+            for (index, slot), value in planned_values(part, clock, last=True)[1].items():
+                if slot == "lr" and index < len(groups):
+                    now[first + index] = value
             first += len(groups)
         return now
 

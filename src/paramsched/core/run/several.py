@@ -74,7 +74,7 @@ def run_of_several(
         own, starts = Clock(states, positions[name]), choices.drive in ("optimizer", name)
         amounts_of = partial(_followed_amounts, lead, starts_updates=starts)
         mine = members[name] = Groups(in_force, own, clock, scope, amounts_of)
-        mine.block = mine.new_block(mine.slots(groups[name]), groups[name], own.times, states)
+        mine.block = mine.new_block(mine.lines(groups[name]), groups[name], own.times, states)
     parameters = [one for mine in groups.values() for group in mine for one in group["params"]]
     driver = SharedDriver(parameters, Steps(lead), {name: Steps(planned) for name, planned in members.items()})
     return Run(lead, members, choices.drive, driver)

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from math import ceil
 from typing import Any, Final, final
 
-from paramsched.core.run.block import LR, Slot, values_at
+from paramsched.core.fields import Field
+from paramsched.core.plan.lines import Line, by_group, values_at
+from paramsched.core.run.block import LR
 from paramsched.core.run.run import Run
 from paramsched.core.run.state import ResolvedPlan, RunState, UpdateTimes
 
@@ -21,7 +23,7 @@ class ShortRun:
     """A run that may end before its plan. It refers neither to groups nor to optimizers, so that they are freed."""
 
     in_force: ResolvedPlan
-    slots: Sequence[Slot]
+    lines: Sequence[Sequence[Line]]  # of each optimizer
 
     def __init__(self, run: Run, job_end: Any) -> None:
         self.clock: RunState = run.clock
@@ -31,8 +33,7 @@ class ShortRun:
     def read_plan(self, run: Run) -> None:
         """Read the plan in force."""
         self.in_force = run.in_force
-        slots = [slot for one in run.all_groups for slot in one.block.slots]
-        self.slots = sorted(slots, key=lambda slot: slot.field != LR)  # the lr first
+        self.lines = [one.block.lines for one in run.all_groups]
 
     def problem(self, *, is_saved: bool | None = None) -> str:
         """Return what was found; an empty string if the run has reached the end of its plan, or goes on elsewhere.
@@ -53,19 +54,23 @@ class ShortRun:
             return ""
         found = f"the run ended at update {clock.t} of {total}"
         if self.in_force.unit is None:
-            pairs = zip(self.slots, self._values(clock.t - 1), self._values(total - 1), strict=True)
-            different = next(((slot, now) for slot, now, last in pairs if now != last), None)
-            if different is None:
+            now, last, end = (self._values(t) for t in (clock.t - 1, total - 1, total))
+            moved = [at for at, value in now.items() if value != last[at]]
+            if not moved:
                 return ""
-            slot, now = different
-            (end,) = values_at([slot], UpdateTimes(total, None), self.clock.states)
-            found += f" with {slot.field} {now:.3g}, the plan ends at {end:.3g}"
+            at = min(moved, key=lambda one: one[0] != LR)  # the lr first
+            found += f" with {at[0]} {now[at]:.3g}, the plan ends at {end[at]:.3g}"
         if (epoch := self._without_rest()) is not None:
             found += f". The loop drops the rest of each epoch: write steps_per_epoch={epoch}"
         return found
 
-    def _values(self, t: int) -> Sequence[float]:
-        return values_at(self.slots, UpdateTimes(t, None), self.clock.states)
+    def _values(self, t: int) -> dict[tuple[Field, int, int], float]:
+        """Return the values of an update by field, optimizer and group, one group after another."""
+        found: dict[tuple[Field, int, int], float] = {}
+        for place, lines in enumerate(self.lines):
+            values = values_at(lines, UpdateTimes(t, None), self.clock.states)
+            found |= {(line.field, place, index): values[index, line.field.slot] for index, line, _ in by_group(lines)}
+        return found
 
     def _without_rest(self) -> int | None:
         """Return the updates of an epoch if the run dropped the last batches of each epoch; None otherwise."""

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any, final
 
-from paramsched.core.fields import RECORD, recorded_base
+from paramsched.core.fields import RECORD
 from paramsched.core.plan.diff import Diff, diff
+from paramsched.core.plan.lines import Line, bases_of
 from paramsched.core.plan.optimizers import ALONE, errors_of
 from paramsched.core.run.arguments import PlanSource, Request
-from paramsched.core.run.block import Slot, Values, bases_by_slot, present_values
+from paramsched.core.run.block import Values, present_values
 from paramsched.core.run.checks import refuse_values_outside, report_unlikely_values
 from paramsched.core.run.groups import sync
 from paramsched.core.run.hooks import PlanHooks, hooks_on, require_hooks
@@ -94,13 +95,13 @@ class Prepared:
         run: the run.
         other: the values of another plan in the groups of each optimizer, or None.
         initial: True if earlier schedulers stored initial values, and the run may have started.
-        present: the slots whose bases are the present values: their groups have no initial and no recorded ones.
+        present: the lines whose bases are the present values: their groups have no initial and no recorded ones.
     """
 
     run: Run
     other: Mapping[str, Values | None]
     initial: bool
-    present: Sequence[Slot]
+    present: Sequence[Line]
 
 
 def start(optimizers: Mapping[str, Any], request: Request, calendar: Calendar) -> Run:
@@ -223,30 +224,25 @@ def prepare(optimizers: Mapping[str, Any], request: Request, found: Found, chose
     run.clock.history = _history(run.clock.history, run, chosen)
     fresh = [(name, one) for name, one in run.members.items() if name not in carried]
     has_state = any(getattr(optimizers[name], "state", None) for name, _ in fresh)
-    parts = {name: (one.block.slots, groups[name], one.labels(groups[name])) for name, one in run.members.items()}
+    parts = {name: (one.block.lines, groups[name], one.labels(groups[name])) for name, one in run.members.items()}
     initial = log_initial_values([parts[name] for name, _ in fresh], request.resume.processes, has_state=has_state)
     if request.positions is None:  # a copy was warned of when its original began
         counts_of_user = request.source.engine_total is None and not carried  # the run of a checkpoint has its length
         report_unlikely_values(list(parts.values()), in_force, request.resume.processes, counts_of_user=counts_of_user)
     for name, one in run.members.items():
-        refuse_values_outside(in_force, one.block.slots, one.labels(groups[name]), one.clock.times)
+        refuse_values_outside(in_force, one.block.lines, one.labels(groups[name]), one.clock.times)
     other: dict[str, Values | None] = {}
     for name, one in run.members.items():
         before, mine = found.before.get(name), found.carried.get(name)
         differs = mine is not None and other_plan_wrote(mine, in_force)
         if before is not None:
             differs = bool(before.planned.held) or before.planned.in_force.number != in_force.number
-        other[name] = present_values(one.slots(groups[name]), groups[name]) if differs else None
+        other[name] = present_values(one.lines(groups[name]), groups[name]) if differs else None
     if found.counts and request.positions is None:
         warn_of_edited_values(run, found, request.resume.processes)
-    present = [
-        slot
-        for name, one in run.members.items()
-        for slot in without_initial(one.block.slots, groups[name])
-        if recorded_base(groups[name][slot.group], slot.field.slot) is None
-    ]
+    present = [line for name, one in run.members.items() for line in without_initial(one.block.lines, groups[name])]
     for one in run.members.values():
-        one.code_bases = bases_by_slot(one.block.slots)
+        one.code_bases = bases_of(one.block.lines)
     return Prepared(run, other, initial, present)
 
 
@@ -305,12 +301,11 @@ def hook(run: Run, optimizers: Mapping[str, Any], request: Request, found: Found
 def report(prepared: Prepared, optimizers: Mapping[str, Any], request: Request, found: Found, chosen: Chosen) -> None:
     """Log what the user may not expect at this start."""
     run, carried, begin = prepared.run, chosen.carried, request.choices.start
-    slots = {name: planned.block.slots for name, planned in run.members.items()}
     if not found.before and begin is None and not any(found.counts.values()):
         taken = max((n for one in optimizers.values() if (n := updates_in_state(one)) is not None), default=None)
         if prepared.initial or taken:
             count = 0 if carried else None
-            where = chain.from_iterable(slots.values())
+            where = chain.from_iterable(planned.block.lines for planned in run.members.values())
             whose = "initial" if prepared.initial else "present" if prepared.present else "recorded"
             report_position(where, taken, count, request.resume.processes, whose=whose)
     if not carried and begin:

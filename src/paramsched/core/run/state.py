@@ -10,11 +10,12 @@ import numpy as np
 import torch
 
 from paramsched.core.base.problem import Problem
-from paramsched.core.curves.arrays import Array
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import RECORD, entry_of, is_own, recorded_bases
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES
+from paramsched.core.plan.lines import RuleStates as RuleStates
+from paramsched.core.plan.lines import UpdateTimes as UpdateTimes
 from paramsched.core.plan.resolve import amounts_of_run, counted_plan, is_complete, plan_number, updates_of_horizon
 from paramsched.core.plan.resolve_clocks import sizes_of_run
 from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES, Amount, RunAmounts, SizeTarget, lacking_amount
@@ -302,35 +303,6 @@ def _read_bases(index: int, given: Any) -> Bases:
 
 
 @final
-class UpdateTimes(NamedTuple):
-    """The times of successive updates; a tuple, because one is constructed at many updates.
-
-    Args:
-        first: the number of the first update.
-        amounts: an array with the amount before each update; a number if it is the same for all; None if the
-            plan is by updates.
-        size: the number of updates.
-    """
-
-    first: int
-    amounts: Array | Amount | None
-    size: int = 1
-
-    def listed(self) -> list[Amount]:
-        """Return the amount before each update."""
-        amounts: Any = self.amounts
-        if self.size == 1 and not isinstance(amounts, np.ndarray):
-            return [amounts]
-        return amounts.tolist() if isinstance(amounts, np.ndarray) else [amounts] * self.size
-
-    def on_clock(self, clock: str) -> Any:
-        """Return an array of the times as the schedules on a clock count them; one number if all are the same."""
-        if clock == UPDATES or self.amounts is None:
-            return self.first if self.size == 1 else np.arange(self.first, self.first + self.size)
-        return times_on(clock, self.amounts)
-
-
-@final
 @dataclass(frozen=True, slots=True)
 class RunPosition:
     """The position of a run: the next update, the amount before it, and the reported consumption.
@@ -352,9 +324,6 @@ class RunPosition:
 
 
 BEGIN_OF_DATA: Final = RunPosition(0, samples=0)
-
-
-RuleStates: TypeAlias = Mapping[MetricRule[Any], Any]
 
 
 class Clock:

@@ -14,8 +14,8 @@ from torch.optim import Optimizer
 from paramsched.core.base.codes import BEYOND_THE_PLAN
 from paramsched.core.base.problem import Problem
 from paramsched.core.fields import RECORD, finite_or_none
+from paramsched.core.plan.lines import by_group, values_at
 from paramsched.core.plan.run_amounts import Amount
-from paramsched.core.run.block import values_at
 from paramsched.core.run.groups import (
     Groups,
     check_tensors,
@@ -468,12 +468,13 @@ def _note_end(planned: Groups, t: int) -> None:
     written = str(in_force.resolved.horizon) if length is None else f"{length} updates"
     if length is not None and epoch is not None:
         written += f" ({length / epoch:.3g} epochs)"
-    slots, times, values = planned.block.slots, planned.clock.times, dict[str, list[str]]()
-    for slot, value in zip(slots, values_at(slots, times, planned.clock.states), strict=True):
-        held = slot.schedule._held_from()
-        is_held = held is not None and held <= times.on_clock(slot.clock) and not slot.schedule.metric_rules
-        mine = values.setdefault(f"{slot.name} {'stays at' if is_held else 'is now'}", [])
-        mine += {f"{value:g}"} - {*mine}
+    lines, times, values = planned.block.lines, planned.clock.times, dict[str, list[str]]()
+    now = values_at(lines, times, planned.clock.states)
+    for index, line, _ in by_group(lines):
+        held = line.schedule._held_from()
+        is_held = held is not None and held <= times.on_clock(line.clock) and not line.schedule.metric_rules
+        mine = values.setdefault(f"{line.name} {'stays at' if is_held else 'is now'}", [])
+        mine += {f"{now[index, line.field.slot]:g}"} - {*mine}
     shown = [f"{field} {', '.join(mine[:_SHOWN])}" for field, mine in values.items()]
     name = "total" if in_force.plan.horizon is None else "horizon"
     is_short = length is not None and in_force.unit is None and epoch is not None and length < epoch

@@ -10,7 +10,7 @@ import numpy as np
 
 from paramsched.core.curves.arrays import Floats, interpolated
 from paramsched.core.fields import Field
-from paramsched.core.plan import Binding, Bound, Plan, Target, bind
+from paramsched.core.plan import Binding, Line, Plan, Target, bind
 from paramsched.core.plan.binding import is_by_amount
 from paramsched.core.plan.group_matching import parts_of
 from paramsched.core.plan.optimizers import scopes_of
@@ -191,7 +191,7 @@ def _plans_of(
     column: LogColumn,
     targets: Mapping[str, Binding],
     group: Mapping[str, Any],
-    bounds: Iterable[Bound],
+    bounds: Iterable[Line],
     bases: BasesByPlace,
 ) -> Iterator[tuple[str, Schedule, str | int | None, float | None]]:
     """Yield the lines of a plan that plan a column: the name, the schedule, the group and the base."""
@@ -208,7 +208,7 @@ def _plans_of(
             yield bound.name, bound.schedule, label, base
 
 
-def _bind_logged(plan: Plan, groups: list[dict[str, Any]]) -> Sequence[tuple[Bound, ...]]:
+def _bind_logged(plan: Plan, groups: list[dict[str, Any]]) -> Sequence[tuple[Line, ...]]:
     """Bind a plan to the groups of a log, which may be those of several optimizers: `adamw/embed`, or `muon` alone."""
     try:
         return bind(plan, groups)

@@ -156,9 +156,9 @@ def dry_run(
                 for name in behind:  # another plan may have determined the values of this step
                     planned = scheduler._run.members[name]
                     other = other_plan_wrote(carried[name], scheduler._run.in_force)
-                    held = present_values(planned.block.slots, given[name]) if other else None
+                    held = present_values(planned.block.lines, given[name]) if other else None
                     if bases and held is None:  # they apply from the update of the run on
-                        held = present_values(planned.block.slots, given[name])
+                        held = present_values(planned.block.lines, given[name])
                     if held is not None:
                         planned.block.hold(held)
                         planned.block.write_initial()
@@ -196,10 +196,11 @@ def _load_with_bases(
     """Load the groups again, as if the code had these bases and `on_base="code"`."""
     scheduler._resume.bases = BasePolicy("code")
     for name, planned in scheduler._run.members.items():
-        labels = unique_labels(made[name].param_groups, planned.scope)
+        labels = planned.labels(made[name].param_groups)
         given = {
-            (slot.group, slot.field.slot): bases.get((slot.name, str(labels[slot.group])), bases.get((slot.name, None)))
-            for slot in planned.block.slots
+            (index, line.field.slot): bases.get((line.name, str(labels[index])), bases.get((line.name, None)))
+            for line in planned.block.lines
+            for index in line.groups
         }
         planned.code_bases = {place: base for place, base in given.items() if base is not None}
         resume, groups = scheduler._resume, made[name].param_groups

@@ -1,0 +1,297 @@
+"""Lines: what a plan writes into the groups of one optimizer. One record from the plan to the write."""
+
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from operator import itemgetter
+from typing import Any, NamedTuple, TypeAlias, final
+
+import numpy as np
+
+from paramsched.core.curves.arrays import Array, Floats
+from paramsched.core.feedback.base import MetricRule
+from paramsched.core.fields import Field, Group
+from paramsched.core.plan.binding import (
+    UPDATES,
+    Target,
+    binding_key,
+    clock_of_field,
+    selector_text,
+)
+from paramsched.core.plan.group_matching import is_only_name, refuse_unmatched
+from paramsched.core.plan.optimizers import WHOLE, Scope
+from paramsched.core.plan.plan import Plan
+from paramsched.core.plan.run_amounts import Amount
+from paramsched.core.schedules import AbsoluteSchedule, Schedule
+from paramsched.core.schedules.affine import Affine, product
+from paramsched.core.schedules.evaluation import columns, evaluate, quiet
+from paramsched.core.time.amounts import times_on
+from paramsched.errors import PlanError
+
+Place: TypeAlias = tuple[int, str]
+"""The index of a group, and the flat name of a field (`Field.slot`)."""
+
+Values: TypeAlias = Mapping[Place, float]
+
+BaseOf: TypeAlias = Callable[[Field, Group, int], float]
+"""A function that returns the base of a field in a group, which has this index."""
+
+RuleStates: TypeAlias = Mapping[MetricRule[Any], Any]
+
+
+@final
+class UpdateTimes(NamedTuple):
+    """The times of successive updates; a tuple, because one is constructed at many updates.
+
+    Args:
+        first: the number of the first update.
+        amounts: an array with the amount before each update; a number if it is the same for all; None if the
+            plan is by updates.
+        size: the number of updates.
+    """
+
+    first: int
+    amounts: Array | Amount | None
+    size: int = 1
+
+    def listed(self) -> list[Amount]:
+        """Return the amount before each update."""
+        amounts: Any = self.amounts
+        if self.size == 1 and not isinstance(amounts, np.ndarray):
+            return [amounts]
+        return amounts.tolist() if isinstance(amounts, np.ndarray) else [amounts] * self.size
+
+    def on_clock(self, clock: str) -> Any:
+        """Return an array of the times as the schedules on a clock count them; one number if all are the same."""
+        if clock == UPDATES or self.amounts is None:
+            return self.first if self.size == 1 else np.arange(self.first, self.first + self.size)
+        return times_on(clock, self.amounts)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Line:
+    """A field, its schedule, and the groups of one optimizer that follow it, each with its base.
+
+    Args:
+        name: the field's name in the plan.
+        field: the entry of the groups.
+        schedule: the schedule that the field follows.
+        clock: the clock of the schedule.
+        groups: the indices of the groups.
+        bases: the base of each of them; empty if they are not known yet.
+    """
+
+    name: str
+    field: Field
+    schedule: Schedule
+    clock: str
+    groups: tuple[int, ...]
+    bases: tuple[float, ...] = ()
+
+    @property
+    def by_amount(self) -> bool:
+        """True if the clock of the field counts an amount, False if it counts updates."""
+        return self.clock != UPDATES
+
+    @property
+    def places(self) -> Iterable[tuple[int, float]]:
+        """Pairs of a group and its base."""
+        return zip(self.groups, self.bases, strict=True)
+
+    def with_bases(self, bases: Values) -> "Line":
+        """Return the line with other bases, as far as they are known; the same object if they are equal."""
+        slot = self.field.slot
+        new = tuple(bases.get((index, slot), base) for index, base in self.places)
+        return self if new == self.bases else replace(self, bases=new)
+
+    def only(self, groups: Container[int]) -> "Line":
+        """Return the line with some of its groups only."""
+        kept = [place for place in self.places if place[0] in groups]
+        if len(kept) == len(self.groups):
+            return self
+        return replace(self, groups=tuple(one for one, _ in kept), bases=tuple(base for _, base in kept))
+
+    # ------------------------------------------------------------------ values
+
+    @cached_property
+    def _affine(self) -> bool:  # depends on all parts of the schedule
+        return self.schedule.affine and not self.schedule.metric_rules
+
+    @cached_property
+    def _has_zero(self) -> bool:
+        return 0 in self.bases
+
+    @cached_property
+    def _factor_at(self) -> Callable[[float], float] | None:
+        """The factor of base at one time, if the schedule has such a function."""
+        return self.schedule._factor_of_number() if self._affine else None
+
+    def factors(self, times: UpdateTimes) -> list[float] | None:
+        """Return a factor of base for each update; None if the schedule is not proportional to base."""
+        at, factor_at = times.on_clock(self.clock), self._factor_at
+        if factor_at is not None and not self._has_zero and not isinstance(at, np.ndarray):
+            return [factor_at(at)] * times.size
+        value = columns(self.schedule, at) if self._affine else None
+        if value is None or value.factor is None or value.offset is not None:
+            return None
+        if self._has_zero and not np.isfinite(value.factor).all():
+            return None  # a base of 0 stays 0, but 0 * inf would be NaN
+        return repeated(value.factor, times.size)
+
+    def values_of_one(self, times: UpdateTimes, base: float, states: RuleStates) -> list[float]:
+        """Return the value for one base at each update."""
+        at = times.on_clock(self.clock)
+        if self._factor_at is not None and not isinstance(at, np.ndarray):
+            return [float(product(self._factor_at(at), base))] * times.size
+        with np.errstate(all="ignore"):
+            values = (
+                columns(self.schedule, at).apply(base) if self._affine else values_of(self.schedule, at, base, states)
+            )
+        return repeated(values, times.size)
+
+    @quiet
+    def rows(self, times: UpdateTimes, states: RuleStates) -> Any:
+        """Return an array with a row per update and a column per group, each equal to `values_of_one` of its base."""
+        at = times.on_clock(self.clock)
+        if self._affine:
+            value = columns(self.schedule, at)
+            pair = (c[:, None] if isinstance(c, np.ndarray) and c.ndim else c for c in (value.factor, value.offset))
+            return Affine(*pair).apply(np.array(self.bases))
+        found = {base: values_of(self.schedule, at, base, states) for base in set(self.bases)}
+        return np.stack([found[base] for base in self.bases], axis=1)
+
+
+def values_of(schedule: Schedule, times: Any, base: float, states: RuleStates) -> Floats:
+    """Return the values of a schedule for one base, after its metric rules are applied."""
+    values = evaluate(schedule, np.atleast_1d(times), base)
+    if isinstance(schedule, AbsoluteSchedule):
+        base = 1.0  # its rules are inside of absolute(…) too, so their levels are values
+    for rule in schedule.metric_rules:
+        values = rule.apply(states[rule], values, base)
+    return values
+
+
+def repeated(column: Any, count: int) -> list[float]:
+    """Return the values of an array, or one number repeated, as a list of `count` numbers."""
+    if not isinstance(column, np.ndarray) or not column.ndim:  # `broadcast_to` costs 5 µs, a seventh of a seek
+        return [float(column)] * count
+    values: list[float] = np.broadcast_to(column, (count,)).tolist() if len(column) != count else column.tolist()
+    return values
+
+
+def rows_of(lines: Sequence[Line], times: UpdateTimes, states: RuleStates) -> Any:
+    """Return an array with a row for each update, and the columns of one line after those of another."""
+    block = np.empty((times.size, sum(len(line.groups) for line in lines)))
+    begin = 0
+    for line in lines:
+        end = begin + len(line.groups)
+        block[:, begin:end] = line.rows(times, states)
+        begin = end
+    return block
+
+
+def values_at(lines: Iterable[Line], times: UpdateTimes, states: RuleStates) -> dict[Place, float]:
+    """Return the value of each field in each group at one update."""
+    found: dict[Place, float] = {}
+    for line in lines:
+        slot = line.field.slot
+        row = np.broadcast_to(line.rows(times, states), (1, len(line.groups)))[0].tolist()
+        found |= {(index, slot): value for index, value in zip(line.groups, row, strict=True)}
+    return found
+
+
+def bases_of(lines: Iterable[Line]) -> dict[Place, float]:
+    """Return the base of each field in each group."""
+    return {(index, line.field.slot): base for line in lines for index, base in line.places}
+
+
+def by_group(lines: Iterable[Line]) -> list[tuple[int, Line, float]]:
+    """Return the lines of each group with its base, one group after another."""
+    found = [(index, line, base) for line in lines for index, base in line.places]
+    return sorted(found, key=itemgetter(0))
+
+
+def joined(lines: Sequence[Line]) -> Line:
+    """Return lines of one field with one schedule as one line."""
+    first, *rest = lines
+    if not rest:
+        return first
+    places = sorted(place for line in lines for place in line.places)
+    return replace(first, groups=tuple(index for index, _ in places), bases=tuple(base for _, base in places))
+
+
+def base_in(field: Field, group: Group, _index: int) -> float:
+    """Return the base of a field in a group: the recorded one, else the present value."""
+    return field.base(group)
+
+
+def lines_of(
+    plan: Plan, groups: Sequence[Group], scope: Scope = WHOLE, base_of: BaseOf | None = None
+) -> tuple[Line, ...]:
+    """Return the lines of a plan in some groups. The groups are validated, but not changed.
+
+    Args:
+        plan: the resolved plan.
+        groups: the groups of one optimizer.
+        scope: the lines of the plan that concern the optimizer, from `scopes_of`.
+        base_of: returns the base of a field in a group; without it, the lines have no bases.
+
+    Raises:
+        UnknownGroup: a name, a pattern, an entry or an index matches no group.
+        UnknownField: a selected group lacks the field.
+        PlanError: two selectors match one group, or a group has schedules for both momentum and betas[0].
+    """
+    labels = scope.labels(groups)
+    fields: dict[str, Field] = {}
+    chosen: list[dict[str, int]] = [{} for _ in groups]  # the places of lines in the plan
+    with_name: dict[str, list[int]] = {}  # a plan may have a line for each of a thousand groups
+    for index, group in enumerate(groups):
+        if isinstance(own := group.get("name"), str):
+            with_name.setdefault(own, []).append(index)
+    for place, line in enumerate(plan.bindings):
+        selector, name = line.groups, line.name
+        if isinstance(line.field, Target) or not scope.applies(name, binding_key(line)):
+            continue
+        fields[name] = Field.of(name)
+        if scope.is_whole and isinstance(selector, str) and is_only_name(selector) and selector in with_name:
+            mine: Iterable[int] = with_name[selector]
+        elif selector is None:
+            mine = range(len(groups))
+        else:
+            if scope.is_whole:
+                refuse_unmatched(name, selector, groups)
+            mine = [index for index, one in enumerate(groups) if scope.selects(selector, one, labels[index], index)]
+        for index in mine:
+            rival = None if (at := chosen[index].get(name)) is None else plan.bindings[at]
+            if rival is not None and rival.groups is not None and selector is not None:
+                found = f"two selectors match it: {selector_text(rival.groups)} and {selector_text(selector)}"
+                raise PlanError(f"{name} in group {labels[index]!r}", found, "Select each group only once")
+            if rival is None or selector is not None:
+                chosen[index][name] = place
+    made: dict[tuple[int, Field], list[int]] = {}
+    for index, (group, its_lines) in enumerate(zip(groups, chosen, strict=True)):
+        where, taken = f"group {labels[index]!r}", dict[Field, str]()
+        for name, place in its_lines.items():
+            field = fields[name].within(group, where)
+            if field in taken:
+                found = f"both are {field} in this group"
+                raise PlanError(f"{name} and {taken[field]} in {where}", found, "Schedule one of them")
+            taken[field] = name
+            made.setdefault((place, field), []).append(index)
+    lines: list[Line] = []
+    for (place, field), indices in sorted(made.items(), key=lambda one: one[0][0]):
+        line = plan.bindings[place]
+        bases = () if base_of is None else tuple(base_of(field, groups[index], index) for index in indices)
+        clock = clock_of_field(plan.clock, line.name)
+        lines.append(Line(line.name, field, line.schedule, clock, tuple(indices), bases))
+    return tuple(lines)
+
+
+def bind(plan: Plan, groups: Sequence[Group], scope: Scope = WHOLE) -> tuple[tuple[Line, ...], ...]:
+    """Return, for each group, the lines of a plan that it follows; as `lines_of`."""
+    found: list[list[Line]] = [[] for _ in groups]
+    for line in lines_of(plan, groups, scope):
+        for index in line.groups:
+            found[index].append(line)
+    return tuple(map(tuple, found))
