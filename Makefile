@@ -2,7 +2,6 @@
 
 PYTHON ?= python3
 ARGS ?=
-SECONDS ?= 60
 JOBS ?= 0
 VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
@@ -23,29 +22,32 @@ COMPILE = @echo "Compiling the installed packages: up to a minute, once."; $(BIN
 # workers of pytest that import it at the same time fail.
 GRAMMAR = @$(BIN)/python -c "import yapf"
 
-.PHONY: run test full quick portable lowest newest nightly engines changes packaged thorough fuzz mutants lint types bench gpu docs lock clean
+.PHONY: run test quick full lint docs bench engines gpu packaged lowest newest mutants lock clean
 
 run: $(VENV)/run.stamp
 	@echo "Training on handwritten digits: a few seconds to load torch, about ten for 900 updates."
 	@$(BIN)/python examples/digits/train.py $(ARGS)
 
-# The tests and the doctests, with one case of each kind: four to five minutes on two free cores. Those of one folder:
-# make test ARGS=tests/core
+# The tests and the doctests, with one case of each kind. Those of one folder: make test ARGS=tests/core. With PORTABLE=1
+# only those that need no training engine: for other systems, and for Python without the GIL.
+PORTABLE_TESTS = -m pytest -n 2 --dist worksteal -q -m "not long" tests/core tests/show tests/tools $(ARGS)
+ifdef PORTABLE
+test: $(VENV)/portable.stamp
+	$(BIN)/python $(PORTABLE_TESTS)
+else
 test: $(VENV)/compiled.stamp
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not long" $(ARGS)
+endif
 
-# All cases, more generated examples and more kills: before a release.
+# All cases, more generated examples and more kills: before a release. PROFILE=thorough draws a thousand new examples of
+# each property, and PROFILE=fuzz ARGS=tests/whole/fuzz new damaged input for every reader.
+PROFILE ?= release
 full: $(VENV)/compiled.stamp
-	HYPOTHESIS_PROFILE=release PARAMSCHED_KILLS=3 $(BIN)/python -m pytest -n 2 --dist worksteal -q $(ARGS)
+	HYPOTHESIS_PROFILE=$(PROFILE) PARAMSCHED_KILLS=3 $(BIN)/python -m pytest -n 2 --dist worksteal -q $(ARGS)
 
 # Half a minute, for use while editing: one case of each kind, without the tests that take longer than others.
 quick: $(VENV)/compiled.stamp
 	HYPOTHESIS_PROFILE=glance $(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not heavy and not long" tests/core --ignore tests/core/run $(ARGS)
-
-# The tests that need no training engine: for other systems, and for Python without the GIL.
-PORTABLE = -m pytest -n 2 --dist worksteal -q -m "not long" tests/core tests/show tests/tools $(ARGS)
-portable: $(VENV)/portable.stamp
-	$(BIN)/python $(PORTABLE)
 
 # The tests with the oldest versions that pyproject.toml allows, without those of torch.compile, fused steps and
 # torch.distributed.checkpoint, which need a newer torch. This target and the following two need uv.
@@ -53,7 +55,7 @@ lowest:
 	uv venv --quiet --clear --python 3.11 .venv-lowest
 	uv pip compile --quiet --python .venv-lowest --resolution lowest-direct --extra torch pyproject.toml --output-file .venv-lowest/lowest.txt
 	uv pip install --python .venv-lowest --requirement .venv-lowest/lowest.txt --group portable --editable .
-	.venv-lowest/bin/python $(PORTABLE) -m "not heavy and not long" -k "not dcp and not scaler and not uncounted \
+	.venv-lowest/bin/python $(PORTABLE_TESTS) -m "not heavy and not long" -k "not dcp and not scaler and not uncounted \
 	    and not torch_distributed_checkpoint and not transform_descriptors and not damaged_path and not is_listed_with_its_class" \
 	    $(patsubst %,--ignore tests/core/run/test_%.py,compile dcp dcp_of_processes distributed elastic hidden_steps)
 
@@ -72,15 +74,6 @@ newest: $(VENV)/dev.stamp
 	$(GRAMMAR)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not long" $(ARGS)
 
-# All tests with the main branches of the peers that are written in Python.
-nightly: $(VENV)/dev.stamp
-	$(BIN)/python tools/peer_changes.py --main | xargs uv pip install --python $(VENV) --no-deps
-	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not long" $(ARGS)
-
-# The files of the peers that changed since they were read. Needs git, and no environment.
-changes:
-	@$(PYTHON) tools/peer_changes.py
-
 # Build the sdist, and the wheel from it; check both; run the tests of the core, of show and of tools in the sdist against the wheel. Needs uv.
 packaged:
 	rm -rf dist && uv build --quiet && tar -xzf dist/*.tar.gz -C dist
@@ -89,16 +82,7 @@ packaged:
 	uv pip install --python dist/venv --constraint requirements/constraints.txt --group portable --group package dist/*.whl
 	dist/venv/bin/twine check --strict dist/*.whl dist/*.tar.gz
 	dist/venv/bin/check-wheel-contents dist/*.whl
-	cd dist/paramsched-*/ && ../venv/bin/python $(PORTABLE) -o pythonpath=tests
-
-# All properties with a thousand new examples each: an hour or more.
-thorough: $(VENV)/compiled.stamp
-	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n 2 --dist worksteal -q tests/core/laws tests/whole/reference tests/compat tests/whole/fuzz $(ARGS)
-
-# Damaged and hostile input for every reader, newly generated each round: make fuzz SECONDS=3600
-fuzz: $(VENV)/compiled.stamp
-	end=$$(( $$(date +%s) + $(SECONDS) )); while [ $$(date +%s) -lt $$end ]; do \
-	    HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 --dist worksteal -q tests/whole/fuzz $(ARGS) || exit 1; done
+	cd dist/paramsched-*/ && ../venv/bin/python $(PORTABLE_TESTS) -o pythonpath=tests
 
 # Plant small errors in rooms, one at a time, and report those that no test of a contributor finds: a minute to an hour
 # for each room. make mutants PACKAGES="core/run core/plan" ARGS="--count 100 --seed 2"
@@ -109,17 +93,17 @@ mutants: $(VENV)/compiled.stamp
 	$(INSTALL) coverage
 	$(BIN)/python tools/mutants.py $(PACKAGES) $(ARGS)
 
+# With PYRIGHT=1 also pyright, on the code of users: tests/whole/typing and examples. Its first call loads it from the network.
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/zizmor --quiet --offline .github
-
-# pyright checks the code of users: tests/whole/typing and examples. Its first call loads it from the network.
-types: $(VENV)/dev.stamp
+ifdef PYRIGHT
 	$(LOCKED) --group types
 	$(BIN)/pyright --pythonpath $(BIN)/python
+endif
 
 # Ratios to a floor that is measured in the same run. Run it alone on the machine; it uses one process. Compare two runs
 # with benchmarks/compare.py. Keep one, whose figures the README then shows: make bench JSON=benchmarks/history/1.0.0.json
@@ -128,12 +112,11 @@ bench: $(VENV)/compiled.stamp
 	@mkdir -p $(dir $(JSON))
 	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-quiet --benchmark-json $(JSON) -p no:xdist $(ARGS)
 
-# The tests and benchmarks for a GPU, and a table to paste. It also runs without one, on the CPU.
+# The tests and benchmarks for a GPU. It also runs without one, on the CPU.
 gpu: $(VENV)/compiled.stamp
 	@mkdir -p runs
 	$(BIN)/python -m pytest tests/gpu -q --junit-xml runs/gpu.xml $(ARGS); \
-	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-quiet --benchmark-json runs/gpu.json -p no:xdist; \
-	$(BIN)/python tools/gpu_table.py runs/gpu.xml runs/gpu.json
+	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-json runs/gpu.json -p no:xdist
 
 # The build runs the code and console blocks of the pages. It writes all pages, because the search lacks the words of the
 # index of a page that is not written. One process, because each further one imports torch again and draws nothing from

@@ -33,7 +33,7 @@ settings.register_profile(
     "glance", max_examples=2, derandomize=True, phases=[Phase.explicit, Phase.generate], **_common
 )
 settings.register_profile("thorough", max_examples=1000, **_common)
-# `make fuzz` draws new examples in every round; PARAMSCHED_EXAMPLES sets their number.
+# `make full PROFILE=fuzz` draws new examples in every round; PARAMSCHED_EXAMPLES sets their number.
 settings.register_profile("fuzz", max_examples=int(os.environ.get("PARAMSCHED_EXAMPLES", "2000")), **_common)
 PEERS = [
     "deepspeed",
