@@ -1,6 +1,7 @@
 """Sphinx: Markdown pages, and docstrings in Google's sections. Built with warnings as errors."""
 
 import hashlib
+import inspect
 import os
 import re
 import sys
@@ -16,10 +17,8 @@ from paramsched.core.base import VERSION
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "extensions"))
-import command_pages  # noqa: E402  # from `extensions/`
-import module_pages  # noqa: E402
+import check_pages  # noqa: E402  # from `extensions/`
 import recipe_pages  # noqa: E402
-import reference_pages  # noqa: E402
 
 project = "paramsched"
 author = "The paramsched developers"
@@ -29,17 +28,14 @@ release = VERSION
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
+    "sphinx_click",
     "sphinx_copybutton",
     "sphinx_design",
     "plan_picture",
     "page_snippets",
     "script_tabs",
-    "peer_names",
-    "figure_role",
-    "code_width",
-    "one_side_bar",
-    "short_types",
     "thumbnails",
 ]
 source_suffix = {".md": "markdown"}
@@ -57,6 +53,7 @@ autodoc_typehints_format = "short"
 python_maximum_signature_line_length = 100
 autodoc_class_signature = "mixed"
 autodoc_member_order = "bysource"
+autosummary_generate = False
 napoleon_numpy_docstring = False
 smartquotes = False  # because --base in a sentence must not become a dash
 default_role = "code"  # docstrings are written with single backticks
@@ -104,25 +101,21 @@ html_show_sourcelink = False
 
 
 def setup(app: Sphinx) -> None:
-    """Generate the reference pages, and escape docstrings, which are plain text."""
+    """Generate pages, and adapt docstrings, which are plain text, and signatures."""
     app.add_config_value("library_digest", "", "env", types=str)
     app.connect("builder-inited", generate)
     app.connect(
         "autodoc-process-docstring", escape, priority=400
     )  # before napoleon, at 500
     app.connect("autodoc-process-docstring", restore_colons, priority=600)
+    app.connect("autodoc-process-signature", as_help_shows_it)
 
 
 def generate(app: Sphinx) -> None:
-    """Write the reference pages that have changed; an unchanged file keeps a second build quick."""
+    """Write the generated pages that have changed; an unchanged file keeps a second build quick."""
     folder = Path(app.srcdir, "_generated")
     folder.mkdir(exist_ok=True)
-    pages = (
-        reference_pages.pages()
-        | module_pages.pages()
-        | recipe_pages.pages()
-        | {"commands": command_pages.page()}
-    )
+    pages = recipe_pages.pages() | {"checks": check_pages.page()}
     for old in folder.glob("*.md"):
         if old.stem not in pages:
             old.unlink()
@@ -130,6 +123,17 @@ def generate(app: Sphinx) -> None:
         file = folder / f"{name}.md"
         if not file.exists() or file.read_text(encoding="utf-8") != text:
             file.write_text(text, encoding="utf-8")
+
+
+def as_help_shows_it(
+    app: Sphinx, what: str, name: str, obj: object, *_: object
+) -> tuple[str, str] | None:
+    """Return the short signature that the library has written for `help()`, if there is one."""
+    found = getattr(obj, "__signature__", None)
+    if not isinstance(found, inspect.Signature):
+        return None
+    arguments, arrow, result = str(found).rpartition(" -> ")
+    return (arguments, result) if arrow else (str(found), "")
 
 
 def escape(

@@ -1,12 +1,14 @@
 """A run whose metric rule observes a made-up loss: the picture of `plateau` and other metric rules in the reference."""
 
-import shape_lines
+import numpy as np
 import torch
 
 import paramsched as ps
 from paramsched import show
 
-_LOSS = shape_lines.made_up_loss()
+# It falls from 1 to 0.4 in 30 updates, stays constant for 30, falls to 0.2 in 15, and stays, except for one high value.
+_LOSS = np.interp(range(100), [0, 30, 60, 75, 99], [1.0, 0.4, 0.4, 0.2, 0.2]).tolist()
+_LOSS[80] = 0.6
 LOSS_PANEL = show.LoggedRun(measured={"made-up loss": (range(len(_LOSS)), _LOSS)})
 """The observed loss, as a panel below its curve."""
 

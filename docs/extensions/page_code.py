@@ -28,10 +28,11 @@ from typing import Any
 
 import toy
 from click.testing import CliRunner
-from page_width import COLUMNS
 
 from paramsched.cli import main
 
+COLUMNS = 86
+"""Characters of code that fit into furo's column at 1280 pixels, and of the terminal in which commands run."""
 EXAMPLES = Path(__file__).parents[2] / "examples"
 _FILE = re.compile(r"(?:#|//) ([\w-]+\.(?:yaml|toml|json|py|csv))\n")
 _COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.+)$", re.MULTILINE)

@@ -9,20 +9,16 @@ page what a reader sees of it:
 - If the code uses names that it does not define, such as `optimizer`, the lines to paste first are folded above it.
 
 A snippet that needs a library that is not installed is skipped and logged. The test suite runs all of them.
-Output is wrapped at the width of the column, as in a terminal of that width.
 """
 
 import logging as logs
 import re
 import shlex
-import textwrap
 import traceback
 import warnings
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
-from code_width import DOTS
 from docutils import nodes
 from page_code import (
     Block,
@@ -32,25 +28,19 @@ from page_code import (
     folder_of_page,
     one_line,
     reason_not_run,
-    run_command,
     run_commands,
 )
-from page_width import COLUMNS
-from plan_picture import without_style
+from plan_picture import picture_of_command, without_style
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
 from paramsched.errors import MissingDependency
 
 LOG = logging.getLogger(__name__)
-PEERS = {
-    "accelerate", "hydra", "ignite", "jsonargparse", "lightning", "mlflow", "mmengine",
-    "optuna", "pytorch_accelerated", "skorch", "tensorboard", "timm", "trackio", "transformers", "wandb",
-}  # fmt: skip
 _UNFOLD = (
     '<details class="beginning"><summary>Setup: paste these lines first</summary>'
 )
-_PICTURE = re.compile(r"^[^#\n]*-o ([\w-]+\.svg)", re.MULTILINE)
+_DOTS = re.compile("[\u2800-\u28ff]")
 
 
 def run_page(app: Sphinx, doctree: nodes.document) -> None:
@@ -117,12 +107,7 @@ def succeeds(task: Callable[[], object], page: Page, node: nodes.Node) -> bool:
         finally:
             logs.disable(logs.NOTSET)
     except (ModuleNotFoundError, MissingDependency) as absent:
-        if any(peer in str(absent) for peer in PEERS):
-            LOG.info("%s: the rest of the page is not run: %s", page.name, absent)
-        else:
-            LOG.warning(
-                "a snippet failed:\n%s\n%s", node.astext(), absent, location=node
-            )
+        LOG.info("%s: the rest of the page is not run: %s", page.name, absent)
     except Failure as failure:
         LOG.warning("a snippet failed:\n%s", failure, location=node)
     except Exception:  # noqa: BLE001  # because a snippet may raise anything
@@ -142,7 +127,7 @@ def run_block(page: Page, node: nodes.literal_block) -> None:
     if block.file is None and block.language == "console":
         run_console(node, block.text)
         return
-    output, where = wrapped(page.run(block).rstrip()), node.parent.index(node) + 1
+    output, where = page.run(block).rstrip(), node.parent.index(node) + 1
     if block.language == "python" and (html := drawn(page.result)):
         html = f'<div class="plan">{without_style(html)}</div>'
         node.parent.insert(where, nodes.raw("", html, format="html"))
@@ -163,21 +148,18 @@ def drawn(value: object) -> str:
 
 
 def run_console(node: nodes.literal_block, text: str) -> None:
-    """Run commands, and show their output and their pictures. A drawing of the terminal is shown as its SVG."""
-    shown, files = [], []
+    """Run commands, and show their output. Each picture of `paramsched show` is shown below, at two widths."""
+    shown, html = [], ""
     for written, output in run_commands(text):
         shown.append(written)
-        if DOTS.search(output) and written.startswith("$ paramsched show "):
-            files.append(f"drawing-{len(files)}.svg")
-            arguments = shlex.split(one_line(written.removeprefix("$ ")))
-            run_command([*arguments, "-o", files[-1]])
+        arguments = shlex.split(one_line(written.removeprefix("$ ")))
+        draws = any(one.endswith(".svg") for one in arguments) or _DOTS.search(output)
+        if arguments[:2] == ["paramsched", "show"] and draws:
+            html += f'<div class="plan">{picture_of_command(arguments[2:])}</div>'
         elif output:
             shown.append(output)
-        files += _PICTURE.findall(written)
-    set_text(node, wrapped("\n".join(shown)))
-    for file in reversed(files):
-        picture = without_style(Path(file).read_text(encoding="utf-8"))
-        html = f'<div class="plan">{picture}</div>'
+    set_text(node, "\n".join(shown))
+    if html:
         where = node.parent.index(node) + 1
         node.parent.insert(where, nodes.raw("", html, format="html"))
 
@@ -187,25 +169,6 @@ def block_of(node: nodes.Element) -> Block:
     text, above = node.astext(), node.parent[0]
     caption = above.astext() if isinstance(above, nodes.caption) else None
     return Block(node.get("language", ""), text, caption or file_name(text + "\n"))
-
-
-def wrapped(output: str) -> str:
-    """Wrap the lines of an output at the width of the column."""
-    return "\n".join(map(wrapped_line, output.splitlines()))
-
-
-def wrapped_line(line: str) -> str:
-    """Wrap a line, and indent the lines that continue it."""
-    if len(line) <= COLUMNS:
-        return line
-    indent = " " * (len(line) - len(line.lstrip()) + 4)
-    return textwrap.fill(
-        line,
-        COLUMNS,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
 
 
 def set_text(node: nodes.Element, text: str) -> None:

@@ -28,7 +28,6 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from paramsched import show
-from paramsched.cli._traces import trace_plan_inputs
 from paramsched.cli.commands.show import Drawing, drawing_options
 
 WIDE, NARROW = 736, 350  # pixels: the width of furo's column, and of a phone
@@ -37,12 +36,12 @@ _STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 
 
 @click.command()
+@click.option("-o", "--output")
+@click.option("--height")
 @drawing_options
-def _traces(drawing: Drawing) -> Any:
-    """Return the curves that `paramsched show` draws for the same arguments, and their axes."""
-    return *trace_plan_inputs(
-        drawing.plans, drawing.options, drawing.other
-    ), drawing.view
+def _drawing(drawing: Drawing, **_: object) -> Drawing:
+    """Return what `paramsched show` draws for the same arguments."""
+    return drawing
 
 
 class PlanDirective(SphinxDirective):
@@ -86,10 +85,10 @@ class PlanDirective(SphinxDirective):
         return [shown]
 
     def recorded_values(self) -> show.Log | None:
-        """Return the rates that another library used, from `peer_values.json` beside the page; the tests write it."""
+        """Return the rates that another library used, from `coming_from/peer_values.json`; the tests write it."""
         if "used" not in self.options:
             return None
-        file = Path(self.env.doc2path(self.env.docname)).with_name("peer_values.json")
+        file = Path(self.env.srcdir, "coming_from", "peer_values.json")
         values = json.loads(file.read_text(encoding="utf-8"))[self.options["used"]]
         return {("lr", 0): (range(len(values)), values)}
 
@@ -113,7 +112,7 @@ def pictures(
         file = Path(folder, Path(name).name)
         file.write_text(text + "\n", encoding="utf-8")
         arguments = [text if is_line else str(file), *shlex.split(options)]
-        trace, other, view = _traces(arguments, standalone_mode=False)
+        trace, more = _drawing(arguments, standalone_mode=False).data()
     assumed = [
         line
         for line in notes.getvalue().splitlines()
@@ -133,12 +132,16 @@ def pictures(
         with_loss = is_line and follows_metric(text)
         if with_loss:
             trace = run_with_loss(text)
-        drawn = LOSS_PANEL if with_loss else log
-        picture = show.svg(
-            trace, width=NARROW, height=90, log=drawn, other=other, view=view
-        )
+        more["log"] = LOSS_PANEL if with_loss else log
+        picture = show.svg(trace, width=NARROW, height=90, **more)
         return f'<div class="plan-small">{without_style(picture)}</div>'
-    return two_widths(trace, log=log, other=other, view=view)
+    return two_widths(trace, **more | {"log": log})
+
+
+def picture_of_command(arguments: list[str]) -> str:
+    """Return the picture that `paramsched show` draws, for wide and for narrow screens."""
+    trace, more = _drawing(arguments, standalone_mode=False).data()
+    return two_widths(trace, **more)
 
 
 def as_planned(values: ArrayLike, planned: ArrayLike) -> ArrayLike:

@@ -1,29 +1,25 @@
-"""The pages of the published recipes: a gallery of all, and a page for each area. Needs no Sphinx."""
+"""A page for each area of the published recipes. Needs no Sphinx."""
 
-from page_width import folded
+import textwrap
+
+from page_code import COLUMNS
 
 import paramsched as ps
 
 
+def areas() -> list[tuple[str, list[str]]]:
+    """Return the areas with their recipes, the largest first."""
+    found: dict[str, list[str]] = {}
+    for name in ps.recipes:
+        found.setdefault(ps.recipes[name].area, []).append(name)
+    return sorted(found.items(), key=lambda one: (-len(one[1]), one[0]))
+
+
 def pages() -> dict[str, str]:
     """Return each page's name and text."""
-    areas: dict[str, list[str]] = {}
-    for name in ps.recipes:
-        areas.setdefault(ps.recipes[name].area, []).append(name)
-    ordered = sorted(areas.items(), key=lambda one: (-len(one[1]), one[0]))
-    tree = "\n".join(page_of(area) for area, _ in ordered)
-    galleries = "\n\n".join(
-        f"## {area[:1].upper()}{area[1:]}\n\n```{{recipes}} {page_of(area)}\n{chr(10).join(names)}\n```"
-        for area, names in ordered
-    )
-    opening = (
-        f"{len(ps.recipes)} published training runs, each with a picture of its plan. "
-        "Write `ps.recipes['gpt3-175b']` in Python, or `recipe:gpt3-175b` in place of a plan file in a command. "
-        "[How to use recipes](../reference/published-recipes.md)."
-    )
-    index = f"# Recipe gallery\n\n{opening}\n\n{galleries}\n\n```{{toctree}}\n:hidden:\n\n{tree}\n```\n"
-    return {"recipes": index} | {
-        page_of(area): area_page(area, names) for area, names in ordered
+    return {
+        page_of(area): f"# Recipes: {area}\n\n" + "\n".join(map(section, names))
+        for area, names in areas()
     }
 
 
@@ -32,20 +28,48 @@ def page_of(area: str) -> str:
     return "recipes-" + area.lower().replace(" ", "-")
 
 
-def area_page(area: str, names: list[str]) -> str:
-    """Return the page of one area's recipes."""
-    return f"# Recipes: {area}\n\n" + "\n".join(section(name) for name in names)
-
-
 def section(name: str) -> str:
     """Return the section of a recipe: its picture, plan and source, and which of its values are certain."""
     recipe = ps.recipes[name]
-    certain = "".join(f"- {one}\n" for one in recipe.certain)
-    inferred = "".join(f"- {one}\n" for one in recipe.inferred)
-    return (
+    text = (
         f"## {name}\n\n{recipe.title}.\n\n```{{recipe}} {name}\n```\n\n"
-        f"```{{code-block}} yaml\n{folded(recipe.plan)}\n```\n\n"
-        f"Source: {recipe.source}\n\n"
-        + (f"Stated by the source:\n\n{certain}\n" if certain else "")
-        + (f"Inferred or chosen:\n\n{inferred}\n" if inferred else "")
+        f"```{{code-block}} yaml\n{folded(recipe.plan)}\n```\n\nSource: {recipe.source}\n\n"
+    )
+    for heading, facts in (
+        ("Stated by the source", recipe.certain),
+        ("Inferred or chosen", recipe.inferred),
+    ):
+        if facts:
+            text += f"{heading}:\n\n" + "".join(f"- {one}\n" for one in facts) + "\n"
+    return text
+
+
+def folded(plan: ps.Plan) -> str:
+    """Return a plan's text with long lines folded at the width of the column, which YAML reads as one line.
+
+    Raises:
+        ValueError: the folded text is another plan.
+    """
+    text = "\n".join(map(folded_line, ps.dump(plan).splitlines()))
+    if ps.loads(text) != plan:
+        raise ValueError(f"folding changes the plan:\n{text}")
+    return text
+
+
+def folded_line(line: str) -> str:
+    """Fold a long line in front of `>>`, and at spaces if a stage is still too long."""
+    if len(line) <= COLUMNS:
+        return line
+    margin = " " * (len(line) - len(line.lstrip()) + 2)
+    first, *stages = line.split(" >> ")
+    lines = [first]
+    for stage in stages:
+        if len(lines[-1]) + len(stage) + 4 <= COLUMNS:
+            lines[-1] += f" >> {stage}"
+        else:
+            lines.append(f"{margin}>> {stage}")
+    options = {"break_long_words": False, "break_on_hyphens": False}
+    return "\n".join(
+        textwrap.fill(line, COLUMNS, subsequent_indent=f"{margin}    ", **options)
+        for line in lines
     )

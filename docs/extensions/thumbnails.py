@@ -1,10 +1,11 @@
-"""Directives for galleries: `{gallery}` of lines, `{recipes}` of recipes, and `{recipe}`, the picture of one."""
+"""Galleries: `{gallery}` of the sections of a page, `{recipes}` of all recipes; and `{recipe}`, a single picture."""
 
 import hashlib
+import re
 from html import escape
 from pathlib import Path
 
-import shape_lines
+import recipe_pages
 from docutils import nodes
 from metric_run import follows_metric, run_with_loss
 from plan_picture import NARROW, without_style
@@ -16,6 +17,8 @@ from paramsched import show
 from paramsched.show._svg import svg_path
 
 _WIDTH, _HEIGHT = 160, 50
+_LINE = re.compile(r"^## (\w+)\n\n```\{plan\}.*\n:small:\n(.*)\n```$", re.MULTILINE)
+_FACTS = ps.Calendar(tokens_per_step=50_000_000)  # for the shapes that count tokens
 
 
 def thumbnail(trace: show.Curves) -> str:
@@ -25,14 +28,8 @@ def thumbnail(trace: show.Curves) -> str:
     body = []
     for curve in panel.curves:
         times, values = panel.points_of(curve, complete.axis, _WIDTH)
-        line = svg_path(
-            times,
-            panel.scale.fraction(values),
-            complete.axis,
-            width=_WIDTH,
-            height=_HEIGHT,
-            held=curve.held,
-        )
+        size = {"width": _WIDTH, "height": _HEIGHT, "held": curve.held}
+        line = svg_path(times, panel.scale.fraction(values), complete.axis, **size)
         body.append(f'<path class="ps-c{curve.color % 8}" d="{line}"/>')
     box = f"-2 -3 {_WIDTH + 4} {_HEIGHT + 6}"
     return f'<svg class="ps" viewBox="{box}" aria-hidden="true">{"".join(body)}</svg>'
@@ -43,59 +40,62 @@ def card(name: str, text: str, address: str, picture: str) -> str:
     return f'<a href="{address}">{picture}<b>{escape(name).replace("_", "_<wbr>")}</b><span>{escape(text)}</span></a>'
 
 
+def gallery(cards: list[str]) -> list[nodes.Node]:
+    """Return a gallery as a node."""
+    html = f'<div class="gallery">{"".join(cards)}</div>'
+    return [nodes.raw("", html, format="html")]
+
+
 class Gallery(SphinxDirective):
-    """Thumbnails of lines `name | schedule`, linked to the section with that name. The argument is the run's length."""
+    """Thumbnails of the plans in the sections of this page with the names in the content, linked to these sections."""
 
     has_content = True
-    required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        cards = []
-        for row in self.content:
-            name, _, line = (part.strip() for part in row.partition(" | "))
-            picture = thumbnail(
-                run_with_loss(line)
-                if follows_metric(line)
-                else self.planned_run(name, line)
+        lines = dict(
+            _LINE.findall(
+                Path(self.env.doc2path(self.env.docname)).read_text(encoding="utf-8")
             )
-            cards.append(card(name, "", f"#{nodes.make_id(name)}", picture))
-        return [
-            nodes.raw(
-                "", f'<div class="gallery">{"".join(cards)}</div>', format="html"
-            )
-        ]
-
-    def planned_run(self, name: str, line: str) -> show.Curves:
-        """Return the rate of each update of a line that needs no metric."""
-        facts = ps.Calendar(tokens_per_step=shape_lines.TOKENS_PER_UPDATE.get(name))
-        return ps.trace(
-            ps.Plan(lr=line, horizon=int(self.arguments[0])), {"lr": 1.0}, facts
+        )
+        names = " ".join(self.content).split()
+        return gallery(
+            [
+                card(
+                    name,
+                    "",
+                    f"#{nodes.make_id(name)}",
+                    thumbnail(run_of(lines[name])),
+                )
+                for name in names
+            ]
         )
 
 
-class RecipeGallery(SphinxDirective):
-    """Thumbnails of recipes, linked to their sections on the page in the argument."""
+def run_of(line: str) -> show.Curves:
+    """Return the rate of each of 100 updates."""
+    if follows_metric(line):
+        return run_with_loss(line)
+    return ps.trace(ps.Plan(lr=line, horizon=100), {"lr": 1.0}, _FACTS)
 
-    has_content = True
-    required_arguments = 1
+
+class RecipeGallery(SphinxDirective):
+    """Thumbnails of all recipes by area, linked to their sections on the page of the area."""
 
     def run(self) -> list[nodes.Node]:
-        cards = []
-        for name in self.content:
-            address = f"{self.arguments[0]}.html#{nodes.make_id(name)}"
-            cards.append(
+        found: list[nodes.Node] = []
+        for area, names in recipe_pages.areas():
+            page = f"../_generated/{recipe_pages.page_of(area)}.html"
+            cards = [
                 card(
                     name,
                     ps.recipes[name].title,
-                    address,
+                    f"{page}#{nodes.make_id(name)}",
                     pictures_of_recipe(self, name)[0],
                 )
-            )
-        return [
-            nodes.raw(
-                "", f'<div class="gallery">{"".join(cards)}</div>', format="html"
-            )
-        ]
+                for name in names
+            ]
+            found += [nodes.rubric("", area.capitalize()), *gallery(cards)]
+        return found
 
 
 class RecipePicture(SphinxDirective):
@@ -105,11 +105,8 @@ class RecipePicture(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         picture = pictures_of_recipe(self, self.arguments[0])[1]
-        return [
-            nodes.raw(
-                "", f'<div class="plan plan-small">{picture}</div>', format="html"
-            )
-        ]
+        html = f'<div class="plan plan-small">{picture}</div>'
+        return [nodes.raw("", html, format="html")]
 
 
 def pictures_of_recipe(directive: SphinxDirective, name: str) -> tuple[str, str]:
@@ -118,17 +115,14 @@ def pictures_of_recipe(directive: SphinxDirective, name: str) -> tuple[str, str]
     folder.mkdir(parents=True, exist_ok=True)
     recipe = ps.recipes[name]
     drawn = (recipe.plan, recipe.calendar, recipe.bases)
-    state = hashlib.sha256(
-        f"{directive.config.library_digest} {drawn}".encode()
-    ).hexdigest()[:12]
-    files = folder / f"{name}-{state}-small.svg", folder / f"{name}-{state}.svg"
-    if not all(file.exists() for file in files):
-        trace = ps.recipes[name].trace()
-        files[0].write_text(thumbnail(trace), encoding="utf-8")
-        files[1].write_text(
-            without_style(show.svg(trace, width=NARROW, height=90)), encoding="utf-8"
-        )
-    return files[0].read_text(encoding="utf-8"), files[1].read_text(encoding="utf-8")
+    state = f"{directive.config.library_digest} {drawn}".encode()
+    file = folder / f"{name}-{hashlib.sha256(state).hexdigest()[:12]}.html"
+    if not file.exists():
+        trace = recipe.trace()
+        picture = without_style(show.svg(trace, width=NARROW, height=90))
+        file.write_text(f"{thumbnail(trace)}\n\n{picture}", encoding="utf-8")
+    small, _, large = file.read_text(encoding="utf-8").partition("\n\n")
+    return small, large
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

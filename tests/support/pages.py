@@ -40,11 +40,32 @@ def _path_of_docs() -> Iterator[None]:
 (page_code,) = of_the_docs("page_code")
 
 
+_DOCUMENTED = re.compile(
+    r"^\.\. (?P<kind>currentmodule|automodule|autoclass|autofunction|py:data):: (?P<name>[\w.]+)"
+    r"(?:\n   :no-index:)?(?:\n   :members: (?P<members>.+(?:\n      .+)*))?",
+    re.MULTILINE,
+)
+
+
 def public_paths() -> list[str]:
-    """Return the paths of all names that the generated reference documents: the public API."""
-    reference, modules = of_the_docs("reference_pages", "module_pages")
-    pages = "\n".join([*reference.pages().values(), *modules.pages().values()])
-    return sorted(set(re.findall(r":: (paramsched\.[\w.]+)$", pages, re.MULTILINE)))
+    """Return the paths of all names that the pages of the reference document: the public API."""
+    found: set[str] = set()
+    for page in (DOCS / "reference").glob("*.md"):
+        current = ""
+        for kind, name, members in _DOCUMENTED.findall(page.read_text(encoding="utf-8")):
+            if kind == "currentmodule":
+                current = name
+            elif kind == "automodule":
+                found |= {f"{name}.{one}" for one in (re.findall(r"\w+", members) or _names_of(import_module(name)))}
+            else:
+                found.add(name if name.startswith("paramsched.") else f"{current}.{name}")
+    return sorted(found)
+
+
+def _names_of(module: ModuleType) -> list[str]:
+    """Return the names that autodoc documents: those of `__all__`, or else those that a module defines."""
+    own = (name for name, one in vars(module).items() if getattr(one, "__module__", "") == module.__name__)
+    return [name for name in getattr(module, "__all__", own) if name[0] != "_"]
 
 
 def sections(page: str, level: int = 2) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The plans of the section "In a known training script" have the values of the scripts, which are formulas here."""
+"""The plans of the page "Known training scripts" have the values of the scripts, which are formulas here."""
 
 import re
 from math import ceil, cos, pi
@@ -11,7 +11,7 @@ import paramsched as ps
 from support.pages import page_code, sections
 from support.updates import probe, run, used
 
-SECTIONS = sections("engines/plain.md", level=3)
+SECTIONS = sections("engines/scripts.md")
 
 
 def plan_of(script, *replacements):

@@ -5,10 +5,12 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import paramsched as ps
+from paramsched.core.schedules import SHAPES
 from support import pages, programs
 from support.pages import DOCS
 from support.tables import table
@@ -66,10 +68,11 @@ FOUND = {
     "Lightning": "engines/lightning",
     "a log without a plan": "how-to/what-did-my-run-do",
     "code without the library": "how-to/leave",
-    "train from a config": "how-to/runner",
+    "train from a config": "engines/mmengine",
     "learning rate finder": "how-to/find-lr",
     "epochs": "reference/lengths-and-levels",
-    "GradualWarmupScheduler": "coming_from/gradual_warmup",
+    "GradualWarmupScheduler": "coming_from/torch",
+    "another import line": "coming_from/torch",
     "OneCycleLR": "coming_from/torch",
     "SLURM": "how-to/several-machines",
     "get_cosine_schedule_with_warmup": "coming_from/transformers",
@@ -88,12 +91,12 @@ FOUND = {
     "layer-wise learning rate": "how-to/groups",
     "resume after a kill": "how-to/resume",
     "WSD": "how-to/which-schedule",
-    "one cycle": "_generated/shapes",
+    "one cycle": "reference/shapes",
     "Muon AdamW": "how-to/several-optimizers",
     "log audit": "how-to/what-did-my-run-do",
-    "nanoGPT": "engines/plain",
-    "skorch": "engines/plain",
-    "Ignite": "engines/plain",
+    "nanoGPT": "engines/scripts",
+    "skorch": "engines/ignite_skorch",
+    "Ignite": "engines/ignite_skorch",
     "SWALR": "engines/plain",
     "unknown length": "how-to/stop-in-time",
     "progress": "how-to/stop-in-time",
@@ -120,6 +123,13 @@ def test_a_search_finds_the_page_that_answers_first_or_second(built):
 
     found = dict(zip(FOUND, map(json.loads, done.stdout.splitlines()), strict=True))
     assert {word: names[:2] for word, names in found.items() if FOUND[word] not in names[:2]} == {}
+
+
+def test_the_reference_has_every_public_name():
+    public = {f"paramsched.{name}" for name in ps.__all__ if not isinstance(getattr(ps, name), ModuleType)}
+    rare = {f"paramsched.shapes.{name}" for name in SHAPES.keys() - {*ps.__all__}}
+
+    assert public | rare <= {*pages.public_paths()}
 
 
 @table("page", sorted(DOCS.glob("[!_]*/*.md")))

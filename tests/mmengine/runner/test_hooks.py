@@ -164,9 +164,9 @@ def test_checkpoints_are_saved_when_mmengine_saves_them(peer, tmp_path, checkpoi
 
 
 def test_the_hook_on_the_page_stops_the_run(tmp_path):
-    page = (Path(__file__).parents[3] / "docs" / "how-to" / "runner.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "engines" / "mmengine.md").read_text()
     names: dict[str, object] = {}
-    exec(re.search(r"## Hooks.*?```python\n(.*?)```", page, re.DOTALL)[1], names)
+    exec(re.search(r"### Hooks.*?```python\n(.*?)```", page, re.DOTALL)[1], names)
     runner = Runner(
         network(),
         work_dir=tmp_path,

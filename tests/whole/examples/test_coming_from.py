@@ -13,8 +13,9 @@ import paramsched as ps
 from support import timm_peer
 from support.tables import table
 
-PAGES = Path(__file__).parents[3] / "docs" / "coming_from"
-NAMES = sorted(page.stem for page in PAGES.glob("*.md"))
+PAGES = Path(__file__).parents[3] / "docs"
+ENGINES = ("engines/deepspeed", "engines/mmengine", "engines/pytorch_accelerated")
+NAMES = [*sorted(f"coming_from/{page.stem}" for page in PAGES.glob("coming_from/*.md")), *ENGINES]
 ROW = re.compile(r"^\| `(?P<theirs>.+?)` \| `(?P<plan>.+?)` \|$", re.MULTILINE)
 TOTAL = 100
 
@@ -30,13 +31,13 @@ def rows(*pages: str) -> list[Any]:
 def library(page: str) -> dict[str, Any]:
     """Return the names in the left column of a page's table."""
     names = dict(vars(torch.optim.lr_scheduler))
-    if page == "transformers":
+    if page == "coming_from/transformers":
         transformers = pytest.importorskip("transformers")
         names |= {name: getattr(transformers, name) for name in dir(transformers) if name.startswith("get_")}
-    elif page == "pytorch_accelerated":
+    elif page == "engines/pytorch_accelerated":
         schedulers = pytest.importorskip("pytorch_accelerated.schedulers.cosine_scheduler")
         names |= vars(schedulers)
-    elif page == "gradual_warmup":
+    elif page == "coming_from/torch":
         from paramsched.compat.gradual_warmup import GradualWarmupScheduler
 
         names["GradualWarmupScheduler"] = GradualWarmupScheduler
@@ -67,7 +68,7 @@ def test_the_code_on_a_page_runs(page: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "theirs", "line"), rows("torch", "transformers", "pytorch_accelerated", "gradual_warmup")
+    ("page", "theirs", "line"), rows("coming_from/torch", "coming_from/transformers", "engines/pytorch_accelerated")
 )
 def test_the_plan_in_a_row_has_the_peers_curve(page: str, theirs: str, line: str) -> None:
     planned = ps.trace(ps.Plan(lr=line, horizon=TOTAL), {"lr": 0.1})["lr", 0].tolist()
@@ -75,7 +76,7 @@ def test_the_plan_in_a_row_has_the_peers_curve(page: str, theirs: str, line: str
     assert stepped(page, theirs) == pytest.approx(planned, rel=1e-12, abs=1e-14)  # torch's own recursions
 
 
-@table(("page", "theirs", "line"), rows("mmengine"))
+@table(("page", "theirs", "line"), rows("engines/mmengine"))
 def test_the_plan_in_a_row_equals_the_plan_read_from_the_config(page: str, theirs: str, line: str) -> None:
     text = f"train_cfg = dict(by_epoch=True, max_epochs=12)\nparam_scheduler = {theirs}\n"
 
@@ -83,7 +84,7 @@ def test_the_plan_in_a_row_equals_the_plan_read_from_the_config(page: str, their
 
 
 @pytest.mark.heavy
-@table(("page", "theirs", "line"), rows("timm"))
+@table(("page", "theirs", "line"), rows("coming_from/timm"))
 def test_the_plan_in_a_row_has_the_rates_of_timm_at_every_update(page: str, theirs: str, line: str) -> None:
     arguments = eval(theirs)  # a row of a page of this repository
     metric = arguments.pop("eval_metric", None)  # an option of timm's training script

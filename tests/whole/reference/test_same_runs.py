@@ -18,8 +18,8 @@ import torch
 import paramsched as ps
 from support import timm_peer
 
-PAGES = Path(__file__).parents[3] / "docs" / "coming_from"
-VALUES = PAGES / "peer_values.json"
+PAGES = Path(__file__).parents[3] / "docs"
+VALUES = PAGES / "coming_from" / "peer_values.json"
 LIBRARIES = {
     "mmengine": "mmengine",
     "pytorch_accelerated": "pytorch_accelerated",
@@ -32,7 +32,8 @@ UPDATES = 100
 
 def codes(page: str) -> tuple[str, str]:
     """Return their code and ours."""
-    text = (PAGES / f"{page}.md").read_text(encoding="utf-8")
+    folder = "engines" if page in {"mmengine", "pytorch_accelerated"} else "coming_from"
+    text = (PAGES / folder / f"{page}.md").read_text(encoding="utf-8")
     theirs, ours = re.findall(r"^:::\{tab-item\}[^\n]*\n(?:<!--.*?-->\n)?```python\n(.*?)^```", text, re.S | re.M)[:2]
     return theirs, ours
 
