@@ -1,6 +1,7 @@
 from typing import Final
 
 from paramsched.mmengine.reader import to_plan as to_plan
+from paramsched.mmengine.runner.context import RunContext as RunContext
 from paramsched.mmengine.runner.hooks import CheckpointHook as CheckpointHook
 from paramsched.mmengine.runner.hooks import Hook as Hook
 from paramsched.mmengine.runner.hooks import LoggerHook as LoggerHook

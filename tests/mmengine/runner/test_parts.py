@@ -123,24 +123,16 @@ def test_lengths_are_in_batches_or_in_updates():
 )
 def test_facts_of_a_loader(loader, processes, expected):
     loop = SimpleNamespace(epoch_length=3, by_iterations=False, max_epochs=2, max_iters=6)
-    stepper = SimpleNamespace(_accumulative_counts=2)
     accelerator = SimpleNamespace(num_processes=processes, distributed_type="NO", state=SimpleNamespace())
-    runner = SimpleNamespace(
-        training=loop,
-        accelerator=accelerator,
-        steppers={"": stepper},
-        settings=SimpleNamespace(tokens_per_sample=7),
-        hooks=[ParamSchedulerHook(), ParamSchedulerHook("updates")],
-    )
 
-    facts = facts_for(runner, loader)
+    facts = facts_for(loop, loader, accelerator, {"": 2}, tokens_per_sample=7)
 
     assert (facts.batch_size, facts.samples_per_epoch) == expected
     assert (facts.epoch_length, facts.max_epochs, facts.max_iters, facts.accumulation) == (3, 2, None, {"": 2})
-    assert (facts.tokens_per_sample, facts.in_updates) == (7, True)
-    loop.by_iterations, runner.hooks = True, [ParamSchedulerHook()]
-    again = facts_for(runner, loader)
-    assert (again.max_epochs, again.max_iters, again.in_updates) == (None, 6, False)
+    assert facts.tokens_per_sample == 7
+    loop.by_iterations = True
+    again = facts_for(loop, loader, accelerator, {"": 2})
+    assert (again.max_epochs, again.max_iters) == (None, 6)
 
 
 # ------------------------------------------------------------------ schedulers
@@ -321,9 +313,9 @@ def test_gradients_are_saved_only_during_an_update():
     model.weight.grad = torch.ones(1, 2)
     steppers = {name: SimpleNamespace(in_cycle=waits) for name, waits in (("g", False), ("d", True))}
 
-    assert list(gradients_of(SimpleNamespace(model=model, steppers=steppers))) == ["weight"]
+    assert list(gradients_of(model, steppers)) == ["weight"]
     steppers["d"].in_cycle = False
-    assert gradients_of(SimpleNamespace(model=model, steppers=steppers)) == {}
+    assert gradients_of(model, steppers) == {}
 
 
 # ------------------------------------------------------------------ hooks

@@ -16,6 +16,7 @@ except ModuleNotFoundError as _absent:
         raise
     raise MissingDependency("paramsched.mmengine.runner", _absent.name, "run") from None
 
+from paramsched.mmengine.runner.context import RunContext as RunContext
 from paramsched.mmengine.runner.hooks import CheckpointHook as CheckpointHook
 from paramsched.mmengine.runner.hooks import Hook as Hook
 from paramsched.mmengine.runner.hooks import LoggerHook as LoggerHook

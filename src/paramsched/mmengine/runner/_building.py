@@ -4,7 +4,7 @@ import inspect
 import os
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import torch
 from torch import nn
@@ -15,23 +15,17 @@ from paramsched.core.base.codes import UNKNOWN_NAME
 from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.files.arguments import argument, argument_table, wrong_value
 from paramsched.core.files.diagnostic_collector import short_json
-from paramsched.core.run import Scheduler
-from paramsched.engines.accelerate import batch_amounts, replicas
-from paramsched.engines.engine_facts import PlanOptions
-from paramsched.engines.reporting import BatchAmounts, samples_in_lists
+from paramsched.engines.accelerate import replicas
 from paramsched.errors import InvalidArgument
 from paramsched.mmengine.runner._model_calls import inputs_and_target
 from paramsched.mmengine.runner._param_schedulers import RunFacts
 from paramsched.mmengine.runner.hooks import CheckpointHook, Hook, LoggerHook, ParamSchedulerHook, ProgressBarHook
 from paramsched.mmengine.runner.hooks.hook import priority_of
-from paramsched.mmengine.runner.loops import EpochBatches, EvalLoop
+from paramsched.mmengine.runner.loops import EpochBatches, TrainLoop
 from paramsched.mmengine.runner.metrics import DATASETS, HOOKS, METRICS, MODELS, MeanOf, MetricLike
 from paramsched.mmengine.runner.optim_wrapper import AcceleratedWrapper, AmpOptimWrapper
 from paramsched.mmengine.schedulers import OptimWrapper
 from paramsched.mmengine.schedulers.registry import Registry
-
-if TYPE_CHECKING:
-    from paramsched.mmengine.runner.runner import Runner
 
 
 def build_from_dict(config: Any, registry: Registry) -> Any:
@@ -285,22 +279,28 @@ def seed_for(settings: RandomnessSettings, accelerator: Any) -> int:
     return shared[0]
 
 
-def build_eval_loop(runner: "Runner", loader: Any, evaluator: Any, mode: Literal["val", "test"]) -> EvalLoop:
-    """Build the loop of a validation or test, which processes each sample once."""
-    accelerator = runner.accelerator
+def each_sample_once(loader: Any, accelerator: Any) -> EpochBatches:
+    """Prepare a loader for a validation or test, which processes each sample once."""
     # Because of `even_batches`, Accelerate would repeat samples until all processes have as many batches.
     previous = accelerator.even_batches
     accelerator.even_batches = False
     try:
-        prepared = accelerator.prepare(build_loader(loader))
+        return EpochBatches(accelerator.prepare(loader), accelerator)
     finally:
         accelerator.even_batches = previous
-    return EvalLoop(runner, EpochBatches(prepared, accelerator), build_metrics(evaluator), mode)
 
 
-def facts_for(runner: "Runner", loader: Any) -> RunFacts:
-    """Return the run facts that schedulers need."""
-    loop, accelerator = runner.training, runner.accelerator
+def facts_for(
+    loop: TrainLoop, loader: Any, accelerator: Any, accumulation: Mapping[str, int], **known: Any
+) -> RunFacts:
+    """Return the run facts that schedulers need.
+
+    Args:
+        loop: the training loop, for the length of the run.
+        loader: the loader before Accelerate prepares it.
+        accumulation: a dict from the name of each optimizer to its batches per update.
+        known: other facts by name.
+    """
     size, sampler = getattr(loader, "batch_size", None), getattr(loader, "sampler", None)
     uneven = None  # samples per epoch, if the last batch of an epoch is smaller
     if isinstance(size, int) and isinstance(sampler, Sized) and not getattr(loader, "drop_last", False):
@@ -309,22 +309,11 @@ def facts_for(runner: "Runner", loader: Any) -> RunFacts:
         epoch_length=loop.epoch_length,
         max_epochs=None if loop.by_iterations else loop.max_epochs,
         max_iters=loop.max_iters if loop.by_iterations else None,
-        accumulation={name: stepper._accumulative_counts for name, stepper in runner.steppers.items()},
+        accumulation=accumulation,
         batch_size=size * replicas(accelerator) if isinstance(size, int) else None,
         samples_per_epoch=uneven,
-        tokens_per_sample=runner.settings.tokens_per_sample,
-        in_updates=any(getattr(hook, "count", None) == "updates" for hook in runner.hooks),
+        **known,
     )
-
-
-def batch_amounts_for(runner: "Runner", scheduler: Scheduler) -> BatchAmounts:
-    """Return the object that counts the samples or tokens of each update for the scheduler of a plan."""
-    options = PlanOptions(
-        calendar=scheduler.calendar,
-        tokens_per_sample=runner.settings.tokens_per_sample,
-        amount_of=runner.given["amount_of"],
-    )
-    return batch_amounts(runner.accelerator, scheduler, options, samples_in_lists)
 
 
 @argument_table

@@ -3,11 +3,12 @@
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, final
 
 import torch
+from torch import nn
 
 from paramsched.core.run import Scheduler
 from paramsched.errors import InvalidArgument, StateError
@@ -20,23 +21,38 @@ from paramsched.mmengine.runner._checkpoints import (
     read_torch,
     require_fit,
 )
-from paramsched.mmengine.runner._param_schedulers import Schedulers
-from paramsched.mmengine.runner.loops import Position
+from paramsched.mmengine.runner._param_schedulers import RunFacts, Schedulers
+from paramsched.mmengine.runner.context import Position, RunContext
 from paramsched.mmengine.runner.optim_wrapper import AcceleratedWrapper
 from paramsched.mmengine.schedulers import restore
 from paramsched.mmengine.schedulers.build import compare_states
 
-if TYPE_CHECKING:
-    from paramsched.mmengine.runner.runner import Runner
-
 log = logging.getLogger("paramsched.mmengine")
 
 
-def runner_state(runner: "Runner") -> dict[str, Any]:
+@final
+@dataclass(frozen=True, slots=True)
+class SavedParts:
+    """The parts of a run whose states are in a checkpoint.
+
+    Args:
+        config, on_change: the arguments `param_scheduler` and `on_change` of the Runner.
+    """
+
+    model: nn.Module
+    accelerator: Any
+    steppers: Mapping[str, AcceleratedWrapper]
+    schedulers: Schedulers
+    hooks: Sequence[Any]
+    facts: RunFacts
+    config: Any
+    on_change: Any
+
+
+def state_of(parts: SavedParts, position: Position, seed: int, run_name: str) -> dict[str, Any]:
     """Return the contents of `runner.pt` for a checkpoint, as plain data."""
-    position = asdict(runner.training.position)
     optimizers: dict[str, dict[str, Any]] = {}
-    for name, stepper in runner.steppers.items():
+    for name, stepper in parts.steppers.items():
         pseudo = stepper.inner.base_param_settings
         plain = None if pseudo is None else {key: value for key, value in pseudo.items() if key != "params"}
         optimizers[name] = {"updates": stepper.updates, "base_param_settings": plain}
@@ -45,36 +61,35 @@ def runner_state(runner: "Runner") -> dict[str, Any]:
             optimizers[name]["amounts"] = amounts
     return {
         "version": VERSION,
-        "meta": {"epoch": position["epoch"], "iter": position["iter"], "seed": runner.seed, "run": runner.run_name},
-        "clock": position,
-        "run": _facts_to_compare(runner),
+        "meta": {"epoch": position.epoch, "iter": position.iter, "seed": seed, "run": run_name},
+        "clock": asdict(position),
+        "run": _facts_to_compare(parts),
         "param_schedulers": {
             name: {"plan": many[0].state_dict()} if _is_plan(many) else [one.state_dict() for one in many]
-            for name, many in runner.schedulers.items()
+            for name, many in parts.schedulers.items()
         },
         "optimizers": optimizers,
-        "hooks": {key: hook.state_dict() for key, hook in _hooks_by_key(runner.hooks) if hasattr(hook, "state_dict")},
+        "hooks": {key: hook.state_dict() for key, hook in _hooks_by_key(parts.hooks) if hasattr(hook, "state_dict")},
     }
 
 
-def gradients_of(runner: "Runner") -> dict[str, torch.Tensor]:
+def gradients_of(model: nn.Module, steppers: Mapping[str, AcceleratedWrapper]) -> dict[str, torch.Tensor]:
     """Return a dict from parameter name to the gradient accumulated so far; empty if no update is in progress."""
-    if not any(stepper.in_cycle for stepper in runner.steppers.values()):
+    if not any(stepper.in_cycle for stepper in steppers.values()):
         return {}
-    return {name: p.grad.detach().cpu() for name, p in runner.model.named_parameters() if p.grad is not None}
+    return {name: p.grad.detach().cpu() for name, p in model.named_parameters() if p.grad is not None}
 
 
-def _facts_to_compare(runner: "Runner") -> dict[str, Any]:
+def _facts_to_compare(parts: SavedParts) -> dict[str, Any]:
     """Return the run facts that are compared with the checkpoint's when a run resumes."""
-    facts = runner.facts
-    assert facts is not None  # the run is prepared before anything is loaded or saved
+    facts = parts.facts
     return {
         "max_epochs": facts.max_epochs,
         "max_iters": facts.max_iters,
         "epoch_length": facts.epoch_length,
         "batch_size": facts.batch_size,
         "accumulative_counts": dict(facts.accumulation),
-        "processes": runner.accelerator.num_processes,
+        "processes": parts.accelerator.num_processes,
     }
 
 
@@ -130,21 +145,20 @@ def _optimizer_names(names: Any) -> str:
     return ", ".join(repr(name) for name in names if name) or "one optimizer"
 
 
-def resume_run(runner: "Runner", source: Path) -> None:
-    """Resume from a checkpoint that was checked, after everything is built and before the first batch."""
+def load_state(parts: SavedParts, source: Path, gradients: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+    """Load a checkpoint that was checked into the parts of a run; return the contents of `runner.pt`."""
     state = read_runner_state(source)
-    saved, config, policy = state["param_schedulers"], runner.given["param_scheduler"], runner.given["on_change"]
-    assert runner.facts is not None  # the run is prepared
-    _require_same_schedulers(runner.schedulers, saved, config, policy)
-    for line in _lines_of_differences(state["run"], _facts_to_compare(runner)):
+    saved, config, policy = state["param_schedulers"], parts.config, parts.on_change
+    _require_same_schedulers(parts.schedulers, saved, config, policy)
+    for line in _lines_of_differences(state["run"], _facts_to_compare(parts)):
         log.warning("resume: %s", line)
     bases = {  # a plan logs its own
-        name: {} if _is_plan(runner.schedulers.get(name, ())) else _bases_of_groups(one)
-        for name, one in runner.steppers.items()
+        name: {} if _is_plan(parts.schedulers.get(name, ())) else _bases_of_groups(one)
+        for name, one in parts.steppers.items()
     }
-    with in_every_process(runner.accelerator):
-        _load_accelerate_state(runner, source, state["run"]["processes"])
-    for name, stepper in runner.steppers.items():
+    with in_every_process(parts.accelerator):
+        _load_accelerate_state(parts.accelerator, source, state["run"]["processes"])
+    for name, stepper in parts.steppers.items():
         kept = state["optimizers"].get(name, {})
         stepper.updates = kept.get("updates", 0)
         if stepper.amounts is not None:
@@ -154,7 +168,7 @@ def resume_run(runner: "Runner", source: Path) -> None:
         for line in _lines_of_differences(_bases_of_groups(stepper), bases[name], only_common=True):
             log.warning("resume: base of %s; using the checkpoint's", line)
     loaded: set[int] = set()  # a plan for several optimizers has one Scheduler
-    for name, many in runner.schedulers.items():
+    for name, many in parts.schedulers.items():
         if _is_plan(many):
             if id(many[0]) not in loaded:
                 loaded.add(id(many[0]))
@@ -163,52 +177,45 @@ def resume_run(runner: "Runner", source: Path) -> None:
             # With any `on_change`, an end that the config omits is the end of the present run.
             keeps = policy == "checkpoint"
             states = _states_of_this_length(many, saved[name], config, name) if keeps else saved[name]
-            epoch_length = runner.facts.lengths_for(name)["epoch_length"]
+            epoch_length = parts.facts.lengths_for(name)["epoch_length"]
             restore(many, states, on_change="checkpoint" if keeps else "new", epoch_length=epoch_length)
-    gradients = runner.checkpoints.gradients(source)
-    for name, parameter in runner.model.named_parameters():
+    for name, parameter in parts.model.named_parameters():
         if name in gradients:
             parameter.grad = gradients[name].to(parameter.device, parameter.dtype)
-    for key, hook in _hooks_by_key(runner.hooks):
+    for key, hook in _hooks_by_key(parts.hooks):
         if key in state["hooks"] and hasattr(hook, "load_state_dict"):
             hook.load_state_dict(state["hooks"][key])
-    site, seed = runner.settings.randomness.seed, state["meta"]["seed"]
-    if site is not None and site != seed:
-        log.warning("resume: seed %d in the checkpoint, %d now; using the checkpoint's", seed, site)
-    runner.seed = seed  # so that the order of the data continues
-    runner.training.seed(seed)
-    runner.run_name = state["meta"].get("run", runner.run_name)
-    runner.training.resume(Position(**state["clock"]))
-    runner.call_hook("after_load_checkpoint", checkpoint=state)
-    log.info("resumed from %s: epoch %d, iteration %d", source, runner.epoch, runner.iter)
+    return state
 
 
-def require_fit_for(runner: "Runner", source: Path) -> None:
-    """Raise an error if a checkpoint does not fit the run, before anything is loaded."""
-    with in_every_process(runner.accelerator):
-        state = read_runner_state(source)
-        was, now = state["run"]["processes"], runner.accelerator.num_processes
-        if (was == 1) != (now == 1):  # Accelerate then uses other names for the weights
-            raise StateError(
-                f"{source}: the number of processes was {was} when it was saved, and is {now} now. "
-                f"Start {was}, or load only the weights: load_from={str(source)!r}, resume=False"
-            )
-        require_fit(runner.accelerator, source, was)
-        runner.checkpoints.gradients(source)
-        for key, hook in _hooks_by_key(runner.hooks):
-            if key in state["hooks"] and hasattr(hook, "require_resumable"):
-                try:
-                    hook.require_resumable(runner, state["hooks"][key])
-                except StateError:
-                    raise
-                except Exception as error:  # the state of a hook may be damaged in any way
-                    found = f"missing or invalid: hooks.{key} ({type(error).__name__}: {error})"
-                    raise StateError(f"{source / STATE}: it cannot be read; {found}") from error
+def require_fit_for(accelerator: Any, source: Path) -> dict[str, Any]:
+    """Return the contents of `runner.pt`; raise an error if Accelerate cannot load the checkpoint into the run."""
+    state = read_runner_state(source)
+    was, now = state["run"]["processes"], accelerator.num_processes
+    if (was == 1) != (now == 1):  # Accelerate then uses other names for the weights
+        raise StateError(
+            f"{source}: the number of processes was {was} when it was saved, and is {now} now. "
+            f"Start {was}, or load only the weights: load_from={str(source)!r}, resume=False"
+        )
+    require_fit(accelerator, source, was)
+    return state
 
 
-def _load_accelerate_state(runner: "Runner", source: Path, saved_processes: int) -> None:
+def require_resumable_hooks(hooks: Sequence[Any], states: Mapping[str, Any], source: Path, runner: RunContext) -> None:
+    """Raise an error if a hook cannot load its state from a checkpoint."""
+    for key, hook in _hooks_by_key(hooks):
+        if key in states and hasattr(hook, "require_resumable"):
+            try:
+                hook.require_resumable(runner, states[key])
+            except StateError:
+                raise
+            except Exception as error:  # the state of a hook may be damaged in any way
+                found = f"missing or invalid: hooks.{key} ({type(error).__name__}: {error})"
+                raise StateError(f"{source / STATE}: it cannot be read; {found}") from error
+
+
+def _load_accelerate_state(accelerator: Any, source: Path, saved_processes: int) -> None:
     """Load Accelerate's files, and check the random states, because Accelerate ignores errors in them."""
-    accelerator = runner.accelerator
     try:
         accelerator.load_state(str(source))
     except Exception as error:  # torch, safetensors and the system raise many types of errors

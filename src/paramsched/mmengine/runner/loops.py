@@ -5,9 +5,9 @@ from abc import ABC, abstractmethod
 from bisect import bisect
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, final
+from typing import Any, Literal, final
 
 import numpy as np
 import torch
@@ -15,28 +15,8 @@ from torch.utils.data import DataLoader
 
 from paramsched.core.files.arguments import argument, argument_table, wrong_value
 from paramsched.core.files.diagnostic_collector import short_json
+from paramsched.mmengine.runner.context import Position, RunContext
 from paramsched.mmengine.runner.metrics import MeanOf, MetricLike
-
-if TYPE_CHECKING:
-    from paramsched.mmengine.runner.runner import Runner
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Position:
-    """The position of a run, as saved in a checkpoint.
-
-    Args:
-        epoch: completed passes over the loader.
-        batch: completed batches of the present pass.
-        iter: completed batches of the run.
-        validated: True if the validation that is due at this position is complete.
-    """
-
-    epoch: int = 0
-    batch: int = 0
-    iter: int = 0
-    validated: bool = False
 
 
 @final
@@ -145,7 +125,7 @@ class TrainLoop(ABC):
     max_epochs: int
     max_iters: int
 
-    def __init__(self, runner: "Runner", batches: EpochBatches, settings: TrainSettings) -> None:
+    def __init__(self, runner: RunContext, batches: EpochBatches, settings: TrainSettings) -> None:
         self.runner, self._batches = runner, batches
         self.epoch_length = len(batches)
         self.val_begin = settings.val_begin
@@ -264,7 +244,7 @@ class EvalLoop:
 
     def __init__(
         self,
-        runner: "Runner",
+        runner: RunContext,
         batches: EpochBatches,
         metrics: list[MetricLike] | None,
         mode: Literal["val", "test"],

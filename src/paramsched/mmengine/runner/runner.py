@@ -13,23 +13,25 @@ from torch import nn
 from paramsched.core.run import Scheduler
 from paramsched.core.run.on_base import OnBase
 from paramsched.core.run.record import OnChange
-from paramsched.engines.engine_facts import AmountOf
+from paramsched.engines.accelerate import batch_amounts
+from paramsched.engines.engine_facts import AmountOf, PlanOptions
+from paramsched.engines.reporting import samples_in_lists
 from paramsched.errors import ParamschedError
 from paramsched.mmengine.runner._building import (
     accelerator_for,
     all_hooks,
-    batch_amounts_for,
-    build_eval_loop,
     build_hook,
     build_loader,
+    build_metrics,
     build_model,
     build_wrappers,
+    each_sample_once,
     facts_for,
     hooks_in_order,
     scale_lr,
     seed_for,
 )
-from paramsched.mmengine.runner._checkpoints import Checkpoints, load_weights
+from paramsched.mmengine.runner._checkpoints import Checkpoints, in_every_process, load_weights
 from paramsched.mmengine.runner._model_calls import LossFunction, ModelCalls
 from paramsched.mmengine.runner._param_schedulers import (
     RunFacts,
@@ -40,8 +42,16 @@ from paramsched.mmengine.runner._param_schedulers import (
     warn_if_unmeasured,
     warn_without_validation,
 )
-from paramsched.mmengine.runner._resume import gradients_of, require_fit_for, resume_run, runner_state
+from paramsched.mmengine.runner._resume import (
+    SavedParts,
+    gradients_of,
+    load_state,
+    require_fit_for,
+    require_resumable_hooks,
+    state_of,
+)
 from paramsched.mmengine.runner._settings import config_for_training, read_settings, settings_in
+from paramsched.mmengine.runner.context import Position
 from paramsched.mmengine.runner.loops import EpochBasedTrainLoop, EpochBatches, EvalLoop, IterBasedTrainLoop, TrainLoop
 from paramsched.mmengine.runner.optim_wrapper import AcceleratedWrapper, AcceleratedWrappers, own_wrappers
 from paramsched.mmengine.schedulers import OptimWrapper
@@ -267,7 +277,10 @@ class Runner:
         source = self.checkpoints.first(self.settings.load_from, resume=self.settings.resume)
         self._prepare_training()
         if source is not None and self.settings.resume:
-            require_fit_for(self, source)
+            with in_every_process(self.accelerator):
+                state = require_fit_for(self.accelerator, source)
+                self.checkpoints.gradients(source)
+                require_resumable_hooks(self._hooks, state["hooks"], source, self)
         self.checkpoints.create_folder()  # after the checkpoint was read, so that an error leaves no folder behind
         # Built only after the checkpoint was checked, because schedulers write to the optimizer.
         self._prepare_schedulers()
@@ -315,10 +328,10 @@ class Runner:
             name: the name of the checkpoint's folder in `work_dir`.
             newest: True if a run resumes from this checkpoint.
         """
-        state = runner_state(self)
+        state = state_of(self._saved_parts(), self.training.position, self.seed, self.run_name)
         if self.accelerator.is_main_process:
             self.call_hook("before_save_checkpoint", checkpoint=state)
-        self.checkpoints.save(name, state, gradients_of(self), newest=newest)
+        self.checkpoints.save(name, state, gradients_of(self.model, self.steppers), newest=newest)
 
     def remove_checkpoint(self, name: str) -> None:
         """Remove a checkpoint."""
@@ -329,9 +342,30 @@ class Runner:
         if source is None:
             return
         if self.settings.resume and self.train_loop is not None:
-            resume_run(self, source)
+            self._resume(source)
         else:
             load_weights(self.model, source)
+
+    def _saved_parts(self) -> SavedParts:
+        assert self.facts is not None  # the run is prepared before anything is loaded or saved
+        config, on_change = self.given["param_scheduler"], self.given["on_change"]
+        return SavedParts(
+            self.model, self.accelerator, self.steppers, self.schedulers, self._hooks, self.facts, config, on_change
+        )
+
+    def _resume(self, source: Path) -> None:
+        """Resume from a checkpoint that was checked, after everything is built and before the first batch."""
+        state = load_state(self._saved_parts(), source, self.checkpoints.gradients(source))
+        wanted, saved = self.settings.randomness.seed, state["meta"]
+        if wanted is not None and wanted != saved["seed"]:
+            self.logger.warning(
+                "resume: seed %d in the checkpoint, %d now; using the checkpoint's", saved["seed"], wanted
+            )
+        self.seed, self.run_name = saved["seed"], saved.get("run", self.run_name)
+        self.training.seed(self.seed)  # so that the order of the data continues
+        self.training.resume(Position(**state["clock"]))
+        self.call_hook("after_load_checkpoint", checkpoint=state)
+        self.logger.info("resumed from %s: epoch %d, iteration %d", source, self.epoch, self.iter)
 
     # ------------------------------------------------------------------ building
 
@@ -355,7 +389,14 @@ class Runner:
         kind = EpochBasedTrainLoop if settings.counts_epochs else IterBasedTrainLoop
         self.train_loop = kind(self, batches, settings)
         self.train_loop.seed(self.seed)
-        self.facts = facts_for(self, loader)
+        self.facts = facts_for(
+            self.train_loop,
+            loader,
+            self.accelerator,
+            {name: stepper._accumulative_counts for name, stepper in self.steppers.items()},
+            tokens_per_sample=self.settings.tokens_per_sample,
+            in_updates=any(getattr(hook, "count", None) == "updates" for hook in self._hooks),
+        )
 
     def _prepare_schedulers(self) -> None:
         """Build the schedulers, and the validation whose metrics they may monitor."""
@@ -370,7 +411,12 @@ class Runner:
         for name, stepper in self.steppers.items():
             for scheduler in self.schedulers[name]:
                 if isinstance(scheduler, Scheduler) and self._counts_batches(name, scheduler):
-                    stepper.amounts = batch_amounts_for(self, scheduler)
+                    options = PlanOptions(
+                        calendar=scheduler.calendar,
+                        tokens_per_sample=self.settings.tokens_per_sample,
+                        amount_of=given["amount_of"],
+                    )
+                    stepper.amounts = batch_amounts(self.accelerator, scheduler, options, samples_in_lists)
         self._prepare_evaluation("val")
         if self.val_loop is None:
             warn_without_validation(self.schedulers)
@@ -388,7 +434,8 @@ class Runner:
     def _prepare_evaluation(self, mode: Literal["val", "test"]) -> None:
         loader = self.settings.loaders[mode]
         if loader is not None and getattr(self, f"{mode}_loop") is None:
-            loop = build_eval_loop(self, loader, self.given[f"{mode}_evaluator"], mode)
+            batches = each_sample_once(build_loader(loader), self.accelerator)
+            loop = EvalLoop(self, batches, build_metrics(self.given[f"{mode}_evaluator"]), mode)
             setattr(self, f"{mode}_loop", loop)
 
     def _validate_or_test(self, mode: Literal["val", "test"]) -> dict[str, Any]:

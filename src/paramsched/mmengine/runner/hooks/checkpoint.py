@@ -2,16 +2,14 @@
 
 from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.number_checks import whole_number
 from paramsched.errors import CallSite, InvalidArgument, site_with_value
+from paramsched.mmengine.runner.context import RunContext
 from paramsched.mmengine.runner.hooks.hook import Hook
 from paramsched.mmengine.runner.metrics import HOOKS
-
-if TYPE_CHECKING:
-    from paramsched.mmengine.runner.runner import Runner
 
 
 @HOOKS.register_module()
@@ -57,19 +55,19 @@ class CheckpointHook(Hook):
         self.best_score: float | None = None
         self._kept: list[str] = []
 
-    def after_train_epoch(self, runner: "Runner") -> None:
+    def after_train_epoch(self, runner: RunContext) -> None:
         last = self.save_last and self.is_last_train_epoch(runner)
         if self.by_epoch and (self.every_n_epochs(runner, self.interval, self.save_begin) or last):
             self._save_and_drop_old(runner, f"epoch_{runner.epoch + 1}")
 
     def after_train_iter(
-        self, runner: "Runner", batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+        self, runner: RunContext, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
         last = self.save_last and self.is_last_train_iter(runner)
         if not self.by_epoch and (self.every_n_train_iters(runner, self.interval, self.save_begin) or last):
             self._save_and_drop_old(runner, f"iter_{runner.iter + 1}")
 
-    def after_val_epoch(self, runner: "Runner", metrics: dict[str, Any] | None = None) -> None:
+    def after_val_epoch(self, runner: RunContext, metrics: dict[str, Any] | None = None) -> None:
         if self.save_best is None or self.rule is None or not metrics or runner.train_loop is None:
             return
         if self.save_best not in metrics:
@@ -84,7 +82,7 @@ class CheckpointHook(Hook):
         """Return the best score and the names of the kept checkpoints."""
         return {"best_score": self.best_score, "kept": list(self._kept)}
 
-    def require_resumable(self, runner: "Runner", state: dict[str, Any]) -> None:
+    def require_resumable(self, runner: RunContext, state: dict[str, Any]) -> None:
         """Raise an error if the state cannot be loaded."""
         copy(self).load_state_dict(state)
 
@@ -92,7 +90,7 @@ class CheckpointHook(Hook):
         """Restore the best score and the names of the kept checkpoints."""
         self.best_score, self._kept = state["best_score"], list(state["kept"])
 
-    def _save_and_drop_old(self, runner: "Runner", name: str) -> None:
+    def _save_and_drop_old(self, runner: RunContext, name: str) -> None:
         self._kept = [*(kept for kept in self._kept if kept != name), name]
         drop = self._kept[: -self.max_keep_ckpts] if self.max_keep_ckpts != -1 else []
         self._kept = self._kept[len(drop) :]

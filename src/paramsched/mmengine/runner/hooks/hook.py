@@ -1,12 +1,10 @@
 """Hook: the base class of hooks, with MMEngine's names and arguments."""
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.errors import InvalidArgument
-
-if TYPE_CHECKING:
-    from paramsched.mmengine.runner.runner import Runner
+from paramsched.mmengine.runner.context import RunContext
 
 PRIORITIES: Final = {
     "HIGHEST": 0,
@@ -55,89 +53,89 @@ class Hook:
 
     priority: ClassVar[str | int] = "NORMAL"
 
-    def before_run(self, runner: "Runner") -> None:
+    def before_run(self, runner: RunContext) -> None:
         """Run before anything is loaded."""
 
-    def after_run(self, runner: "Runner") -> None:
+    def after_run(self, runner: RunContext) -> None:
         """Run at the end of `train`, `val` or `test`."""
 
-    def before_train(self, runner: "Runner") -> None:
+    def before_train(self, runner: RunContext) -> None:
         """Run after everything is built and loaded, before the first batch."""
 
-    def after_train(self, runner: "Runner") -> None:
+    def after_train(self, runner: RunContext) -> None:
         """Run after the last epoch."""
 
-    def before_val(self, runner: "Runner") -> None:
+    def before_val(self, runner: RunContext) -> None:
         """Run before a validation."""
 
-    def after_val(self, runner: "Runner") -> None:
+    def after_val(self, runner: RunContext) -> None:
         """Run after a validation."""
 
-    def before_test(self, runner: "Runner") -> None:
+    def before_test(self, runner: RunContext) -> None:
         """Run before the test."""
 
-    def after_test(self, runner: "Runner") -> None:
+    def after_test(self, runner: RunContext) -> None:
         """Run after the test."""
 
-    def before_save_checkpoint(self, runner: "Runner", checkpoint: dict[str, Any]) -> None:
+    def before_save_checkpoint(self, runner: RunContext, checkpoint: dict[str, Any]) -> None:
         """Run in the main process before saving; plain data added to `checkpoint` is saved."""
 
-    def after_load_checkpoint(self, runner: "Runner", checkpoint: dict[str, Any]) -> None:
+    def after_load_checkpoint(self, runner: RunContext, checkpoint: dict[str, Any]) -> None:
         """Run after everything is loaded; `checkpoint` contains the saved data."""
 
-    def before_train_epoch(self, runner: "Runner") -> None:
+    def before_train_epoch(self, runner: RunContext) -> None:
         self._before_epoch(runner, mode="train")
 
-    def before_val_epoch(self, runner: "Runner") -> None:
+    def before_val_epoch(self, runner: RunContext) -> None:
         self._before_epoch(runner, mode="val")
 
-    def before_test_epoch(self, runner: "Runner") -> None:
+    def before_test_epoch(self, runner: RunContext) -> None:
         self._before_epoch(runner, mode="test")
 
-    def after_train_epoch(self, runner: "Runner") -> None:
+    def after_train_epoch(self, runner: RunContext) -> None:
         self._after_epoch(runner, mode="train")
 
-    def after_val_epoch(self, runner: "Runner", metrics: dict[str, Any] | None = None) -> None:
+    def after_val_epoch(self, runner: RunContext, metrics: dict[str, Any] | None = None) -> None:
         self._after_epoch(runner, mode="val")
 
-    def after_test_epoch(self, runner: "Runner", metrics: dict[str, Any] | None = None) -> None:
+    def after_test_epoch(self, runner: RunContext, metrics: dict[str, Any] | None = None) -> None:
         self._after_epoch(runner, mode="test")
 
-    def before_train_iter(self, runner: "Runner", batch_idx: int, data_batch: Any = None) -> None:
+    def before_train_iter(self, runner: RunContext, batch_idx: int, data_batch: Any = None) -> None:
         self._before_iter(runner, batch_idx=batch_idx, data_batch=data_batch, mode="train")
 
-    def before_val_iter(self, runner: "Runner", batch_idx: int, data_batch: Any = None) -> None:
+    def before_val_iter(self, runner: RunContext, batch_idx: int, data_batch: Any = None) -> None:
         self._before_iter(runner, batch_idx=batch_idx, data_batch=data_batch, mode="val")
 
-    def before_test_iter(self, runner: "Runner", batch_idx: int, data_batch: Any = None) -> None:
+    def before_test_iter(self, runner: RunContext, batch_idx: int, data_batch: Any = None) -> None:
         self._before_iter(runner, batch_idx=batch_idx, data_batch=data_batch, mode="test")
 
     def after_train_iter(
-        self, runner: "Runner", batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+        self, runner: RunContext, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
         self._after_iter(runner, batch_idx=batch_idx, data_batch=data_batch, outputs=outputs, mode="train")
 
-    def after_val_iter(self, runner: "Runner", batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+    def after_val_iter(self, runner: RunContext, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         self._after_iter(runner, batch_idx=batch_idx, data_batch=data_batch, outputs=outputs, mode="val")
 
-    def after_test_iter(self, runner: "Runner", batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+    def after_test_iter(self, runner: RunContext, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         self._after_iter(runner, batch_idx=batch_idx, data_batch=data_batch, outputs=outputs, mode="test")
 
-    def _before_epoch(self, runner: "Runner", mode: str = "train") -> None:
+    def _before_epoch(self, runner: RunContext, mode: str = "train") -> None:
         """Run before an epoch of any mode."""
 
-    def _after_epoch(self, runner: "Runner", mode: str = "train") -> None:
+    def _after_epoch(self, runner: RunContext, mode: str = "train") -> None:
         """Run after an epoch of any mode."""
 
-    def _before_iter(self, runner: "Runner", batch_idx: int, data_batch: Any = None, mode: str = "train") -> None:
+    def _before_iter(self, runner: RunContext, batch_idx: int, data_batch: Any = None, mode: str = "train") -> None:
         """Run before a batch of any mode."""
 
     def _after_iter(
-        self, runner: "Runner", batch_idx: int, data_batch: Any = None, outputs: Any = None, mode: str = "train"
+        self, runner: RunContext, batch_idx: int, data_batch: Any = None, outputs: Any = None, mode: str = "train"
     ) -> None:
         """Run after a batch of any mode."""
 
-    def every_n_epochs(self, runner: "Runner", n: int, start: int = 0) -> bool:
+    def every_n_epochs(self, runner: RunContext, n: int, start: int = 0) -> bool:
         """Return whether the epoch that ends now is number `start`, or n, 2n, … epochs later."""
         done = int(runner.epoch) + 1 - start
         return n > 0 and done >= 0 and done % n == 0
@@ -146,7 +144,7 @@ class Hook:
         """Return whether the number of the batch in its epoch, counted from 1, is a multiple of n."""
         return n > 0 and (batch_idx + 1) % n == 0
 
-    def every_n_train_iters(self, runner: "Runner", n: int, start: int = 0) -> bool:
+    def every_n_train_iters(self, runner: RunContext, n: int, start: int = 0) -> bool:
         """Return whether the iteration that ends now is number `start`, or n, 2n, … iterations later."""
         done = int(runner.iter) + 1 - start
         return n > 0 and done >= 0 and done % n == 0
@@ -155,10 +153,10 @@ class Hook:
         """Return whether the batch is the last one of the loader."""
         return batch_idx + 1 == len(dataloader)
 
-    def is_last_train_epoch(self, runner: "Runner") -> bool:
+    def is_last_train_epoch(self, runner: RunContext) -> bool:
         """Return whether the epoch that ends now is the last one of the run."""
         return runner.epoch + 1 == runner.max_epochs
 
-    def is_last_train_iter(self, runner: "Runner") -> bool:
+    def is_last_train_iter(self, runner: RunContext) -> bool:
         """Return whether the iteration that ends now is the last one of the run."""
         return runner.iter + 1 == runner.max_iters

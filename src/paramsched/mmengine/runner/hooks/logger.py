@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TextIO, final
+from typing import Any, Final, TextIO, final
 
 from torch.optim import Optimizer
 from tqdm.auto import tqdm
@@ -19,11 +19,9 @@ from paramsched.core.run.hooks import hooks_on
 from paramsched.core.run.steps import watch_updates
 from paramsched.errors import CallSite, StateError
 from paramsched.mmengine.runner._param_schedulers import field_of_group
+from paramsched.mmengine.runner.context import RunContext
 from paramsched.mmengine.runner.hooks.hook import Hook
 from paramsched.mmengine.runner.metrics import HOOKS
-
-if TYPE_CHECKING:
-    from paramsched.mmengine.runner.runner import Runner
 
 # A checkpoint stores the size and SHA-256 of each log, so that a log that was changed afterwards raises an error before
 # anything is loaded.
@@ -139,7 +137,7 @@ class LoggerHook(Hook):
         self._stops: list[Callable[[], None]] = []
         self._rows = 0
 
-    def before_train(self, runner: "Runner") -> None:
+    def before_train(self, runner: RunContext) -> None:
         self._close()  # because an earlier run may have ended with an exception
         self._rows = 0
         self._latest.clear()
@@ -150,7 +148,7 @@ class LoggerHook(Hook):
             self._stops.append(self._watch_optimizer(runner, name, stepper.optimizer, stepper.updates))
 
     def after_train_iter(
-        self, runner: "Runner", batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+        self, runner: RunContext, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
         shown = self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(runner)
         # Read the loss only if it is shown, because reading waits for the device.
@@ -162,7 +160,7 @@ class LoggerHook(Hook):
         if shown and runner.accelerator.is_main_process:
             self._write_row(runner, loss)
 
-    def after_val_epoch(self, runner: "Runner", metrics: dict[str, Any] | None = None) -> None:
+    def after_val_epoch(self, runner: RunContext, metrics: dict[str, Any] | None = None) -> None:
         if metrics is None or not runner.accelerator.is_main_process:
             return
         numbers = {}
@@ -174,7 +172,7 @@ class LoggerHook(Hook):
             position = runner.training.position
             self._logs["metrics"].write({"epoch": position.epoch, "iter": position.iter} | numbers)
 
-    def after_train(self, runner: "Runner") -> None:
+    def after_train(self, runner: RunContext) -> None:
         self._kept = self.state_dict()
         self._close()
 
@@ -192,7 +190,7 @@ class LoggerHook(Hook):
         """Return the size and SHA-256 of each log. A resumed run replaces the lines written after its checkpoint."""
         return {name: self._logs[name].written if self._logs else self._kept[name] for name in LOGS}
 
-    def require_resumable(self, runner: "Runner", state: dict[str, Any]) -> None:
+    def require_resumable(self, runner: RunContext, state: dict[str, Any]) -> None:
         """Raise an error if the logs in the work folder differ from those the checkpoint was saved after.
 
         Raises:
@@ -206,7 +204,7 @@ class LoggerHook(Hook):
         """Restore the size and SHA-256 of the part of each log that the resumed run keeps."""
         self._kept = {name: state[name] for name in LOGS}
 
-    def _watch_optimizer(self, runner: "Runner", name: str, optimizer: Optimizer, t: int) -> Callable[[], None]:
+    def _watch_optimizer(self, runner: RunContext, name: str, optimizer: Optimizer, t: int) -> Callable[[], None]:
         """Record the scheduled fields of every group at each update of an optimizer; return a function that stops this.
 
         The next update has the number `t`.
@@ -238,7 +236,7 @@ class LoggerHook(Hook):
 
         return watch_updates(optimizer, before, after)
 
-    def _write_row(self, runner: "Runner", loss: float | None) -> None:
+    def _write_row(self, runner: RunContext, loss: float | None) -> None:
         """Write a row of the table, and its header in front of every 20th row."""
         columns = {"epoch": f"{runner.training.passes + 1}", "iter": f"{runner.iter + 1}"}
         columns["loss"] = "" if loss is None else f"{loss:.4f}"
@@ -281,7 +279,7 @@ class ProgressBarHook(Hook):
         self.interval = interval
         self._bar: Any = None
 
-    def before_train(self, runner: "Runner") -> None:
+    def before_train(self, runner: RunContext) -> None:
         # With disable=None, tqdm hides the bar unless standard error is a terminal.
         self._bar = tqdm(
             total=runner.max_iters,
@@ -293,7 +291,7 @@ class ProgressBarHook(Hook):
         )
 
     def after_train_iter(
-        self, runner: "Runner", batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+        self, runner: RunContext, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
         if not self._bar.disable and self.every_n_train_iters(runner, self.interval):
             shown = {} if not outputs or "loss" not in outputs else {"loss": f"{float(outputs['loss']):.4f}"}
@@ -305,7 +303,7 @@ class ProgressBarHook(Hook):
             self._bar.set_postfix(values_that_fit(shown, room), refresh=False)
         self._bar.update()
 
-    def after_train(self, runner: "Runner") -> None:
+    def after_train(self, runner: RunContext) -> None:
         self._bar.close()
 
 

@@ -1,18 +1,16 @@
 """Hooks that step schedulers, and hooks of MMEngine that have no effect in this Runner."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.run import Scheduler
 from paramsched.engines.trained_optimizers import TrainedOptimizers
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.mmengine.runner._param_schedulers import distinct_schedulers
+from paramsched.mmengine.runner.context import RunContext
 from paramsched.mmengine.runner.hooks.hook import Hook
 from paramsched.mmengine.runner.metrics import HOOKS
-
-if TYPE_CHECKING:
-    from paramsched.mmengine.runner.runner import Runner
 
 
 @HOOKS.register_module()
@@ -43,13 +41,13 @@ class ParamSchedulerHook(Hook):
         self._updates: dict[str, int] = {}
         self._trained: TrainedOptimizers | None = None
 
-    def before_train(self, runner: "Runner") -> None:
+    def before_train(self, runner: RunContext) -> None:
         self._updates = {name: stepper.updates for name, stepper in runner.steppers.items()}
         plans = [one for one in distinct_schedulers(runner.schedulers) if isinstance(one, Scheduler)]
         self._trained = TrainedOptimizers("Runner", plans) if plans else None
 
     def after_train_iter(
-        self, runner: "Runner", batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+        self, runner: RunContext, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
         if self._trained is not None:
             self._trained.check(one.optimizer for one in runner.steppers.values())
@@ -63,11 +61,11 @@ class ParamSchedulerHook(Hook):
         if runner.training.by_iterations and (runner.iter + 1) % runner.training.epoch_length == 0:
             _tick_by_epoch(runner)
 
-    def after_train_epoch(self, runner: "Runner") -> None:
+    def after_train_epoch(self, runner: RunContext) -> None:
         if not runner.training.by_iterations:
             _tick_by_epoch(runner)
 
-    def after_val_epoch(self, runner: "Runner", metrics: dict[str, Any] | None = None) -> None:
+    def after_val_epoch(self, runner: RunContext, metrics: dict[str, Any] | None = None) -> None:
         if metrics is None:
             return
         for scheduler in distinct_schedulers(runner.schedulers):
@@ -87,14 +85,14 @@ class ParamSchedulerHook(Hook):
                 scheduler.observe(**{name: metrics[name] for name in watched})
 
 
-def _schedulers_to_tick(runner: "Runner") -> Iterator[tuple[str, Any]]:
+def _schedulers_to_tick(runner: RunContext) -> Iterator[tuple[str, Any]]:
     for name, schedulers in runner.schedulers.items():
         for scheduler in schedulers:
             if not isinstance(scheduler, Scheduler):
                 yield name, scheduler
 
 
-def _tick_by_epoch(runner: "Runner") -> None:
+def _tick_by_epoch(runner: RunContext) -> None:
     for _, scheduler in _schedulers_to_tick(runner):
         if scheduler.by_epoch:
             scheduler.step()
