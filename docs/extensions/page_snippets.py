@@ -54,7 +54,12 @@ def run_page(app: Sphinx, doctree: nodes.document) -> None:
     page = Page.as_pasted(app.env.docname, map(block_of, code))
     if page.beginning:
         show_beginning(
-            page.beginning, next(one for one in code if block_of(one).file is None)
+            page.beginning,
+            next(
+                one
+                for one in code
+                if block_of(one).file is None and "source" not in one
+            ),
         )
     skip_next = False
     with folder_of_page(), warnings.catch_warnings():

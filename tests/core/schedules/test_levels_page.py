@@ -8,7 +8,7 @@ import paramsched as ps
 from support.tables import table
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "lengths-and-levels.md"
-TEXT = PAGE.read_text(encoding="utf-8").partition("\n## Levels\n")[2]
+TEXT = PAGE.read_text(encoding="utf-8").partition("\n## Levels\n")[2].partition("\n## Clocks\n")[0]
 LEVELS = re.findall(r"^\| `([^`]+)` \|", TEXT, re.MULTILINE)
 
 
