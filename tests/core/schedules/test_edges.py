@@ -1,58 +1,21 @@
-"""Schedules at the edges of their domain: growing and empty cycles, parts of a second, windows without a length."""
+"""Schedules at their edges: stages without updates, nested limits, and the factor of base at a single time."""
+
+from itertools import product
+from typing import get_args
 
 import numpy as np
 import pytest
 
-from paramsched.core.plan import resolve
-from paramsched.core.schedules import SHAPES, parse
-from paramsched.core.schedules.cuts import is_resolved_in, with_unit, without_unit
+import paramsched as ps
+from paramsched.core.plan import Plan, resolve
+from paramsched.core.schedules import parse
+from paramsched.core.schedules.anneal import Index, cosine, warmup
+from paramsched.core.schedules.evaluation import columns
 from paramsched.core.schedules.leaves import MOST_DEPTH, constant
 from paramsched.core.schedules.retimed import shift
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument
 from support.tables import table
-
-
-def test_breakpoints_between_two_seconds():
-    plain = without_unit(parse('warmup("1.5 s") >> linear(over="2 s")'), "seconds")
-
-    assert plain.breakpoints() == (0, 1.5, 3.5)
-    assert plain.breakpoints(3) == (0, 1.5, 3)
-    assert plain.is_resolved
-    assert not without_unit(parse('warmup("0.0005 s") >> linear(over="2 s")'), "seconds").is_resolved
-    assert str(with_unit(plain, "seconds")) == 'warmup("1.5 s") >> linear(over="2 s")'
-    assert is_resolved_in(parse('warmup("1.5 s") >> constant()'), "seconds")
-    assert not is_resolved_in(parse('warmup("1.5 s") >> constant(over=5)'), "seconds")
-
-
-def test_an_empty_last_stage_holds_the_end_of_a_stage_that_would_go_on():
-    whole = parse("linear(over=4) + inverse_sqrt(10)")
-    held = resolve(whole >> constant(0.3, over=0), Calendar(total=4))
-
-    assert [held(t) for t in (0, 3, 4, 5, 100)] == [whole(t) for t in (0, 3, 4, 4, 4)]
-    assert (whole >> constant(0.3, over=5))(100) == 0.3
-    assert (constant(0.5, over=3) >> constant(0.3, over=0))(100) == 0.5
-    assert (constant(0.5, over=0) >> constant(0.3, over=0))(100) == 0.3
-    assert [(constant(0.3, over=2) >> whole)(t) for t in (2, 6, 7, 100)] == [whole(t) for t in (0, 4, 5, 98)]
-
-
-@table(
-    "line",
-    [
-        "warmup(5) >> constant()",
-        "warmup(5) >> linear(over=60_000)",
-        "warmup(5) >> linear(over=20) >> inverse_sqrt(10)",
-        "take(warmup(5) >> constant(), 50_000) >> linear(1, 0, over=9)",
-        "take(warmup(5) >> linear(over=99_000), 50_000)",
-        "skip(warmup(5) >> cosine(over=60_000) >> constant(0.5), 3)",
-        "skip(warmup(5) >> linear(over=20), 15)",
-    ],
-)
-def test_a_hundred_thousand_updates_have_the_values_of_each(line):
-    schedule = parse(line)
-    times = [0, 1, 2, 4, 5, 6, 24, 25, 26, 49_151, 49_152, 49_999, 50_000, 50_001, 60_003, 60_004, 60_005, 99_999]
-
-    assert schedule(np.arange(100_000), 0.3)[times].tolist() == [schedule(t, 0.3) for t in times]
 
 
 def test_the_greatest_depth_of_nested_schedules():
@@ -72,23 +35,103 @@ def test_the_values_of_an_array_of_bases_can_be_changed():
     assert values.tolist() == [7.0, 1.0, 1.0]
 
 
-def test_a_base_of_0_stays_0_however_large_its_factor_is():
-    huge = constant(1e300) * constant(1e300)
-
-    assert huge(3, 0.0) == 0.0
-    assert huge(3, 0.5) == float("inf")
-    assert (huge * constant(0.0))(3, 0.5) == 0.0
+RUN = Calendar(total=100, steps_per_epoch=10)
 
 
-def test_the_registry_counts_its_names():
-    assert len(SHAPES) == len(list(SHAPES)) == len({*SHAPES})
-    assert {"plateau", "cosine"} <= {*SHAPES}
+def values(schedule, *times, base=1.0):
+    return [schedule(t, base) for t in times]
 
 
-def test_a_schedule_of_an_array_of_bases_is_evaluated_for_each_base():
-    schedule = parse("clamp(linear(1.0, 0.25 + absolute(0.5), 10), absolute(0.1))")
-    times, bases = np.arange(13), np.array([0.1, 2.0, 8.0])
+# ---------------------------------------------------------------- sequence
 
-    values = schedule(times[:, None], bases)
-    assert values.shape == (13, 3)
-    assert values.tolist() == [[schedule(int(t), base) for base in bases.tolist()] for t in times]
+
+def test_a_stage_that_exactly_fills_the_run_leaves_no_update():
+    schedule = resolve(warmup(100) >> cosine(), RUN)
+
+    assert values(schedule, 99, 100, 500) == [0.99, 1.0, 1.0]
+
+
+# ---------------------------------------------------------------- times inside a stage
+
+
+# ---------------------------------------------------------------- window, chain, shift, restarts
+
+
+# ---------------------------------------------------------------- products and sums
+
+
+# ---------------------------------------------------------------- positions of breakpoints
+
+
+@table("stage", ["take(exponential(0.97), 12)", "take(0.3 + 0.7 * cosine(over=30), 12)"])
+def test_a_stage_with_lengths_has_the_bits_of_the_stage_also_beside_a_stage_that_is_not_affine(stage):
+    line = "warmup(5) >> {} >> minimum(linear(over=20), constant(absolute(0.02)))"
+    plain, wrapped = (parse(line.format(one)) for one in (stage, f"with_lengths({stage})"))
+    alone, times = parse(stage), np.arange(12)
+
+    for base in (0.1, 0.3, 7.3):
+        assert np.array_equal(plain(times + 5, base=base), alone(times, base=base))
+        assert np.array_equal(wrapped(times + 5, base=base), alone(times, base=base))
+
+
+ENDS = [(0.2, 0.88), (0.88, 0.2), (0.15, 0.41), (0.41, 0.15), (0.0, 0.7), (0.7, 0.0), (-0.2, 0.88), (-0.15, -0.41)]
+
+
+CURVES = [
+    *("linear", "cosine", "half_cosine", "one_minus_sqrt", "rex", "log", "cosine_power(2.5)", "cosine_k_decay(2.2)"),
+    *("cosine_truncated(0.8)", "cosine_wave(1.5)", "power(3)", "polynomial(0.9)", "polynomial_k_decay(0.7, 2.2)"),
+    *("inverse_proportional(0.1)", "exponential(0.01)", "exponential(100)", "half_life(0.9, 0.9999)", "tanh(-7, 3)"),
+    *("sigmoid(12)", "gaussian(5)", "logarithm(0.1)", "logarithm(500)"),
+]
+
+
+@table(("curve", "index"), [(curve, "t/n") for curve in CURVES] + [("cosine", index) for index in get_args(Index)])
+def test_a_factor_has_the_bits_of_an_array(curve, index):
+    times, many = [0, 1, 2, 3, 6, 7, 8, 9, 30], np.arange(31)
+    for (first, last), length in product(ENDS, (0, 1, 2, 7)):
+        line = f"anneal({first}, {last}, {length}, curves.{curve}, '{index}')"
+        schedule = parse(f"constant(0.5, over=2) >> {line} >> constant(0.1)")
+        for one in (schedule, schedule.stages[1]):
+            factors = [*map(one._factor_of_number(), times)]
+            assert factors == columns(one, np.array(times)).factor.tolist() == columns(one, many).factor[times].tolist()
+            assert factors == [columns(one, time).factor for time in times]
+        assert factors[-1] == last
+        assert factors[0] == first or index[0] == "(" or length <= (index == "t/(n-1)")
+
+
+@table("name", ["linear", "cosine"])
+def test_values_next_to_the_end_of_a_long_stage_are_exact_and_within_its_levels(name):
+    n = 2**54  # (n - 1) / n is 1.0 in floats
+    for first, last in ENDS:
+        stage = parse(f"{name}(start={first}, to={last}, over={n})")
+        at = np.array([1, n - 1])
+        for values in (list(map(stage._factor_of_number(), at.tolist())), stage(at)):
+            assert min(first, last) <= min(values) <= max(values) <= max(first, last)
+            assert last or values[1] > 0
+
+
+def growing_run(steps):
+    """Return the resolved stages of a run with growing batches, the last of which count updates, and its amounts."""
+    sizes = ps.Binding(ps.Target("batch_size", 4.0), 'linear(1, 8, over="700 samples")')
+    line = f'cosine() >> linear(1, 0.5, "{steps} steps") >> constant(0.4, "4 steps")'
+    plan = Plan(sizes, lr=line, clock="samples", horizon="1000 samples")
+    trace = ps.trace(plan, {"lr": 1.0})
+    schedule = next(one.schedule for one in plan.resolve(Calendar()).bindings if one.name == "lr")
+    lengths = [int(dict(stage.length.terms)["samples"]) for stage in schedule.stages]
+    return lengths, trace.amounts.tolist(), trace["lr"].tolist()
+
+
+def test_a_stage_that_no_start_makes_end_with_an_update_holds_its_last_level():
+    lengths, _, values = growing_run(50)
+
+    assert sum(lengths) == 1000
+    assert values[-6:] == [0.5, 0.5, 0.4, 0.4, 0.4, 0.4]
+
+
+VALUES = [0.1, 1 / 3, 5e-324, 1e308, -0.0, 3e-4]
+
+
+def test_a_series_of_pandas_is_a_table_of_its_values():
+    pd = pytest.importorskip("pandas")
+
+    assert ps.table(pd.Series(VALUES)) == ps.table(VALUES)

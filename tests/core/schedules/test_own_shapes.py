@@ -1,12 +1,13 @@
-"""Shapes of one's own: `@ps.shape` above a plain function of the progress `u` or of the number of updates `t`."""
+"""Shapes of one's own: functions with `@ps.shape`, schedule classes, rules and lengths of a user."""
 
 import copy
 import functools
 import math
 import pickle
 from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Literal, final
 
 import numpy as np
 import pytest
@@ -14,9 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.core import files as config
 from paramsched.core.base import codes
+from paramsched.core.plan import Plan, resolve
 from paramsched.core.plan.value_ranges import first_outside, range_of
-from paramsched.errors import ConfigError, InvalidArgument
+from paramsched.core.schedules import Schedule, registry, rules
+from paramsched.core.schedules.anneal import cosine, warmup
+from paramsched.core.schedules.recurrence import recurrence
+from paramsched.core.time import Calendar, Duration
+from paramsched.errors import ConfigError, InvalidArgument, PlanError
 from support import drawn_shapes, strategies
 from support.drawn_shapes import drawn_progress, drawn_updates, fading, falling
 from support.registered_shapes import shapes_as_before
@@ -30,6 +37,8 @@ def names_as_before():
 
 
 TIMES = st.lists(st.integers(0, 200), min_size=1, max_size=20)
+
+
 POWERS, BASES = st.floats(0.0, 4.0), st.sampled_from([1.0, 0.1, 3e-4, 0.0])
 
 
@@ -226,12 +235,16 @@ def named(name: str, *parameters: str) -> Callable[[], Any]:
 
 
 VALUE, NAME, TYPE, CALL = codes.REFUSED_VALUE, codes.UNKNOWN_NAME, codes.WRONG_TYPE, codes.WRONG_ARGUMENT
+
+
 RETURNS = [
     *((broken(one), VALUE, None) for one in (None, "high", True, math.nan, math.inf, 1j, np.ones(1), [0.5], 10**400)),
     (broken(lambda u: 1 / u), VALUE, None),
     (broken(lambda u: math.log(0.5 - u)), VALUE, None),
     (broken(lambda u: [1.0][1]), VALUE, None),
 ]
+
+
 MISTAKES: list[tuple[Any, str, str | None]] = [
     # the function
     (named("bad"), VALUE, None),
@@ -332,3 +345,139 @@ def test_every_kind_of_real_number_is_a_value(returned):
         return returned
 
     assert real(10)(3) == real(10)(np.array([3]))[0] == float(returned)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Flat(Schedule):
+    height: float
+
+    @property
+    def length(self):
+        return None
+
+    def _at(self, t, base, ops):
+        return base.scaled(self.height)
+
+
+def flat(height: float) -> Flat:
+    return Flat(height)
+
+
+@pytest.mark.parametrize("schedule", [Flat(0.5), warmup(5) >> Flat(0.5), 2 * Flat(0.5) + cosine()])
+def test_an_unregistered_shape_can_be_planned_but_not_written(schedule):
+    plan = Plan(lr=schedule)
+
+    assert not plan.serializable
+    assert "<Flat(height=0.5)>" in str(plan)
+    assert plan == plan
+    assert plan != Plan(lr=schedule)
+    with pytest.raises(PlanError, match=r"^dump\(plan\)"):
+        config.dump(plan)
+    with pytest.raises(PlanError, match="fingerprint"):
+        _ = plan.fingerprint
+
+
+def test_a_config_reads_an_unregistered_shape_if_given_its_builder():
+    plan = config.loads("lr: warmup(5) >> flat(0.5)\nweight_decay: 2 * flat(0.25)", shapes=[flat])
+
+    schedule = plan.resolve(Calendar(total=10)).bindings[0].schedule
+    assert schedule(7) == 0.5
+    assert plan.bindings[1].schedule == 2 * Flat(0.25)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Tall(Schedule):
+    heights: tuple[float, ...]
+    below: Schedule | None = None
+    length = None
+
+    def _at(self, t, base, ops):
+        return base.scaled(self.heights[0])
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Halving(rules.Rule):
+    floor: float
+    begin: int = 0
+    end: int | None = None
+    by: str = "update"
+
+    def step_columns(self, k):
+        return rules.Coefficients(0.5 + 0 * k, 0 * k, 0.5 * self.floor + 0 * k, 0 * k)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "text"),
+    [
+        (Tall((0.5, 1.0)), "<Tall(heights=(0.5, 1.0), below=None)>"),
+        (Tall((0.5,), below=Tall((1.0,))), "<Tall(heights=(0.5,), below=<Tall(heights=(1.0,), below=None)>)>"),
+        (cosine() >> Tall((0.5,), below=warmup(5)), "cosine() >> <Tall(heights=(0.5,), below=warmup(5))>"),
+        (recurrence(Halving(0.1)), "recurrence(<Halving(floor=0.1, begin=0, end=None, by='update')>)"),
+    ],
+    ids=["shape", "nested", "stage", "rule"],
+)
+def test_a_class_without_its_own_repr_is_shown_by_its_fields(schedule, text):
+    assert (str(schedule), repr(schedule)) == (text, text)
+    assert not schedule.serializable
+
+
+def test_a_function_that_a_user_registers_makes_a_rule_in_text():
+    @ps.extend.rule
+    def halving(every: int) -> type(rules.step(1)):
+        return rules.step(every, 0.5)
+
+    try:
+        assert ps.parse("recurrence(rules.halving(5))") == ps.shapes.recurrence(rules.step(5, 0.5))
+        assert ps.extend.rule(halving) is halving  # as in a cell that runs again
+
+        def other(every: int) -> type(rules.step(1)):
+            return rules.step(every, 0.5)
+
+        other.__name__ = "halving"
+        with pytest.raises(InvalidArgument, match="rule 'halving': the name is taken"):
+            ps.extend.rule(other)
+    finally:
+        del registry.RULES["halving"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Unmarked(Schedule):
+    """A filling shape that does not mark its length field."""
+
+    over: Duration | None = None
+    fills = True
+
+    @property
+    def length(self):
+        return self.over
+
+    def _at(self, t, base, ops):
+        return base
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Late(Schedule):
+    """0 until a time, which has no metadata, and base from then on."""
+
+    begin: Duration
+    length = None
+
+    def _at(self, t, base, ops):
+        return base.scaled(ops.where(t >= self.begin.count, 1.0, 0.0))
+
+
+def test_a_length_without_metadata_counts_from_the_start_of_the_stage():
+    calendar = Calendar(total=100, steps_per_epoch=8)
+
+    assert resolve(Late(Duration.of("1.5 epochs")), calendar).begin == Duration.of(12)
+    assert resolve(warmup("2.5 steps") >> Late(Duration.of("10%")), calendar).stages[1].begin == Duration.of(10)
+
+
+def test_a_filling_shape_without_a_length_field_is_rejected_with_a_fix():
+    with pytest.raises(InvalidArgument, match=r"field\(metadata=FILLS\)"):
+        resolve(Unmarked(), Calendar(total=100))

@@ -1,0 +1,333 @@
+# ruff: noqa: E501  # inputs are tables, one entry a line
+"""The laws of cost: twice the input takes at most twice the work, and 1 MB of any input at most 15 million calls and 500 MB.
+
+Work is counted in executed lines and calls, because the time depends on the machine; 15 million calls take two seconds.
+A call that spends its time inside of one function is stopped after two minutes of CPU, in a forked child.
+"""
+
+import io
+import zipfile
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+import paramsched as ps
+from paramsched.cli import main
+from support.spread import every, spread
+from support.work import steps_of, work_of
+
+Text = Callable[[int], str]
+MOST_CALLS, MOST_MEGABYTES = 15_000_000, 500
+SIZE, LINE = 990_000, 9_900
+"""The characters of a large file, and of a long line."""
+
+
+def lines(piece: str, begin: str = "", end: str = "", sep: str = "") -> Text:
+    """Return a function of n that repeats a piece n times, each time with its number, of four digits, as `{i}`."""
+    return lambda n: begin + sep.join(piece.replace("{i}", str(1001 + i)) for i in range(n)) + end
+
+
+def of_line(piece: str, sep: str, begin: str = "", end: str = "") -> Text:
+    return lines(piece, f"horizon: 1000\nlr: '{begin}", f"{end}'\n", sep)
+
+
+PLANS: dict[str, Text] = {
+    "fields": lines("f{i}: cosine(to=0.{i})\n", "horizon: 1000\n"),
+    "fields of stages": lines('f{i}: warmup("5%") >> linear(to=0.{i}) * 0.5\n', "horizon: 10 epochs\n"),
+    "wrong fields": lines("f{i}: cosin(to=0.{i})\n", "horizon: 1000\n"),
+    "misspelt fields": lines("weight_decy{i}: linear(0.1, 0.001, {i}00)\n", "horizon: 1000\n"),
+    "groups": lines("  g{i}: {lr: cosine(to=0.{i})}\n", "horizon: 1000\ngroups:\n"),
+    "stages": lines("- linear(1, 0.{i}, 3)\n", "horizon: 1000\nlr:\n"),
+    "targets": lines("  t{i}: {initial: 1.0, schedule: cosine(to=0.{i})}\n", "horizon: 1000\ntargets:\n"),
+    "followers": lines('f{i}: like("lr")\n', "horizon: 1000\nlr: cosine()\n"),
+    "factors": of_line("cosine()", " * "),
+    "terms": of_line("(linear(over=9) >> cosine())", " + "),
+    "stages in a line": of_line("constant(0.{i}, 5)", " >> "),
+    "milestones": of_line("{i}", ",", "multistep([", "])"),
+    "points": of_line("({i}, 0.{i})", ",", "piecewise([", "])"),
+    "values": of_line("0.{i}", ",", "table([", "])"),
+    "restarts": of_line("restarts(cosine(), {i})", " + "),
+    "minimum": of_line("cosine(to=0.{i})", ",", "minimum(", ")"),
+    "wrong factors": of_line("cosin()", " * "),
+    "arguments": of_line("a{i}=1", ",", "cosine(start=", ")"),
+    "units": of_line("{i} epoch", " + ", 'cosine(over="', '")'),
+}
+FACTS = ("--steps-per-epoch", "10")
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "check": ("check", "{}", *FACTS),
+    "check without facts": ("check", "{}", "--json"),
+    "show": ("show", "{}", *FACTS),
+    "svg": ("show", "{}", "-o", "out.svg", *FACTS),
+    "html": ("show", "{}", "-o", "out.html", *FACTS),
+    "table": ("show", "{}", "--table"),
+    "groups": ("show", "{}", "--groups", *FACTS),
+    "at": ("show", "{}", "--at", "5", *FACTS),
+    "json": ("convert", "{}", "--to", "json"),
+    "yaml": ("convert", "{}", "--to", "yaml"),
+    "csv": ("convert", "{}", "--to", "csv", *FACTS),
+    "diff": ("diff", "{}", "other.yaml", *FACTS),
+    "other": ("show", "{}", "--other", "other.yaml", *FACTS),
+}
+
+PEERS: dict[str, tuple[str, str, Text]] = {
+    "torch": ("torch", "p.yaml", lines("  - ExponentialLR: {gamma: 0.9}\n", "interval: step\nChainedScheduler:\n  schedulers:\n")),
+    "mmengine": ("mmengine", "p.py", lines("dict(type='StepLR', step_size={i}, begin={i}, end=900),\n", "train_cfg = dict(max_epochs=900)\nparam_scheduler = [\n", "]\n")),
+    "assignments": ("mmengine", "p.py", lines("a{i} = {i}\n", "", "train_cfg = dict(max_epochs=9)\nparam_scheduler = dict(type='StepLR', step_size=2)\n")),
+    "transformers": ("transformers", "p.json", lines('"x{i}": {i},\n', '{"lr_scheduler_type": "cosine", "max_steps": 100,\n', '"warmup_steps": 5}')),
+    "deepspeed": ("deepspeed", "p.json", lines('"x{i}": {i},\n', "{\n", '"scheduler": {"type": "WarmupLR", "params": {"warmup_num_steps": 5}}}')),
+}  # fmt: skip
+
+LOGS: dict[str, tuple[str, Text]] = {
+    "rows": ("log.csv", lines("{i},0.{i}\n", "step,lr\n")),
+    "zeros": ("log.csv", lines("{i},0.000\n", "step,lr\n")),
+    "rows of objects": ("log.jsonl", lines('{"t": {i}, "groups": [{"lr": 0.{i}}]}\n')),
+    "groups": ("log.jsonl", lines('{"lr": 0.{i}}', '{"t": 0, "groups": [', "]}\n", ", ")),
+    "columns": ("log.csv", lambda n: "step," + ",".join(f"lr[{i}]" for i in range(n)) + "\n0" + ",0.1" * n + "\n"),
+    "history": ("trainer_state.json", lines('{"step": {i}, "learning_rate": 0.{i}},\n', '{"log_history": [', '{"step": 1, "learning_rate": 1}]}')),
+}  # fmt: skip
+READERS: dict[str, tuple[str, ...]] = {
+    "audit": ("audit", "{}", "--plan", "cosine()", "--horizon", "5000", "--base", "lr=0.5"),
+    "facts": ("audit", "{}"),
+    "used": ("show", "cosine()", "--horizon", "1000", "--base", "0.1", "--used", "{}"),
+    "metric": ("check", "cosine()", "--horizon", "1000", "--log", "{}"),
+}
+
+
+NESTED = ("[", "(", "{", '{"a":', "[{", "{a: ", "[1,", "shift(", "-", "[[],", "{1:[", "f([", "'")
+AROUND = {"p.yaml": "lr: {}", "p.json": '{"lr": {}}', "p.toml": "lr = {}", "p.py": "param_scheduler = {}"}
+HUGE = (
+    "stairs(1, 0, {n})", "table([1.0, 0.5], every={n})", "restarts(cosine(), {n})", "restarts(step(1), {n})",
+    "restarts(cosine(), 10, mult=1.001)", "every(cosine(), 2, {n})", "recurrence(rules.exponential(0.5, by={n}))", "step({n})",
+    "skip(restarts(step(1), 100), {n})", "restarts(every(cosine(), '1 epoch'), '1.5 epochs')", "jagged(cosine(), 10, 5, 2)",
+    "take(restarts(step(2), 7), {n})", "restarts(stairs(1, 0, {n}), 7, mult=1.5)", "constant(1, {n}) >> step(1)",
+)  # fmt: skip
+NUMBERS = ("1" + "0" * 399, "1" * 4000, "1e999", "1e-320", str(10**18))
+CONFIGS = {
+    "torch": ("p.json", '{"type": "CosineAnnealingWarmRestarts", "T_0": {n}, "T_mult": {n}}'),
+    "mmengine": ("p.py", "train_cfg = dict(max_epochs={n})\nparam_scheduler = dict(type='StepLR', step_size={n}, gamma={n})"),
+    "transformers": ("p.json", '{"lr_scheduler_type": "cosine_with_restarts", "max_steps": {n}, "warmup_steps": {n}, "lr_scheduler_kwargs": {"num_cycles": {n}}}'),
+    "megatron": ("p.json", '{"lr": 1, "train_samples": {n}, "lr_warmup_samples": {n}, "rampup_batch_size": [1, 1, {n}], "global_batch_size": {n}, "lr_decay_style": "linear"}'),
+}  # fmt: skip
+
+
+class SizedBytes:
+    """A pickle whose short call allocates a bytearray of four gigabytes."""
+
+    def __reduce__(self) -> tuple[type, tuple[int]]:
+        return bytearray, (4 * 10**9,)
+
+
+BOMBS = (  # pickles that call bytearray with 4 GB from the memo, from a tuple of several operations, and by its old name
+    b"\x80\x02\x8a\x05\x00\x28\x6b\xee\x00q\x01cbuiltins\nbytearray\nq\x00h\x01\x85R.",
+    b"\x80\x02cbuiltins\nbytearray\n(\x8a\x05\x00\x28\x6b\xee\x00tR.",
+    b"\x80\x02c__builtin__\nbytearray\nq\x00]q\x01h\x00\x8a\x05\x00\x28\x6b\xee\x00\x85R.",
+)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    return tmp_path
+
+
+def called(words: tuple[str, ...] | list[str]) -> str:
+    ended = CliRunner().invoke(main, words)
+    if ended.exception is not None and not isinstance(ended.exception, SystemExit):
+        raise ended.exception
+    return f"exit code {ended.exit_code}, {ended.stdout[-1500:]}"
+
+
+def is_cheap(*words: str) -> str:
+    """Return the result of the call, with the end of its output."""
+    calls, megabytes, ending = work_of(lambda: called(words))
+
+    assert not ending.startswith("raised"), ending
+    assert calls <= MOST_CALLS, f"{calls / 1e6:.1f} million calls; {ending}"
+    assert megabytes <= MOST_MEGABYTES, f"{megabytes:.0f} MB; {ending}"
+    return ending
+
+
+def large(text: Text) -> str:
+    """Repeat the piece of a text up to the size of a large file."""
+    return text(max(SIZE // (len(text(101)) - len(text(1))) * 100, 100))
+
+
+@pytest.mark.parametrize(("command", "plan"), every(17, product(COMMANDS, PLANS)))
+def test_a_large_plan_is_read_or_refused_in_bounded_time_and_memory(folder: Path, command: str, plan: str) -> None:
+    (folder / "plan.yaml").write_text(large(PLANS[plan]))
+    (folder / "other.yaml").write_text("lr: cosine()\nhorizon: 1000\n")
+
+    is_cheap(*(word.replace("{}", "plan.yaml") for word in COMMANDS[command]))
+
+
+@pytest.mark.parametrize("case", [*every(3, PEERS), *every(5, map(" of ".join, product(READERS, LOGS)))])
+def test_a_large_config_or_log_is_read_or_refused_in_bounded_time_and_memory(folder: Path, case: str) -> None:
+    if case in PEERS:
+        dialect, name, text = PEERS[case]
+        words: tuple[str, ...] = ("check", name, "--format", dialect)
+    else:
+        reader, _, log = case.partition(" of ")
+        name, text = LOGS[log]
+        words = tuple(word.replace("{}", name) for word in READERS[reader])
+    (folder / name).write_text(large(text))
+
+    is_cheap(*words)
+
+
+@pytest.mark.parametrize(("name", "opening"), every(9, product(AROUND, NESTED)))
+def test_deeply_nested_text_is_read_or_refused_in_bounded_time_and_memory(
+    folder: Path, name: str, opening: str
+) -> None:
+    closing = "".join({"[": "]", "(": ")", "{": "}"}.get(one, "") for one in reversed(opening))
+    for many, end in product((LINE, SIZE // len(opening + closing)), (closing, "")):
+        (folder / name).write_text(AROUND[name].replace("{}", opening * many + "1" + end * many))
+
+        is_cheap("check", name)
+
+
+@pytest.mark.parametrize(("line", "number"), every(13, product(HUGE, ("3", "1000000", str(10**12), str(10**18)))))
+def test_huge_lengths_are_bounded(line: str, number: str) -> None:
+    for command in (["check"], ["show"], ["show", "--table"], ["convert", "--to", "csv"]):
+        is_cheap(command[0], line.replace("{n}", number), *command[1:], "--horizon", str(10**12))
+
+
+@pytest.mark.parametrize(("dialect", "number"), every(7, product(CONFIGS, NUMBERS)))
+def test_huge_numbers_in_configs_of_peers_are_bounded(folder: Path, dialect: str, number: str) -> None:
+    name, text = CONFIGS[dialect]
+    (folder / name).write_text(text.replace("{n}", number))
+
+    is_cheap("show", name, "--format", dialect, "--horizon", "100")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "piecewise({1:" + "1111111111:" * 800 + "x})",
+        "piecewise({" + "1: 1, " * 1500 + "x})",
+        "OneCycleLR(optimizer, " + ", ".join(f"max_lr{n}=x" for n in range(12)) + ")",
+        "CyclicLR(optimizer, " + ", ".join(f"a{number}" for number in range(12)) + ")",
+        "SequentialLR(optimizer, [" + "StepLR(optimizer, a), " * 400 + "], b)",
+        "cosine()" + " ** cosine()" * 800,
+        "cosine()" + " ^ cosine()" * 800,
+        "cosine()" + " / cosine()" * 800,
+        "cosine()" + " % cosine()" * 800,
+        "cosine()" + " * 2 / 3" * 800,
+        "cosine()" + ".warmup(3)" * 800,
+        "a-" * 4900 + "a",
+        "0x" + "f" * 4000,
+    ],
+    ids=["colons", "mapping", "keywords", "positions", "sequence", "powers", "carets", "quotients", "remainders",
+         "alternating", "methods", "dashes", "digits"],
+)  # fmt: skip
+def test_lines_that_need_much_work_are_bounded(line: str) -> None:
+    is_cheap("check", line)
+
+
+@pytest.mark.parametrize("kind", spread(["sized", "tensor", "old sized", *range(2 * len(BOMBS))], "sized", 1))
+def test_a_checkpoint_that_declares_more_data_than_it_has_is_bounded(folder: Path, kind: str | int) -> None:
+    stream = io.BytesIO()
+    if isinstance(kind, int):
+        if kind < len(BOMBS):
+            stream.write(BOMBS[kind])
+        else:
+            with zipfile.ZipFile(stream, "w") as archive:
+                archive.writestr("archive/data/0", bytes(2**20))
+                archive.writestr("archive/data.pkl", BOMBS[kind - len(BOMBS)])
+                archive.writestr("archive/version", "3\n")
+    else:
+        lr = torch.zeros(1).expand(10**12) if kind == "tensor" else 0.1
+        held = {
+            "state": {},
+            "param_groups": [{"lr": lr, "params": []}],
+            "extra": SizedBytes() if "sized" in kind else 0,
+        }
+        torch.save(held, stream, _use_new_zipfile_serialization="old" not in kind)
+    (folder / "last.pt").write_bytes(stream.getvalue())
+
+    is_cheap("resume", "last.pt", "--history")
+    is_cheap("audit", "last.pt", "--plan", "cosine()", "--horizon", "10", "--at", "3")
+    is_cheap("check", "cosine()", "--checkpoint", "last.pt")
+
+
+@pytest.mark.parametrize("number", spread([650, 3_900], 650))
+def test_a_picture_of_many_fields_shows_the_first_and_counts_the_rest(folder: Path, number: int) -> None:
+    fields = "".join(f"f{i}: cosine(to=0.{i + 1})\n" for i in range(number))
+    (folder / "plan.yaml").write_text(f"horizon: 100\n{fields}")
+
+    assert f"{number - 200:,} more fields are not drawn" in is_cheap("show", "plan.yaml")
+
+
+def grows_linearly(
+    write: Callable[[int], object], words: tuple[str, ...], size: int, *, in_thirds: bool = True
+) -> None:
+    """Compare the work for inputs of one, two and three times the size.
+
+    If the work does not depend on the values, each third takes as much as the one before. Then a small quadratic part
+    is seen long before it doubles the work.
+    """
+    write(2)
+    called(words)  # fills the caches
+    steps = []
+    for many in (size, 2 * size, 3 * size):
+        write(many)
+        steps.append(steps_of(lambda: called(words)))
+    once, twice, thrice = steps
+
+    assert twice <= 2.5 * once, steps
+    assert thrice - twice <= 1.03 * (twice - once) + 3_000 or not in_thirds, steps
+
+
+KEPT = ("check of fields", "at of groups", "show of milestones")
+
+
+@pytest.mark.parametrize("case", spread([f"{command} of {plan}" for command, plan in product(COMMANDS, PLANS)], *KEPT))
+def test_the_work_of_a_command_grows_linearly_with_the_plan(folder: Path, case: str) -> None:
+    command, _, plan = case.partition(" of ")
+
+    def write(many: int) -> None:
+        text = PLANS[plan](many)
+        (folder / "plan.yaml").write_text(text)
+        (folder / "other.yaml").write_text(text.replace("0.1", "0.15"))
+
+    words = tuple(word.replace("{}", "plan.yaml") for word in COMMANDS[command])
+    # Each panel of a picture, of which there are at most 200, looks at all fields. A line of YAML is folded from a length
+    # on, which lies between the sizes.
+    grows_linearly(write, words, 90, in_thirds=command not in ("show", "svg", "html", "other", "yaml"))
+
+
+@pytest.mark.parametrize("peer", spread(PEERS, "torch", "mmengine"))
+def test_the_work_of_a_reader_grows_linearly_with_the_config(folder: Path, peer: str) -> None:
+    dialect, name, text = PEERS[peer]
+
+    grows_linearly(lambda many: (folder / name).write_text(text(many)), ("check", name, "--format", dialect), 120)
+
+
+@pytest.mark.parametrize(
+    "case", spread([f"{reader} of {log}" for reader, log in product(READERS, LOGS)], "audit of rows", "facts of groups")
+)
+def test_the_work_of_a_reader_grows_linearly_with_the_log(folder: Path, case: str) -> None:
+    reader, _, log = case.partition(" of ")
+    name, text = LOGS[log]
+
+    words = tuple(word.replace("{}", name) for word in READERS[reader])
+    grows_linearly(lambda many: (folder / name).write_text(text(many)), words, 200, in_thirds=False)
+
+
+def test_the_work_of_a_reader_grows_linearly_with_the_groups_of_a_checkpoint(folder: Path) -> None:
+    def write(many: int) -> None:
+        groups = [{"params": [torch.nn.Parameter(torch.ones(1))]} for _ in range(many)]
+        optimizer = torch.optim.SGD(groups, lr=0.1)
+        ps.Scheduler(optimizer, ps.Plan(lr="linear()", horizon=1000))
+        torch.save(optimizer.state_dict(), folder / "last.pt")
+
+    for words in (
+        ("resume", "last.pt", "--history"),
+        ("audit", "last.pt", "--plan", "linear()", "--horizon", "1000"),
+        ("resume", "last.pt", "--plan", "linear()", "--horizon", "1000"),
+    ):
+        grows_linearly(write, words, 60)
