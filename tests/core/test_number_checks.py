@@ -24,14 +24,6 @@ def test_the_error_has_the_argument_and_the_value(kind):
         assert (caught.value.argument, caught.value.refused) == ("size", value) or value != value
 
 
-def test_the_limits_of_a_whole_number_are_allowed():
-    site = CallSite("call", "size")
-    assert [number_checks.whole_number(site, one, 2, 5) for one in (2, 5, 3.0)] == [2, 5, 3]
-    for wrong in (1, 6, -4, 0.5, "x"):
-        with pytest.raises(InvalidArgument):
-            number_checks.whole_number(site, wrong, 2, 5)
-
-
 @pytest.mark.parametrize("annotation", [float | None, "float | None", "Optional[float]"])
 def test_an_optional_field_may_be_none_however_its_annotation_is_written(annotation):
     metadata = number_checks.checked(number_checks.positive_number)

@@ -51,16 +51,6 @@ def test_metrics_of_one_run_share_a_panel_on_request():
     assert (acc.title, curves(acc)) == ("acc", {("", "acc"): [0.5]})
 
 
-def test_a_metric_measured_at_the_end_of_the_run_is_at_the_end_of_the_axis():
-    late = show.LoggedRun(measured={"loss": ([0, 100], [0.0, 1.0])})
-    svg = show.svg(PLAN, log=late)
-
-    assert show.picture(PLAN, log=late).axis.total == 100
-    assert re.search(r'<path class="ps-c0 ps-used" data-curve="0" d="M0 150L744 0', svg)
-    (loss,) = show.axes(PLAN, log=late)[1:]
-    assert loss.lines[0].get_xydata().tolist() == [[0, 0], [100, 1]]
-
-
 def test_the_terminal_joins_measurements_that_are_far_apart():
     drawn = show.text(
         PLAN, log=show.LoggedRun(measured={"loss": ([0, 99], [1.0, 1.0])}), width=50, height=3, ascii=True

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 import paramsched.show as show
-from paramsched.errors import InvalidArgument
 
 STEPS = (0, 95, 135, 175, 215, 255)
 
@@ -98,16 +97,6 @@ def test_another_plan_is_drawn_in_its_own_color() -> None:
     assert len(set(re.findall(r"38;5;(\d+)m[⠀-⣿]", text))) == 2
 
 
-def test_the_page_layout_supports_narrow_windows() -> None:
-    page = show.html(ps.trace(ps.Plan(lr="cosine()", horizon=40), {"lr": 1}))
-
-    assert 'name="viewport" content="width=device-width' in page
-    assert "@media screen and (max-width: 640px)" in page
-    # Without the script the plot is shrunk, and its text is larger; with it the plot is drawn for the width.
-    assert "svg.plot:not(.fitted) text { font-size: 22px; }" in page
-    assert "new ResizeObserver" in page
-
-
 class Many:
     """A curve with a breakpoint at every update."""
 
@@ -141,13 +130,6 @@ def test_a_million_breakpoints_take_no_more_memory_than_a_few_arrays(draw: Any) 
 
     assert peak < 80e6  # a float64 for each update is 8 MB; a Python set of the breakpoints is 100
     assert "999,999 breakpoints" in drawn
-
-
-def test_a_log_with_an_invalid_update_is_rejected() -> None:
-    trace = show.curves_from_values({("lr", 0): [1.0, 0.5]})
-
-    with pytest.raises(InvalidArgument, match="counted from 0"):
-        show.text(trace, log={("lr", 0): ([1e300], [0.5])})
 
 
 @pytest.mark.heavy

@@ -7,7 +7,6 @@ import pytest
 
 import paramsched as ps
 import paramsched.show as show
-from paramsched.errors import InvalidArgument
 
 TRUNK = ps.Plan(lr="warmup(100) >> constant()", weight_decay="linear(to=0.5)", horizon=1000)
 
@@ -67,16 +66,6 @@ def test_the_legend_names_plans_and_notes_show_where_each_branches_off(tree):
     assert not any(note.differs for note in panel.notes)
 
 
-def test_a_field_equal_to_another_plan_is_noted_and_not_drawn(tree):
-    panel = panel_of(tree, "weight_decay")
-
-    assert [curve.owner for curve in panel.curves] == ["trunk", "at-960"]  # at-960 is longer than the trunk
-    assert [note.text for note in panel.notes][:2] == [
-        "at-400 is identical to trunk",
-        "at-960 diverges from trunk at update 1,000",
-    ]
-
-
 def test_a_branch_of_a_branch_starts_at_its_parent():
     values = {"trunk": [1, 1, 1, 1, 1], "first": [1, 1, 2, 2, 2], "second": [1, 1, 2, 2, 3]}
     plans = {name: show.curves_from_values({("lr", 0): one}) for name, one in values.items()}
@@ -99,27 +88,6 @@ def test_a_plan_without_a_common_start_is_drawn_completely():
     assert panel_of(curves).notes == ()
 
 
-def test_groups_are_named_with_the_plan_if_there_are_several():
-    groups = [{"name": "body", "lr": 0.1, "weight_decay": 0.1}, {"name": "head", "lr": 0.2, "weight_decay": 0.1}]
-    curves = show.together({"trunk": traced(TRUNK, groups), "at-400": traced(branch(400), groups)})
-
-    assert [entry.label for entry in panel_of(curves).legend] == [
-        "trunk group body",
-        "trunk group head",
-        "at-400 group body",
-        "at-400 group head",
-    ]
-
-
-def test_a_field_of_only_one_plan_is_drawn():
-    curves = show.together(
-        {"trunk": traced(TRUNK), "more": traced(ps.Plan(momentum="constant(0.5)", horizon=9), {"momentum": 0.9})}
-    )
-
-    assert [panel.field for panel in show.picture(curves).panels] == ["lr", "weight_decay", "momentum"]
-    assert [entry.label for entry in panel_of(curves, "momentum").legend] == ["more"]
-
-
 @pytest.mark.parametrize(
     "draw",
     [show.svg, show.html, show.text, lambda one: repr(show.figure(one))],
@@ -138,17 +106,6 @@ def test_the_line_of_a_branch_starts_on_the_trunk(tree):
     assert begin is not None
     assert float(begin[1]) == pytest.approx(400 / 1010 * (860 - 76 - 40), abs=0.1)
     assert panel_of(tree).breakpoints.tolist() == [100, 400, 450, 960, 1000]
-
-
-def test_the_dots_of_a_branch_are_on_its_line():
-    stages = "constant(over=40) >> linear(1, 0.5, over=20) >> constant(0.5, over=40)"
-    curves = show.together(
-        {name: traced(ps.Plan(lr=text, horizon=100)) for name, text in [("a", "constant()"), ("b", stages)]}
-    )
-
-    height = (1 - float(panel_of(curves).scale.fraction(np.array([0.05]))[0])) * 150
-    (drawn,) = re.findall(r'data-t="60" data-v="0.05" transform="translate\([\d.]+ ([\d.]+)\)"', show.svg(curves))
-    assert float(drawn) == round(height, 1)
 
 
 def test_matplotlib_draws_each_plan_in_its_own_color(tree):
@@ -173,16 +130,6 @@ def test_a_custom_format_receives_combined_plans_as_ordinary_curves(tree):
     assert tree["lr", "at-400"][:450].tolist() == traced(branch(400))["lr", 0].tolist()
     assert tree.breakpoints("lr", "at-400") == (0, 100, 400, 450)
     assert tree.line("lr", "trunk") == "warmup(100) >> constant()"
-
-
-def test_the_error_for_other_with_several_plans_suggests_adding_it(tree):
-    with pytest.raises(InvalidArgument, match=r'Add the other plan to them: together\(\{…, "other": other\}\)'):
-        show.svg(tree, other=traced(TRUNK))
-
-
-def test_an_empty_set_of_plans_is_rejected():
-    with pytest.raises(InvalidArgument, match="there is no plan"):
-        show.together({})
 
 
 def test_plans_on_a_clock_of_tokens_branch_at_updates():
@@ -212,10 +159,3 @@ def test_plans_on_axes_of_a_user_have_their_own_colors_and_names_and_change_noth
     assert len({one.get_color() for one in ax.lines}) == 2
     assert [one.get_text() for one in ax.get_legend().get_texts()] == ["wsd", "cosine"]
     assert (ax.get_title(), ax.get_xlim(), ax.get_ylim()) == ("mine", (0, 500), (0, 1e-3))
-
-
-def test_whole_curves_begin_at_the_first_update():
-    panel = panel_of(show.together({"trunk": traced(TRUNK), "at-400": traced(branch(400))}))
-
-    assert [int(one.times[0]) for one in panel.curves] == [0, 0]
-    assert not any("diverges" in one.text for one in panel.notes)

@@ -27,40 +27,6 @@ def data_of(page):
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "ends"), [(0.1, 0.4, (0.1, 0.5)), (0.85, 0.95, (0.5, 1)), (1e-4, 0.2, (1e-4, 1))]
-)
-def test_a_logarithmic_axis_ends_at_round_numbers_around_the_values(low, high, ends):
-    scale = panel_of(show.curves_from_values({("lr", ""): [low, high]}), LOG).scale
-
-    assert (scale.log, scale.low, scale.high) == (True, *ends)
-    assert {ends[0], ends[1]} <= {value for value, _ in scale.ticks}
-
-
-def test_the_smallest_value_above_0_is_on_the_axis_though_a_0_is_in_its_column():
-    rising = np.linspace(0, 1, 100_000)
-
-    scale = panel_of(show.curves_from_values({("lr", ""): rising}), LOG).scale
-
-    assert [text for _, text in scale.ticks[:2]] == ["0", "1e-5"]
-    assert scale.fraction(rising[[0, 10, 1000]]).round(2).tolist() == [0.0, 0.29, 0.64]  # 1.6 and 3.6 of 5.6 decades
-
-
-def test_a_value_far_below_others_is_below_the_labeled_lowest_tick():
-    values = np.array([1e-12, *np.linspace(0.1, 1, 1000)])
-
-    scale = panel_of(show.curves_from_values({("lr", ""): values}), LOG).scale
-
-    assert [text for _, text in scale.ticks[:2]] == ["<1e-4", "1e-4"]
-    assert scale.fraction(values[:1]) == 0.0
-
-
-def test_a_linear_axis_can_be_requested_instead_of_the_automatic_logarithmic_one():
-    decades = show.curves_from_values({("lr", ""): 10.0 ** -np.arange(6)})
-
-    assert [panel_of(decades, show.View(log=log)).scale.log for log in (None, False)] == [True, False]
-
-
-@pytest.mark.parametrize(
     ("curves", "height", "said"),
     [
         (FROM_ZERO, 0.0, "0 has no logarithm and is drawn at the bottom edge"),
@@ -86,17 +52,6 @@ def test_a_negative_value_is_a_gap_in_every_format():
     assert re.search(r'data-curve="0" d="M([\d.]+)', svg)[1] == "248"  # a third of 744 pixels: where update 1 starts
     assert np.isnan(ax.lines[0].get_ydata()).tolist() == [True, False, False, False]
     assert ax.get_yscale() == "log"
-
-
-def test_the_page_has_both_axes_with_the_notes_of_each():
-    page = show.html(FROM_ZERO)
-
-    found = data_of(page)
-    assert found["axis"] == "auto"
-    assert [scale["log"] for scale in found["panels"][0]["scales"]] == [False, True]
-    assert 'data-axis="log" hidden>0 has no logarithm' in page
-    assert 'data-axis="log">0 has no logarithm' in show.html(FROM_ZERO, view=LOG)
-    assert len(data_of(show.html(NEVER_ABOVE, view=LOG))["panels"][0]["scales"]) == 1
 
 
 def test_the_command_line_and_plot_accept_the_axis_scale(tmp_path):

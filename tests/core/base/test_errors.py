@@ -1,22 +1,21 @@
-"""Errors: three parts, one root class, and the expected built-in base class."""
+"""Errors, diagnostics, warnings and signatures: what a user sees, and where a warning points."""
 
 import inspect
+import json
 import pickle
+import warnings
+from functools import partial
+from types import FunctionType, SimpleNamespace
+from typing import get_type_hints
 
 import pytest
 
 import paramsched as ps
-from paramsched import curves, errors
-from paramsched.core.schedules import rules
-from paramsched.errors import (
-    CallSite,
-    InvalidArgument,
-    MissingFact,
-    ParamschedError,
-    did_you_mean,
-    shown,
-    site_with_value,
-)
+from paramsched import errors
+from paramsched.core.base import entries
+from paramsched.core.base.diagnostic import Diagnostic, DiagnosticWarning, json_text, warn_user
+from paramsched.core.base.problem import Problem
+from paramsched.errors import InvalidArgument, ParamschedError
 from support.tables import table
 
 EVERY = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if kind.__module__ == errors.__name__]
@@ -29,46 +28,6 @@ def test_every_error_is_a_paramsched_error_and_a_builtin_error(kind):
     assert kind.__name__ in (errors.__doc__ or "")
 
 
-def test_an_error_contains_the_call_the_problem_and_the_fix():
-    error = InvalidArgument("warmup(0.05)", "a length is a whole number", 'For example: "5%"')
-
-    assert str(error) == 'warmup(0.05): a length is a whole number. For example: "5%"'
-    assert (error.site, error.found) == error.args
-
-
-@pytest.mark.parametrize(
-    ("call", "argument"),
-    [
-        (lambda: ps.cosine(to="x"), "to"),
-        (lambda: ps.shapes.cyclic(5, mode="square"), "mode"),
-        (lambda: ps.anneal(curve=ps.cosine()), "curve"),
-        (lambda: ps.step(0), "every"),
-        (lambda: ps.plateau(factor=2), "factor"),
-        (lambda: rules.table([1.0, "x"]), "scale"),
-        (lambda: curves.power(-1), "exponent"),
-        (lambda: ps.Calendar(batch_size=0), "batch_size"),
-        (lambda: ps.cosine()(-1), None),
-    ],
-    ids=[
-        "level",
-        "choice",
-        "curve",
-        "period",
-        "metric rule",
-        "entry of a list",
-        "parameter of a curve",
-        "fact",
-        "time",
-    ],
-)
-def test_an_error_names_the_invalid_argument(call, argument):
-    with pytest.raises(InvalidArgument) as refusal:
-        call()
-
-    assert refusal.value.argument == argument
-    assert pickle.loads(pickle.dumps(refusal.value)).argument == argument
-
-
 @table("kind", [kind for kind in EVERY if issubclass(kind, InvalidArgument)])
 def test_an_error_can_be_pickled(kind):
     error = pickle.loads(pickle.dumps(kind("a", "b", "c")))
@@ -77,80 +36,106 @@ def test_an_error_can_be_pickled(kind):
     assert str(error) == "a: b. c"
 
 
-def test_each_error_of_a_config_has_its_own_line():
-    error = errors.ConfigError("plan.yaml", ["$.lr: one", "$.eps: two"])
-
-    assert str(error) == "plan.yaml: $.lr: one\nplan.yaml: $.eps: two"
-    assert error.problems == ("$.lr: one", "$.eps: two")
-    assert str(pickle.loads(pickle.dumps(error))) == str(error)
-
-
-def test_a_diagnostic_with_the_code_of_another_package_is_an_error():
-    found = errors.Diagnostic("$.lr", "expected a rate", "For example: 0.1", code="ACME1")
-
-    assert str(found) == "$.lr: expected a rate. For example: 0.1"
-    assert found.severity == "error"
-    assert found.as_data()["rule"] == "acme1"
-
-
-def test_no_full_stop_follows_a_question():
-    error = InvalidArgument("cosine(over='5 epoks')", 'unknown unit "epoks"; did you mean "epochs"?', "Write 5")
-
-    assert str(error).endswith('did you mean "epochs"? Write 5')
-
-
-def test_the_error_for_a_missing_library_names_the_extra_to_install():
-    assert 'pip install "paramsched[plot]"' in str(errors.MissingDependency("show.axes", "matplotlib", "plot"))
-
-
-@pytest.mark.parametrize(
-    ("name", "clause"),
+@table(
+    ("data", "text"),
     [
-        ("cosin", 'did you mean "cosine"?'),
-        ("Cosine", 'did you mean "cosine"?'),
-        ("zzz", "expected one of cosine, step"),
+        (float("nan"), "null"),
+        ({"a": [1.5, float("inf")], "b": (-float("inf"), "x", None)}, '{"a": [1.5, null], "b": [null, "x", null]}'),
+        ([float("nan"), True, 0], "[null, true, 0]"),
+        ({"ä": "\x9b"}, '{"ä": "\\u009b"}'),
     ],
 )
-def test_a_similar_name_is_suggested_and_otherwise_all_known_names(name, clause):
-    assert did_you_mean(name, ["step", "cosine"]) == clause
+def test_numbers_that_are_not_finite_are_null_in_json_unless_they_are_refused(data, text):
+    assert json_text(data) == text
+    assert json.loads(json_text(data, indent=2)) == json.loads(text)
+    if "null" in text:
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            json_text(data, allow_nan=False)
+    else:
+        assert json_text(data, allow_nan=False) == text
 
 
-class InRows:
-    def __repr__(self):
-        return "Optimizer (\n    lr: 0.1\n)"
+MIND = Problem(found="mind this")
 
 
-class Unprintable:
-    def __repr__(self):
-        raise KeyError
+def called_by(module: str, call):
+    """Return a function that makes the call in a module with this name."""
+
+    def caller():
+        call()
+
+    return FunctionType(caller.__code__, {"__name__": module}, closure=caller.__closure__)
 
 
-@table(
-    ("value", "text"),
-    [
-        (10**40 - 1, "9" * 40), (10**40, "an integer of 41 digits"), (-(10**40), "an integer of 41 digits"),
-        (10**400 - 1, "an integer of 400 digits"), (10**400, "an integer of 401 digits"), (True, "True"),
-        ("a" * 58, f"'{'a' * 58}'"), ("a" * 59, f"'{'a' * 56}..."), (Unprintable(), "<Unprintable>"),
-        (InRows(), "<InRows>"),
-    ],
-)  # fmt: skip
-def test_a_value_in_a_message_is_short(value, text):
-    assert shown(value) == text
-    assert site_with_value("absolute(…)", value) == f"absolute({text})"
-    assert site_with_value("here", value) == f"here got {text}"
-    assert str(site_with_value(CallSite("f", "x"), value)) == f"f(x={text})"
+CALL_LINE = called_by.__code__.co_firstlineno + 4
 
 
-def test_a_changed_error_keeps_the_rest():
-    error = InvalidArgument(CallSite("f", "x"), "found", example="f(1)", refused=2)
-    changed = error.changed(example="f(2)")
+def line_of_the_warning(call) -> int:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call()
+    assert caught[0].filename == __file__
+    return caught[0].lineno
 
-    assert (str(error), str(changed)) == ("f(x=…): found. For example: f(1)", "f(x=…): found. For example: f(2)")
-    assert (changed.refused, changed.argument) == (2, "x")
-    assert error.changed(instead="Stop").instead == "Stop"
-    assert error.changed(site=CallSite("g", "y")).argument == "y"
-    assert (error.changed(site="g").argument, error.changed(site="g").args[0]) == ("x", "g")
-    assert error.at("text", 0, 2).at("text", 1, 2).span == (0, 2)
-    assert InvalidArgument("site").problem.summary == "site"
-    missing = MissingFact("site", fact="batch_size", example="256")
-    assert (missing.instead, missing.changed(site="x").fact) == ("For example: batch_size=256", "batch_size")
+
+@pytest.mark.parametrize("module", ["paramsched", "paramsched.core.run", "torch.optim.optimizer"])
+def test_a_warning_skips_the_stack_frames_of_paramsched_and_torch(module):
+    deep_inside = called_by(module, called_by("paramsched.core.plan", partial(warn_user, MIND)))
+
+    assert line_of_the_warning(deep_inside) != CALL_LINE
+
+
+@pytest.mark.parametrize("module", ["torchvision.ops", "paramsched_extras", "lightning"])
+def test_a_package_with_a_similar_name_counts_as_user_code(module):
+    user_call = called_by(module, called_by("paramsched.core.plan", partial(warn_user, MIND)))
+
+    assert line_of_the_warning(user_call) == CALL_LINE
+
+
+def test_a_warning_has_the_specified_category():
+    with pytest.warns(DeprecationWarning, match="mind this"):
+        warn_user(MIND, DeprecationWarning)
+
+
+def test_the_text_of_a_warning_is_the_printed_problem_with_its_code():
+    problem = Problem("PS207", "a level of 3\x1b[31m", site="lr", advice="Write lr=0.1")
+
+    with pytest.warns(UserWarning, match="lr: ") as caught:
+        warn_user(problem)
+
+    assert str(caught[0].message) == "lr: a level of 3\\x1b[31m. Write lr=0.1 [PS207]"
+
+
+def test_a_warning_about_an_entry_has_its_diagnostic():
+    diagnostic = Diagnostic("$.lr", "too high", "Write 0.1", code="PS207")
+
+    with pytest.warns(DiagnosticWarning) as caught:
+        warn_user(diagnostic)
+
+    assert (caught[0].message.diagnostic, str(caught[0].message)) == (diagnostic, "$.lr: too high. Write 0.1")
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    monkeypatch.setattr(entries, "_ENTRIES", {})
+    entries.register_entries("readers", {"one": "json.gone"})
+    entries.register_entries("readers", {"known": "json.decoder", "absent": "json.no_door.reader"})
+
+
+def test_an_entry_is_a_module_whose_door_is_installed(registered):
+    assert entries.entry_names("readers") == ("known",)
+    assert entries.entry_names("shapes") == ()
+    assert entries.load_entry("readers", "known") is json.decoder
+    with pytest.raises(KeyError):
+        entries.load_entry("readers", "one")
+
+
+def test_a_notebook_shows_what_the_module_for_drawing_returns(monkeypatch):
+    drawing = SimpleNamespace(mime_bundle=lambda value: {"text/plain": f"drawn {value}"})
+    monkeypatch.setattr(entries, "load_entry", lambda *place: {("packages", "drawing"): drawing}[place])
+
+    assert entries.notebook_display(3, include=["text/plain"]) == {"text/plain": "drawn 3"}
+
+
+def test_the_annotations_stay_types():
+    assert get_type_hints(ps.trace)["return"] is ps.extend.Trace

@@ -8,25 +8,18 @@ import torch
 
 from paramsched.core.dropins.group_fields import (
     all_floats,
-    base_from_ratio,
-    base_on_curve,
     by_value,
     field_value,
     group_values,
     initial_value,
     kept_positions,
-    python_number,
     same_groups,
     scale_by_functions,
     scale_floats,
-    scale_value,
-    select,
     separate_tensors,
     set_both_momenta,
-    set_cycle,
     set_entries,
     set_fields,
-    set_momenta,
     set_row,
     set_value,
     unchanged_on_error,
@@ -118,11 +111,6 @@ def test_copied_group_values_do_not_change_with_the_groups():
     assert before == [0.5]
 
 
-@pytest.mark.parametrize("value", [0.5, np.float32(0.5), np.array(0.5)], ids=repr)
-def test_a_numpy_number_becomes_a_python_number(value):
-    assert type(python_number(value)) is float
-
-
 # ------------------------------------------------------------------ groups that are removed, reordered or replaced
 
 
@@ -181,11 +169,6 @@ def test_the_same_groups_are_the_same_dicts_in_the_same_order(count):
     assert not same_groups(groups, [{**group, "lr": 9.0} for group in groups])
     if count > 1:
         assert not same_groups(groups, groups[::-1])
-
-
-def test_entries_of_kept_groups_are_selected():
-    assert select("abc", [2, 0]) == ["c", "a"]
-    assert select("ab", [1, 2, 0]) == ["b", "a"]
 
 
 # ------------------------------------------------------------------ errors, copies, conversions
@@ -271,17 +254,6 @@ def test_all_fields_are_floats_or_not(lr, betas, field, expected):
     assert field_value(plain, field) == (0.1 if field == "lr" else 0.9)
 
 
-@table(("lr", "added"), [(0.5, 0.0), (0.5, 0.25), (torch.tensor(0.5), 0.0), (torch.tensor(0.5), 0.25)])
-def test_a_value_is_scaled_in_its_place(lr, added):
-    lr = by_value(lr)
-    group = group_of(lr=lr)
-
-    scale_value(group, 0.5, added)
-
-    assert float(group["lr"]) == 0.25 + added
-    assert not isinstance(lr, torch.Tensor) or group["lr"] is lr
-
-
 def test_functions_scale_all_groups_or_none():
     groups = [group_of(lr=0.5), group_of(lr=0.25), group_of(lr=1.0)]
 
@@ -296,29 +268,6 @@ def test_functions_scale_all_groups_or_none():
         with pytest.raises(ZeroDivisionError):
             scale_by_functions(groups, functions, 1, [2.0, 2.0, 2.0])
         assert [group["lr"] for group in groups] == [2.0, 2.0, 2.0]
-
-
-@table(
-    ("arguments", "expected"),
-    [
-        ((0.02, 0.25), 0.08),
-        ((0.02, 0.0), 0.02),
-        ((0.55, 0.5, 0.05), 1.0),
-        ((0.5, 1.0), 0.5),
-        ((0.5, 1.0, 0.1), 0.4),
-        ((1.0, 1e-320), 1.0),
-    ],
-)
-def test_the_base_of_a_late_group_gives_its_value(arguments, expected):
-    assert base_on_curve(*arguments) == pytest.approx(expected)
-
-
-@table(
-    ("bases", "written", "expected"),
-    [([1.0, 0.4], [0.5, 0.1], 0.08), ([], [], 0.02), ([1.0], [0.5, 0.1], 0.02), ([0.0], [0.5], 0.02)],
-)
-def test_the_base_of_a_late_group_has_the_ratio_of_the_last_one(bases, written, expected):
-    assert base_from_ratio(0.02, bases, written) == pytest.approx(expected)
 
 
 def test_tensors_replace_the_numbers_of_fields():
@@ -342,21 +291,6 @@ def test_the_first_beta_and_its_copy_are_written():
     set_both_momenta(group, 0.5)
 
     assert (group["betas"], group["momentum"]) == ((0.5, 0.99), 0.5)
-
-
-@pytest.mark.parametrize("write", [set_momenta, lambda groups, momenta: set_cycle(groups, [0.1, 0.2], momenta)])
-def test_momenta_are_written_as_betas_or_as_momentum(write):
-    with_betas = [group_of(lr=1.0, betas=(0.9, 0.99)) for _ in range(2)]
-    with_momentum = [group_of(lr=1.0, momentum=0.9) for _ in range(2)]
-
-    write(with_betas, [0.5, 0.25])
-    write(with_momentum, [0.5, 0.25])
-
-    assert [group["betas"] for group in with_betas] == [(0.5, 0.99), (0.25, 0.99)]
-    assert [group["momentum"] for group in with_momentum] == [0.5, 0.25]
-    rates = [1.0, 1.0] if write is set_momenta else [0.1, 0.2]
-    assert [group["lr"] for group in (*with_betas, *with_momentum)] == rates * 2
-    assert "momentum" not in with_betas[0]
 
 
 def test_several_fields_of_the_first_groups_are_written():
@@ -385,17 +319,6 @@ def test_entries_that_schedulers_read_are_written_or_kept():
     assert initial_value(groups[0]) == 0.1
 
 
-@table(
-    ("entry", "value", "expected"),
-    [(1, 0.5, 0.5), (0.5, torch.tensor(0.25), 0.25), (None, 2, 2), (0.5, 1, 1), (np.float64(0.5), 0.25, 0.25)],
-)
-def test_an_entry_of_another_type_is_replaced_by_a_plain_number(entry, value, expected):
-    group = group_of(lr=entry)
-    set_value(group, value)
-
-    assert (type(group["lr"]), group["lr"]) == (type(expected), expected)
-
-
 def test_only_shared_tensors_are_separated():
     rate, shared = 0.1, torch.tensor(0.5)
     optimizer = torch.optim.SGD([{"params": [torch.zeros(1)]} for _ in range(3)], lr=rate)
@@ -408,17 +331,6 @@ def test_only_shared_tensors_are_separated():
     rates = [group["lr"] for group in optimizer.param_groups]
     assert (rates[0], rates[1] is shared, rates[2] is shared, rates[2].item()) == (rate, True, False, 0.5)
     assert [group["momentum"] for group in optimizer.param_groups] == [rate] * 3
-
-
-@pytest.mark.parametrize("count", [1, 2, 16, 17, 40])
-def test_groups_are_the_same_if_each_is_the_same_dict(count):
-    size = 1 if count <= 16 else 2  # parameters with one element are compared by value
-    groups = [{"params": [torch.zeros(size)]} for _ in range(count)]
-
-    assert same_groups(groups, list(groups))
-    assert not same_groups(groups, [*groups[:-1], {"params": [torch.zeros(size)]}])
-    assert not same_groups(groups, groups[:-1])
-    assert not same_groups(groups[:-1], groups)
 
 
 def test_a_copy_of_a_dict_of_another_class_shares_no_container():

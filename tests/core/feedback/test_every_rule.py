@@ -11,10 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from paramsched.core.feedback import greedy, hold, plateau
-from paramsched.core.feedback.base import improves_on, reduced_factor, reduced_value
-from paramsched.core.schedules import absolute, parse
-from paramsched.core.schedules.anneal import cosine
-from paramsched.core.schedules.leaves import constant
+from paramsched.core.schedules import absolute
 from paramsched.errors import InvalidArgument, StateError
 from support.tables import table
 
@@ -104,38 +101,6 @@ def test_an_ignored_value_changes_nothing_and_another_is_an_error_on_request(nam
         strict.observe(after(strict, before), odd)
 
 
-@table(
-    ("than", "threshold", "threshold_mode", "improved", "not_improved"),
-    [
-        (None, 0.5, "rel", 1e9, math.inf), (2.0, 0.0, "rel", 1.99, 2.0), (2.0, 0.0, "abs", 1.99, 2.0),
-        (2.0, 0.25, "rel", 1.49, 1.5), (2.0, 0.25, "abs", 1.74, 1.75), (2.0, 0.25, "abs", 0.0, math.nan),
-        (-2.0, 0.25, "rel", -2.51, -2.5), (-2.0, 0.25, "abs", -2.26, -2.25), (-2.0, 0.25, "abs", -9.0, -math.inf),
-        (0.0, 0.25, "rel", -1e-9, 0.0), (0.0, 0.25, "abs", -0.26, -0.25),
-    ],
-)  # fmt: skip
-def test_an_improvement_exceeds_its_threshold(than, threshold, threshold_mode, improved, not_improved):
-    highest = None if than is None else -than
-
-    for value, expected in ((improved, True), (not_improved, False)):
-        assert improves_on(value, than, "min", threshold, threshold_mode) is expected
-        assert improves_on(-value, highest, "max", threshold, threshold_mode) is expected
-
-
-@table(
-    ("value", "floor", "reduced"),
-    [(0.5, 2.0, 0.4), (0.5, absolute(1e-3), 0.25), (0.5, absolute(0.3), 0.3), (0.5, 0.0, 0.25), (0.3, 2.0, 0.3),
-     (0.1, absolute(0.3), 0.1), (np.array([0.5, 0.1]), 2.0, [0.4, 0.1])],
-)  # fmt: skip
-def test_a_reduced_value_is_at_its_floor_or_above(value, floor, reduced):
-    assert np.asarray(reduced_value(value, 0.5, floor, base=0.2)).tolist() == reduced
-    assert reduced_value(value, 1.0, floor, base=0.2) is value
-
-
-@table(("now", "floor", "reduced"), [(0.5, 0.2, 0.25), (0.3, 0.2, 0.2), (0.1, 0.2, 0.1), (0.3, absolute(0.2), 0.15)])
-def test_a_reduced_factor_is_at_its_floor_or_above(now, floor, reduced):
-    assert reduced_factor(now, 0.5, floor) == reduced
-
-
 @given(NAMES, METRICS)
 def test_the_highest_values_are_the_best_as_the_lowest_of_the_negated_metric(name, metrics):
     lowest, highest = RULES[name](mode="min"), RULES[name](mode="max")
@@ -206,37 +171,8 @@ def test_a_window_compares_the_mean_of_its_last_values(metrics, window):
     assert windowed.factor == plain.factor
 
 
-@pytest.mark.parametrize("bound", [{"min": absolute(0.3)}, {"max": absolute(3.0)}])
-def test_one_absolute_bound_leaves_the_other_side_free(bound):
-    rule = greedy(patience=0, factor=0.5, **bound)
-    falling, rising = after(rule, [1.0] * 12), after(rule, [1.0 / (1 + t) for t in range(12)])
-
-    assert rule.apply(falling, 1.0) == (0.3 if "min" in bound else 0.5**10)
-    assert rule.apply(rising, 1.0) == (3.0 if "max" in bound else 2.0**12)
-
-
 def test_a_change_of_at_most_eps_is_skipped_in_both_directions():
     coarse = greedy(patience=0, factor=0.5, eps=0.3)
 
     assert [after(coarse, [1.0] * count).factor for count in (1, 2, 3, 4)] == [2.0, 1.0, 0.5, 0.5]
     assert after(greedy(patience=0, factor=0.9, eps=0.2), [1.0, 0.5, 0.4]).factor == 1.0
-
-
-def test_products_with_rules_keep_all_schedules_and_rules_in_any_order():
-    one, other, schedule = plateau("a"), greedy("b"), cosine(over=9)
-    forms = [schedule * one * other, one * schedule * other, one * other * schedule, (schedule * one) * (other * 1.0)]
-
-    assert [form.metric_rules for form in forms] == [(one, other)] * 4
-    assert all(form(t) == schedule(t) for form in forms for t in (0, 4, 9))
-    assert str(schedule * one * other) == 'cosine(over=9) * plateau("a") * greedy("b")'
-    assert parse(str(0.5 * one)) == 0.5 * one
-    assert (one * 0.5)(3) == 0.5 == (constant(0.5) * one)(3)
-    assert (0.5 * (schedule * one))(3) == (schedule * one * 0.5)(3) == 0.5 * schedule(3)
-    for wrong in ("cosine", True, [schedule]):
-        for product in (lambda: one * wrong, lambda: wrong * one):  # noqa: B023
-            with pytest.raises(InvalidArgument) as refusal:
-                product()
-            assert (
-                refusal.value.problem.summary
-                == f'{wrong!r} * plateau("a"): {wrong!r} is neither a schedule nor a number'
-            )

@@ -4,7 +4,6 @@ import copy
 import json
 import logging
 import math
-from dataclasses import asdict
 from itertools import product
 
 import numpy as np
@@ -16,8 +15,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.core.feedback import hold
 from paramsched.core.feedback.hold import HoldState
-from paramsched.core.files.plan_files import text_of
-from paramsched.errors import InvalidArgument, StateError
+from paramsched.errors import InvalidArgument
 from support.laws import check_rule
 from support.tables import table
 
@@ -159,30 +157,6 @@ def test_every_law_of_metric_rules_is_kept(options):
     check_rule(hold("kl", at=0.5, **options))
 
 
-@table(("options", "least"), [({"add": 0.4}, 0.0), ({"add": 0.4, "low": -0.7}, -0.7), ({"factor": 2, "low": 0.3}, 0.3)])
-def test_the_factor_stays_at_its_bound_and_returns_from_it(options, least):
-    rule = hold("kl", at=1.0, high=1.2, **options)
-    state = rule.init()
-    for _ in range(9):
-        state = rule.observe(state, 0.1)
-    assert state.multiple == least
-    assert rule.observe(state, 9.0).multiple > least
-    for _ in range(9):
-        state = rule.observe(state, 9.0)
-    assert state.multiple == 1.2
-
-
-@pytest.mark.parametrize("options", [{"factor": 1e200}, {"gain": 0.1, "limit": 9.0}])
-def test_a_factor_without_bounds_returns_from_any_number_of_values(options):
-    rule = hold("kl", at=1.0, **options)
-    for value, further in ((0.0, 9.0), (9.0, 0.0)):
-        state = rule.init()
-        for _ in range(9_000):
-            state = rule.observe(state, value)
-        assert 0 < state.multiple < math.inf
-        assert rule.observe(state, further) != state
-
-
 @pytest.mark.parametrize("options", [{"gain": 0.1}, {"factor": 2.0}, {"add": 0.5}])
 def test_nan_changes_nothing_and_is_logged_once(options, caplog):
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
@@ -229,14 +203,6 @@ def test_the_state_is_in_checkpoints_and_replayed_from_observations():
     assert ps.extend.replay(scheduler.plan, [(t + 1, {"kl": kl}) for t, kl in enumerate(kls)]) == scheduler.states
 
 
-LINES = [
-    'constant() * hold("kl", at=6.0, gain=0.01)',
-    'cosine() * hold("kl", at=0.01, factor=1.5, bands=[0.4, 3.0], when_high="lower", low=0.01, high=10.0)',
-    'constant() * hold("entropy", at=-0.2, add=0.1, low=-1.0)',
-    'constant() * hold("kl", at=6.0, gain=0.01, limit=0.5)',
-]
-
-
 NUMBERS = (-0.5, 0.0, 0.5, 1.0, 2.0)
 BANDS = ((-0.5, 1.0), (0.0, 1.0), (0.5, 0.5), (0.5, 2.0), (2.0, 0.5))
 
@@ -260,35 +226,3 @@ def test_the_arguments_that_are_accepted_are_those_of_the_documentation(form, ch
         except InvalidArgument:
             accepted = False
         assert accepted == allowed(**options), options
-
-
-@table("other", ["gain", "factor", "add", "bands", "limit"])
-def test_an_argument_of_another_form_is_refused(other):
-    for form, own in (("gain", ("gain", "limit")), ("factor", ("factor", "bands")), ("add", ("add",))):
-        if other not in own:
-            with pytest.raises(InvalidArgument):
-                hold("kl", at=1.0, **{form: 1.5, other: (0.5, 1.5) if other == "bands" else 0.5})
-    with pytest.raises(InvalidArgument):
-        hold("kl", at=1.0)
-
-
-@table("line", LINES)
-def test_the_text_reads_back_in_every_form(line):
-    schedule = ps.parse(line)
-    plan = ps.Plan(lr=schedule, horizon=100)
-
-    assert str(schedule) == line
-    for syntax in ("yaml", "json"):
-        assert ps.loads(text_of(plan, syntax), syntax) == plan
-
-
-@pytest.mark.parametrize(
-    ("options", "multiple"),
-    [({"factor": 2}, 0.0), ({"factor": 2, "high": 3.0}, 3.1), ({"add": 1}, -0.1), ({"gain": 0.1, "low": 0.5}, 0.4)],
-)
-def test_a_state_beyond_the_bounds_is_refused(options, multiple):
-    rule = hold("kl", at=1.0, **options)
-
-    with pytest.raises(StateError, match="multiple must be from"):
-        rule.restore({"multiple": multiple})
-    assert asdict(rule.restore({"multiple": 1})) == {"multiple": 1.0}

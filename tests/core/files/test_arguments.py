@@ -6,28 +6,16 @@ from typing import Any, Literal
 import pytest
 
 from paramsched.core.files.arguments import (
-    accumulation_fact,
     argument,
     argument_table,
-    arguments_beside,
     arguments_of,
-    cut_to_length,
     defaults_of,
-    given_rate,
-    is_count,
-    is_plain_number,
     located,
     names_of,
-    numbers_by_field,
     read_arguments,
-    read_entry,
-    to_level,
     updates_with_accumulation,
-    values_of_optimizer,
 )
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
-from paramsched.core.schedules.anneal import cosine
-from paramsched.core.schedules.leaves import constant
 from paramsched.core.time import Calendar
 from support.tables import table
 
@@ -74,13 +62,6 @@ def test_a_missing_argument_is_reported_at_the_arguments():
 
     assert (arguments.size, wrong) == (30, {"size"})
     assert diagnostics.problems() == ("$: size is missing",)
-
-
-@pytest.mark.parametrize("gamma", [-1, "x"])
-def test_an_argument_without_an_effect_is_not_checked(gamma):
-    arguments, _, wrong, _ = read(Step, {"size": 7, "gamma": gamma})
-
-    assert (arguments.gamma, wrong) == (0.1, set())
 
 
 def test_an_alias_is_unknown_if_aliases_are_disabled():
@@ -208,14 +189,6 @@ class Two:
     path: str = argument("a", example="b")
 
 
-def test_two_names_of_one_argument_are_an_error_unless_the_last_counts():
-    _, _, wrong, diagnostics = read(Two, {"n": 1, "count": 2})
-    last = read_arguments(Two, located({"n": 1, "count": 2}, "$"), "$", DiagnosticCollector(), last_counts=True)
-
-    assert diagnostics.problems() == ("$.count: n and count are names of one argument. Remove n",)
-    assert (wrong, last[0].size, last[1]["size"]) == (set(), 2, "$.count")
-
-
 @pytest.mark.parametrize(("given", "read_as"), [({}, 0.7), ({"gamma": 0.2}, 0.2)])
 def test_defaults_that_are_passed_take_precedence_over_those_of_the_table(given, read_as):
     written = located({"size": 1, **given}, "$")
@@ -227,94 +200,6 @@ def test_the_rows_of_a_table_by_name():
     assert defaults_of(Two) == {"gamma": 0.1, "path": "a"}
     assert names_of(Two) == {"size": "size", "n": "size", "count": "size", "gamma": "gamma", "path": "path"}
     assert list(arguments_of(Two)) == ["size", "gamma", "path"]
-
-
-def test_an_entry_reports_a_combination_only_if_its_values_are_valid_by_themselves():
-    def problems(data, *names):
-        diagnostics = DiagnosticCollector()
-        read_entry("Two", Two, data, "$.two", diagnostics).refuse(*names, "is too large", "Write 1", *["gamma"])
-        return diagnostics.problems()
-
-    assert problems({"size": 9}, "size") == ("$.two.size: is too large. Write 1",)
-    assert len(problems({"size": 9, "gamma": "x"}, "size")) == 1
-    assert "too large" not in "".join(problems({"size": 0}, "size"))
-    diagnostics = DiagnosticCollector()
-    assert read_entry("Two", Two, 5, "$.two", diagnostics) is None
-    assert diagnostics.problems() == ("$.two: expected arguments of Two, got a number. Use a mapping of arguments",)
-
-
-@table(
-    ("data", "expected"),
-    [
-        ({"name": "A", "args": {"x": 1}}, ({"x": 1}, "$.s.args")),
-        ({"name": "A", "args": None}, ({}, "$.s.args")),
-        ({"name": "A", "args": 5}, (5, "$.s.args")),
-        ({"name": "A", "kwargs": {"x": 1}, "y": 2}, ({"x": 1}, "$.s.kwargs")),
-        ({"name": "A", "x": 1, "type": 3, "metric": "loss"}, ({"x": 1, "type": 3}, "$.s")),
-        ({"name": 3, "type": "A", "x": 1}, ({"name": 3, "x": 1}, "$.s")),
-    ],
-)
-def test_arguments_are_beside_the_name_or_under_a_key_of_their_own(data, expected):
-    assert arguments_beside(data, "$.s", ("name", "type"), ("args", "kwargs"), ("metric",)) == expected
-
-
-@table(
-    ("optimizer", "expected"),
-    [
-        (None, {}), (5, {}), ({}, {}), ({"lr": 1}, {"lr": 1.0}), ({"lr": "1"}, {}), ({"lr": True}, {}),
-        ({"SGD": {"lr": 1, "momentum": 0.9}}, {"lr": 1.0, "momentum": 0.9}),
-        ({"class_path": "SGD", "init_args": {"lr": 1}}, {"lr": 1.0}),
-        ({"name": "SGD", "extra": {"lr": 1}}, {}),
-        ({"a": {"lr": 1}, "b": {"lr": 2}}, {}),
-        ({"lr": 1, "betas": [0.9, 1]}, {"lr": 1.0, "betas": (0.9, 1.0)}),
-        ({"lr": 1, "betas": []}, {"lr": 1.0}), ({"lr": 1, "betas": [0.9, "x"]}, {"lr": 1.0}),
-        ({"lr": 1, "betas": 0.9}, {"lr": 1.0}), ({"weight_decay": 0}, {"weight_decay": 0.0}),
-    ],
-)  # fmt: skip
-def test_the_values_of_an_optimizer_are_read_from_its_arguments(optimizer, expected):
-    assert values_of_optimizer(optimizer) == expected
-
-
-@table(
-    ("value", "count", "number"),
-    [
-        (3, True, True), (3.0, True, True), (2, False, True), (2.5, False, True), (-3, False, True),
-        (True, False, False),
-        ("3", False, False), (float("nan"), False, False), (float("inf"), False, False),
-        (10**400, False, False),
-        (1.7976931348623157e308, True, True), (None, False, False),
-    ],
-)  # fmt: skip
-def test_counts_and_numbers_are_finite_and_not_booleans(value, count, number):
-    assert (is_count(value, 3), is_plain_number(value)) == (count, number)
-
-
-@table(
-    ("schedule", "length", "expected"),
-    [
-        (constant(0.5), 10, "constant(0.5, 10)"), (cosine(over=10), 10, "cosine(over=10)"),
-        (cosine(over=10), 11, "take(cosine(over=10), 11)"), (cosine(over=10), "10 steps", "cosine(over=10)"),
-    ],
-)  # fmt: skip
-def test_a_stage_is_cut_to_its_length(schedule, length, expected):
-    assert str(cut_to_length(schedule, length)) == expected
-
-
-def test_levels_rates_and_accumulations():
-    assert (to_level(0.0), str(to_level(0.5))) == (0.0, "absolute(0.5)")
-    assert (given_rate(None), given_rate(0.5), given_rate({"lr": 0.5}), given_rate({"eps": 1})) == (
-        None,
-        0.5,
-        0.5,
-        None,
-    )
-    assert [accumulation_fact(one) for one in (4.0, 1, 0, "4")] == [
-        Calendar(accumulation=4),
-        Calendar(accumulation=1),
-        None,
-        None,
-    ]
-    assert numbers_by_field({"lr": 1, "e": 2, "m": "x"}, "lr", eps="e", momentum="m") == {"lr": 1.0, "eps": 2.0}
 
 
 def test_a_table_has_the_defaults_of_its_arguments():

@@ -1,5 +1,8 @@
-"""The native dialect: every form of a schedule, a group and a user shape in a file."""
+"""The native dialect: the errors of a file at once, and shapes of a user."""
 
+import copy
+import datetime as dt
+import math
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -9,112 +12,25 @@ from typing import Annotated, Literal, Optional
 import numpy as np
 import pytest
 
-from paramsched.core import files as config
-from paramsched.core.base.codes import WRONG_TYPE
-from paramsched.core.feedback import plateau
 from paramsched.core.files import native
-from paramsched.core.plan import Binding, Plan
+from paramsched.core.files.diagnostic_collector import (
+    DiagnosticCollector,
+    bad_values_in,
+    plain_data,
+    plain_or_bad,
+    values_in,
+)
+from paramsched.core.files.text_places import Pairs
 from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.anneal import cosine, warmup
+from paramsched.core.schedules.anneal import cosine
 from paramsched.core.schedules.leaves import constant
 from paramsched.core.schedules.periods import step
-from paramsched.core.time import Calendar
 from paramsched.errors import ConfigError, InvalidArgument
 from support.tables import table
 
 
 def read(schedule, **options):
     return native.to_plan({"lr": schedule}, **options).bindings[0].schedule
-
-
-@table(
-    ("written", "meant"),
-    [
-        (1, constant()),
-        (np.int64(1), constant(1.0)),
-        ("cosine(to=0.1)", cosine(to=0.1)),
-        ("0", constant(0)),
-        ("warmup('5%')\n>> cosine()", warmup("5%") >> cosine()),
-        ("cosine() * plateau()", cosine() * plateau()),
-    ],
-)
-def test_a_schedule_is_a_line_of_text_or_a_number(written, meant):
-    assert read(written) == meant
-
-
-@table(
-    "written",
-    [
-        ["cosine()"],
-        [1],
-        (0.5,),
-        {"cosine": {"to": 0.1}},
-        {"cosine": {}},
-        {"sequence": ["warmup(5)"]},
-        [],
-        {},
-        True,
-        None,
-    ],
-)
-def test_lists_and_mappings_are_refused_with_a_line_that_can_be_pasted(written):
-    with pytest.raises(ConfigError) as refusal:
-        read(written)
-
-    (fault,) = refusal.value.diagnostics
-    assert (fault.path, fault.code) == ("$.lr", WRONG_TYPE)
-    assert read(fault.instead.removeprefix("For example: ")) == warmup("5%") >> cosine(to=0.1)
-
-
-@table(
-    ("value", "problem"),
-    [
-        (np.complex64(1), "expected a real number, got (1+0j). For example: 1"),
-        (10**308 + 1, "a number of 309 digits: it is too large for a float. For example: 0.1"),
-        (-(10**308) - 1, "a number of 309 digits: it is too large for a float. For example: 0.1"),
-        (10**309, "the number is too large for any schedule. For example: 1"),
-    ],
-)
-def test_numbers_that_no_schedule_can_have_are_refused(value, problem):
-    with pytest.raises(ConfigError) as refusal:
-        read(value)
-
-    assert refusal.value.problems == (f"$.lr: {problem}",)
-
-
-@table(
-    ("value", "written"),
-    [(10**40 - 1, "9" * 40), (10**40, "1e+40"), (10**308, "1e+308"), (-(10**41), "-1e+41"), (0.5, "0.5")],
-)
-def test_both_readings_of_a_number_alone_can_be_pasted(value, written):
-    with pytest.raises(ConfigError) as refusal:
-        read(value)
-    (fault,) = refusal.value.diagnostics
-
-    assert (
-        fault.instead
-        == f"Write absolute({written}) for the value {written}, or {written} * constant() for {written} × base"
-    )
-    assert read(f"{written} * constant()") == value * constant()
-
-
-def test_groups_are_selected_by_name_and_index():
-    plan = native.to_plan(
-        {"groups": {"head": {"lr": 1}, 0: {"lr": "step(2)"}, "[1]": {"lr": "step(3)"}, "2": {"lr": "step(4)"}}}
-    )
-
-    assert {binding.groups for binding in plan.bindings} == {"head", 0, 1, "2"}
-
-
-def test_data_is_json_even_if_groups_are_indices():
-    plan = Plan(Binding("lr", "constant(0.5)", groups=0), Binding("lr", "constant(0.5)", groups="0"))
-
-    assert native.from_plan(plan) == {"groups": {"[0]": {"lr": "constant(0.5)"}, "0": {"lr": "constant(0.5)"}}}
-    assert native.to_plan(native.from_plan(plan)) == plan
-
-
-def test_a_calendar_and_a_base_are_not_needed():
-    assert native.to_plan({"lr": "constant(0.5)"}, calendar=Calendar(total=5), base=0.1) == Plan(lr="constant(0.5)")
 
 
 def test_reading_does_not_modify_the_data():
@@ -210,19 +126,11 @@ def nothing() -> Schedule:
     return None
 
 
-def judged(what: Plain) -> Schedule:
-    return constant(float(what))
-
-
 def test_errors_of_a_user_builder_are_reported_with_their_location():
     with pytest.raises(ConfigError, match=r"^config: \$\.lr.*gone"):
         read("broken()", shapes=[broken])
     with pytest.raises(ConfigError, match=r"expected a schedule, got None"):
         read("nothing()", shapes=[nothing])
-
-
-def test_a_type_that_cannot_be_checked_is_passed_to_the_builder():
-    assert read("judged(2)", shapes=[judged]) == constant(2.0)
 
 
 def test_names_that_are_not_shapes_are_rejected():
@@ -256,9 +164,142 @@ def test_reading_a_plan_imports_no_heavy_library():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("horizon", ["50%", "until 3 epochs"])
-def test_a_horizon_that_is_not_a_length_is_refused(horizon):
-    with pytest.raises(ConfigError) as refused:
-        config.loads({"horizon": horizon, "lr": "cosine()"})
+GOOD = {
+    "horizon": "20 epochs",
+    "lr": "warmup('5%') >> cosine(to=0.01)",
+    "weight_decay": 1,
+    "betas[0]": "linear(0.85, 0.95, '300 steps')",
+    "groups": {"head": {"lr": "multistep(['5 epochs', 300], 0.2)"}, 0: {"momentum": "constant(0.9)"}},
+    "targets": {"temperature": {"initial": 1.0, "schedule": "restarts(cosine(), 100)"}},
+}
 
-    assert [one.path for one in refused.value.diagnostics] == ["$.horizon"]
+
+ANY = [True, math.nan, math.inf, b"bytes"]
+
+
+WRONG = {
+    "schedule": [None, {}, [], "", "cosin()", "cosine(", "exec('1')", ["cosine()"], {"cosine": {}}, [[]], 10**400],
+    "length": [None, 1.5, -1, "", "5", "5 parsecs", "-5 epochs", [], {}, ["5%"]],
+    "number": [None, "0.5", [], {}, [0.5]],
+    "fields": [None, 0.1, "lr", [], {}],
+}
+
+
+KINDS = {
+    ("horizon",): "length",
+    ("lr",): "schedule",
+    ("weight_decay",): "schedule",
+    ("betas[0]",): "schedule",
+    ("groups",): "fields",
+    ("groups", "head"): "fields",
+    ("groups", "head", "lr"): "schedule",
+    ("groups", 0, "momentum"): "schedule",
+    ("targets",): "fields",
+    ("targets", "temperature"): "fields",
+    ("targets", "temperature", "initial"): "number",
+    ("targets", "temperature", "schedule"): "schedule",
+}
+
+
+VALUES = [(place, value) for place, kind in KINDS.items() for value in (*ANY, *WRONG[kind])]
+
+
+def changed(place, value):
+    data = copy.deepcopy(GOOD)
+    inner = data
+    for part in place[:-1]:
+        inner = inner[part]
+    inner[place[-1]] = value
+    return data
+
+
+def path(place):
+    return "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+
+
+def problems(data):
+    with pytest.raises(ConfigError) as refusal:
+        native.to_plan(data)
+    return refusal.value.problems
+
+
+def test_a_valid_config_has_no_errors():
+    assert native.to_plan(GOOD).horizon is not None
+
+
+@pytest.mark.heavy
+@table(("place", "value"), VALUES)
+def test_a_wrong_value_is_reported_once_with_its_path(place, value):
+    found = problems(changed(place, value))
+
+    assert len(found) == 1
+    assert found[0].startswith(path(place))
+
+
+def test_all_errors_of_a_file_are_reported_at_once():
+    places = [
+        place
+        for place in KINDS
+        if not any(place != other and other[: len(place)] == place for other in KINDS)  # leaves
+    ]
+    data = copy.deepcopy(GOOD)
+    for place in places:
+        inner = data
+        for part in place[:-1]:
+            inner = inner[part]
+        inner[place[-1]] = True
+
+    found = problems(data)
+
+    assert {line.partition(": ")[0] for line in found} == set(map(path, places))
+
+
+def test_a_structure_that_contains_itself_is_reported():
+    data = {"lr": []}
+    data["lr"].append(data["lr"])
+
+    assert len(problems(data)) == 1
+
+
+def test_an_error_in_a_block_is_reported_at_a_path_with_all_others():
+    diagnostics = DiagnosticCollector()
+    diagnostics.add("$.eps", "first")
+    with pytest.raises(ConfigError) as refusal, diagnostics.reported_at("$.lr"):
+        raise InvalidArgument("f(x)", "second", "Write f(1)")
+
+    assert refusal.value.problems == ("$.eps: first", "$.lr: f(x): second. Write f(1)")
+    with DiagnosticCollector().reported_at("$.lr"):
+        pass
+
+
+def test_a_peers_config_may_have_any_number_and_date_and_the_last_of_several_keys():
+    day = dt.date(2024, 1, 2)
+    data = {"a": day, "b": [math.inf, 10**400, -(10**400)], "c": np.float32(0.5)}
+    twice: list[str] = []
+    pairs = Pairs([("a", 1), ("b", Pairs([("c", 1), ("c", 2)])), ("a", 3)])
+
+    assert plain_data(data, DiagnosticCollector(), []) == {
+        "a": "2024-01-02",
+        "b": [math.inf, math.inf, -math.inf],
+        "c": 0.5,
+    }
+    assert (plain_data(pairs, DiagnosticCollector(), twice), twice) == ({"a": 3, "b": {"c": 2}}, ["$.b.c", "$.a"])
+    diagnostics = DiagnosticCollector()
+    plain_data({"a": day, "b": dt.time(1), "c": 1j}, diagnostics)
+    assert diagnostics.problems() == (
+        "$.a: 2024-01-02 is a date or a time. Use text in quotes, or a number",
+        "$.b: 01:00:00 is a date or a time. Use text in quotes, or a number",
+        "$.c: a file cannot contain complex. Use numbers, text, lists and mappings",
+    )
+
+
+def test_the_values_of_data_are_listed_in_the_order_of_the_text():
+    data = Pairs([("a", [1, {"b": 2}]), ("c", Pairs([("d", 3)])), ("e", (4,))])
+
+    assert list(values_in(data)) == [data, [1, {"b": 2}], 1, {"b": 2}, 2, [("d", 3)], 3, (4,)]
+
+
+def test_the_invalid_values_of_data_are_found_at_any_depth():
+    (bad,) = bad_values_in(plain_or_bad([1, {"a": math.nan}], DiagnosticCollector()))
+
+    assert bad.problem.place.path == "$[1].a"

@@ -10,6 +10,7 @@ from paramsched.core.curves.arrays import NUMPY
 from paramsched.core.plan import resolve
 from paramsched.core.schedules.anneal import cosine, linear
 from paramsched.core.schedules.lengths import (
+    Span,
     _fitting_ratio,
     _split_integers,
     complete_periods,
@@ -147,3 +148,28 @@ def test_a_value_halfway_between_multiples_is_rounded_to_even():
         middles = [(t, Fraction(t * total, 2 * total)) for t in range(2 * total)]
         found = rounded(linear(0, total, 2 * total), 1)(np.array([t for t, _ in middles]))
         assert found.tolist() == [round(middle) for _, middle in middles]
+
+
+class Epochs:
+    """Units of a run whose epochs have 4 updates if they start before update 20, and 6 later."""
+
+    varies = updates_vary = True
+
+    def exact(self, duration, *, begin=Fraction(0)):
+        return duration.terms[0][1] * (4 if begin < 20 else 6)
+
+    def count_text(self, count):
+        return str(count)
+
+    def for_run(self, length):
+        return self, Fraction(0)
+
+
+@table(
+    ("begin", "before"),
+    [(0, 8), (8, 8), ("21/2", 8), (27, 8), ("55/2", "15/2"), (30, 10), (32, 12), ("65/2", 12), (50, 12)],
+)
+def test_a_length_before_a_time_ends_at_that_time_if_it_can(begin, before):
+    span = Span(Epochs(), Fraction(begin), None, None)
+
+    assert span.before(Duration.of("2 epochs")) == Fraction(before)

@@ -5,8 +5,9 @@ from itertools import product
 
 import pytest
 
+import paramsched as ps
 from paramsched.core.schedules import parse
-from paramsched.errors import InvalidArgument
+from paramsched.errors import InvalidArgument, ParseError
 from support.tables import table
 
 
@@ -59,3 +60,11 @@ def test_the_location_survives_pickling():
         parse("cosin()")
 
     assert pickle.loads(pickle.dumps(refusal.value)).span == (0, 5)
+
+
+@table("sign", ["->", "=>", "|>", ","])
+def test_a_sign_that_joins_stages_elsewhere_is_answered_with_a_line_that_is_read(sign):
+    with pytest.raises(ParseError) as refusal:
+        ps.parse(f'warmup("5%") {sign} cosine(to=0.1)')
+
+    assert ps.parse(str(refusal.value).partition("For example: ")[2]) == ps.warmup("5%") >> ps.cosine(to=0.1)

@@ -1,0 +1,8 @@
+"""What trace, diff, value and history of plans return.
+
+The calls are in `calls.yaml`, which `python -m support.calls` writes again.
+"""
+
+from support import calls
+
+test_calls = calls.test_of(__file__)
