@@ -1,0 +1,572 @@
+"""Each recipe of a paper or a library next to its formula, in exact arithmetic where it has one."""
+
+import math
+from fractions import Fraction
+from math import cos, pi, sqrt
+
+import numpy as np
+import pytest
+
+import paramsched as ps
+from support.recipe_runs import (
+    amounts_before_updates,
+    assert_values,
+    first_at,
+    half_wave,
+    known_bounds,
+    nearest_multiple,
+    ramp,
+    recipe,
+)
+
+PEAK, WARM, TOTAL = 1e-4, 10_000, 1_000_000
+
+
+def test_lr_equals_the_optimizer_of_bert():
+    trace = ps.trace(ps.recipes["bert-base"].plan, {"lr": PEAK})
+
+    assert len(trace) == TOTAL
+    assert_values(
+        trace["lr"],
+        lambda t: ramp(t, 0, WARM, 0, PEAK) if t < WARM else ramp(t, 0, TOTAL, PEAK, 0),
+        known_bounds(TOTAL, WARM),
+    )
+
+
+BETA, GAMMA = 1.5, 0.02
+
+
+def test_lr_equals_the_paper():
+    trace = ps.trace(recipe("bolton"), {"lr": 123.0}, ps.Calendar(total=10_000))
+
+    assert_values(trace["lr"], lambda t: min(1 / BETA, 1 / (GAMMA * (t + 1))), range(10_000))
+
+
+def test_keras_evaluates_the_first_update_at_step_0():
+    """TensorFlow Privacy divides by the completed updates: the first value is infinite, so 1 / beta is smaller."""
+    plan = ps.loads(f"lr: constant(absolute(1.0)) * minimum(1 / {BETA}, shift(inverse_time(1.0), 1) / {GAMMA})")
+
+    trace = ps.trace(plan, {"lr": 123.0}, ps.Calendar(total=10_000))
+
+    assert_values(trace["lr"], lambda t: min(1 / BETA, 1 / (GAMMA * t)) if t else 1 / BETA, range(10_000))
+
+
+def test_a_clock_that_counts_from_1_equals_a_run_that_started_one_update_earlier():
+    plan = ps.loads("lr: skip(linear(1.0, 0.0, over=100), 1)\nweight_decay: skip(exponential(0.9), 1)")
+
+    trace = ps.trace(plan, {"lr": 1.0, "weight_decay": 1.0}, ps.Calendar(total=200))
+
+    assert_values(trace["lr"], lambda t: max(0.0, 1 - (t + 1) / 100), range(200))
+    assert_values(trace["weight_decay"], lambda t: 0.9 ** (t + 1), range(200))
+
+
+PEAK_OF_DEEPSEEK_V3, LENGTH = 2.2e-4, 4096
+
+
+BILLION = 10**9
+
+
+STABLE, DECAYED, HELD, TOTAL_OF_DEEPSEEK_V3 = 10_000 * BILLION, 14_300 * BILLION, 14_633 * BILLION, 14_800 * BILLION
+
+
+GROWN = 469 * BILLION
+
+
+def batch_size(amount):
+    return nearest_multiple(ramp(amount, 0, GROWN, 3072, 15_360), 64)
+
+
+def test_every_field_equals_the_report_at_every_update():
+    amounts = amounts_before_updates(lambda t, amount: batch_size(amount) * LENGTH, TOTAL_OF_DEEPSEEK_V3)
+    warm = amounts[2000]
+
+    trace = ps.trace(ps.recipes["deepseek-v3"].plan, {"lr": PEAK_OF_DEEPSEEK_V3}, ps.Calendar(sequence_length=LENGTH))
+
+    def rate(t):
+        amount = amounts[t]
+        if t < 2000:  # in tokens, because the plan counts tokens
+            return Fraction(PEAK_OF_DEEPSEEK_V3) * amount / warm
+        if amount < DECAYED:
+            return half_wave(amount, STABLE, DECAYED, PEAK_OF_DEEPSEEK_V3 / 10, PEAK_OF_DEEPSEEK_V3)
+        return PEAK_OF_DEEPSEEK_V3 / 10 if amount < HELD else 7.3e-6
+
+    assert trace.amounts.tolist() == amounts
+    assert trace["batch_size"].tolist() == [batch_size(amount) for amount in amounts]
+    marks = [2000, *(first_at(amounts, amount) for amount in (GROWN, STABLE, DECAYED, HELD))]
+    seen = known_bounds(len(amounts), *marks)
+    assert_values(trace["lr"], rate, seen)
+    assert_values(trace["mtp_loss_weight"], lambda t: 0.3 if amounts[t] < STABLE else 0.1, seen)
+    assert_values(trace["bias_update_speed"], lambda t: 0.001 if amounts[t] < DECAYED else 0.0, seen)
+
+
+def test_on_the_update_clock_the_warmup_is_linear_in_updates():
+    line = """
+        clock: {{batch_size: tokens, mix: tokens}}
+        horizon: 14.8T tokens
+        lr: warmup("2000 steps")
+        targets:
+          batch_size: {{initial: 1, schedule: '{}'}}
+          mix: {{initial: 1, schedule: 'constant(0.3, over="10T tokens") >> constant(0.1)'}}
+    """.format('rounded(linear(3072, 15360, over="469B tokens"), 64)')
+
+    trace = ps.trace(ps.loads(line), {"lr": PEAK_OF_DEEPSEEK_V3}, ps.Calendar(sequence_length=LENGTH))
+
+    amounts = amounts_before_updates(lambda t, amount: batch_size(amount) * LENGTH, TOTAL_OF_DEEPSEEK_V3)
+    assert trace.amounts.tolist() == amounts
+    assert_values(
+        trace["lr"], lambda t: Fraction(PEAK_OF_DEEPSEEK_V3) * min(t, 2000) / 2000, known_bounds(len(amounts), 2000)
+    )
+    assert_values(trace["mix"], lambda t: 0.3 if amounts[t] < STABLE else 0.1, known_bounds(len(amounts)))
+
+
+EPOCH = 1250
+
+
+TOTAL_OF_DINOV2, WARM_OF_DINOV2 = 100 * EPOCH, 10 * EPOCH
+
+
+GROUPS = [
+    {"name": "backbone", "lr": 0.004 * 0.9**3, "weight_decay": 0.04, "is_last_layer": False},
+    {"name": "norms", "lr": 0.004, "weight_decay": 0.0, "is_last_layer": False},
+    {"name": "last", "lr": 0.004, "weight_decay": 0.04, "is_last_layer": True},
+]
+
+
+def rate(t):
+    """`linspace` includes its end, so the last update of the warmup and the first of the cosine have the peak."""
+    return (
+        ramp(t, 0, WARM_OF_DINOV2 - 1, 0, 0.004)
+        if t < WARM_OF_DINOV2
+        else half_wave(t, WARM_OF_DINOV2, TOTAL_OF_DINOV2, 1e-6, 0.004)
+    )
+
+
+@pytest.fixture(scope="module")
+def trace():
+    return ps.trace(recipe("dinov2"), GROUPS, ps.Calendar(steps_per_epoch=EPOCH))
+
+
+SEEN = known_bounds(TOTAL_OF_DINOV2, EPOCH, WARM_OF_DINOV2, 30 * EPOCH)
+
+
+def test_lr_equals_the_published_code_in_every_group(trace):
+    assert len(trace) == TOTAL_OF_DINOV2
+    assert_values(trace["lr", "backbone"], lambda t: float(rate(t)) * 0.9**3, SEEN)
+    assert_values(trace["lr", "norms"], rate, SEEN)
+    assert_values(trace["lr", "last"], lambda t: 0.0 if t < EPOCH else rate(t), SEEN)
+
+
+def test_weight_decay_increases_in_groups_that_have_one(trace):
+    assert_values(trace["weight_decay", "last"], lambda t: half_wave(t, 0, TOTAL_OF_DINOV2, 0.4, 0.04), SEEN)
+    assert not np.any(trace["weight_decay", "norms"])
+
+
+def test_the_teacher_follows_its_two_schedules(trace):
+    assert_values(trace["teacher_momentum"], lambda t: half_wave(t, 0, TOTAL_OF_DINOV2, 1.0, 0.992), SEEN)
+    assert_values(trace["teacher_temperature"], lambda t: ramp(t, 0, 30 * EPOCH - 1, 0.04, 0.07), SEEN)
+
+
+PEAK_OF_EDM2, BATCH, TOTAL_OF_EDM2 = 0.01, 2048, 8 << 30
+
+
+EXPONENT = 16.97
+
+
+def rate_of_edm2(seen):
+    """The lr of a published run, as a function of the images before the update."""
+    return PEAK_OF_EDM2 / sqrt(max(seen / (70_000 * BATCH), 1)) * min(seen / 10_000_000, 1)
+
+
+def test_lr_and_weight_average_equal_the_paper():
+    trace = ps.trace(recipe("edm2"), {"lr": PEAK_OF_EDM2}, ps.Calendar(batch_size=BATCH))
+
+    assert len(trace) == TOTAL_OF_EDM2 // BATCH
+    seen = known_bounds(len(trace), 10_000_000 // BATCH, 70_000)
+    assert [int(trace.amounts[t]) for t in seen] == [t * BATCH for t in seen]
+    assert_values(trace["lr"], lambda t: rate_of_edm2(t * BATCH), seen)
+    # Equation 127: (1 - batch / images) ** (gamma + 1), with the images after the update.
+    assert_values(trace["ema_beta"], lambda t: (t / (t + 1)) ** (EXPONENT + 1), seen)
+
+
+PEAK_OF_EFFICIENTNET, EPOCH_OF_EFFICIENTNET = 0.064, 1251
+
+
+WARM_OF_EFFICIENTNET = 5 * EPOCH_OF_EFFICIENTNET
+
+
+def rate_of_efficientnet(t):
+    """A step decay: 5 t // 15012 steps are complete, because 2.4 * 1251 = 15012 / 5."""
+    return (
+        ramp(t, 0, WARM_OF_EFFICIENTNET, 0, PEAK_OF_EFFICIENTNET)
+        if t < WARM_OF_EFFICIENTNET
+        else PEAK_OF_EFFICIENTNET * 0.97 ** (5 * t // (12 * EPOCH_OF_EFFICIENTNET))
+    )
+
+
+def test_lr_equals_the_published_code_at_every_decay():
+    trace = ps.trace(
+        ps.recipes["efficientnet-b0"].plan,
+        {"lr": PEAK_OF_EFFICIENTNET},
+        ps.Calendar(steps_per_epoch=EPOCH_OF_EFFICIENTNET),
+    )
+
+    total = 350 * EPOCH_OF_EFFICIENTNET
+    falls = [-(-k * 12 * EPOCH_OF_EFFICIENTNET // 5) for k in range(1, 146)]
+    assert len(trace) == total
+    assert_values(trace["lr"], rate_of_efficientnet, known_bounds(total, WARM_OF_EFFICIENTNET, *falls))
+    assert [fall for fall in falls if fall > WARM_OF_EFFICIENTNET] == [
+        t for t in range(WARM_OF_EFFICIENTNET + 1, total) if trace["lr"][t] != trace["lr"][t - 1]
+    ]
+
+
+PEAK_OF_GPT3, LENGTH_OF_GPT3 = 6e-5, 2048
+
+
+WARM_OF_GPT3, DECAYED_OF_GPT3, TOTAL_OF_GPT3, GROWN_OF_GPT3 = 375_000_000, 260 * 10**9, 300 * 10**9, 12 * 10**9
+
+
+def batch_size_of_gpt3(amount):
+    return nearest_multiple(ramp(amount, 0, GROWN_OF_GPT3, 16, 1600), 16)
+
+
+def rate_of_gpt3(amount):
+    """Brown et al. 2020, appendix B: the clock is the tokens consumed before the update."""
+    return (
+        ramp(amount, 0, WARM_OF_GPT3, 0, PEAK_OF_GPT3)
+        if amount < WARM_OF_GPT3
+        else half_wave(amount, WARM_OF_GPT3, DECAYED_OF_GPT3, PEAK_OF_GPT3 / 10, PEAK_OF_GPT3)
+    )
+
+
+def test_lr_and_batch_size_equal_the_paper_at_every_update():
+    amounts = amounts_before_updates(lambda t, amount: batch_size_of_gpt3(amount) * LENGTH_OF_GPT3, TOTAL_OF_GPT3)
+
+    trace = ps.trace(ps.recipes["gpt3-175b"].plan, {"lr": PEAK_OF_GPT3}, ps.Calendar(sequence_length=LENGTH_OF_GPT3))
+
+    assert trace.amounts.tolist() == amounts
+    assert trace["batch_size"].tolist() == [batch_size_of_gpt3(amount) for amount in amounts]
+    marks = [first_at(amounts, amount) for amount in (WARM_OF_GPT3, GROWN_OF_GPT3, DECAYED_OF_GPT3)]
+    assert_values(trace["lr"], lambda t: rate_of_gpt3(amounts[t]), known_bounds(len(amounts), *marks))
+
+
+def test_the_batch_size_may_be_written_in_tokens():
+    def taken(amount):
+        return nearest_multiple(ramp(amount, 0, GROWN_OF_GPT3, 32_000, 3_200_000), 32_000)
+
+    amounts = amounts_before_updates(lambda t, amount: taken(amount), TOTAL_OF_GPT3)
+    plan = ps.loads("""
+        clock: tokens
+        horizon: 300B tokens
+        lr: warmup("375M tokens") >> cosine(to=0.1, over="until 260B tokens") >> constant(0.1)
+        targets:
+          tokens_per_step: {initial: 1, schedule: 'rounded(linear(32_000, 3.2e6, over="12B tokens"), 32_000)'}
+    """)
+
+    trace = ps.trace(plan, {"lr": PEAK_OF_GPT3})
+
+    assert trace.amounts.tolist() == amounts
+    assert trace["tokens_per_step"].tolist() == [taken(amount) for amount in amounts]
+    marks = [first_at(amounts, amount) for amount in (WARM_OF_GPT3, GROWN_OF_GPT3, DECAYED_OF_GPT3)]
+    assert_values(trace["lr"], lambda t: rate_of_gpt3(amounts[t]), known_bounds(len(amounts), *marks))
+
+
+@pytest.mark.heavy
+def test_lr_equals_transformers_at_every_update():
+    torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=3e-4)
+    scheduler = transformers.get_scheduler(
+        "cosine_with_restarts", optimizer, 50, 1000, scheduler_specific_kwargs={"num_cycles": 4}
+    )
+    rates = []
+    for _ in range(1000):
+        rates.append(scheduler.get_last_lr()[0])
+        optimizer.step()
+        scheduler.step()
+
+    trace = ps.trace(recipe("hf_restarts"), {"lr": 3e-4})
+
+    # Transformers takes the cosine near pi, where its rounding is that of 1.
+    np.testing.assert_allclose(trace["lr"], rates, rtol=1e-12, atol=1e-12 * 3e-4)
+
+
+def test_each_cycle_starts_at_a_multiple_rounded_up_once():
+    rates = ps.trace(recipe("hf_restarts"), {"lr": 1.0})["lr"]
+
+    begins = [t for t in range(1, 1000) if rates[t] > rates[t - 1] and t > 50]
+    assert begins == [50 + 238, 50 + 475, 50 + 713]
+
+
+WARM_OF_LLM_FOUNDRY, SCALE, COOL, TOTAL_OF_LLM_FOUNDRY = BILLION, 2 * BILLION, 20 * BILLION, 100 * BILLION
+
+
+FLOOR, LAST, PEAK_OF_LLM_FOUNDRY = 0.1, 0.02, 3e-4
+
+
+def factor(amount):
+    if amount < WARM_OF_LLM_FOUNDRY:
+        return Fraction(amount, WARM_OF_LLM_FOUNDRY)
+    falling = FLOOR + (1 - FLOOR) / sqrt(
+        (min(amount, TOTAL_OF_LLM_FOUNDRY - COOL) - WARM_OF_LLM_FOUNDRY + SCALE) / SCALE
+    )
+    share = max(0, amount - (TOTAL_OF_LLM_FOUNDRY - COOL)) / COOL
+    return falling + (LAST - falling) * share
+
+
+@pytest.mark.parametrize("tokens", [2_097_152, 4_000_000, 3_333_333])
+def test_lr_equals_the_scheduler_at_every_batch(tokens):
+    amounts = amounts_before_updates(lambda t, amount: tokens, TOTAL_OF_LLM_FOUNDRY)
+
+    trace = ps.trace(recipe("llm_foundry"), {"lr": PEAK_OF_LLM_FOUNDRY}, ps.Calendar(tokens_per_step=tokens))
+
+    assert trace.amounts.tolist() == amounts
+    marks = [first_at(amounts, amount) for amount in (WARM_OF_LLM_FOUNDRY, TOTAL_OF_LLM_FOUNDRY - COOL)]
+    assert_values(trace["lr"], lambda t: PEAK_OF_LLM_FOUNDRY * factor(amounts[t]), known_bounds(len(amounts), *marks))
+
+
+PEAK_OF_MEGATRON, LEAST = 6e-5, 6e-6
+
+
+WARM_OF_MEGATRON, DECAYED_OF_MEGATRON, TOTAL_OF_MEGATRON = 183_105, 126_953_125, 146_484_375
+
+
+START, RISE, GROWING, BATCH_OF_MEGATRON = 16, 16, 5_859_375, 1536
+
+
+def batch_size_of_megatron(amount):
+    """One increment for each completed fraction of the samples; exact, while Megatron divides by a float."""
+    if amount > GROWING:
+        return BATCH_OF_MEGATRON
+    return START + RISE * math.floor(amount / Fraction(GROWING, (BATCH_OF_MEGATRON - START) // RISE))
+
+
+def rate_of_megatron(amount):
+    return (
+        ramp(amount, 0, WARM_OF_MEGATRON, 0, PEAK_OF_MEGATRON)
+        if amount <= WARM_OF_MEGATRON
+        else half_wave(amount, WARM_OF_MEGATRON, DECAYED_OF_MEGATRON, LEAST, PEAK_OF_MEGATRON)
+    )
+
+
+def test_lr_and_batch_size_equal_the_gpt3_script_at_every_iteration():
+    amounts = amounts_before_updates(lambda t, amount: batch_size_of_megatron(amount), TOTAL_OF_MEGATRON)
+
+    trace = ps.trace(recipe("megatron"), {"lr": PEAK_OF_MEGATRON})
+
+    assert trace.amounts.tolist() == amounts
+    assert trace["batch_size"].tolist() == [batch_size_of_megatron(amount) for amount in amounts]
+    marks = [first_at(amounts, amount) for amount in (WARM_OF_MEGATRON, GROWING, DECAYED_OF_MEGATRON)]
+    assert_values(trace["lr"], lambda t: rate_of_megatron(amounts[t]), known_bounds(len(amounts), *marks))
+
+
+def test_a_ramp_with_increments_is_a_line_rounded_down():
+    line = ps.loads(f"""
+        clock: samples
+        horizon: {TOTAL_OF_MEGATRON} samples
+        lr: constant()
+        targets:
+          batch_size: {{initial: 1, schedule: 'rounded(linear(16, 1536, over="5859375 samples"), 16, "down")'}}
+    """)
+
+    expected = ps.trace(recipe("megatron"), {"lr": PEAK_OF_MEGATRON})
+    found = ps.trace(line, {"lr": PEAK_OF_MEGATRON})
+
+    assert found.amounts.tolist() == expected.amounts.tolist()
+
+
+@pytest.mark.parametrize("batch", [1024, 1000, 768])
+def test_the_slope_of_a_warmup_in_samples_does_not_depend_on_the_batch(batch):
+    plan = ps.loads("""
+        clock: samples
+        horizon: 20M samples
+        lr: warmup("1M samples") >> linear(1.0, 0.1)
+        weight_decay: linear(absolute(0.01), absolute(0.1))
+    """)
+
+    trace = ps.trace(plan, {"lr": 1.5e-4, "weight_decay": 0.1}, ps.Calendar(batch_size=batch))
+
+    updates = -(-20_000_000 // batch)
+    assert len(trace) == updates
+    assert trace.amounts.tolist() == [t * batch for t in range(updates)]
+
+    def value(t):
+        seen = t * batch
+        return (
+            Fraction(1.5e-4) * seen / 10**6
+            if seen < 10**6
+            else ramp(seen, 10**6, 20 * 10**6, Fraction(1.5e-4), Fraction(1.5e-4) / 10)
+        )
+
+    assert_values(trace["lr"], value, range(updates))
+    assert_values(trace["weight_decay"], lambda t: ramp(t * batch, 0, 20 * 10**6, 0.01, 0.1), range(updates))
+
+
+PEAK_OF_MINICPM, TOTAL_OF_MINICPM = 0.01, 260_000
+
+
+def test_lr_equals_the_paper_minicpm():
+    trace = ps.trace(ps.recipes["minicpm-2.4b"].plan, {"lr": PEAK_OF_MINICPM})
+
+    def rate(t):
+        return ramp(t, 0, 2600, 0, PEAK_OF_MINICPM) if t < 234_000 else PEAK_OF_MINICPM * 0.5 ** ((t - 234_000) / 5000)
+
+    assert len(trace) == TOTAL_OF_MINICPM
+    assert_values(trace["lr"], rate, known_bounds(TOTAL_OF_MINICPM, 2600, 234_000))
+
+
+PEAK_OF_OLMO_BOLT_ON_WARMUP, TOTAL_OF_OLMO_BOLT_ON_WARMUP, BEGIN, END = 3e-4, 20_000, 1000, 1500
+
+
+def inner(step):
+    if step < 200:
+        return (
+            PEAK_OF_OLMO_BOLT_ON_WARMUP * 0.10
+            + (PEAK_OF_OLMO_BOLT_ON_WARMUP - PEAK_OF_OLMO_BOLT_ON_WARMUP * 0.10) * step / 200
+        )
+    floor = PEAK_OF_OLMO_BOLT_ON_WARMUP * 0.1
+    return (
+        floor
+        + (PEAK_OF_OLMO_BOLT_ON_WARMUP - floor)
+        * (1 + cos(pi * (step - 200) / (TOTAL_OF_OLMO_BOLT_ON_WARMUP - 200)))
+        / 2
+    )
+
+
+def bolted_on(step):
+    if step < BEGIN:
+        return 0.0
+    return inner(END) * (step - BEGIN) / (END - BEGIN) if step < END else inner(step)
+
+
+def test_a_bolt_on_warmup_ends_at_the_value_of_the_inner_schedule():
+    trace = ps.trace(recipe("olmo_bolt_on_warmup"), {"lr": PEAK_OF_OLMO_BOLT_ON_WARMUP})
+
+    assert_values(trace["lr"], lambda t: bolted_on(t + 1), range(TOTAL_OF_OLMO_BOLT_ON_WARMUP))
+
+
+TOTAL_OF_PALM, LENGTH_OF_PALM = 255_000, 2048
+
+
+GROUP = {"lr": 1e-2, "weight_decay": 1e-4, "betas": (0.9, 0.99)}
+
+
+def batch_size_of_palm(t):
+    return 512 if t < 50_000 else 1024 if t < 115_000 else 2048
+
+
+def rate_of_palm(t):
+    return 1e-2 if t < 10_000 else 1 / sqrt(t)
+
+
+def test_every_field_equals_the_paper():
+    trace = ps.trace(ps.recipes["palm-540b"].plan, GROUP)
+
+    assert len(trace) == TOTAL_OF_PALM
+    assert trace["batch_size"].tolist() == [batch_size_of_palm(t) for t in range(TOTAL_OF_PALM)]
+    seen = known_bounds(TOTAL_OF_PALM, 10_000, 50_000, 115_000)
+    assert_values(trace["lr"], rate_of_palm, seen)
+    assert_values(trace["weight_decay"], lambda t: rate_of_palm(t) ** 2, seen)
+    np.testing.assert_allclose(trace["betas[1]"][seen], [1 - (t + 1) ** -0.8 for t in seen], rtol=1e-12, atol=1e-15)
+
+
+def test_a_schedule_in_tokens_follows_a_batch_size_planned_in_updates():
+    plan = ps.loads("""
+        clock: {share_of_code: tokens}
+        horizon: 255k steps
+        lr: constant(over="10k steps") >> inverse_sqrt("10k steps")
+        targets:
+          batch_size: {initial: 1, schedule: 'piecewise([(0, 512), (50000, 1024), (115000, 2048)])'}
+          share_of_code: {initial: 1, schedule: 'linear(0.05, 0.24, over="700B tokens")'}
+    """)
+
+    trace = ps.trace(plan, GROUP, ps.Calendar(sequence_length=LENGTH_OF_PALM))
+
+    amounts = np.concatenate(
+        [[0], np.cumsum([batch_size_of_palm(t) * LENGTH_OF_PALM for t in range(TOTAL_OF_PALM - 1)])]
+    ).tolist()
+    assert trace.amounts.tolist() == amounts
+    seen = known_bounds(TOTAL_OF_PALM, 10_000, 50_000, 115_000)
+    assert_values(trace["lr"], rate_of_palm, seen)
+    assert_values(trace["share_of_code"], lambda t: 0.05 + 0.19 * min(1, amounts[t] / (700 * 10**9)), seen)
+
+
+def test_lengths_in_updates_are_the_same_on_a_token_clock():
+    plan = ps.loads("""
+        clock: {lr: tokens}
+        horizon: 255k steps
+        lr: constant(0.5, over="10k steps") >> constant(over="until 60k steps") >> constant(0.1)
+        targets:
+          batch_size: {initial: 1, schedule: 'piecewise([(0, 512), (50000, 1024), (115000, 2048)])'}
+    """)
+
+    trace = ps.trace(plan, {"lr": 1.0}, ps.Calendar(sequence_length=LENGTH_OF_PALM))
+
+    assert len(trace) == TOTAL_OF_PALM
+    assert_values(
+        trace["lr"],
+        lambda t: 0.5 if t < 10_000 else 1.0 if t < 60_000 else 0.1,
+        known_bounds(TOTAL_OF_PALM, 10_000, 60_000),
+    )
+
+
+PEAK_OF_YOLO, MOMENTUM, EPOCH_OF_YOLO = 0.01, 0.937, 1849
+
+
+TOTAL_OF_YOLO, WARM_OF_YOLO = 300 * EPOCH_OF_YOLO, 3 * EPOCH_OF_YOLO
+
+
+GROUPS_OF_YOLO = [
+    {"name": "weights", "lr": PEAK_OF_YOLO, "momentum": MOMENTUM},
+    {"name": "bias", "lr": PEAK_OF_YOLO, "momentum": MOMENTUM},
+]
+
+
+def line(batch):
+    """The lr of an epoch, which changes once per epoch."""
+    return ramp(batch // EPOCH_OF_YOLO, 0, 300, PEAK_OF_YOLO, PEAK_OF_YOLO * 0.01)
+
+
+def warming(batch, start, end):
+    """The value of `interp` during the warmup, and its end value afterwards."""
+    return Fraction(start) + (Fraction(end) - Fraction(start)) * min(Fraction(batch, WARM_OF_YOLO), 1)
+
+
+def accumulation(batch, most):
+    return max(1, round(ramp(batch, 0, WARM_OF_YOLO, 1, most)))
+
+
+@pytest.mark.parametrize("most", [4])
+def test_the_run_equals_the_published_one_at_the_first_batch_of_every_update(most):
+    amounts = amounts_before_updates(lambda t, batch: accumulation(batch, most), TOTAL_OF_YOLO)
+
+    trace = ps.trace(recipe("yolo"), GROUPS_OF_YOLO, ps.Calendar(batches_per_epoch=EPOCH_OF_YOLO))
+
+    assert trace.amounts.tolist() == amounts
+    seen = known_bounds(
+        len(amounts),
+        *(
+            int(np.searchsorted(amounts, mark))
+            for mark in (WARM_OF_YOLO, EPOCH_OF_YOLO, 2 * EPOCH_OF_YOLO, 9 * EPOCH_OF_YOLO)
+        ),
+    )
+    assert_values(trace["lr", "weights"], lambda t: warming(amounts[t], 0, line(amounts[t])), seen)
+    assert_values(trace["lr", "bias"], lambda t: warming(amounts[t], 0.1, line(amounts[t])), seen)
+    assert_values(trace["momentum", "weights"], lambda t: warming(amounts[t], 0.8, MOMENTUM), seen)
+
+
+def test_with_one_batch_per_update_the_run_equals_the_published_one():
+    plan = ps.loads("""
+        horizon: 300 epochs
+        lr: warmup("3 epochs") * every(linear(1.0, 0.01), "epoch")
+        momentum: warmup("3 epochs", absolute(0.8))
+        groups:
+          bias:
+            lr: linear(absolute(0.1), 0.0, over="3 epochs") + like("lr")
+    """)
+
+    trace = ps.trace(plan, GROUPS_OF_YOLO, ps.Calendar(batches_per_epoch=EPOCH_OF_YOLO))
+
+    seen = known_bounds(TOTAL_OF_YOLO, WARM_OF_YOLO, EPOCH_OF_YOLO, 2 * EPOCH_OF_YOLO, 9 * EPOCH_OF_YOLO)
+    assert len(trace) == TOTAL_OF_YOLO
+    assert_values(trace["lr", "weights"], lambda t: warming(t, 0, line(t)), seen)
+    assert_values(trace["lr", "bias"], lambda t: warming(t, 0.1, line(t)), seen)
+    assert_values(trace["momentum", "bias"], lambda t: warming(t, 0.8, MOMENTUM), seen)
