@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from paramsched.errors import MissingDependency, MissingFact, ParamschedError
 from paramsched.mmengine.__main__ import main
+from paramsched.mmengine.runner import _settings as settings
 from paramsched.mmengine.runner import runner as module
 from support.tables import table
 
@@ -25,13 +26,13 @@ class Call:
             self.path = sys.path[0]
             return SimpleNamespace(train=train, work_dir=Path("runs", "mine"))
 
-        def checked_config(config, chosen):
-            self.checked = config, chosen
+        def config_as_dict(config):
+            self.read = config
             return checked
 
         before = list(sys.path)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(module, "checked_config", checked_config)
+            patch.setattr(settings, "config_as_dict", config_as_dict)
             patch.setattr(module, "Runner", SimpleNamespace(from_cfg=from_cfg))
             self.result = CliRunner().invoke(main, [CONFIG, *arguments])
         sys.path[:] = before
@@ -53,7 +54,7 @@ def nothing():
 def test_only_chosen_options_replace_the_config(arguments, chosen):
     call = Call(nothing, {"model": 1}, *arguments)
 
-    assert call.checked == (CONFIG, chosen)
+    assert call.read == CONFIG
     assert call.given == ({"model": 1}, chosen)
     assert (call.result.exit_code, call.result.output) == (0, f"{Path('runs', 'mine')}\n")
 

@@ -59,12 +59,13 @@ def main(config: str, work_dir: str | None, plan: str | None, resume: bool, load
 
 def _train(config: str, chosen: dict[str, object]) -> None:
     """Train, and print the folder of the run."""
-    from paramsched.mmengine.runner.runner import Runner, checked_config
+    from paramsched.mmengine.runner._settings import config_as_dict
+    from paramsched.mmengine.runner.runner import Runner
 
-    checked = checked_config(config, chosen)
-    if checked.get("custom_imports") is not None:  # otherwise no module of the folder may be imported
+    entries = config_as_dict(config)
+    if entries.get("custom_imports") is not None:  # otherwise no module of the folder may be imported
         sys.path.insert(0, str(Path(config).resolve().parent))
-    runner = Runner.from_cfg(checked, **chosen)
+    runner = Runner.from_cfg(entries, **chosen)
     try:
         runner.train()
     except MissingFact as error:

@@ -5,11 +5,13 @@ answers are in `answers.yaml`. `PYTHONPATH=tests python tests/mmengine/runner/te
 """
 
 import copy
+import inspect
 from pathlib import Path
 from typing import Any
 
 import paramsched as ps
-from paramsched.mmengine.runner.runner import Runner, checked_config
+from paramsched.mmengine.runner import Runner
+from paramsched.mmengine.runner._settings import check_config
 from support import answers
 
 FILE = Path(__file__).with_name("answers.yaml")
@@ -52,7 +54,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         if question.get("imported"):
             Runner.from_cfg(changed(question))
         else:
-            checked_config(changed(question), question.get("chosen", {}))
+            check_config(changed(question), inspect.signature(Runner), question.get("chosen", {}))
     except ps.errors.ConfigError as error:
         answer["problems"] = [f"{one.code} {one.path}" for one in error.diagnostics]
     except ps.errors.ParamschedError as error:

@@ -9,7 +9,7 @@ from torch import nn
 import paramsched as ps
 from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.mmengine.runner import Runner
-from paramsched.mmengine.runner._settings import read_settings, settings_in
+from paramsched.mmengine.runner._settings import check_config, read_settings
 from paramsched.mmengine.schedulers import OptimWrapper, StepLR
 from support.tables import table
 
@@ -237,22 +237,24 @@ class Config:
 
 
 def test_a_config_is_split_into_arguments_and_other_entries(tmp_path):
-    parameters = inspect.signature(Runner).parameters
     config = {"model": nn.Linear(1, 1), "work_dir": tmp_path, "max_epochs": 3, "launcher": "none"}
 
-    found, whole = settings_in(config, parameters)
+    given = check(config).given
 
-    assert found == {"model": config["model"], "work_dir": tmp_path}
-    assert whole == config
-    assert settings_in(Config(config), parameters) == (found, whole)
+    assert given == {**DEFAULTS, "model": config["model"], "work_dir": tmp_path, "cfg": config}
+    assert check(Config(config)).given == given
     with pytest.raises(InvalidArgument, match="expected a mapping of a config's keys, got"):
-        settings_in([config], parameters)
+        check([config])
     with pytest.raises(InvalidArgument, match="the name of an entry must be text, got 3"):
-        settings_in({**config, 3: 4}, parameters)
+        check({**config, 3: 4})
     with pytest.raises(ConfigError, match='unknown argument of Runner; did you mean "resume"'):
-        settings_in({**config, "resum": True}, parameters)
+        check({**config, "resum": True})
     with pytest.raises(ConfigError, match="model: it is missing"):
-        settings_in({"work_dir": tmp_path}, parameters)
+        check({"work_dir": tmp_path})
+
+
+def check(config):
+    return check_config(config, inspect.signature(Runner), {})
 
 
 @table(
@@ -270,7 +272,7 @@ def test_a_config_is_split_into_arguments_and_other_entries(tmp_path):
 def test_each_module_that_cannot_be_imported_is_reported_once(imports, count, said):
     config = {"model": nn.Linear(1, 1), "custom_imports": {"imports": imports}}
     try:
-        settings_in(config, inspect.signature(Runner).parameters)
+        check(config).import_modules()
         problems = []
     except ConfigError as error:
         problems = error.problems

@@ -810,6 +810,8 @@ def test_wrappers_are_built_for_the_model_or_its_parts():
     own = sgd()
     assert build_wrappers(own, model)[""].optimizer is own
     assert build_wrappers(one, model)[""] is one
+    with pytest.raises(InvalidArgument, match="no submodule 'x' to optimize"):
+        build_wrappers({"g": {"optimizer": config}, "x": {"optimizer": config}}, model)
 
 
 @table(

@@ -191,7 +191,23 @@ def build_wrappers(config: Any, model: nn.Module) -> dict[str, OptimWrapper]:
     """Return a dict from the name of each optimizer to its wrapper; the name of a single optimizer is empty."""
     if not names_several(config):
         return {"": _build_wrapper(config, model)}
+    for name in missing_parts(config, model):
+        raise InvalidArgument(f"optim_wrapper[{name!r}]", *no_part(model, name))
     return {name: _build_wrapper(one, getattr(model, name, None)) for name, one in config.items()}
+
+
+def missing_parts(config: Mapping[str, Any], model: nn.Module) -> list[str]:
+    """Return the names of the optimizers that need a submodule of this name, which the model does not have."""
+    needed = (
+        name for name, one in config.items() if isinstance(one, Mapping) and isinstance(one.get("optimizer"), Mapping)
+    )
+    return [name for name in needed if not isinstance(getattr(model, name, None), nn.Module)]
+
+
+def no_part(model: nn.Module, name: str) -> tuple[str, str]:
+    """Return the description of a missing submodule, and the advice."""
+    found = f"{type(model).__name__} has no submodule {name!r} to optimize"
+    return found, "Name it after a submodule of the model, or pass the optimizer itself"
 
 
 def names_several(config: Any) -> bool:

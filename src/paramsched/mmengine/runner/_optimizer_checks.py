@@ -21,7 +21,7 @@ from paramsched.core.time import Calendar
 from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.mmengine.reader.config_run import run_of_config
 from paramsched.mmengine.reader.plans import SchedulerReader
-from paramsched.mmengine.runner._building import WRAPPERS, names_several, optimizer_class
+from paramsched.mmengine.runner._building import WRAPPERS, missing_parts, names_several, no_part, optimizer_class
 from paramsched.mmengine.runner._param_schedulers import plan_in, plans_by_name
 from paramsched.mmengine.runner.optim_wrapper import AmpOptimWrapper
 from paramsched.mmengine.schedulers import PARAM_SCHEDULERS, OptimWrapper, build_param_scheduler
@@ -44,12 +44,8 @@ def check_optimizers(
     if not names_several(config):
         return {"": _check_wrapper(config, path, diagnostics)}
     if isinstance(model, nn.Module):
-        for name, one in config.items():
-            needs_part = isinstance(one, Mapping) and isinstance(one.get("optimizer"), Mapping)
-            if needs_part and not isinstance(getattr(model, name, None), nn.Module):
-                found = f"{type(model).__name__} has no submodule {name!r} to optimize"
-                instead = "Name it after a submodule of the model, or pass the optimizer itself"
-                diagnostics.add(child_path(path, name), found, instead, code=REFUSED_VALUE)
+        for name in missing_parts(config, model):
+            diagnostics.add(child_path(path, name), *no_part(model, name), code=REFUSED_VALUE)
     return {name: _check_wrapper(one, child_path(path, name), diagnostics) for name, one in config.items()}
 
 

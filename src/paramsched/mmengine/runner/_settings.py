@@ -4,20 +4,20 @@ import inspect
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sized
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from contextlib import suppress
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Final, TypeVar, final
+from typing import Any, Final, TypeAlias, TypeVar, final
 
 from torch import nn
 
 from paramsched.core.base.codes import REFUSED_VALUE, UNKNOWN_NAME, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
-from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path, entry_path
+from paramsched.core.base.diagnostic import ROOT, child_path, entry_path
 from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.files.arguments import argument, argument_table, arguments_of, located, read_arguments, wrong_value
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
@@ -37,14 +37,16 @@ from paramsched.mmengine.runner._building import (
 )
 from paramsched.mmengine.runner._model_calls import training_style
 from paramsched.mmengine.runner._optimizer_checks import check_optimizers, check_schedulers
-from paramsched.mmengine.runner.hooks.hook import Hook, priority_of
+from paramsched.mmengine.runner.hooks.hook import priority_of
 from paramsched.mmengine.runner.loops import TrainSettings
 from paramsched.mmengine.runner.metrics import DATASETS, HOOKS, METRICS, MODELS, MetricLike
+from paramsched.mmengine.runner.optim_wrapper import own_wrappers
 from paramsched.mmengine.schedulers import PARAM_SCHEDULERS
 from paramsched.mmengine.schedulers.registry import Registry
 
 _T = TypeVar("_T")
-NO_ARGUMENTS: Final[Mapping[str, Any]] = MappingProxyType({})
+Later: TypeAlias = list[tuple[str, Callable[[DiagnosticCollector], None]]]
+"""Pairs (path, check) for classes that are not registered yet, to make after the custom imports."""
 
 
 def _read_path(value: Any) -> Path:
@@ -105,53 +107,64 @@ class Settings:
     optimizers: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_settings(given: Mapping[str, Any], known: Iterable[Diagnostic] = ()) -> Settings:
+def read_settings(
+    given: Mapping[str, Any], diagnostics: DiagnosticCollector | None = None, later: Later | None = None
+) -> Settings:
     """Read the arguments of a Runner.
 
     Args:
         given: the arguments by name.
-        known: problems found earlier, which are reported too.
+        diagnostics: problems found earlier, which are reported too.
+        later: receives the checks of classes that are not registered; None reports these classes.
 
     Raises:
         ConfigError: if there are problems; it lists all of them.
     """
-    diagnostics = DiagnosticCollector()
-    for problem in known:
-        diagnostics.add(problem.path, problem.found, problem.instead, code=problem.code)
+    diagnostics = diagnostics or DiagnosticCollector()
     given = {name: _without_unreadable(value, entry_path(name), diagnostics) for name, value in given.items()}
 
     def attempt(read: Callable[..., _T], name: str, *more: Any) -> _T | None:
-        """Read an argument; report any error that a user's object raises."""
-        try:
-            return read(given[name], entry_path(name), diagnostics, *more)
-        except Exception as error:  # noqa: BLE001  # it may raise anything
-            found = f"checking it raised {type(error).__name__}: {error}"[:500]
-            diagnostics.add(entry_path(name), found, code=REFUSED_VALUE)
-            return None
+        path = entry_path(name)
+        return _try_to_read(lambda: read(given[name], path, diagnostics, *more), path, diagnostics)
 
-    attempt(_check_model, "model")
+    attempt(_check_model, "model", later)
     attempt(_check_loss, "loss", given["model"])
     settings = attempt(_read_plain, "work_dir", given) or Settings()
     attempt(_check_combinations, "model", given)
-    loaders = {mode: attempt(_read_loader, f"{mode}_dataloader") for mode in ("train", "val", "test")}
+    loaders = {mode: attempt(_read_loader, f"{mode}_dataloader", later) for mode in ("train", "val", "test")}
     for mode in ("val", "test"):
         attempt(_read_section, f"{mode}_cfg", _EvalSettings)
-        attempt(_check_evaluator, f"{mode}_evaluator")
+        attempt(_check_evaluator, f"{mode}_evaluator", later)
     train = attempt(_read_train_cfg, "train_cfg") or TrainSettings()
     scaling = attempt(_read_section, "auto_scale_lr", ScalingSettings)
     randomness = attempt(_read_section, "randomness", RandomnessSettings) or RandomnessSettings()
-    attempt(_check_hooks, "default_hooks", "mapping", "For example: dict(checkpoint=dict(type='CheckpointHook'))")
-    attempt(_check_hooks, "custom_hooks", "list", "For example: custom_hooks=[MyHook()]")
+    example = "For example: dict(checkpoint=dict(type='CheckpointHook'))"
+    attempt(_check_hooks, "default_hooks", later, "mapping", example)
+    attempt(_check_hooks, "custom_hooks", later, "list", "For example: custom_hooks=[MyHook()]")
     optimizers = attempt(check_optimizers, "optim_wrapper", given["model"]) or {}
     # The length of the run is only known here for one process, because several processes share the batches.
     loader = loaders["train"] if os.environ.get("WORLD_SIZE", "1") == "1" else None
     epoch_length = (len(loader) if isinstance(loader, Sized) else 0) or 10**6
     lengths = {"epoch_length": epoch_length, "max_epochs": train.max_epochs, "max_iters": train.max_iters}
-    attempt(check_schedulers, "param_scheduler", optimizers, lengths)
+    if later is None or not _names_unregistered(given["param_scheduler"]):
+        attempt(check_schedulers, "param_scheduler", optimizers, lengths)
+    else:
+        path = entry_path("param_scheduler")
+        later.append((path, lambda after: check_schedulers(given["param_scheduler"], path, after, optimizers, lengths)))
     diagnostics.raise_any("Runner")
     return replace(
         settings, train=train, scaling=scaling, randomness=randomness, loaders=loaders, optimizers=optimizers
     )
+
+
+def _try_to_read(read: Callable[[], _T], path: str, diagnostics: DiagnosticCollector) -> _T | None:
+    """Return `read()`, or report the error that an object of the user raises and return None."""
+    try:
+        return read()
+    except Exception as error:  # noqa: BLE001  # it may raise anything
+        found = f"checking it raised {type(error).__name__}: {error}"[:500]
+        diagnostics.add(path, found, code=REFUSED_VALUE)
+        return None
 
 
 _MAX_DEPTH: Final = 50
@@ -230,9 +243,9 @@ def _read_plain(_: Any, _path: str, diagnostics: DiagnosticCollector, given: Map
     return settings
 
 
-def _check_model(model: Any, path: str, diagnostics: DiagnosticCollector) -> None:
+def _check_model(model: Any, path: str, diagnostics: DiagnosticCollector, later: Later | None) -> None:
     if isinstance(model, Mapping):
-        _check_class_dict(model, MODELS, path, diagnostics)
+        _check_class_dict(model, MODELS, path, diagnostics, later)
     elif not isinstance(model, nn.Module):
         _report_kind(model, "torch.nn.Module", path, diagnostics, "Pass a module, or dict(type='…')")
 
@@ -278,7 +291,7 @@ def _check_combinations(model: Any, _: str, diagnostics: DiagnosticCollector, gi
             diagnostics.add(entry_path(f"{mode}_evaluator"), found, "Pass a metric", code=WRONG_ARGUMENT)
 
 
-def _read_loader(loader: Any, path: str, diagnostics: DiagnosticCollector) -> Any:
+def _read_loader(loader: Any, path: str, diagnostics: DiagnosticCollector, later: Later | None) -> Any:
     """Return a loader unchanged, or the settings to build one from a dict of MMEngine's form."""
     if loader is None:
         return None
@@ -293,7 +306,7 @@ def _read_loader(loader: Any, path: str, diagnostics: DiagnosticCollector) -> An
     settings, locations, wrong = read_arguments(LoaderSettings, located(loader, path), path, diagnostics)
     dataset = settings.dataset
     if isinstance(dataset, Mapping) and not wrong & {"dataset"}:
-        _check_class_dict(dataset, DATASETS, locations["dataset"], diagnostics)
+        _check_class_dict(dataset, DATASETS, locations["dataset"], diagnostics, later)
     elif isinstance(dataset, (str, bytes)) or not (isinstance(dataset, Iterable) or hasattr(dataset, "__getitem__")):
         _report_kind(dataset, "dataset", locations["dataset"], diagnostics)
     sampler = _read_section(settings.sampler, locations["sampler"], diagnostics, SamplerSettings)
@@ -308,13 +321,13 @@ def _read_loader(loader: Any, path: str, diagnostics: DiagnosticCollector) -> An
     return settings
 
 
-def _check_evaluator(config: Any, path: str, diagnostics: DiagnosticCollector) -> None:
+def _check_evaluator(config: Any, path: str, diagnostics: DiagnosticCollector, later: Later | None) -> None:
     """Check a metric, or each metric in a list."""
     if isinstance(config, (list, tuple)):
         for index, one in enumerate(config):
-            _check_evaluator(one, child_path(path, index), diagnostics)
+            _check_evaluator(one, child_path(path, index), diagnostics, later)
     elif isinstance(config, Mapping) and config:
-        _check_class_dict(config, METRICS, path, diagnostics)
+        _check_class_dict(config, METRICS, path, diagnostics, later)
     elif config and not (callable(config) or isinstance(config, MetricLike)):
         _report_kind(config, "metric", path, diagnostics, "Pass a function of output and target, or a Metric")
 
@@ -323,7 +336,9 @@ _NOT_HERE: Final = ("runtime_info", "timer", "sampler_seed", "visualization")
 """MMEngine's default hooks that do not exist here. A config may still remove them with None."""
 
 
-def _check_hooks(hooks: Any, path: str, diagnostics: DiagnosticCollector, kind: str, instead: str) -> None:
+def _check_hooks(
+    hooks: Any, path: str, diagnostics: DiagnosticCollector, later: Later | None, kind: str, instead: str
+) -> None:
     """Check the hooks in a mapping, whose value None removes a default hook, or in a list."""
     if hooks is None:
         return
@@ -339,7 +354,7 @@ def _check_hooks(hooks: Any, path: str, diagnostics: DiagnosticCollector, kind: 
             continue
         if isinstance(hook, Mapping):
             arguments = {name: value for name, value in hook.items() if name != "priority"}
-            _check_class_dict(arguments, HOOKS, where, diagnostics)
+            _check_class_dict(arguments, HOOKS, where, diagnostics, later)
             priority = hook.get("priority", "NORMAL")
         else:
             if not is_hook(hook):
@@ -352,7 +367,7 @@ def _check_hooks(hooks: Any, path: str, diagnostics: DiagnosticCollector, kind: 
 
 
 def _check_class_dict(
-    config: Mapping[str, Any], registry: Registry, path: str, diagnostics: DiagnosticCollector
+    config: Mapping[str, Any], registry: Registry, path: str, diagnostics: DiagnosticCollector, later: Later | None
 ) -> None:
     """Check a dict with `type`: the class and its arguments."""
     if "type" not in config:
@@ -363,7 +378,10 @@ def _check_class_dict(
     try:
         cls = named if callable(named) else registry.find(named)
     except KeyError as error:
-        diagnostics.add(child_path(path, "type"), str(error.args[0]), code=REFUSED_VALUE)
+        if later is not None and isinstance(named, str):
+            later.append((path, lambda after: _check_class_dict(config, registry, path, after, None)))
+        else:
+            diagnostics.add(child_path(path, "type"), str(error.args[0]), code=REFUSED_VALUE)
         return
     try:
         parameters = inspect.signature(cls).parameters
@@ -400,120 +418,82 @@ LEFT_TO_ACCELERATE: Final = (
 """Entries of MMEngine's configs that the Runner ignores, most of them because Accelerate replaces them."""
 
 
-_FOR_TRAINING: Final = ("train_dataloader", "train_cfg", "optim_wrapper")
-
-
-def config_for_training(
-    cfg: Any, parameters: Mapping[str, inspect.Parameter], chosen: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return a config for `python -m paramsched.mmengine`. Nothing is imported.
-
-    Args:
-        cfg: as in `settings_in`.
-        parameters: the parameters of a Runner.
-        chosen: arguments of the Runner that replace those of the config.
-
-    Raises:
-        ConfigError: if there are problems that no import can solve; it lists all of them.
-    """
-    diagnostics = DiagnosticCollector()
-    config = _config_as_dict(cfg)
-    missing = [name for name in _FOR_TRAINING if config.get(name) is None]
-    if len(missing) == len(_FOR_TRAINING):  # otherwise reported as a missing part of them
-        for name in missing:
-            diagnostics.add(entry_path(name), "it is missing, and a training needs it", code=WRONG_ARGUMENT)
-    _check_before_imports(config, parameters, diagnostics, chosen)
-    return config
-
-
-def _check_before_imports(
-    config: Mapping[str, Any],
-    parameters: Mapping[str, inspect.Parameter],
-    diagnostics: DiagnosticCollector,
-    chosen: Mapping[str, Any],
-) -> None:
-    """Report all problems of a config but names that its custom imports may register."""
-    settings = {name: value for name, value in config.items() if name in parameters and name != "cfg"}
-    for name in config.keys() - settings.keys() - set(LEFT_TO_ACCELERATE) - {"custom_imports", "cfg"}:
-        near = closest(name, parameters)
-        if near is not None:  # otherwise it is a variable of the config
-            diagnostics.add(entry_path(name), f'unknown argument of Runner; did you mean "{near}"?', code=REFUSED_VALUE)
-    imports = _named_modules(config.get("custom_imports"), diagnostics)
-    if "model" not in settings:
-        instead = "For example: model=dict(type='…')"
-        diagnostics.add(entry_path("model"), "it is missing", instead, code=WRONG_ARGUMENT)
-    defaults = {name: one.default for name, one in parameters.items() if one.default is not one.empty}
-    given = {**defaults, "model": nn.Identity(), **settings, **chosen}
-    if imports:
-        given |= {name: _STAND_INS[name](given[name]) for name in _STAND_INS if name in given}
-    read_settings(given, diagnostics.found())
-
-
-def _unless_known(registry: Registry, stand_in: Callable[[], Any]) -> Callable[[Any], Any]:
-    """Return a function that replaces the dict of a class that is not registered by a stand-in."""
-
-    def replaced(config: Any) -> Any:
-        if isinstance(config, list):
-            return [replaced(one) for one in config]
-        is_named = isinstance(config, Mapping) and isinstance(config.get("type"), str)
-        return stand_in() if is_named and config["type"] not in registry else config
-
-    return replaced
-
-
-def _with_known_dataset(loader: Any) -> Any:
-    if not (isinstance(loader, Mapping) and "dataset" in loader):
-        return loader
-    return {**loader, "dataset": _unless_known(DATASETS, lambda: [0])(loader["dataset"])}
-
-
-def _with_known_hooks(hooks: Any) -> Any:
-    known = _unless_known(HOOKS, Hook)
-    return {name: known(one) for name, one in hooks.items()} if isinstance(hooks, Mapping) else known(hooks)
-
-
-def _with_known_schedulers(config: Any) -> Any:
-    """Return None for a config with a scheduler that is not registered."""
+def _names_unregistered(config: Any) -> bool:
+    """Return whether a config has a scheduler that is not registered."""
     waiting = [config]
     while waiting:
         one = waiting.pop()
         if isinstance(one, Mapping) and isinstance(one.get("type"), str) and one["type"] not in PARAM_SCHEDULERS:
-            return None
+            return True
         waiting += one.values() if isinstance(one, Mapping) else one if isinstance(one, list) else ()
-    return config
+    return False
 
 
-_STAND_INS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "model": _unless_known(MODELS, nn.Identity),
-    **{f"{mode}_dataloader": _with_known_dataset for mode in ("train", "val", "test")},
-    **{f"{mode}_evaluator": _unless_known(METRICS, lambda: lambda *_: 0.0) for mode in ("val", "test")},
-    **{f"{kind}_hooks": _with_known_hooks for kind in ("default", "custom")},
-    "param_scheduler": _with_known_schedulers,
-}
-"""Functions that replace the dicts of classes that the modules of a config may register."""
+@final
+@dataclass(frozen=True, slots=True)
+class CheckedConfig:
+    """The arguments of a Runner in a config, checked as far as possible without its custom imports.
+
+    Args:
+        given, settings: the arguments by name, and as read.
+        modules: the modules to import.
+        later: the checks that need them.
+    """
+
+    given: dict[str, Any]
+    settings: Settings
+    modules: Sequence[str]
+    later: Later
+
+    def import_modules(self) -> None:
+        """Import the modules, and check the classes that they register.
+
+        Raises:
+            ConfigError: if there are problems; it lists all of them.
+        """
+        diagnostics = DiagnosticCollector()
+        for load in (lambda name: _require_found(name.partition(".")[0]), import_module):  # first find all of them
+            for index, name in enumerate(self.modules):
+                try:
+                    load(name)
+                except ImportError as error:
+                    path = entry_path("custom_imports", "imports", index)
+                    diagnostics.add(path, str(error), "Use the name of a module on Python's path", code=REFUSED_VALUE)
+            diagnostics.raise_any("Runner")
+        for path, check in self.later:
+            _try_to_read(partial(check, diagnostics), path, diagnostics)
+        diagnostics.raise_any("Runner")
 
 
-def settings_in(
-    cfg: Any, parameters: Mapping[str, inspect.Parameter], chosen: Mapping[str, Any] = NO_ARGUMENTS
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a pair: the arguments of a Runner in a config or a file, and the entire config as a dict.
+def check_config(cfg: Any, signature: inspect.Signature, chosen: Mapping[str, Any]) -> CheckedConfig:
+    """Check a config without importing a module, because a config with problems must not start the code of others.
 
-    The modules that it names are imported if it has no other problem. Raises an error that lists all problems.
+    Args:
+        cfg: a mapping or a file, as in `Runner.from_cfg`.
+        signature: the signature of the Runner.
+        chosen: arguments of the Runner that replace those of the config.
+
+    Raises:
+        ConfigError: if there are problems; it lists all of them.
     """
     diagnostics = DiagnosticCollector()
-    config = _config_as_dict(cfg)
-    # Before the imports, because these modules run code, which a config with problems must not start.
-    _check_before_imports(config, parameters, diagnostics, chosen)
-    names = _named_modules(config.get("custom_imports"), diagnostics)
-    for load in (lambda name: _require_found(name.partition(".")[0]), import_module):  # first find all of them
-        for index, name in enumerate(names):
-            try:
-                load(name)
-            except ImportError as error:
-                path = entry_path("custom_imports", "imports", index)
-                diagnostics.add(path, str(error), "Use the name of a module on Python's path", code=REFUSED_VALUE)
-        diagnostics.raise_any("Runner")
-    return {name: value for name, value in config.items() if name in parameters and name != "cfg"}, config
+    config = config_as_dict(cfg)
+    settings = {name: value for name, value in config.items() if name in signature.parameters and name != "cfg"}
+    for name in config.keys() - settings.keys() - set(LEFT_TO_ACCELERATE) - {"custom_imports", "cfg"}:
+        near = closest(name, signature.parameters)
+        if near is not None:  # otherwise it is a variable of the config
+            diagnostics.add(entry_path(name), f'unknown argument of Runner; did you mean "{near}"?', code=REFUSED_VALUE)
+        _without_unreadable(config[name], entry_path(name), diagnostics)
+    modules = _named_modules(config.get("custom_imports"), diagnostics)
+    if "model" not in settings:
+        instead = "For example: model=dict(type='…')"
+        diagnostics.add(entry_path("model"), "it is missing", instead, code=WRONG_ARGUMENT)
+    bound = signature.bind(**{"model": nn.Identity(), **settings, **chosen})
+    bound.apply_defaults()
+    bound.arguments["optim_wrapper"] = own_wrappers(bound.arguments["optim_wrapper"])
+    later: Later = []
+    read = read_settings(bound.arguments, diagnostics, later if modules else None)
+    return CheckedConfig({**bound.arguments, "cfg": chosen.get("cfg", config)}, read, modules, later)
 
 
 def _require_found(name: str) -> None:
@@ -522,7 +502,7 @@ def _require_found(name: str) -> None:
         raise ModuleNotFoundError(f"No module named {name!r}")
 
 
-def _config_as_dict(cfg: Any) -> dict[str, Any]:
+def config_as_dict(cfg: Any) -> dict[str, Any]:
     """Return a config as a dict, read from a file, MMEngine's Config or a mapping."""
     plain = cfg
     if isinstance(cfg, (str, PathLike)):  # a `.py` file is parsed, never executed

@@ -50,7 +50,7 @@ from paramsched.mmengine.runner._resume import (
     require_resumable_hooks,
     state_of,
 )
-from paramsched.mmengine.runner._settings import config_for_training, read_settings, settings_in
+from paramsched.mmengine.runner._settings import Settings, check_config, read_settings
 from paramsched.mmengine.runner.context import Position
 from paramsched.mmengine.runner.loops import EpochBasedTrainLoop, EpochBatches, EvalLoop, IterBasedTrainLoop, TrainLoop
 from paramsched.mmengine.runner.optim_wrapper import AcceleratedWrapper, AcceleratedWrappers, own_wrappers
@@ -129,24 +129,29 @@ class Runner:
         on_base: OnBase = "checkpoint",
         accelerator: Any = None,
     ) -> None:
-        optim_wrapper = own_wrappers(optim_wrapper)
         # Before any other local variable, so that `locals()` contains only the arguments.
-        self.given: dict[str, Any] = {name: one for name, one in locals().items() if name not in ("self", "__class__")}
-        self.settings = read_settings(self.given)
-        self.cfg = dict(self.settings.cfg or {})
-        self.work_dir: Path = self.settings.work_dir
+        given = {name: one for name, one in locals().items() if name not in ("self", "__class__")}
+        given["optim_wrapper"] = own_wrappers(optim_wrapper)
+        self._set_up(given, read_settings(given))
+
+    def _set_up(self, given: dict[str, Any], settings: Settings) -> None:
+        """Build what needs no training, from checked arguments."""
+        self.given, self.settings = given, settings
+        self.cfg = dict(given["cfg"] or {})
+        self.work_dir: Path = settings.work_dir
         self.logger = logging.getLogger("paramsched.mmengine")
-        self._hooks = all_hooks(default_hooks, custom_hooks)
-        wrappers = optim_wrapper.values() if isinstance(optim_wrapper, Mapping) else [optim_wrapper]
-        self.accelerator: Any = accelerator or accelerator_for([*wrappers, *self.settings.optimizers.values()])
-        self.seed = seed_for(self.settings.randomness, self.accelerator)
-        self.model: nn.Module = build_model(model)
+        self._hooks = all_hooks(given["default_hooks"], given["custom_hooks"])
+        wrappers = given["optim_wrapper"]
+        built = wrappers.values() if isinstance(wrappers, Mapping) else [wrappers]
+        self.accelerator: Any = given["accelerator"] or accelerator_for([*built, *settings.optimizers.values()])
+        self.seed = seed_for(settings.randomness, self.accelerator)
+        self.model: nn.Module = build_model(given["model"])
         self.checkpoints = Checkpoints(self.work_dir, self.accelerator)
         self.run_name = uuid4().hex  # replaced by the name of the resumed run, if any
         self.train_loop: TrainLoop | None = None
         self.val_loop: EvalLoop | None = None
         self.test_loop: EvalLoop | None = None
-        self.model_calls = ModelCalls(self.model, self.model, loss)
+        self.model_calls = ModelCalls(self.model, self.model, given["loss"])
         self.steppers: dict[str, AcceleratedWrapper] = {}
         self.schedulers: Schedulers = {}
         self._is_scaled = False
@@ -167,8 +172,11 @@ class Runner:
         Raises:
             ConfigError: if the config is invalid. The error lists every problem.
         """
-        settings, whole = settings_in(cfg, inspect.signature(cls).parameters, arguments)
-        return cls(**{"cfg": whole, **settings, **arguments})
+        checked = check_config(cfg, inspect.signature(cls), arguments)
+        checked.import_modules()
+        runner = cls.__new__(cls)  # without the constructor, which would check the arguments again
+        runner._set_up(checked.given, checked.settings)
+        return runner
 
     # ------------------------------------------------------------------ attributes that MMEngine's hooks read
 
@@ -454,16 +462,3 @@ class Runner:
         metrics = loop.run()
         self.call_hook("after_run")
         return metrics
-
-
-def checked_config(cfg: Mapping[str, Any] | str | os.PathLike[str], chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a config for `python -m paramsched.mmengine`. Nothing is imported.
-
-    Args:
-        cfg: as in `Runner.from_cfg`.
-        chosen: arguments of the Runner that replace those of the config.
-
-    Raises:
-        ConfigError: if there are problems that no import can solve; it lists all of them.
-    """
-    return config_for_training(cfg, inspect.signature(Runner).parameters, chosen)
