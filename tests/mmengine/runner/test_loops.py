@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
-from paramsched.mmengine.runner._building import build_metrics
+from paramsched.mmengine.runner._classes import build_metrics
 from paramsched.mmengine.runner.loops import (
     EpochBasedTrainLoop,
     EpochBatches,

@@ -18,22 +18,14 @@ from torch.utils.data import DataLoader
 import paramsched as ps
 from paramsched.errors import InvalidArgument, MissingFact, ParamschedError, PlanChanged, StateError
 from paramsched.mmengine.runner import CheckpointHook, Hook, LoggerHook, ParamSchedulerHook, ProgressBarHook
-from paramsched.mmengine.runner._building import (
+from paramsched.mmengine.runner._accelerator import facts_for
+from paramsched.mmengine.runner._classes import all_hooks, build_hook, build_metrics, build_model, is_hook
+from paramsched.mmengine.runner._loaders import (
     LoaderSettings,
     SamplerSettings,
-    ScalingSettings,
     _read_collate,
-    all_hooks,
-    build_hook,
     build_loader,
-    build_metrics,
-    build_model,
-    build_wrappers,
-    facts_for,
-    is_hook,
     lists_of_parts,
-    names_several,
-    scale_lr,
 )
 from paramsched.mmengine.runner._model_calls import (
     ModelCalls,
@@ -42,6 +34,7 @@ from paramsched.mmengine.runner._model_calls import (
     parse_losses,
     training_style,
 )
+from paramsched.mmengine.runner._optimizers import ScalingSettings, build_wrappers, names_several, scale_lr
 from paramsched.mmengine.runner._param_schedulers import (
     RunFacts,
     build_schedulers,

@@ -1,5 +1,6 @@
-"""Build the schedulers of the argument `param_scheduler`, once the length of the run is known."""
+"""Check and build the schedulers of the argument `param_scheduler`."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -7,19 +8,23 @@ from typing import Any, TypeAlias, final
 
 from torch.optim import Optimizer
 
-from paramsched.core.base.diagnostic import warn_user
+from paramsched.core.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT
+from paramsched.core.base.diagnostic import child_path, path_from_root, warn_user
 from paramsched.core.base.problem import Problem
 from paramsched.core.fields import Field
-from paramsched.core.plan import Plan, Target
+from paramsched.core.files.diagnostic_collector import DiagnosticCollector
+from paramsched.core.plan import Plan, Target, bind
 from paramsched.core.plan.binding import amount_clock
 from paramsched.core.plan.forms import FORMS, plan_of
-from paramsched.core.plan.optimizers import unique_labels
+from paramsched.core.plan.optimizers import ALONE, check_names, one_plan_advice, scopes_of, unique_labels
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
 from paramsched.core.run import Scheduler
 from paramsched.core.run.arguments import PlanSource
 from paramsched.core.time import Calendar
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact, Unresolved
-from paramsched.mmengine.schedulers import OptimWrapper, build_param_scheduler, unmeasured
+from paramsched.mmengine.reader.config_run import run_of_config
+from paramsched.mmengine.reader.plans import SchedulerReader
+from paramsched.mmengine.schedulers import PARAM_SCHEDULERS, OptimWrapper, build_param_scheduler, unmeasured
 from paramsched.mmengine.schedulers.base import _ParamScheduler
 
 
@@ -89,6 +94,7 @@ _FACT_HINTS = {
     "batch_size": "Pass a loader with a batch_size, or write the length in epochs or updates",
 }
 """How to pass a missing run fact to a Runner, by the name of the fact."""
+
 
 Schedulers: TypeAlias = dict[str, list[Any]]
 """Lists of schedulers by the name of their optimizer; the name of a single optimizer is empty."""
@@ -272,3 +278,98 @@ def present_values(
 def field_of_group(group: Mapping[str, Any], name: str) -> Field:
     """Return the field called `name`; "momentum" means the first beta in a group with betas."""
     return Field.of("betas[0]" if name == "momentum" and "betas" in group else name)
+
+
+def check_schedulers(
+    config: Any,
+    path: str,
+    diagnostics: DiagnosticCollector,
+    models: Mapping[str, OptimWrapper | None],
+    lengths: Mapping[str, Any],
+) -> None:
+    """Check `param_scheduler`: a config for one optimizer or for all, or a dict of configs by optimizer."""
+    if config is None or not models:
+        return
+    names = [] if list(models) == [""] else list(models)
+    try:
+        plan = plan_in(config, names=names)
+    except ConfigError as error:  # raised for the text of a plan
+        for fault in error.diagnostics:
+            line = f"line {fault.line}: " if fault.line is not None and not fault.path else ""
+            diagnostics.add(path + path_from_root(fault.path), line + fault.found, fault.instead, code=fault.code)
+        return
+    except (InvalidArgument, OSError) as error:
+        diagnostics.add(path, str(error), code=REFUSED_VALUE)
+        return
+    if plan is not None:
+        groups = {name or ALONE: model.optimizer.param_groups for name, model in models.items() if model is not None}
+        if groups and len(groups) == len(models):
+            try:
+                if names:
+                    check_names("Runner(optim_wrapper=…)", groups)
+                for name, scope in scopes_of(plan, plan, groups).items():
+                    bind(plan, groups[name], scope)  # its lengths are resolved once the loader is known
+            except InvalidArgument as refusal:
+                diagnostics.refuse(path, refusal)
+    elif plans := plans_by_name(config, names):
+        instead = one_plan_advice(plans, "param_scheduler={plan}")
+        diagnostics.add(path, "one plan drives all optimizers, on one clock", instead, code=REFUSED_VALUE)
+    elif names and isinstance(config, Mapping) and "type" not in config:
+        diagnostics.refuse_unknown(config, names, path, "no optimizer has this name", code=UNKNOWN_NAME)
+        for name in names:
+            if name in config:
+                check_schedulers(config[name], child_path(path, name), diagnostics, {"": models[name]}, lengths)
+            else:
+                diagnostics.add(
+                    child_path(path, name), "it is missing", f"Use {name}=None for no scheduler", code=WRONG_ARGUMENT
+                )
+    else:
+        many = list(config) if isinstance(config, (list, tuple)) else [config]
+        built = [isinstance(one, _ParamScheduler) for one in many]
+        if any(built) and names:
+            instead = f"Use {{{names[0]!r}: [scheduler], …}}, or dict(type=…)"
+            diagnostics.add(path, "a built scheduler belongs to one optimizer", instead, code=REFUSED_VALUE)
+        elif any(built) and not all(built):
+            found, instead = "built schedulers and dicts are mixed", "Use dicts only, or build all of them"
+            diagnostics.add(path, found, instead, code=REFUSED_VALUE)
+        elif not any(built):
+            for index, one in enumerate(many):
+                where = child_path(path, index) if isinstance(config, (list, tuple)) else path
+                _check_scheduler(one, where, next(iter(models.values())), lengths, diagnostics)
+
+
+def _check_scheduler(
+    config: Any, path: str, model: OptimWrapper | None, lengths: Mapping[str, Any], diagnostics: DiagnosticCollector
+) -> None:
+    """Check one scheduler from a dict: first its arguments, then whether it can be built."""
+    kind = config.get("type") if isinstance(config, Mapping) else None
+    cls = PARAM_SCHEDULERS.get(kind) if isinstance(kind, str) else kind
+    before = diagnostics.count
+    if not isinstance(cls, type) or cls.__module__.startswith("paramsched."):
+        counts = {name: lengths[name] for name in ("max_epochs", "max_iters") if lengths[name] is not None}
+        run = run_of_config({"train_cfg": counts}, Calendar(steps_per_epoch=lengths["epoch_length"]), diagnostics)
+        if isinstance(config, Mapping):
+            config = {name: value for name, value in config.items() if name != "last_step"}
+        SchedulerReader(diagnostics, None, run).read_entry(config, path)
+        config = {**config, "verbose": False} if isinstance(config, Mapping) else config
+    if diagnostics.count > before or model is None:
+        return
+    try:
+        with warnings.catch_warnings():  # the warnings are shown when the scheduler is built for the run
+            warnings.simplefilter("ignore")
+            (built,) = build_param_scheduler(config, model, **lengths)
+    except Exception as error:  # noqa: BLE001  # a user's class may raise anything
+        refusal: BaseException = error
+        name, cause = "", error.__cause__
+        if type(cause) is type(error):  # omit the index that `build_param_scheduler` adds, because the path contains it
+            name, refusal = f"({PARAM_SCHEDULERS.find(config['type']).__name__}): ", cause
+        # The `str` of a KeyError would add quotes.
+        found = str(refusal.args[0] if isinstance(refusal, KeyError) and refusal.args else refusal)
+        diagnostics.add(path, name + (found or type(refusal).__name__), code=REFUSED_VALUE)
+        return
+    missing = [name for name in ("step", "state_dict", "load_state_dict") if not callable(getattr(built, name, None))]
+    if missing:
+        found = f"{type(built).__name__} has no {', '.join(missing)}()"
+        diagnostics.add(
+            path, found, "Derive it from paramsched.mmengine.schedulers._ParamScheduler", code=WRONG_ARGUMENT
+        )

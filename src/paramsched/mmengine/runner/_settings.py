@@ -3,8 +3,7 @@
 import inspect
 import os
 import sys
-import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from collections.abc import Callable, Mapping, Sequence, Sized
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -12,41 +11,43 @@ from importlib import import_module
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final, TypeAlias, TypeVar, final
+from typing import Any, Final, TypeVar, final
 
 from torch import nn
 
-from paramsched.core.base.codes import REFUSED_VALUE, UNKNOWN_NAME, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.core.base.codes import REFUSED_VALUE, UNREADABLE, WRONG_ARGUMENT
 from paramsched.core.base.diagnostic import ROOT, child_path, entry_path
-from paramsched.core.base.near_names import closest, did_you_mean
-from paramsched.core.files.arguments import argument, argument_table, arguments_of, located, read_arguments, wrong_value
+from paramsched.core.base.near_names import closest
+from paramsched.core.files.arguments import argument, argument_table, arguments_of, read_arguments, wrong_value
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.core.files.plan_files import open_plan
 from paramsched.core.run.arguments import checked_on_base, checked_on_change
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
 from paramsched.mmengine import reader as mmengine
 from paramsched.mmengine.python_config.values import NeedsRunning
-from paramsched.mmengine.runner._building import (
-    DEFAULT_HOOKS,
-    LoaderSettings,
-    RandomnessSettings,
-    SamplerSettings,
-    ScalingSettings,
-    build_loader,
-    is_hook,
+from paramsched.mmengine.runner._accelerator import RandomnessSettings
+from paramsched.mmengine.runner._classes import (
+    Later,
+    check_evaluator,
+    check_hooks,
+    check_model,
+    report_kind,
+)
+from paramsched.mmengine.runner._loaders import (
+    read_loader,
+    read_section,
 )
 from paramsched.mmengine.runner._model_calls import training_style
-from paramsched.mmengine.runner._optimizer_checks import check_optimizers, check_schedulers
-from paramsched.mmengine.runner.hooks.hook import priority_of
+from paramsched.mmengine.runner._optimizers import (
+    ScalingSettings,
+    check_optimizers,
+)
+from paramsched.mmengine.runner._param_schedulers import check_schedulers
 from paramsched.mmengine.runner.loops import TrainSettings
-from paramsched.mmengine.runner.metrics import DATASETS, HOOKS, METRICS, MODELS, MetricLike
 from paramsched.mmengine.runner.optim_wrapper import own_wrappers
 from paramsched.mmengine.schedulers import PARAM_SCHEDULERS
-from paramsched.mmengine.schedulers.registry import Registry
 
 _T = TypeVar("_T")
-Later: TypeAlias = list[tuple[str, Callable[[DiagnosticCollector], None]]]
-"""Pairs (path, check) for classes that are not registered yet, to make after the custom imports."""
 
 
 def _read_path(value: Any) -> Path:
@@ -127,20 +128,20 @@ def read_settings(
         path = entry_path(name)
         return _try_to_read(lambda: read(given[name], path, diagnostics, *more), path, diagnostics)
 
-    attempt(_check_model, "model", later)
+    attempt(check_model, "model", later)
     attempt(_check_loss, "loss", given["model"])
     settings = attempt(_read_plain, "work_dir", given) or Settings()
     attempt(_check_combinations, "model", given)
-    loaders = {mode: attempt(_read_loader, f"{mode}_dataloader", later) for mode in ("train", "val", "test")}
+    loaders = {mode: attempt(read_loader, f"{mode}_dataloader", later) for mode in ("train", "val", "test")}
     for mode in ("val", "test"):
-        attempt(_read_section, f"{mode}_cfg", _EvalSettings)
-        attempt(_check_evaluator, f"{mode}_evaluator", later)
+        attempt(read_section, f"{mode}_cfg", _EvalSettings)
+        attempt(check_evaluator, f"{mode}_evaluator", later)
     train = attempt(_read_train_cfg, "train_cfg") or TrainSettings()
-    scaling = attempt(_read_section, "auto_scale_lr", ScalingSettings)
-    randomness = attempt(_read_section, "randomness", RandomnessSettings) or RandomnessSettings()
+    scaling = attempt(read_section, "auto_scale_lr", ScalingSettings)
+    randomness = attempt(read_section, "randomness", RandomnessSettings) or RandomnessSettings()
     example = "For example: dict(checkpoint=dict(type='CheckpointHook'))"
-    attempt(_check_hooks, "default_hooks", later, "mapping", example)
-    attempt(_check_hooks, "custom_hooks", later, "list", "For example: custom_hooks=[MyHook()]")
+    attempt(check_hooks, "default_hooks", later, "mapping", example)
+    attempt(check_hooks, "custom_hooks", later, "list", "For example: custom_hooks=[MyHook()]")
     optimizers = attempt(check_optimizers, "optim_wrapper", given["model"]) or {}
     # The length of the run is only known here for one process, because several processes share the batches.
     loader = loaders["train"] if os.environ.get("WORLD_SIZE", "1") == "1" else None
@@ -198,19 +199,9 @@ def _without_unreadable(value: Any, path: str, diagnostics: DiagnosticCollector,
     return read if isinstance(value, dict) else list(read.values())
 
 
-def _read_section(config: Any, path: str, diagnostics: DiagnosticCollector, table: type[_T]) -> _T | None:
-    """Read a section of the config as an instance of `table`; return None if it is absent or not a mapping."""
-    if config is None:
-        return None
-    if not isinstance(config, Mapping):
-        diagnostics.add(path, f"expected a mapping, got {short_json(config)}", "Use dict(…)", code=WRONG_TYPE)
-        return None
-    return read_arguments(table, located(config, path), path, diagnostics)[0]
-
-
 def _read_train_cfg(config: Any, path: str, diagnostics: DiagnosticCollector) -> TrainSettings | None:
     """Read the settings of the training loop: its unit, its length and its validations."""
-    train = _read_section(config, path, diagnostics, TrainSettings)
+    train = read_section(config, path, diagnostics, TrainSettings)
     if train is None:
         return None
     # `train` has None for an invalid length, but the config shows which unit was meant.
@@ -243,18 +234,11 @@ def _read_plain(_: Any, _path: str, diagnostics: DiagnosticCollector, given: Map
     return settings
 
 
-def _check_model(model: Any, path: str, diagnostics: DiagnosticCollector, later: Later | None) -> None:
-    if isinstance(model, Mapping):
-        _check_class_dict(model, MODELS, path, diagnostics, later)
-    elif not isinstance(model, nn.Module):
-        _report_kind(model, "torch.nn.Module", path, diagnostics, "Pass a module, or dict(type='…')")
-
-
 def _check_loss(loss: Any, path: str, diagnostics: DiagnosticCollector, model: Any) -> None:
     if loss is None:
         return
     if not callable(loss):
-        _report_kind(loss, "function", path, diagnostics, "For example: loss=torch.nn.functional.cross_entropy")
+        report_kind(loss, "function", path, diagnostics, "For example: loss=torch.nn.functional.cross_entropy")
         return
     try:
         with suppress(ValueError):  # some functions written in C have no signature
@@ -289,126 +273,6 @@ def _check_combinations(model: Any, _: str, diagnostics: DiagnosticCollector, gi
         elif given[f"{mode}_evaluator"] is None and callable(getattr(model, "train_step", None)):
             found = "it is missing, and a model with train_step does not return a loss in a validation"
             diagnostics.add(entry_path(f"{mode}_evaluator"), found, "Pass a metric", code=WRONG_ARGUMENT)
-
-
-def _read_loader(loader: Any, path: str, diagnostics: DiagnosticCollector, later: Later | None) -> Any:
-    """Return a loader unchanged, or the settings to build one from a dict of MMEngine's form."""
-    if loader is None:
-        return None
-    if not isinstance(loader, Mapping):
-        if not (isinstance(loader, Iterable) and isinstance(loader, Sized)) or isinstance(loader, (str, bytes)):
-            _report_kind(loader, "loader with a length", path, diagnostics, "Pass a DataLoader or a dict")
-            return None
-        if not len(loader):
-            diagnostics.add(path, "it has no batches", code=REFUSED_VALUE)
-        return loader
-    before = diagnostics.count
-    settings, locations, wrong = read_arguments(LoaderSettings, located(loader, path), path, diagnostics)
-    dataset = settings.dataset
-    if isinstance(dataset, Mapping) and not wrong & {"dataset"}:
-        _check_class_dict(dataset, DATASETS, locations["dataset"], diagnostics, later)
-    elif isinstance(dataset, (str, bytes)) or not (isinstance(dataset, Iterable) or hasattr(dataset, "__getitem__")):
-        _report_kind(dataset, "dataset", locations["dataset"], diagnostics)
-    sampler = _read_section(settings.sampler, locations["sampler"], diagnostics, SamplerSettings)
-    settings = replace(settings, sampler=sampler)
-    if diagnostics.count == before:
-        try:  # torch checks the other arguments
-            with warnings.catch_warnings():  # the warnings are shown when the loader is built for the run
-                warnings.simplefilter("ignore")
-                build_loader(replace(settings, dataset=[0]))
-        except (TypeError, ValueError, AssertionError, RuntimeError, OverflowError) as error:
-            diagnostics.add(path, f"torch's DataLoader: {error}", code=REFUSED_VALUE)
-    return settings
-
-
-def _check_evaluator(config: Any, path: str, diagnostics: DiagnosticCollector, later: Later | None) -> None:
-    """Check a metric, or each metric in a list."""
-    if isinstance(config, (list, tuple)):
-        for index, one in enumerate(config):
-            _check_evaluator(one, child_path(path, index), diagnostics, later)
-    elif isinstance(config, Mapping) and config:
-        _check_class_dict(config, METRICS, path, diagnostics, later)
-    elif config and not (callable(config) or isinstance(config, MetricLike)):
-        _report_kind(config, "metric", path, diagnostics, "Pass a function of output and target, or a Metric")
-
-
-_NOT_HERE: Final = ("runtime_info", "timer", "sampler_seed", "visualization")
-"""MMEngine's default hooks that do not exist here. A config may still remove them with None."""
-
-
-def _check_hooks(
-    hooks: Any, path: str, diagnostics: DiagnosticCollector, later: Later | None, kind: str, instead: str
-) -> None:
-    """Check the hooks in a mapping, whose value None removes a default hook, or in a list."""
-    if hooks is None:
-        return
-    if not isinstance(hooks, Mapping if kind == "mapping" else (list, tuple)):
-        _report_kind(hooks, kind, path, diagnostics, instead)
-        return
-    for key, hook in hooks.items() if isinstance(hooks, Mapping) else enumerate(hooks):
-        where = child_path(path, key)
-        if hook is None and isinstance(hooks, Mapping):
-            if key not in DEFAULT_HOOKS and key not in _NOT_HERE:
-                found = f"unknown hook; {did_you_mean(str(key), DEFAULT_HOOKS)}"
-                diagnostics.add(where, found, code=UNKNOWN_NAME)
-            continue
-        if isinstance(hook, Mapping):
-            arguments = {name: value for name, value in hook.items() if name != "priority"}
-            _check_class_dict(arguments, HOOKS, where, diagnostics, later)
-            priority = hook.get("priority", "NORMAL")
-        else:
-            if not is_hook(hook):
-                _report_kind(hook, "hook", where, diagnostics, "Pass a Hook, or dict(type='…')")
-            priority = getattr(hook, "priority", "NORMAL")
-        try:
-            priority_of(priority)
-        except InvalidArgument as refusal:
-            diagnostics.refuse(child_path(where, "priority"), refusal)
-
-
-def _check_class_dict(
-    config: Mapping[str, Any], registry: Registry, path: str, diagnostics: DiagnosticCollector, later: Later | None
-) -> None:
-    """Check a dict with `type`: the class and its arguments."""
-    if "type" not in config:
-        diagnostics.add(child_path(path, "type"), "it is missing", "For example: dict(type='…')", code=WRONG_ARGUMENT)
-        return
-    arguments = dict(config)
-    named = arguments.pop("type")
-    try:
-        cls = named if callable(named) else registry.find(named)
-    except KeyError as error:
-        if later is not None and isinstance(named, str):
-            later.append((path, lambda after: _check_class_dict(config, registry, path, after, None)))
-        else:
-            diagnostics.add(child_path(path, "type"), str(error.args[0]), code=REFUSED_VALUE)
-        return
-    try:
-        parameters = inspect.signature(cls).parameters
-    except (TypeError, ValueError):  # some classes written in C have no signature
-        return
-    before = diagnostics.count
-    if not any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
-        found = f"{short_json(named)} has no such argument"
-        diagnostics.refuse_unknown(arguments, parameters, path, found, code=UNKNOWN_NAME)
-    for name, one in parameters.items():
-        is_named = one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
-        if is_named and one.default is one.empty and name not in arguments:
-            diagnostics.add(child_path(path, name), f"{short_json(named)} requires this argument", code=REFUSED_VALUE)
-    # Only our classes are built to check arguments, because a user's class may do anything in its constructor.
-    is_checked = diagnostics.count > before or not str(getattr(cls, "__module__", "")).startswith("paramsched.")
-    while not is_checked:
-        try:
-            cls(**arguments)
-            is_checked = True
-        except InvalidArgument as refusal:
-            diagnostics.add(child_path(path, refusal.argument), f"{refusal}", code=REFUSED_VALUE)
-            del arguments[str(refusal.argument)]
-
-
-def _report_kind(value: Any, kind: str, path: str, diagnostics: DiagnosticCollector, instead: str = "") -> None:
-    """Report a value that is not of the expected kind."""
-    diagnostics.add(path, f"expected a {kind}, got {short_json(value)}", instead, code=WRONG_TYPE)
 
 
 LEFT_TO_ACCELERATE: Final = (
@@ -544,7 +408,7 @@ def _named_modules(config: Any, diagnostics: DiagnosticCollector) -> list[str]:
     for index, name in enumerate(names):
         path = entry_path("custom_imports", "imports", index)
         if not all(part.isidentifier() for part in name.split(".")):
-            _report_kind(
+            report_kind(
                 name, "module's name", path, diagnostics, "Use the form of an import statement: 'package.module'"
             )
     return list(names)

@@ -17,22 +17,12 @@ from paramsched.engines.accelerate import batch_amounts
 from paramsched.engines.engine_facts import AmountOf, PlanOptions
 from paramsched.engines.reporting import samples_in_lists
 from paramsched.errors import ParamschedError
-from paramsched.mmengine.runner._building import (
-    accelerator_for,
-    all_hooks,
-    build_hook,
-    build_loader,
-    build_metrics,
-    build_model,
-    build_wrappers,
-    each_sample_once,
-    facts_for,
-    hooks_in_order,
-    scale_lr,
-    seed_for,
-)
+from paramsched.mmengine.runner._accelerator import accelerator_for, facts_for, seed_for
 from paramsched.mmengine.runner._checkpoints import Checkpoints, in_every_process, load_weights
+from paramsched.mmengine.runner._classes import all_hooks, build_hook, build_metrics, build_model, hooks_in_order
+from paramsched.mmengine.runner._loaders import build_loader, each_sample_once
 from paramsched.mmengine.runner._model_calls import LossFunction, ModelCalls
+from paramsched.mmengine.runner._optimizers import build_wrappers, scale_lr
 from paramsched.mmengine.runner._param_schedulers import (
     RunFacts,
     Schedulers,

@@ -1,33 +1,31 @@
-"""Check `optim_wrapper` and `param_scheduler` by building them on dummy optimizers."""
+"""Check and build the optimizers of a run and their wrappers."""
 
 import inspect
-import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
 from paramsched.core.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
-from paramsched.core.base.diagnostic import child_path, path_from_root
-from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.base.diagnostic import child_path
+from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.dropins.group_fields import by_value
+from paramsched.core.files.arguments import argument, argument_table
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
-from paramsched.core.plan import bind
-from paramsched.core.plan.optimizers import ALONE, check_names, one_plan_advice, scopes_of
-from paramsched.core.time import Calendar
-from paramsched.errors import ConfigError, InvalidArgument
-from paramsched.mmengine.reader.config_run import run_of_config
-from paramsched.mmengine.reader.plans import SchedulerReader
-from paramsched.mmengine.runner._building import WRAPPERS, missing_parts, names_several, no_part, optimizer_class
-from paramsched.mmengine.runner._param_schedulers import plan_in, plans_by_name
-from paramsched.mmengine.runner.optim_wrapper import AmpOptimWrapper
-from paramsched.mmengine.schedulers import PARAM_SCHEDULERS, OptimWrapper, build_param_scheduler
-from paramsched.mmengine.schedulers.base import _ParamScheduler
+from paramsched.errors import InvalidArgument
+from paramsched.mmengine.runner._param_schedulers import RunFacts
+from paramsched.mmengine.runner.optim_wrapper import AcceleratedWrapper, AmpOptimWrapper
+from paramsched.mmengine.schedulers import OptimWrapper
 
-# Only building an optimizer shows which arguments torch rejects, so each is built with one dummy parameter.
+WRAPPERS: Final[Mapping[str, type[OptimWrapper]]] = {"OptimWrapper": OptimWrapper, "AmpOptimWrapper": AmpOptimWrapper}
+
+
+def names_several(config: Any) -> bool:
+    """Return whether a config is a dict of several optimizers by name."""
+    return isinstance(config, Mapping) and bool(config) and not set(config) & {"type", "optimizer"}
 
 
 def check_optimizers(
@@ -161,96 +159,73 @@ def _try_arguments(
     return None
 
 
-def check_schedulers(
-    config: Any,
-    path: str,
-    diagnostics: DiagnosticCollector,
-    models: Mapping[str, OptimWrapper | None],
-    lengths: Mapping[str, Any],
-) -> None:
-    """Check `param_scheduler`: a config for one optimizer or for all, or a dict of configs by optimizer."""
-    if config is None or not models:
-        return
-    names = [] if list(models) == [""] else list(models)
-    try:
-        plan = plan_in(config, names=names)
-    except ConfigError as error:  # raised for the text of a plan
-        for fault in error.diagnostics:
-            line = f"line {fault.line}: " if fault.line is not None and not fault.path else ""
-            diagnostics.add(path + path_from_root(fault.path), line + fault.found, fault.instead, code=fault.code)
-        return
-    except (InvalidArgument, OSError) as error:
-        diagnostics.add(path, str(error), code=REFUSED_VALUE)
-        return
-    if plan is not None:
-        groups = {name or ALONE: model.optimizer.param_groups for name, model in models.items() if model is not None}
-        if groups and len(groups) == len(models):
-            try:
-                if names:
-                    check_names("Runner(optim_wrapper=…)", groups)
-                for name, scope in scopes_of(plan, plan, groups).items():
-                    bind(plan, groups[name], scope)  # its lengths are resolved once the loader is known
-            except InvalidArgument as refusal:
-                diagnostics.refuse(path, refusal)
-    elif plans := plans_by_name(config, names):
-        instead = one_plan_advice(plans, "param_scheduler={plan}")
-        diagnostics.add(path, "one plan drives all optimizers, on one clock", instead, code=REFUSED_VALUE)
-    elif names and isinstance(config, Mapping) and "type" not in config:
-        diagnostics.refuse_unknown(config, names, path, "no optimizer has this name", code=UNKNOWN_NAME)
-        for name in names:
-            if name in config:
-                check_schedulers(config[name], child_path(path, name), diagnostics, {"": models[name]}, lengths)
-            else:
-                diagnostics.add(
-                    child_path(path, name), "it is missing", f"Use {name}=None for no scheduler", code=WRONG_ARGUMENT
-                )
-    else:
-        many = list(config) if isinstance(config, (list, tuple)) else [config]
-        built = [isinstance(one, _ParamScheduler) for one in many]
-        if any(built) and names:
-            instead = f"Use {{{names[0]!r}: [scheduler], …}}, or dict(type=…)"
-            diagnostics.add(path, "a built scheduler belongs to one optimizer", instead, code=REFUSED_VALUE)
-        elif any(built) and not all(built):
-            found, instead = "built schedulers and dicts are mixed", "Use dicts only, or build all of them"
-            diagnostics.add(path, found, instead, code=REFUSED_VALUE)
-        elif not any(built):
-            for index, one in enumerate(many):
-                where = child_path(path, index) if isinstance(config, (list, tuple)) else path
-                _check_scheduler(one, where, next(iter(models.values())), lengths, diagnostics)
+def build_wrappers(config: Any, model: nn.Module) -> dict[str, OptimWrapper]:
+    """Return a dict from the name of each optimizer to its wrapper; the name of a single optimizer is empty."""
+    if not names_several(config):
+        return {"": _build_wrapper(config, model)}
+    for name in missing_parts(config, model):
+        raise InvalidArgument(f"optim_wrapper[{name!r}]", *no_part(model, name))
+    return {name: _build_wrapper(one, getattr(model, name, None)) for name, one in config.items()}
 
 
-def _check_scheduler(
-    config: Any, path: str, model: OptimWrapper | None, lengths: Mapping[str, Any], diagnostics: DiagnosticCollector
-) -> None:
-    """Check one scheduler from a dict: first its arguments, then whether it can be built."""
-    kind = config.get("type") if isinstance(config, Mapping) else None
-    cls = PARAM_SCHEDULERS.get(kind) if isinstance(kind, str) else kind
-    before = diagnostics.count
-    if not isinstance(cls, type) or cls.__module__.startswith("paramsched."):
-        counts = {name: lengths[name] for name in ("max_epochs", "max_iters") if lengths[name] is not None}
-        run = run_of_config({"train_cfg": counts}, Calendar(steps_per_epoch=lengths["epoch_length"]), diagnostics)
-        if isinstance(config, Mapping):
-            config = {name: value for name, value in config.items() if name != "last_step"}
-        SchedulerReader(diagnostics, None, run).read_entry(config, path)
-        config = {**config, "verbose": False} if isinstance(config, Mapping) else config
-    if diagnostics.count > before or model is None:
+def missing_parts(config: Mapping[str, Any], model: nn.Module) -> list[str]:
+    """Return the names of the optimizers that need a submodule of this name, which the model does not have."""
+    needed = (
+        name for name, one in config.items() if isinstance(one, Mapping) and isinstance(one.get("optimizer"), Mapping)
+    )
+    return [name for name in needed if not isinstance(getattr(model, name, None), nn.Module)]
+
+
+def no_part(model: nn.Module, name: str) -> tuple[str, str]:
+    """Return the description of a missing submodule, and the advice."""
+    found = f"{type(model).__name__} has no submodule {name!r} to optimize"
+    return found, "Name it after a submodule of the model, or pass the optimizer itself"
+
+
+def _build_wrapper(config: Any, model: Any) -> OptimWrapper:
+    """Build the wrapper of one optimizer."""
+    if isinstance(config, OptimWrapper):
+        return config
+    if isinstance(config, Optimizer):
+        return OptimWrapper(config)
+    arguments = dict(config)
+    kind = arguments.pop("type", "OptimWrapper")
+    optimizer = arguments.pop("optimizer")
+    if not isinstance(optimizer, Optimizer):
+        settings = dict(optimizer)
+        optimizer = optimizer_class(settings.pop("type"))(model.parameters(), **settings)
+    wrapper = kind if isinstance(kind, type) else WRAPPERS[str(kind).removeprefix("mmengine.")]
+    return wrapper(optimizer, **arguments)  # type: ignore[no-any-return]  # may be a user's class
+
+
+def optimizer_class(kind: Any) -> Callable[..., Optimizer]:
+    """Return torch's optimizer class with the name in a config; a class is returned unchanged."""
+    if not isinstance(kind, str):
+        return kind  # type: ignore[no-any-return]  # a class or a function
+    known = {
+        name: cls
+        for name, cls in vars(torch.optim).items()
+        if inspect.isclass(cls) and issubclass(cls, Optimizer) and cls is not Optimizer
+    }
+    if kind not in known:
+        found, nearest = f"unknown optimizer of torch; {did_you_mean(kind, known)}", closest(kind, known) or "SGD"
+        raise InvalidArgument(f"type={kind!r}", found, f"Write type={nearest!r}")
+    return known[kind]
+
+
+@argument_table
+class ScalingSettings:
+    """The settings in `auto_scale_lr`: the batch size for which the config's lr was chosen."""
+
+    base_batch_size: int = argument(low=1, example=256)
+    enable: bool = argument(False)
+
+
+def scale_lr(settings: ScalingSettings | None, steppers: Mapping[str, AcceleratedWrapper], facts: RunFacts) -> None:
+    """Multiply every lr by the ratio of the samples per update to the config's batch size."""
+    if settings is None or not settings.enable:
         return
-    try:
-        with warnings.catch_warnings():  # the warnings are shown when the scheduler is built for the run
-            warnings.simplefilter("ignore")
-            (built,) = build_param_scheduler(config, model, **lengths)
-    except Exception as error:  # noqa: BLE001  # a user's class may raise anything
-        refusal: BaseException = error
-        name, cause = "", error.__cause__
-        if type(cause) is type(error):  # omit the index that `build_param_scheduler` adds, because the path contains it
-            name, refusal = f"({PARAM_SCHEDULERS.find(config['type']).__name__}): ", cause
-        # The `str` of a KeyError would add quotes.
-        found = str(refusal.args[0] if isinstance(refusal, KeyError) and refusal.args else refusal)
-        diagnostics.add(path, name + (found or type(refusal).__name__), code=REFUSED_VALUE)
-        return
-    missing = [name for name in ("step", "state_dict", "load_state_dict") if not callable(getattr(built, name, None))]
-    if missing:
-        found = f"{type(built).__name__} has no {', '.join(missing)}()"
-        diagnostics.add(
-            path, found, "Derive it from paramsched.mmengine.schedulers._ParamScheduler", code=WRONG_ARGUMENT
-        )
+    for name, stepper in steppers.items():
+        ratio = (facts.batch_size or 1) * facts.accumulation[name] / settings.base_batch_size
+        for group in stepper.param_groups:
+            group["lr"] = group["lr"] * ratio
