@@ -8,6 +8,7 @@ import torch
 
 from paramsched.errors import InvalidArgument
 from paramsched.mmengine import schedulers
+from paramsched.mmengine.registry import Registry
 from paramsched.mmengine.schedulers import (
     PARAM_SCHEDULERS,
     ConstantLR,
@@ -18,7 +19,6 @@ from paramsched.mmengine.schedulers import (
     StepLR,
     build_param_scheduler,
 )
-from paramsched.mmengine.schedulers.registry import Registry
 from support.tables import table
 
 

@@ -517,7 +517,7 @@ def test_a_wrapper_that_scales_losses_is_rejected_with_the_line_to_write():
 
 @pytest.mark.parametrize("name", ["MODELS", "DATASETS", "METRICS", "HOOKS", "PARAM_SCHEDULERS"])
 def test_the_advice_for_each_registry_names_it_and_works(name):
-    from paramsched.mmengine.schedulers.registry import Registry
+    from paramsched.mmengine.registry import Registry
 
     registry = Registry("thing", name)
     with pytest.raises(KeyError) as refusal:
@@ -530,7 +530,7 @@ def test_the_advice_for_each_registry_names_it_and_works(name):
 
 
 def test_the_runner_names_the_registry_of_a_model():
-    from paramsched.mmengine.runner.metrics import MODELS
+    from paramsched.mmengine.registry import MODELS
 
     with pytest.raises(KeyError, match=r"@MODELS\.register_module\(\)"):
         MODELS.find("Mine")

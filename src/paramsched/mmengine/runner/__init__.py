@@ -16,16 +16,16 @@ except ModuleNotFoundError as _absent:
         raise
     raise MissingDependency("paramsched.mmengine.runner", _absent.name, "run") from None
 
+from paramsched.mmengine.registry import DATASETS as DATASETS
+from paramsched.mmengine.registry import HOOKS as HOOKS
+from paramsched.mmengine.registry import METRICS as METRICS
+from paramsched.mmengine.registry import MODELS as MODELS
 from paramsched.mmengine.runner.context import RunContext as RunContext
 from paramsched.mmengine.runner.hooks import CheckpointHook as CheckpointHook
 from paramsched.mmengine.runner.hooks import Hook as Hook
 from paramsched.mmengine.runner.hooks import LoggerHook as LoggerHook
 from paramsched.mmengine.runner.hooks import ParamSchedulerHook as ParamSchedulerHook
 from paramsched.mmengine.runner.hooks import ProgressBarHook as ProgressBarHook
-from paramsched.mmengine.runner.metrics import DATASETS as DATASETS
-from paramsched.mmengine.runner.metrics import HOOKS as HOOKS
-from paramsched.mmengine.runner.metrics import METRICS as METRICS
-from paramsched.mmengine.runner.metrics import MODELS as MODELS
 from paramsched.mmengine.runner.metrics import Metric as Metric
 from paramsched.mmengine.runner.optim_wrapper import AmpOptimWrapper as AmpOptimWrapper
 from paramsched.mmengine.runner.runner import Runner as Runner

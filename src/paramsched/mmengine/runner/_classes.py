@@ -11,11 +11,11 @@ from paramsched.core.base.diagnostic import child_path
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.errors import InvalidArgument
+from paramsched.mmengine.registry import HOOKS, METRICS, MODELS, Registry
 from paramsched.mmengine.runner._model_calls import inputs_and_target
 from paramsched.mmengine.runner.hooks import CheckpointHook, Hook, LoggerHook, ParamSchedulerHook, ProgressBarHook
 from paramsched.mmengine.runner.hooks.hook import priority_of
-from paramsched.mmengine.runner.metrics import HOOKS, METRICS, MODELS, MeanOf, MetricLike
-from paramsched.mmengine.schedulers.registry import Registry
+from paramsched.mmengine.runner.metrics import MeanOf, MetricLike
 
 Later: TypeAlias = list[tuple[str, Callable[[DiagnosticCollector], None]]]
 """Pairs (path, check) for classes that are not registered yet, to make after the custom imports."""

@@ -10,9 +10,9 @@ from torch.utils.data import DataLoader
 from paramsched.core.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_TYPE
 from paramsched.core.files.arguments import argument, argument_table, located, read_arguments, wrong_value
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
+from paramsched.mmengine.registry import DATASETS
 from paramsched.mmengine.runner._classes import Later, build_from_dict, check_class_dict, report_kind
 from paramsched.mmengine.runner.loops import EpochBatches
-from paramsched.mmengine.runner.metrics import DATASETS
 
 _T = TypeVar("_T")
 

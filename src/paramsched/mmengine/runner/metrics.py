@@ -1,12 +1,11 @@
-"""Metrics computed from predictions over all processes, and the registries of classes by name."""
+"""Metrics computed from predictions over all processes."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final, Protocol, final, runtime_checkable
+from typing import Any, Protocol, final, runtime_checkable
 
 from paramsched.engines.reporting import samples_in_lists
 from paramsched.errors import InvalidArgument
-from paramsched.mmengine.schedulers.registry import Registry
 
 
 @runtime_checkable
@@ -81,16 +80,3 @@ def _samples_in(batch: Any) -> int:
         with suppress(InvalidArgument, TypeError):
             return samples_in_lists(part)
     return 1
-
-
-MODELS: Final = Registry("model", "MODELS")
-"""The registry of models and functions that build one: `@MODELS.register_module()`."""
-
-DATASETS: Final = Registry("dataset", "DATASETS")
-"""The registry of datasets."""
-
-METRICS: Final = Registry("metric", "METRICS")
-"""The registry of metrics: subclasses of `Metric`, and other classes with `process` and `evaluate`."""
-
-HOOKS: Final = Registry("hook", "HOOKS")
-"""The registry of hooks."""

@@ -1,19 +1,19 @@
-"""PARAM_SCHEDULERS: scheduler classes by their names in configs, including users' classes."""
+"""PARAM_SCHEDULERS: scheduler classes by name, and the rules of users' classes, found by their steps."""
 
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Final, TypeVar, overload
+from typing import Any, Final
 
 import torch
 
-from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.schedules.rules import table
 from paramsched.errors import InvalidArgument, MissingFact
-from paramsched.mmengine.reader.arguments import INF, SCOPES, class_names
+from paramsched.mmengine.reader.arguments import INF, class_names
 from paramsched.mmengine.reader.user_classes import FINDERS, UserClass, UserScheduler
+from paramsched.mmengine.registry import Registry
 from paramsched.mmengine.schedulers import param_scheduler
 from paramsched.mmengine.schedulers.base import _ParamScheduler
 
@@ -160,95 +160,6 @@ def run_progress(by_epoch: Callable[[], bool]) -> Iterator[Callable[[int], None]
             hub.pop_info(name)
         for name, value in before.items():
             hub.update_info(name, value)
-
-
-_AnyClass = TypeVar("_AnyClass", bound=Callable[..., Any])
-
-
-class Registry:
-    """A registry of classes by name.
-
-    Args:
-        what: the kind of classes, for messages.
-        name: the name of the registry, for messages.
-        fallback: a function from a name that is not registered to a class or None.
-    """
-
-    def __init__(
-        self,
-        what: str,
-        name: str = "PARAM_SCHEDULERS",
-        fallback: Callable[[str], type[Any] | None] = lambda _: None,
-    ) -> None:
-        self._kind, self._name, self._fallback = what, name, fallback
-        self._classes: dict[str, Any] = {}  # classes, and functions that build an object
-
-    @overload
-    def register_module(
-        self, name: str | list[str] | None = None, force: bool = False, module: None = None
-    ) -> Callable[[_AnyClass], _AnyClass]: ...
-    @overload
-    def register_module(
-        self, name: str | list[str] | None = None, force: bool = False, *, module: _AnyClass
-    ) -> _AnyClass: ...
-    def register_module(
-        self, name: str | list[str] | None = None, force: bool = False, module: _AnyClass | None = None
-    ) -> _AnyClass | Callable[[_AnyClass], _AnyClass]:
-        """Register a class, usually as a decorator: `@PARAM_SCHEDULERS.register_module()`.
-
-        Args:
-            name: one name or a list of names; the name of the class by default.
-            force: replace a class that already has the name.
-            module: the class, if the method is not used as a decorator.
-
-        Raises:
-            KeyError: if the name is taken and `force` is false.
-        """
-
-        def keep(cls: _AnyClass) -> _AnyClass:
-            names = [cls.__name__] if name is None else [name] if isinstance(name, str) else name
-            for one in names:
-                if one in self._classes and not force:
-                    raise KeyError(f"{one} is already registered in {self._kind}. Write register_module(force=True)")
-                self._classes[one] = cls
-            return cls
-
-        return keep if module is None else keep(module)
-
-    def get(self, name: str) -> type[Any] | None:
-        """Return the class registered under `name`, ignoring a prefix such as `mmdet.`; None if there is none."""
-        scope, _, bare = name.rpartition(".")
-        return self._classes.get(name) or (self._classes.get(bare) if scope in SCOPES else None)
-
-    def build(self, cfg: Mapping[str, Any], default_args: Mapping[str, Any] | None = None) -> Any:
-        """Call the class that `cfg["type"]` is or names, with the remaining entries of `cfg` as arguments.
-
-        Raises:
-            KeyError: if the name is unknown; the message suggests the nearest one.
-        """
-        arguments = {**(default_args or {}), **cfg}
-        kind = arguments.pop("type")
-        return self.find(kind)(**arguments)
-
-    def find(self, kind: object) -> Any:
-        """Return the class named in a config; a class is returned unchanged."""
-        if isinstance(kind, type):
-            return kind
-        cls = (self.get(kind) or self._fallback(kind)) if isinstance(kind, str) else None
-        if cls is None:
-            known = did_you_mean(str(kind), self._classes) if self._classes else "the registry is empty"
-            end = "" if known.endswith("?") else "."
-            raise KeyError(
-                f"{kind!r} is not in the {self._kind} registry; {known}{end} "
-                f"Put @{self._name}.register_module() above your class, or pass the class itself as type"
-            )
-        return cls
-
-    def __contains__(self, name: str) -> bool:
-        return self.get(name) is not None
-
-    def __len__(self) -> int:
-        return len(self._classes)
 
 
 def _class_of_packages(name: str) -> type[Any] | None:

@@ -7,9 +7,9 @@ from typing import Any, Final
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.number_checks import whole_number
 from paramsched.errors import CallSite, InvalidArgument, site_with_value
+from paramsched.mmengine.registry import HOOKS
 from paramsched.mmengine.runner.context import RunContext
 from paramsched.mmengine.runner.hooks.hook import Hook
-from paramsched.mmengine.runner.metrics import HOOKS
 
 
 @HOOKS.register_module()

@@ -18,10 +18,10 @@ from paramsched.core.run import Scheduler
 from paramsched.core.run.hooks import hooks_on
 from paramsched.core.run.steps import watch_updates
 from paramsched.errors import CallSite, StateError
+from paramsched.mmengine.registry import HOOKS
 from paramsched.mmengine.runner._param_schedulers import field_of_group
 from paramsched.mmengine.runner.context import RunContext
 from paramsched.mmengine.runner.hooks.hook import Hook
-from paramsched.mmengine.runner.metrics import HOOKS
 
 # A checkpoint stores the size and SHA-256 of each log, so that a log that was changed afterwards raises an error before
 # anything is loaded.

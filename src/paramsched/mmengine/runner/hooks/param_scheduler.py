@@ -7,10 +7,10 @@ from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.run import Scheduler
 from paramsched.engines.trained_optimizers import TrainedOptimizers
 from paramsched.errors import CallSite, InvalidArgument
+from paramsched.mmengine.registry import HOOKS
 from paramsched.mmengine.runner._param_schedulers import distinct_schedulers
 from paramsched.mmengine.runner.context import RunContext
 from paramsched.mmengine.runner.hooks.hook import Hook
-from paramsched.mmengine.runner.metrics import HOOKS
 
 
 @HOOKS.register_module()
