@@ -364,17 +364,6 @@ def test_a_class_that_reads_the_progress_of_the_run_is_traced_as_in_a_run(by_epo
     np.testing.assert_allclose(ps.trace(plan, {"lr": 0.1}, FACTS)["lr", 0], expected, rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize(
-    ("name", "what"), [("LinearLrInterval", "not multiples of lr"), ("ReduceLR", "an mmagic hook")]
-)
-def test_a_class_of_mmagic_is_rejected_with_an_equivalent_plan(name, what):
-    with pytest.raises(ps.errors.ConfigError, match=what) as refusal:
-        dialect.to_plan({"param_scheduler": {"type": name, "by_epoch": False}})
-
-    written = str(refusal.value).split("native plan, ")[1]
-    assert ps.loads(written).bindings[0].name == "lr"
-
-
 def test_a_class_of_another_library_is_not_mistaken_for_its_namesake():
     with pytest.raises(ps.errors.ConfigError, match=r"torch\.optim\.lr_scheduler\.StepLR"):
         dialect.to_plan({"param_scheduler": {"type": torch.optim.lr_scheduler.StepLR, "step_size": 2}})

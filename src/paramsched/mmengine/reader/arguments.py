@@ -96,21 +96,6 @@ def argument_warnings(row: SchedulerRow, arguments: Arguments, *, converted_from
             yield f"{name}={arguments[name]!r} is not an integer, although steps are; write integers"
 
 
-_MMAGIC_CLASSES: Final = {
-    "LinearLrInterval": (
-        "from begin on it sets lr to values between start_factor and end_factor, which are not multiples of lr",
-        "Import mmagic.engine.schedulers first (on the command line: --import mmagic.engine.schedulers), or write a "
-        "native plan, lr: window(linear(absolute(0.0002), absolute(0)), 40000)",
-    ),
-    "ReduceLR": (
-        "it reduces lr when the metric of an mmagic hook stops improving",
-        "For example: type='ReduceOnPlateauLR', which uses a validation metric, or a native plan, "
-        'lr: plateau("loss", factor=0.5, patience=5)',
-    ),
-}
-"""Classes in configs of mmagic: the description of each, and the advice."""
-
-
 def unknown_class_error(site: str, scope: str, name: str, given: Iterable[str]) -> tuple[str, str]:
     """Return the error for an unknown class, and the advice.
 
@@ -126,9 +111,6 @@ def unknown_class_error(site: str, scope: str, name: str, given: Iterable[str]) 
     if near is not None and not scope and _accepts(near, given):
         found = f'unknown scheduler "{site}"; did you mean "{near}"?'
         return found, ""
-    if name in _MMAGIC_CLASSES and scope in ("", "mmagic"):
-        description, instead = _MMAGIC_CLASSES[name]
-        return f'"{site}" is a class of mmagic that is not imported: {description}', instead
     found = f'unknown scheduler "{site}": neither MMEngine nor your config defines it'
     if scope in SCOPES and find_spec(scope) is None:
         found = f'"{site}" is a class of the package {scope}, which is not installed'
