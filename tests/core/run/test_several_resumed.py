@@ -55,7 +55,7 @@ def test_a_run_resumes_exactly_after_a_kill_between_any_two_steps(plan, count, o
 
     assert (again.t, again.amount, again._values()) == (scheduler.t, scheduler.amount, scheduler._values())
     assert again._run.numbers == scheduler._run.numbers
-    assert again._run.driver.behind == scheduler._run.driver.behind
+    assert again._run.behind == scheduler._run.behind
     kept = ("lr", "weight_decay", "paramsched_t", "paramsched")
     for name in NAMES:
         one, other = (found[name].state_dict()["param_groups"][0] for found in (optimizers, resumed))

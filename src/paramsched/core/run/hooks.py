@@ -1,6 +1,6 @@
 """The hooks of an optimizer: its steps and checkpoints, and the capture of steps into CUDA graphs."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 from weakref import ref
 
@@ -12,8 +12,8 @@ from paramsched.core.plan.optimizers import errors_of
 from paramsched.core.run import steps as updates
 from paramsched.core.run.block import FloatColumn, TensorColumn, ValueBlock
 from paramsched.core.run.groups import Groups, has_written, sync_for_checkpoint
-from paramsched.core.run.record import Carried, record_of
-from paramsched.core.run.resume import Loading, Resume
+from paramsched.core.run.record import Adopted, Carried, record_of
+from paramsched.core.run.resume import Resume
 from paramsched.core.run.run import AfterStep, Run, Wrapper
 from paramsched.core.run.short import note_changed_plan
 from paramsched.core.run.state import COUNT, Group, RunPosition, joined
@@ -102,7 +102,7 @@ class PlanHooks:
         self.run, self.name, self.resume = run, name, resume
         self.planned = run.members[name]
         self.before: list[Group] = []  # the groups that the state which is being loaded replaces
-        self.loading: Loading | None = None  # what that state restores
+        self.adopted: Adopted | None = None  # what that state restores
         self.inner: InnerUpdates | None = None  # of a wrapper of other optimizers
 
     def attach(self, optimizer: Any, wrap: Wrapper | None) -> None:
@@ -116,13 +116,13 @@ class PlanHooks:
         mark_uncompiled(
             Steps.is_unchanged, Steps.has_own_lr, Steps.before_update, Steps.advance, check_amount,
             FloatColumn.any_tuple_spoiled, ValueBlock.any_tuple_spoiled, ValueBlock.fill_count, ValueBlock.note_fills,
-            ValueBlock.tensors_changed, ValueBlock.views_replaced, TensorColumn.views_replaced, *run.driver.uncompiled,
-            *AT_EACH_UPDATE,
+            ValueBlock.tensors_changed, ValueBlock.views_replaced, TensorColumn.views_replaced,
+            *run.uncompiled, *AT_EACH_UPDATE,
         )  # fmt: skip
         expect_changing_number(COUNT)
         if run.drive != "manual":
             steps = Steps(planned)
-            after = run.driver.after_step(run, self.name, steps)
+            after = run.after_step(self.name, steps)
             after = after if wrap is None else wrap(after)
             inner = None if _is_of_torch(optimizer) else self._inner_of(optimizer, after)
             after = after if inner is None else inner.after_update
@@ -167,9 +167,9 @@ class PlanHooks:
                 group[COUNT] = now.numbers[self.name]
 
     def before_load(self, optimizer: Any, state: dict[str, Any]) -> None:
-        self.loading = self.resume.before_load(self.run, self.name, state, optimizer.param_groups)
-        if self.loading is not None:
-            self.warn_of_changed_functions(self.loading.carried, state["param_groups"])
+        self.adopted = self.resume.before_load(self.run, self.name, state, optimizer.param_groups)
+        if self.adopted is not None:
+            self.warn_of_changed_functions(self.adopted.carried, state["param_groups"])
         self.before = list(optimizer.param_groups)
 
     def warn_of_changed_functions(self, carried: Carried, groups: list[Group]) -> None:
@@ -186,14 +186,13 @@ class PlanHooks:
             self.resume.processes.warn(problem)
 
     def after_load(self, optimizer: Any) -> None:
-        before, self.before, loading, self.loading = self.before, [], self.loading, None
+        before, self.before, adopted, self.adopted = self.before, [], self.adopted, None
         groups = optimizer.param_groups
-        lines = self.planned.lines(groups)
-        keep_tensors(((index, line.field) for line in lines for index in line.groups), before, groups)
-        if loading is None:  # the load is not torch's own: the state had other groups
-            loading = self.resume.loading(self.run, self.name, groups)
-        taken = None if loading.carried.count else updates_in_state(optimizer)  # reads tensors
-        self.resume.after_load(self.run, self.name, groups, loading, taken)
+        if adopted is None:  # the load is not torch's own: the state had other groups
+            adopted = self.resume.loading(self.run, self.name, groups)
+        keep_tensors(((index, line.field) for line in adopted.lines for index in line.groups), before, groups)
+        taken = None if adopted.carried.count else updates_in_state(optimizer)  # reads tensors
+        self.resume.after_load(self.run, self.name, groups, adopted, taken)
         note_changed_plan(self.run)
         if self.inner is not None:
             self.inner.begin_again()
@@ -202,11 +201,6 @@ class PlanHooks:
     def position(self) -> RunPosition:
         """The position of the optimizer in its run."""
         return self.run.position_at(self.planned.clock.t)
-
-    def position_on(self, unit: str | None) -> RunPosition:
-        """Return the position on the clock `unit`, without the amounts if they are on another clock."""
-        position = replace(self.position, samples=self.run.samples())
-        return position if self.planned.in_force.unit == unit else RunPosition(position.t, samples=position.samples)
 
 
 @final

@@ -1,33 +1,18 @@
 """The base that applies if it differs between a checkpoint and the code."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias, final
 
-from paramsched.core.plan.lines import Line, Place, by_group
+from paramsched.core.plan.lines import Place, by_group
 from paramsched.core.run.groups import Groups
+from paramsched.core.run.record import Adopted
 from paramsched.core.run.reports import OtherBase
 from paramsched.core.run.run import Run
 from paramsched.core.run.state import Group
 from paramsched.errors import InvalidArgument, PlanChanged
 
 OnBase: TypeAlias = Literal["checkpoint", "code", "error"]
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class LoadedBases:
-    """The bases after a checkpoint is loaded.
-
-    Args:
-        lines: the lines with the bases that apply.
-        changes: the bases that differ between the code and the checkpoint.
-        replaced: those of the checkpoint that do not apply, by field and group.
-    """
-
-    lines: tuple[Line, ...]
-    changes: tuple[OtherBase, ...]
-    replaced: Mapping[tuple[str, str], float]
 
 
 @final
@@ -46,22 +31,22 @@ class BasePolicy:
                 "Construct the Scheduler before optimizer.load_state_dict(…)",
             )
 
-    def loaded(self, planned: Groups, lines: Iterable[Line], groups: Sequence[Group]) -> LoadedBases:
-        """Return the bases that apply.
+    def applied(self, adopted: Adopted, planned: Groups, groups: list[Group]) -> Adopted:
+        """Return what an optimizer continues with, with the bases that apply.
 
         Args:
+            adopted: its lines have the bases of the checkpoint.
             planned: the groups of the optimizer, with the bases of the code.
-            lines: the lines with the bases of the checkpoint.
             groups: the groups, for their names.
 
         Raises:
             PlanChanged: a base differs, and the choice is "error".
         """
-        labels, lines, uses_code = planned.labels(list(groups)), tuple(lines), self.on_base == "code"
+        labels, uses_code = planned.labels(groups), self.on_base == "code"
         changes: list[OtherBase] = []
         replaced: dict[tuple[str, str], float] = {}
         applied: dict[Place, float] = {}
-        for index, line, base in by_group(lines):
+        for index, line, base in by_group(adopted.lines):
             code = planned.code_bases.get((index, line.field.slot), base)
             if code != base:
                 changes.append(OtherBase(str(line.field), labels[index], code, base, code_applies=uses_code))
@@ -74,7 +59,10 @@ class BasePolicy:
                 + "\n".join(f"base of {one.field} in group {one.group}: {one.text()}" for one in changes)
                 + '\nWrite on_base="code" to continue with those of the code, "checkpoint" with the saved ones.'
             )
-        return LoadedBases(tuple(line.with_bases(applied) for line in lines), tuple(changes), replaced)
+        if not changes:
+            return adopted
+        lines = tuple(line.with_bases(applied) for line in adopted.lines)
+        return replace(adopted, lines=lines, changes=tuple(changes), replaced=replaced)
 
 
 BASES_OF_CHECKPOINT: Final = BasePolicy()

@@ -7,24 +7,28 @@ with other fields or rules has the same keys.
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
-from typing import Any, Literal, TypeAlias, final
+from typing import Any, Final, Literal, TypeAlias, final
 
 from paramsched.core.base.diagnostic import names_listed
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import RECORD, json_or_none
 from paramsched.core.plan import Plan
-from paramsched.core.plan.lines import Values, bases_of
-from paramsched.core.plan.optimizers import ALONE
+from paramsched.core.plan.lines import Line, UpdateTimes, Values, bases_of, values_at
+from paramsched.core.plan.optimizers import ALONE, WHOLE, Scope, scopes_of
 from paramsched.core.plan.run_amounts import Amount
+from paramsched.core.run.block import starting_lines
+from paramsched.core.run.reports import OtherBase
 from paramsched.core.run.run import Reading, Run
 from paramsched.core.run.state import (
+    BEGIN,
     VERSION,
     Entry,
     Group,
     History,
     ResolvedPlan,
+    RuleStates,
     RunPosition,
     count_carried,
     facts_of_calendar,
@@ -68,6 +72,7 @@ class State:
         behind: the optimizers that had not stepped in the last update.
         last_amount: the amount before the last update.
         held: True if the groups have values of another plan, because the optimizer is behind the run.
+        owner: its owner, for messages.
     """
 
     text: str | None
@@ -82,6 +87,7 @@ class State:
     behind: frozenset[str] = frozenset()
     last_amount: Amount | None = None
     held: bool = False
+    owner: str = "the checkpoint's"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -157,7 +163,7 @@ def _single_plan_history(text: str | None, amount: Amount | None, in_force: Reso
 def saved_states(states: Mapping[MetricRule[Any], Any]) -> dict[str, dict[str, Any]]:
     """Return a dict from the key of each metric rule to its state, a dict of JSON scalars."""
     return {
-        key: {field.name: getattr(states[rule], field.name) for field in fields(states[rule])}
+        key: {one.name: getattr(states[rule], one.name) for one in fields(states[rule])}
         for rule, key in rule_keys(states).items()
     }
 
@@ -172,17 +178,49 @@ class Carried:
         state: the record of the run; None if there is none.
         position: the position of the optimizer, on the clock of the record's plan; None without a count.
         bases: those recorded in each group, by group index and flat field name.
+        values: those of the coming step, if its groups do not have them.
     """
 
     count: int | None
     state: State | None
     position: RunPosition | None
-    bases: Mapping[tuple[int, str], float]
+    bases: Values
+    values: Values | None = None
+
+    @staticmethod
+    def in_state(state: State, run: Run, name: str) -> "Carried":
+        """Return what the state of a Scheduler has for one optimizer, as if its groups carried it."""
+        position, bases = state.position, state.bases.get(name, {})
+        if name not in state.behind:
+            return Carried(position.t, state, position, bases, {})
+        position = RunPosition(position.t - 1, state.last_amount)
+        planned = run.members[name]
+        if planned.held and planned.clock.t == position.t:  # its groups have them, because it has loaded this position
+            return Carried(position.t, state, position, bases, planned.held)
+        return Carried(position.t, state, position, bases, _values_of_saved_plan(state, run, name, position))
+
+    @staticmethod
+    def in_run(run: Run, name: str) -> "Carried":
+        """Return what the groups of an optimizer carry that an earlier Scheduler drives."""
+        planned, clock, in_force, samples = run.members[name], run.clock, run.in_force, run.samples()
+        state = State(
+            in_force.text, in_force, None, in_force.calendar, {name: len(planned.bound)}, {},
+            saved_states(clock.states), replace(clock.position, samples=samples), clock.history,
+            last_amount=clock.last_amount, held=bool(planned.held), owner="that of the previous Scheduler",
+        )  # fmt: skip
+        position = replace(run.position_at(planned.clock.t), samples=samples)
+        return Carried(position.t, state, position, bases_of(planned.block.lines))
 
     @property
     def is_complete(self) -> bool:
         """True if the record is that of the count, so that the run can continue from it alone."""
         return self.state is not None and self.state.feedback is not None
+
+    @property
+    def completeness(self) -> tuple[bool, bool, int]:
+        """The order of what several optimizers of one run carry: the greatest has the record that continues."""
+        state = self.state
+        return state is not None, self.is_complete, self.count or 0 if state is None else state.position.t
 
     def position_on(self, unit: str | None) -> RunPosition | None:
         """Return the position on the clock `unit`, without the amounts if they are on another clock."""
@@ -190,6 +228,63 @@ class Carried:
         if found is None or self.state is None or self.state.in_force is None or self.state.unit == unit:
             return found
         return RunPosition(found.t, samples=found.samples)
+
+
+NOTHING: Final = Carried(None, None, None, {})
+"""What the groups of a new optimizer carry."""
+
+
+def other_plan_wrote(carried: Carried, in_force: ResolvedPlan) -> bool:
+    """Return whether the values in the groups of a checkpoint may be those of another plan than that in force."""
+    state = carried.state
+    return state is not None and (state.held or state.identity != (in_force.plan.text, in_force.calendar))
+
+
+LogCall: TypeAlias = tuple[Any, ...]
+"""The arguments of `Processes.log`."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What an optimizer continues with at a start or after a load, computed before anything is written.
+
+    Args:
+        carried: what the optimizer carries.
+        in_force: the plan.
+        notes: what to log: how the saved plan differs from the code's.
+        saved: identifies the saved plan, whose notes are logged once; None if they are always logged.
+        scope: the lines of the plan that concern the optimizer.
+        lines: these lines, with the bases that apply.
+        changes: the bases that differ between the code and the checkpoint.
+        replaced: those of the checkpoint that do not apply, by field and group.
+        position: the position of the optimizer.
+        states: the states of the metric rules.
+        values: those of the coming step, if another plan or other bases have determined them.
+    """
+
+    carried: Carried
+    in_force: ResolvedPlan
+    notes: tuple[LogCall, ...] = ()
+    saved: tuple[str | None, Calendar] | None = None
+    scope: Scope = WHOLE
+    lines: tuple[Line, ...] = ()
+    changes: tuple[OtherBase, ...] = ()
+    replaced: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    position: RunPosition = BEGIN
+    states: RuleStates = field(default_factory=dict)
+    values: Values | None = None
+
+
+def _values_of_saved_plan(state: State, run: Run, name: str, position: RunPosition) -> Values:
+    """Return the values of the coming step of an optimizer that is behind the run; empty if the plan is unknown."""
+    saved, groups = state.in_force, {other: one.bound for other, one in run.members.items()}
+    if saved is None:
+        return {}
+    scope = scopes_of(saved.plan, saved.resolved, groups)[name]
+    lines = starting_lines(saved.counted, groups[name], state.bases.get(name, {}), scope)
+    states = restored_states(state.feedback or {}, saved.resolved.metric_rules)
+    return values_at(lines, UpdateTimes(position.t, position.amount), states)
 
 
 def read_groups(groups: list[Group], name: str = ALONE, known: ResolvedPlan | None = None) -> Carried:

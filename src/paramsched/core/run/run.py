@@ -1,25 +1,20 @@
 """The run of a plan: its state, its groups, and what moves or ends it."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from time import sleep
 from typing import Any, Final, NamedTuple, TypeAlias, final
 
-from paramsched.core.plan.optimizers import ALONE, shown_names
+from paramsched.core.plan.optimizers import shown_names
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.block import Values
 from paramsched.core.run.groups import Consumption, Groups, is_being_counted, sync, sync_for_checkpoint
 from paramsched.core.run.reports import OtherBase, log_bases
 from paramsched.core.run.state import (
     BEGIN_OF_DATA,
-    Choices,
-    Group,
-    History,
     ResolvedPlan,
     RuleStates,
     RunPosition,
-    RunState,
     UpdateTimes,
 )
 from paramsched.core.run.steps import ByHand, Steps
@@ -29,48 +24,6 @@ AfterStep: TypeAlias = Callable[[Any], object]
 """The function of a post-hook: called with the optimizer after each step that was an update."""
 
 Wrapper: TypeAlias = Callable[[AfterStep], AfterStep]
-
-
-class Driver(ABC):
-    """Counts the updates of a run from the steps of its optimizers, and moves it when one of them loads a position."""
-
-    uncompiled: tuple[Callable[..., Any], ...] = ()
-    """The functions that run at each update, for `mark_uncompiled`."""
-
-    @abstractmethod
-    def after_step(self, run: "Run", name: str, steps: Steps) -> AfterStep:
-        """Return the function of the post-hook of an optimizer, whose steps are `steps`."""
-
-    @abstractmethod
-    def counter(self, run: "Run", optimizers: Mapping[str, Any]) -> Callable[[], object]:
-        """Return the function that counts one update of the run, before which no hook ran."""
-
-    @abstractmethod
-    def bind_lead(self, run: "Run") -> None:
-        """Write what belongs to the run and to none of its optimizers."""
-
-    @abstractmethod
-    def note_positions(self, run: "Run", loaded: Mapping[str, tuple[int, Values | None]] | None = None) -> None:
-        """Note the positions of the optimizers after they were set.
-
-        Args:
-            loaded: the count that each optimizer carried at the start, and the values of another plan in its groups.
-        """
-
-    @abstractmethod
-    def check_load(self, run: "Run", name: str, position: RunPosition) -> None:
-        """Raise if one optimizer cannot load a position."""
-
-    @abstractmethod
-    def load(self, run: "Run", name: str, position: RunPosition, source: str | None, values: Values | None) -> bool:
-        """Move the run to the position that one optimizer loaded; return whether the run itself moved.
-
-        The groups of this optimizer are bound afterwards.
-        """
-
-    @abstractmethod
-    def has_loaded_all(self, run: "Run") -> bool:
-        """Return whether every optimizer has loaded a state since the last update."""
 
 
 @final
@@ -94,9 +47,8 @@ _WAITS: Final = (*[0.0] * 10, *[1e-4] * 50)
 """Seconds between the readings. A wait without an end would hang if an interrupt has stopped an update half-way."""
 
 
-@final
 class Run:
-    """The run of one or several optimizers under one plan.
+    """The run of a plan: that of one optimizer, whose steps are its updates; `SharedRun` is that of several.
 
     `clock` is the state of the run, and `lead` writes its targets. Each of `members` has the groups of one optimizer. A
     single optimizer is its own lead, and its clock is that of the run. Each of several has a clock of its own, whose
@@ -109,10 +61,9 @@ class Run:
         lead: writes the targets, and has the consumption; of a single optimizer, its groups.
         members: the optimizers, by name.
         drive: `"optimizer"` for the shared clock, the name of an optimizer, or `"manual"`.
-        driver: counts the updates of the run.
     """
 
-    def __init__(self, lead: Groups, members: Mapping[str, Groups], drive: str, driver: Driver) -> None:
+    def __init__(self, lead: Groups, members: Mapping[str, Groups], drive: str) -> None:
         self.lead, self.members, self.drive = lead, dict(members), drive
         self.is_shared = lead not in self.members.values()  # False for a single optimizer
         self.clock = lead.run
@@ -124,7 +75,6 @@ class Run:
         self.changed_bases: list[OtherBase] = []  # of loaded states, which are not logged yet
         # Each with its update, or -1 if the checkpoint's applies.
         self.logged_bases: set[tuple[OtherBase, int]] = set()
-        self.driver = driver
 
     @property
     def in_force(self) -> ResolvedPlan:
@@ -185,9 +135,57 @@ class Run:
         clock = self.clock
         return clock.position if number == clock.t else RunPosition(number, clock.last_amount)
 
+    # ------------------------------------------------------------------ of a single optimizer, as of several
+
+    uncompiled: tuple[Callable[..., Any], ...] = ()
+    """The functions that run at each update, for `mark_uncompiled`."""
+
+    def after_step(self, name: str, steps: Steps) -> AfterStep:
+        """Return the function of the post-hook of an optimizer, whose steps are `steps`."""
+        return steps.advance
+
+    def counter(self, optimizers: Mapping[str, Any]) -> Callable[[], object]:
+        """Return the function that counts one update of the run, before which no hook ran."""
+        return ByHand(self.lead, *optimizers.values()).advance
+
+    def bind_lead(self) -> None:
+        """Write what belongs to the run and to none of its optimizers."""
+
+    def note_positions(self, loaded: Mapping[str, tuple[int, Values | None]] | None = None) -> None:
+        """Note the positions of the optimizers after they were set.
+
+        Args:
+            loaded: the count that each optimizer carried at the start, and the values of another plan in its groups.
+        """
+
+    def begin_load(self, source: str) -> None:
+        """Forget the checkpoints that optimizers have loaded, because one of the entire run replaces them."""
+        self.clock.note_source(source)
+
+    def check_load(self, name: str, position: RunPosition) -> None:
+        """Raise if one optimizer cannot load a position, because of what the others have loaded."""
+
+    def load(self, name: str, position: RunPosition, source: str | None, values: Values | None) -> bool:
+        """Move to the position that one optimizer loaded, whose groups are bound afterwards; return whether it moved.
+
+        Args:
+            name: the optimizer.
+            position: the position.
+            source: the name of the checkpoint; None if it has no count.
+            values: those of the coming step, if another plan has determined them.
+        """
+        self.move(position, position.t, source)
+        return True
+
+    def has_loaded_all(self) -> bool:
+        """Return whether every optimizer has loaded a state since the last update."""
+        return True
+
+    # ------------------------------------------------------------------ what moves or ends it
+
     def move(self, position: RunPosition, t: int, source: str | None) -> None:
         """Move to the position of a checkpoint of update `t`, without writing values."""
-        self.log_conflicting_counts(t, "optimizer")
+        self.log_conflicting_counts(t, source or "optimizer")
         self.clock.set_position(position, source)
 
     def log_conflicting_counts(self, count: int, source: str) -> None:
@@ -228,7 +226,7 @@ class Run:
         for planned in self.all_groups:
             planned.seek(position)
         clock.note_seek(before)
-        self.driver.note_positions(self)
+        self.note_positions()
 
     def rewrite(self) -> None:
         """Recompute and write the values, after the states of metric rules changed."""
@@ -273,58 +271,3 @@ class Run:
         log_bases([one for key, one in by_key.items() if key not in self.logged_bases], t, self.clock.processes)
         self.logged_bases |= by_key.keys()
         self.changed_bases = []
-
-
-@final
-class OneOptimizer(Driver):
-    """The driver of a single optimizer: each of its steps is an update of the run."""
-
-    def after_step(self, run: Run, name: str, steps: Steps) -> AfterStep:
-        return steps.advance
-
-    def counter(self, run: Run, optimizers: Mapping[str, Any]) -> Callable[[], object]:
-        return ByHand(run.lead, *optimizers.values()).advance
-
-    def bind_lead(self, run: Run) -> None:
-        """Do nothing: the optimizer has everything."""
-
-    def note_positions(self, run: Run, loaded: Mapping[str, tuple[int, Values | None]] | None = None) -> None:
-        """Do nothing: the position is that of the run."""
-
-    def check_load(self, run: Run, name: str, position: RunPosition) -> None:
-        """Do nothing: it can load any position."""
-
-    def load(self, run: Run, name: str, position: RunPosition, source: str | None, values: Values | None) -> bool:
-        run.move(position, position.t, source)
-        return True
-
-    def has_loaded_all(self, run: Run) -> bool:
-        return True
-
-
-ONE_OPTIMIZER: Final = OneOptimizer()
-
-
-def run_of_one(
-    choices: Choices,
-    in_force: ResolvedPlan,
-    groups: Mapping[str, list[Group]],
-    positions: Mapping[str, RunPosition],
-    states: RuleStates,
-    source: str | None,
-) -> Run:
-    """Return the run of a single optimizer, which has computed its values and has not written them.
-
-    Args:
-        choices: what the run is told.
-        in_force: the plan.
-        groups: the groups of each optimizer.
-        positions: the position of each optimizer.
-        states: the states of the metric rules.
-        source: the name of the checkpoint from which the positions were read; None if there is none.
-    """
-    clock, mine = RunState(states, positions[ALONE], choices, source), groups[ALONE]
-    clock.history = History((clock.entry(in_force),))
-    lead = Groups(in_force, clock, clock)
-    lead.block = lead.new_block(lead.lines(mine), mine, clock.times, states)
-    return Run(lead, {ALONE: lead}, choices.drive, ONE_OPTIMIZER)

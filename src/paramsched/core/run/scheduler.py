@@ -610,7 +610,7 @@ class Scheduler(LRScheduler):
         run = self._run
         if run.drive == "manual":
             refuse_steps_of_processes()
-            count = run.driver.counter(run, self._optimizers)
+            count = run.counter(self._optimizers)
             self._count = count if run.look is None else partial(_call_both, count, run.look)
             return self._count
         at, self._stepped_at = self._stepped_at, run.clock.t

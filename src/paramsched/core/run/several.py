@@ -6,18 +6,18 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any, final
 
-from paramsched.core.plan.optimizers import NO_SCOPE, scopes_of, shown_names
+from paramsched.core.plan.optimizers import NO_SCOPE, shown_names
 from paramsched.core.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
 from paramsched.core.run.block import ValueBlock, Values
 from paramsched.core.run.groups import Groups, sync, warn_of_update
-from paramsched.core.run.run import AfterStep, Driver, Run
+from paramsched.core.run.record import Adopted
+from paramsched.core.run.run import AfterStep, Run
 from paramsched.core.run.state import (
     Choices,
     Clock,
     Group,
     History,
     ResolvedPlan,
-    RuleStates,
     RunPosition,
     RunState,
     UpdateTimes,
@@ -56,28 +56,23 @@ def starting_numbers(names: Iterable[str], carried: Mapping[str, int], start: in
 
 
 def run_of_several(
-    choices: Choices,
-    in_force: ResolvedPlan,
-    groups: Mapping[str, list[Group]],
-    positions: Mapping[str, RunPosition],
-    states: RuleStates,
-    source: str | None,
+    choices: Choices, groups: Mapping[str, list[Group]], adopted: Mapping[str, Adopted], source: str | None
 ) -> Run:
     """Return the run of several optimizers; the arguments and the result are as in `run_of_one`."""
-    last = max(positions.values(), key=lambda position: position.t)
-    clock = RunState(states, last, choices, source)
-    clock.last_amount = min(positions.values(), key=lambda position: position.t).amount
+    first, *_ = adopted.values()
+    in_force, states, positions = first.in_force, first.states, [one.position for one in adopted.values()]
+    clock = RunState(states, max(positions, key=lambda position: position.t), choices, source)
+    clock.last_amount = min(positions, key=lambda position: position.t).amount
     clock.history = History((clock.entry(in_force),))
     lead = Groups(in_force, clock, clock, NO_SCOPE)
     members: dict[str, Groups] = {}
-    for name, scope in scopes_of(in_force.plan, in_force.resolved, groups).items():
-        own, starts = Clock(states, positions[name]), choices.drive in ("optimizer", name)
+    for name, one in adopted.items():
+        own, starts = Clock(states, one.position), choices.drive in ("optimizer", name)
         amounts_of = partial(_followed_amounts, lead, starts_updates=starts)
-        mine = members[name] = Groups(in_force, own, clock, scope, amounts_of)
-        mine.block = mine.new_block(mine.lines(groups[name]), groups[name], own.times, states)
+        mine = members[name] = Groups(in_force, own, clock, one.scope, amounts_of)
+        mine.block = mine.new_block(one.lines, groups[name], own.times, states)
     parameters = [one for mine in groups.values() for group in mine for one in group["params"]]
-    driver = SharedDriver(parameters, Steps(lead), {name: Steps(planned) for name, planned in members.items()})
-    return Run(lead, members, choices.drive, driver)
+    return SharedRun(lead, members, choices.drive, parameters)
 
 
 @final
@@ -99,20 +94,22 @@ class Load:
 
 
 @final
-class SharedDriver(Driver):
-    """Counts the updates of several optimizers.
+class SharedRun(Run):
+    """The run of several optimizers, which counts its updates from their steps.
 
     On the shared clock, the number of each optimizer is the update of the run or the previous one; with a driver, or
     by hand, it is the update of the run. The lead has no groups of its own, only the parameters of all optimizers.
 
     Args:
+        lead: writes the targets, and has the consumption.
+        members: the optimizers, by name.
+        drive: as in `Run`.
         parameters: those of all optimizers.
-        of_lead: the updates of the lead.
-        steps: those of each optimizer.
     """
 
-    def __init__(self, parameters: list[Any], of_lead: Steps, steps: Mapping[str, Steps]) -> None:
-        self._of_lead, self._steps = of_lead, steps
+    def __init__(self, lead: Groups, members: Mapping[str, Groups], drive: str, parameters: list[Any]) -> None:
+        Run.__init__(self, lead, members, drive)
+        self._of_lead, self._steps = Steps(lead), {name: Steps(planned) for name, planned in members.items()}
         self.param_groups: list[Group] = [{"params": parameters}]
         self.behind = 0  # the number of optimizers that have not taken part in the update `clock.t - 1`
         self.last = ""  # the optimizer that stepped last
@@ -121,146 +118,150 @@ class SharedDriver(Driver):
         self._has_warned = False
         self.uncompiled = (
             SharedSteps.after_shared_step, SharedSteps.after_driving_step, SharedSteps.after_other_step,
-            SharedDriver.start_update, SharedDriver.advance_lead, SharedDriver.advance_without_step,
+            SharedRun.start_update, SharedRun.advance_lead, SharedRun.advance_without_step,
         )  # fmt: skip
 
     # ------------------------------------------------------------------ positions
 
-    def bind_lead(self, run: Run) -> None:
+    def bind_lead(self) -> None:
         """Write the targets at the position of the run, and measure the next update from now."""
-        lead, clock = run.lead, run.clock
+        lead, clock = self.lead, self.clock
         lead.bind(self.param_groups, lead.new_block((), self.param_groups, clock.times, clock.states))
 
-    def note_positions(self, run: Run, loaded: Mapping[str, tuple[int, Values | None]] | None = None) -> None:
-        self._count_behind(run)
+    def note_positions(self, loaded: Mapping[str, tuple[int, Values | None]] | None = None) -> None:
+        self._count_behind()
         carried = (loaded or {}).items()
         loads = {name: Load(count, is_compared=False, values=values) for name, (count, values) in carried}
-        self._record_loads(run, loads)
+        self._record_loads(loads)
 
-    def _count_behind(self, run: Run) -> None:
-        self.behind = sum(planned.clock.t < run.clock.t for planned in run.members.values())
+    def _count_behind(self) -> None:
+        self.behind = sum(planned.clock.t < self.clock.t for planned in self.members.values())
 
-    def _recent_loads(self, run: Run) -> dict[str, Load]:
+    def _recent_loads(self) -> dict[str, Load]:
         """Return the states that were loaded since the last step."""
-        return self._loads if self._loaded_at == (run.clock.t, self.behind) else {}
+        return self._loads if self._loaded_at == (self.clock.t, self.behind) else {}
 
-    def _record_loads(self, run: Run, loads: dict[str, Load]) -> None:
+    def _record_loads(self, loads: dict[str, Load]) -> None:
         """Record the states that were loaded since the last step, after `_count_behind`."""
-        self._loads, self._loaded_at = loads, (run.clock.t, self.behind)
+        self._loads, self._loaded_at = loads, (self.clock.t, self.behind)
 
-    def _numbers_after(self, run: Run, name: str, number: int) -> dict[str, int]:
+    def _numbers_after(self, name: str, number: int) -> dict[str, int]:
         """Return the number of each optimizer after one of them loads a count.
 
         Raises:
             StateError: an optimizer loaded a count before that differs by more than 1.
         """
-        now = run.numbers
+        now = self.numbers
         if number == now[name]:
             return now
-        loads = {other: load for other, load in self._recent_loads(run).items() if other != name}
+        loads = {other: load for other, load in self._recent_loads().items() if other != name}
         compared = {other: load.number for other, load in loads.items() if load.is_compared}
         if any(abs(other - number) > 1 for other in compared.values()):
             raise conflicting_numbers(compared | {name: number}, "scheduler.seek(n)")
         near = {other: load.number for other, load in loads.items() if abs(load.number - number) <= 1}
         t = max([number, *near.values()])
-        if run.drive != "optimizer":
+        if self.drive != "optimizer":
             return dict.fromkeys(now, t)
         kept = {other: loaded for other, loaded in (near | {name: number}).items() if loaded >= t - 1}
         return {other: kept.get(other, t) for other in now}
 
-    def _reached_after(self, run: Run, name: str, number: int) -> int:
+    def _reached_after(self, name: str, number: int) -> int:
         """Return the update of the run after an optimizer loads a count, as for `_numbers_after`."""
-        return max(self._numbers_after(run, name, number).values())
+        return max(self._numbers_after(name, number).values())
 
-    def _position_after(self, run: Run, name: str, position: RunPosition) -> RunPosition | None:
+    def _position_after(self, name: str, position: RunPosition) -> RunPosition | None:
         """Return the position to which the run moves if one optimizer loads a position; None if it does not move."""
-        t = self._reached_after(run, name, position.t)
-        target = position if position.t == t else run.clock.position  # the largest number has the state of the run
-        return None if target == run.clock.position else target
+        t = self._reached_after(name, position.t)
+        target = position if position.t == t else self.clock.position  # the largest number has the state of the run
+        return None if target == self.clock.position else target
 
-    def check_load(self, run: Run, name: str, position: RunPosition) -> None:
-        self._reached_after(run, name, position.t)  # raises if the optimizers cannot continue together
+    def check_load(self, name: str, position: RunPosition) -> None:
+        self._reached_after(name, position.t)  # raises if the optimizers cannot continue together
 
-    def has_loaded_all(self, run: Run) -> bool:
-        return self._loads.keys() >= run.members.keys()
+    def begin_load(self, source: str) -> None:
+        Run.begin_load(self, source)
+        self._loads = {}
 
-    def load(self, run: Run, name: str, position: RunPosition, source: str | None, values: Values | None) -> bool:
+    def has_loaded_all(self) -> bool:
+        return self._loads.keys() >= self.members.keys()
+
+    def load(self, name: str, position: RunPosition, source: str | None, values: Values | None) -> bool:
         if source is None:  # an optimizer without a count joins the run
             return False
-        clock, planned, loads = run.clock, run.members[name], self._recent_loads(run)
-        moved, is_other = self._position_after(run, name, position), position.t != planned.clock.t
+        clock, planned, loads = self.clock, self.members[name], self._recent_loads()
+        moved, is_other = self._position_after(name, position), position.t != planned.clock.t
         if moved is None and not is_other:  # the other optimizers do not move
             if position.t < clock.t:
                 clock.last_amount = position.amount
-            planned.clock.set_position(run.position_at(position.t))
-            self._record_loads(run, loads | {name: Load(position.t, is_compared=False, values=values)})
+            planned.clock.set_position(self.position_at(position.t))
+            self._record_loads(loads | {name: Load(position.t, is_compared=False, values=values)})
             return False
-        numbers, loads = self._numbers_after(run, name, position.t), dict(loads)
+        numbers, loads = self._numbers_after(name, position.t), dict(loads)
         t = max(numbers.values())
         loads[name] = Load(position.t, is_compared=is_other, values=values)
         amounts = {clock.t - 1: clock.last_amount, clock.t: clock.amount, position.t: position.amount}
         if moved is not None:
-            run.move(moved, t, source)
+            self.move(moved, t, source)
         clock.last_amount = amounts.get(t - 1, clock.amount)
         if moved is not None:
-            self.bind_lead(run)
-        for other, mine in run.members.items():
+            self.bind_lead()
+        for other, mine in self.members.items():
             if other == name:
-                mine.clock.set_position(run.position_at(numbers[name]))
+                mine.clock.set_position(self.position_at(numbers[name]))
             elif moved is not None or mine.clock.t != numbers[other]:
-                at, values = run.position_at(numbers[other]), loads[other].values if other in loads else None
+                at, values = self.position_at(numbers[other]), loads[other].values if other in loads else None
                 mine.seek(at, values)
-        self._count_behind(run)
-        self._record_loads(run, loads)
+        self._count_behind()
+        self._record_loads(loads)
         return moved is not None
 
     # ------------------------------------------------------------------ at every update
 
-    def after_step(self, run: Run, name: str, steps: Steps) -> AfterStep:
-        shared = SharedSteps(self, run, name, steps)
-        if run.drive not in ("optimizer", name):
+    def after_step(self, name: str, steps: Steps) -> AfterStep:
+        shared = SharedSteps(self, name, steps)
+        if self.drive not in ("optimizer", name):
             return shared.after_other_step
-        return shared.after_shared_step if run.drive == "optimizer" else shared.after_driving_step
+        return shared.after_shared_step if self.drive == "optimizer" else shared.after_driving_step
 
-    def start_update(self, run: Run) -> None:
+    def start_update(self) -> None:
         """Count an update of the run, which one of the optimizers starts."""
         if self.behind:
-            run_uncompiled(SharedDriver._move_missed)(self, run)
-        self.behind = len(run.members) - 1
-        self.advance_lead(run)
+            run_uncompiled(SharedRun._move_missed)(self)
+        self.behind = len(self.members) - 1
+        self.advance_lead()
 
-    def advance_lead(self, run: Run) -> None:
+    def advance_lead(self) -> None:
         """Count an update of the run."""
-        if run.changed_bases:  # not all optimizers have loaded a state
-            run_uncompiled(Run.log_changed_bases)(run)
-        if run.lead.is_plain:  # only the clock counts it
-            run.clock.t += 1
+        if self.changed_bases:  # not all optimizers have loaded a state
+            run_uncompiled(Run.log_changed_bases)(self)
+        if self.lead.is_plain:  # only the clock counts it
+            self.clock.t += 1
         else:
-            run_uncompiled(SharedDriver._advance_lead)(self, run)
+            run_uncompiled(SharedRun._advance_lead)(self)
 
-    def _advance_lead(self, run: Run) -> None:
-        if not run.lead.bound:  # after a target could not be written
-            sync(run.lead, self.param_groups)
+    def _advance_lead(self) -> None:
+        if not self.lead.bound:  # after a target could not be written
+            sync(self.lead, self.param_groups)
         self._of_lead.advance(self)
 
-    def _move_missed(self, run: Run) -> None:
+    def _move_missed(self) -> None:
         """Move the optimizers that missed the last update to the next one."""
-        t = run.clock.t
-        missed = [name for name, planned in run.members.items() if planned.clock.t < t]
+        t = self.clock.t
+        missed = [name for name, planned in self.members.items() if planned.clock.t < t]
         for name in missed:
-            self.advance_without_step(run, name)
+            self.advance_without_step(name)
         if not self._has_warned:
             self._has_warned = True
-            run.clock.processes.log(
+            self.clock.processes.log(
                 "update %d ended without a step of %s. On the shared clock, an optimizer that misses an "
                 "update may use values that are one update old. To count the updates of one optimizer, write "
                 'drive="%s"',
-                t - 1, shown_names(missed), self.last or next(name for name in run.members if name not in missed),
+                t - 1, shown_names(missed), self.last or next(name for name in self.members if name not in missed),
             )  # fmt: skip
 
-    def advance_without_step(self, run: Run, name: str) -> None:
+    def advance_without_step(self, name: str) -> None:
         """Move an optimizer to the next update, without a step of it."""
-        planned = run.members[name]
+        planned = self.members[name]
         if planned.bound:
             try:
                 self._steps[name].advance(SimpleNamespace(param_groups=planned.bound))
@@ -269,28 +270,28 @@ class SharedDriver(Driver):
                     raise
         else:  # its groups are invalid, and bound again before its next step
             planned.held = {}
-            planned.clock.set_position(run.position_at(planned.clock.t + 1))
+            planned.clock.set_position(self.position_at(planned.clock.t + 1))
 
-    def counter(self, run: Run, optimizers: Mapping[str, Any]) -> Callable[[], object]:
-        members = [ByHand(planned, optimizers[name]) for name, planned in run.members.items()]
-        return partial(self._advance_by_hand, run, ByHand(run.lead, self), members)
+    def counter(self, optimizers: Mapping[str, Any]) -> Callable[[], object]:
+        members = [ByHand(planned, optimizers[name]) for name, planned in self.members.items()]
+        return partial(self._advance_by_hand, ByHand(self.lead, self), members)
 
-    def _advance_by_hand(self, run: Run, lead: ByHand, members: list[ByHand]) -> None:
-        run.log_changed_bases()
+    def _advance_by_hand(self, lead: ByHand, members: list[ByHand]) -> None:
+        self.log_changed_bases()
         try:
-            if run.lead.is_plain:
-                run.clock.t += 1
+            if self.lead.is_plain:
+                self.clock.t += 1
             else:
                 lead.advance()
             for member in members:
                 member.advance()
         except Exception:
-            for name, planned in run.members.items():
-                if planned.clock.t < run.clock.t:
-                    self.advance_without_step(run, name)
+            for name, planned in self.members.items():
+                if planned.clock.t < self.clock.t:
+                    self.advance_without_step(name)
             raise
-        run.clock.acknowledged_at = run.clock.t
-        warn_of_update(run.clock)
+        self.clock.acknowledged_at = self.clock.t
+        warn_of_update(self.clock)
 
 
 @final
@@ -298,40 +299,39 @@ class SharedSteps:
     """The ends of the steps of one of several optimizers.
 
     Args:
-        driver: the driver of the run.
         run: the run.
         name: the optimizer.
         steps: its steps.
     """
 
-    __slots__ = ("driver", "name", "run", "steps")
+    __slots__ = ("name", "run", "steps")
 
-    def __init__(self, driver: SharedDriver, run: Run, name: str, steps: Steps) -> None:
-        self.driver, self.run, self.name, self.steps = driver, run, name, steps
+    def __init__(self, run: SharedRun, name: str, steps: Steps) -> None:
+        self.run, self.name, self.steps = run, name, steps
 
     def after_shared_step(self, optimizer: Any) -> None:
         """Count a step on the shared clock, which starts an update of the run or takes part in the last one."""
-        driver, run, steps = self.driver, self.run, self.steps
+        run, steps = self.run, self.steps
         try:
             if steps.planned.clock.t == run.clock.t:
-                driver.start_update(run)
+                run.start_update()
             else:
-                driver.behind -= 1
+                run.behind -= 1
         finally:
-            driver.last = self.name
+            run.last = self.name
             steps.advance(optimizer)
         if run.clock.unreported:
             run_uncompiled(warn_of_update)(run.clock)
 
     def after_driving_step(self, optimizer: Any) -> None:
         """Count a step of the driving optimizer, and write the next values into the groups of all optimizers."""
-        driver, run = self.driver, self.run
+        run = self.run
         try:
-            driver.advance_lead(run)
+            run.advance_lead()
         finally:
             for other in run.members:
                 if other != self.name:
-                    driver.advance_without_step(run, other)
+                    run.advance_without_step(other)
             self.steps.advance(optimizer)
         if run.clock.unreported:
             run_uncompiled(warn_of_update)(run.clock)

@@ -1,21 +1,28 @@
 """The start of a run in five steps, and the run of a copy: all that can raise comes before the first write."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, final
 
 from paramsched.core.fields import RECORD
-from paramsched.core.plan.diff import Diff, diff
-from paramsched.core.plan.lines import Line, bases_of
-from paramsched.core.plan.optimizers import ALONE, errors_of
+from paramsched.core.plan.lines import bases_of
+from paramsched.core.plan.optimizers import ALONE, errors_of, scopes_of
 from paramsched.core.run.arguments import PlanSource, Request
-from paramsched.core.run.block import Values, present_values
+from paramsched.core.run.block import present_values, starting_lines
 from paramsched.core.run.checks import refuse_values_outside, report_unlikely_values
-from paramsched.core.run.groups import sync
+from paramsched.core.run.groups import Groups, sync
 from paramsched.core.run.hooks import PlanHooks, hooks_on, require_hooks
 from paramsched.core.run.processes import Processes
-from paramsched.core.run.record import Carried, State, read_groups, restored_states, saved_states
+from paramsched.core.run.record import (
+    NOTHING,
+    Adopted,
+    Carried,
+    other_plan_wrote,
+    read_groups,
+    restored_states,
+    saved_states,
+)
 from paramsched.core.run.reports import (
     log_initial_values,
     log_takeover,
@@ -24,8 +31,8 @@ from paramsched.core.run.reports import (
     warn_of_present_bases,
     without_initial,
 )
-from paramsched.core.run.resume import Resume, other_plan_wrote, rule_states
-from paramsched.core.run.run import Run, run_of_one
+from paramsched.core.run.resume import Resume, rule_states
+from paramsched.core.run.run import Run
 from paramsched.core.run.state import (
     COUNT,
     Choices,
@@ -34,6 +41,7 @@ from paramsched.core.run.state import (
     ResolvedPlan,
     RuleStates,
     RunPosition,
+    RunState,
     resume_position,
 )
 from paramsched.core.run.steps import updates_in_state
@@ -48,60 +56,19 @@ class Found:
     Args:
         groups: the groups of each optimizer, by name.
         before: the hooks of earlier Schedulers.
-        counts: the number of updates that each optimizer carries; it lacks those without a count.
-        carried: what the groups of optimizers without an earlier Scheduler carry.
+        carried: what the groups of each optimizer with a count carry, of a checkpoint or of an earlier Scheduler.
         numbers: the update of the next step of each optimizer.
     """
 
     groups: Mapping[str, list[Group]]
     before: Mapping[str, PlanHooks]
-    counts: Mapping[str, int]
     carried: Mapping[str, Carried]
     numbers: Mapping[str, int]
 
     def positions(self, unit: str | None) -> dict[str, RunPosition]:
         """Return the positions that optimizers carry, on the clock `unit`."""
-        found = {name: hooks.position_on(unit) for name, hooks in self.before.items()}
-        mine = {name: one.position_on(unit) for name, one in self.carried.items()}
-        return found | {name: position for name, position in mine.items() if position is not None}
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """The plan that applies.
-
-    Args:
-        in_force: the plan.
-        previous: the hooks of the earlier Scheduler whose plan was compared, or None.
-        changes: the differences from its plan; None if none was compared.
-        state: the record of a checkpoint whose plan was compared, or None.
-        carried: the positions of optimizers with a count, on the clock of the plan.
-    """
-
-    in_force: ResolvedPlan
-    previous: PlanHooks | None = None
-    changes: Diff | None = None
-    state: State | None = None
-    carried: Mapping[str, RunPosition] = field(default_factory=dict)
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A run that has computed its first values and has not written them.
-
-    Args:
-        run: the run.
-        other: the values of another plan in the groups of each optimizer, or None.
-        initial: True if earlier schedulers stored initial values, and the run may have started.
-        present: the lines whose bases are the present values: their groups have no initial and no recorded ones.
-    """
-
-    run: Run
-    other: Mapping[str, Values | None]
-    initial: bool
-    present: Sequence[Line]
+        positions = {name: one.position_on(unit) for name, one in self.carried.items()}
+        return {name: position for name, position in positions.items() if position is not None}
 
 
 def start(optimizers: Mapping[str, Any], request: Request, calendar: Calendar) -> Run:
@@ -121,18 +88,18 @@ def start(optimizers: Mapping[str, Any], request: Request, calendar: Calendar) -
     in_force = request.resolved(calendar)
     found = found_on(optimizers, request, in_force)
     chosen = choose_plan(request, found, in_force)
-    prepared = prepare(optimizers, request, found, chosen)
-    report(prepared, optimizers, request, found, chosen)
-    bind(prepared, found)
-    hook(prepared.run, optimizers, request, found, chosen)
-    return prepared.run
+    adopted = adopt(found, chosen, request.resume)
+    run = prepare(request, found, chosen, adopted)
+    report(run, optimizers, request, found)
+    bind(run, found, adopted)
+    hook(run, optimizers, request, found, chosen)
+    return run
 
 
 def found_on(optimizers: Mapping[str, Any], request: Request, in_force: ResolvedPlan) -> Found:
     """Return what earlier Schedulers and checkpoints have left on the optimizers, after checking it."""
     groups: dict[str, list[Group]] = {name: one.param_groups for name, one in optimizers.items()}
     before = {name: hooks for name, one in optimizers.items() if (hooks := hooks_on(one)) is not None}
-    counts: dict[str, int] = {}
     carried: dict[str, Carried] = {}
     for name, mine in groups.items():
         if name not in before and not any(COUNT in group or RECORD in group for group in mine):
@@ -141,109 +108,124 @@ def found_on(optimizers: Mapping[str, Any], request: Request, in_force: Resolved
             found = read_groups(mine, name, in_force)
         if name in before:
             sync(before[name].planned, mine)
-            counts[name] = before[name].position.t
+            carried[name] = Carried.in_run(before[name].run, before[name].name)
         elif found.count is not None:
             at = (request.positions or {}).get(name)
-            counts[name] = found.count
             carried[name] = found if at is None else replace(found, state=None, position=at)
             with errors_of(name):
                 request.resume.bases.require_code()
-    choices = request.choices
+    choices, counts = request.choices, {name: one.count or 0 for name, one in carried.items()}
     if request.names:
         from paramsched.core.run.several import starting_numbers
 
         numbers = starting_numbers(tuple(groups), counts, choices.start, choices.drive)
     else:
         numbers = {name: counts.get(name, choices.start or 0) for name in groups}
-    return Found(groups, before, counts, carried, numbers)
+    return Found(groups, before, carried, numbers)
+
+
+def run_of_one(
+    choices: Choices, groups: Mapping[str, list[Group]], adopted: Mapping[str, Adopted], source: str | None
+) -> Run:
+    """Return the run of a single optimizer, which has computed its values and has not written them.
+
+    Args:
+        choices: what the run is told.
+        groups: the groups of each optimizer.
+        adopted: what each optimizer starts with.
+        source: the name of the checkpoint from which the positions were read; None if there is none.
+    """
+    ((name, one),) = adopted.items()
+    clock = RunState(one.states, one.position, choices, source)
+    clock.history = History((clock.entry(one.in_force),))
+    lead = Groups(one.in_force, clock, clock)
+    lead.block = lead.new_block(one.lines, groups[name], clock.times, one.states)
+    return Run(lead, {name: lead}, choices.drive)
 
 
 def new_run(
-    request: Request,
-    in_force: ResolvedPlan,
-    groups: Mapping[str, list[Group]],
-    positions: Mapping[str, RunPosition],
-    states: RuleStates,
-    source: str | None = None,
+    request: Request, groups: Mapping[str, list[Group]], adopted: Mapping[str, Adopted], source: str | None = None
 ) -> Run:
     """Return the run of one optimizer or of several, which has not written its values; as in `run_of_one`."""
     if not request.names:
-        return run_of_one(request.choices, in_force, groups, positions, states, source)
+        return run_of_one(request.choices, groups, adopted, source)
     from paramsched.core.run.several import run_of_several
 
-    return run_of_several(request.choices, in_force, groups, positions, states, source)
+    return run_of_several(request.choices, groups, adopted, source)
 
 
-def choose_plan(request: Request, found: Found, in_force: ResolvedPlan) -> Chosen:
-    """Return the plan that applies: the one of the request, or that of an earlier Scheduler or a checkpoint."""
-    if not found.counts:
-        return Chosen(in_force)
-    resume = request.resume
+def choose_plan(request: Request, found: Found, in_force: ResolvedPlan) -> Adopted:
+    """Return the plan that applies, the one of the request or that of a record, with the record that continues."""
     # The plans of earlier Schedulers are compared if they had one plan.
-    earlier = {id(hooks.run): hooks for hooks in found.before.values()}
-    if len({hooks.planned.in_force.number for hooks in earlier.values()}) > 1:
-        earlier = {}
-    changes, previous = None, next(iter(earlier.values()), None)
-    states = [one.state for one in found.carried.values() if one.state is not None]
-    state = max(states, key=lambda one: (one.feedback is not None, one.position.t), default=None)
-    if previous is not None:
-        saved = previous.planned.in_force
-        changes = diff(saved.resolved, in_force.resolved)
-        whose = "that of the previous Scheduler"
-        in_force = resume.accept(resume.choose_plan(changes, saved, previous.position, whose, in_force))
-    elif state is not None:
-        in_force = resume.accept(resume.plan_after_load(state, in_force))
-    elif request.positions is None and found.carried:
-        last = max(found.carried.values(), key=lambda one: one.count or 0)
-        in_force = resume.accept(resume.plan_of(last, in_force))
-    return Chosen(in_force, previous, changes, None if previous else state, found.positions(in_force.unit))
+    known = dict(found.carried)
+    if len({hooks.planned.in_force.number for hooks in found.before.values()}) > 1:
+        known = {name: one for name, one in known.items() if name not in found.before}
+    if not known:
+        return Adopted(NOTHING, in_force)
+    last = max(known, key=lambda name: (name in found.before, *known[name].completeness))
+    if request.positions is not None:  # a copy has the plan of its original
+        return Adopted(known[last], in_force)
+    chosen = request.resume.plan_of(known[last], in_force)
+    if last in found.before:  # the same plan in a checkpoint that is loaded later is logged too
+        chosen = replace(chosen, saved=None)
+    request.resume.accept(chosen)
+    return chosen
 
 
-def prepare(optimizers: Mapping[str, Any], request: Request, found: Found, chosen: Chosen) -> Prepared:
-    """Compute the first values, and warn of unlikely ones. No check may fail after this.
-
-    A warning may be an error (`python -W error`), so all warnings of a start come before its first write.
-    """
-    in_force, carried, groups = chosen.in_force, chosen.carried, found.groups
-    by_number = {position.t: position for position in carried.values()}
+def adopt(found: Found, chosen: Adopted, resume: Resume) -> dict[str, Adopted]:
+    """Return what each optimizer starts with: its lines, its position, and the values of another plan."""
+    in_force, state = chosen.in_force, chosen.carried.state
+    by_number = {position.t: position for position in found.positions(in_force.unit).values()}
     positions = {
         name: resume_position(in_force, by_number.get(number, RunPosition(number)), "the optimizer")
         for name, number in found.numbers.items()
     }
-    request.resume.log_lost(chosen.state, in_force)
-    states = rule_states(chosen.state, in_force)
-    for hooks in found.before.values():
-        states = {rule: hooks.planned.clock.states.get(rule, state) for rule, state in states.items()}
-    source = "optimizer" if carried and not found.before else None
-    run = new_run(request, in_force, groups, positions, states, source)
-    for name in carried:
-        if positions[name].t == run.clock.t:
-            run.clock.count_samples_from(positions[name])
-    if chosen.state is not None and chosen.state.last_amount is not None and chosen.state.unit == in_force.unit:
-        run.clock.last_amount = chosen.state.last_amount
-    run.clock.history = _history(run.clock.history, run, chosen)
-    fresh = [(name, one) for name, one in run.members.items() if name not in carried]
-    has_state = any(getattr(optimizers[name], "state", None) for name, _ in fresh)
-    parts = {name: (one.block.lines, groups[name], one.labels(groups[name])) for name, one in run.members.items()}
-    initial = log_initial_values([parts[name] for name, _ in fresh], request.resume.processes, has_state=has_state)
+    resume.log_lost(state, in_force)
+    adopted = with_lines(chosen, found.groups, positions, rule_states(state, in_force))
+    for name, one in found.carried.items():
+        values = present_values(adopted[name].lines, found.groups[name]) if other_plan_wrote(one, in_force) else None
+        adopted[name] = replace(adopted[name], carried=one, values=values)
+    return adopted
+
+
+def with_lines(
+    chosen: Adopted, groups: Mapping[str, list[Group]], positions: Mapping[str, RunPosition], states: RuleStates
+) -> dict[str, Adopted]:
+    """Return what each optimizer starts with that carries nothing: its lines of the plan at a position."""
+    plan = chosen.in_force
+    return {
+        name: replace(
+            chosen, carried=NOTHING, scope=scope, lines=starting_lines(plan.counted, groups[name], scope=scope),
+            position=positions[name], states=states,
+        )
+        for name, scope in scopes_of(plan.plan, plan.resolved, groups).items()
+    }  # fmt: skip
+
+
+def prepare(request: Request, found: Found, chosen: Adopted, adopted: Mapping[str, Adopted]) -> Run:
+    """Compute the first values, and warn of unlikely ones. No check may fail after this.
+
+    A warning may be an error (`python -W error`), so all warnings of a start come before its first write.
+    """
+    in_force, state, groups = chosen.in_force, chosen.carried.state, found.groups
+    source = "optimizer" if found.carried and not found.before else None
+    run = new_run(request, groups, adopted, source)
+    for name in found.carried:
+        if adopted[name].position.t == run.clock.t:
+            run.clock.count_samples_from(adopted[name].position)
+    if state is not None and state.last_amount is not None and state.unit == in_force.unit:
+        run.clock.last_amount = state.last_amount
+    run.clock.history = _history(run, found, chosen)
+    parts = [(one.block.lines, groups[name], one.labels(groups[name])) for name, one in run.members.items()]
     if request.positions is None:  # a copy was warned of when its original began
-        counts_of_user = request.source.engine_total is None and not carried  # the run of a checkpoint has its length
-        report_unlikely_values(list(parts.values()), in_force, request.resume.processes, counts_of_user=counts_of_user)
-    for name, one in run.members.items():
-        refuse_values_outside(in_force, one.block.lines, one.labels(groups[name]), one.clock.times)
-    other: dict[str, Values | None] = {}
-    for name, one in run.members.items():
-        before, mine = found.before.get(name), found.carried.get(name)
-        differs = mine is not None and other_plan_wrote(mine, in_force)
-        if before is not None:
-            differs = bool(before.planned.held) or before.planned.in_force.number != in_force.number
-        other[name] = present_values(one.lines(groups[name]), groups[name]) if differs else None
-    if found.counts and request.positions is None:
+        of_user = request.source.engine_total is None and not found.carried  # the run of a checkpoint has its length
+        report_unlikely_values(parts, in_force, request.resume.processes, counts_of_user=of_user)
+    for (lines, _, labels), one in zip(parts, run.members.values(), strict=True):
+        refuse_values_outside(in_force, lines, labels, one.clock.times)
+        one.code_bases = bases_of(lines)
+    if found.carried and request.positions is None:
         warn_of_edited_values(run, found, request.resume.processes)
-    present = [line for name, one in run.members.items() for line in without_initial(one.block.lines, groups[name])]
-    for one in run.members.values():
-        one.code_bases = bases_of(one.block.lines)
-    return Prepared(run, other, initial, present)
+    return run
 
 
 def warn_of_edited_values(run: Run, found: Found, processes: Processes) -> None:
@@ -262,34 +244,31 @@ def warn_of_edited_values(run: Run, found: Found, processes: Processes) -> None:
             processes.warn(problem)
 
 
-def _history(alone: History, run: Run, chosen: Chosen) -> History:
-    """Return the history of a run that has just started; `alone` is that of a run without an earlier plan."""
-    in_force = chosen.in_force
+def _history(run: Run, found: Found, chosen: Adopted) -> History:
+    """Return the history of a run that has just started."""
+    in_force, state = chosen.in_force, chosen.carried.state
     now = run.clock.entry(in_force)
-    if chosen.previous is not None:
-        return chosen.previous.run.clock.history.with_plan(now)
-    if not chosen.carried:
-        return alone
-    if chosen.state is not None:
-        return chosen.state.history.resumed_at(now.update, now.amount).with_plan(now)
+    if not found.carried:
+        return run.clock.history
+    if state is not None:
+        return state.history.resumed_at(now.update, now.amount).with_plan(now)
     return History((now._replace(update=0, amount=in_force.amount_at(0)),))
 
 
-def bind(prepared: Prepared, found: Found) -> None:
+def bind(run: Run, found: Found, adopted: Mapping[str, Adopted]) -> None:
     """Write the values: the first write. Earlier Schedulers end."""
-    run, other = prepared.run, prepared.other
-    run.driver.bind_lead(run)
+    run.bind_lead()
     for name, planned in run.members.items():
-        planned.bind(found.groups[name], planned.block, other[name])
-    carried = {name: (count, other[name]) for name, count in found.counts.items() if name not in found.before}
-    run.driver.note_positions(run, carried)
+        planned.bind(found.groups[name], planned.block, adopted[name].values)
+    loaded = {name: one.count or 0 for name, one in found.carried.items() if name not in found.before}
+    run.note_positions({name: (count, adopted[name].values) for name, count in loaded.items()})
 
 
-def hook(run: Run, optimizers: Mapping[str, Any], request: Request, found: Found, chosen: Chosen) -> None:
+def hook(run: Run, optimizers: Mapping[str, Any], request: Request, found: Found, chosen: Adopted) -> None:
     """Register the hooks in place of those of earlier Schedulers."""
     before = found.before
     # The logged changes already report the previous Scheduler.
-    if before and not chosen.changes and any(hooks.run.scheduler() is not None for hooks in before.values()):
+    if before and not chosen.notes and any(hooks.run.scheduler() is not None for hooks in before.values()):
         log_takeover(run.clock.t)
     for one in {id(hooks.run): hooks.run for hooks in before.values()}.values():
         one.release(kept=[hooks.name for hooks in before.values() if hooks.run is one])
@@ -298,22 +277,27 @@ def hook(run: Run, optimizers: Mapping[str, Any], request: Request, found: Found
         PlanHooks(run, name, request.resume).attach(optimizer, wrap)
 
 
-def report(prepared: Prepared, optimizers: Mapping[str, Any], request: Request, found: Found, chosen: Chosen) -> None:
+def report(run: Run, optimizers: Mapping[str, Any], request: Request, found: Found) -> None:
     """Log what the user may not expect at this start."""
-    run, carried, begin = prepared.run, chosen.carried, request.choices.start
-    if not found.before and begin is None and not any(found.counts.values()):
+    carried, begin, processes = found.carried, request.choices.start, request.resume.processes
+    lines = {name: one.block.lines for name, one in run.members.items()}
+    present = [line for name, mine in lines.items() for line in without_initial(mine, found.groups[name])]
+    fresh = [name for name in lines if name not in carried]
+    has_state = any(getattr(optimizers[name], "state", None) for name in fresh)
+    parts = [(lines[name], found.groups[name], run.members[name].labels(found.groups[name])) for name in fresh]
+    initial = log_initial_values(parts, processes, has_state=has_state)
+    if not found.before and begin is None and not any(one.count for one in carried.values()):
         taken = max((n for one in optimizers.values() if (n := updates_in_state(one)) is not None), default=None)
-        if prepared.initial or taken:
+        if initial or taken:
             count = 0 if carried else None
-            where = chain.from_iterable(planned.block.lines for planned in run.members.values())
-            whose = "initial" if prepared.initial else "present" if prepared.present else "recorded"
-            report_position(where, taken, count, request.resume.processes, whose=whose)
+            whose = "initial" if initial else "present" if present else "recorded"
+            report_position(chain.from_iterable(lines.values()), taken, count, processes, whose=whose)
     if not carried and begin:
-        warn_of_present_bases(prepared.present, begin, request.resume.processes)
+        warn_of_present_bases(present, begin, processes)
     if carried and begin is not None and begin != run.clock.t:
         whose = "these optimizers carry" if request.names else "this optimizer carries"
         text = "t=%d is ignored: %s a count of %d updates, which takes precedence"
-        request.resume.processes.log(text, begin, whose, run.clock.t)
+        processes.log(text, begin, whose, run.clock.t)
     if request.positions is None:  # as above
         warn_if_over(run.in_force, run.clock)
 
@@ -361,7 +345,7 @@ def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tupl
         in_force = request.resolved(state["calendar"])
         groups = {name: one.param_groups for name, one in optimizers.items()}
         states = {rule: rule.init() for rule in in_force.resolved.metric_rules}
-        run = new_run(request, in_force, groups, state["positions"], states)
+        run = new_run(request, groups, with_lines(Adopted(NOTHING, in_force), groups, state["positions"], states))
         run.release()
     resume.bases = state["bases"]  # not before, because the copied groups hold a count, as those of a checkpoint do
     for name, planned in run.members.items():

@@ -323,6 +323,7 @@ class RunPosition:
         return UpdateTimes(self.t, self.amount)
 
 
+BEGIN: Final = RunPosition(0)
 BEGIN_OF_DATA: Final = RunPosition(0, samples=0)
 
 
@@ -373,6 +374,10 @@ class Clock:
         self.amount = self.last_amount = position.amount
         self.reported, self.is_measured = position.reported, position.is_measured
         self.acknowledged_at = t
+
+    def note_source(self, source: str) -> None:
+        """Note that a checkpoint has the present position."""
+        self._came_from = self.t, source
 
     @property
     def position(self) -> RunPosition:

@@ -17,8 +17,7 @@ from paramsched.core.plan.run_amounts import Amount, ReportedProgress, UnknownAm
 from paramsched.core.run.arguments import PlanSource
 from paramsched.core.run.block import present_values
 from paramsched.core.run.on_base import BasePolicy
-from paramsched.core.run.record import Carried, OnChange, read_groups, read_scheduler_state
-from paramsched.core.run.resume import other_plan_wrote
+from paramsched.core.run.record import Carried, OnChange, other_plan_wrote, read_groups, read_scheduler_state
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, MissingFact, ParamschedError
