@@ -19,7 +19,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.run.state import UpdateTimes
+from paramsched.core.plan.lines import UpdateTimes
 from paramsched.core.run.steps import Steps
 
 UPDATES = 4096  # a full block, so that every round includes the computation of a block

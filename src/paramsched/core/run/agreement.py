@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, final
 
+from paramsched.core.plan.lines import RuleStates
+from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.processes import COMPARED_EVERY, INITIAL, MOST_AT_ONCE, WORLD, Processes
 from paramsched.core.run.ranks import Ranks, note_end_of_store
-from paramsched.core.run.state import ResolvedPlan, RuleStates
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.errors import InvalidArgument
 

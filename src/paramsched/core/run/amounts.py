@@ -11,6 +11,8 @@ from typing import Any, final
 import numpy as np
 import torch
 
+from paramsched.core.plan.lines import UpdateTimes
+from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import (
     MAX_CONSUMED,
     Amount,
@@ -23,7 +25,7 @@ from paramsched.core.plan.run_amounts import (
 from paramsched.core.run.agreement import AmountComparison
 from paramsched.core.run.block import ValueBlock
 from paramsched.core.run.processes import Processes
-from paramsched.core.run.state import Clock, ResolvedPlan, UpdateTimes
+from paramsched.core.run.state import Clock
 from paramsched.core.time.amounts import PROGRESS, rounded_progress
 from paramsched.core.time.calendar import CLOCK_SYNONYMS, CLOCKS, meant_clock
 from paramsched.errors import InvalidArgument, MissingFact, shown

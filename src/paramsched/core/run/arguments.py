@@ -18,11 +18,12 @@ from paramsched.core.plan.forms import PlanLike, PublishedPlan, is_path, plan_of
 from paramsched.core.plan.lines import base_in, lines_of
 from paramsched.core.plan.optimizers import ALONE, check_names, errors_of, refuse_several_plans, scopes_of
 from paramsched.core.plan.resolve import counted_plan
+from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.run.on_base import BasePolicy, OnBase
 from paramsched.core.run.processes import WORLD, Processes
 from paramsched.core.run.record import OnChange, OnChangeChoice
 from paramsched.core.run.resume import Resume
-from paramsched.core.run.state import Choices, Group, LateGroups, ResolvedPlan, RunPosition
+from paramsched.core.run.state import Choices, Group, LateGroups, RunPosition
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.evaluation import depends_on_base
 from paramsched.core.schedules.writing import short_line

@@ -13,8 +13,9 @@ from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.binding import UPDATES, clock_of_field
 from paramsched.core.plan.follow import with_followed_lines
 from paramsched.core.plan.forms import PlanLike, plan_of
+from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES, Amount, SizeTarget, UnknownAmounts
-from paramsched.core.run.state import BEGIN_OF_DATA, History, ResolvedPlan, RunPosition
+from paramsched.core.run.state import BEGIN_OF_DATA, History, RunPosition
 from paramsched.core.schedules.leaves import constant
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import PROGRESS

@@ -12,11 +12,11 @@ from torch.utils.data import Sampler
 from paramsched.core.curves.arrays import Array
 from paramsched.core.number_checks import whole_number
 from paramsched.core.plan.forms import PlanLike
+from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount, UnknownAmounts
 from paramsched.core.run.arguments import calendar_of_call
 from paramsched.core.run.batch_sizes import AT_ONCE, BatchSizes, planned_sizes, samples_at
 from paramsched.core.run.scheduler import Scheduler
-from paramsched.core.run.state import ResolvedPlan
 from paramsched.core.time import Calendar
 from paramsched.errors import CallSite, InvalidArgument, StateError, shown
 

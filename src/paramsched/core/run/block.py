@@ -57,13 +57,13 @@ def initial_value(field: Field, group: Group) -> Any:
 
 
 def starting_lines(
-    plan: Plan, groups: list[Group], bases: Values | None = None, scope: Scope = WHOLE
+    plan: Plan, groups: list[Group], bases: Values | None = None, scope: Scope = WHOLE, code: Values | None = None
 ) -> tuple[Line, ...]:
     """Return the lines of a plan in some groups.
 
-    A base is the one in `bases`, else the recorded base, else the initial value, else the current value.
+    A base is the one in `bases`, else the recorded one, the initial value, the one in `code`, or the present value.
     """
-    labels, known = scope.labels(groups), bases or {}
+    labels, known, code = scope.labels(groups), bases or {}, code or {}
 
     def starting_base(field: Field, _: Any, index: int) -> float:
         group = groups[index]
@@ -73,7 +73,7 @@ def starting_lines(
             given = recorded_base(group, field.slot)
         if given is None and (given := initial_value(field, group)) is not None:
             where = f"initial_{where}"
-        if given is None:
+        if given is None and (given := code.get((index, field.slot))) is None:
             given = field.read(group)
         return base_of(where, given.detach() if isinstance(given, torch.Tensor) else given)
 

@@ -12,7 +12,8 @@ from paramsched.core.curves.arrays import Array
 from paramsched.core.fields import is_number
 from paramsched.core.plan import Binding, Target, selector_text
 from paramsched.core.plan.binding import UPDATES, binding_key
-from paramsched.core.plan.lines import Line, by_group
+from paramsched.core.plan.lines import Line, UpdateTimes, by_group
+from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import RunAmounts
 from paramsched.core.plan.value_ranges import (
     BELOW_ONE_ADVICE,
@@ -28,7 +29,7 @@ from paramsched.core.rules.levels import base_is_zero
 from paramsched.core.rules.plan_rules import start_problems
 from paramsched.core.run.block import LR
 from paramsched.core.run.processes import Processes
-from paramsched.core.run.state import Group, ResolvedPlan, UpdateTimes
+from paramsched.core.run.state import Group
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.affine import Bounds
 from paramsched.core.schedules.contents import parts_inside

@@ -8,13 +8,13 @@ import torch
 
 from paramsched.core.base.problem import Problem
 from paramsched.core.fields import Field, is_number, recorded_bases
-from paramsched.core.plan.lines import Line, Values, by_group, values_at
+from paramsched.core.plan.lines import Line, RuleStates, UpdateTimes, Values, by_group, values_at
 from paramsched.core.plan.optimizers import scopes_of
 from paramsched.core.run.block import LR, starting_lines
 from paramsched.core.run.groups import Groups
 from paramsched.core.run.record import Carried
 from paramsched.core.run.resume import rule_states
-from paramsched.core.run.state import INITIAL_LR, Group, RuleStates, UpdateTimes
+from paramsched.core.run.state import INITIAL_LR, Group
 from paramsched.core.schedules.contents import parts_inside
 from paramsched.core.schedules.own import OwnShape
 from paramsched.core.schedules.registry import builder_name

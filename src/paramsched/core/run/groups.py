@@ -11,8 +11,9 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from paramsched.core.base.problem import Problem
 from paramsched.core.fields import RECORD, entry_of
-from paramsched.core.plan.lines import Line, bases_of, values_at
+from paramsched.core.plan.lines import Line, RuleStates, UpdateTimes, bases_of, values_at
 from paramsched.core.plan.optimizers import WHOLE, Scope
+from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount, ReportedProgress
 from paramsched.core.run.block import (
     LR,
@@ -26,18 +27,7 @@ from paramsched.core.run.block import (
 )
 from paramsched.core.run.checks import refuse_values_outside
 from paramsched.core.run.processes import COMPARED_EVERY, ExternalWrites, Processes
-from paramsched.core.run.state import (
-    COUNT,
-    Clock,
-    Group,
-    ResolvedPlan,
-    RuleStates,
-    RunPosition,
-    RunState,
-    UpdateTimes,
-    record_of_plan,
-    write_entries,
-)
+from paramsched.core.run.state import COUNT, Clock, Group, RunPosition, RunState, record_of_plan, write_entries
 from paramsched.errors import ParamschedError, PlanError, StateError
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ from paramsched.core.base.diagnostic import names_listed
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import RECORD, json_or_none
 from paramsched.core.plan import Plan
-from paramsched.core.plan.lines import Line, UpdateTimes, Values, bases_of, values_at
+from paramsched.core.plan.lines import Line, RuleStates, UpdateTimes, Values, bases_of, values_at
 from paramsched.core.plan.optimizers import ALONE, WHOLE, Scope, scopes_of
+from paramsched.core.plan.resolved import ResolvedPlan, facts_of_calendar
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.block import starting_lines
 from paramsched.core.run.reports import OtherBase
@@ -27,11 +28,8 @@ from paramsched.core.run.state import (
     Entry,
     Group,
     History,
-    ResolvedPlan,
-    RuleStates,
     RunPosition,
     count_carried,
-    facts_of_calendar,
     is_amount,
     is_count,
     is_finite_number,

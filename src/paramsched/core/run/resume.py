@@ -10,8 +10,10 @@ from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES, clock_of_field
 from paramsched.core.plan.diff import diff
 from paramsched.core.plan.follow import followed_targets
+from paramsched.core.plan.lines import RuleStates
 from paramsched.core.plan.optimizers import ALONE, errors_of, scopes_of, shown_names
-from paramsched.core.run.block import ValueBlock, initial_value, present_values, starting_lines
+from paramsched.core.plan.resolved import ResolvedPlan
+from paramsched.core.run.block import ValueBlock, present_values, starting_lines
 from paramsched.core.run.checks import refuse_values_outside
 from paramsched.core.run.groups import Groups, groups_changed, note_code_bases, require_lengths
 from paramsched.core.run.on_base import BASES_OF_CHECKPOINT, BasePolicy, record_bases
@@ -31,16 +33,7 @@ from paramsched.core.run.record import (
 )
 from paramsched.core.run.reports import HIDDEN, found_count, log_initial_values, optimizer_count, warn_if_over
 from paramsched.core.run.run import Run
-from paramsched.core.run.state import (
-    BEGIN_OF_DATA,
-    Group,
-    History,
-    ResolvedPlan,
-    RuleStates,
-    RunPosition,
-    is_finite_number,
-    resume_position,
-)
+from paramsched.core.run.state import BEGIN_OF_DATA, Group, History, RunPosition, is_finite_number, resume_position
 from paramsched.core.run.steps import updates_in_state
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import amount_text
@@ -121,22 +114,14 @@ class Resume:
         if run.is_shared and chosen is not code:
             bound = {other: one.bound for other, one in run.members.items()}
             scope = scopes_of(chosen.plan, chosen.resolved, bound)[name]
-        if carried.values is not None and chosen is planned.in_force:  # of a Scheduler's state, for the bound groups
-            lines = tuple(line.with_bases(carried.bases) for line in planned.block.lines)
-        else:
-            lines = starting_lines(chosen.counted, groups, carried.bases, scope)
         if carried.values is None:
             # A group without paramsched has values of the last update and no bases, except `initial_lr` of torch's
             # schedulers. Then the bases are those of the code.
-            code_bases = {
-                place: planned.code_bases[place]
-                for line in lines
-                for index in line.groups
-                if (place := (index, line.field.slot)) not in carried.bases
-                and place in planned.code_bases
-                and initial_value(line.field, groups[index]) is None
-            }
-            lines = tuple(line.with_bases(code_bases) for line in lines)
+            lines = starting_lines(chosen.counted, groups, carried.bases, scope, planned.code_bases)
+        elif chosen is planned.in_force:  # of a Scheduler's state, for the bound groups
+            lines = tuple(line.with_bases(carried.bases) for line in planned.block.lines)
+        else:
+            lines = starting_lines(chosen.counted, groups, carried.bases, scope)
         position, states = self._position_of(planned, carried, chosen), rule_states(carried.state, chosen)
         found = replace(found, scope=scope, lines=lines, position=position, states=states)
         found = self.bases.applied(found, planned, groups)

@@ -6,22 +6,15 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any, final
 
+from paramsched.core.plan.lines import UpdateTimes
 from paramsched.core.plan.optimizers import NO_SCOPE, shown_names
+from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
 from paramsched.core.run.block import ValueBlock, Values
 from paramsched.core.run.groups import Groups, sync, warn_of_update
 from paramsched.core.run.record import Adopted
 from paramsched.core.run.run import AfterStep, Run
-from paramsched.core.run.state import (
-    Choices,
-    Clock,
-    Group,
-    History,
-    ResolvedPlan,
-    RunPosition,
-    RunState,
-    UpdateTimes,
-)
+from paramsched.core.run.state import Choices, Clock, Group, RunPosition, RunState
 from paramsched.core.run.steps import ByHand, Steps, check_amount, run_uncompiled
 from paramsched.errors import StateError
 
@@ -63,7 +56,7 @@ def run_of_several(
     in_force, states, positions = first.in_force, first.states, [one.position for one in adopted.values()]
     clock = RunState(states, max(positions, key=lambda position: position.t), choices, source)
     clock.last_amount = min(positions, key=lambda position: position.t).amount
-    clock.history = History((clock.entry(in_force),))
+    clock.begin(in_force)
     lead = Groups(in_force, clock, clock, NO_SCOPE)
     members: dict[str, Groups] = {}
     for name, one in adopted.items():

@@ -9,10 +9,11 @@ from math import ceil
 from typing import Any, Final, final
 
 from paramsched.core.fields import Field
-from paramsched.core.plan.lines import Line, by_group, values_at
+from paramsched.core.plan.lines import Line, UpdateTimes, by_group, values_at
+from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.run.block import LR
 from paramsched.core.run.run import Run
-from paramsched.core.run.state import ResolvedPlan, RunState, UpdateTimes
+from paramsched.core.run.state import RunState
 
 _KEPT: Final = 16  # the last runs of a sweep
 _SKIPPED: Final = 0.01  # of the plan; a GradScaler may skip so many updates

@@ -6,8 +6,9 @@ from itertools import chain
 from typing import Any, final
 
 from paramsched.core.fields import RECORD
-from paramsched.core.plan.lines import bases_of
+from paramsched.core.plan.lines import RuleStates, bases_of
 from paramsched.core.plan.optimizers import ALONE, errors_of, scopes_of
+from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.run.arguments import PlanSource, Request
 from paramsched.core.run.block import present_values, starting_lines
 from paramsched.core.run.checks import refuse_values_outside, report_unlikely_values
@@ -33,17 +34,7 @@ from paramsched.core.run.reports import (
 )
 from paramsched.core.run.resume import Resume, rule_states
 from paramsched.core.run.run import Run
-from paramsched.core.run.state import (
-    COUNT,
-    Choices,
-    Group,
-    History,
-    ResolvedPlan,
-    RuleStates,
-    RunPosition,
-    RunState,
-    resume_position,
-)
+from paramsched.core.run.state import COUNT, Choices, Group, History, RunPosition, RunState, resume_position
 from paramsched.core.run.steps import updates_in_state
 from paramsched.core.time import Calendar
 
@@ -137,7 +128,7 @@ def run_of_one(
     """
     ((name, one),) = adopted.items()
     clock = RunState(one.states, one.position, choices, source)
-    clock.history = History((clock.entry(one.in_force),))
+    clock.begin(one.in_force)
     lead = Groups(one.in_force, clock, clock)
     lead.block = lead.new_block(one.lines, groups[name], clock.times, one.states)
     return Run(lead, {name: lead}, choices.drive)
@@ -215,7 +206,8 @@ def prepare(request: Request, found: Found, chosen: Adopted, adopted: Mapping[st
             run.clock.count_samples_from(adopted[name].position)
     if state is not None and state.last_amount is not None and state.unit == in_force.unit:
         run.clock.last_amount = state.last_amount
-    run.clock.history = _history(run, found, chosen)
+    if found.carried:
+        run.clock.history = _history(run, chosen)
     parts = [(one.block.lines, groups[name], one.labels(groups[name])) for name, one in run.members.items()]
     if request.positions is None:  # a copy was warned of when its original began
         of_user = request.source.engine_total is None and not found.carried  # the run of a checkpoint has its length
@@ -244,12 +236,10 @@ def warn_of_edited_values(run: Run, found: Found, processes: Processes) -> None:
             processes.warn(problem)
 
 
-def _history(run: Run, found: Found, chosen: Adopted) -> History:
-    """Return the history of a run that has just started."""
+def _history(run: Run, chosen: Adopted) -> History:
+    """Return the history of a run that has just started and continues another one."""
     in_force, state = chosen.in_force, chosen.carried.state
     now = run.clock.entry(in_force)
-    if not found.carried:
-        return run.clock.history
     if state is not None:
         return state.history.resumed_at(now.update, now.amount).with_plan(now)
     return History((now._replace(update=0, amount=in_force.amount_at(0)),))

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from paramsched.core.base.codes import BEYOND_THE_PLAN
 from paramsched.core.base.problem import Problem
 from paramsched.core.fields import RECORD, finite_or_none
-from paramsched.core.plan.lines import by_group, values_at
+from paramsched.core.plan.lines import UpdateTimes, by_group, values_at
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.groups import (
     Groups,
@@ -25,7 +25,7 @@ from paramsched.core.run.groups import (
     sync,
     warn_of_update,
 )
-from paramsched.core.run.state import COUNT, Group, UpdateTimes
+from paramsched.core.run.state import COUNT, Group
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.errors import InvalidArgument, PlanError
 

@@ -1,0 +1,124 @@
+"""A plan of a run: as written, and with its lengths in updates."""
+
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from math import inf
+from typing import Any, final
+
+from paramsched.core.feedback.base import MetricRule
+from paramsched.core.plan.binding import UPDATES
+from paramsched.core.plan.plan import Plan
+from paramsched.core.plan.resolve import amounts_of_run, counted_plan, is_complete, plan_number, updates_of_horizon
+from paramsched.core.plan.resolve_clocks import sizes_of_run
+from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES, Amount, RunAmounts, SizeTarget
+from paramsched.core.time import Calendar, Duration
+from paramsched.core.time.amounts import COUNTS_OF_A_PERCENT, PROGRESS, SECONDS, largest_on, times_on
+from paramsched.errors import MissingFact
+
+
+@final
+@dataclass(frozen=True)
+class ResolvedPlan:
+    """A plan as written, its resolved form, and the calendar that resolved it.
+
+    `number` identifies the plan in messages between processes.
+    `counted` is the resolved plan with plain numbers in place of lengths such as `4 tokens`, ready for evaluation.
+    `amounts` are the planned amounts of the run; None if the plan is by updates. `optimizers` are the names of several
+    optimizers. `inside` has the lines whose values were found inside of their
+    ranges, with the update from which on (`refuse_values_outside`). No amount below `no_end_below` is at the end of the
+    plan: a comparison at each update in place of `is_over_at`.
+    """
+
+    plan: Plan
+    resolved: Plan
+    calendar: Calendar
+    optimizers: tuple[str, ...] = ()
+    counted: Plan = field(init=False)
+    amounts: RunAmounts | None = field(init=False)
+    inside: dict[tuple[Any, ...], int] = field(init=False, default_factory=dict, compare=False, repr=False)
+    no_end_below: float = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "counted", counted_plan(self.resolved))
+        object.__setattr__(self, "amounts", amounts_of_run(self.resolved, self.calendar))
+        horizon = self.resolved.horizon
+        amounts = [float(count) for unit, count in horizon.terms if unit != UPDATES] if horizon is not None else [inf]
+        object.__setattr__(self, "no_end_below", amounts[0] * (1 - 1e-9) if amounts else 0.0)
+
+    @cached_property
+    def facts(self) -> tuple[tuple[str, Any], ...]:
+        """The run facts if they determine the lengths of the plan, for its entry in the history of a run."""
+        needs_facts = self.text is not None and not is_complete(self.plan, self.resolved)
+        return tuple(facts_of_calendar(self.calendar).items()) if needs_facts else ()
+
+    @property
+    def number(self) -> int:
+        """The number that identifies the plan in messages between processes."""
+        return plan_number(self.plan, self.resolved)
+
+    @property
+    def text(self) -> str | None:
+        """The text of the plan; None if it cannot be written."""
+        return self.plan.text
+
+    @property
+    def unit(self) -> str | None:
+        """The unit of the plan's clock; None if it counts updates."""
+        return None if self.amounts is None else self.amounts.clock
+
+    @property
+    def batch_sizes(self) -> dict[str, SizeTarget | None]:
+        """The targets that determine the batches of an update, by name."""
+        found = sizes_of_run(self.resolved.bindings, self.resolved.clock, self.calendar).targets
+        return {name: found[name] for name in SIZES_OF_BATCHES if name in found}
+
+    def amount_at(self, t: int) -> Amount | None:
+        """Return the amount that a run consumes before update `t` if it follows the plan."""
+        return None if self.amounts is None else self.amounts.amount_at(t)
+
+    def is_over_at(self, t: int, amount: Amount | None) -> bool:
+        """Return whether update `t`, before which the run has consumed `amount`, is at or after the end of the plan."""
+        if amount is not None and amount >= largest_on(self.unit):
+            return True
+        horizon = self.resolved.horizon
+        if horizon is None:
+            return False
+        ((unit, count),) = horizon.terms
+        if unit == UPDATES or amount is None:
+            return unit == UPDATES and t >= count
+        return bool(times_on(unit, amount) >= (float(count) if unit == SECONDS else count))
+
+    def rules_at(self, t: int, amount: Amount | None) -> list[MetricRule[Any]]:
+        """Return the metric rules for which a metric counts that is observed after `t` updates and an amount."""
+        return [
+            rule
+            for rule in self.resolved.metric_rules
+            if (begin := rule.begin) is None or self._has_passed(begin, t, amount)
+        ]
+
+    def _has_passed(self, time: Duration, t: int, amount: Amount | None) -> bool:
+        if time.is_resolved:
+            return t >= time.updates
+        ((_, count),), unit = time.terms, self.unit
+        if unit is None or amount is None:
+            return False
+        least = count * COUNTS_OF_A_PERCENT if unit == PROGRESS else float(count) if unit == SECONDS else count
+        return bool(times_on(unit, amount) >= least)
+
+    @property
+    def total(self) -> int | None:
+        """The horizon in updates; None if it is unknown.
+
+        Raises:
+            PlanError: an update is planned to consume nothing.
+        """
+        try:
+            return updates_of_horizon(self.resolved, self.amounts)
+        except MissingFact:
+            return None
+
+
+def facts_of_calendar(calendar: Calendar) -> dict[str, float | str]:
+    """Return the run facts as plain data."""
+    facts = ((field.name, getattr(calendar, field.name)) for field in fields(calendar))
+    return {name: fact if isinstance(fact, (int, float)) else str(fact) for name, fact in facts if fact is not None}
