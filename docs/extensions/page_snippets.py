@@ -14,6 +14,7 @@ A snippet that needs a library that is not installed is skipped and logged. The 
 import logging as logs
 import re
 import shlex
+import textwrap
 import traceback
 import warnings
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from functools import partial
 
 from docutils import nodes
 from page_code import (
+    COLUMNS,
     Block,
     Failure,
     Page,
@@ -132,7 +134,7 @@ def run_block(page: Page, node: nodes.literal_block) -> None:
     if block.file is None and block.language == "console":
         run_console(node, block.text)
         return
-    output, where = page.run(block).rstrip(), node.parent.index(node) + 1
+    output, where = wrapped(page.run(block)), node.parent.index(node) + 1
     if block.language == "python" and (html := drawn(page.result)):
         html = f'<div class="plan">{without_style(html)}</div>'
         node.parent.insert(where, nodes.raw("", html, format="html"))
@@ -163,7 +165,9 @@ def run_console(node: nodes.literal_block, text: str) -> None:
             html += f'<div class="plan">{picture_of_command(arguments[2:])}</div>'
         elif output:
             shown.append(output)
-    set_text(node, "\n".join(shown))
+    if _DOTS.search("".join(shown)):
+        node["classes"].append("drawing")
+    set_text(node, wrapped("\n".join(shown)))
     if html:
         where = node.parent.index(node) + 1
         node.parent.insert(where, nodes.raw("", html, format="html"))
@@ -174,6 +178,17 @@ def block_of(node: nodes.Element) -> Block:
     text, above = node.astext(), node.parent[0]
     caption = above.astext() if isinstance(above, nodes.caption) else None
     return Block(node.get("language", ""), text, caption or file_name(text + "\n"))
+
+
+def wrapped(output: str) -> str:
+    """Wrap the lines of an output at the width of the column, and indent the lines that continue one."""
+    options = {"break_long_words": False, "break_on_hyphens": False}
+    return "\n".join(
+        textwrap.fill(line, COLUMNS, subsequent_indent="    ", **options)
+        if len(line) > COLUMNS
+        else line
+        for line in output.rstrip().splitlines()
+    )
 
 
 def set_text(node: nodes.Element, text: str) -> None:

@@ -1,4 +1,4 @@
-// Scores of the search. A name of another library that is typed in full finds its page first (see peer_names.py).
+// Scores of the search. A main entry of the index that is typed in full finds its page first.
 // A part of such a name, for example "cosine" or "scheduler", must not: Sphinx would give it a score of 50 to 99.
 var Scorer = {
   // A page whose title begins with the query comes first, then one whose title contains it. Of
@@ -11,7 +11,7 @@ var Scorer = {
     if (place === 0) return score + 100;
     if (kind === "index" && score < 100) return 1;
     if (place > 0) return score + 50;
-    const isMain = docname === "_generated/api" || docname === "_generated/shapes";
+    const isMain = /^reference\/(python-(plan|look|train)|shapes)$/.test(docname);
     return kind === "object" && isMain ? score + 5 : score;
   },
   objNameMatch: 11,

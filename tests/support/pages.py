@@ -120,7 +120,7 @@ def run_section(page: str, heading: str, folder: Path, level: int = 2) -> tuple[
 
 _OF_HTML = re.compile(
     r'code-block-caption"><span class="caption-text">(?P<caption>.*?)</span>|<p class="needs">(?P<needs>.*?)</p>|'
-    r'<div class="(?P<output>output )?highlight-(?P<language>[\w-]+) notranslate">'
+    r'<div class="(?P<output>output )?highlight-(?P<language>[\w-]+) notranslate"(?: id="[^"]*")?>'
     r'<div class="highlight"><pre>(?P<text>.*?)</pre>',
     re.DOTALL,
 )
