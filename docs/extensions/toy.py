@@ -19,6 +19,7 @@ loader = torch.utils.data.DataLoader(data, batch_size=4)
 loss = torch.nn.CrossEntropyLoss()
 """
 _IMPORTS = (ast.Import, ast.ImportFrom)
+_SCOPES = (ast.For, ast.FunctionDef, ast.ClassDef)
 MODULES = {"torch", "ps"}
 NAMES = MODULES | {"model", "optimizer", "loader", "loss"}
 
@@ -52,9 +53,7 @@ def _free_names(blocks: Iterable[str]) -> set[str]:
                 node for node in ast.walk(statement) if isinstance(node, ast.Name)
             ]
             bound = {node.id for node in inside if isinstance(node.ctx, ast.Store)}
-            own = (
-                bound if isinstance(statement, (ast.For, ast.FunctionDef)) else set()
-            )
+            own = bound if isinstance(statement, _SCOPES) else set()
             used = {node.id for node in inside if isinstance(node.ctx, ast.Load)}
             free |= used & NAMES - given - own
             given |= bound
