@@ -16,6 +16,7 @@ from paramsched.core.plan.binding import UPDATES, clock_of_field
 from paramsched.core.plan.lines import (
     RuleStates,
     UpdateTimes,
+    Values,
     by_group,
     joined,
     lines_of,
@@ -24,7 +25,6 @@ from paramsched.core.plan.lines import (
     values_at,
     values_of,
 )
-from paramsched.core.plan.lines import Values as Values
 from paramsched.core.plan.optimizers import WHOLE, Scope
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.processes import Processes

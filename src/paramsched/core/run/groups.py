@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from paramsched.core.base.problem import Problem
 from paramsched.core.fields import RECORD, entry_of
-from paramsched.core.plan.lines import Line, RuleStates, UpdateTimes, bases_of, values_at
+from paramsched.core.plan.lines import Line, RuleStates, UpdateTimes, Values, bases_of, values_at
 from paramsched.core.plan.optimizers import WHOLE, Scope
 from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount, ReportedProgress
@@ -19,7 +19,6 @@ from paramsched.core.run.block import (
     LR,
     TargetColumn,
     ValueBlock,
-    Values,
     initial_value,
     present_values,
     starting_lines,

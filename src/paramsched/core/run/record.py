@@ -102,12 +102,6 @@ class State:
         """The plan and its facts, to recognize a plan that was compared before."""
         return self.text, self.calendar
 
-    def position_on(self, unit: str | None) -> RunPosition:
-        """Return the position on the clock `unit`, without the amounts if they are on another clock."""
-        if self.in_force is None or self.unit == unit:
-            return self.position
-        return RunPosition(self.position.t, samples=self.position.samples)
-
 
 def record_of(run: Run, now: Reading) -> dict[str, Any]:
     """Return what `state_dict()` adds to the record of the plan: the position `now` of the run."""

@@ -5,11 +5,10 @@ from dataclasses import replace
 from time import sleep
 from typing import Any, Final, NamedTuple, TypeAlias, final
 
-from paramsched.core.plan.lines import RuleStates, UpdateTimes
+from paramsched.core.plan.lines import RuleStates, UpdateTimes, Values
 from paramsched.core.plan.optimizers import shown_names
 from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount
-from paramsched.core.run.block import Values
 from paramsched.core.run.groups import Consumption, Groups, is_being_counted, sync, sync_for_checkpoint
 from paramsched.core.run.reports import OtherBase, log_bases
 from paramsched.core.run.state import BEGIN_OF_DATA, RunPosition

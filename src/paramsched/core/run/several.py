@@ -6,11 +6,11 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any, final
 
-from paramsched.core.plan.lines import UpdateTimes
+from paramsched.core.plan.lines import UpdateTimes, Values
 from paramsched.core.plan.optimizers import NO_SCOPE, shown_names
 from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
-from paramsched.core.run.block import ValueBlock, Values
+from paramsched.core.run.block import ValueBlock
 from paramsched.core.run.groups import Groups, sync, warn_of_update
 from paramsched.core.run.record import Adopted
 from paramsched.core.run.run import AfterStep, Run
