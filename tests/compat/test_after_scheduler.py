@@ -5,8 +5,8 @@ import torch
 from torch.optim import lr_scheduler as peers
 
 from paramsched.compat import torch as ours
-from paramsched.compat.gradual_warmup._after_scheduler import AfterScheduler, has_own_levels, written_fields
-from paramsched.compat.torch import ChainedScheduler, LRScheduler, OneCycleLR, SequentialLR, StepLR
+from paramsched.compat.gradual_warmup._after_scheduler import AfterScheduler
+from paramsched.compat.torch import ChainedScheduler, LRScheduler, SequentialLR, StepLR
 from support.tables import table
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -144,16 +144,3 @@ def test_a_cycle_has_its_own_levels_after_a_ramp_to_any_peak(library):
         alone.move_to(position)
 
         assert rates(optimizer) == rates(other)
-
-
-def test_fields_with_momentum_belong_to_cycles():
-    optimizer = sgd(momentum=0.5)
-    cycle = OneCycleLR(optimizer, 1.0, total_steps=10)
-
-    assert list(written_fields(cycle, optimizer)[0]) == ["lr", "momentum"]
-    assert list(written_fields(StepLR(optimizer, 2), optimizer)[0]) == ["lr"]
-    without = OneCycleLR(optimizer, 1.0, total_steps=10, cycle_momentum=False)
-    assert list(written_fields(ChainedScheduler([without]), optimizer)[0]) == ["lr"]
-    assert has_own_levels(cycle)
-    assert has_own_levels(peers.CyclicLR(optimizer, 0.1, 1.0))
-    assert not has_own_levels(StepLR(optimizer, 2))

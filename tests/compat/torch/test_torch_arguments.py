@@ -1,9 +1,7 @@
 """Functions of users in states and pickles of torch's drop-ins, and the comparison of lists of values."""
 
-import functools
 import math
 import pickle
-import sys
 from types import SimpleNamespace
 
 import pytest
@@ -11,13 +9,10 @@ import torch
 
 from paramsched.compat.torch._argument_checks import (
     attributes_of,
-    length_in_epochs,
     nearly_equal,
     require_named_functions,
     restore_attributes,
 )
-from paramsched.core.number_checks import MOST_COUNT
-from paramsched.errors import CallSite
 from support.tables import table
 
 
@@ -34,16 +29,6 @@ class Power:
 
     def method(self, t):
         return self.gamma**t
-
-
-@table(
-    "function",
-    [half, lambda t: t, math.cos, functools.partial(pow, 2), functools.lru_cache(half), Power(1).method, Power],
-)
-def test_a_function_has_no_attributes_to_save_and_is_not_changed(function):
-    assert attributes_of(function) is None
-    restore_attributes(function, {"unknown": 1})
-    assert not hasattr(function, "unknown")
 
 
 def test_the_attributes_of_a_callable_object_are_copied():
@@ -81,17 +66,3 @@ def test_only_functions_that_pickle_finds_by_name_are_allowed():
 )
 def test_lists_are_nearly_equal_up_to_rounding(one, other, equal):
     assert nearly_equal(one, other) is equal
-
-
-@table(
-    ("amount", "length"),
-    [
-        (3, 3),
-        (MOST_COUNT, MOST_COUNT),
-        (MOST_COUNT + 1, math.inf),
-        (MOST_COUNT / sys.float_info.max, MOST_COUNT / sys.float_info.max),
-        (MOST_COUNT / sys.float_info.max / 2, math.inf),
-    ],
-)
-def test_a_length_that_no_run_reaches_is_infinite(amount, length):
-    assert length_in_epochs(CallSite("StepLR", "step_size"), amount, or_zero=False) == length

@@ -1,6 +1,5 @@
 """Bases, functions and other entries stay with their group if groups are removed, reordered or replaced."""
 
-import copy
 import pickle
 from functools import partial
 from itertools import product
@@ -16,7 +15,7 @@ from paramsched.mmengine.schedulers import ConstantLR, CosineAnnealingLR, Cosine
 from support.drawn_programs import CALLS, Draw, after_call, drawn_scheduler, optimizers, run, same
 from support.examples import examples
 from support.tables import table
-from support.torch_cases import OURS, PEER, Case, case, cases, decaying, harmonic, optimizer_with, quiet_step, rates_of
+from support.torch_cases import OURS, PEER, case, cases, decaying, harmonic, optimizer_with, quiet_step, rates_of
 
 LRS = [0.4, 0.3, 0.2, 0.1]
 own_functions = [decaying, harmonic, lambda t: 1.0, lambda t: 0.5 + 0.01 * t]
@@ -27,12 +26,6 @@ one_entry_each = st.one_of(
     case("OneCycleLR", max_lr=st.just([1.0, 2.0, 3.0, 4.0]), total_steps=st.just(40)),
     case("SWALR", swa_lr=st.just([0.01, 0.02, 0.03, 0.04]), anneal_epochs=st.integers(1, 9)),
 )
-orders = st.permutations(range(4)).flatmap(lambda order: st.integers(1, 4).map(lambda count: order[:count]))
-
-
-def restore_in_new_dicts(optimizer):
-    """Replace the groups by other dicts with the same parameters, as loading an optimizer's state does."""
-    optimizer.param_groups = [dict(group) for group in optimizer.param_groups]
 
 
 def rows_of(scheduler, optimizer, steps):
@@ -87,43 +80,6 @@ def test_a_group_may_be_removed_from_another_optimizer_with_the_same_groups_once
 def test_groups_keep_their_values_without_the_removed_ones_in_any_composition_and_after_any_call():
     for seed in range(50 * settings().max_examples):
         compare_the_groups_that_remain_with_those_of_a_whole_run(seed)
-
-
-@examples(100)
-@given(st.one_of(cases, one_entry_each), orders, st.integers(0, 12), st.booleans(), st.booleans())
-def test_a_group_continues_after_other_groups_are_removed(one: Case, order, at, new_dicts, copied):
-    whole, optimizer = optimizer_with(LRS), optimizer_with(LRS)
-    planned, scheduler = one.build(OURS, whole), one.build(OURS, optimizer)
-    rows_of(planned, whole, at), rows_of(scheduler, optimizer, at)
-
-    optimizer.param_groups[:] = [optimizer.param_groups[index] for index in order]
-    if new_dicts:
-        restore_in_new_dicts(optimizer)
-    if copied:
-        scheduler = copy.deepcopy(scheduler)
-        optimizer = scheduler.optimizer
-    found = rows_of(scheduler, optimizer, 12)
-
-    expected = [[row[index] for index in order] for row in rows_of(planned, whole, 12)]
-    for mine, theirs in zip(found, expected, strict=True):
-        assert mine == pytest.approx(theirs, rel=1e-9, abs=1e-12)
-
-
-@pytest.mark.parametrize("lengths", ["one removed and one added", "one replaced in its place"])
-def test_a_group_that_replaces_a_removed_one_continues_from_its_own_lr(lengths):
-    optimizer = optimizer_with([0.4, 0.2])
-    scheduler = OURS.LambdaLR(optimizer, [lambda t: 1 / (1 + t), lambda t: 1.0])
-    rows_of(scheduler, optimizer, 3)
-    new = {**optimizer.param_groups[1], "params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.7}
-
-    if lengths == "one replaced in its place":
-        optimizer.param_groups[1] = new
-        rows_of(scheduler, optimizer, 1)
-        assert rates_of(optimizer) == pytest.approx([0.4 / 5, 0.7 * 4 / 5])
-    else:
-        optimizer.param_groups[:] = [optimizer.param_groups[1], new]
-        rows_of(scheduler, optimizer, 1)
-        assert rates_of(optimizer) == pytest.approx([0.2, 0.7])
 
 
 def test_many_equal_groups_are_distinguished():
@@ -337,34 +293,6 @@ def test_a_sequence_saves_the_bases_of_its_members_without_those_of_a_removed_gr
 
     state = sequence.state_dict()
     assert [one["base_lrs"] for one in (state, *state["_schedulers"])] == [[0.2, 0.1]] * 3
-
-
-@pytest.mark.parametrize("step", [2, 5])
-@table("name", ["ExponentialLR", "StepLR", "CosineAnnealingLR", "LinearLR", "PolynomialLR"])
-def test_the_values_of_the_remaining_groups_are_exactly_those_of_a_whole_run(name, step):
-    arguments = {"ExponentialLR": (0.9,), "StepLR": (2, 0.7), "CosineAnnealingLR": (30,), "PolynomialLR": (30, 2.0)}
-    whole, optimizer = optimizer_with(LRS), optimizer_with(LRS)
-    other, scheduler = (getattr(OURS, name)(one, *arguments.get(name, ())) for one in (whole, optimizer))
-    for t in range(20):
-        if t == step:
-            del optimizer.param_groups[::2]
-        quiet_step(other)
-        quiet_step(scheduler)
-
-    assert rates_of(optimizer) == rates_of(whole)[1::2]
-
-
-def test_a_group_that_is_removed_after_another_one_was_added_takes_its_base_with_it():
-    optimizer = optimizer_with([1.0, 0.4])
-    scheduler = OURS.LambdaLR(optimizer, lambda t: 0.5**t)
-    quiet_step(scheduler)
-    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.3})
-    scheduler.state_dict()
-    del optimizer.param_groups[0]
-
-    quiet_step(scheduler)
-
-    assert rates_of(optimizer) == [0.1, 0.15]
 
 
 def test_an_array_without_dimensions_has_no_entries_of_groups():

@@ -90,24 +90,6 @@ def test_an_argument_for_each_group_is_a_number_or_a_list(value, expected):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_the_factors_of_a_chain_are_those_of_the_last_step():
-    def run(module):
-        optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.4)
-        first = module.MultiplicativeLR(optimizer, lambda t: 1 - 0.1 * t)
-        chain = module.ChainedScheduler([first, module.StepLR(optimizer, 2, 0.5)])
-        rates = []
-        for t in range(7):
-            optimizer.step()
-            chain.step()
-            if t == 3:
-                optimizer.param_groups[0]["lr"] = 0.3
-            rates.append((optimizer.param_groups[0]["lr"], *chain.get_last_lr()))
-        return rates
-
-    assert run(OURS) == run(PEER)
-
-
-@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", CLASSES)
 def test_a_method_that_is_set_on_a_subclass_counts_until_it_is_deleted(name):
     def run(module):

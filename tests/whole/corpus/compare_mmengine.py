@@ -31,7 +31,6 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import paramsched as ps
 from paramsched.cli import main as main_command
-from support import figures
 
 LENGTHS = (7, 50)
 """Iterations in an epoch that the comparison assumes."""
@@ -77,12 +76,6 @@ def main() -> None:
         chosen.json.write_text(
             json.dumps({path: [[one.kind, one.reason] for one in found] for path, found in outcomes.items()}, indent=1)
         )
-    equal = sum(all(one.kind == "equal" for one in found) for found in outcomes.values())
-    failed = sum(any(one.kind == "different" for one in found) for found in outcomes.values())
-    what = (
-        f"against MMEngine, update by update: {equal:,} have a plan and are equal, the others have none or are refused"
-    )
-    figures.record("real MMEngine configs", tried=len(outcomes), failed=failed, what=what)
 
 
 def configs_in(folder: Path) -> Iterator[Path]:

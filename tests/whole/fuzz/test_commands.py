@@ -3,7 +3,6 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
@@ -13,20 +12,11 @@ from hypothesis import strategies as st
 
 from paramsched.cli import main
 from paramsched.mmengine.__main__ import main as mmengine_main
-from support import figures
 
-TRIED = {"commands": 0}
 COMMANDS = tuple(sorted(main.list_commands(click.Context(main))))
 either_profile = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, *settings().suppress_health_check]
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def figure() -> Any:
-    """Count the calls; a failed call fails the test."""
-    yield
-    figures.record("commands", tried=TRIED["commands"], what="calls of the commands with odd options, plans and files")
 
 
 FILES = {
@@ -113,7 +103,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def ends_well(folder: Path, words: list[str], program: click.Command = main) -> None:
-    TRIED["commands"] += 1
     for name, text in FILES.items():
         (folder / name).write_text(text, encoding="utf-8", errors="surrogateescape")
     (folder / ODD_NAME).write_text("lr: cosin()\n")

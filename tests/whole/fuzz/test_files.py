@@ -12,22 +12,13 @@ from hypothesis import strategies as st
 from paramsched.core import files as config
 from paramsched.core.plan import Plan
 from paramsched.errors import ParamschedError
-from support import figures
 from support.strategies import plans, worlds
 
-TRIED = {"files": 0}
 SYNTAXES = ("yaml", "toml", "json")
 WRITTEN = ("yaml", "json")
 either_profile = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, *settings().suppress_health_check]
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def figure() -> Any:
-    """Count the cases; a failed case fails the test."""
-    yield
-    figures.record("files", tried=TRIED["files"], what="generated and damaged plan files in YAML, TOML and JSON")
 
 
 GOOD = Plan(lr='warmup("5%") >> cosine(to=0.1)', weight_decay="constant(0.5)", horizon="20 epochs")
@@ -104,7 +95,6 @@ def printed(refusal: ParamschedError) -> str:
 
 def answered(file: Path, format: str | None = None, **given: Any) -> Plan | None:
     """Return the plan of a file, checked by writing and reading it again, or None if the file is rejected."""
-    TRIED["files"] += 1
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
@@ -192,7 +182,6 @@ def test_any_bytes(tmp_path: Path, data: bytes, suffix: str) -> None:
     if suffix in SYNTAXES:
         answered(file)
         return
-    TRIED["files"] += 1
     try:
         config.load(file, format="mmengine" if suffix == "mmengine" else None)
     except ParamschedError as refusal:
@@ -235,7 +224,6 @@ def test_any_nested_values(tmp_path: Path, data: dict[str, Any], syntax: str) ->
 
 @given(values)
 def test_any_values_in_code(data: Any) -> None:
-    TRIED["files"] += 1
     try:
         plan = config.native.to_plan(data)
     except ParamschedError as refusal:

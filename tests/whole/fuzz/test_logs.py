@@ -20,21 +20,12 @@ import paramsched as ps
 from paramsched.cli import main
 from paramsched.errors import ParamschedError
 from paramsched.tools.audit import compare_with_plan, read_log
-from support import figures
 
 PLAN = ps.Plan(lr='warmup("10%") >> cosine(to=0.1)', weight_decay="linear(1.0, 0.5)", horizon=40)
 FIELDS = ("lr", "weight_decay")
-TRIED = {"logs": 0}
 either_profile = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, *settings().suppress_health_check]
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def figure() -> Any:
-    """Count the cases; a failed case fails the test."""
-    yield
-    figures.record("logs", tried=TRIED["logs"], what="damaged, binary and odd logs given to an audit")
 
 
 @pytest.fixture
@@ -42,7 +33,6 @@ def audited(tmp_path: Path) -> Any:
     """Write the bytes and audit them. Return the report or the error message."""
 
     def call(data: bytes, suffix: str, **options: Any) -> str:
-        TRIED["logs"] += 1
         file = tmp_path / f"log{suffix}"
         file.write_bytes(data)
         with warnings.catch_warnings():
@@ -308,7 +298,6 @@ def test_a_pipe_is_rejected_before_it_is_read(tmp_path: Path) -> None:
 @given(st.one_of(st.binary(max_size=100), st.lists(odd, max_size=4).map(jsonl)), suffixes)
 @either_profile
 def test_the_command_ends_without_a_traceback(tmp_path: Path, data: bytes, suffix: str) -> None:
-    TRIED["logs"] += 1
     file = tmp_path / f"odd\x1b\udcff{suffix}"
     file.write_bytes(data)
 
