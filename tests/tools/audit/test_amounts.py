@@ -11,7 +11,6 @@ import paramsched as ps
 from paramsched.cli import main
 from paramsched.errors import MissingFact
 from paramsched.tools.audit import AmountColumn, UnreadableLog, compare_with_plan, read_log
-from paramsched.tools.audit.match import AmountTimes
 
 PLAN = ps.Plan(
     lr=ps.warmup("5000 tokens") >> ps.cosine(to=0.1),
@@ -56,18 +55,6 @@ def audit(file: Path, plan: ps.Plan = PLAN, name: str | None = None, *, calendar
     return compare_with_plan(logged, plan, calendar, bases={(field, None): BASES[field] for field in fields}, **options)
 
 
-def test_values_are_compared_at_the_tokens_of_their_update(tmp_path):
-    report = audit(log(tmp_path))
-
-    assert (report.values, report.exact, report.first) == (3 * UPDATES, 3 * UPDATES, None)
-
-
-def test_logged_amounts_take_precedence_over_the_run_facts(tmp_path):
-    report = audit(log(tmp_path), calendar=ps.Calendar(tokens_per_step=300))
-
-    assert report.first is None
-
-
 def test_a_log_without_tokens_is_compared_at_the_tokens_of_the_run_facts(tmp_path):
     file = log(tmp_path, key=None, counted=lambda t: 300 * t)
 
@@ -94,27 +81,12 @@ def test_a_log_without_tokens_is_compared_at_the_tokens_of_the_plan(tmp_path):
     assert compare_with_plan(logged, plan, bases={("lr", None): 0.3}).exact == UPDATES
 
 
-@pytest.mark.parametrize("key", ["tokens", "Tokens", "consumed_tokens"])
-def test_the_column_of_amounts_is_detected_by_its_name(tmp_path, key):
-    assert audit(log(tmp_path, key=key)).first is None
-
-
 def test_the_column_of_amounts_can_be_specified(tmp_path):
     file = log(tmp_path, key="seen")
 
     assert audit(file, name="seen").first is None
     with pytest.raises(UnreadableLog, match=r'did you mean "seen"'):
         audit(file, name="sen")
-
-
-def test_a_trace_written_as_csv_can_be_audited_as_a_log(tmp_path):
-    plan = ps.Plan(lr=ps.linear(1, 0), clock="samples", horizon="100 samples")
-    trace = ps.trace(plan, {"lr": 0.1}, ps.Calendar(batch_size=7))
-    trace.to_csv(tmp_path / "trace.csv")
-
-    logged = read_log(tmp_path / "trace.csv", ["lr"], amount=AmountColumn("samples"))
-
-    assert compare_with_plan(logged, plan).first is None
 
 
 @pytest.mark.parametrize("amount", [-1, "many", float("nan")], ids=["back", "text", "nan"])
@@ -164,12 +136,6 @@ def test_the_command_compares_amounts_and_names_a_missing_fact(tmp_path):
     assert compared.output.startswith(f"{UPDATES} of {UPDATES} values are as planned")
     assert by_updates.exit_code == 2
     assert "the plan's clock counts updates. Leave --amount out" in by_updates.output
-
-
-def test_amounts_are_interpolated_and_extrapolated_linearly():
-    times = AmountTimes("tokens", np.array([10, 12, 20]), np.array([100.0, 140.0, 1000.0]))
-
-    assert times(np.array([10, 11, 12, 20, 22])).tolist() == [100, 120, 140, 1000, 1215]
 
 
 def test_a_checkpoint_is_compared_at_its_consumed_amount(tmp_path):

@@ -1,6 +1,5 @@
 """Logs with common errors, made from the plan's values, and the causes that the audit identifies."""
 
-import csv
 import json
 import subprocess
 import sys
@@ -51,28 +50,6 @@ def audit(tmp_path):
     return call
 
 
-def test_a_log_that_equals_its_plan_is_confirmed_and_its_bases_are_fitted(audit, tmp_path):
-    code, said = audit(write(tmp_path / "log.jsonl", values(NOW)))
-
-    assert code == 0
-    assert "400 of 400 values are as planned" in said
-    assert "base of lr of group 0: 0.1, fitted to the log" in said
-
-
-@pytest.mark.parametrize("digits", ["{!r}", "{:.6g}", "{:.4e}", "{:.6f}"])
-def test_a_csv_with_custom_columns_and_rounded_numbers_is_read(audit, tmp_path, digits):
-    columns = values(NOW)
-    with (tmp_path / "log.csv").open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["global_step", "loss", "learning_rate"])
-        rows.writerows([t, 0.5, digits.format(value)] for t, value in enumerate(columns["lr"]))
-
-    code, said = audit(str(tmp_path / "log.csv"), "--column", "lr=learning_rate")
-
-    assert code == 0, said
-    assert "note: not compared: weight_decay (not in the log)" in said
-
-
 def test_the_csv_of_a_trace_is_read_without_options(audit, tmp_path):
     plan = ps.Plan(*PLAN.bindings, ps.Binding("lr", ps.cosine(), groups="head"), horizon=PLAN.horizon)
     ps.dump(plan, tmp_path / "two.yaml")
@@ -85,16 +62,6 @@ def test_the_csv_of_a_trace_is_read_without_options(audit, tmp_path):
     assert "800 of 800" in said
 
 
-def test_the_history_of_a_trainer_is_read_despite_unrelated_rows(audit, tmp_path):
-    rows = [{"step": t, "learning_rate": value} for t, value in enumerate(values(NOW)["lr"])]
-    rows.insert(7, {"step": 7, "eval_loss": 1.0})
-    (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, rows)))
-
-    code, said = audit(str(tmp_path / "log.jsonl"), "--column", "lr=learning_rate")
-
-    assert code == 0, said
-
-
 def trained(updates, plan=PLAN):
     optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.ones(1))], lr=0.1, weight_decay=0.04)
     ps.Scheduler(optimizer, plan, steps_per_epoch=EPOCH)
@@ -102,17 +69,6 @@ def trained(updates, plan=PLAN):
         optimizer.param_groups[0]["params"][0].grad = torch.ones(1)
         optimizer.step()
     return optimizer
-
-
-@pytest.mark.parametrize("place", ["alone", "among other things"])
-def test_the_checkpoint_of_an_optimizer_is_audited(audit, tmp_path, place):
-    state = trained(37).state_dict()
-    torch.save(state if place == "alone" else {"model": {}, "optimizer": state, "epoch": 2}, tmp_path / "run.pt")
-
-    code, said = audit(str(tmp_path / "run.pt"))
-
-    assert code == 0, said
-    assert "the checkpoint was saved after 37 updates" in said
 
 
 def test_a_checkpoint_of_a_restarted_plan_is_reported(audit, tmp_path):
@@ -144,13 +100,6 @@ def test_a_log_that_does_not_match_the_options_is_a_usage_error(audit, tmp_path,
 
     assert code == 2
     assert said in output
-
-
-def test_a_missing_fact_is_a_usage_error_that_names_the_option(audit, tmp_path):
-    code, said = audit(write(tmp_path / "log.jsonl", values(NOW)), epoch=False)
-
-    assert code == 2
-    assert "steps_per_epoch" in said
 
 
 def test_reading_text_does_not_import_torch(tmp_path):

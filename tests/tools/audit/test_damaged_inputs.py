@@ -12,7 +12,7 @@ import paramsched as ps
 from paramsched.core.plan.run_amounts import RunAmounts
 from paramsched.tools.audit import AmountColumn, UnreadableLog, compare_with_plan, read_log, read_values
 from paramsched.tools.audit.match import AmountTimes
-from paramsched.tools.records.checkpoint_files import find_states, load_checkpoint, parts_of_checkpoint, update_count
+from paramsched.tools.records.checkpoint_files import load_checkpoint
 from paramsched.tools.records.log_values import MOST_UPDATES
 from paramsched.tools.records.saved_run import read_saved_run
 from support.tables import table
@@ -57,13 +57,6 @@ def test_a_damaged_log_is_refused(tmp_path, content, name, options, found, optio
 
     assert found in str(error)
     assert error.option == option
-
-
-def test_the_largest_update_and_whole_numbers_as_floats_are_read(tmp_path):
-    file = tmp_path / "log.csv"
-    file.write_text(f"step,lr\n3.0,1\n{MOST_UPDATES},2\n")
-
-    assert read_log(file, FIELDS).columns[0].t.tolist() == [3, MOST_UPDATES]
 
 
 def test_a_pipe_is_not_a_log(tmp_path):
@@ -241,50 +234,6 @@ def test_files_that_torch_has_not_written_are_refused(tmp_path):
 )
 def test_checkpoints_without_the_values_of_one_optimizer_are_refused(tmp_path, state, found):
     assert found in str(refused(read_log, saved(tmp_path, state), FIELDS))
-
-
-@table(
-    ("value", "count"),
-    [
-        (0, 0), (3.0, 3), (MOST_UPDATES, MOST_UPDATES), (MOST_UPDATES + 1, None), (-1, None), (2.5, None),
-        (float("nan"), None), (float("inf"), None), ("3", None), (None, None), ([3], None),
-    ],
-)  # fmt: skip
-def test_a_number_of_updates_is_an_integer_in_its_limits(value, count):
-    assert update_count(value) == count
-
-
-def test_the_parts_of_a_folder_are_in_the_order_of_their_numbers(tmp_path):
-    names = ["optimizer.bin", "scheduler.pt", "optimizer_1.bin", "optimizer_2.bin", "optimizer_10.bin", "runner.pt"]
-    for name in [*names, "custom_checkpoint_0.pkl", "optimizer_x.bin", "model.pt", "runner.pth"]:
-        (tmp_path / name).touch()
-
-    found = [one.name for one in parts_of_checkpoint(tmp_path)]
-
-    assert found == sorted([*names, "custom_checkpoint_0.pkl"], key=lambda one: (len(one.partition(".")[0]), one))
-    assert found.index("optimizer_2.bin") < found.index("optimizer_10.bin")
-
-
-@table(
-    ("data", "path"),
-    [
-        ({"a": [{"lr": 1}]}, ["a[0]"]),
-        ({"a": {"b": {"lr": 1, "c": {"lr": 2}}}, "d": {"lr": 3}}, ["a.b", "d"]),  # not below a state
-        ({"lr": 1}, ["alone"]),
-        ([[3, {"lr": 1}], {0: {"lr": 2}}], ["[0][1]", "[1].0"]),
-        ({"x" * 200: {"y": {"lr": 1}}}, ["x" * 198 + ".y"]),
-        ({"a": ({"lr": 1},), "b": "lr"}, []),
-    ],
-)
-def test_the_states_in_a_checkpoint_are_found_in_its_order(data, path):
-    assert list(find_states(data, lambda one: "lr" in one, "alone")) == path
-
-
-def test_a_checkpoint_that_contains_itself_is_searched_once():
-    data = {"a": [{"lr": 1}]}
-    data["a"] += [data, data["a"]]
-
-    assert find_states(data, lambda one: "lr" in one, "alone") == {"a[0]": {"lr": 1}}
 
 
 def test_the_values_of_a_checkpoint_are_those_of_the_next_update(tmp_path):

@@ -1,13 +1,10 @@
 """A dry run of a checkpoint shows what the resumed run uses, and what it logs."""
 
 import copy
-import logging
 
 import pytest
-import torch
 
 import paramsched as ps
-from paramsched.core.fields import Field
 from paramsched.tools.records.dry_run import dry_run
 from support.tables import table
 from support.updates import probe, run, used
@@ -23,15 +20,6 @@ TOKENS = ps.Plan(lr="linear(1, 0)", clock="tokens", horizon="2000 tokens")
 PLAN_OF_TWO = ps.Plan(lr="linear(1, 0)", horizon=20)
 RULE = ps.Plan(lr="linear(1, 0.5) * plateau('loss', factor=0.5, patience=0)", horizon=20)
 GROUPS = ({"lr": 0.1, "name": "body"}, {"lr": 0.3, "name": "head"})
-TENSOR = ({"lr": torch.tensor(0.1)},)
-CASES = {
-    "a plan by updates": (GROUPS, PLAN, {}, None),
-    "a clock of tokens": (GROUPS, TOKENS, {"tokens_per_step": 100}, None),
-    "a tensor": (TENSOR, ps.Plan(lr="cosine()", horizon=20), {}, None),
-    "a metric rule": (GROUPS, RULE, {}, None),
-    "another plan": (GROUPS, PLAN, {}, ps.Plan(lr="linear(0.5, 0)", horizon=20)),
-    "other facts": (GROUPS, ps.Plan(lr="linear(1, 0)", horizon="2 epochs"), {"steps_per_epoch": 10}, None),
-}
 
 
 def checkpoint(groups, plan, facts):
@@ -45,36 +33,6 @@ def checkpoint(groups, plan, facts):
     return copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_the_values_are_those_of_the_resumed_run(name):
-    groups, saved_plan, facts, other = CASES[name]
-    plan = saved_plan if other is None else other
-    state, scheduler_state = checkpoint(groups, saved_plan, facts)
-
-    found = dry_run({"optimizer": state["param_groups"]}, scheduler_state, plan, ps.Calendar(**facts), updates=4)
-
-    optimizer = probe(*groups)
-    scheduler = ps.Scheduler(optimizer, plan, **facts)
-    optimizer.load_state_dict(state)
-    scheduler.load_state_dict(scheduler_state)
-    assert (found.update, found.clock) == (5, "tokens" if plan is TOKENS else "updates")
-    assert found.amount == (500 if plan is TOKENS else None)
-    stored = {(one.field, one.group): one.stored for one in found.values if one.update == 5}
-    for t in range(5, 9):
-        expected = scheduler._values()
-        rounded = {key: Field.of(key[0]).read(optimizer.param_groups[index]) for key in expected
-                   for index, one in enumerate(groups) if key[1] == one.get("name", index)}  # fmt: skip
-        got = {(one.field, one.group): one.value for one in found.values if one.update == t}
-        assert got == expected | {key: float(value) for key, value in rounded.items()}
-        run(optimizer, 1)
-    assert {one.stored for one in found.values if one.update > 5} == {None}
-    for index, one in enumerate(groups):
-        key = "lr", one.get("name", index)
-        assert stored[key] == float(state["param_groups"][index]["lr"])
-    assert found.differs == (other is not None)
-    assert any("->" in text for _, text in found.messages) == (other is not None)
-
-
 def test_a_refused_resume_has_its_error_and_no_values():
     state, scheduler_state = checkpoint(GROUPS, PLAN, {})
     other = ps.Plan(lr="linear(0.5, 0)", horizon=20)
@@ -84,17 +42,6 @@ def test_a_refused_resume_has_its_error_and_no_values():
     assert (found.values, found.amount, found.differs) == ((), None, True)
     assert [severity for severity, _ in found.messages][-1] == "error"
     assert "-> linear(0.5, over=20)" in found.messages[-1][1]
-
-
-def test_without_a_count_the_run_starts_where_the_user_writes():
-    bare = [{**group, "params": []} for group in GROUPS]
-
-    found = dry_run({"optimizer": bare}, None, ps.Plan(lr="linear(1, 0)", horizon=10), ps.Calendar(), start=6)
-
-    assert found.update == 6
-    assert {(one.group, one.update): one.value for one in found.values if one.update == 7} == {
-        ("body", 7): pytest.approx(0.03), ("head", 7): pytest.approx(0.09),
-    }  # fmt: skip
 
 
 @pytest.mark.parametrize("has_state", [True, False])
@@ -155,29 +102,6 @@ def test_an_optimizer_that_is_behind_takes_its_coming_step_with_the_base_of_the_
     assert values == {name: used(one) for name, one in both.items()}
 
 
-def test_an_optimizer_that_is_behind_takes_its_coming_step_on_another_clock_than_before():
-    def made(plan, **facts):
-        both = {"a": probe(lr=0.1), "b": probe(lr=0.1)}
-        return both, ps.Scheduler(both, plan, **facts)
-
-    both, scheduler = made(PLAN_OF_TWO)
-    run(both["a"], 1), run(both["b"], 2)
-    states = copy.deepcopy({name: one.state_dict() for name, one in both.items()})
-    groups, state = {name: one["param_groups"] for name, one in states.items()}, scheduler.state_dict()
-
-    found = dry_run(groups, state, TOKENS, ps.Calendar(tokens_per_step=100), updates=2)
-
-    both, scheduler = made(TOKENS, tokens_per_step=100)
-    for name, one in both.items():
-        one.load_state_dict(states[name])
-    scheduler.load_state_dict(state)
-    run(both["a"], 1)
-    for _ in range(2):
-        run(both["b"], 1), run(both["a"], 1)
-    values = {name: [one.value for one in found.values if str(one.group).startswith(name)] for name in both}
-    assert values == {name: used(one) for name, one in both.items()}
-
-
 def test_a_dry_run_on_the_clock_of_progress_says_that_later_values_depend_on_reports():
     plan = ps.Plan(lr="linear()", clock="progress")
     scheduler = ps.Scheduler(probe(lr=0.5), plan)
@@ -205,45 +129,6 @@ def test_a_dry_run_without_a_run_fact_raises_and_a_stored_value_that_is_no_float
         dry_run(groups, None, ps.Plan(lr="linear()", horizon="2 epochs"), ps.Calendar())
 
 
-@pytest.mark.parametrize("has_state", [True, False])
-@pytest.mark.parametrize("plan", [PLAN_OF_TWO, ps.Plan(lr="linear(0.5, 0)", horizon=20)], ids=["same", "other"])
-def test_an_optimizer_that_is_behind_takes_its_coming_step_as_it_does_after_other_code(plan, has_state):
-    def made(plan):
-        both = {"a": probe(lr=0.1), "b": probe(lr=0.1)}
-        return both, ps.Scheduler(both, plan)
-
-    both, scheduler = made(PLAN_OF_TWO)
-    for name in "ababb":
-        run(both[name], 1)
-    states = copy.deepcopy({name: one.state_dict() for name, one in both.items()})
-    states["a"]["param_groups"][0]["lr"] = 7.0  # other code wrote it
-    state = scheduler.state_dict() if has_state else None
-
-    groups = {name: one["param_groups"] for name, one in states.items()}
-    found = dry_run(groups, state, plan, ps.Calendar(), updates=1)
-
-    both, scheduler = made(plan)
-    for name, one in both.items():
-        one.load_state_dict(states[name])
-    if has_state:
-        scheduler.load_state_dict(state)
-    run(both["a"], 1), run(both["b"], 1), run(both["a"], 1)
-    assert scheduler.t == 4
-    values = {name: [one.value for one in found.values if str(one.group).startswith(name)] for name in both}
-    assert values == {name: used(one) for name, one in both.items()}
-
-
-def test_a_dry_run_over_the_end_of_the_plan_does_not_tell_of_metrics_that_the_run_will_observe():
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, RULE)
-    run(optimizer, 3)
-
-    groups = {"optimizer": optimizer.state_dict()["param_groups"]}
-    found = dry_run(groups, scheduler.state_dict(), RULE, ps.Calendar(), updates=20)
-
-    assert found.messages == (("info", "the values assume that no further metric is reported: loss"),)
-
-
 @pytest.mark.parametrize("has_state", [False, True])
 def test_an_optimizer_that_is_behind_takes_its_coming_step_at_the_amount_that_was_reported(has_state):
     optimizers = {"a": probe(lr=0.1), "b": probe(lr=0.1)}
@@ -260,22 +145,6 @@ def test_an_optimizer_that_is_behind_takes_its_coming_step_at_the_amount_that_wa
     coming = {one.group: one.value for one in found.values if one.update == 1}
     optimizers["b"].step()
     assert coming == {"b/0": used(optimizers["b"])[-1]} == {"b/0": pytest.approx(0.095)}
-
-
-def test_the_messages_of_a_dry_run_are_returned_and_reach_no_other_logger(caplog):
-    one = probe({"lr": 0.1})
-    scheduler = ps.Scheduler(one, ps.Plan(lr="linear(1, 0)", horizon=10))
-    one.step()
-    caplog.clear()
-
-    other = ps.Plan(lr="linear(0.5, 0)", horizon=10)
-    caplog.set_level(logging.ERROR, "paramsched")
-    found = dry_run({"optimizer": one.state_dict()["param_groups"]}, scheduler.state_dict(), other, ps.Calendar())
-
-    assert any("differs" in text for _, text in found.messages)
-    assert caplog.records == []
-    assert logging.getLogger("paramsched").propagate
-    assert logging.getLogger("paramsched").level == logging.ERROR
 
 
 def test_a_dry_run_says_that_no_further_metric_is_assumed():

@@ -22,24 +22,6 @@ def kinds(values, t=None):
     return [(one.kind, one.begin, one.end) for one in facts(values, t).stretches]
 
 
-def test_stretches_are_between_the_rows_at_which_the_direction_changes():
-    assert kinds([0, 1, 2, 2, 2, 1, 0.5]) == [("rises", 0, 2), ("stays", 2, 4), ("falls", 4, 6)]
-
-
-def test_a_restart_is_a_jump_between_two_falls():
-    down = np.linspace(1, 0.5, 50)
-
-    assert kinds([*down, *down]) == [("falls", 0, 49), ("jumps", 49, 50), ("falls", 50, 99)]
-
-
-def test_each_step_of_a_staircase_is_a_jump():
-    assert [one[0] for one in kinds(np.repeat([1.0, 0.1, 0.01], 10))] == ["stays", "jumps", "stays", "falls", "stays"]
-
-
-def test_a_curve_with_few_rows_does_not_jump():
-    assert kinds(np.cos(np.linspace(0, 3, 5))) == [("falls", 0, 4)]
-
-
 def test_the_stretches_of_any_log_cover_its_rows_without_gaps():
     random = np.random.default_rng(0)
     for _ in range(200):

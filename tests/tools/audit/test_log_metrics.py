@@ -29,14 +29,6 @@ def test_the_later_of_two_rows_for_one_update_is_used(tmp_path):
     assert found(log) == {"loss": ([0, 1, 2], [3.0, 1.0, 9.0])}
 
 
-def test_a_column_of_updates_that_is_missing_is_named(tmp_path):
-    log = tmp_path / "log.csv"
-    log.write_text("step,loss\n0,2.5\n")
-
-    with pytest.raises(UnreadableLog, match="updates_done"):
-        read_metrics(log, names=["loss"], time="updates_done")
-
-
 def test_the_history_of_a_trainer_is_read(tmp_path):
     log = tmp_path / "trainer_state.json"
     rows = [{"step": 5, "loss": 2.0, "learning_rate": 0.1}, {"step": 10, "eval_loss": 1.5, "eval_runtime": 3.0}]

@@ -26,16 +26,6 @@ def log(tmp_path):
     return write
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-@pytest.mark.parametrize("mark", ["", "\ufeff"])
-def test_the_first_line_of_a_csv_determines_its_columns_and_delimiter(log, delimiter, mark):
-    rows = [["step", "lr", "loss"], ["0", "0.5", "9"], ["3", "0.25", "8"]]
-
-    logged = read_log(log(mark + "\n".join(map(delimiter.join, rows))), FIELDS)
-
-    assert columns_of(logged) == {("lr", 0): ([0, 3], [0.5, 0.25])}
-
-
 def test_rows_without_a_value_are_skipped(log):
     lines = ['{"step": 0, "lr": 0.5}', "", '{"step": 1, "loss": 9}', '{"step": 2, "lr": null}', '{"step": 3, "lr": 1}']
 
@@ -69,27 +59,11 @@ def test_integer_epochs_count_the_time_of_a_log(epochs, unit, first):
     assert (found.unit, found.first, found.name) == (unit, first, "epoch" if unit == "epochs" else None)
 
 
-@pytest.mark.parametrize("name", ["t", "Step", "global_step", "trainer/global_step", "ITER"])
-def test_common_names_of_the_update_column_are_recognized(log, name):
-    logged = read_log(log(f"{name},lr\n7,0.5\n"), FIELDS)
-
-    assert columns_of(logged) == {("lr", 0): ([7], [0.5])}
-
-
 def test_the_groups_in_the_columns_of_a_trace_are_found(log):
     logged = read_log(log("t,lr[body],lr[head],momentum[1]\n0,1,2,3\n"), FIELDS)
 
     assert columns_of(logged) == {("lr", 0): ([0], [1.0]), ("lr", 1): ([0], [2.0]), ("momentum", 1): ([0], [3.0])}
     assert logged.names == ("body", "head")
-
-
-def test_columns_are_named_by_field_and_group(log):
-    wanted = {"lr@head": "b", "lr@body": "a", "momentum": "c"}
-
-    logged = read_log(log("n,a,b,c\n5,1,2,3\n"), FIELDS, columns=wanted, time="n")
-
-    assert columns_of(logged) == {("lr", 0): ([5], [2.0]), ("lr", 1): ([5], [1.0]), ("momentum", 0): ([5], [3.0])}
-    assert logged.names == ("head", "body")
 
 
 def test_paramsched_logs_have_groups_and_optionally_an_optimizer(log):
@@ -158,25 +132,6 @@ def test_unreadable_logs_are_rejected_with_a_fix(log, content, name, found, inst
     assert instead in refusal.value.instead
 
 
-def test_long_names_are_shortened_and_many_are_counted(log):
-    names = [f"column {number}" + "x" * 100 for number in range(250)]
-    file = log(",".join(["step", *names]) + "\n0" + ",1" * 250 + "\n", "log.csv")
-
-    with pytest.raises(UnreadableLog) as refusal:
-        read_log(file, ["lr"], columns={"lr": "z" * 100})
-
-    assert refusal.value.found.endswith(" and 196 more")
-    assert max(map(len, refusal.value.found.removeprefix("expected one of ").split(", ")[:3])) == 80
-
-
-def test_a_missing_name_is_rejected_and_the_nearest_name_is_suggested(log):
-    file = log("step,learning_rate\n0,1\n")
-
-    for options in ({"columns": {"lr": "learnin_rate"}}, {"columns": {"lr": "learning_rate"}, "time": "learnin_rate"}):
-        with pytest.raises(UnreadableLog, match='did you mean "learning_rate"'):
-            read_log(file, FIELDS, **options)
-
-
 def test_control_characters_in_a_suggested_column_are_escaped(log):
     with pytest.raises(UnreadableLog) as refusal:
         read_log(log("step,rate\x1b[2J\n0,1\n"), FIELDS)
@@ -202,29 +157,6 @@ def test_a_duplicate_column_or_key_is_rejected_by_name(log, content, name, twice
 def test_two_columns_for_one_group_are_rejected(log):
     with pytest.raises(UnreadableLog, match="two columns belong to the same group of lr"):
         read_log(log("step,lr,lr/0\n0,1,2\n"), FIELDS)
-
-
-def test_several_columns_may_have_an_empty_name(log):
-    assert columns_of(read_log(log("step,lr,,\n0,0.5,,\n"), FIELDS)) == {("lr", 0): ([0], [0.5])}
-
-
-def test_groups_by_index_and_by_name_are_kept_apart(log):
-    logged = read_log(log("step,lr/0,lr/head,lr/2\n0,1,2,3\n"), FIELDS)
-
-    assert columns_of(logged) == {("lr", 0): ([0], [1.0]), ("lr", 1): ([0], [2.0]), ("lr", 2): ([0], [3.0])}
-    assert logged.names == (None, "head", None)
-
-
-@pytest.mark.parametrize("names", ["lr/0,lr/1,betas_0/0,betas_0/1", "lr[0],lr[1],betas[0][0],betas[0][1]"])
-def test_column_names_of_scalars_and_of_older_logs_are_read(log, names):
-    logged = read_log(log(f"t,{names}\n0,1,2,3,4\n"), ("lr", "betas[0]"))
-
-    assert columns_of(logged) == {
-        ("lr", 0): ([0], [1.0]),
-        ("lr", 1): ([0], [2.0]),
-        ("betas[0]", 0): ([0], [3.0]),
-        ("betas[0]", 1): ([0], [4.0]),
-    }
 
 
 def test_the_trainer_state_numbers_its_first_update_1(log):

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import json
 import subprocess
 import sys
 from dataclasses import fields
 
 import pytest
 import torch
-from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.cli import main
 from paramsched.cli._options import option_of
 from paramsched.core.fields import Field
 from paramsched.errors import MissingFact, ParamschedError
@@ -168,39 +165,7 @@ def test_several_optimizers_resume_together_also_between_two_steps(
     assert report["differs"] == is_new
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_a_tensor_rounds_the_predicted_values_as_the_resumed_run_does(dtype, tmp_path):
-    groups = [{"lr": torch.tensor(0.1, dtype=dtype)}]
-    file = saved(tmp_path, PLAN, 30, groups=groups)
-    again = probe({"lr": torch.tensor(0.1, dtype=dtype)})
-    again.load_state_dict(torch.load(file)["optimizer"])
-    ps.Scheduler(again, PLAN)
-    run(again, 3)
-
-    assert values(resume(file)) == [groups[0]["lr"] for groups in again.used]
-
-
 # ---------------------------------------------------------------------- what is printed
-
-
-def test_the_text_has_the_values_the_changes_and_the_warnings(tmp_path):
-    groups = [{"name": "body"}, {"name": "head", "lr": 0.0003}]
-    file = saved(tmp_path, PLAN, 30, groups=groups)
-    ps.dump(ps.Plan(lr="warmup('5%') >> cosine(to=0.1)", horizon=200), tmp_path / "plan.yaml")
-    result = CliRunner().invoke(main, ["resume", str(file), "--plan", str(tmp_path / "plan.yaml"), "--updates", "2"])
-    lines = result.output.splitlines()
-
-    assert result.exit_code == 1
-    assert lines[0] == f'{file}: update 30 (torch, optimizer "optimizer", scheduler "scheduler")'
-    assert [line.split() for line in lines[1:5]] == [
-        ["update", "field", "group", "in", "the", "checkpoint", "resumed"],
-        ["30", "lr", "body", "0.0854777", "0.0975618", "×", "1.141"],
-        ["30", "lr", "head", "0.000256433", "0.000292685", "×", "1.141"],
-        ["31", "lr", "body", "0.0973144"],
-    ]
-    assert lines[6] == "plan: horizon: 100 -> 200"
-    assert [line for line in lines if "differs" in line] == [lines[7]]
-    assert lines[7].startswith("warning: the plan differs from the checkpoint's, which was in force")
 
 
 def test_without_a_plan_the_plan_of_the_checkpoint_resumes_with_its_run_facts(tmp_path):
@@ -218,41 +183,6 @@ def test_without_a_plan_the_plan_of_the_checkpoint_resumes_with_its_run_facts(tm
     assert "an epoch has 40 updates instead of 20" in "".join(messages(changed, "warning"))
 
 
-def test_the_changes_are_those_of_the_command_diff(tmp_path):
-    file = saved(tmp_path, PLAN, 30)
-    ps.dump(PLAN, tmp_path / "old.yaml")
-    ps.dump(ps.Plan(lr="linear()", eps="constant()", horizon=90), tmp_path / "new.yaml")
-    for options in ([], ["--steps-per-epoch", "10"]):
-        report = resume(file, "-p", tmp_path / "new.yaml", *options)
-        old, new = str(tmp_path / "old.yaml"), str(tmp_path / "new.yaml")
-        diff = CliRunner().invoke(main, ["diff", old, new, "--json", *options])
-
-        assert report["changes"] == json.loads(diff.stdout)
-
-
-def test_the_json_has_these_keys(tmp_path):
-    report = resume(saved(tmp_path, TOKENS, 5, tokens_per_step=7), "--tokens-per-step", 8, "--updates", 2)
-    lr, weight_decay = ([base * (1 - tokens / 640) for tokens in (35, 43)] for base in (0.1, 0.01))
-
-    assert report == {
-        "exit": 0, "checkpoint": str(tmp_path / "last.pt"), "format": "torch", "update": 5, "clock": "tokens",
-        "amount": 35, "optimizer": "optimizer", "scheduler": "scheduler",
-        "rows": [
-            {"update": 5, "field": "lr", "group": 0, "stored": lr[0], "value": lr[0]},
-            {"update": 5, "field": "weight_decay", "group": 0, "stored": weight_decay[0], "value": weight_decay[0]},
-            {"update": 6, "field": "lr", "group": 0, "stored": None, "value": lr[1]},
-            {"update": 6, "field": "weight_decay", "group": 0, "stored": None, "value": weight_decay[1]},
-        ],
-        "changes": [], "ignored": [], "differs": False, "diagnostics": [],
-    }  # fmt: skip
-
-
-def test_infinite_values_are_null_because_json_has_no_infinity(tmp_path):
-    file = saved(tmp_path, ps.Plan(lr="exponential(1e150)"), 3, groups=[{"lr": 1e30}])
-
-    assert values(resume(file)) == [None, None, None]
-
-
 # ---------------------------------------------------------------------- refusals and limits
 
 
@@ -264,48 +194,6 @@ def test_a_refused_resume_has_exit_code_1_and_the_reason(tmp_path):
     assert (report["exit"], report["update"], report["rows"], report["differs"]) == (1, 30, [], True)
     assert "on_change is 'error', so nothing was written" in messages(report, "error")[0]
     assert [one["what"] for one in report["changes"]] == ["horizon", "lr"]
-
-
-def test_on_change_may_differ_by_field(tmp_path):
-    file = saved(tmp_path, PLAN, 30)
-    (tmp_path / "plan.yaml").write_text("{lr: linear(), weight_decay: linear(), horizon: 100}")
-
-    report = resume(file, "-p", tmp_path / "plan.yaml", "--on-change", "lr=checkpoint")
-
-    assert values(report) == ps.trace(PLAN, {"lr": 0.1})["lr", 0][30:33].tolist()
-    shown = ps.trace(ps.Plan(weight_decay="linear()", horizon=100), {"weight_decay": 0.01})
-    assert values(report, "weight_decay") == shown["weight_decay", 0][30:33].tolist()
-
-
-@pytest.mark.parametrize(
-    ("plan", "error"),
-    [
-        ("{lr: linear(), horizon: 90, groups: {head: {lr: cosine()}}}", "no group of that name"),
-        ("{alpha: linear(), horizon: 90}", "unknown field"),
-        ('{lr: \'warmup("90 steps") >> constant() >> linear(over="20 steps")\', horizon: 90}', "90"),
-        ("{lr: linear(), horizon: 9000 tokens, clock: tokens}", "carries no amount of tokens"),
-    ],
-)
-def test_a_plan_that_does_not_fit_has_exit_code_1_and_the_reason(plan, error, tmp_path):
-    (tmp_path / "plan.yaml").write_text(plan)
-
-    report = resume(saved(tmp_path, PLAN, 30), "-p", tmp_path / "plan.yaml")
-
-    assert (report["exit"], report["rows"]) == (1, [])
-    assert error in messages(report, "error")[0]
-
-
-def test_the_plan_is_known_without_a_state_of_the_scheduler(tmp_path):
-    file = saved(tmp_path, PLAN, 30, scheduler=False)
-    (tmp_path / "plan.yaml").write_text("{lr: \"warmup('5%') >> cosine(to=0.1)\", horizon: 100}")
-    (tmp_path / "new.yaml").write_text("{lr: \"warmup('5%') >> cosine(to=0.1)\", horizon: 100, eps: constant()}")
-
-    same, new = (resume(file, "-p", tmp_path / name) for name in ("plan.yaml", "new.yaml"))
-
-    assert (same["exit"], new["exit"], new["scheduler"]) == (0, 1, None)
-    assert [(one["what"], one["before"], one["after"]) for one in new["changes"]] == [("eps", None, "constant()")]
-    assert [row["value"] == row["stored"] for row in new["rows"][:2]] == [True, True]
-    assert "eps: (nothing) -> constant()" in messages(new, "warning")[0]
 
 
 @pytest.mark.parametrize("clock", ["tokens", "seconds"])
@@ -411,8 +299,3 @@ def test_the_base_of_one_of_several_optimizers_applies_after_its_coming_step(tmp
 
     label = next(row["group"] for row in report["rows"] if str(row["group"]).startswith("a"))
     assert values(report, group=label) == [groups[0]["lr"] for groups in both["a"].used]
-
-
-@pytest.mark.parametrize("option", ["momentum=0.5", "lr@tail=0.5", "lr=fast", "lr@1=0.5"])
-def test_a_base_of_nothing_in_the_checkpoint_is_a_usage_error(option, tmp_path):
-    assert resume(saved(tmp_path, PLAN, 4), "--base", option)["exit"] == 2

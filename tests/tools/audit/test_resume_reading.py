@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import shutil
 import sys
@@ -153,17 +152,6 @@ def test_a_part_inside_the_folder_may_be_a_link_to_another_part(saved):
     assert resume(folder)["update"] == 30
 
 
-def test_an_entry_is_read_at_its_offset(saved):
-    folder, _ = saved
-    metadata, part = pickle.loads((folder / ".metadata").read_bytes()), folder / "__0_0.distcp"
-    part.write_bytes(b"gap" + part.read_bytes())
-    for place in metadata.storage_data.values():
-        place.offset += 3
-    (folder / ".metadata").write_bytes(pickle.dumps(metadata))
-
-    assert resume(folder)["update"] == 30
-
-
 @pytest.mark.parametrize("place", ["..", "absolute", "link", "linked folder"])
 def test_a_part_outside_of_the_folder_is_refused(place, saved, tmp_path):
     folder, change = saved
@@ -212,14 +200,6 @@ def test_a_folder_needs_torch(saved, monkeypatch):
 
     with pytest.raises(ps.errors.MissingDependency):
         load_checkpoint(folder)
-
-
-def test_a_pipe_in_the_folder_does_not_block(saved):
-    folder, change = saved
-    os.mkfifo(folder / "pipe")
-    change(relative_path="pipe")
-
-    assert resume(folder)["exit"] == 2
 
 
 @pytest.mark.parametrize(
@@ -271,19 +251,6 @@ def test_a_damaged_path_of_an_entry_is_a_usage_error(path, text, saved):
     else:
         assert report["exit"] == 2
         assert text in report["text"]
-
-
-def test_tensors_in_the_folder_are_not_read(tmp_path):
-    net = torch.nn.Linear(2, 2)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=torch.tensor(0.1), capturable=False, foreach=False)
-    ps.Scheduler(optimizer, PLAN)
-    run(optimizer, 30)
-    dcp.save({"optimizer": optimizer.state_dict()}, checkpoint_id=tmp_path)
-
-    report = resume(tmp_path, "-p", "cosine()", "--horizon", 100)
-
-    assert [row["stored"] for row in report["rows"]] == [None] * 3
-    assert values(report) == pytest.approx(ps.trace(PLAN, {"lr": 0.1})["lr", 0][30:33].tolist(), rel=1e-6)
 
 
 # ---------------------------------------------------------------------- the states in a checkpoint
@@ -424,40 +391,6 @@ def adamw(updates):
         optimizer.step()
     scheduler.last_epoch = 7
     return optimizer.state_dict(), scheduler.state_dict()
-
-
-def test_the_position_is_at_else_the_steps_of_the_optimizer_else_that_of_torchs_scheduler_else_of_the_trainer(tmp_path):
-    optimizer, scheduler = adamw(20)
-    sgd = torch.optim.SGD([torch.ones(1)], lr=0.1).state_dict()
-    plan = ["-p", "linear()", "--horizon", 100]
-    found = []
-    for state, options in [
-        ({"optimizer": optimizer, "scheduler": scheduler}, ["--at", 5]),
-        ({"optimizer": optimizer, "scheduler": scheduler}, []),
-        ({"optimizer": sgd, "scheduler": scheduler}, []),
-    ]:
-        torch.save(state, tmp_path / "last.pt")
-        found.append(resume(tmp_path / "last.pt", *plan, *options))
-    folder = tmp_path / "checkpoint-9"
-    folder.mkdir()
-    torch.save(sgd, folder / "optimizer.pt")
-    (folder / "trainer_state.json").write_text('{"global_step": 9}')
-    found.append(resume(folder, *plan))
-
-    assert [report["update"] for report in found] == [5, 20, 7, 9]
-    for report in found:
-        said = next(one["message"] for one in report["diagnostics"] if one["severity"] == "info")
-        assert f"Write ps.Scheduler(optimizer, plan, t={report['update']})" in said
-    assert found[1]["ignored"] == [{"name": "scheduler", "kind": "StepLR", "update": 7}]
-
-
-def test_a_count_of_paramsched_takes_precedence_over_at(tmp_path):
-    torch.save(states(30), tmp_path / "last.pt")
-
-    report = resume(tmp_path / "last.pt", "--at", 50)
-
-    assert report["update"] == 30
-    assert "t=50 is ignored" in report["diagnostics"][0]["message"]
 
 
 def optimizer():
