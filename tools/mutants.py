@@ -224,7 +224,7 @@ def tests_of(room: str) -> list[str]:
     others = {
         "core/base": ["whole/test_files_of_runs.py", "cli/test_terminal.py"],
         "core/plan": ["core/functions"],  # its functions are exported ones
-        "core/rules": ["tools/check", "whole/run/test_ordinary_mistakes.py", "whole/test_check_rules.py"],
+        "core/rules": ["tools/check", "whole/run/test_warnings.py", "whole/test_check_rules.py"],
         "core/schedules": ["whole/records"],  # wrong lines
     }
     door, name = of_room.split("/")[0], of_room.split("/")[-1]

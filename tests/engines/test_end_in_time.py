@@ -1,19 +1,28 @@
-"""Each engine ends where its plan is over, on a clock that the tests advance: one second per update."""
+"""Runs that are cut short: by a time, by the end of a job, and continued."""
 
+import functools
+import logging
+import operator
+import os
+import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 import paramsched as ps
+from support.engine_runs.harness import optimizer_of
 from support.engine_runs.in_parts import ENGINES, Run
 from support.fake_time import FakeTime
 from support.spread import spread
 
-pytestmark = pytest.mark.filterwarnings("ignore")
-
 PLAN = ps.Plan(lr="linear(1, 0)", horizon=7)
+
+
 LENGTH = 36  # updates of an engine's own run: two epochs of 18
 
 
@@ -42,6 +51,7 @@ def start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Run]
     return started
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", spread(WITH_STOP, "lightning"))
 def test_a_plan_ends_an_engine_if_asked_and_a_moment_can_be_ignored(name: str, start: Any) -> None:
     runs = [
@@ -53,6 +63,7 @@ def test_a_plan_ends_an_engine_if_asked_and_a_moment_can_be_ignored(name: str, s
     assert [len(run.steps) for run in runs] == [7, LENGTH, LENGTH]
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", spread(ENGINES, "lightning"))
 @pytest.mark.parametrize(
     ("options", "found"),
@@ -67,6 +78,7 @@ def test_wrong_options_are_refused(name: str, options: Any, found: str, start: A
         start(ENGINES[name], **options)
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     "option", [*({"tokens_per_sample": one} for one in (0, -1, float("nan"), "8", True)), {"calendar": {}}]
 )
@@ -77,6 +89,7 @@ def test_options_of_a_wrong_type_are_refused(option: Any) -> None:
         PlanOptions(**option)
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_the_trainer_saves_and_evaluates_once_at_the_end(start: Any, tmp_path: Path) -> None:
     transformers_home = pytest.importorskip("transformers")
     from paramsched.engines.transformers import planned
@@ -108,6 +121,7 @@ def test_the_trainer_saves_and_evaluates_once_at_the_end(start: Any, tmp_path: P
     assert (train("steps", 8), evaluated) == (["checkpoint-4", "checkpoint-8"], [7, 8, 8])
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("minimum", ["min_steps", "min_epochs"])
 def test_lightning_refuses_a_minimum_at_the_start(minimum: str) -> None:
     pl = pytest.importorskip("lightning.pytorch")
@@ -125,6 +139,7 @@ def test_lightning_refuses_a_minimum_at_the_start(minimum: str) -> None:
         trainer.fit(BoringModel())
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("by_epoch", "found"), [(True, "a loop by epochs"), (False, "no hook that ends it")])
 def test_mmengine_refuses_a_run_that_cannot_end(by_epoch: bool, found: str, tmp_path: Path) -> None:
     pytest.importorskip("mmengine")
@@ -141,3 +156,169 @@ def test_mmengine_refuses_a_run_that_cannot_end(by_epoch: bool, found: str, tmp_
             )  # fmt: skip
     finally:
         runs.close()
+
+
+PLAN_OF_JOB_END = ps.Plan(lr="warmup(4) >> cosine()", horizon=33)
+
+
+@pytest.fixture
+def start_of_job_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Run]:
+    """Return a function that runs an engine, whose updates take a second, in a folder."""
+    clock = FakeTime(monkeypatch)
+
+    def started(engine: Callable[[Run], None], *, resumes: bool = False, **options: Any) -> Run:
+        run = Run(clock, tmp_path, PLAN_OF_JOB_END, options, resumes=resumes)
+        engine(run)
+        return run
+
+    return started
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ENGINES)
+def test_a_job_that_is_cut_twice_uses_the_values_of_one_run(name: str, start_of_job_end: Any) -> None:
+    jobs = [
+        start_of_job_end(ENGINES[name], stop_before="in 14 s", reserve="2 s"),
+        start_of_job_end(ENGINES[name], resumes=True, stop_before="in 11 s - 2 s"),
+        start_of_job_end(ENGINES[name], resumes=True, stop_before="in 1 h"),
+    ]
+
+    assert [one.scheduler.stop_reason for one in jobs] == ["stop_before", "stop_before", "plan"]
+    assert [len(one.used) for one in jobs[:2]] == [11, 8]
+    assert (
+        functools.reduce(operator.iadd, (one.used for one in jobs), [])
+        == ps.trace(PLAN_OF_JOB_END, {"lr": 0.1})["lr"].tolist()
+    )
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ENGINES)
+def test_an_engine_ends_after_the_update_in_which_a_signal_arrives(name: str, start_of_job_end: Any) -> None:
+    def interrupt(run: Run) -> None:
+        recorded = run.recorded
+
+        def with_signal(optimizer: Any) -> Any:
+            optimizer.register_step_pre_hook(
+                lambda *_: os.kill(os.getpid(), signal.SIGTERM) if len(run.used) == 5 else None
+            )
+            return recorded(optimizer)
+
+        run.recorded = with_signal  # type: ignore[method-assign]
+        ENGINES[name](run)
+
+    first = start_of_job_end(interrupt, stop_on="SIGTERM")
+    os.kill(os.getpid(), signal.SIGTERM)  # a repeat, while the run saves
+    first.scheduler.detach()
+    again = start_of_job_end(ENGINES[name], resumes=True, stop_on=("SIGTERM", "SIGUSR1"))
+    again.scheduler.detach()
+
+    assert first.scheduler.stop_reason == "SIGTERM"
+    assert len(first.used) == 6
+    assert again.scheduler.stop_reason == "plan"
+    assert first.used + again.used == ps.trace(PLAN_OF_JOB_END, {"lr": 0.1})["lr"].tolist()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("strategy", spread(["steps", "epoch", "best", "no"], "best", "no"))
+def test_the_trainer_saves_with_each_strategy(
+    strategy: str, start_of_job_end: Any, tmp_path: Path, caplog: Any
+) -> None:
+    pytest.importorskip("transformers")
+    from paramsched.engines.transformers import planned
+    from support.engine_runs import transformers as runs
+    from support.engine_runs.harness import optimizer_of
+
+    more: dict[str, Any] = {"eval_strategy": "steps", "eval_steps": 5, "metric_for_best_model": "loss"}
+    model, case = runs.Model(), runs.Case("transformers")
+
+    def train(run: Run) -> None:
+        args = runs.arguments(
+            str(tmp_path), case, save_strategy=strategy, save_steps=1000, num_train_epochs=2,
+            **more if strategy == "best" else {},
+        )  # fmt: skip
+        trainer = planned(runs.Trainer, PLAN_OF_JOB_END, **run.options)(
+            model=model, args=args, train_dataset=runs.Rows(), eval_dataset=runs.Rows(),
+            optimizers=(run.recorded(optimizer_of(model)), None),
+        )  # fmt: skip
+        trainer.train()
+        run.scheduler = trainer.lr_scheduler
+
+    with caplog.at_level(logging.WARNING, "paramsched"):
+        run = start_of_job_end(train, stop_before="in 11 s")
+
+    assert run.scheduler.stop_reason == "stop_before"
+    assert run.scheduler.t == 10  # an evaluation is due
+    assert (tmp_path / "checkpoint-10").exists() == (strategy != "no")
+    assert ("nothing is saved" in caplog.text) == (strategy == "no")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_callback_of_lightning_has_the_reason(start_of_job_end: Any) -> None:
+    pytest.importorskip("lightning.pytorch")
+    from paramsched.engines.lightning import PlanCallback
+
+    callback = PlanCallback(PLAN_OF_JOB_END, stop_before="in 9 s")
+    assert callback.stop_reason is None
+
+
+PLAN_OF_ON_BASE = ps.Plan(lr=ps.warmup(5) >> ps.cosine(to=0.1), horizon=100)
+
+
+BEFORE, AFTER = 1e-3, 5e-4
+
+
+def plain(run: Run) -> None:
+    optimizer = run.recorded(optimizer_of(run.model()))
+    run.scheduler = ps.Scheduler(optimizer, run.plan, **run.options)
+    saved = {"optimizer": optimizer, "plan": run.scheduler}
+    if run.resumes:
+        for name, state in torch.load(run.folder / "run.pt").items():
+            saved[name].load_state_dict(state)
+    for _ in range(18):
+        optimizer.step()
+    torch.save({name: one.state_dict() for name, one in saved.items()}, run.folder / "run.pt")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("engine", [plain, *ENGINES.values()], ids=lambda engine: engine.__name__)
+def test_a_resumed_run_uses_the_base_that_on_base_chooses_from_its_first_update_on(
+    engine: Callable[[Run], None], tmp_path: Path
+) -> None:
+    first = Run(None, tmp_path / "first", PLAN_OF_ON_BASE, lr=BEFORE, epochs=1)
+    first.folder.mkdir()
+    engine(first)
+    at = len(first.used)
+    assert at in (18, 36)
+
+    for options, base in (({}, BEFORE), ({"on_base": "code"}, AFTER)):
+        folder = shutil.copytree(first.folder, tmp_path / str(base))
+        again = Run(None, folder, PLAN_OF_ON_BASE, options, resumes=True, lr=AFTER)
+        engine(again)
+
+        expected = ps.trace(PLAN_OF_ON_BASE, [{"lr": base}], ps.Calendar())["lr", 0].tolist()
+        assert len(again.used) >= 18
+        assert again.used == expected[at : at + len(again.used)]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "engine",
+    spread([plain, *ENGINES.values()], plain, ENGINES["lightning"], ENGINES["transformers"]),
+    ids=lambda engine: engine.__name__,
+)
+def test_the_values_of_an_absolute_schedule_do_not_depend_on_the_base_also_after_a_resume(
+    engine: Callable[[Run], None], tmp_path: Path
+) -> None:
+    line = ps.warmup(5) >> ps.cosine(to=0.1)
+    expected = ps.resolve(line, ps.Calendar(total=100))(np.arange(100), base=1.0).tolist()
+    plan = ps.Plan(lr=ps.absolute(line), horizon=100)
+    first = Run(None, tmp_path / "first", plan, lr=BEFORE, epochs=1)
+    first.folder.mkdir()
+    engine(first)
+    again = Run(None, first.folder, plan, resumes=True, lr=AFTER)
+    engine(again)
+
+    at = len(first.used)
+    assert at in (18, 36)
+    assert len(again.used) >= 18
+    assert [*first.used, *again.used] == expected[: at + len(again.used)]

@@ -1,10 +1,12 @@
-"""The helpers of all adapters: the Calendar of an engine, the options of a user, batches, and the end of a run."""
+"""The facts that an engine knows of its run, and lengths in epochs of batches."""
 
 import sys
 import time
+import warnings
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -353,3 +355,114 @@ def test_the_amount_of_a_batch_is_measured_if_its_unit_is_known(unit, options, a
     measure = measure_for(unit, PlanOptions(**options), lambda batch: 3)
 
     assert (measure and measure("ab")) == amount
+
+
+SAMPLES, BATCH, EPOCHS, TOKENS = 960, 4, 5, 128
+
+
+PLANS = {
+    "epochs": "warmup('1 epoch') >> cosine(to=0.1, over='3 epochs') >> constant()",
+    "per cent": "warmup('10%') >> linear(1.0, 0.5, over='25%') >> cosine(to=0.1)",
+    "samples": "warmup('1000 samples') >> linear(1.0, 0.2, over='3000 samples') >> constant()",
+    "tokens": "warmup('100k tokens') >> cosine(to=0.1, over='400k tokens') >> constant()",
+    "steps of epochs": "multistep(['1 epoch', '2 epochs', '4 epochs'], gamma=0.1)",
+    "no unit": "cosine(to=0.1)",
+}
+
+
+def curve(line, processes, accumulation, samples=SAMPLES, whole=True):
+    """The values of each update, and the samples seen before it."""
+    batches = -(-samples // (BATCH * processes))
+    updates = -(-batches // accumulation)
+    facts = EngineFacts(
+        call="test",
+        batches=batches,
+        accumulation=accumulation,
+        batch_size=BATCH,
+        processes=processes,
+        total=EPOCHS * updates,
+        whole=whole,
+        why={},
+    )
+    calendar = facts.calendar(tokens_per_sample=TOKENS)
+    values = ps.resolve(ps.parse(line), calendar)(np.arange(EPOCHS * updates), base=0.1)
+    within = np.minimum(np.arange(updates) * accumulation * processes * BATCH, samples)
+    seen = (np.arange(EPOCHS)[:, None] * samples + within).ravel()
+    return seen, values
+
+
+@pytest.mark.parametrize(("processes", "accumulation"), [(1, 2), (1, 4), (2, 1), (2, 4), (3, 2), (8, 3)])
+@table(
+    ("unit", "samples"),
+    # 900 samples end with a short window, which counts as a full one: the Calendar has one size of update.
+    [
+        (unit, samples)
+        for unit in PLANS
+        for samples in (960, 900)
+        if samples == 960 or unit not in ("samples", "tokens")
+    ],
+)
+def test_the_curve_over_the_seen_data_is_equal_within_one_update(unit, processes, accumulation, samples):
+    seen, alone = curve(PLANS[unit], 1, 1, samples)
+
+    shared_seen, shared = curve(PLANS[unit], processes, accumulation, samples)
+
+    # The samples of one update of each run. A short window needs a tolerance of one more update.
+    one = processes * accumulation * BATCH * (1 if samples == 960 else 2) + BATCH
+    for at, value in zip(shared_seen, shared, strict=True):
+        near = alone[(seen >= at - one) & (seen <= at + one)]
+        assert near.min() * (1 - 1e-12) <= value <= near.max() * (1 + 1e-12)
+
+
+@pytest.mark.filterwarnings("ignore::paramsched.PlanWarning")  # the decay of the plan ends at half of the run
+def test_accelerate_counts_the_same_data_for_any_accumulation():
+    accelerate = pytest.importorskip("accelerate")
+    import torch
+    from torch.utils.data import DataLoader
+
+    from paramsched.engines import accelerate as engine
+    from support.engine_runs.harness import Numbers, Tiny
+
+    found = {}
+    for accumulation in (1, 2, 4):
+        accelerator = accelerate.Accelerator(cpu=True, gradient_accumulation_steps=accumulation)
+        optimizer = torch.optim.SGD(Tiny().parameters(), lr=1.0)
+        optimizer, loader = accelerator.prepare(optimizer, DataLoader(Numbers(samples=64), 4))
+        plan = ps.Plan(lr=ps.linear(1.0, 0.0, over="96 samples") >> ps.constant(0.0))
+        scheduler = engine.scheduler(accelerator, optimizer, plan, loader, epochs=3)
+        at = np.arange(0, 192, 16)
+        found[accumulation] = [
+            scheduler.plan.resolve(scheduler.calendar).bindings[0].schedule(int(n) // (4 * accumulation)) for n in at
+        ]
+
+    assert found[1] == found[2] == found[4]
+
+
+def warned(plan, **facts):
+    """Return the codes of the warnings for an engine with 16 batches in an epoch, of which 4 are one update."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    engine = EngineFacts(call="engine.plan", batches=16, accumulation=4, total=12, why={})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        engine.attach(optimizer, plan, PlanOptions(calendar=ps.Calendar(**facts)))
+    return [str(one.message).rpartition("[")[2].rstrip("]") for one in caught]
+
+
+@table(
+    ("facts", "codes"),
+    [
+        ({"steps_per_epoch": 16}, ["PS216"]),
+        ({"steps_per_epoch": 4}, []),
+        ({"batches_per_epoch": 16}, []),
+        ({}, []),
+    ],
+)
+def test_batches_as_updates_of_an_epoch_are_told_at_once(facts, codes):
+    assert warned("cosine()", **facts) == codes
+
+
+@pytest.mark.parametrize(
+    ("horizon", "codes"), [("3 epochs", []), (12, []), (30, ["PS201"]), ("10 epochs", ["PS201"]), (6, [])]
+)
+def test_a_plan_that_is_longer_than_the_run_is_told_at_the_start(horizon, codes):
+    assert warned(ps.Plan(lr="cosine()", horizon=horizon)) == codes

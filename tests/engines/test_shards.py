@@ -1,6 +1,13 @@
-"""What an adapter reads from its engine: data shards of several processes, and the lengths of epochs and runs."""
+"""Shards, averaged weights, and trainers of other libraries."""
 
-from types import SimpleNamespace
+import copy
+import math
+import re
+import sys
+from dataclasses import dataclass
+from math import cos, pi
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
@@ -9,6 +16,9 @@ import paramsched as ps
 from paramsched.engines import accelerate, lightning, pytorch_accelerated, transformers
 from paramsched.engines.engine_facts import PlanOptions
 from paramsched.engines.reporting import BatchAmounts
+from paramsched.engines.transformers import planned as planned_of_trl_verl_olmo_core
+from paramsched.errors import InvalidArgument
+from support.engine_runs.harness import BATCH, EPOCHS, PLAN, Numbers, Tiny, optimizer_of, planned, recorded
 
 BY_SAMPLES = ps.Plan(lr="cosine()", clock="samples", horizon="1000 samples")
 
@@ -157,3 +167,214 @@ def test_the_shards_of_accelerate_divide_the_batches_of_one_process(copies):
     loader.batch_sampler.batch_sampler = sampler  # as after accelerator.prepare(loader)
     with pytest.raises(ps.errors.InvalidArgument, match="prepare divides them again"):
         accelerate.scheduler(engine, optimizer(), plan, loader)
+
+
+def loader() -> torch.utils.data.DataLoader:
+    return torch.utils.data.DataLoader(Numbers(), BATCH)
+
+
+def epoch(model: Tiny, optimizer: torch.optim.Optimizer) -> None:
+    for x, y in loader():
+        torch.nn.functional.mse_loss(model(x), y).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+def test_the_constant_lr_of_weight_averaging_is_a_stage_of_the_plan() -> None:
+    plan = ps.Plan(lr=ps.cosine(to=0.5) >> ps.linear(0.5, 0.05, over="5%") >> ps.constant(0.05, over="30%"), horizon=54)
+    model = Tiny()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scheduler = ps.Scheduler(optimizer, plan)
+    averaged = torch.optim.swa_utils.AveragedModel(model)
+    rates = []
+    optimizer.register_step_pre_hook(lambda inner, args, keywords: rates.append(inner.param_groups[0]["lr"]))
+
+    for number in range(EPOCHS):
+        epoch(model, optimizer)
+        if number == EPOCHS - 1:
+            averaged.update_parameters(model)
+    torch.optim.swa_utils.update_bn(loader(), averaged)
+
+    assert rates == ps.trace(plan, {"lr": 0.1})["lr"].tolist()
+    assert scheduler.last_epoch == 54
+    assert rates[-1] == 0.1 * 0.05
+
+
+def test_a_run_with_averaged_weights_resumes() -> None:
+    def objects() -> tuple[Tiny, torch.optim.Optimizer, torch.optim.swa_utils.AveragedModel]:
+        model = Tiny()
+        optimizer = optimizer_of(model)
+        ps.Scheduler(optimizer, PLAN, total=54)
+        return model, optimizer, torch.optim.swa_utils.AveragedModel(model)
+
+    first, again = objects(), objects()
+    used = recorded(first[1])
+    epoch(*first[:2])
+    first[2].update_parameters(first[0])
+    state = copy.deepcopy([one.state_dict() for one in first])
+
+    for one, saved in zip(again, state, strict=True):
+        one.load_state_dict(saved)
+    used_too = recorded(again[1])
+    for _ in range(2):
+        epoch(*again[:2])
+        again[2].update_parameters(again[0])
+
+    assert used + used_too == planned(54)
+
+
+def test_swalr_in_addition_to_a_plan_causes_a_warning() -> None:
+    model = Tiny()
+    optimizer = optimizer_of(model)
+    ps.Scheduler(optimizer, PLAN, total=54)
+    swa = torch.optim.swa_utils.SWALR(optimizer, swa_lr=0.05)
+    epoch(model, optimizer)
+
+    swa.step()
+    with pytest.warns(UserWarning, match="SWALR also writes this optimizer"):
+        epoch(model, optimizer)
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "engines" / "transformers.md").read_text(encoding="utf-8")
+
+
+BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE[PAGE.index("## TRL") :], re.MULTILINE | re.DOTALL)
+
+
+def provide(monkeypatch, name, **contents):
+    module = ModuleType(name)
+    vars(module).update(contents)
+    parts = name.split(".")
+    for end in range(1, len(parts)):
+        monkeypatch.setitem(sys.modules, ".".join(parts[:end]), ModuleType(".".join(parts[:end])))
+    monkeypatch.setitem(sys.modules, name, module)
+
+
+class Line(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(2, 1)
+
+    def forward(self, x, labels):
+        return {"loss": torch.nn.functional.mse_loss(self.layer(x), labels)}
+
+
+def test_trl(monkeypatch, tmp_path):
+    transformers = pytest.importorskip("transformers")
+
+    def config(**options):
+        return transformers.TrainingArguments(
+            **options, use_cpu=True, report_to=[], disable_tqdm=True, save_strategy="no", logging_steps=1
+        )
+
+    data = [{"x": torch.randn(2), "labels": torch.randn(1)} for _ in range(64)]
+
+    class AsyncGRPOTrainer(transformers.Trainer):
+        def __init__(self, model, reward_funcs=None, args=None, train_dataset=None, callbacks=None):
+            super().__init__(model, args, train_dataset=train_dataset, callbacks=callbacks)
+
+    provide(monkeypatch, "trl.experimental.async_grpo", AsyncGRPOTrainer=AsyncGRPOTrainer, AsyncGRPOConfig=config)
+    provide(monkeypatch, "trl", SFTConfig=config, SFTTrainer=transformers.Trainer)
+    names = {"folder": str(tmp_path), "model": Line(), "dataset": data, "reward": None}
+    exec(BLOCKS[0], names)
+    logged = [row["learning_rate"] for row in names["trainer"].state.log_history if "learning_rate" in row]
+
+    assert logged == ps.trace(names["plan"], {"lr": 2e-5}, ps.Calendar(total=16))["lr"].tolist()
+
+    exec(BLOCKS[1], names)
+    names["trainer"].train()
+    scheduler = names["trainer"].lr_scheduler
+    assert (scheduler.plan.clock, set(scheduler.get_last_lr())) == ("progress", {1e-6})
+    assert 0 < scheduler.amount < 0.1
+
+
+def test_the_kl_coefficient_of_trl_follows_the_logged_kl(monkeypatch, tmp_path):
+    transformers = pytest.importorskip("transformers")
+    kls, used = [0.0, 0.03, 0.02, 0.1, math.nan, None, 0.01, 0.02, 0.02, 0.02, 0.02, 0.02], []
+
+    def config(beta, **options):
+        made = transformers.TrainingArguments(
+            **options, use_cpu=True, report_to=[], disable_tqdm=True, save_strategy="no"
+        )
+        made.beta = beta
+        return made
+
+    class GRPOTrainer(transformers.Trainer):
+        def __init__(self, model, reward_funcs=None, args=None, train_dataset=None):
+            super().__init__(model, args, train_dataset=train_dataset)
+            self.beta = args.beta
+
+        def compute_loss(self, *args, **options):
+            used.append(self.beta)
+            return super().compute_loss(*args, **options)
+
+        def log(self, logs, *args):
+            if "loss" in logs:
+                logs["kl"] = kls[self.state.global_step - 1]
+            super().log(logs, *args)
+
+    provide(monkeypatch, "trl", GRPOTrainer=GRPOTrainer, GRPOConfig=config)
+    data = [{"x": torch.randn(2), "labels": torch.randn(1)} for _ in range(64)]
+    names = {
+        "folder": str(tmp_path),
+        "model": Line(),
+        "dataset": data,
+        "reward": None,
+        "planned": planned_of_trl_verl_olmo_core,
+    }
+    exec(BLOCKS[2], names)
+
+    expected = [0.04]
+    for kl in kls[:-1]:
+        error = 0.0 if kl is None or math.isnan(kl) else min(max(kl / 0.02 - 1, -0.2), 0.2)
+        expected.append(expected[-1] * (1 + 0.1 * error))
+    assert used == pytest.approx(expected, rel=1e-12)
+
+
+def test_verl(monkeypatch):
+    class FSDPEngine:
+        pass
+
+    class FSDPEngineWithLMHead(FSDPEngine):
+        optimizer_config = SimpleNamespace(total_training_steps=50)
+
+    provide(monkeypatch, "verl.workers.engine.fsdp.transformer_impl", FSDPEngine=FSDPEngine)
+    exec(BLOCKS[3], {})
+    engine = FSDPEngineWithLMHead()
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    scheduler = engine._build_lr_scheduler(optimizer)
+    rates = []
+    for _ in range(50):
+        for _ in range(3):  # PPO updates of a batch
+            rates.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+        scheduler.step()
+
+    plan = ps.Plan(lr='warmup("3%") >> cosine(to=0.1)')
+    assert rates[::3] == ps.trace(plan, {"lr": 0.1}, ps.Calendar(total=50))["lr"].tolist()
+    assert rates[::3] == rates[2::3]
+
+    engine.optimizer_config.total_training_steps = -1
+    with pytest.raises(InvalidArgument):
+        engine._build_lr_scheduler(optimizer)
+
+
+def test_olmo_core(monkeypatch):
+    @dataclass
+    class Scheduler:
+        units: str = "steps"
+
+        @staticmethod
+        def register(name):
+            return lambda scheduler: scheduler
+
+    provide(monkeypatch, "olmo_core.optim.scheduler", Scheduler=Scheduler)
+    names = {}
+    exec(BLOCKS[4], names)
+    line = 'warmup("200 steps", index="(t+1)/n") >> cosine(to=0.1, index="(t+1)/n")'
+    scheduler, warm, total = names["PlanScheduler"](line=line), 200, 1000
+
+    for step in (1, 2, 199, 200, 201, 600, 999, 1000):  # CosWithWarmup of OLMo-core
+        cosine = 0.1 + 0.9 * (1 + cos(pi * (step - warm) / (total - warm))) / 2
+        expected = 3e-4 * (step / warm if step < warm else cosine)
+        assert scheduler.get_lr(3e-4, step, total) == pytest.approx(expected, rel=1e-12)

@@ -1,10 +1,8 @@
-"""A wrong call of an adapter is refused when it is made, with the name of the call, not when training begins.
-
-Each public function and class of an adapter has a valid call here; a new one without a call fails.
-"""
+"""Wrong calls of every engine: the error, and nothing is changed."""
 
 import inspect
 import re
+import warnings
 from dataclasses import fields
 from importlib import import_module
 from types import FunctionType
@@ -12,17 +10,24 @@ from typing import Any
 
 import pytest
 import torch
+from torch.optim import lr_scheduler
+from torch.utils.data import DataLoader
 
 import paramsched as ps
 from paramsched.engines.argument_order import check_kinds
 from paramsched.engines.engine_facts import PlanOptions
+from paramsched.engines.other_schedulers import warn_of_other_schedulers
 from paramsched.errors import InvalidArgument, ParamschedError
+from support.engine_runs import harness
+from support.tables import table
 from support.updates import probe
 
 MODULES = (
     "engines.accelerate", "engines.axolotl", "engines.lightning",
     "engines.pytorch_accelerated", "engines.transformers", "mmengine.engine",
 )  # fmt: skip
+
+
 PLAN = "linear()"
 
 
@@ -59,7 +64,10 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "mmengine.engine.PlanScheduler": ((probe, plan), {"total": 9}),
     "mmengine.engine.register": ((), {}),
 }
+
+
 """The positional arguments, as functions that make them, and the keywords of a valid call."""
+
 
 OTHERS = {
     "engines.axolotl": {"PlanPlugin", "PlanArgs"},  # axolotl calls them
@@ -87,6 +95,8 @@ def test_each_public_function_of_an_adapter_has_a_call_here(module: str) -> None
 
 
 _HELPERS = {"batch_amounts", "replicas", "end_callback_class", "allow_checkpoints"}
+
+
 """Functions that other modules of the library call."""
 
 
@@ -160,3 +170,236 @@ def test_the_signature_shows_each_option_with_its_default(name: str) -> None:
 def test_an_argument_that_is_no_plan_is_answered_as_by_a_scheduler():
     with pytest.raises(InvalidArgument, match=r'got int. Write "absolute\(5\)" for the value 5'):
         check_kinds("engine.attach", plan=5)
+
+
+LR = ps.Plan(lr="cosine()", horizon=54)
+
+
+DECAY = ps.Plan(weight_decay="cosine()", horizon=54)
+
+
+def step_of(optimizer: Any) -> Any:
+    return lr_scheduler.StepLR(optimizer, 9)
+
+
+def chain_of(optimizer: Any) -> Any:
+    return lr_scheduler.SequentialLR(optimizer, [lr_scheduler.LinearLR(optimizer), step_of(optimizer)], [5])
+
+
+def plateau_of(optimizer: Any) -> Any:
+    return lr_scheduler.ReduceLROnPlateau(optimizer)
+
+
+def plan_of(optimizer: Any) -> Any:
+    return ps.Scheduler(optimizer, LR)
+
+
+CASES = [(LR, step_of, "StepLR"), (LR, chain_of, "SequentialLR"), (LR, plan_of, None), (DECAY, step_of, None)]
+
+
+def named(told: list[Any], site: str) -> list[str]:
+    """Return the classes of the schedulers that were warned of at a place."""
+    found = (re.match(rf"{site}: (\w+) also writes", str(one.message)) for one in told)
+    return [one[1] for one in found if one is not None]
+
+
+@table(("plan", "make", "name"), [*CASES, (LR, plateau_of, "ReduceLROnPlateau")])
+def test_a_scheduler_of_accelerate_is_named_when_the_plan_is_attached(plan, make, name):
+    accelerate, engine = pytest.importorskip("accelerate"), pytest.importorskip("paramsched.engines.accelerate")
+    accelerator, optimizer = accelerate.Accelerator(cpu=True), harness.optimizer_of(harness.Tiny())
+    other = harness.optimizer_of(harness.Tiny())  # the other phase of a GAN, without a plan
+    loader = DataLoader(harness.Numbers(), harness.BATCH)
+    optimizer, other, loader, *_ = accelerator.prepare(optimizer, other, loader, make(optimizer), step_of(other))
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        engine.scheduler(accelerator, optimizer, plan, loader)
+
+    assert named(told, "accelerator.prepare") == [name] * (name is not None)
+
+
+@table(("plan", "make", "name"), CASES)
+def test_a_scheduler_of_lightning_is_named_before_the_first_update(plan, make, name):
+    pl = pytest.importorskip("lightning.pytorch")
+    lightning = pytest.importorskip("paramsched.engines.lightning")
+
+    class Module(pl.LightningModule):  # type: ignore[misc,name-defined]  # imported only if it is installed
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = harness.Tiny()
+
+        def configure_optimizers(self) -> Any:
+            optimizer = harness.optimizer_of(self.net)
+            return [optimizer], [make(optimizer)]
+
+        def training_step(self, batch: Any, index: int) -> Any:
+            return torch.nn.functional.mse_loss(self.net(batch[0]), batch[1])
+
+        def on_train_batch_start(self, batch: Any, index: int) -> None:
+            at_start.extend(told)
+
+    at_start = list[Any]()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        trainer = pl.Trainer(
+            accelerator="cpu", max_steps=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
+            enable_model_summary=False, callbacks=[lightning.PlanCallback(plan)],
+        )  # fmt: skip
+        trainer.fit(Module(), DataLoader(harness.Numbers(), harness.BATCH))
+
+    assert named(at_start, "configure_optimizers") == [name] * (name is not None)
+
+
+def test_only_the_optimizers_whose_lr_is_planned_count():
+    critic, generator = harness.optimizer_of(harness.Tiny()), harness.optimizer_of(harness.Tiny())
+    plan = ps.Plan(ps.Binding("lr", "cosine()", groups="critic"), horizon=9)
+    made = ps.Scheduler({"critic": critic, "generator": generator}, plan)
+
+    with pytest.warns(UserWarning, match="StepLR") as told:
+        warn_of_other_schedulers(made, [chain_of(generator), step_of(critic)], "here")
+    assert named(list(told), "here") == ["StepLR"]
+
+
+def warned(call):
+    """Return the texts of the warnings of this library."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call()
+    return [str(one.message) for one in caught if issubclass(one.category, ps.PlanWarning)]
+
+
+def lightning_run(plan, *callbacks, epochs=3, stops_at=None, **options):
+    pl = pytest.importorskip("lightning.pytorch")
+    from paramsched.engines.lightning import PlanCallback
+
+    used = []
+
+    class Line(pl.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(2, 1)
+
+        def training_step(self, batch, index):
+            if self.trainer.global_step == stops_at:
+                self.trainer.should_stop = True
+            return self.layer(batch[0]).square().mean()
+
+        def validation_step(self, batch, index):
+            self.log("val/loss", self.layer(batch[0]).square().mean())
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), lr=0.1)
+
+        def on_before_optimizer_step(self, optimizer):
+            used.append(optimizer.param_groups[0]["lr"])
+
+    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.randn(32, 2)), batch_size=4)
+    trainer = pl.Trainer(
+        max_epochs=epochs, callbacks=[*callbacks, PlanCallback(plan)], accelerator="cpu", logger=False,
+        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, **options,
+    )  # fmt: skip
+    texts = warned(lambda: trainer.fit(Line(), loader, loader))
+    return texts, used
+
+
+def trainer_run(tmp_path, plan, steps=12, stops_at=None, **options):
+    transformers = pytest.importorskip("transformers")
+    from paramsched.engines.transformers import planned
+
+    class Line(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(2, 1)
+
+        def forward(self, x, labels):
+            return {"loss": torch.nn.functional.mse_loss(self.layer(x), labels)}
+
+    class Stop(transformers.TrainerCallback):
+        def on_step_end(self, args, state, control, **keywords):
+            control.should_training_stop = state.global_step == stops_at
+
+    data = [{"x": torch.randn(2), "labels": torch.randn(1)} for _ in range(16)]
+    arguments = transformers.TrainingArguments(
+        str(tmp_path), max_steps=steps, per_device_train_batch_size=4, learning_rate=0.1, use_cpu=True, report_to=[],
+        disable_tqdm=True, eval_strategy="steps", eval_steps=3, **options,
+    )  # fmt: skip
+    trainer = planned(transformers.Trainer, plan)(
+        Line(), arguments, train_dataset=data, eval_dataset=data, callbacks=[Stop()]
+    )
+    return warned(trainer.train)
+
+
+LONGER = ps.Plan(lr="linear()", horizon=60)
+
+
+@pytest.mark.heavy
+def test_a_plan_that_lightning_ends_early_is_told_once():
+    texts, used = lightning_run(LONGER)
+
+    assert len(used) == 24
+    assert [("24" in one, "60" in one) for one in texts] == [(True, True)]
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(
+    ("plan", "options"),
+    [("linear()", {}), (LONGER, {"stops_at": 5}), ("linear()", {"stops_at": 5}), ("constant()", {})],
+)
+def test_a_run_of_lightning_that_reaches_its_end_or_was_stopped_is_silent(plan, options):
+    told = lightning_run(plan, **options)[0]
+
+    assert [one for one in told if "the run ended" in one] == []
+
+
+@pytest.mark.heavy
+def test_the_trainer_tells_a_longer_plan_once(tmp_path):
+    assert [("12" in one, "60" in one) for one in trainer_run(tmp_path, LONGER)] == [(True, True)]
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("options", [{}, {"stops_at": 5}])
+def test_a_run_of_the_trainer_that_reaches_its_end_or_was_stopped_is_silent(tmp_path, options):
+    assert trainer_run(tmp_path, "linear()", **options) == []
+
+
+WRONG = 'constant() * plateau("val_loss", patience=1)'
+
+
+@pytest.mark.heavy
+def test_lightning_tells_a_wrong_metric_name_with_those_of_the_first_evaluation():
+    (told,) = lightning_run(WRONG, num_sanity_val_steps=0)[0]
+
+    assert all(part in told for part in ("val_loss", "val/loss", "PS504"))
+
+
+@pytest.mark.heavy
+def test_the_trainer_tells_a_wrong_metric_name_with_those_of_the_first_evaluation(tmp_path):
+    (told,) = trainer_run(tmp_path, WRONG)
+
+    assert all(part in told for part in ("val_loss", "eval_loss", "PS504"))
+
+
+@pytest.mark.heavy
+def test_a_right_metric_name_is_silent(tmp_path):
+    assert lightning_run(WRONG.replace("val_loss", "val/loss"))[0] == []
+    assert trainer_run(tmp_path, WRONG.replace("val_loss", "eval_loss")) == []
+
+
+@pytest.mark.heavy
+def test_an_accumulation_that_lightning_changes_has_the_right_number_of_updates():
+    pl = pytest.importorskip("lightning.pytorch")
+    changing = pl.callbacks.GradientAccumulationScheduler({0: 4, 2: 2, 3: 1})
+
+    texts, used = lightning_run("linear()", changing, epochs=4)
+
+    assert used == pytest.approx([0.1 * (1 - t / 16) for t in range(16)], rel=1e-12)  # 2 + 2 + 4 + 8 updates
+    assert texts == []
+
+
+@pytest.mark.heavy
+def test_a_length_in_epochs_is_refused_if_lightning_changes_the_accumulation():
+    pl = pytest.importorskip("lightning.pytorch")
+    changing = pl.callbacks.GradientAccumulationScheduler({0: 4, 2: 2})
+
+    with pytest.raises(ps.errors.MissingFact, match="GradientAccumulationScheduler"):
+        lightning_run('warmup("1 epoch") >> linear()', changing)

@@ -1,23 +1,27 @@
-"""GradualWarmupScheduler: the tables of its two forms, and lr(t) = g(t - W) over every scheduler it can wrap."""
+"""GradualWarmupScheduler: the tables of its two forms, lr(t) = g(t - W) over every scheduler, and late groups."""
 
 import copy
 import io
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paramsched.compat import torch as compat
 from paramsched.compat.gradual_warmup import GradualWarmupScheduler
 from paramsched.errors import InvalidArgument, StateError
+from support.drawn_programs import CALLS, OPTIMIZERS, Draw, after_call, drawn_scheduler, run, same
 from support.tables import table
+from support.torch_cases import PEER
 
 theirs = torch.optim.lr_scheduler
-pytestmark = pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
+
+
 Build = Callable[[torch.optim.Optimizer], Any]
 
 
@@ -46,7 +50,10 @@ def curve(scheduler: Any, steps: int) -> list[list[float]]:
 
 
 SEED = {0: 0.0125, 1: 0.016875, 10: 0.05625, 19: 0.095625, 20: 0.1}
+
+
 SEED |= {21: 0.0999923848, 110: 0.0500005, 199: 8.61516603e-06}
+
 
 PUBLISHED: dict[tuple[int, str], list[float]] = {
     (1, "step"): [0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.1, 0.1, 0.05, 0.05, 0.05, 0.025, 0.025, 0.025, 0.0125],
@@ -60,6 +67,8 @@ PUBLISHED: dict[tuple[int, str], list[float]] = {
         *(0.2, 0.138196601, 0.0824429495, 0.0381966011, 0.00978869674),
     ],
 }
+
+
 LIBRARIES = [pytest.param(theirs, id="torch"), pytest.param(compat, id="paramsched")]
 
 
@@ -67,6 +76,7 @@ def of_table(library: Any, name: str, optimizer: torch.optim.Optimizer) -> Any:
     return library.StepLR(optimizer, 3, 0.5) if name == "step" else library.CosineAnnealingLR(optimizer, 10)
 
 
+@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_the_documented_warmup_has_its_values(library: Any) -> None:
     optimizer = optimizer_of(0.1)
@@ -78,6 +88,7 @@ def test_the_documented_warmup_has_its_values(library: Any) -> None:
     assert {t: values[t][0] for t in SEED} == pytest.approx(SEED, rel=1e-8)  # the table has nine digits
 
 
+@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize(("multiplier", "name"), PUBLISHED)
 @pytest.mark.parametrize("explicit", [False, True])
@@ -149,6 +160,8 @@ AFTERS = {
     for who, lib in (("torch", theirs), ("paramsched", compat))
     for name, build in afters(lib).items()
 }
+
+
 each_after = pytest.mark.parametrize("build", AFTERS.values(), ids=AFTERS.keys())
 
 
@@ -177,6 +190,7 @@ def close(rows: list[list[float]], bases: list[float]) -> Any:
     return [pytest.approx(row, rel=0, abs=1e-12 * max(map(max, rows))) for row in rows]  # torch's own recursions
 
 
+@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 @each_after
 @given(warmups(), st.lists(st.floats(0.01, 2), min_size=1, max_size=3))
 def test_after_the_ramp_the_scheduler_runs_on_its_own_clock_from_the_peak(
@@ -188,6 +202,7 @@ def test_after_the_ramp_the_scheduler_runs_on_its_own_clock_from_the_peak(
     assert curve(scheduler, 20) == close(expected(build, bases, arguments, 20), bases)
 
 
+@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 @each_after
 @given(warmups(), st.lists(st.integers(0, 16), min_size=1, max_size=8))
 def test_explicit_epochs_in_any_order_give_the_values_of_stepping(
@@ -208,6 +223,7 @@ def test_explicit_epochs_in_any_order_give_the_values_of_stepping(
         assert [lrs(scheduler)] == close([values[epoch + 1]], [0.5])
 
 
+@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 @each_after
 @given(warmups(), st.integers(0, 12), st.booleans(), st.booleans())
 def test_a_run_resumed_at_any_update_in_any_order_equals_an_uninterrupted_run(
@@ -243,6 +259,7 @@ def _wrapped(build: Build, arguments: dict[str, Any], base: float) -> GradualWar
     return GradualWarmupScheduler(optimizer, after_scheduler=build(optimizer), **arguments)
 
 
+@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("form", ["total_epoch", "warmup_epoch"])
 def test_it_can_be_a_member_of_a_torch_sequential_lr(library: Any, form: str) -> None:
@@ -255,6 +272,7 @@ def test_it_can_be_a_member_of_a_torch_sequential_lr(library: Any, form: str) ->
     assert curve(whole, 13) == [[0.5]] * 3 + curve(expected, 10)
 
 
+@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 def test_setting_last_epoch_moves_it() -> None:
     optimizer = optimizer_of(1.0)
     scheduler = GradualWarmupScheduler(optimizer, 1, 4, theirs.StepLR(optimizer, 2, 0.5))
@@ -269,6 +287,7 @@ def test_setting_last_epoch_moves_it() -> None:
     assert seen == [0.5, 0.5, 1.0]
 
 
+@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 def test_an_external_write_is_the_start_of_the_next_values() -> None:
     optimizer = optimizer_of(1.0)
     scheduler = stepped(GradualWarmupScheduler(optimizer, 1, 2, theirs.StepLR(optimizer, 2, 0.5)), 3)
@@ -279,6 +298,7 @@ def test_an_external_write_is_the_start_of_the_next_values() -> None:
     assert lrs(scheduler) == [4.0]
 
 
+@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 @pytest.mark.parametrize("momentum", [0.9])
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_an_earlier_epoch_restores_cycled_momentum(library: Any, momentum: float) -> None:
@@ -296,6 +316,7 @@ def test_an_earlier_epoch_restores_cycled_momentum(library: Any, momentum: float
     assert optimizer.param_groups[0]["momentum"] == before
 
 
+@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_a_tensor_is_filled_in_place(library: Any) -> None:
     rate = torch.tensor(0.5)
@@ -309,6 +330,7 @@ def test_a_tensor_is_filled_in_place(library: Any) -> None:
     assert scheduler.get_last_lr()[0] is not rate
 
 
+@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("multiplier", [1, 4])
 def test_a_group_added_during_the_ramp_is_scheduled_with_its_own_base(library: Any, multiplier: int) -> None:
@@ -322,6 +344,7 @@ def test_a_group_added_during_the_ramp_is_scheduled_with_its_own_base(library: A
     assert [row[1] for row in rows] == pytest.approx([row[0] / 2 for row in rows])
 
 
+@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("multiplier", [1, 4])
 def test_a_group_added_after_the_ramp_is_scheduled(library: Any, multiplier: int) -> None:
@@ -335,6 +358,7 @@ def test_a_group_added_after_the_ramp_is_scheduled(library: Any, multiplier: int
     assert lrs(scheduler)[1] < before[1]  # torch continues from its lr, ours from its position on the curve
 
 
+@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 def test_a_list_of_bases_is_not_changed_by_a_late_group() -> None:
     optimizer, bases = optimizer_of(1.0), [0.5]
     scheduler = stepped(GradualWarmupScheduler(optimizer, 2, 3, base_lr=bases))
@@ -345,6 +369,7 @@ def test_a_list_of_bases_is_not_changed_by_a_late_group() -> None:
     assert bases == [0.5]
 
 
+@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 @pytest.mark.parametrize("when", [1, 5])
 def test_removed_groups_are_refused(when: int) -> None:
     optimizer = optimizer_of(1.0, 0.5)
@@ -356,6 +381,7 @@ def test_removed_groups_are_refused(when: int) -> None:
         stepped(scheduler)
 
 
+@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 @pytest.mark.parametrize("multiplier", [1, 2])
 def test_a_metric_directly_after_a_jump_over_the_ramp_starts_at_the_peak(multiplier: int) -> None:
     optimizer = optimizer_of(1.0)
@@ -366,6 +392,7 @@ def test_a_metric_directly_after_a_jump_over_the_ramp_starts_at_the_peak(multipl
     assert lrs(scheduler) == [multiplier]
 
 
+@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_a_plateau_after_no_ramp_observes_from_the_first_step_on(library: Any) -> None:
     optimizer = optimizer_of(1.0)
@@ -378,6 +405,7 @@ def test_a_plateau_after_no_ramp_observes_from_the_first_step_on(library: Any) -
     assert rows == [[1.0], [1.0], [0.5], [0.5], [0.25]]
 
 
+@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_a_scheduler_keeps_no_metric_which_a_copy_could_not_contain(library: Any) -> None:
     optimizer = optimizer_of(1.0)
@@ -399,6 +427,7 @@ BUILDS: list[tuple[Build, str]] = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 @table(("build", "where"), BUILDS)
 @pytest.mark.parametrize("resumed", [None, 1, 3])
 def test_a_difference_from_the_package_is_warned_of_once(resumed: int | None, build: Build, where: str) -> None:
@@ -423,6 +452,7 @@ def test_a_difference_from_the_package_is_warned_of_once(resumed: int | None, bu
     assert all(where in one for one in found)
 
 
+@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 @table("build", [build for build, _ in BUILDS if build is not BUILDS[2][0]])
 def test_the_scheduler_after_a_ramp_begins_at_its_end(build: Build) -> None:
     first, at_peak = optimizer_of(0.1), optimizer_of(0.2)
@@ -433,6 +463,7 @@ def test_the_scheduler_after_a_ramp_begins_at_its_end(build: Build) -> None:
     assert after.get_last_lr() == expected.get_last_lr() == [group["lr"] for group in at_peak.param_groups]
 
 
+@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 def test_a_state_without_an_after_scheduler_is_restored() -> None:
     scheduler = stepped(GradualWarmupScheduler(optimizer_of(0.1), 2, 5), 3)
     other = GradualWarmupScheduler(optimizer_of(0.1), 3, 7)
@@ -443,6 +474,7 @@ def test_a_state_without_an_after_scheduler_is_restored() -> None:
     assert curve(other, 4) == curve(scheduler, 4)
 
 
+@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 def test_get_lr_after_the_ramp_returns_the_values_of_the_groups() -> None:
     optimizer = optimizer_of(0.1)
     scheduler = stepped(GradualWarmupScheduler(optimizer, 1, 2, after_scheduler=compat.StepLR(optimizer, 1, 0.5)), 4)
@@ -450,6 +482,7 @@ def test_get_lr_after_the_ramp_returns_the_values_of_the_groups() -> None:
     assert scheduler.get_lr() == [group["lr"] for group in optimizer.param_groups] == [0.025]
 
 
+@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 def test_the_messages_name_what_is_missing() -> None:
     optimizer = optimizer_of(0.1)
     alone = GradualWarmupScheduler(optimizer_of(0.1), 1, 2)
@@ -463,3 +496,95 @@ def test_the_messages_name_what_is_missing() -> None:
         alone.load_state_dict(over.state_dict())
     with pytest.raises(StateError, match="this scheduler has an after-scheduler, but the state has none"):
         over.load_state_dict(alone.state_dict())
+
+
+OF_TORCH = {
+    "StepLR": lambda d: {"step_size": d.length()},
+    "ExponentialLR": lambda d: {"gamma": d.gamma()},
+    "LinearLR": lambda d: {"start_factor": d.share(), "total_iters": d.length()},
+    "CosineAnnealingLR": lambda d: {"T_max": 40},
+}
+
+
+FIELDS = ("lr", "momentum", "betas", "swa_lr")
+
+
+class Program:
+    """The arguments of a scheduler and of its optimizer."""
+
+    def __init__(self, seed: str) -> None:
+        self.draw = draw = Draw(seed)
+        self.groups = draw.groups = draw.randint(1, 3)
+        self.kind = draw.choice(OPTIMIZERS)
+        self.length = draw.randint(0, 6)
+        self.ramp = {
+            "multiplier": draw.choice([1, 1.0, 2, 4.5]),
+            draw.choice(["total_epoch", "warmup_epoch"]): self.length,
+        }
+        self.rates = [draw.choice([0.1, 0.5, draw.lr()]) for _ in range(self.groups)]
+        match draw.choice(["none", "torch", "drawn", "drawn", "drawn"]):
+            case "none":
+                self.description, self.after = "", lambda optimizer: None
+            case "torch":
+                name = draw.choice([*OF_TORCH])
+                self.description = name, OF_TORCH[name](draw)
+                self.after = lambda optimizer: getattr(PEER, name)(optimizer, **self.description[1])
+            case _:
+                self.description, self.after = drawn_scheduler(draw)
+        self.calls = [(draw.choice([*CALLS, "step to"]), draw.randint(0, 14)) for _ in range(draw.randint(3, 12))]
+
+    def built(self, *late: float) -> Any:
+        """Return the scheduler for an optimizer that also has groups with the rates `late`."""
+        rates = [*self.rates, *late]
+        optimizer = self.kind([{"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr} for lr in rates])
+        has_cycle = any(name in repr(self.description) for name in ("OneCycleLR", "CyclicLR"))
+        return GradualWarmupScheduler(
+            optimizer, after_scheduler=self.after(optimizer), base_lr=rates if has_cycle else None, **self.ramp
+        )
+
+    def stepped(self, steps: int) -> Any:
+        scheduler, _ = run(self.built)
+        for _ in range(steps):
+            run(scheduler.step)
+        return scheduler
+
+
+def rows(scheduler: Any) -> list[list[Any]]:
+    return [[group[key] for key in FIELDS if key in group] for group in scheduler.optimizer.param_groups]
+
+
+def test_a_late_group_changes_no_other_group_and_a_resumed_run_goes_on_with_it() -> None:
+    for seed in range(20 * settings().max_examples):
+        program = Program(f"resumed{seed}")
+        draw = program.draw
+        at, rate = draw.randint(0, 12), draw.choice([program.rates[-1], draw.lr()])
+        alone, whole, resumed = (program.stepped(at) for _ in range(3))
+        for scheduler in (whole, resumed):
+            scheduler.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": rate})
+        for index, (call, epoch) in enumerate(program.calls):
+            place = seed, program.ramp, program.description, at, program.calls[: index + 1]
+            if call in ("step", "step to"):
+                after_call(call, alone, epoch, program.built)
+                after_call(call, whole, epoch, program.built)
+            resumed = after_call(call, resumed, epoch, partial(program.built, rate))
+            assert same(rows(whole)[:-1], rows(alone)), place
+            assert same(rows(resumed), rows(whole)), place
+
+
+def test_a_late_group_like_the_last_one_has_its_values_after_any_call() -> None:
+    for seed in range(40 * settings().max_examples):
+        program = Program(f"like{seed}")
+        at = program.draw.randint(0, 2 * program.length + 3)
+        scheduler = program.stepped(at)
+        last = scheduler.optimizer.param_groups[-1]
+        entries = {key: copy.deepcopy(last[key]) for key in FIELDS if key in last}
+        if at < program.length:
+            entries["lr"] = program.rates[-1]  # in the ramp this is the base
+        elif float(last["lr"]) == 0:
+            continue  # its factor is unknown
+        scheduler.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], **entries})
+        run(scheduler.step)
+        for index, (call, epoch) in enumerate(program.calls):
+            scheduler = after_call(call, scheduler, epoch, partial(program.built, program.rates[-1]))
+            *_, expected, found = rows(scheduler)
+            assert same(found, expected), (seed, program.ramp, program.description, at, program.calls[: index + 1])

@@ -1,13 +1,21 @@
-"""The base classes of pytorch-accelerated: what the constructor writes, what a step accepts, what a state contains."""
+"""The base classes of pytorch-accelerated: values, steps, states, late groups, and subclasses of a user."""
 
 import copy
+import pickle
+import warnings
+from collections import defaultdict
 from enum import Enum
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
+from pytorch_accelerated.schedulers import scheduler_base as peer
 
 import paramsched as ps
+import paramsched.compat.pytorch_accelerated as ours
 from paramsched.compat.pytorch_accelerated import (
     CosineLrScheduler,
     SchedulerBase,
@@ -22,6 +30,7 @@ from paramsched.compat.pytorch_accelerated._placeholders import (
     require_positive_count,
 )
 from paramsched.errors import AssertedArgument, InvalidArgument, UnknownField
+from support.drawn_programs import OPTIMIZERS, Draw, after_call, run, same
 from support.tables import table
 
 
@@ -402,3 +411,153 @@ def test_a_decay_of_a_third_of_its_period_is_accepted():
     scheduler = WSDLrScheduler(sgd(), total_steps=60, num_checkpoints=2, decay_phase_ratio=1 / 3)
 
     assert [period["decay_steps"] for period in scheduler.get_decay_info()] == [10, 10]
+
+
+class Ratio(StatefulSchedulerBase):
+    """A user's scheduler of one field."""
+
+    def get_updated_values(self, num_updates: int) -> list[float]:
+        return [base * 0.9**num_updates for base in self.base_lr_values]
+
+
+CLASSES: dict[Any, dict[str, Any]] = {
+    CosineLrScheduler: {
+        "total_num_epochs": lambda d: d.randint(8, 20),
+        "num_update_steps_per_epoch": lambda d: 1,
+        "k_decay": lambda d: d.choice([1.0, 1.5]),
+        "lr_min": Draw.low,
+        "min_lr_ratio": lambda d: d.choice([None, d.low()]),
+        "num_warmup_epochs": Draw.count,
+        "warmup_starting_lr": Draw.low,
+        "warmup_starting_lr_ratio": lambda d: d.choice([None, d.share()]),
+        "num_cooldown_epochs": Draw.count,
+    },
+    WSDLrScheduler: {
+        "total_steps": lambda d: d.randint(8, 20),
+        "num_warmup_steps": Draw.count,
+        "decay_phase_ratio": lambda d: d.choice([0, 0.1, 0.3]),
+        "lr_min": Draw.low,
+        "warmup_starting_lr": lambda d: d.choice([0, 0.01]),
+        "use_inverse_sqrt_decay": Draw.flag,
+        "num_checkpoints": lambda d: d.randint(1, 3),
+    },
+    Ratio: {"param_group_field": lambda d: d.choice(["lr", "weight_decay"])},
+}
+
+
+def group(lr: float) -> dict[str, Any]:
+    return {"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr, "weight_decay": lr / 8}
+
+
+def built(kind: Any, options: dict[str, Any], of_optimizer: Any, first: int, rates: list[float]) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scheduler = kind(of_optimizer(map(group, rates)), **options)
+    scheduler.first_update = first
+    return scheduler
+
+
+def rows(scheduler: Any) -> list[list[float]]:
+    return [[group["lr"], group["weight_decay"]] for group in scheduler.optimizer.param_groups]
+
+
+def test_a_late_group_changes_no_other_group_and_has_the_values_of_an_early_one_also_in_a_resumed_run() -> None:
+    for seed in range(10 * settings().max_examples):
+        draw = Draw(f"accelerated{seed}")
+        kind = draw.choice([*CLASSES])
+        options = {key: value(draw) for key, value in CLASSES[kind].items()}
+        rates, late = [draw.lr() for _ in range(draw.randint(1, 3))], draw.lr()
+        new = partial(built, kind, options, draw.choice(OPTIMIZERS), draw.randint(0, 1))
+        early, scheduler = new([*rates, late]), new(rates)
+        at = draw.randint(0, 9)
+        for _ in range(at):
+            early.step()
+            scheduler.step()
+        assert rows(scheduler) == rows(early)[:-1], (seed, kind, options, at)
+        scheduler.optimizer.add_param_group(group(late))
+        calls: list[str] = []
+        for _ in range(draw.randint(3, 12)):
+            calls.append(draw.choice(["step"] * 4 + ["copy", "deepcopy", "pickle", "load"]))
+            scheduler = after_call(calls[-1], scheduler, 0, partial(new, [*rates, late]))
+            if calls[-1] == "step":
+                run(early.step)
+            known = None if "step" in calls else -1  # the late group joins at the next step
+            assert same(rows(scheduler)[:known], rows(early)[:known]), (seed, kind, options, at, calls)
+
+
+def kinds(m):
+    class NeverBuilt(m.SchedulerBase):
+        """A class that never calls the constructor."""
+
+        def __init__(self, optimizer):
+            self.optimizer, self.param_group_field = optimizer, "lr"
+
+        def get_updated_values(self, num_updates):
+            return 0.1 * 0.5**num_updates
+
+    class OwnBases(NeverBuilt):
+        """A class that never calls the constructor and stores the bases itself."""
+
+        def __init__(self, optimizer):
+            super().__init__(optimizer)
+            self.base_lr_values = [group["lr"] for group in optimizer.param_groups]
+
+    class StepsItself(m.StatefulSchedulerBase):
+        """A class that counts and writes on its own and contains its own containers."""
+
+        def __init__(self, optimizer):
+            self.optimizer, self.updates, self.seen = optimizer, 0, defaultdict(list)
+
+        def get_updated_values(self, num_updates):
+            return None
+
+        def step(self):
+            self.updates += 1
+            self.seen["lr"].append(0.1 / self.updates)
+            for group in self.optimizer.param_groups:
+                group["lr"] = 0.1 / self.updates
+
+        def state_dict(self):
+            return super(m.StatefulSchedulerBase, self).state_dict()
+
+        def load_state_dict(self, state):
+            super(m.StatefulSchedulerBase, self).load_state_dict(state)
+
+    for kind in (found := (NeverBuilt, OwnBases, StepsItself)):
+        kind.__qualname__ = f"{'ON_OURS' if m is ours else 'ON_THEIRS'}.{kind.__name__}"
+    return type("Kinds", (), {kind.__name__: kind for kind in found})
+
+
+ON_THEIRS, ON_OURS = kinds(peer), kinds(ours)
+
+
+def run_of_pytorch_accelerated_subclasses(kind, steps):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    scheduler = kind(optimizer)
+    for n in range(1, steps + 1):
+        scheduler.step() if kind.__name__ == "StepsItself" else scheduler.step_update(n)
+    return scheduler
+
+
+@pytest.mark.parametrize("name", ["NeverBuilt", "OwnBases", "StepsItself"])
+def test_a_subclass_steps_saves_copies_and_loads_as_on_the_classes_of_the_library(name):
+    theirs, mine = (
+        run_of_pytorch_accelerated_subclasses(getattr(ON_THEIRS, name), 3),
+        run_of_pytorch_accelerated_subclasses(getattr(ON_OURS, name), 3),
+    )
+
+    assert mine.optimizer.param_groups[0]["lr"] == theirs.optimizer.param_groups[0]["lr"]
+    assert theirs.state_dict().items() <= mine.state_dict().items()
+    fresh = run_of_pytorch_accelerated_subclasses(getattr(ON_OURS, name), 0)
+    fresh.load_state_dict(theirs.state_dict())
+    fresh.load_state_dict(copy.deepcopy(mine).state_dict())
+    assert pickle.loads(pickle.dumps(fresh)).state_dict().keys() == mine.state_dict().keys()
+
+
+def test_a_state_shares_no_container_with_the_scheduler():
+    scheduler = run_of_pytorch_accelerated_subclasses(ON_OURS.StepsItself, 2)
+    state = scheduler.state_dict()
+
+    scheduler.step()
+
+    assert len(state["seen"]["lr"]) == 2

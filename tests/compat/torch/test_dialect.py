@@ -1,4 +1,4 @@
-"""The dialect of torch against torch's own schedulers, update by update."""
+"""The dialect of torch against torch's own schedulers, and schedulers in files of other programs."""
 
 import warnings
 
@@ -13,6 +13,8 @@ import paramsched as ps
 from paramsched.compat.torch import plans as dialect
 from paramsched.core import files as config
 from paramsched.core.base.diagnostic import DiagnosticWarning
+from paramsched.core.files import loads
+from paramsched.errors import ConfigError
 from support.tables import table
 
 LR, STEPS = 0.4, 45
@@ -48,7 +50,11 @@ def planned(plan, steps=STEPS, lr=LR, calendar=None):
 
 
 COUNTS = st.integers(1, 30)
+
+
 GAMMAS = st.sampled_from([0.1, 0.5, 0.97, 1.0])
+
+
 FLOORS = st.sampled_from([0.0, 1e-3, 0.05])
 
 
@@ -66,12 +72,16 @@ FACTORS = [
     ),
     one_of_class("ExponentialLR", gamma=GAMMAS),
 ]  # fmt: skip
+
+
 STAGES = [
     *FACTORS,
     one_of_class("PolynomialLR", total_iters=COUNTS, power=st.sampled_from([0.5, 1.0, 2.0])),
     one_of_class("CosineAnnealingLR", T_max=COUNTS, eta_min=FLOORS),
     one_of_class("CosineAnnealingWarmRestarts", T_0=COUNTS, T_mult=st.integers(1, 3), eta_min=FLOORS),
 ]
+
+
 CYCLES = [
     one_of_class(
         "CyclicLR", base_lr=st.just(0.01), max_lr=st.just(0.3), step_size_up=COUNTS, step_size_down=COUNTS,
@@ -96,8 +106,14 @@ def compositions(draw):
 CHAINS = st.lists(st.one_of(FACTORS), min_size=2, max_size=3).map(
     lambda found: {"ChainedScheduler": {"schedulers": found}}
 )
+
+
 FLOORED = st.fixed_dictionaries({"CosineAnnealingLR": st.fixed_dictionaries({"T_max": st.just(60), "eta_min": FLOORS})})
+
+
 FLOORED_CHAINS = st.tuples(st.one_of(FACTORS), FLOORED).map(lambda two: {"ChainedScheduler": {"schedulers": list(two)}})
+
+
 RUNS = st.one_of(*STAGES, *CYCLES, compositions(), CHAINS, FLOORED_CHAINS)
 
 
@@ -325,3 +341,33 @@ def test_an_environment_variable_is_rejected_with_its_location():
 
     with pytest.raises(ps.errors.ConfigError, match=r"torch text:3:14: \$\.scheduler\.step_size: "):
         config.loads(text, "torch")
+
+
+STEP = "lr_scheduler: {type: MultiStepLR, milestones: [30]}\n"
+
+
+@table(
+    "text",
+    [
+        f"epoches: 72\n{STEP}",
+        "device: cpu\nscheduler: {_target_: torch.optim.lr_scheduler.StepLR, step_size: 3}\n",
+        "trainer: {max_epochs: 10}\nscheduler: {StepLR: {step_size: 3}}\n",
+    ],
+)
+def test_a_scheduler_at_the_top_of_a_file_of_another_program_warns_of_its_unknown_step(text):
+    with pytest.warns(DiagnosticWarning, match="whether it steps after each update or once per epoch"):
+        loads(text, "torch")
+
+
+def test_a_second_scheduler_of_the_rate_is_refused():
+    with pytest.raises(ConfigError) as refusal:
+        loads(f"{STEP}lr_warmup_scheduler: {{type: LinearWarmup, warmup_duration: 2000}}\n", "torch")
+
+    assert [one.path for one in refusal.value.diagnostics] == ["$.lr_warmup_scheduler"]
+
+
+def test_a_scheduler_of_something_else_is_a_warning():
+    with pytest.warns(DiagnosticWarning, match="another scheduler next to lr_scheduler"):
+        plan = loads(f"{STEP}interval: step\nnoise_scheduler: {{type: DDPM, steps: 1000}}\n", "torch")
+
+    assert str(plan) == "lr: multistep([30])"

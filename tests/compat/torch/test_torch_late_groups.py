@@ -1,14 +1,19 @@
-"""Groups added during a run continue from their own values with the factors of the other groups, as in torch."""
+"""Groups added or removed during a run keep their values, with the factors of the other groups."""
 
 import copy
 import math
+import pickle
 from functools import partial
+from itertools import product
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from paramsched.compat.gradual_warmup import GradualWarmupScheduler
+from paramsched.compat.pytorch_accelerated import CosineLrScheduler, WSDLrScheduler
+from paramsched.mmengine.schedulers import ConstantLR, CosineAnnealingLR, CosineRestartLR, ReduceOnPlateauLR
 from support.drawn_programs import CALLS, Draw, after_call, drawn_scheduler, optimizers, run, same
 from support.examples import examples
 from support.tables import table
@@ -17,8 +22,11 @@ from support.torch_cases import (
     PEER,
     Case,
     case,
+    cases,
     chains,
+    decaying,
     gammas,
+    harmonic,
     lengths,
     nested,
     optimizer_with,
@@ -31,7 +39,11 @@ from support.torch_cases import (
 )
 
 STEPS = 25
+
+
 lrs = st.floats(0.01, 2.0)
+
+
 # Curves that are multiples of base, so that one number identifies a group.
 multiples = st.one_of(
     relative,
@@ -47,6 +59,8 @@ def is_no_product(one: Case) -> bool:
 
 
 sequence = sequences(multiples.filter(is_no_product))
+
+
 in_chain = st.one_of(
     case("StepLR", step_size=lengths, gamma=gammas),
     case("LinearLR", start_factor=shares, end_factor=shares, total_iters=lengths),
@@ -324,3 +338,302 @@ def test_a_scheduler_of_torch_in_a_chain_of_torch_includes_a_late_group():
         quiet_step(scheduler)
         first, late = rates_of(optimizer)
         assert late == pytest.approx(first / 4)
+
+
+LRS = [0.4, 0.3, 0.2, 0.1]
+
+
+own_functions = [decaying, harmonic, lambda t: 1.0, lambda t: 0.5 + 0.01 * t]
+
+
+one_entry_each = st.one_of(
+    case("LambdaLR", lr_lambda=st.just(own_functions)),
+    case("MultiplicativeLR", lr_lambda=st.just(own_functions)),
+    case("CyclicLR", base_lr=st.just(LRS), max_lr=st.just([1.0, 2.0, 3.0, 4.0]), step_size_up=st.integers(1, 9)),
+    case("OneCycleLR", max_lr=st.just([1.0, 2.0, 3.0, 4.0]), total_steps=st.just(40)),
+    case("SWALR", swa_lr=st.just([0.01, 0.02, 0.03, 0.04]), anneal_epochs=st.integers(1, 9)),
+)
+
+
+def rows_of_of_torch_removed_groups(scheduler, optimizer, steps):
+    rows = []
+    for _ in range(steps):
+        quiet_step(scheduler)
+        rows.append(rates_of(optimizer))
+    return rows
+
+
+def compare_the_groups_that_remain_with_those_of_a_whole_run(seed):
+    draw = Draw(f"removed{seed}")
+    draw.groups = draw.randint(2, 3)
+    optimizer_of = optimizers(draw)
+    description, build = drawn_scheduler(draw)
+    (whole, _), (scheduler, _) = (run(partial(build, optimizer_of())) for _ in range(2))
+    for _ in range(draw.randint(0, 9)):
+        run(whole.step)
+        run(scheduler.step)
+    kept = draw.sample(range(draw.groups), draw.randint(1, draw.groups))
+
+    def remove(scheduler):
+        groups = scheduler.optimizer.param_groups
+        groups[:] = [groups[index] for index in kept]
+        return scheduler
+
+    remove(scheduler)
+    calls = [draw.choice(CALLS) for _ in range(draw.randint(3, 12))]
+    for call in calls:
+        epoch = draw.randint(0, 12)
+        scheduler = after_call(call, scheduler, epoch, lambda: remove(build(optimizer_of())))
+        whole = after_call(call, whole, epoch, lambda: build(optimizer_of()))
+        for index, group in zip(kept, scheduler.optimizer.param_groups, strict=True):
+            theirs = whole.optimizer.param_groups[index]
+            for key in ("lr", "momentum", "betas"):
+                assert same(group.get(key), theirs.get(key)), (seed, description, kept, calls, call)
+
+
+def test_a_group_may_be_removed_from_another_optimizer_with_the_same_groups_once_a_state_was_saved():
+    optimizer = optimizer_with([0.4, 0.1])
+    scheduler = OURS.StepLR(optimizer, 1, 0.5)
+    scheduler.optimizer = other = optimizer_with([1.0])
+    other.param_groups[:] = optimizer.param_groups
+    scheduler.state_dict()
+    del other.param_groups[0]
+
+    quiet_step(scheduler)
+
+    assert scheduler.get_last_lr() == [0.05]
+
+
+def test_groups_keep_their_values_without_the_removed_ones_in_any_composition_and_after_any_call():
+    for seed in range(50 * settings().max_examples):
+        compare_the_groups_that_remain_with_those_of_a_whole_run(seed)
+
+
+def test_many_equal_groups_are_distinguished():
+    optimizer = optimizer_with([0.4] * 40)
+    scheduler = OURS.LambdaLR(optimizer, [lambda t, i=i: 1 / (1 + i * t) for i in range(40)])
+    rows_of_of_torch_removed_groups(scheduler, optimizer, 2)
+    del optimizer.param_groups[5:35]
+
+    rows_of_of_torch_removed_groups(scheduler, optimizer, 1)
+
+    left = [*range(5), *range(35, 40)]
+    assert rates_of(optimizer) == pytest.approx([0.4 / (1 + i * 3) for i in left])
+
+
+@examples(100)
+@given(
+    st.one_of(cases, one_entry_each).filter(lambda one: "CyclicLR" not in repr(one)),
+    st.lists(st.tuples(st.sampled_from(["remove", "add", "swap", "step"]), st.integers(0, 9)), max_size=12),
+)
+def test_adding_and_removing_groups_does_not_change_other_groups(one, changes):
+    whole, optimizer = optimizer_with(LRS), optimizer_with(LRS)
+    planned, scheduler = one.build(OURS, whole), one.build(OURS, optimizer)
+    parameters = [group["params"][0] for group in optimizer.param_groups]  # kept alive: each has an id of its own
+    known = {id(one): twin for one, twin in zip(parameters, whole.param_groups, strict=True)}
+    quiet_step(planned), quiet_step(scheduler)
+
+    for change, index in [*changes, ("step", 0)]:
+        groups = optimizer.param_groups
+        place = index % len(groups)
+        match change:
+            case "remove":
+                if sum(id(group["params"][0]) in known for group in groups) > 1:
+                    del groups[place]
+            case "add":
+                entries = {key: value for key, value in groups[-1].items() if key in ("swa_lr", "max_lr", "min_lr")}
+                optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.05, **entries})
+            case "swap":
+                seen = [group for group in groups if "initial_lr" in group]
+                seen.insert(place % len(seen), seen.pop())
+                groups[:] = seen + [group for group in groups if "initial_lr" not in group]
+            case "step":
+                quiet_step(planned), quiet_step(scheduler)
+                left = [
+                    (group["lr"], known[id(group["params"][0])]["lr"])
+                    for group in groups
+                    if id(group["params"][0]) in known
+                ]
+                assert [mine for mine, _ in left] == pytest.approx([theirs for _, theirs in left], rel=1e-9, abs=1e-12)
+
+
+class OwnEntries(OURS.LRScheduler):
+    """A user class with its own list."""
+
+    def __init__(self, optimizer, lowest):
+        self.lowest = lowest
+        super().__init__(optimizer)
+
+    def get_lr(self):
+        return [max(base * 0.5**self.last_epoch, low) for base, low in zip(self.base_lrs, self.lowest, strict=False)]
+
+
+class Halving(OURS.LRScheduler):
+    """A user class that needs only its bases."""
+
+    def get_lr(self):
+        return [base * 0.5**self.last_epoch for base in self.base_lrs]
+
+
+def test_a_subclass_without_its_own_lists_continues():
+    optimizer = optimizer_with([0.4, 0.2])
+    scheduler = Halving(optimizer)
+    rows_of_of_torch_removed_groups(scheduler, optimizer, 1)
+    del optimizer.param_groups[0]
+
+    assert rows_of_of_torch_removed_groups(scheduler, optimizer, 1) == [[0.05]]
+
+
+BUILD_AGAIN = "Build the scheduler again after removing or reordering param groups"
+
+
+def remove_the_first(optimizer):
+    del optimizer.param_groups[0]
+
+
+def put_a_new_one_first(optimizer):
+    optimizer.param_groups.insert(0, {**optimizer.param_groups[0], "params": [torch.nn.Parameter(torch.ones(1))]})
+
+
+def replace_all(optimizer):
+    optimizer.param_groups[:] = [{**g, "params": [torch.nn.Parameter(torch.ones(1))]} for g in optimizer.param_groups]
+
+
+@pytest.mark.parametrize(
+    ("build", "change"),
+    [
+        (lambda o: OwnEntries(o, [0.1, 0.01]), remove_the_first),
+        (lambda o: GradualWarmupScheduler(o, 1, total_epoch=5), remove_the_first),
+        (lambda o: OURS.StepLR(o, 2), put_a_new_one_first),
+        (lambda o: OURS.StepLR(o, 2), replace_all),
+    ],
+)
+def test_an_ambiguous_removal_raises_an_error_at_every_step(build, change):
+    optimizer = optimizer_with([0.4, 0.2])
+    scheduler = build(optimizer)
+    quiet_step(scheduler)
+    change(optimizer)
+    before = rates_of(optimizer)
+
+    for use in (quiet_step, quiet_step, pickle.dumps, lambda scheduler: scheduler.state_dict()):
+        with pytest.raises(ValueError, match=BUILD_AGAIN):
+            use(scheduler)
+    assert rates_of(optimizer) == before
+
+
+class OwnStep(OURS.LRScheduler):
+    def step(self, epoch=None):
+        for group in self.optimizer.param_groups:
+            group["lr"] = 0.5 * group["lr"]
+
+
+@pytest.mark.parametrize("build", [OwnStep, OURS.ReduceLROnPlateau])
+def test_a_scheduler_that_needs_no_entries_is_saved_with_other_groups(build):
+    optimizer = optimizer_with([0.4, 0.2])
+    scheduler = build(optimizer)
+    replace_all(optimizer)
+
+    loaded = build(optimizer)
+    loaded.load_state_dict(scheduler.state_dict())
+    copied = pickle.loads(pickle.dumps(scheduler))
+
+    assert loaded.state_dict() == scheduler.state_dict() == copied.state_dict()
+
+
+def test_a_plateau_that_skips_its_constructor_can_be_saved():
+    class Own(OURS.ReduceLROnPlateau):
+        def __init__(self, optimizer):
+            self.optimizer, self.best = optimizer, 0.5
+
+    assert Own(optimizer_with([0.4])).state_dict()["best"] == 0.5
+
+
+def test_a_state_with_more_groups_is_rejected():
+    state = OURS.StepLR(optimizer_with([0.4, 0.2]), 2).state_dict()
+    scheduler = OURS.StepLR(optimizer_with([0.4]), 2)
+    scheduler.load_state_dict(state)
+
+    with pytest.raises(ValueError, match=BUILD_AGAIN):
+        quiet_step(scheduler)
+
+
+NAMED_FUNCTIONS = [decaying, harmonic, decaying]
+
+
+@table(
+    ("order", "call"), product([[1], [1, 0], [2, 0], [0, 2], [2, 1, 0]], ["step", "copy", "deepcopy", "pickle", "load"])
+)
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda o: ConstantLR(o, factor=0.0, end=6),
+        lambda o: CosineAnnealingLR(o, T_max=5, eta_min=0.01),
+        lambda o: CosineRestartLR(o, periods=[4, 30], restart_weights=[1, 0.5], eta_min=0.0),
+        lambda o: CosineLrScheduler(o, 3, 4, lr_min=0.01),
+        lambda o: WSDLrScheduler(o, total_steps=12),
+        lambda o: OURS.SequentialLR(o, [OURS.ConstantLR(o, 0.5, 2), OURS.LambdaLR(o, NAMED_FUNCTIONS)], [5]),
+        lambda o: OURS.ChainedScheduler([OURS.StepLR(o, 4, 0.5), OURS.MultiplicativeLR(o, NAMED_FUNCTIONS)]),
+        lambda o: OURS.ChainedScheduler([OURS.StepLR(o, 4, 0.5), PEER.ExponentialLR(o, 0.9)]),
+        lambda o: OURS.ChainedScheduler(
+            [OURS.SequentialLR(o, [OURS.ConstantLR(o, 0.5, 2), OURS.StepLR(o, 2)], [4]), OURS.ExponentialLR(o, 0.9)]
+        ),
+    ],
+)
+def test_other_drop_ins_and_compositions_support_removed_groups(build, order, call):
+    def changed(scheduler):
+        groups = scheduler.optimizer.param_groups
+        groups[:] = [groups[index] for index in order]
+        return scheduler
+
+    whole, optimizer = optimizer_with(LRS[:3]), optimizer_with(LRS[:3])
+    planned, scheduler = build(whole), build(optimizer)
+    rows_of_of_torch_removed_groups(planned, whole, 3), rows_of_of_torch_removed_groups(scheduler, optimizer, 3)
+    changed(scheduler)
+    if call != "step":
+        scheduler = after_call(call, scheduler, 0, lambda: changed(build(optimizer_with(LRS[:3]))))
+
+    expected = [[row[index] for index in order] for row in rows_of_of_torch_removed_groups(planned, whole, 6)]
+    assert rows_of_of_torch_removed_groups(scheduler, scheduler.optimizer, 6) == [
+        pytest.approx(row) for row in expected
+    ]
+
+
+@pytest.mark.parametrize("build", [OURS.ReduceLROnPlateau, ReduceOnPlateauLR])
+def test_the_minimum_lr_of_a_plateau_stays_with_its_group(build):
+    optimizer = optimizer_with([0.4, 0.2])
+    torchs = build is OURS.ReduceLROnPlateau
+    options = {"min_lr": [0.3, 0.1]} if torchs else {"monitor": "loss", "min_value": [0.3, 0.1]}
+    scheduler = build(optimizer, patience=0, **options)
+    del optimizer.param_groups[0]
+
+    for _ in range(4):
+        quiet_step(scheduler, 1.0 if torchs else {"loss": 1.0})
+
+    assert rates_of(optimizer) == [0.1]
+
+
+def test_a_sequence_saves_the_bases_of_its_members_without_those_of_a_removed_group():
+    optimizer = optimizer_with([0.4, 0.2, 0.1])
+    members = [OURS.LinearLR(optimizer, 0.2, 1.0, 4), OURS.StepLR(optimizer, 2, 0.5)]
+    sequence = OURS.SequentialLR(optimizer, members, [3])
+
+    del optimizer.param_groups[0]
+    quiet_step(sequence)
+
+    state = sequence.state_dict()
+    assert [one["base_lrs"] for one in (state, *state["_schedulers"])] == [[0.2, 0.1]] * 3
+
+
+def test_an_array_without_dimensions_has_no_entries_of_groups():
+    class Own(OURS.LRScheduler):
+        def get_lr(self):
+            self.scale = torch.tensor(0.25)
+            return [float(self.scale) * base for base in self.base_lrs]
+
+    optimizer = optimizer_with([1.0, 0.4])
+    scheduler = Own(optimizer)
+    del optimizer.param_groups[0]
+
+    quiet_step(scheduler)
+
+    assert rates_of(optimizer) == [0.1]

@@ -1,16 +1,19 @@
-"""Auditing a log against a plan whose clock counts samples or tokens."""
+"""Audits on other clocks, and of several optimizers."""
 
+import csv
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 import paramsched as ps
 from paramsched.cli import main
 from paramsched.errors import MissingFact
 from paramsched.tools.audit import AmountColumn, UnreadableLog, compare_with_plan, read_log
+from support.updates import group
 
 PLAN = ps.Plan(
     lr=ps.warmup("5000 tokens") >> ps.cosine(to=0.1),
@@ -19,9 +22,17 @@ PLAN = ps.Plan(
     clock={"lr": "tokens", "momentum": "tokens"},
     horizon="40000 tokens",
 )
+
+
 UPDATES = 120
+
+
 SIZES = [100 + 37 * (5 * t % 11) for t in range(UPDATES + 1)]
+
+
 TOKENS = [sum(SIZES[:t]) for t in range(UPDATES + 2)]
+
+
 BASES = {"lr": 0.3, "momentum": 0.9, "weight_decay": 0.05}
 
 
@@ -155,3 +166,78 @@ def test_a_checkpoint_is_compared_at_its_consumed_amount(tmp_path):
     assert of_samples.amounts is None
     assert compare_with_plan(logged, plan).first is None
     assert compare_with_plan(logged, plan, bases={("lr", None): 0.2}).first.amount == 427
+
+
+FIELDS = ["lr", "momentum", "weight_decay"]
+
+
+PLAN_OF_SEVERAL_OPTIMIZERS = """
+horizon: 40
+lr: linear(1, 0)
+momentum: linear(absolute(0.85), absolute(0.95), over="30 steps")
+weight_decay: like("lr")
+groups:
+"""
+
+
+def logged_run(plan, file, groups):
+    muon = torch.optim.SGD([torch.nn.Parameter(torch.ones(2, 2))], lr=0.02, momentum=0.95)
+    adamw = torch.optim.AdamW([{**group(), **entries} for entries in groups], lr=3e-4)
+    scheduler = ps.Scheduler({"muon": muon, "adamw": adamw}, plan)
+    rows = []
+    for _ in range(40):
+        for one in (muon, adamw):
+            one.step()
+        rows.append({"step": scheduler.t - 1, **scheduler.scalars()})
+    if file.suffix == ".jsonl":
+        file.write_text("\n".join(map(json.dumps, rows)))
+        return
+    with file.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv"])
+@pytest.mark.parametrize(
+    ("lines", "groups"),
+    [
+        ("  adamw/embed: {lr: 'like(\"lr\") * 0.3'}", [{"name": "embed"}, {"name": "rest"}]),
+        ("  adamw: {lr: cosine()}\n  muon/*: {lr: 'linear(2, 1)'}", [{"name": "embed"}, {}]),
+        ("  muon: {lr: cosine()}", [{}]),
+        ("  muon/0: {lr: cosine()}\n  adamw/head: {lr: 'linear(2, 1)'}", [{"name": "head"}]),
+        ("  adamw/1: {lr: cosine()}\n  embed: {lr: 'linear(2, 1)'}", [{"name": "embed"}, {}]),
+        ("  adamw/*: {lr: cosine()}\n  muon: {lr: 'linear(2, 1)'}", [{}, {}]),
+    ],
+)
+def test_what_a_run_logged_is_as_planned(lines, groups, suffix, tmp_path):
+    plan = ps.loads(PLAN_OF_SEVERAL_OPTIMIZERS + lines)
+    file = tmp_path / f"log.{suffix}"
+    logged_run(plan, file, groups)
+
+    report = compare_with_plan(read_log(file, FIELDS), plan)
+
+    assert report.first is None
+    assert report.values >= 40 * 3
+
+
+def test_a_value_that_differs_is_that_of_its_optimizer(tmp_path):
+    plan = ps.loads(PLAN_OF_SEVERAL_OPTIMIZERS + "  adamw: {lr: cosine()}")
+    logged_run(plan, tmp_path / "log.jsonl", [{"name": "embed"}, {"name": "rest"}])
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    rows[7]["lr/adamw/rest"] = 9.0
+    (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, rows)))
+
+    first = compare_with_plan(read_log(tmp_path / "log.jsonl", FIELDS), plan).first
+
+    assert first is not None
+    assert (first.t, first.field, first.group, first.logged) == (7, "lr", "adamw/rest", 9.0)
+
+
+def test_a_selector_that_no_group_of_the_log_has_is_refused_as_before(tmp_path):
+    logged_run(ps.loads(PLAN_OF_SEVERAL_OPTIMIZERS + "  muon: {lr: cosine()}"), tmp_path / "log.jsonl", [{}])
+
+    with pytest.raises(ps.errors.PlanError, match="head"):
+        compare_with_plan(
+            read_log(tmp_path / "log.jsonl", FIELDS), ps.loads(PLAN_OF_SEVERAL_OPTIMIZERS + "  head: {lr: cosine()}")
+        )

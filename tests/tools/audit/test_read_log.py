@@ -1,13 +1,21 @@
-"""Logs: JSONL of paramsched, JSONL and CSV of other programs, and errors for unreadable logs."""
+"""Reading a log: columns, metrics, event files, and its facts without a plan."""
 
 import gzip
 import json
+import sys
 import zipfile
 
+import numpy as np
 import pytest
+from click.testing import CliRunner
 
-from paramsched.tools.audit import UnreadableLog, read_log
+import paramsched as ps
+from paramsched.cli import main
+from paramsched.errors import MissingDependency
+from paramsched.tools.audit import LoggedValues, UnreadableLog, compare_with_plan, log_facts, read_log, read_metrics
+from paramsched.tools.audit.facts import picture_of_log
 from paramsched.tools.records.columns import time_column
+from paramsched.tools.records.log_values import LogColumn, number_notes
 
 FIELDS = ("lr", "momentum")
 
@@ -197,3 +205,192 @@ def test_a_checkpoint_with_compressed_records_is_rejected_before_unpacking(tmp_p
 
     with pytest.raises(UnreadableLog, match="records of the zip archive are compressed"):
         read_log(tmp_path / "bomb.pt", FIELDS)
+
+
+def found(path, **options):
+    return {one.name: (one.t.tolist(), one.values.tolist()) for one in read_metrics(path, **options)}
+
+
+def test_columns_with_names_of_metrics_are_read_at_their_updates(tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_text(
+        "step,lr,train/loss,val_acc,loss_scale,epoch,note_score\n10,0.1,2.5,,1024,0,good\n20,0.1,1.5,0.5,512,1,\n"
+    )
+
+    assert found(log) == {"train/loss": ([10, 20], [2.5, 1.5]), "val_acc": ([20], [0.5])}
+    assert found(log, names=["loss_scale"]) == {"loss_scale": ([10, 20], [1024, 512])}
+
+
+def test_the_later_of_two_rows_for_one_update_is_used(tmp_path):
+    log = tmp_path / "values.jsonl"
+    rows = [{"t": t, "groups": [{"lr": 0.1}], "loss": loss} for t, loss in [(0, 3.0), (1, 2.0), (2, 9.0), (1, 1.0)]]
+    log.write_text("\n".join(map(json.dumps, rows)))
+
+    assert found(log) == {"loss": ([0, 1, 2], [3.0, 1.0, 9.0])}
+
+
+def test_the_history_of_a_trainer_is_read(tmp_path):
+    log = tmp_path / "trainer_state.json"
+    rows = [{"step": 5, "loss": 2.0, "learning_rate": 0.1}, {"step": 10, "eval_loss": 1.5, "eval_runtime": 3.0}]
+    log.write_text(json.dumps({"log_history": rows}, indent=1))
+
+    assert found(log) == {"loss": ([5], [2.0]), "eval_loss": ([10], [1.5])}
+    assert isinstance(read_metrics(log), tuple)
+
+
+def test_validations_of_the_runner_are_placed_after_the_preceding_updates(tmp_path):
+    log = tmp_path / "values.jsonl"
+    rows = [{"t": t, "groups": [{"lr": 0.1}], "epoch": 0, "iter": 2 * t + 1, "loss": 2.0 - t} for t in range(3)]
+    rows += [{"iter": 7, "loss": -1.0}, {"iter": None, "t": 9, "loss": -2.0}]
+    log.write_text("\n".join(map(json.dumps, rows)))
+    validations = [
+        {"epoch": 0, "iter": 0, "accuracy": 0.1},
+        {"accuracy": 0.2},
+        {"epoch": 1, "iter": 2, "loss": 1.9, "accuracy": 0.5},
+        {"epoch": 2, "iter": 6, "accuracy": 0.7},
+        {"epoch": 3, "iter": 8, "accuracy": 0.9},
+    ]
+    (tmp_path / "metrics.jsonl").write_text("\n".join(map(json.dumps, validations)))
+
+    assert found(log) == {
+        "loss": ([0, 1, 2, 9], [2.0, 1.0, 0.0, -2.0]),
+        "val_loss": ([1], [1.9]),
+        "accuracy": ([1, 3], [0.5, 0.7]),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("los", 'did you mean "loss"'), ("word", "expected numbers in all of its cells")]
+)
+def test_a_column_that_is_not_a_metric_is_rejected(tmp_path, name, message):
+    log = tmp_path / "log.csv"
+    log.write_text("t,loss,word\n0,1.0,good\n")
+
+    with pytest.raises(UnreadableLog, match=message):
+        read_metrics(log, names=[name])
+
+
+PLAN = ps.Plan(lr=ps.warmup(3) >> ps.cosine(), horizon=10)
+
+
+RATES = ps.trace(PLAN, {"lr": 0.1})["lr"]
+
+
+@pytest.fixture
+def events(tmp_path):
+    """Write an event file with a rate, a loss and a text per update; losses are tensors, as in Keras."""
+    pytest.importorskip("tensorboard")
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+    from tensorboard.util.tensor_util import make_tensor_proto
+
+    writer = EventFileWriter(str(tmp_path))
+    scalars, texts = (
+        SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name=name)) for name in ("scalars", "text")
+    )
+    text = Summary.Value(tag="note", tensor=make_tensor_proto(["a", "b"]), metadata=texts)
+    for t, rate in enumerate(RATES):
+        loss = make_tensor_proto(np.float32(2.5 - t / 10))
+        values = [Summary.Value(tag="lr", simple_value=rate), Summary.Value(tag="loss", tensor=loss, metadata=scalars)]
+        writer.add_event(Event(step=t, wall_time=t, summary=Summary(value=[*values, text])))
+    writer.close()
+    (file,) = tmp_path.glob("*tfevents*")
+    return file
+
+
+def test_an_empty_folder_has_no_event_file(tmp_path):
+    with pytest.raises(UnreadableLog, match=r"expected a folder with .* or an event file of TensorBoard"):
+        read_log(tmp_path, ["lr"])
+
+
+def test_float32_values_match_the_plan(events):
+    report = compare_with_plan(read_log(events, ["lr"]), PLAN, ps.Calendar())
+
+    assert (report.first, report.exact, report.values) == (None, 10, 10)
+
+
+def test_a_missing_tag_is_rejected_and_the_available_tags_are_listed(events):
+    with pytest.raises(UnreadableLog, match="expected one of loss, lr, step"):
+        read_log(events, ["lr"], columns={"lr": "rate"})
+
+
+def test_without_tensorboard_the_error_names_the_package_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    monkeypatch.setitem(sys.modules, "tensorboard.backend.event_processing.event_accumulator", None)
+    file = tmp_path / "events.out.tfevents.1"
+    file.write_bytes(b"x")
+
+    with pytest.raises(MissingDependency, match="pip install tensorboard"):
+        read_log(file, ["lr"])
+
+
+def facts(values, t=None):
+    values = np.array(values, dtype=np.float64)
+    column = LogColumn("lr", 0, np.arange(values.size) if t is None else np.array(t), values)
+    return log_facts(LoggedValues("log.csv", (column,), (None,))).columns[0]
+
+
+def kinds(values, t=None):
+    return [(one.kind, one.begin, one.end) for one in facts(values, t).stretches]
+
+
+def test_the_stretches_of_any_log_cover_its_rows_without_gaps():
+    random = np.random.default_rng(0)
+    for _ in range(200):
+        values = (
+            random.choice([0.0, 0.1, 0.5, 1.0], random.integers(2, 30)) + random.choice([0, 1e-3]) * random.random()
+        )
+        found = facts(values).stretches
+
+        assert [one.begin for one in found[1:]] == [one.end for one in found[:-1]]
+        assert (found[0].begin, found[-1].end) == (0, values.size - 1)
+        assert kinds(values * 2.0**20) == kinds(values / 2.0**20) == kinds(values)  # in any unit
+        for one in found:
+            part = np.diff(values[one.begin : one.end + 1])
+            sign = {"rises": (part > 0), "falls": (part < 0), "stays": (part == 0), "jumps": (part != 0)}[one.kind]
+            assert sign.all()
+
+
+def test_counts():
+    found = facts([0, 0.1, np.nan, 0.2, 0.2, np.inf], [0, 1, 2, 1, 1, 3])
+
+    assert (found.zeros, found.not_finite, found.repeated, found.back) == (1, 2, 2, 1)
+    assert (found.lowest, found.highest) == (0, 0.2)
+
+
+@pytest.mark.parametrize(("rate", "code"), [("0", 1), ("0.1", 0)])
+def test_a_rate_that_is_always_zero_is_no_success(tmp_path, rate, code):
+    file = tmp_path / "log.csv"
+    file.write_text("step,lr\n" + "".join(f"{t},{rate}\n" for t in range(5)))
+
+    for options in ((), ("--json",), ("--html", str(tmp_path / "log.html"))):
+        assert CliRunner().invoke(main, ["audit", str(file), *options]).exit_code == code
+    assert "<svg" in (tmp_path / "log.html").read_text()
+
+
+def test_json_has_the_facts(tmp_path):
+    file = tmp_path / "log.csv"
+    file.write_text("step,lr\n0,0.1\n5,0.05\n")
+
+    found = json.loads(CliRunner().invoke(main, ["audit", str(file), "--json"]).output)
+
+    assert found["columns"][0]["stretches"] == [{"kind": "falls", "begin": 0, "end": 5, "first": 0.1, "last": 0.05}]
+
+
+def test_a_picture_ends_at_the_last_update_of_the_log():
+    columns = tuple(LogColumn(field, 0, np.array([2, t]), np.array([1.0, 0.5])) for field, t in (("lr", 7), ("eps", 4)))
+
+    drawn = picture_of_log(LoggedValues("log.csv", columns, (None,)), "")
+
+    assert drawn.trace.total == 8
+
+
+def test_the_notes_are_those_of_the_log_except_those_about_a_comparison():
+    column = LogColumn("lr", 0, np.array([3, 4, 4]), np.array([0.1, 0.2, 0.3]))
+    of_numbers = number_notes((column,))
+
+    found = log_facts(LoggedValues("log.csv", (column,), (None,), ("rows are counted", *of_numbers)))
+
+    assert of_numbers
+    assert found.notes == ("rows are counted",)

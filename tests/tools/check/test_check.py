@@ -1,16 +1,29 @@
-"""`config.check`: diagnostics of a plan without knowledge of the run."""
+"""The check of a plan: diagnostics, their location, codes, targets, and the first update."""
+
+import re
+import warnings
+from pathlib import Path
 
 import pytest
+import torch
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+import paramsched as ps
+from paramsched.cli import main
 from paramsched.core import files as config
+from paramsched.core.base.codes import check_rules
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.rules.trial_run import trial_run
+from paramsched.core.schedules import parse
 from paramsched.core.schedules.anneal import cosine
 from paramsched.core.time import Calendar
-from paramsched.errors import InvalidArgument
+from paramsched.errors import InvalidArgument, ParamschedError
+from paramsched.tools.check.first_update import note_of_first_update
+from paramsched.tools.check.named_codes import codes_given, rule_of_code
 from paramsched.tools.check.plan_check import check
+from support.registered_shapes import shapes_as_before
 from support.strategies import GROUPS, World, plans
 from support.tables import table
 
@@ -133,6 +146,8 @@ lr: {}
 targets:
   batch_size: {{initial: 1, schedule: '{}'}}
 """
+
+
 GROWING = 'rounded(linear(16, 1600, over="12B tokens"), 16)'
 
 
@@ -196,3 +211,326 @@ def test_what_depends_on_the_unknown_length_of_an_epoch_is_not_stated(line, code
         assert code is None or {code, "PS310" if code == "PS318" else code} & {*known}  # it may grow to infinity
         if "at update" in when:
             assert known[code] == found[code]
+
+
+BEGIN_AT_ZERO = [  # the plan, the line
+    ("lr: warmup(10) >> cosine()", 'warmup(10, index="(t+1)/n") >> cosine()'),
+    ("lr: warmup(5)", 'warmup(5, index="(t+1)/n")'),
+    ("lr: absolute(warmup(10, to=3e-4) >> cosine(start=3e-4, to=0))", None),
+    ("lr: 0.5 * warmup(4) >> 0.5 * cosine()", None),
+    ('lr: warmup(3) * cosine() * plateau("loss")', None),
+    ("lr: linear(0, 0.5, 10) >> cosine(start=0.5)", None),
+    ("lr: linear(absolute(0), 1, 10, index='t/n') >> cosine()", None),
+    ("lr: (warmup(3) >> constant()) * constant(0.5)", None),
+    ("groups: {head: {lr: warmup(10)}}", 'warmup(10, index="(t+1)/n")'),
+    ("lr: warmup(5)\ngroups: {head: {lr: warmup(10)}}", 'warmup(5, index="(t+1)/n")'),
+]
+
+
+BEGIN_ABOVE = [
+    "lr: cosine()",
+    'lr: warmup(10, index="(t+1)/n") >> cosine()',
+    'lr: warmup(10, index="(t+1)/(n+1)") >> cosine()',
+    "lr: warmup(10, start=0.1) >> cosine()",
+    "lr: warmup(11) >> cosine()",  # whose first update would have less than a tenth of base
+    'lr: warmup("5%") >> cosine()',
+    "lr: constant()\ngroups: {head: {lr: warmup(10)}}",  # the other groups train
+    "weight_decay: warmup(10)",
+    "targets: {lr: {initial: 1.0, schedule: warmup(10)}}",
+    "lr: 0",
+    "lr: linear(0, 1)",  # whose length is not known
+    "lr: absolute(cosine(start=0.1, to=0.01))",
+    "lr: cosine(start=0.5, to=0) * linear(1, 0)",
+]
+
+
+@table(("text", "line"), BEGIN_AT_ZERO)
+def test_a_short_warmup_from_zero_has_a_line_that_begins_above_zero_when_pasted(text, line):
+    plan = ps.loads(text)
+    found = re.fullmatch(r"the lr of the first update is 0\. To begin .* write (.*)", note_of_first_update(plan))
+
+    assert line is None or found[1] == line
+    schedules = plan.bindings[0].schedule, ps.parse(found[1])
+    before, pasted = (ps.resolve(one, ps.Calendar(total=100)) for one in schedules)
+    assert before(0) == 0 < pasted(0)
+    assert pasted(99) == before(99)
+
+
+@table("text", BEGIN_ABOVE)
+def test_other_plans_have_no_note(text):
+    assert note_of_first_update(ps.loads(text)) == ""
+
+
+@pytest.mark.door("show")
+@pytest.mark.parametrize("command", [["check"], ["show", "--horizon", "100", "--table"], ["show", "--horizon", "100"]])
+def test_check_and_show_print_the_note_on_standard_error_and_succeed(command, tmp_path):
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("lr: warmup(10) >> cosine()\n")
+
+    done = CliRunner().invoke(main, [command[0], str(plan), *command[1:]])
+
+    assert done.exit_code == 0
+    assert 'To begin at 1/10 of base write warmup(10, index="(t+1)/n") >> cosine()' in done.stderr
+    assert "first update" not in done.stdout
+
+
+@pytest.mark.door("show")
+@pytest.mark.peer("transformers")
+@pytest.mark.parametrize("command", [["check"], ["show", "--table"]])
+def test_a_plan_read_from_another_library_has_no_note(command, tmp_path):
+    config = tmp_path / "config.json"
+    config.write_text('{"learning_rate": 0.1, "lr_scheduler_type": "cosine", "warmup_steps": 10, "max_steps": 100}')
+
+    done = CliRunner().invoke(main, [command[0], str(config), "--format", "transformers", *command[1:]])
+
+    assert done.exit_code == 0
+    assert "first update" not in done.stderr
+
+
+def test_a_start_of_one_nth_is_refused_in_python_and_in_a_file_too():
+    with pytest.raises(ps.errors.InvalidArgument):
+        ps.warmup(10, start="1/n")
+    with pytest.raises(ps.errors.ConfigError):
+        ps.loads("lr: warmup(10, '1/n')")
+
+
+@table("rule", list(check_rules().values()))
+def test_a_rule_is_found_by_its_code_and_its_name_and_suggested_for_its_number(rule):
+    assert rule_of_code(rule.code.lower()) is rule_of_code(rule.name.upper()) is check_rules()[rule.code]
+    assert codes_given(f"{rule.name} {rule.code}") == {rule.code}
+    with pytest.raises(InvalidArgument) as refused:
+        codes_given(rule.code.removeprefix("PS"))
+    assert rule.code in str(refused.value.instead)
+
+
+def test_a_prefix_selects_its_rules_next_to_others():
+    assert codes_given("PS40, ps205") == {f"PS40{n}" for n in range(1, 9)} | {"PS205"}
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [("PS999", "PS101"), ("PS9999", "PS"), ("beyond-horizn", "beyond-horizon"), ("horiz", "PS101")],
+)
+def test_an_unknown_code_is_rejected_with_the_nearest_name_or_examples_of_codes(given, text):
+    with pytest.raises(InvalidArgument) as refused:
+        codes_given(given)
+
+    assert text in refused.value.problem.summary
+
+
+def codes(name, initial, line, **options):
+    """Return the codes of a plan with a target, by the check and by a start; they are the same."""
+    plan = ps.Plan(ps.Binding(ps.Target(name, initial, **options), line), horizon=100)
+    checked = [one.code for one in ps.check(plan)]
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        ps.Scheduler(optimizer, plan)
+    assert [str(one.message).rpartition("[")[2].rstrip("]") for one in caught] == checked
+    return checked
+
+
+@table(
+    ("name", "initial", "line", "code"),
+    [
+        ("lr", 0.1, "linear(0, 1)", "PS407"),
+        ("weight_decay", 0.1, "cosine()", "PS407"),
+        ("betas", 0.9, "constant(1.0, 10) >> constant()", "PS407"),
+        ("kl", 0.1, "linear(0, 0.1)", "PS408"),
+        ("entropy", 0.01, "linear(0.01, 0)", "PS408"),
+        ("temperature", 5.0, "cosine(start=5, to=1)", "PS408"),
+        ("ema_decay", 0.99, "linear(1, 1.1)", "PS408"),
+        ("dropout", 0.2, "linear(-0.5, 1)", "PS408"),
+        ("label_smoothing", 0.5, "linear(1, 3)", "PS408"),
+    ],
+)
+def test_a_target_that_was_meant_otherwise_is_told(name, initial, line, code):
+    assert codes(name, initial, line) == [code]
+
+
+@table(
+    ("name", "initial", "line"),
+    [
+        ("kl", 0.1, "linear(0, 1)"),
+        ("kl", 1.0, "linear(0, 1)"),
+        ("kl", 0.1, "cosine(start=1, to=0.1)"),
+        ("kl", 0.1, "linear(absolute(0), absolute(0.1))"),
+        ("momentum", 0.996, "constant(1.0, 10) >> constant()"),
+        ("ema_decay", 0.99, "linear(1, 1.01)"),
+        ("temperature", 5.0, "linear(1, 0.2)"),
+        ("beta_kl", 4.0, "linear(0, 1, 50) >> constant()"),
+        ("noise", 0.5, "linear(1, 2)"),
+    ],
+)
+def test_a_right_target_is_silent(name, initial, line):
+    assert codes(name, initial, line) == []
+
+
+def test_a_target_that_is_written_may_have_the_name_of_a_field():
+    assert codes("lr", 0.1, "cosine()", write=lambda _: None) == []
+
+
+def diagnostics_of(line, field="lr"):
+    return [one.message for one in check(Plan(**{field: parse(line)})) if one.severity == "warning"]
+
+
+@table(
+    ("line", "happens", "instead"),
+    [
+        ("constant(1e-3)", "is 0.001 × base", "constant(absolute(0.001))"),
+        ("linear(0.001, 0.00001)", "goes from 0.001 to 1e-05 × base", "absolute(linear(0.001, 1e-05))"),
+        ("3e-4 * (warmup(5) >> cosine())", "goes from 0 to 0.0003 × base",
+         "constant(absolute(0.0003)) * (warmup(5) >> cosine())"),
+        ("cosine(start=0.1)", "falls from 0.1 to 0 × base", "cosine(to=0.1)"),
+        ("cosine(start=0.1, over=50)", "falls from 0.1 to 0 × base", "cosine(to=0.1, over=50)"),
+    ],
+)  # fmt: skip
+def test_a_likely_mistake_is_reported_with_its_effect_and_a_fix(line, happens, instead):
+    (message,) = diagnostics_of(line)
+
+    assert happens in message
+    assert message.endswith(f"write {instead}")
+
+
+@table(
+    ("peer_name", "own_name"),
+    [("learning_rate", "lr"), ("wd", "weight_decay"), ("beta1", "betas[0]"), ("epsilon", "eps")],
+)
+def test_a_peer_name_of_a_field_is_reported_with_the_name_in_paramsched(peer_name, own_name):
+    assert any(own_name in message for message in diagnostics_of("cosine()", peer_name))
+
+
+@table(
+    "line",
+    [
+        "warmup('5%') >> cosine(to=0.01)",
+        "warmup('5 epochs') * multistep(['30 epochs'])",
+        "0.1 * (warmup(5) >> cosine())",
+        "linear(absolute(0.001), absolute(0.00001))",
+        "constant(0.1)",
+        "warmup(5, start=0.001) >> constant()",
+        "restarts(warmup('2%') >> cosine(), '20%')",
+        "piecewise([[0, 1.0], ['30%', 0.1], ['60%', 0.01]])",
+        "wsd('5%', '20%')",
+        "noam(512, 4000)",
+        "warmup(5) >> step('30 epochs')",
+    ],
+)
+def test_a_correct_plan_has_no_diagnostics(line):
+    assert diagnostics_of(line) == []
+
+
+def documented():
+    """Yield every plan of the README, docs and examples, except pages that show diagnostics."""
+    root = Path(__file__).parents[3]
+    docs = root / "docs"
+    written = [page for page in sorted(docs.rglob("*.md")) if docs / "_generated" not in page.parents]
+    pages = [root / "README.md", *(page for page in written if page != docs / "reference" / "checking.md")]
+    texts = [text for page in pages for text in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL)]
+    texts += [file.read_text() for file in sorted((root / "examples").rglob("*.yaml"))]
+    for text in texts:
+        try:
+            yield config.loads(text)
+        except ParamschedError:  # a config of the Runner or a part of a plan
+            continue
+
+
+def test_no_plan_in_the_documentation_has_diagnostics():
+    plans = list(documented())
+
+    assert len(plans) >= 3
+    assert [found for plan in plans for found in check(plan)] == []
+
+
+def test_a_config_of_a_peer_is_not_checked_for_native_mistakes():
+    plan = Plan(lr=parse("constant(1e-3)"))
+
+    assert check(plan, native=False) == ()
+
+
+def test_a_likely_mistake_is_reported_at_its_location():
+    (found,) = check(config.loads("groups: {head: {lr: constant(0.0001)}}"))
+
+    assert (found.severity, found.path) == ("warning", "$.groups.head.lr")
+
+
+GROUP = {"lr": 1e-3, "weight_decay": 0.01, "eps": 1e-8, "betas": (0.9, 0.999), "momentum": 0.9, "dampening": 0.5}
+
+
+OUTSIDE = [  # field, line, horizon, the first update
+    ("betas[0]", "absolute(linear(0.9, 1.1))", 100, 50),
+    ("betas[0]", "linear(1.0, 1.2)", 100, 56),
+    ("betas[1]", "absolute(warmup(10, 0.9))", 100, 10),
+    ("momentum", "absolute(linear(0.9, 1.1))", 100, 50),
+    ("dampening", "linear(1.0, 3.0)", 100, 50),
+    ("lr", "linear(1.0, -1.0)", 100, 51),
+    ("lr", "cosine() - 0.5", 100, 51),
+    ("lr", "linear(1.0, -1.0)", 100_000, 50_001),
+    ("lr", "warmup(10) >> constant(-0.1, 5) >> constant()", 1_000_000, 10),
+    ("weight_decay", "absolute(linear(0.1, -0.1))", 100, 51),
+    ("eps", "absolute(table([1e-8, -1e-8], every=20))", 100, 20),
+]
+
+
+INSIDE = [
+    ("betas[0]", "absolute(linear(0.85, 0.95))"),
+    ("betas[0]", "absolute(linear(0.9, 1.0))"),  # 1 only at the horizon
+    ("lr", "linear(1, 0)"),
+    ("lr", "clamp(linear(1, -1), low=0)"),
+    ("lr", "linear(1, -1, over=200)"),  # negative only after the horizon
+    ("lr", "0.5 + 0.5 * cosine(start=1, to=-1)"),
+    ("weight_decay", "absolute(cosine(start=0.4, to=0))"),
+]
+
+
+def reported(field, line, horizon):
+    plan = ps.Plan(ps.Binding(field, line), horizon=horizon)
+    return [one for one in check(plan, groups=[GROUP]) if one.code in ("PS311", "PS312")]
+
+
+@pytest.mark.parametrize(("field", "line", "horizon", "update"), OUTSIDE)
+def test_the_first_update_outside_is_reported_as_an_error(field, line, horizon, update):
+    (found,) = reported(field, line, horizon)
+
+    schedule = ps.resolve(ps.parse(line), ps.Calendar(total=horizon))
+    base = GROUP["betas"][int(field[6])] if field.startswith("betas") else GROUP[field]
+    below = 1.0 if field.startswith(("betas", "momentum", "dampening")) else float("inf")
+    first = next(t for t in range(horizon) if not -1e-9 * base <= schedule(t, base=base) < below)
+    assert (found.severity, first) == ("error", update)
+    assert f"at update {update}." in str(found)
+
+
+@pytest.mark.parametrize(("field", "line"), INSIDE)
+def test_values_inside_and_values_after_the_horizon_are_silent(field, line):
+    assert reported(field, line, 100) == []
+
+
+def test_the_advice_for_a_negative_line_is_accepted():
+    (found,) = reported("lr", "linear(1.0, -1.0)", 100)
+
+    assert reported("lr", str(found.instead).removeprefix("For example: "), 100) == []
+
+
+def test_the_base_of_each_group_counts():
+    plan = ps.loads("betas[0]: linear(1, 1.2)\nhorizon: 100")
+
+    def outside(*betas):
+        found = ps.check(plan, groups=[{"betas": (beta, 0.999)} for beta in betas])
+        return [str(one) for one in found if one.code == "PS312"]
+
+    assert outside(0.5) == outside(0.5, 0.6) == []
+    assert [["at update 56" in one for one in outside(*betas)] for betas in [(0.5, 0.9), (0.9, 0.5)]] == [[True]] * 2
+
+
+@pytest.mark.parametrize("place", [20, 199_980])
+def test_the_first_and_the_last_updates_of_a_long_run_are_looked_at_one_by_one(place):
+    total = 200_000
+    with shapes_as_before():
+
+        @ps.shape
+        def dip(t):
+            return -1.0 if t == place else 1.0 - t / total
+
+        (found,) = check(ps.Plan(lr=dip(), horizon=total))
+
+    assert f"-1 × base at update {place}" in found.message

@@ -1,4 +1,4 @@
-"""The learning rate range test: its suggestion, and the restored state after it."""
+"""The range test: rates, losses, and the suggested rate."""
 
 import contextlib
 import copy
@@ -18,7 +18,7 @@ import torch
 
 import paramsched as ps
 from paramsched.errors import InvalidArgument, MissingDependency, ParamschedError
-from paramsched.tools.range_test import rate_sweep
+from paramsched.tools.range_test import RangeTest, rate_sweep
 from support.tables import table
 
 
@@ -641,3 +641,26 @@ def test_progress_is_shown_after_two_seconds_in_a_terminal_alone(monkeypatch, is
 
     assert re.findall(r"update (\d) of 5", shown.getvalue()) == (["3", "4", "5"] if is_terminal else [])
     assert shown.getvalue().endswith("\r\033[K") is is_terminal
+
+
+RATES = np.geomspace(1e-6, 1.0, 7)
+
+
+@pytest.mark.parametrize(
+    ("losses", "is_doubtful"),
+    [
+        ((2.0, 1.2, 1.2, 1.2, 0.7, 0.3, 0.9), True),  # a jump at the first rate
+        ((2.0, 2.0, 1.9, 1.7, 1.0, 0.3, 0.9), False),
+    ],
+)
+def test_a_jump_of_the_loss_far_from_the_valley_is_reported(losses, is_doubtful):
+    smoothed = np.array(losses)
+    text = RangeTest(RATES, smoothed, smoothed, "highest rate").text()
+
+    assert ("steepest and valley differ by a factor of more than 10" in text) == is_doubtful
+
+
+@pytest.mark.parametrize("name", ["lr_find", "lr_finder", "LRFinder", "LearningRateFinder"])
+def test_a_name_of_a_rate_finder_is_answered_with_find_lr(name):
+    with pytest.raises(AttributeError, match=r"find_lr"):
+        getattr(ps, name)

@@ -1,16 +1,40 @@
-"""Reading and writing: formats, limits, and files that cannot be read.
+"""Files in several dialects: formats, entries that are not used, files of other programs."""
 
-These tests need further doors.
-"""
-
+import importlib
 import json
+import pkgutil
+import sys
+import warnings
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+import paramsched as ps
+from paramsched import compat, mmengine
 from paramsched.core import files as config
-from paramsched.core.files import plan_files
+from paramsched.core.base.diagnostic import Diagnostic, DiagnosticWarning, child_path
+from paramsched.core.files import known_dialects, plan_files
+from paramsched.core.files.arguments import arguments_of, located, names_of, read_arguments
+from paramsched.core.files.diagnostic_collector import DiagnosticCollector
+from paramsched.core.files.known_dialects import dialect_named, dialects_that_recognize
+from paramsched.core.files.plan_files import PlanText, ReadingOptions, format_of, open_plan
+from paramsched.core.files.unused_settings import (
+    has_setting,
+    looks_like_schedule,
+    note_defaults,
+    program_of,
+    report_no_settings,
+    report_unused_settings,
+)
+from paramsched.core.plan import Plan
+from paramsched.core.time import Calendar
 from paramsched.errors import ConfigError, InvalidArgument
+from paramsched.mmengine import reader as mmengine_of_python_configs
 from support.tables import table
 
 
@@ -50,3 +74,510 @@ def test_a_suffix_is_a_format_or_its_command_is_suggested(name, expected):
         found = str(refusal)
 
     assert found == expected
+
+
+@table(
+    ("name", "text", "found"),
+    [
+        ("plan.txt", "", "unknown suffix '.txt'; expected one of .yaml, .yml, .toml, .json, .py"),
+        ("plan", "", "the name has no suffix; expected one of .yaml, .yml, .toml, .json, .py"),
+        ("run.sh", "echo 1", "unknown suffix '.sh'"),
+    ],
+)
+def test_a_file_without_a_known_suffix_is_refused_with_the_format_to_write(tmp_path, name, text, found):
+    (tmp_path / name).write_text(text)
+
+    with pytest.raises(InvalidArgument, match=r'format="yaml"') as refusal:
+        open_plan(tmp_path / name)
+
+    assert refusal.value.found.startswith(found)
+    assert format_of(tmp_path / "PLAN.YML") == "yaml"
+
+
+OWN = {
+    "transformers": {"num_train_epochs": 1, "lr_scheduler_type": "cosine"},
+    "megatron": {"train_iters": 100, "lr_decay_style": "cosine"},
+    "deepspeed": {"scheduler": {"type": "WarmupLR", "params": {"warmup_num_steps": 5}}},
+    "torch": {"scheduler": {"type": "CosineAnnealingRestartLR"}},
+}
+
+
+"""Settings of each format, with which a file of this format is read, except for torch."""
+
+
+_ODD = [["x"], {"x": 1}, None, True, 10**400, float("nan"), [{}], [["x"]], [{"type": ["x"]}]]
+
+
+_NAMED = {"type": ["x"]}, {"name": ["x"]}, {"_target_": ["x"]}, {"type": {}}
+
+
+@table("key", sorted({key for one in OWN.values() for key in one} | {"param_scheduler", "optimizer"}))
+def test_a_setting_of_a_wrong_type_is_an_error_of_the_config(key):
+    for odd in (*_ODD, *_NAMED):
+        with suppress(ConfigError):
+            ps.loads({key: odd})
+
+
+_keys = st.text("qxzj", min_size=2, max_size=9)
+
+
+_unrelated = st.dictionaries(_keys, st.integers() | _keys | st.dictionaries(_keys, st.integers()), max_size=4)
+
+
+@pytest.mark.parametrize("format", OWN)
+@given(other=_unrelated)
+def test_a_config_without_a_setting_of_the_format_is_refused(format, other):
+    with pytest.raises(ConfigError):
+        ps.loads(other, format)
+
+
+@pytest.mark.parametrize("format", OWN)
+@given(other=_unrelated, key=_keys)
+def test_settings_in_a_part_of_a_config_are_reported_with_their_path(format, other, key):
+    with pytest.raises(ConfigError) as refused:
+        ps.loads({"name": "my_run", **other, key: OWN[format]}, format)
+
+    assert [one.path.startswith(f"$.{key}") for one in refused.value.diagnostics] == [True]
+
+
+@pytest.mark.parametrize(
+    ("text", "format"),
+    [
+        ('{"zero_optimization": {"stage": 2}, "gradient_accumulation_steps": 4}', "transformers"),
+        ("rlhf_type: grpo\nsplit_dataset_ratio: 0\ncolocate_groups: []\ntrain_iters: 9\n", "megatron"),
+    ],
+)
+def test_settings_of_many_programs_do_not_identify_a_format(text, format):
+    with pytest.raises(ConfigError):
+        ps.loads(text, format)
+
+
+MEGATRON = {"train_iters": 9, "lr": 0.1}
+
+
+@table(
+    ("name", "data", "path"),
+    [
+        ("megatron", {**MEGATRON, "lr_warmup": 3}, "$.lr_warmup"),
+    ],
+)
+def test_an_entry_that_looks_like_a_setting_and_is_not_used_is_reported(name, data, path):
+    with pytest.warns(DiagnosticWarning) as caught:
+        config.loads(data, name)
+
+    assert caught[0].message.diagnostic.path == path
+    assert "the plan is read without it" in str(caught[0].message)
+
+
+@table(
+    ("name", "data"),
+    [
+        ("megatron", {**MEGATRON, "adlr_autoresume": True, "iter_per_epoch": 1250, "straggler_ctrlr_port": 1}),
+        ("megatron", {**MEGATRON, "micro_batch_size": 4, "wandb_entity": "x"}),
+    ],
+)
+def test_an_entry_of_another_program_is_not_reported(name, data):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        config.loads(data, name)
+
+
+NATIVE = '| Use a native plan, such as lr: warmup("5%") >> cosine() | PS103'
+
+
+AXOLOTL = {"base_model": "$.base_model", "sequence_len": "$.sequence_len"}
+
+
+def lines_of(diagnostics):
+    return [f"{one.path} {one.found} | {one.instead} | {one.code} {one.at_key}" for one in diagnostics]
+
+
+@table(
+    ("written", "used", "options", "expected"),
+    [
+        ({"lr_warmup": "$.a"}, ["lr_warmup"], {}, []),
+        ({"lr_warmup": "$.a"}, [], {}, ["$.a peer has no lr_warmup; the plan is read without it |  | PS111 False"]),
+        ({"lr_warmup": "$.a", "t_warmup": "$.b", "x": "$.c"}, [], {},
+         ["$.a peer has no lr_warmup, t_warmup; the plan is read without them |  | PS111 False"]),
+        ({"warmup": "$.a"}, [], {"renamed": {"warmup": "warmup_t"}},
+         ["$.a peer has no warmup | Use warmup_t in place of warmup | PS103 True"]),
+        ({"warmup": "$.a", "epochs": "$.b"}, [], {"renamed": {"warmup": "warmup_t", "epochs": "num_epochs"}},
+         ["$.a peer has no warmup, epochs | Use warmup_t in place of warmup; "
+          "Use num_epochs in place of epochs | PS103 True"]),
+        ({"warmup": "$.a", "warmup_t": "$.b"}, ["warmup_t"], {"renamed": {"warmup": "warmup_t"}},
+         ["$.a peer has no warmup; the plan is read without it |  | PS111 False"]),
+        (AXOLOTL, [], {}, []),
+        (AXOLOTL, [], {"defaulted": ("lr", "epochs")},
+         [f"$ this is a config of axolotl: its defaults for lr, epochs are not those of peer {NATIVE} False"]),
+        ({**AXOLOTL, "warmup": "$.a"}, [], {"defaulted": ("lr",)},
+         [f"$.a this is a config of axolotl: peer has no warmup {NATIVE} True"]),
+        ({**AXOLOTL, "warmup": "$.a"}, [], {"renamed": {"warmup": "warmup_t"}},
+         ["$.a this is a config of axolotl: peer has no warmup | Use warmup_t in place of warmup | PS103 True"]),
+    ],
+)  # fmt: skip
+def test_unused_settings_are_one_warning_or_one_error(written, used, options, expected):
+    found = DiagnosticCollector()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        report_unused_settings(written, used, found, **{"library": "peer", **options})
+
+    assert lines_of([*found.found(), *(one.message.diagnostic for one in caught)]) == expected
+
+
+@table(
+    ("data", "place"),
+    [
+        ({}, "$.q nothing"),
+        (5, "$.q nothing"),
+        ({"a": {"lr": 1}}, "$.q.a expected lr at"),
+        ({"a": {"lr": 1}, "b": {"lr": 1, "sched": 2}}, "$.q.b expected lr, sched at"),
+        ({"a": {"lr": 1}, "b": {"sched": 1}}, "$.q.a expected lr at"),
+        ({"a": [{"x": 1}, ({"lr": 1},)]}, "$.q.a[1][0] expected lr at"),
+        ({"x": {"y": {"sched": 1, "lr": 2}}}, "$.q.x.y expected sched, lr at"),
+        ({"x": {"lr": 1, "sched": 2, "num_epochs": 3}}, "$.q.x expected lr, sched at"),  # a setting of another program
+        ({"x": {"lr": 1, "max_steps": 2}}, "$.q.x expected lr at"),
+    ],
+)
+def test_settings_in_a_part_of_a_config_are_reported_there(data, place):
+    found = DiagnosticCollector()
+    report_no_settings(data, ("lr", "sched"), found, library="peer", found="nothing", instead="Write x", path="$.q")
+    advice = "Write x" if place.endswith("nothing") else 'Use a native plan, such as lr: warmup("5%") >> cosine()'
+    if "sched" in place and "num_epochs" not in str(data):
+        advice = "Save this part of the config as a file of its own"
+    place += "" if place.endswith("nothing") else " the top level of a config of peer"
+
+    assert lines_of(found.found()) == [f"{place} | {advice} | PS108 False"]
+
+
+def test_almost_a_setting_is_one_and_two_keys_identify_a_program():
+    assert [has_setting([key], ["warmup_epochs", "5"]) for key in ("warmup_epoch", 5, "warm")] == [True, True, False]
+    assert [has_setting(["x"] * count + ["warmup_epoch"], ["warmup_epochs"]) for count in (999, 1000)] == [True, False]
+    assert has_setting(["x"] * 1000 + ["warmup_epochs"], ["warmup_epochs"])
+    assert program_of(["base_model", "base_model"]) is None
+    assert program_of(["baseModel", "a.sequence-len"]) == "axolotl"
+    assert list(note_defaults("x 1", {})) == []
+    (note,) = note_defaults("x 1", {"a": 1, "b": None})
+    assert (note.path, note.found, note.code) == ("$", "defaults of x 1 are taken for a 1, b None", "PS114")
+
+
+SCHEDULING = (
+    "epoch epochs epochwise warmer schedule lr_scheduler annealing cooldown ramp rampup cycles milestones lrs my_lr "
+    "max_steps num_iters total_iterations train_updates hold_step n_step max_train_steps total_optimizer_iters "
+    "train_tokens total_tokens LearningRate base_learningrate warm_restart weight_decay_start wd_end decay_x rope_lr "
+    "weight_decay_cosine weight_decay_style lr_layer_decay optimizer.lr EpochNum warmUp"
+)
+
+
+OTHERS = (
+    "scheduled cycle lr2 steps step global_steps max_tokens warmstart weight_decay wd wd_x my_wd awd layerwise_decay "
+    "alpha_decay eval_lr lr_freq noise_epochs print_lr lr.color"
+)
+
+
+def test_a_key_about_a_schedule_is_recognized_by_its_words():
+    assert [key for key in SCHEDULING.split() if not looks_like_schedule(key)] == []
+    assert [key for key in OTHERS.split() if looks_like_schedule(key)] == []
+
+
+READERS = {**compat.READERS, **mmengine.READERS}
+
+
+@pytest.fixture
+def added(monkeypatch):
+    """Return a function that adds a module as the reader of a library, for this test."""
+
+    def add(name, module):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        monkeypatch.setitem(compat.READERS, name, module.__name__)
+        known_dialects._readers.cache_clear()
+        return module
+
+    yield add
+    monkeypatch.undo()
+    known_dialects._readers.cache_clear()
+
+
+@pytest.fixture
+def dialect(added):
+    """Add a reader with one function."""
+    module = ModuleType("drawn_dialect")
+    module.to_plan = lambda data, *, calendar=None, base=None: Plan(
+        lr=ps.constant(data["rate"] * (base or 1.0)), horizon=calendar and calendar.total
+    )
+    return added("drawn", module)
+
+
+@pytest.mark.parametrize("text", ["rate: 0.5", '{"rate": 0.5}'])
+def test_a_dialect_reads_yaml_and_json(dialect, text):
+    assert config.loads(text, "drawn") == Plan(lr="constant(0.5)")
+
+
+def test_a_dialect_receives_the_calendar_and_the_base(dialect, tmp_path):
+    (tmp_path / "plan.toml").write_text("rate = 0.5")
+
+    plan = config.load(tmp_path / "plan.toml", format="drawn", calendar=Calendar(total=9), base=0.5)
+
+    assert plan == Plan(lr="constant(0.25)", horizon=9)
+
+
+def test_a_dialect_may_define_its_own_file_syntax(dialect):
+    dialect.read = lambda text, source: {"rate": float(text.removeprefix("rate is "))}
+
+    assert config.loads("rate is 0.5", "drawn") == Plan(lr="constant(0.5)")
+    assert config.convert("rate is 0.25", "drawn", "yaml") == "lr: constant(0.25)\n"
+
+
+def test_a_dialect_may_execute_a_file(dialect, tmp_path):
+    dialect.execute = lambda path: {"rate": 0.5 if path.endswith("plan.py") else 0.25}
+    (tmp_path / "plan.py").write_text("rate = 1\n")
+
+    assert config.load(tmp_path / "plan.py", format="drawn", run_config=True) == Plan(lr="constant(0.5)")
+
+
+def test_an_inserted_file_is_an_entry_whose_errors_are_located_in_it(dialect):
+    def to_plan(data, **_):
+        if data["more"]["rate"] > 1:
+            raise ConfigError("config", [Diagnostic("$.more.rate", "too high"), Diagnostic("$.rate", "too low")])
+        return Plan(lr=ps.constant(data["more"]["rate"] * data["rate"]))
+
+    dialect.to_plan = to_plan
+    texts = [PlanText("more.yaml", f"x: 1\nrate: {rate}\n", "drawn") for rate in (0.5, 2)]
+    read, wrong = (PlanText("plan.yaml", "rate: 0.5\n", "drawn", inserted=("more", text)) for text in texts)
+
+    assert read.loaded().plan == Plan(lr="constant(0.25)")
+    with pytest.raises(ConfigError) as refusal:
+        wrong.loaded()
+    assert [(one.file, one.path, one.line, one.column) for one in refusal.value.diagnostics] == [
+        ("more.yaml", "$.rate", 2, 7),
+        ("", "$.rate", 1, 7),
+    ]
+
+
+def test_writing_the_format_of_a_dialect_is_rejected(dialect):
+    with pytest.raises(InvalidArgument, match="this format can only be read"):
+        config.dump(Plan(lr="constant(0.5)"), format="drawn")
+
+
+def test_errors_of_a_dialect_start_with_the_source(dialect, tmp_path):
+    def refuse(data, **_):
+        raise ConfigError("config", ["$.rate: too high"])
+
+    dialect.to_plan = refuse
+    (tmp_path / "plan.yaml").write_text("rate: 1")
+
+    with pytest.raises(ConfigError, match=r"plan\.yaml: \$\.rate: too high$"):
+        config.load(tmp_path / "plan.yaml", format="drawn")
+
+
+def test_the_native_format_is_a_dialect_too():
+    native = dialect_named("native")
+
+    assert native.plan_of({"lr": "cosine()"}, calendar=None, base=None) == Plan(lr="cosine()")
+    assert (native.is_peer, native.entry_in({"lr": 1})) == (False, "$")
+
+
+def test_modules_that_are_not_dialects_are_not_formats():
+    assert "native" in config.formats()
+    assert not any(name.startswith("_") for name in config.formats())
+
+
+def test_the_dialects_that_recognize_data_are_named(dialect):
+    dialect.recognizes = lambda data: "rate" in data
+
+    assert "drawn" in config.dialect_names()
+    assert dialects_that_recognize({"rate": 1}) == ("drawn",)
+    assert dialects_that_recognize({"rates": 1}) == ()
+
+
+def test_a_native_file_that_looks_like_a_dialect_is_rejected_with_its_name(dialect):
+    dialect.recognizes = lambda data: "rate" in data
+
+    with pytest.raises(ConfigError) as refusal:
+        config.loads("rate: 0.5\nkind: [drawn]")
+
+    assert 'it looks like a config of drawn. For example: format="drawn"' in str(refusal.value)
+    assert config.loads("rate: 0.5\nkind: [drawn]", format="drawn") == Plan(lr="constant(0.5)")
+
+
+@table(
+    ("text", "name"),
+    [
+        ("param_scheduler: {type: StepLR, step_size: 3}", "mmengine"),
+        ("{StepLR: {step_size: 30}}", "torch"),
+        ("{train_iters: 90, lr_decay_style: cosine}", "megatron"),
+    ],
+)
+def test_a_peer_config_can_be_read_with_the_format_suggested_by_the_error(text, name):
+    with pytest.raises(ConfigError) as refusal:
+        config.loads(text)
+
+    (hint,) = [one for one in refusal.value.problems if "looks like" in one]
+    assert f'For example: format="{name}"' in hint
+    assert config.loads(text, format=name).bindings[0].name == "lr"
+
+
+def test_a_native_file_unlike_any_dialect_has_only_its_own_errors():
+    with pytest.raises(ConfigError) as refusal:
+        config.loads("lr: cosin")
+
+    assert not any("looks like" in one for one in refusal.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("data", "dialect", "message"),
+    [
+        (
+            {"lr_scheduler_type": "warmup_stable_decay", "lr_scheduler_kwargs": {"decay_type": []}},
+            "transformers",
+            "$.lr_scheduler_kwargs.decay_type: expected one of linear, cosine, 1-sqrt, got []",
+        ),
+        ({"_last_lr": [0.1], "step_size": 3}, "torch", "$: expected the name of a scheduler of torch"),
+        (
+            {"type": "OneCycleLR", "eta_max": [], "total_steps": 9},
+            "mmengine",
+            "$.eta_max: expected a number or a list of numbers, got eta_max=[]",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_invalid_values_are_diagnostics_instead_of_python_errors(data, dialect, message):
+    own = import_module(READERS[dialect])
+
+    with pytest.raises(ConfigError) as refusal:
+        own.to_plan(data)
+
+    assert message in str(refusal.value)
+
+
+def test_all_that_a_dialect_provides_is_in_the_loaded_file(added):
+    module = ModuleType("drawn_dialect")
+    exec(PROVIDING, vars(module))
+    added("sketch", module)
+    given = config.open_plan("rate: 0.5\nother: 1\n", "sketch")
+    found = given.loaded(ReadingOptions(calendar=Calendar(total=7)))
+
+    assert found.plan == Plan(lr="constant(0.5)")
+    assert (found.native, found.entry) == (False, "$.other")
+    assert (found.bases.groups, found.facts.total) == (({"lr": 7},), 3)
+    assert [(one.path, one.found) for one in found.notes] == [("$.rate", "0.5 is taken")]
+    assert [dict(one.values) for one in found.groups] == [{"lr": 7, "name": "head"}]
+    assert config.open_plan("rate: 0.5\n", "sketch").loaded().entry == "$"
+
+    mapping = config.open_plan({"rate": 0.5}, "sketch").loaded()
+    assert (mapping.plan, mapping.native, mapping.notes) == (Plan(lr="constant(0.5)"), False, ())
+    with pytest.raises(ConfigError, match=r"^sketch text:1:7: \$\.rate: too large"):
+        config.loads("rate: 99\n", "sketch")
+
+
+PROVIDING = """
+import paramsched as ps
+from paramsched.core.base.diagnostic import Diagnostic
+from paramsched.core.files.known_dialects import GroupOfFile
+from paramsched.core.plan.extras import Bases
+
+scheduler_entries = ("absent", "other")
+
+def to_plan(data, *, calendar=None, base=None):
+    if data["rate"] > 9:
+        raise ps.errors.ConfigError("config", [Diagnostic("$.rate", "too large")])
+    return ps.Plan(lr=ps.constant(data["rate"]))
+
+def bases_of(data, calendar):
+    return Bases(({"lr": calendar.total if calendar else 0},))
+
+def groups_of(data, calendar):
+    yield GroupOfFile({"lr": calendar.total if calendar else 0, "name": "head"})
+
+def facts_of(data):
+    return ps.Calendar(total=3)
+
+def notes_of(data):
+    yield Diagnostic("$.rate", f"{data['rate']} is taken")
+"""
+
+
+@pytest.mark.parametrize("dialect", ["yaml", *config.dialect_names()])
+@pytest.mark.parametrize("path", [(), ("lr",), ("targets",)])
+def test_a_key_of_more_digits_than_python_prints_is_reported(path, dialect):
+    given = {10**5000: 1}
+    for name in path:
+        given = {name: given}
+
+    with pytest.raises(ConfigError, match="the key is an integer of 5001 digits"):
+        config.loads(given, dialect)
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 10**20)
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["10ep", "0.1dur", "cosine", "min", "$LR", "linear"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+def tables():
+    """Return every table of the dialects by name."""
+    found = {}
+    rooms = sorted({module.removesuffix(".plans") for module in (*compat.READERS.values(), *mmengine.READERS.values())})
+    files = [
+        info.name for room in rooms for info in pkgutil.iter_modules(importlib.import_module(room).__path__, f"{room}.")
+    ]
+    for file in files:
+        for one in vars(importlib.import_module(file)).values():
+            if isinstance(one, type) and one.__dict__.get("__dataclass_fields__") and arguments_of(one):
+                found[f"{one.__module__.removeprefix('paramsched.')}.{one.__name__}"] = one
+    return found
+
+
+TABLES = tables()
+
+
+each_table = pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+
+
+def read(table, data):
+    diagnostics = DiagnosticCollector()
+    return *read_arguments(table, located(data, "$"), "$", diagnostics), diagnostics
+
+
+@each_table
+def test_the_fix_of_a_diagnostic_is_accepted(table):
+    # The fix is the example of an argument or its default.
+    for name, row in arguments_of(table).items():
+        advised = row.default if row.example is None else row.example
+        required = {one: other.example for one, other in arguments_of(table).items()}
+        written = json.loads(json.dumps({**{k: v for k, v in required.items() if v is not None}, name: advised}))
+
+        *_, diagnostics = read(table, written)
+
+        assert diagnostics.problems() == (), name
+
+
+@pytest.mark.heavy
+@each_table
+@given(data=st.data())
+def test_every_value_is_an_argument_or_a_diagnostic_at_its_key(table, data):
+    written = data.draw(st.dictionaries(st.sampled_from([*names_of(table), "an unknown key"]), JSON, max_size=4))
+
+    arguments, locations, wrong, diagnostics = read(table, written)
+
+    assert isinstance(arguments, table)
+    assert {fault.path for fault in diagnostics.found()} <= {"$", *(child_path("$", key) for key in written)}
+    assert {locations[name] for name in wrong} <= {"$", *(child_path("$", name) for name in names_of(table))}
+    missing = [name for name in wrong if locations[name] not in {child_path("$", key) for key in written}]
+    assert [fault.found for fault in diagnostics.found() if fault.path == "$"] == [
+        f"{name} is missing" for name in arguments_of(table) if name in missing
+    ]
+
+
+@pytest.mark.parametrize(("name", "found"), [("model", "yes"), ("lr", "no")])
+def test_a_config_may_use_hasattr_on_its_base(tmp_path, name, found):
+    (tmp_path / "base.py").write_text("model = dict(depth=50)\n")
+    file = tmp_path / "config.py"
+    file.write_text(f"_base_ = 'base.py'\nx = 'no'\nif hasattr(_base_, '{name}'):\n    x = 'yes'\n")
+
+    assert mmengine_of_python_configs.read(file.read_text(), str(file))["x"] == found

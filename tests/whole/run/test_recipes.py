@@ -1,5 +1,6 @@
-"""A recipe as the plan of a Scheduler: its facts and bases are advice, and a difference is logged."""
+"""Recipes and scalars in a run."""
 
+import csv
 from typing import Any
 
 import pytest
@@ -8,8 +9,10 @@ import paramsched as ps
 from paramsched.core.plan import Plan
 from paramsched.errors import MissingFact, PlanError
 from paramsched.tools.recipes import Recipe
+from paramsched.tools.records.log_file import read_log
+from paramsched.tools.records.log_values import AmountColumn
 from support.tables import table
-from support.updates import probe
+from support.updates import probe, used
 
 TOKENS = Plan(lr="cosine()", horizon="1280 tokens")
 
@@ -51,6 +54,8 @@ def test_total_replaces_the_horizon_of_a_recipe():
 
 
 DECAYS = Plan(lr="cosine()", weight_decay="linear(1, 0.5)", horizon=10)
+
+
 BOTH = {"lr": 0.5, "weight_decay": 0.2}
 
 
@@ -108,3 +113,22 @@ def test_an_absolute_level_of_a_recipe_belongs_to_its_base(text):
 
 def test_the_plan_of_a_recipe_is_a_plan_like_any_other():
     assert ps.Scheduler(probe(lr=0.25), recipe_of("cosine(to=absolute(0.01))").plan).value("lr") == 0.25
+
+
+def test_audit_reads_a_csv_of_scalars(tmp_path):
+    optimizer = probe({"name": "body"}, {"name": "head", "lr": 1.0})
+    scheduler = ps.Scheduler(optimizer, {"lr": "linear()", "betas[0]": "linear()", "horizon": 10})
+    with (tmp_path / "log.csv").open("w", newline="") as file:
+        rows = csv.DictWriter(file, ["t", *scheduler.scalars()])
+        rows.writeheader()
+        for _ in range(3):
+            optimizer.step()
+            rows.writerow({"t": scheduler.t - 1} | scheduler.scalars())
+
+    logged = read_log(tmp_path / "log.csv", fields=("lr", "betas[0]"), amount=AmountColumn())
+
+    assert logged.names == ("body", "head")
+    found = {(one.field, one.group): (one.t.tolist(), one.values.tolist()) for one in logged.columns}
+    assert found == {
+        (field, index): ([0, 1, 2], used(optimizer, field, index)) for index in (0, 1) for field in ("lr", "betas[0]")
+    }

@@ -1,22 +1,36 @@
-"""Ordinary mistakes, as users of torch, transformers, timm and nanoGPT make them: told at a start, and by the check.
-
-Codes are compared, not words. A mistake that is not in `TOLD` was not found when it was made.
-"""
+"""Likely mistakes are reported once, by the scheduler and by the check; right plans are silent."""
 
 import random
+import re
 import warnings
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
+import torch
 
 import paramsched as ps
 from paramsched.core.feedback import Guided
+from paramsched.core.rules.levels import unlikely_level
+from paramsched.errors import ParamschedError
+from paramsched.tools.check.plan_check import check
 from support.tables import table
 
 EPOCHS = {"total": "90 epochs", "steps_per_epoch": 500}
+
+
 LONG = {"total": 10_000}
+
+
 FLOOR, EPOCH, RISES, BEYOND, ZERO, JUMP = "PS304", "PS211", "PS205", "PS201", "PS315", "PS319"
+
+
 ACCUMULATES, WARMUP, MODE = "PS216", "PS505", "PS506"
+
+
 SAMPLES = {"steps_per_epoch": 9, "accumulation": 4, "batch_size": 1}
+
+
 TOLD = [  # base, line, run facts, code
     # An end that is a rate, as `eta_min` of torch and `min_lr` of nanoGPT are.
     (3e-4, "cosine(to=3e-5)", LONG, FLOOR),
@@ -275,3 +289,248 @@ def test_the_published_recipes_are_silent():
 
     assert {name: codes for name, codes in told.items() if codes} == {}
     assert len(told) > 150
+
+
+ROOT = Path(__file__).parents[3]
+
+
+DRAWN = {"shapes.md", "curves.md"}  # each line of these pages is drawn in a run of 100 updates
+
+
+PAGES = [ROOT / "README.md", *(page for page in sorted((ROOT / "docs").glob("[a-z]*/*.md")) if page.name not in DRAWN)]
+
+
+FACTS = {"steps_per_epoch": 500, "batch_size": 32, "sequence_length": 1024}
+
+
+VALUES = {"lr": 0.001, "weight_decay": 0.01, "betas": (0.9, 0.999), "momentum": 0.9, "eps": 1e-8}
+
+
+MEANT = {
+    # page or file, a part of the plan: the code, and why the page shows it
+    ("checking.md", "multistep([30, 60, 80])"): "PS211",  # the page explains these warnings
+    ("checking.md", "linear(1e-3, 1e-5)"): "PS301",
+    ("checking.md", "warmup(500) >> cosine(start=0.1)"): "PS301",
+}
+
+
+class OptimizerNoFalseWarnings:
+    """An optimizer of groups whose updates are counted by hand."""
+
+    def __init__(self, groups):
+        self.param_groups, self.state = groups, {}
+
+
+def codes_at_a_start_of_no_false_warnings(plan, groups=None, **facts):
+    names = [one.groups for one in plan.bindings if isinstance(one.groups, str)]
+    groups = groups or [{"params": [], **VALUES, "name": name} for name in dict.fromkeys([*names, "others"])]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        ps.Scheduler(OptimizerNoFalseWarnings(groups), plan, drive="manual", **facts)
+    told = [str(one.message) for one in caught if issubclass(one.category, ps.PlanWarning)]
+    return [text.rpartition("[")[2].rstrip("]") if text.endswith("]") else text for text in told]
+
+
+def plans_on(page):
+    """Yield the text of each plan on a page: of its YAML blocks, its pictures and its Python code."""
+    text = page.read_text(encoding="utf-8")
+    for kind, block in re.findall(
+        r"^(?:```|````)(yaml|\{plan\}[^\n]*)\n(.*?)^(?:```|````)$", text, re.MULTILINE | re.DOTALL
+    ):
+        lines = [line for line in block.splitlines() if not line.startswith(":")]
+        if kind == "yaml":
+            yield "\n".join(lines)
+        elif lines and "lr:" not in block and ":file:" not in block:
+            yield "\n".join(f"lr: {line}" for line in lines if line.strip())
+    for _, line in re.findall(r"""(?:\blr=|Scheduler\(optimizer, )(["'])(.+?)\1""", text):
+        yield f"lr: {line}"
+
+
+def right_or_why_not(text):
+    """Return the codes of a plan at a start; None if the text is no plan that an optimizer can start."""
+    try:
+        plan = ps.loads(text)
+    except ParamschedError:
+        return None
+    if any("/" in str(one.groups) or isinstance(one.groups, int) for one in plan.bindings):
+        return None
+    facts = FACTS if "epoch" in text else {"batch_size": 32, "sequence_length": 1024}
+    total = {} if plan.horizon is not None else {"total": "90 epochs" if "epoch" in text else 10_000}
+    try:
+        return codes_at_a_start_of_no_false_warnings(plan, **facts, **total)
+    except ParamschedError:
+        return None
+
+
+CASES = [(page.name, text) for page in PAGES for text in plans_on(page)]
+
+
+CASES += [(file.name, file.read_text()) for file in sorted((ROOT / "examples").rglob("*.yaml"))]
+
+
+def test_the_plans_of_pages_and_examples_start_silently():
+    found = {(name, text): codes for name, text in CASES if (codes := right_or_why_not(text)) is not None}
+
+    told = {
+        (name, text): code
+        for (name, text), codes in found.items()
+        for code in codes
+        if not any(name == page and part in text and code == meant for (page, part), meant in MEANT.items())
+    }
+    assert told == {}
+    assert len(found) > 60
+
+
+STARTS = ["warmup({w}) >> ", "warmup({w}, {s}) >> ", "", "constant({s}, {w}) >> ", "constant(over={w}) >> "]
+
+
+BODIES = [
+    "cosine(to={f})", "linear(to={f})", "cosine()", "linear()", "constant()", "inverse_sqrt({n})",
+    "polynomial(2.0)", "constant() >> linear(over='{p}%')", "constant() >> anneal(to={f}, over='{p}%')",
+    "cosine(to=0.1, over='{p}%') >> constant(0.1)",
+    "multistep(['30%', '60%'])", "step('25%', 0.5)", "restarts(cosine(), '20%')", "exponential(0.5, per='{p}%')",
+]  # fmt: skip
+
+
+AROUND = ["{}", "{}", "0.5 * ({})", "({}) * plateau('val_loss', patience=5)", "every({}, '1 epoch')"]
+
+
+OTHERS = [
+    {}, {}, {"weight_decay": "cosine(to=0.1)"}, {"weight_decay": "absolute(0.05)"},
+    {"weight_decay": "0.1 * constant()"}, {"momentum": "linear(1, 0.95)"},
+    {"betas[0]": "linear(absolute(0.85), absolute(0.95), '20%') >> constant(absolute(0.95))"},
+    {"weight_decay": "like('lr')"},
+]  # fmt: skip
+
+
+def drawn_right_plan(draw):
+    """Return the lines of a plan that a user may mean, and its run facts."""
+    values = {
+        "w": draw.choice(["'5%'", "'1 epoch'", "500", "'2000 batches'", "'64k samples'"]),
+        "s": draw.choice([0.1, 0.01]),
+        "f": draw.choice([0, 0.1, 0.05]), "n": draw.choice([1000, 4000]), "p": draw.choice([10, 20, 30]),
+    }  # fmt: skip
+    line = draw.choice(AROUND).format(draw.choice(STARTS).format(**values) + draw.choice(BODIES).format(**values))
+    return {"lr": line, **draw.choice(OTHERS)}, {
+        **FACTS, "total": draw.choice(["10 epochs", "90 epochs", 20_000]), "steps_per_epoch": draw.choice([500, 1251]),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", [*range(2), *(pytest.param(n, marks=pytest.mark.long) for n in range(2, 20))])
+def test_drawn_right_plans_start_silently(seed):
+    draw, told = random.Random(seed), {}
+    for _ in range(100):
+        lines, facts = drawn_right_plan(draw)
+        with suppress(ParamschedError):  # a follower of a metric rule, or a milestone after the end of its stage
+            if codes := codes_at_a_start_of_no_false_warnings(ps.Plan(**lines), **facts):
+                told[str(lines)] = codes, facts["total"]
+
+    assert told == {}
+
+
+@table(
+    ("groups", "more"),
+    [
+        ([{"name": "body", "lr": 0.001}, {"name": "head", "lr": 0.01}], {}),
+        ([{"name": "decay", "weight_decay": 0.1}, {"name": "no decay", "weight_decay": 0.0}], {}),
+        ([{"lr": 0.0}, {"lr": 0.001}], {}),
+        ([{}], {"t": 100}),
+    ],
+)
+def test_usual_groups_start_silently(groups, more):
+    groups = [{"params": [], **VALUES, **one} for one in groups]
+    for one in groups:
+        one["initial_lr"] = one["lr"]
+
+    assert (
+        codes_at_a_start_of_no_false_warnings(ps.Plan(lr="warmup('5%') >> cosine()"), groups, total=10_000, **more)
+        == []
+    )
+
+
+SMALL, LARGE, ZERO_OF_UNLIKELY_RATES = "PS301", "PS318", "PS403"
+
+
+WARNED = [
+    (3e-4, "constant(3e-4)", SMALL),
+    (3e-4, "table([3e-4, 1e-4], every=50)", SMALL),
+    (3e-4, "piecewise([(0, 3e-4), (10, 1e-4)])", SMALL),
+    (3e-4, "constant(3e-4) * plateau('loss')", SMALL),
+    (0.1, "constant(10)", LARGE),
+    (0.1, "cosine(start=30, to=0)", LARGE),
+    (0.0, "warmup(2) >> cosine()", ZERO_OF_UNLIKELY_RATES),
+    (0.1, "constant(0)", "PS313"),
+]
+
+
+SOUND = [
+    (3e-4, "warmup(2) >> cosine()"),
+    (3e-4, "constant(absolute(3e-4))"),
+    (0.0, "linear(absolute(3e-4), 0)"),
+    (0.1, "table([1.0, 0.001], every=50)"),
+    (0.1, "table([3e-4, 1e-4], every=50, absolute=True)"),
+    (0.1, "constant(5)"),
+]
+
+
+def adamw(*rates):
+    return torch.optim.AdamW([{"params": [torch.nn.Parameter(torch.ones(1))], "lr": rate} for rate in rates])
+
+
+def scheduled(optimizer, plan):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        ps.Scheduler(optimizer, plan)
+    return caught
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+@table(("rate", "line", "code"), WARNED)
+def test_the_scheduler_warns_once_and_the_check_has_the_same_code(rate, line, code, groups):
+    plan, optimizer = ps.Plan(lr=line, horizon=100), adamw(*[rate] * groups)
+    reported = {one.code for one in check(plan, groups=optimizer.param_groups)}
+
+    (warned,) = scheduled(optimizer, plan)
+
+    assert f"[{code}]" in str(warned.message)
+    assert warned.filename == __file__
+    assert code in reported
+
+
+@pytest.mark.parametrize(("rate", "line"), SOUND)
+def test_sound_rates_are_silent(rate, line):
+    plan, optimizer = ps.Plan(lr=line, horizon=100), adamw(rate)
+    reported = {one.code for one in check(plan, groups=optimizer.param_groups)}
+
+    assert not scheduled(optimizer, plan)
+    assert not reported & {SMALL, LARGE, ZERO_OF_UNLIKELY_RATES}
+
+
+def test_one_frozen_group_and_one_fast_or_slow_group_are_silent():
+    slow = ps.Plan(ps.Binding("lr", ps.constant(1e-3), groups=0), lr="cosine()", horizon=100)
+    fast = ps.Plan(ps.Binding("lr", ps.constant(20.0), groups=0), lr="cosine()", horizon=100)
+
+    assert not scheduled(adamw(0.0, 0.1), ps.Plan(lr="cosine()", weight_decay="cosine()", horizon=100))
+    for plan in (slow, fast):
+        assert not scheduled(adamw(0.1, 0.1), plan)
+
+
+@pytest.mark.parametrize("field", ["momentum", "weight_decay"])
+def test_another_field_of_which_every_base_is_0_is_logged(field, caplog):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    absolute = ps.Plan(ps.Binding(field, "linear(absolute(0.8), absolute(0.9))"), horizon=100)
+
+    text = f"{field} of the optimizer is 0, so every multiple of it is 0. "
+    assert not scheduled(optimizer, absolute)
+    assert text not in caplog.text
+    assert not scheduled(optimizer, ps.Plan(ps.Binding(field, "linear(0.8, 0.9)"), horizon=100))
+
+    assert text in caplog.text
+
+
+def test_the_recipes_and_the_examples_are_silent():
+    folder = Path(__file__).parents[3] / "examples"
+    plans = [ps.recipes[name].plan for name in ps.recipes] + [ps.load(path) for path in folder.glob("*/plan.yaml")]
+
+    assert len(plans) > len(ps.recipes)
+    assert [line for plan in plans for line in plan.bindings if unlikely_level(line)] == []

@@ -1,14 +1,39 @@
-"""The forms of a plan: what a string is, and what is no plan.
+"""Plans in several doors: forms, changes, the clock of progress, and recorded amounts."""
 
-These tests need further doors.
-"""
+import csv
 
 import pytest
 
 import paramsched as ps
+from paramsched.core.plan import Plan
 from paramsched.core.plan.forms import plan_of, published_plan
-from paramsched.errors import ConfigError, InvalidArgument, UnknownRecipe
+from paramsched.core.plan.trace import trace
+from paramsched.core.time import Calendar
+from paramsched.errors import ConfigError, InvalidArgument, PlanError, UnknownRecipe
+from paramsched.show import picture
+from paramsched.tools.check import plan_check
+from paramsched.tools.check.plan_check import check
 from support.tables import table
+
+PLAN = Plan(lr='warmup("5%") >> cosine(to=0.1)', weight_decay="linear(to=0.5)", horizon=10_000)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        PLAN.change(8000, lr="linear(previous, 0)", horizon=9000),
+        PLAN.change(10_000, horizon=12_000),
+        PLAN.cooldown(6000, 1000),
+        PLAN.scale(6000, lr=0.5),
+        Plan(lr="(warmup(5) >> cosine()) * plateau()", horizon=10_000).cooldown(6000, 1000),
+        Plan(lr='warmup("5%") >> linear(1, 0, over="95%")', weight_decay=1.0, horizon=10_000).cooldown(
+            6000, 1000, fields="weight_decay"
+        ),
+    ],
+    ids=["changed", "longer", "cooled", "scaled", "guided", "a part of a longer run"],
+)
+def test_a_changed_plan_has_no_diagnostics(changed):
+    assert check(changed) == ()
 
 
 @table(
@@ -62,3 +87,47 @@ def test_a_recipe_is_found_by_its_name():
     assert published_plan("recipe:bert-base") is published_plan(recipe) is recipe
     assert plan_of("recipe:bert-base", "f") == recipe.plan
     assert published_plan("bert-base") is published_plan(recipe.plan) is None
+
+
+@table(
+    "lr",
+    [
+        "warmup(100)",
+        'warmup("2 epochs") >> constant()',
+        'cosine(over="until 1M tokens")',
+        "multistep([10, 20])",
+        'step("30 s")',
+        'take(cosine(), "50% + 10 steps")',
+        "recurrence(rules.exponential(0.5))",
+    ],
+)
+def test_lengths_must_be_in_percent(lr):
+    plan = ps.Plan(lr=lr, clock="progress")
+
+    with pytest.raises(PlanError, match=r'must be in percent\. For example: "5%"'):
+        plan.resolve(ps.Calendar(total=100, steps_per_epoch=10, tokens_per_step=7, seconds_per_step=0.1))
+    (found,) = plan_check.check(plan)
+    assert (found.code, found.path, found.severity) == ("PS106", "$.lr", "error")
+
+
+BY_TOKENS = Plan(lr="linear(1, 0)", clock="tokens", horizon="1000 tokens")
+
+
+AMOUNTS = [0, 10, 10, 700, 1200]
+
+
+def test_pictures_and_tables_have_the_recorded_amounts(tmp_path):
+    shown = trace(BY_TOKENS, {"lr": 1.0}, Calendar(steps_per_epoch=5, batch_size=2, sequence_length=3), amounts=AMOUNTS)
+    shown.to_csv(tmp_path / "values.csv")
+
+    assert [row[1] for row in csv.reader((tmp_path / "values.csv").open())] == [
+        "tokens",
+        "0",
+        "10",
+        "10",
+        "700",
+        "1200",
+    ]
+    units = {unit.name: unit.at([0, 3, 5]).tolist() for unit in shown.time_units()}
+    assert units == {"epochs": [0.0, 0.6, 1.0], "samples": [0.0, 6.0, 10.0], "tokens": [0.0, 700.0, 1700.0]}
+    assert picture(shown).panels[0].breakpoints.tolist() == [4]

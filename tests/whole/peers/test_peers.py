@@ -1,28 +1,118 @@
-"""A class that a reader suggests for an unknown one is pasted into the config: the reader accepts its arguments.
-
-A config may name a class of its own that resembles one of the library. Whoever obeys a suggestion then trains another
-schedule, so a similar name alone is no reason for one.
-"""
+"""What all readers have in common: arguments as in the signatures of the peers, suggested classes, other data."""
 
 import copy
+import importlib
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from paramsched import compat, mmengine
 from paramsched.compat.torch.arguments import TABLES
 from paramsched.core.base.diagnostic import Diagnostic
+from paramsched.core.files.arguments import arguments_of, defaults_of
 from paramsched.core.files.known_dialects import dialect_named
+from paramsched.core.plan.extras import NO_BASES
 from paramsched.errors import ConfigError
 from paramsched.mmengine.reader.arguments import class_names
 from support import answers
 from support.spread import every
 
+
+def defaults_in(signature, *but):
+    """Return the arguments of a peer with their defaults; a required argument has no default."""
+    parameters = inspect.signature(signature).parameters
+    return {name: one.default for name, one in parameters.items() if name not in but}
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(
+    "name",
+    ["StepLR", "MultiStepLR", "ConstantLR", "LinearLR", "ExponentialLR", "PolynomialLR", "CosineAnnealingLR",
+     "CosineAnnealingWarmRestarts", "CyclicLR", "OneCycleLR", "ReduceLROnPlateau", "SWALR"],
+)  # fmt: skip
+def test_dialect_drop_in_and_class_of_torch_have_the_same_arguments(name):
+    import torch
+
+    from paramsched.compat import torch as drop_in
+    from paramsched.compat.torch.arguments import TABLES
+
+    beside = ("optimizer", "last_epoch", "verbose")
+    theirs = defaults_in(
+        torch.optim.swa_utils.SWALR if name == "SWALR" else getattr(torch.optim.lr_scheduler, name), *beside
+    )
+    ours = defaults_in(getattr(drop_in, name), *beside)
+    table = TABLES[name]
+
+    places = f"the drop-in is in {getattr(drop_in, name).__module__}, the table in {table.__module__}"
+    assert {one: ours[one] for one in theirs if one in ours} == theirs, places
+    # `monitor` is of Lightning, `base_lrs` of a saved state.
+    assert set(arguments_of(table)) - {"monitor", "base_lrs"} == set(theirs), places
+    assert {one: ours[one] for one in defaults_of(table) if one in ours} == {
+        one: default for one, default in defaults_of(table).items() if one in ours
+    }
+
+
+@pytest.mark.heavy
+def test_the_tables_of_transformers_have_the_arguments_of_its_schedulers():
+    transformers = pytest.importorskip("transformers")
+    from transformers import optimization
+
+    from paramsched.compat.transformers.arguments import SCHEDULERS
+
+    of_run = ("self", "optimizer", "last_epoch", "num_warmup_steps", "num_training_steps", "kwargs")
+    assert set(SCHEDULERS) == {one.value for one in transformers.SchedulerType}
+    for name, table in SCHEDULERS.items():
+        made = optimization.GreedyLR.__init__ if name == "greedy" else getattr(optimization, table.function)
+        theirs = defaults_in(made, *of_run)
+        if name != "reduce_lr_on_plateau":  # torch's class, by keywords
+            assert set(arguments_of(table)) == set(theirs)
+        ours = {one: default for one, default in defaults_of(table).items() if default is not None}
+        assert {one: theirs[one] for one in ours if theirs.get(one) is not None} == {
+            one: default for one, default in ours.items() if theirs.get(one) is not None
+        }
+
+
+READERS = {**compat.READERS, **mmengine.READERS}
+
+
+NAMES = sorted(READERS)
+
+
+NO_CONFIGS = [None, 3, 0.5, True, "text", [], [3], {}, {3: 4}, {"name": "mine"}, {"optimizer": 3}, {"optimizer": []}]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_data_of_another_kind_has_no_bases_and_is_not_recognized(name):
+    peer = importlib.import_module(READERS[name])
+    for data in NO_CONFIGS:
+        if name != "transformers" or not isinstance(data, dict):  # its Trainer has a default lr
+            assert peer.bases_of(data, None) == NO_BASES, data
+        assert peer.recognizes(data) is False, data
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_data_of_another_kind_is_no_plan(name):
+    peer = importlib.import_module(READERS[name])
+    for data in NO_CONFIGS:
+        with pytest.raises(ConfigError):
+            peer.to_plan(data)
+
+
 SLICES = 3
+
+
 CLASSES = {"torch": sorted(TABLES), "mmengine": class_names()}
+
+
 FILES = {"torch": "compat/torch/answers.yaml", "mmengine": "mmengine/reader/answers.yaml"}
+
+
 OWN = {"stages": [4, 8], "stage_gammas": [0.5, 0.1]}
+
+
 """Arguments that no class of the libraries has."""
 
 
