@@ -8,7 +8,7 @@ import paramsched as ps
 from support.torchrun import finished, torchrun
 
 pytest.importorskip("accelerate")
-from support import accelerate_batches as job
+from engines import accelerate_batches as job
 
 STAIRS = ps.Binding(ps.Target("batch_size", 4), "stairs(1, 3, 2, over=8)")
 BATCHES = list(ps.BatchSampler(job.PLAN, job.LENGTH, seed=7))

@@ -11,7 +11,7 @@ from support.spread import spread
 from support.torchrun import finished, torchrun
 
 pytest.importorskip("lightning.pytorch")
-from support import lightning_batches as job
+from engines import lightning_batches as job
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 STAIRS = ps.Binding(ps.Target("batch_size", 4), "stairs(1, 3, 2, over=8)")

@@ -13,7 +13,7 @@ from support.spread import spread
 from support.torchrun import finished, torchrun
 
 transformers = pytest.importorskip("transformers")
-job = pytest.importorskip("support.trainer_batches")
+job = pytest.importorskip("engines.trainer_batches")
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 X = job.X.tolist()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from engines.killed_worker_job import KILLED_AT, SAVED_AT
 from support.engine_runs.harness import planned_by_tokens
-from support.killed_worker_job import KILLED_AT, SAVED_AT
 from support.ports import free_port
 from support.programs import Program
 
@@ -23,7 +23,7 @@ def start(engine, folder, run):
         "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true",
         "PYTHONPATH": f"{TESTS.parent / 'src'}{os.pathsep}{TESTS}",
     }  # fmt: skip
-    command = ["-m", "support.killed_worker_job", engine, str(folder), run]
+    command = ["-m", "engines.killed_worker_job", engine, str(folder), run]
     return [
         Program(command, env=shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)}, cwd=folder) for rank in range(2)
     ]

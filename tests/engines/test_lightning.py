@@ -431,7 +431,7 @@ def test_tensor_parallel_ranks_count_each_sample_once(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tests), os.environ.get("PYTHONPATH", "")])}
     started = [
         Program(
-            ["-m", "support.lightning_tensor_parallel", str(rank), port, str(tmp_path / f"{rank}.json")], environment
+            ["-m", "engines.lightning_tensor_parallel", str(rank), port, str(tmp_path / f"{rank}.json")], environment
         )
         for rank in (0, 1)
     ]

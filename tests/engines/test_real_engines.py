@@ -12,8 +12,8 @@ import pytest
 import torch
 
 import paramsched as ps
+from engines.language_model import UPDATES
 from support.example_runs import environment
-from support.language_model import UPDATES
 
 pytestmark = [pytest.mark.heavy, pytest.mark.long]
 
@@ -27,7 +27,7 @@ def job(module, arguments, folder, notice=""):
     variables["PYTHONPATH"] = os.pathsep.join([str(TESTS), variables["PYTHONPATH"]])
     if notice:
         variables["NOTICE"] = notice
-    command = [sys.executable, "-m", f"support.{module}", *arguments, str(folder)]
+    command = [sys.executable, "-m", f"engines.{module}", *arguments, str(folder)]
     done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode in (0, 75, -9), done.stderr[-3000:]
     return done.returncode

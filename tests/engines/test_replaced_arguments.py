@@ -9,7 +9,7 @@ from support.tables import table
 pytest.importorskip("transformers")
 
 import paramsched as ps
-from support.trainer_batches import trainer_of
+from engines.trainer_batches import trainer_of
 
 PLAN = ps.Plan(lr="cosine()")
 

@@ -6,10 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from hatchling.builders.wheel import WheelBuilder
 
-from support.wheels import build_wheel
+ROOT = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.heavy
+
+def build_wheel(folder: Path) -> Path:
+    """Build the wheel into a folder, in this process and without a download."""
+    return Path(next(WheelBuilder(str(ROOT)).build(directory=str(folder))))
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +32,7 @@ def output_of(command: list[str | Path], installed: Path) -> str:
     return subprocess.run(command, cwd=installed, env=environment, capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.heavy
 def test_the_command_of_the_wheel_runs_outside_the_repository(installed):
     command = installed / "bin" / "paramsched"
 
@@ -36,6 +41,7 @@ def test_the_command_of_the_wheel_runs_outside_the_repository(installed):
     assert "Llama 3 405B" in output_of([command, "recipes", "llama3-405b"], installed)
 
 
+@pytest.mark.heavy
 def test_imports_come_from_the_installed_wheel(installed):
     code = "import paramsched; print(paramsched.__file__)"
 

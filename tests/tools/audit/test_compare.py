@@ -92,11 +92,14 @@ def test_a_log_without_groups_has_no_fields(tmp_path):
 TOTAL_OF_BASES = 100
 
 
-def used_by(text, base, times=T):
+T_OF_BASES = np.arange(TOTAL_OF_BASES)
+
+
+def used_by(text, base, times=T_OF_BASES):
     return ps.Plan(lr=text).resolve(ps.Calendar(total=TOTAL_OF_BASES)).bindings[0].schedule(times, base=base)
 
 
-def column_of(field, values, digits=17, times=T):
+def column_of(field, values, digits=17, times=T_OF_BASES):
     if digits == 17:
         return LogColumn(field, 0, np.asarray(times), values)
     texts = [f"{value:.{digits}g}" for value in values]
@@ -172,9 +175,9 @@ def test_a_report_of_unexplained_values_names_a_base_to_pass(values):
 @given(st.integers(50, 90) | st.integers(110, 180), st.integers(2, 4), st.integers(3, 50))
 def test_the_named_totals_are_all_around_one_that_explain_the_values(total, digits, rows):
     def planned(length):
-        return ps.linear(over=length)(T[:rows], base=0.1)
+        return ps.linear(over=length)(T_OF_BASES[:rows], base=0.1)
 
-    column = column_of("lr", planned(total), digits, T[:rows])
+    column = column_of("lr", planned(total), digits, T_OF_BASES[:rows])
     explain = {
         length
         for length in range(2, 400)

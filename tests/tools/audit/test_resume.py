@@ -16,12 +16,12 @@ import paramsched as ps
 from paramsched.cli._options import option_of
 from paramsched.core.fields import Field
 from paramsched.errors import MissingFact, ParamschedError
-from support.dry_runs import resume, values
 from support.examples import examples
 from support.several import PLAN as OF_SEVERAL
 from support.several import probes
 from support.strategies import GROUPS, plans, worlds
 from support.updates import probe, run
+from tools.audit.dry_runs import resume, values
 
 PLAN = ps.Plan(lr="warmup('5%') >> cosine(to=0.1)", horizon=100)
 TOKENS = ps.Plan(lr="linear(over='640 tokens')", weight_decay="linear(1, 0, over='640 tokens')", clock="tokens")

@@ -18,10 +18,10 @@ import paramsched as ps
 from paramsched.cli import main
 from paramsched.tools.audit import compare_with_plan, read_log, read_plan_history
 from paramsched.tools.records.checkpoint_files import load_checkpoint
-from support.dry_runs import resume, values
 from support.records import with_record
 from support.several import probes
 from support.updates import probe, run
+from tools.audit.dry_runs import resume, values
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 PLAN = ps.Plan(lr="cosine()", horizon=100)

@@ -34,7 +34,6 @@ from paramsched.core.files.unused_settings import (
 from paramsched.core.plan import Plan
 from paramsched.core.time import Calendar
 from paramsched.errors import ConfigError, InvalidArgument
-from paramsched.mmengine import reader as mmengine_of_python_configs
 from support.tables import table
 
 
@@ -572,12 +571,3 @@ def test_every_value_is_an_argument_or_a_diagnostic_at_its_key(table, data):
     assert [fault.found for fault in diagnostics.found() if fault.path == "$"] == [
         f"{name} is missing" for name in arguments_of(table) if name in missing
     ]
-
-
-@pytest.mark.parametrize(("name", "found"), [("model", "yes"), ("lr", "no")])
-def test_a_config_may_use_hasattr_on_its_base(tmp_path, name, found):
-    (tmp_path / "base.py").write_text("model = dict(depth=50)\n")
-    file = tmp_path / "config.py"
-    file.write_text(f"_base_ = 'base.py'\nx = 'no'\nif hasattr(_base_, '{name}'):\n    x = 'yes'\n")
-
-    assert mmengine_of_python_configs.read(file.read_text(), str(file))["x"] == found

@@ -16,7 +16,7 @@ import paramsched as ps
 from paramsched import curves
 from paramsched.core.plan import resolve
 from paramsched.core.time import Calendar
-from support.field_curves import (
+from whole.reference.field_curves import (
     BASE,
     IN_THE_RUN,
     TO_THE_END,

@@ -7,7 +7,7 @@ timm's, transformers', fvcore's and torchtitan's own code is run beside the plan
 
 from math import cos, pi, sqrt, tanh
 
-from support.field_curves import (
+from whole.reference.field_curves import (
     BASE,
     IN_THE_RUN,
     TO_THE_END,

@@ -1,6 +1,15 @@
 """Published schedules of weight decay, averages, temperatures, momentum and loss weights."""
 
-from support.field_curves import BASE, TO_THE_END, FieldCurve, assert_line_is_the_formula, between, clip, each_of, rise
+from whole.reference.field_curves import (
+    BASE,
+    TO_THE_END,
+    FieldCurve,
+    assert_line_is_the_formula,
+    between,
+    clip,
+    each_of,
+    rise,
+)
 
 EPOCHS = {"steps_per_epoch": 10}
 

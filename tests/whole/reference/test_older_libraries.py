@@ -2,7 +2,7 @@
 
 from math import sqrt
 
-from support.field_curves import (
+from whole.reference.field_curves import (
     BASE,
     FieldCurve,
     after_warmup,

@@ -13,7 +13,7 @@ TESTS = Path(__file__).parents[2]
 
 def used(folder, *arguments):
     """Use every command and public function on hostile inputs in a process with an audit hook."""
-    program = str(TESTS / "support" / "audited_uses.py")
+    program = str(TESTS / "whole" / "security" / "audited_uses.py")
     environment = {**os.environ, "PYTHONPATH": str(TESTS), "COLUMNS": "80"}
     ran = programs.run([program, str(folder / "used"), *map(str, arguments)], environment)
     assert ran.returncode == 0, ran.stderr
@@ -24,7 +24,7 @@ def used(folder, *arguments):
 def test_no_use_of_a_hostile_input_has_another_effect(tmp_path):
     found = used(tmp_path, 43)
 
-    assert found["unknown"] == [], "add them to tests/support/audited_uses.py"
+    assert found["unknown"] == [], "add them to tests/whole/security/audited_uses.py"
     assert found["violations"] == []
     assert found["uses"] > 400
 

@@ -14,9 +14,9 @@ from paramsched.tools.audit import compare_with_plan, log_facts, read_log, read_
 from paramsched.tools.records.checkpoint_files import load_checkpoint
 from paramsched.tools.records.resume import predict_resume
 from paramsched.tools.records.saved_run import read_saved_run
-from support.hostile_inputs import NAMES
 from support.spread import every
 from support.updates import probe
+from whole.security.hostile_inputs import NAMES
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 HOSTILE = [name for name in NAMES if not name.isprintable() and "\ud800" not in name and "\udcff" not in name]

@@ -11,8 +11,8 @@ import deepspeed
 from datasets import Dataset
 from transformers import AutoModelForCausalLM, Trainer, TrainingArguments, set_seed
 
+from engines.language_model import LINES, UPDATES, arguments, expect_notice, saved_model, tokenizer, trained
 from paramsched.engines.transformers import planned
-from support.language_model import LINES, UPDATES, arguments, expect_notice, saved_model, tokenizer, trained
 from support.ports import free_port
 
 PLAN = f"""

@@ -21,7 +21,7 @@ from axolotl.utils.trainer import setup_trainer
 from datasets import Dataset
 from transformers import AutoModelForCausalLM, set_seed
 
-from support.language_model import LINES, UPDATES, expect_notice, saved_model, tokenizer, trained
+from engines.language_model import LINES, UPDATES, expect_notice, saved_model, tokenizer, trained
 
 
 def config_of(folder: Path) -> Path:

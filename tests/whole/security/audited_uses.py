@@ -2,7 +2,7 @@
 
 The hook cannot be removed, so it has its own process:
 
-    python tests/support/audited_uses.py FOLDER EVERY [DRAWN SEED]
+    python tests/whole/security/audited_uses.py FOLDER EVERY [DRAWN SEED]
 
 FOLDER is made. One of EVERY uses runs, 1 for all. DRAWN is a number of inputs with drawn names, in place of the corpus.
 It prints one line of JSON: the number of uses, and each violation of the security policy with the use that caused it.
@@ -35,8 +35,8 @@ from paramsched.core.files import known_dialects, plan_files  # noqa: E402, F401
 from paramsched.core.schedules import SHAPES  # noqa: E402
 from paramsched.errors import ParamschedError  # noqa: E402
 from paramsched.mmengine.__main__ import main as mmengine_main  # noqa: E402
-from support.hostile_inputs import MARK, MODULE, write_inputs  # noqa: E402
 from support.pages import public_paths  # noqa: E402
+from whole.security.hostile_inputs import MARK, MODULE, write_inputs  # noqa: E402
 
 
 class Watch:

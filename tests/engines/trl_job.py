@@ -18,8 +18,8 @@ from trl import (
     SFTTrainer,
 )
 
+from engines.language_model import LINES, UPDATES, arguments, expect_notice, saved_model, tokenizer, trained
 from paramsched.engines.transformers import planned
-from support.language_model import LINES, UPDATES, arguments, expect_notice, saved_model, tokenizer, trained
 
 PLAN = f"""
 lr: warmup(4) >> cosine()
