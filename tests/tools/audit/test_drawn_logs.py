@@ -435,6 +435,15 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         if "rows" in question:
             plan, bases, kept = question["plan"], None, {"rows": question["rows"], "plan": question["plan"]}
             file.write_text(question["rows"])
+        elif "few" in question:
+            seed = question["few"]
+            plan, base, t = few_values(seed)
+            form, factor = ALL[seed % len(ALL)], (1.0, 1.0, 1.01, 2.0)[seed % 4]
+            kept, bases = {"few": seed, "log": f"{plan} {form} {factor}"}, None if seed % 2 else {("lr", None): base}
+            values = schedule_of(plan)(t, base=base * factor).tolist()
+            file.write_text(
+                "step,lr\n" + "".join(f"{n},{written(one, form)}\n" for n, one in zip(t, values, strict=True))
+            )
         else:
             drawn = drawn_log(question["seed"])
             plan, kept = drawn.plan, {"seed": question["seed"], "log": f"{drawn.plan} {drawn.form} {drawn.cause}"}
@@ -449,7 +458,8 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         except InvalidArgument as error:
             return kept | {"error": error.code}
         causes = [f"{one.name}, {one.fitted} fitted: {' '.join(lines_of(one.text))}" for one in report.causes]
-        return kept | {"exact": report.exact, "causes": causes, "report": lines_of(report)}
+        fitted = " ".join(f"{base!r}" for base in report.bases.values())
+        return kept | {"exact": report.exact, "bases": fitted, "causes": causes, "report": lines_of(report)}
 
 
 @answers.in_parts(FILE, size=20)

@@ -1,0 +1,495 @@
+"""The small examples: each runs, and ends with the values of its plan."""
+
+import json
+import random
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from importlib import import_module
+from itertools import pairwise
+from pathlib import Path
+
+import click
+import pytest
+import torch
+import torch.optim.lr_scheduler as peers
+from click.testing import CliRunner
+from torch.distributed.checkpoint.format_utils import dcp_to_torch_save
+
+import paramsched as ps
+from paramsched.cli import main
+from paramsched.tools.audit import compare_with_plan, read_log
+from support import example_runs, programs
+from support.example_runs import KILLS, ROOT, environment, kill_at_random
+from support.pages import of_the_docs
+from support.programs import run
+from support.spread import spread
+from support.torchrun import finished, kill_one_worker, torchrun, wait_for
+
+TRAIN = ROOT / "examples" / "cluster" / "train.py"
+
+
+BATCH, SAMPLES = 32, 3000  # of the script
+
+
+PLAN = ps.Plan(
+    lr='warmup("300 samples") >> cosine(to=0.01)',
+    weight_decay='constant(over="1500 samples") >> linear(1.0, 0.2)',
+    clock="samples",
+    horizon=f"{SAMPLES} samples",
+)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(("before", "after"), spread([(4, 2), (2, 4), (2, 1)], (2, 1)))
+def test_a_killed_run_continues_on_another_number_of_processes_as_planned(before, after, tmp_path):
+    killed = torchrun(f"--standalone --nproc-per-node {before} {TRAIN} run", tmp_path)
+    wait_for(killed, tmp_path, "run/*/.metadata")
+    kill_one_worker(killed)
+    killed.wait(timeout=300)
+
+    said = finished(torchrun(f"--standalone --nproc-per-node {after} {TRAIN} run", tmp_path))
+
+    assert killed.returncode != 0
+    resumed = int(re.search(rf"^{after} processes, from sample (\d+) on$", said, re.MULTILINE)[1])
+    assert (tmp_path / "run" / f"samples-{resumed:06}" / ".metadata").exists()
+    samples = {before: range(0, SAMPLES, BATCH * before), after: range(resumed, SAMPLES, BATCH * after)}
+    counts = []
+    for rank in range(max(before, after)):
+        lines = [json.loads(line) for line in (tmp_path / "run" / f"values-{rank}.jsonl").read_text().splitlines()]
+        counts.append(len(lines))
+        for processes in samples:
+            mine = [line for line in lines if line["processes"] == processes]
+            seen = list(samples[processes])[: len(mine)]
+            assert [line["sample"] for line in mine] == seen
+            assert [line["used"] for line in mine] == planned(seen)
+        assert len(mine) == (len(samples[after]) if rank < after else 0)
+    assert re.findall(r"^rank .*$", said, re.MULTILINE) == [
+        f"rank {rank}: planned = used at {count} of {count} updates" for rank, count in enumerate(counts)
+    ]
+    assert float(re.search(r"accuracy ([\d.]+)%", said)[1]) > 90
+
+
+def planned(samples: list[int]) -> list[dict]:
+    """Return the values of the plan at these samples, as the script logs them."""
+    trace = ps.trace(PLAN, {"lr": 3e-3, "weight_decay": 0.05}, amounts=samples)
+    rows = zip(trace["lr"].tolist(), trace["weight_decay"].tolist(), strict=True)
+    return [{"decay": [lr, decay], "no_decay": [lr, 0.0]} for lr, decay in rows]
+
+
+FOLDER = Path(__file__).parents[3] / "examples" / "cooldown_branches"
+
+
+LINE = re.compile(r"update (\d+): loss [\d.]+; cooled down at (\d+): ([\d.]+), while the run has ([\d.]+)")
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """Return the example's output and folder; the example fails if a value differs from the plan."""
+    folder = tmp_path_factory.mktemp("branches")
+    command = [sys.executable, str(FOLDER / "train.py"), str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout, folder
+
+
+@pytest.mark.heavy
+@pytest.mark.long
+def test_each_branch_beats_the_run_at_the_update_of_its_end(ran):
+    branches = [(int(at), int(end), float(cooled), float(run)) for at, end, cooled, run in LINE.findall(ran[0])]
+
+    assert [(at, end) for at, end, *_ in branches] == [(400, 500), (600, 700), (800, 900)]
+    assert all(cooled < run for *_, cooled, run in branches)
+
+
+@pytest.mark.heavy
+@pytest.mark.long
+def test_the_plan_files_equal_the_run_before_their_branch(ran):
+    trunk = ps.load(ran[1] / "trunk.yaml")
+    groups = {"lr": 0.02, "weight_decay": 0.01}
+
+    assert trunk == ps.load(FOLDER / "trunk.yaml")
+    for at in (400, 600, 800):
+        branch = ps.load(ran[1] / f"at-{at}.yaml")
+        assert branch == trunk.cooldown(at, 100)
+        values, planned = ps.trace(branch, groups), ps.trace(trunk, groups)
+        assert values["lr"][:at].tobytes() == planned["lr"][:at].tobytes()
+        assert values["weight_decay"].tobytes() == planned["weight_decay"][: at + 100].tobytes()
+        assert values["lr"][-1] == pytest.approx(0.02 / 100)
+
+
+@pytest.mark.heavy
+@pytest.mark.long
+def test_the_picture_shows_the_start_of_each_branch(ran):
+    drawn = (ran[1] / "tree.svg").read_text(encoding="utf-8")
+
+    assert re.findall(r"(at-\d+) diverges from trunk at update (\d+)", drawn) == [
+        ("at-400", "401"), ("at-600", "601"), ("at-800", "801"),
+    ]  # fmt: skip
+
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "gallery" / "make.py"
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("gallery")
+    finished = programs.run([str(EXAMPLE), str(folder)], env=environment())
+    assert finished.returncode == 0, finished.stderr
+    return folder / "index.html"
+
+
+@pytest.mark.parametrize("name", [name for name in peers.__all__ if name != "LRScheduler"])
+def test_every_scheduler_of_torch_is_in_the_gallery(page, name):
+    assert f"<h2>{name}</h2>" in page.read_text()
+
+
+def test_the_gallery_shows_cycled_momentum(page):
+    sections = page.read_text().split("<section>")
+
+    for name in ("CyclicLR", "OneCycleLR"):
+        drawn = [section for section in sections if f"<h2>{name}</h2>" in section]
+        assert drawn
+        assert all(">momentum<" in section for section in drawn)
+
+
+def test_the_gallery_is_also_an_image(page):
+    assert (page.parent / "gallery.png").read_bytes().startswith(b"\x89PNG")
+
+
+MUON = ROOT / "examples" / "muon" / "train.py"
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("number", range(KILLS))
+def test_a_killed_run_of_muon_and_adamw_goes_on_exactly(number, tmp_path):
+    whole = example_runs.run(MUON, tmp_path / "whole")
+    assert whole.returncode == 0, whole.stderr
+    kill_at_random(example_runs.start(MUON, tmp_path / "killed"), tmp_path / "killed", number, 2.0)
+    resumed = example_runs.run(MUON, tmp_path / "killed")
+
+    assert resumed.stdout.splitlines()[-1] == whole.stdout.splitlines()[-1]
+    logs = [(tmp_path / name / "values.jsonl").read_text() for name in ("whole", "killed")]
+    assert logs[0] == logs[1]
+    states = [torch.load(tmp_path / name / "checkpoint.pt")["model"] for name in ("whole", "killed")]
+    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+    plan, steps = ps.load(MUON.with_name("plan.yaml")), len(logs[0].splitlines()) // 4
+    log = read_log(tmp_path / "whole" / "values.jsonl", ["lr", "weight_decay", "momentum"])
+    assert compare_with_plan(log, plan, ps.Calendar(steps_per_epoch=steps)).first is None
+    assert set(json.loads(logs[0].splitlines()[0])) >= {"lr/muon", "momentum/muon", "lr/adamw/head"}
+
+
+@pytest.mark.heavy
+def test_the_gan_uses_the_values_of_its_round_in_every_step():
+    environment = example_runs.environment() | {"OMP_NUM_THREADS": "1"}  # networks too small for several threads
+    finished = programs.run([str(ROOT / "examples" / "gan" / "train.py")], env=environment)
+
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.endswith("planned = used in 200 of 200 rounds\n")
+
+
+TRAIN_OF_MOVING_RUN = ROOT / "examples" / "moving_run" / "train.py"
+
+
+PLAN_OF_MOVING_RUN = ps.loads(
+    re.search(r'^PLAN = """\n(.*?)"""', TRAIN_OF_MOVING_RUN.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)[1]
+)
+
+
+FACTS = ps.Calendar(sequence_length=16)
+
+
+SEQUENCES = 4000
+
+
+def killed(processes, folder, updates):
+    """Run a job, and kill one of its processes after a number of updates of its own."""
+    log = folder / "run" / "updates-0.jsonl"
+    before = len(log.read_text().splitlines()) if log.exists() else 0
+    agent = torchrun(f"--standalone --nproc-per-node {processes} {TRAIN_OF_MOVING_RUN} run", folder)
+    wait_for(agent, folder, "run/updates-0.jsonl")
+    while len(log.read_text().splitlines()) < before + updates:
+        assert agent.poll() is None, agent.communicate()[1]
+        time.sleep(0.002)
+    kill_one_worker(agent)
+    agent.wait(timeout=300)
+    assert agent.returncode != 0
+
+
+def ended(processes, folder):
+    """Run a job to the end of the plan; return the token from which it continued."""
+    said = finished(torchrun(f"--standalone --nproc-per-node {processes} {TRAIN_OF_MOVING_RUN} run", folder))
+    return int(re.search(rf"^{processes} processes, from token (\d+) on$", said, re.MULTILINE)[1])
+
+
+def lines_of(folder):
+    """Return the updates that each rank has made, also those that a kill has undone."""
+    return [
+        [json.loads(line) for line in (folder / "run" / f"updates-{rank}.jsonl").read_text().splitlines()]
+        for rank in range(4)
+    ]
+
+
+def last_state(folder):
+    """Return the states of the last checkpoint, which are those of the whole model."""
+    newest = max((folder / "run").glob("tokens-*/.metadata")).parent
+    dcp_to_torch_save(newest, folder / "whole.pt")
+    return newest.name, torch.load(folder / "whole.pt", weights_only=False)
+
+
+@pytest.mark.heavy
+@pytest.mark.long
+@pytest.mark.parametrize("seed", spread([1, 2, 3], 1))
+def test_a_run_that_is_killed_and_moved_is_one_run_over_its_tokens(seed, tmp_path):
+    draw, moved, copied = random.Random(seed), tmp_path / "moved", tmp_path / "copied"
+    moved.mkdir()
+    for processes in (4, 2, 3):
+        killed(processes, moved, draw.randint(10, 30))
+    shutil.copytree(moved, copied)
+    killed(4, moved, draw.randint(8, 25))
+    resumed = ended(4, moved)
+
+    ranks = lines_of(moved)
+    final = {line["token"]: line["processes"] for line in ranks[0]}
+    sizes = [len(one) for one in ps.BatchSampler(PLAN_OF_MOVING_RUN, SEQUENCES, calendar=FACTS)]
+    tokens = [16 * sum(sizes[:t]) for t in range(len(sizes))]
+    assert sorted(final) == tokens
+    assert set(final.values()) == {2, 3, 4}
+    assert set(sizes) == {12, 24, 36, 48}
+
+    trace = ps.trace(PLAN_OF_MOVING_RUN, {"lr": 0.02, "weight_decay": 0.01}, FACTS)
+    planned = dict(zip(tokens, zip(trace["lr"].tolist(), trace["weight_decay"].tolist(), strict=True), strict=True))
+    assert all((one["lr"], one["weight_decay"]) == planned[one["token"]] for lines in ranks for one in lines)
+
+    last = [{line["token"]: line["sequences"] for line in lines} for lines in ranks]
+    seen = [one for token in tokens for rank in range(final[token]) for one in last[rank][token]]
+    assert seen == [one for batch in ps.BatchSampler(PLAN_OF_MOVING_RUN, SEQUENCES, calendar=FACTS) for one in batch]
+    assert len(set(seen)) == len(seen)
+
+    assert ended(4, copied) < resumed  # the same processes, without the last kill
+    (name, states), (same, others) = last_state(moved), last_state(copied)
+    assert name == same
+    torch.testing.assert_close(states["model"], others["model"], rtol=0, atol=0)
+    torch.testing.assert_close(states["optimizer"]["state"], others["optimizer"]["state"], rtol=0, atol=0)
+
+
+def test_every_batch_can_be_shared_by_the_numbers_of_processes_that_the_script_names():
+    for count in (1, 2, 3, 4, 6, 12):
+        ps.BatchSampler(PLAN_OF_MOVING_RUN, SEQUENCES, calendar=FACTS, num_replicas=count, rank=count - 1)
+    with pytest.raises(ps.errors.InvalidArgument, match="12 samples, which cannot be divided among 5 processes"):
+        ps.BatchSampler(PLAN_OF_MOVING_RUN, SEQUENCES, calendar=FACTS, num_replicas=5, rank=0)
+
+
+BUDGET = 4.0  # seconds
+
+
+KILLED_AFTER = 0.3, 0.35  # the parts of the budget that the first two jobs train
+
+
+OWN = 2  # collectives of an update: the broadcast of the script, and the all-reduce of the gradient
+
+
+RECORDED = """import os, time
+import torch.distributed
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+def record(optimizer, *_):
+    group, world = optimizer.param_groups[0], torch.distributed.distributed_c10d._get_default_group()
+    with open(f"rank-{os.environ['RANK']}.txt", "a") as file:
+        print(START, group["paramsched_t"], group["lr"], world._get_sequence_number_for_group(), file=file)
+    time.sleep(0.002)
+
+register_optimizer_step_pre_hook(record)
+"""
+
+
+"""Records the value of each update, and the number of collectives so far."""
+
+
+def read(file):
+    """Return the start, update, value and number of collectives of each update that a rank has recorded."""
+    if not file.exists():
+        return []
+    rows = [line.split() for line in file.read_text().splitlines() if line.count(" ") == 3]  # a kill cuts the last line
+    return [(int(start), int(t), float(value), int(collectives)) for start, t, value, collectives in rows]
+
+
+@pytest.mark.heavy
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
+@pytest.mark.parametrize("processes", [pytest.param(1, marks=pytest.mark.long), 2])
+def test_a_budget_holds_over_two_kills_and_no_rate_rises_again(processes, tmp_path):
+    script = (ROOT / "examples/several_machines/in_time.py").read_text()
+    command = f"--standalone --nproc-per-node {processes} train.py {BUDGET}"
+    for start, lasts in enumerate(KILLED_AFTER):
+        (tmp_path / "train.py").write_text(RECORDED.replace("START", str(start)) + script)
+        agent = torchrun(command, tmp_path)
+        while not any(row[0] == start for row in read(tmp_path / "rank-0.txt")):
+            assert agent.poll() is None, agent.communicate()[1]
+            time.sleep(0.01)
+        time.sleep(lasts * BUDGET)
+        kill_one_worker(agent)
+        agent.wait(timeout=300)
+    (tmp_path / "train.py").write_text(RECORDED.replace("START", "2") + script)
+    said = finished(torchrun(command, tmp_path))
+
+    ranks = [read(tmp_path / f"rank-{rank}.txt") for rank in range(processes)]
+    assert re.fullmatch(rf"lr 0\.000 after {BUDGET} s\n", said)
+    assert {start for start, *_ in ranks[0]} == {0, 1, 2}
+    by_update = [{row[:2]: row[2] for row in rows} for rows in ranks]
+    common = by_update[0].keys() & by_update[-1].keys()  # a killed rank has not recorded its last updates
+    assert len(common) > 0.9 * len(by_update[0])
+    assert all(by_update[0][key] == by_update[-1][key] for key in common)
+
+    kept = {t: value for _, t, value, _ in ranks[0]}  # an update after the last checkpoint is made again
+    values = [kept[t] for t in sorted(kept)]
+    assert sorted(kept) == list(range(len(kept)))
+    falling = values[values.index(max(values)) :]
+    assert len(falling) > 0.8 * len(values)
+    assert falling == sorted(falling, reverse=True)
+    assert falling[0] == 0.1
+    assert falling[-1] < 0.005
+
+    collectives = defaultdict(list)
+    for start, _, _, number in ranks[0]:
+        collectives[start].append(number)
+    for numbers in collectives.values():  # DDP sends the order of its buckets in the first two updates
+        assert {later - number for number, later in pairwise(numbers[2:])} == {OWN}
+
+
+@pytest.mark.heavy
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
+@pytest.mark.long
+def test_a_finished_budget_makes_no_further_update(tmp_path):
+    shutil.copy(ROOT / "examples/several_machines/in_time.py", tmp_path / "train.py")
+    said = [finished(torchrun("--standalone --nproc-per-node 1 train.py 0.5", tmp_path)) for _ in range(2)]
+
+    assert said == ["lr 0.000 after 0.5 s\n"] * 2
+
+
+EXAMPLE_OF_PLAIN_LOOP = Path(__file__).parents[3] / "examples" / "plain_loop.py"
+
+
+def test_the_plain_loop_uses_exactly_the_planned_values():
+    ran = run([str(EXAMPLE_OF_PLAIN_LOOP)])
+
+    assert ran.returncode == 0, ran.stderr
+    assert "planned = used at 160 of 160 updates" in ran.stdout
+
+
+def test_the_plain_loop_only_constructs_the_scheduler():
+    code = re.sub(r"#.*", "", EXAMPLE_OF_PLAIN_LOOP.read_text())
+
+    assert code.count("Scheduler(") == 1
+    assert "scheduler." not in code
+
+
+README = Path(__file__).parents[3] / "README.md"
+
+
+TEXT = README.read_text(encoding="utf-8")
+
+
+def block(language: str, begin: str = "") -> str:
+    found = re.search(rf"```{language}\n({re.escape(begin)}.*?)```", TEXT, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def test_the_readme_has_at_most_90_lines():
+    assert len(TEXT.splitlines()) <= 90
+
+
+def test_the_first_code_prints_what_the_readme_shows(capsys):
+    exec(block("python"), {})
+
+    assert capsys.readouterr().out == block("text")
+
+
+def test_each_line_of_the_table_of_schedules_is_a_schedule():
+    rows = TEXT[TEXT.index("| write | get |") : TEXT.index("\n\n", TEXT.index("| write | get |"))].splitlines()[2:]
+    lines = [line for row in rows for line in re.findall(r"`([^`]+)`", row.split(" | ")[0])]
+
+    operands = ("cosine()", "linear()")  # for `a` and `b`
+    for line in lines:
+        ps.parse(re.sub(r"\b[ab]\b", lambda name: operands[name[0] == "b"], line))
+    assert len(rows) == 7
+
+
+@pytest.mark.parametrize("module", re.findall(r"^\| `[\w.]+` \| `(paramsched[\w.]+)`", TEXT, re.MULTILINE))
+def test_each_module_of_the_table_of_import_lines_can_be_imported(module):
+    assert import_module(module).__all__
+
+
+def test_the_commands_that_the_readme_names_exist():
+    names = re.findall(r"^\$ paramsched (\w+)", TEXT, re.MULTILINE)
+
+    assert names == ["check", "audit"]
+    assert set(names) <= set(main.list_commands(click.Context(main)))
+
+
+@pytest.fixture
+def plan_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("plan.yaml").write_text(block("yaml"), encoding="utf-8")
+
+
+def examples() -> dict[str, tuple[str, str]]:
+    """Return the program of each example of the console block, with its command and its output in one line."""
+    parts = re.split(r"^\$ ", block("console"), flags=re.MULTILINE)[1:]
+    pairs = [(one.partition("\n")[0], " ".join(one.partition("\n")[2].split())) for one in parts]
+    return {shlex.split(command)[1]: (command, output) for command, output in pairs}
+
+
+def shown(command: str) -> str:
+    """Return the output of a command of the console block in one line."""
+    return " ".join(CliRunner().invoke(main, shlex.split(command)[1:]).output.split())
+
+
+def test_the_check_of_the_draft_prints_what_the_readme_shows(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("draft.yaml").write_text("horizon: 20 epochs\nlr: cosine(to=1e-5)\n", encoding="utf-8")
+    command, output = examples()["check"]
+
+    assert output in shown(command)
+
+
+def test_the_audit_of_the_log_prints_what_the_readme_shows(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    schedule = ps.resolve(ps.cosine(), ps.Calendar(total=1000))
+    rows = "".join(f"{t},{schedule(2 * t, base=0.1)!r}\n" for t in range(0, 500, 10))
+    Path("colleague.csv").write_text(f"step,lr\n{rows}", encoding="utf-8")
+    command, output = examples()["audit"]
+
+    assert output in shown(command)
+
+
+def test_the_resume_with_another_plan_logs_what_the_readme_shows(caplog):
+    def optimizer():
+        return torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+
+    before, after = optimizer(), optimizer()
+    ps.Scheduler(before, "cosine()", total=100)
+    before.step()
+    ps.Scheduler(after, "cosine(to=0.1)", total=100)
+    after.load_state_dict(before.state_dict())
+    _, output = examples()["train.py"]
+
+    assert output in " ".join(caplog.text.split())
+
+
+@pytest.mark.usefixtures("plan_file")
+def test_the_plan_file_is_applied_as_the_readme_writes_it():
+    (line,) = re.findall(r'`(ps\.Scheduler\(optimizer, "plan.yaml".*?\))`', TEXT)
+    optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+
+    scheduler = eval(line, {"ps": ps, "optimizer": optimizer, "loader": [None] * 3})
+
+    assert scheduler.total == 60
+
+
+def test_the_stored_picture_shows_the_plan():
+    (module,) = of_the_docs("readme_picture")
+
+    assert module.FILE.read_text(encoding="utf-8") == module.picture(), "run python docs/extensions/readme_picture.py"
