@@ -6,19 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.plan import Binding, Plan, Target, bind, resolve
-from paramsched.core.plan import follow as followed_lines
-from paramsched.core.schedules import Schedule, absolute, parse
-from paramsched.core.schedules.anneal import cosine, linear, warmup
+from paramsched.core.plan import Binding, Plan, Target, bind
+from paramsched.core.schedules.anneal import cosine, warmup
 from paramsched.core.schedules.decays import exponential
 from paramsched.core.schedules.leaves import like
 from paramsched.core.schedules.periods import step
 from paramsched.core.schedules.pointwise import clamp
-from paramsched.core.schedules.retimed import chain
 from paramsched.core.time import Calendar
-from paramsched.errors import InvalidArgument, PlanError, Unresolved
+from paramsched.errors import PlanError
 from support import strategies
-from support.tables import table
 
 RUN = Calendar(total=100)
 GROUPS = (
@@ -62,14 +58,6 @@ def test_like_is_accepted_wherever_a_schedule_is():
     ]
 
 
-def test_a_followed_factor_is_raised_to_a_power():
-    resolved = Plan(lr=warmup(10) >> cosine(), weight_decay=like("lr") ** 2).resolve(RUN)
-
-    lr, weight_decay = (binding.schedule for binding in resolved.bindings)
-    assert weight_decay == lr**2
-    assert weight_decay(5, base=0.1) == 0.5**2 * 0.1
-
-
 def test_a_followed_product_merges_into_the_enclosing_product():
     assert lines(lr=step(5) * exponential(0.9), weight_decay=0.5 * like("lr"))[1] == (
         "weight_decay: 0.5 * step(5) * exponential(0.9)"
@@ -89,20 +77,6 @@ def test_like_of_the_same_field_in_a_group_binding_means_the_default():
     ]
 
 
-def test_a_default_also_follows_the_group_bindings_of_the_other_field():
-    followed = lines(Binding("lr", step(5), groups="head"), lr=cosine(), weight_decay=like("lr"))
-
-    assert followed[2:] == ["weight_decay: cosine(over=100)", "weight_decay @ head: step(5)"]
-
-
-def test_a_group_binding_takes_precedence_over_followed_bindings():
-    own = Binding("weight_decay", "constant(0.5)", groups="head")
-
-    followed = lines(Binding("lr", step(5), groups="head"), own, lr=cosine(), weight_decay=like("lr"))
-
-    assert followed[2:] == ["weight_decay: cosine(over=100)", "weight_decay @ head: constant(0.5)"]
-
-
 def test_a_binding_follows_the_binding_for_the_same_groups_or_a_superset():
     head = Binding("weight_decay", like("lr"), groups="head")
 
@@ -118,77 +92,10 @@ def test_a_binding_follows_the_binding_for_the_same_groups_or_a_superset():
     )
 
 
-def test_bindings_are_followed_through_intermediate_fields():
-    plan = (Binding("lr", step(5), groups="head"),)
-
-    followed = lines(*plan, lr=cosine(), momentum=0.5 * like("lr"), weight_decay=like("momentum"))
-
-    assert followed[-1] == "weight_decay @ head: 0.5 * step(5)"
-
-
 def test_a_target_follows_the_default_binding():
     assert lines(Binding(Target("temperature", 2.0), like("lr")), lr=cosine())[-1] == (
         "temperature = 2.0: cosine(over=100)"
     )
-
-
-@pytest.mark.parametrize(
-    ("bindings", "fields", "found"),
-    [
-        ((), {"lr": "like('lr')"}, "circular reference: lr → lr. Remove one of them"),
-        ((), {"lr": "like('momentum')", "momentum": "0.5 * like('lr')"}, "circular reference: lr → momentum → lr"),
-        ((), {"lr": "cosine()", "weight_decay": "like('lrr')"}, 'lrr is not a field of this plan; did you mean "lr"'),
-        ((), {"lr": "cosine() * plateau('loss')", "weight_decay": "like('lr')"}, "lr has a metric rule"),
-        ((), {"lr": linear(absolute(0.1)), "weight_decay": "like('lr')"}, "lr has absolute levels"),
-        ((Binding("lr", "cosine()", "head"),), {"momentum": "like('lr')"}, "lr is scheduled in some groups only: head"),
-        ((Binding("lr", "like('lr')", "head"),), {"momentum": "cosine()"}, "lr is scheduled in some groups only: head"),
-        (
-            (Binding("lr", "cosine()", 0), Binding("weight_decay", "like('lr')", "head")),
-            {"lr": 1.0},
-            "lr has a line for 0, and it is unknown whether this line selects the groups of head",
-        ),
-    ],
-    ids=range(8),
-)  # fmt: skip
-def test_invalid_uses_of_like_are_rejected(bindings, fields, found):
-    with pytest.raises(PlanError, match=found.replace("(", r"\(")):
-        Plan(*bindings, **fields).resolve(RUN)
-
-
-def test_like_cannot_be_resolved_without_a_plan():
-    with pytest.raises(Unresolved):
-        like("lr")(3)
-    with pytest.raises(Unresolved, match="it follows lr of a plan"):
-        resolve(chain(like("lr")), RUN)
-
-
-@table("name", ["", " ", 3, None])
-def test_like_requires_a_field_name(name):
-    with pytest.raises(InvalidArgument, match="expected the name of a field"):
-        like(name)
-
-
-def test_text_and_files_keep_like():
-    plan = Plan(lr=cosine(), weight_decay=like("lr"))
-
-    assert isinstance(plan.bindings[1].schedule, Schedule)
-    assert str(plan).splitlines()[1] == 'weight_decay: like("lr")'
-    assert Plan.of_text(plan.text) == plan
-    assert plan != Plan(lr=cosine(), weight_decay=cosine())
-    assert parse("like('lr')") == like("lr")
-    assert not plan.is_resolved
-    assert ps.loads("lr: cosine()\nweight_decay: like('lr')") == plan
-    for dialect in ("yaml", "json"):
-        assert ps.loads(ps.dump(plan, format=dialect), format=dialect) == plan
-
-
-def test_the_schedule_of_one_line_contains_those_that_it_follows():
-    plan = ps.Plan(lr="cosine(to=0.1)", weight_decay="like('lr') * 0.5", momentum="linear()", horizon=10)
-    followed_by = followed_lines.schedules_followed(plan.bindings, plan.clock)
-    followed = {one.name: followed_by(one) for one in plan.bindings}
-
-    expected = {"lr": "cosine(to=0.1)", "weight_decay": "cosine(to=0.1) * 0.5", "momentum": "linear()"}
-    assert followed == {name: parse(line) for name, line in expected.items()}
 
 
 @pytest.mark.parametrize(("lines", "is_refused"), [(40, False), (42, True), (2000, True)])

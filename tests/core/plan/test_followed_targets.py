@@ -39,25 +39,6 @@ def test_the_rate_of_a_growing_batch_follows_its_size():
     np.testing.assert_allclose(found["lr"], 0.1 * factors * (found["batch_size"] / 256) ** 0.5, rtol=1e-14)
 
 
-def test_a_resolved_plan_is_a_plan_like_any_other():
-    plan = ps.loads(GPT3)
-
-    resolved = plan.resolve(TOKENS)
-
-    assert 'like("batch_size")' in str(plan)
-    assert 'like("batch_size")' in ps.dump(plan)
-    assert not plan.is_resolved
-    assert resolved.is_resolved
-    assert resolved.resolve(TOKENS) == resolved
-    assert Plan.of_text(resolved.text) == resolved
-    assert Plan.of_text(plan.text) == plan
-    assert resolved.fingerprint != plan.fingerprint
-    assert not ps.diff(resolved, plan.resolve(TOKENS))
-    for syntax in ("yaml", "json"):
-        for one in (plan, resolved):
-            assert ps.loads(ps.dump(one, format=syntax), format=syntax) == one
-
-
 def test_two_spellings_of_a_target_give_one_rate():
     one, other = (
         Plan(Binding(Target("size", initial), schedule), lr='cosine() * (like("size") / 256) ** 0.5')
@@ -124,18 +105,6 @@ def test_a_changed_target_changes_every_line_that_follows_it():
         before, after = (values(one, name, Calendar(), eps=1e-8) for one in (plan, changed))
         np.testing.assert_array_equal(before[:50], after[:50])
         assert before[60] != after[60]
-
-
-def test_another_initial_value_of_a_target_changes_the_lines_too():
-    plans = [Plan(Binding(Target("size", initial), "linear(1, 5)"), lr='like("size")') for initial in (1.0, 2.0)]
-
-    assert [change.what for change in ps.diff(*plans)] == ["lr", "size"]
-
-
-def test_plans_that_cannot_be_resolved_have_a_diff():
-    broken = Plan(lr='like("size")')
-
-    assert [change.what for change in ps.diff(broken, Plan(SIZE, lr='like("size")'))] == ["lr", "size"]
 
 
 @table(("at", "updates"), [("1001 steps", 1001), ("33.3%", 1667), ("1B tokens", 1667), ("777777 samples", 1854)])

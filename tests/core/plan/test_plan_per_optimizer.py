@@ -3,8 +3,7 @@
 import pytest
 
 import paramsched as ps
-from paramsched.core.plan.optimizers import one_plan_advice, refuse_several_plans
-from paramsched.errors import InvalidArgument
+from paramsched.core.plan.optimizers import one_plan_advice
 
 GROUPS = {"muon": [{"lr": 0.1}], "adamw": [{"lr": 0.2, "name": "a"}, {"lr": 0.3, "name": "b"}]}
 TEMPERATURE = ps.Binding(ps.Target("temperature", 2.0), "linear(1, 0)")
@@ -48,41 +47,3 @@ def test_the_one_plan_has_the_values_of_the_plans_that_it_replaces(name):
             expected[key] = shown[field, group].tolist()
     assert {key: one[key].tolist() for key in one.keys()} == expected
     assert one.clock == ps.trace(plans["adamw"], GROUPS["adamw"], calendar).clock
-
-
-@pytest.mark.parametrize(
-    ("given", "names", "is_refused"),
-    [
-        ({"muon": "cosine()", "adamw": "linear()"}, ("muon", "adamw"), True),
-        ({"muon": "cosine()"}, ("muon", "adamw"), True),
-        ({"first": ps.Plan(lr=1.0)}, ("muon", "adamw"), True),
-        ([ps.Plan(lr=1.0), ps.Plan(lr="constant(0.5)")], ("muon", "adamw"), True),
-        ([ps.Plan(lr=1.0)], ("muon", "adamw"), True),
-        ({"lr": "cosine()"}, ("muon", "adamw"), False),
-        ({"muon": "cosine()", "lr": "linear()"}, ("muon", "adamw"), False),
-        ({"muon": "cosine()"}, (), False),
-        (["cosine()"], ("muon", "adamw"), False),
-        ({}, ("muon", "adamw"), False),
-        ("cosine()", ("muon", "adamw"), False),
-    ],
-)
-def test_a_plan_for_each_optimizer_is_not_a_plan(given, names, is_refused):
-    if not is_refused:
-        refuse_several_plans("Scheduler", given, names)
-        return
-    with pytest.raises(InvalidArgument, match="one plan drives all optimizers"):
-        refuse_several_plans("Scheduler", given, names)
-
-
-def test_a_line_with_an_index_or_an_assumed_horizon_is_an_example_because_it_may_not_fit():
-    by_name, by_index = (ps.Plan(ps.Binding("lr", "constant(0.5)", groups=one), horizon=9) for one in ("head", 0))
-    without = ps.Plan(lr="constant(0.5)")
-
-    assert one_plan_advice({"a": by_name}).startswith("Write ps.Plan(")
-    assert one_plan_advice({"a": by_name, "b": by_index}).startswith("For example: ps.Plan(")
-    assert (
-        one_plan_advice({"a": without})
-        == "For example: ps.Plan(ps.Binding('lr', 'constant(0.5)', groups='a'), horizon=10_000)"
-    )
-    assert one_plan_advice({"a": without}, "f({plan}, {names})").startswith("Write f(ps.Plan(")
-    assert one_plan_advice({"a": without}, "f({plan}, {names})").endswith(" groups='a')), ('a',))")

@@ -7,7 +7,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.core.plan.resolve import amounts_of_run, counted_plan
-from paramsched.errors import InvalidArgument, MissingFact, PlanError
+from paramsched.errors import MissingFact, PlanError
 from support.tables import table
 
 GPT = 'warmup("375M tokens") >> cosine(to=0.1, over="260B tokens") >> constant(0.1)'
@@ -45,22 +45,6 @@ def test_half_batch_sizes_are_rounded_to_even():
         ps.trace(plan, {"lr": 1.0})
     plan = plan_of('linear(1.5, 4.5, over="3 steps")', clock={"lr": "samples"}, initial=1.0, horizon="5 steps")
     assert amounts_of(plan) == [0, 2, 4, 8, 12]
-
-
-@pytest.mark.parametrize("facts", [{}, {"tokens_per_step": 64}], ids=str)
-@pytest.mark.parametrize("lr", ["cosine()", 'warmup("10 steps") >> cosine()'])
-def test_a_fact_missing_for_a_planned_batch_size_is_named(facts, lr):
-    binding = ps.Binding(ps.Target("batch_size", 4), 'step("100 tokens", 2.0)')
-    plan = ps.Plan(binding, lr=lr, clock="tokens", horizon="1000 tokens")
-
-    with pytest.raises(MissingFact, match="batch_size is planned, but sequence_length is missing") as found:
-        ps.trace(plan, {"lr": 1.0}, ps.Calendar(**facts))
-
-    assert found.value.fact == "sequence_length"
-    assert amounts_of(plan, **facts, sequence_length=2)[:3] == [0, 8, 16]
-    by_updates = plan_of("multistep([9], 2)", lr='warmup("40 tokens") >> constant()', horizon=100)
-    with pytest.raises(MissingFact, match="batch_size is planned, but sequence_length is missing"):
-        by_updates.resolve(ps.Calendar(**facts))
 
 
 @table("over", ["40k tokens", "5000 samples"])
@@ -172,29 +156,3 @@ def test_amounts_equal_those_counted_update_by_update(size, line):
 
     assert amounts.updates_until(300 * size) == len(found) - 1
     assert amounts.amounts_from(0, 0, len(found)).tolist() == found
-
-
-@pytest.mark.parametrize("line", ["every(linear(1, 0.5), '7 samples')", "linear(1, 2)"])
-def test_a_run_with_too_many_updates_to_trace_is_rejected_fast(line):
-    plan = ps.Plan(ps.Binding(ps.Target("batch_size", 64), line), lr="cosine()", horizon="1T samples", clock="samples")
-
-    with pytest.raises(InvalidArgument, match="Plan larger sizes, or a shorter run"):
-        ps.trace(plan, {"lr": 0.1})
-
-
-def test_amounts_of_sizes_by_updates_are_found_in_any_order():
-    plan = plan_of("linear(1000, 9000, over=20_000)", lr="cosine()", clock={"lr": "samples"}, horizon="40M samples")
-    run = amounts_of_run(plan.resolve(ps.Calendar()), ps.Calendar())
-    sizes = 1000 + (4 * np.arange(20_000) + 5) // 10  # the size of update t is 1000 + 0.4 t, rounded
-    amounts = np.concatenate([[0], np.cumsum(sizes)])
-
-    for update in (19_999, 12_288, 12_289, 4_095, 9_000, 4_096, 1, 0):
-        assert run.amount_at(update) == amounts[update]
-        assert [run.updates_until(amounts[update] + more) for more in (0, 1)] == [update, update + 1]
-
-
-@table("lr", ["constant()", "cosine()"])
-def test_a_horizon_in_updates_needs_the_amount_of_an_update(lr):
-    with pytest.raises(MissingFact, match="the number of tokens of an update is unknown") as refusal:
-        ps.Plan(lr=lr, clock="tokens", horizon="100 steps").resolve(ps.Calendar())
-    assert refusal.value.fact == "tokens_per_step"

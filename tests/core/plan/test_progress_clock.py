@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.errors import ConfigError, InvalidArgument, PlanError, Unresolved
-from support.tables import table
+from paramsched.errors import InvalidArgument
 
 NO_FACTS = ps.Calendar()
 TEXT = 'clock: progress\nlr: warmup("5%") >> constant(over="until 57%") >> linear(previous)'
@@ -17,20 +16,6 @@ PLAN = ps.loads(TEXT)
 
 def lr_of(plan, **options):
     return ps.trace(plan, {"lr": 1.0, "weight_decay": 1.0}, **options)["lr", 0].tolist()
-
-
-def test_a_plan_round_trips_through_its_texts():
-    assert str(PLAN) == TEXT
-    assert ps.Plan.of_text(PLAN.text) == ps.loads(ps.dump(PLAN)) == PLAN
-
-
-@pytest.mark.parametrize("calendar", [NO_FACTS, ps.Calendar(total=7, steps_per_epoch=3, batch_size=2)])
-def test_a_resolved_plan_stays_in_percent_and_needs_no_facts(calendar):
-    resolved = PLAN.resolve(calendar)
-
-    assert str(resolved) == 'clock: progress\nlr: warmup("5%") >> constant(over="52%") >> linear(over="43%")'
-    assert resolved.is_resolved
-    assert resolved.resolve(calendar) == resolved
 
 
 @given(st.integers(1, 99 * 10**5), st.integers(0, 2))
@@ -53,20 +38,6 @@ def test_the_even_run_is_that_of_a_loop_that_reports_t_of_total(total):
     assert even["lr"].tolist() == lr_of(plan, amounts=[t / total for t in range(total)])
 
 
-def test_a_trace_shows_progress_as_fractions():
-    shown = ps.trace(PLAN, {"lr": 1.0}, ps.Calendar(total=1000))
-
-    assert (shown.total, shown.clock, shown.amounts[:3].tolist()) == (1000, "progress", [0.0, 0.001, 0.002])
-    assert (shown.breakpoints("lr", 0), shown.horizon_amount) == ((0.0, 0.05, 0.57, 1.0), 1.0)
-    assert shown.line("lr", 0) == 'warmup("5%") >> constant(over="52%") >> linear(over="43%")'
-    assert {unit.name: unit.at([0, 500, 1000]).tolist() for unit in shown.time_units()} == {"progress": [0.0, 0.5, 1.0]}
-
-
-def test_a_trace_without_a_length_shows_the_call_to_write():
-    with pytest.raises(Unresolved, match=r"For example: ps\.trace\(plan, bases, ps\.Calendar\(total=1000\)\)"):
-        ps.trace(PLAN, {"lr": 1.0})
-
-
 @pytest.mark.parametrize(
     ("amounts", "found"),
     [
@@ -78,26 +49,6 @@ def test_a_trace_without_a_length_shows_the_call_to_write():
 def test_recorded_progress_is_a_fraction_that_never_goes_back(amounts, found):
     with pytest.raises(InvalidArgument, match=found):
         lr_of(PLAN, amounts=amounts)
-
-
-@table(
-    "make",
-    [
-        lambda: ps.Plan(lr="cosine()", clock="progress", horizon=100),
-        lambda: ps.Plan(lr="cosine()", clock="progress", horizon="9 epochs"),
-        lambda: PLAN.change("60%", horizon=100),
-        lambda: PLAN.change("60%", horizon=100, lr="constant()"),
-        lambda: PLAN.cooldown("60%", "10%"),
-    ],
-)
-def test_progress_1_is_the_end_so_a_horizon_is_refused(make):
-    with pytest.raises(PlanError, match="progress 1 is the end of the run"):
-        make()
-
-
-def test_a_horizon_in_a_file_is_refused_at_its_line():
-    with pytest.raises(ConfigError, match=r":2:.*\$\.horizon: .*progress 1 is the end of the run.* Omit horizon"):
-        ps.loads("clock: progress\nhorizon: 100\nlr: cosine()")
 
 
 @given(st.sampled_from([0.0, 0.3, 0.57, 0.6, 0.600000001, 0.9, 1.0]))
@@ -116,43 +67,12 @@ def test_change_scale_and_previous_keep_the_past(at):
 MIXED = ps.Plan(lr="linear(1, 0)", weight_decay="linear(1, 0.5)", clock={"lr": "progress"}, horizon=100)
 
 
-def test_if_only_some_fields_have_the_clock_the_horizon_is_that_of_the_others():
-    even = ps.trace(MIXED, {"lr": 1.0, "weight_decay": 1.0})
-
-    assert (even.total, even["lr", 0][25], even["weight_decay", 0][50]) == (100, 0.75, 0.75)
-    assert MIXED.resolve(NO_FACTS).horizon.updates == 100
-    recorded = ps.trace(MIXED, {"lr": 1.0, "weight_decay": 1.0}, amounts=[0.5, 0.5, 1.0])
-    assert recorded["lr", 0].tolist() == [0.5, 0.5, 0.0]
-    assert recorded["weight_decay", 0].tolist() == [1.0, 0.995, 0.99]
-
-
 def test_a_changed_horizon_concerns_the_other_fields_only():
     changed = MIXED.change("60%", lr="linear(previous, 1)", weight_decay="constant(2)", horizon=200)
 
     assert lr_of(changed, amounts=[0.3, 0.6, 1.0]) == [0.7, 0.4, 1.0]
     shown = ps.trace(changed, {"lr": 1.0, "weight_decay": 1.0}, ps.Calendar())["weight_decay", 0]
     assert (shown.size, shown[59], shown[60]) == (200, 0.705, 2.0)
-
-
-def test_a_changed_size_leaves_fields_on_the_clock_of_progress_alone():
-    size = ps.Binding(ps.Target("batch_size", 8.0), 1.0)
-    plan = ps.Plan(size, lr="linear(1, 0)", clock={"lr": "progress"}, horizon=100)
-
-    assert str(plan.change(50, batch_size="constant(2)")).splitlines()[2:] == [
-        "lr: linear()",
-        "batch_size = 8.0: take(constant(), 50) >> constant(2.0)",
-    ]
-
-
-def test_a_line_may_follow_a_planned_batch_size():
-    size = ps.Binding(ps.Target("batch_size", 256.0), 'constant(1, over="40%") >> constant(4)')
-    plan = ps.Plan(size, lr='cosine() * (like("batch_size") / 256) ** 0.5', clock="progress")
-    shown = ps.trace(plan, {"lr": 1.0}, ps.Calendar(total=10, sequence_length=8, steps_per_epoch=5))
-
-    alone = lr_of(ps.Plan(lr="cosine()", clock="progress"), calendar=ps.Calendar(total=10))
-    assert shown["batch_size"].tolist() == [256.0] * 4 + [1024.0] * 6
-    assert shown["lr", 0].tolist() == [*alone[:4], *(2 * lr for lr in alone[4:])]
-    assert [unit.name for unit in shown.time_units()] == ["epochs", "progress"]  # the tokens of an update are unknown
 
 
 def test_differences_name_the_progress_at_which_they_start():

@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.plan.group_matching import Overlap, overlap_of
-from paramsched.core.plan.optimizers import _having, shown_names
-from paramsched.errors import InvalidArgument, PlanError, UnknownField, UnknownGroup
+from paramsched.core.plan.optimizers import _having
+from paramsched.errors import PlanError, UnknownField, UnknownGroup
 from support.tables import table
 
 BASES = {
@@ -66,41 +65,6 @@ def test_momentum_for_all_means_the_entry_and_only_if_no_optimizer_has_it_the_fi
     assert scheduled(ps.Binding("momentum", 1.0, groups="adamw/2")) == {"momentum": ["adamw/2"]}
 
 
-def test_a_followed_field_with_lines_for_some_optimizers_is_followed_where_the_follower_exists():
-    found = ps.trace(
-        ps.Plan(
-            ps.Binding("lr", "linear(0, 1)", groups="muon"),
-            ps.Binding("lr", 'like("lr") * 0.5', groups="adamw/embed"),
-            lr="linear()",
-            weight_decay='like("lr")',
-            momentum='like("lr")',
-            horizon=4,
-        ),
-        BASES,
-    )
-
-    assert [found["weight_decay", group][1] for group in ("muon", "embed")] == [0.1 * 0.25, 0.1 * 0.375]
-    assert [group for field, group in found.keys() if field == "momentum"] == ["muon/0"]
-
-
-@table(
-    ("selector", "other", "overlap"),
-    [
-        ("muon/*", "muon", "INSIDE"),
-        ("muon/0", "muon", "INSIDE"),
-        ("adamw/embed", "embed", "INSIDE"),
-        ("muon", "adamw", "APART"),
-        ("muon/*", "adamw/embed", "APART"),
-        ("embed", "adamw", "UNKNOWN"),
-        ("adamw", "embed", "UNKNOWN"),
-        ("embed", "rest", "APART"),
-        ("layer_3", "layer_*", "INSIDE"),
-    ],
-)
-def test_selectors_overlap_by_optimizer(selector, other, overlap):
-    assert overlap_of(selector, other, ("muon", "adamw")) is Overlap[overlap]
-
-
 @table(
     ("binding", "error", "found"),
     [
@@ -154,19 +118,6 @@ def test_two_selectors_for_one_group_are_refused():
         scheduled(ps.Binding("lr", 1.0, groups="adamw"), ps.Binding("lr", 1.0, groups="embed"))
 
 
-@table("name", ["", "a/b", "a,b", "a=b", "a*", "a?", "[a]", " a", "a ", "optimizer", "manual", 3])
-def test_a_name_that_selectors_or_drive_cannot_use_is_refused(name):
-    with pytest.raises(InvalidArgument, match=r'For example: \{"muon": muon, "adamw": adamw\}'):
-        ps.trace(ps.Plan(lr=1.0, horizon=4), {name: {"lr": 0.1}})
-
-
-@table(
-    ("names", "shown"), [("", ""), ("ab", "a, b"), ("abcde", "a, b, c, d, e"), ("abcdef", "a, b, c, d, e and 1 more")]
-)
-def test_a_message_lists_five_names(names, shown):
-    assert shown_names(names) == shown
-
-
 @table("count", [5, 6])
 def test_the_error_for_an_unknown_optimizer_lists_the_groups_of_five(count):
     bases = {f"o{index}": [{"lr": 0.1}] * count for index in range(count)}
@@ -207,13 +158,3 @@ def test_the_optimizers_that_have_a_field_are_found(name, optimizers):
         with pytest.raises(UnknownField, match="no optimizer has this field; expected one of betas"):
             _having(name, BASES, needed=True)
     assert _having("momentum", {"adamw": BASES["adamw"]}, needed=True) == ["adamw"]
-
-
-def test_a_selector_that_is_the_entire_name_of_a_group_selects_it():
-    optimizers = {"muon": [{"name": "head, tail", "lr": 1.0}, {"name": "body", "lr": 1.0}], "adamw": [{"lr": 1.0}]}
-    plan = ps.Plan(ps.Binding("lr", "constant(0.5)", groups="head, tail"), lr="constant()", horizon=2)
-
-    found = ps.trace(plan, optimizers)
-
-    first = {group: found["lr", group][0] for name, group in found.keys()}
-    assert first == {"muon/head, tail": 0.5, "muon/body": 1.0, "adamw/0": 1.0}

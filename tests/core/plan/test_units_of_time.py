@@ -83,9 +83,3 @@ def test_the_unit_of_the_clock_ends_at_the_horizon(horizon, size, grows):
     assert trace.amounts[-1] < horizon <= trace.amounts[-1] + (9 if grows else size)
     np.testing.assert_allclose(unit.at(updates), expected, rtol=1e-12)
     np.testing.assert_allclose(unit.update_of(expected), updates, rtol=1e-12)
-
-
-def test_recorded_values_without_a_plan_have_no_units():
-    trace = ps.trace(ps.Plan(lr=1.0, horizon=3), GROUP)
-
-    assert (trace.time_units(), trace.metric_rules) == ((), ())

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.errors import InvalidArgument, PlanError, StateError, Unresolved
 from support.tables import table
 
 LINES = [
@@ -99,28 +98,6 @@ def test_a_changed_plan_is_logged_at_the_resume(caplog):
         "kl: linear(0.0, 1.0) -> linear(0.0, 2.0) (from update 5 on)",
         "base of lr: 0.1 -> 0.2 (from update 5 on)",
     ]
-
-
-@table(
-    ("make", "error"),
-    [
-        (lambda: ps.Values(ps.Plan(ps.Binding("lr", "cosine()", groups="head"), horizon=3)), PlanError),
-        (lambda: ps.Values(ps.Plan(lr="linear()", clock="tokens", horizon="9 tokens")), PlanError),
-        (lambda: ps.Values({"lr": "cosine()"}, total=3), PlanError),  # the lr of nothing
-        (lambda: ps.Values({"weight_decay": "cosine()"}, total=3), PlanError),
-        (lambda: ps.Values({"kl": "linear(0, 1)"}), Unresolved),
-        (lambda: ps.Values({"kl": "linear(0, 1)"}, bases={"k": 0.1}, total=3), InvalidArgument),
-        (lambda: ps.Values({"kl": "linear(0, 1)"}, bases={"kl": "x"}, total=3), InvalidArgument),
-        (lambda: ps.Values({"kl": "linear(0, 1)"}, total=3).advance(-1), InvalidArgument),
-        (lambda: ps.Values({"kl": "1.0 * plateau('loss')"}, total=3).observe(los=1.0), InvalidArgument),
-        (lambda: ps.Values({"kl": "1.0 * plateau('loss')"}, total=3).observe(loss="x"), InvalidArgument),
-        (lambda: ps.Values({"kl": "linear(0, 1)"}, total=3).load_state_dict({"t": 3}), StateError),
-        (lambda: ps.Values({"kl": "linear(0, 1)"}, total=3).load_state_dict({"paramsched_values": 1}), StateError),
-    ],
-)
-def test_what_it_cannot_do_is_refused(make, error):
-    with pytest.raises(error):
-        make()
 
 
 @pytest.mark.heavy

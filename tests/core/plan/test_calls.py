@@ -1,0 +1,8 @@
+"""What plans, changes, differences and traces return, and the errors of wrong ones.
+
+The calls are in `calls.yaml`, which `python -m support.calls` writes again.
+"""
+
+from support import calls
+
+test_calls = calls.test_of(__file__)
