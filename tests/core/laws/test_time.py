@@ -1,17 +1,23 @@
-"""Laws 3 and 4: constant after the end, base before a window, finite, monotone if declared, correct breakpoints."""
+"""Laws of time: resolved lengths, parts of a second, and clocks."""
 
+import itertools
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
-from itertools import count, islice
+from itertools import count, islice, pairwise
 from math import ceil
 
 import numpy as np
-from hypothesis import given, reject
+import pytest
+import torch
+from hypothesis import assume, given, reject
 from hypothesis import strategies as st
 
+import paramsched as ps
 from paramsched.core.curves import Curve
 from paramsched.core.plan import resolve
-from paramsched.core.schedules import Schedule
+from paramsched.core.schedules import Schedule, parse
 from paramsched.core.schedules.anneal import Anneal, Index, anneal
 from paramsched.core.schedules.cuts import Skip, Take
 from paramsched.core.schedules.leaves import Constant, constant
@@ -25,6 +31,7 @@ from paramsched.core.time import Calendar, Duration
 from paramsched.errors import InvalidArgument
 from support import strategies
 from support.strategies import Case, every_shape
+from support.tables import table
 
 
 def settled(schedule: Schedule) -> int | None:
@@ -278,3 +285,194 @@ def test_a_schedule_without_open_parts_is_constant_after_its_length(name, data):
 
     assert end <= length.updates
     assert len(set(values.tolist())) == 1
+
+
+@every_shape()
+@given(st.data())
+def test_resolving_twice_is_resolving_once(name, data):
+    case = data.draw(strategies.cases(name=name, small=False))
+
+    assert case.resolved.is_resolved
+    assert resolve(case.resolved, case.world.calendar) == case.resolved
+    assert resolve(case.resolved, Calendar(total=case.world.total)) == case.resolved
+
+
+@given(st.data())
+def test_a_schedule_that_takes_the_remaining_time_needs_the_total(data):
+    world = data.draw(strategies.worlds(small=False))
+    schedule = data.draw(strategies.schedules(world))
+    assume(schedule.fills)
+
+    with pytest.raises(InvalidArgument):
+        resolve(schedule, replace(world.calendar, total=None))
+
+
+@given(st.data())
+def test_lengths_add_up_to_the_horizon(data):
+    world = data.draw(strategies.worlds(small=False))
+    stages = data.draw(st.lists(strategies.schedules(world, depth=2), min_size=2, max_size=5))
+    assume(sum(not stage.has_length for stage in stages) == 1)
+    whole: Schedule = stages[0]
+    for stage in stages[1:]:
+        whole = whole >> stage
+    assume(isinstance(whole, Sequence))
+    try:
+        resolved = resolve(whole, world.calendar)
+    except InvalidArgument:
+        return
+
+    lengths = [stage.length for stage in resolved.stages]
+
+    if whole.fills:
+        assert sum(length.updates for length in lengths) == world.total
+    else:
+        assert lengths[-1] is None
+
+
+@given(
+    st.lists(st.sampled_from(["0.07%", "7%", "3.3333%", "1.25 epochs", "0.5 steps", "33 samples", 3]), min_size=1),
+    st.data(),
+)
+def test_each_boundary_is_rounded_up_once_from_the_start_of_the_run(lengths, data):
+    world = data.draw(strategies.worlds())
+    exact = [world.calendar.exact(Duration.of(length)) for length in lengths]
+    assume(sum(exact) <= world.total)
+    whole: Schedule = constant(0.0, lengths[0])
+    for number, length in enumerate(lengths[1:], start=1):
+        whole = whole >> constant(float(number), length)
+    whole = whole >> constant(float(len(lengths)), "0 steps") >> constant(-1.0)
+
+    values = resolve(whole, world.calendar)(np.arange(world.total))
+
+    bounds = [ceil(sum(exact[:n], Fraction(0))) for n in range(len(exact) + 1)]
+    expected = np.full(world.total, -1.0)
+    for number, (begin, end) in enumerate(pairwise(bounds)):
+        expected[begin:end] = number
+    np.testing.assert_array_equal(values, expected)
+
+
+@given(st.data())
+def test_the_same_plan_in_epochs_steps_and_percent_gives_the_same_values(data):
+    epochs = data.draw(st.sampled_from([1, 4, 10, 25, 50, 100]))
+    size = data.draw(st.integers(1, 40))
+    world = strategies.World(epochs * size, size, 1, 1)
+    # Percent in a cycle, or in `take` or `skip` with `of`, are not percent of this run.
+    of_another_span = ("every", "recurrence", "restarts", "take", "skip")
+    names = tuple(name for name in strategies.ALL if name not in of_another_span)
+    in_epochs = re.sub(
+        r'"[^"]*(?:%|epoch|step|sample)[^"]*"',
+        lambda _: f'"{data.draw(st.integers(0, max(epochs // 10, 1)))} epochs"',
+        str(data.draw(strategies.schedules(world, depth=3, names=names))),
+    )
+    in_steps = re.sub(r'"(\d+) epochs"', lambda found: str(int(found[1]) * size), in_epochs)
+    share = Fraction(100, epochs)
+    in_per_cent = re.sub(r'"(\d+) epochs"', lambda found: f'"{float(int(found[1]) * share):g}%"', in_epochs)
+    try:
+        expected = resolve(parse(in_epochs), world.calendar)
+    except InvalidArgument:
+        return
+
+    assert resolve(parse(in_steps), world.calendar) == expected
+    assert resolve(parse(in_per_cent), world.calendar) == expected
+
+
+@given(st.data())
+def test_a_resolved_schedule_needs_no_calendar_and_keeps_its_values(data):
+    case = data.draw(strategies.cases())
+    times = np.arange(case.world.total)
+
+    again = resolve(case.resolved, Calendar(total=case.world.total))
+
+    np.testing.assert_array_equal(again(times, 0.1), case.resolved(times, 0.1))
+
+
+@given(st.data())
+def test_a_resolved_plan_is_the_plan_of_resolved_schedules(data):
+    world = data.draw(strategies.worlds())
+    plan = data.draw(strategies.plans(world))
+    try:
+        resolved = plan.resolve(world.calendar)
+    except InvalidArgument:
+        return
+
+    assert resolved.is_resolved
+    assert resolved.resolve(world.calendar) == resolved
+    assert [b.schedule for b in resolved.bindings] == [resolve(b.schedule, world.calendar) for b in plan.bindings]
+
+
+MILLISECONDS = st.integers(1, 3_000)
+
+
+def seconds_run(lr, durations, **facts):
+    """Return the amount and the lr before each update, and at the end, and whether the plan was over."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=lr, clock="seconds"), **facts)
+    values = [optimizer.param_groups[0]["lr"]]
+    over = [scheduler.should_stop]
+    for duration in durations:
+        scheduler.consumed(seconds=duration)
+        optimizer.step()
+        values.append(optimizer.param_groups[0]["lr"])
+        over.append(scheduler.should_stop)
+    return scheduler, values, over
+
+
+def levels(stages, inner):
+    """Return a plan of constant stages, and the exact values at a time in milliseconds."""
+    text = " >> ".join(f'constant({place + 2}.0, "{one / 1000} s")' for place, one in enumerate(stages))
+    ends = list(itertools.accumulate(stages))
+
+    def at(time):
+        place = next((place for place, end in enumerate(ends) if time < end), len(ends))
+        return place + 2.0 if place < len(ends) else 0.5 ** ((time - ends[-1]) // inner)
+
+    return f'{text} >> step("{inner / 1000} s", 0.5)', at
+
+
+@given(st.lists(MILLISECONDS, min_size=1, max_size=4), MILLISECONDS, st.lists(MILLISECONDS, max_size=25))
+def test_every_boundary_in_milliseconds_is_met_by_sums_of_floats(stages, inner, durations):
+    lr, at = levels(stages, inner)
+    ends = [*stages, inner, inner, inner]  # steps that end exactly at the boundaries
+    for steps in (durations, ends):
+        _, values, _ = seconds_run(lr, [one / 1000 for one in steps])
+        assert values == [at(time) for time in itertools.accumulate(steps, initial=0)]
+
+
+@given(st.integers(1, 50), MILLISECONDS, st.lists(MILLISECONDS, max_size=25))
+def test_cycles_and_windows_start_exactly(times, period, durations):
+    lr = f'window(restarts(step("{period / 2000} s", 0.5), "{period / 1000} s"), "0.3 s")'
+    _, values, _ = seconds_run(lr, [one / 1000 for one in [300, *[period] * times, *durations]])
+    for time, value in zip(itertools.accumulate([300, *[period] * times, *durations]), values[1:], strict=True):
+        assert value == 0.5 ** (Fraction(time - 300) % period // Fraction(period, 2))
+
+
+@given(st.integers(1, 9_999), st.integers(1, 200))
+def test_percentages_are_rounded_up_to_milliseconds(share, total):
+    plan = ps.Plan(lr=f'warmup("{share / 100}%") >> constant()', clock="seconds", horizon=f"{total / 10} s")
+    (line,) = plan.resolve(ps.Calendar()).bindings
+    first = ceil(Fraction(share * total, 100)) if total else 0  # of total / 10 s, in milliseconds
+    assert line.schedule.stages[0].over.terms == (("seconds", Fraction(first, 1000)),)
+
+
+@table(("step", "horizon"), [(0.1, 0.3), (0.57, 1.71), (0.19, 0.57), (1 / 3, 1)])
+def test_the_run_is_over_at_the_first_update_after_its_horizon(step, horizon):
+    scheduler, _, over = seconds_run("constant()", [step] * 4, total=f"{horizon} s", seconds_per_step=step)
+
+    assert over == [False, False, False, True, True]
+    assert scheduler.total == 3
+
+
+def test_breakpoints_of_a_trace_are_in_fractions_of_a_second():
+    plan = ps.Plan(lr='warmup("5%") >> cosine(to=0.1)', clock="seconds", horizon="4 s")
+    trace = ps.trace(plan, {"lr": 1.0}, ps.Calendar(seconds_per_step=0.1))
+
+    assert trace.breakpoints("lr", 0) == (0.0, 0.2, 4.0)
+    assert trace.line("lr", 0) == 'warmup("0.2 s") >> cosine(to=0.1, over="3.8 s")'
+
+
+def test_a_difference_between_two_seconds_is_found():
+    plans = [ps.Plan(lr=f'warmup("{over} s") >> constant()', clock="seconds", horizon="4 s") for over in (0.27, 0.5)]
+    (change,) = ps.diff(*plans, ps.Calendar())
+
+    assert (change.when, change.unit) == (0.001, "seconds")
+    assert change.by == 1 - 270 / 500

@@ -1,4 +1,4 @@
-"""`like`: the schedule of another field of the same group, applied to this field's own base."""
+"""Lines that follow another field or a target: `like`."""
 
 import numpy as np
 import pytest
@@ -7,16 +7,21 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.core.plan import Binding, Plan, Target, bind
+from paramsched.core.plan.resolve import counted_plan
+from paramsched.core.schedules import parse
 from paramsched.core.schedules.anneal import cosine, warmup
 from paramsched.core.schedules.decays import exponential
 from paramsched.core.schedules.leaves import like
-from paramsched.core.schedules.periods import step
+from paramsched.core.schedules.periods import stairs, step
 from paramsched.core.schedules.pointwise import clamp
 from paramsched.core.time import Calendar
 from paramsched.errors import PlanError
 from support import strategies
+from support.tables import table
 
 RUN = Calendar(total=100)
+
+
 GROUPS = (
     {"lr": 0.1, "weight_decay": 0.05, "momentum": 0.9, "name": "body"},
     {"lr": 0.1, "weight_decay": 0.05, "momentum": 0.9, "name": "head"},
@@ -108,3 +113,116 @@ def test_a_chain_of_very_many_lines_that_follow_each_other_is_refused(lines, is_
             plan.resolve(ps.Calendar())
     else:
         assert plan.resolve(ps.Calendar()).bindings[-1].schedule == plan.resolve(ps.Calendar()).bindings[0].schedule
+
+
+SIZE = Binding(Target("size", 2.0), "linear(1, 5)")
+
+
+GPT3 = """
+clock: tokens
+horizon: 300B tokens
+lr: (warmup("375M tokens") >> cosine(to=0.1)) * (like("batch_size") / 256) ** 0.5
+targets:
+  batch_size: {initial: 1, schedule: 'rounded(linear(16, 1600, over="12B tokens"), 16)'}
+"""
+
+
+TOKENS = Calendar(sequence_length=2048)
+
+
+def values(plan, name="lr", calendar=RUN, **bases):
+    return ps.trace(plan, {"lr": 0.1, "weight_decay": 0.05, **bases}, calendar)[name]
+
+
+def test_the_rate_of_a_growing_batch_follows_its_size():
+    plan = ps.loads(GPT3.replace("300B", "1B").replace("375M", "100M").replace("12B", "500M"))
+    alone = Plan(lr='warmup("100M tokens") >> cosine(to=0.1)', clock="tokens", horizon="1B tokens")
+
+    found = ps.trace(plan, {"lr": 0.1}, TOKENS)
+    factors = counted_plan(alone.resolve(TOKENS)).bindings[0].schedule(found.amounts)
+
+    assert len(set(found["batch_size"])) > 50
+    np.testing.assert_allclose(found["lr"], 0.1 * factors * (found["batch_size"] / 256) ** 0.5, rtol=1e-14)
+
+
+def test_two_spellings_of_a_target_give_one_rate():
+    one, other = (
+        Plan(Binding(Target("size", initial), schedule), lr='cosine() * (like("size") / 256) ** 0.5')
+        for initial, schedule in ((256, stairs(1, 4, 3)), (1, stairs(256, 1024, 3)))
+    )
+
+    np.testing.assert_array_equal(values(one), values(other))
+
+
+@table(
+    ("line", "why", "instead"),
+    [
+        (
+            'warmup(10) >> cosine() * like("size")',
+            "does not start with the run",
+            '(warmup(10) >> cosine()) * like("size")',
+        ),
+        (
+            'warmup(10) >> cosine() * 0.5 * (like("size") / 4) ** 0.5',
+            "does not start with the run",
+            '(warmup(10) >> cosine() * 0.5) * (like("size") * 0.25) ** 0.5',
+        ),
+        ('warmup(10) >> like("size")', "does not start with the run", '(warmup(10) >> constant()) * like("size")'),
+        ('shift(like("size") * cosine(), 5)', "does not start with the run", 'shift(cosine(), 5) * like("size")'),
+        ('restarts(cosine() * like("size"), 20)', "restarts", 'restarts(cosine(), 20) * like("size")'),
+        ('window(like("size"), 20, 40)', "does not start with the run", 'window(constant(), 20, 40) * like("size")'),
+        (
+            'warmup(10) >> cosine() * like("size") * plateau()',
+            "does not start with the run",
+            '(warmup(10) >> cosine()) * like("size") * plateau()',
+        ),
+        ('warmup(10) >> minimum(cosine(), like("size"))', "does not start with the run", None),
+        ('cosine(over=50) * like("size") >> constant() * like("size") ** 2', "does not start with the run", None),
+    ],
+)
+def test_elsewhere_it_is_refused_with_the_line_in_brackets(line, why, instead):
+    if line.endswith("plateau()"):
+        plan = Plan(SIZE, lr=parse(line.removesuffix(" * plateau()")) * ps.plateau())
+    else:
+        plan = Plan(SIZE, lr=line)
+
+    with pytest.raises(PlanError) as refused:
+        plan.resolve(RUN)
+
+    assert refused.value.site == 'like("size") in lr'
+    assert why in refused.value.found
+    advice = refused.value.instead
+    assert advice.startswith("Multiply the entire line, with brackets:" if instead is None else f"Write {instead}")
+    Plan(SIZE, Binding(Target("batch_size", 4), 1.0), lr=advice.split(": ")[-1].removeprefix("Write ")).resolve(RUN)
+
+
+def test_a_changed_target_changes_every_line_that_follows_it():
+    plan = Plan(SIZE, lr='cosine() * like("size")', weight_decay='like("lr")', eps=1.0, horizon=100)
+
+    changed = plan.change("50 steps", size="constant(3)")
+
+    assert [change.what for change in ps.diff(plan, changed)] == ["lr", "size", "weight_decay"]
+    lr, size, weight_decay = map(str, ps.diff(plan, changed, Calendar()))
+    assert lr == 'lr: cosine() * like("size") (follows a changed target)  [from update 51, by up to 0.334205 x base]'
+    assert size.startswith("size: 2.0 * linear(to=5.0) -> 2.0 * take(linear(to=5.0), 50) >> constant(3.0)")
+    assert weight_decay.startswith('weight_decay: like("lr") (follows a changed target)  [from update 51')
+    assert not ps.diff(plan, Plan.of_text(plan.text))
+    for name in ("lr", "weight_decay"):
+        before, after = (values(one, name, Calendar(), eps=1e-8) for one in (plan, changed))
+        np.testing.assert_array_equal(before[:50], after[:50])
+        assert before[60] != after[60]
+
+
+@table(("at", "updates"), [("1001 steps", 1001), ("33.3%", 1667), ("1B tokens", 1667), ("777777 samples", 1854)])
+@pytest.mark.parametrize("changed", [
+    lambda plan, at: plan.scale(at, lr=0.5),
+    lambda plan, at: plan.change(at, lr='0.1 * like("batch_size") / 256'),
+    lambda plan, at: plan.cooldown(at, "100 steps"),
+], ids=["scale", "change", "cooldown"])  # fmt: skip
+def test_changes_keep_the_past_if_sizes_are_planned(changed, at, updates):
+    plan = ps.loads(GPT3.replace("300B", "3B").replace("375M", "37M").replace("12B", "1200M"))
+
+    before, after = (ps.trace(one, {"lr": 1.0}, TOKENS) for one in (plan, changed(plan, at)))
+
+    np.testing.assert_array_equal(before["lr"][:updates], after["lr"][:updates])
+    assert len(after) <= updates + 1 or before["lr"][updates + 1] != after["lr"][updates + 1]

@@ -1,12 +1,26 @@
-"""Plan and Binding: normal form, selectors, identity."""
+"""Plans: identity, groups that a line selects, bases, clocks, and plans without an optimizer."""
 
 import copy
+import math
 import pickle
+from itertools import combinations, product
 
+import numpy as np
 import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from paramsched.core.plan import Plan
+import paramsched as ps
+from paramsched.core.plan import Binding, Plan, bind
+from paramsched.core.plan.group_matching import Overlap, is_selected, overlap_of
+from paramsched.core.plan.optimizers import Scope, one_plan_advice, scopes_of
+from paramsched.core.plan.run_amounts import PLANNED_SIZES
+from paramsched.core.plan.value_ranges import ValueRange, first_outside
 from paramsched.core.schedules.anneal import cosine, warmup
+from paramsched.core.time.calendar import CLOCKS
+from paramsched.errors import UnknownGroup
+from support.tables import table
 
 # ---------------------------------------------------------------- normal form
 
@@ -23,7 +37,332 @@ def test_a_plan_is_frozen_copies_and_pickles():
         del plan.bindings
 
 
-# ---------------------------------------------------------------- fields
+def test_a_scheduler_writes_zero_to_groups_with_a_base_of_zero():
+    groups = [{"params": [torch.zeros(1)], "lr": lr} for lr in (0.0, 1e-300)]
+    scheduler = ps.Scheduler(torch.optim.SGD(groups), ps.Plan(lr=ps.exponential(1e200), horizon=10))
+
+    for _ in range(5):
+        scheduler.optimizer.step()
+
+    assert scheduler.optimizer.param_groups[0]["lr"] == 0.0
+    assert scheduler.optimizer.param_groups[1]["lr"] == np.inf
 
 
-# ---------------------------------------------------------------- errors
+@table("line", ["linear(1, 0, over=50)", "cosine(start=0.5, over=50)", "exponential(0.9)", "constant(0.5)"])
+def test_the_values_of_a_schedule_are_not_computed_if_its_bounds_are_inside(line):
+    schedule = ps.resolve(ps.parse(line), ps.Calendar(total=100))
+
+    assert first_outside(schedule, ValueRange(1.0), 0.1, pytest.fail, 0, 100) is None
+
+
+def test_the_values_of_a_metric_rule_are_checked_at_the_first_update_only():
+    falling = ps.Plan(lr="linear(1, -1, over=10) * plateau()").bindings[0].schedule
+
+    def outside(start):
+        return first_outside(falling, ValueRange(math.inf), 1.0, lambda updates: updates, start, 20)
+
+    assert outside(0) is None
+    assert outside(6) is not None
+
+
+def test_the_fields_of_each_optimizer_are_a_tuple():
+    plan = ps.Plan(ps.Binding("lr", "cosine()", groups="muon"), lr="linear()", horizon=10).resolve(ps.Calendar())
+    optimizers = {"muon": [{"lr": 1.0}], "adamw": [{"lr": 2.0, "name": "a"}, {"lr": 3.0, "name": "b"}]}
+
+    for name, scope in scopes_of(plan, plan, optimizers).items():
+        bound = bind(plan, optimizers[name], scope)
+        assert [len(fields) for fields in bound] == [len(fields) for fields in bound] == [1] * len(optimizers[name])
+
+
+@table(("word", "clock"), [("images", "samples"), ("examples", "samples"), *zip(CLOCKS, CLOCKS, strict=True)])
+def test_a_clock_has_one_canonical_name(word, clock):
+    assert ps.Plan(lr="cosine()", clock=word).clock == clock
+
+
+@table("name", sorted(PLANNED_SIZES))
+def test_a_field_of_the_optimizer_with_the_name_of_a_size_plans_none(name):
+    group, facts = {"lr": 0.1, name: 4.0}, ps.Calendar(batch_size=4, sequence_length=8)
+    alone = ps.trace(ps.Plan(lr="linear()", clock="tokens", horizon="3000 tokens"), group, facts)
+
+    shown = ps.trace(
+        ps.Plan(
+            ps.Binding(name, 'stairs(1, 4, 2, over="40 tokens")'), lr="linear()", clock="tokens", horizon="3000 tokens"
+        ),
+        group,
+        facts,
+    )
+
+    assert shown.amounts.tolist() == alone.amounts.tolist()
+    assert shown["lr"].tolist() == alone["lr"].tolist()
+
+
+def test_a_bare_number_means_updates_on_every_clock():
+    bare, explicit = (
+        ps.Plan(lr=f"warmup({over}) >> cosine()", horizon="1M tokens", clock="tokens")
+        for over in ("2000", '"2000 steps"')
+    )
+    assert bare == explicit
+    assert not bare.is_resolved
+    resolved = bare.resolve(ps.Calendar(tokens_per_step=4))
+    assert str(resolved.bindings[0].schedule) == 'warmup("8000 tokens") >> cosine(over="992000 tokens")'
+
+
+@table("horizon", ["1000 tokens", "1001 tokens", "1023 tokens", "1024 tokens", "1025 tokens"])
+def test_the_horizon_ends_with_the_first_update_that_starts_at_or_after_it(horizon):
+    plan = ps.Plan(lr="linear(1, 0)", clock="tokens", horizon=horizon)
+    found = ps.trace(plan, {"lr": 1.0}, ps.Calendar(tokens_per_step=128))
+    end = int(horizon.split()[0])
+    assert found.amounts[-1] < end <= found.amounts[-1] + 128
+
+
+def test_a_csv_has_the_amounts_after_the_updates(tmp_path):
+    plan = ps.Plan(lr="linear(1, 0)", clock="samples", horizon="20 samples")
+    ps.trace(plan, {"lr": 1.0}, ps.Calendar(batch_size=8)).to_csv(tmp_path / "plan.csv")
+    assert (tmp_path / "plan.csv").read_text() == "t,samples,lr[0]\n0,0,1.0\n1,8,0.6\n2,16,0.2\n"
+
+
+def test_a_difference_on_a_clock_of_amounts_includes_its_time():
+    before, after = (ps.Plan(lr=f"linear(1, {end})", clock="samples", horizon="80 samples") for end in (0, 0.5))
+    assert "[from update 1, by up to 0.45 x base]" in str(ps.diff(before, after, ps.Calendar(batch_size=8)))
+    assert "[from 1 samples, by up to 0.49375 x base]" in str(ps.diff(before, after, ps.Calendar()))
+
+
+GROUPS = {"muon": [{"lr": 0.1}], "adamw": [{"lr": 0.2, "name": "a"}, {"lr": 0.3, "name": "b"}]}
+
+
+TEMPERATURE = ps.Binding(ps.Target("temperature", 2.0), "linear(1, 0)")
+
+
+PLANS = {
+    "the same horizon": ({"muon": ps.Plan(lr="cosine()", horizon=9), "adamw": ps.Plan(lr="linear()", horizon=9)}),
+    "one horizon": ({"muon": ps.Plan(lr="cosine()"), "adamw": ps.Plan(lr="linear()", horizon=9)}),
+    "groups": {
+        "muon": ps.Plan(lr="cosine()", horizon=9),
+        "adamw": ps.Plan(
+            ps.Binding("lr", "linear()", groups="a"), ps.Binding("lr", "constant(0.5)", groups="b"), horizon=9
+        ),
+    },
+    "groups by index and together": {
+        "muon": ps.Plan(ps.Binding("lr", "cosine()", groups=0), horizon=9),
+        "adamw": ps.Plan(ps.Binding("lr", "linear()", groups="a, b"), horizon=9),
+    },
+    "a target of both": {
+        "muon": ps.Plan(TEMPERATURE, lr="cosine()", horizon=9),
+        "adamw": ps.Plan(TEMPERATURE, lr="linear()", horizon=9),
+    },
+    "an amount": {
+        "muon": ps.Plan(lr="cosine()", clock="samples", horizon="90 samples"),
+        "adamw": ps.Plan(lr="linear()", clock="samples", horizon="90 samples"),
+    },
+}
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_the_one_plan_has_the_values_of_the_plans_that_it_replaces(name):
+    plans, calendar = PLANS[name], ps.Calendar(batch_size=10)
+
+    advice = one_plan_advice(plans)
+    one = ps.trace(eval(advice[advice.index("ps.Plan") :], {"ps": ps}), GROUPS, calendar)
+
+    expected = {}
+    for optimizer, plan in plans.items():
+        total = None if plan.horizon is not None else 9
+        shown = ps.trace(plan, GROUPS[optimizer], ps.Calendar(batch_size=10, total=total))
+        for field, group in shown.keys():
+            key = (field, group) if group == "" else (field, f"{optimizer}/{group}")
+            expected[key] = shown[field, group].tolist()
+    assert {key: one[key].tolist() for key in one.keys()} == expected
+    assert one.clock == ps.trace(plans["adamw"], GROUPS["adamw"], calendar).clock
+
+
+GROUPS_OF_GROUP_MATCHING = (
+    {"lr": 0.1, "weight_decay": 0.05, "betas": (0.9, 0.999), "name": "layer_1", "is_last_layer": False, "kind": "w"},
+    {"lr": 0.1, "weight_decay": 0.0, "betas": (0.9, 0.999), "name": "layer_2", "is_last_layer": False, "kind": "b"},
+    {"lr": 0.1, "weight_decay": 0.05, "betas": (0.9, 0.999), "name": "head", "is_last_layer": True, "kind": "none"},
+    {"lr": 0.1, "weight_decay": 1e-3, "betas": (0.9, 0.999), "frozen": None},
+)
+
+
+def selected(text, groups=GROUPS_OF_GROUP_MATCHING):
+    """Return the indices of the groups that match a selector."""
+    bounds = bind(Plan(Binding("lr", "constant(0.5)", groups=text)), groups)
+    return [index for index, bound in enumerate(bounds) if bound]
+
+
+@table(
+    ("text", "indices"),
+    [
+        ("head", [2]),
+        ("layer_*", [0, 1]),
+        ("layer_*, head", [0, 1, 2]),
+        ("head,layer_1", [0, 2]),
+        ("layer_[12]", [0, 1]),
+        ("*", [0, 1, 2]),
+        ("is_last_layer=true", [2]),
+        ("is_last_layer = False", [0, 1]),
+        ("weight_decay=0", [1]),
+        ("weight_decay=0.001", [3]),
+        ("weight_decay=1e-3", [3]),
+        ("kind=b", [1]),
+        ("kind=none", [2]),
+        ("frozen=null", [3]),
+    ],
+)
+def test_text_selects_groups_by_name_entry_or_pattern(text, indices):
+    assert selected(text) == indices
+
+
+@table("name", ["a, b", "is_last_layer=true", "layer_[1]", "x=1, y"])
+def test_a_group_with_exactly_the_given_name_is_always_selected(name):
+    assert selected(name, ({"lr": 0.1, "name": name}, {"lr": 0.1, "name": "other"})) == [0]
+
+
+@table(
+    ("text", "found"),
+    [
+        ("haed", "no group of that name or index; there are 4 groups: layer_1, layer_2, head"),
+        ("layer_*, haed", "no group called 'haed'; there are 4 groups: layer_1, layer_2, head; did you mean \"head\""),
+        ("block_*", "no group called 'block_\\*'"),
+        ("is_last_layer=1", "no group has is_last_layer=1"),
+        ("is_last=true", "no group has is_last=true"),
+    ],
+)
+def test_text_that_matches_no_group_is_rejected(text, found):
+    with pytest.raises(UnknownGroup, match=found):
+        selected(text)
+
+
+@given(st.lists(st.sampled_from(["a", "b", "a, b", "a*", "ab"]), min_size=1, max_size=4), st.data())
+def test_a_line_is_bound_to_the_groups_that_it_selects(names, data):
+    groups = [{"lr": 0.1, "name": name} for name in names]
+    selector = data.draw(st.sampled_from([*names, "*", 0, None]))
+    plan = Plan(Binding("lr", "constant(0.5)", groups=selector))
+
+    selected_by = [is_selected(selector, group, index) for index, group in enumerate(groups)]
+    assert [[one.name for one in bound] for bound in bind(plan, groups)] == [["lr"] * chosen for chosen in selected_by]
+
+
+NAMES = ("a", "b", "ab", "ba", "abb", "c")
+
+
+PATTERNS = ("a*", "*b", "?", "[ab]", "*")
+
+
+OPTIMIZERS = ("muon", "adamw")
+
+
+PLACES = (*OPTIMIZERS, "muon/a", "adamw/ab", "muon/*", "*/a", "m*/a*", "*/*")
+
+
+@table("optimizers", [(), OPTIMIZERS])
+def test_an_overlap_agrees_with_the_groups_that_both_select(optimizers):
+    scopes = [Scope(name, frozenset(), frozenset()) for name in OPTIMIZERS]
+    singles = [*NAMES, *PATTERNS, *(PLACES if optimizers else ())]
+    lists = [", ".join(two) for two in combinations(singles, 2)]
+    groups = {
+        text: {
+            (scope.optimizer, name)
+            for scope, name in product(scopes, NAMES)
+            if (
+                scope.selects(text, {"name": name}, f"{scope.optimizer}/{name}")
+                if optimizers
+                else is_selected(text, {"name": name}, 0)
+            )
+        }
+        for text in (*singles, *lists)
+    }
+
+    for one, two in product(singles, (*singles, *lists)):
+        for selector, other in (one, two), (two, one):
+            mine, theirs = groups[selector], groups[other]
+            overlap = overlap_of(selector, other, optimizers)
+            known = Overlap.INSIDE if mine <= theirs else Overlap.UNKNOWN if mine & theirs else Overlap.APART
+            if not optimizers and set(selector) <= set("abc, "):  # without patterns, the overlap is known
+                assert overlap is known, (selector, other)
+            elif overlap is not Overlap.UNKNOWN:
+                assert mine <= theirs if overlap is Overlap.INSIDE else not mine & theirs, (selector, other)
+            elif not optimizers and set(other) <= set("abc, "):
+                assert mine & theirs, (selector, other)
+
+
+GROUP = {"lr": 0.1}
+
+
+RAMP = ps.Binding(ps.Target("batch_size", 1.0), "stairs(2, 9, rises=5, over=20)")
+
+
+ACCUMULATION = ps.Binding(ps.Target("accumulation", 1.0), "stairs(1, 4, rises=3, over=12)")
+
+
+RUNS = {
+    "by updates": (
+        ps.Plan(lr=1.0, horizon=30),
+        {"steps_per_epoch": 10, "batch_size": 4, "sequence_length": 8, "seconds_per_step": 0.5},
+        {"epochs": 0.1, "samples": 4, "tokens": 32, "seconds": 0.5},
+    ),
+    "accumulation": (ps.Plan(lr=1.0, horizon=30), {"accumulation": 3, "batch_size": 4}, {"samples": 12, "batches": 3}),
+    "a growing batch": (ps.Plan(RAMP, lr=1.0, horizon=30), {"sequence_length": 8}, {"samples": None, "tokens": None}),
+    "growing accumulation": (
+        ps.Plan(ACCUMULATION, lr=1.0, horizon=30), {"batches_per_epoch": 7}, {"epochs": None, "batches": None},
+    ),
+    "an amount": (ps.Plan(lr=1.0, clock="samples", horizon="101 samples"), {"batch_size": 4}, {"samples": None}),
+    "one update": (ps.Plan(lr=1.0, horizon=1), {"batch_size": 4}, {"samples": 4}),
+}  # fmt: skip
+
+
+def consumed(plan, facts, name):
+    """Return the amount of a unit before each update, and after the last one."""
+    shown = ps.trace(plan, GROUP, ps.Calendar(**facts))
+    sizes = {target: np.rint(shown[target]) if target in shown else np.ones(shown.total)
+             for target in ("batch_size", "accumulation")}  # fmt: skip
+    factors = {"samples": 1, "tokens": 8, "batches": 1, "epochs": 1 / 7}
+    each = sizes["batch_size"] * sizes["accumulation"] * factors[name]
+    return np.concatenate([[0.0], np.cumsum(each)])
+
+
+@table("name", RUNS)
+def test_each_unit_converts_updates_like_a_count(name):
+    plan, facts, rates = RUNS[name]
+    trace = ps.trace(plan, GROUP, ps.Calendar(**facts))
+    units = {unit.name: unit for unit in trace.time_units()}
+    updates = np.arange(trace.total + 1)
+
+    assert units.keys() == rates.keys()
+    for unit, rate in rates.items():
+        found = units[unit]
+        if name == "an amount":  # the last of the 26 updates is longer than the horizon
+            expected = np.minimum(updates * 4.0, 101.0)
+        else:
+            expected = consumed(plan, facts, unit) if rate is None else updates * float(rate)
+        np.testing.assert_allclose(found.at(updates), expected, rtol=1e-12)
+        np.testing.assert_allclose(found.update_of(expected), updates, rtol=1e-12)
+        assert found.at(0.5 * (updates[-1] + updates[-2])) == pytest.approx(0.5 * (expected[-1] + expected[-2]))
+        assert found.is_even == (name in ("by updates", "accumulation", "one update"))
+
+
+@table("name", RUNS)
+def test_a_longer_run_continues_with_the_last_rate(name):
+    plan, facts, _ = RUNS[name]
+    trace = ps.trace(plan, GROUP, ps.Calendar(**facts))
+
+    for unit in trace.time_units():
+        end, before = unit.at(trace.total).item(), unit.at(trace.total - 1).item()
+        longer = unit.until(trace.total + 10)
+        assert longer.at(trace.total + 10) == pytest.approx(end + 10 * (end - before))
+        assert longer.at(trace.total - 1) == pytest.approx(before)
+        assert longer.name == unit.name
+        assert unit.until(trace.total).at(trace.total) == end
+
+
+@given(st.integers(1, 90), st.sampled_from([1, 4, 7]), st.booleans())
+def test_the_unit_of_the_clock_ends_at_the_horizon(horizon, size, grows):
+    batch = ps.Binding(ps.Target("batch_size", 1.0), 'stairs(2, 9, rises=5, over="40 samples")')
+    plan = ps.Plan(*[batch] * grows, lr=1.0, clock="samples", horizon=f"{horizon} samples")
+    trace = ps.trace(plan, GROUP, ps.Calendar(batch_size=size))
+    (unit,) = trace.time_units()
+
+    updates, expected = np.arange(trace.total + 1), np.append(trace.amounts, horizon)
+
+    assert trace.amounts[-1] < horizon <= trace.amounts[-1] + (9 if grows else size)
+    np.testing.assert_allclose(unit.at(updates), expected, rtol=1e-12)
+    np.testing.assert_allclose(unit.update_of(expected), updates, rtol=1e-12)

@@ -1,20 +1,33 @@
-"""Trace: a plan's values as arrays, from dicts or from an optimizer."""
+"""Traces: values of curves, recorded amounts, long plans, and values without an optimizer."""
 
 import csv
+import json
+import subprocess
+import sys
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import paramsched as ps
+from paramsched.core import schedules as shapes
 from paramsched.core.plan import Binding, Plan, Target, resolve
-from paramsched.core.plan.trace import trace
-from paramsched.core.schedules import absolute
+from paramsched.core.plan import trace as traced_times
+from paramsched.core.plan.optimizers import ALONE, errors_of
+from paramsched.core.plan.resolve import planned_amounts
+from paramsched.core.plan.run_amounts import UpdateSizes
+from paramsched.core.plan.trace import trace, trace_for_picture
+from paramsched.core.schedules import absolute, parse_own
 from paramsched.core.schedules.anneal import cosine, linear, warmup
 from paramsched.core.schedules.leaves import constant
-from paramsched.errors import InvalidArgument
+from paramsched.errors import InvalidArgument, MissingDependency, StateError
 from support import strategies
+from support.tables import table
 
 GROUPS = [{"lr": 0.1, "betas": (0.9, 0.99), "name": "body"}, {"lr": 0.3, "betas": (0.8, 0.98)}]
+
+
 PLAN = Plan(
     Binding("betas[0]", linear(absolute(0.85), absolute(0.95))),
     Binding("lr", constant(0.5), groups=1),
@@ -84,3 +97,278 @@ def test_a_dict_has_lists_by_column_name():
 def test_an_unknown_curve_lists_the_available_curves():
     with pytest.raises(KeyError, match="betas"):
         _ = trace(PLAN, GROUPS)["eps", 0]
+
+
+def many(part, sign=" * ", count=100):
+    return ps.Plan(lr=sign.join([part] * count), horizon=1_000_000)
+
+
+@table("plan", [many("cosine()", count=20), ps.Plan(lr=" * ".join(["cosine()"] * 300), horizon=900)])
+def test_a_picture_of_fewer_parts_or_of_a_short_run_is_exact(plan):
+    drawn = trace_for_picture(plan, {"lr": 0.1})
+
+    assert drawn.computed is None
+    assert drawn["lr"].tobytes() == trace(plan, {"lr": 0.1})["lr"].tobytes()
+
+
+def test_an_empty_record_has_no_rows():
+    shown = trace(
+        Plan(lr='linear(1, 0.5, over="9 s") + constant(absolute(1))', clock="seconds"), {"lr": 1.0}, amounts=[]
+    )
+
+    assert (shown.total, shown["lr"].tolist(), shown.time_units()) == (0, [], ())
+
+
+LOSS = ps.Plan(lr='constant() * plateau("loss", patience=0, factor=0.5)', weight_decay='plateau("error")', horizon=9)
+
+
+LONG = 3_000_000_000
+
+
+CONSTANT = ps.Plan(lr="constant(1.0)", horizon=LONG)
+
+
+@table(
+    ("lr", "first"),
+    [
+        ("constant(0.5, 1) >> constant(1.0)", 0),
+        (f"constant(1.0, {LONG - 1}) >> constant(0.5)", LONG - 1),
+        (f"constant(1.0, {LONG // 3}) >> constant(0.5)", LONG // 3),
+        ("constant(1.0, 1) >> constant(0.5)", 1),
+        (f"constant(1.0, {LONG - 1}) >> constant(1.0)", None),
+    ],
+)
+def test_a_difference_of_long_plans_starts_where_it_is_found(lr, first):
+    (change,) = ps.diff(CONSTANT, ps.Plan(lr=lr, horizon=LONG), ps.Calendar()).changes
+
+    assert (change.when, change.by) == ((None, None) if first is None else (first, 0.5))
+
+
+def test_a_table_of_pandas_needs_pandas(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+
+    with pytest.raises(MissingDependency, match=r"Trace\.to_pandas.*pandas"):
+        ps.trace(LOSS, {"lr": 0.5, "weight_decay": 0.1}).to_pandas()
+
+
+@table(
+    ("error", "kind"),
+    [(InvalidArgument("lr", "it is wrong"), InvalidArgument), (StateError("it is wrong"), StateError)],
+)
+def test_an_error_names_the_optimizer_if_there_are_several(error, kind):
+    with pytest.raises(kind) as alone, errors_of(ALONE):
+        raise error
+    with pytest.raises(kind) as named, errors_of("adam"):
+        raise error
+
+    assert alone.value is error
+    assert str(named.value) == f'optimizer "adam": {error}'
+
+
+@table("times", [(10, 10), (10, 12), (12, 10), (10, 10, 10), (5, 9, 7), (0, 3)])
+def test_scaling_twice_multiplies_from_each_time_on(times):
+    plan = scaled = ps.Plan(lr="linear()", horizon=20)
+    for at in times:
+        scaled = scaled.scale(f"{at} steps", lr=0.5)
+
+    before, after = (ps.trace(one, {"lr": 0.1})["lr"] for one in (plan, scaled))
+    factors = [0.5 ** sum(at <= t for at in times) for t in range(20)]
+    assert after.tolist() == pytest.approx((before * factors).tolist(), rel=1e-12)
+
+
+def test_a_difference_is_found_on_the_clock_of_its_field():
+    def plan(lr, decay):
+        clock = {"lr": "updates", "weight_decay": "tokens"}
+        return ps.Plan(lr=lr, weight_decay=decay, clock=clock, horizon=20)
+
+    facts, decay = ps.Calendar(tokens_per_step=100), "linear(over='900 tokens')"
+    first, second = plan("constant()", decay), plan("constant(1.0, 15) >> constant(0.5)", decay)
+    third = plan("constant()", "constant(1.0, '500 tokens') >> constant(0.5)")
+    fourth = plan("constant()", "constant()")
+
+    assert [(one.what, one.when, one.by) for one in ps.diff(first, second, facts).changes] == [("lr", 15, 0.5)]
+    assert [(one.what, one.when, one.by) for one in ps.diff(third, fourth, facts).changes] == [("weight_decay", 5, 0.5)]
+
+
+def test_a_trace_has_at_most_as_many_updates_as_can_be_stored(monkeypatch):
+    monkeypatch.setattr(traced_times, "_MAX_UPDATES", 9)
+
+    assert ps.trace(ps.Plan(lr="linear()", horizon=9), {"lr": 0.1}).total == 9
+    with pytest.raises(InvalidArgument, match="10 updates are too many to store"):
+        ps.trace(ps.Plan(lr="linear()", horizon=10), {"lr": 0.1})
+
+
+def test_a_table_of_700_points_survives_save_and_resume():
+    table = ps.piecewise([(10 * i, 1.0 / (1 + i)) for i in range(700)])
+    plan = ps.Plan(lr=table, horizon=7000)
+    first = ps.Scheduler(torch.optim.SGD([torch.zeros(1)], lr=0.1), plan)
+    first.seek(4321)
+
+    second = ps.Scheduler(torch.optim.SGD([torch.zeros(1)], lr=0.1), plan)
+    second.load_state_dict(first.state_dict())
+
+    assert len(plan.text) > 20_000
+    assert second.t == 4321
+    assert second.value("lr") == 0.1 * (1 / 433)
+
+
+@pytest.mark.parametrize(
+    ("form", "times"),
+    [
+        ("chain({})", 90),
+        ("shift({}, 1)", 90),
+        ("window({}, 0, 5000)", 90),
+        ("clamp({}, low=0.0)", 90),
+        ("-({} + 1)", 45),  # a sum in a product: two levels each time
+    ],
+)
+def test_a_deep_schedule_is_saved_and_read_back(form, times):
+    line = "linear(over=100)"
+    for _ in range(times):
+        line = form.format(line)
+    schedule = parse_own(line)
+    plan = ps.Plan(lr=schedule, horizon=1000)
+
+    assert Plan.of_text(plan.text) == plan
+    assert plan.resolve(ps.Calendar()).bindings[0].schedule == schedule
+    assert schedule(3) == parse_own(str(schedule))(3)
+
+
+@pytest.mark.heavy
+def test_the_time_to_read_a_long_line_grows_linearly(monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        shapes.sequence.Sequence, "__post_init__", lambda self, keep=shapes.sequence.Sequence.__post_init__:
+        (made.append(len(self.stages)), keep(self)),
+    )  # fmt: skip
+
+    written = str(shapes.sequence.Sequence((ps.constant(0.5, 10),) * 5000))
+    made.clear()
+
+    schedule = parse_own(written)
+
+    assert sum(made) < 4 * 5000
+    assert len(schedule.stages) == 5000
+
+
+@table(
+    "size",
+    [
+        'linear(2, 40, over="1000000 samples")', 'stairs(2, 9, rises=5, over="400000 samples")',
+        'linear(8, 2048, over="90000000 samples")', 'step("1000 samples", gamma=1.01)', "constant(8)",
+    ],
+)  # fmt: skip
+def test_the_amounts_of_many_updates_are_computed_in_large_blocks(size):
+    evaluated, at = [], UpdateSizes.at
+    batch = ps.Binding(ps.Target("batch_size", 1.0), size)
+    plan = Plan(batch, lr=1.0, clock="samples", horizon="1000000 samples").resolve(ps.Calendar())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(UpdateSizes, "at", lambda self, updates, amounts: (
+            evaluated.append(updates.size), at(self, updates, amounts)
+        )[1])  # fmt: skip
+        run = planned_amounts(plan, ps.Calendar())
+        updates = run.updates_until(1_000_000)
+        run.amounts_from(0, 0, updates)
+
+    assert len(evaluated) < updates / 250
+    assert sum(evaluated) < 10 * updates
+
+
+LINES = [
+    "cosine(to=0.1)", 'warmup("10%") >> cosine()', "0.5 * linear(0, 1, over=20)", "absolute(0.3)", "step(7, 0.5)",
+    "linear(absolute(0.9), absolute(0.99))", "warmup(5) >> inverse_sqrt(5) >> linear(previous, over=9)",
+    "exponential(0.97)", "table([1, 0.5, 0.25], every=9)", "recurrence(rules.exponential(0.9))",
+    "minimum(warmup(9), cosine())",
+]  # fmt: skip
+
+
+@given(
+    st.lists(st.sampled_from(LINES), min_size=1, max_size=4), st.floats(1e-6, 10.0), st.integers(2, 80) | st.just(300)
+)
+def test_values_equal_the_trace_bit_for_bit_and_resume_at_each_update(lines, base, total):
+    plan = ps.Plan(*(ps.Binding(ps.Target(f"v{n}", base), line) for n, line in enumerate(lines)))
+    curves = ps.trace(plan, {}, ps.Calendar(total=total))
+    values = ps.Values(plan, total=total)
+
+    for t in range(total):
+        assert dict(values) == {name: curves[name][t].item() for name in values}
+        again = ps.Values(plan, total=total)
+        again.load_state_dict(json.loads(json.dumps(values.state_dict())))
+        assert (again.t, dict(again)) == (values.t, dict(values))
+        values.advance()
+
+
+@table("facts", [{"total": 4}, {}])
+def test_a_list_that_ends_with_the_run_is_read_no_further(facts):
+    numbers = [1.0, 0.5, 0.25, 0.125]
+
+    @ps.shape
+    def of_list(t):
+        return numbers[t]
+
+    values, seen = ps.Values({"kl": "of_list()"}, **facts), []
+    for _ in numbers:
+        seen.append(values["kl"])
+        values.advance()
+
+    assert seen == numbers
+
+
+def test_the_lines_of_a_dict_and_of_a_plan_with_an_lr_have_their_bases():
+    values = ps.Values({"lr": "cosine()", "kl": "linear(0, 1)"}, bases={"lr": 0.1, "kl": 4.0}, total=8)
+    plan = ps.Values(ps.Plan(lr="cosine()", horizon=8), bases={"lr": 0.1})
+    values.advance(4)
+    plan.advance(4)
+
+    assert (values["lr"], values["kl"], plan["lr"]) == (pytest.approx(0.05), 2.0, values["lr"])
+
+
+def test_a_target_is_written_at_the_start_at_each_update_and_after_a_load():
+    written = []
+    plan = ps.Plan(ps.Binding(ps.Target("dropout", 0.5, write=written.append), "linear(1, 0)"), horizon=4)
+    values = ps.Values(plan)
+    values.advance()
+    values.load_state_dict(values.state_dict())
+
+    assert written == [0.5, 0.375, 0.375]
+
+
+def test_a_rule_reacts_from_its_time_on_and_is_resumed():
+    line = {"kl": "constant() * plateau('loss', factor=0.5, patience=0, after=2)"}
+    values, again = (ps.Values(line, total=9) for _ in range(2))
+    for loss in (1.0, 2.0, 3.0):  # before its time
+        values.observe(loss=loss)
+    values.advance(2)
+    values.observe(loss=5.0)
+    values.observe(loss=6.0)
+    again.load_state_dict(json.loads(json.dumps(values.state_dict())))
+
+    assert values["kl"] == again["kl"] == 0.5
+
+
+def test_a_changed_plan_is_logged_at_the_resume(caplog):
+    values = ps.Values({"kl": "linear(0, 1)", "lr": "cosine()"}, bases={"lr": 0.1}, total=10)
+    values.advance(5)
+    state = values.state_dict()
+    ps.Values({"kl": "linear(0, 1)", "lr": "cosine()"}, bases={"lr": 0.1}, total=10).load_state_dict(state)
+    assert caplog.messages == []
+
+    changed = ps.Values({"kl": "linear(0, 2)", "lr": "cosine()"}, bases={"lr": 0.2}, total=10)
+    changed.load_state_dict(state)
+
+    assert changed["kl"] == 1.0
+    assert caplog.messages == [
+        "kl: linear(0.0, 1.0) -> linear(0.0, 2.0) (from update 5 on)",
+        "base of lr: 0.1 -> 0.2 (from update 5 on)",
+    ]
+
+
+@pytest.mark.heavy
+def test_it_needs_no_torch():
+    code = """
+import sys
+sys.modules["torch"] = None
+import paramsched as ps
+print(ps.Values({"kl": "linear(0, 1)"}, total=2)["kl"])
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "0.0\n"
