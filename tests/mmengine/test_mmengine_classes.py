@@ -1,19 +1,27 @@
-"""The drop-in classes with plateaus, user classes, registry, optimizer wrapper, order of calls and restore."""
+"""The classes of MMEngine: attributes, states, and errors."""
 
 import copy
 import inspect
+import json
 import logging
+import pickle
 import warnings
+from collections import Counter
 
 import mmengine.optim as peers
 import mmengine.optim.scheduler as peers_classes
+import mmengine.optim.scheduler as peers_of_mmengine_attributes
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paramsched.errors import ConfigError, StateError
+from paramsched.mmengine import reader
+from paramsched.mmengine import schedulers as mmengine
 from paramsched.mmengine import schedulers as ours
 from paramsched.mmengine.reader.arguments import class_names
+from paramsched.mmengine.schedulers import build_param_scheduler
 from support import mmengine_peer as peer
 from support.tables import table
 
@@ -319,3 +327,398 @@ def test_a_new_config_continues_as_if_used_from_the_start(config, caplog):
         ours.restore(second, states)
 
     assert peer.run(second, optimizer, 6, 1)[:, 0] == pytest.approx(whole[6:], rel=1e-12)
+
+
+STEPS, CHANGED_AT = 14, 4
+
+
+WINDOW = {"begin": 1, "end": 11}
+
+
+# The arguments of each class, and the attributes to set.
+CLASSES = {
+    "Constant": ({"factor": 0.5}, [{"factor": 0.25}, {"total_iters": 7}]),
+    "CosineAnnealing": ({"T_max": 9, "eta_min": 0.01}, [{"T_max": 12}, {"eta_min": 0.02}]),
+    "CosineAnnealing with a ratio": ({"T_max": 9, "eta_min_ratio": 0.1}, [{"eta_min_ratio": 0.3}]),
+    "CosineRestart": (
+        {"periods": [4, 6], "restart_weights": [1.0, 0.5], "eta_min": 0.01},
+        [
+            {"periods": [5, 7], "cumulative_periods": [5, 12]},
+            {"restart_weights": [0.8, 0.4]},
+            {"eta_min": 0.03},
+            {"eta_min_ratio": 0.2, "eta_min": None},
+        ],
+    ),
+    "Exponential": ({"gamma": 0.8}, [{"gamma": 0.7}]),
+    "Linear": (
+        {"start_factor": 0.2, "end_factor": 0.9},
+        [{"start_factor": 0.4}, {"end_factor": 0.7}, {"total_iters": 12}],
+    ),
+    "MultiStep": ({"milestones": [2, 6], "gamma": 0.5}, [{"milestones": Counter([3, 5, 5])}, {"gamma": 0.3}]),
+    "Poly": ({"eta_min": 0.01, "power": 2.0}, [{"eta_min": 0.02}, {"power": 1.5}, {"total_iters": 12}]),
+    "Step": ({"step_size": 3, "gamma": 0.5}, [{"step_size": 2}, {"gamma": 0.4}]),
+}
+
+
+EVERY = [{"begin": 6}, {"end": 8}, {"last_step": 2}, {"param_name": "momentum"}, {"base_values": [0.2, 0.3]}]
+
+
+def sgd_of_mmengine_attributes():
+    groups = [
+        {"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr, "momentum": m} for lr, m in ((0.5, 0.9), (0.1, 0.8))
+    ]
+    return torch.optim.SGD(groups, lr=0.1)
+
+
+def run(library, name, act):
+    """Return the values of both groups after each step, where `act(scheduler)` acts between two steps."""
+    optimizer = sgd_of_mmengine_attributes()
+    arguments = CLASSES[name][0]
+    scheduler = getattr(library, name.split()[0] + "ParamScheduler")(optimizer, "lr", **arguments, **WINDOW)
+    rows = []
+    for step in range(STEPS):
+        if step == CHANGED_AT:
+            scheduler = act(scheduler) or scheduler
+        rows.append([group[field] for group in scheduler.optimizer.param_groups for field in ("lr", "momentum")])
+        rows.append(scheduler.get_last_value())
+        scheduler.optimizer.step()
+        scheduler.step()
+    return rows
+
+
+def setting(attributes):
+    def act(scheduler):
+        assert attributes.keys() <= vars(scheduler).keys()
+        vars(scheduler).update(copy.copy(attributes))
+
+    return act
+
+
+@table(("name", "attributes"), [(name, one) for name, (_, own) in CLASSES.items() for one in (*own, *EVERY)])
+def test_an_attribute_that_is_set_acts_from_the_next_step_on(name, attributes):
+    expected = run(peers_of_mmengine_attributes, name, setting(attributes))
+
+    found = run(ours, name, setting(attributes))
+
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+
+
+def edited(scheduler):
+    scheduler.milestones[3] += 2
+    del scheduler.milestones[6]
+
+
+@table(
+    ("name", "act"),
+    [
+        ("MultiStep", edited),
+        ("CosineRestart", lambda one: one.restart_weights.__setitem__(1, 0.25)),
+        ("Linear", lambda one: one.base_values.__setitem__(0, 3.0)),
+        ("CosineRestart", lambda one: one.base_values.__setitem__(0, 3.0)),
+        ("Step", lambda one: one.optimizer.param_groups[1].update(lr=7.0)),
+        ("Poly", lambda one: one.optimizer.param_groups[1].update(lr=7.0)),
+        ("Linear", lambda one: setattr(one, "last_step", one.last_step - 1)),
+    ],
+)
+def test_a_list_that_is_edited_in_place_acts_from_the_next_step_on(name, act):
+    expected = run(peers_of_mmengine_attributes, name, act)
+
+    found = run(ours, name, act)
+
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+
+
+@table("attributes", [{"verbose": True}, {"optimizer": None}])
+def test_a_later_verbose_and_a_later_optimizer_act_too(attributes, capsys):
+    def act(scheduler):
+        vars(scheduler).update({key: value or sgd_of_mmengine_attributes() for key, value in attributes.items()})
+
+    expected = run(peers_of_mmengine_attributes, "Step", act)
+    capsys.readouterr()
+    found = run(ours, "Step", act)
+
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+    assert capsys.readouterr().out.count("Adjusting parameter value of group") == (12 if "verbose" in attributes else 0)
+
+
+def optimizer_of(*lrs):
+    return torch.optim.SGD([{"params": [torch.zeros(1)], "lr": lr} for lr in lrs], lr=0.1)
+
+
+def step_with_a_late_group(scheduler):
+    scheduler.optimizer.add_param_group({"params": [torch.zeros(1)], "lr": 0.3})
+    scheduler.optimizer.step()
+    scheduler.step()
+
+
+def loaded(scheduler, state):
+    scheduler.load_state_dict(state)
+
+
+def restored(scheduler, state):
+    mmengine.restore([scheduler], [state])
+
+
+@pytest.mark.parametrize("take_over", [loaded, restored])
+def test_a_loaded_state_does_not_change_with_the_scheduler(take_over):
+    state = mmengine.StepLR(optimizer_of(0.1, 0.2), 2).state_dict()
+    before = copy.deepcopy(state)
+    scheduler = mmengine.StepLR(optimizer_of(0.1, 0.2), 2)
+
+    take_over(scheduler, state)
+    step_with_a_late_group(scheduler)
+
+    assert state == before
+
+
+def test_a_saved_state_does_not_change_with_the_scheduler():
+    scheduler = mmengine.MultiStepLR(optimizer_of(0.1), [2, 4])
+
+    state = scheduler.state_dict()
+    before = copy.deepcopy(state)
+    scheduler.milestones[7] += 1
+    step_with_a_late_group(scheduler)
+
+    assert state == before
+
+
+def test_two_schedulers_that_loaded_one_state_are_independent():
+    state = mmengine.MultiStepLR(optimizer_of(0.1), [2, 4]).state_dict()
+    one, other = (mmengine.MultiStepLR(optimizer_of(0.1), [2, 4]) for _ in range(2))
+
+    for scheduler in (one, other):
+        scheduler.load_state_dict(state)
+    one.milestones[7] += 1
+
+    assert dict(other.milestones) == {2: 1, 4: 1}
+
+
+def test_a_tuple_that_a_file_made_a_list_is_the_same_argument():
+    def build():
+        return mmengine.CosineRestartLR(optimizer_of(0.1), periods=(3, 4), restart_weights=(1, 0.5), eta_min=0.0)
+
+    state = json.loads(json.dumps(build().state_dict()))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        build().load_state_dict(state)
+
+
+def test_a_scheduler_without_the_constructor_of_its_base_has_a_state():
+    class Own(mmengine.LinearLR):
+        def __init__(self, optimizer=None):
+            self.factor = 0.5
+
+        def step(self):
+            self.factor *= 0.5
+
+    own = Own()
+    own.step()
+    other = Own()
+    other.load_state_dict(own.state_dict())
+
+    assert other.factor == copy.deepcopy(own).factor == 0.25
+
+
+def test_states_of_other_optimizers_are_named():
+    schedulers = {name: [mmengine.StepLR(optimizer_of(0.1), 2)] for name in ("actor", "critic")}
+    states = {name: [] for name in ("actor", "teacher")}
+
+    with pytest.raises(StateError, match=r"for actor, critic, got actor, teacher$"):
+        mmengine.restore(schedulers, states)
+
+
+@given(peer.lists())
+def test_a_list_of_schedulers_gives_the_values_of_mmengine(drawn):
+    configs, kind, groups = drawn
+    optimizer = peer.optimizer_of(kind, groups)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        schedulers = build_param_scheduler(configs, optimizer, epoch_length=peer.LENGTH, max_epochs=peer.EPOCHS)
+        ours = peer.run(schedulers, optimizer)
+
+    peer.assert_same(ours, peer.peer_values(configs, kind, groups), kind, groups)
+
+
+def sgd_of_mmengine_errors(groups=1, **options):
+    parameters = [{"params": [torch.nn.Parameter(torch.ones(1))]} for _ in range(groups)]
+    return torch.optim.SGD(parameters, lr=0.1, momentum=0.9, **options)
+
+
+def user_class(library):
+    """Return a class without the method that computes values."""
+    return type("Empty", (library._ParamScheduler,), {})
+
+
+@table(
+    ("build", "kind", "found"),
+    [
+        (lambda one: one.StepLR(3, 2), TypeError, "should be an Optimizer, but got int"),
+        (
+            lambda one: one.StepLR(sgd_of_mmengine_errors(), 2, begin=3, end=3),
+            ValueError,
+            "end should be larger than begin",
+        ),
+        (
+            lambda one: one.StepLR(sgd_of_mmengine_errors(), 2, last_step=1),
+            KeyError,
+            "'initial_lr' is not specified in param_groups",
+        ),
+        (lambda one: one.OneCycleLR(sgd_of_mmengine_errors(), 0.1, total_steps=0), ValueError, "total_steps"),
+        (
+            lambda one: one.OneCycleParamScheduler(sgd_of_mmengine_errors(), "momentum", 0.1, total_steps=5),
+            AssertionError,
+            "only works for learning rate",
+        ),
+        (
+            lambda one: one.OneCycleLR(sgd_of_mmengine_errors(2), [0.1], total_steps=5),
+            ValueError,
+            "expected 2 values for",
+        ),
+        (lambda one: one.ReduceOnPlateauLR(sgd_of_mmengine_errors(2), min_value=[0.1]), ValueError, "expected 2 min_"),
+        (lambda one: one.ReduceOnPlateauLR(sgd_of_mmengine_errors()).step(3), TypeError, "metrics type should be dict"),
+        (
+            lambda one: one.ReduceOnPlateauLR(sgd_of_mmengine_errors()).step({"acc": 1.0}),
+            KeyError,
+            "key loss is not in dict",
+        ),
+    ],
+)
+def test_a_wrong_call_raises_mmengines_error(build, kind, found):
+    with pytest.raises(kind):
+        build(peers)
+    with pytest.raises(kind, match=found):
+        build(ours)
+
+
+@table(
+    ("build", "kind", "found"),
+    [
+        (
+            lambda: ours.StepLR(sgd_of_mmengine_errors(), 2, last_step=-2),
+            AssertionError,
+            "expected an integer of at least -1, got last_step=-2",
+        ),
+        (lambda: user_class(ours)(sgd_of_mmengine_errors(), "lr"), NotImplementedError, r"Empty has no _get_value\(\)"),
+        (
+            lambda: user_class(ours)(sgd_of_mmengine_errors(), "lr", begin=3, end=3),
+            ValueError,
+            "end should be larger than begin",
+        ),
+        (
+            lambda: user_class(ours)(sgd_of_mmengine_errors(), "lr", last_step=True),
+            AssertionError,
+            "expected an integer of at least -1",
+        ),
+        (
+            lambda: user_class(ours)(sgd_of_mmengine_errors(), "lr", last_step=-2),
+            AssertionError,
+            "expected an integer of at least -1",
+        ),
+        (lambda: user_class(ours)(3, "lr"), TypeError, "should be an Optimizer, but got int"),
+        (lambda: ours.OneCycleLR(3, 0.1, total_steps=5), TypeError, "should be an Optimizer, but got int"),
+        (lambda: ours.LinearMomentum(3, end=5), TypeError, "should be an Optimizer, but got int"),
+        (
+            lambda: type("Two", (ours._ParamScheduler,), {"_get_value": lambda self: [0.1, 0.2]})(
+                sgd_of_mmengine_errors(), "lr"
+            ),
+            ValueError,
+            "2 values for 1 param groups",
+        ),
+        (
+            lambda: ours.StepLR.build_iter_from_epoch(sgd_of_mmengine_errors(), 2, epoch_length=5),
+            TypeError,
+            "pass step_size by keyword",
+        ),
+        (
+            lambda: ours.StepParamScheduler.build_iter_from_epoch(sgd_of_mmengine_errors(), "lr", 2, epoch_length=5),
+            TypeError,
+            "pass step_size by keyword",
+        ),
+        (lambda: ours.OptimWrapper(3), TypeError, "expected a torch optimizer, got int"),
+        (
+            lambda: ours.build_param_scheduler(
+                {"g": None}, {"g": sgd_of_mmengine_errors(), "d": sgd_of_mmengine_errors()}
+            ),
+            KeyError,
+            "no entry for 'd'. Use d=None for no scheduler",
+        ),
+        (
+            lambda: ours.build_param_scheduler({"h": None}, {"g": sgd_of_mmengine_errors()}),
+            ValueError,
+            "names 'h', but the optimizers are 'g'",
+        ),
+    ],
+)
+def test_other_wrong_calls_are_named(build, kind, found):
+    with pytest.raises(kind, match=found):
+        build()
+
+
+def test_a_class_with_too_many_steps_is_not_simulated():
+    class Kept(ours._ParamScheduler):
+        def _get_value(self):
+            return [group[self.param_name] for group in self.optimizer.param_groups]
+
+    config = {"type": Kept, "param_name": "lr", "by_epoch": False}
+
+    reader.to_plan({**config, "end": 5})
+    with pytest.raises(ConfigError, match="500,001 steps are too many to simulate one by one"):
+        reader.to_plan({**config, "end": 500_001})
+
+
+def test_a_wrapper_shows_its_optimizer_and_its_batches():
+    assert repr(ours.OptimWrapper(sgd_of_mmengine_errors(), accumulative_counts=3)).endswith("accumulative_counts=3)")
+
+
+def test_a_verbose_scheduler_logs_if_the_library_has_a_handler_and_else_prints(caplog, capsys):
+    with caplog.at_level(logging.INFO, "paramsched"):
+        ours.StepLR(sgd_of_mmengine_errors(), 2, verbose=True)
+    assert "Adjusting parameter value of group 0 to 1.0000e-01." in caplog.text
+    assert capsys.readouterr().out == ""
+
+    with caplog.at_level(logging.ERROR, "paramsched"):
+        ours.StepLR(sgd_of_mmengine_errors(), 2, verbose=True)
+    assert capsys.readouterr().out == "Adjusting parameter value of group 0 to 1.0000e-01.\n"
+
+
+class Reduced(ours.OptimWrapper):
+    """A wrapper with its own way to be pickled."""
+
+    def __reduce__(self):
+        return Reduced, (self.optimizer, 7)
+
+
+class Other(ours.OptimWrapper):
+    pass
+
+
+def test_objects_may_change_their_class_and_define_how_they_are_pickled():
+    wrapper = ours.OptimWrapper(sgd_of_mmengine_errors())
+
+    wrapper.__class__ = Other
+
+    assert type(wrapper) is Other
+    assert pickle.loads(pickle.dumps(Reduced(sgd_of_mmengine_errors())))._accumulative_counts == 7
+
+
+@pytest.mark.parametrize("module", [ours, peers])
+def test_a_plateau_changes_a_value_only_by_more_than_eps(module):
+    found = []
+    for eps in (0.5, 0.4999):
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+        scheduler = module.ReduceOnPlateauLR(optimizer, factor=0.5, patience=0, eps=eps)
+        for loss in (1.0, 1.0):
+            scheduler.step({"loss": loss})
+        found.append(optimizer.param_groups[0]["lr"])
+
+    assert found == [1.0, 0.5]
+
+
+@pytest.mark.parametrize("last_step", [-2, 0.5, True])
+def test_the_last_step_is_an_integer_of_at_least_minus_1(last_step):
+    optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.zeros(1))], "initial_lr": 1.0}], lr=1.0)
+
+    with pytest.raises(AssertionError, match="last_step"):
+        ours.StepLR(optimizer, step_size=2, last_step=last_step)

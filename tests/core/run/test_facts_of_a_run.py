@@ -1,13 +1,24 @@
-"""The facts of a run are declared once, as a record; a Calendar and a Scheduler have its entries."""
+"""The facts of a run: pasted ones, positions, recorded amounts, and comparisons of amounts."""
 
+import math
 from dataclasses import fields
+from itertools import product
+from types import SimpleNamespace
 from typing import get_type_hints
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.core.run.agreement import AmountAgreement, AmountComparison, RankRecords, RunAgreement
+from paramsched.core.run.ranks import Ranks
+from paramsched.core.run.state import BEGIN_OF_DATA, Choices, RunPosition, RunState
 from paramsched.core.time.calendar import Facts, example_of_fact, facts_by_name
-from support.updates import probe
+from paramsched.errors import MissingFact
+from support.ranks import run_as_one_of_several
+from support.tables import table
+from support.updates import probe, run, used
 
 
 def test_a_calendar_has_the_facts_of_the_record_with_the_same_types():
@@ -29,3 +40,173 @@ def test_a_fact_that_a_total_needs_is_added_to_the_call():
 
     example = "For example: ps.Scheduler(optimizer, plan, total='2 epochs', batch_size=8, steps_per_epoch=100)"
     assert refusal.value.instead == example
+
+
+LOADER = range(45)  # the batches of an epoch
+
+
+OTHER = 100  # the number of an example
+
+
+@table(("epochs", "total"), list(product([1, 2, 10, 20], [None, 1, 2, 10, 20, 30, 400, 900])))
+def test_a_run_with_the_advised_facts_has_the_epochs_of_the_plan(epochs: int, total: int | None) -> None:
+    optimizer, plan = probe(), ps.Plan(lr="cosine()", horizon=f"{epochs} epochs")
+    facts = {} if total is None else {"total": total}
+    with pytest.raises(MissingFact) as refused:
+        ps.Scheduler(optimizer, plan, **facts)
+    advised = refused.value.problem.advice.removeprefix("For example: ")
+
+    pasted = eval(advised, {"ps": ps, "optimizer": optimizer, "plan": plan, "loader": LOADER})
+
+    if total is not None and total > epochs and total % epochs == 0:  # both agree, with this number per epoch
+        assert pasted.total == total
+    else:
+        assert pasted.total == epochs * (len(LOADER) if total == epochs else OTHER)
+
+
+AT_5 = RunPosition(5, samples=60)
+
+
+@pytest.mark.parametrize(
+    ("before", "loaded", "expected"),
+    [
+        (BEGIN_OF_DATA, AT_5, (5, 60)),
+        (AT_5, RunPosition(5), (5, 60)),
+        (AT_5, RunPosition(5, samples=72), (5, 72)),
+        (AT_5, RunPosition(6), (6, None)),
+        (AT_5, RunPosition(0), (0, 0)),
+        (BEGIN_OF_DATA, RunPosition(0, samples=24), (0, 0)),
+    ],
+)
+def test_a_checkpoint_without_samples_keeps_those_of_another_one_of_its_update(before, loaded, expected):
+    state = RunState({}, BEGIN_OF_DATA, Choices(), None)
+    state.count_samples_from(before)
+    state.count_samples_from(loaded)
+
+    assert (state.counts_from.t, state.counts_from.samples) == expected
+
+
+LRS = [
+    'warmup("7%") >> cosine(to=0.1)',
+    'linear(1, 0.3, over="333 {unit}") >> constant() >> linear(previous, 0, over="20%")',
+    "linear() * cosine(to=0.5) + constant(absolute(0.001))",
+    'every(linear(0.9, 0.2), "13%")',
+]
+
+
+CONSUMED = {
+    "tokens": st.one_of(st.just(64), st.integers(0, 400)),
+    "seconds": st.floats(0, 300, allow_nan=False),
+}
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+@given(st.data())
+def test_a_trace_of_the_log_equals_the_run(mixed, data):
+    unit = data.draw(st.sampled_from(sorted(CONSUMED)))
+    lr = data.draw(st.sampled_from(LRS)).format(unit=unit)
+    word = "s" if unit == "seconds" else unit
+    target = ps.Binding(ps.Target("temperature", 2.0), "linear(1, 0.25)")
+    clock = {"lr": unit, "temperature": unit} if mixed else unit
+    decay = 'linear(1, 0.5, over="9 steps")' if mixed else "linear(1, 0.5)"
+    plan = ps.Plan(target, lr=lr, weight_decay=decay, horizon=f"1000 {word}", clock=clock)
+    groups = [{"lr": 0.3}, {"lr": 0.07, "name": "head"}]
+    optimizer = probe(*groups)
+    scheduler = ps.Scheduler(optimizer, plan)
+    logged, temperatures = [], []
+    for amount in data.draw(st.lists(CONSUMED[unit], min_size=1, max_size=8)):
+        scheduler.consumed(**{unit: amount})
+        temperatures.append(scheduler.value("temperature"))
+        optimizer.step()
+        logged.append(scheduler.scalars()[f"consumed_{unit}"])
+
+    bases = [{"lr": 0.3, "weight_decay": 0.01}, {"lr": 0.07, "weight_decay": 0.01, "name": "head"}]
+    shown = ps.trace(plan, bases, amounts=logged)
+    assert shown["lr", 0].tolist() == used(optimizer)
+    assert shown["lr", "head"].tolist() == used(optimizer, index=1)
+    assert shown["weight_decay", 0].tolist() == used(optimizer, "weight_decay")
+    assert shown["temperature"].tolist() == temperatures
+    assert not any(math.isnan(value) for value in used(optimizer))
+
+
+@table(
+    ("index", "size", "turn"),
+    [(0, 2, 0), (1, 2, 0), (255, 256, 0), (0, 257, 0), (3, 257, 3), (64, 257, 0), (200, 300, 8)],
+)
+def test_amounts_are_compared_at_the_start_and_every_64_updates(index, size, turn, monkeypatch):
+    compared = []
+    monkeypatch.setattr(AmountAgreement, "compare", lambda _, t, amount, clock: compared.append((t, amount, clock)))
+    for start in (0, 5, 63, 64):
+        compared.clear()
+        one = AmountComparison(7, start, [], SimpleNamespace(several=True, index=index, size=size))
+        expected, noted = [], None
+        for t in range(start, start + 200):
+            at_once = t < start + 2 or t % 64 == 0
+            assert one.is_due(t) == (at_once or t % 64 == turn)
+            for _ in range(2):  # a skipped update is repeated
+                one.compare(t, 10 * t, "tokens")
+            assert not one.is_due(t)
+            assert one.updates_until_due(t) == next(n for n in range(1, 65) if (t + n) % 64 in (0, turn))
+            noted = (t, 10 * t, "tokens") if at_once else noted
+            expected += [noted] * (t % 64 == turn or (at_once and not turn))
+        assert compared == expected
+
+
+def test_one_process_compares_nothing():
+    one = AmountComparison(7, 0, [], SimpleNamespace(several=False))
+
+    assert [t for t in range(130) if one.is_due(t)] == []
+
+
+def test_progress_is_compared_although_it_is_not_reported_again(monkeypatch):
+    compared = []
+    monkeypatch.setattr(AmountAgreement, "compare", lambda _, t, amount, clock: compared.append((t, amount)))
+    monkeypatch.setattr(RankRecords, "differing", lambda *_: None)
+    run_as_one_of_several(monkeypatch, Ranks(1, None, ""))
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear()", clock="progress"))
+    scheduler.report(progress=0.25)
+    run(optimizer, 150)
+
+    assert compared == [(0, 0.25), (64, 0.25), (128, 0.25)]
+
+
+@table(("index", "size"), [(0, 2), (1, 2), (255, 256), (0, 600), (1, 600), (5, 600)])
+def test_runs_are_compared_twice_at_the_start_then_every_64_updates_in_turns(index, size, monkeypatch):
+    compared = []
+    monkeypatch.setattr(RankRecords, "differing", lambda _, ranks, place, record: compared.append((place, record)))
+    monkeypatch.setattr(Ranks, "of", staticmethod(lambda _: Ranks(index, None, "")))
+    agreement = RunAgreement([], SimpleNamespace(index=index, size=size))
+    for t in range(1, 1000):
+        agreement.compare(t, SimpleNamespace(number=7), {})
+
+    turns = 3 if size == 600 else 1
+    updates = [1, *range(2, 1000, 64)]
+    assert compared == [
+        (place, f"[7, {{}}, {t}]")
+        for place, t in enumerate(updates)
+        if 0 in (place, index) or place % turns == index % turns  # the others compare with the first one
+    ]
+
+
+def test_a_difference_is_compared_again_before_each_update(monkeypatch):
+    differs = [False]
+    monkeypatch.setattr(AmountAgreement, "compare", lambda *_: None)
+    monkeypatch.setattr(AmountAgreement, "is_waiting", property(lambda _: differs[0]))
+    one = AmountComparison(7, 0, [], SimpleNamespace(several=True, index=0, size=2))
+    one.compare(0, 0, "tokens")
+
+    for waits, due, until in ((False, False, 54), (True, True, 1)):
+        differs[0] = waits
+        assert (one.is_due(10), one.updates_until_due(10)) == (due, until)
+
+
+def test_runs_are_not_compared_after_the_process_group_was_destroyed(monkeypatch):
+    compared = []
+    monkeypatch.setattr(RankRecords, "differing", lambda _, ranks, place, record: compared.append(ranks))
+    agreement = RunAgreement([], SimpleNamespace(index=0, size=2))
+
+    for ranks in (Ranks(0, None, ""), None):
+        monkeypatch.setattr(Ranks, "of", staticmethod(lambda _, found=ranks: found))
+        agreement.compare(3, SimpleNamespace(number=7), {})
+    assert compared == [Ranks(0, None, "")]

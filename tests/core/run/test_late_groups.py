@@ -1,14 +1,21 @@
-"""The base of a group that is added during the run: its lr, or derived from its present value."""
+"""Groups of an optimizer: late ones, factors that groups contain, and entries that are spoiled."""
 
 import copy
+import re
+import warnings
 
 import pytest
 import torch
 
 import paramsched as ps
+from paramsched.errors import ParamschedError, PlanError, StateError
+from support.records import record_in
+from support.tables import table
 from support.updates import group, planned, probe, run, used
 
 PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=100)
+
+
 LR = planned(PLAN, {"lr": 0.1})
 
 
@@ -174,3 +181,311 @@ def test_the_base_of_a_group_is_known_before_its_first_update():
     optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.2})
 
     assert scheduler.base_lrs == [1.0, 0.4]
+
+
+PLAN_OF_GROUPS = ps.Plan(lr=ps.linear(1.0, 0.0), weight_decay=ps.linear(1.0, 0.5), horizon=20)
+
+
+def lr(base):
+    return planned(PLAN_OF_GROUPS, {"lr": base, "weight_decay": 0.01})
+
+
+def copy_all(optimizer):
+    optimizer.param_groups = [dict(group) for group in optimizer.param_groups]
+
+
+def copy_the_last(optimizer):
+    optimizer.param_groups[-1] = dict(optimizer.param_groups[-1])
+
+
+def turn_round(optimizer):
+    optimizer.param_groups.reverse()
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "manual"])
+@pytest.mark.parametrize("exchange", [copy_all, copy_the_last, turn_round])
+def test_a_target_receives_each_value_once_even_if_the_groups_change(drive, exchange):
+    told, line = [], ps.linear(1.0, 0.0)
+    plan = ps.Plan(ps.Binding(ps.Target("rate", 2.0, told.append), line), lr=line, horizon=50)
+    optimizer = probe({"lr": 0.1}, {"lr": 0.2})
+    scheduler = ps.Scheduler(optimizer, plan, drive=drive)
+
+    for t in range(40):
+        if t % 3 == 1:
+            exchange(optimizer)
+        optimizer.step()
+        scheduler.step()
+
+    assert told == [2.0 * plan.resolve(ps.Calendar()).bindings[1].schedule(t) for t in range(41)]
+
+
+PLAN_OF_FACTORS_IN_GROUPS = "lr: cosine()\nweight_decay: 1.0 * constant()\n"
+
+
+def adamw(*groups):
+    """Return an AdamW with these groups; each has an lr of 0.1 and a weight decay of 0.5 if it lacks one."""
+    own = [{"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.1, "weight_decay": 0.5, **one} for one in groups]
+    return torch.optim.AdamW(own)
+
+
+def warned(optimizer, plan=PLAN_OF_FACTORS_IN_GROUPS):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        ps.Scheduler(optimizer, plan, total=100)
+    return [str(one.message) for one in caught]
+
+
+@table(
+    ("groups", "named"),
+    [
+        ([{"lr_scale": 0.25}, {"lr_scale": 0.5}, {"lr_scale": 1.0}], ["lr_scale"]),
+        ([{"lr_mult": 0.1}, {}], ["lr_mult"]),
+        ([{"lr_multiplier": 0.1, "wd_multiplier": 0.0}, {"lr_multiplier": 1.0, "wd_multiplier": 1.0}],
+         ["lr_multiplier", "wd_multiplier"]),
+        ([{"weight_decay_mult": 0.0}, {}], ["weight_decay_mult"]),
+        ([{"decay_mult": 0.0}, {"decay_mult": 1.0}], ["decay_mult"]),
+    ],
+)  # fmt: skip
+def test_factors_that_nothing_applies_are_told_with_a_line_that_applies_them(groups, named):
+    optimizer = adamw(*groups)
+
+    told = warned(optimizer)
+
+    assert [(re.match(r"\w+", one)[0], one[-7:]) for one in told] == [(name, "[PS404]") for name in named]
+    corrected = adamw(*groups)
+    for one in told:
+        exec(re.search(r"for group in .*(?= \[PS404\])", one)[0], {"optimizer": corrected})
+    assert warned(corrected) == []
+
+
+@table(
+    "groups",
+    [
+        [{"lr_scale": 0.5, "lr": 0.05}, {"lr_scale": 1.0}],  # multiplied already
+        [{"lr_scale": 0.5}],
+        [{"lr_scale": 0.5}, {"lr_scale": 0.5}],
+        [{"lr_scale": "auto"}, {"lr_scale": None}],
+        [{"lr_mul": 0.5}, {}],  # some optimizers multiply by it
+        [{}, {}],
+    ],
+)
+def test_other_factors_are_silent(groups):
+    assert warned(adamw(*groups)) == []
+
+
+@pytest.mark.parametrize("plan", ["weight_decay: 1.0 * constant()", "lr: cosine()"])
+def test_only_factors_of_planned_fields_are_told(plan):
+    field = "lr" if plan.startswith("weight") else "wd"
+
+    assert warned(adamw({f"{field}_mult": 0.5}, {}), plan) == []
+
+
+PLAN_OF_SPOILED_GROUPS = ps.Plan(lr=ps.linear(1.0, 0.0), momentum=ps.linear(1.0, 0.9), horizon=20)
+
+
+NAMED = ps.Plan(ps.Binding("momentum", ps.linear(1.0, 0.9), groups="head"), lr=ps.linear(1.0, 0.0), horizon=20)
+
+
+SPOILED = [None, 0.9, (), (0.9,), "ab", (None, 0.9), ("x", 0.9), (True, 0.9), (1j, 0.9), (0.9, 0.99, 0.999)]
+
+
+def without_momentum(optimizer):
+    for one in optimizer.param_groups:
+        del one["momentum"]
+    return optimizer
+
+
+def pair(plan=PLAN_OF_SPOILED_GROUPS):
+    optimizer = without_momentum(probe({}, {"name": "head"}))
+    return optimizer, ps.Scheduler(optimizer, plan)
+
+
+@pytest.mark.parametrize(
+    ("plan", "index"),
+    [(PLAN_OF_SPOILED_GROUPS, 0), (PLAN_OF_SPOILED_GROUPS, 1), (NAMED, 1)],
+    ids=["first", "second", "named"],
+)
+@table("betas", SPOILED)
+@pytest.mark.parametrize("updates", [0, 3, 33])
+def test_invalid_betas_are_rejected_before_the_step_and_repaired_ones_continue(plan, index, betas, updates):
+    optimizer, scheduler = pair(plan)
+    run(optimizer, updates)
+    before = optimizer.param_groups[index]["betas"]
+
+    optimizer.param_groups[index]["betas"] = betas
+    for _ in range(2):
+        with pytest.raises(ParamschedError, match="betas"):
+            optimizer.step()
+    assert len(optimizer.used) == updates
+
+    optimizer.param_groups[index]["betas"] = before
+    run(optimizer, 2)
+    assert scheduler.last_epoch == updates + 2
+
+
+@pytest.mark.parametrize("betas", [*SPOILED, (0.9, None)], ids=repr)
+def test_invalid_betas_in_a_checkpoint_are_rejected_and_nothing_is_loaded(betas):
+    saved = pair()[0].state_dict()
+    saved["param_groups"][1]["betas"] = betas
+    optimizer, _ = pair()
+    run(optimizer, 2)
+    before = [dict(one) for one in optimizer.param_groups]
+
+    with pytest.raises(ParamschedError, match="betas"):
+        optimizer.load_state_dict(saved)
+
+    assert optimizer.param_groups == before
+
+
+@table("lr", [None, "0.1", float("nan"), float("inf"), 10**400, 1j, True, [0.1]])
+@pytest.mark.parametrize("how", ["attached", "late"])
+def test_an_lr_that_cannot_be_a_base_is_rejected_with_its_group_before_any_write(lr, how):
+    optimizer = without_momentum(probe({}))
+    if how == "late":
+        ps.Scheduler(optimizer, PLAN_OF_SPOILED_GROUPS)
+        run(optimizer, 1)
+    late = {**optimizer.defaults, **group(lr=lr, name="head")}
+    del late["momentum"]
+    optimizer.param_groups.append(late)
+    before = [dict(one) for one in optimizer.param_groups]
+
+    with pytest.raises(PlanError, match=r"lr.* (in|of) group 'head'"):
+        ps.Scheduler(optimizer, PLAN_OF_SPOILED_GROUPS) if how == "attached" else optimizer.step()
+
+    assert [dict(one) for one in optimizer.param_groups] == before
+    assert len(optimizer.used) == (how == "late")
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "manual"])
+def test_removing_all_groups_is_detected_before_the_step(drive):
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, ONLY_LR, drive=drive)
+
+    optimizer.param_groups.clear()
+    for call in (optimizer.step if drive == "optimizer" else scheduler.step, scheduler._values, scheduler.state_dict):
+        with pytest.raises(StateError, match="param_groups is empty"):
+            call()
+    assert optimizer.used == []
+    scheduler.detach()
+
+
+ONLY_LR = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "manual"])
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_removed_field_is_refused_until_it_is_written_again(drive, index):
+    optimizer = probe({}, {})
+    scheduler = ps.Scheduler(optimizer, ONLY_LR, drive=drive)
+    step = optimizer.step if drive == "optimizer" else scheduler.step
+    step()
+
+    del optimizer.param_groups[index]["lr"]
+    with pytest.raises(PlanError, match=f'"lr" in group {index}'):
+        step()
+    optimizer.param_groups[index]["lr"] = 0.1
+    step()
+
+    assert [one["lr"] for one in optimizer.param_groups] == [0.1 * (1 - scheduler.t / 20)] * 2
+
+
+def test_a_removed_field_is_restored_by_a_checkpoint():
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, PLAN_OF_SPOILED_GROUPS)
+    saved = run(optimizer, 2).state_dict()
+    saved["param_groups"] = [dict(one) for one in saved["param_groups"]]
+    run(optimizer, 2)
+    del optimizer.param_groups[0]["lr"]
+
+    optimizer.load_state_dict(saved)
+
+    assert (scheduler.t, optimizer.param_groups[0]["lr"]) == (2, pytest.approx(0.1 * 18 / 20))
+
+
+def test_groups_removed_by_the_closure_are_detected_after_the_step():
+    optimizer = probe()
+    ps.Scheduler(optimizer, ONLY_LR)
+
+    with pytest.raises(StateError, match="param_groups is empty"):
+        optimizer.step(optimizer.param_groups.clear)
+
+
+def test_group_keys_that_are_not_text_are_ignored():
+    optimizer = probe()
+    optimizer.param_groups[0].update({5: "five", None: 1.0, ("a",): 2})
+
+    scheduler = ps.Scheduler(optimizer, ONLY_LR)
+    run(optimizer, 3)
+    optimizer.load_state_dict(optimizer.state_dict())
+    with pytest.raises(PlanError, match="did you mean"):
+        ps.Scheduler(optimizer, ps.Plan(weight_deca=ps.cosine(), horizon=10))
+    scheduler.detach()
+
+    assert {5, None, ("a",)} < optimizer.param_groups[0].keys()
+
+
+@pytest.mark.parametrize("key", ["paramsched_t", "paramsched"])
+@table("value", ["x", float("nan"), [1], True, torch.tensor(1.5)])
+@pytest.mark.parametrize("index", [0, 1])
+def test_an_invalid_entry_in_a_checkpoint_is_rejected_with_its_name(key, value, index):
+    saved = pair()[0].state_dict()
+    saved["param_groups"][index][key] = value
+    optimizer, scheduler = pair()
+
+    with pytest.raises(StateError, match=rf"param_groups\[{index}\]\['{key}'\] is"):
+        optimizer.load_state_dict(saved)
+
+    assert scheduler.last_epoch == 0
+
+
+@pytest.mark.parametrize("metric", [10**400, -(10**400), 1j, "1", None, [1.0], True], ids=repr)
+def test_a_metric_that_is_not_a_number_is_rejected_and_changes_nothing(metric):
+    plan = ps.Plan(lr=ps.linear(1.0, 0.0) * ps.plateau("loss"), horizon=20)
+    scheduler = ps.Scheduler(probe(), plan)
+    before = scheduler.states
+
+    with pytest.raises(ps.errors.InvalidArgument, match=r"observe\(loss=…\)"):
+        scheduler.observe(loss=metric)
+
+    assert scheduler.states == before
+
+
+@pytest.mark.parametrize("t", [10**400, 2**62, -1, 1.5, True, "3", None, float("inf")], ids=repr)
+def test_an_invalid_update_count_is_rejected(t):
+    scheduler = ps.Scheduler(probe(), ONLY_LR)
+
+    with pytest.raises(ps.errors.InvalidTime):
+        scheduler.seek(t)
+
+    assert scheduler.last_epoch == 0
+
+
+RISING = ps.Plan(lr=ps.linear(1.0, 0.0), momentum=ps.linear(1.0, 1.05), horizon=20)
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "manual"])
+@table("late", [{"momentum": 0.99}, {"lr": float("nan")}, {"lr": None}, {"betas": (0.9,)}])
+def test_a_late_group_that_the_step_refuses_does_not_prevent_a_checkpoint(drive, late):
+    optimizer = probe({})
+    scheduler = ps.Scheduler(optimizer, RISING, drive=drive)
+    step = optimizer.step if drive == "optimizer" else scheduler.step
+    step()
+    bases = record_in(scheduler.state_dict())["bases"]
+    added = {**group(), **late}
+    optimizer.param_groups.append(added)
+    before = dict(added)
+
+    own, of_scheduler = optimizer.state_dict(), scheduler.state_dict()
+
+    with pytest.raises(ParamschedError):
+        step()
+    assert {name: added[name] for name in before} == before or late["lr"] != late["lr"]
+    assert record_in(of_scheduler)["bases"].keys() == bases.keys()
+    own["param_groups"].pop()  # as of a run that has removed the group again
+    resumed = probe({})
+    ps.Scheduler(resumed, RISING)
+    resumed.load_state_dict(own)
+    optimizer.param_groups.pop()
+    step()
+    run(resumed, 1)
+    assert resumed.param_groups[0]["momentum"] == optimizer.param_groups[0]["momentum"]

@@ -1,12 +1,23 @@
-"""Real training loops: two optimizers, unfrozen layers, updates inside backward, forked workers."""
+"""Rare situations of a training: edited values, copies, and leaving."""
 
+import copy
+import gc
 import io
+import pickle
+import signal
+import warnings
+import weakref
 
 import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 import paramsched as ps
+from paramsched.core.run.amounts import checked_progress
+from support.records import record_in
+from support.tables import table
+from support.updates import group, probe, run, used
+from support.updates import planned as planned_of_copies
 
 PLAN = ps.Plan(lr=ps.warmup("20%") >> ps.cosine(to=0.1), weight_decay=ps.linear(1.0, 0.5), horizon=12)
 
@@ -192,3 +203,473 @@ def test_a_plan_for_lbfgs_advances_once_per_step():
 
     assert len(calls) > 6
     assert used == ps.trace(plan, {"lr": 1.0, "tolerance_grad": 1e-7})["lr"].tolist()
+
+
+def optimizer(**entries):
+    return torch.optim.SGD([{"params": [torch.nn.Parameter(torch.ones(1))], **entries}], lr=0.1)
+
+
+def test_the_states_of_a_scheduler_are_a_copy():
+    scheduler = ps.Scheduler(optimizer(), ps.Plan(lr="cosine() * plateau()", horizon=10))
+    (rule,) = scheduler.states
+
+    scheduler.states.clear()
+
+    assert [*scheduler.states] == [rule]
+
+
+def test_the_state_of_an_optimizer_whose_groups_were_removed_is_empty():
+    one = optimizer()
+    scheduler = ps.Scheduler(one, ps.Plan(lr="cosine()", horizon=10))
+    one.param_groups.clear()
+
+    assert one.state_dict()["param_groups"] == []
+    assert scheduler.t == 0
+
+
+@pytest.mark.parametrize(("horizon", "warns"), [(99, True), (100, False)])
+def test_a_start_warns_of_a_horizon_below_one_epoch_and_a_resume_does_not(horizon, warns):
+    one = optimizer()
+    plan = ps.Plan(lr="cosine()", horizon=horizon)
+
+    def started(of):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            ps.Scheduler(of, plan, steps_per_epoch=100)
+        return any("less than one epoch" in str(each.message) for each in caught)
+
+    assert started(one) is warns
+    one.step()
+    resumed = optimizer()
+    resumed.load_state_dict(one.state_dict())
+    assert not started(resumed)
+
+
+@table(
+    ("unit", "given", "problem"),
+    [
+        (None, {"samples": 3}, 'the plan\'s clock counts updates. Use ps.Plan(…, clock="samples")'),
+        (None, {"progress": 0.5}, 'the plan\'s clock counts updates. Use ps.Plan(…, clock="progress")'),
+        (None, {}, 'the plan\'s clock counts updates. Use ps.Plan(…, clock="progress")'),
+        ("tokens", {"progress": 0.5}, "the plan's clock counts tokens. For example: scheduler.consumed(tokens="),
+    ],
+)
+def test_progress_on_another_clock_is_answered_with_that_clock(unit, given, problem):
+    with pytest.raises(ps.errors.InvalidArgument) as refused:
+        checked_progress("scheduler.report(", unit, given)
+
+    assert problem in str(refused.value)
+
+
+def test_the_repr_of_a_scheduler_has_lines_of_at_most_100_columns():
+    stages = " >> ".join(f"constant({n}, over={n})" for n in range(1, 20))
+    text = repr(ps.Scheduler(optimizer(), ps.Plan(lr=stages, horizon=500)))
+
+    assert text.startswith("<Scheduler at update 0 of <Plan horizon: 500; lr: constant(over=1) >> ")
+    assert 80 < max(map(len, text.split("\n"))) <= 100
+
+
+def test_a_hook_of_another_library_on_the_loading_is_kept_and_is_no_scheduler():
+    class Other:
+        def __init__(self):
+            self.calls = 0
+
+        def note(self, optimizer):
+            self.calls += 1
+
+    one, other = optimizer(), Other()
+    one.register_load_state_dict_post_hook(other.note)
+    scheduler = ps.Scheduler(one, ps.Plan(lr="cosine()", horizon=10))
+    one.step()
+
+    one.load_state_dict(one.state_dict())
+
+    assert (scheduler.t, other.calls) == (1, 1)
+
+
+def test_a_variable_of_the_caller_is_not_the_number_of_processes_of_accelerate():
+    scheduler = ps.Scheduler(optimizer(), ps.Plan(lr="cosine()", horizon=10), drive="manual")
+    num_processes = 4
+
+    scheduler.step()
+
+    assert (scheduler.t, num_processes) == (1, 4)
+
+
+@pytest.mark.parametrize(("horizon", "is_refused"), [(1_000, False), (90_000, True)])
+def test_a_value_is_outside_of_its_range_only_before_the_end_of_the_plan(horizon, is_refused):
+    one = optimizer(momentum=0.9)
+    plan = ps.Plan(momentum="linear(1, 2, over='100000 tokens')", clock="tokens", horizon=f"{horizon} tokens")
+
+    if is_refused:
+        with pytest.raises(ps.errors.PlanError, match="at 11113 tokens"):
+            ps.Scheduler(one, plan)
+    else:
+        assert ps.Scheduler(one, plan).amount == 0
+
+
+def test_an_optimizer_that_has_caught_up_with_a_changed_plan_holds_no_values():
+    def optimizers():
+        return {"one": optimizer(), "two": optimizer()}
+
+    saved = optimizers()
+    scheduler = ps.Scheduler(saved, ps.Plan(lr="cosine()", horizon=20))
+    for name in ("one", "two", "one"):
+        saved[name].step()
+    resumed = optimizers()
+    again = ps.Scheduler(resumed, ps.Plan(lr="linear(1, 0)", horizon=20))
+    for name, one in resumed.items():
+        one.load_state_dict(saved[name].state_dict())
+    again.load_state_dict(scheduler.state_dict())
+    behind = record_in(resumed["two"].state_dict())
+
+    resumed["two"].step()
+
+    assert (behind["t"], behind["held"]) == (2, True)
+    assert not any("held" in record_in(one.state_dict()) for one in resumed.values())
+    assert resumed["two"].param_groups[0]["lr"] == resumed["one"].param_groups[0]["lr"]
+
+
+@pytest.mark.parametrize("clock", ["updates", "tokens"])
+def test_the_number_that_changes_at_each_update_is_dynamic_for_the_compiler(clock):
+    config = pytest.importorskip("torch.compiler.config", reason="torch is older than 2.8")
+
+    with config.patch(dynamic_sources=""):
+        ps.Scheduler(optimizer(), ps.Plan(lr="cosine()", clock=clock, horizon=f"10 {clock}"))
+        sources = config.dynamic_sources
+
+    assert "'paramsched_t'" in sources
+
+
+def test_detaching_twice_leaves_the_scheduler_that_has_taken_over():
+    one = optimizer()
+    first = ps.Scheduler(one, ps.Plan(lr="cosine()", horizon=10))
+    first.detach()
+    second = ps.Scheduler(one, ps.Plan(lr="linear()", horizon=10), t=0)
+
+    first.detach()
+    one.step()
+
+    assert second.t == 1
+    assert one.param_groups[0]["paramsched_t"] == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "floors"),
+    [
+        ('constant() * plateau("loss", patience=0, min=0.5)', [0.05, 0.01, 2.0]),
+        ('absolute(constant(0.2) * plateau("loss", patience=0, min=0.05))', [0.05, 0.05, 0.05]),
+    ],
+)
+def test_a_floor_of_a_metric_rule_is_a_multiple_of_base_or_a_value_inside_absolute(line, floors):
+    one = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr} for lr in (0.1, 0.02)])
+    target = ps.Target("temperature", 4.0)
+    scheduler = ps.Scheduler(one, ps.Plan(ps.Binding("lr", line), ps.Binding(target, line), horizon=50))
+
+    for _ in range(6):
+        scheduler.observe(loss=1.0)
+        one.step()
+
+    assert [each["lr"] for each in one.param_groups] == pytest.approx(floors[:2], rel=1e-12)
+    assert scheduler.value("temperature") == pytest.approx(floors[2], rel=1e-12)
+
+
+def test_a_value_may_reach_its_bound_at_the_end_of_the_plan():
+    plan = ps.Plan(momentum="linear(1, 2)", clock="tokens", horizon="1000 tokens")
+
+    assert ps.Scheduler(optimizer(momentum=0.5), plan).amount == 0
+
+
+def test_a_value_outside_of_its_range_for_a_tenth_of_the_run_is_refused_although_amounts_are_unknown():
+    line = "constant(1, '1 tokens') >> constant(1.2, '100 tokens') >> constant(1)"
+
+    with pytest.raises(ps.errors.PlanError, match="at 1 tokens"):
+        ps.Scheduler(optimizer(momentum=0.9), ps.Plan(momentum=line, clock="tokens", horizon="999 tokens"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "constant(1, '1 tokens') >> constant(1.2, '94 tokens') >> constant(1)",
+        "linear(1, 2, over='1000 tokens') * plateau('loss')",
+    ],
+    ids=["for less than a tenth of the run", "unless a metric changes it"],
+)
+def test_a_later_value_outside_of_its_range_may_be_skipped_if_amounts_are_unknown(line):
+    plan = ps.Plan(momentum=line, clock="tokens", horizon="1000 tokens")
+
+    assert ps.Scheduler(optimizer(momentum=0.9), plan).amount == 0
+
+
+SCHEDULERS = torch.optim.lr_scheduler
+
+
+PLAN_OF_LEAVING = ps.Plan(
+    ps.Binding("weight_decay", ps.linear(1.0, 0.0)), lr=ps.warmup(5) >> ps.cosine(to=0.1), horizon=40
+)
+
+
+MAKERS = {
+    "LambdaLR": lambda optimizer, at: SCHEDULERS.LambdaLR(optimizer, lambda t: 0.9**t, last_epoch=at),
+    "CosineAnnealingLR": lambda optimizer, at: SCHEDULERS.CosineAnnealingLR(optimizer, 100, last_epoch=at),
+    "StepLR": lambda optimizer, at: SCHEDULERS.StepLR(optimizer, 3, last_epoch=at),
+}
+
+
+def initial(optimizer):
+    return [one.get("initial_lr") for one in optimizer.param_groups]
+
+
+def rates(optimizer, scheduler, updates=8):
+    found = []
+    for _ in range(updates):
+        optimizer.step()
+        scheduler.step()
+        found.append([float(one["lr"]) for one in optimizer.param_groups])
+    return found
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+@pytest.mark.parametrize("leaves", ["detached", "with its checkpoint"])
+def test_torchs_scheduler_continues_from_the_true_base(maker, leaves):
+    optimizer = probe({}, {"lr": 0.5})
+    scheduler = ps.Scheduler(optimizer, PLAN_OF_LEAVING)
+    run(optimizer, 17)
+    if leaves == "detached":
+        scheduler.detach()
+    else:
+        fresh = probe({}, {"lr": 0.5})
+        fresh.load_state_dict(optimizer.state_dict())
+        optimizer = fresh
+    same = probe({}, {"lr": 0.5})
+    for one, ours, base in zip(same.param_groups, optimizer.param_groups, [0.1, 0.5], strict=True):
+        one.update(initial_lr=base, lr=ours["lr"])
+
+    found = MAKERS[maker](optimizer, 16)
+
+    assert found.base_lrs == [0.1, 0.5]
+    assert rates(optimizer, found) == rates(same, MAKERS[maker](same, 16))
+
+
+def test_initial_lr_is_the_base_in_force_in_groups_whose_lr_is_planned():
+    optimizer = probe({"name": "body"}, {"name": "head", "lr": torch.tensor(0.5, dtype=torch.float64)})
+    ps.Scheduler(optimizer, ps.Plan(ps.Binding("lr", ps.cosine(), groups="head"), momentum=ps.linear(), horizon=9))
+    run(optimizer, 3)
+
+    assert initial(optimizer) == [None, 0.5]
+    assert type(optimizer.param_groups[1]["initial_lr"]) is float
+    assert not [key for one in optimizer.param_groups for key in one if key in ("initial_momentum", "initial_betas")]
+
+
+@pytest.mark.parametrize(("late_groups", "base"), [("base", 0.05), ("present", 0.1)])
+def test_a_late_group_gets_its_base(late_groups, base):
+    optimizer = probe()
+    ps.Scheduler(optimizer, ps.Plan(lr=ps.linear(1.0, 0.0), horizon=8), late_groups=late_groups)
+    run(optimizer, 4)
+    optimizer.add_param_group(group(lr=0.05))
+
+    run(optimizer, 1)
+
+    assert initial(optimizer) == [0.1, base]
+
+
+def test_a_loaded_base_replaces_that_of_the_code():
+    saved = run(attached := probe(lr=0.2), 0)
+    ps.Scheduler(attached, PLAN_OF_LEAVING)
+    run(saved, 3)
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, PLAN_OF_LEAVING)
+    assert initial(optimizer) == [0.1]
+
+    optimizer.load_state_dict(saved.state_dict())
+
+    assert initial(optimizer) == scheduler.base_lrs == [0.2]
+
+
+def test_an_own_initial_lr_never_hides_the_bases_of_torchs_state():
+    theirs = probe(lr=0.3)
+    state = MAKERS["StepLR"](theirs, -1).state_dict()
+    optimizer = probe()
+    ps.Scheduler(optimizer, PLAN_OF_LEAVING)
+    scheduler = ps.Scheduler(optimizer, PLAN_OF_LEAVING)
+
+    scheduler.load_state_dict(state)
+
+    assert initial(optimizer) == scheduler.base_lrs == [0.3]
+
+
+def test_an_initial_lr_of_the_code_precedes_the_bases_of_torchs_state_however_often_it_is_loaded():
+    optimizer = probe({"initial_lr": 0.2})
+    scheduler = ps.Scheduler(optimizer, PLAN_OF_LEAVING)
+    for _ in range(2):
+        scheduler.load_state_dict(MAKERS["StepLR"](probe(lr=0.3), -1).state_dict())
+
+    assert initial(optimizer) == scheduler.base_lrs == [0.2]
+
+
+def test_a_start_after_n_updates_still_warns_of_present_bases():
+    with pytest.warns(UserWarning, match="starts at update 7 with the present values as bases"):
+        ps.Scheduler(probe(), PLAN_OF_LEAVING, t=7)
+
+
+def test_a_second_plan_takes_initial_lr_and_the_warning_has_the_line_to_avoid_it(caplog):
+    optimizer = probe()
+    ps.Scheduler(optimizer, PLAN_OF_LEAVING).detach()
+    optimizer.param_groups[0]["lr"] = 0.7
+    other = copy.deepcopy(optimizer)
+
+    assert ps.Scheduler(optimizer, PLAN_OF_LEAVING).base_lrs == [0.1]
+    assert 'del group["initial_lr"]' in caplog.text
+    for one in other.param_groups:
+        del one["initial_lr"]
+    assert ps.Scheduler(other, PLAN_OF_LEAVING).base_lrs == [0.7]
+
+
+def test_failed_constructions_leave_no_key():
+    optimizer = probe()
+    with pytest.raises(ps.errors.ParamschedError):
+        ps.Scheduler(optimizer, ps.Plan(lr=ps.cosine(), horizon="3 epochs"))
+    with pytest.raises(ps.errors.UnknownField):
+        ps.Scheduler(optimizer, ps.Plan(lr=ps.cosine(), nu=ps.linear(), horizon=9))
+
+    assert initial(optimizer) == [None]
+
+
+PLAN_OF_COPIES = ps.Plan(
+    lr=ps.linear(1.0, 0.0) * ps.plateau("loss", patience=0, factor=0.5), momentum=ps.linear(1.0, 0.5), horizon=20
+)
+
+
+def through_pickle(objects):
+    return pickle.loads(pickle.dumps(objects))
+
+
+def through_torch(objects):
+    file = io.BytesIO()
+    torch.save(objects, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
+WAYS = pytest.mark.parametrize("copied", [copy.deepcopy, through_pickle, through_torch])
+
+
+def triple():
+    model = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.AdamW([{"params": [model.weight]}, {"params": [model.bias], "lr": 0.5}], lr=0.1)
+    return model, optimizer, ps.Scheduler(optimizer, PLAN_OF_COPIES)
+
+
+def train(model, optimizer, updates):
+    found = []
+    for _ in range(updates):
+        model(torch.ones(1, 2)).sum().backward()
+        found.append([(one["lr"], one["betas"]) for one in optimizer.param_groups])
+        optimizer.step()
+        optimizer.zero_grad()
+    return found
+
+
+@WAYS
+def test_a_copy_of_model_optimizer_and_scheduler_continues_independently(copied):
+    model, optimizer, scheduler = triple()
+    train(model, optimizer, 2)
+    for _ in range(2):
+        scheduler.observe(loss=1.0)
+    scheduler.step()  # from now on, `get_last_lr` returns the lr of the last update until the next call
+    train(model, optimizer, 1)
+    for _ in range(2):
+        scheduler.observe(loss=1.0)
+
+    model2, optimizer2, scheduler2 = copied((model, optimizer, scheduler))
+
+    assert scheduler2.optimizer is optimizer2
+    assert (scheduler2.states, scheduler2.last_epoch) == (scheduler.states, 3)
+    assert scheduler2.get_last_lr() == scheduler.get_last_lr()
+    mine, copies = train(model, optimizer, 4), train(model2, optimizer2, 6)
+    assert copies[:4] == mine
+    assert (scheduler.last_epoch, scheduler2.last_epoch) == (7, 9)
+    torch.testing.assert_close(
+        copies[0][1][0], 0.5 * 0.125 * planned_of_copies(ps.Plan(lr=ps.linear(1, 0), horizon=20), {"lr": 1.0})[3]
+    )
+
+
+@WAYS
+@pytest.mark.parametrize("tensor", [False, True])
+def test_a_copy_of_the_optimizer_alone_contains_count_and_bases(copied, tensor):
+    plan = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
+    bases = [torch.tensor(0.25), torch.tensor(0.5)] if tensor else [0.25, 0.5]
+    optimizer = torch.optim.SGD([group(lr=base) for base in bases], lr=1.0)
+    ps.Scheduler(optimizer, plan)
+    run(optimizer, 7)
+
+    twin = copied(optimizer)
+    frozen = float(twin.param_groups[0]["lr"])
+    run(twin, 2)
+    assert float(twin.param_groups[0]["lr"]) == frozen
+    scheduler = ps.Scheduler(twin, plan)
+    run(twin, 1)
+    run(optimizer, 1)
+
+    assert scheduler.last_epoch == 8
+    assert [float(one["lr"]) for one in twin.param_groups] == [float(one["lr"]) for one in optimizer.param_groups]
+    assert scheduler.base_lrs == [0.25, 0.5]
+
+
+@WAYS
+def test_a_copy_of_a_detached_scheduler_does_not_write(copied):
+    _, optimizer, scheduler = triple()
+    scheduler.detach()
+    optimizer.param_groups[0]["lr"] = 0.77
+
+    twin = copied(scheduler)
+
+    assert twin.optimizer.param_groups[0]["lr"] == 0.77
+    assert not any(key.startswith("paramsched") for key in twin.optimizer.param_groups[0])
+    assert not twin.optimizer._optimizer_step_post_hooks
+
+
+def test_deleting_an_optimizer_frees_it_without_the_cycle_collector():
+    model, optimizer, scheduler = triple()
+    train(model, optimizer, 2)
+    gone = weakref.ref(optimizer), weakref.ref(model)
+    gc.collect()
+    gc.disable()
+
+    try:
+        del model, optimizer, scheduler
+        assert [one() for one in gone] == [None, None]
+    finally:
+        gc.enable()
+
+
+def test_the_plan_continues_after_the_scheduler_object_is_dropped():
+    plan = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
+    optimizer = probe()
+    gone = weakref.ref(ps.Scheduler(optimizer, plan))
+
+    run(optimizer, 20)
+
+    assert gone() is None
+    assert used(optimizer) == planned_of_copies(plan, {"lr": 0.1})
+
+
+@WAYS
+@pytest.mark.parametrize("options", [{"stop_before": "in 0 s"}, {"stop_on": "SIGUSR2"}], ids=["moment", "signal"])
+def test_a_copy_ends_with_its_plan_and_says_that_it_does_not_end_before(copied, options, caplog):
+    handler = signal.getsignal(signal.SIGUSR2)
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, PLAN_OF_COPIES, **options)
+    ours = signal.getsignal(signal.SIGUSR2)
+    optimizer2, twin = copied((optimizer, scheduler))
+    run(optimizer2, 1)
+
+    assert signal.getsignal(signal.SIGUSR2) is ours
+    assert (twin.may_end_early, twin.should_stop, twin.stop_reason) == (False, False, None)
+    assert sum("a copy of a Scheduler ends with its plan" in one for one in caplog.messages) == 1
+    run(optimizer2, 19)
+    assert twin.stop_reason == "plan"
+    scheduler.detach()
+    assert signal.getsignal(signal.SIGUSR2) is handler
+    assert copied((optimizer, ps.Scheduler(optimizer, PLAN_OF_COPIES)))[1].stop_reason is None
+    assert len([one for one in caplog.messages if "a copy of a Scheduler" in one]) == 1

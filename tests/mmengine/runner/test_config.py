@@ -1,9 +1,16 @@
 # ruff: noqa: C408  # configs are spelled as MMEngine spells them
-"""Invalid configs: every error is reported at once with its path, and no training starts."""
+"""The config of a Runner: its arguments, advice for wrong ones, and files."""
 
 from __future__ import annotations
 
 import copy
+import json
+import os
+import re
+import subprocess
+import sys
+import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +21,12 @@ from torch import nn
 
 import paramsched as ps
 from mmengine.runner import loops
-from paramsched.errors import ConfigError
-from paramsched.mmengine.runner import Hook, Runner
+from paramsched.errors import ConfigError, ParamschedError
+from paramsched.mmengine.runner import DATASETS, HOOKS, METRICS, MODELS, Hook, Metric, Runner
 from paramsched.mmengine.schedulers import PARAM_SCHEDULERS, StepLR, _ParamScheduler
-from support.runner_configs import DATASET, GOOD
-from support.runner_jobs import WithTrainStep, network
+from support import programs
+from support.runner_configs import DATASET, GOOD, good
+from support.runner_jobs import WithTrainStep, loader, network
 from support.tables import table
 
 WRONG: dict[str, Any] = {
@@ -380,3 +388,193 @@ def test_a_dataset_that_is_a_list_is_used_unchanged(tmp_path):
     Runner(**settings, **loop, optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1))).train()
 
     assert seen == [0.0, 2.0, 4.0, 6.0]
+
+
+"""Entries, and a value each that is refused with a line to write."""
+
+
+def put(config, path, value):
+    *way, last = path.split(".")
+    for step in way:
+        config = config[step]
+    config[last] = value
+
+
+@pytest.mark.parametrize("registry", ["MODELS", "DATASETS", "METRICS", "HOOKS"])
+def test_the_suggested_registry_accepts_the_class(registry, request):
+    kinds = {
+        "MODELS": "model",
+        "DATASETS": "train_dataloader.dataset",
+        "METRICS": "val_evaluator",
+        "HOOKS": "custom_hooks",
+    }
+    bases = {"MODELS": nn.Linear, "DATASETS": None, "METRICS": Metric, "HOOKS": Hook}
+    name = f"Mine{registry}"
+    config = good() | {"loss": nn.functional.cross_entropy}
+    arguments = {"in_features": 64, "out_features": 10} if registry == "MODELS" else {}
+    found = dict(type=name, **arguments)
+    put(config, kinds[registry], [found] if registry == "HOOKS" else found)
+    with pytest.raises(ParamschedError) as refusal:
+        Runner(**config)
+    decorator = re.search(r"Put (@\w+\.register_module\(\)) above your class", str(refusal.value))[1]
+    assert decorator.startswith(f"@{registry}.")
+
+    names = {
+        "MODELS": MODELS,
+        "DATASETS": DATASETS,
+        "METRICS": METRICS,
+        "HOOKS": HOOKS,
+        "Base": bases[registry],
+        "DATA": DATASET,
+    }
+    body = f"def {name}(): return DATA" if registry == "DATASETS" else f"class {name}(Base): pass"
+    exec(f"{decorator}\n{body}", names)
+
+    Runner(**config)
+
+
+def run(folder, **settings):
+    runner = Runner(
+        model=network(),
+        work_dir=folder,
+        train_dataloader=loader(4),
+        train_cfg=dict(by_epoch=True, max_epochs=2),
+        optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1), accumulative_counts=2),
+        param_scheduler=dict(type="LinearLR", by_epoch=False, end=4),
+        loss=nn.functional.cross_entropy,
+        **settings,
+    )
+    runner.train()
+    return runner
+
+
+@pytest.mark.filterwarnings("ignore:accumulative_counts")
+def test_a_run_with_a_lost_log_resumes_as_the_error_suggests(tmp_path):
+    run(tmp_path / "run")
+    (tmp_path / "run" / "values.jsonl").unlink()
+    with pytest.raises(ParamschedError, match=r"default_hooks=dict\(logger=None\)"):
+        run(tmp_path / "run", resume=True)
+
+    assert run(tmp_path / "run", resume=True, default_hooks=dict(logger=None)).iter == 8
+
+
+def test_the_line_that_counts_updates_removes_the_warning(tmp_path):
+    with pytest.warns(UserWarning, match="accumulative_counts=2") as said:
+        run(tmp_path / "batches")
+    line = re.search(r"write (default_hooks=.*?), or pass", str(said[0].message))[1]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run(tmp_path / "updates", **eval(f"dict({line})"))  # a line of our own
+
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+DIGITS = ROOT / "examples" / "digits"
+
+
+def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    paths = [str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(paths),
+        "OMP_NUM_THREADS": "1",
+        "PYTHONIOENCODING": "utf-8",
+    }
+    return programs.run(arguments, env=environment, cwd=folder)
+
+
+def values(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "values.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture
+def short(tmp_path):
+    """The example's config with three epochs, beside the modules it imports."""
+    for name in ("parts.py", "digits.py", "model.py"):
+        (tmp_path / name).write_text((DIGITS / name).read_text())
+    config = tmp_path / "config.py"
+    text = (DIGITS / "mmengine_config.py").read_text()
+    config.write_text(text.replace("max_epochs = 20", "max_epochs = 3").replace("end=10", "end=3"))
+    return config
+
+
+@pytest.mark.door("engines")
+def test_the_example_on_the_page_runs(tmp_path):
+    page = (ROOT / "docs" / "engines" / "mmengine.md").read_text().partition("## The Runner")[2]
+    code = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
+
+    finished = python(tmp_path, "-c", code)
+
+    assert finished.returncode == 0, finished.stderr
+    used = [line["groups"][0]["lr"] for line in values(tmp_path / "runs" / "linear")]
+    assert used[0] == pytest.approx(1e-4)
+    assert used[49:240] == pytest.approx([0.1] * 191)
+    assert used[-1] == pytest.approx(0.001)
+
+
+@pytest.mark.door("engines")
+def test_the_command_trains_from_a_config_or_a_plan_and_resumes(short, tmp_path):
+    plan = 'lr: warmup("10%") >> cosine(to=0.01)'
+
+    first = python(tmp_path, "-m", "paramsched.mmengine", str(short), "--work-dir", "first")
+    second = python(tmp_path, "-m", "paramsched.mmengine", str(short), "--work-dir", "second", "--plan", plan)
+    again = python(
+        tmp_path, "-m", "paramsched.mmengine", str(short), "--work-dir", "second", "--plan", plan, "--resume"
+    )
+
+    for finished in (first, second, again):
+        assert finished.returncode == 0, finished.stderr
+    assert len(values(tmp_path / "first")) == len(values(tmp_path / "second")) == 3 * 45
+    assert values(tmp_path / "second")[0]["groups"][0]["lr"] == 0
+    assert set(values(tmp_path / "first")[0]["groups"][0]) == {"lr", "momentum"}
+
+
+@pytest.mark.door("engines")
+@pytest.mark.long
+def test_the_command_trains_from_a_plan_in_tokens(short, tmp_path):
+    plan = tmp_path / "plan.yaml"
+    plan.write_text('clock: tokens\nlr: warmup("50000 tokens") >> cosine(to=0.01)\n')
+    by_plan = ["-m", "paramsched.mmengine", str(short), "--plan", str(plan), "--work-dir"]
+
+    refused = python(tmp_path, *by_plan, "refused")
+    short.write_text(short.read_text() + "\ntokens_per_sample = 64\n")
+    finished = python(tmp_path, *by_plan, "run")
+
+    assert refused.returncode != 0
+    assert "For example: Runner(..., tokens_per_sample=1024)" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert finished.returncode == 0, finished.stderr
+    assert [line["tokens"] for line in values(tmp_path / "run")[:3]] == [0, 64 * 32, 2 * 64 * 32]
+
+
+@pytest.mark.door("engines")
+def test_the_command_reports_every_error_and_does_not_train(short, tmp_path):
+    short.write_text(short.read_text().replace("max_epochs=max_epochs", "max_epochs=-1").replace("lr=3e-3", "lr=-1"))
+
+    refused = python(tmp_path, "-m", "paramsched.mmengine", str(short), "--work-dir", "refused")
+
+    assert refused.returncode == 1
+    assert "$.train_cfg.max_epochs: " in refused.stderr
+    assert "$.optim_wrapper.optimizer.lr: " in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not (tmp_path / "refused").exists()
+
+
+@pytest.mark.door("engines")
+@pytest.mark.parametrize("absent", ["accelerate", "tqdm"])
+def test_a_missing_package_is_named_with_its_extra(tmp_path, absent):
+    code = f"import sys; sys.modules[{absent!r}] = None; import paramsched.mmengine.runner"
+
+    refused = python(tmp_path, "-c", code)
+
+    assert f'{absent}, which is not installed: pip install "paramsched[run]"' in refused.stderr
+
+
+@pytest.mark.door("engines")
+@pytest.mark.door("cli")
+def test_importing_the_library_does_not_import_accelerate(tmp_path):
+    names = ("accelerate", "paramsched.mmengine.runner")
+    code = f"import sys, paramsched.cli; sys.exit(any(n in sys.modules for n in {names}))"
+
+    assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False).returncode == 0
