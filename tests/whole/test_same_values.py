@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from paramsched.core.schedules.registry import SHAPES
-from support import recorded_values
 from support.spread import spread
 from support.updates import probe, used
+from whole import recorded_values
 
 RECORDED = json.loads(Path(__file__).with_name("recorded_values.json").read_text("utf-8"))
 """Numbers of each recipe, and of a line for each shape and each curve. A change of a plan's values changes them."""

@@ -9,10 +9,10 @@ from hypothesis import assume, given, reject
 from hypothesis import strategies as st
 
 import paramsched as ps
+from core.laws.disturbances import DISTURBANCES, disturb
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.errors import InvalidArgument
 from support import strategies
-from support.disturbances import DISTURBANCES, disturb
 from support.spread import every
 from support.strategies import every_shape
 from support.updates import probe

@@ -9,12 +9,12 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 
 import paramsched as ps
+from core.laws.disturbances import DISTURBANCES, disturb, reported
 from paramsched.core.plan import bind
 from paramsched.core.plan.binding import clock_of_field
 from paramsched.core.plan.resolve import counted_plan
 from paramsched.errors import InvalidArgument
 from support import strategies
-from support.disturbances import DISTURBANCES, disturb, reported
 from support.strategies import GROUPS, World
 from support.updates import probe
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from support.naive_schedules import Anneal, Clock, Joined, Open, Overlay, Stages, Take
+from core.laws.naive_schedules import Anneal, Clock, Joined, Open, Overlay, Stages, Take
 
 LEVELS = [0.0, 0.1, 0.25, 0.5, 1.0, 2.0]
 CLOCKS = ["steps", "tokens", "samples", "seconds", "ramp"]

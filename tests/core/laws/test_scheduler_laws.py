@@ -9,9 +9,9 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 
 import paramsched as ps
+from core.laws.disturbances import DISTURBANCES, disturb, reported
 from paramsched.core.plan import bind
 from support import strategies
-from support.disturbances import DISTURBANCES, disturb, reported
 from support.strategies import GROUPS, LATE, World
 from support.updates import group, probe
 

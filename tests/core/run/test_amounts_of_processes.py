@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.amount_jobs import LONG, UPDATES, local_kl, local_tokens
+from core.run.amount_jobs import LONG, UPDATES, local_kl, local_tokens
 from support.ports import free_port
 from support.programs import Program
 from support.spread import spread
@@ -23,7 +23,7 @@ def seen(request, tmp_path_factory):
     address = f"tcp://127.0.0.1:{free_port()}" if request.param == "tcp" else f"file://{folder / 'store'}"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])}
     started = [
-        Program(["-m", "support.amount_jobs", address, str(rank), str(folder / f"{rank}.json")], env=environment)
+        Program(["-m", "core.run.amount_jobs", address, str(rank), str(folder / f"{rank}.json")], env=environment)
         for rank in (0, 1)
     ]
     said = [one.communicate(timeout=300)[1] for one in started]

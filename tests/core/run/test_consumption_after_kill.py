@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from support.consumption_job import BATCHES, train
+from core.run.consumption_job import BATCHES, train
 from support.example_runs import KILLS
 from support.programs import Program
 
@@ -21,7 +21,7 @@ TESTS = Path(__file__).parents[2]
 def start(folder):
     paths = [str(TESTS), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    return Program(["-m", "support.consumption_job", str(folder)], env=environment)
+    return Program(["-m", "core.run.consumption_job", str(folder)], env=environment)
 
 
 def saved(folder):

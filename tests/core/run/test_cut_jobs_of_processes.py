@@ -26,7 +26,7 @@ def job(folder, clock, pace="0.01", *, length=None, moment=None):
     environment |= {"OMP_NUM_THREADS": "1", **({} if moment is None else {"CUT_BEFORE": moment})}
     port = free_port()
     processes = [
-        Program(["-m", "support.cut_job", str(rank), str(port), str(folder), clock, pace], env=environment)
+        Program(["-m", "core.run.cut_job", str(rank), str(port), str(folder), clock, pace], env=environment)
         for rank in range(2)
     ]
     if length is not None:

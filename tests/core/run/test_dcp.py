@@ -18,8 +18,8 @@ from torch.distributed.checkpoint.state_dict import (
 )
 
 import paramsched as ps
+from core.run.dcp import load, made, save, through_a_file, train
 from paramsched.errors import PlanChanged
-from support.dcp import load, made, save, through_a_file, train
 
 LR = ps.Plan(lr=ps.cosine(), horizon=20)
 PLANS = {

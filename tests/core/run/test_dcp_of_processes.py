@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from support.dcp import in_two, made, parts_of, through_a_file
-from support.dcp_job import CASES, attached, begin, resume
+from core.run.dcp import in_two, made, parts_of, through_a_file
+from core.run.dcp_job import CASES, attached, begin, resume
 from support.ports import free_port
 from support.programs import Program
 
@@ -21,7 +21,7 @@ def run_processes(what, count, folder):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])}
     environment["OMP_NUM_THREADS"] = "1"
     started = [
-        Program(["-m", "support.dcp_job", what, address, str(rank), str(count), str(folder)], env=environment)
+        Program(["-m", "core.run.dcp_job", what, address, str(rank), str(count), str(folder)], env=environment)
         for rank in range(count)
     ]
     said = [one.communicate(timeout=300)[1] for one in started]

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import paramsched as ps
+from core.run.elastic_job import BATCH, CASES, PLANS, SAVED_AT
 from paramsched.core.plan.resolve import counted_plan
-from support.elastic_job import BATCH, CASES, PLANS, SAVED_AT
 from support.ports import free_port
 
 pytestmark = [pytest.mark.heavy, pytest.mark.long]
@@ -22,7 +22,7 @@ TESTS = Path(__file__).parents[2]
 def torchrun(run, count, folder):
     paths = os.pathsep.join([str(TESTS.parent / "src"), str(TESTS)])
     command = ["-m", "torch.distributed.run", f"--nproc-per-node={count}", "--master-addr=127.0.0.1"]
-    command += [f"--master-port={free_port()}", "-m", "support.elastic_job", run, str(folder)]
+    command += [f"--master-port={free_port()}", "-m", "core.run.elastic_job", run, str(folder)]
     done = subprocess.run(
         [sys.executable, *command],
         env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},

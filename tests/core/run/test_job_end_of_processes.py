@@ -23,7 +23,7 @@ def trained(folder, size, pace, waits="together", moment="", disturb=lambda pids
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])}
     started = [
         Program(
-            ["-m", "support.job_end_job", *map(str, (rank, size, port, pace, waits, moment, files[rank]))],
+            ["-m", "core.run.job_end_job", *map(str, (rank, size, port, pace, waits, moment, files[rank]))],
             env=environment,
         )
         for rank in range(size)

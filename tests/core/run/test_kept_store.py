@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch.distributed as dist
 
-from support.kept_store_job import CLOCKS, DRY_RUNS, UPDATES
+from core.run.kept_store_job import CLOCKS, DRY_RUNS, UPDATES
 from support.ports import free_port
 from support.programs import Program
 from support.spread import spread
@@ -27,7 +27,7 @@ def seen(request, tmp_path_factory):
 
     def started(rank, attempt):
         arguments = [str(port), str(rank), str(size), str(attempt), str(folder)]
-        return Program(["-m", "support.kept_store_job", *arguments], env=environment | {"OMP_NUM_THREADS": "1"})
+        return Program(["-m", "core.run.kept_store_job", *arguments], env=environment | {"OMP_NUM_THREADS": "1"})
 
     killed = started(0, 0)
     said = killed.communicate(timeout=100)[1]

@@ -23,7 +23,7 @@ def seen(tmp_path_factory):
     folder, address = tmp_path_factory.mktemp("groups"), f"tcp://127.0.0.1:{free_port()}"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])}
     started = [
-        Program(["-m", "support.group_jobs", address, str(rank), str(folder / f"{rank}.json")], env=environment)
+        Program(["-m", "core.run.group_jobs", address, str(rank), str(folder / f"{rank}.json")], env=environment)
         for rank in range(4)
     ]
     said = [one.communicate(timeout=300)[1] for one in started]

@@ -20,7 +20,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 
 import paramsched as ps
-from support.dcp import in_two, parts_of, train
+from core.run.dcp import in_two, parts_of, train
 
 LR = ps.Plan(lr=ps.cosine(), horizon=20)
 BOTH = ps.Plan(lr=ps.cosine(), weight_decay=ps.linear(1.0, 0.5), horizon=20)
