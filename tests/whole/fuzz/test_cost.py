@@ -297,7 +297,7 @@ def test_the_work_of_a_command_grows_linearly_with_the_plan(folder: Path, case: 
     words = tuple(word.replace("{}", "plan.yaml") for word in COMMANDS[command])
     # Each panel of a picture, of which there are at most 200, looks at all fields. A line of YAML is folded from a length
     # on, which lies between the sizes.
-    grows_linearly(write, words, 90, in_thirds=command not in ("show", "svg", "html", "other", "yaml"))
+    grows_linearly(write, words, 120, in_thirds=command not in ("show", "svg", "html", "other", "yaml"))
 
 
 @pytest.mark.parametrize("peer", spread(PEERS, "torch", "mmengine"))
