@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from paramsched.cli import main
-from paramsched.cli._options import file_problem
+from paramsched.cli._output import file_problem
 from support.tables import table
 
 PLAN = 'lr: warmup("5%") >> cosine(to=0.1)\n'
@@ -33,7 +33,6 @@ def call(words):
 @pytest.mark.parametrize(
     ("line", "wrong", "printed"),
     [
-        ("shwo 'cosine()' --horizon 9", "shwo", 'Did you mean "show"?'),
         ("show plan.yaml --horizon 9 --format yml", "yml", 'did you mean "yaml"?'),
         ("convert plan.yaml --to jsn", "jsn", 'did you mean "json"?'),
         ("show plan.yaml --horizon 9 --base l=0.1", "l=0.1", 'did you mean "lr"?'),

@@ -7,8 +7,7 @@ from click.testing import CliRunner
 
 import paramsched as ps
 from paramsched.cli import main
-from paramsched.cli._options import file_problem
-from paramsched.cli._plan_output import echo_yaml
+from paramsched.cli._output import echo_yaml, file_problem
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +40,7 @@ def test_a_link_to_a_missing_file_is_not_compared_with_itself(folder):
 
 
 def test_styles_reach_a_terminal(folder, monkeypatch):
-    monkeypatch.setattr("paramsched.cli._options.is_terminal", lambda *, err=False: True)
+    monkeypatch.setattr("paramsched.cli._output.is_terminal", lambda *, err=False: True)
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
     for name, rate in (("a.yaml", 0.1), ("b.yaml", 0.2)):
@@ -51,7 +50,7 @@ def test_styles_reach_a_terminal(folder, monkeypatch):
 
 
 def test_a_picture_in_a_terminal_has_colors(folder, monkeypatch):
-    monkeypatch.setattr("paramsched.cli._options.is_terminal", lambda *, err=False: True)
+    monkeypatch.setattr("paramsched.cli._output.is_terminal", lambda *, err=False: True)
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
 
@@ -73,7 +72,7 @@ def test_metrics_with_the_same_word_share_a_panel(folder):
 
 
 def test_a_long_word_of_a_comment_is_not_broken(monkeypatch, capsys):
-    monkeypatch.setattr("paramsched.cli._plan_output.terminal_width", lambda: 20)
+    monkeypatch.setattr("paramsched.cli._output.terminal_width", lambda: 20)
 
     echo_yaml("lr: cosine()\n", ["see https://example.org/a/long-address and more"])
 

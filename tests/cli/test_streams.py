@@ -5,7 +5,7 @@ from io import BytesIO, StringIO, TextIOWrapper
 
 import pytest
 
-from paramsched.cli._options import is_terminal, run_guarded
+from paramsched.cli._output import is_terminal, run_guarded
 from paramsched.cli._plan_input import text_of_plan_input
 
 

@@ -88,7 +88,7 @@ def test_a_terminal_that_is_too_narrow_shows_the_common_unit_once(monkeypatch, m
     plan = Plan(lr="warmup('5%') >> cosine(to=0.1)")
     columns = max(len(line) for line in stage_table(plan, plan.resolve(RUN), NO_BASES, None, None).splitlines())
 
-    monkeypatch.setattr("paramsched.cli._options.is_terminal", lambda *, err: True)
+    monkeypatch.setattr("paramsched.cli._output.is_terminal", lambda *, err: True)
     monkeypatch.setenv("COLUMNS", str(columns - missing))
     text = stage_table(plan, plan.resolve(RUN), NO_BASES, None, None)
 

@@ -10,7 +10,7 @@ import pytest
 
 import paramsched
 from paramsched.cli import main
-from paramsched.cli._options import terminal_width, uses_color
+from paramsched.cli._output import terminal_width, uses_color
 from paramsched.core.base.codes import check_rules
 from paramsched.core.base.terminal import cell_width
 from paramsched.tools.recipes import recipes
@@ -140,7 +140,7 @@ def test_check_diff_and_resume_have_colors_in_a_terminal_that_shows_them(folder,
     assert ["\x1b[" in text for text in printed] == [colored] * len(commands)
 
 
-IS_TERMINAL = "paramsched.cli._options.is_terminal"
+IS_TERMINAL = "paramsched.cli._output.is_terminal"
 
 
 @table(
@@ -178,14 +178,14 @@ def test_the_width_is_that_of_the_variable_else_of_the_terminal_else_80(variable
 
     out, err = (SimpleNamespace(isatty=lambda: True, fileno=lambda number=number: number) for number in (0, 1))
     monkeypatch.setenv("COLUMNS", variable)
-    monkeypatch.setattr("paramsched.cli._options.os.get_terminal_size", size)
-    monkeypatch.setattr("paramsched.cli._options.sys", SimpleNamespace(stdout=out, stderr=err))
+    monkeypatch.setattr("paramsched.cli._output.os.get_terminal_size", size)
+    monkeypatch.setattr("paramsched.cli._output.sys", SimpleNamespace(stdout=out, stderr=err))
 
     assert (terminal_width(), terminal_width(err=True)) == (width, width + (width == 91))
 
 
 def test_a_stream_that_is_closed_or_no_terminal_has_no_width(monkeypatch):
     file = SimpleNamespace(isatty=lambda: False)
-    monkeypatch.setattr("paramsched.cli._options.sys", SimpleNamespace(stdout=None, stderr=file))
+    monkeypatch.setattr("paramsched.cli._output.sys", SimpleNamespace(stdout=None, stderr=file))
 
     assert (terminal_width(), terminal_width(err=True)) == (None, None)

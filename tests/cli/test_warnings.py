@@ -2,7 +2,7 @@
 
 import warnings
 
-from paramsched.cli._options import run_guarded
+from paramsched.cli._output import run_guarded
 
 
 def test_each_warning_is_printed_once(capsys):

@@ -13,7 +13,8 @@ from difflib import SequenceMatcher, unified_diff
 from pathlib import Path
 from typing import Any, Final, final
 
-from paramsched.cli._options import PlanOptions, problem_text
+from paramsched.cli._options import PlanOptions
+from paramsched.cli._output import problem_text
 from paramsched.core.base.files import create_file, rewrite_file
 from paramsched.core.files import open_plan
 from paramsched.core.files.plan_files import format_of, known_format

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, final
 
 from paramsched.cli._edit import Editor
-from paramsched.cli._options import WrongUsage, problem_text
+from paramsched.cli._output import WrongUsage, problem_text
 from paramsched.core.files.text_limits import MOST_BYTES
 from paramsched.errors import ParamschedError
 

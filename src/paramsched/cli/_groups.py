@@ -6,7 +6,7 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched.cli._options import aligned_rows
+from paramsched.cli._output import aligned_rows
 from paramsched.cli._plan_input import PlanInput
 from paramsched.cli._traces import groups_with_bases, times_of_run
 from paramsched.core.base.diagnostic import Diagnostic, printable

@@ -12,15 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from paramsched.cli._options import (
-    PLAN_SUFFIXES,
-    UNIT_FACTS,
-    PlanOptions,
-    WrongUsage,
-    echo_note,
-    option_of,
-    runs_configs,
-)
+from paramsched.cli._options import UNIT_FACTS, PlanOptions, option_of, runs_configs
+from paramsched.cli._output import WrongUsage, echo_note
 from paramsched.core import files as config
 from paramsched.core.base.diagnostic import Diagnostic
 from paramsched.core.base.entries import entry_names, load_entry
@@ -215,7 +208,7 @@ def _loaded_text(given: str, options: PlanOptions) -> Loaded:
         name = near or closest(misspelled["name"], names)
         raise WrongUsage(given, "no such file", f"Write {_RECIPE}{name}" if name else _ALL_RECIPES)
     if given.isidentifier() and given not in SHAPES:
-        for suffix in PLAN_SUFFIXES:
+        for suffix in (".yaml", ".yml", ".toml", ".json"):
             if os.path.isfile(given + suffix):  # noqa: PTH113  # as above
                 raise WrongUsage(given, "no such file", f"Write {given}{suffix}")
     diagnostics = DiagnosticCollector()

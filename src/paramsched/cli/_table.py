@@ -7,7 +7,7 @@ from textwrap import wrap
 
 import numpy as np
 
-from paramsched.cli._options import aligned_rows, terminal_width
+from paramsched.cli._output import aligned_rows, terminal_width
 from paramsched.core.base.diagnostic import printable
 from paramsched.core.base.terminal import table_rows
 from paramsched.core.feedback.base import Guided

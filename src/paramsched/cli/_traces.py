@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 import click
 import numpy as np
 
-from paramsched.cli._options import PlanOptions, WrongUsage, echo_note, option_of
+from paramsched.cli._options import PlanOptions, option_of
+from paramsched.cli._output import WrongUsage, echo_note
 from paramsched.cli._plan_input import (
     PlanInput,
     assumed_fact,

@@ -6,27 +6,20 @@ from typing import Any
 import click
 
 from paramsched.cli._options import (
-    BAD_PLAN,
     Command,
-    Count,
-    ExistingFile,
     PlanOptions,
-    WrongUsage,
     at_option,
     base_option,
     column_option,
-    echo,
-    echo_data,
     format_option,
     json_option,
     named_columns,
     offer_files,
     plan_options,
-    terminal_width,
     time_option,
     tolerance_option,
-    write_output,
 )
+from paramsched.cli._output import BAD_PLAN, WrongUsage, echo, echo_data, terminal_width, write_output
 from paramsched.core.base.diagnostic import json_text
 
 
@@ -41,7 +34,7 @@ from paramsched.core.base.diagnostic import json_text
         "paramsched audit checkpoint.pt --plan plan.yaml --json",
     ),
 )
-@click.argument("log", metavar="LOG", type=ExistingFile(or_folder=True))
+@click.argument("log", metavar="LOG", type=click.Path(exists=True))
 @click.option(
     "--plan",
     "-p",
@@ -62,7 +55,7 @@ from paramsched.core.base.diagnostic import json_text
 @at_option
 @click.option(
     "--processes",
-    type=Count(min=1),
+    type=click.IntRange(min=1),
     metavar="N",
     help="Number of processes of the run, for the text of a cause.",
 )

@@ -3,23 +3,15 @@
 import click
 
 from paramsched.cli._options import (
-    BAD_PLAN,
-    BAD_USAGE,
     Command,
-    ExistingFile,
     PlanOptions,
-    WrongUsage,
     base_option,
-    echo,
-    echo_data,
-    echo_lines,
-    echo_note,
-    file_problem,
     format_option,
     json_option,
     plan_options,
     plans_argument,
 )
+from paramsched.cli._output import BAD_PLAN, BAD_USAGE, WrongUsage, echo, echo_data, echo_lines, echo_note, file_problem
 from paramsched.core.base.codes import check_rules
 
 
@@ -46,10 +38,8 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
 @plan_options
 @base_option
 @format_option
-@click.option(
-    "--checkpoint", type=ExistingFile(or_folder=True), help="Checkpoint with the groups and fields of the run."
-)
-@click.option("--log", type=ExistingFile(), help="Log of a run of the plan.")
+@click.option("--checkpoint", type=click.Path(exists=True), help="Checkpoint with the groups and fields of the run.")
+@click.option("--log", type=click.Path(exists=True, dir_okay=False), help="Log of a run of the plan.")
 @click.option(
     "--select",
     metavar="CODES",

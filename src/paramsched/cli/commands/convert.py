@@ -1,20 +1,16 @@
 """`paramsched convert`: write a plan in another format. Door: `core`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from paramsched.cli._options import (
-    STANDARD_OUTPUT,
-    Command,
-    PlanOptions,
-    WrongUsage,
-    base_option,
-    plan_argument,
-    plan_options,
-    write_output,
-)
-from paramsched.cli._plan_output import note_comments, output_option, require_format, write_plan
+from paramsched.cli._options import Command, PlanOptions, base_option, output_option, plan_argument, plan_options
+from paramsched.cli._output import STANDARD_OUTPUT, WrongUsage, echo_data, echo_note, echo_yaml, write_output
+
+if TYPE_CHECKING:
+    from paramsched.cli._plan_input import PlanInput
+    from paramsched.core.plan import Plan
 
 
 @click.command(
@@ -65,12 +61,12 @@ def paramsched_convert(
         return
     if options.bases:
         raise WrongUsage("--base", "it is for a table of values", "Write --to csv")
-    require_format(to, "csv")
+    _require_format(to)
     if to is None and Path(output or "").suffix.lower() not in SUFFIXES:
         raise WrongUsage(f"--output {output}", "the suffix is not that of a known format", "Write --to yaml")
     read = read_plan_input(plan, options)
-    note_comments(read)
-    write_plan(read.plan, output, to)
+    _note_comments(read)
+    _write_plan(read.plan, output, to)
 
 
 def _values(plan: str, options: PlanOptions) -> str:
@@ -79,3 +75,38 @@ def _values(plan: str, options: PlanOptions) -> str:
     from paramsched.cli._traces import values_to_write
 
     return values_to_write(read_plan_input(plan, options)).csv_text()
+
+
+def _require_format(to: str | None) -> None:
+    """Raise an error for a format that is unknown or can only be read."""
+    from paramsched.core import files as config
+    from paramsched.core.base.near_names import did_you_mean
+    from paramsched.core.files.plan_files import WRITERS
+
+    if to is not None and to not in config.formats():
+        known = (*WRITERS, "csv")
+        raise WrongUsage(f"--to {to}", f"unknown format; {did_you_mean(to, known)}")
+    if to is not None and to not in (*WRITERS, "native"):
+        raise WrongUsage(f"--to {to}", "this format can only be read", "Write --to yaml")
+
+
+def _note_comments(read: "PlanInput") -> None:
+    """Print a note if the comments of the file are lost, and print the notes of its reader."""
+    if read.source is not None and read.source.has_comments:
+        echo_note(f"the comments of {read.source.name} are not kept")
+    for note in read.loaded.notes:
+        echo_note(str(note))
+
+
+def _write_plan(plan: "Plan", output: str | None, to: str | None) -> None:
+    """Write a plan to the file of --output, or to standard output."""
+    from paramsched.core import files as config
+
+    if output is not None and output != STANDARD_OUTPUT:
+        config.dump(plan, output, to)
+        return
+    text = config.dump(plan, None, to)
+    if to in (None, "yaml", "native"):
+        echo_yaml(text)
+    else:
+        echo_data(text.removesuffix("\n"))

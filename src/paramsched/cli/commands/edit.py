@@ -6,17 +6,8 @@ from pathlib import Path
 
 import click
 
-from paramsched.cli._options import (
-    Command,
-    Count,
-    PlanOptions,
-    WrongUsage,
-    arguments_of_command,
-    base_option,
-    echo,
-    format_option,
-    plan_options,
-)
+from paramsched.cli._options import Command, PlanOptions, arguments_of_command, base_option, format_option, plan_options
+from paramsched.cli._output import WrongUsage, echo
 
 
 @click.command(
@@ -32,7 +23,7 @@ from paramsched.cli._options import (
 @click.option("--new", is_flag=True, help="Begin a new file with a short plan. It is written when you save.")
 @click.option("--no-browser", is_flag=True, help="Do not open a browser.")
 @click.option(
-    "--port", type=Count(0, 65_535), default=0, metavar="N", help="Port to listen on. By default, a free one."
+    "--port", type=click.IntRange(0, 65_535), default=0, metavar="N", help="Port to listen on. By default, a free one."
 )
 @click.option("--draw", is_flag=True, hidden=True)  # the process that draws, for this command itself
 @format_option

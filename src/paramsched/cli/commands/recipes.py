@@ -4,15 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from paramsched.cli._options import (
-    Command,
-    WrongUsage,
-    aligned_rows,
-    echo,
-    echo_data,
-    json_option,
-)
-from paramsched.cli._plan_output import echo_yaml
+from paramsched.cli._options import Command, json_option
+from paramsched.cli._output import WrongUsage, aligned_rows, echo, echo_data, echo_yaml
 from paramsched.core.base.diagnostic import json_text
 
 if TYPE_CHECKING:

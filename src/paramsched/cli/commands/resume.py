@@ -8,21 +8,16 @@ import click
 from click.core import ParameterSource
 
 from paramsched.cli._options import (
-    BAD_PLAN,
     Command,
-    Count,
-    ExistingFile,
     PlanOptions,
-    WrongUsage,
     at_option,
-    echo_data,
-    echo_lines,
     format_option,
     json_option,
     new_base_option,
     offer_files,
     plan_options,
 )
+from paramsched.cli._output import BAD_PLAN, WrongUsage, echo_data, echo_lines
 from paramsched.core.base.diagnostic import json_text
 
 if TYPE_CHECKING:
@@ -41,7 +36,7 @@ if TYPE_CHECKING:
         "paramsched resume checkpoint.pt --history",
     ),
 )
-@click.argument("checkpoint", metavar="CHECKPOINT", type=ExistingFile(or_folder=True))
+@click.argument("checkpoint", metavar="CHECKPOINT", type=click.Path(exists=True))
 @click.option(
     "--plan",
     "-p",
@@ -72,7 +67,9 @@ if TYPE_CHECKING:
 @new_base_option(
     help='Bases in the code, to resume with on_base="code": lr=5e-4, lr@head=5e-4. By default, those of CHECKPOINT.',
 )
-@click.option("--updates", type=Count(1, 100_000), default=3, show_default=True, metavar="N", help="Updates to print.")
+@click.option(
+    "--updates", type=click.IntRange(1, 100_000), default=3, show_default=True, metavar="N", help="Updates to print."
+)
 @click.option("--history", is_flag=True, help="Print the plans that the run has followed, each change with its time.")
 @json_option
 def paramsched_resume(

@@ -11,24 +11,24 @@ from typing import TYPE_CHECKING, Any, final
 import click
 
 from paramsched.cli._options import (
-    STANDARD_OUTPUT,
     Command,
-    Count,
-    NearChoice,
     PlanOptions,
-    WrongUsage,
-    aligned_rows,
     base_option,
-    echo,
-    echo_data,
-    echo_note,
     format_option,
     json_option,
     offer_files,
     plan_options,
     plans_argument,
-    terminal_width,
     tolerance_option,
+)
+from paramsched.cli._output import (
+    STANDARD_OUTPUT,
+    WrongUsage,
+    aligned_rows,
+    echo,
+    echo_data,
+    echo_note,
+    terminal_width,
     uses_color,
     write_output,
 )
@@ -96,7 +96,7 @@ def drawing_options(command: Callable[..., Any]) -> Callable[..., Any]:
     # In reverse order, because click lists the option that is added last at the top of the help page.
     for option in (
         tolerance_option,
-        click.option("--unit", type=NearChoice(_TIME_UNITS), default="updates", help="Unit of the time axis."),
+        click.option("--unit", type=click.Choice(_TIME_UNITS), default="updates", help="Unit of the time axis."),
         click.option(
             "--log/--linear", default=None, help="Use logarithmic or linear value axes. By default, the values decide."
         ),
@@ -150,11 +150,13 @@ def drawing_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--groups", "as_groups", is_flag=True, help="Print the values of each group, and what decides them.")
 @click.option(
     "--width",
-    type=Count(24, 1000),
+    type=click.IntRange(24, 1000),
     metavar="N",
     help="Width in columns. By default, the width of the terminal.",
 )
-@click.option("--height", type=Count(2, 200), metavar="N", default=9, show_default=True, help="Rows of each plot.")
+@click.option(
+    "--height", type=click.IntRange(2, 200), metavar="N", default=9, show_default=True, help="Rows of each plot."
+)
 @click.option("--ascii", "only_ascii", is_flag=True, help="Use only ASCII characters.")
 @click.option("--color/--no-color", default=None, help="Use colors. By default, only in a terminal.")
 @json_option

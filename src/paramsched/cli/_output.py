@@ -1,0 +1,197 @@
+"""What commands print: results, notes and errors, for a terminal or for another program; exit codes."""
+
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from io import TextIOWrapper
+from pathlib import Path
+from textwrap import wrap
+from typing import Any, NoReturn, TypeVar, final
+
+import click
+
+from paramsched.core.base.diagnostic import printable, printable_lines
+from paramsched.core.base.files import near_file, write_whole_file
+from paramsched.core.base.problem import Problem
+from paramsched.core.base.terminal import Line, plain_text, table_rows, terminal_text
+from paramsched.errors import ConfigError, MissingDependency, MissingFact, ParamschedError, UnreadableLog
+
+
+@final
+class WrongUsage(click.UsageError):
+    """Wrong arguments of a command. The message is the printed problem.
+
+    Args:
+        site: the argument, such as `--at 5`; empty if the problem is not about one.
+        found: the description of the problem.
+        instead: the advice.
+        ctx: the context of the command.
+    """
+
+    def __init__(self, site: str, found: str, instead: str = "", *, ctx: click.Context | None = None) -> None:
+        self.problem = Problem(site=site, found=found, advice=instead)
+        click.UsageError.__init__(self, str(self.problem), ctx)
+
+
+_Result = TypeVar("_Result")
+
+BAD_PLAN, BAD_USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
+
+
+def run_guarded(run: Callable[[], _Result]) -> _Result:
+    """Run a command. An error that a user can cause prints one message and sets the exit code, without a traceback.
+
+    Each warning is printed once, as a line on standard error.
+    """
+    printed: set[str] = set()
+
+    def show_once(message: Warning | str, *_: Any, **__: Any) -> None:
+        if str(message) not in printed:
+            printed.add(str(message))
+            echo(f"warning: {message}", err=True)
+
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # because a console such as cp1252 lacks some characters
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", UserWarning)
+            warnings.showwarning = show_once
+            return run()
+    except click.UsageError as error:  # click prints the message and sets the exit code
+        raise _usage_error(problem_text(error), error.ctx) from None
+    except UnreadableLog as error:
+        raise _usage_error(problem_text(error), None) from None
+    except (MissingFact, MissingDependency) as error:
+        _end_with(problem_text(error), BAD_USAGE)
+    except ParamschedError as error:
+        _end_with(problem_text(error), BAD_PLAN)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError) and error.filename is None:
+            # The process that read our output has ended. Python would report that again when it flushes at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(BROKEN_PIPE)
+        _end_with(problem_text(error), BAD_USAGE)
+    except KeyboardInterrupt:
+        _end_with("Interrupted.", INTERRUPTED)
+
+
+def _usage_error(message: str, context: click.Context | None) -> click.UsageError:
+    lead = "Error: "  # which click prints
+    return click.UsageError(fitting(lead + message, err=True).removeprefix(lead), context)
+
+
+def problem_text(error: ParamschedError | OSError | click.UsageError) -> str:
+    """Return the message of an error. It may contain control characters, which `echo` escapes."""
+    if isinstance(error, click.UsageError):
+        return error.format_message()
+    if isinstance(error, OSError) and not isinstance(error, ParamschedError):
+        return file_problem(error)
+    if isinstance(error, ConfigError):
+        return str(ConfigError(error.source, error.diagnostics))
+    return str(error.problem)
+
+
+def file_problem(error: OSError) -> str:
+    """Convert an OSError into a message of one line."""
+    # An error without a file name means: the current folder was removed, or standard output cannot be written.
+    unnamed = "the current folder" if isinstance(error, FileNotFoundError) else "standard output"
+    near = near_file(Path(str(error.filename))) if isinstance(error, FileNotFoundError) and error.filename else None
+    advice = f'; did you mean "{near}"?' if near else ""
+    return printable(f"{error.filename or unnamed}: {error.strerror or error}{advice}")
+
+
+def _end_with(message: str, code: int) -> NoReturn:
+    with suppress(OSError):  # standard error may be full or closed; the exit code still reports the error
+        click.echo(fitting(message, err=True), err=True)
+    sys.exit(code)
+
+
+def is_terminal(*, err: bool = False) -> bool:
+    """Return whether standard output or error is a terminal. If a shell closed it with `>&-`, `sys.stdout` is None."""
+    stream = sys.stderr if err else sys.stdout
+    return stream is not None and stream.isatty()
+
+
+def terminal_width(*, err: bool = False) -> int | None:
+    """Return the columns of the terminal of standard output or error; None if it is not a terminal."""
+    if not is_terminal(err=err):
+        return None
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        return int(columns)
+    try:
+        return os.get_terminal_size((sys.stderr if err else sys.stdout).fileno()).columns or _COLUMNS
+    except OSError:
+        return _COLUMNS
+
+
+_COLUMNS = 80  # of a terminal that does not report its size
+
+
+def uses_color(*, err: bool = False) -> bool:
+    """Return whether standard output or error is a terminal with colors."""
+    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    return is_terminal(err=err) and not plain
+
+
+def aligned_rows(rows: Sequence[Sequence[str]], *, right: int = 0, indent: int = 0) -> list[str]:
+    """Return the rows of a table for standard output. A terminal gets rows that fit, to the right of `indent`."""
+    width = terminal_width()
+    return table_rows(rows, right=right, width=None if width is None else width - indent)
+
+
+STANDARD_OUTPUT = "-"
+"""The argument of --output for standard output."""
+
+
+def write_output(output: str, content: str | bytes) -> None:
+    """Write the result of a command to the file of --output, or to standard output, always in UTF-8."""
+    data = content.encode() if isinstance(content, str) else content
+    if output == STANDARD_OUTPUT:
+        click.echo(data, nl=False)
+    else:
+        write_whole_file(Path(output), data)
+
+
+def echo_note(text: str) -> None:
+    """Print a note on standard error: an assumption, or the origin of a value."""
+    echo(f"note: {text}", err=True)
+
+
+def echo(text: str, *, err: bool = False, nl: bool = True) -> None:
+    """Print text. Control characters are escaped, because names in it may be of a file or a user."""
+    click.echo(fitting(text, err=err), err=err, nl=nl)
+
+
+def echo_data(text: str) -> None:
+    """Print data for a program, such as JSON: the lines are not broken."""
+    click.echo(printable_lines(text))
+
+
+def fitting(text: str, *, err: bool = False) -> str:
+    """Return text with escaped control characters; for a terminal, in lines that fit."""
+    width = terminal_width(err=err)
+    return printable_lines(text) if width is None else terminal_text([[(text, None)]], width, color=False)
+
+
+def echo_lines(lines: Iterable[Line], *, err: bool = False) -> None:
+    """Print lines with styles. A terminal shows the styles, and gets lines that fit."""
+    width = terminal_width(err=err)
+    if width is None:
+        echo(plain_text(lines), err=err)
+    else:
+        click.echo(terminal_text(lines, width, color=uses_color(err=err)), err=err, color=True)
+
+
+def echo_yaml(text: str, comments: Sequence[str] = ()) -> None:
+    """Print the text of a plan, below comments. A terminal gets lines that fit, which YAML reads as the same plan."""
+    from paramsched.core.files.yaml_text import folded_yaml
+
+    width = terminal_width()
+    if width is not None:
+        rows = [wrap(one, max(width - 4, 1), break_long_words=False, break_on_hyphens=False) for one in comments]
+        comments = ["\n#   ".join(row) for row in rows]
+        text = folded_yaml(text, width)
+    echo_data("\n".join([*(f"# {one}" for one in comments), text.rstrip("\n")]))
