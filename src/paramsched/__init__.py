@@ -11,9 +11,9 @@ from paramsched import errors as errors
 from paramsched import shapes as shapes
 from paramsched.core import curves as curves
 from paramsched.core.base import VERSION as _VERSION
-from paramsched.core.base.diagnostic import PlanWarning as PlanWarning
 from paramsched.core.base.entries import is_installed as _is_installed
 from paramsched.core.base.entries import register_entries as _register_entries
+from paramsched.core.base.problem import PlanWarning as PlanWarning
 from paramsched.core.feedback.hold import hold as hold
 from paramsched.core.feedback.plateau import plateau as plateau
 from paramsched.core.files import dump as dump

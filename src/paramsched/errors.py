@@ -24,12 +24,11 @@ from copy import copy
 from dataclasses import replace
 from typing import Any, ClassVar, Self, final
 
-from paramsched.core.base.codes import REFUSED_VALUE, SYNTAX, WRONG_ARGUMENT
-from paramsched.core.base.diagnostic import Diagnostic as Diagnostic
-from paramsched.core.base.diagnostic import printable_lines
+from paramsched.core.base.codes import REFUSED_VALUE, SYNTAX, UNREADABLE, WRONG_ARGUMENT
 from paramsched.core.base.near_names import did_you_mean as did_you_mean
+from paramsched.core.base.printing import printable_lines
 from paramsched.core.base.problem import CallSite as CallSite
-from paramsched.core.base.problem import Place, Problem
+from paramsched.core.base.problem import Problem as Problem
 
 
 class ParamschedError(Exception):
@@ -67,9 +66,7 @@ class InvalidArgument(ParamschedError, ValueError):
         text, span: a line of text and the range of its wrong part, `text[slice(*span)]`; None if there is no text.
         path: config path of the entry, such as `$.groups.head`; empty if unknown.
 
-    The attribute `problem` is the record of all of these, and the other attributes are read from it. `call` is `site`
-    as a `CallSite`, and `argument` the name of its argument. Both are None if the error is not about an argument of a
-    call.
+    The attribute `problem` is the record of all of these.
     """
 
     default_code: ClassVar[str] = REFUSED_VALUE
@@ -88,74 +85,26 @@ class InvalidArgument(ParamschedError, ValueError):
         path: str = "",
     ) -> None:
         self.problem = Problem(
-            code or self.default_code,
+            path,
             found,
-            Place(path, *(span or (None, None))),
-            str(site),
-            site if isinstance(site, CallSite) else None,
             instead or _example(example),
-            text,
-            refused,
+            span,
+            code=code or self.default_code,
+            site=str(site),
+            call=site if isinstance(site, CallSite) else None,
+            text=text,
+            refused=refused,
         )
         Exception.__init__(self, self.problem.site, found)
 
-    @property
-    def code(self) -> str:
-        """The code of the diagnostic that `paramsched check` reports."""
-        return self.problem.code
-
-    @property
-    def site(self) -> str:
-        """The call as the user wrote it."""
-        return self.problem.site
-
-    @property
-    def call(self) -> CallSite | None:
-        """The call and its invalid argument; None if the error is not about one."""
-        return self.problem.call
-
-    @property
-    def argument(self) -> str | None:
-        """The name of the invalid argument; None if the error is not about one."""
-        return None if self.problem.call is None else self.problem.call.argument
-
-    @property
-    def found(self) -> str:
-        """The description of the problem."""
-        return self.problem.found
-
-    @property
-    def instead(self) -> str:
-        """The advice as a sentence."""
-        return self.problem.advice
-
-    @property
-    def refused(self) -> Any:
-        """The invalid value."""
-        return self.problem.refused
-
-    @property
-    def text(self) -> str | None:
-        """The line of text that contains the wrong part."""
-        return self.problem.text
-
-    @property
-    def span(self) -> tuple[int, int] | None:
-        """The range of the wrong part in the line of text."""
-        return self.problem.span
-
     def changed(self, *, site: str | CallSite | None = None, **data: Any) -> Self:
-        """Return a copy with changed arguments. If the new `site` is text, the attribute `call` is unchanged."""
+        """Return a copy whose problem is changed; `example` makes the advice. A `site` of text keeps the call."""
         if site is not None:
             data["site"] = str(site)
         if isinstance(site, CallSite):
             data["call"] = site
-        if "example" in data or "instead" in data:
-            example = _example(data.pop("example", ""))
-            data["advice"] = data.pop("instead", "") or example
-        if "span" in data:
-            begin, end = data.pop("span") or (None, None)
-            data["place"] = self.problem.place._replace(begin=begin, end=end)
+        if "example" in data:
+            data["advice"] = _example(data.pop("example"))
         new = copy(self)
         new.problem = replace(self.problem, **data)
         new.args = (new.problem.site, new.problem.found)
@@ -163,7 +112,7 @@ class InvalidArgument(ParamschedError, ValueError):
 
     def at(self, text: str, begin: int, end: int) -> Self:
         """Return a copy with a range of a line of text, unless the error already has a narrower range."""
-        return self if self.span is not None else self.changed(text=text, span=(begin, end))
+        return self if self.problem.span is not None else self.changed(text=text, span=(begin, end))
 
 
 def _example(text: str) -> str:
@@ -251,11 +200,6 @@ class PlanError(InvalidArgument):
         site, found, instead, path: as for InvalidArgument.
     """
 
-    @property
-    def path(self) -> str:
-        """The config path of the entry."""
-        return self.problem.place.path
-
 
 @final
 class UnknownField(PlanError, KeyError):
@@ -276,9 +220,9 @@ class ConfigError(ParamschedError, ValueError):
         problems: diagnostics, or one line of text for each.
     """
 
-    def __init__(self, source: str, problems: Iterable[str | Diagnostic]) -> None:
+    def __init__(self, source: str, problems: Iterable[str | Problem]) -> None:
         self.source = source
-        self.diagnostics = tuple(Diagnostic("", one) if isinstance(one, str) else one for one in problems)
+        self.diagnostics = tuple(Problem("", one, code=UNREADABLE) if isinstance(one, str) else one for one in problems)
         Exception.__init__(self, source, self.diagnostics)
 
     @property

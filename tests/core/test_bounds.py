@@ -48,7 +48,7 @@ def test_schedules_of_maximum_depth_work_in_every_operation(name):
     assert pickle.loads(pickle.dumps(schedule)) == copy.copy(schedule) == schedule
     assert Plan.of_text(plan.text) == plan
     assert MOST_DEPTH - 2 <= schedule.depth <= MOST_DEPTH
-    assert refusal.found == f"schedules nested more than {MOST_DEPTH} deep"
+    assert refusal.problem.found == f"schedules nested more than {MOST_DEPTH} deep"
     assert np.isfinite(plan.resolve(ps.Calendar()).bindings[0].schedule(np.arange(10))).all()
 
 

@@ -21,7 +21,7 @@ def test_the_error_has_the_argument_and_the_value(kind):
     for value in wrong:
         with pytest.raises(InvalidArgument) as caught:
             check(CallSite("call", "size"), value)
-        assert (caught.value.argument, caught.value.refused) == ("size", value) or value != value
+        assert (caught.value.problem.argument, caught.value.problem.refused) == ("size", value) or value != value
 
 
 @pytest.mark.parametrize("annotation", [float | None, "float | None", "Optional[float]"])

@@ -115,9 +115,9 @@ def test_a_missing_fact_has_the_reason_of_the_engine_and_a_line_that_provides_it
         with pytest.raises(MissingFact) as missing:
             facts().attach(optimizer, line, PlanOptions())
         assert missing.value.fact == fact
-        assert reason in missing.value.found
-        assert missing.value.instead.startswith("For example: engine.scheduler(..., ")
-        assert instead in missing.value.instead
+        assert reason in missing.value.problem.found
+        assert missing.value.problem.advice.startswith("For example: engine.scheduler(..., ")
+        assert instead in missing.value.problem.advice
     with pytest.raises(MissingFact, match=r"engine does not provide batch_size.*tokens_per_step=4096"):
         facts().calendar(tokens_per_sample=128)
     assert "initial_lr" not in optimizer.param_groups[0]
@@ -135,7 +135,7 @@ def test_a_missing_fact_of_an_engine_with_keywords_is_passed_as_one(line, instea
     with pytest.raises(MissingFact) as missing:
         facts(by_keyword=True).attach(probe(), line, PlanOptions())
 
-    assert missing.value.instead == f"For example: engine.scheduler(..., {instead})"
+    assert missing.value.problem.advice == f"For example: engine.scheduler(..., {instead})"
 
 
 @pytest.mark.parametrize(

@@ -275,7 +275,7 @@ def test_a_plan_for_each_optimizer_is_refused_with_the_one_plan_to_write(plans: 
     with pytest.raises(ps.errors.InvalidArgument, match="one plan drives all optimizers") as refusal:
         PlanCallback(given if plans is dict else list(given.values()))  # type: ignore[arg-type]
 
-    line = refusal.value.instead.removeprefix("Write ")
+    line = refusal.value.problem.advice.removeprefix("Write ")
     written = eval(line, {"ps": ps, "PlanCallback": PlanCallback})
     names = tuple(given) if plans is dict else ("optimizer_0", "optimizer_1")
     lines = [ps.Binding("lr", "cosine()", groups=names[0]), ps.Binding("lr", "linear()", groups=names[1])]

@@ -138,7 +138,7 @@ def test_a_wrong_call_is_refused_when_it_is_made(name: str, subtests: Any) -> No
             function(*positional, **named)
         if isinstance(refusal.value, InvalidArgument):
             with subtests.test(what=f"site of {what}"):
-                assert refusal.value.site
+                assert refusal.value.problem.site
 
 
 WITH_OPTIONS = (

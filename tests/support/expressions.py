@@ -3,9 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from paramsched.errors import ParamschedError
+from paramsched.errors import InvalidArgument, ParamschedError
 
 LIBRARY_ERRORS = (ParamschedError, TypeError, ValueError, AttributeError, LookupError, OSError)
+
+
+def code_of(error: Exception) -> str:
+    """Return the code of an error; "" if it has none."""
+    return error.problem.code if isinstance(error, InvalidArgument) else ""
 
 
 def answers_with(names: Mapping[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -15,7 +20,9 @@ def answers_with(names: Mapping[str, Any]) -> Callable[[dict[str, Any]], dict[st
         try:
             return {"line": question["line"], "value": repr(eval(question["line"], dict(names)))}
         except LIBRARY_ERRORS as error:
-            told = [type(error).__name__, getattr(error, "code", ""), getattr(error, "argument", "") or ""]
+            told = [type(error).__name__]
+            if isinstance(error, InvalidArgument):
+                told += [error.problem.code, error.problem.argument or ""]
             return {"line": question["line"], "error": " ".join(filter(None, told))}
 
     return answer_to

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 import paramsched as ps
-from paramsched.core.base.diagnostic import Diagnostic, DiagnosticWarning
+from paramsched.core.base.problem import PlanWarning, Problem
 from paramsched.core.files.known_dialects import KnownDialect, dialect_named
 from support import answers
 
 
-def _text(one: Diagnostic) -> str:
+def _text(one: Problem) -> str:
     """Return the code and the path of a diagnostic, and whether its location is the key."""
     at_key = " (at the key)" if one.at_key else ""
     return f"{one.code} {one.path}{at_key}"
@@ -41,7 +41,7 @@ def answer_to(dialect: KnownDialect, question: dict[str, Any]) -> dict[str, Any]
         except ps.errors.MissingFact as error:
             answer["missing"] = error.fact
     messages = (one.message for one in warned)
-    texts = (_text(one.diagnostic) if isinstance(one, DiagnosticWarning) else str(one) for one in messages)
+    texts = (_text(one.problem) if isinstance(one, PlanWarning) and one.problem.path else str(one) for one in messages)
     answer["warnings"] = [*dict.fromkeys(texts)]
     return {key: value for key, value in answer.items() if key == "config" or value not in ([], "", "None", None)}
 

@@ -15,7 +15,7 @@ from paramsched.tools.check.plan_check import check
 def test_a_diagnostic_is_one_line():
     (found,) = ps.check(ps.Plan(lr="linear(0.5, 0)", horizon=100))[:1]
 
-    assert repr(found) == f"<Diagnostic {found}>"
+    assert repr(found) == f"<Problem {found}>"
     assert "\n" not in repr(found)
 
 

@@ -19,8 +19,8 @@ from paramsched.cli._options import UNIT_FACTS, PlanOptions, check_numbers_of_ba
 from paramsched.cli._output import problem_text
 from paramsched.cli._plan_input import PlanInput, calendar_if_known, read_plan_input
 from paramsched.cli._traces import groups_with_bases, refuse_too_long
-from paramsched.core.base.diagnostic import DiagnosticWarning
 from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.base.problem import PlanWarning
 from paramsched.core.files import PlanText
 from paramsched.core.files.plan_files import format_of, syntax_of_suffix
 from paramsched.errors import InvalidArgument, ParamschedError
@@ -123,7 +123,7 @@ def draw(file: Path, options: PlanOptions, text: str, facts: str, bases: str) ->
             source = PlanText(str(file), text, syntax, syntax_of_suffix(file), file.parent)
             read = read_plan_input(source.name, options, source=source)
             trace, assumed = _curves(read)
-        said = [str(one.message) for one in told if isinstance(one.message, DiagnosticWarning)]
+        said = [str(one.message) for one in told if isinstance(one.message, PlanWarning) and one.message.problem.path]
         problems = "\n".join([*_findings(read), *said, assumed])
         return {"page": show.html(trace, title=file.name), "problems": problems}
     except (ParamschedError, click.UsageError, OSError) as error:

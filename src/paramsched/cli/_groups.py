@@ -9,7 +9,9 @@ import numpy as np
 from paramsched.cli._output import aligned_rows
 from paramsched.cli._plan_input import PlanInput
 from paramsched.cli._traces import groups_with_bases, times_of_run
-from paramsched.core.base.diagnostic import Diagnostic, printable
+from paramsched.core.base.codes import UNREADABLE
+from paramsched.core.base.printing import printable
+from paramsched.core.base.problem import Problem
 from paramsched.core.files.known_dialects import GroupOfFile
 from paramsched.core.plan import Line, Plan, bind
 from paramsched.core.plan.optimizers import unique_labels
@@ -112,7 +114,7 @@ class _Places:
         plans = [read.plan, *(one.plan for one in groups if one.plan is not None)]
         paths = [binding_path(line) for plan in plans for line in plan.bindings]
         paths += [read.loaded.entry, *(path for one in groups for path in (one.schedule, one.base))]
-        wanted = [Diagnostic(path, "") for path in dict.fromkeys(paths) if path]
+        wanted = [Problem(path, "", code=UNREADABLE) for path in dict.fromkeys(paths) if path]
         self._texts = {
             given.path: f"{place.file or read.name}:{place.line} " * bool(place.line) + place.path.removeprefix("$.")
             for given, place in zip(wanted, read.placed(wanted), strict=True)

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-from typing import Any, final
+from typing import Any, TypeGuard, final
 
 from paramsched.cli._options import PlanOptions
 from paramsched.cli._plan_input import (
@@ -27,8 +27,8 @@ from paramsched.core.base.codes import (
     REFUSED_VALUE,
     UNREADABLE,
 )
-from paramsched.core.base.diagnostic import HORIZON, Diagnostic, DiagnosticWarning, entry_path, json_text
-from paramsched.core.base.problem import with_advice
+from paramsched.core.base.printing import HORIZON, entry_path, json_text
+from paramsched.core.base.problem import PlanWarning, Problem, with_advice
 from paramsched.core.base.terminal import BREAK, SEVERITY_STYLES, Line, Part
 from paramsched.core.fields import Field
 from paramsched.core.files.known_dialects import Loaded
@@ -41,7 +41,7 @@ from paramsched.tools.check.first_update import note_of_first_update
 from paramsched.tools.check.plan_check import check
 
 
-def _of_log(log: str, plan: Plan, calendar: Calendar) -> Iterator[Diagnostic]:
+def _of_log(log: str, plan: Plan, calendar: Calendar) -> Iterator[Problem]:
     """Yield a diagnostic if the values of a log differ from the plan, and one if the log is longer than the plan."""
     from paramsched.core.plan.binding import amount_clock
     from paramsched.tools.audit import AmountColumn, compare_with_plan, read_log
@@ -54,15 +54,15 @@ def _of_log(log: str, plan: Plan, calendar: Calendar) -> Iterator[Diagnostic]:
         report = compare_with_plan(logged, plan, calendar)
     except UnknownGroup as error:
         advice = f"For example: paramsched audit {log} --plan plan.yaml --group head"
-        raise error.changed(site=log, instead=advice) from None
+        raise error.changed(site=log, advice=advice) from None
     if report.first is not None:
         one = report.first
         found = f"at update {one.t} the run used {one.field}={one.logged!r}, but the plan has {one.planned!r}"
         cause = f"Likely cause: {report.causes[0].text}" if report.causes else ""
-        yield Diagnostic(entry_path(one.field), found, cause, code=LOG_DIFFERS)
+        yield Problem(entry_path(one.field), found, cause, code=LOG_DIFFERS)
 
 
-def _never_logged(log: Path, plan: Plan) -> Iterator[Diagnostic]:
+def _never_logged(log: Path, plan: Plan) -> Iterator[Problem]:
     """Yield a diagnostic for each metric rule whose metric is missing in the log, if the log has other metrics."""
     from paramsched.tools.audit import read_metrics
 
@@ -76,7 +76,7 @@ def _never_logged(log: Path, plan: Plan) -> Iterator[Diagnostic]:
             if read_metrics(log, names=[metric]):
                 continue
         found = f"the rule observes {metric}, but the log has {', '.join(measured)}"
-        yield Diagnostic(path, found, "Use the name of the metric as it is logged", code=METRIC_NOT_LOGGED)
+        yield Problem(path, found, "Use the name of the metric as it is logged", code=METRIC_NOT_LOGGED)
 
 
 def _plain_name(metric: str) -> str:
@@ -84,7 +84,7 @@ def _plain_name(metric: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", metric.lower())
 
 
-def _beyond_the_plan(plan: Plan, facts: Calendar, updates: int | None, source: str) -> Iterator[Diagnostic]:
+def _beyond_the_plan(plan: Plan, facts: Calendar, updates: int | None, source: str) -> Iterator[Problem]:
     """Yield a diagnostic if the run has more updates than the plan's horizon."""
     length = facts.total if plan.horizon is None else plan.horizon
     if updates is None or length is None:
@@ -96,7 +96,7 @@ def _beyond_the_plan(plan: Plan, facts: Calendar, updates: int | None, source: s
     if updates > horizon:
         found = f"the {source} is from update {updates}, but the plan ends at {horizon}"
         advice = "Give the horizon in optimizer updates: batches divided by accumulation, of all processes together"
-        yield Diagnostic(HORIZON, found, advice, code=BEYOND_THE_PLAN)
+        yield Problem(HORIZON, found, advice, code=BEYOND_THE_PLAN)
 
 
 @final
@@ -111,7 +111,7 @@ class CheckedPlan:
         note: the note that the first update has the rate 0; empty if it is above 0.
     """
 
-    findings: tuple[Diagnostic, ...]
+    findings: tuple[Problem, ...]
     text: str | None = None
     usage: bool = False
     note: str = ""
@@ -130,7 +130,7 @@ def checked_plan(
     Raises:
         OSError: a file is missing.
     """
-    usage, note, several = False, "", list[Diagnostic]()
+    usage, note, several = False, "", list[Problem]()
     try:
         source = source or text_of_plan_input(given, options.format)
         with _collected_warnings(several):
@@ -143,11 +143,11 @@ def checked_plan(
     except InvalidArgument as error:
         usage = isinstance(error, MissingFact)
         # The location of the diagnostic is the argument itself, so an error about it need not repeat the name.
-        problem = error.found if error.site == given else error.problem.summary
+        problem = error.problem.found if error.problem.site == given else error.problem.summary
         code = MISSING_FACT if usage else REFUSED_VALUE
-        found = [Diagnostic("", problem, error.instead, code=code, file=given)]
+        found = [Problem("", problem, error.problem.advice, code=code, file=given)]
     except MissingDependency as error:
-        found, usage = [Diagnostic("", str(error), code=UNREADABLE, file=given)], True
+        found, usage = [Problem("", str(error), code=UNREADABLE, file=given)], True
     else:
         placed = sorted(read.placed(dict.fromkeys(several)), key=lambda one: one.line or 0)
         found = [one.changed(file=one.file or given) for one in placed]
@@ -157,22 +157,25 @@ def checked_plan(
 
 
 @contextmanager
-def _collected_warnings(found: list[Diagnostic]) -> Iterator[None]:
+def _collected_warnings(found: list[Problem]) -> Iterator[None]:
     """Add the diagnostics of warnings in the `with` block to `found`, also if the block raises an error."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             yield
         finally:
-            found += [one.message.diagnostic for one in caught if isinstance(one.message, DiagnosticWarning)]
+            found += [one.message.problem for one in caught if _is_of_entry(one.message)]
     for one in caught:
-        if not isinstance(one.message, DiagnosticWarning):
+        if not _is_of_entry(one.message):
             warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
 
 
-def _findings_in(
-    read: PlanInput, options: PlanOptions, checkpoint: str | None, log: str | None
-) -> Iterator[Diagnostic]:
+def _is_of_entry(message: Warning | str) -> TypeGuard[PlanWarning]:
+    """Return whether a warning is about an entry of a config."""
+    return isinstance(message, PlanWarning) and bool(message.problem.path)
+
+
+def _findings_in(read: PlanInput, options: PlanOptions, checkpoint: str | None, log: str | None) -> Iterator[Problem]:
     """Yield the diagnostics of a plan that could be read, for the run of the options, the checkpoint and the log.
 
     Raises:
@@ -212,7 +215,7 @@ def _groups_of_bases(loaded: Loaded, bases: tuple[str, ...]) -> list[dict[str, A
     return groups
 
 
-def findings_as_lines(findings: Sequence[Diagnostic]) -> list[Line]:
+def findings_as_lines(findings: Sequence[Problem]) -> list[Line]:
     """Return diagnostics as lines: location, message and code, and the line with a caret if it is known."""
     lines: list[Line] = []
     for one in findings:
@@ -222,11 +225,11 @@ def findings_as_lines(findings: Sequence[Diagnostic]) -> list[Line]:
             parts.append((f"{one.path}: ", "bad" if one.severity == "error" else None))
         if one.severity != "error":
             parts.append((f"{one.severity}: ", style))
-        if one.instead:
+        if one.advice:
             parts += [
-                (with_advice(one.found, one.instead).removesuffix(one.instead), None),
+                (with_advice(one.found, one.advice).removesuffix(one.advice), None),
                 BREAK,
-                (one.instead, "good"),
+                (one.advice, "good"),
             ]
         else:
             parts.append((one.found, None))
@@ -237,6 +240,6 @@ def findings_as_lines(findings: Sequence[Diagnostic]) -> list[Line]:
     return lines
 
 
-def findings_as_json(findings: Sequence[Diagnostic]) -> str:
+def findings_as_json(findings: Sequence[Problem]) -> str:
     """Return a JSON list of objects: plan, path, line, column, code, rule, severity, message, found, advice."""
     return json_text([one.as_data() for one in findings])

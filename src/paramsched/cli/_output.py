@@ -12,8 +12,8 @@ from typing import Any, NoReturn, TypeVar, final
 
 import click
 
-from paramsched.core.base.diagnostic import printable, printable_lines
 from paramsched.core.base.files import near_file, write_whole_file
+from paramsched.core.base.printing import printable, printable_lines
 from paramsched.core.base.problem import Problem
 from paramsched.core.base.terminal import Line, plain_text, table_rows, terminal_text
 from paramsched.errors import ConfigError, MissingDependency, MissingFact, ParamschedError, UnreadableLog

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, final
 from paramsched.cli._options import UNIT_FACTS, PlanOptions, option_of, runs_configs
 from paramsched.cli._output import WrongUsage, echo_note
 from paramsched.core import files as config
-from paramsched.core.base.diagnostic import Diagnostic
 from paramsched.core.base.entries import entry_names, load_entry
 from paramsched.core.base.files import naming_errors
 from paramsched.core.base.near_names import closest, did_you_mean
+from paramsched.core.base.problem import Problem
 from paramsched.core.files import Bases, Loaded
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.core.files.known_dialects import dialect_named
@@ -69,7 +69,7 @@ class PlanInput:
     def plan(self) -> Plan:
         return self.loaded.plan
 
-    def placed(self, diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    def placed(self, diagnostics: Iterable[Problem]) -> tuple[Problem, ...]:
         """Return the diagnostics, each with its line and column in the file."""
         return tuple(diagnostics) if self.source is None else self.source.placed(diagnostics)
 
@@ -215,7 +215,7 @@ def _loaded_text(given: str, options: PlanOptions) -> Loaded:
     schedule = read_schedule_text(given, "", ShapeNames(), diagnostics)
     if schedule is None:
         line = " ".join(given.splitlines())
-        placed = [one.changed(column=one.span[0] + 1, excerpt=line) if one.span else one for one in diagnostics.found()]
+        placed = [one.changed(column=one.span[0] + 1, text=line) if one.span else one for one in diagnostics.found()]
         raise ConfigError(options.field, placed)
     return Loaded(Plan(Binding(options.field, schedule), horizon=horizon_from_options(options)))
 
@@ -265,7 +265,7 @@ def calendar_from_options(options: PlanOptions, **assumed: Any) -> Calendar:
     except InvalidArgument as error:
         passed = {**options.facts, **assumed}
         site = " ".join(f"{option_of(name)} {shlex.quote(str(value))}" for name, value in passed.items())
-        raise WrongUsage(site, error.found, error.instead) from None
+        raise WrongUsage(site, error.problem.found, error.problem.advice) from None
 
 
 def calendar_if_known(options: PlanOptions) -> Calendar | None:

@@ -8,7 +8,7 @@ from textwrap import wrap
 import numpy as np
 
 from paramsched.cli._output import aligned_rows, terminal_width
-from paramsched.core.base.diagnostic import printable
+from paramsched.core.base.printing import printable
 from paramsched.core.base.terminal import table_rows
 from paramsched.core.feedback.base import Guided
 from paramsched.core.fields import Field

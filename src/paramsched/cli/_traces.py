@@ -24,9 +24,9 @@ from paramsched.cli._plan_input import (
     read_plan_input,
     with_facts_beside,
 )
-from paramsched.core.base.diagnostic import names_listed
 from paramsched.core.base.entries import is_installed
 from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.base.printing import names_listed
 from paramsched.core.curves.arrays import Floats
 from paramsched.core.feedback.base import metric_word
 from paramsched.core.fields import Field
@@ -404,10 +404,10 @@ def _run_to_draw(
         except UnreadableLog as error:
             if not measured:
                 raise
-            echo_note(f"--used: {error.problem.summary}; only metrics are drawn. {error.instead}")
+            echo_note(f"--used: {error.problem.summary}; only metrics are drawn. {error.problem.advice}")
             used, tolerance = {}, 0.0
     except UnreadableLog as error:
-        raise error.changed(site=f"--used: {error.site}") from None
+        raise error.changed(site=f"--used: {error.problem.site}") from None
     together: dict[str, list[str]] = {}
     for one in measured:
         together.setdefault(metric_word(one) or one, []).append(one)

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from paramsched.core.base.codes import MISSING_FACT, SAID_TWICE, UNUSED_SETTING
-from paramsched.core.base.diagnostic import Diagnostic, child_path, warn_user
+from paramsched.core.base.printing import child_path
+from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.plan.binding import amount_clock
 from paramsched.core.plan.forms import plan_of
 from paramsched.core.run.scheduler import Scheduler
@@ -71,9 +72,7 @@ class _AxolotlPlan:
         if cfg.get("lr_scheduler") not in (None, "cosine"):  # axolotl fills in cosine
             ignored.insert(0, "lr_scheduler")
         for name in ignored:
-            warn_user(
-                Diagnostic(child_path("$", name), "it has no effect beside a plan. Delete it", code=UNUSED_SETTING)
-            )
+            warn_user(Problem(child_path("$", name), "it has no effect beside a plan. Delete it", code=UNUSED_SETTING))
         plan, args = plan_of(cfg["paramsched_plan"], "axolotl.PlanPlugin"), trainer.args
         if plan.metric_rules or amount_clock(plan.clock) is not None:
             found = "the plan needs metrics or reported amounts, which axolotl does not report to a plugin"
@@ -99,7 +98,7 @@ class _AxolotlPlan:
             scheduler = facts.attach(optimizer, plan, options, drive=drive)
         except MissingFact as error:
             instead = 'Use lengths in updates or percent, such as "100 steps" or "3%"'
-            raise MissingFact(error.site, error.found, instead, fact=error.fact, example=error.example) from None
+            raise error.changed(advice=instead) from None
         trainer.add_callback(resume_callback_class()(scheduler, "axolotl.PlanPlugin"))
         if options.stop:
             trainer.add_callback(end_callback_class()(scheduler, "axolotl.PlanPlugin", stop=True))
@@ -107,7 +106,7 @@ class _AxolotlPlan:
 
 
 def _refused(name: str, found: str, instead: str, code: str = SAID_TWICE) -> ConfigError:
-    return ConfigError("axolotl config", [Diagnostic(child_path("$", name), found, instead, code=code)])
+    return ConfigError("axolotl config", [Problem(child_path("$", name), found, instead, code=code)])
 
 
 def _plan_args() -> type[Any]:

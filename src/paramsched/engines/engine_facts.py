@@ -234,7 +234,7 @@ class EngineFacts:
                 if is_longer:
                     found = f'horizon "{horizon}" of the plan is {own} updates, but {self.call} counts {engine}'
                     advice = "Omit the horizon, to take that of the engine"
-                    processes.warn(Problem(BEYOND_HORIZON, f"{found}: the run ends first", advice=advice))
+                    processes.warn(Problem(code=BEYOND_HORIZON, found=f"{found}: the run ends first", advice=advice))
                 elif own is not None and engine is not None and engine != own:
                     processes.log(
                         'horizon "%s" of the plan is %d updates, but %s counts %d; the plan takes precedence',
@@ -254,12 +254,12 @@ class EngineFacts:
                 raise
         except MissingFact as error:
             raise self._missing_fact(
-                error.site, f"{error.found}; {self._reason_for(error.fact)}", error.fact, error.example
+                error.problem.site, f"{error.problem.found}; {self._reason_for(error.fact)}", error.fact, error.example
             ) from None
         except Unresolved as error:
             if calendar.horizon is not None or horizon is not None:
                 raise
-            raise self._missing_fact(error.site, self._reason_for("total"), "total", "10_000") from None
+            raise self._missing_fact(error.problem.site, self._reason_for("total"), "total", "10_000") from None
 
     def facts_for(self, plan: Plan, options: PlanOptions) -> Calendar:
         """Return the Calendar of these facts for a plan; the user's facts take precedence."""
@@ -305,7 +305,7 @@ class EngineFacts:
             f"{self.accumulation} of them are one update"
         )
         instead = f"Omit it, or write steps_per_epoch={-(-batches // self.accumulation)}"
-        processes.warn(Problem(ACCUMULATION_UNUSED, found, advice=instead))
+        processes.warn(Problem(code=ACCUMULATION_UNUSED, found=found, advice=instead))
 
     def _reason_for(self, fact: str) -> str:
         return self.why.get(fact, f"{self.call.partition('.')[0]} does not provide {fact}")

@@ -66,7 +66,7 @@ class MetricRelay:
         names = sorted(one for one in self._reported if not one.endswith(_OTHER_NUMBERS))
         found = f"the plan watches {', '.join(missed)}; the first evaluation has {', '.join(names) or 'no metric'}"
         near = did_you_mean(missed[0], names) if names else ""
-        problem = Problem(METRIC_NOT_LOGGED, found, site=self._call, advice=f"{near[:1].upper()}{near[1:]}")
+        problem = Problem(code=METRIC_NOT_LOGGED, found=found, site=self._call, advice=f"{near[:1].upper()}{near[1:]}")
         scheduler._resume.processes.warn(problem)
 
     def finish(self, scheduler: Scheduler) -> None:

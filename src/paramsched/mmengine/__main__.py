@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from paramsched.core.base.diagnostic import printable, printable_lines
+from paramsched.core.base.printing import printable, printable_lines
 from paramsched.errors import InvalidArgument, MissingDependency, MissingFact, ParamschedError
 
 
@@ -70,7 +70,7 @@ def _train(config: str, chosen: dict[str, object]) -> None:
         runner.train()
     except MissingFact as error:
         # The missing fact belongs in CONFIG, because this command has no options for run facts.
-        raise InvalidArgument(error.site, error.found, error.instead) from None
+        raise InvalidArgument(error.problem.site, error.problem.found, error.problem.advice) from None
     click.echo(printable(str(runner.work_dir)))
 
 

@@ -10,8 +10,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, final
 
-from paramsched.core.base.diagnostic import Diagnostic, TextLines, entry_path
+from paramsched.core.base.codes import UNREADABLE
 from paramsched.core.base.files import kind_of_file, open_to_read
+from paramsched.core.base.printing import entry_path
+from paramsched.core.base.problem import Problem, TextLines
 from paramsched.core.files.diagnostic_collector import short_json
 from paramsched.core.files.plan_files import read_peer_data
 from paramsched.core.files.text_limits import MOST_BYTES, refuse_long_text
@@ -57,7 +59,7 @@ class _ConfigFile:
     above: tuple[str, ...]
 
     def error(self, found: str, instead: str = "") -> ConfigError:
-        return ConfigError(self.source, [Diagnostic(entry_path("_base_"), found, instead)])
+        return ConfigError(self.source, [Problem(entry_path("_base_"), found, instead, code=UNREADABLE)])
 
 
 @final
@@ -254,7 +256,7 @@ def _put_variables_in(text: str, source: str, file: Path | None) -> tuple[str, R
     # A private-use character, so that no text of the user equals a placeholder.
     sign = next(chr(code) for code in range(0xE000, 0xF900) if chr(code) not in text)
     paths: dict[str, str] = {}
-    missing: list[Diagnostic] = []
+    missing: list[Problem] = []
 
     def value_in_environment(found: re.Match[str]) -> str:
         value = os.environ.get(found[1], found[2])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from paramsched.core.base.diagnostic import printable
+from paramsched.core.base.printing import printable
 from paramsched.core.plan.forms import PlanLike, plan_of
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, MissingDependency

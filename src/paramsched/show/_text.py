@@ -8,7 +8,7 @@ from typing import TypeAlias, final
 import numpy as np
 from numpy.typing import NDArray
 
-from paramsched.core.base.diagnostic import printable
+from paramsched.core.base.printing import printable
 from paramsched.core.base.terminal import STYLES, cell_width, painted
 from paramsched.core.base.terminal import Style as NamedStyle
 from paramsched.errors import InvalidArgument

@@ -14,7 +14,7 @@ import paramsched as ps
 from paramsched.compat import deepspeed as dialect
 from paramsched.compat import transformers
 from paramsched.compat.deepspeed.plans import TrainerRun, report_mismatches
-from paramsched.core.base.diagnostic import DiagnosticWarning
+from paramsched.core.base.problem import PlanWarning
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.errors import ConfigError
 from support.deepspeed_peer import used, used_by_deepspeed
@@ -321,7 +321,7 @@ def test_values_beside_a_trainer_are_those_that_were_used(deepspeed, arguments, 
 def test_a_scheduler_of_deepspeed_replaces_that_of_the_arguments_with_a_warning():
     data = beside(config("StepLR", lr="auto", step_size=3), lr_scheduler_type="cosine")
 
-    with pytest.warns(DiagnosticWarning) as caught:
+    with pytest.warns(PlanWarning) as caught:
         plan = transformers.to_plan(data)
 
     assert str(plan.bindings[0].schedule) == "step(3)"
@@ -331,7 +331,7 @@ def test_a_scheduler_of_deepspeed_replaces_that_of_the_arguments_with_a_warning(
 
 
 def test_a_file_of_deepspeed_that_is_not_read_is_a_warning():
-    with pytest.warns(DiagnosticWarning, match=r"if ds\.json has a scheduler, lr_scheduler_type: linear has no effect"):
+    with pytest.warns(PlanWarning, match=r"if ds\.json has a scheduler, lr_scheduler_type: linear has no effect"):
         plan = transformers.to_plan(beside("ds.json", lr_scheduler_type="linear"))
 
     assert plan == transformers.to_plan(beside({}, lr_scheduler_type="linear"))
@@ -342,7 +342,7 @@ def test_auto_needs_the_length_of_an_epoch_in_a_run_by_epochs():
 
     with pytest.raises(ps.errors.MissingFact, match="steps_per_epoch"):
         transformers.to_plan(data)
-    with pytest.warns(DiagnosticWarning):
+    with pytest.warns(PlanWarning):
         plan = transformers.to_plan(data, calendar=ps.Calendar(steps_per_epoch=3))
 
     assert "linear(over=4)" in str(plan)

@@ -12,7 +12,7 @@ import paramsched as ps
 from paramsched.compat.megatron import plans as dialect
 from paramsched.compat.megatron.arguments import read_megatron_arguments
 from paramsched.compat.megatron.batch_size import begins_of_rises
-from paramsched.core.base.diagnostic import DiagnosticWarning
+from paramsched.core.base.problem import PlanWarning
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from support.megatron_peer import import_peer
 from support.tables import table
@@ -301,7 +301,7 @@ def test_options_of_megatrons_own_test_configs_are_read_in_their_section(tmp_pat
 
 
 def test_unknown_keys_that_look_like_schedules_are_reported():
-    with pytest.warns(DiagnosticWarning, match="Megatron-LM has no train_tokens, epochs_of_b"):
+    with pytest.warns(PlanWarning, match="Megatron-LM has no train_tokens, epochs_of_b"):
         dialect.to_plan({"train_iters": 9, "train_tokens": 9, "epochs_of_b": 1, "eval_iters": 3, "momentum": 0.9})
 
 
@@ -324,7 +324,7 @@ def test_a_rise_begins_at_the_first_sample_at_which_megatrons_quotient_reaches_i
     ],
 )
 def test_a_ramp_has_no_effect_today_and_the_schedule_to_write_is_named(ramp, schedule):
-    with pytest.warns(DiagnosticWarning, match=f'core 0.18 .532ad926.*"{schedule}"'):
+    with pytest.warns(PlanWarning, match=f'core 0.18 .532ad926.*"{schedule}"'):
         plan = dialect.to_plan(RAMP | {"rampup_batch_size": ramp})
 
     assert plan == dialect.to_plan(RAMP)
@@ -375,7 +375,7 @@ def test_with_iterations_lengths_count_the_smallest_batch(schedule, iterations, 
     options |= {"step_batch_size_schedule": " ".join(f"{tokens}:{size}" for tokens, size in entries)}
     amounts, _ = consumed_before_iterations(entries, seq_length, lambda count, _: count == iterations)
 
-    with pytest.warns(DiagnosticWarning, match=f"lengths of lr, {iterations * micro * ranks:,} in all"):
+    with pytest.warns(PlanWarning, match=f"lengths of lr, {iterations * micro * ranks:,} in all"):
         plan = dialect.to_plan(options | {"micro_batch_size": micro, "data_parallel_size": ranks})
 
     found = ps.trace(plan, {"lr": 1.0})

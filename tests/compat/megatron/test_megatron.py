@@ -235,7 +235,7 @@ def test_an_invalid_argument_is_named_and_nothing_is_written(changes: Any, argum
     with pytest.raises(AssertionError) as refusal:
         OptimizerParamScheduler(Optimizer(group), **{**COSINE, **changes})
 
-    assert refusal.value.argument == argument  # type: ignore[attr-defined]
+    assert refusal.value.problem.argument == argument  # type: ignore[attr-defined]
     assert group == PLAIN
 
 

@@ -305,6 +305,6 @@ def test_both_assert(kind: Any, name: str, arguments: dict[str, Any]) -> None:
         built(kind, group, **arguments)
 
     if isinstance(error.value, AssertedArgument):
-        assert error.value.argument == name
-        assert error.value.instead
+        assert error.value.problem.argument == name
+        assert error.value.problem.advice
         assert group == {"lr": 7.0}

@@ -12,7 +12,7 @@ from torch.optim import lr_scheduler as peers
 import paramsched as ps
 from paramsched.compat.torch import plans as dialect
 from paramsched.core import files as config
-from paramsched.core.base.diagnostic import DiagnosticWarning
+from paramsched.core.base.problem import PlanWarning
 from paramsched.core.files import loads
 from paramsched.errors import ConfigError
 from support.tables import table
@@ -305,7 +305,7 @@ def test_lightning_steps_a_scheduler_once_per_epoch_by_default():
     ],
 )
 def test_a_config_that_does_not_specify_the_interval_is_reported(config):
-    with pytest.warns(DiagnosticWarning, match="Add interval: epoch, or interval: step, next to it"):
+    with pytest.warns(PlanWarning, match="Add interval: epoch, or interval: step, next to it"):
         plan = dialect.to_plan(config)
 
     assert str(plan) == "lr: step(3)"
@@ -355,7 +355,7 @@ STEP = "lr_scheduler: {type: MultiStepLR, milestones: [30]}\n"
     ],
 )
 def test_a_scheduler_at_the_top_of_a_file_of_another_program_warns_of_its_unknown_step(text):
-    with pytest.warns(DiagnosticWarning, match="whether it steps after each update or once per epoch"):
+    with pytest.warns(PlanWarning, match="whether it steps after each update or once per epoch"):
         loads(text, "torch")
 
 
@@ -367,7 +367,7 @@ def test_a_second_scheduler_of_the_rate_is_refused():
 
 
 def test_a_scheduler_of_something_else_is_a_warning():
-    with pytest.warns(DiagnosticWarning, match="another scheduler next to lr_scheduler"):
+    with pytest.warns(PlanWarning, match="another scheduler next to lr_scheduler"):
         plan = loads(f"{STEP}interval: step\nnoise_scheduler: {{type: DDPM, steps: 1000}}\n", "torch")
 
     assert str(plan) == "lr: multistep([30])"

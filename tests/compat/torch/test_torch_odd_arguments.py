@@ -109,7 +109,7 @@ def test_a_number_of_a_cycle_that_no_float_holds_is_rejected(name, option):
     with pytest.raises(InvalidArgument, match=rf"{name}\(.*too large for a float") as refusal:
         getattr(ours, name)(two_groups(), **option)
 
-    assert refusal.value.argument == next(iter(option))
+    assert refusal.value.problem.argument == next(iter(option))
 
 
 @pytest.mark.parametrize("epoch", ["a", None, 1j, [], math.nan, math.inf], ids=str)
@@ -135,7 +135,7 @@ def test_the_error_has_the_argument_as_an_attribute(name, option):
     with pytest.raises(InvalidArgument) as refusal:
         getattr(ours, name)(two_groups(), **{**USUAL[name], option: ["a", "b"]})
 
-    assert refusal.value.argument == option
+    assert refusal.value.problem.argument == option
 
 
 @pytest.mark.parametrize("tensors", [False, True], ids=["floats", "tensors"])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.compat import transformers as dialect
-from paramsched.core.base.diagnostic import DiagnosticWarning
+from paramsched.core.base.problem import PlanWarning
 from paramsched.core.plan import resolve
 from support.tables import table
 
@@ -413,7 +413,7 @@ def test_the_accumulation_of_the_caller_takes_precedence_and_is_reported():
     arguments = {"num_train_epochs": 3, "gradient_accumulation_steps": 8, "learning_rate": LR}
 
     assert dialect.to_plan(arguments, calendar=ps.Calendar(batches_per_epoch=100)).horizon == ps.Duration.of(39)
-    with pytest.warns(DiagnosticWarning, match=r"it is 8, but the specified accumulation of 4 takes precedence"):
+    with pytest.warns(PlanWarning, match=r"it is 8, but the specified accumulation of 4 takes precedence"):
         plan = dialect.to_plan(arguments, calendar=ps.Calendar(batches_per_epoch=100, accumulation=4))
     assert len(ps.trace(plan, {"lr": LR}, ps.Calendar(batches_per_epoch=100, accumulation=4))) == 75
 
@@ -440,7 +440,7 @@ def test_no_argument_of_a_trainer_is_reported_as_unused(recwarn):
 
     dialect.to_plan(values | {"lr_scheduler_type": "cosine", "lr_scheduler_kwargs": None, "metric_for_best_model": "x"})
 
-    assert not [one for one in recwarn if isinstance(one.message, DiagnosticWarning)]
+    assert not [one for one in recwarn if isinstance(one.message, PlanWarning)]
 
 
 def test_the_defaults_of_transformers_are_noted():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from paramsched.core.base.diagnostic import DiagnosticWarning
+from paramsched.core.base.problem import PlanWarning
 from paramsched.core.files import loads
 from paramsched.errors import ConfigError
 from support.tables import table
@@ -13,7 +13,7 @@ NATIVE = 'Use a native plan, such as lr: warmup("5%") >> cosine()'
 def problems(text):
     with pytest.raises(ConfigError) as refusal:
         loads(text, "transformers")
-    return [(one.path, one.instead) for one in refusal.value.diagnostics]
+    return [(one.path, one.advice) for one in refusal.value.diagnostics]
 
 
 @table("text", ["max_steps: 300\noptim: {lr: 6.e-5, pct_start: 0.05}\n", "learning_rate: 1e-4\noptimizer: {name: x}\n"])
@@ -26,7 +26,7 @@ def test_an_optimizer_with_settings_is_no_training_argument(text):
 
 @table("text", ["max_steps: 300\n", "learning_rate: 1.0e-4\n", "max_steps: 300\nmodel: {layers: 3}\nseed: 1\n"])
 def test_a_single_setting_of_many_programs_is_a_warning(text):
-    with pytest.warns(DiagnosticWarning, match="is the only setting of transformers here"):
+    with pytest.warns(PlanWarning, match="is the only setting of transformers here"):
         assert str(loads(text, "transformers")).endswith("lr: linear()")
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from paramsched.core.base import codes as check_rules
-from paramsched.core.base import diagnostic, entries, frozen_values, near_names, params, problem, terminal
+from paramsched.core.base import entries, frozen_values, near_names, params, printing, problem, terminal
 from paramsched.core.base import params as ranges
 from paramsched.core.curves import Curve
 from paramsched.core.schedules import Level, Schedule
@@ -28,7 +28,7 @@ FILE = Path(__file__).with_name("answers.yaml")
 MODULES = (
     *(
         check_rules,
-        diagnostic,
+        printing,
         entries,
         frozen_values,
         near_names,

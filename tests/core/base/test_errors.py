@@ -13,8 +13,8 @@ import pytest
 import paramsched as ps
 from paramsched import errors
 from paramsched.core.base import entries
-from paramsched.core.base.diagnostic import Diagnostic, DiagnosticWarning, json_text, warn_user
-from paramsched.core.base.problem import Problem
+from paramsched.core.base.printing import json_text
+from paramsched.core.base.problem import PlanWarning, Problem, warn_user
 from paramsched.errors import InvalidArgument, ParamschedError
 from support.tables import table
 
@@ -107,12 +107,12 @@ def test_the_text_of_a_warning_is_the_printed_problem_with_its_code():
 
 
 def test_a_warning_about_an_entry_has_its_diagnostic():
-    diagnostic = Diagnostic("$.lr", "too high", "Write 0.1", code="PS207")
+    diagnostic = Problem("$.lr", "too high", "Write 0.1", code="PS207")
 
-    with pytest.warns(DiagnosticWarning) as caught:
+    with pytest.warns(PlanWarning) as caught:
         warn_user(diagnostic)
 
-    assert (caught[0].message.diagnostic, str(caught[0].message)) == (diagnostic, "$.lr: too high. Write 0.1")
+    assert (caught[0].message.problem, str(caught[0].message)) == (diagnostic, "$.lr: too high. Write 0.1")
 
 
 @pytest.fixture

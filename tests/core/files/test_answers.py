@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from paramsched.core import files as config
-from paramsched.core.base.diagnostic import Diagnostic
+from paramsched.core.base.problem import Problem
 from paramsched.errors import ConfigError
 from support import answers
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.peer("torch")  # its words are in the readers of other 
 FILE = Path(__file__).with_name("answers.yaml")
 
 
-def shown(fault: Diagnostic) -> str:
+def shown(fault: Problem) -> str:
     """Return the place, the code and the path of a problem."""
     place = "" if fault.line is None else f"{fault.line}:{fault.column} "
     return f"{place}{fault.code} {fault.path}"

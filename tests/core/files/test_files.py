@@ -346,7 +346,7 @@ def test_a_checkpoint_in_place_of_a_plan_is_called_one(tmp_path, data, is_checkp
         config.load(file)
     (fault,) = refusal.value.diagnostics
     assert (fault.found == "this is a checkpoint, not a plan") is is_checkpoint
-    assert (fault.instead == f"For example: paramsched resume '{file}' --plan plan.yaml") is is_checkpoint
+    assert (fault.advice == f"For example: paramsched resume '{file}' --plan plan.yaml") is is_checkpoint
 
 
 def test_tensors_in_place_of_a_plan_are_called_so(tmp_path):

@@ -115,7 +115,7 @@ def test_arguments_of_a_user_shape_are_checked_by_its_annotations(arguments, pie
         read(written, shapes=[pyramid])
 
     (fault,) = refusal.value.diagnostics
-    assert written[slice(*fault.problem.place[1:3])] == piece
+    assert written[slice(*fault.span)] == piece
 
 
 def broken(x: int = 1) -> Schedule:
@@ -302,4 +302,4 @@ def test_the_values_of_data_are_listed_in_the_order_of_the_text():
 def test_the_invalid_values_of_data_are_found_at_any_depth():
     (bad,) = bad_values_in(plain_or_bad([1, {"a": math.nan}], DiagnosticCollector()))
 
-    assert bad.problem.place.path == "$[1].a"
+    assert bad.problem.path == "$[1].a"

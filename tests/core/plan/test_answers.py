@@ -13,6 +13,7 @@ from paramsched.core.plan.diff import diff
 from paramsched.core.rules.levels import unlikely_level
 from paramsched.errors import ParamschedError
 from support import answers
+from support.expressions import code_of
 
 FILE = Path(__file__).with_name("answers.yaml")
 GROUPS = [{"lr": 0.5, "betas": (0.5, 0.25), "name": "body"}, {"lr": 0.25, "betas": (0.5, 0.25), "name": "head"}]
@@ -57,7 +58,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     try:
         text = str(eval(question["do"], dict(NAMES)))
     except ParamschedError as error:
-        text = f"{type(error).__name__} {getattr(error, 'code', '')}".strip()
+        text = f"{type(error).__name__} {code_of(error)}".strip()
     except Exception as error:  # noqa: BLE001  # its text is not that of this library
         text = type(error).__name__
     return {"do": question["do"], "is": text}

@@ -189,9 +189,9 @@ def test_elsewhere_it_is_refused_with_the_line_in_brackets(line, why, instead):
     with pytest.raises(PlanError) as refused:
         plan.resolve(RUN)
 
-    assert refused.value.site == 'like("size") in lr'
-    assert why in refused.value.found
-    advice = refused.value.instead
+    assert refused.value.problem.site == 'like("size") in lr'
+    assert why in refused.value.problem.found
+    advice = refused.value.problem.advice
     assert advice.startswith("Multiply the entire line, with brackets:" if instead is None else f"Write {instead}")
     Plan(SIZE, Binding(Target("batch_size", 4), 1.0), lr=advice.split(": ")[-1].removeprefix("Write ")).resolve(RUN)
 

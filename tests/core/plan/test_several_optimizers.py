@@ -95,7 +95,7 @@ def test_a_selector_of_no_group_has_a_suggestion_that_selects_one_or_none(select
     try:
         scheduled(ps.Binding("lr", 1.0, groups=selector), bases=bases)
     except UnknownGroup as refusal:
-        text = f"{refusal.found}; {refusal.instead}"
+        text = f"{refusal.problem.found}; {refusal.problem.advice}"
 
     suggested = re.findall(r'did you mean "(.*?)"', text, re.IGNORECASE)
     assert len(suggested) <= 1
@@ -109,7 +109,7 @@ def test_a_name_of_an_optimizer_and_of_a_group_of_another_is_refused():
 
     with pytest.raises(PlanError, match='"head" is an optimizer, and also a group of body') as caught:
         scheduled(ps.Binding("lr", 1.0, groups="head"), bases=bases)
-    assert caught.value.instead == 'Use "head/*" for the optimizer, or "body/head" for the group'
+    assert caught.value.problem.advice == 'Use "head/*" for the optimizer, or "body/head" for the group'
     assert scheduled(ps.Binding("lr", 1.0, groups="body/head"), bases=bases) == {"lr": ["body/head"]}
 
 
@@ -127,7 +127,7 @@ def test_the_error_for_an_unknown_optimizer_lists_the_groups_of_five(count):
     labels = "0, 1, 2, 3, 4" + (" and 1 more" if count == 6 else "")
     groups = "; ".join(f"o{index}: {labels}" for index in range(5))
     more = "; and 1 more optimizers" if count == 6 else ""
-    assert refusal.value.found == f'no optimizer or group is called "x9"; the groups are {groups}{more}'
+    assert refusal.value.problem.found == f'no optimizer or group is called "x9"; the groups are {groups}{more}'
 
 
 def test_names_of_parameters_are_names_of_optimizers():

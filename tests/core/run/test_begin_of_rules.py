@@ -89,7 +89,7 @@ def test_a_time_that_is_none_is_refused_at_its_argument(wrong):
     with pytest.raises(ps.errors.InvalidArgument) as refusal:
         plateau("val", after=wrong)
 
-    assert refusal.value.argument == "after"
+    assert refusal.value.problem.argument == "after"
 
 
 @table(
@@ -243,7 +243,7 @@ def test_a_rule_in_a_stage_is_answered_with_brackets_and_its_begin(line, whole, 
     with pytest.raises(ps.errors.InvalidArgument) as refusal:
         ps.parse(line.format('plateau("v")'))
 
-    advised = ps.parse(refusal.value.instead.partition(": ")[2])
+    advised = ps.parse(refusal.value.problem.advice.partition(": ")[2])
     assert advised == ps.parse(whole) * plateau("v", after=after)
 
 

@@ -31,7 +31,7 @@ def test_a_fact_below_its_range_is_refused_with_the_declared_example(name):
     with pytest.raises(ps.errors.InvalidArgument, match=f"{name}={example_of_fact(name)}") as refused:
         ps.Calendar(**{name: False})
 
-    assert refused.value.argument == name
+    assert refused.value.problem.argument == name
 
 
 def test_a_fact_that_a_total_needs_is_added_to_the_call():
@@ -39,7 +39,7 @@ def test_a_fact_that_a_total_needs_is_added_to_the_call():
         ps.Scheduler(probe(), ps.Plan(lr="linear()", horizon="2 epochs"), total="2 epochs", batch_size=8)
 
     example = "For example: ps.Scheduler(optimizer, plan, total='2 epochs', batch_size=8, steps_per_epoch=100)"
-    assert refusal.value.instead == example
+    assert refusal.value.problem.advice == example
 
 
 LOADER = range(45)  # the batches of an epoch

@@ -214,7 +214,7 @@ def test_several_plans_are_an_error_with_the_one_plan_to_write(plans):
     with pytest.raises(InvalidArgument, match="one plan drives all optimizers") as refusal:
         ps.Scheduler(model_optimizers(), plans)
 
-    plan = eval(re.sub("^(Write|For example:) ", "", refusal.value.instead), {"ps": ps})
+    plan = eval(re.sub("^(Write|For example:) ", "", refusal.value.problem.advice), {"ps": ps})
     scheduler = ps.Scheduler(model_optimizers(), plan)
     assert {binding.groups for binding in plan.bindings} == {"muon", "adamw"}
     assert scheduler.value("lr", "muon") == 0.02

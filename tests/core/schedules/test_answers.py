@@ -16,6 +16,7 @@ from paramsched.core.schedules.cuts import depends_on_horizon
 from paramsched.core.time import Calendar
 from paramsched.errors import ParamschedError
 from support import answers
+from support.expressions import code_of
 
 FILE = Path(__file__).with_name("answers.yaml")
 TIMES = range(24)
@@ -30,7 +31,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         written = parse(question["line"])
         schedule = resolve(written, Calendar(**question.get("run", {})))
     except ParamschedError as error:
-        return {**answer, "error": f"{type(error).__name__} {getattr(error, 'code', '')}".strip()}
+        return {**answer, "error": f"{type(error).__name__} {code_of(error)}".strip()}
     values = schedule(np.array(TIMES), BASE).tolist()
     assert values == [schedule(t, BASE) for t in TIMES]
     bounds = schedule.bounds(Bounds(0.25, BASE))

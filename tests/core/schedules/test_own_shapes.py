@@ -335,7 +335,7 @@ def test_an_advised_example_of_a_call_can_be_pasted():
     with pytest.raises(InvalidArgument) as error:
         ps.parse("needed(powr=1)")
 
-    assert ps.parse(error.value.instead.partition(": ")[2])
+    assert ps.parse(error.value.problem.advice.partition(": ")[2])
 
 
 @table("returned", [np.float64(0.5), np.float32(0.5), 1, Fraction(1, 2), np.int64(2)])

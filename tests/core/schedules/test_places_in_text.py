@@ -15,8 +15,8 @@ def marked(text: str) -> str:
     """Return the piece of the line to which the error points."""
     with pytest.raises(InvalidArgument) as refusal:
         parse(text)
-    assert refusal.value.text == text
-    return text[slice(*refusal.value.span)]
+    assert refusal.value.problem.text == text
+    return text[slice(*refusal.value.problem.span)]
 
 
 @table(

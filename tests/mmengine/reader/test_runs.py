@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.base.diagnostic import DiagnosticWarning
+from paramsched.core.base.problem import PlanWarning
 from paramsched.core.files import loads
 from paramsched.mmengine import reader as mmengine
 from paramsched.mmengine import schedulers as drop_ins
@@ -202,10 +202,10 @@ OVERLAPPING = {
 def test_at_most_ten_warnings_of_each_kind_are_reported(kind, count):
     train = {"max_iters": 100} if kind == "by epoch" else {"max_epochs": 12}
 
-    with pytest.warns(DiagnosticWarning) as caught:
+    with pytest.warns(PlanWarning) as caught:
         mmengine.to_plan({"train_cfg": train, "param_scheduler": [OVERLAPPING[kind]] * count})
 
-    by_code = Counter(one.message.diagnostic.code for one in caught)
+    by_code = Counter(one.message.problem.code for one in caught)
     assert max(by_code.values()) == 10
     assert any("more like this)" in str(one.message) for one in caught)
     assert sum(len(str(one.message)) for one in caught) < 10_000
@@ -246,7 +246,7 @@ def test_a_scheduler_that_interferes_with_another_causes_a_warning(schedulers, e
         except (ps.errors.ConfigError, ps.errors.MissingFact):
             return
 
-    assert {index_of(one) for one in caught if one.message.diagnostic.code == "PS603"} == turning
+    assert {index_of(one) for one in caught if one.message.problem.code == "PS603"} == turning
 
 
 def same_unit_or_overlap(one, other, length):
@@ -254,7 +254,7 @@ def same_unit_or_overlap(one, other, length):
 
 
 def index_of(caution):
-    return int(caution.message.diagnostic.path.removeprefix("$[").removesuffix("]"))
+    return int(caution.message.problem.path.removeprefix("$[").removesuffix("]"))
 
 
 def test_too_many_schedulers_are_rejected():
@@ -281,7 +281,7 @@ def test_the_accumulation_of_the_config_is_used(updates, accumulation, epochs):
 
     assert plan == mmengine.to_plan(plain, calendar=ps.Calendar(steps_per_epoch=updates))
     assert mmengine.facts_of(config) == ps.Calendar(accumulation=accumulation)
-    with pytest.warns(DiagnosticWarning, match=f"it is {accumulation}, but the specified accumulation of 17 takes"):
+    with pytest.warns(PlanWarning, match=f"it is {accumulation}, but the specified accumulation of 17 takes"):
         mmengine.to_plan(config, calendar=ps.Calendar(batches_per_epoch=600, accumulation=17))
 
 
@@ -300,7 +300,7 @@ def test_counts_of_batches_are_warned_of(scheduler, train, path):
         "param_scheduler": {"type": "LinearLR", **scheduler},
     }
 
-    with pytest.warns(DiagnosticWarning, match="with 4 batches per update, .* counts batches in MMEngine") as caught:
+    with pytest.warns(PlanWarning, match="with 4 batches per update, .* counts batches in MMEngine") as caught:
         mmengine.to_plan(config, calendar=ps.Calendar(batches_per_epoch=40))
 
-    assert [one.message.diagnostic.path for one in caught] == [path]
+    assert [one.message.problem.path for one in caught] == [path]

@@ -85,7 +85,7 @@ def test_a_log_of_several_optimizers_needs_a_name(tmp_path):
 
     first, second = refused(read_log, file, FIELDS), refused(read_log, file, FIELDS, optimizer="dd")
 
-    assert (first.option, first.instead) == ("--optimizer", "Write --optimizer d")
+    assert (first.option, first.problem.advice) == ("--optimizer", "Write --optimizer d")
     assert "several optimizers: d, g" in first.found
     assert 'did you mean "d"' in second.found
 
@@ -121,8 +121,8 @@ def test_a_plan_without_a_field_of_the_log_is_refused(tmp_path, name, content, c
 
     error = refused(compare_with_plan, log, ps.Plan(momentum="cosine()", horizon=5))
 
-    assert error.found == "the log has lr, and the plan schedules momentum"
-    assert (error.instead, error.option) == (instead, option)
+    assert error.problem.found == "the log has lr, and the plan schedules momentum"
+    assert (error.problem.advice, error.option) == (instead, option)
 
 
 def test_a_column_without_values_is_left_out_of_the_comparison(tmp_path):
@@ -190,7 +190,7 @@ def test_a_run_by_progress_needs_the_logged_progress(tmp_path):
 
     error = refused(compare_with_plan, read_log(file, ["lr"]), ps.Plan(lr="cosine()", clock="progress"))
 
-    assert "the log has no column progress" in error.found
+    assert "the log has no column progress" in error.problem.found
 
 
 # ---------------------------------------------------------------------- plans from logs

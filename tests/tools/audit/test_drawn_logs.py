@@ -456,7 +456,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
                 logged, ps.Plan(lr=plan), ps.Calendar(total=TOTAL, steps_per_epoch=EPOCH), bases=bases
             )
         except InvalidArgument as error:
-            return kept | {"error": error.code}
+            return kept | {"error": error.problem.code}
         causes = [f"{one.name}, {one.fitted} fitted: {' '.join(lines_of(one.text))}" for one in report.causes]
         fitted = " ".join(f"{base!r}" for base in report.bases.values())
         return kept | {"exact": report.exact, "bases": fitted, "causes": causes, "report": lines_of(report)}

@@ -135,16 +135,16 @@ def test_unreadable_logs_are_rejected_with_a_fix(log, content, name, found, inst
     with pytest.raises(UnreadableLog) as refusal:
         read_log(log(content, name), FIELDS)
 
-    assert name in refusal.value.site
-    assert found in refusal.value.found
-    assert instead in refusal.value.instead
+    assert name in refusal.value.problem.site
+    assert found in refusal.value.problem.found
+    assert instead in refusal.value.problem.advice
 
 
 def test_control_characters_in_a_suggested_column_are_escaped(log):
     with pytest.raises(UnreadableLog) as refusal:
         read_log(log("step,rate\x1b[2J\n0,1\n"), FIELDS)
 
-    assert refusal.value.instead == r"Write --column 'lr=rate\x1b[2J'"
+    assert refusal.value.problem.advice == r"Write --column 'lr=rate\x1b[2J'"
 
 
 @pytest.mark.parametrize(

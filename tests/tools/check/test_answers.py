@@ -8,7 +8,7 @@ from typing import Any
 
 import paramsched as ps
 from paramsched.core import files as config
-from paramsched.core.base.diagnostic import Diagnostic
+from paramsched.core.base.problem import Problem
 from paramsched.tools.check.plan_check import check
 from support import answers
 
@@ -24,7 +24,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     return {**question, "found": [shown(one) for one in found]}
 
 
-def shown(one: Diagnostic) -> str:
+def shown(one: Problem) -> str:
     """Return the code and the path of a diagnostic, and whether it is about the key of its line."""
     return f"{one.code}{' of the key' * one.at_key} {one.path}"
 

@@ -169,7 +169,7 @@ def test_a_target_that_is_not_followed_on_the_clock_of_the_run_is_an_error():
 
     (found,) = check(plan)
 
-    assert (found.code, found.instead) == (
+    assert (found.code, found.advice) == (
         "PS206",
         'Write (warmup("375M tokens") >> cosine()) * like("batch_size")',
     )
@@ -300,7 +300,7 @@ def test_a_rule_is_found_by_its_code_and_its_name_and_suggested_for_its_number(r
     assert codes_given(f"{rule.name} {rule.code}") == {rule.code}
     with pytest.raises(InvalidArgument) as refused:
         codes_given(rule.code.removeprefix("PS"))
-    assert rule.code in str(refused.value.instead)
+    assert rule.code in str(refused.value.problem.advice)
 
 
 def test_a_prefix_selects_its_rules_next_to_others():
@@ -508,7 +508,7 @@ def test_values_inside_and_values_after_the_horizon_are_silent(field, line):
 def test_the_advice_for_a_negative_line_is_accepted():
     (found,) = reported("lr", "linear(1.0, -1.0)", 100)
 
-    assert reported("lr", str(found.instead).removeprefix("For example: "), 100) == []
+    assert reported("lr", str(found.advice).removeprefix("For example: "), 100) == []
 
 
 def test_the_base_of_each_group_counts():

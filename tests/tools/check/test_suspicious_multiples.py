@@ -128,7 +128,7 @@ def test_a_suspicious_line_has_one_warning_with_its_values_and_a_line_that_is_si
 
     assert one.code == "PS301"
     assert values in one.found
-    (written,) = re.findall(r"write (.+)$", one.instead)
+    (written,) = re.findall(r"write (.+)$", one.advice)
     assert not found_in(with_schedule(line, written)), row
 
 

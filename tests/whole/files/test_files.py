@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched import compat, mmengine
 from paramsched.core import files as config
-from paramsched.core.base.diagnostic import Diagnostic, DiagnosticWarning, child_path
+from paramsched.core.base.printing import child_path
+from paramsched.core.base.problem import PlanWarning, Problem
 from paramsched.core.files import known_dialects, plan_files
 from paramsched.core.files.arguments import arguments_of, located, names_of, read_arguments
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
@@ -89,7 +90,7 @@ def test_a_file_without_a_known_suffix_is_refused_with_the_format_to_write(tmp_p
     with pytest.raises(InvalidArgument, match=r'format="yaml"') as refusal:
         open_plan(tmp_path / name)
 
-    assert refusal.value.found.startswith(found)
+    assert refusal.value.problem.found.startswith(found)
     assert format_of(tmp_path / "PLAN.YML") == "yaml"
 
 
@@ -161,10 +162,10 @@ MEGATRON = {"train_iters": 9, "lr": 0.1}
     ],
 )
 def test_an_entry_that_looks_like_a_setting_and_is_not_used_is_reported(name, data, path):
-    with pytest.warns(DiagnosticWarning) as caught:
+    with pytest.warns(PlanWarning) as caught:
         config.loads(data, name)
 
-    assert caught[0].message.diagnostic.path == path
+    assert caught[0].message.problem.path == path
     assert "the plan is read without it" in str(caught[0].message)
 
 
@@ -188,7 +189,7 @@ AXOLOTL = {"base_model": "$.base_model", "sequence_len": "$.sequence_len"}
 
 
 def lines_of(diagnostics):
-    return [f"{one.path} {one.found} | {one.instead} | {one.code} {one.at_key}" for one in diagnostics]
+    return [f"{one.path} {one.found} | {one.advice} | {one.code} {one.at_key}" for one in diagnostics]
 
 
 @table(
@@ -220,7 +221,7 @@ def test_unused_settings_are_one_warning_or_one_error(written, used, options, ex
         warnings.simplefilter("always")
         report_unused_settings(written, used, found, **{"library": "peer", **options})
 
-    assert lines_of([*found.found(), *(one.message.diagnostic for one in caught)]) == expected
+    assert lines_of([*found.found(), *(one.message.problem for one in caught)]) == expected
 
 
 @table(
@@ -336,7 +337,7 @@ def test_a_dialect_may_execute_a_file(dialect, tmp_path):
 def test_an_inserted_file_is_an_entry_whose_errors_are_located_in_it(dialect):
     def to_plan(data, **_):
         if data["more"]["rate"] > 1:
-            raise ConfigError("config", [Diagnostic("$.more.rate", "too high"), Diagnostic("$.rate", "too low")])
+            raise ConfigError("config", [Problem("$.more.rate", "too high"), Problem("$.rate", "too low")])
         return Plan(lr=ps.constant(data["more"]["rate"] * data["rate"]))
 
     dialect.to_plan = to_plan
@@ -470,7 +471,7 @@ def test_all_that_a_dialect_provides_is_in_the_loaded_file(added):
 
 PROVIDING = """
 import paramsched as ps
-from paramsched.core.base.diagnostic import Diagnostic
+from paramsched.core.base.problem import Problem
 from paramsched.core.files.known_dialects import GroupOfFile
 from paramsched.core.plan.extras import Bases
 
@@ -478,7 +479,7 @@ scheduler_entries = ("absent", "other")
 
 def to_plan(data, *, calendar=None, base=None):
     if data["rate"] > 9:
-        raise ps.errors.ConfigError("config", [Diagnostic("$.rate", "too large")])
+        raise ps.errors.ConfigError("config", [Problem("$.rate", "too large")])
     return ps.Plan(lr=ps.constant(data["rate"]))
 
 def bases_of(data, calendar):
@@ -491,7 +492,7 @@ def facts_of(data):
     return ps.Calendar(total=3)
 
 def notes_of(data):
-    yield Diagnostic("$.rate", f"{data['rate']} is taken")
+    yield Problem("$.rate", f"{data['rate']} is taken")
 """
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.cli import main
 from paramsched.core import files as config
-from paramsched.core.base.diagnostic import DiagnosticWarning
+from paramsched.core.base.problem import PlanWarning
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, plain_data
 from paramsched.core.files.yaml_text import read_peer_yaml
 from paramsched.errors import ConfigError
@@ -149,7 +149,7 @@ TWICE = {
 def test_the_last_value_of_a_duplicate_schedule_key_is_used_with_a_warning(name):
     first, path = TWICE[name]
 
-    with pytest.warns(DiagnosticWarning, match="the last value counts. Keep one") as caught:
+    with pytest.warns(PlanWarning, match="the last value counts. Keep one") as caught:
         plan = config.loads(first + PEERS[name], name)
 
     assert plan == config.loads(PEERS[name], name)

@@ -22,7 +22,7 @@ def pointed_at(text, format):
     """Return the text from the location of the only error to the end of its line."""
     (fault,) = diagnostics(text, format)
     line = text.splitlines()[fault.line - 1]
-    assert fault.excerpt == line
+    assert fault.text == line
     return line[fault.column - 1 :]
 
 

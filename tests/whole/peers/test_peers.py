@@ -11,7 +11,7 @@ import pytest
 
 from paramsched import compat, mmengine
 from paramsched.compat.torch.arguments import TABLES
-from paramsched.core.base.diagnostic import Diagnostic
+from paramsched.core.base.problem import Problem
 from paramsched.core.files.arguments import arguments_of, defaults_of
 from paramsched.core.files.known_dialects import dialect_named
 from paramsched.core.plan.extras import NO_BASES
@@ -116,7 +116,7 @@ OWN = {"stages": [4, 8], "stage_gammas": [0.5, 0.1]}
 """Arguments that no class of the libraries has."""
 
 
-def problems(library: str, config: Any) -> tuple[Diagnostic, ...]:
+def problems(library: str, config: Any) -> tuple[Problem, ...]:
     try:
         dialect_named(library).plan_of(config, calendar=None, base=0.1)
     except ConfigError as error:

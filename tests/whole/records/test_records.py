@@ -51,7 +51,7 @@ def is_code(text: str) -> bool:
 def with_argument(line: str, error: InvalidArgument, value: str) -> Iterator[str]:
     """Yield the line with another value of the argument that an error names, for each call that it may name."""
     call = error.problem.call
-    if call is None or error.argument is None:
+    if call is None or error.problem.argument is None:
         return
     for place in range(line.count("(")):
         tree = ast.parse(line.strip(), mode="eval")
@@ -62,15 +62,15 @@ def with_argument(line: str, error: InvalidArgument, value: str) -> Iterator[str
         name = ast.unparse(node.func)
         if name.rpartition(".")[2] != call.call.rpartition(".")[2]:
             continue
-        kept = [one for one in node.keywords if one.arg != error.argument]
+        kept = [one for one in node.keywords if one.arg != error.problem.argument]
         if len(kept) == len(node.keywords):
             names = list(inspect.signature(BUILDERS[name]).parameters)
-            index = names.index(error.argument)
+            index = names.index(error.problem.argument)
             if index < len(node.args):
                 node.args[index] = ast.parse(value, mode="eval").body
                 yield ast.unparse(tree)
                 continue
-        node.keywords = [*kept, ast.keyword(error.argument, ast.parse(value, mode="eval").body)]
+        node.keywords = [*kept, ast.keyword(error.problem.argument, ast.parse(value, mode="eval").body)]
         yield ast.unparse(tree)
 
 
@@ -109,7 +109,7 @@ def outcome_of(given: Any) -> list[Any]:
     except ConfigError as error:
         return [given, *(part for one in error.diagnostics for part in (one.code, one.path, ""))]
     except InvalidArgument as error:
-        return [given, error.code, "", error.argument or ""]
+        return [given, error.problem.code, "", error.problem.argument or ""]
 
 
 @pytest.mark.parametrize("file", [LINES, PLANS], ids=lambda file: file.stem)

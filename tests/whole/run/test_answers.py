@@ -23,6 +23,7 @@ from paramsched.core.plan.forms import plan_of
 from paramsched.errors import ParamschedError
 from paramsched.tools.records.dry_run import dry_run
 from support import answers
+from support.expressions import code_of
 from support.records import KEY, record_in, with_record
 
 FILE = Path(__file__).with_name("answers.yaml")
@@ -163,7 +164,7 @@ class Story:
                     self.names["told"] = None
                     exec(action, self.names)
                 except ParamschedError as error:
-                    found = f" {type(error).__name__} {getattr(error, 'code', '')}".rstrip()
+                    found = f" {type(error).__name__} {code_of(error)}".rstrip()
                 except Exception as error:  # noqa: BLE001  # torch words its errors in its own way
                     found = f" {type(error).__name__}"
                 told = self.names["told"]

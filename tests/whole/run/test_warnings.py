@@ -261,7 +261,7 @@ def test_the_line_that_is_advised_for_a_metric_rule_is_silent(line, facts):
     plan = ps.Plan(lr=line)
     (found,) = [one for one in ps.check(plan, ps.Calendar(**facts)) if one.code in (WARMUP, MODE)]
 
-    advised = ps.parse(found.instead.removeprefix("Write ")).metric_rules[0]
+    advised = ps.parse(found.advice.removeprefix("Write ")).metric_rules[0]
     (schedule,) = [one.schedule for one in plan.bindings]
     rules = [advised if one.metric == advised.metric else one for one in schedule.metric_rules]
 

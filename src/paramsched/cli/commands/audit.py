@@ -20,7 +20,7 @@ from paramsched.cli._options import (
     tolerance_option,
 )
 from paramsched.cli._output import BAD_PLAN, WrongUsage, echo, echo_data, terminal_width, write_output
-from paramsched.core.base.diagnostic import json_text
+from paramsched.core.base.printing import json_text
 
 
 @click.command(
@@ -144,7 +144,7 @@ def paramsched_audit(
         instead = "Pass --group for each group of the log, in order"
         if names:
             instead = 'For example: --column "lr@head=lr_1" for the column of another group'
-        raise error.changed(site=log, instead=instead) from None
+        raise error.changed(site=log, advice=instead) from None
     if page is not None:
         drawn = picture_of_match(logged, matched)
         write_output(page, show.html(drawn.trace, title=drawn.title, log=drawn.log))

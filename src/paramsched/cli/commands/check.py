@@ -85,11 +85,11 @@ def paramsched_check(
         findings_as_lines,
     )
     from paramsched.cli._plan_input import paired_with_deepspeed
-    from paramsched.core.base.diagnostic import Diagnostic
+    from paramsched.core.base.problem import Problem
 
     selected = _codes("--select", select) if select else None  # None: also the codes of dialects in other packages
     ignored = _codes("--ignore", ignore or "")
-    found: list[Diagnostic] = []
+    found: list[Problem] = []
     usage = False
 
     def check_one(given: str) -> CheckedPlan:
@@ -131,4 +131,4 @@ def _codes(option: str, given: str) -> frozenset[str]:
     try:
         return codes_given(given)
     except InvalidArgument as error:
-        raise WrongUsage(f"{option} {given}", error.found, error.instead) from None
+        raise WrongUsage(f"{option} {given}", error.problem.found, error.problem.advice) from None

@@ -7,7 +7,7 @@ import click
 
 from paramsched.cli._options import Command, PlanOptions, format_option, json_option, plan_argument, plan_options
 from paramsched.cli._output import BAD_PLAN, echo_data, echo_lines
-from paramsched.core.base.diagnostic import json_text
+from paramsched.core.base.printing import json_text
 
 if TYPE_CHECKING:
     pass

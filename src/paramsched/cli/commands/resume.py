@@ -18,7 +18,7 @@ from paramsched.cli._options import (
     plan_options,
 )
 from paramsched.cli._output import BAD_PLAN, WrongUsage, echo_data, echo_lines
-from paramsched.core.base.diagnostic import json_text
+from paramsched.core.base.printing import json_text
 
 if TYPE_CHECKING:
     from paramsched.errors import StateError

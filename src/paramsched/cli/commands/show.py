@@ -32,7 +32,7 @@ from paramsched.cli._output import (
     uses_color,
     write_output,
 )
-from paramsched.core.base.diagnostic import json_text
+from paramsched.core.base.printing import json_text
 from paramsched.core.base.terminal import table_rows
 from paramsched.core.time.calendar import CLOCKS
 
@@ -74,7 +74,7 @@ class Drawing:
     def file(self, output: str, to: str | None = None, title: str | None = None) -> str | bytes:
         """Return the content of a picture's file, in the format of its suffix or in `to`."""
         from paramsched.cli._plan_input import title_of_plans
-        from paramsched.core.base.diagnostic import printable
+        from paramsched.core.base.printing import printable
 
         draw = _format_of_picture(output, to)
         drawn, more = self.data()

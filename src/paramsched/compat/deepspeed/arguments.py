@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, final
 from paramsched.compat.codes import DEEPSPEED_ARGUMENT
 from paramsched.core import curves
 from paramsched.core.base.codes import MISSING_FACT
-from paramsched.core.base.diagnostic import Diagnostic, warn_user
+from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.files.arguments import ReadEntry, argument, argument_table, table_named, to_level
 from paramsched.core.schedules import Level, Schedule, absolute
 from paramsched.core.schedules.anneal import anneal, cosine, linear
@@ -72,7 +72,7 @@ class _Warmup(_Common):
         """Return the stages of the warmup: the value of the constructor, and a rise from `low` to `high`."""
         if self.warmup_num_steps == 1:
             path = entry.places["warmup_num_steps"]
-            warn_user(Diagnostic(path, "DeepSpeed counts 1 as 2", code=DEEPSPEED_ARGUMENT))
+            warn_user(Problem(path, "DeepSpeed counts 1 as 2", code=DEEPSPEED_ARGUMENT))
         held = constant(first, 1)
         if self.warmup_type == "log":
             return [held, anneal(low, high, self.length - 1, curves.logarithm(self.length)), constant(high, 1)]
@@ -107,7 +107,7 @@ class _Decay(_Warmup):
         if self.total_num_steps < self.length:
             found = f"the warmup of {self.length} updates is longer, so that the decay is skipped"
             path = entry.places["total_num_steps"]
-            warn_user(Diagnostic(path, found, "Use a shorter warmup_num_steps", code=DEEPSPEED_ARGUMENT))
+            warn_user(Problem(path, found, "Use a shorter warmup_num_steps", code=DEEPSPEED_ARGUMENT))
         return max(0, self.total_num_steps - self.length)
 
 
@@ -178,7 +178,7 @@ class _OneCycle(_Common):
             return lines
         found = f"betas[0] cycles from {self.cycle_max_mom:g} to {self.cycle_min_mom:g}, and betas[1] is 0.99"
         path = entry.places["cycle_momentum"]
-        warn_user(Diagnostic(path, found, "Use cycle_momentum: false to keep betas", code=DEEPSPEED_ARGUMENT))
+        warn_user(Problem(path, found, "Use cycle_momentum: false to keep betas", code=DEEPSPEED_ARGUMENT))
         least, most = to_level(self.cycle_min_mom), to_level(self.cycle_max_mom)
         fall, rise = self.halves(most, least)
         falling = [skip(fall, 1)] if self.cycle_first_step_size > 1 else []

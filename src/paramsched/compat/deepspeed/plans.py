@@ -13,8 +13,9 @@ from paramsched.compat.codes import (
 )
 from paramsched.compat.deepspeed.arguments import TABLES, RunOfConfig
 from paramsched.core.base.codes import MISSING_FACT, REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT
-from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path, warn_user
 from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.base.printing import ROOT, child_path
+from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.files.arguments import (
     arguments_of,
     given_rate,
@@ -131,7 +132,7 @@ def _bound_of(scheduler: Any) -> str | None:
     return next((one for one in ("warmup_max_lr", "cycle_max_lr", "lr_range_test_min_lr") if one in rows), None)
 
 
-def notes_of(data: Any) -> Iterator[Diagnostic]:
+def notes_of(data: Any) -> Iterator[Problem]:
     """Return notes on the defaults of missing arguments, and on values that have no effect."""
     scheduler = data.get("scheduler") if isinstance(data, Mapping) else None
     name = scheduler.get("type") if isinstance(scheduler, Mapping) else None
@@ -146,11 +147,11 @@ def notes_of(data: Any) -> Iterator[Diagnostic]:
             "warmup_max_lr is missing: DeepSpeed uses the lr of each group; that of the first group before 6c58fb75 "
             "(2026-07-29), and 0.001 before 22cf1a44 (2025-06-19)"
         )
-        yield Diagnostic(path, found, code=DEEPSPEED_NOTE)
+        yield Problem(path, found, code=DEEPSPEED_NOTE)
     for one in ("cycle_first_stair_count", "cycle_second_stair_count"):
         if params.get(one):
             found = "stairs have no effect in DeepSpeed before 3169c2dc (2026-07-29)"
-            yield Diagnostic(child_path(path, one), found, code=DEEPSPEED_NOTE)
+            yield Problem(child_path(path, one), found, code=DEEPSPEED_NOTE)
     bound = _bound_of(name)
     rate = None if bound is None else params.get(bound, rows[bound].default)
     optimizer = data.get("optimizer")
@@ -160,7 +161,7 @@ def notes_of(data: Any) -> Iterator[Diagnostic]:
     for key in _RATES:
         if is_plain_number(own.get(key)) and own[key] != rate:
             found = f"it has no effect, because {name} sets the lr from {bound}"
-            yield Diagnostic(child_path(ROOT, "optimizer", "params", key), found, code=DEEPSPEED_NOTE)
+            yield Problem(child_path(ROOT, "optimizer", "params", key), found, code=DEEPSPEED_NOTE)
 
 
 def to_plan(data: Any, *, calendar: Calendar | None = None, base: BaseLike | None = None) -> Plan:
@@ -209,7 +210,7 @@ def plan_of_config(
         found = f"{name} will be used; lr_scheduler_type: {run.scheduler} of the arguments has no effect"
         instead = "Remove scheduler from the DeepSpeed config to use the arguments"
         place = child_path(path, "type")
-        warn_user(Diagnostic(place, found, instead, code=DEEPSPEED_WINS, as_warning=run.is_default))
+        warn_user(Problem(place, found, instead, code=DEEPSPEED_WINS, as_warning=run.is_default))
     if not isinstance(params, Mapping):
         diagnostics.refuse_kind(inner, params, "a mapping of arguments", "Use params: {}")
         return None
@@ -227,10 +228,10 @@ def plan_of_config(
         return None
     if name == "WarmupDecayLR" and "warmup_max_lr" not in params and rate != 0.001:
         found = f"warmup_max_lr is missing; DeepSpeed uses 0.001, not lr{'' if rate is None else f' {rate:g}'}"
-        warn_user(Diagnostic(inner, found, f"Write warmup_max_lr: {rate or 'auto'}", code=DEEPSPEED_ARGUMENT))
+        warn_user(Problem(inner, found, f"Write warmup_max_lr: {rate or 'auto'}", code=DEEPSPEED_ARGUMENT))
     if "warmup_num_steps" in rows:
         found = "the first value is used twice, so that the curve is one update late and its last value is not used"
-        warn_user(Diagnostic(path, found, code=DEEPSPEED_LATE))
+        warn_user(Problem(path, found, code=DEEPSPEED_LATE))
     facts = RunOfConfig(rate, run.total, any(one in kind for one in _BETAS))
     with diagnostics.reported_at(path):
         lines = entry.arguments.lines(entry, facts)
@@ -306,5 +307,5 @@ def _plan_of_torch(
     except ConfigError as error:
         for one in error.diagnostics:
             inner = one.path.replace(child_path(ROOT, name), child_path(path, "params"), 1)
-            diagnostics.add(inner, one.found, one.instead, code=one.code)
+            diagnostics.add(inner, one.found, one.advice, code=one.code)
         return None

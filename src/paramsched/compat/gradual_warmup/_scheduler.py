@@ -12,8 +12,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from paramsched.compat.gradual_warmup._after_scheduler import AfterScheduler, has_own_levels, written_fields
 from paramsched.compat.torch.base import LRScheduler, warn_outside_step
 from paramsched.compat.torch.chained import leaf_schedulers
-from paramsched.core.base.diagnostic import warn_user
-from paramsched.core.base.problem import Problem
+from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.dropins.group_fields import (
     Number,
     by_value,

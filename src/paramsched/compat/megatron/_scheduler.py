@@ -8,9 +8,8 @@ from typing import Any, Final, Literal, TypeAlias, final, get_args
 from torch import Tensor
 
 from paramsched.compat.megatron._plan_values import Counts, PlanValues
-from paramsched.core.base.diagnostic import warn_user
 from paramsched.core.base.near_names import did_you_mean
-from paramsched.core.base.problem import Problem
+from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.dropins.group_fields import ParamGroup, fill_tensor, groups_changed
 from paramsched.core.fields import Field, is_number
 from paramsched.core.plan import Plan

@@ -8,7 +8,8 @@ from typing import Any, Final, Literal, NamedTuple, final
 from paramsched.compat.codes import OUTSIDE_PLAN
 from paramsched.core import curves
 from paramsched.core.base.codes import MISSING_FACT, REFUSED_VALUE, SAID_TWICE, UNKNOWN_FIELD
-from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
+from paramsched.core.base.printing import ROOT, child_path
+from paramsched.core.base.problem import Problem
 from paramsched.core.curves import Curve
 from paramsched.core.files.arguments import (
     argument,
@@ -256,7 +257,7 @@ def report_unused_options(data: Any, diagnostics: DiagnosticCollector) -> None:
     report_unused_settings(written, used, diagnostics, library="Megatron-LM", defaulted=("lr_decay_style",))
 
 
-def notes_on_options(options: Mapping[str, tuple[Any, str]]) -> Iterator[Diagnostic]:
+def notes_on_options(options: Mapping[str, tuple[Any, str]]) -> Iterator[Problem]:
     """Yield a note on each option that changes a run in addition to its plan."""
     reasons = {name: reason for name, reason in _IGNORED.items() if name in options}
     if options.get("optimizer", ("", ""))[0] == "muon":
@@ -264,7 +265,7 @@ def notes_on_options(options: Mapping[str, tuple[Any, str]]) -> Iterator[Diagnos
     for name, reason in reasons.items():
         value, path = options[name]
         if value not in (None, False, "false"):
-            yield Diagnostic(path, f"{reason}; the plan does not contain this", code=OUTSIDE_PLAN)
+            yield Problem(path, f"{reason}; the plan does not contain this", code=OUTSIDE_PLAN)
 
 
 def _refuse_tokens(

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from paramsched.compat.megatron.arguments import MegatronArguments, written_options
 from paramsched.core.base.codes import UNUSED_SETTING
-from paramsched.core.base.diagnostic import Diagnostic, warn_user
+from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.leaves import constant
 from paramsched.core.schedules.sequence import in_order
@@ -73,4 +73,4 @@ def warn_of_ramp(data: Any, arguments: MegatronArguments) -> None:
     found = "it has no effect since Megatron-LM core 0.18 (532ad926, 2026-04-21)"
     instead = f'Use step_batch_size_schedule: "{entries}" in place of it and global_batch_size'
     _, path = written_options(data)["rampup_batch_size"]
-    warn_user(Diagnostic(path, found, instead, at_key=True, code=UNUSED_SETTING))
+    warn_user(Problem(path, found, instead, at_key=True, code=UNUSED_SETTING))

@@ -19,7 +19,8 @@ from paramsched.compat.megatron.arguments import (
 from paramsched.compat.megatron.arguments import recognizes as recognizes
 from paramsched.compat.megatron.batch_size import consumed_in_all, planned_batch_size, samples_of_updates, warn_of_ramp
 from paramsched.core.base.codes import MISSING_FACT, NOT_IN_FILE, REFUSED_VALUE
-from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path, warn_user
+from paramsched.core.base.printing import ROOT, child_path
+from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.files.arguments import defaults_of, to_level
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.core.files.known_dialects import BaseLike, GroupOfFile
@@ -79,7 +80,7 @@ def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # 
     return Bases(({**rate, "weight_decay": arguments.weight_decay},), ROOT)
 
 
-def notes_of(data: Any) -> Iterator[Diagnostic]:
+def notes_of(data: Any) -> Iterator[Problem]:
     """Return notes on the defaults of missing options, and on options that change a run in addition to its plan."""
     options = written_options(data)
     names = ["lr_decay_style", "min_lr", "weight_decay"]
@@ -128,7 +129,7 @@ def to_plan(
                 f"the plan is for the other groups; the base of embedding and output layers is their max_lr {own.lr!r}"
             )
             place = written_options(data)["decoupled_lr"][1]
-            warn_user(Diagnostic(place, found, f"For example groups: {groups}", code=NOT_IN_FILE))
+            warn_user(Problem(place, found, f"For example groups: {groups}", code=NOT_IN_FILE))
         start, end, style = arguments.start_weight_decay, arguments.end_weight_decay, arguments.weight_decay_incr_style
         if start is not None and end is not None:
             fields["weight_decay"] = anneal(absolute(start), absolute(end), run.length(run.total), CURVES[style])
@@ -179,7 +180,7 @@ def _run_of(arguments: MegatronArguments, diagnostics: DiagnosticCollector) -> _
     followed = planned_batch_size(arguments) if unit else None
     if unit and followed is None:
         found = "the batch size is unknown, so the horizon includes a last partial batch that Megatron drops"
-        warn_user(Diagnostic(child_path(ROOT, "global_batch_size"), found, code=NOT_IN_FILE))
+        warn_user(Problem(child_path(ROOT, "global_batch_size"), found, code=NOT_IN_FILE))
     horizon = total if not unit or batch is None else consumed_in_all(arguments, batch, total)
     if steps and iterations is not None:
         horizon = samples_of_updates(steps, iterations)
@@ -188,7 +189,7 @@ def _run_of(arguments: MegatronArguments, diagnostics: DiagnosticCollector) -> _
             f"the run consumes {horizon:,}"
         )
         place = child_path(ROOT, "step_batch_size_schedule")
-        warn_user(Diagnostic(place, found, "Write train_samples", code=SAMPLE_LENGTHS))
+        warn_user(Problem(place, found, "Write train_samples", code=SAMPLE_LENGTHS))
     in_samples = (batch or 0) if not unit else 1
     return _MegatronRun(unit, warm, decay, wsd, total, in_samples, horizon, followed)
 

@@ -17,8 +17,7 @@ from paramsched.compat.pytorch_accelerated._placeholders import (
     warn_of_reversals,
 )
 from paramsched.core import curves
-from paramsched.core.base.diagnostic import warn_user
-from paramsched.core.base.problem import Problem
+from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.number_checks import whole_number
 from paramsched.core.schedules.affine import Absolute, Level
 from paramsched.core.schedules.anneal import anneal, warmup

@@ -11,8 +11,7 @@ from numbers import Real
 from operator import attrgetter, is_
 from typing import Any, NoReturn, TypeAlias, TypeGuard, final
 
-from paramsched.core.base.diagnostic import warn_user
-from paramsched.core.base.problem import Problem
+from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.dropins.step_engine import StepEngine
 from paramsched.core.number_checks import finite_number, whole_number
 from paramsched.core.schedules import rules

@@ -14,8 +14,7 @@ import numpy as np
 from torch import Tensor
 from torch.optim import Optimizer
 
-from paramsched.core.base.diagnostic import warn_user
-from paramsched.core.base.problem import Problem
+from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.dropins.group_fields import Number, by_value
 from paramsched.core.number_checks import MOST_COUNT
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown

@@ -22,8 +22,7 @@ from paramsched.compat.torch._argument_checks import (
     require_epoch,
     require_named_functions,
 )
-from paramsched.core.base.diagnostic import warn_user
-from paramsched.core.base.problem import Problem
+from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.dropins import group_fields
 from paramsched.core.dropins.group_fields import Number, base_from_ratio, by_value, select, unchanged_on_error
 from paramsched.errors import CallSite, InvalidArgument, StateError

@@ -10,8 +10,9 @@ from typing import Any, Final, final
 from paramsched.compat.codes import UNKNOWN_INTERVAL
 from paramsched.compat.torch.arguments import SMOOTH, TABLES, TorchEntry
 from paramsched.core.base.codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, UNUSED_SETTING, WRONG_ARGUMENT
-from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path, warn_user
 from paramsched.core.base.near_names import closest, did_you_mean
+from paramsched.core.base.printing import ROOT, child_path
+from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.feedback import plateau
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.files.arguments import (
@@ -226,7 +227,7 @@ def _report_other_schedulers(read: _FoundScheduler, diagnostics: DiagnosticColle
         if _OF_RATES.search(str(name).lower()) or _torch_class_in(one) in TABLES:
             diagnostics.add(path, found, advice, at_key=True, code=SAID_TWICE)
         else:
-            warn_user(Diagnostic(path, found, at_key=True, code=UNUSED_SETTING))
+            warn_user(Problem(path, found, at_key=True, code=UNUSED_SETTING))
 
 
 def _entries_beside(*parts: tuple[Mapping[str, Any], str]) -> dict[str, tuple[Any, str]]:
@@ -318,7 +319,7 @@ def to_plan(
             "the config does not specify whether it steps after each update or once per epoch; updates are assumed. "
             "Add interval: epoch, or interval: step, next to it"
         )
-        warn_user(Diagnostic(found.path, unknown, code=UNKNOWN_INTERVAL))
+        warn_user(Problem(found.path, unknown, code=UNKNOWN_INTERVAL))
     return plan
 
 

@@ -17,8 +17,7 @@ from paramsched.compat.torch.base import (
     hook,
     snapshot_fields,
 )
-from paramsched.core.base.diagnostic import warn_user
-from paramsched.core.base.problem import Problem
+from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.dropins import group_fields
 from paramsched.core.dropins.group_fields import Number
 from paramsched.core.feedback.base import Nonfinite, improves_on, metric_number

@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Final, Literal, final
 
 from paramsched.core import curves
 from paramsched.core.base.codes import MISSING_FACT, REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT
-from paramsched.core.base.diagnostic import child_path
 from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.base.printing import child_path
 from paramsched.core.curves import Curve
 from paramsched.core.feedback import greedy, plateau
 from paramsched.core.files.arguments import argument, argument_table, table_named, to_level, wrong_value

@@ -19,8 +19,9 @@ from paramsched.core.base.codes import (
     UNUSED_SETTING,
     WRONG_TYPE,
 )
-from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path, warn_user
 from paramsched.core.base.near_names import closest
+from paramsched.core.base.printing import ROOT, child_path
+from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.files.arguments import (
     accumulation_fact,
     arguments_of,
@@ -108,7 +109,7 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
     written = _written_in(data)
     if written is None:
         found = f"expected arguments, got {type_name_of(data)}"
-        raise ConfigError("config", [Diagnostic(ROOT, found, "Use lr_scheduler_type: cosine", code=WRONG_TYPE)])
+        raise ConfigError("config", [Problem(ROOT, found, "Use lr_scheduler_type: cosine", code=WRONG_TYPE)])
     plan = _plan_of(data, written, calendar, given_rate(base))
     _warn_of_other_program(written, data)
     return plan
@@ -186,7 +187,7 @@ def _warn_of_other_program(written: _WrittenArguments, data: Any) -> None:
         (only,) = own
         found = f"{only} is the only setting of transformers here; the schedule of another program may not be linear"
         instead = "If transformers reads this file, write lr_scheduler_type: linear"
-        warn_user(Diagnostic(child_path(ROOT, only), found, instead, at_key=True, code=UNUSED_SETTING))
+        warn_user(Problem(child_path(ROOT, only), found, instead, at_key=True, code=UNUSED_SETTING))
 
 
 def _is_call(data: Mapping[str, Any]) -> bool:
@@ -214,7 +215,7 @@ def _plan_of_deepspeed(
     if isinstance(config, str):
         found = f"if {config} has a scheduler, lr_scheduler_type: {name} has no effect"
         instead = f"Write paramsched check args.yaml {config}"
-        warn_user(Diagnostic(child_path("$", "deepspeed"), found, instead, code=DEEPSPEED_WINS, as_warning=True))
+        warn_user(Problem(child_path("$", "deepspeed"), found, instead, code=DEEPSPEED_WINS, as_warning=True))
     if not isinstance(config, Mapping):
         return None
     scheduler = config.get("scheduler")
@@ -422,6 +423,6 @@ def facts_of(data: Any) -> Calendar | None:
     return None if written is None else accumulation_fact(_values(written).get("gradient_accumulation_steps"))
 
 
-def notes_of(data: Any) -> Iterator[Diagnostic]:
+def notes_of(data: Any) -> Iterator[Problem]:
     """Return notes on the defaults of missing entries."""
     return note_defaults("transformers 5.23", _defaults_taken(_written_in(data)))

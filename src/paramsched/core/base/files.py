@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 
-from paramsched.core.base.diagnostic import printable
 from paramsched.core.base.near_names import closest
+from paramsched.core.base.printing import printable
 from paramsched.errors import InvalidArgument, shown
 
 _DESCRIPTORS = re.compile(r"/dev/fd|/proc/(?P<process>\d+)(/task/\d+)?/fd")

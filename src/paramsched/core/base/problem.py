@@ -1,28 +1,19 @@
-"""The record of one problem: where it is, what is wrong, and one example. Exceptions and diagnostics print it."""
+"""The record of one problem, and the warnings that print one: where it is, what is wrong, and what to write."""
 
-from dataclasses import dataclass, field
-from typing import Final, NamedTuple, final
+import re
+import sys
+import warnings
+from array import array
+from bisect import bisect_right
+from dataclasses import KW_ONLY, dataclass, field, replace
+from functools import cached_property
+from itertools import accumulate
+from typing import Any, Final, final
 
+from paramsched.core.base.codes import SYNTAX, CheckRule, Severity, check_rules
+from paramsched.core.base.printing import printable, printable_lines
 
-class Place(NamedTuple):
-    """A place in an input.
-
-    Args:
-        path: the config path of the entry, such as `$.lr.to`; empty for a line or a call.
-        begin, end: the range in the text at that path; None for the entire entry.
-        at_key: True if the key of the entry is meant, not its value.
-        file: the name of the file; empty if unknown. Line and column are computed when the place is printed.
-    """
-
-    path: str = ""
-    begin: int | None = None
-    end: int | None = None
-    at_key: bool = False
-    file: str = ""
-
-
-NOWHERE: Final = Place()
-"""The place of a problem that is not in an input."""
+_EXCERPT: Final = 72  # characters of a line that are shown
 
 
 @final
@@ -54,27 +45,61 @@ class CallSite:
 @final
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One problem. It has the same words in an exception, in a report and on the command line.
+    """One problem: where it is, what is wrong, and what to write. Exceptions, warnings and reports have one each.
+
+    Control characters are escaped when it is printed, so that a name cannot send commands to the terminal.
 
     Args:
-        code: the code of its rule, such as `PS104`; empty for a warning without a rule.
+        path: config path of the entry, such as `$.groups.head.lr`; empty for a line, a call or an entire text.
         found: the description: `expected a number, got true`, or `unknown argument "ovr"; did you mean "over"?`.
-        place: the wrong word, argument or entry.
+        advice: one sentence: an example, or what to do; empty if the description is enough.
+        span: start and end of the wrong part within the text of the entry or the call, as indices of a slice; None for
+            all of it.
+        at_key: True if the problem is the key of the entry, not its value.
+        code: the code of its rule, such as `PS104`; empty for a warning without a rule.
         site: the call or the argument as the user wrote it; empty for an entry of a file.
         call: the same as a `CallSite`, if it is an argument of a call.
-        advice: one sentence: an example of the call, or what to do; empty if the description is enough.
-        text: the line of text that contains the place.
+        line, column: position in the file, both starting at 1; None if unknown.
+        text: the line of the file or of the call that contains the wrong part.
+        file: name of the file as the user wrote it; empty if unknown.
+        as_warning: True if the user asked for a warning in place of an error.
         refused: the invalid value, for a caller that knows which argument it was.
     """
 
-    code: str = ""
+    path: str = ""
     found: str = ""
-    place: Place = NOWHERE
+    advice: str = ""
+    span: tuple[int, int] | None = None
+    at_key: bool = False
+    _: KW_ONLY
+    code: str = ""
     site: str = ""
     call: CallSite | None = None
-    advice: str = ""
+    line: int | None = None
+    column: int | None = None
     text: str | None = None
-    refused: object = field(default=None, compare=False)
+    file: str = ""
+    as_warning: bool = False
+    refused: Any = field(default=None, compare=False)
+
+    def changed(self, **data: Any) -> "Problem":
+        """Return a copy with changed arguments."""
+        return replace(self, **data)
+
+    @property
+    def argument(self) -> str | None:
+        """The name of the invalid argument of a call; None if the problem is not about one."""
+        return None if self.call is None else self.call.argument
+
+    @property
+    def rule(self) -> CheckRule:
+        """The rule with this code. The code of another package, such as `ACME1`, is an error without a description."""
+        return check_rules().get(self.code) or CheckRule(self.code, self.code.lower(), "error", "", "")
+
+    @property
+    def severity(self) -> Severity:
+        """The severity of the rule: "error", "warning" or "info"."""
+        return "warning" if self.as_warning else self.rule.severity
 
     @property
     def summary(self) -> str:
@@ -82,13 +107,73 @@ class Problem:
         return f"{self.site}: {self.found}" if self.site and self.found else self.site or self.found
 
     @property
-    def span(self) -> tuple[int, int] | None:
-        """The range of the wrong part in its text; None if the whole is wrong."""
-        begin, end = self.place.begin, self.place.end
-        return None if begin is None or end is None else (begin, end)
+    def message(self) -> str:
+        """The summary and the advice."""
+        return with_advice(self.summary, self.advice)
+
+    @property
+    def path_and_message(self) -> str:
+        """The message, preceded by the path if there is one: `$.lr: expected a number, got true. Write 0.1`."""
+        return _one_line(f"{self.path}: {self.message}" if self.path else self.message)
+
+    @property
+    def place_and_message(self) -> str:
+        """The message, preceded by the path, or by the line number if there is no path."""
+        if self.path or self.line is None:
+            return self.path_and_message
+        return f"line {self.line}: {self.path_and_message}"
 
     def __str__(self) -> str:
-        return with_advice(self.summary, self.advice)
+        """Return the message; that of an entry of a file with its place, and its severity if that is not an error."""
+        if self.site or not (self.path or self.line):
+            return self.message
+        severity = "" if self.severity == "error" else f"{self.severity}: "
+        if self.path:
+            return _one_line(f"{self.path}: {severity}{self.message}")
+        return f"{severity}{self.place_and_message}"
+
+    def __repr__(self) -> str:
+        return f"<Problem {self}>"
+
+    def location(self, file: str | None = None) -> str:
+        """Return the file with the line and column if they are known: `plan.yaml:3:12`.
+
+        >>> problem = "expected a number, got true"
+        >>> Problem("$.lr", problem, line=3, column=12).location("plan.yaml")
+        'plan.yaml:3:12'
+        """
+        numbers = [] if self.line is None else [self.line, self.column or 1]
+        return ":".join([printable(self.file if file is None else file), *map(str, numbers)])
+
+    @property
+    def pointer(self) -> str:
+        """The line of the file, and a second line with a caret below the column; empty if line or column is unknown.
+
+        >>> print(Problem("", "", line=1, column=5, text="lr: cosin()").pointer)
+            lr: cosin()
+                ^
+        """
+        if self.text is None or self.column is None:
+            return ""
+        begin = max(0, min(self.column - 1 - _EXCERPT // 2, len(self.text) - _EXCERPT))
+        shown = self.text[begin : begin + _EXCERPT]
+        before = printable(shown[: self.column - 1 - begin])
+        return f"    {printable(shown)}".rstrip() + f"\n    {' ' * len(before)}^"
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the problem as a dict with the keys that `paramsched check --json` prints."""
+        return {
+            "plan": self.file,
+            "path": self.path,
+            "line": self.line,
+            "column": self.column,
+            "code": self.code,
+            "rule": self.rule.name,
+            "severity": self.severity,
+            "message": _one_line(self.message),
+            "found": _one_line(self.found),
+            "advice": _one_line(self.advice),
+        }
 
 
 def with_advice(found: str, advice: str) -> str:
@@ -100,3 +185,107 @@ def with_advice(found: str, advice: str) -> str:
     if not advice:
         return found
     return f"{found} {advice}" if found.endswith(("?", "!", ".")) else f"{found}. {advice}"
+
+
+def _one_line(text: str) -> str:
+    return printable(" ".join(text.split()))
+
+
+_BREAK = re.compile(r"\r\n|\r|\n")
+
+
+@final
+class TextLines:
+    r"""The lines of a text, with the offset at which each line starts.
+
+    >>> TextLines("lr: 1\nmomentum: 2").of(10)
+    (2, 5)
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.begins = [0, *(found.end() for found in _BREAK.finditer(text))]
+        self._last = 0, ""  # the last line that was asked for: its problems share it, because it may have a megabyte
+
+    def of(self, offset: int) -> tuple[int, int]:
+        """Return the pair (line number, column) of an offset, both starting at 1."""
+        index = bisect_right(self.begins, offset) - 1
+        return index + 1, offset - self.begins[index] + 1
+
+    def line(self, number: int) -> str:
+        """Return a line by its number, without its line break."""
+        if self._last[0] != number:
+            begin = self.begins[number - 1]
+            end = self.begins[number] if number < len(self.begins) else len(self.text)
+            self._last = number, self.text[begin:end].rstrip("\r\n")
+        return self._last[1]
+
+    def fault(self, offset: int, found: str, advice: str = "", path: str = "") -> Problem:
+        """Return a problem with the line and the column of an offset."""
+        line, column = self.of(offset)
+        return Problem(path, found, advice, line=line, column=column, text=self.line(line), code=SYNTAX)
+
+    def fault_in_line(self, number: int, column: int, found: str, advice: str = "") -> Problem:
+        """Return a problem with a line and a column, both starting at 1."""
+        return self.fault(self.offset_of(number, column), found, advice)
+
+    def offset_of(self, number: int, column: int) -> int:
+        """Return the offset of a line and a column, both starting at 1. It is at most the length of the text."""
+        begin = self.begins[min(number, len(self.begins)) - 1]
+        return min(begin + column - 1, len(self.text))
+
+    def offset_of_node(self, number: int, column: int) -> int:
+        r"""Return the offset of a line and a column as Python's parser counts: columns from 0, in bytes of UTF-8.
+
+        It does not scan the text, because it is asked for each node of a tree.
+
+        >>> TextLines("a\nß + b").offset_of_node(2, 5)
+        6
+        """
+        if not self._byte_ends:
+            return self.offset_of(number, column + 1)
+        begin = self.offset_of(number, 1)
+        before = self._byte_ends[begin - 1] if begin else 0
+        return bisect_right(self._byte_ends, before + column)
+
+    @cached_property
+    def _byte_ends(self) -> "array[int]":
+        """The end of each character in bytes of UTF-8; empty if the text is ASCII."""
+        text = "" if self.text.isascii() else self.text
+        return array("l", accumulate(len(one.encode("utf-8", "surrogatepass")) for one in text))
+
+
+_PASSED_OVER = ("paramsched", "torch")
+"""Packages whose frames are skipped: this one, and torch, which calls its hooks and schedulers."""
+
+
+class PlanWarning(UserWarning):
+    """A probable mistake in a plan, a config or a run: the category of every warning of this library.
+
+    `problem` has its code and its place.
+
+    >>> import warnings
+    >>> with warnings.catch_warnings():
+    ...     warnings.filterwarnings("error", category=PlanWarning)  # as with strict=True
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        UserWarning.__init__(self, problem)
+        self.problem = problem
+
+    def __str__(self) -> str:
+        if self.problem.path and not self.problem.site:
+            return self.problem.path_and_message
+        message = self.problem.message
+        return printable_lines(f"{message} [{self.problem.code}]" if self.problem.code else message)
+
+
+def warn_user(about: Problem, category: type[Warning] = PlanWarning) -> None:
+    """Issue a warning at the innermost frame outside of this library and torch. Its text is the printed problem."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in _PASSED_OVER:
+        level, frame = level + 1, frame.f_back
+    if category is PlanWarning:
+        warnings.warn(PlanWarning(about), stacklevel=level)
+    else:
+        warnings.warn(str(PlanWarning(about)), category, stacklevel=level)

@@ -1,6 +1,6 @@
 """Plans in files: YAML, TOML, JSON, and the dialects of other libraries; with all diagnostics at once."""
 
-from paramsched.core.base.diagnostic import Diagnostic as Diagnostic
+from paramsched.core.base.problem import Problem as Problem
 from paramsched.core.files.known_dialects import BaseLike as BaseLike
 from paramsched.core.files.known_dialects import Dialect as Dialect
 from paramsched.core.files.known_dialects import Loaded as Loaded

@@ -31,8 +31,9 @@ from paramsched.core.base.codes import (
     WRONG_ARGUMENT,
     WRONG_TYPE,
 )
-from paramsched.core.base.diagnostic import Diagnostic, child_path, warn_user
 from paramsched.core.base.near_names import closest, did_you_mean
+from paramsched.core.base.printing import child_path
+from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.core.files.references import is_unresolved
 from paramsched.core.schedules import Constant, Level, Schedule, absolute
@@ -376,7 +377,7 @@ def updates_with_accumulation(
         return calendar.updates_per_epoch
     if calendar.accumulation is not None and calendar.accumulation != accumulation:
         found = f"it is {accumulation}, but the specified accumulation of {calendar.accumulation} takes precedence"
-        warn_user(Diagnostic(path, found, code=UNUSED_SETTING))
+        warn_user(Problem(path, found, code=UNUSED_SETTING))
     if calendar.batches_per_epoch is None or calendar.accumulation is not None:
         return calendar.updates_per_epoch
     return -(-calendar.batches_per_epoch // int(accumulation))

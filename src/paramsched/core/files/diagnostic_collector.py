@@ -11,9 +11,9 @@ from typing import Any, final
 import numpy as np
 
 from paramsched.core.base.codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
-from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.core.base.near_names import did_you_mean
-from paramsched.core.base.problem import Place, Problem
+from paramsched.core.base.printing import ROOT, child_path
+from paramsched.core.base.problem import Problem
 from paramsched.core.files.text_limits import (
     MOST_DEPTH,
     MOST_ENTRIES,
@@ -38,7 +38,7 @@ class DiagnosticCollector:
     """
 
     def __init__(self) -> None:
-        self._found: dict[Diagnostic, None] = {}
+        self._found: dict[Problem, None] = {}
         self.count = 0
 
     @property
@@ -62,13 +62,13 @@ class DiagnosticCollector:
             path: the config path.
             found: the description of the problem.
             instead: the advice.
-            span, at_key: as for `Diagnostic`.
+            span, at_key: as for `Problem`.
             code: the code of the rule; optional for dialects in other packages.
         """
         self.count += 1
         if self.full:
             return
-        one = Diagnostic(path, found, instead, span, at_key, code=code)
+        one = Problem(path, found, instead, span, at_key, code=code)
         self._found[one] = None
 
     def refuse(self, path: str, refusal: InvalidArgument, *, at_key: bool = False) -> None:
@@ -114,11 +114,11 @@ class DiagnosticCollector:
         """Return one line of text for each diagnostic."""
         return tuple(one.place_and_message for one in self.found())
 
-    def found(self) -> tuple[Diagnostic, ...]:
+    def found(self) -> tuple[Problem, ...]:
         """Return the diagnostics; if there are more than 200, the last one counts those that are not listed."""
         more = self.count - len(self._found)
         listed = tuple(self._found)
-        return (*listed, Diagnostic("", f"and {more} more")) if len(listed) >= _MOST and more else listed
+        return (*listed, Problem("", f"and {more} more", code=UNREADABLE)) if len(listed) >= _MOST and more else listed
 
     def raise_any(self, source: str) -> None:
         """Raise a ConfigError if there is a diagnostic."""
@@ -164,7 +164,7 @@ class BadValue:
 
 
 def _bad_value(path: str, found: str, instead: str) -> BadValue:
-    return BadValue(Problem(REFUSED_VALUE, found, Place(path), advice=instead))
+    return BadValue(Problem(path, found, instead, code=REFUSED_VALUE))
 
 
 def values_in(data: Any) -> Iterator[Any]:
@@ -199,7 +199,7 @@ def plain_data(raw: Any, diagnostics: DiagnosticCollector, twice: list[str] | No
     """
     data = plain_or_bad(raw, diagnostics, twice)
     for one in bad_values_in(data):
-        diagnostics.report(one.problem.place.path, one.problem)
+        diagnostics.report(one.problem.path, one.problem)
     return data
 
 
@@ -301,7 +301,8 @@ class _PlainReader:
         self.left -= count
         if self.left < 0:
             raise ConfigError(
-                "config", [Diagnostic(ROOT, f"more than {_MOST_GIVEN:,} values", "A plan is a short text")]
+                "config",
+                [Problem(ROOT, f"more than {_MOST_GIVEN:,} values", "A plan is a short text", code=UNREADABLE)],
             )
 
 

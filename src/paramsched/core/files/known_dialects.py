@@ -6,8 +6,9 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any, Protocol, TypeAlias, final
 
-from paramsched.core.base.diagnostic import ROOT, Diagnostic, entry_path
 from paramsched.core.base.entries import entry_names, load_entry
+from paramsched.core.base.printing import ROOT, entry_path
+from paramsched.core.base.problem import Problem
 from paramsched.core.files import native
 from paramsched.core.files.text_places import Place
 from paramsched.core.plan import Plan
@@ -37,7 +38,7 @@ class Loaded:
     native: bool = True
     facts: Calendar | None = None
     entry: str = ""
-    notes: tuple[Diagnostic, ...] = ()
+    notes: tuple[Problem, ...] = ()
     groups: tuple["GroupOfFile", ...] = ()
 
 
@@ -80,7 +81,7 @@ class Dialect(Protocol):
     - `bases_of(data, calendar) -> Bases`, if the files contain the optimizer's values
     - `groups_of(data, calendar) -> Iterable[GroupOfFile]`, for `paramsched show --groups`
     - `facts_of(data) -> Calendar`, if the files contain run facts such as the accumulation
-    - `notes_of(data) -> Iterable[Diagnostic]`: returns diagnostics about how data is read, such as defaults
+    - `notes_of(data) -> Iterable[Problem]`: returns diagnostics about how data is read, such as defaults
     - `scheduler_entries`: the names of the entries that may contain the schedule; `paramsched check` points to them
     - `is_hjson`: True if the peer reads its JSON files as Hjson, with comments and trailing commas, and refuses a key
       that occurs twice
@@ -104,7 +105,7 @@ class KnownDialect:
     bases_of: Callable[[Any, Calendar | None], Bases] | None = None
     groups_of: Callable[[Any, Calendar | None], Iterable[GroupOfFile]] | None = None
     facts_of: Callable[[Any], Calendar | None] | None = None
-    notes_of: Callable[[Any], Iterable[Diagnostic]] | None = None
+    notes_of: Callable[[Any], Iterable[Problem]] | None = None
     scheduler_entries: tuple[str, ...] = ()
     is_hjson: bool = False
 

@@ -19,8 +19,8 @@ from paramsched.core.base.codes import (
     WRONG_ARGUMENT,
     WRONG_TYPE,
 )
-from paramsched.core.base.diagnostic import CLOCK, GROUPS, HORIZON, ROOT, TARGETS, child_path, entry_path
 from paramsched.core.base.near_names import closest
+from paramsched.core.base.printing import CLOCK, GROUPS, HORIZON, ROOT, TARGETS, child_path, entry_path
 from paramsched.core.fields import ELSEWHERE, KNOWN, PAIRS, Field, is_field_name, known_field
 from paramsched.core.files.diagnostic_collector import (
     BadValue,

@@ -10,10 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, final, overload
 
-from paramsched.core.base.codes import KEY_TWICE, NOTHING_PLANNED, SAID_TWICE
-from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path, names_listed, printable, warn_user
+from paramsched.core.base.codes import KEY_TWICE, NOTHING_PLANNED, SAID_TWICE, UNREADABLE
 from paramsched.core.base.files import near_file, path_of_file, write_whole_file
 from paramsched.core.base.near_names import did_you_mean, shortened_text
+from paramsched.core.base.printing import ROOT, child_path, names_listed, printable
+from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.files import native
 from paramsched.core.files.diagnostic_collector import (
     DiagnosticCollector,
@@ -382,7 +383,7 @@ class PlanText:
             return read_data(self.text, _reader_of(dialect.name, self.syntax), self.name)
         return read_peer_data(self.text, self.syntax or "yaml", self.name, is_hjson=dialect.is_hjson)
 
-    def placed(self, diagnostics: Iterable[Diagnostic], root: Place | None = None) -> tuple[Diagnostic, ...]:
+    def placed(self, diagnostics: Iterable[Problem], root: Place | None = None) -> tuple[Problem, ...]:
         """Return diagnostics with lines and columns if the syntax is known; `root` has the places if they are known."""
         if self.inserted is not None:
             key, other = self.inserted
@@ -470,7 +471,7 @@ def syntax_of_suffix(file: Path) -> str | None:
     return found if found in SYNTAXES else None
 
 
-def _hints_of_formats(plain: Any) -> tuple[Diagnostic, ...]:
+def _hints_of_formats(plain: Any) -> tuple[Problem, ...]:
     """Return a diagnostic for each dialect that an invalid native plan looks like, or one if no entry is of a plan.
 
     Data with a schedule of this library is a plan with a mistake, even if a name in it is that of a peer.
@@ -479,11 +480,12 @@ def _hints_of_formats(plain: Any) -> tuple[Diagnostic, ...]:
         return ()
     if names := dialects_that_recognize(plain):
         return tuple(
-            Diagnostic("", f"it looks like a config of {name}", f'For example: format="{name}"') for name in names
+            Problem("", f"it looks like a config of {name}", f'For example: format="{name}"', code=UNREADABLE)
+            for name in names
         )
     if isinstance(plain, Mapping) and plain and not native.may_be_plan(plain):
         found = f"no entry belongs to a plan; found {names_listed(map(str, plain), 4)}"
-        return (Diagnostic("", found, 'For example: lr: warmup("5%") >> cosine()', code=NOTHING_PLANNED),)
+        return (Problem("", found, 'For example: lr: warmup("5%") >> cosine()', code=NOTHING_PLANNED),)
     return ()
 
 
@@ -517,7 +519,7 @@ def read_peer_data(text: str, syntax: str, source: str, *, is_hjson: bool = Fals
         others = len(scheduling) - 1
         more = f" (and {others} other {'key' if others == 1 else 'keys'})" if others else ""
         found = f"the key occurs twice{more}, and the last value counts. Keep one"
-        warn_user(Diagnostic(scheduling[0], found, code=KEY_TWICE))
+        warn_user(Problem(scheduling[0], found, code=KEY_TWICE))
     return data
 
 

@@ -5,9 +5,10 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
-from paramsched.core.base.diagnostic import Diagnostic
-from paramsched.core.base.diagnostic import TextLines as TextLines
+from paramsched.core.base.codes import UNREADABLE
 from paramsched.core.base.files import open_to_read, own_descriptor
+from paramsched.core.base.problem import Problem
+from paramsched.core.base.problem import TextLines as TextLines
 from paramsched.core.schedules.text import MOST_WORDS, has_many_words
 from paramsched.errors import ConfigError
 
@@ -63,7 +64,8 @@ def read_bounded(file: Path) -> bytes:
     """Read a file of at most 1 MB."""
     if file.is_fifo() and own_descriptor(file) is None:
         raise ConfigError(
-            str(file), [Diagnostic("", "it is a pipe, which may never end", "Copy its content into a file")]
+            str(file),
+            [Problem("", "it is a pipe, which may never end", "Copy its content into a file", code=UNREADABLE)],
         )
     with open_to_read(file, bounded=True) as stream:
         data = stream.read(MOST_BYTES + 1)
@@ -75,16 +77,18 @@ def read_bounded(file: Path) -> bytes:
 def decoded_text(data: bytes, file: Path) -> str:
     """Return the text of a file's content, without a byte order mark."""
     if data[3:8] == bytes(5) and data[8:9] == b"{":  # the size of the header that follows
-        raise ConfigError(str(file), [Diagnostic("", "this is a file of safetensors, not a plan")])
+        raise ConfigError(str(file), [Problem("", "this is a file of safetensors, not a plan", code=UNREADABLE)])
     is_pickle = data[:1] == b"\x80" and data[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")
     if is_pickle or (data[:4] == b"PK\x03\x04" and b"data.pkl" in data[:256]):  # as torch.save begins
         command = f"paramsched resume {shlex.quote(str(file))} --plan plan.yaml"
-        raise ConfigError(str(file), [Diagnostic("", "this is a checkpoint, not a plan", f"For example: {command}")])
+        raise ConfigError(
+            str(file), [Problem("", "this is a checkpoint, not a plan", f"For example: {command}", code=UNREADABLE)]
+        )
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace")
         line, column = TextLines(before).of(len(before))
         found = f"byte {error.start} is {data[error.start]:#04x}, which is not valid UTF-8"
-        fault = Diagnostic("", found, "Save the file as UTF-8", line=line, column=column)
+        fault = Problem("", found, "Save the file as UTF-8", line=line, column=column, code=UNREADABLE)
         raise ConfigError(str(file), [fault]) from None

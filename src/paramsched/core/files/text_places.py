@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, NamedTuple, final
 
-from paramsched.core.base.diagnostic import ROOT, Diagnostic, TextLines, child_path, path_from_root, printable
+from paramsched.core.base.printing import ROOT, child_path, path_from_root, printable
+from paramsched.core.base.problem import Problem, TextLines
 from paramsched.errors import ConfigError
 
 _INDEX = re.compile(r"\[(\d+)\]")
@@ -104,8 +105,8 @@ def nested_places(pieces: Iterable[Place | Bracket], finish: Callable[[Place, st
 
 
 def faults_with_places(
-    diagnostics: tuple[Diagnostic, ...], text: str, places: Callable[[str], Place]
-) -> tuple[Diagnostic, ...]:
+    diagnostics: tuple[Problem, ...], text: str, places: Callable[[str], Place]
+) -> tuple[Problem, ...]:
     """Return diagnostics with their lines and columns.
 
     Args:
@@ -123,23 +124,23 @@ def faults_with_places(
     return tuple(_fault_at_place(one, root, text, lines) if _lacks_place(one) else one for one in diagnostics)
 
 
-def _lacks_place(fault: Diagnostic) -> bool:
-    return fault.line is None and fault.problem.place.path.startswith(ROOT)
+def _lacks_place(fault: Problem) -> bool:
+    return fault.line is None and fault.path.startswith(ROOT)
 
 
-def _fault_at_place(fault: Diagnostic, root: Place, text: str, lines: TextLines) -> Diagnostic:
+def _fault_at_place(fault: Problem, root: Place, text: str, lines: TextLines) -> Problem:
     """Return a diagnostic with the line and column of its entry's key, value, or wrong part of the text."""
-    path, first, last, at_key, _ = fault.problem.place
-    place = place_at_path(root, path)
+    place = place_at_path(root, fault.path)
     begin, end = place.begin, place.end
-    if at_key and place.key is not None:
+    if fault.at_key and place.key is not None:
         begin, end = place.key, place.begin
-    elif first is not None and last is not None and place.text is not None:
+    elif fault.span is not None and place.text is not None:
+        first, last = fault.span
         raw = text[place.begin : place.end]
         begin, end = (place.begin + index_in_source(raw, place.text, one) for one in (first, last))
         end += last >= len(place.text)  # the end of the text is shown at its last character
     line, column = lines.of(begin)
-    return fault.changed(line=line, column=column, excerpt=lines.line(line))
+    return fault.changed(line=line, column=column, text=lines.line(line))
 
 
 def place_at_path(root: Place, path: str) -> Place:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from paramsched.core.base.codes import LIBRARY_DEFAULTS, NOTHING_PLANNED, UNKNOWN_FIELD, UNUSED_SETTING
-from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path, names_listed, warn_user
+from paramsched.core.base.printing import ROOT, child_path, names_listed
+from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 
 
@@ -52,7 +53,7 @@ def report_unused_settings(
         diagnostics.add(path, found, instead or native, at_key=bool(unused), code=UNKNOWN_FIELD)
     else:
         them = "it" if len(unused) == 1 else "them"
-        warn_user(Diagnostic(path, f"{found}; the plan is read without {them}", code=UNUSED_SETTING))
+        warn_user(Problem(path, f"{found}; the plan is read without {them}", code=UNUSED_SETTING))
 
 
 def has_setting(keys: Iterable[Any], names: Iterable[str]) -> bool:
@@ -117,7 +118,7 @@ def _parts_with(data: Any, names: Collection[str], path: str) -> Iterator[tuple[
             yield from _parts_with(value, names, child_path(path, index))
 
 
-def note_defaults(library: str, defaults: Mapping[str, object]) -> Iterator[Diagnostic]:
+def note_defaults(library: str, defaults: Mapping[str, object]) -> Iterator[Problem]:
     """Yield a diagnostic with the library's defaults that affect the schedule, for settings that the config omits.
 
     Args:
@@ -126,7 +127,7 @@ def note_defaults(library: str, defaults: Mapping[str, object]) -> Iterator[Diag
     """
     if defaults:
         taken = ", ".join(f"{name} {value}" for name, value in defaults.items())
-        yield Diagnostic("$", f"defaults of {library} are taken for {taken}", code=LIBRARY_DEFAULTS)
+        yield Problem("$", f"defaults of {library} are taken for {taken}", code=LIBRARY_DEFAULTS)
 
 
 _PROGRAMS: Final[Mapping[str, list[str]]] = json.loads(Path(__file__).with_name("programs.json").read_text("utf-8"))

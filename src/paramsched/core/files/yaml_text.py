@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import Any, Final
 
-from paramsched.core.base.diagnostic import TextLines
+from paramsched.core.base.problem import TextLines
 from paramsched.core.files.diagnostic_collector import number_from_text, short_json
 from paramsched.core.files.text_limits import MOST_DEPTH, MOST_VALUES, nested_too_deep, too_many_values
 from paramsched.core.files.text_places import Bracket, Pairs, Place, nested_places

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple, TypeAlias, final
 
 import numpy as np
 
-from paramsched.core.base.diagnostic import printable
 from paramsched.core.base.entries import notebook_display
 from paramsched.core.base.frozen_values import text_on_screen
+from paramsched.core.base.printing import printable
 from paramsched.core.base.terminal import BREAK, Line, Style, plain_text
 from paramsched.core.curves.arrays import Array, Floats
 from paramsched.core.plan import Binding, Plan, Target, selector_text

@@ -47,7 +47,7 @@ def errors_of(optimizer: str) -> Iterator[None]:
     except InvalidArgument as refusal:
         if optimizer == ALONE:
             raise
-        raise refusal.changed(site=f'optimizer "{optimizer}": {refusal.site}') from None
+        raise refusal.changed(site=f'optimizer "{optimizer}": {refusal.problem.site}') from None
     except StateError as error:
         raise error if optimizer == ALONE else StateError(f'optimizer "{optimizer}": {error}') from None
 

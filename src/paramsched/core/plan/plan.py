@@ -6,10 +6,10 @@ from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Any, NoReturn, final
 
-from paramsched.core.base.diagnostic import printable_lines
 from paramsched.core.base.entries import load_entry, notebook_display
 from paramsched.core.base.frozen_values import text_on_screen
 from paramsched.core.base.near_names import closest
+from paramsched.core.base.printing import printable_lines
 from paramsched.core.curves import CurveLike
 from paramsched.core.curves import linear as linear_curve
 from paramsched.core.feedback.base import MetricRule
@@ -294,7 +294,7 @@ class Plan:
             unit = amount_clock(self.clock)
             horizon = "10_000" if unit is None else f'"10_000 {unit}"'
             advice = f"Add the horizon to the plan, for example horizon={horizon}"
-            raise refusal.changed(instead=advice) from None
+            raise refusal.changed(advice=advice) from None
 
     def _resolved(self, calendar: Calendar, optimizers: Collection[str], *in_second: int) -> "Plan":
         written = with_followed_lines(self.as_written(), self.clock, optimizers)

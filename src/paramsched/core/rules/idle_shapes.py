@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from paramsched.core.base.codes import NO_CHANGE
-from paramsched.core.base.diagnostic import Diagnostic
+from paramsched.core.base.problem import Problem
 from paramsched.core.rules.line import Line
 from paramsched.core.schedules import Anneal
 from paramsched.core.schedules.anneal import CosineWave
@@ -11,7 +11,7 @@ from paramsched.core.schedules.periods import CosineRestarts, Cyclic, Stairs
 from paramsched.core.time import Duration
 
 
-def idle_problems(line: Line) -> Iterator[Diagnostic]:
+def idle_problems(line: Line) -> Iterator[Problem]:
     """Yield a diagnostic for the first shape that begins at base, its default, and ends there.
 
     Reason: `to` is the level at the end, so `cosine(to=1.0)` holds base. Two other levels that are equal were written
@@ -20,7 +20,7 @@ def idle_problems(line: Line) -> Iterator[Diagnostic]:
     for part in line.inside if line.native else ():
         if _holds_base(part):
             found = f"{part} begins and ends at 1 × base, so it changes nothing"
-            yield Diagnostic(line.path, found, "Write another level, such as to=0.1, or constant()", code=NO_CHANGE)
+            yield Problem(line.path, found, "Write another level, such as to=0.1, or constant()", code=NO_CHANGE)
             return
 
 

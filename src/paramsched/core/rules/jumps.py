@@ -10,7 +10,7 @@ from typing import Final, final
 import numpy as np
 
 from paramsched.core.base.codes import JUMP, RISES_TO_THE_END
-from paramsched.core.base.diagnostic import Diagnostic
+from paramsched.core.base.problem import Problem
 from paramsched.core.plan import Target
 from paramsched.core.rules.line import Line
 from paramsched.core.schedules import Anneal, Constant, Schedule
@@ -29,7 +29,7 @@ _OPEN: Final = 64  # updates that are looked at in a stage without an end
 _INSIDE: Final = 8  # levels that are looked at inside of a stage
 
 
-def jump_problems(line: Line) -> Iterator[Diagnostic]:
+def jump_problems(line: Line) -> Iterator[Problem]:
     """Yield a diagnostic for the first jump between two stages that was probably not meant."""
     if not line.native:
         return
@@ -149,7 +149,7 @@ def _written_ends(stage: Schedule) -> tuple[float, float] | None:
     return None
 
 
-def _jump_in(line: Line, written: Sequence, stages: list[_Stage]) -> Diagnostic | None:
+def _jump_in(line: Line, written: Sequence, stages: list[_Stage]) -> Problem | None:
     for at, (before, after) in enumerate(pairwise(stages), 1):
         if not _is_jump(before, after):
             continue
@@ -201,14 +201,14 @@ def _same_kind(first: Schedule, second: Schedule) -> bool:
     return type(first) is type(second) and not isinstance(first, Anneal)
 
 
-def _told(line: Line, written: Sequence, at: int, before: _Stage, after: _Stage) -> Diagnostic:
+def _told(line: Line, written: Sequence, at: int, before: _Stage, after: _Stage) -> Problem:
     begin, end = (after.ends or (0.0, 0.0))[0], (before.ends or (0.0, 0.0))[1]
     if _written_ends(before.written) is None and abs(before.last - begin) < abs(end - begin):
         end = before.last
     found = f"stage {at + 1}, {after.written}, begins at {begin:.3g} × base, but stage {at} ends at {end:.3g} × base"
     if line.base and isinstance(line.binding.field, str):
         found += f": {line.binding.name} jumps from {end * line.base:.4g} to {begin * line.base:.4g}"
-    return Diagnostic(line.path, found, _advice(written, at, begin, end), code=JUMP)
+    return Problem(line.path, found, _advice(written, at, begin, end), code=JUMP)
 
 
 def _advice(written: Sequence, at: int, begin: float, end: float) -> str:
@@ -235,7 +235,7 @@ def _advice(written: Sequence, at: int, begin: float, end: float) -> str:
     return f"To begin at the level before write {in_order([*stages[:at], changed, *stages[at + 1 :]])}"
 
 
-def _warmup_last(line: Line, written: Sequence, stages: list[_Stage]) -> Diagnostic | None:
+def _warmup_last(line: Line, written: Sequence, stages: list[_Stage]) -> Problem | None:
     """Return a diagnostic if the lr falls and then rises to base in the last stage."""
     last, before = stages[-1], stages[-2]
     is_rate = line.binding.name == "lr" and not isinstance(line.binding.field, Target)
@@ -252,4 +252,4 @@ def _warmup_last(line: Line, written: Sequence, stages: list[_Stage]) -> Diagnos
         return None  # a triangle of several periods
     found = f"the last stage, {last.written}, rises to {last.ends[1]:.3g} × base at the end of the run"
     advice = f"A warmup comes first: {in_order([last.written, *(one.written for one in stages[:-1])])}"
-    return Diagnostic(line.path, found, advice, code=RISES_TO_THE_END)
+    return Problem(line.path, found, advice, code=RISES_TO_THE_END)

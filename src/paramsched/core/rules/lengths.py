@@ -8,7 +8,8 @@ from typing import Any, Final, NamedTuple
 
 from paramsched.core.base import codes
 from paramsched.core.base.codes import MILESTONE_AFTER_END
-from paramsched.core.base.diagnostic import HORIZON, Diagnostic
+from paramsched.core.base.printing import HORIZON
+from paramsched.core.base.problem import Problem
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES, lengths_of_line
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
@@ -42,7 +43,7 @@ _FEWEST_OF_WARMUP: Final = 4  # updates; in a shorter run each stage has one
 _CLEARLY_LONGER: Final = Fraction(101, 100)  # lengths may exceed the run by 1%, because one extra update has no effect
 
 
-def length_problems(line: Line) -> Iterator[Diagnostic]:
+def length_problems(line: Line) -> Iterator[Problem]:
     """Yield diagnostics of the lengths in one line of a plan."""
     if not line.has_lengths:
         return
@@ -80,7 +81,7 @@ class _Part(NamedTuple):
         return _Part(schedule, stages, lengths)
 
 
-def horizon_in_epochs(plan: Plan, calendar: Calendar | None) -> Diagnostic | None:
+def horizon_in_epochs(plan: Plan, calendar: Calendar | None) -> Problem | None:
     """Return a diagnostic if the horizon is a number of updates below one epoch: epochs were probably meant.
 
     Source: torch's examples and Keras' `fit` count the run in epochs, so `total=10` is a usual slip. A run of a
@@ -97,14 +98,14 @@ def horizon_in_epochs(plan: Plan, calendar: Calendar | None) -> Diagnostic | Non
     found = f"{name}={length} is {length} updates, less than one epoch of {epoch}"
     after = f"{found}: after update {length} the last values are kept"
     instead = f'For {length} epochs write {name}="{length} epochs"'
-    return Diagnostic(HORIZON, after, instead, code=codes.UPDATES_FOR_EPOCHS)
+    return Problem(HORIZON, after, instead, code=codes.UPDATES_FOR_EPOCHS)
 
 
 _OF_BATCHES: Final = frozenset({"batches", "samples", "tokens"})
 """Units whose conversion uses the accumulation."""
 
 
-def accumulation_unused(plan: Plan, calendar: Calendar | None) -> Diagnostic | None:
+def accumulation_unused(plan: Plan, calendar: Calendar | None) -> Problem | None:
     """Return a diagnostic if an epoch is given in updates, and nothing of the plan uses the accumulation.
 
     Reason: `steps_per_epoch=len(loader), accumulation=4` is a usual slip, which makes the plan four times too long.
@@ -125,21 +126,21 @@ def accumulation_unused(plan: Plan, calendar: Calendar | None) -> Diagnostic | N
         f"{epoch * accumulation} batches; accumulation={accumulation} changes nothing in this plan"
     )
     instead = f"If an epoch has {epoch} batches write batches_per_epoch={epoch}; if not, omit accumulation"
-    return Diagnostic(HORIZON, found, instead, code=codes.ACCUMULATION_UNUSED)
+    return Problem(HORIZON, found, instead, code=codes.ACCUMULATION_UNUSED)
 
 
-def _milestones_mixed(line: Line) -> Iterator[Diagnostic]:
+def _milestones_mixed(line: Line) -> Iterator[Problem]:
     """Yield a diagnostic for milestones that are repeated or not in order.
 
     Source: torch's MultiStepLR sorts its milestones and multiplies twice at one that is repeated.
     """
     for part in line.inside:
         if part.__class__ in (MultiStep, MultiStepRule) and (found := _order_of(tuple(part.milestones))):
-            yield Diagnostic(line.path, found, "Keep each milestone once, in order", code=codes.MILESTONES_MIXED)
+            yield Problem(line.path, found, "Keep each milestone once, in order", code=codes.MILESTONES_MIXED)
             return
 
 
-def _stage_without_updates(line: Line) -> Iterator[Diagnostic]:
+def _stage_without_updates(line: Line) -> Iterator[Problem]:
     """Yield a diagnostic for a last stage of 0 updates.
 
     Source: timm's `cooldown_epochs=0` and `warmup_epochs=0` switch a stage off; a last stage does not need that.
@@ -148,11 +149,11 @@ def _stage_without_updates(line: Line) -> Iterator[Diagnostic]:
         last = part.stages[-1] if part.__class__ is Stages else None
         if last is not None and last.has_length and last.length == Duration.of(0) and not last._holds_when_empty:
             found = f"the last stage, {last}, has 0 updates and is skipped"
-            yield Diagnostic(line.path, found, "Remove it, or write a longer length", code=codes.ONE_UPDATE)
+            yield Problem(line.path, found, "Remove it, or write a longer length", code=codes.ONE_UPDATE)
             return
 
 
-def _warmup_as_long_as_run(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> Iterator[Diagnostic]:
+def _warmup_as_long_as_run(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> Iterator[Problem]:
     """Yield a diagnostic for a warmup of the lr that takes the run, so that its level is never reached.
 
     Source: lightly-ai/lightly#1842, whose rate never reached its base.
@@ -166,11 +167,11 @@ def _warmup_as_long_as_run(line: Line, trial: TrialRun, parts: Iterable[_Part]) 
             share = f"{float(100 * length / trial.end):.6g}% of the run"
             left = f", so {rest[0]} begins when the run ends" if rest else ""
             found = f"the warmup takes {share}{left}"
-            yield Diagnostic(line.path, found, 'Shorten the warmup: warmup("5%")', code=codes.RISES_TO_THE_END)
+            yield Problem(line.path, found, 'Shorten the warmup: warmup("5%")', code=codes.RISES_TO_THE_END)
             return
 
 
-def _epochs_for_updates(line: Line) -> Iterator[Diagnostic]:
+def _epochs_for_updates(line: Line) -> Iterator[Problem]:
     """Yield a diagnostic for the first length in epochs that is many times the length of the run.
 
     The limit is 10 times the run, and 3 times the run for a warmup. Source: MMEngine's schedulers count epochs by
@@ -192,11 +193,11 @@ def _epochs_for_updates(line: Line) -> Iterator[Diagnostic]:
                 instead = f'For updates write "{_number(length)} steps"' if native else by_iteration
                 written = over if isinstance(over, Duration) else f"{length} epochs"
                 found = f'the length "{written}" exceeds the run of {_number(epochs)} epochs'
-                yield Diagnostic(line.path, found, instead, code=codes.EPOCHS_FOR_UPDATES)
+                yield Problem(line.path, found, instead, code=codes.EPOCHS_FOR_UPDATES)
                 return
 
 
-def _updates_for_epochs(line: Line) -> Iterator[Diagnostic]:
+def _updates_for_epochs(line: Line) -> Iterator[Problem]:
     """Yield a diagnostic for the first shape or rule whose lengths in updates are all below the number of epochs.
 
     Source: the milestones of torch's MultiStepLR and StepLR count epochs in nearly all scripts.
@@ -213,7 +214,7 @@ def _updates_for_epochs(line: Line) -> Iterator[Diagnostic]:
             verb = "counts" if len(counts) == 1 else "count"
             found = f"{numbers} {verb} updates, but the run has {_number(epochs)} epochs"
             instead = f'For epochs write "{_number(counts[-1])} epochs"' if native else "For epochs write by_epoch=True"
-            yield Diagnostic(line.path, found, instead, code=codes.UPDATES_FOR_EPOCHS)
+            yield Problem(line.path, found, instead, code=codes.UPDATES_FOR_EPOCHS)
             return
 
 
@@ -246,7 +247,7 @@ def _is_low(warmup: Anneal) -> bool:
     return isinstance(warmup.start, float) and isinstance(warmup.to, float) and warmup.start < IS_HIGH * warmup.to
 
 
-def _beyond_horizon(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> Iterator[Diagnostic]:
+def _beyond_horizon(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> Iterator[Problem]:
     """Yield a diagnostic for the first sequence or shape that is longer than the horizon.
 
     A stage that continues a longer schedule (`skip`) may be cut, as in a published run that ended early: OLMo 3.
@@ -260,7 +261,7 @@ def _beyond_horizon(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> Iter
         if taken > _CLEARLY_LONGER * trial.end:
             found = f"{part} takes {float(100 * taken / trial.end):.6g}% of the horizon, so the run ends first"
             # The known lengths already exceed the run, so a stage without length would get no updates.
-            yield Diagnostic(line.path, found, code=codes.NOTHING_LEFT if part.fills else codes.BEYOND_HORIZON)
+            yield Problem(line.path, found, code=codes.NOTHING_LEFT if part.fills else codes.BEYOND_HORIZON)
             return
 
 
@@ -278,7 +279,7 @@ def _parts_over_the_run(schedule: Schedule) -> Iterator[Schedule]:
         yield from _parts_over_the_run(part)
 
 
-def _milestones_after_end(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> Iterator[Diagnostic]:
+def _milestones_after_end(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> Iterator[Problem]:
     """Yield a diagnostic for the first milestone after the end of the run.
 
     Source: microsoft/SoftTeacher#224, a run of 12,000 iterations with its first milestone at 480,000. detectron2 warns
@@ -290,11 +291,11 @@ def _milestones_after_end(line: Line, trial: TrialRun, parts: Iterable[_Part]) -
         if late:
             place = f"{float(late[0][0] / trial.end):.0%} of the run"
             found = f'milestone "{late[0][1]}" is after the end of the run, at {place}'
-            yield Diagnostic(line.path, found, "Remove it, or write a time within the run", code=MILESTONE_AFTER_END)
+            yield Problem(line.path, found, "Remove it, or write a time within the run", code=MILESTONE_AFTER_END)
             return
 
 
-def _periods_beyond_run(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> Iterator[Diagnostic]:
+def _periods_beyond_run(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> Iterator[Problem]:
     """Yield a diagnostic for the first period that is longer than the run.
 
     Reason: a step or a restart that never happens leaves a constant, or a part of one wave.
@@ -317,7 +318,7 @@ def _periods_beyond_run(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> 
             is_half = length == 2 * trial.end and any(isinstance(one, CosineWave) for one in parts_inside(part))
             if not is_half:
                 found = f"the period {text} is {float(100 * length / trial.end):.6g}% of the run, so it never completes"
-                yield Diagnostic(line.path, found, "Shorten it, or remove it", code=codes.PERIOD_BEYOND_RUN)
+                yield Problem(line.path, found, "Shorten it, or remove it", code=codes.PERIOD_BEYOND_RUN)
                 return
 
 
@@ -332,7 +333,7 @@ def _period_names(kind: Any) -> tuple[str, ...]:
     return tuple(one.name for one in fields(kind) if one.metadata.get("role") == PERIOD["role"])
 
 
-def _stages_of_one_update(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> Iterator[Diagnostic]:
+def _stages_of_one_update(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> Iterator[Problem]:
     """Yield a diagnostic for the first stage that takes at most one update although its length is in another unit.
 
     Reason: a fraction such as 0.05 was written as a percentage, `"0.05%"`; a stage of one update is written as 1. In a
@@ -348,7 +349,7 @@ def _stages_of_one_update(line: Line, trial: TrialRun, parts: Iterable[_Part]) -
             if trial.end < (_SHORT_RUN if _is_small_share(written) else _LONG_RUN):
                 continue
             found = f'"{written}" is only {_number(length)} of {_number(trial.end)} updates'
-            yield Diagnostic(line.path, found, 'Use a longer length, such as "5%"', code=codes.ONE_UPDATE)
+            yield Problem(line.path, found, 'Use a longer length, such as "5%"', code=codes.ONE_UPDATE)
             return
 
 
@@ -356,7 +357,7 @@ def _is_small_share(length: Duration) -> bool:
     return [unit for unit, _ in length.terms] == ["percent"] and length.terms[0][1] <= _SMALL_SHARE
 
 
-def _decay_in_percent(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> Iterator[Diagnostic]:
+def _decay_in_percent(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> Iterator[Problem]:
     """Yield a diagnostic for a last decay whose length is a number that is meant in percent: `wsd(2, 20)`.
 
     Reason: decays of constant schedules take 5 to 20% of a run. Published ones take 1,000 updates or more.
@@ -373,7 +374,7 @@ def _decay_in_percent(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> It
         if 1 < length <= _MOST_PERCENT and 100 * length < trial.end:
             found = f"the decay takes {written} of {_number(trial.end)} updates, less than 1% of the run"
             instead = f'For a share of the run write "{written}%"'
-            yield Diagnostic(line.path, found, instead, code=codes.UPDATES_FOR_PERCENT)
+            yield Problem(line.path, found, instead, code=codes.UPDATES_FOR_PERCENT)
             return
 
 

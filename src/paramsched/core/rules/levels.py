@@ -10,7 +10,7 @@ import numpy as np
 
 from paramsched.core import curves
 from paramsched.core.base.codes import BASE_OF_ZERO, FLOOR_AS_VALUE, GROWS, LEVEL_AS_VALUE
-from paramsched.core.base.diagnostic import Diagnostic
+from paramsched.core.base.problem import Problem
 from paramsched.core.feedback.base import Guided
 from paramsched.core.fields import Field
 from paramsched.core.plan import Binding, Target
@@ -429,7 +429,7 @@ _FLOORS_OF_ONE_CYCLE: Final = (4e-6, 1e-5)
 """The ends of one cycle that torch and fastai have by default, which are multiples of base."""
 
 
-def floor_as_value(line: Line) -> Diagnostic | None:
+def floor_as_value(line: Line) -> Problem | None:
     """Return the diagnostic of an end of a decay that was probably meant as a rate, as the `eta_min` of torch is one.
 
     With a known base an end looks like a rate if it is below the base, and its multiple of the base is below 1e-7.
@@ -449,7 +449,7 @@ def floor_as_value(line: Line) -> Diagnostic | None:
         if base is not None:
             found = f"the lr ends at {end * base:g} ({end:g} × base {base:g})"
         instead = f"For the value {end:g} write absolute({end!r})"
-        return Diagnostic(line.path, found, instead, code=FLOOR_AS_VALUE, as_warning=base is not None)
+        return Problem(line.path, found, instead, code=FLOOR_AS_VALUE, as_warning=base is not None)
     return None
 
 

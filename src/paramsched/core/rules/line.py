@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, final
 
-from paramsched.core.base.diagnostic import GROUPS, TARGETS, child_path, entry_path
+from paramsched.core.base.printing import GROUPS, TARGETS, child_path, entry_path
 from paramsched.core.plan import Binding, Target
 from paramsched.core.rules.trial_run import TrialRun
 from paramsched.core.schedules import Schedule

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, final
 import numpy as np
 
 from paramsched.core.base.codes import COUNTS_IN_WARMUP, MODE_OF_METRIC, PATIENCE_BEYOND_RUN
-from paramsched.core.base.diagnostic import Diagnostic
+from paramsched.core.base.problem import Problem
 from paramsched.core.feedback.base import better_mode
 from paramsched.core.feedback.greedy import Greedy
 from paramsched.core.feedback.plateau import Plateau
@@ -28,7 +28,7 @@ from paramsched.core.time import Calendar, Duration
 from paramsched.errors import ParamschedError
 
 
-def metric_problems(line: Line) -> Iterator[Diagnostic]:
+def metric_problems(line: Line) -> Iterator[Problem]:
     """Yield the diagnostics of the metric rules of one line."""
     if line.binding.schedule.metric_rules:
         yield from _patience_beyond_run(line)
@@ -36,7 +36,7 @@ def metric_problems(line: Line) -> Iterator[Diagnostic]:
         yield from _counts_in_warmup(line)
 
 
-def _patience_beyond_run(line: Line) -> Iterator[Diagnostic]:
+def _patience_beyond_run(line: Line) -> Iterator[Problem]:
     """Yield diagnostics of metric rules that cannot act in the run.
 
     Source: torch's ReduceLROnPlateau counts calls of `step`, usually one for each epoch. A run of one epoch or less is
@@ -47,10 +47,10 @@ def _patience_beyond_run(line: Line) -> Iterator[Diagnostic]:
         if isinstance(rule, (Plateau, Greedy)) and epochs is not None and 1 < epochs <= rule.patience:
             found = f"patience={rule.patience} is not less than the number of epochs, {float(epochs):g}"
             advice = f"For example: patience={min(5, int(epochs) // 4)}"
-            yield Diagnostic(line.path, found, advice, code=PATIENCE_BEYOND_RUN)
+            yield Problem(line.path, found, advice, code=PATIENCE_BEYOND_RUN)
 
 
-def _mode_of_metric(line: Line) -> Iterator[Diagnostic]:
+def _mode_of_metric(line: Line) -> Iterator[Problem]:
     """Yield diagnostics of metric rules whose mode contradicts the name of their metric.
 
     Reason: "min" is the default, so `plateau("val_acc")` reduces the rate at each improvement.
@@ -61,10 +61,10 @@ def _mode_of_metric(line: Line) -> Iterator[Diagnostic]:
             verb, other = ("rises", "lower") if mode == "max" else ("falls", "higher")
             found = f'{rule.metric} probably {verb} when it improves, but mode="{rule.mode}" prefers {other} values'
             advice = f"Write {replace(rule, mode=mode)}" if line.native else f'Its mode must be "{mode}"'
-            yield Diagnostic(line.path, found, advice, code=MODE_OF_METRIC)
+            yield Problem(line.path, found, advice, code=MODE_OF_METRIC)
 
 
-def _counts_in_warmup(line: Line) -> Iterator[Diagnostic]:
+def _counts_in_warmup(line: Line) -> Iterator[Problem]:
     """Yield a diagnostic for a plateau rule of the lr that counts during a warmup longer than its patience.
 
     Reason: a metric is usually observed once in an epoch. If it stands still while the rate is low, the first value is
@@ -77,7 +77,7 @@ def _counts_in_warmup(line: Line) -> Iterator[Diagnostic]:
         if warmup is not None and warmup.epochs >= rule.patience + 2:
             found = f"{rule} counts during the warmup of {float(warmup.epochs):.3g} epochs, and may cut it"
             advice = f"Write {replace(rule, after=warmup.time)}"
-            yield Diagnostic(line.path, found, advice, code=COUNTS_IN_WARMUP)
+            yield Problem(line.path, found, advice, code=COUNTS_IN_WARMUP)
             return
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from paramsched.core.base.diagnostic import Diagnostic
+from paramsched.core.base.problem import Problem
 from paramsched.core.plan import Binding, Plan
 from paramsched.core.plan.binding import PlanClock, is_by_amount
 from paramsched.core.plan.follow import schedules_followed
@@ -37,7 +37,7 @@ from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.time import Calendar, Duration
 
 
-def line_problems(line: Line) -> Iterator[Diagnostic]:
+def line_problems(line: Line) -> Iterator[Problem]:
     """Yield the diagnostics of one line that need no values of it: of its levels, its metric rules and its lengths."""
     of_levels = [*level_problems(line), *target_problems(line)]
     yield from of_levels
@@ -49,13 +49,13 @@ def line_problems(line: Line) -> Iterator[Diagnostic]:
     yield from [*jump_problems(line)] or idle_problems(line)
 
 
-def level_problems(line: Line) -> Iterator[Diagnostic]:
+def level_problems(line: Line) -> Iterator[Problem]:
     """Yield the diagnostic of levels that were probably meant in another sense; a peer's config has its own levels."""
     if not line.native:
         return
     if (trap := unlikely_level(line.binding, line.base, line.resolved)) is not None:
         code, found, advice = trap
-        yield Diagnostic(line.path, found, advice, code=code)
+        yield Problem(line.path, found, advice, code=code)
     elif (floor := floor_as_value(line)) is not None:
         yield floor
 
@@ -66,7 +66,7 @@ def start_problems(
     known_of: Callable[[Binding], tuple[Schedule | None, Sequence[float]]],
     *,
     counts_of_user: bool = True,
-) -> Iterator[tuple[Binding | None, Diagnostic]]:
+) -> Iterator[tuple[Binding | None, Problem]]:
     """Yield what the start of a run warns of, each with its line of the plan, or None for the whole plan.
 
     Args:
@@ -102,7 +102,7 @@ def _has_values(line: Line, trial: TrialRun) -> bool:
     return may_be_evaluated(line.inside, ceil(trial.end))
 
 
-def _rate_problems(lines: Sequence[Line], trial: TrialRun) -> Iterator[tuple[Binding, Diagnostic]]:
+def _rate_problems(lines: Sequence[Line], trial: TrialRun) -> Iterator[tuple[Binding, Problem]]:
     """Yield the diagnostics of the values of learning rates."""
     several = [(one.binding, curve_in_run(one.binding, one.schedule, one.path, trial, one.base)) for one in lines]
     # A start raises an error for a rate below 0.

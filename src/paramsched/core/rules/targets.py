@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from paramsched.core.base.codes import TARGET_LEVEL, TARGET_OF_FIELD
-from paramsched.core.base.diagnostic import Diagnostic
+from paramsched.core.base.problem import Problem
 from paramsched.core.plan import Target
 from paramsched.core.rules.line import Line
 from paramsched.core.schedules import Anneal, Constant
@@ -17,7 +17,7 @@ _SHARES: Final = frozenset({"dropout", "prob", "probability", "smoothing", "ema"
 """Words in the names of values between 0 and 1."""
 
 
-def target_problems(line: Line) -> Iterator[Diagnostic]:
+def target_problems(line: Line) -> Iterator[Problem]:
     """Yield the diagnostic of a target whose name, levels or values were probably not meant."""
     target = line.binding.field
     if not isinstance(target, Target):
@@ -26,19 +26,19 @@ def target_problems(line: Line) -> Iterator[Diagnostic]:
     if name in _FIELDS and target.write is None:
         found = f"the target {name} is a value outside of the optimizer, whose own {name} does not follow it"
         advice = f"Write {name}: {schedule} outside of targets, or rename it"
-        yield Diagnostic(line.path, found, advice, code=TARGET_OF_FIELD)
+        yield Problem(line.path, found, advice, code=TARGET_OF_FIELD)
         return
     levels = [one for part in line.inside for one in _levels(part)]
     if initial not in (0.0, 1.0) and levels and max(levels) == initial and not schedule.has_absolute:
         found = f"{name} has the level {initial:g}, which is {initial * initial:.3g}: {initial:g} × initial {initial:g}"
-        yield Diagnostic(line.path, found, f"For the value {initial:g} write the level 1", code=TARGET_LEVEL)
+        yield Problem(line.path, found, f"For the value {initial:g} write the level 1", code=TARGET_LEVEL)
         return
     is_share = bool(_SHARES & set(re.split(r"[_\W]+", name.lower()))) or name.lower() == "teacher_momentum"
     bounds = line.resolved.bounds(Bounds(initial, initial)) if is_share and line.resolved is not None else None
     if bounds is not None and (bounds.high > 1 + 1e-9 or bounds.low < -1e-9):
         found = f"{name} is a share, and reaches {bounds.high if bounds.high > 1 else bounds.low:.4g}"
         advice = "Keep it between 0 and 1: levels are multiples of its initial value"
-        yield Diagnostic(line.path, found, advice, code=TARGET_LEVEL)
+        yield Problem(line.path, found, advice, code=TARGET_LEVEL)
 
 
 def _levels(part: object) -> tuple[float, ...]:

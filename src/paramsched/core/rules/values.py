@@ -8,7 +8,7 @@ import numpy as np
 
 from paramsched.core.base import codes
 from paramsched.core.base.codes import GROWS, LEVEL_AS_VALUE, NEGATIVE, RISES_TO_THE_END
-from paramsched.core.base.diagnostic import Diagnostic
+from paramsched.core.base.problem import Problem
 from paramsched.core.plan import Target
 from paramsched.core.plan.value_ranges import BELOW_ONE_ADVICE, ValueRange, first_outside, range_of, with_floor
 from paramsched.core.rules.trial_run import FieldCurve
@@ -24,7 +24,7 @@ NEARLY: Final = 0.98  # of the peak
 MOST_TIMES_BASE: Final = 50.0
 
 
-def check_values(line: Sequence[FieldCurve], bases: Sequence[float] = ()) -> Iterator[Diagnostic]:
+def check_values(line: Sequence[FieldCurve], bases: Sequence[float] = ()) -> Iterator[Problem]:
     """Yield diagnostics of the values of one line of a plan; `bases` are those of all of its groups, if known."""
     (curve,) = line
     bad = ~np.isfinite(curve.values)
@@ -34,27 +34,27 @@ def check_values(line: Sequence[FieldCurve], bases: Sequence[float] = ()) -> Ite
     if np.any(bad):
         value, first = _first_not_finite(curve, int(np.argmax(bad)))
         found = f"the value is {value} at {_when(curve, first)}"
-        yield Diagnostic(curve.path, found, "Use a ratio below 1, or a longer period", code=codes.NOT_FINITE)
+        yield Problem(curve.path, found, "Use a ratio below 1, or a longer period", code=codes.NOT_FINITE)
         return
     name = curve.binding.name
     allowed = None if isinstance(curve.binding.field, Target) else range_of(name)
     # A line without a known base has a sign, and no value.
     if allowed is not None and allowed.below == 1 < curve.peak and curve.base is None and curve.share == "all":
         least = f"{curve.peak:.3g} × base, which is 1 or more for a base of {1 / curve.peak:.3g} or more"
-        yield Diagnostic(curve.path, f"{name} reaches {least}", BELOW_ONE_ADVICE, code=LEVEL_AS_VALUE)
+        yield Problem(curve.path, f"{name} reaches {least}", BELOW_ONE_ADVICE, code=LEVEL_AS_VALUE)
     if allowed is not None and not curve.real:
         allowed = allowed._replace(below=inf) if curve.share == "all" else None
     if allowed is not None and (outside := _first_outside(curve, allowed, bases)) is not None:
         at, value = outside
         found = f"{name} {allowed.problem(value)}: it is {_in_words(curve, value)} at {_when(curve, at)}"
         if value < 0:
-            yield Diagnostic(curve.path, found, with_floor(curve.binding.schedule), code=NEGATIVE)
+            yield Problem(curve.path, found, with_floor(curve.binding.schedule), code=NEGATIVE)
         else:
-            yield Diagnostic(curve.path, found, BELOW_ONE_ADVICE, code=codes.MOMENTUM_OF_ONE)
+            yield Problem(curve.path, found, BELOW_ONE_ADVICE, code=codes.MOMENTUM_OF_ONE)
     yield from grows(curve)
 
 
-def grows(curve: FieldCurve) -> Iterator[Diagnostic]:
+def grows(curve: FieldCurve) -> Iterator[Problem]:
     """Yield a diagnostic if the rate grows to many times its base.
 
     Reason: no published recipe exceeds 2 × base, and a ratio above 1, applied at each update, has no limit.
@@ -70,12 +70,12 @@ def grows(curve: FieldCurve) -> Iterator[Diagnostic]:
         multiple = f"{curve.peak / base:.3g}" if curve.run.states_times else f"more than {MOST_TIMES_BASE:g}"
         found = f"it grows to {multiple} × base at {_when(curve, int(curve.times[np.argmax(curve.values)]))}"
         advice = "Use a ratio below 1, or a smaller multiple of base"
-        yield Diagnostic(curve.path, found, advice, code=GROWS)
+        yield Problem(curve.path, found, advice, code=GROWS)
 
 
 def found_in_all(
-    runs: Sequence[Sequence[FieldCurve]], find: Callable[[Sequence[FieldCurve]], Iterable[Diagnostic]]
-) -> Iterator[Diagnostic]:
+    runs: Sequence[Sequence[FieldCurve]], find: Callable[[Sequence[FieldCurve]], Iterable[Problem]]
+) -> Iterator[Problem]:
     """Yield the diagnostics that are equal in all runs: with times in updates, else in epochs, else without times.
 
     A diagnostic without times is only for lines of which nothing else is said.
@@ -95,7 +95,7 @@ def found_in_all(
                 yield one
 
 
-def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Diagnostic]:
+def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Problem]:
     """Yield diagnostics of the learning rates of all groups together, because one group may be 0 on purpose.
 
     Reason: a run whose rate is 0 trains nothing, and one whose rate rises until its end never anneals.
@@ -106,10 +106,10 @@ def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Diagnostic]:
     first = next((one for one in rates if one.binding.groups is None), rates[0])
     if all(not np.any(one.values) for one in rates):
         found = "the learning rate is 0 during the entire run"
-        yield Diagnostic(first.path, found, "Use lr: cosine(), or remove the line", code=codes.NEVER_ABOVE_ZERO)
+        yield Problem(first.path, found, "Use lr: cosine(), or remove the line", code=codes.NEVER_ABOVE_ZERO)
         return
     if all(_zero_at_last(one) for one in rates) and (problem := _zero_at_last(first)):
-        yield Diagnostic(first.path, *problem, code=codes.ZERO_AT_THE_END)
+        yield Problem(first.path, *problem, code=codes.ZERO_AT_THE_END)
     if first.binding.groups is None and first.comparable:
         yield from _rises_to_the_end(first)
 
@@ -134,7 +134,7 @@ def _zero_at_last(curve: FieldCurve) -> tuple[str, str] | None:
     return found, "Extend the decay to the end of the run, or end it above 0"
 
 
-def _rises_to_the_end(curve: FieldCurve) -> Iterator[Diagnostic]:
+def _rises_to_the_end(curve: FieldCurve) -> Iterator[Problem]:
     top = int(np.argmax(curve.values))
     if not curve.run.to_scale:
         return
@@ -143,7 +143,7 @@ def _rises_to_the_end(curve: FieldCurve) -> Iterator[Diagnostic]:
         if np.any(curve.values[curve.times < LATE * curve.end] > NEARLY * curve.peak):
             return
         found = f"the learning rate rises until {_when(curve, int(curve.times[top]), of_all=True)}"
-        yield Diagnostic(curve.path, found, 'Shorten the warmup: warmup("5%")', code=RISES_TO_THE_END)
+        yield Problem(curve.path, found, 'Shorten the warmup: warmup("5%")', code=RISES_TO_THE_END)
 
 
 def _first_not_finite(curve: FieldCurve, place: int) -> tuple[float, int]:

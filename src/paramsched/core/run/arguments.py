@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, final, get_args
 import numpy as np
 from torch.optim import Optimizer
 
+from paramsched.core.base.codes import UNREADABLE
 from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.fields import numeric
 from paramsched.core.plan import Plan
@@ -45,7 +46,7 @@ def with_number_of_recipe(refusal: MissingFact, recipe: PublishedPlan) -> Missin
     if (number := facts.get(refusal.fact)) is None:
         return refusal
     instead = f"Use {refusal.fact}={number!r}, as in the recipe"
-    return MissingFact(refusal.site, refusal.found, instead, fact=refusal.fact, example=repr(number))
+    return MissingFact(refusal.problem.site, refusal.problem.found, instead, fact=refusal.fact, example=repr(number))
 
 
 def differing_bases(recipe: PublishedPlan, plan: Plan, calendar: Calendar, optimizers: Mapping[str, Any]) -> list[str]:
@@ -187,12 +188,12 @@ class PlanSource:
 
 def with_location(refusal: PlanError, text: "PlanText") -> PlanError:
     """Return the error with its line in the file."""
-    from paramsched.core.base.diagnostic import Diagnostic
+    from paramsched.core.base.problem import Problem
 
-    if not refusal.path:
+    if not refusal.problem.path:
         return refusal
-    (fault,) = text.placed([Diagnostic(refusal.path, refusal.found, at_key=True)])
-    return refusal.changed(site=f"{fault.location(text.name)}: {refusal.path}")
+    (fault,) = text.placed([Problem(refusal.problem.path, refusal.problem.found, at_key=True, code=UNREADABLE)])
+    return refusal.changed(site=f"{fault.location(text.name)}: {refusal.problem.path}")
 
 
 Drive: TypeAlias = Literal["optimizer", "manual"]
@@ -242,7 +243,7 @@ class Request:
 
     def _with_total(self, error: Unresolved) -> Unresolved:
         """Suggest `total`, because a plan that is one line of text has no horizon to add to."""
-        return error.changed(instead=f"For example: {self._constructor}total=10_000)")
+        return error.changed(advice=f"For example: {self._constructor}total=10_000)")
 
     @property
     def _constructor(self) -> str:
@@ -250,9 +251,11 @@ class Request:
         return f"ps.Scheduler({optimizers}, plan, "
 
     def _advised(self, error: MissingFact) -> MissingFact:
-        found = f"{error.found}; construct the Scheduler after it is known"
+        found = f"{error.problem.found}; construct the Scheduler after it is known"
         instead = f"For example: {self._constructor}{error.fact}={error.example})"
-        return MissingFact(error.call or error.site, found, instead, fact=error.fact, example=error.example)
+        return MissingFact(
+            error.problem.call or error.problem.site, found, instead, fact=error.fact, example=error.example
+        )
 
 
 def request_of(
@@ -343,7 +346,9 @@ def calendar_of_call(call: str, calendar: Any, given: Facts) -> Calendar:
     except MissingFact as error:  # the caller passed facts to this call and has no Calendar
         facts = ", ".join(f"{name}={value!r}" for name, value in given.items())
         instead = f"For example: ps.Scheduler(optimizer, plan, {facts}, {error.fact}={error.example})"
-        raise MissingFact(f"{call}(total=…)", error.found, instead, fact=error.fact, example=error.example) from None
+        raise MissingFact(
+            f"{call}(total=…)", error.problem.found, instead, fact=error.fact, example=error.example
+        ) from None
 
 
 def unwrapped_optimizers(given: Mapping[Any, Any]) -> dict[str, Any]:

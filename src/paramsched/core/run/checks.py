@@ -193,11 +193,11 @@ def report_unlikely_values(
             told |= {line.name} if is_of_levels else set()
             names += [] if is_of_levels or line.name == "lr" else [line.name]
             names += [] if line.groups is None else [f"group {selector_text(line.groups)}"]
-        processes.warn(Problem(found.code, found.found, site=" of ".join(names), advice=found.instead))
+        processes.warn(Problem(code=found.code, found=found.found, site=" of ".join(names), advice=found.advice))
     for field in dict.fromkeys(one.name for one in mine if one.name not in told):
         if not any(any(one.bases) or one.schedule.has_absolute for one in mine if one.name == field):
             code, about, instead = base_is_zero(field)
-            problem = Problem(code, about, advice=instead)
+            problem = Problem(code=code, found=about, advice=instead)
             if field == "lr":
                 processes.warn(problem)
             else:  # a weight decay of 0 may be meant
@@ -297,7 +297,7 @@ def _factors_in_groups(
                 shown = ", ".join(f"{factor:g} in group {name!r}" for factor, name in [*several.items()][:3])
                 found = f"{key} is {shown}, but their {field} is {base:g}: the plan does not multiply it by {key}"
                 line = f'for group in optimizer.param_groups: group["{field}"] *= group.get("{key}", 1)'
-                yield Problem(FACTOR_IN_GROUP, found, advice=f"Before the Scheduler is constructed: {line}")
+                yield Problem(code=FACTOR_IN_GROUP, found=found, advice=f"Before the Scheduler is constructed: {line}")
                 break
 
 

@@ -10,8 +10,7 @@ from typing import Any, Final, final
 
 import torch.distributed as dist
 
-from paramsched.core.base.diagnostic import PlanWarning, plan_warning, warn_user
-from paramsched.core.base.problem import Problem
+from paramsched.core.base.problem import PlanWarning, Problem, warn_user
 
 log = logging.getLogger("paramsched")
 
@@ -65,7 +64,7 @@ class Processes:
     def warn(self, problem: Problem) -> None:
         """Warn of a condition that every process detects, at the user's line; raise the warning if `strict`."""
         if self.strict:
-            raise plan_warning(problem)
+            raise PlanWarning(problem)
         if self.level == logging.WARNING:
             warn_user(problem)
         else:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias, final
 
-from paramsched.core.base.diagnostic import names_listed
+from paramsched.core.base.printing import names_listed
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import RECORD, json_or_none
 from paramsched.core.plan import Plan

@@ -184,4 +184,4 @@ def warn_if_over(in_force: ResolvedPlan, run: RunState) -> None:
         run.told_of_end = True
         found = f"the optimizer has completed {t} updates, but the plan ends after {total}: its last values are kept"
         advice = "To restart the plan, call scheduler.seek(0)."
-        run.processes.warn(Problem(BEYOND_THE_PLAN, found, advice=advice))
+        run.processes.warn(Problem(code=BEYOND_THE_PLAN, found=found, advice=advice))

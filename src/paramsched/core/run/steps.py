@@ -481,7 +481,7 @@ def _note_end(planned: Groups, t: int) -> None:
     found = f"the plan is over after {written}, and the run goes on" + f": {'; '.join(shown)}" * bool(shown)
     advice = f'For {length} epochs write {name}="{length} epochs"'
     advice = advice if is_short else f"Pass the length of the run as {name}"
-    run.unreported.append(Problem(BEYOND_THE_PLAN, found, advice=advice))
+    run.unreported.append(Problem(code=BEYOND_THE_PLAN, found=found, advice=advice))
 
 
 _SHOWN: Final = 4  # values of a field that a message has

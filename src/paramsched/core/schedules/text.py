@@ -19,9 +19,9 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeAlias, final
 
 from paramsched.core.base.codes import UNKNOWN_NAME, WRONG_TYPE
-from paramsched.core.base.diagnostic import TextLines
 from paramsched.core.base.near_names import closest, shortened_text
 from paramsched.core.base.params import Param, params_of
+from paramsched.core.base.problem import TextLines
 from paramsched.core.builders import example_call, refused_call, unknown_argument
 from paramsched.core.curves import CONSTANTS, FAMILIES, Curve
 from paramsched.core.schedules.affine import NEIGHBOR_LEVELS, Absolute, AffineLevel, NeighborLevel
@@ -506,8 +506,8 @@ class _Line:
         try:
             return call(function, name, args, kwargs)
         except InvalidArgument as error:
-            refused = [one for one, value in zip(node.args, args, strict=True) if value is error.refused]
-            at = refused[0] if refused else places.get(error.argument or "", node)
+            refused = [one for one, value in zip(node.args, args, strict=True) if value is error.problem.refused]
+            at = refused[0] if refused else places.get(error.problem.argument or "", node)
             raise error.at(self.text, *self.span(at)) from None
 
 
@@ -555,7 +555,7 @@ def call(function: Callable[..., Any], name: str, args: Iterable[Any], kwargs: M
     try:
         return function(*args, **kwargs)
     except InvalidArgument as error:
-        if error.argument is None and (argument := _argument_of(error, bound, params_of(function))) is not None:
+        if error.problem.argument is None and (argument := _argument_of(error, bound, params_of(function))) is not None:
             error = error.changed(site=CallSite(name, argument, got=shown(bound[argument])))
         raise (error if error.problem.advice else error.changed(example=example)) from None
     except (TypeError, AttributeError, ValueError, ArithmeticError, LookupError) as error:
@@ -599,7 +599,7 @@ def refuse_type(function: Callable[..., Any], name: str, param: Param, value: An
 def _argument_of(error: InvalidArgument, given: Mapping[str, Any], params: Mapping[str, Param]) -> str | None:
     """Return the argument that a function refused without its name: a value, or a length that cannot be read."""
     for key, value in given.items():
-        if error.refused is not None and error.refused is value:
+        if error.problem.refused is not None and error.problem.refused is value:
             return key
         if key in params and params[key].kind == "length" and value is not None:
             try:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
-from paramsched.core.base.diagnostic import printable
 from paramsched.core.base.frozen_values import shown_fields
+from paramsched.core.base.printing import printable
 from paramsched.core.schedules.affine import Absolute, AffineLevel, NeighborLevel
 from paramsched.core.schedules.registry import BUILDER_OF_CLASS, has_shape
 from paramsched.core.time import Duration

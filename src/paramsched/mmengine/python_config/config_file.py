@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, final
 
-from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
+from paramsched.core.base.codes import UNREADABLE
+from paramsched.core.base.printing import ROOT, child_path
+from paramsched.core.base.problem import Problem
 from paramsched.core.files.diagnostic_collector import type_name_of
 from paramsched.errors import ConfigError
 from paramsched.mmengine.python_config.evaluator import DECIDING, ConfigEvaluator, bound_names
@@ -267,5 +269,5 @@ def merge_upon_base(
             out[key] = merge_upon_base(before, value, source, child_path(path, key), instead=instead)
         else:
             found = f"a dict here, and {type_name_of(before)} in the base"
-            raise ConfigError(source, [Diagnostic(child_path(path, key), found, instead)])
+            raise ConfigError(source, [Problem(child_path(path, key), found, instead, code=UNREADABLE)])
     return out

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Final, final
 
-from paramsched.core.base.codes import SYNTAX
-from paramsched.core.base.diagnostic import Diagnostic, TextLines
+from paramsched.core.base.codes import SYNTAX, UNREADABLE
+from paramsched.core.base.problem import Problem, TextLines
 from paramsched.core.files.text_places import Place
 from paramsched.errors import ConfigError
 from paramsched.mmengine.python_config.values import NeedsRunning
@@ -47,7 +47,7 @@ class PythonSource:
             found = "nested too deep" if isinstance(error, (RecursionError, MemoryError)) else "not Python"
             if isinstance(error, SyntaxError) and error.msg and error.msg.isprintable():
                 found += f" ({error.msg})"
-            fault = Diagnostic("", found, instead, code=SYNTAX)
+            fault = Problem("", found, instead, code=SYNTAX)
             if isinstance(error, SyntaxError) and error.lineno:
                 fault = TextLines(text).fault_in_line(error.lineno, error.offset or 1, found, instead)
             raise ConfigError(name, [fault]) from None
@@ -107,7 +107,7 @@ def python_places(text: str) -> Place:
     try:
         tree = ast.parse(text)
     except _REFUSED:
-        raise ConfigError("config", [Diagnostic("", "not Python")]) from None
+        raise ConfigError("config", [Problem("", "not Python", code=UNREADABLE)]) from None
     lines = TextLines(text)
     names: dict[str | int, Place] = {}
     for statement in tree.body:

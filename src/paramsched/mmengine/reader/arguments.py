@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from typing import Any, Final
 
 from paramsched.core.base.codes import NOTHING_PLANNED, REFUSED_VALUE, UNREADABLE
-from paramsched.core.base.diagnostic import ROOT, entry_path
+from paramsched.core.base.printing import ROOT, entry_path
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.mmengine.python_config.values import NeedsRunning
 from paramsched.mmengine.reader.config_run import bare_class_name, refuse_unread

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, final
 
 from paramsched.core.base.codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_TYPE
-from paramsched.core.base.diagnostic import child_path, entry_path, warn_user
-from paramsched.core.base.problem import Problem
+from paramsched.core.base.printing import child_path, entry_path
+from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.files.arguments import accumulation_fact, updates_with_accumulation
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.core.files.plan_files import read_peer_data

@@ -13,8 +13,9 @@ from paramsched.core.base.codes import (
     WRONG_ARGUMENT,
     WRONG_TYPE,
 )
-from paramsched.core.base.diagnostic import Diagnostic, child_path, entry_path, warn_user
 from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.base.printing import child_path, entry_path
+from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.fields import Field
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json, type_name_of
 from paramsched.core.plan import Binding, Plan
@@ -171,7 +172,7 @@ class SchedulerReader:
     ) -> None:
         self.diagnostics = diagnostics
         self.calendar = calendar or Calendar()
-        self.warnings: list[Diagnostic] = []
+        self.warnings: list[Problem] = []
         self.converted = set[str]()  # the paths of schedulers whose counts are converted from epochs
         self.missing: MissingFact | None = None  # the last run fact that was needed and is unknown
         self.run = run or ConfigRun(RunLength(), None, 1)
@@ -236,7 +237,7 @@ class SchedulerReader:
             return None
         complete = row.complete(arguments)
         for warning in argument_warnings(row, complete, converted_from_epochs=parsed.convert):
-            self.warnings.append(Diagnostic(parsed.path, warning, code=HARDLY_MEANT))
+            self.warnings.append(Problem(parsed.path, warning, code=HARDLY_MEANT))
         return SchedulerEntry(parsed.path, field, row, complete, optimizer)
 
     def _entry_of_user(self, own: UserClass, parsed: _ParsedScheduler, optimizer: str | None) -> SchedulerEntry | None:
@@ -294,11 +295,11 @@ class SchedulerReader:
             together = [(entry.row, {**entry.arguments, "param_name": entry.field}) for entry in mine]
             for one in list_warnings(together, self.run.length):
                 if has_loop or one.code != TICKS_TOO_LATE:
-                    self.warnings.append(Diagnostic(mine[one.index].path, one.text, code=one.code))
+                    self.warnings.append(Problem(mine[one.index].path, one.text, code=one.code))
         for entry in entries:
             if entry.row.reacts_to_metric and has_loop and "val_cfg" not in config_values:
                 text = "without validation it never changes the value; write val_cfg, val_dataloader and val_evaluator"
-                self.warnings.append(Diagnostic(entry.path, text, code=NEVER_OBSERVED))
+                self.warnings.append(Problem(entry.path, text, code=NEVER_OBSERVED))
         by_iteration = [
             one.path for one in entries if not ticks_by_epoch(one.arguments) and one.path not in self.converted
         ]
@@ -313,7 +314,7 @@ class SchedulerReader:
                 f"Plan; divide {counts} by {self.run.accumulation}"
             )
             path = by_iteration[0] if by_iteration else child_path(entry_path("train_cfg"), "max_iters")
-            self.warnings.append(Diagnostic(path, text, code=COUNTS_BATCHES))
+            self.warnings.append(Problem(path, text, code=COUNTS_BATCHES))
 
 
 def _row_of(parsed: _ParsedScheduler) -> tuple[SchedulerRow, str] | None:
@@ -556,7 +557,7 @@ def _plan_of_entries(entries: Sequence[SchedulerEntry], run: ConfigRun) -> Plan:
                     "windows in iterations are assumed to end before those in epochs begin, which requires at least "
                     f"{found.epoch_length} iterations per epoch"
                 )
-                warn_user(Diagnostic(mine[0].path, assumed, code=ASSUMED_ORDER))
+                warn_user(Problem(mine[0].path, assumed, code=ASSUMED_ORDER))
             for entry in mine:
                 if entry.row.reacts_to_metric:
                     schedule = schedule * entry.row.metric_rule(entry.arguments, entry.base)

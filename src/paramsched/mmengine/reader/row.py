@@ -53,7 +53,7 @@ def invalid(
     argument: str, found: str, kind: type[Exception] = ValueError, *, instead: str = ""
 ) -> InvalidSchedulerArgument:
     """Return an invalid argument, described by `found`; `instead` is the advice for a config."""
-    return InvalidSchedulerArgument(argument, Problem(REFUSED_VALUE, found, advice=instead), kind)
+    return InvalidSchedulerArgument(argument, Problem(code=REFUSED_VALUE, found=found, advice=instead), kind)
 
 
 WINDOW_ARGUMENTS: Final[Mapping[str, Argument]] = {

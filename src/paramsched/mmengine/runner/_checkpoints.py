@@ -17,8 +17,8 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from paramsched.core.base.diagnostic import names_listed
 from paramsched.core.base.files import write_whole_file
+from paramsched.core.base.printing import names_listed
 from paramsched.errors import ParamschedError, StateError
 
 log = logging.getLogger("paramsched.mmengine")

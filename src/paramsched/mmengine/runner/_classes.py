@@ -7,8 +7,8 @@ from typing import Any, Final, TypeAlias
 from torch import nn
 
 from paramsched.core.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
-from paramsched.core.base.diagnostic import child_path
 from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.base.printing import child_path
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.errors import InvalidArgument
 from paramsched.mmengine.registry import HOOKS, METRICS, MODELS, Registry
@@ -57,8 +57,8 @@ def check_class_dict(
             cls(**arguments)
             is_checked = True
         except InvalidArgument as refusal:
-            diagnostics.add(child_path(path, refusal.argument), f"{refusal}", code=REFUSED_VALUE)
-            del arguments[str(refusal.argument)]
+            diagnostics.add(child_path(path, refusal.problem.argument), f"{refusal}", code=REFUSED_VALUE)
+            del arguments[str(refusal.problem.argument)]
 
 
 def report_kind(value: Any, kind: str, path: str, diagnostics: DiagnosticCollector, instead: str = "") -> None:

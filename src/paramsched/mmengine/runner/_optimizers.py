@@ -10,8 +10,8 @@ from torch import nn
 from torch.optim import Optimizer
 
 from paramsched.core.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
-from paramsched.core.base.diagnostic import child_path
 from paramsched.core.base.near_names import closest, did_you_mean
+from paramsched.core.base.printing import child_path
 from paramsched.core.dropins.group_fields import by_value
 from paramsched.core.files.arguments import argument, argument_table
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
@@ -119,7 +119,8 @@ def _check_optimizer(config: Any, path: str, diagnostics: DiagnosticCollector) -
         taken = inspect.signature(cls).parameters.keys() - {"params"}
     except (InvalidArgument, TypeError, ValueError) as error:
         found, instead = f"expected an optimizer, got {short_json(named)}", "For example: type='SGD'"
-        found, instead = (error.found, error.instead) if isinstance(error, InvalidArgument) else (found, instead)
+        if isinstance(error, InvalidArgument):
+            found, instead = error.problem.found, error.problem.advice
         diagnostics.add(child_path(path, "type"), found, instead, code=REFUSED_VALUE)
         return None
     before = diagnostics.count

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias, final
 from torch.optim import Optimizer
 
 from paramsched.core.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT
-from paramsched.core.base.diagnostic import child_path, path_from_root, warn_user
-from paramsched.core.base.problem import Problem
+from paramsched.core.base.printing import child_path, path_from_root
+from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.fields import Field
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.core.plan import Plan, Target, bind
@@ -187,13 +187,14 @@ def _scheduler_of_plan(
         return Scheduler(optimizer, plan, calendar=calendar, **choices)
     except MissingFact as error:
         refused = error
-    if refused.call is not None and (refused.call.call, refused.call.argument) == ("Calendar", "total"):
+    call = refused.problem.call
+    if call is not None and (call.call, call.argument) == ("Calendar", "total"):
         # The total is in updates. A plan that uses only the unit of its clock does not need it.
         with suppress(MissingFact, Unresolved):
             return Scheduler(optimizer, plan, calendar=replace(calendar, total=None), **choices)
         refused = refused.changed(site="train_cfg")
     instead = _FACT_HINTS.get(refused.fact, "Give the length in epochs or updates")
-    raise MissingFact(refused.site, refused.found, instead, fact=refused.fact, example=refused.example)
+    raise refused.changed(advice=instead)
 
 
 def distinct_schedulers(schedulers: Schedulers) -> list[Any]:
@@ -296,7 +297,7 @@ def check_schedulers(
     except ConfigError as error:  # raised for the text of a plan
         for fault in error.diagnostics:
             line = f"line {fault.line}: " if fault.line is not None and not fault.path else ""
-            diagnostics.add(path + path_from_root(fault.path), line + fault.found, fault.instead, code=fault.code)
+            diagnostics.add(path + path_from_root(fault.path), line + fault.found, fault.advice, code=fault.code)
         return
     except (InvalidArgument, OSError) as error:
         diagnostics.add(path, str(error), code=REFUSED_VALUE)

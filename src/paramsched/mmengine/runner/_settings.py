@@ -16,8 +16,8 @@ from typing import Any, Final, TypeVar, final
 from torch import nn
 
 from paramsched.core.base.codes import REFUSED_VALUE, UNREADABLE, WRONG_ARGUMENT
-from paramsched.core.base.diagnostic import ROOT, child_path, entry_path
 from paramsched.core.base.near_names import closest
+from paramsched.core.base.printing import ROOT, child_path, entry_path
 from paramsched.core.files.arguments import argument, argument_table, arguments_of, read_arguments, wrong_value
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.core.files.plan_files import open_plan

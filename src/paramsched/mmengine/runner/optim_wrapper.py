@@ -158,7 +158,7 @@ class AcceleratedWrapper:
                 raise
             by_length = "Runner(..., tokens_per_sample=1024), or " if error.fact == "tokens_per_step" else ""
             instead = f"Use {by_length}Runner(..., amount_of=lambda batch: …)"
-            raise MissingFact(error.site, error.found, instead, fact=error.fact, example=error.example) from None
+            raise error.changed(advice=instead) from None
 
     def zero_grad(self, **kwargs: Any) -> None:
         self.prepared.zero_grad(**kwargs)

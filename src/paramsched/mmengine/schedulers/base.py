@@ -8,8 +8,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from paramsched.core.base.diagnostic import warn_user
-from paramsched.core.base.problem import Problem
+from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.dropins.group_fields import (
     KnownGroups,
     by_value,

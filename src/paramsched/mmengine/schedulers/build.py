@@ -5,8 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import ceil
 from typing import Any, Literal, TypeAlias, overload
 
-from paramsched.core.base.diagnostic import warn_user
-from paramsched.core.base.problem import Problem
+from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.plan import resolve
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, PlanChanged, StateError

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias, final
 
 import numpy as np
 
-from paramsched.core.base.diagnostic import printable
+from paramsched.core.base.printing import printable
 from paramsched.core.curves.arrays import last_of_each
 from paramsched.errors import UnreadableLog
 from paramsched.show import Figure, curves_from_values, figure

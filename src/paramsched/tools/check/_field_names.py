@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from paramsched.core.base.codes import OTHERS_NAME
-from paramsched.core.base.diagnostic import Diagnostic
+from paramsched.core.base.problem import Problem
 from paramsched.core.feedback.base import Guided
 from paramsched.core.fields import ELSEWHERE, KNOWN, KNOWN_ELSEWHERE, Field, known_field
 from paramsched.core.plan import Binding, Target
 
 
-def field_name_problems(binding: Binding, path: str) -> Iterator[Diagnostic]:
+def field_name_problems(binding: Binding, path: str) -> Iterator[Problem]:
     """Yield a warning if no optimizer of torch has a field of the binding's name.
 
     >>> print(*field_name_problems(Binding("learning_rate", "cosine()"), "$.learning_rate"))
@@ -19,12 +19,12 @@ def field_name_problems(binding: Binding, path: str) -> Iterator[Diagnostic]:
         return
     if (ours := known_field(binding.name) or ELSEWHERE.get(binding.name.lower())) is not None:
         found = f'torch\'s optimizers have no field "{binding.name}"'
-        yield Diagnostic(path, found, f'Did you mean "{ours}"?', code=OTHERS_NAME, at_key=True)
+        yield Problem(path, found, f'Did you mean "{ours}"?', code=OTHERS_NAME, at_key=True)
     elif binding.name == "betas":
-        yield Diagnostic(path, '"betas" is a pair of numbers', "For example: betas[0]", code=OTHERS_NAME, at_key=True)
+        yield Problem(path, '"betas" is a pair of numbers', "For example: betas[0]", code=OTHERS_NAME, at_key=True)
     elif Field.of(binding.name).key not in (*KNOWN, *KNOWN_ELSEWHERE):
         schedule = binding.schedule.schedule if isinstance(binding.schedule, Guided) else binding.schedule
         found = f'torch\'s optimizers have no field "{binding.name}"; a group without it raises an error'
         target = f"{{{binding.name}: {{initial: 1.0, schedule: {schedule}}}}}"
         instead = f"Use the name of an optimizer field; or, outside the optimizer, targets: {target}"
-        yield Diagnostic(path, found, instead, code=OTHERS_NAME, at_key=True)
+        yield Problem(path, found, instead, code=OTHERS_NAME, at_key=True)

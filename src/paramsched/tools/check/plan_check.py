@@ -7,7 +7,8 @@ from typing import Any
 
 from paramsched.core.base import codes
 from paramsched.core.base.codes import GROWS, LEVEL_AS_VALUE, REFUSED_VALUE, SAID_TWICE
-from paramsched.core.base.diagnostic import GROUPS, HORIZON, Diagnostic, child_path
+from paramsched.core.base.printing import GROUPS, HORIZON, child_path
+from paramsched.core.base.problem import Problem
 from paramsched.core.base.signatures import readable
 from paramsched.core.fields import Field
 from paramsched.core.plan import Binding, Plan, Target
@@ -51,7 +52,7 @@ def check(
     native: bool = True,
     groups: Sequence[Mapping[str, Any]] = (),
     whole: bool = False,
-) -> tuple[Diagnostic, ...]:
+) -> tuple[Problem, ...]:
     """Check a plan for errors and likely mistakes, in any run or in the run that a calendar describes.
 
     Without a calendar, lengths are compared only with lengths of the same unit and with the horizon.
@@ -92,12 +93,12 @@ def check(
         try:
             followed = followed_by(binding)
         except PlanError as refusal:
-            found.append(Diagnostic(path, refusal.problem.summary, refusal.instead, code=codes.NOT_FOLLOWED))
+            found.append(Problem(path, refusal.problem.summary, refusal.problem.advice, code=codes.NOT_FOLLOWED))
             continue
         errors = list(dict.fromkeys(_errors_in(followed, trial)))
         if clock_of_field(plan.clock, binding.name) == PROGRESS:
             errors += [*_lengths_off_progress(followed)]
-        found += [Diagnostic(path, refused, advice, code=code) for code, refused, advice in errors]
+        found += [Problem(path, refused, advice, code=code) for code, refused, advice in errors]
         bases = bases_of_binding(binding, groups)
         line = Line(binding, followed, trial, epochs, native, bases, resolved_in_run(followed, trial), calendar)
         found += field_name_problems(binding, path) if native else ()
@@ -134,7 +135,7 @@ _PARTS_OF_PS301 = (GROWS,)
 """What follows from levels that are reported already."""
 
 
-def _two_horizons(plan: Plan, calendar: Calendar | None) -> Iterator[Diagnostic]:
+def _two_horizons(plan: Plan, calendar: Calendar | None) -> Iterator[Problem]:
     """Yield a diagnostic if the plan and the Calendar specify different lengths of the run."""
     if calendar is None or calendar.total is None or plan.horizon is None:
         return
@@ -144,7 +145,7 @@ def _two_horizons(plan: Plan, calendar: Calendar | None) -> Iterator[Diagnostic]
         return
     if planned != calendar.horizon:
         found = f'the horizon "{plan.horizon}" is {planned} updates, but the Calendar\'s total is {calendar.horizon}'
-        yield Diagnostic(HORIZON, found, "Specify only one of them", code=codes.TWO_HORIZONS)
+        yield Problem(HORIZON, found, "Specify only one of them", code=codes.TWO_HORIZONS)
 
 
 def _errors_in(schedule: Schedule, trial: TrialRun | None) -> Iterator[tuple[str, str, str]]:
@@ -154,7 +155,7 @@ def _errors_in(schedule: Schedule, trial: TrialRun | None) -> Iterator[tuple[str
             try:
                 part._refuse_two_without_length()
             except InvalidArgument as refusal:
-                yield codes.TWO_WITHOUT_LENGTH, refusal.problem.summary, refusal.instead
+                yield codes.TWO_WITHOUT_LENGTH, refusal.problem.summary, refusal.problem.advice
                 return
     if trial is None or not trial.knows(schedule):
         return
@@ -165,9 +166,9 @@ def _errors_in(schedule: Schedule, trial: TrialRun | None) -> Iterator[tuple[str
     except (MissingFact, Unresolved):
         return
     except PlanError as refusal:  # the value of a target, not on the clock of the run
-        yield codes.NOT_FOLLOWED, refusal.problem.summary, refusal.instead
+        yield codes.NOT_FOLLOWED, refusal.problem.summary, refusal.problem.advice
     except InvalidArgument as refusal:
-        yield codes.NOTHING_LEFT, refusal.problem.summary, refusal.instead
+        yield codes.NOTHING_LEFT, refusal.problem.summary, refusal.problem.advice
 
 
 def _errors_of_functions(schedule: Schedule, trial: TrialRun) -> Iterator[tuple[str, str, str]]:
@@ -175,7 +176,7 @@ def _errors_of_functions(schedule: Schedule, trial: TrialRun) -> Iterator[tuple[
     try:
         evaluate(schedule, times_to_look_at(schedule, ceil(trial.end), trial.samples), 1.0)
     except InvalidArgument as refusal:
-        yield refusal.code, refusal.problem.summary, refusal.instead
+        yield refusal.problem.code, refusal.problem.summary, refusal.problem.advice
 
 
 def _lengths_off_progress(schedule: Schedule) -> Iterator[tuple[str, str, str]]:
@@ -187,7 +188,7 @@ def _lengths_off_progress(schedule: Schedule) -> Iterator[tuple[str, str, str]]:
             return
 
 
-def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool) -> Iterator[Diagnostic]:
+def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool) -> Iterator[Problem]:
     """Yield diagnostics of selectors and fields that do not match the param groups."""
     for binding in plan.bindings:
         if isinstance(binding.field, Target) or not groups:
@@ -197,9 +198,9 @@ def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool
             try:
                 refuse_unmatched(binding.name, binding.groups, groups)
             except UnknownGroup as refusal:
-                found = f"{binding.groups}: {refusal.found}"
+                found = f"{binding.groups}: {refusal.problem.found}"
                 place = selector_path(binding)
-                yield Diagnostic(place, found, refusal.instead, code=codes.NO_SUCH_GROUP, at_key=True)
+                yield Problem(place, found, refusal.problem.advice, code=codes.NO_SUCH_GROUP, at_key=True)
         mine = [one for index, one in enumerate(groups) if is_selected(binding.groups, one, index)]
         field = Field.of(binding.name)
         key = field.key
@@ -216,10 +217,10 @@ def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool
             there = [name for name, value in numbers.items() if isinstance(value, (int, float, tuple))]
             found = f"the optimizer has no {key}; it has {', '.join(there)}"
             instead = f"Remove it, or write {key} under targets if it is outside the optimizer"
-            yield Diagnostic(path, found, instead, code=codes.NO_SUCH_FIELD)
+            yield Problem(path, found, instead, code=codes.NO_SUCH_FIELD)
         elif mine and not binding.schedule.has_absolute and all(Bases.value(one, field) == 0 for one in mine):
             code, found, instead = base_is_zero(binding.name)
-            yield Diagnostic(path, found, instead, code=code)
+            yield Problem(path, found, instead, code=code)
 
 
 def bases_of_binding(binding: Binding, groups: Sequence[Mapping[str, Any]]) -> tuple[float, ...]:
@@ -236,7 +237,7 @@ def bases_of_binding(binding: Binding, groups: Sequence[Mapping[str, Any]]) -> t
     return tuple(value for value in values if value is not None and isfinite(value))
 
 
-def check_field_names(plan: Plan) -> Iterator[Diagnostic]:
+def check_field_names(plan: Plan) -> Iterator[Problem]:
     """Yield diagnostics of fields scheduled under two names."""
     fields_of: dict[Any, set[str]] = {}
     for binding in plan.bindings:
@@ -245,7 +246,7 @@ def check_field_names(plan: Plan) -> Iterator[Diagnostic]:
     for binding in plan.bindings:
         if binding.name == "momentum" and "betas[0]" in fields_of.get(binding.groups, ()):
             found = "momentum means betas[0] if a group has betas, and betas[0] is scheduled too"
-            yield Diagnostic(binding_path(binding), found, "Schedule only one of them", code=SAID_TWICE, at_key=True)
+            yield Problem(binding_path(binding), found, "Schedule only one of them", code=SAID_TWICE, at_key=True)
 
 
 def selector_path(binding: Binding) -> str:

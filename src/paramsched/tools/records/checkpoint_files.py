@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
 
-from paramsched.core.base.diagnostic import names_listed, printable
 from paramsched.core.base.files import open_to_read
+from paramsched.core.base.printing import names_listed, printable
 from paramsched.core.fields import RECORD, finite_or_none
 from paramsched.errors import UnreadableLog
 from paramsched.tools.records.dcp_folder import METADATA, read_dcp_folder

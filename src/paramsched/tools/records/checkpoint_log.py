@@ -8,7 +8,7 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched.core.base.diagnostic import printable
+from paramsched.core.base.printing import printable
 from paramsched.core.base.terminal import Line, plain_text
 from paramsched.core.fields import RECORD, Field, finite_or_none, is_number, is_own, numeric, recorded_base
 from paramsched.core.plan import Plan

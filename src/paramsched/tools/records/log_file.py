@@ -14,8 +14,8 @@ from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 
-from paramsched.core.base.diagnostic import names_listed, printable
 from paramsched.core.base.files import open_to_read
+from paramsched.core.base.printing import names_listed, printable
 from paramsched.core.fields import Field
 from paramsched.errors import MissingDependency, UnreadableLog
 from paramsched.tools.records.checkpoint_files import parts_of_checkpoint
@@ -549,7 +549,7 @@ def _numbers_of(
         if error.option is None or (other := _column_to_suggest(field, others)) is None:
             raise
         instead = f"Write --column {shlex.quote(f'{place}={other}')}"
-        raise UnreadableLog(error.site, error.found, instead, option=error.option) from None
+        raise UnreadableLog(error.problem.site, error.problem.found, instead, option=error.option) from None
 
 
 def _column_to_suggest(field: str, rows: list[dict[str, Any]]) -> str | None:

@@ -9,8 +9,8 @@ from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 
-from paramsched.core.base.diagnostic import printable
 from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.base.printing import printable
 from paramsched.core.curves.arrays import ROUNDING, Floats, equal_up_to_rounding
 from paramsched.core.time.calendar import CLOCK_SYNONYMS
 from paramsched.errors import UnreadableLog

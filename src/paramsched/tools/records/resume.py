@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
-from paramsched.core.base.diagnostic import printable
+from paramsched.core.base.printing import printable
 from paramsched.core.base.terminal import SEVERITY_STYLES, Line, plain_text
 from paramsched.core.plan import Plan
 from paramsched.core.plan.diff import Diff

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 from zipfile import ZIP_STORED, ZipFile, is_zipfile
 
-from paramsched.core.base.diagnostic import printable
 from paramsched.core.base.files import open_to_read
+from paramsched.core.base.printing import printable
 from paramsched.errors import MissingDependency, UnreadableLog
 from paramsched.tools.records.log_values import path_text
 
