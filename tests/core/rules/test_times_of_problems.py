@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.core.base.codes import BEYOND_HORIZON
+from paramsched.core.rules.line import Line
 from paramsched.core.rules.plan_rules import start_problems
-from paramsched.core.rules.trial_run import curve_in_run, mixed_runs, trial_run
+from paramsched.core.rules.trial_run import mixed_runs, trial_run
 from paramsched.core.rules.values import PRACTICALLY_ZERO, check_rates, check_values, found_in_all
 from support.tables import table
 
@@ -18,7 +19,7 @@ UNIT = re.compile(r"(update|epoch) ([\d.]+)")
 
 def curve(plan, run):
     (line,) = plan.bindings
-    return curve_in_run(line, line.schedule, "$.lr", run, None)
+    return Line(line, line.schedule).tried_in(run).curve
 
 
 @given(st.integers(3_000, 60_000), st.floats(0.02, 0.05), st.sampled_from(["exponential(0.5, {})", "step({}, 0.25)"]))
@@ -60,6 +61,6 @@ REST = "skip(cosine(over=2000), 10)"
 def test_only_a_stage_that_continues_a_longer_schedule_may_be_cut(line, is_beyond):
     plan = ps.Plan(lr=line, horizon=1000)
 
-    found = {one.code for _, one in start_problems(plan, ps.Calendar(), lambda binding: (None, ()))}
+    found = {one.code for _, one in start_problems(plan, plan.resolve(ps.Calendar()), ps.Calendar(), ())}
 
     assert (BEYOND_HORIZON in found) == is_beyond

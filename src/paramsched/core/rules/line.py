@@ -1,21 +1,78 @@
 """One line of a plan, with what is known of it and of the run: the argument of each rule."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any, final
+from functools import cached_property
+from math import ceil
+from typing import Any, Final, Literal, final
+
+import numpy as np
 
 from paramsched.core.base.printing import GROUPS, TARGETS, child_path, entry_path
+from paramsched.core.curves.arrays import Floats, Integers
 from paramsched.core.plan import Binding, Target
-from paramsched.core.rules.trial_run import TrialRun
+from paramsched.core.rules.trial_run import TimesIn, TrialRun, resolved_in_run, times_to_look_at
 from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.contents import lengths_among, parts_inside
+from paramsched.core.schedules.contents import lengths_among, parts_inside, values_inside
+from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.schedules.recurrence import Recurrence
 from paramsched.core.time import Calendar
-from paramsched.errors import InvalidArgument
+from paramsched.errors import InvalidArgument, ParamschedError
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
+class FieldCurve:
+    """The values of one line of a plan in a trial run, at which all rules look.
+
+    Args:
+        times: the evaluated updates in ascending order, including the first and the last one.
+        values: the values at `times`.
+        base: the base for which the values were computed; None if it is unknown. The values are then those for base 1.
+        share: "all" if all values are proportional to base, "none" if no value depends on base, otherwise "some".
+    """
+
+    binding: Binding
+    path: str
+    run: TrialRun
+    schedule: Schedule
+    times: Integers
+    values: Floats
+    base: float | None
+    share: Literal["all", "some", "none"]
+
+    @property
+    def end(self) -> int:
+        """The number of updates in the run."""
+        return ceil(self.run.end)
+
+    @property
+    def real(self) -> bool:
+        """True if the values are those of the real run, not only proportional to them."""
+        return self.base is not None or self.share == "none"
+
+    @property
+    def comparable(self) -> bool:
+        """True if the values are proportional to those of the real run: multiples and absolute values are not mixed."""
+        return self.real or self.share == "all"
+
+    def counted_in(self, counts: TimesIn) -> "FieldCurve":
+        """Return the same values, whose times are stated in updates, in epochs or not at all."""
+        return replace(self, run=replace(self.run, counts=counts))
+
+    @property
+    def peak(self) -> float:
+        """The highest value."""
+        peak: float = np.max(self.values)
+        return peak
+
+
+_MOST_OF_RULES: Final = 2_000_000  # updates; rules are computed one update after another
+
+
+@final
+@dataclass(frozen=True, eq=False)
 class Line:
     """One line of a plan.
 
@@ -28,6 +85,7 @@ class Line:
         bases: the known bases of its groups.
         resolved: its schedule in the run; None if that is unknown.
         calendar: the run facts; None if none are known.
+        is_tried: True if `resolved` is the schedule in the trial run too.
 
     `inside` are the schedules, rules and lengths inside of the schedule. `has_lengths` is True if there are lengths or
     rules, which have steps. `known` is True if the run can convert all of its lengths.
@@ -41,6 +99,7 @@ class Line:
     bases: Sequence[float] = ()
     resolved: Schedule | None = None
     calendar: Calendar | None = None
+    is_tried: bool = True
     inside: tuple[Any, ...] = field(init=False)
     has_lengths: bool = field(init=False)
     known: bool = field(init=False)
@@ -59,6 +118,36 @@ class Line:
             return stage._exact_length(self.trial.span.later(begin) if begin else self.trial.span)
         except InvalidArgument:
             return None
+
+    def tried_in(self, trial: TrialRun) -> "Line":
+        """Return the line in another trial run."""
+        return replace(self, trial=trial, resolved=resolved_in_run(self.schedule, trial), is_tried=True)
+
+    @cached_property
+    def curve(self) -> FieldCurve | None:
+        """Its values in the trial run; None if a unit is unknown or the computation takes too long."""
+        trial = self.trial
+        if trial is None:
+            return None
+        end = ceil(trial.end)
+        schedule = self.resolved if self.is_tried else resolved_in_run(self.schedule, trial)
+        if schedule is None or end < 1:
+            return None
+        if end > _MOST_OF_RULES and any(isinstance(part, Recurrence) for part in values_inside(schedule)):
+            return None
+        times = times_to_look_at(schedule, end)
+        share: Literal["all", "some", "none"] = "all"
+        try:
+            values = np.asarray(evaluate(schedule, times, 1.0 if self.base is None else self.base), dtype=np.float64)
+            if schedule.has_absolute:
+                one, two = evaluate(schedule, times, 1.0), evaluate(schedule, times, 2.0)
+                if np.array_equal(one, two):
+                    share = "none"
+                elif not np.allclose(two, 2 * one, rtol=1e-9, atol=0):
+                    share = "some"
+        except (ParamschedError, ArithmeticError, MemoryError):
+            return None
+        return FieldCurve(self.binding, self.path, trial, schedule, times, values, self.base, share)
 
     @property
     def path(self) -> str:

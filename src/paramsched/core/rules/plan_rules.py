@@ -1,18 +1,14 @@
 """All rules that need neither a log nor a checkpoint: those of one line, and those of a plan at the start of a run."""
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
-from itertools import islice
 from math import ceil
-from typing import Final
-
-import numpy as np
 
 from paramsched.core.base.problem import Problem
-from paramsched.core.plan import Binding, Plan
-from paramsched.core.plan.binding import PlanClock, is_by_amount
+from paramsched.core.plan import Binding, Plan, Target
+from paramsched.core.plan.binding import binding_key, is_by_amount
 from paramsched.core.plan.follow import schedules_followed
+from paramsched.core.plan.lines import Line as GroupLine
 from paramsched.core.plan.value_ranges import may_be_evaluated
 from paramsched.core.rules.idle_shapes import idle_problems
 from paramsched.core.rules.jumps import jump_problems
@@ -21,19 +17,8 @@ from paramsched.core.rules.levels import floor_as_value, unlikely_level
 from paramsched.core.rules.line import Line
 from paramsched.core.rules.metric_rules import metric_problems
 from paramsched.core.rules.targets import target_problems
-from paramsched.core.rules.trial_run import TrialRun, curve_in_run, trial_run
-from paramsched.core.rules.values import (
-    IS_HIGH,
-    LATE,
-    LONG_END,
-    MOST_TIMES_BASE,
-    NEARLY,
-    PRACTICALLY_ZERO,
-    check_rates,
-    grows,
-)
-from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.rules.trial_run import TrialRun, trial_run
+from paramsched.core.rules.values import check_rates, grows
 from paramsched.core.time import Calendar, Duration
 
 
@@ -61,18 +46,15 @@ def level_problems(line: Line) -> Iterator[Problem]:
 
 
 def start_problems(
-    plan: Plan,
-    calendar: Calendar,
-    known_of: Callable[[Binding], tuple[Schedule | None, Sequence[float]]],
-    *,
-    counts_of_user: bool = True,
+    plan: Plan, counted: Plan, calendar: Calendar, lines: Iterable[GroupLine], *, counts_of_user: bool = True
 ) -> Iterator[tuple[Binding | None, Problem]]:
     """Yield what the start of a run warns of, each with its line of the plan, or None for the whole plan.
 
     Args:
         plan: the plan as written; all of its lengths can be resolved.
+        counted: the plan with resolved lengths.
         calendar: the run facts.
-        known_of: returns the schedule of a line, resolved for the run, and the bases of its groups.
+        lines: the lines of `counted` in the groups of all optimizers.
         counts_of_user: False if an engine counts the updates of the run.
     """
     if counts_of_user and (short := horizon_in_epochs(plan, calendar)) is not None:
@@ -83,16 +65,26 @@ def start_problems(
     epochs = epochs_of_run(plan, calendar, trial)
     rates: list[Line] = []
     followed_by = schedules_followed(plan.bindings, plan.clock)
+    # `counted` has more lines, if a line for all groups follows lines for some groups.
+    schedules = {binding_key(line): line.schedule for line in counted.bindings}
+    # By identity, because a hash of a schedule costs as much as all the rest here.
+    bases_of: dict[tuple[str, int], list[float]] = {}
+    for one in lines:
+        bases_of.setdefault((one.name, id(one.schedule)), []).extend(one.bases)
     for binding in plan.bindings:
-        resolved, bases = known_of(binding)
-        followed = followed_by(binding)
-        line = Line(binding, followed, trial, epochs, not plan.is_peers, bases, resolved, calendar)
+        resolved = schedules.get(binding_key(binding))
+        bases: Sequence[float] = bases_of.get((binding.name, id(resolved)), ())
+        if isinstance(binding.field, Target):
+            bases = (binding.field.initial,)
+        is_tried = resolved is not None and trial is not None and trial.known
+        is_tried = is_tried and not is_by_amount(plan.clock, binding.name)
+        native = not plan.is_peers
+        line = Line(binding, followed_by(binding), trial, epochs, native, bases, resolved, calendar, is_tried=is_tried)
         found = [*line_problems(line)]
         yield from ((binding, one) for one in found)
         if binding.name == "lr" and trial is not None and not found and _has_values(line, trial):
             rates.append(line)
-    if trial is not None and not all(_is_usual(line, trial, plan.clock) for line in rates):
-        yield from _rate_problems(rates, trial)
+    yield from _rate_problems(rates)
 
 
 def _has_values(line: Line, trial: TrialRun) -> bool:
@@ -102,46 +94,16 @@ def _has_values(line: Line, trial: TrialRun) -> bool:
     return may_be_evaluated(line.inside, ceil(trial.end))
 
 
-def _rate_problems(lines: Sequence[Line], trial: TrialRun) -> Iterator[tuple[Binding, Problem]]:
+def _rate_problems(lines: Sequence[Line]) -> Iterator[tuple[Binding, Problem]]:
     """Yield the diagnostics of the values of learning rates."""
-    several = [(one.binding, curve_in_run(one.binding, one.schedule, one.path, trial, one.base)) for one in lines]
     # A start raises an error for a rate below 0.
-    curves = [(binding, curve) for binding, curve in several if curve is not None and curve.values.min() >= 0]
-    large = [(binding, one) for binding, curve in curves for one in grows(curve)]
+    curves = [curve for line in lines if (curve := line.curve) is not None and curve.values.min() >= 0]
+    large = [(curve.binding, one) for curve in curves for one in grows(curve)]
     yield from large
     reported = {id(binding) for binding, _ in large}
-    by_path = {curve.path: binding for binding, curve in reversed(curves)}
-    for one in check_rates([curve for binding, curve in curves if id(binding) not in reported]):
+    by_path = {curve.path: curve.binding for curve in reversed(curves)}
+    for one in check_rates([curve for curve in curves if id(curve.binding) not in reported]):
         yield by_path[one.path], one
-
-
-_LOOK: Final = 8
-"""Evenly spaced updates at which a rate is looked at, besides those next to its boundaries."""
-
-
-def _is_usual(line: Line, trial: TrialRun, clock: PlanClock) -> bool:
-    """Return whether a few values of a rate show that it neither rises, grows nor is 0 until the end of the run.
-
-    They take a tenth of the time of the values that `_rate_problems` evaluates for any other rate.
-    """
-    schedule, end = line.resolved, ceil(trial.end)
-    if schedule is None or not line.base or not trial.known or is_by_amount(clock, "lr"):
-        return False
-    marks = [ceil(one) for one in islice(schedule._seams(), 2 * _LOOK)]
-    looked = {0, end - 1, *marks, *(one - 1 for one in marks), *range(0, end, max(1, end // _LOOK))}
-    times = sorted(time for time in looked if 0 <= time < end)
-    values: list[float]
-    if (factor_at := schedule._factor_of_number()) is None:
-        values = (evaluate(schedule, np.array(times), line.base) / line.base).tolist()
-    else:
-        values = [*map(factor_at, times)]
-    peak = max(values)
-    late, early = bisect_left(times, min(end - 1, (1 - LONG_END) * end)), bisect_left(times, LATE * end)
-    return (
-        0 < peak <= MOST_TIMES_BASE
-        and max(values[late:]) > PRACTICALLY_ZERO * peak
-        and (values[0] >= IS_HIGH * peak or max(values[:early]) > NEARLY * peak)
-    )
 
 
 def epochs_of_run(plan: Plan, calendar: Calendar | None, trial: TrialRun | None) -> Fraction | None:

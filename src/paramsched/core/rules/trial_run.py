@@ -1,4 +1,4 @@
-"""A trial run of a plan, and the values of one line of the plan in that run."""
+"""A trial run of a plan: the run in which rules try its lines."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -10,24 +10,20 @@ from typing import Any, Final, Literal, TypeAlias, final
 
 import numpy as np
 
-from paramsched.core.curves.arrays import Floats, Integers
+from paramsched.core.curves.arrays import Integers
 from paramsched.core.feedback.base import Guided
-from paramsched.core.plan import Binding, Plan
+from paramsched.core.plan import Plan
 from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.contents import durations_in, values_inside
-from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.schedules.contents import durations_in
 from paramsched.core.schedules.lengths import Span
 from paramsched.core.schedules.neighbor_levels import resolve_in_span
-from paramsched.core.schedules.recurrence import Recurrence
 from paramsched.core.time import Calendar, Duration
 from paramsched.core.time.calendar import ASSUMED_SIZES, SIZES
 from paramsched.core.time.duration import count_text
 from paramsched.errors import MissingFact, ParamschedError
 
 _USUAL_EPOCHS = (1_000, 1_237)  # updates
-_SAMPLES = 4_096
-_FEWEST_SAMPLES = 128
-_MOST_VALUES = 400_000  # evaluated for all lines of a plan together
+_SPREAD: Final = 256
 
 
 TimesIn: TypeAlias = Literal["updates", "epochs", "nothing"]
@@ -46,7 +42,6 @@ class TrialRun:
         known: True if the run facts are those of the real run, so that updates are real updates.
         to_scale: True if lengths in different units have the proportions of the real run.
         counts: what times are stated in, in a run that is not to scale: updates, epochs, or nothing.
-        samples: the number of updates that are evaluated in a long run.
     """
 
     span: Span
@@ -55,7 +50,6 @@ class TrialRun:
     known: bool = False
     to_scale: bool = True
     counts: TimesIn = "nothing"
-    samples: int = _SAMPLES
 
     @property
     def end(self) -> Fraction:
@@ -78,12 +72,10 @@ class TrialRun:
 
 
 def trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None:
-    """Return a trial run for a plan, with fewer samples if the plan has very many lines."""
-    samples = min(_SAMPLES, max(_FEWEST_SAMPLES, _MOST_VALUES // len(plan.bindings)))
-    if calendar is not None and (known := _known_run(plan, calendar, samples)) is not None:
+    """Return a trial run for a plan; None if its lengths cannot be compared."""
+    if calendar is not None and (known := _known_run(plan, calendar)) is not None:
         return known
-    run = _run_of_one_unit(plan)
-    return None if run is None else replace(run, samples=samples)
+    return _run_of_one_unit(plan)
 
 
 _PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -113,7 +105,7 @@ def _run_of_one_unit(plan: Plan) -> TrialRun | None:
     return TrialRun(span, frozenset([unit, "percent"]), calendar.steps_per_epoch)
 
 
-def _known_run(plan: Plan, calendar: Calendar, samples: int) -> TrialRun | None:
+def _known_run(plan: Plan, calendar: Calendar) -> TrialRun | None:
     """Return the run that a calendar describes; None if its length is unknown."""
     horizon = calendar.total if plan.horizon is None else plan.horizon
     if horizon is None:
@@ -126,7 +118,7 @@ def _known_run(plan: Plan, calendar: Calendar, samples: int) -> TrialRun | None:
     epoch = calendar.updates_per_epoch
     units = _sized_units(tuple([fact for fact in _SIZES if getattr(calendar, fact) is not None]))
     units |= {"epochs"} if epoch is not None else set()
-    return TrialRun(_span_of_run(calendar), units, epoch, known=True, samples=samples)
+    return TrialRun(_span_of_run(calendar), units, epoch, known=True)
 
 
 _SIZES: Final = tuple({fact for sizes in SIZES.values() for one in sizes for fact in one} - {*ASSUMED_SIZES})
@@ -186,57 +178,6 @@ class _WrittenUnits:
         return replace(self, calendar=calendar), total
 
 
-_MOST_SEAMS = 1_000  # stage boundaries next to which a schedule is evaluated
-_MOST_OF_RULES = 2_000_000  # updates; rules are computed one update after another
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False)
-class FieldCurve:
-    """The values of one line of a plan in a trial run.
-
-    Args:
-        times: the evaluated updates in ascending order, including the first and the last one.
-        values: the values at `times`.
-        base: the base for which the values were computed; None if it is unknown. The values are then those for base 1.
-        share: "all" if all values are proportional to base, "none" if no value depends on base, otherwise "some".
-    """
-
-    binding: Binding
-    path: str
-    run: TrialRun
-    schedule: Schedule
-    times: Integers
-    values: Floats
-    base: float | None
-    share: Literal["all", "some", "none"]
-
-    @property
-    def end(self) -> int:
-        """The number of updates in the run."""
-        return ceil(self.run.end)
-
-    @property
-    def real(self) -> bool:
-        """True if the values are those of the real run, not only proportional to them."""
-        return self.base is not None or self.share == "none"
-
-    @property
-    def comparable(self) -> bool:
-        """True if the values are proportional to those of the real run: multiples and absolute values are not mixed."""
-        return self.real or self.share == "all"
-
-    def counted_in(self, counts: TimesIn) -> "FieldCurve":
-        """Return the same values, whose times are stated in updates, in epochs or not at all."""
-        return replace(self, run=replace(self.run, counts=counts))
-
-    @property
-    def peak(self) -> float:
-        """The highest value."""
-        peak: float = np.max(self.values)
-        return peak
-
-
 def resolved_in_run(schedule: Schedule, run: TrialRun | None) -> Schedule | None:
     """Return a schedule resolved for a trial run; None if a unit is unknown or a length does not fit."""
     if run is None or not run.knows(schedule):
@@ -254,39 +195,13 @@ def resolved_without_begins(schedule: Schedule, span: Span) -> Schedule:
     return resolve_in_span(schedule, span)
 
 
-def curve_in_run(
-    binding: Binding, followed: Schedule, path: str, run: TrialRun, base: float | None
-) -> FieldCurve | None:
-    """Return the values of a line in a trial run; None if a unit is unknown or the computation takes too long.
-
-    Args:
-        followed: the schedule of the line, with the schedules of followed fields substituted.
-    """
-    end = ceil(run.end)
-    if not run.knows(followed) or end < 1:
-        return None
-    try:
-        schedule = resolved_without_begins(followed, run.span)
-        if end > _MOST_OF_RULES and any(isinstance(part, Recurrence) for part in values_inside(schedule)):
-            return None
-        times = times_to_look_at(schedule, end, run.samples)
-        number = 1.0 if base is None else base
-        values = np.asarray(evaluate(schedule, times, number), dtype=np.float64)
-        share: Literal["all", "some", "none"] = "all"
-        if schedule.has_absolute:
-            one, two = evaluate(schedule, times, 1.0), evaluate(schedule, times, 2.0)
-            if np.array_equal(one, two):
-                share = "none"
-            elif not np.allclose(two, 2 * one, rtol=1e-9, atol=0):
-                share = "some"
-    except (ParamschedError, ArithmeticError, MemoryError):
-        return None
-    return FieldCurve(binding, path, run, schedule, times, values, base, share)
+_MOST_SEAMS: Final = 128  # stage boundaries next to which a schedule is evaluated
+_EDGE: Final = 32  # updates at each end of the run
 
 
-def times_to_look_at(schedule: Schedule, end: int, samples: int) -> Integers:
-    """Return the updates to evaluate: all in a short run; otherwise evenly spaced ones and those next to boundaries."""
+def times_to_look_at(schedule: Schedule, end: int) -> Integers:
+    """Return the updates at which all rules look, at most 600: evenly spaced, at both ends, and at boundaries."""
     marks = np.array([min(ceil(one), end) for one in islice(schedule._seams(), _MOST_SEAMS)], dtype=np.int64)
-    spread = np.linspace(0, end - 1, samples).astype(np.int64)
-    several = np.unique(np.concatenate([np.arange(64), end - 1 - np.arange(64), spread, marks - 1, marks]))
+    spread = np.linspace(0, end - 1, _SPREAD).astype(np.int64)
+    several = np.unique(np.concatenate([np.arange(_EDGE), end - 1 - np.arange(_EDGE), spread, marks - 1, marks]))
     return several[(several >= 0) & (several < end)]

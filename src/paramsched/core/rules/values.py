@@ -11,7 +11,7 @@ from paramsched.core.base.codes import GROWS, LEVEL_AS_VALUE, NEGATIVE, RISES_TO
 from paramsched.core.base.problem import Problem
 from paramsched.core.plan import Target
 from paramsched.core.plan.value_ranges import BELOW_ONE_ADVICE, ValueRange, first_outside, range_of, with_floor
-from paramsched.core.rules.trial_run import FieldCurve
+from paramsched.core.rules.line import FieldCurve
 from paramsched.core.schedules.contents import durations_in, values_inside
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.one_operand import AsFactor

@@ -10,7 +10,7 @@ from paramsched.core.base.codes import FACTOR_IN_GROUP, GROWS, LEVEL_AS_VALUE
 from paramsched.core.base.problem import Problem
 from paramsched.core.curves.arrays import Array
 from paramsched.core.fields import is_number
-from paramsched.core.plan import Binding, Target, selector_text
+from paramsched.core.plan import selector_text
 from paramsched.core.plan.binding import UPDATES, binding_key
 from paramsched.core.plan.lines import Line, UpdateTimes, by_group
 from paramsched.core.plan.resolved import ResolvedPlan
@@ -184,9 +184,10 @@ def report_unlikely_values(
         counts_of_user: False if an engine counts the updates of the run.
     """
     mine = [line for lines, _, _ in parts for line in lines]
-    lines = _ResolvedLines(in_force, mine)
     told = set()
-    for line, found in start_problems(in_force.plan, in_force.calendar, lines.known_of, counts_of_user=counts_of_user):
+    for line, found in start_problems(
+        in_force.plan, in_force.counted, in_force.calendar, mine, counts_of_user=counts_of_user
+    ):
         names: list[str] = []
         if line is not None:
             is_of_levels = found.code in (LEVEL_AS_VALUE, GROWS)  # it names the field
@@ -205,25 +206,6 @@ def report_unlikely_values(
     for warned in (_second_warmup(parts), _given_decay(parts), *_factors_in_groups(parts)):
         if warned is not None:
             processes.warn(warned)
-
-
-@final
-class _ResolvedLines:
-    """The schedule of each line of a plan, resolved for the run, and the bases of its groups."""
-
-    def __init__(self, in_force: ResolvedPlan, lines: Iterable[Line]) -> None:
-        # The resolved plan has more lines, if a line for all groups follows lines for some groups.
-        self._schedules = {binding_key(line): line.schedule for line in in_force.counted.bindings}
-        # The identity, because a hash of a schedule costs as much as all the rest here.
-        self._bases: dict[tuple[str, int], list[float]] = {}
-        for line in lines:
-            self._bases.setdefault((line.name, id(line.schedule)), []).extend(line.bases)
-
-    def known_of(self, line: Binding) -> tuple[Schedule | None, Sequence[float]]:
-        resolved = self._schedules.get(binding_key(line))
-        if isinstance(line.field, Target):
-            return resolved, (line.field.initial,)
-        return resolved, () if resolved is None else self._bases.get((line.name, id(resolved)), ())
 
 
 def _second_warmup(of_groups: Sequence[tuple[Sequence[Line], list[Group], Sequence[str | int]]]) -> Problem | None:

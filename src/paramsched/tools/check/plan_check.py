@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from math import ceil, isfinite
-from typing import Any
+from typing import Any, TypeAlias
 
 from paramsched.core.base import codes
 from paramsched.core.base.codes import GROWS, LEVEL_AS_VALUE, REFUSED_VALUE, SAID_TWICE
@@ -20,14 +20,11 @@ from paramsched.core.plan.group_matching import is_selected, refuse_unmatched
 from paramsched.core.plan.plan import require_calendar
 from paramsched.core.rules.lengths import accumulation_unused, horizon_in_epochs
 from paramsched.core.rules.levels import base_is_zero
-from paramsched.core.rules.line import Line, binding_path
+from paramsched.core.rules.line import FieldCurve, Line, binding_path
 from paramsched.core.rules.plan_rules import epochs_of_run, level_problems, line_problems
 from paramsched.core.rules.trial_run import (
-    FieldCurve,
     TrialRun,
-    curve_in_run,
     mixed_runs,
-    resolved_in_run,
     resolved_without_begins,
     times_to_look_at,
     trial_run,
@@ -95,19 +92,18 @@ def check(
         except PlanError as refusal:
             found.append(Problem(path, refusal.problem.summary, refusal.problem.advice, code=codes.NOT_FOLLOWED))
             continue
-        errors = list(dict.fromkeys(_errors_in(followed, trial)))
+        resolved, errors = _resolved_with_errors(followed, trial)
         if clock_of_field(plan.clock, binding.name) == PROGRESS:
             errors += [*_lengths_off_progress(followed)]
         found += [Problem(path, refused, advice, code=code) for code, refused, advice in errors]
         bases = bases_of_binding(binding, groups)
-        line = Line(binding, followed, trial, epochs, native, bases, resolved_in_run(followed, trial), calendar)
+        line = Line(binding, followed, trial, epochs, native, bases, resolved, calendar)
         found += field_name_problems(binding, path) if native else ()
         found += level_problems(line) if errors else line_problems(line)
         if errors:
             continue
-        base = line.base
-        for runs in ([trial] if trial is not None else [], mixed):
-            tried = [curve_in_run(binding, followed, path, run, base) for run in runs]
+        for lines in ([line], [line.tried_in(run) for run in mixed]):
+            tried = [one.curve for one in lines]
             of_line = [one for one in tried if one is not None]
             if of_line and len(of_line) == len(tried):
                 curves.append(of_line)
@@ -148,35 +144,40 @@ def _two_horizons(plan: Plan, calendar: Calendar | None) -> Iterator[Problem]:
         yield Problem(HORIZON, found, "Specify only one of them", code=codes.TWO_HORIZONS)
 
 
-def _errors_in(schedule: Schedule, trial: TrialRun | None) -> Iterator[tuple[str, str, str]]:
-    """Yield the code, the text and the advice of each error in a schedule."""
+_Errors: TypeAlias = list[tuple[str, str, str]]
+"""The code, the text and the advice of errors."""
+
+
+def _resolved_with_errors(schedule: Schedule, trial: TrialRun | None) -> tuple[Schedule | None, _Errors]:
+    """Return a schedule resolved for a trial run, or None, and the errors in the schedule."""
     for part in values_inside(schedule):
         if isinstance(part, Stages):
             try:
                 part._refuse_two_without_length()
             except InvalidArgument as refusal:
-                yield codes.TWO_WITHOUT_LENGTH, refusal.problem.summary, refusal.problem.advice
-                return
+                return None, [(codes.TWO_WITHOUT_LENGTH, refusal.problem.summary, refusal.problem.advice)]
     if trial is None or not trial.knows(schedule):
-        return
+        return None, []
     try:
         resolved = resolved_without_begins(schedule, trial.span)
         if has_own_shape(resolved):
-            yield from _errors_of_functions(resolved, trial)
-    except (MissingFact, Unresolved):
-        return
+            return resolved, _errors_of_functions(resolved, trial)
+        return resolved, []
     except PlanError as refusal:  # the value of a target, not on the clock of the run
-        yield codes.NOT_FOLLOWED, refusal.problem.summary, refusal.problem.advice
+        return None, [(codes.NOT_FOLLOWED, refusal.problem.summary, refusal.problem.advice)]
+    except (MissingFact, Unresolved, ArithmeticError, MemoryError):
+        return None, []
     except InvalidArgument as refusal:
-        yield codes.NOTHING_LEFT, refusal.problem.summary, refusal.problem.advice
+        return None, [(codes.NOTHING_LEFT, refusal.problem.summary, refusal.problem.advice)]
 
 
-def _errors_of_functions(schedule: Schedule, trial: TrialRun) -> Iterator[tuple[str, str, str]]:
-    """Yield the error of the first update of the run for which a function of the user has no value."""
+def _errors_of_functions(schedule: Schedule, trial: TrialRun) -> _Errors:
+    """Return the error of the first update of the run for which a function of the user has no value."""
     try:
-        evaluate(schedule, times_to_look_at(schedule, ceil(trial.end), trial.samples), 1.0)
+        evaluate(schedule, times_to_look_at(schedule, ceil(trial.end)), 1.0)
     except InvalidArgument as refusal:
-        yield refusal.problem.code, refusal.problem.summary, refusal.problem.advice
+        return [(refusal.problem.code, refusal.problem.summary, refusal.problem.advice)]
+    return []
 
 
 def _lengths_off_progress(schedule: Schedule) -> Iterator[tuple[str, str, str]]:
