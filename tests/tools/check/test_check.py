@@ -15,7 +15,6 @@ from paramsched.cli import main
 from paramsched.core import files as config
 from paramsched.core.base.codes import check_rules
 from paramsched.core.plan import Binding, Plan, Target
-from paramsched.core.rules.trial_run import trial_run
 from paramsched.core.schedules import parse
 from paramsched.core.schedules.anneal import cosine
 from paramsched.core.time import Calendar
@@ -179,13 +178,6 @@ def test_a_target_that_is_not_followed_on_the_clock_of_the_run_is_an_error():
 def test_only_a_calendar_is_taken_for_one(wrong):
     with pytest.raises(InvalidArgument, match=r"^ps\.check\(…, .*\): not a Calendar\. .*ps\.Calendar\(total="):
         check(Plan(lr=cosine()), wrong)
-
-
-def test_a_plan_of_very_many_lines_is_tried_at_fewer_updates():
-    lines = [Binding(Target(f"x{place}", initial=1.0), cosine()) for place in range(400)]
-
-    assert trial_run(Plan(lr=cosine(), horizon=10_000), None).samples == 4096
-    assert trial_run(Plan(*lines, horizon=10_000), None).samples == 1000
 
 
 @table(
