@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 from math import ceil
 from typing import Any, Final, Literal, TypeAlias, final
@@ -201,7 +201,15 @@ _EDGE: Final = 32  # updates at each end of the run
 
 def times_to_look_at(schedule: Schedule, end: int) -> Integers:
     """Return the updates at which all rules look, at most 600: evenly spaced, at both ends, and at boundaries."""
-    marks = np.array([min(ceil(one), end) for one in islice(schedule._seams(), _MOST_SEAMS)], dtype=np.int64)
+    return _times(tuple([min(ceil(one), end) for one in islice(schedule._seams(), _MOST_SEAMS)]), end)
+
+
+@lru_cache(maxsize=64)
+def _times(seams: tuple[int, ...], end: int) -> Integers:
+    """Return these times; cached, because the lines of a plan often have the same boundaries."""
+    marks = np.array(seams, dtype=np.int64)
     spread = np.linspace(0, end - 1, _SPREAD).astype(np.int64)
     several = np.unique(np.concatenate([np.arange(_EDGE), end - 1 - np.arange(_EDGE), spread, marks - 1, marks]))
-    return several[(several >= 0) & (several < end)]
+    times = several[(several >= 0) & (several < end)]
+    times.setflags(write=False)
+    return times
