@@ -98,7 +98,7 @@ def test_a_warning_has_the_specified_category():
 
 
 def test_the_text_of_a_warning_is_the_printed_problem_with_its_code():
-    problem = Problem("PS207", "a level of 3\x1b[31m", site="lr", advice="Write lr=0.1")
+    problem = Problem(code="PS207", found="a level of 3\x1b[31m", site="lr", advice="Write lr=0.1")
 
     with pytest.warns(UserWarning, match="lr: ") as caught:
         warn_user(problem)
@@ -106,7 +106,7 @@ def test_the_text_of_a_warning_is_the_printed_problem_with_its_code():
     assert str(caught[0].message) == "lr: a level of 3\\x1b[31m. Write lr=0.1 [PS207]"
 
 
-def test_a_warning_about_an_entry_has_its_diagnostic():
+def test_a_warning_has_its_problem():
     diagnostic = Problem("$.lr", "too high", "Write 0.1", code="PS207")
 
     with pytest.warns(PlanWarning) as caught:

@@ -315,9 +315,9 @@ def test_a_mistake_has_its_code_and_its_place(mistake, code, place):
     with pytest.raises(InvalidArgument) as error:
         ps.parse(mistake) if isinstance(mistake, str) else mistake()
 
-    found = error.value
+    found = error.value.problem
     assert found.code == code
-    assert found.problem.advice
+    assert found.advice
     if isinstance(mistake, str):
         assert mistake[slice(*found.span)] == place
         with pytest.raises(ConfigError) as in_file:

@@ -59,7 +59,7 @@ def test_the_location_survives_pickling():
     with pytest.raises(InvalidArgument) as refusal:
         parse("cosin()")
 
-    assert pickle.loads(pickle.dumps(refusal.value)).span == (0, 5)
+    assert pickle.loads(pickle.dumps(refusal.value)).problem.span == (0, 5)
 
 
 @table("sign", ["->", "=>", "|>", ","])
