@@ -76,7 +76,7 @@ def test_a_damaged_log_is_refused(tmp_path, content, name, options, found, optio
 def test_a_pipe_is_not_a_log(tmp_path):
     os.mkfifo(tmp_path / "pipe")
 
-    assert "expected a regular file" in refused(read_log, tmp_path / "pipe", FIELDS).found
+    assert "expected a regular file" in refused(read_log, tmp_path / "pipe", FIELDS).problem.found
 
 
 def test_a_log_of_several_optimizers_needs_a_name(tmp_path):
@@ -86,8 +86,8 @@ def test_a_log_of_several_optimizers_needs_a_name(tmp_path):
     first, second = refused(read_log, file, FIELDS), refused(read_log, file, FIELDS, optimizer="dd")
 
     assert (first.option, first.problem.advice) == ("--optimizer", "Write --optimizer d")
-    assert "several optimizers: d, g" in first.found
-    assert 'did you mean "d"' in second.found
+    assert "several optimizers: d, g" in first.problem.found
+    assert 'did you mean "d"' in second.problem.found
 
 
 @table(
@@ -231,7 +231,7 @@ def test_files_that_torch_has_not_written_are_refused(tmp_path):
         (b"\x80\x02", "torch cannot read it"),
     ):
         file.write_bytes(content)
-        assert found in refused(read_log, file, FIELDS).found
+        assert found in refused(read_log, file, FIELDS).problem.found
 
 
 @table(
@@ -277,7 +277,7 @@ def test_a_log_without_a_rate_is_refused_by_its_columns(tmp_path):
     file = tmp_path / "log.csv"
     file.write_text("step,loss\n" + "".join(f"{t},{1 / (t + 1)}\n" for t in range(30)))
 
-    assert "no column looks like a learning rate" in refused(read_values, file).found
+    assert "no column looks like a learning rate" in refused(read_values, file).problem.found
 
 
 @table(
