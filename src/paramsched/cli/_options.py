@@ -197,6 +197,20 @@ def _import_for_option(context: click.Context, parameter: click.Parameter, modul
         import_module("paramsched.mmengine.schedulers")  # so that schedulers registered in MMEngine are found
 
 
+@final
+class ExistingFile(click.Path):
+    """The path of an existing file; a folder too if `or_folder`. A name that no file can have is not one."""
+
+    def __init__(self, *, or_folder: bool = False) -> None:
+        click.Path.__init__(self, exists=True, dir_okay=or_folder)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return click.Path.convert(self, value, param, ctx)
+        except ValueError:
+            self.fail(f"{value!r} is not the name of a file", param, ctx)
+
+
 offer_files: Final = click.Path().shell_complete
 """Complete file names in the shell."""
 

@@ -91,7 +91,7 @@ def python_reads(text: str) -> Schedule | None:
 def test_a_damaged_line_is_read_as_in_python_or_rejected(text):
     schedule = read(text)
     if isinstance(schedule, InvalidArgument):
-        begin, end = schedule.span
+        begin, end = schedule.problem.span
         assert 0 <= begin <= end <= len(text)
         assert str(schedule)
         return

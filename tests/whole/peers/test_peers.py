@@ -174,7 +174,7 @@ def test_a_suggested_class_is_accepted_with_the_arguments_of_the_config(library:
     suggested = [
         (config, name, found.partition('did you mean "')[2].partition('"')[0])
         for config, name in tried
-        for found in [one.problem.found for one in problems(library, config)]
+        for found in [one.found for one in problems(library, config)]
         if f'{name}"' in found or f"{name};" in found
     ]
     offered = [one for one in suggested if one[2]]

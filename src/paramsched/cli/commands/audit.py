@@ -7,6 +7,7 @@ import click
 
 from paramsched.cli._options import (
     Command,
+    ExistingFile,
     PlanOptions,
     at_option,
     base_option,
@@ -34,7 +35,7 @@ from paramsched.core.base.printing import json_text
         "paramsched audit checkpoint.pt --plan plan.yaml --json",
     ),
 )
-@click.argument("log", metavar="LOG", type=click.Path(exists=True))
+@click.argument("log", metavar="LOG", type=ExistingFile(or_folder=True))
 @click.option(
     "--plan",
     "-p",

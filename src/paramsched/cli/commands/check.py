@@ -4,6 +4,7 @@ import click
 
 from paramsched.cli._options import (
     Command,
+    ExistingFile,
     PlanOptions,
     base_option,
     format_option,
@@ -38,8 +39,10 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
 @plan_options
 @base_option
 @format_option
-@click.option("--checkpoint", type=click.Path(exists=True), help="Checkpoint with the groups and fields of the run.")
-@click.option("--log", type=click.Path(exists=True, dir_okay=False), help="Log of a run of the plan.")
+@click.option(
+    "--checkpoint", type=ExistingFile(or_folder=True), help="Checkpoint with the groups and fields of the run."
+)
+@click.option("--log", type=ExistingFile(), help="Log of a run of the plan.")
 @click.option(
     "--select",
     metavar="CODES",

@@ -9,6 +9,7 @@ from click.core import ParameterSource
 
 from paramsched.cli._options import (
     Command,
+    ExistingFile,
     PlanOptions,
     at_option,
     format_option,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
         "paramsched resume checkpoint.pt --history",
     ),
 )
-@click.argument("checkpoint", metavar="CHECKPOINT", type=click.Path(exists=True))
+@click.argument("checkpoint", metavar="CHECKPOINT", type=ExistingFile(or_folder=True))
 @click.option(
     "--plan",
     "-p",
