@@ -9,6 +9,7 @@ import torch
 
 import paramsched as ps
 from support.updates import group, probe, run
+from support.work import work_of
 
 PLAN = ps.Plan(
     ps.Binding("weight_decay", "linear(0.5, 1)"),
@@ -164,3 +165,27 @@ def test_a_load_with_warnings_as_errors_is_refused_and_changes_nothing_or_is_com
 
     assert runs[0] == runs[1]
     assert (runs[0] == "refused") == is_refused
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+@pytest.mark.parametrize("what", ["start", "save", "load", "seek"])
+def test_the_work_of_a_line_for_each_group_grows_as_their_number(what, by_name):
+    def work(count):
+        groups = [{"params": [torch.nn.Parameter(torch.ones(1))], "name": f"g{i}", "lr": 0.1} for i in range(count)]
+        optimizer = torch.optim.SGD(groups, lr=0.1)
+        lines = [ps.Binding("lr", f"cosine(to=0.{i + 1})", groups=f"g{i}" if by_name else i) for i in range(count)]
+        plan = ps.Plan(*lines, horizon=100)
+        if what == "start":
+            return work_of(lambda: ps.Scheduler(optimizer, plan)).calls
+        scheduler = ps.Scheduler(optimizer, plan)
+        state = optimizer.state_dict()
+        calls = {
+            "save": optimizer.state_dict,
+            "load": lambda: optimizer.load_state_dict(state),
+            "seek": lambda: scheduler.seek(50),
+        }
+        return work_of(calls[what]).calls
+
+    first, second, third = (work(count) for count in (40, 80, 160))
+
+    assert third - second <= 2.2 * (second - first)  # 2 if it is linear, 4 if it is quadratic

@@ -258,6 +258,8 @@ def lines_of(
             mine: Iterable[int] = with_name[selector]
         elif selector is None:
             mine = range(len(groups))
+        elif isinstance(selector, int) and 0 <= selector < len(groups):
+            mine = (selector,)
         else:
             if scope.is_whole:
                 refuse_unmatched(name, selector, groups)

@@ -124,7 +124,9 @@ def without_initial(lines: Iterable[Line], groups: Sequence[Group]) -> list[Line
     kept = {index for index, group in enumerate(groups) if not any(str(key).startswith("initial_") for key in group)}
     found = []
     for line in lines:
-        mine = line.only({at for at in kept if recorded_base(groups[at], line.field.slot) is None})
+        mine = line.only(
+            {at for at in line.groups if at in kept and recorded_base(groups[at], line.field.slot) is None}
+        )
         found += [mine] if mine.groups else []
     return found
 
