@@ -38,16 +38,16 @@ class ParamschedError(Exception):
 
     Args:
         found: description of the problem.
-        instead: the advice.
+        advice: what to do, in one sentence.
 
     The attribute `problem` is the record of both, which is printed. A `ConfigError` has several, in `diagnostics`.
     """
 
     problem: Problem
 
-    def __init__(self, found: str, instead: str = "") -> None:
-        self.problem = Problem(found=found, advice=instead)
-        super().__init__(*filter(None, (found, instead)))
+    def __init__(self, found: str, advice: str = "") -> None:
+        self.problem = Problem(found=found, advice=advice)
+        super().__init__(*filter(None, (found, advice)))
 
     def __str__(self) -> str:
         return printable_lines(str(self.problem))
@@ -59,8 +59,8 @@ class InvalidArgument(ParamschedError, ValueError):
     Args:
         site: the call as the user wrote it.
         found: description of the problem.
-        instead: the advice as a sentence.
-        example: a valid value or call, from which the advice is made if `instead` is empty.
+        advice: what to do, in one sentence.
+        example: a valid value or call, from which the advice is made if it is empty.
         refused: the invalid value, for a caller that knows which argument it was.
         code: code of the diagnostic that `paramsched check` reports; by default that of the class.
         text, span: a line of text and the range of its wrong part, `text[slice(*span)]`; None if there is no text.
@@ -75,7 +75,7 @@ class InvalidArgument(ParamschedError, ValueError):
         self,
         site: str | CallSite,
         found: str = "",
-        instead: str = "",
+        advice: str = "",
         *,
         example: str = "",
         refused: object = None,
@@ -87,7 +87,7 @@ class InvalidArgument(ParamschedError, ValueError):
         self.problem = Problem(
             path,
             found,
-            instead or _example(example),
+            advice or _example(example),
             span,
             code=code or self.default_code,
             site=str(site),
@@ -134,7 +134,7 @@ class MissingFact(InvalidArgument):
     """A required run fact is missing.
 
     Args:
-        site, found, instead: as for InvalidArgument.
+        site, found, advice: as for InvalidArgument.
         fact: the argument of Calendar that specifies it, such as `steps_per_epoch`.
         example: the text of an example value, such as `100`.
     """
@@ -143,13 +143,13 @@ class MissingFact(InvalidArgument):
         self,
         site: str | CallSite,
         found: str = "",
-        instead: str = "",
+        advice: str = "",
         *,
         fact: str = "total",
         example: str = "10_000",
         **data: Any,
     ) -> None:
-        InvalidArgument.__init__(self, site, found, instead, example=f"{fact}={example}", **data)
+        InvalidArgument.__init__(self, site, found, advice, example=f"{fact}={example}", **data)
         self.fact, self.example = fact, example
 
 
@@ -158,14 +158,14 @@ class UnreadableLog(InvalidArgument):
     """A log or a checkpoint that cannot be read with the specified arguments.
 
     Args:
-        site, found, instead: as in `InvalidArgument`.
-        option: the option of `paramsched audit` that `instead` names, or None.
+        site, found, advice: as in `InvalidArgument`.
+        option: the option of `paramsched audit` that the advice names, or None.
     """
 
     def __init__(
-        self, site: str | CallSite, found: str = "", instead: str = "", *, option: str | None = None, **data: Any
+        self, site: str | CallSite, found: str = "", advice: str = "", *, option: str | None = None, **data: Any
     ) -> None:
-        InvalidArgument.__init__(self, site, found, instead, **data)
+        InvalidArgument.__init__(self, site, found, advice, **data)
         self.option = option
 
 
@@ -197,7 +197,7 @@ class PlanError(InvalidArgument):
     """Bindings that contradict each other or do not match the optimizer.
 
     Args:
-        site, found, instead, path: as for InvalidArgument.
+        site, found, advice, path: as for InvalidArgument.
     """
 
 

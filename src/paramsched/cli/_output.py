@@ -26,12 +26,12 @@ class WrongUsage(click.UsageError):
     Args:
         site: the argument, such as `--at 5`; empty if the problem is not about one.
         found: the description of the problem.
-        instead: the advice.
+        advice: what to do, in one sentence.
         ctx: the context of the command.
     """
 
-    def __init__(self, site: str, found: str, instead: str = "", *, ctx: click.Context | None = None) -> None:
-        self.problem = Problem(site=site, found=found, advice=instead)
+    def __init__(self, site: str, found: str, advice: str = "", *, ctx: click.Context | None = None) -> None:
+        self.problem = Problem(site=site, found=found, advice=advice)
         click.UsageError.__init__(self, str(self.problem), ctx)
 
 

@@ -50,7 +50,7 @@ class DiagnosticCollector:
         self,
         path: str,
         found: str,
-        instead: str = "",
+        advice: str = "",
         *,
         span: tuple[int, int] | None = None,
         code: str = UNREADABLE,
@@ -61,14 +61,14 @@ class DiagnosticCollector:
         Args:
             path: the config path.
             found: the description of the problem.
-            instead: the advice.
+            advice: what to do, in one sentence.
             span, at_key: as for `Problem`.
             code: the code of the rule; optional for dialects in other packages.
         """
         self.count += 1
         if self.full:
             return
-        one = Problem(path, found, instead, span, at_key, code=code)
+        one = Problem(path, found, advice, span, at_key, code=code)
         self._found[one] = None
 
     def refuse(self, path: str, refusal: InvalidArgument, *, at_key: bool = False) -> None:
@@ -106,9 +106,9 @@ class DiagnosticCollector:
                 meant = did_you_mean(str(name), known) if known else "it has no arguments"
                 self.add(child_path(path, name), f"{found}; {meant}", at_key=True, code=code)
 
-    def refuse_kind(self, path: str, value: object, wanted: str, instead: str) -> None:
+    def refuse_kind(self, path: str, value: object, wanted: str, advice: str) -> None:
         """Add a diagnostic for a value of the wrong type."""
-        self.add(path, f"expected {wanted}, got {type_name_of(value)}", instead, code=WRONG_TYPE)
+        self.add(path, f"expected {wanted}, got {type_name_of(value)}", advice, code=WRONG_TYPE)
 
     def problems(self) -> tuple[str, ...]:
         """Return one line of text for each diagnostic."""
@@ -163,8 +163,8 @@ class BadValue:
     problem: Problem
 
 
-def _bad_value(path: str, found: str, instead: str) -> BadValue:
-    return BadValue(Problem(path, found, instead, code=REFUSED_VALUE))
+def _bad_value(path: str, found: str, advice: str) -> BadValue:
+    return BadValue(Problem(path, found, advice, code=REFUSED_VALUE))
 
 
 def values_in(data: Any) -> Iterator[Any]:
