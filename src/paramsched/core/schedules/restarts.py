@@ -37,7 +37,6 @@ from paramsched.core.schedules.writing import short_line
 from paramsched.core.time import Duration, DurationLike, count_of
 from paramsched.errors import CallSite, InvalidArgument
 
-_MAX_STAGES = 10_000
 _SHORT_CYCLE = 4096  # updates; the breakpoints of a shorter cycle are computed once
 
 
