@@ -30,7 +30,8 @@ dict([('a', 1)], b=2) ;; dict(zip('ab', [1, 2])) ;; dict(a=1) ;; list() ;; tuple
 int('7') ;; int(2.9) ;; max(1, 3, 2) ;; max([1, 3]) ;; min(2, 1) ;; repr('a') ;; str(1.5) ;; sorted([3, 1, 2])
 sorted((2, 1), reverse=True) ;; round(2.567, 2) ;; round(2.5) ;; round(1234, -2) ;; list(range(1, 7, 2))
 all([1, 0]) ;; all([]) ;; any([0, 1]) ;; any([]) ;; bool([]) ;; bool(1) ;; bool() ;; list(enumerate('ab'))
-list(enumerate('ab', 3)) ;; len('abc') ;; len([1, 2]) ;; len({'a': 1}) ;; len(range(4)) ;; len(b'ab') ;; list('ab')
+list(enumerate('ab', 3)) ;; list(enumerate('ab', start=3))
+round(2.567, ndigits=1) ;; len('abc') ;; len([1, 2]) ;; len({'a': 1}) ;; len(range(4)) ;; len(b'ab') ;; list('ab')
 list({'a': 1}) ;; list(reversed([1, 2])) ;; sum([1, 2]) ;; sum([1, 2], 3) ;; sum([[1], [2]], []) ;; sum((0.5, 1))
 tuple([1]) ;; list(zip([1, 2], 'abc')) ;; print(1) ;; [x * 2 for x in range(3) if x]
 [(x, y) for x in 'ab' for y in range(2)] ;; {k: v for k, v in [('a', 1)]} ;; [[y for y in range(x)] for x in (1, 2)]
@@ -66,6 +67,8 @@ for k in list(d): r = d.pop(k) ;; r = 5; d = [r for r in n] ;; r = 5; d = {r: r 
 for r in n: n[2] = 9 ;; for r in n: n[:] = [4, 5, 6] ;; for r, k in zip(n, n): n[2] = 9
 for r in d.values(): d['a'] = 2
 for r in reversed(n): n[0] = 9 ;; r = [n.insert(0, n.pop()) for k in n] ;; r = [k for k in zip(n, [n.pop(), 4])]
+r = 1 > 2 < n.pop() ;; r = [0, 1]; n[r.pop()] += 4 ;; n[0] = [1]; n[0] += [5]; n[0:1] += [7]; r = 1
+import os; r = (n.append(1) or os.path).join('a', 'b') ;; r = ['z', 'a']; d[r.pop()] *= 3
 """
 
 
@@ -97,6 +100,35 @@ def test_a_statement_changes_the_values_as_in_python(change):
 
     assert {name: found[name] for name in "ndr"} == {name: expected[name] for name in "ndr"}
     assert [found["n"] is found.get(name) for name in "rm"] == [expected["n"] is expected.get(name) for name in "rm"]
+
+
+@table(
+    "change",
+    [
+        "n.append(d.keys())\nr = n",
+        "n.insert(0, d.values())\nr = n",
+        "r = {}\nr.setdefault('k', d.items())",
+        "r = '{}'.format(d.keys())",
+        "r = str(d.values())",
+        "r = repr(zip(n, n))",
+        "r = bool(zip([], []))",
+        "r = [['a']].count(d.keys())",
+        "r = min(d.keys(), d.keys())",
+        "r = n[(f(n), 0)[1]]",
+        "r = n[(f(n), 0)[1]:]",
+        "r = [2]\nn[(f(n), 0)[1]] = r",
+        "r = [0, 1]\nn[r.pop()]: int",
+        "r = [1]\nx: r.append(2) = 2",
+        "r = {}\nr.update([(N, 1)])",
+        "r = {}\nr.update(zip([N], [1]))",
+        "r = {}\nr.update([(f(), 1)])",
+        "r = [0]\nx = [f(lambda: i) if i is None else 0 for i in [None, r]]",
+    ],
+)
+def test_a_value_that_an_iterator_or_an_operand_may_change_is_unknown(change):
+    names = read_python(f"from m import N, f\nn = [3, 1, 2]\nd = dict(a=1)\n{change}")
+
+    assert NeedsRunning in (type(names["r"]), *(map(type, names["r"]) if isinstance(names["r"], list) else ()))
 
 
 OTHERS = r"""
@@ -168,7 +200,8 @@ def test_a_key_that_is_not_known_makes_a_mapping_unknown(key):
         "f'{g()}'", "f'{g()} a'", "f'{1}{g()}'", "f'{1:{g()}}'", "[g()][0]", "g() + 1", "1 - g()", "-g()", "not g()",
         "g() and 1", "1 and g()", "1 if g() else 2", "g()[0]", "'ab'[g()]", "'ab'[g():]", "{g(): 1}", "'a'.join(g())",
         "len(g())", "max(1, g())", "[x for x in g()]", "[x for x in [1] if g()]", "1 < g()", "g() in [1]", "g().a",
-        "dict(a=1, **g())", "[*g()]", "{**g()}", "'{}'.format(g())", "g",
+        "dict(a=1, **g())", "[*g()]", "{**g()}", "'{}'.format(g())", "g", "1 << 2", "dict([g()])",
+        "enumerate([1], g())",
     ],
 )  # fmt: skip
 def test_an_expression_of_an_unknown_value_raises_no_error_of_python(text):

@@ -111,6 +111,8 @@ _METHODS: Final[Mapping[type, frozenset[str]]] = {
 }
 _STORING: Final = frozenset(("append", "extend", "insert", "get", "pop", "setdefault", "update"))
 """Methods that do not look into their arguments, which may thus be unknown."""
+_ITERATING: Final = frozenset(("extend", "join", "update"))
+"""Methods that only iterate over their argument, which may thus be an iterator or a view."""
 _NOT_KEYS: Final = frozenset(dir(dict)) | {"build_lazy", "deepcopy", "freeze", "lazy", "merge", "to_dict", "unfreeze"}
 _OF_MODULES: Final = {
     "math": (math, "ceil exp floor log log10 log2 pow sqrt cos sin"),
@@ -123,9 +125,11 @@ _COMPUTING: Final[dict[str, Callable[..., Any]]] = {
     for name in names.split()
 }
 """Functions that compute a result from known values."""
-_COMPUTING["builtins.round"] = lambda number, digits=None: round(
-    number, None if digits is None else max(-400, min(digits, 400))
+_COMPUTING["builtins.round"] = lambda number, ndigits=None: round(
+    number, None if ndigits is None else max(-400, min(ndigits, 400))
 )
+_OF_ITEMS: Final = frozenset(f"builtins.{name}" for name in ("all", "any", "max", "min", "sorted", "sum"))
+"""Functions that only iterate over their argument, so that it may be an iterator or a view."""
 _CONTAINERS: Final[Mapping[str, Callable[..., Any]]] = {
     "builtins.dict": dict,
     "builtins.list": list,
@@ -136,7 +140,7 @@ _CONTAINERS: Final[Mapping[str, Callable[..., Any]]] = {
 }
 """Functions that store their arguments, or the items of these, without a look at them."""
 _ITERATORS: Final[Mapping[str, Callable[..., _View]]] = {
-    "builtins.enumerate": lambda values, *start: _View(enumerate(getattr(values, "iterable", values), *start), values),
+    "builtins.enumerate": lambda values, start=0: _View.over(partial(enumerate, start=start), values),
     "builtins.reversed": partial(_View.over, reversed),
     "builtins.zip": partial(_View.over, zip),
 }
@@ -281,6 +285,17 @@ class ConfigEvaluator:
             stack += [(one, depth + 1) for one in (value.values() if isinstance(value, dict) else value)]
         self.budget.spend(count >> 2)
 
+    def _known_keys(self, items: Any) -> None:
+        """Raise Unknown unless the keys of a dict, or of a list of pairs, are known."""
+        pairs = [] if isinstance(items, dict) else items
+        if any(type(pair) in OPAQUE for pair in pairs):
+            raise Unknown
+        self._known(*[key for key, _ in pairs])
+
+    def _without_views(self, values: Iterable[Any]) -> list[Any]:
+        """Return the values with lists of their items instead of iterators and views."""
+        return [list(self._items(one)) if type(one) is _View else one for one in values]
+
     def _of_allowed_size(self, value: Any) -> Any:
         if isinstance(value, int):
             size, most = value.bit_length(), _MOST_BITS
@@ -336,22 +351,30 @@ class ConfigEvaluator:
                 found = self.value(value)
                 for target in targets:
                     self._assign(target, found)
-            case ast.AnnAssign(target=target, value=value, annotation=annotation):
+            case ast.AnnAssign(target=target, value=value, annotation=annotation) if value is not None or isinstance(
+                target, ast.Name
+            ):
                 if value is not None:
                     self._assign(target, self.value(value))
-                self.value(annotation)
+                # Whether Python evaluates the annotation depends on its version.
+                self._skip(annotation, self.source.mark(annotation), len(self._used))
             case ast.AugAssign(target=target, op=op, value=value):
-                before = self.value(target)
+                place = None if isinstance(target, ast.Name) else self._place(target)
+                before = self.value(target) if place is None else self.seen(place[0][place[1]])
+                self._used.append(before)
                 after = self.value(value)
                 if self.seen(before) is not before:
                     raise Unknown
                 if type(before) is list and isinstance(op, ast.Add):
                     before.extend(list(self._items(after)))
+                elif type(before) in MUTABLE:
+                    raise Unknown
+                else:
+                    before = self._binary(op, before, after)
+                if place is None:
                     self._assign(target, before)
                 else:
-                    if type(before) in MUTABLE:
-                        raise Unknown
-                    self._assign(target, self._binary(op, before, after))
+                    self._store(*place, before)
             case ast.Delete(targets=targets):
                 for target in targets:
                     match target:
@@ -394,6 +417,8 @@ class ConfigEvaluator:
     def _assign(self, target: ast.expr, value: Any, *, local: bool = False) -> None:
         match target:
             case ast.Name(id=name) if local:
+                if name in self._later:
+                    self._make_unknown([value], self._later[name])
                 self._local[name] = value
             case ast.Name(id=name):
                 self.bind(name, value)
@@ -402,12 +427,17 @@ class ConfigEvaluator:
                 for one, part in zip(targets, items, strict=True):
                     self._assign(one, part, local=local)
             case ast.Subscript() | ast.Attribute() if not local:
-                holder, key = self._place(target)
-                if type(key) is slice:
-                    value = list(self._items(value))
-                holder[key] = _stored(value)
+                self._store(*self._place(target), value)
             case _:
                 raise Unknown
+
+    def _store(self, holder: Any, key: Any, value: Any) -> None:
+        """Store a value in a container."""
+        if type(key) is slice:
+            value = list(self._items(value))
+        if self.seen(holder) is not holder:
+            raise Unknown  # an operand has given it to code that is not evaluated
+        holder[key] = _stored(value)
 
     def _place(self, target: ast.Subscript | ast.Attribute) -> tuple[Any, Any]:
         """Return the container and the key that a target refers to."""
@@ -459,15 +489,10 @@ class ConfigEvaluator:
                     raise Unknown
                 return ImportedName(name, "builtins", node.lineno)
             case ast.Attribute(value=inner, attr=name):
-                holder = self.value(inner)
-                if type(holder) is BaseDict and name not in _NOT_KEYS:
-                    return holder[name]
-                if type(holder) is not ImportedName or reaches_all_names(name):
-                    raise Unknown
-                return _CONSTANTS.get(f"{holder.dotted}.{name}", ImportedName(name, holder.dotted, node.lineno))
+                return self._attribute(self.value(inner), name, node.lineno)
             case ast.Subscript(value=inner, slice=key):
                 holder, place = self.value(inner), self.value(key)
-                if type(holder) not in (list, tuple, dict, BaseDict, str, range):
+                if type(holder) not in (list, tuple, dict, BaseDict, str, range) or self.seen(holder) is not holder:
                     raise Unknown
                 if type(place) is not slice:
                     self._known(place)
@@ -494,8 +519,13 @@ class ConfigEvaluator:
                         return value
                 return self.value(last)
             case ast.Compare(left=left, ops=ops, comparators=comparators):
-                values = [self.value(one) for one in (left, *comparators)]
-                return all(self._compare(op, *pair) for op, *pair in zip(ops, values, values[1:], strict=False))
+                before = self.value(left)
+                for sign, comparator in zip(ops, comparators, strict=True):
+                    after = self.value(comparator)
+                    if not self._compare(sign, self.seen(before), after):
+                        return False
+                    before = after
+                return True
             case ast.IfExp(test=test, body=body, orelse=orelse):
                 return self.value(body if self._truth(self.value(test)) else orelse)
             case ast.JoinedStr(values=values):
@@ -529,12 +559,21 @@ class ConfigEvaluator:
                 return self._call(node)
         raise Unknown
 
+    def _attribute(self, holder: Any, name: str, line: int) -> Any:
+        if type(holder) is BaseDict and name not in _NOT_KEYS:
+            return holder[name]
+        if type(holder) is not ImportedName or reaches_all_names(name):
+            raise Unknown
+        return _CONSTANTS.get(f"{holder.dotted}.{name}", ImportedName(name, holder.dotted, line))
+
     def _truth(self, value: Any) -> bool:
         if type(value) in OPAQUE or type(value) is _View:
             raise Unknown
         return bool(value)
 
     def _binary(self, op: ast.operator, left: Any, right: Any) -> Any:
+        if type(op) not in _BINARY:
+            raise Unknown
         kinds, apply = {type(left), type(right)}, _BINARY[type(op)]
         if kinds <= {*NUMBERS}:
             bits = [one.bit_length() if isinstance(one, int) else 0 for one in (left, right)]
@@ -592,7 +631,9 @@ class ConfigEvaluator:
         method, holder, callee = "", None, None
         if isinstance(node.func, ast.Attribute):
             method, holder = node.func.attr, self.value(node.func.value)
-        if type(holder) is ImportedName or not method:
+            if type(holder) is ImportedName:
+                callee = self._attribute(holder, method, node.lineno)
+        else:
             callee = self.value(node.func)
         values = self._elements(node.args)
         named: dict[str, Any] = {}
@@ -612,10 +653,15 @@ class ConfigEvaluator:
             return self._call_method(holder, method, values, named)
         dotted = callee.dotted if type(callee) is ImportedName else ""
         if dotted in _COMPUTING:
-            values = [list(self._items(one)) if type(one) is _View else one for one in values]
+            if dotted in _OF_ITEMS and len(values) == 1:
+                values = self._without_views(values)
             self._known(*values, *named.values())
             return self._of_allowed_size(_COMPUTING[dotted](*values, **named))
         if dotted in _ITERATORS:
+            if dotted == "builtins.enumerate":
+                self._known(*values[1:], *named.values())
+            elif named:
+                raise Unknown
             return _ITERATORS[dotted](*values, **named)
         if dotted not in _CONTAINERS:
             raise Unknown
@@ -623,8 +669,8 @@ class ConfigEvaluator:
             self._known(*values, opaque=True)
         elif dotted != "builtins.print":
             values = [one if isinstance(one, dict) else list(self._items(one)) for one in values]
-            if dotted == "builtins.dict" and values and not isinstance(values[0], dict):
-                self._known(*[key for key, _ in values[0]])
+            if dotted == "builtins.dict" and values:
+                self._known_keys(values[0])
         return _CONTAINERS[dotted](*values, **named)
 
     def _call_method(self, holder: Any, method: str, values: list[Any], named: dict[str, Any]) -> Any:
@@ -633,7 +679,10 @@ class ConfigEvaluator:
             raise Unknown
         if any(one is holder for each in values if type(each) is _View for one in each.sources):
             raise Unknown  # Python would see the changes of the holder
-        values = [list(self._items(one)) if type(one) is _View else one for one in values]
+        if method in _ITERATING:
+            values = self._without_views(values)
+        if any(type(one) is _View for one in values):
+            raise Unknown
         if kind is BaseDict:
             self._known(holder, *values, *named.values(), opaque=True)
         elif method not in _STORING:
@@ -646,6 +695,8 @@ class ConfigEvaluator:
         if method == "extend" or (method == "update" and values):
             first, *others = values
             values = [dict(first) if isinstance(first, dict) else list(self._items(first)), *others]
+            if method == "update":
+                self._known_keys(values[0])
         if method in ("get", "pop", "setdefault", "insert"):
             self._known(*values[:1])
         if method == "format" and (
