@@ -46,6 +46,34 @@ def rows(scheduler, count, writes=None):
 # ---------------------------------------------------------------------- torch
 
 
+@table(
+    ("writes", "chained", "expected"),
+    [
+        ({}, False, [0, 0, 0, 1, 1, 1]),
+        ({0: 0.25}, False, [0, 0.25, 0.25, 1, 1, 1]),
+        ({1: 0.25}, False, [0, 0, 0.25, 1, 1, 1]),
+        ({3: 0.25}, False, [0, 0, 0, 1, 0.25, 0.25]),
+        ({}, True, [0, 0, 0, 0.125, 0.0625, 0.03125]),
+        ({0: 0.25}, True, [0, 0.125, 0.0625, 0.125, 0.0625, 0.03125]),
+        ({1: 0.25}, True, [0, 0, 0.125, 0.125, 0.0625, 0.03125]),
+        ({3: 0.25}, True, [0, 0, 0, 0.125, 0.125, 0.0625]),
+    ],
+)
+def test_a_constant_factor_of_0_returns_to_the_value_before_it(writes, chained, expected):
+    scheduler = drop_ins.ConstantLR(sgd(), 0.0, 3)
+    if chained:
+        scheduler = drop_ins.ChainedScheduler([scheduler, drop_ins.ExponentialLR(scheduler.optimizer, 0.5)])
+
+    assert rows(scheduler, 6, writes) == pytest.approx(expected)
+
+
+def test_a_member_without_factors_may_follow_one_at_0():
+    optimizer = sgd()
+    members = [drop_ins.ConstantLR(optimizer, 0.0, 2), drop_ins.LambdaLR(optimizer, lambda t: 0.5**t)]
+
+    assert rows(drop_ins.ChainedScheduler(members), 4) == pytest.approx([1.0, 0.5, 0.25, 0.125])
+
+
 def test_a_group_added_at_the_minimum_of_a_chained_cosine_rises_with_the_others():
     optimizer = sgd()
     members = [drop_ins.CosineAnnealingLR(optimizer, 3, 0.1), drop_ins.ExponentialLR(optimizer, 0.5)]
@@ -72,6 +100,16 @@ def test_after_a_step_to_an_epoch_the_reported_values_are_those_of_the_groups(na
         rows(scheduler, 1)
         assert scheduler.get_last_lr() == rates(scheduler.optimizer)
         assert scheduler.state_dict()["_last_lr"] == rates(scheduler.optimizer)
+
+
+def test_steps_to_an_epoch_warn_once():
+    optimizer = sgd()
+    chain = drop_ins.ChainedScheduler([drop_ins.StepLR(optimizer, 2), drop_ins.ExponentialLR(optimizer, 0.5)])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        chain.step(3)
+
+    assert [str(one.message)[:13] for one in caught] == ["Detected call", "The epoch par"]
 
 
 def test_a_cosine_asked_at_an_epoch_that_was_written_warns_as_torchs():

@@ -70,11 +70,45 @@ def stepped(scheduler, count):
     return scheduler
 
 
+@table("name", CLASSES)
+@pytest.mark.filterwarnings("ignore")
+def test_every_way_to_copy_returns_a_scheduler_that_continues_as_torchs(name):
+    for way in (copy.copy, copy.deepcopy):
+        theirs, mine = (way(stepped(built(module, name), 3)) for module in (lr_scheduler, torch_ours))
+
+        assert type(mine) is getattr(torch_ours, name)
+        assert mine.last_epoch == theirs.last_epoch
+        stepped(mine, 2), stepped(theirs, 2)
+        assert rates(mine.optimizer) == pytest.approx(rates(theirs.optimizer), rel=1e-12)
+        assert list(mine.get_last_lr()) == pytest.approx(list(theirs.get_last_lr()), rel=1e-12)
+
+
+@table("name", [name for name in CLASSES if hasattr(getattr(lr_scheduler, name), "_get_closed_form_lr")])
+@pytest.mark.filterwarnings("ignore")
+def test_the_closed_form_is_that_of_torch(name):
+    for count in (0, 1, 3, 7):
+        theirs, mine = (stepped(built(module, name), count) for module in (lr_scheduler, torch_ours))
+
+        assert mine._get_closed_form_lr() == pytest.approx(theirs._get_closed_form_lr(), rel=1e-12)
+
+
 def test_the_annealing_functions_of_a_cycle_are_those_of_torch():
     for name in ("_annealing_cos", "_annealing_linear"):
         for given in ((0.1, 0.7, 0.0), (0.1, 0.7, 0.3), (0.7, 0.1, 1.0)):
             mine, theirs = getattr(torch_ours.OneCycleLR, name), getattr(lr_scheduler.OneCycleLR, name)
             assert mine(*given) == pytest.approx(theirs(*given), rel=1e-15)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("mode", ["triangular", "triangular2", "exp_range"])
+def test_the_scale_functions_of_a_cycle_are_those_of_torch(mode):
+    found = []
+    for module in (lr_scheduler, torch_ours):
+        options = {"base_lr": 0.1, "max_lr": 0.5, "mode": mode, "gamma": 0.9}
+        cycle = module.CyclicLR(sgd(), **options)
+        found.append([cycle.scale_fn(x) for x in (1, 2, 3, 7)])
+
+    assert found[1] == found[0]
 
 
 @table("name", CLASSES)
@@ -478,6 +512,15 @@ def test_the_values_and_the_state_of_a_wrapper_are_those_of_mmengines(groups, cl
     assert found[1][2:] == found[0][2:]
 
 
+def test_the_value_of_an_epoch_follows_an_attribute_that_was_set():
+    scheduler = steps(torch_ours.StepLR(sgd(), 4), 2)
+    assert scheduler.value(4) == pytest.approx([0.01, 0.002])
+
+    scheduler.gamma = 0.5
+
+    assert scheduler.value(4) == pytest.approx([0.05, 0.01])
+
+
 @table(("options", "rates_after", "warned"), [({}, [0.01], 0), ({"min_lr": 0.1}, [0.1], 0), ({"eps": 0.2}, [0.1], 1)])
 def test_a_plateau_warns_only_if_eps_prevents_a_reduction(options, rates_after, warned):
     optimizer = sgd(0.1)
@@ -490,3 +533,8 @@ def test_a_plateau_warns_only_if_eps_prevents_a_reduction(options, rates_after, 
 
     assert [group["lr"] for group in optimizer.param_groups] == pytest.approx(rates_after)
     assert len(told) == warned
+
+
+def test_the_gamma_of_an_exponential_cycle_must_be_a_number():
+    with pytest.raises(ValueError, match="gamma"):
+        torch_ours.CyclicLR(sgd(), 0.01, 0.1, mode="exp_range", gamma="fast")

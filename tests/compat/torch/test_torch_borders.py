@@ -1,5 +1,8 @@
 """Programs at the border of a rule have the values of torch: exact limits, nested compositions, changed options."""
 
+import warnings
+from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -8,7 +11,7 @@ import torch
 
 from paramsched.errors import InvalidArgument
 from support.tables import table
-from support.torch_cases import OURS, PEER
+from support.torch_cases import OURS, PEER, quiet_step
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -102,6 +105,21 @@ def test_a_state_with_the_function_of_an_old_version_of_torch_has_its_strategy(k
     assert other._anneal_func_type == kind
 
 
+def test_a_composition_that_a_sequence_starts_counts_its_steps_from_there():
+    optimizer = optimizer_of(1.0)
+    inner = OURS.SequentialLR(optimizer, [OURS.ConstantLR(optimizer, 0.5, 2), OURS.ExponentialLR(optimizer, 0.9)], [2])
+    outer = OURS.SequentialLR(optimizer, [OURS.StepLR(optimizer, 2), inner], [3])
+    for _ in range(2):
+        counts = []
+        for _ in range(6):
+            optimizer.step()
+            outer.step()
+            counts.append((inner._step_count, inner.last_epoch))
+
+        assert counts[2:] == [(1, 0), (2, 1), (3, 2), (4, 3)]
+        outer.step(0)
+
+
 def test_a_sequence_that_is_built_at_the_stage_of_an_swalr_continues_from_the_value_there():
     def built(optimizer, last_epoch):
         members = [OURS.ExponentialLR(optimizer, 0.5), OURS.SWALR(optimizer, 0.05, anneal_epochs=4)]
@@ -117,6 +135,47 @@ def test_a_sequence_that_is_built_at_the_stage_of_an_swalr_continues_from_the_va
     built(resumed, 3)
 
     assert resumed.param_groups[0]["lr"] == pytest.approx(whole.param_groups[0]["lr"])
+
+
+def test_a_scheduler_of_the_user_in_a_chain_does_not_scale_the_values_before_a_zero():
+    class Kept(OURS.LRScheduler):
+        def get_lr(self):
+            return [group["lr"] for group in self.optimizer.param_groups]
+
+    def values(*classes):
+        optimizer = optimizer_of(1.0)
+        members = [OURS.ConstantLR(optimizer, 0.0, 3), *(one(optimizer) for one in classes)]
+        chain = OURS.ChainedScheduler(members)
+        found = []
+        for _ in range(5):
+            optimizer.step()
+            chain.step()
+            found.append(optimizer.param_groups[0]["lr"])
+        return found
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert values(Kept) == values() == [0.0, 0.0, 1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("of_object", [True, False])
+def test_a_chain_reports_what_a_step_of_the_user_wrote(of_object):
+    class Bounded(OURS.StepLR):
+        def step(self, epoch=None):
+            super().step(epoch)
+            for group in self.optimizer.param_groups:
+                group["lr"] = max(group["lr"], 0.3)
+
+    optimizer = optimizer_of(1.0)
+    last = (OURS.StepLR if of_object else Bounded)(optimizer, 1, gamma=0.5)
+    if of_object:
+        last.step = partial(Bounded.step, Bounded(optimizer, 1, gamma=0.5))
+    chain = OURS.ChainedScheduler([OURS.ConstantLR(optimizer, 1.0), last])
+
+    for _ in range(3):
+        chain.step()
+
+    assert chain.get_last_lr() == [group["lr"] for group in optimizer.param_groups] == [0.3]
 
 
 def test_a_scheduler_of_the_user_whose_factors_are_unknown_keeps_the_values_before_a_zero():
@@ -165,6 +224,16 @@ def test_a_member_whose_stage_has_not_begun_has_not_started():
     assert [member.last_epoch for member in members] == [2, -1]
 
 
+@pytest.mark.parametrize("name", ["base_lrs", "_last_lr"])
+def test_the_class_has_the_attributes_that_are_read_from_the_groups(name):
+    class Unprepared(OURS.LRScheduler):
+        def __init__(self, optimizer):
+            self.optimizer = optimizer
+
+    assert not isinstance(getattr(Unprepared, name), list)
+    assert getattr(Unprepared(optimizer_of(1.0, 0.4)), name) == [1.0, 0.4]
+
+
 @pytest.mark.parametrize("module", [OURS, PEER])
 def test_an_lr_that_is_an_inference_tensor_is_scaled_after_a_write_in_place(module):
     with torch.inference_mode():  # its tensors do not count their writes
@@ -176,6 +245,19 @@ def test_an_lr_that_is_an_inference_tensor_is_scaled_after_a_write_in_place(modu
         scheduler.step()
 
         assert optimizer.param_groups[0]["lr"] == 2.0
+
+
+@pytest.mark.parametrize(("kind", "count"), [(OURS.CosineAnnealingLR, 7), (OURS.CosineAnnealingWarmRestarts, 7)])
+def test_a_cosine_that_is_set_to_its_start_has_the_bits_of_its_base(kind, count):
+    bases = [0.1 + 0.01 * index for index in range(9)]
+    optimizer = optimizer_of(*bases)
+    scheduler = kind(optimizer, count, eta_min=0.03)
+
+    for _ in range(3):
+        scheduler.step()
+    scheduler.step(0)
+
+    assert [group["lr"] for group in optimizer.param_groups] == bases
 
 
 def test_a_plateau_treats_a_metric_that_is_not_finite_as_requested():
@@ -192,6 +274,67 @@ def test_a_plateau_treats_a_metric_that_is_not_finite_as_requested():
         stepped(nonfinite="raise")
 
 
+@table("name", ["StepLR", "LambdaLR", "CyclicLR", "ReduceLROnPlateau", "ChainedScheduler"])
+def test_a_write_into_the_last_lr_changes_neither_the_scheduler_nor_the_group(name):
+    optimizer = optimizer_of(1.0)
+    optimizer.param_groups[0]["lr"] = torch.tensor(1.0)
+    scheduler = {
+        "StepLR": lambda: OURS.StepLR(optimizer, 2),
+        "LambdaLR": lambda: OURS.LambdaLR(optimizer, lambda t: 1.0),
+        "CyclicLR": lambda: OURS.CyclicLR(optimizer, 1.0, 1.0),
+        "ReduceLROnPlateau": lambda: OURS.ReduceLROnPlateau(optimizer),
+        "ChainedScheduler": lambda: OURS.ChainedScheduler([OURS.StepLR(optimizer, 2)]),
+    }[name]()
+    scheduler.step(*([1.0] if name == "ReduceLROnPlateau" else []))
+
+    scheduler.get_last_lr()[0].fill_(9.0)
+
+    assert optimizer.param_groups[0]["lr"] == 1.0
+    assert scheduler.get_last_lr() == [1.0]
+
+
+@pytest.mark.filterwarnings("ignore")
+@table(
+    ("name", "options"),
+    [
+        ("StepLR", {"step_size": 2, "gamma": 0.7}),
+        ("MultiStepLR", {"milestones": [2, 5], "gamma": 0.3}),
+        ("LinearLR", {"start_factor": 0.3, "total_iters": 7}),
+        ("ExponentialLR", {"gamma": 0.9}),
+        ("PolynomialLR", {"total_iters": 9, "power": 1.7}),
+        ("CosineAnnealingLR", {"T_max": 7, "eta_min": 0.01}),
+        ("SWALR", {"swa_lr": 0.05, "anneal_epochs": 7}),
+        ("OneCycleLR", {"max_lr": 1.0, "total_steps": 20}),
+        ("CyclicLR", {"base_lr": 0.1, "max_lr": 1.0, "step_size_up": 3}),
+    ],
+)
+def test_a_tensor_of_float64_has_exactly_the_values_of_a_number_also_if_they_are_written_again(name, options):
+    rows = []
+    for is_tensor, is_written_again in product((True, False), repeat=2):
+        lr = torch.tensor(0.3, dtype=torch.float64) if is_tensor else 0.3
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr, momentum=0.9)
+        scheduler = getattr(OURS, name)(optimizer, **options)
+        rows.append(row := [])
+        for _ in range(15):
+            optimizer.step()
+            if is_written_again:
+                optimizer.param_groups[0]["lr"] *= 1.0
+            scheduler.step()
+            row.append(float(optimizer.param_groups[0]["lr"]))
+
+    assert rows[0] == rows[1] == rows[2] == rows[3]
+
+
+def test_swalr_has_its_first_values_below_epoch_0():
+    optimizer = optimizer_of(1.0, 0.4)
+    scheduler = OURS.SWALR(optimizer, 0.05, anneal_epochs=7)
+    quiet_step(scheduler)
+
+    quiet_step(scheduler, -1)
+
+    assert scheduler.get_last_lr() == [1.0, 0.4]
+
+
 def test_a_sequence_that_resumes_at_epoch_0_continues_with_epoch_1():
     optimizer = with_initial_rates(optimizer_of(1.0))
     members = [OURS.LinearLR(optimizer, 0.2, 1.0, 4), OURS.ExponentialLR(optimizer, 0.9)]
@@ -199,6 +342,47 @@ def test_a_sequence_that_resumes_at_epoch_0_continues_with_epoch_1():
     sequence = OURS.SequentialLR(optimizer, members, [3], last_epoch=0)
 
     assert (sequence.last_epoch, optimizer.param_groups[0]["lr"]) == (1, pytest.approx(0.4))
+
+
+def test_a_late_group_of_a_sequence_has_the_base_with_which_the_active_member_has_its_value():
+    optimizer = optimizer_of(0.4)
+    members = [OURS.LinearLR(optimizer, 0.2, 1.0, 4), OURS.CosineAnnealingLR(optimizer, 9, eta_min=0.01)]
+    sequence = OURS.SequentialLR(optimizer, members, [3])
+    for _ in range(6):
+        quiet_step(sequence)
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.05})
+    quiet_step(sequence)
+
+    share = (1 + np.cos(np.pi * 3 / 9)) / 2
+    assert sequence.base_lrs == [0.4, pytest.approx((0.05 - 0.01 * (1 - share)) / share)]
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_an_lr_that_is_a_tensor_remains_the_same_object_when_it_is_reduced(replaced):
+    optimizer = optimizer_of(1.0)
+    scheduler = OURS.ReduceLROnPlateau(optimizer, factor=0.5, patience=0)
+    if replaced:
+        for metric in (1.0, 2.0):
+            scheduler.step(metric)
+    rate = torch.tensor(1.0)
+    optimizer.param_groups = [{**optimizer.param_groups[0], "lr": rate}]
+
+    for metric in (1.0, 2.0) if not replaced else (3.0,):
+        scheduler.step(metric)
+
+    assert optimizer.param_groups[0]["lr"] is rate
+    assert rate.item() == 0.5
+
+
+def test_the_state_has_the_fields_that_all_groups_have():
+    optimizer = optimizer_of(1.0, 0.5)
+    scheduler = OURS.CyclicLR(optimizer, 0.1, 1.0, 3)
+    assert [*scheduler.state_dict()["_groups"]] == ["lr", "momentum"]
+    assert not {"_lost", "_relative"} & {*OURS.StepLR(optimizer_of(1.0), 3).state_dict()}
+
+    del optimizer.param_groups[1]["momentum"]
+
+    assert [*scheduler.state_dict()["_groups"]] == ["lr"]
 
 
 @pytest.mark.parametrize("length", [{"epochs": 3}, {"steps_per_epoch": 3}, {}])
@@ -237,3 +421,50 @@ def test_a_cycle_of_any_length_has_the_values_of_torch(options):
     ours, theirs = (rates_of(module, build, 14, 1.0, 0.4) for module in (OURS, PEER))
 
     assert ours[1:] == [pytest.approx(row, rel=1e-9) for row in theirs[1:]]  # the first one: row 17
+
+
+def test_steps_after_an_epoch_that_is_a_float_have_the_values_of_torch():
+    found = []
+    for module in (OURS, PEER):
+        optimizer = optimizer_of(1.0)
+        scheduler = module.ExponentialLR(optimizer, 0.5)
+        scheduler.step(2.0)
+        found.append(rates := [])
+        for _ in range(4):
+            scheduler.step()
+            rates.append(optimizer.param_groups[0]["lr"])
+
+    assert found[0] == found[1] == [0.5**3, 0.5**4, 0.5**5, 0.5**6]
+
+
+def test_a_step_that_other_code_has_set_on_the_optimizer_is_called():
+    optimizer = optimizer_of(1.0)
+    calls = []
+    optimizer.step = calls.append
+    scheduler = OURS.StepLR(optimizer, 3)
+
+    optimizer.step("closure")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scheduler.step()
+
+    assert calls == ["closure"]
+
+
+def test_a_scheduler_without_an_optimizer_can_be_saved():
+    class Own(OURS.LRScheduler):
+        def __init__(self):
+            self.last_epoch = 3
+
+    assert Own().state_dict()["last_epoch"] == 3
+
+
+@table(("name", "options"), [("ConstantLR", {"total_iters": 500}), ("CosineAnnealingLR", {"T_max": 700})])
+def test_steps_have_exactly_the_values_of_the_closed_form(name, options):
+    optimizer = optimizer_of(0.1)
+    scheduler = getattr(OURS, name)(optimizer, **options)
+
+    for _ in range(600):
+        scheduler.step()
+
+    assert [group["lr"] for group in optimizer.param_groups] == scheduler.value(600)

@@ -2,7 +2,10 @@
 
 import copy
 import itertools
+import math
 import warnings
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -55,6 +58,19 @@ def test_a_composition_in_a_composition_begins_and_seeks_to_the_same_values(buil
             scheduler.step(epoch)
         assert rates_of(optimizer) == scheduler.get_last_lr() == pytest.approx(expected[epoch])
         assert scheduler.value(epoch) == pytest.approx(expected[epoch])
+
+
+def test_a_chain_in_a_chain_keeps_the_factors_of_the_chain_around_it():
+    optimizer = optimizer_with([0.4, 0.2])
+    around = OURS.ConstantLR(optimizer, 0.5, 6)
+    scheduler = OURS.ChainedScheduler([around, chain_of_chains(OURS, optimizer)])
+
+    for epoch in (0, 5, 1, 8):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            scheduler.step(epoch)
+        share = (0.5 if epoch < 6 else 1.0) * share_of_chains(epoch)
+        assert rates_of(optimizer) == pytest.approx([0.4 * share, 0.2 * share])
 
 
 @pytest.mark.parametrize("epoch", [8, 2, 0, 10])
@@ -187,6 +203,21 @@ def test_the_value_of_a_chain_is_base_times_the_product_of_the_factors_also_afte
             t = {"step": t + 1, "step to": epoch}.get(call, t)
 
 
+def test_after_a_factor_of_0_the_value_lacks_the_factors_of_members_whose_stage_has_ended():
+    optimizer = optimizer_with([1.0])
+    stages = OURS.SequentialLR(optimizer, [OURS.ExponentialLR(optimizer, 0.5), OURS.ConstantLR(optimizer, 1.0)], [2])
+    chain = OURS.ChainedScheduler([OURS.CosineAnnealingLR(optimizer, 4), stages])
+    share = [(1 + math.cos(math.pi * t / 4)) / 2 for t in range(8)]
+
+    rates = []
+    for _ in range(7):
+        quiet_step(chain)
+        rates += rates_of(optimizer)
+
+    # The second stage begins at its base; from there the values have the factors of the cosine.
+    assert rates[1:] == pytest.approx([share[t] / share[2] for t in range(2, 8)], abs=1e-15)
+
+
 @table(
     "build",
     [
@@ -212,6 +243,66 @@ def test_the_value_of_another_epoch_changes_no_entry_of_a_group(inner, build):
 
         assert optimizer.param_groups == groups
         assert scheduler.state_dict() == state
+
+
+@pytest.mark.filterwarnings("ignore")
+@table(
+    ("name", "options"),
+    [
+        ("CosineAnnealingLR", {"T_max": 3, "eta_min": 0.01}),
+        ("LinearLR", {"start_factor": 1.0, "end_factor": 0.0, "total_iters": 4}),
+        ("PolynomialLR", {"total_iters": 4}),
+        ("MultiplicativeLR", {"lr_lambda": lambda t: 0.0 if t == 3 else 0.5}),
+        ("OneCycleLR", {"max_lr": 0.4, "total_steps": 9}),
+    ],
+)
+def test_a_chain_of_one_member_has_its_values_after_an_external_write(name, options):
+    rows = []
+    for is_chained in (True, False):
+        optimizer = optimizer_with([0.4], partial(torch.optim.SGD, momentum=0.9))
+        scheduler = getattr(OURS, name)(optimizer, **options)
+        scheduler = OURS.ChainedScheduler([scheduler]) if is_chained else scheduler
+        rows.append(row := [])
+        for t in range(8):
+            if t == 1:
+                optimizer.param_groups[0]["lr"] = 0.1
+            quiet_step(scheduler)
+            row += rates_of(optimizer)
+
+    assert rows[0] == rows[1]
+
+
+def own_class(module):
+    """Return a user's scheduler without a closed form, which counts its steps."""
+
+    class Own(module.LRScheduler):
+        steps = 0
+
+        def step(self, epoch=None):
+            self.steps += 1
+            super().step(epoch)
+
+        def get_lr(self):
+            return [group["lr"] * 0.9 + 0.001 for group in self.optimizer.param_groups]
+
+    return Own
+
+
+@pytest.mark.parametrize("of_member", [OURS, PEER], ids=["ours", "torch"])
+def test_a_users_scheduler_in_a_sequence_goes_on_from_the_last_value_as_in_torch(of_member):
+    def values(module, of_member):
+        optimizer = optimizer_with([0.4, 0.2])
+        own = own_class(of_member)(optimizer)
+        members = [module.LinearLR(optimizer, 0.2, 1.0, 4), own, module.ExponentialLR(optimizer, 0.9)]
+        sequence = module.SequentialLR(optimizer, members, [3, 8])
+        found = []
+        for _ in range(11):
+            quiet_step(sequence)
+            found.append((*rates_of(optimizer), own.steps, own.last_epoch))
+        return found
+
+    for ours, theirs in zip(values(OURS, of_member), values(PEER, PEER), strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-14)
 
 
 class Direct(PEER.LRScheduler):
@@ -245,6 +336,16 @@ def test_a_sequence_reports_and_continues_the_values_of_a_scheduler_without_base
     assert sequence.get_last_lr() == rates_of(optimizer) == [0.1, 0.05]
 
 
+def test_a_chain_adds_nothing_to_the_state_of_a_scheduler_of_torch():
+    optimizer = optimizer_with([0.4])
+    member = PEER.StepLR(optimizer, 3)
+    before = {*member.state_dict()}
+
+    OURS.ChainedScheduler([member, OURS.ExponentialLR(optimizer, 0.9)])
+
+    assert {*member.state_dict()} == before
+
+
 @pytest.mark.parametrize("module", [OURS, PEER], ids=["ours", "torch"])
 def test_a_chain_with_the_optimizer_of_none_of_its_members_is_refused(module):
     members = [module.StepLR(optimizer_with([0.4]), 3)]
@@ -261,6 +362,22 @@ def test_a_composition_has_no_value_of_another_field(kind):
 
     with pytest.raises(ValueError, match="it does not schedule momentum"):
         scheduler.value(3, "momentum")
+
+
+@pytest.mark.parametrize("name", ["LambdaLR", "MultiplicativeLR"])
+def test_a_function_of_all_groups_is_called_once_in_a_step(name):
+    epochs = []
+
+    def function(epoch):
+        epochs.append(epoch)
+        return 0.9
+
+    scheduler = getattr(OURS, name)(optimizer_with([0.4, 0.2, 0.1]), function)
+    for _ in range(3):
+        quiet_step(scheduler)
+
+    assert epochs[-3:] == [1, 2, 3]
+    assert len(epochs) <= 4
 
 
 def test_after_a_factor_of_0_the_value_has_the_factors_of_a_chain_in_a_sequence():
@@ -304,6 +421,91 @@ def test_a_chain_that_begins_again_has_the_values_of_its_first_run():
         quiet_step(scheduler, 0)
 
     assert runs[0] == runs[1]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_sequence_that_moves_to_an_epoch_calls_a_function_only_for_this_epoch():
+    epochs = []
+    optimizer = optimizer_with([1.0])
+    members = [OURS.ConstantLR(optimizer, 1.0), OURS.LambdaLR(optimizer, lambda t: epochs.append(t) or 0.9**t)]
+    sequence = OURS.SequentialLR(optimizer, members, [3])
+    epochs.clear()
+
+    sequence.step(10)
+
+    assert epochs == [7]
+
+
+@pytest.mark.parametrize("module", [OURS, PEER], ids=["ours", "torch"])
+def test_a_sequence_reports_the_last_value_of_its_member_also_if_the_step_of_the_user_wrote_another_one(module):
+    class Bounded(module.StepLR):
+        def step(self, epoch=None):
+            super().step(epoch)
+            for group in self.optimizer.param_groups:
+                group["lr"] = max(group["lr"], 0.7)
+
+    optimizer = optimizer_with([1.0])
+    sequence = module.SequentialLR(optimizer, [Bounded(optimizer, 1, gamma=0.5)], [])
+
+    quiet_step(sequence)
+
+    assert (sequence.get_last_lr(), rates_of(optimizer)) == ([0.5], [0.7])
+
+
+@pytest.mark.parametrize("is_last", [False, True])
+def test_a_stage_that_ends_with_a_factor_of_0_does_not_keep_the_value_at_0(is_last):
+    def rates(first):
+        optimizer = optimizer_with([1.0])
+        stages = OURS.SequentialLR(optimizer, [first(optimizer), OURS.ExponentialLR(optimizer, 0.9)], [2])
+        members = [stages, OURS.CosineAnnealingLR(optimizer, 4)]
+        scheduler = OURS.ChainedScheduler(members[::-1] if is_last else members)
+        found = []
+        for _ in range(9):
+            quiet_step(scheduler)
+            found += rates_of(optimizer)
+        return found
+
+    with_zero, without = rates(lambda o: OURS.CosineAnnealingLR(o, 1)), rates(lambda o: OURS.ConstantLR(o, 1.0))
+
+    assert with_zero[0] == 0
+    assert with_zero[1:] == pytest.approx(without[1:])
+    assert min(with_zero[4:]) > 0
+
+
+def test_a_chain_that_is_set_to_an_epoch_forgets_the_factor_of_0_of_a_later_stage():
+    def moved(steps):
+        optimizer = optimizer_with([1.0])
+        stages = OURS.SequentialLR(optimizer, [OURS.StepLR(optimizer, 9), OURS.CosineAnnealingLR(optimizer, 2)], [6])
+        scheduler = OURS.ChainedScheduler([stages, OURS.CosineAnnealingLR(optimizer, 3)])
+        for _ in range(steps):
+            quiet_step(scheduler)
+        quiet_step(scheduler, 0)
+        for _ in range(5):
+            quiet_step(scheduler)
+        return rates_of(optimizer)
+
+    assert moved(8) == moved(0) == [pytest.approx((1 + math.cos(math.pi * 5 / 3)) / 2)]
+
+
+def test_a_composition_of_a_scheduler_without_attributes_notices_the_steps_of_the_optimizer():
+    optimizer = optimizer_with([0.4])
+    chain = OURS.ChainedScheduler([Direct(optimizer)])
+
+    optimizer.step()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        chain.step()
+
+    assert chain.get_last_lr() == [0.2]
+
+
+def test_a_chain_counts_its_steps_if_its_member_does_not():
+    optimizer = optimizer_with([0.4])
+    chain = OURS.ChainedScheduler([SimpleNamespace(optimizer=optimizer, step=lambda: None)])
+
+    for epoch in range(3):
+        assert chain.last_epoch == epoch
+        quiet_step(chain)
 
 
 @table("is_zero", [False, True])

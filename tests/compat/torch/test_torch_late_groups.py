@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+import warnings
 from functools import partial
 from itertools import product
 
@@ -212,6 +213,82 @@ def test_the_minimum_lr_does_not_change_with_a_late_group():
     assert rates_of(optimizer) == [1.0, pytest.approx(0.5)]
 
 
+def test_a_user_scheduler_with_bases_includes_a_late_group():
+    class Harmonic(OURS.LRScheduler):
+        def get_lr(self):
+            return [base / (1 + self.last_epoch) for base in self.base_lrs]
+
+    optimizer = optimizer_with([1.0])
+    scheduler = Harmonic(optimizer)
+    for _ in range(3):
+        quiet_step(scheduler)
+    add_group(optimizer, 0.5)
+
+    quiet_step(scheduler)
+
+    assert rates_of(optimizer) == [0.2, pytest.approx(0.5 * 4 / 5)]
+
+
+def test_the_initial_lr_that_a_user_gives_to_a_late_group_stays():
+    optimizer = optimizer_with([1.0])
+    scheduler = OURS.ExponentialLR(optimizer, 0.5)
+    quiet_step(scheduler)
+    add_group(optimizer, 0.2, initial_lr=0.9)
+
+    quiet_step(scheduler)
+
+    assert optimizer.param_groups[1]["initial_lr"] == 0.9
+    assert rates_of(optimizer) == [0.25, 0.1]
+
+
+def test_a_late_group_is_saved_and_resumes():
+    def build():
+        optimizer = optimizer_with([1.0])
+        return optimizer, OURS.SequentialLR(
+            optimizer, [OURS.LinearLR(optimizer, 0.1, 1.0, 4), OURS.CosineAnnealingLR(optimizer, 10)], [4]
+        )
+
+    optimizer, scheduler = build()
+    for _ in range(2):
+        quiet_step(scheduler)
+    add_group(optimizer, 0.2)
+    for _ in range(4):
+        quiet_step(scheduler)
+    second, loaded = build()
+    add_group(second, 0.2)
+    second.load_state_dict(optimizer.state_dict())
+    loaded.load_state_dict(scheduler.state_dict())
+
+    for _ in range(6):
+        quiet_step(scheduler)
+        quiet_step(loaded)
+        assert rates_of(second) == pytest.approx(rates_of(optimizer), rel=1e-12)
+
+
+def test_a_late_group_may_have_a_tensor_lr():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=torch.tensor(1.0))
+    scheduler = OURS.LambdaLR(optimizer, lambda t: 0.5**t)
+    quiet_step(scheduler)
+    late = torch.tensor(0.25)
+    add_group(optimizer, late)
+
+    quiet_step(scheduler)
+
+    assert optimizer.param_groups[1]["lr"] is late
+    assert rates_of(optimizer) == [0.25, 0.125]
+
+
+def test_a_late_group_does_not_warn_without_lists_per_group():
+    optimizer = optimizer_with([1.0])
+    scheduler = OURS.CosineAnnealingLR(optimizer, 10)
+    add_group(optimizer, 0.2)
+    optimizer.step()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scheduler.step()
+
+
 def test_both_compositions_include_a_late_group():
     for outer, inner in ((OURS, PEER), (PEER, OURS)):
         optimizer = optimizer_with([1.0])
@@ -228,6 +305,20 @@ def test_both_compositions_include_a_late_group():
             assert late == pytest.approx(first / 10, rel=1e-12)
 
 
+@table("target", [0.1, 0.3])
+def test_a_late_group_of_an_swalr_has_its_base_in_the_next_stage(target):
+    optimizer = optimizer_with([1.0])
+    annealing = OURS.SWALR(optimizer, 0.1, anneal_epochs=4, anneal_strategy="linear")
+    scheduler = OURS.SequentialLR(optimizer, [annealing, OURS.ExponentialLR(optimizer, 0.9)], [3])
+    quiet_step(scheduler)
+    # A quarter of the way from 0.55 to its target.
+    add_group(optimizer, 0.75 * 0.55 + 0.25 * target, swa_lr=target)
+
+    for rates in ([0.55, (0.55 + target) / 2], [1.0, 0.55], [0.9, 0.495]):
+        quiet_step(scheduler)
+        assert rates_of(optimizer) == pytest.approx(rates, rel=1e-12)
+
+
 def test_a_late_group_has_its_ratio_to_the_base_of_each_member():
     optimizer = optimizer_with([2.0])
     members = [OURS.ExponentialLR(optimizer, 0.5), OURS.ExponentialLR(optimizer, 0.9)]
@@ -239,6 +330,18 @@ def test_a_late_group_has_its_ratio_to_the_base_of_each_member():
     for rates in ([0.5, 0.2], [3.0, 1.2], [2.7, 1.08]):
         quiet_step(scheduler)
         assert rates_of(optimizer) == pytest.approx(rates, rel=1e-12)
+
+
+def test_every_member_reports_a_late_group_before_its_stage_begins():
+    optimizer = optimizer_with([1.0])
+    members = [OURS.LinearLR(optimizer, 0.1, 1.0, 4), OURS.CosineAnnealingLR(optimizer, 10)]
+    scheduler = OURS.SequentialLR(optimizer, members, [4])
+    quiet_step(scheduler)
+    add_group(optimizer, 0.2)
+
+    quiet_step(scheduler)
+
+    assert [len(one.get_last_lr()) for one in (scheduler, *members)] == [2, 2, 2]
 
 
 OF_EACH_KIND = [
@@ -291,6 +394,17 @@ def test_each_method_that_reads_values_notices_a_change_by_itself(change, name, 
 
 
 @pytest.mark.parametrize("library", [PEER, OURS])
+def test_a_plateau_may_reduce_to_0(library):
+    optimizer = optimizer_with([1.0, 0.5])
+    scheduler = library.ReduceLROnPlateau(optimizer, factor=0.0, patience=0)
+    for _ in range(3):
+        optimizer.step()
+        scheduler.step(1.0)
+
+    assert rates_of(optimizer) == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("library", [PEER, OURS])
 def test_a_late_group_has_the_limit_of_a_plateau_with_one_limit(library):
     optimizer = optimizer_with([1.0, 0.5])
     scheduler = library.ReduceLROnPlateau(optimizer, factor=0.1, patience=0, min_lr=0.2)
@@ -311,6 +425,27 @@ def test_a_late_group_has_the_target_of_the_last_one_in_its_entries():
     quiet_step(scheduler)
 
     assert [group["swa_lr"] for group in optimizer.param_groups] == [0.05, 0.02, 0.02]
+
+
+@pytest.mark.filterwarnings("ignore")
+@table(("name", "options"), OF_EACH_KIND)
+def test_a_base_that_is_changed_in_its_list_is_noticed_like_a_new_list(name, options):
+    rows = []
+    for in_place in (True, False):
+        optimizer = optimizer_with([0.5], partial(torch.optim.SGD, momentum=0.9))
+        scheduler = getattr(OURS, name)(optimizer, **options)
+        quiet_step(scheduler)
+        quiet_step(scheduler)
+        if in_place:
+            scheduler.base_lrs[0] = 0.7
+        else:
+            scheduler.base_lrs = [0.7]
+        rows.append(row := [])
+        for _ in range(5):
+            quiet_step(scheduler)
+            row += rates_of(optimizer)
+
+    assert rows[0] == rows[1]
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -637,3 +772,98 @@ def test_an_array_without_dimensions_has_no_entries_of_groups():
     quiet_step(scheduler)
 
     assert rates_of(optimizer) == [0.1]
+
+
+@table("bases", [True, False])
+def test_the_bases_of_a_composition_are_those_of_its_first_member(bases):
+    class First(PEER.LRScheduler):
+        """A user's scheduler that writes the groups in its own step."""
+
+        def __init__(self, optimizer):
+            self.optimizer, self.last_epoch = optimizer, 0
+            if bases:
+                self.base_lrs = [3.0]
+
+        def step(self):
+            self.last_epoch += 1
+
+    optimizer = optimizer_with([0.4])
+    members = [First(optimizer), OURS.LinearLR(optimizer, 0.5, 1.0, 4)]
+
+    chain = OURS.ChainedScheduler(members)
+
+    assert rates_of(optimizer) == [0.2]
+    assert chain.base_lrs == ([3.0] if bases else [0.4])
+
+
+orders = st.permutations(range(4)).flatmap(lambda order: st.integers(1, 4).map(lambda count: order[:count]))
+
+
+def restore_in_new_dicts(optimizer):
+    """Replace the groups by other dicts with the same parameters, as loading an optimizer's state does."""
+    optimizer.param_groups = [dict(group) for group in optimizer.param_groups]
+
+
+@examples(100)
+@given(st.one_of(cases, one_entry_each), orders, st.integers(0, 12), st.booleans(), st.booleans())
+def test_a_group_continues_after_other_groups_are_removed(one: Case, order, at, new_dicts, copied):
+    whole, optimizer = optimizer_with(LRS), optimizer_with(LRS)
+    planned, scheduler = one.build(OURS, whole), one.build(OURS, optimizer)
+    rows_of(planned, whole, at), rows_of(scheduler, optimizer, at)
+
+    optimizer.param_groups[:] = [optimizer.param_groups[index] for index in order]
+    if new_dicts:
+        restore_in_new_dicts(optimizer)
+    if copied:
+        scheduler = copy.deepcopy(scheduler)
+        optimizer = scheduler.optimizer
+    found = rows_of(scheduler, optimizer, 12)
+
+    expected = [[row[index] for index in order] for row in rows_of(planned, whole, 12)]
+    for mine, theirs in zip(found, expected, strict=True):
+        assert mine == pytest.approx(theirs, rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("lengths", ["one removed and one added", "one replaced in its place"])
+def test_a_group_that_replaces_a_removed_one_continues_from_its_own_lr(lengths):
+    optimizer = optimizer_with([0.4, 0.2])
+    scheduler = OURS.LambdaLR(optimizer, [lambda t: 1 / (1 + t), lambda t: 1.0])
+    rows_of(scheduler, optimizer, 3)
+    new = {**optimizer.param_groups[1], "params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.7}
+
+    if lengths == "one replaced in its place":
+        optimizer.param_groups[1] = new
+        rows_of(scheduler, optimizer, 1)
+        assert rates_of(optimizer) == pytest.approx([0.4 / 5, 0.7 * 4 / 5])
+    else:
+        optimizer.param_groups[:] = [optimizer.param_groups[1], new]
+        rows_of(scheduler, optimizer, 1)
+        assert rates_of(optimizer) == pytest.approx([0.2, 0.7])
+
+
+@pytest.mark.parametrize("step", [2, 5])
+@table("name", ["ExponentialLR", "StepLR", "CosineAnnealingLR", "LinearLR", "PolynomialLR"])
+def test_the_values_of_the_remaining_groups_are_exactly_those_of_a_whole_run(name, step):
+    arguments = {"ExponentialLR": (0.9,), "StepLR": (2, 0.7), "CosineAnnealingLR": (30,), "PolynomialLR": (30, 2.0)}
+    whole, optimizer = optimizer_with(LRS), optimizer_with(LRS)
+    other, scheduler = (getattr(OURS, name)(one, *arguments.get(name, ())) for one in (whole, optimizer))
+    for t in range(20):
+        if t == step:
+            del optimizer.param_groups[::2]
+        quiet_step(other)
+        quiet_step(scheduler)
+
+    assert rates_of(optimizer) == rates_of(whole)[1::2]
+
+
+def test_a_group_that_is_removed_after_another_one_was_added_takes_its_base_with_it():
+    optimizer = optimizer_with([1.0, 0.4])
+    scheduler = OURS.LambdaLR(optimizer, lambda t: 0.5**t)
+    quiet_step(scheduler)
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.3})
+    scheduler.state_dict()
+    del optimizer.param_groups[0]
+
+    quiet_step(scheduler)
+
+    assert rates_of(optimizer) == [0.1, 0.15]

@@ -1,23 +1,31 @@
 """States written by torch: loading them never overwrites restored values, and never calls a function."""
 
+import copy
 import itertools
+import math
 from functools import partial
 
 import pytest
 import torch
+from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched.compat.torch._argument_checks import equal_values
+from support.examples import examples
 from support.tables import table
 from support.torch_cases import (
     OURS,
     PEER,
     case,
+    cases,
     momenta_of,
     optimizer_with,
     quiet_step,
     rates_of,
 )
+
+lrs = st.lists(st.floats(0.01, 2.0), min_size=1, max_size=3)
+writes = st.dictionaries(st.integers(0, 24), st.tuples(st.integers(0, 2), st.floats(0.01, 1.0)), max_size=3)
 
 plateau = case("ReduceLROnPlateau", patience=st.integers(0, 2), factor=st.sampled_from([0.1, 0.5]))
 
@@ -31,6 +39,52 @@ def stepped(scheduler, optimizer, steps, written=None, start=0):
             optimizer.param_groups[group % len(optimizer.param_groups)]["lr"] = lr
         quiet_step(scheduler)
     return rows
+
+
+@examples(120)
+@given(cases, lrs, writes, st.integers(1, 20))
+def test_a_run_of_torch_resumes_here_after_any_external_write(case, bases, written, at):
+    first = optimizer_with(bases)
+    theirs = case.build(PEER, first)
+    stepped(theirs, first, at, written)
+    second = optimizer_with(bases)
+    ours = case.build(OURS, second)
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    ours.load_state_dict(copy.deepcopy(theirs.state_dict()))
+
+    assert rates_of(second) == rates_of(first)
+    largest = max(*bases, *rates_of(first))
+    for mine, peers in zip(stepped(ours, second, 5), stepped(theirs, first, 5), strict=True):
+        assert mine == pytest.approx(peers, rel=0, abs=1e-12 * largest)
+
+
+@examples(120)
+@given(cases, lrs, writes, st.integers(1, 20), st.booleans())
+def test_a_resumed_run_equals_an_uninterrupted_run_bit_for_bit(case, bases, written, at, is_chained):
+    def build(optimizer):
+        scheduler = case.build(OURS, optimizer)
+        return OURS.ChainedScheduler([OURS.ConstantLR(optimizer, 0.3, 4), scheduler]) if is_chained else scheduler
+
+    first, second = optimizer_with(bases), optimizer_with(bases)
+    left, resumed = build(first), build(second)
+    stepped(left, first, at, written)
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    resumed.load_state_dict(copy.deepcopy(left.state_dict()))
+
+    assert stepped(resumed, second, 9) == stepped(left, first, 9)
+
+
+def test_a_cycle_uses_the_bounds_of_an_optimizer_loaded_after_the_scheduler():
+    first, second = optimizer_with([0.1]), optimizer_with([0.1])
+    theirs = PEER.OneCycleLR(first, 0.3, total_steps=20, base_momentum=0.6)
+    ours = OURS.OneCycleLR(second, 0.2, total_steps=20)
+    stepped(theirs, first, 5)
+
+    ours.load_state_dict(theirs.state_dict())
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+
+    for mine, peers in zip(stepped(ours, second, 9), stepped(theirs, first, 9), strict=True):
+        assert mine == pytest.approx(peers, rel=1e-12)
 
 
 @pytest.mark.parametrize("t", [2, 5, 7, 15])
@@ -58,6 +112,56 @@ def test_a_new_swa_anneal_starts_at_its_start_for_any_last_epoch(strategy):
         assert mine == pytest.approx(peers, rel=1e-12)
 
 
+def clamped(m, optimizer):
+    scheduler = m.StepLR(optimizer, 3, 0.1)
+
+    def step():
+        quiet_step(scheduler)
+        for group in optimizer.param_groups:
+            group["lr"] = max(group["lr"], 0.02)
+
+    return scheduler, step
+
+
+def test_a_clamp_continues_after_a_checkpoint():
+    first = optimizer_with([0.2])
+    theirs, step = clamped(PEER, first)
+    for _ in range(7):
+        step()
+    second = optimizer_with([0.2])
+    ours, go_on = clamped(OURS, second)
+    second.load_state_dict(first.state_dict())
+
+    ours.load_state_dict(theirs.state_dict())
+
+    assert rates_of(second) == [0.02]
+    go_on()
+    assert rates_of(second) == [0.02]
+
+
+@pytest.mark.parametrize("first_to_step", [0, 1])
+@pytest.mark.parametrize("first_to_load", [0, 1])
+def test_two_schedulers_on_one_optimizer_resume(first_to_step, first_to_load):
+    def pair(m):
+        optimizer = optimizer_with([0.1])
+        both = m.LinearLR(optimizer, 0.1, 1.0, 10), m.MultiStepLR(optimizer, [4, 8], 0.5)
+        return optimizer, both, both[::-1] if first_to_step else both
+
+    first, theirs, in_order = pair(PEER)
+    for _ in range(6):
+        for scheduler in in_order:
+            quiet_step(scheduler)
+    second, ours, our_order = pair(OURS)
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    for i in (first_to_load, 1 - first_to_load):
+        ours[i].load_state_dict(theirs[i].state_dict())
+
+    for _ in range(6):
+        assert rates_of(second) == pytest.approx(rates_of(first), rel=1e-12)
+        for scheduler in (*in_order, *our_order):
+            quiet_step(scheduler)
+
+
 def test_a_scheduler_and_a_plateau_on_one_optimizer_resume():
     def pair(m):
         optimizer = optimizer_with([0.1])
@@ -77,10 +181,38 @@ def test_a_scheduler_and_a_plateau_on_one_optimizer_resume():
     assert rates_of(second) == rates_of(first) == [0.01]
 
 
+@given(cases | plateau, lrs, writes, st.integers(0, 12))
+def test_a_state_of_torch_writes_its_last_values_into_a_new_optimizer(case, bases, written, at):
+    first, second = optimizer_with(bases), optimizer_with(bases)
+    theirs, ours = case.build(PEER, first), case.build(OURS, second)
+    for t in range(at):
+        quiet_step(theirs, *([1.0] if case.name == "ReduceLROnPlateau" else []))
+        if t in written and t + 1 < at:  # a step follows, so that its value is the last one
+            first.param_groups[written[t][0] % len(bases)]["lr"] = written[t][1]
+
+    ours.load_state_dict(theirs.state_dict())
+
+    assert rates_of(second) == pytest.approx(rates_of(first), rel=1e-12, abs=1e-15)
+
+
 CYCLES = {
     "OneCycleLR": lambda m, o: m.OneCycleLR(o, 1.0, total_steps=20),
     "CyclicLR": lambda m, o: m.CyclicLR(o, 0.01, 0.1, 4),
 }
+
+
+@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.AdamW, torch.optim.RMSprop])
+@pytest.mark.parametrize("name", CYCLES)
+def test_momentum_resumes_if_the_optimizer_is_loaded_before_the_cycle_is_built(name, kind):
+    first, second = (kind([torch.nn.Parameter(torch.ones(1))], lr=0.1) for _ in "ab")
+    theirs = CYCLES[name](PEER, first)
+    stepped(theirs, first, 6)
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    ours = CYCLES[name](OURS, second)
+    ours.load_state_dict(copy.deepcopy(theirs.state_dict()))
+
+    for mine, peers in zip(stepped(ours, second, 5), stepped(theirs, first, 5), strict=True):
+        assert mine == pytest.approx(peers, rel=1e-12)
 
 
 def test_loading_a_state_of_torch_fills_a_first_beta_that_is_a_tensor():
@@ -95,6 +227,38 @@ def test_loading_a_state_of_torch_fills_a_first_beta_that_is_a_tensor():
 
     assert second.param_groups[0]["betas"][0] is beta
     assert float(beta) == pytest.approx(first.param_groups[0]["betas"][0], rel=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ["SequentialLR", "ChainedScheduler"])
+def test_a_state_of_a_composition_of_torch_writes_its_last_values_into_a_new_optimizer(kind):
+    def composed(library):
+        optimizer = optimizer_with([1.0, 0.5])
+        members = [library.ConstantLR(optimizer, 0.5, 2), library.StepLR(optimizer, 2, 0.5)]
+        rest = ([3],) if kind == "SequentialLR" else ()
+        return optimizer, getattr(library, kind)(*((optimizer,) if rest else ()), members, *rest)
+
+    first, theirs = composed(PEER)
+    stepped(theirs, first, 6)
+    second, ours = composed(OURS)
+
+    ours.load_state_dict(theirs.state_dict())
+
+    assert rates_of(second) == rates_of(first)
+
+
+def test_a_state_continued_in_torch_does_not_restore_the_older_values_of_the_groups():
+    first, between, last = (optimizer_with([1.0]) for _ in range(3))
+    here, there, again = OURS.ExponentialLR(first, 0.9), PEER.ExponentialLR(between, 0.9), OURS.ExponentialLR(last, 0.9)
+    stepped(here, first, 3)
+    between.load_state_dict(first.state_dict())
+    there.load_state_dict(here.state_dict())
+    stepped(there, between, 4)
+    last.load_state_dict(copy.deepcopy(between.state_dict()))
+
+    again.load_state_dict(there.state_dict())
+
+    assert rates_of(last) == pytest.approx([0.9**7], rel=1e-12)
 
 
 def test_warm_restarts_equal_torch_bit_for_bit():
@@ -112,6 +276,36 @@ def test_warm_restarts_equal_torch_bit_for_bit():
 
 
 # --- functions
+
+
+BUILDS = {
+    "LambdaLR": lambda o, f: OURS.LambdaLR(o, f),
+    "MultiplicativeLR": lambda o, f: OURS.MultiplicativeLR(o, f),
+    "CyclicLR": lambda o, f: OURS.CyclicLR(o, 0.1, 0.5, 3, scale_fn=f),
+    "in a chain": lambda o, f: OURS.ChainedScheduler([OURS.CosineAnnealingLR(o, 4), OURS.MultiplicativeLR(o, f)]),
+}
+
+
+@pytest.mark.parametrize("name", BUILDS)
+def test_a_function_is_called_only_by_steps(name):
+    counts = []
+    for save in (False, True):
+        calls = []
+
+        def remembering(t, calls=calls):
+            calls.append(t)
+            return 1 / len(calls)
+
+        optimizer = optimizer_with([1.0])
+        scheduler = BUILDS[name](optimizer, remembering)
+        for _ in range(6):
+            quiet_step(scheduler)
+            if save:
+                scheduler.load_state_dict(scheduler.state_dict())
+                copy.deepcopy(scheduler)
+        counts.append(calls)
+
+    assert counts[0] == counts[1]
 
 
 class Rule:
@@ -179,6 +373,32 @@ def test_a_state_of_torch_with_other_options_writes_the_momentum_of_its_options(
 
     (found,), (expected,) = ours.optimizer.param_groups, theirs.optimizer.param_groups
     assert (found["lr"], found["momentum"]) == pytest.approx((expected["lr"], expected["momentum"]))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_factor_of_0_that_torch_has_left_does_not_return_with_its_state():
+    def built(module):
+        optimizer = optimizer_with([1.0])
+        members = [module.CosineAnnealingLR(optimizer, 3), module.CosineAnnealingLR(optimizer, 5)]
+        return optimizer, module.ChainedScheduler(members)
+
+    first, here = built(OURS)
+    stepped(here, first, 3)  # the first cosine is at its minimum
+    between, there = built(PEER)
+    there.load_state_dict(here.state_dict())
+    between.param_groups[0]["lr"] = 0.0
+    stepped(there, between, 1)
+    last, again = built(OURS)
+    again.load_state_dict(there.state_dict())
+    (before,) = rates_of(last)
+    assert again.last_epoch == 4
+    stepped(again, last, 3)  # meanwhile the second one was at its minimum
+
+    def share(epoch):
+        return math.prod((1 + math.cos(math.pi * epoch / length)) / 2 for length in (3, 5))
+
+    assert before > 0
+    assert rates_of(last) == [pytest.approx(before * share(7) / share(4))]
 
 
 @table(
