@@ -32,9 +32,9 @@ def options_of(calendar: ps.Calendar) -> list[object]:
     return [part for name, fact in facts if fact is not None for part in (option_of(name), fact)]
 
 
-def saved(folder, plan, updates, *, scheduler=True, groups=({},), **facts):
+def saved(folder, plan, updates, *, scheduler=True, groups=(), **facts):
     """Save a run after some updates; return the file."""
-    optimizer = probe(*groups)
+    optimizer = probe(*(groups or [{}]))
     made = ps.Scheduler(optimizer, plan, **facts)
     run(optimizer, updates)
     state = {"optimizer": optimizer.state_dict(), **({"scheduler": made.state_dict()} if scheduler else {})}

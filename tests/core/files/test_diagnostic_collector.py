@@ -1,0 +1,101 @@
+"""The collector of the problems of a config: all of them at once, each with its path, and a limited number of them."""
+
+import sys
+
+import pytest
+
+from paramsched.core.files import native
+from paramsched.core.files.diagnostic_collector import DiagnosticCollector, plain_data
+from paramsched.errors import ConfigError, InvalidArgument
+from support.tables import table
+
+
+def problems(data):
+    with pytest.raises(ConfigError) as refusal:
+        native.to_plan(data)
+    return refusal.value.problems
+
+
+@pytest.mark.heavy
+def test_a_hundred_thousand_errors_are_counted_instead_of_listed():
+    found = problems({f"x{index}": True for index in range(100_000)})
+
+    assert len(found) == 201
+    assert found[-1] == "and 99800 more"
+
+
+def test_a_structure_that_contains_itself_is_reported():
+    data = {"lr": []}
+    data["lr"].append(data["lr"])
+
+    assert len(problems(data)) == 1
+
+
+@table(
+    "line",
+    [
+        "__import__('os').system('true')",
+        "open('/etc/passwd')",
+        "(lambda: cosine())()",
+        "[cosine() for _ in 'ab']",
+        "cosine().__class__",
+        "curves.__builtins__",
+        "curves.register('x', 1)",
+        "f'{cosine()}'",
+        "cosine(to=curves)",
+        "cosine(*[1])",
+        "cosine(**{'to': 1})",
+        "cosine() if 1 else 2",
+        "(x := cosine())",
+    ],
+)
+def test_a_line_of_text_never_runs_code(line):
+    assert problems({"lr": line})
+
+
+def test_an_error_in_a_block_is_reported_at_a_path_with_all_others():
+    diagnostics = DiagnosticCollector()
+    diagnostics.add("$.eps", "first")
+    with pytest.raises(ConfigError) as refusal, diagnostics.reported_at("$.lr"):
+        raise InvalidArgument("f(x)", "second", "Write f(1)")
+
+    assert refusal.value.problems == ("$.eps: first", "$.lr: f(x): second. Write f(1)")
+    with DiagnosticCollector().reported_at("$.lr"):
+        pass
+
+
+def test_unknown_names_beyond_the_listed_ones_are_counted():
+    diagnostics = DiagnosticCollector()
+    diagnostics.refuse_unknown(["over", *(f"x{n}" for n in range(203))], ["over"], "$", "unknown")
+    diagnostics.refuse_unknown(["x"], [], "$", "unknown")
+
+    assert diagnostics.problems()[0] == "$.x0: unknown; expected over"
+    assert (len(diagnostics.problems()), diagnostics.problems()[-1]) == (201, "and 4 more")
+
+
+@pytest.mark.parametrize("number", [199, 200, 201])
+def test_two_hundred_diagnostics_are_listed(number):
+    diagnostics = DiagnosticCollector()
+    for index in range(number):
+        diagnostics.add(f"$.x{index}", "wrong")
+    diagnostics.add("$.x0", "wrong")  # once more
+
+    assert diagnostics.full is (number >= 200)
+    assert len(diagnostics.problems()) == min(number, 200) + (number >= 200)
+
+
+@table(
+    ("key", "found"),
+    [
+        (sys.maxsize, None),
+        (-sys.maxsize, None),
+        (sys.maxsize + 1, "the key 9223372036854775808 is too large"),
+        (10**40 - 1, f"the key {10**40 - 1} is too large"),
+        (10**40, "the key is an integer of 41 digits"),
+    ],
+)
+def test_a_key_is_an_integer_of_a_machine_word(key, found):
+    diagnostics = DiagnosticCollector()
+    plain_data({key: 1}, diagnostics)
+
+    assert [one.found for one in diagnostics.found()] == ([] if found is None else [found])
