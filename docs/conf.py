@@ -132,8 +132,9 @@ def as_help_shows_it(
     found = getattr(obj, "__signature__", None)
     if not isinstance(found, inspect.Signature):
         return None
-    arguments, arrow, result = str(found).rpartition(" -> ")
-    return (arguments, result) if arrow else (str(found), "")
+    text = str(found).replace("(self, ", "(", 1)
+    arguments, arrow, result = text.rpartition(" -> ")
+    return (arguments, result) if arrow else (text, "")
 
 
 def escape(

@@ -1,5 +1,6 @@
 """`paramsched.__all__` is the public API: all names exist, are documented, and are used in a test."""
 
+import inspect
 import re
 import subprocess
 import sys
@@ -37,6 +38,18 @@ def test_every_public_name_is_used_in_a_test():
 
     unused = sorted(set(ps.__all__) - used)
     assert unused == [], f"add a test that uses {unused}"
+
+
+def test_the_signature_of_a_public_name_has_short_names_of_types():
+    named = {name: getattr(ps, name) for name in ps.__all__ if callable(getattr(ps, name))}
+    named |= {f"Plan.{name}": getattr(ps.Plan, name) for name in ("__init__", "resolve", "change", "cooldown", "scale")}
+    shown = {name: str(inspect.signature(one)) for name, one in named.items()}
+
+    assert {name: text for name, text in shown.items() if re.search(r"paramsched\.|collections\.|typing\.", text)} == {}
+
+
+def test_a_bound_method_has_every_argument_in_its_signature():
+    assert list(inspect.signature(ps.Plan(lr="cosine()").change).parameters) == ["at", "bindings", "horizon", "fields"]
 
 
 def test_a_star_imports_the_public_names():

@@ -12,6 +12,7 @@ from typing import Any, Final, final
 
 from paramsched.core.base.codes import SYNTAX, CheckRule, Severity, check_rules
 from paramsched.core.base.printing import printable, printable_lines
+from paramsched.core.base.signatures import readable
 
 _EXCERPT: Final = 72  # characters of a line that are shown
 
@@ -278,6 +279,9 @@ class PlanWarning(UserWarning):
             return self.problem.path_and_message
         message = self.problem.message
         return printable_lines(f"{message} [{self.problem.code}]" if self.problem.code else message)
+
+
+readable(PlanWarning, PlanWarning.__init__)
 
 
 def warn_user(about: Problem, category: type[Warning] = PlanWarning) -> None:

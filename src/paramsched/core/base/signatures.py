@@ -32,7 +32,7 @@ def readable(function: _Function, of: Callable[..., Any] | None = None) -> _Func
     """Give a function a signature to read; its annotations stay as they are.
 
     Args:
-        function: the function, or a class.
+        function: the function or method, or a class.
         of: the `__init__` of the class.
     """
     signature = inspect.signature(of or function)
@@ -40,8 +40,9 @@ def readable(function: _Function, of: Callable[..., Any] | None = None) -> _Func
     for one in signature.parameters.values():
         facts = next(iter(get_args(one.annotation)), None) if get_origin(one.annotation) is Unpack else None
         if one.name == "self":
-            continue
-        if facts is not None and is_typeddict(facts):
+            # A class is called without it. inspect removes it from the signature of a bound method.
+            shown += [] if of is not None else [one]
+        elif facts is not None and is_typeddict(facts):
             shown += [
                 inspect.Parameter(name, one.KEYWORD_ONLY, default=None, annotation=_Text(annotation_text(hint)))
                 for name, hint in get_type_hints(facts).items()

@@ -15,6 +15,7 @@ from paramsched.core.base.files import near_file, path_of_file, write_whole_file
 from paramsched.core.base.near_names import did_you_mean, shortened_text
 from paramsched.core.base.printing import ROOT, child_path, names_listed, printable
 from paramsched.core.base.problem import Problem, warn_user
+from paramsched.core.base.signatures import readable
 from paramsched.core.files import native
 from paramsched.core.files.diagnostic_collector import (
     DiagnosticCollector,
@@ -55,6 +56,7 @@ from paramsched.core.time import Calendar
 from paramsched.errors import ConfigError, InvalidArgument, shown
 
 
+@readable
 def load(
     path: str | os.PathLike[str],
     *,
@@ -98,6 +100,7 @@ def load(
     return text.loaded(ReadingOptions(shapes, calendar, base)).plan
 
 
+@readable
 def loads(
     text: str | Mapping[str, Any],
     format: str = "yaml",
@@ -134,6 +137,7 @@ def dump(plan: PlanLike, path: None = None, format: str | None = None) -> str: .
 def dump(plan: PlanLike, path: str | os.PathLike[str], format: str | None = None) -> None: ...
 
 
+@readable
 def dump(plan: PlanLike, path: str | os.PathLike[str] | None = None, format: str | None = None) -> str | None:
     """Write a plan so that reading it back gives an equal one.
 

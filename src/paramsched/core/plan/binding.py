@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias, final
 
 from paramsched.core.base.near_names import did_you_mean
-from paramsched.core.base.signatures import short_name
+from paramsched.core.base.signatures import readable, short_name
 from paramsched.core.curves import Curve
 from paramsched.core.curves.base import Custom
 from paramsched.core.feedback.base import Guided, MetricRule
@@ -66,6 +66,9 @@ class Target:
             raise InvalidArgument(
                 CallSite("Target", "write", repr(self.write)), "not callable", "For example: write=print"
             )
+
+
+readable(Target, Target.__init__)
 
 
 @final
@@ -131,6 +134,9 @@ class Binding:
         place = "" if self.groups is None else f" @ {selector_text(self.groups)}"
         initial = f" = {self.field.initial!r}" if isinstance(self.field, Target) else ""
         return f"{self.name}{initial}{place}: {self.schedule}"
+
+
+readable(Binding, Binding.__init__)
 
 
 _MOST_GROUPS = 2**63
@@ -237,6 +243,7 @@ def lengths_of_line(binding: Binding) -> Iterator[Duration]:
 
 
 PlanClock: TypeAlias = ClockName | Mapping[str, ClockName]
+short_name("PlanClock", PlanClock)
 """The name of a plan's clock, or a mapping from fields and targets to clocks; all others count updates."""
 
 

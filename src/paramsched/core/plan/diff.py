@@ -11,6 +11,7 @@ import numpy as np
 from paramsched.core.base.entries import notebook_display
 from paramsched.core.base.frozen_values import text_on_screen
 from paramsched.core.base.printing import printable
+from paramsched.core.base.signatures import readable
 from paramsched.core.base.terminal import BREAK, Line, Style, plain_text
 from paramsched.core.curves.arrays import Array, Floats
 from paramsched.core.plan import Binding, Plan, Target, selector_text
@@ -139,6 +140,7 @@ class PlanTexts:
             yield Change(what, before, after, when, by, name=name, unit=unit)
 
 
+@readable
 def diff(a: PlanLike, b: PlanLike, calendar: Calendar | None = None) -> Diff:
     """Compare two plans, and return the changes from `a` to `b`.
 

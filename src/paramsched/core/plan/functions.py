@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.base.signatures import readable
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.number_checks import finite_number
 from paramsched.core.plan import Binding, Plan, ScheduleLike, Target, resolve, selector_text
@@ -142,6 +143,7 @@ class LrLambda:
         return f"<to_lambda({short_line(self.schedule)})>"
 
 
+@readable
 def to_lambda(
     schedule: PlanLike | ScheduleLike,
     calendar: Calendar | None = None,

@@ -10,6 +10,7 @@ from paramsched.core.base.entries import load_entry, notebook_display
 from paramsched.core.base.frozen_values import text_on_screen
 from paramsched.core.base.near_names import closest
 from paramsched.core.base.printing import printable_lines
+from paramsched.core.base.signatures import readable
 from paramsched.core.curves import CurveLike
 from paramsched.core.curves import linear as linear_curve
 from paramsched.core.feedback.base import MetricRule
@@ -274,6 +275,7 @@ class Plan:
             return False
         return all(is_resolved_in(one.schedule, clock_of_field(self.clock, one.name)) for one in self.bindings)
 
+    @readable
     def resolve(self, calendar: Calendar, optimizers: Collection[str] = ()) -> "Plan":
         """Return the plan with every length in updates, or in the unit of its clock.
 
@@ -332,6 +334,7 @@ class Plan:
         object.__setattr__(resolved, "_written", self._written)
         return resolved
 
+    @readable
     def change(
         self, at: DurationLike, *bindings: Binding, horizon: DurationLike | None = None, **fields: ScheduleLike
     ) -> "Plan":
@@ -371,6 +374,7 @@ class Plan:
             raise _without_horizon(f'change("{at}", horizon="{length}")', "Omit horizon")
         return Plan(*lines.changed(Duration.of(at), length, given, named), horizon=length, clock=self.clock)
 
+    @readable
     def cooldown(
         self,
         at: DurationLike,
@@ -414,6 +418,7 @@ class Plan:
         refuse_after_the_end("cooldown", start, self.horizon, instead, or_at=False)
         return self.change(start, horizon=end, **dict.fromkeys(names, decay))
 
+    @readable
     def scale(self, at: DurationLike, **factors: float) -> "Plan":
         """Return a plan with fields multiplied by factors from a time on; earlier values stay equal, bit for bit.
 
@@ -445,6 +450,7 @@ class Plan:
         clock = [] if self.clock == UPDATES else [f"clock: {clock_text(self.clock)}"]
         return printable_lines("\n".join([*clock, *horizon, *(str(binding) for binding in self.bindings)]))
 
+    @readable
     def plot(
         self,
         bases: Any = None,
@@ -516,6 +522,10 @@ class Plan:
 
     def __repr__(self) -> str:
         return text_on_screen(f"<Plan {'; '.join(str(self).splitlines())}>")
+
+
+readable(Plan, Plan.__init__)
+readable(Plan.__init__)
 
 
 def _values_of(field: str) -> str:

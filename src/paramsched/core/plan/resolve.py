@@ -6,6 +6,7 @@ from typing import Any, final, overload
 
 import numpy as np
 
+from paramsched.core.base.signatures import readable
 from paramsched.core.curves.arrays import Array, Floats, interpolated
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.plan.binding import (
@@ -33,6 +34,7 @@ from paramsched.errors import InvalidArgument, MissingFact, shown
 def resolve(plan: Schedule, calendar: Calendar) -> Schedule: ...
 @overload
 def resolve(plan: FormOfPlan, calendar: Calendar) -> Plan: ...
+@readable
 def resolve(plan: PlanLike, calendar: Calendar) -> Schedule | Plan:
     """Convert every length into updates. Each boundary is measured from the start of the run and rounded up once.
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch.distributed
 from torch.utils.data import Sampler
 
+from paramsched.core.base.signatures import readable
 from paramsched.core.curves.arrays import Array
 from paramsched.core.number_checks import whole_number
 from paramsched.core.plan.forms import PlanLike
@@ -207,6 +208,9 @@ class BatchSampler(Sampler[list[int]]):
             for t, sizes, _ in self._tables():
                 if (wrong := np.flatnonzero(sizes % replicas)).size:
                     raise _indivisible(t + int(wrong[0]), int(sizes[wrong[0]]), replicas)
+
+
+readable(BatchSampler, BatchSampler.__init__)
 
 
 def _argument(name: str) -> CallSite:

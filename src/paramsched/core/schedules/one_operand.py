@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias, final, overload
 
 import numpy as np
 
+from paramsched.core.base.signatures import readable
 from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.curves.elementary import power
 from paramsched.core.number_checks import checked, finite_number, one_of, positive_number
@@ -419,6 +420,7 @@ def _like_inside(schedule: Schedule) -> Schedule | None:
 def absolute(x: float) -> Absolute: ...
 @overload
 def absolute(x: Schedule) -> AbsoluteSchedule: ...
+@readable
 def absolute(x: float | Schedule) -> Absolute | AbsoluteSchedule:
     """Use numbers as values, not as multiples of base: `absolute(linear(0.85, 0.95))`, `cosine(to=absolute(1e-5))`.
 

@@ -22,6 +22,7 @@ from paramsched.core.base.codes import UNKNOWN_NAME, WRONG_TYPE
 from paramsched.core.base.near_names import closest, shortened_text
 from paramsched.core.base.params import Param, params_of
 from paramsched.core.base.problem import TextLines
+from paramsched.core.base.signatures import readable
 from paramsched.core.builders import example_call, refused_call, unknown_argument
 from paramsched.core.curves import CONSTANTS, FAMILIES, Curve
 from paramsched.core.schedules.affine import NEIGHBOR_LEVELS, Absolute, AffineLevel, NeighborLevel
@@ -200,6 +201,7 @@ _FALSE_JOIN: Final = re.compile(rf"{_LITERAL.pattern}|->|=>|\|>|[,()\[\]{{}}]", 
 """The texts, brackets and signs that may join stages in other notations."""
 
 
+@readable
 def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
     """Read a schedule from its one-line text; `parse(str(schedule)) == schedule`.
 

@@ -12,6 +12,7 @@ from paramsched.core.base.entries import notebook_display
 from paramsched.core.base.frozen_values import only_set_fields
 from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.base.params import Doc, Example, Ge, Gt, Le, Other, Param, params_of_record
+from paramsched.core.base.signatures import readable
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.duration import UNIT_NAMES, Duration, DurationLike
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, shown
@@ -301,6 +302,9 @@ class Calendar:
         known = [name for name in self.__dataclass_fields__ if getattr(self, name) is not None]
         found = f"{missing} is unknown" + f"; these are known: {', '.join(known)}" * bool(known)
         raise MissingFact(site or f'length "{duration}"', found, fact=fact, example=example)
+
+
+readable(Calendar, Calendar.__init__)
 
 
 def product_of_facts(calendar: Calendar, names: Iterable[str]) -> Fraction | None:

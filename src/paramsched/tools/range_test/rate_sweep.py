@@ -15,6 +15,7 @@ from typing import Any, final
 import numpy as np
 import torch
 
+from paramsched.core.base.signatures import readable
 from paramsched.core.curves.arrays import Floats
 from paramsched.core.dropins.group_fields import set_value
 from paramsched.core.fields import Field, base_of, is_own
@@ -177,6 +178,7 @@ _LR = Field.of("lr")
 _A_STEP = "Let step() call loss.backward() and optimizer.step()"
 
 
+@readable
 def find_lr(
     optimizer: Any,
     step: Callable[[], Any],
