@@ -4,6 +4,7 @@ The names are those that `__init__.pyi` imports, which type checkers read too. S
 """
 
 import ast
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -11,8 +12,12 @@ from pathlib import Path
 from paramsched.errors import MissingDependency
 
 
-def lazy_names(package: str, file: str, extra: str = "torch") -> tuple[Callable[[str], object], list[str]]:
-    """Return the functions `__getattr__` and the names `__all__` of a package with a file `__init__.pyi`.
+def lazy_names(
+    package: str, file: str, extra: str = "torch"
+) -> tuple[Callable[[str], object], list[str], Callable[[], list[str]]]:
+    """Return `__getattr__`, `__all__` and `__dir__` of a package with a file `__init__.pyi`.
+
+    Without `__dir__`, completion with the Tab key and the documentation would miss every name that is not yet imported.
 
     Args:
         package: the `__name__` of the package.
@@ -40,4 +45,5 @@ def lazy_names(package: str, file: str, extra: str = "torch") -> tuple[Callable[
                 f"{package}.{name}", absent.name, "torch" if absent.name == "torch" else extra
             ) from None
 
-    return found, sorted(name for name in homes if not name.startswith("_"))
+    public = sorted(name for name in homes if not name.startswith("_"))
+    return found, public, lambda: sorted({*vars(sys.modules[package]), *public})

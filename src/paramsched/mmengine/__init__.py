@@ -10,4 +10,4 @@ from paramsched.core.lazy_names import lazy_names
 READERS = {"mmengine": f"{__name__}.reader"}
 """The module of the reader of MMEngine's configs."""
 
-__getattr__, __all__ = lazy_names(__name__, __file__, extra="run")
+__getattr__, __all__, __dir__ = lazy_names(__name__, __file__, extra="run")

@@ -4,6 +4,7 @@ import inspect
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,18 @@ def test_the_signature_of_a_public_name_has_short_names_of_types():
 
 def test_a_bound_method_has_every_argument_in_its_signature():
     assert list(inspect.signature(ps.Plan(lr="cosine()").change).parameters) == ["at", "bindings", "horizon", "fields"]
+
+
+REFERENCE = [*(TESTS.parent / "docs" / "reference").glob("python-*.md")]
+ALL_MEMBERS = re.compile(r"^\.\. automodule:: (\S+)\n   :members:$", re.MULTILINE)
+
+
+@pytest.mark.parametrize("module", sorted({one for page in REFERENCE for one in ALL_MEMBERS.findall(page.read_text())}))
+def test_a_module_whose_members_are_all_on_a_page_has_them_in_its_dir(module):
+    found = import_module(module)
+    own = {name for name, one in vars(found).items() if getattr(one, "__module__", None) == module}
+
+    assert own if not hasattr(found, "__all__") else {*found.__all__} <= {*dir(found)}
 
 
 def test_a_star_imports_the_public_names():

@@ -9,4 +9,4 @@ Source: warmup-scheduler 0.3, pytorch-gradual-warmup-lr 7021d63a.
 
 from paramsched.core.lazy_names import lazy_names
 
-__getattr__, __all__ = lazy_names(__name__, __file__)
+__getattr__, __all__, __dir__ = lazy_names(__name__, __file__)

@@ -17,4 +17,4 @@ Source: Megatron-LM core 0.20 (d98e8a64, 2026-08-22), `OptimizerParamScheduler` 
 
 from paramsched.core.lazy_names import lazy_names
 
-__getattr__, __all__ = lazy_names(__name__, __file__)
+__getattr__, __all__, __dir__ = lazy_names(__name__, __file__)

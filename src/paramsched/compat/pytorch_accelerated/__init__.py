@@ -11,4 +11,4 @@ Source: pytorch-accelerated 0.1.61.
 
 from paramsched.core.lazy_names import lazy_names
 
-__getattr__, __all__ = lazy_names(__name__, __file__)
+__getattr__, __all__, __dir__ = lazy_names(__name__, __file__)

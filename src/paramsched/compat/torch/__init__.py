@@ -14,7 +14,7 @@ Source: torch 2.13.
 
 from paramsched.core.lazy_names import lazy_names
 
-_own, __all__ = lazy_names(__name__, __file__)
+_own, __all__, __dir__ = lazy_names(__name__, __file__)
 
 
 def __getattr__(name: str) -> object:
