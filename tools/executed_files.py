@@ -69,10 +69,10 @@ def executed_files() -> dict[str, list[str]]:
 
 
 GREW = {
-    "an attach": "fewer lines, two files more: lines and a resolved plan have files of their own",
+    "an attach": "lines, a resolved plan and a line's values have files of their own; all rules look at one array of values",
     "a save": "the first save makes the history of the run, with its facts; a start did this before",
     "a load of the optimizer": "the first load makes the history of the run, as a save does",
-    "a load of the Scheduler's state": "a state takes the way of a checkpoint, in place of one of its own",
+    "a load of the Scheduler's state": "a state is read by the code that reads a checkpoint",
 }
 """Why a walk is longer than it was in 1.0.0rc3. A walk that grows needs a reason here."""
 
@@ -131,7 +131,7 @@ def table_of_walks() -> str:
 
 
 def table() -> str:
-    """Return the table of the page. A file stands in the first part that executes it."""
+    """Return the table of the page. Each file is in the first part that executes it."""
     rows, above = ["| executed in | files |", "|---|---|"], set[str]()
     for part, files in executed_files().items():
         new = [one.removeprefix("core/") for one in files if one not in above]

@@ -10,7 +10,7 @@ LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!https?://|#)([^)\s]+)\)")
 
 
 class PackagePage(MetadataHookInterface):
-    """Set `readme`. `tools/address.py` writes the address into `[project.urls]`."""
+    """Set `readme`. The address is `Source` in `[project.urls]` of pyproject.toml."""
 
     def update(self, metadata: dict[str, Any]) -> None:
         """Add the README to the metadata of the project."""

@@ -2,17 +2,17 @@
 
 ParamschedError
 ├── InvalidArgument (ValueError)
-│   ├── InvalidTime (ValueError)
-│   ├── Unresolved (ValueError)
-│   ├── MissingFact (ValueError)
-│   ├── UnreadableLog (ValueError)
+│   ├── InvalidTime
+│   ├── Unresolved
+│   ├── MissingFact
+│   ├── UnreadableLog
 │   ├── UnknownRecipe (KeyError)
-│   ├── ParseError (ValueError)
+│   ├── ParseError
 │   ├── InvalidCall (TypeError)
-│   └── AssertedArgument (AssertionError)
-├── PlanError (ValueError)
-│   ├── UnknownField (KeyError)
-│   └── UnknownGroup (KeyError)
+│   ├── AssertedArgument (AssertionError)
+│   └── PlanError
+│       ├── UnknownField (KeyError)
+│       └── UnknownGroup (KeyError)
 ├── ConfigError (ValueError)
 ├── StateError (ValueError)
 ├── PlanChanged (ValueError)

@@ -254,7 +254,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         self._last_lr = group_fields.group_values(self.optimizer)
 
     def _take_in_late_groups(self) -> None:
-        """Include groups that were added; they continue from their present values (compat/group_fields.py)."""
+        """Include groups that were added; they continue from their present values (core/dropins/group_fields.py)."""
         self._follow_groups()
         groups, bases = self.optimizer.param_groups, self.base_lrs
         self._known_groups = self.optimizer, list(groups)
