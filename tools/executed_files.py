@@ -69,7 +69,7 @@ def executed_files() -> dict[str, list[str]]:
 
 
 GREW = {
-    "an attach": "lines, a resolved plan and a line's values have files of their own; all rules look at one array of values",
+    "an attach": "lines, a resolved plan and values have files of their own; all rules look at one array of values",
     "a save": "the first save makes the history of the run, with its facts; a start did this before",
     "a load of the optimizer": "the first load makes the history of the run, as a save does",
     "a load of the Scheduler's state": "a state is read by the code that reads a checkpoint",
