@@ -1,5 +1,6 @@
 """`python -m paramsched.mmengine`: its arguments, its output and its exit codes, without a training."""
 
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -52,16 +53,16 @@ def nothing():
     ],
 )
 def test_only_chosen_options_replace_the_config(arguments, chosen):
-    call = Call(nothing, {"model": 1}, *arguments)
+    call = Call(nothing, {"train_cfg": 1}, *arguments)
 
     assert call.read == CONFIG
-    assert call.given == ({"model": 1}, chosen)
+    assert call.given == ({"train_cfg": 1}, chosen)
     assert (call.result.exit_code, call.result.output) == (0, f"{Path('runs', 'mine')}\n")
 
 
 @table(("imports", "is_added"), [({"imports": ["parts"]}, True), (None, False)])
 def test_modules_are_imported_from_the_folder_of_the_config_only_if_it_imports_some(imports, is_added):
-    call = Call(nothing, {"custom_imports": imports})
+    call = Call(nothing, {"train_cfg": 1, "custom_imports": imports})
 
     assert (call.path == str(Path.cwd())) is is_added
 
@@ -89,7 +90,7 @@ def raising(error):
     ],
 )
 def test_each_error_has_its_exit_code_and_no_traceback(error, code, output):
-    result = Call(raising(error), {}).result
+    result = Call(raising(error), {"train_cfg": 1}).result
 
     assert result.exit_code == code
     assert output in result.stderr
@@ -100,7 +101,7 @@ def test_each_error_has_its_exit_code_and_no_traceback(error, code, output):
 def test_a_missing_fact_is_an_error_of_the_config_without_a_call():
     error = MissingFact("horizon", "it is in tokens", "Write tokens_per_sample=1024", fact="total", example="10_000")
 
-    result = Call(raising(error), {}).result
+    result = Call(raising(error), {"train_cfg": 1}).result
 
     assert result.stderr == "horizon: it is in tokens. Write tokens_per_sample=1024\n"
 
@@ -112,7 +113,7 @@ def test_a_warning_is_printed_once():
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # as by PYTHONWARNINGS
-        result = Call(train, {}).result
+        result = Call(train, {"train_cfg": 1}).result
 
     assert result.stderr == "warning: one\nwarning: two\n"
     assert result.exit_code == 0
@@ -134,3 +135,14 @@ def test_a_missing_config_is_named(tmp_path):
 
     assert result.exit_code != 0
     assert "none.py" in result.stderr
+
+
+def test_a_config_that_cannot_be_trained_is_refused_before_its_modules_are_imported(tmp_path):
+    (tmp_path / "config.py").write_text("custom_imports = dict(imports=['imported'])\nmodel = dict(type='M')\n")
+    (tmp_path / "imported.py").write_text("open('imported.txt', 'w')\n")
+
+    result = CliRunner().invoke(main, [str(tmp_path / "config.py")])
+
+    assert result.exit_code == 1
+    assert re.findall(r"\$\.\w+", result.stderr) == ["$.train_dataloader", "$.train_cfg", "$.optim_wrapper"]
+    assert not Path("imported.txt").exists()

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import click
 
-from paramsched.core.base.printing import printable, printable_lines
-from paramsched.errors import InvalidArgument, MissingDependency, MissingFact, ParamschedError
+from paramsched.core.base.codes import WRONG_ARGUMENT
+from paramsched.core.base.printing import entry_path, printable, printable_lines
+from paramsched.core.base.problem import Problem
+from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, ParamschedError
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -59,10 +61,13 @@ def main(config: str, work_dir: str | None, plan: str | None, resume: bool, load
 
 def _train(config: str, chosen: dict[str, object]) -> None:
     """Train, and print the folder of the run."""
-    from paramsched.mmengine.runner._settings import config_as_dict
+    from paramsched.mmengine.runner._settings import FOR_TRAINING, config_as_dict
     from paramsched.mmengine.runner.runner import Runner
 
     entries = config_as_dict(config)
+    if all(entries.get(name) is None for name in FOR_TRAINING):  # a Runner without them may evaluate
+        found = "it is missing, and a training needs it"
+        raise ConfigError("Runner", [Problem(entry_path(name), found, code=WRONG_ARGUMENT) for name in FOR_TRAINING])
     if entries.get("custom_imports") is not None:  # otherwise no module of the folder may be imported
         sys.path.insert(0, str(Path(config).resolve().parent))
     runner = Runner.from_cfg(entries, **chosen)

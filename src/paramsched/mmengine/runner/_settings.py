@@ -253,11 +253,14 @@ def _check_loss(loss: Any, path: str, diagnostics: DiagnosticCollector, model: A
         diagnostics.add(path, found, "Omit loss", code=REFUSED_VALUE)
 
 
+FOR_TRAINING: Final = ("train_dataloader", "train_cfg", "optim_wrapper")
+"""The arguments that a training needs."""
+
+
 def _check_combinations(model: Any, _: str, diagnostics: DiagnosticCollector, given: Mapping[str, Any]) -> None:
     """Check arguments that need or exclude each other."""
-    training = ("train_dataloader", "train_cfg", "optim_wrapper")
-    missing = [name for name in training if given[name] is None]
-    if missing and len(missing) < len(training):
+    missing = [name for name in FOR_TRAINING if given[name] is None]
+    if missing and len(missing) < len(FOR_TRAINING):
         found = "it is missing; train_dataloader, train_cfg and optim_wrapper are required together"
         for name in missing:
             diagnostics.add(entry_path(name), found, code=WRONG_ARGUMENT)
