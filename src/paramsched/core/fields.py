@@ -42,6 +42,16 @@ RECORD = "paramsched"
 """The key in a parameter group for the bases of its scheduled fields and, in the first group, the record of the run."""
 
 
+def _of_one_group(name: str) -> str:
+    """Return how to write the line of one group, if the name is one such as `lr[head]` or `head.lr`; else ""."""
+    words = re.findall(r"\w+", name)
+    fields = [word for word in words if word in KNOWN and word not in PAIRS]
+    if not fields or len(words) != 2:
+        return ""
+    field, group = fields[0], words[1 - words.index(fields[0])]
+    return f'For one group: {{"groups": {{"{group}": {{"{field}": "cosine()"}}}}}}'
+
+
 def is_own(key: object) -> bool:
     """Return whether the key of an entry in a parameter group is one of paramsched's."""
     return isinstance(key, str) and (key == RECORD or key.startswith(f"{RECORD}_"))
@@ -72,7 +82,7 @@ class Field:
         """
         found = _NAME.fullmatch(name) if isinstance(name, str) else None
         if found is None:
-            example = "" if "(" in str(name) else 'For example: "lr"'  # with a bracket it is probably a schedule
+            example = "" if "(" in str(name) else _of_one_group(str(name)) or 'For example: "lr"'  # "(": a schedule
             raise InvalidArgument(f"field {name!r}", "expected the name of a field", example)
         key = found["key"]
         if key == "params" or is_own(key):

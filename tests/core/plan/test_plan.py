@@ -366,3 +366,11 @@ def test_the_unit_of_the_clock_ends_at_the_horizon(horizon, size, grows):
     assert trace.amounts[-1] < horizon <= trace.amounts[-1] + (9 if grows else size)
     np.testing.assert_allclose(unit.at(updates), expected, rtol=1e-12)
     np.testing.assert_allclose(unit.update_of(expected), updates, rtol=1e-12)
+
+
+def test_the_error_of_a_field_name_shows_the_line_of_one_group():
+    for name in ("lr[head]", "head.lr", "lr@head", "head/lr"):
+        with pytest.raises(ps.errors.InvalidArgument) as refused:
+            ps.Binding(name, "cosine()")
+        advised = refused.value.problem.advice.partition(": ")[2]
+        assert ps.loads(advised) == ps.Plan(ps.Binding("lr", "cosine()", groups="head"))
