@@ -7,7 +7,6 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 import paramsched as ps
-from paramsched.core.run.batch_sizes import plans_sizes
 from paramsched.errors import InvalidArgument
 from support.tables import table
 from support.updates import probe
@@ -82,12 +81,6 @@ def test_sizes_that_cannot_be_divided_are_refused_at_construction_or_when_they_a
     assert len(ps.BatchSampler(plan("rounded(linear(4, 8, over=4), 4)"), 10, num_replicas=4, rank=3)) == 40
 
 
-def test_lines_that_need_the_facts_of_an_engine_do_not_prevent_a_sampler():
-    open_ended = ps.Plan(ps.Binding(ps.Target("batch_size", 2), "constant()"), lr="warmup('1 epoch') >> cosine()")
-
-    assert len(next(iter(ps.BatchSampler(open_ended, 10)))) == 2
-
-
 def test_sizes_are_rounded_and_at_least_1():
     assert [len(batch) for batch in ps.BatchSampler(plan("linear(0, 2.4, over=4)", horizon=5), 10)] == [1, 1, 1, 2, 2]
 
@@ -109,19 +102,6 @@ def test_the_largest_seed_and_rank_are_accepted():
 
     assert [sample for shard in shards for sample in shard] == whole
     assert [len(one) for one in shards] == [1, 1, 1, 1]
-
-
-@table(
-    ("field", "expected"),
-    [
-        (ps.Target("batch_size", 4), True),
-        (ps.Target("accumulation", 4), True),
-        (ps.Target("temperature", 4), False),
-        ("batch_size", False),
-    ],
-)
-def test_only_a_target_plans_the_sizes_of_batches(field, expected):
-    assert plans_sizes(ps.Plan(ps.Binding(field, "constant()"), lr="cosine()", horizon=10)) is expected
 
 
 @table(

@@ -8,7 +8,6 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 import paramsched as ps
-from support.tables import table
 from support.updates import planned, probe, run, used
 
 PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
@@ -58,15 +57,6 @@ def test_only_the_first_group_has_the_record_and_each_its_own_bases():
     assert optimizer.param_groups == live
 
 
-def test_every_group_of_a_saved_optimizer_contains_the_count():
-    optimizer = probe({}, {}, {})
-    ps.Scheduler(optimizer, PLAN)
-
-    run(optimizer, 3)
-
-    assert [one["paramsched_t"] for one in optimizer.state_dict()["param_groups"]] == [3, 3, 3]
-
-
 @pytest.mark.parametrize("calls", [0, 1, 3])
 def test_repeated_calls_of_step_change_nothing(calls):
     optimizer = probe()
@@ -78,16 +68,6 @@ def test_repeated_calls_of_step_change_nothing(calls):
             scheduler.step()
 
     assert used(optimizer) == LR
-
-
-def test_last_epoch_is_the_update_count_and_ignores_assignments():
-    scheduler = ps.Scheduler(probe(), PLAN)
-    run(scheduler.optimizer, 4)
-
-    scheduler.last_epoch += 3
-
-    assert scheduler.last_epoch == scheduler.t == 4
-    assert scheduler.get_lr() == [LR[4]]
 
 
 def test_engines_may_increment_step_count():
@@ -149,15 +129,6 @@ def test_last_lr_of_tensors_is_a_copy():
     assert [float(one) for one in kept] == [0.5]
 
 
-def test_base_lrs_are_the_bases():
-    optimizer = probe({"lr": 0.1}, {"lr": 0.5})
-    scheduler = ps.Scheduler(optimizer, PLAN)
-
-    run(optimizer, 5)
-
-    assert scheduler.base_lrs == [0.1, 0.5]
-
-
 def test_other_base_lrs_are_refused_with_lines_that_set_them():
     optimizer = probe({"lr": 0.1})
     scheduler, (group,) = ps.Scheduler(optimizer, PLAN), optimizer.param_groups
@@ -196,32 +167,6 @@ def test_values_uses_the_field_and_group_names_of_a_trace():
     assert scheduler.value("temperature") == 1.75
     with pytest.raises(ps.errors.InvalidArgument, match="the plan does not schedule it \\(only lr of group 'body'"):
         scheduler.value("weight_decay")
-
-
-@table(
-    ("arguments", "said"),
-    [
-        (
-            {"plan": 3},
-            r'expected a plan, got int. Write "absolute\(3\)" for the value 3, or "3 \* constant\(\)" for 3 × base$',
-        ),
-        ({"plan": "cosine()"}, r"is unknown. For example: ps.Scheduler\(optimizer, plan, total=10_000\)$"),
-        (
-            {"total": "9 epochs"},
-            r"For example: ps.Scheduler\(optimizer, plan, total='9 epochs', steps_per_epoch=100\)$",
-        ),
-        ({"drive": "hand"}, "drive='hand'"),
-        ({"on_change": "old"}, "unknown choice 'old'"),
-        ({"on_change": {"lr": "newest"}}, "newest"),
-        ({"calendar": ps.Calendar(total=20), "total": 20}, "run facts are passed twice"),
-        ({"optimizer": object()}, "no param_groups"),
-    ],
-)
-def test_an_invalid_argument_is_rejected(arguments, said):
-    given = {"optimizer": probe(), "plan": PLAN, **arguments}
-
-    with pytest.raises(ps.errors.InvalidArgument, match=said):
-        ps.Scheduler(given.pop("optimizer"), given.pop("plan"), **given)
 
 
 class Container(torch.optim.Optimizer):
@@ -270,11 +215,3 @@ def test_a_wrapper_of_an_optimizer_with_hooks_is_rejected_with_a_line_that_works
 
     assert "Write ps.Scheduler(optimizer.optim, plan)" in str(refusal.value)
     assert ps.Scheduler(optimizer.optim, PLAN).t == 0
-
-
-def test_a_group_without_numbers_is_rejected_with_the_line_to_write():
-    optimizer = probe()
-    optimizer.param_groups[0] = {"params": optimizer.param_groups[0]["params"]}
-
-    with pytest.raises(ps.errors.UnknownField, match=r'For example: group\["lr"\] = 0\.1'):
-        ps.Scheduler(optimizer, PLAN)

@@ -8,7 +8,6 @@ import torch
 from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict
 
 import paramsched as ps
-from paramsched.core.run.steps import may_fill_state
 from paramsched.errors import InvalidArgument
 from support.tables import table
 from support.updates import group, planned, probe, run, used
@@ -29,15 +28,6 @@ class Child(Parent):
 
 def lr_of(optimizer):
     return optimizer.param_groups[0]["lr"]
-
-
-def test_each_step_uses_the_planned_value_and_advances_the_plan():
-    optimizer = probe()
-    ps.Scheduler(optimizer, PLAN)
-
-    run(optimizer, 12)
-
-    assert used(optimizer) == [*LR, 0.0, 0.0]
 
 
 def test_a_step_that_calls_its_parents_step_is_one_update():
@@ -179,17 +169,6 @@ def test_a_step_without_gradients_counts():
     assert scheduler.last_epoch == 2
 
 
-def test_accumulation_does_not_advance_the_plan():
-    optimizer = probe()
-    ps.Scheduler(optimizer, PLAN)
-
-    for batch in range(20):
-        if batch % 4 == 3:
-            optimizer.step()
-
-    assert used(optimizer) == LR[:5]
-
-
 def raised(model, optimizer):
     with pytest.raises(ZeroDivisionError):
         optimizer.step(lambda: 1 / 0)
@@ -295,17 +274,3 @@ def test_a_first_step_without_gradients_at_a_rate_of_the_user_is_an_update():
         optimizer.step()
 
     assert scheduler.t == 1
-
-
-def test_only_a_step_that_fills_an_empty_state_may_be_hidden():
-    optimizer = torch.optim.Adam([torch.nn.Parameter(torch.ones(1))], lr=0.0)
-    assert not may_fill_state(optimizer)  # without gradients
-
-    optimizer.param_groups[0]["params"][0].grad = torch.zeros(1)
-    assert may_fill_state(optimizer)
-    optimizer.param_groups[0]["lr"] = 0.1
-    assert not may_fill_state(optimizer)
-
-    optimizer.param_groups[0]["lr"] = 0.0
-    optimizer.step()
-    assert not may_fill_state(optimizer)

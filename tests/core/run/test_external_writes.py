@@ -4,12 +4,10 @@ import itertools
 import math
 import warnings
 
-import numpy as np
 import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.run.groups import _is_planned
 from support.spread import every
 from support.tables import table
 from support.updates import group, planned, probe, run, used
@@ -17,12 +15,6 @@ from support.updates import group, planned, probe, run, used
 PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), momentum=ps.linear(1.0, 0.5), horizon=3000)
 ONE = {"lr": 0.1, "betas": (0.9, 0.999)}
 LR, BETA = (planned(PLAN, ONE, name) for name in ("lr", "momentum"))
-
-
-def write_and_run(optimizer, write, *, times=1, updates=2):
-    for _ in range(times):
-        write()
-        run(optimizer, updates)
 
 
 def written(optimizer, index, entry, value):
@@ -35,28 +27,6 @@ def without_momentum(*groups, **defaults):
     for one in optimizer.param_groups:
         del one["momentum"]
     return optimizer
-
-
-@table(
-    ("entry", "value", "name"),
-    [("lr", 0.7, "lr"), ("lr", 1, "lr"), ("betas", (0.5, 0.999), "betas[0]"), ("lr", torch.tensor(0.5), "lr")],
-)
-def test_an_external_write_is_used_once_and_warned_of_once_with_both_values(entry, value, name):
-    optimizer = without_momentum()
-    ps.Scheduler(optimizer, PLAN)
-    run(optimizer, 3)
-
-    with pytest.warns(ps.PlanWarning, match="other code wrote it") as told:
-        write_and_run(optimizer, lambda: written(optimizer, 0, entry, value), times=3)
-
-    (one,) = told
-    planned_value = (LR if name == "lr" else BETA)[3]
-    assert all(part in str(one.message) for part in (name, repr(planned_value), "update 3", "group 0"))
-    assert one.filename.endswith("updates.py")
-    ours = list(LR[:9])
-    if entry == "lr":
-        ours[3] = ours[5] = ours[7] = float(value)
-    assert used(optimizer) == ours
 
 
 def left_in_place(name, optimizer):
@@ -123,54 +93,6 @@ def test_a_second_field_and_a_second_cause_are_reported_too():
     assert ["StepLR" in text for text in ours] == [False, False, True]
 
 
-@pytest.mark.parametrize("index", [0, 1])
-@pytest.mark.parametrize(
-    "level", ["linear(1, 0.5)", "linear(absolute(0.8), absolute(0.5))"], ids=["of base", "absolute"]
-)
-@pytest.mark.parametrize("betas", [(0.7, 0.95), (0.9, 0.99)], ids=["different bases", "equal bases"])
-def test_an_external_write_into_an_element_of_a_pair_is_warned_of_with_both_values(index, level, betas):
-    field = f"betas[{index}]"
-    plan = ps.Plan(ps.Binding(field, level), horizon=3000)
-    optimizer = probe({"betas": (0.9, 0.99)}, {"betas": betas})
-    ps.Scheduler(optimizer, plan)
-    expected = planned(plan, [{"betas": (0.9, 0.99)}, {"betas": betas}], field, 1)
-    run(optimizer, 40)
-
-    pair = list(optimizer.param_groups[1]["betas"])
-    pair[index] = 0.125
-    optimizer.param_groups[1]["betas"] = tuple(pair)
-    with pytest.warns(UserWarning, match=rf"0\.125.*{expected[40]}|{expected[40]}.*0\.125"):
-        run(optimizer, 2)
-
-    assert used(optimizer, field, 1) == [*expected[:40], 0.125, expected[41]]
-    other = f"betas[{1 - index}]"
-    assert set(used(optimizer, other, 1)) == {betas[1 - index]}
-
-
-@pytest.mark.parametrize("change", ["add", "remove", "reorder"])
-def test_an_external_write_is_used_although_other_groups_change(change):
-    optimizer = probe({"lr": 0.1}, {"lr": 0.2}, {"lr": 0.3})
-    ps.Scheduler(optimizer, PLAN)
-    run(optimizer, 2)
-    groups = optimizer.param_groups
-    groups[0]["lr"] = 0.77
-
-    if change == "add":
-        optimizer.add_param_group(group(lr=0.5))
-    elif change == "remove":
-        del groups[2]
-    else:
-        groups[1:] = groups[:0:-1]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        run(optimizer, 2)
-
-    bases = {"add": [0.2, 0.3, 0.5], "remove": [0.2], "reorder": [0.3, 0.2]}[change]
-    assert used(optimizer)[2:] == [0.77, LR[3]]
-    for index, base in enumerate(bases, start=1):
-        assert [one[index]["lr"] for one in optimizer.used[2:]] == planned(PLAN, ONE | {"lr": base})[2:4]
-
-
 CHANGES = {
     "nothing": lambda one: None,
     "add": lambda one: one.add_param_group(group(lr=0.5)),
@@ -231,19 +153,6 @@ def test_an_unscheduled_element_of_a_tuple_may_be_written_externally():
     assert used(optimizer, "betas[1]")[2:] == [0.5, 0.5, 0.5]
 
 
-def test_unscheduled_fields_may_be_written_externally():
-    optimizer = without_momentum()
-    ps.Scheduler(optimizer, PLAN)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        for value in (0.5, 0.6):
-            written(optimizer, 0, "weight_decay", value)
-            run(optimizer, 1)
-
-    assert used(optimizer, "weight_decay") == [0.5, 0.6]
-
-
 BOTH = ps.Plan(PLAN.bindings[0], ps.Binding("momentum", ps.linear(1.0, 0.5)), weight_decay=ps.cosine(), horizon=3000)
 WAYS = {
     "equal bases": ([{}] * 5, PLAN),
@@ -296,20 +205,6 @@ def test_an_external_write_into_any_of_many_groups_is_warned_of(index):
         run(written(optimizer, index, "lr", 0.7), 1)
 
 
-@pytest.mark.parametrize("drive", ["optimizer", "manual"])
-def test_code_that_writes_a_value_may_write_the_old_value_back(drive):
-    optimizer = without_momentum({}, {}, {})
-    scheduler = ps.Scheduler(optimizer, PLAN, drive=drive)
-    step = optimizer.step if drive == "optimizer" else scheduler.step
-    for _ in range(40):
-        step()
-
-    kept = optimizer.param_groups[2]["lr"]
-    written(optimizer, 2, "lr", kept * 10)
-    with pytest.warns(UserWarning, match="lr of group 2 was"):
-        step()
-
-
 def test_an_external_write_during_the_step_is_warned_of():
     optimizer = without_momentum({}, {})
     ps.Scheduler(optimizer, PLAN)
@@ -354,22 +249,6 @@ def test_groups_reordered_during_the_step_keep_their_bases(updates):
     assert [one["lr"] for one in optimizer.used[-1]] == expected
 
 
-@pytest.mark.parametrize("index", [0, 1])
-def test_an_externally_filled_tensor_is_used_once_and_warned_of_once(index):
-    optimizer = without_momentum({"lr": torch.tensor(0.1)}, {"lr": torch.tensor(0.2)})
-    ps.Scheduler(optimizer, PLAN)
-    run(optimizer, 4)
-    before = used(optimizer, "lr", index)[-1]
-
-    with pytest.warns(UserWarning, match=f"lr of group {index} was") as told:
-        write_and_run(optimizer, lambda: optimizer.param_groups[index]["lr"].fill_(0.7), times=2)
-
-    assert len(told) == 1
-    found = used(optimizer, "lr", index)[4:]
-    assert found[0] == found[2] == torch.tensor(0.7).item()
-    assert max(found[1], found[3]) < before
-
-
 @pytest.mark.parametrize("index", [0, 1, 2])
 @pytest.mark.parametrize("value", [0.7, torch.tensor(0.7)])
 def test_a_replaced_tensor_is_warned_of_at_that_update_and_restored(index, value):
@@ -384,32 +263,6 @@ def test_a_replaced_tensor_is_warned_of_at_that_update_and_restored(index, value
     assert optimizer.param_groups[index]["lr"] is ours
     run(optimizer, 1)
     assert used(optimizer, "lr", index)[-1] == pytest.approx(LR[41] * (index + 1), rel=1e-6)  # float32
-
-
-@pytest.mark.parametrize("value", [0.7, torch.tensor(0.7)])
-def test_a_replaced_tensor_is_used_once_and_then_restored(value):
-    optimizer = without_momentum({"lr": torch.tensor(0.1)}, {"lr": torch.tensor(0.2)})
-    ps.Scheduler(optimizer, PLAN)
-    run(optimizer, 4)
-    ours = [one["lr"] for one in optimizer.param_groups]
-
-    with pytest.warns(UserWarning, match="other code wrote it"):
-        write_and_run(optimizer, lambda: [one.update(lr=value) for one in optimizer.param_groups], updates=3)
-
-    assert [one["lr"] is mine for one, mine in zip(optimizer.param_groups, ours, strict=True)] == [True, True]
-    assert used(optimizer)[4:] == pytest.approx([0.7, *LR[5:7]], rel=1e-6)  # float32
-
-
-def test_an_external_write_of_the_planned_value_is_not_reported():
-    optimizer = without_momentum()
-    ps.Scheduler(optimizer, PLAN)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        for t in range(5):
-            run(written(optimizer, 0, "lr", float(repr(LR[t]))), 1)
-
-    assert used(optimizer) == LR[:5]
 
 
 def test_an_external_write_undone_before_the_step_is_not_reported():
@@ -456,25 +309,6 @@ def test_a_replaced_element_of_betas_is_warned_of_and_restored():
     assert optimizer.param_groups[1]["betas"][0] is ours
     run(optimizer, 1)
     assert used(optimizer, "betas[0]", 1)[4:] == [0.75, 0.25 * (1 - 5 / 64)]
-
-
-@table(
-    ("found", "value", "expected"),
-    [
-        (0.5, 0.5, True),
-        (0.5, 0.25, False),
-        (torch.tensor(0.1), 0.1, True),
-        (torch.tensor(0.1), 0.2, False),
-        (float("nan"), float("nan"), True),
-        (float("nan"), 0.5, False),
-        (0.5, float("nan"), False),
-        (np.array([0.5, 0.5]), 0.5, False),
-        (torch.tensor([0.5, 0.5]), 0.5, False),
-        ("0.5", 0.5, False),
-    ],
-)
-def test_an_entry_equals_a_planned_value_that_is_rounded_to_its_dtype(found, value, expected):
-    assert _is_planned(found, value) is expected
 
 
 @pytest.mark.parametrize("clock", ["updates", "tokens"])

@@ -119,58 +119,6 @@ def test_the_count_in_the_optimizer_state_beats_that_of_torchs_scheduler(caplog)
     assert "7 updates, the count in the optimizer's own state" in caplog.text
 
 
-def test_the_bases_of_a_scheduler_state_alone_are_used_and_logged(caplog):
-    _, state = torch_run()
-    optimizer = probe(lr=0.5)
-    scheduler = ps.Scheduler(optimizer, PLAN)
-
-    scheduler.load_state_dict(state)
-
-    assert scheduler.get_lr() == [LR[7]]
-    assert "base of lr in group 0: 0.1 in the checkpoint, 0.5 in the code" in caplog.text
-
-
-def test_a_count_of_the_optimizer_takes_precedence_over_t_and_is_logged(caplog):
-    optimizer = probe()
-    ps.Scheduler(optimizer, PLAN)
-    run(optimizer, 5)
-    other = probe()
-    other.load_state_dict(optimizer.state_dict())
-
-    scheduler = ps.Scheduler(other, PLAN, t=7)
-
-    assert scheduler.last_epoch == 5
-    assert "t=7 is ignored: this optimizer carries a count of 5 updates, which takes precedence" in caplog.text
-
-
-@pytest.mark.parametrize("t", [-1, 1.5, True, 2**62])
-def test_an_invalid_t_is_rejected(t):
-    optimizer = probe()
-
-    with pytest.raises(ps.errors.InvalidTime, match=r"For example: ps\.Scheduler\(optimizer, plan, t=500\)"):
-        ps.Scheduler(optimizer, PLAN, t=t)
-
-    assert "paramsched_t" not in optimizer.param_groups[0]
-
-
-def test_a_t_in_quotes_is_rejected():
-    with pytest.raises(ps.errors.InvalidTime):
-        ps.Scheduler(probe(), PLAN, t="3")
-
-
-def test_an_optimizer_that_stepped_without_a_plan_is_warned_of_unless_t_is_0(caplog):
-    optimizer = adamw()
-    optimizer.param_groups[0]["params"][0].grad = torch.ones(2)
-    optimizer.step()
-
-    ps.Scheduler(optimizer, PLAN).detach()
-    assert "starting the plan at update 0" in caplog.text
-    caplog.clear()
-    ps.Scheduler(optimizer, PLAN, t=0)
-
-    assert caplog.text == ""
-
-
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "0.1", 1j])
 def test_an_initial_lr_that_is_not_a_number_is_rejected(value):
     optimizer = probe()

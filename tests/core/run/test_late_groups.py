@@ -11,7 +11,7 @@ import paramsched as ps
 from paramsched.errors import ParamschedError, PlanError, StateError
 from support.records import record_in
 from support.tables import table
-from support.updates import group, planned, probe, run, used
+from support.updates import group, planned, probe, run
 
 PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=100)
 
@@ -25,29 +25,6 @@ def joined(plan=PLAN, at=40, lr=0.05, **keywords):
     run(optimizer, at)
     optimizer.add_param_group(group(lr=lr))
     return optimizer, scheduler
-
-
-@pytest.mark.parametrize("tensor", [False, True])
-def test_a_present_value_is_scaled_by_the_same_factors(tensor, caplog):
-    optimizer, _ = joined(late_groups="present", lr=torch.tensor(0.05, dtype=torch.float64) if tensor else 0.05)
-
-    run(optimizer, 30)
-
-    late = [groups[1]["lr"] for groups in optimizer.used[40:]]
-    assert late == pytest.approx([0.05 * LR[t] / LR[40] for t in range(40, 70)], rel=1e-14)
-    assert used(optimizer) == LR[:70]
-    assert "group 1 was added at update 40: its lr 0.05 is used, and the plan continues from it" in caplog.text
-    assert 'late_groups="present"' in caplog.text
-
-
-def test_the_default_rule_is_logged_with_the_other_option(caplog):
-    optimizer, _ = joined()
-
-    run(optimizer, 1)
-
-    assert optimizer.used[-1][1]["lr"] == planned(PLAN, {"lr": 0.05})[40]
-    assert "is used as its base" in caplog.text
-    assert 'write ps.Scheduler(…, late_groups="present")' in caplog.text
 
 
 @pytest.mark.parametrize("late_groups", ["base", "present"])
@@ -155,12 +132,6 @@ def test_late_groups_survive_saving_loading_and_copying(how):
     assert again.last_epoch == 51
 
 
-@pytest.mark.parametrize("choice", ["now", None, 1, ["base"]])
-def test_an_unknown_choice_is_rejected(choice):
-    with pytest.raises(ps.errors.InvalidArgument, match='For example: late_groups="present"'):
-        ps.Scheduler(probe(), PLAN, late_groups=choice)
-
-
 def test_the_bases_are_those_of_the_groups_before_the_next_step_too():
     optimizer = probe({"lr": 0.1}, {"lr": 0.2}, lr=1.0)
     scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.cosine(), horizon=90), late_groups="present")
@@ -170,17 +141,6 @@ def test_the_bases_are_those_of_the_groups_before_the_next_step_too():
     assert scheduler.base_lrs == [0.2]
     optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.3})
     assert scheduler.base_lrs == [0.2, pytest.approx(0.3 / 0.75)]
-
-
-def test_the_base_of_a_group_is_known_before_its_first_update():
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear()", horizon=10), late_groups="present")
-    for _ in range(5):
-        optimizer.step()
-
-    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.2})
-
-    assert scheduler.base_lrs == [1.0, 0.4]
 
 
 PLAN_OF_GROUPS = ps.Plan(lr=ps.linear(1.0, 0.0), weight_decay=ps.linear(1.0, 0.5), horizon=20)
@@ -323,20 +283,6 @@ def test_invalid_betas_are_rejected_before_the_step_and_repaired_ones_continue(p
     assert scheduler.last_epoch == updates + 2
 
 
-@pytest.mark.parametrize("betas", [*SPOILED, (0.9, None)], ids=repr)
-def test_invalid_betas_in_a_checkpoint_are_rejected_and_nothing_is_loaded(betas):
-    saved = pair()[0].state_dict()
-    saved["param_groups"][1]["betas"] = betas
-    optimizer, _ = pair()
-    run(optimizer, 2)
-    before = [dict(one) for one in optimizer.param_groups]
-
-    with pytest.raises(ParamschedError, match="betas"):
-        optimizer.load_state_dict(saved)
-
-    assert optimizer.param_groups == before
-
-
 @table("lr", [None, "0.1", float("nan"), float("inf"), 10**400, 1j, True, [0.1]])
 @pytest.mark.parametrize("how", ["attached", "late"])
 def test_an_lr_that_cannot_be_a_base_is_rejected_with_its_group_before_any_write(lr, how):
@@ -422,42 +368,6 @@ def test_group_keys_that_are_not_text_are_ignored():
     scheduler.detach()
 
     assert {5, None, ("a",)} < optimizer.param_groups[0].keys()
-
-
-@pytest.mark.parametrize("key", ["paramsched_t", "paramsched"])
-@table("value", ["x", float("nan"), [1], True, torch.tensor(1.5)])
-@pytest.mark.parametrize("index", [0, 1])
-def test_an_invalid_entry_in_a_checkpoint_is_rejected_with_its_name(key, value, index):
-    saved = pair()[0].state_dict()
-    saved["param_groups"][index][key] = value
-    optimizer, scheduler = pair()
-
-    with pytest.raises(StateError, match=rf"param_groups\[{index}\]\['{key}'\] is"):
-        optimizer.load_state_dict(saved)
-
-    assert scheduler.last_epoch == 0
-
-
-@pytest.mark.parametrize("metric", [10**400, -(10**400), 1j, "1", None, [1.0], True], ids=repr)
-def test_a_metric_that_is_not_a_number_is_rejected_and_changes_nothing(metric):
-    plan = ps.Plan(lr=ps.linear(1.0, 0.0) * ps.plateau("loss"), horizon=20)
-    scheduler = ps.Scheduler(probe(), plan)
-    before = scheduler.states
-
-    with pytest.raises(ps.errors.InvalidArgument, match=r"observe\(loss=…\)"):
-        scheduler.observe(loss=metric)
-
-    assert scheduler.states == before
-
-
-@pytest.mark.parametrize("t", [10**400, 2**62, -1, 1.5, True, "3", None, float("inf")], ids=repr)
-def test_an_invalid_update_count_is_rejected(t):
-    scheduler = ps.Scheduler(probe(), ONLY_LR)
-
-    with pytest.raises(ps.errors.InvalidTime):
-        scheduler.seek(t)
-
-    assert scheduler.last_epoch == 0
 
 
 RISING = ps.Plan(lr=ps.linear(1.0, 0.0), momentum=ps.linear(1.0, 1.05), horizon=20)

@@ -15,45 +15,12 @@ from paramsched.core.run import state
 from paramsched.core.run.state import Entry, History, read_history
 from paramsched.errors import InvalidArgument
 from support.tables import table
-from support.updates import group, planned, probe, run, used
+from support.updates import planned, probe, run, used
 
 PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), weight_decay=ps.linear(1.0, 0.5), horizon=20)
 
 
 LR = planned(PLAN, {"lr": 0.1, "weight_decay": 0.01})
-
-
-def test_only_the_call_advances_the_plan():
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, PLAN, drive="manual")
-
-    for _ in range(5):
-        run(optimizer, 2)
-        scheduler.step()
-
-    assert used(optimizer) == [value for value in LR[:5] for _ in range(2)]
-
-
-def test_a_late_group_is_scheduled_at_the_next_call_with_its_own_base():
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, PLAN, drive="manual")
-    scheduler.step()
-
-    optimizer.add_param_group(group(lr=0.5))
-    scheduler.step()
-
-    assert scheduler.get_lr() == [LR[2], planned(PLAN, {"lr": 0.5, "weight_decay": 0.01})[2]]
-
-
-def test_a_group_may_be_removed():
-    optimizer = probe({}, {"lr": 0.5})
-    scheduler = ps.Scheduler(optimizer, PLAN, drive="manual")
-    scheduler.step()
-
-    del optimizer.param_groups[0]
-    scheduler.step()
-
-    assert scheduler.get_lr() == [planned(PLAN, {"lr": 0.5, "weight_decay": 0.01})[2]]
 
 
 @pytest.mark.parametrize("copied", [0, 1])
@@ -82,20 +49,6 @@ def test_an_external_write_is_warned_of_once_at_the_line_of_the_user():
         write_and_step()
 
     assert [one.filename for one in told] == [__file__]
-
-
-def test_a_manual_scheduler_resumes_from_the_optimizer_checkpoint():
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, PLAN, drive="manual")
-    for _ in range(7):
-        scheduler.step()
-
-    other = probe()
-    again = ps.Scheduler(other, PLAN, drive="manual")
-    other.load_state_dict(optimizer.state_dict())
-
-    assert again.last_epoch == 7
-    assert again.get_lr() == [LR[7]]
 
 
 def test_the_drive_can_be_changed_by_a_second_scheduler():
@@ -154,11 +107,6 @@ def test_every_logger_accepts_the_names_and_they_are_unique(names):
     assert all(FOR_EVERY_LOGGER.fullmatch(name) for name in found)
 
 
-def test_an_unknown_update_name_is_rejected_with_the_known_names():
-    with pytest.raises(InvalidArgument, match=r'expected one of coming, last\. Use scheduler\.scalars\("coming"\)'):
-        ps.Scheduler(probe(), {"lr": "linear()", "horizon": 10}).scalars("next")
-
-
 # ---------------------------------------------------------------------- a plan as it is written
 
 
@@ -198,29 +146,6 @@ def test_seek_writes_the_values_before_it_returns(target):
     )
     assert (scheduler.last_epoch, optimizer.param_groups[0]["lr"]) == (target, expected)
     assert [one["paramsched_t"] for one in optimizer.param_groups] == [target, target]
-
-
-def test_seeking_there_and_back_changes_nothing():
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, PLAN_OF_SEEK_DETACH)
-
-    for t in range(40):
-        scheduler.seek((t * 17) % 50)
-        scheduler.seek(t)
-        optimizer.step()
-
-    assert used(optimizer) == LR_OF_SEEK_DETACH
-
-
-@pytest.mark.parametrize("target", [-1, 1.0, "3", None, True, float("nan"), 2**62, torch.tensor(3)])
-def test_an_invalid_update_is_rejected_and_changes_nothing(target):
-    scheduler = ps.Scheduler(probe(), PLAN_OF_SEEK_DETACH)
-    before = dict(scheduler.optimizer.param_groups[0])
-
-    with pytest.raises(ps.errors.InvalidTime):
-        scheduler.seek(target)
-
-    assert scheduler.optimizer.param_groups[0] == before
 
 
 def test_detaching_removes_all_entries_and_keeps_the_values_and_initial_lr():
@@ -266,22 +191,6 @@ def test_detaching_after_groups_were_removed_or_reordered():
     assert [one["lr"].untyped_storage().nbytes() for one in optimizer.param_groups] == [4, 4]
 
 
-@pytest.mark.parametrize("call", ["seek", "observe", "report", "load_state_dict"])
-def test_a_detached_scheduler_raises_an_error_with_the_call_to_continue(call):
-    scheduler = ps.Scheduler(probe(), PLAN_OF_SEEK_DETACH)
-    state = scheduler.state_dict()
-    scheduler.detach()
-    calls = {
-        "seek": lambda: scheduler.seek(3),
-        "observe": scheduler.observe,
-        "report": lambda: scheduler.report(progress=0.5),
-        "load_state_dict": lambda: scheduler.load_state_dict(state),
-    }
-
-    with pytest.raises(ps.errors.ParamschedError, match=r"Write ps\.Scheduler\(optimizer, plan\)"):
-        calls[call]()
-
-
 def test_a_detached_scheduler_is_still_readable():
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, PLAN_OF_SEEK_DETACH)
@@ -296,29 +205,6 @@ def test_a_detached_scheduler_is_still_readable():
     assert scheduler.get_last_lr() == [LR_OF_SEEK_DETACH[6]]
 
 
-def test_a_new_scheduler_on_a_detached_optimizer_starts_at_zero_with_the_base_of_the_first():
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, PLAN_OF_SEEK_DETACH)
-    run(optimizer, 7)
-    scheduler.detach()
-
-    again = ps.Scheduler(optimizer, PLAN_OF_SEEK_DETACH)
-
-    assert (again.last_epoch, again.base_lrs) == (0, [0.1])
-
-
-def test_a_step_by_hand_of_a_detached_scheduler_of_several_optimizers_changes_nothing():
-    scheduler = ps.Scheduler({"a": probe(), "b": probe()}, ps.Plan(lr=ps.cosine(), horizon=10), drive="manual")
-    scheduler.step()
-    scheduler.detach()
-
-    with pytest.raises(ps.errors.ParamschedError, match=r"scheduler\.step\(\): this Scheduler is detached"):
-        scheduler.step()
-
-    assert scheduler.t == 1
-    assert scheduler._run.numbers == {"a": 1, "b": 1}
-
-
 A, B, C = Entry(0, None, "a"), Entry(5, None, "b"), Entry(9, None, "c")
 
 
@@ -329,67 +215,6 @@ AT = ("lr", "0")
 
 
 FACTS = Entry(12, None, "c", facts=(("total", 200), ("steps_per_epoch", 10)))
-
-
-@table(
-    ("history", "new", "expected"),
-    [
-        (ABC, Entry(12, None, "d"), [[0, "a"], [5, "b"], [9, "c"], [12, "d"]]),
-        (ABC, Entry(12, None, "c"), [[0, "a"], [5, "b"], [9, "c"]]),  # the same plan
-        (ABC, Entry(9, None, "d"), [[0, "a"], [5, "b"], [9, "d"]]),
-        (ABC, Entry(8, None, "b"), [[0, "a"], [5, "b"]]),
-        (ABC, Entry(5, None, "a"), [[0, "a"]]),
-        (ABC, Entry(0, None, "c"), [[0, "c"]]),
-    ],
-)
-def test_a_new_plan_replaces_the_entries_from_its_update_on(history, new, expected):
-    assert [[one[0], one[2]] for one in history.with_plan(new).entries] == expected
-
-
-@table("update", [4, 5, 8, 9, 10])
-def test_a_rewind_keeps_the_current_plan(update):
-    found = ABC.resumed_at(update, None)
-
-    assert (found is ABC) == (update >= 9)
-    assert [[one.update, one.text] for one in found.entries] == [
-        [0, "a"], *[[5, "b"]] * (update > 5), [min(update, 9), "c"],
-    ]  # fmt: skip
-
-
-def test_bases_are_recorded_from_the_update_on_at_which_they_changed():
-    changed = ABC.with_bases(C._replace(update=12), {AT: 0.5, ("lr", "1"): 1.0}, {AT: 0.1})
-
-    first, *rest, last = changed.entries
-    assert (first, rest) == (A._replace(bases=((AT, 0.1),)), [B, C])
-    assert last == Entry(12, None, "c", ((AT, 0.5),))
-    assert changed.with_bases(Entry(14, None, "c"), {AT: 0.5}, {}) == changed
-    again = changed.with_bases(Entry(14, None, "c"), {AT: 0.7}, {AT: 0.5})
-    assert again.entries == (*changed.entries, Entry(14, None, "c", ((AT, 0.7),)))
-    rewound = changed.with_bases(Entry(9, None, "c"), {AT: 0.7}, {})
-    assert rewound.entries == (first, B, Entry(9, None, "c", ((AT, 0.7),)))
-    assert ABC.with_bases(C, {AT: 0.5}, {}) is ABC
-
-
-def test_a_new_plan_has_the_bases_in_force():
-    changed = ABC.with_bases(C._replace(update=12), {AT: 0.5}, {AT: 0.1})
-
-    assert changed.with_plan(Entry(12, None, "d")).entries[-1] == Entry(12, None, "d", ((AT, 0.5),))
-    assert changed.with_plan(Entry(20, None, "d")).entries == (*changed.entries, Entry(20, None, "d"))
-
-
-@pytest.mark.parametrize(
-    "history", [ABC, ABC.with_bases(C._replace(update=12), {AT: 0.5}, {AT: 0.1}), ABC.with_plan(FACTS)]
-)
-def test_a_history_reads_back_from_a_state(history):
-    assert read_history(json.loads(json.dumps(history.as_data()))) == history
-    assert history.as_data()[0][:3] == [0, None, "a"]
-
-
-def test_a_plan_with_other_run_facts_is_an_entry_of_its_own():
-    changed = ABC.with_plan(FACTS)
-
-    assert changed.entries == (*ABC.entries, FACTS)
-    assert changed.with_plan(FACTS._replace(update=20)) == changed
 
 
 MOST = 100

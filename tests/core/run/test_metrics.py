@@ -43,19 +43,6 @@ def test_a_target_and_fields_move_together():
     assert told == pytest.approx([value * 10 for value in [*LR[:6], *LR[2:5]]])  # base 1.0, not 0.1
 
 
-def test_observe_writes_a_reduction_to_the_groups_and_it_persists():
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, ONE)
-    run(optimizer, 3)
-
-    for _ in range(2):
-        scheduler.observe(loss=1.0)
-
-    assert scheduler.get_lr() == [LR[3] * 0.5]
-    run(optimizer, 17)
-    assert used(optimizer) == LR[:3] + [value * 0.5 for value in LR[3:]]
-
-
 @pytest.mark.parametrize(
     "metric", [1, 1.0, torch.tensor(1.0), torch.tensor(1), torch.tensor(1.0, requires_grad=True), np.float32(1)]
 )
@@ -77,43 +64,6 @@ def test_a_value_rejected_by_one_rule_changes_no_rule():
         scheduler.observe(loss=1.0, val=float("nan"))
 
     assert scheduler.states == before
-
-
-def test_replay_rebuilds_the_metric_states():
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, TWO)
-    events = [(t, {"loss": 1.0} if t % 2 else {"loss": 2.0 - t, "accuracy": 0.5}) for t in range(8)]
-
-    for t, metrics in events:
-        assert scheduler.last_epoch == t
-        scheduler.observe(**metrics)
-        optimizer.step()
-
-    assert ps.extend.replay(TWO, events) == scheduler.states
-
-
-def test_seek_does_not_change_the_metric_states():
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, ONE)
-    for _ in range(2):
-        scheduler.observe(loss=1.0)
-
-    scheduler.seek(5)
-    run(optimizer, 2)
-
-    assert used(optimizer) == [LR[5] * 0.5, LR[6] * 0.5]
-
-
-def test_the_metric_states_are_in_the_scheduler_state():
-    scheduler = ps.Scheduler(probe(), TWO)
-    for _ in range(3):
-        scheduler.observe(loss=1.0, accuracy=0.5)
-
-    again = ps.Scheduler(probe(), TWO)
-    again.load_state_dict(scheduler.state_dict())
-
-    assert again.states == scheduler.states
-    assert again._values() == scheduler._values()
 
 
 def test_tensors_follow_metrics():
@@ -145,13 +95,6 @@ def test_a_rule_without_a_metric_is_logged_if_at_most_half_of_the_updates_preced
     run(optimizer, 100 - at)
 
     assert len(logged(caplog)) == is_logged
-
-
-def test_a_metric_for_a_plan_without_rules_is_refused():
-    scheduler = ps.Scheduler(probe(), ps.Plan(lr="constant(0.5)"))
-
-    with pytest.raises(ps.errors.InvalidArgument, match="no rule watches 'loss'; the plan has no metric rule"):
-        scheduler.observe(loss=1.0)
 
 
 @table("plan", [ONE, ps.Plan(lr=LINE, clock="progress"), ps.Plan(lr=LINE, horizon="9 tokens", clock="tokens")])

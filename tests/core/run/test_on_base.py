@@ -3,7 +3,6 @@
 import copy
 import itertools
 import json
-import logging
 import pickle
 
 import pytest
@@ -148,36 +147,6 @@ def test_the_default_names_the_bases_of_several_groups_in_one_line(codes, named,
     assert [text.startswith(f"base of lr in {named}") for text in caplog.messages] == [True]
 
 
-def test_the_default_names_the_line_that_uses_the_code(caplog):
-    _optimizer, scheduler = resumed(saved_run(), ("optimizer", "scheduler"), on_base="checkpoint")
-
-    assert scheduler.base_lrs == [1e-3]
-    assert len(caplog.messages) == 1
-    assert caplog.messages[0].endswith('write ps.Scheduler(…, on_base="code")')
-    assert scheduler.history == [[0, None, PLAN.text]]
-
-
-@pytest.mark.parametrize("part", [0, 1])
-def test_error_raises_before_anything_changes(part):
-    saved = saved_run()
-    optimizer = probe(lr=5e-4)
-    scheduler = ps.Scheduler(optimizer, PLAN, on_base="error")
-    before = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
-
-    with pytest.raises(ps.errors.PlanChanged, match=r'(?s)lr in group 0: 0.001 .* 0.0005 .*on_base="code"'):
-        (optimizer, scheduler)[part].load_state_dict(saved[part])
-
-    assert (optimizer.state_dict(), scheduler.state_dict()) == before
-    run(optimizer, 3)
-    assert used(optimizer) == NEW[:3]
-
-
-def test_error_accepts_equal_bases():
-    _, scheduler = resumed(saved_run(lr=5e-4), ("optimizer", "scheduler"), on_base="error")
-
-    assert scheduler.t == 40
-
-
 @pytest.mark.parametrize("order", ORDERS, ids="-".join)
 def test_groups_have_their_labels_and_tensors_their_values(order, caplog):
     def made(head):
@@ -265,13 +234,6 @@ def test_groups_that_hold_a_checkpoint_have_lost_the_base_of_the_code(choice):
         ps.Scheduler(optimizer, PLAN, on_base=choice)
 
 
-def test_groups_that_hold_a_checkpoint_keep_its_base():
-    optimizer = probe(lr=5e-4)
-    optimizer.load_state_dict(saved_run()[0])
-
-    assert ps.Scheduler(optimizer, PLAN, on_base="checkpoint").base_lrs == [1e-3]
-
-
 def test_a_scheduler_that_takes_over_keeps_the_bases(caplog):
     optimizer, _first = resumed(saved_run(), ("optimizer",), on_base="checkpoint")
 
@@ -289,19 +251,6 @@ def test_a_copy_keeps_the_choice_and_the_bases_of_the_code(copied):
     assert scheduler.base_lrs == [5e-4]
 
 
-@table(
-    ("choice", "advice"),
-    [("cod", 'did you mean "code"'), ({"lr": "code"}, "expected one of checkpoint, code, error")],
-)
-def test_an_invalid_choice_is_rejected_at_construction(choice, advice):
-    optimizer = probe()
-    with pytest.raises(ps.errors.InvalidArgument) as refusal:
-        ps.Scheduler(optimizer, PLAN, on_base=choice)
-
-    assert advice in str(refusal.value)
-    assert "initial_lr" not in optimizer.param_groups[0]
-
-
 @table("bases", [5, {"lr": 5}, {"lr": {"0": "x"}}, {"lr": {"0": float("nan")}}])
 def test_invalid_bases_in_a_state_are_rejected(bases):
     state = resumed(saved_run(), ("scheduler",))[1].state_dict()
@@ -310,20 +259,6 @@ def test_invalid_bases_in_a_state_are_rejected(bases):
 
     with pytest.raises(ps.errors.StateError):
         ps.Scheduler(probe(), PLAN).load_state_dict(with_record(state, history=history))
-
-
-def test_many_groups_share_a_line(caplog):
-    optimizer = probe(*({"lr": 1e-3} for _ in range(20)))
-    ps.Scheduler(optimizer, PLAN)
-    run(optimizer, 2)
-    saved = copy.deepcopy(optimizer.state_dict())
-    optimizer = probe(*({"lr": 5e-4} for _ in range(20)))
-    ps.Scheduler(optimizer, PLAN, on_base="code")
-    with caplog.at_level(logging.WARNING, "paramsched"):
-        optimizer.load_state_dict(saved)
-
-    assert len(caplog.messages) == 1
-    assert "From update 2 on" in caplog.text
 
 
 @pytest.mark.parametrize(

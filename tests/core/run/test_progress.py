@@ -6,7 +6,6 @@ import pickle
 import warnings
 from fractions import Fraction
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -132,38 +131,6 @@ def test_all_public_amounts_are_fractions():
     assert not any("said" in one for one in records)
 
 
-def test_a_report_before_the_update_is_in_the_checkpoint():
-    optimizer, scheduler = built()
-    scheduler.report(progress=0.2)
-    optimizer.step()
-    scheduler.report(progress=0.8)
-    resumed = probe()
-    resumed.load_state_dict(optimizer.state_dict())
-    again = ps.Scheduler(resumed, PLAN)
-
-    assert (again.t, again.amount, lr_of(resumed)) == (1, 0.8, lr_at(0.8))
-    resumed.step()
-    assert used(resumed) == [lr_at(0.8)]
-
-
-@pytest.mark.parametrize("value", [0.37, torch.tensor(0.37, dtype=torch.float64), np.float64(0.37), 1, np.int64(0)])
-def test_any_real_number_is_a_progress(value):
-    _, scheduler = built()
-    scheduler.report(progress=value)
-
-    assert (scheduler.amount, type(scheduler.amount)) == (round(float(value), 9), float)
-
-
-def test_an_external_write_between_report_and_step_causes_a_warning():
-    optimizer, scheduler = built()
-    scheduler.report(progress=0.3)
-    optimizer.param_groups[0]["lr"] = 7.0
-
-    with pytest.warns(UserWarning, match=r"lr of group 0 was 7\.0 at update 0"):
-        optimizer.step()
-    assert lr_of(optimizer) == lr_at(0.3)
-
-
 @pytest.mark.parametrize("make", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))])
 def test_a_copy_has_the_position(make):
     optimizer, scheduler = built()
@@ -206,33 +173,6 @@ def test_an_update_before_the_first_report_is_refused_and_changes_nothing(drive)
     assert scheduler.t == 1
 
 
-def test_a_report_that_is_less_leaves_the_position_and_warns_once():
-    optimizer, scheduler = built()
-    scheduler.report(progress=0.8)
-    optimizer.step()
-
-    with pytest.warns(UserWarning, match=r"less than the last progress, 0\.8"):
-        scheduler.report(progress=0.79)
-    optimizer.step()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        scheduler.report(progress=0.5)
-    assert (scheduler.amount, used(optimizer)) == (0.8, [lr_at(0.8)] * 2)
-    assert lr_of(optimizer) == lr_at(0.8)
-
-
-@pytest.mark.parametrize("value", [1.02, 37, 10**400], ids=["just", "percent", "huge"])
-def test_a_report_above_1_counts_as_1_and_warns_once(value):
-    optimizer, scheduler = built()
-
-    with pytest.warns(UserWarning, match=r"a fraction: 0\.37, not 37"):
-        scheduler.report(progress=value)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        scheduler.report(progress=1.5)
-    assert (scheduler.amount, lr_of(optimizer), scheduler.should_stop) == (1.0, 0.0, True)
-
-
 def test_a_float_error_above_1_is_1():
     _, scheduler = built()
     with warnings.catch_warnings():
@@ -255,28 +195,6 @@ def test_an_invalid_report_is_refused_and_changes_nothing(given):
 
     with pytest.raises(InvalidArgument, match=r"For example: scheduler\.report\(progress=0\.37\)"):
         scheduler.report(**given)
-    assert state_of(optimizer, scheduler) == before
-
-
-@pytest.mark.parametrize(
-    ("plan", "call", "instead"),
-    [
-        (PLAN, lambda scheduler: scheduler.consumed(tokens=5), "scheduler.report(progress=0.37)"),
-        (PLAN, lambda scheduler: scheduler.consumed(progress=0.5), "scheduler.report(progress=0.37)"),
-        (PLAN, lambda scheduler: scheduler.consumed(progress=1), "scheduler.report(progress=0.37)"),
-        (PLAN, lambda scheduler: scheduler._measured(tokens=5), "scheduler.report(progress=0.37)"),
-        (BY_TOKENS, lambda scheduler: scheduler.report(progress=0.5), "scheduler.consumed(tokens=4096)"),
-        (BY_TOKENS, lambda scheduler: scheduler.consumed(progress=0.5), "scheduler.consumed(tokens=4096)"),
-        (ps.Plan(lr="linear()", horizon=9), lambda scheduler: scheduler.report(progress=0.5), 'clock="progress"'),
-    ],
-)
-def test_each_clock_refuses_the_report_of_the_other_and_shows_its_own(plan, call, instead):
-    optimizer, scheduler = built(plan)
-    before = state_of(optimizer, scheduler)
-
-    with pytest.raises(InvalidArgument) as refused:
-        call(scheduler)
-    assert instead in str(refused.value)
     assert state_of(optimizer, scheduler) == before
 
 
@@ -388,37 +306,3 @@ def test_any_real_number_is_a_progress_and_the_end_is_1(value, found):
     scheduler.report(progress=value)
 
     assert scheduler.amount == found
-
-
-@table("value", ["x", True, None, [0.5], float("nan"), float("inf") * 0, -0.1, -1, 1j, torch.tensor([0.5, 0.6])])
-def test_another_value_is_no_progress(value):
-    scheduler = ps.Scheduler(probe(), ps.Plan(lr="linear()", clock="progress"))
-    for call in (lambda: scheduler.report(progress=value), lambda: scheduler.seek(3, progress=value)):
-        with pytest.raises(InvalidArgument, match="expected the fraction of the run that is done, from 0 to 1, got"):
-            call()
-    assert (scheduler.t, scheduler.amount) == (0, 0.0)
-
-
-@table("value", [1.5, 1.0000001, 2, float("inf")])
-def test_a_position_after_the_end_of_the_run_is_refused(value):
-    scheduler = ps.Scheduler(probe(), ps.Plan(lr="linear()", clock="progress"))
-    scheduler.seek(3, progress=1.0)
-
-    with pytest.raises(InvalidArgument, match="from 0 to 1, got progress="):
-        scheduler.seek(4, progress=value)
-    assert (scheduler.t, scheduler.amount) == (3, 1.0)
-
-
-@pytest.mark.parametrize("several", [False, True])
-def test_a_report_is_in_the_groups_before_the_next_update(several):
-    optimizers = probes("ab")
-    scheduler = ps.Scheduler(optimizers if several else optimizers["a"], ps.Plan(lr="linear()", clock="progress"))
-    scheduler.report(progress=0.25)
-    saved = [copy.deepcopy(one.state_dict()) for one in scheduler.optimizers.values()]
-    again = probes("ab")
-    resumed = ps.Scheduler(again if several else again["a"], scheduler.plan)
-    for one, state in zip(resumed.optimizers.values(), saved, strict=True):
-        one.load_state_dict(state)
-
-    assert {record_in(one)["amount"] for one in saved} == {0.25}
-    assert (resumed.amount, resumed._values()) == (0.25, scheduler._values())

@@ -13,8 +13,7 @@ import torch
 import paramsched as ps
 from paramsched.core.run import block
 from paramsched.errors import PlanError, StateError
-from support.records import record_in, with_record
-from support.registered_shapes import shapes_as_before
+from support.records import record_in
 from support.tables import table
 from support.updates import probe, run, used
 
@@ -52,30 +51,6 @@ def built(**options):
 # ---------------------------------------------------------------------- what is used
 
 
-def test_fields_of_another_clock_follow_the_updates():
-    plan = ps.Plan(
-        lr=ps.linear(1.0, 0.0, over="100 tokens"),
-        weight_decay=ps.linear(1.0, 0.0, over=10),
-        clock={"lr": "tokens"},
-    )
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, plan)
-    run_with_amounts(optimizer, scheduler, [40, 35])
-
-    assert (lr_of(optimizer), optimizer.param_groups[0]["weight_decay"]) == (0.1 * 0.25, 0.01 * 0.8)
-
-
-def test_a_target_receives_the_value_at_the_amount():
-    seen = []
-    target = ps.Binding(ps.Target("temperature", 2.0, seen.append), ps.linear(1.0, 0.0, over="100 tokens"))
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, ps.Plan(target, clock="tokens"))
-    run_with_amounts(optimizer, scheduler, [25, 25, 10])
-
-    assert seen == [2.0, 1.5, 1.0, 0.8]
-    assert scheduler.value("temperature") == 0.8
-
-
 @pytest.mark.parametrize("groups", [1, 3])
 @pytest.mark.parametrize("tensors", [False, True], ids=["floats", "tensors"])
 def test_every_group_has_its_own_base(groups, tensors):
@@ -87,33 +62,6 @@ def test_every_group_has_its_own_base(groups, tensors):
     for index, base in enumerate(bases):
         expected = [lr_at(amount, base) for amount in amounts_before_updates(AMOUNTS)]
         assert used(optimizer, index=index) == pytest.approx(expected, rel=1e-14)
-
-
-def test_equal_amounts_in_a_row_are_computed_in_blocks():
-    calls = []
-
-    def counted(u):
-        calls.append(u)
-        return 1.0
-
-    optimizer = probe()
-    with shapes_as_before():
-        plan = ps.Plan(lr=ps.shape(counted)(over="1M tokens"), clock="tokens")
-    scheduler = ps.Scheduler(optimizer, plan)
-    calls.clear()
-    run_with_amounts(optimizer, scheduler, [64] * 500)
-
-    assert len(calls) > 1000  # a block of 1,024 was computed ahead; one by one it would be 501
-
-
-@pytest.mark.parametrize("at", range(1, 9))
-def test_an_external_write_is_warned_of_at_any_update(at):
-    optimizer, scheduler = built()
-    run_with_amounts(optimizer, scheduler, AMOUNTS[:at])
-    optimizer.param_groups[0]["lr"] = 0.7
-
-    with pytest.warns(UserWarning, match="0.7"):
-        run_with_amounts(optimizer, scheduler, AMOUNTS[at : at + 1])
 
 
 @pytest.mark.parametrize("mixed", [False, True], ids=["factors", "rows"])
@@ -216,17 +164,6 @@ def test_an_amount_above_the_limit_of_the_clock_is_rejected():
 
     with pytest.raises(ps.errors.InvalidArgument, match="more tokens than a clock can count"):
         scheduler.consumed(tokens=2**61)
-
-
-@pytest.mark.parametrize(("given", "clock"), [({"samples": 3}, "samples"), ({"tokens": 3}, "tokens"), ({}, "tokens")])
-def test_on_the_clock_of_updates_the_error_shows_the_clock(given, clock):
-    scheduler = ps.Scheduler(probe(), BY_UPDATES)
-
-    with pytest.raises(ps.errors.InvalidArgument) as refusal:
-        scheduler.consumed(**given)
-
-    assert "the plan's clock counts updates" in str(refusal.value)
-    assert f'Use ps.Plan(…, clock="{clock}")' in str(refusal.value)
 
 
 # ---------------------------------------------------------------------- checkpoints
@@ -370,76 +307,7 @@ def test_attaching_to_an_optimizer_without_the_amount_is_rejected():
     assert ps.Scheduler(optimizer, PLAN, calendar=RATE).amount == 2048
 
 
-@pytest.mark.parametrize(
-    ("spoiled", "found"),
-    [
-        pytest.param({"amount": -1}, "amount is -1", id="negative"),
-        pytest.param({"amount": float("nan")}, "amount is nan", id="nan"),
-        pytest.param({"amount": True}, "amount is True", id="bool"),
-        pytest.param({"amount": "many"}, "amount is 'many'", id="text"),
-        pytest.param({"said": -1}, "said is -1", id="said"),
-    ],
-)
-def test_an_invalid_amount_in_a_state_is_rejected(spoiled, found):
-    optimizer, scheduler = built()
-    run_with_amounts(optimizer, scheduler, [100])
-    state = scheduler.state_dict()
-
-    with pytest.raises(StateError, match=found):
-        scheduler.load_state_dict(with_record(state, **spoiled))
-    assert scheduler.state_dict() == state
-
-
-def test_an_amount_in_a_state_of_a_plan_in_updates_is_rejected():
-    state = saved_by_updates(4)[1]
-    scheduler = ps.Scheduler(probe(), BY_UPDATES)
-
-    with pytest.raises(StateError, match="the clock of its plan counts updates"):
-        scheduler.load_state_dict(with_record(state, amount=3))
-
-
-@pytest.mark.parametrize(
-    ("key", "value"), [("amount", -1), ("amount", "x"), ("last_amount", -1), ("said", float("nan"))]
-)
-def test_an_invalid_amount_in_a_group_is_rejected(key, value):
-    optimizer, scheduler = built()
-    run_with_amounts(optimizer, scheduler, [100])
-
-    with pytest.raises(StateError, match=key):
-        optimizer.load_state_dict(with_record(optimizer.state_dict(), **{key: value}))
-
-
 # ---------------------------------------------------------------------- seek
-
-
-@pytest.mark.parametrize(
-    ("call", "found"),
-    [
-        pytest.param(
-            {"t": 3},
-            "the number of tokens that these updates consumed is unknown. For example: scheduler.seek(3, tokens=",
-            id="none",
-        ),
-        pytest.param({"t": 3, "samples": 5}, "the plan's clock counts tokens", id="another unit"),
-        pytest.param({"t": 3, "tokens": -5}, "an amount must not be negative", id="negative"),
-    ],
-)
-def test_seek_without_a_required_amount_is_rejected_and_changes_nothing(call, found):
-    optimizer, scheduler = built()
-    run_with_amounts(optimizer, scheduler, [100])
-    before = scheduler.state_dict()
-
-    with pytest.raises(ps.errors.InvalidArgument) as refusal:
-        scheduler.seek(**call)
-    assert found in str(refusal.value)
-    assert scheduler.state_dict() == before
-
-
-def test_seek_on_the_clock_of_updates_rejects_an_amount():
-    scheduler = ps.Scheduler(probe(), BY_UPDATES)
-
-    with pytest.raises(ps.errors.InvalidArgument, match="the plan's clock counts updates"):
-        scheduler.seek(3, tokens=5)
 
 
 @pytest.mark.parametrize("several", [False, True])

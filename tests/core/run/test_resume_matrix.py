@@ -166,55 +166,6 @@ def test_torch_rejects_an_optimizer_state_with_another_group_count():
     assert scheduler.last_epoch == 0
 
 
-def test_the_scheduler_state_alone_restores_the_values(caplog):
-    _, state = saved()
-    optimizer = probe(*BASES)
-    scheduler = ps.Scheduler(optimizer, OLD, steps_per_epoch=10)
-
-    scheduler.load_state_dict(state)
-    run(optimizer, REST)
-
-    assert used(optimizer, "lr", 1) == expected(OLD, 10, "lr", 1)
-    assert caplog.records == []
-
-
-@pytest.mark.parametrize("what", ["optimizer", "scheduler"])
-def test_the_bases_of_a_checkpoint_take_precedence_and_those_of_the_code_are_logged(caplog, what):
-    optimizer_state, state = saved()
-    optimizer = probe({"lr": 0.2, "weight_decay": 0.01}, BASES[1])
-    scheduler = ps.Scheduler(optimizer, OLD, steps_per_epoch=10)
-
-    if what == "optimizer":
-        optimizer.load_state_dict(optimizer_state)
-    else:
-        scheduler.load_state_dict(state)
-    run(optimizer, REST)
-
-    assert used(optimizer) == expected(OLD, 10, "lr", 0)
-    assert "base of lr in group 0: 0.1 in the checkpoint, 0.2 in the code" in caplog.text
-
-
-@pytest.mark.parametrize("last", ["optimizer", "scheduler"])
-def test_of_two_counts_the_one_loaded_last_takes_precedence_and_both_are_logged(caplog, last):
-    optimizer_state, state = saved()
-    optimizer = probe(*BASES)
-    scheduler = ps.Scheduler(optimizer, OLD, steps_per_epoch=10)
-    state = with_record(state, t=3)
-
-    if last == "optimizer":
-        scheduler.load_state_dict(state)
-        optimizer.load_state_dict(optimizer_state)
-    else:
-        optimizer.load_state_dict(optimizer_state)
-        scheduler.load_state_dict(state)
-
-    count = AT if last == "optimizer" else 3
-    assert scheduler.last_epoch == count
-    assert scheduler.get_lr()[0] == planned(OLD, BASES[0], steps_per_epoch=10)[count]
-    assert "3" in caplog.text
-    assert "7" in caplog.text
-
-
 @pytest.mark.parametrize("facts", [{"total": 20}, {"steps_per_epoch": 10}])
 def test_run_facts_that_a_plan_does_not_need_are_no_change(caplog, facts):
     plan = ps.Plan(lr=ps.warmup(3) >> ps.cosine(), horizon=20)
@@ -265,18 +216,6 @@ def test_a_plan_with_a_predicate_is_compared_with_a_plan_with_text(caplog):
     assert "lr: warmup" in caplog.text
 
 
-def test_a_plan_saved_without_text_cannot_be_compared(caplog):
-    state = ps.Scheduler(probe(*BASES), PREDICATE).state_dict()
-    strict = ps.Scheduler(probe(*BASES), OLD, steps_per_epoch=10, on_change="error")
-    scheduler = ps.Scheduler(probe(*BASES), OLD, steps_per_epoch=10)
-
-    with pytest.raises(ps.errors.PlanChanged, match="cannot be compared"):
-        strict.load_state_dict(state)
-    scheduler.load_state_dict(state)
-
-    assert "cannot be compared" in caplog.text
-
-
 def test_loading_a_checkpoint_whose_groups_lack_a_field_changes_nothing():
     optimizer = probe(*BASES)
     scheduler = ps.Scheduler(optimizer, OLD, steps_per_epoch=10)
@@ -287,27 +226,6 @@ def test_loading_a_checkpoint_whose_groups_lack_a_field_changes_nothing():
     before = copy.deepcopy(optimizer.state_dict())
 
     with pytest.raises(ps.errors.UnknownField):
-        optimizer.load_state_dict(state)
-
-    assert optimizer.state_dict() == before
-    assert scheduler.last_epoch == 2
-
-
-@table(
-    ("key", "value"),
-    [("paramsched_t", -1), ("paramsched_t", "7"), ("paramsched_t", True), ("paramsched_t", 7.5),
-     ("paramsched_t", 2**70), ("paramsched", "0.1"), ("paramsched", '{"bases": {"lr": "0.1"}}'),
-     ("paramsched", '{"bases": {"lr": NaN}}')],
-)  # fmt: skip
-def test_an_invalid_group_entry_is_rejected_and_changes_nothing(key, value):
-    optimizer = probe(*BASES)
-    scheduler = ps.Scheduler(optimizer, OLD, steps_per_epoch=10)
-    run(optimizer, 2)
-    state, _ = saved()
-    state["param_groups"][0][key] = value
-    before = copy.deepcopy(optimizer.state_dict())
-
-    with pytest.raises(ps.errors.StateError, match=key):
         optimizer.load_state_dict(state)
 
     assert optimizer.state_dict() == before

@@ -94,29 +94,6 @@ def test_missing_consumption_is_an_error_only_from_the_step_that_starts_an_updat
     assert (scheduler.t, scheduler.amount) == (1, 10)
 
 
-def test_late_groups_join_each_optimizer_at_its_update():
-    optimizers = probes("ab")
-    ps.Scheduler(optimizers, PLAN)
-    planned = lines(PLAN, optimizers)
-    for one in optimizers.values():
-        one.step()
-    optimizers["a"].step()
-    for name, one in optimizers.items():
-        one.add_param_group(group(lr={"a": 0.1, "b": 0.2}[name], name="late"))
-        one.step()
-
-    assert [one.used[-1][1]["lr"] for one in optimizers.values()] == [planned["a"][2], planned["b"][2]]
-
-
-def test_an_external_write_is_reported_with_the_optimizer():
-    optimizers = probes("ab")
-    ps.Scheduler(optimizers, PLAN)
-    optimizers["b"].param_groups[0]["lr"] = 7.0
-
-    with pytest.warns(UserWarning, match="lr of group 'b/0' was 7.0 at update 0"):
-        optimizers["b"].step()
-
-
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
 @pytest.mark.parametrize("drive", ["optimizer", "b"])
 def test_a_copy_continues_at_the_same_numbers(copied, drive):
@@ -137,17 +114,6 @@ def test_a_copy_continues_at_the_same_numbers(copied, drive):
     ]
 
 
-def test_a_copy_of_a_detached_scheduler_is_detached():
-    scheduler = ps.Scheduler(probes("ab"), PLAN)
-    run(scheduler.optimizer, 2)
-    scheduler.detach()
-    other = copy.deepcopy(scheduler)
-
-    assert other.t == 2
-    with pytest.raises(ParamschedError, match="detached"):
-        other.seek(0)
-
-
 def test_deleting_the_optimizers_frees_their_memory_at_once():
     optimizers = probes("ab")
     scheduler = ps.Scheduler(optimizers, PLAN)
@@ -159,52 +125,6 @@ def test_deleting_the_optimizers_frees_their_memory_at_once():
         assert [one() for one in freed] == [None, None]
     finally:
         gc.enable()
-
-
-def test_a_scheduler_may_be_deleted():
-    optimizers = probes("ab")
-    ps.Scheduler(optimizers, PLAN)
-    gc.collect()
-    for one in optimizers.values():
-        run(one, 1)
-
-    assert [one.param_groups[0]["paramsched_t"] for one in optimizers.values()] == [1, 1]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "found"),
-    [
-        ({}, "expected at least one optimizer"),
-        ({"manual": probe()}, 'reserved for drive="manual"'),
-        ({"a": object()}, "it has no param_groups"),
-        ({"lr": 0.1}, "it has no param_groups"),
-    ],
-)
-def test_a_mapping_that_is_not_of_named_optimizers_is_refused(arguments, found):
-    with pytest.raises(InvalidArgument, match=found):
-        ps.Scheduler(arguments, PLAN)
-
-
-def test_the_same_optimizer_twice_is_refused():
-    one = probe()
-
-    with pytest.raises(InvalidArgument, match="the same optimizer"):
-        ps.Scheduler({"a": one, "b": one}, PLAN)
-
-
-def test_tensor_learning_rates_are_filled():
-    optimizers = {
-        name: torch.optim.Adam([{**group()}, {**group()}], lr=torch.tensor(base))
-        for name, base in (("a", 0.1), ("b", 0.2))
-    }
-    plan = ps.Plan(lr="linear()", horizon=10)
-    ps.Scheduler(optimizers, plan)
-    for _ in range(3):
-        optimizers["a"].step()
-
-    assert [float(g["lr"]) for one in optimizers.values() for g in one.param_groups] == pytest.approx(
-        [0.07, 0.07, 0.16, 0.16]
-    )
 
 
 @pytest.mark.parametrize(
@@ -287,15 +207,3 @@ def test_an_update_that_could_not_be_written_for_one_optimizer_is_counted_for_al
         name: now[name][7] for name in optimizers
     }
     assert written[-1] == scheduler.value("x")
-
-
-def test_a_step_of_a_detached_scheduler_changes_nothing():
-    optimizers = probes("ab")
-    scheduler = ps.Scheduler(optimizers, PLAN, drive="manual")
-    scheduler.step()
-    scheduler.detach()
-
-    with pytest.raises(ParamschedError, match="detached"):
-        scheduler.step()
-    assert scheduler._run.clock.t == 1
-    assert scheduler._run.numbers == {"a": 1, "b": 1}

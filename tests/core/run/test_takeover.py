@@ -18,28 +18,6 @@ def after(updates, plan=OLD):
     return run(optimizer, updates)
 
 
-def test_the_same_plan_continues_silently(caplog):
-    optimizer = after(5)
-
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.linear(1.0, 0.0), weight_decay=ps.linear(1.0, 0.5), horizon=20))
-    run(optimizer, 15)
-
-    assert used(optimizer) == planned(OLD, BASE)
-    assert scheduler.last_epoch == 20
-    assert caplog.records == []
-
-
-def test_the_first_scheduler_stops_and_reports_it():
-    optimizer = probe()
-    first = ps.Scheduler(optimizer, OLD)
-    ps.Scheduler(optimizer, OLD)
-
-    for call in (lambda: first.seek(3), lambda: first.observe(), lambda: first.load_state_dict(first.state_dict())):
-        with pytest.raises(ps.errors.ParamschedError, match="another one has taken its optimizer over"):
-            call()
-    assert len(optimizer._optimizer_step_post_hooks) == 1
-
-
 @pytest.mark.parametrize(
     ("plan", "level", "said"),
     [
@@ -95,34 +73,6 @@ def test_an_edited_plan_follows_on_change_and_is_logged_as_a_diff(caplog, on_cha
     assert all(part in caplog.text for part in ("linear(over=20) -> cosine(to=0.1, over=20)", "weight_decay:"))
 
 
-@pytest.mark.parametrize("on_change", ["error", {"lr": "error"}])
-def test_an_edited_plan_can_be_an_error_and_the_first_scheduler_continues(on_change):
-    optimizer = probe()
-    first = ps.Scheduler(optimizer, OLD)
-    run(optimizer, 5)
-    before = [dict(one) for one in optimizer.param_groups]
-
-    with pytest.raises(ps.errors.PlanChanged, match="cosine"):
-        ps.Scheduler(optimizer, NEW, on_change=on_change)
-
-    assert optimizer.param_groups == before
-    run(optimizer, 15)
-    assert (used(optimizer), first.last_epoch) == (planned(OLD, BASE), 20)
-
-
-def test_on_change_error_ignores_a_field_that_did_not_change():
-    optimizer = after(5)
-
-    ps.Scheduler(
-        optimizer,
-        ps.Plan(lr=ps.cosine(to=0.1), weight_decay=ps.linear(1.0, 0.5), horizon=20),
-        on_change={"weight_decay": "error"},
-    )
-    run(optimizer, 1)
-
-    assert used(optimizer)[5] == planned(NEW, BASE)[5]
-
-
 def test_a_different_calendar_is_a_change_and_the_kept_plan_keeps_its_own(caplog):
     plan = ps.Plan(lr=ps.linear(1.0, 0.0), horizon="2 epochs")
     optimizer = probe()
@@ -170,15 +120,6 @@ def test_a_metric_rule_keeps_its_state():
     assert second.get_lr() == [0.05]
 
 
-def test_a_restart_must_be_explicit():
-    optimizer = after(20)
-
-    ps.Scheduler(optimizer, OLD).seek(0)
-    run(optimizer, 20)
-
-    assert used(optimizer) == planned(OLD, BASE) * 2
-
-
 def test_a_plan_that_has_ended_is_warned_of():
     optimizer = after(21)
 
@@ -195,16 +136,6 @@ def test_very_long_plans_are_compared_without_computing_their_values(caplog):
     ps.Scheduler(optimizer, ps.Plan(lr=ps.cosine(), horizon=10**12))
 
     assert "linear(over=1000000000000) -> cosine(over=1000000000000)" in caplog.text
-
-
-def test_a_plan_with_a_predicate_continues():
-    plan = ps.Plan(ps.Binding("lr", ps.linear(1.0, 0.0), groups=lambda one: True), horizon=20)
-    optimizer = after(5, plan)
-
-    ps.Scheduler(optimizer, plan)
-    run(optimizer, 5)
-
-    assert used(optimizer) == planned(OLD, BASE)[:10]
 
 
 def test_a_plan_on_another_clock_starts_with_its_own_amount():

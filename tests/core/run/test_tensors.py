@@ -15,27 +15,6 @@ def rounded(values, dtype=F32):
     return torch.tensor(values, dtype=F64).to(dtype).tolist()
 
 
-@pytest.mark.parametrize("dtype", [F64, F32, torch.bfloat16, torch.float16])
-def test_a_tensor_contains_the_planned_value_rounded_to_its_dtype(dtype):
-    lr = torch.tensor(0.1, dtype=dtype)
-    optimizer = probe(lr=lr)
-    ps.Scheduler(optimizer, PLAN)
-
-    run(optimizer, 20)
-
-    assert used(optimizer) == rounded(planned(PLAN, {"lr": torch.tensor(0.1, dtype=dtype).item()}), dtype)
-
-
-def test_a_tensor_used_by_one_group_stays_the_same_object():
-    lr = torch.tensor(0.1)
-    optimizer = probe(lr=lr)
-    ps.Scheduler(optimizer, PLAN)
-
-    run(optimizer, 5)
-
-    assert optimizer.param_groups[0]["lr"] is lr
-
-
 def test_groups_that_share_a_tensor_get_separate_tensors():
     by_index = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
     other = ps.Plan(ps.Binding("lr", ps.linear(2.0, 1.0), groups=1), lr=ps.linear(1.0, 0.0), horizon=20)
@@ -117,15 +96,6 @@ def test_a_loaded_tensor_of_another_dtype_or_a_number_takes_precedence():
         assert used(optimizer) == used(saved)[-1:]
 
 
-def test_tensors_of_several_groups_are_elements_of_one_vector():
-    optimizer = probe(*[{"lr": torch.tensor(0.1 * (i + 1))} for i in range(4)])
-    ps.Scheduler(optimizer, PLAN)
-
-    run(optimizer, 3)
-
-    assert len({one["lr"].untyped_storage().data_ptr() for one in optimizer.param_groups}) == 1
-
-
 def test_groups_that_load_a_state_with_shared_tensors_get_separate_tensors():
     make = lambda: probe({}, {"weight_decay": 0.5}, lr=torch.tensor(0.1))  # noqa: E731
     plan = ps.Plan(ps.Binding("lr", ps.linear(2.0, 1.0), groups=1), lr=ps.linear(1.0, 0.0), horizon=20)
@@ -175,20 +145,6 @@ def test_elements_of_betas_may_be_tensors():
     assert optimizer.param_groups[1]["betas"][0] is held
 
 
-def test_a_late_group_with_a_tensor_is_exact_at_its_first_update():
-    optimizer = probe({"lr": torch.tensor(0.1)}, {"lr": torch.tensor(0.2)})
-    ps.Scheduler(optimizer, PLAN)
-    run(optimizer, 6)
-
-    optimizer.add_param_group(group(lr=torch.tensor(0.5)))
-    run(optimizer, 4)
-
-    whole = [rounded(planned(PLAN, {"lr": torch.tensor(base).item()})) for base in (0.1, 0.2, 0.5)]
-    assert used(optimizer, "lr", 0) == whole[0][:10]
-    assert used(optimizer, "lr", 1) == whole[1][:10]
-    assert [groups[2]["lr"] for groups in optimizer.used[6:]] == whole[2][6:10]
-
-
 def test_no_tensor_is_created_in_inference_mode():
     optimizer = probe({"lr": torch.tensor(0.1)}, {"lr": torch.tensor(0.2)})
     with torch.inference_mode():
@@ -213,19 +169,6 @@ def test_a_tensor_created_in_inference_mode_is_filled():
         run(optimizer, 5)
 
     assert used(optimizer) == rounded(planned(PLAN, {"lr": torch.tensor(0.1).item()}))[:5]
-
-
-@pytest.mark.parametrize("lr", [torch.tensor([0.1, 0.2]), torch.tensor(1)])
-def test_a_tensor_that_cannot_represent_a_value_is_rejected_before_any_write(lr):
-    optimizer = probe()
-    optimizer.param_groups[0]["lr"] = lr
-    before = dict(optimizer.param_groups[0])
-
-    with pytest.raises(ps.errors.InvalidArgument):
-        ps.Scheduler(optimizer, PLAN)
-
-    assert optimizer.param_groups[0].keys() == before.keys()
-    assert optimizer.param_groups[0]["lr"] is lr
 
 
 def test_a_learned_lr_can_be_scheduled():

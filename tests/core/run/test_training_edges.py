@@ -5,7 +5,6 @@ import gc
 import io
 import pickle
 import signal
-import warnings
 import weakref
 
 import pytest
@@ -13,9 +12,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 import paramsched as ps
-from paramsched.core.run.amounts import checked_progress
 from support.records import record_in
-from support.tables import table
 from support.updates import group, probe, run, used
 from support.updates import planned as planned_of_copies
 
@@ -45,78 +42,6 @@ def step(model, optimizer, x=None):
     optimizer.step()
 
 
-def test_the_two_optimizers_of_a_gan_have_separate_counts():
-    generator, critic = torch.nn.Linear(2, 2), torch.nn.Linear(2, 1)
-    for_generator = torch.optim.AdamW(generator.parameters(), lr=1e-4, weight_decay=0.01)
-    for_critic = torch.optim.AdamW(critic.parameters(), lr=4e-4, weight_decay=0.02)
-    slow, fast = ps.Plan(*PLAN.bindings, horizon=4), PLAN
-    ps.Scheduler(for_generator, slow)
-    ps.Scheduler(for_critic, fast)
-    used, used_by_critic = record(for_generator), record(for_critic)
-
-    for batch in range(12):
-        step(critic, for_critic, generator(torch.randn(3, 2)).detach())
-        if batch % 3 == 2:  # the generator moves at every third batch, through the critic
-            for_generator.zero_grad()
-            critic(generator(torch.randn(3, 2))).mean().backward()
-            for_generator.step()
-
-    assert used == planned(slow, [(1e-4, 0.01)])
-    assert used_by_critic == planned(fast, [(4e-4, 0.02)])
-
-
-@pytest.mark.parametrize("how", ["requires_grad", "no gradient", "a group added"])
-def test_unfrozen_layers_join_the_plan_at_its_current_update(how):
-    body, head = torch.nn.Linear(2, 2), torch.nn.Linear(2, 1)
-    model = torch.nn.Sequential(body, head)
-    groups = [{"params": list(head.parameters()), "lr": 0.1}]
-    thawed = {"params": list(body.parameters()), "lr": 0.01}
-    if how != "a group added":
-        groups.append(thawed)
-    optimizer = torch.optim.AdamW(groups, weight_decay=0.04)
-    if how == "requires_grad":
-        body.requires_grad_(False)
-    before = [parameter.clone() for parameter in body.parameters()]
-    ps.Scheduler(optimizer, PLAN)
-    used = record(optimizer)
-
-    for update in range(12):
-        if update == 5:
-            body.requires_grad_(True)
-            if how == "a group added":
-                optimizer.add_param_group(thawed)
-        optimizer.zero_grad()
-        model(torch.ones(1, 2)).sum().backward()
-        if how == "no gradient" and update < 5:
-            for parameter in body.parameters():
-                parameter.grad = None
-        optimizer.step()
-        if update == 4:
-            assert all(torch.equal(*pair) for pair in zip(before, body.parameters(), strict=True))
-
-    both = planned(PLAN, [(0.1, 0.04), (0.01, 0.04)])
-    assert used == ([row[:1] for row in both[:5]] + both[5:] if how == "a group added" else both)
-
-
-def test_a_group_removed_and_added_again_is_at_the_current_update():
-    body, head = torch.nn.Linear(2, 2), torch.nn.Linear(2, 1)
-    optimizer = torch.optim.AdamW(
-        [{"params": head.parameters(), "lr": 0.1}, {"params": body.parameters(), "lr": 0.01}], weight_decay=0.04
-    )
-    ps.Scheduler(optimizer, PLAN)
-    used = record(optimizer)
-
-    for update in range(12):
-        if update == 4:
-            away = optimizer.param_groups.pop()
-        if update == 9:
-            optimizer.param_groups.append(away)
-        step(torch.nn.Sequential(body, head), optimizer)
-
-    both = planned(PLAN, [(0.1, 0.04), (0.01, 0.04)])
-    assert used == both[:4] + [row[:1] for row in both[4:9]] + both[9:]
-
-
 def test_optimizers_that_step_inside_backward_have_equal_counts():
     model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 1))
     optimizers = {p: torch.optim.AdamW([p], lr=0.1, weight_decay=0.04) for p in model.parameters()}
@@ -134,26 +59,6 @@ def test_optimizers_that_step_inside_backward_have_equal_counts():
         model(torch.ones(1, 2)).sum().backward()
 
     assert used == [planned(PLAN, [(0.1, 0.04)])] * 4
-
-
-def test_an_optimizer_saved_as_an_object_continues():
-    model = torch.nn.Linear(2, 1)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, weight_decay=0.04)
-    ps.Scheduler(optimizer, PLAN)
-    used = record(optimizer)
-    for _ in range(5):
-        step(model, optimizer)
-    file = io.BytesIO()
-    torch.save((model, optimizer), file)
-    file.seek(0)
-
-    model, optimizer = torch.load(file, weights_only=False)
-    ps.Scheduler(optimizer, PLAN)
-    used_too = record(optimizer)
-    for _ in range(7):
-        step(model, optimizer)
-
-    assert used + used_too == planned(PLAN, [(0.1, 0.04)])
 
 
 class Holding(Dataset):
@@ -183,28 +88,6 @@ def test_forked_workers_do_not_change_the_optimizer():
     assert scheduler.last_epoch == 12
 
 
-def test_a_plan_for_lbfgs_advances_once_per_step():
-    weight = torch.nn.Parameter(torch.tensor([3.0, -2.0]))
-    optimizer = torch.optim.LBFGS([weight], lr=1.0, max_iter=5)
-    plan = ps.Plan(lr=ps.linear(1.0, 0.5), tolerance_grad=ps.constant(0.1), horizon=6)
-    ps.Scheduler(optimizer, plan)
-    used, calls = [], []
-    optimizer.register_step_pre_hook(lambda inner, args, keywords: used.append(inner.param_groups[0]["lr"]))
-
-    def closure():
-        calls.append(None)
-        optimizer.zero_grad()
-        loss = ((weight - 1) ** 4).sum()
-        loss.backward()
-        return loss
-
-    for _ in range(6):
-        optimizer.step(closure)
-
-    assert len(calls) > 6
-    assert used == ps.trace(plan, {"lr": 1.0, "tolerance_grad": 1e-7})["lr"].tolist()
-
-
 def optimizer(**entries):
     return torch.optim.SGD([{"params": [torch.nn.Parameter(torch.ones(1))], **entries}], lr=0.1)
 
@@ -225,40 +108,6 @@ def test_the_state_of_an_optimizer_whose_groups_were_removed_is_empty():
 
     assert one.state_dict()["param_groups"] == []
     assert scheduler.t == 0
-
-
-@pytest.mark.parametrize(("horizon", "warns"), [(99, True), (100, False)])
-def test_a_start_warns_of_a_horizon_below_one_epoch_and_a_resume_does_not(horizon, warns):
-    one = optimizer()
-    plan = ps.Plan(lr="cosine()", horizon=horizon)
-
-    def started(of):
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            ps.Scheduler(of, plan, steps_per_epoch=100)
-        return any("less than one epoch" in str(each.message) for each in caught)
-
-    assert started(one) is warns
-    one.step()
-    resumed = optimizer()
-    resumed.load_state_dict(one.state_dict())
-    assert not started(resumed)
-
-
-@table(
-    ("unit", "given", "problem"),
-    [
-        (None, {"samples": 3}, 'the plan\'s clock counts updates. Use ps.Plan(…, clock="samples")'),
-        (None, {"progress": 0.5}, 'the plan\'s clock counts updates. Use ps.Plan(…, clock="progress")'),
-        (None, {}, 'the plan\'s clock counts updates. Use ps.Plan(…, clock="progress")'),
-        ("tokens", {"progress": 0.5}, "the plan's clock counts tokens. For example: scheduler.consumed(tokens="),
-    ],
-)
-def test_progress_on_another_clock_is_answered_with_that_clock(unit, given, problem):
-    with pytest.raises(ps.errors.InvalidArgument) as refused:
-        checked_progress("scheduler.report(", unit, given)
-
-    assert problem in str(refused.value)
 
 
 def test_the_repr_of_a_scheduler_has_lines_of_at_most_100_columns():
@@ -328,30 +177,6 @@ def test_an_optimizer_that_has_caught_up_with_a_changed_plan_holds_no_values():
     assert (behind["t"], behind["held"]) == (2, True)
     assert not any("held" in record_in(one.state_dict()) for one in resumed.values())
     assert resumed["two"].param_groups[0]["lr"] == resumed["one"].param_groups[0]["lr"]
-
-
-@pytest.mark.parametrize("clock", ["updates", "tokens"])
-def test_the_number_that_changes_at_each_update_is_dynamic_for_the_compiler(clock):
-    config = pytest.importorskip("torch.compiler.config", reason="torch is older than 2.8")
-
-    with config.patch(dynamic_sources=""):
-        ps.Scheduler(optimizer(), ps.Plan(lr="cosine()", clock=clock, horizon=f"10 {clock}"))
-        sources = config.dynamic_sources
-
-    assert "'paramsched_t'" in sources
-
-
-def test_detaching_twice_leaves_the_scheduler_that_has_taken_over():
-    one = optimizer()
-    first = ps.Scheduler(one, ps.Plan(lr="cosine()", horizon=10))
-    first.detach()
-    second = ps.Scheduler(one, ps.Plan(lr="linear()", horizon=10), t=0)
-
-    first.detach()
-    one.step()
-
-    assert second.t == 1
-    assert one.param_groups[0]["paramsched_t"] == 1
 
 
 @pytest.mark.parametrize(
@@ -461,31 +286,6 @@ def test_initial_lr_is_the_base_in_force_in_groups_whose_lr_is_planned():
     assert not [key for one in optimizer.param_groups for key in one if key in ("initial_momentum", "initial_betas")]
 
 
-@pytest.mark.parametrize(("late_groups", "base"), [("base", 0.05), ("present", 0.1)])
-def test_a_late_group_gets_its_base(late_groups, base):
-    optimizer = probe()
-    ps.Scheduler(optimizer, ps.Plan(lr=ps.linear(1.0, 0.0), horizon=8), late_groups=late_groups)
-    run(optimizer, 4)
-    optimizer.add_param_group(group(lr=0.05))
-
-    run(optimizer, 1)
-
-    assert initial(optimizer) == [0.1, base]
-
-
-def test_a_loaded_base_replaces_that_of_the_code():
-    saved = run(attached := probe(lr=0.2), 0)
-    ps.Scheduler(attached, PLAN_OF_LEAVING)
-    run(saved, 3)
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, PLAN_OF_LEAVING)
-    assert initial(optimizer) == [0.1]
-
-    optimizer.load_state_dict(saved.state_dict())
-
-    assert initial(optimizer) == scheduler.base_lrs == [0.2]
-
-
 def test_an_own_initial_lr_never_hides_the_bases_of_torchs_state():
     theirs = probe(lr=0.3)
     state = MAKERS["StepLR"](theirs, -1).state_dict()
@@ -505,11 +305,6 @@ def test_an_initial_lr_of_the_code_precedes_the_bases_of_torchs_state_however_of
         scheduler.load_state_dict(MAKERS["StepLR"](probe(lr=0.3), -1).state_dict())
 
     assert initial(optimizer) == scheduler.base_lrs == [0.2]
-
-
-def test_a_start_after_n_updates_still_warns_of_present_bases():
-    with pytest.warns(UserWarning, match="starts at update 7 with the present values as bases"):
-        ps.Scheduler(probe(), PLAN_OF_LEAVING, t=7)
 
 
 def test_a_second_plan_takes_initial_lr_and_the_warning_has_the_line_to_avoid_it(caplog):

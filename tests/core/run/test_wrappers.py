@@ -6,8 +6,6 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.errors import InvalidArgument
-from support.tables import table
 from support.updates import group, planned, probe, run, used
 
 PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
@@ -124,33 +122,6 @@ def test_an_optimizer_without_hooks_can_be_driven_manually():
 
     assert found == LR
     assert ps.Scheduler(optimizer, PLAN, drive="manual").last_epoch == 20
-
-
-def containers():
-    first, second = probe(), probe()
-    copies = [dict(one.param_groups[0]) for one in (first, second)]
-    return {
-        "nothing": (object(), r"it has no param_groups\. For example: ps\.Scheduler\(optimizer, plan\)$"),
-        "a plan": (PLAN, r"the optimizer comes first, and the plan after it\. For example: ps\.Scheduler\(optim"),
-        "a schedule": (ps.cosine(), "the optimizer comes first"),
-        "no groups": (SimpleNamespace(param_groups=[]), "it has no param_groups"),
-        "no list": (SimpleNamespace(param_groups=first.param_groups[0]), "it has no param_groups"),
-        "a list": ([first, second], r"this is a list of optimizers; .* in enumerate\(optimizers\)\}, plan\)"),
-        "an attribute": (
-            SimpleNamespace(all=(first, second)),
-            r"this is a container .* in enumerate\(optimizer\.all\)",
-        ),
-        "idle groups": (SimpleNamespace(optimizers=[first, second], param_groups=copies), "a container"),
-        "empty": (SimpleNamespace(optimizers=[], param_groups=[]), "it has no param_groups"),
-    }
-
-
-@table("name", containers())
-def test_an_object_without_groups_of_its_own_is_refused_with_the_line_to_write(name):
-    given, said = containers()[name]
-
-    with pytest.raises(InvalidArgument, match=said):
-        ps.Scheduler(given, PLAN)
 
 
 @pytest.mark.parametrize("attribute", ["optimizers", "parts"])
