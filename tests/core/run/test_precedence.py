@@ -11,13 +11,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
+import torch
 
 import paramsched as ps
 from paramsched.errors import PlanChanged, StateError
 from support.records import record_in, with_record
 from support.tables import table
-from support.updates import probe, used
+from support.updates import planned, probe, run, used
 
 AT, REST = 7, 6
 ORDERS = ["SO", "OS", "SOR", "SRO", "OSR", "SR"]
@@ -40,6 +42,10 @@ class Kind(NamedTuple):
     facts: Mapping[str, Any] = MappingProxyType({})
     names: tuple[str, ...] = ("optimizer",)
     has_text: bool = True
+    later: Mapping[str, Any] | None = None
+    """The run facts of the code, if it has others."""
+    is_whole: bool = False
+    """True if the weight decay differs too."""
 
 
 def plan(lr: Any, **options: Any) -> ps.Plan:
@@ -59,24 +65,32 @@ KINDS = {
     "amounts": Kind(
         plan(ps.cosine(), clock="tokens", horizon="2000 tokens"), plan(HALF, clock="tokens", horizon="2000 tokens")
     ),
+    "longer": Kind(
+        plan('warmup("10%") >> cosine()', horizon="2 epochs"), plan('warmup("10%") >> cosine()', horizon="3 epochs"),
+        {"steps_per_epoch": 10}, is_whole=True,
+    ),
+    "other epochs": Kind(
+        *[plan('warmup("10%") >> cosine()', horizon="2 epochs")] * 2,
+        {"steps_per_epoch": 10}, later={"steps_per_epoch": 14}, is_whole=True,
+    ),
     "rules": Kind(plan('linear() * plateau("loss", patience=0)'), plan('constant() * plateau("loss", patience=0)')),
     "table": Kind(plan(ps.piecewise(POINTS)), plan(ps.piecewise(POINTS | {10: 0.9}))),
     "several": Kind(plan(ps.cosine()), plan(HALF), names=("a", "b")),
     "function": Kind(by_function("cosine()"), by_function("constant(0.5)"), has_text=False),
-}
+}  # fmt: skip
 
 
 class Run:
     """A run of one kind; it consumes and observes the same at each update."""
 
-    def __init__(self, kind: Kind) -> None:
-        self.kind = kind
+    def __init__(self, kind: Kind, *, later: bool = False) -> None:
+        self.facts = kind.later if later and kind.later is not None else kind.facts
         self.optimizers = {name: probe(lr=0.1 * (1 + index)) for index, name in enumerate(kind.names)}
         self.scheduler: Any = None
 
     def construct(self, new: ps.Plan, **options: Any) -> None:
         one = self.optimizers if len(self.optimizers) > 1 else self.optimizers["optimizer"]
-        self.scheduler = ps.Scheduler(one, new, **self.kind.facts, **options)
+        self.scheduler = ps.Scheduler(one, new, **self.facts, **options)
 
     def go(self, begin: int, end: int) -> "Run":
         for t in range(begin, end):
@@ -92,8 +106,8 @@ class Run:
         return [used(one, field) for one in self.optimizers.values() for field in ("lr", "weight_decay")]
 
 
-def reference(kind: Kind, new: ps.Plan) -> list[list[float]]:
-    run = Run(kind)
+def reference(kind: Kind, new: ps.Plan, *, later: bool = False) -> list[list[float]]:
+    run = Run(kind, later=later)
     run.construct(new)
     return [one[AT:] for one in run.go(0, AT + REST).used()]
 
@@ -105,8 +119,10 @@ def saved(kind: Kind) -> tuple[dict[str, Any], Any]:
     return copy.deepcopy(({name: one.state_dict() for name, one in run.optimizers.items()}, run.scheduler.state_dict()))
 
 
-def resumed(kind: Kind, new: ps.Plan, order: str, states: tuple[dict[str, Any], Any], **options: Any) -> Run:
-    run = Run(kind)
+def resumed(
+    kind: Kind, new: ps.Plan, order: str, states: tuple[dict[str, Any], Any], *, later: bool = False, **options: Any
+) -> Run:
+    run = Run(kind, later=later)
     for action in order:
         if action == "S":
             run.construct(new, **options)
@@ -126,29 +142,35 @@ def test_a_resume_uses_the_plan_of_the_choice_and_tells_each_difference_once(cap
     kind, choice = KINDS[name], POLICIES[policy]
     new = kind.new if changed else kind.old
     differs = changed or not kind.has_text
-    refuses = choice == "error" or (not kind.has_text and isinstance(choice, dict) and "error" in choice.values())
+    is_whole = kind.is_whole or not kind.has_text
+    refuses = choice == "error" or (is_whole and isinstance(choice, dict) and "error" in choice.values())
     if differs and refuses:
         with pytest.raises(PlanChanged):
-            resumed(kind, new, order, saved(kind), on_change=choice)
+            resumed(kind, new, order, saved(kind), later=changed, on_change=choice)
         return
 
-    run = resumed(kind, new, order, saved(kind), on_change=choice)
+    run = resumed(kind, new, order, saved(kind), later=changed, on_change=choice)
     history = run.scheduler.history
     run.go(AT, AT + REST)
 
-    keeps = kind.has_text and (choice == "checkpoint" or choice == {"lr": "checkpoint"})
-    assert run.used() == reference(kind, kind.old if keeps else new)
+    keeps_lr = kind.has_text and (choice == "checkpoint" or choice == {"lr": "checkpoint"})
+    keeps_all = kind.has_text and choice == "checkpoint"
+    both = zip(reference(kind, kind.old), reference(kind, new, later=changed), strict=True)
+    keeps = itertools.cycle([keeps_lr, keeps_all])  # of the lr and the weight decay of each optimizer
+    assert run.used() == [old if keep else now for keep, (old, now) in zip(keeps, both, strict=False)]
     if not differs:
         assert caplog.messages == []
     elif not kind.has_text:
         assert sum("cannot be compared with the code's" in one for one in caplog.messages) == len(caplog.messages) == 1
     else:
-        (told,) = caplog.messages
+        told, *others = caplog.messages
         assert told.startswith("the plan differs from the checkpoint's, which was in force up to update 7")
         assert re.search(r"\nlr: \(?\w+\(.* -> \(?\w+\(", told)
+        assert ['clock="samples"' in one for one in others] == [True] * (kind.later is not None)
     if kind.has_text:
         assert history[0][2] == kind.old.text
-        assert len(history) == (2 if changed and choice != "checkpoint" and run.scheduler.plan != kind.old else 1)
+        is_another = choice != "checkpoint" and (run.scheduler.plan != kind.old or kind.later is not None)
+        assert len(history) == 1 + (changed and is_another)
 
 
 FOREIGN = [{}, {"initial_lr": 0.4}]
@@ -177,7 +199,7 @@ def test_a_checkpoint_of_other_code_never_moves_a_base_that_the_code_had(order, 
 
 
 @pytest.mark.parametrize("way", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))], ids=["copy", "pickle"])
-@pytest.mark.parametrize("name", [name for name in KINDS if name not in ("several", "function")])
+@pytest.mark.parametrize("name", [name for name in KINDS if name not in ("several", "function", "other epochs")])
 @table(("choice", "changed"), list(itertools.product(["new", "checkpoint", "error"], [False, True])))
 def test_a_copy_has_the_plan_the_count_and_the_bases_and_says_what_it_lacks(caplog, way, name, choice, changed):
     caplog.clear()
@@ -363,3 +385,141 @@ def test_states_of_two_updates_are_told_and_damaged_ones_change_nothing(caplog, 
         with pytest.raises(StateError):
             run.scheduler.load_state_dict(with_record(state, **changes))
         assert run.optimizers["optimizer"].state_dict() == before
+
+
+# ---------------------------------------------------------------------- what else differs
+
+BASES = ({"lr": 0.1, "weight_decay": 0.01}, {"lr": 0.5, "weight_decay": 0.02})
+OLD = ps.Plan(lr=ps.warmup("10%") >> ps.cosine(to=0.1), weight_decay=ps.linear(1.0, 0.5), horizon="2 epochs")
+
+
+def of_two_groups(updates=0, plan=OLD, bases=BASES, **options):
+    """Return an optimizer and its Scheduler after some updates, with copies of their states."""
+    optimizer = probe(*bases)
+    scheduler = ps.Scheduler(optimizer, plan, steps_per_epoch=10, **options)
+    run(optimizer, updates)
+    return optimizer, scheduler, *copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
+
+
+@table(
+    ("name", "part"),
+    [
+        (name, part)
+        for name in ("updates", "longer", "other epochs")
+        for part in ("optimizer", "scheduler", "construct")
+    ],
+)
+def test_a_change_that_is_an_error_is_raised_before_anything_is_written(name, part):
+    kind = KINDS[name]
+    states, state = saved(kind)
+    run = Run(kind, later=True)
+    (optimizer,) = run.optimizers.values()
+    if part == "construct":
+        optimizer.load_state_dict(states["optimizer"])
+    else:
+        run.construct(kind.new, on_change="error")
+        run.go(0, 2)
+    before = copy.deepcopy((optimizer.state_dict(), run.scheduler and run.scheduler.state_dict()))
+
+    resume = {
+        "optimizer": lambda: optimizer.load_state_dict(states["optimizer"]),
+        "scheduler": lambda: run.scheduler.load_state_dict(state),
+        "construct": lambda: run.construct(kind.new, on_change="error"),
+    }[part]
+    with pytest.raises(PlanChanged):
+        resume()
+
+    assert (optimizer.state_dict(), run.scheduler and run.scheduler.state_dict()) == before
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+def test_a_state_with_another_number_of_groups_is_logged_and_common_groups_keep_their_bases(caplog, groups):
+    state = of_two_groups(AT)[3]
+    bases = [*BASES, {"lr": 0.9, "weight_decay": 0.03}]
+    optimizer, scheduler, *_ = of_two_groups(bases=[{**one, "lr": one["lr"] * 2} for one in bases[:groups]])
+
+    scheduler.load_state_dict(state)
+    run(optimizer, REST)
+
+    kept = [0.1, 0.5, 1.8][:groups]
+    assert scheduler.base_lrs == kept
+    line = planned(OLD, {"lr": kept[-1], "weight_decay": 0.01}, steps_per_epoch=10)
+    assert used(optimizer, "lr", groups - 1) == line[AT : AT + REST]
+    assert f"has 2 groups, the optimizer has {groups}" in caplog.text
+
+
+@table(
+    ("spoil", "error"),
+    [
+        (lambda groups: groups.pop(), ValueError),  # by torch
+        (lambda groups: [one.pop("weight_decay") for one in groups], ps.errors.UnknownField),
+    ],
+)
+def test_a_checkpoint_that_lacks_a_group_or_a_field_changes_nothing(spoil, error):
+    optimizer, scheduler, before, of_scheduler = of_two_groups(2)
+    state = of_two_groups(AT)[2]
+    spoil(state["param_groups"])
+
+    with pytest.raises(error):
+        optimizer.load_state_dict(state)
+
+    assert (optimizer.state_dict(), scheduler.state_dict()) == (before, of_scheduler)
+
+
+@pytest.mark.parametrize("facts", [{"total": 20}, {"steps_per_epoch": 10}])
+def test_run_facts_that_a_plan_does_not_need_are_no_change(caplog, facts):
+    plan = ps.Plan(lr=ps.warmup(3) >> ps.cosine(), horizon=20)
+    optimizer, other = probe(), probe()
+    ps.Scheduler(optimizer, plan)
+    scheduler = ps.Scheduler(other, plan, on_change="error", **facts)
+
+    other.load_state_dict(run(optimizer, 3).state_dict())
+
+    assert (scheduler.t, caplog.messages, len(scheduler.history)) == (3, [], 1)
+
+
+def test_a_plan_with_an_unregistered_shape_is_logged_and_the_codes_plan_is_used(caplog):
+    state = of_two_groups(AT)[3]
+    state = with_record(state, plan=record_in(state)["plan"].replace("cosine(to=0.1)", "their_shape(to=0.1)"))
+    optimizer, scheduler, *_ = of_two_groups()
+
+    scheduler.load_state_dict(state)
+    run(optimizer, 1)
+
+    assert used(optimizer) == [planned(OLD, list(BASES), steps_per_epoch=10)[AT]]
+    assert "their_shape" in caplog.text
+    with pytest.raises(PlanChanged, match="their_shape"):
+        of_two_groups(on_change="error")[1].load_state_dict(state)
+
+
+def test_a_plan_with_a_predicate_is_compared_with_a_plan_with_text(caplog):
+    predicate, state = KINDS["function"].old, of_two_groups(AT)[3]
+    strict, scheduler = (of_two_groups(plan=predicate, on_change=choice)[1] for choice in ("error", "new"))
+
+    with pytest.raises(PlanChanged, match="lr: warmup"):
+        strict.load_state_dict(state)
+    scheduler.load_state_dict(state)
+
+    assert (strict.t, scheduler.t) == (0, AT)
+    assert "lr: warmup" in caplog.text
+
+
+@table(
+    ("value", "loads_first"),
+    itertools.product(
+        [np.int64(7), np.int32(7), 7.0, np.float64(7.0), np.array(7), torch.tensor(7), torch.tensor(7.0)], [True, False]
+    ),
+)
+def test_a_count_that_another_library_has_stored_as_another_type_is_read(value, loads_first):
+    state, optimizer = of_two_groups(AT)[2], probe(*BASES)
+    for one in state["param_groups"]:
+        one["paramsched_t"] = value
+    if loads_first:
+        optimizer.load_state_dict(state)
+
+    scheduler = ps.Scheduler(optimizer, OLD, steps_per_epoch=10)
+    if not loads_first:
+        optimizer.load_state_dict(state)
+
+    assert scheduler.t == AT
+    assert [type(one["paramsched_t"]) for one in optimizer.param_groups] == [int] * len(BASES)

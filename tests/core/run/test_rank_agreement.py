@@ -1,9 +1,8 @@
-"""Ranks that agree: their records, messages, and groups of processes."""
+"""Ranks that agree: what they compare, what they log, and groups of processes."""
 
 import itertools
 import logging
 import random
-from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -11,19 +10,16 @@ import pytest
 import torch.distributed as dist
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.distributed import DistNetworkError, HashStore
+from torch.distributed import HashStore
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
 import paramsched as ps
-from paramsched.core.base.problem import Problem
 from paramsched.core.run import agreement as rank_agreement
 from paramsched.core.run import processes as messages
-from paramsched.core.run import ranks as rank_messages
 from paramsched.core.run.agreement import RankRecords
 from paramsched.core.run.processes import WORLD, Processes
-from paramsched.core.run.ranks import RankMessages, note_end_of_store, processes_of
 from paramsched.core.run.ranks import Ranks as RanksOfRun
-from paramsched.errors import StateError
+from paramsched.core.run.ranks import note_end_of_store, processes_of
 from support.examples import examples
 from support.fake_time import FakeTime
 from support.ranks import RanksInTurn, run_as_one_of_several
@@ -31,20 +27,10 @@ from support.tables import table
 from support.updates import probe, used
 
 HERE = RanksOfRun.here
-
-
 COSINE = ps.Plan(lr="cosine()", horizon=3000)
-
-
 LINEAR = ps.Plan(lr="linear()", horizon=3000)
-
-
 EPOCHS = ps.Plan(lr="cosine()", horizon="3 epochs")
-
-
 TOKENS = ps.Plan(lr="cosine()", clock="tokens", horizon="3000 tokens")
-
-
 METRIC = ps.Plan(lr='cosine() * plateau("val_loss", patience=1)', horizon=3000)
 
 
@@ -107,35 +93,22 @@ def test_a_rank_that_loads_another_checkpoint_is_logged(ranks, caplog):
 
 
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])
-def test_other_metrics_are_logged_after_the_next_update(ranks, caplog, drive):
+@pytest.mark.parametrize(("metrics", "part"), [((1.0, 2.0), "best=1.0"), ((1.0, None), "best=None")])
+def test_other_metrics_are_logged_once_a_later_update_is_compared(ranks, caplog, drive, metrics, part):
     schedulers = [ps.Scheduler(probe(), METRIC, drive=drive) for _ in range(2)]
 
     def after(rank, scheduler):
         scheduler.step()  # only counts by hand
-        if scheduler.t == 9:
-            scheduler.observe(val_loss=1.0 + rank)
+        if scheduler.t == 9 and metrics[rank] is not None:
+            scheduler.observe(val_loss=metrics[rank])
 
     ranks.train(schedulers, 9, after)
     assert warnings_in(caplog) == []
-    ranks.train(schedulers, 1, after)
+    ranks.train(schedulers, 1 if metrics[1] else 31, after)  # a metric of one rank shows at the next comparison
 
-    (text,) = warnings_in(caplog)
-    assert 'plateau("val_loss", patience=1) has the state' in text
-    assert "best=2.0" in text
-    assert "best=1.0" in text
+    text = warnings_in(caplog)[0]
+    assert part in text
     assert "Pass the same metric to scheduler.observe(…) in each process" in text
-
-
-def test_a_metric_of_rank_0_only_is_logged(ranks, caplog):
-    schedulers = [ps.Scheduler(probe(), METRIC) for _ in range(2)]
-
-    def after(rank, scheduler):
-        if rank == 0 and scheduler.t == 9:
-            scheduler.observe(val_loss=1.0)
-
-    ranks.train(schedulers, 40, after)
-
-    assert "best=None" in warnings_in(caplog)[0]
 
 
 def test_a_rank_that_misses_an_update_is_logged_after_the_next_metric(ranks, caplog):
@@ -260,21 +233,18 @@ def test_what_every_rank_detects_is_a_warning_on_rank_0_only(ranks, caplog, recw
 
 
 class Counted:
-    """A store that counts the comparisons of amounts."""
+    """A store that counts its operations, and the comparisons of amounts."""
 
     def __init__(self):
-        self.store, self.comparisons = dist.HashStore(), 0
-
-    def compare_set(self, key, *values):
-        self.comparisons += "/amounts/" in key
-        return self.store.compare_set(key, *values)
-
-    def set(self, key, *values):
-        self.comparisons += "/amounts/" in key
-        self.store.set(key, *values)
+        self.store, self.operations, self.comparisons = dist.HashStore(), 0, 0
 
     def __getattr__(self, name):
-        return getattr(self.store, name)
+        def call(*arguments):
+            self.operations += 1
+            self.comparisons += name in ("compare_set", "set") and "/amounts/" in arguments[0]
+            return getattr(self.store, name)(*arguments)
+
+        return call
 
 
 class TokenRun:
@@ -420,20 +390,6 @@ def test_the_keys_of_a_restarted_run_differ(size, environment, prefix, monkeypat
     assert found == (None if prefix is None else RanksOfRun(1, "the store", prefix))
 
 
-@table(("rank", "size", "level"), [(0, 1, "WARNING"), (0, 2, "WARNING"), (1, 2, "INFO"), (2, 4, "INFO")])
-def test_what_every_rank_detects_is_a_warning_on_the_first(rank, size, level, monkeypatch, caplog, recwarn):
-    run_as_one_of_several(monkeypatch, RanksOfRun(rank, None, ""), size)
-    caplog.clear(), recwarn.clear()
-
-    with caplog.at_level(logging.INFO):
-        WORLD.log("said %d", rank)
-        WORLD.warn(Problem(found=f"warned {rank} of {size}"))
-
-    logged = [(level, f"said {rank}")] + [("INFO", f"warned {rank} of {size}")] * (level == "INFO")
-    assert [(one.levelname, one.getMessage()) for one in caplog.records] == logged
-    assert [str(one.message) for one in recwarn] == [f"warned {rank} of {size}"] * (level == "WARNING")
-
-
 def test_the_keys_of_a_process_group_have_its_name(monkeypatch):
     run_as_one_of_several(monkeypatch, RanksOfRun(3, "the store", "paramsched/4/"), 4)
     monkeypatch.setattr(dist, "get_process_group_ranks", lambda group: [2, 3])
@@ -477,14 +433,20 @@ def test_a_difference_is_dropped_if_the_other_rank_starts_again_or_the_store_end
     assert ["has ended" in one.getMessage() for one in caplog.records] == [True] * has_ended
 
 
+# ---------------------------------------------------------------------- records
+
 GROUPS = [{"params": [None]}]
+
+
+def ranks_of(store, size=2):
+    return [SimpleNamespace(store=store, own=own, prefix="run", first=0, has_store=lambda: True) for own in range(size)]
 
 
 @pytest.mark.parametrize("seconds", [1.0, 4.0, 7.0, 11.0, 19.0])
 def test_the_first_difference_is_reported_however_long_a_comparison_takes(seconds, monkeypatch):
     store, readings = HashStore(), itertools.count(0.0, seconds)
     monkeypatch.setattr(rank_agreement.time, "monotonic", lambda: next(readings))
-    ranks = [SimpleNamespace(store=store, own=own, prefix="run", first=0, has_store=lambda: True) for own in (0, 1)]
+    ranks = ranks_of(store)
     first, second = (RankRecords("amounts/1", GROUPS, stops_run=True) for _ in ranks)
     for place in range(4):
         assert first.differing(ranks[0], place, str(64 * (place + 1))) is None
@@ -497,61 +459,13 @@ def test_the_first_difference_is_reported_however_long_a_comparison_takes(second
 
 @examples(400)
 @given(st.data())
-def test_dry_runs_of_any_rank_in_any_order_hide_no_difference_of_the_runs(data):
-    """Each rank makes dry runs before its own run. Later, one of the ranks may report other amounts."""
-    size = data.draw(st.integers(2, 3), label="ranks")
-    dry_runs = [data.draw(st.lists(st.integers(2, 9), max_size=2), label="their updates") for _ in range(size)]
-    lost = data.draw(st.sampled_from([None, *range(size)]), label="the rank that differs")
-    choices = random.Random(data.draw(st.integers(0, 2**32)))
-    store, now, runs = HashStore(), [0.0], {}
-    ranks = [
-        SimpleNamespace(store=store, own=own, prefix="run", first=0, has_store=lambda: True) for own in range(size)
-    ]
-
-    def updates(rank, tokens, first, count):
-        records, amount = RankRecords("amounts/1", GROUPS, stops_run=True), 0
-        for t in range(count):
-            amount += tokens if t or first is None else first
-            yield records.differing(ranks[rank], t, str(amount))
-        if first is None:
-            runs[rank] = records, amount
-
-    def play(rank):
-        for number, count in enumerate(dry_runs[rank]):
-            yield from updates(rank, 3 + number, choices.choice([3 + number, 10]), count)
-        yield from updates(rank, 10, None, 10)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rank_agreement.time, "monotonic", lambda: now[0])
-        plays = {rank: play(rank) for rank in range(size)}
-        while plays:
-            rank = choices.choice(sorted(plays))
-            for _ in range(choices.choice([1, 2, 12])):
-                assert next(plays[rank], None) is None
-            if rank in runs:
-                del plays[rank]
-        found = []
-        for t in range(10, 60):
-            now[0] += 1
-            for rank, (records, amount) in runs.items():
-                if lost is None or t < 40:
-                    runs[rank] = records, amount + 10 + (rank == lost)
-                    found.append(records.differing(ranks[rank], t, str(runs[rank][1])))
-
-    assert any(found) == (lost is not None)
-
-
-@examples(400)
-@given(st.data())
 def test_runs_after_each_other_in_one_process_group_hide_no_difference(data):
     """In some runs a rank reports other amounts; a run may end before this is reported, and by the report."""
     size = data.draw(st.integers(2, 3), label="ranks")
     lost = data.draw(st.lists(st.sampled_from([None, *range(size)]), min_size=2, max_size=4), label="ranks that differ")
     choices = random.Random(data.draw(st.integers(0, 2**32)))
     store, now = HashStore(), [0.0]
-    ranks = [
-        SimpleNamespace(store=store, own=own, prefix="run", first=0, has_store=lambda: True) for own in range(size)
-    ]
+    ranks = ranks_of(store, size)
 
     def reported(number, end):
         """Play a run, whose ranks are at most 3 updates apart; return whether a rank reports a difference."""
@@ -574,48 +488,10 @@ def test_runs_after_each_other_in_one_process_group_hide_no_difference(data):
             assert found == (one is not None and not ends_early), number
 
 
-def test_a_run_after_one_that_differed_and_ended_early_is_compared_with_the_new_run_of_the_other_rank(monkeypatch):
-    store, now = HashStore(), [0.0]
-    monkeypatch.setattr(rank_agreement.time, "monotonic", lambda: now[0])
-    ranks = [SimpleNamespace(store=store, own=own, prefix="run", first=0, has_store=lambda: True) for own in (0, 1)]
-
-    def start():
-        return [RankRecords("amounts/1", GROUPS, stops_run=True) for _ in ranks]
-
-    first, second = start(), start()
-    for t in range(5):
-        for rank, tokens in ((1, 10), (0, 11)):
-            assert first[rank].differing(ranks[rank], t, str(tokens * (t + 1))) is None
-    found = []
-    for t in range(60):
-        for rank, tokens in ((0, 10), (1, 14)):
-            found.append(second[rank].differing(ranks[rank], t, str(tokens * (t + 1))))
-        now[0] += 1
-
-    assert any(found)
-
-
-def test_a_store_that_has_ended_is_asked_once(caplog):
-    class Ended:
-        calls = 0
-
-        def add(self, *_):
-            self.calls += 1
-            raise DistNetworkError("broken pipe")
-
-    note_end_of_store.cache_clear()
-    ranks = SimpleNamespace(store=Ended(), own=1, prefix="run", first=0, has_store=lambda: False)
-    records = RankRecords("amounts/1", GROUPS, stops_run=True)
-
-    assert [records.differing(ranks, t, "64") for t in range(3)] == [None] * 3
-    assert not records.is_waiting
-    assert (ranks.store.calls, len(caplog.messages)) == (1, 1)
-
-
 def test_a_difference_from_a_dry_run_lasts_until_its_process_starts_another_scheduler(monkeypatch, caplog):
     store, now = HashStore(), [0.0]
     monkeypatch.setattr(rank_agreement.time, "monotonic", lambda: now[0])
-    ranks = [SimpleNamespace(store=store, own=own, prefix="run", first=0, has_store=lambda: True) for own in (0, 1)]
+    ranks = ranks_of(store)
     dry_run, run, same = (RankRecords("amounts/1", GROUPS, stops_run=True) for _ in range(3))
 
     assert dry_run.differing(ranks[0], 0, "3") is None
@@ -639,7 +515,7 @@ def test_a_difference_from_a_dry_run_lasts_until_its_process_starts_another_sche
 @pytest.mark.parametrize(("looks", "is_told"), [(1, True), (2, False)])
 def test_a_difference_that_the_end_of_the_process_leaves_undecided_is_told_once(looks, is_told, caplog):
     store = HashStore()
-    ranks = [SimpleNamespace(store=store, own=own, prefix="run", first=0, has_store=lambda: True) for own in (0, 1)]
+    ranks = ranks_of(store)
     first, second = (RankRecords("amounts/2", GROUPS, stops_run=True) for _ in range(2))
     rank_agreement._tell_at_the_end()  # what earlier tests left
     first.differing(ranks[0], 0, "3")
@@ -655,7 +531,7 @@ def test_a_difference_that_the_end_of_the_process_leaves_undecided_is_told_once(
 
 def test_a_place_that_the_first_process_has_not_reached_is_looked_at_again_a_few_times():
     store = HashStore()
-    ranks = [SimpleNamespace(store=store, own=own, prefix="run", first=0, has_store=lambda: True) for own in (0, 1)]
+    ranks = ranks_of(store)
     first, second = (RankRecords("amounts/1", GROUPS, stops_run=True) for _ in ranks)
 
     waits = []
@@ -669,24 +545,9 @@ def test_a_place_that_the_first_process_has_not_reached_is_looked_at_again_a_few
     assert not second.is_waiting
 
 
-class Counting:
-    """A store that counts its operations."""
-
-    def __init__(self):
-        self.store, self.operations = HashStore(), 0
-
-    def __getattr__(self, name):
-        self.operations += 1
-        return getattr(self.store, name)
-
-
-def two_ranks(store):
-    return [SimpleNamespace(store=store, own=own, prefix="run", first=0, has_store=lambda: True) for own in (0, 1)]
-
-
 def test_a_new_start_is_not_compared_with_the_one_of_the_first_process_that_agreed_before(monkeypatch):
     monkeypatch.setattr(rank_agreement, "_TIMEOUT", timedelta(0))
-    ranks, (first, second) = two_ranks(HashStore()), [RankRecords("runs", GROUPS) for _ in range(2)]
+    ranks, (first, second) = ranks_of(HashStore()), [RankRecords("runs", GROUPS) for _ in range(2)]
     for place in range(3):
         first.differing(ranks[0], place, f"before {place}")
         assert second.differing(ranks[1], place, f"before {place}") is None
@@ -701,8 +562,8 @@ def test_a_new_start_is_not_compared_with_the_one_of_the_first_process_that_agre
 
 
 def test_a_comparison_takes_one_operation_and_a_start_a_few():
-    store, taken = Counting(), []
-    ranks = two_ranks(store)
+    store, taken = Counted(), []
+    ranks = ranks_of(store)
     for _ in range(30):
         first, second = (RankRecords("runs", GROUPS) for _ in range(2))
         for place in range(3):
@@ -718,7 +579,7 @@ def test_a_comparison_takes_one_operation_and_a_start_a_few():
 def test_a_record_that_agrees_does_not_prolong_the_wait_for_one_that_differs(monkeypatch):
     store, now = HashStore(), itertools.count(0.0, 1.0)
     monkeypatch.setattr(rank_agreement.time, "monotonic", lambda: next(now))
-    ranks = [SimpleNamespace(store=store, own=own, prefix="run", first=0, has_store=lambda: True) for own in (0, 1)]
+    ranks = ranks_of(store)
     first, second = (RankRecords("amounts/1", GROUPS, stops_run=True) for _ in ranks)
     for place in range(40):
         first.differing(ranks[0], place, "64")
@@ -727,138 +588,6 @@ def test_a_record_that_agrees_does_not_prolong_the_wait_for_one_that_differs(mon
 
     assert reported
     assert reported[0] == 3 + 20
-
-
-@pytest.fixture
-def opened(monkeypatch):
-    """Return a function that opens messages as a rank, in a store that all ranks share."""
-    monkeypatch.setattr(rank_messages, "PATIENCE", timedelta(milliseconds=50))
-    ranks = RanksInTurn(monkeypatch)
-    return lambda rank, topic="seconds", key="": RankMessages(ranks.run_as(rank), topic, key)
-
-
-def test_each_rank_reads_the_messages_in_order_and_bit_for_bit(opened):
-    sender, *readers = [opened(rank) for rank in range(3)]
-    sent = [[0.1 + 0.2, None], {"amount": 1e-310, "text": 'a "b"\n'}, 2**60]
-    for message in sent:
-        sender.send(message)
-
-    assert [one.is_sender for one in (sender, *readers)] == [True, False, False]
-    assert [[one.receive() for _ in sent] for one in readers] == [sent, sent]
-
-
-@given(
-    st.lists(st.sampled_from(["rank 0", "rank 1", "both"]), max_size=6),
-    st.integers(1, 3),
-    st.booleans(),
-)
-def test_starts_are_matched_from_the_end_whatever_one_rank_alone_started_before(before, count, rank_0_first):
-    with pytest.MonkeyPatch.context() as patch:
-        ranks = RanksInTurn(patch)
-        for who in before:  # dry runs, and attempts that were killed
-            for rank in (0, 1):
-                if who in ("both", f"rank {rank}"):
-                    RankMessages(ranks.run_as(rank), "seconds").send("an earlier start")
-        order = [0] * count + [1] * count if rank_0_first else [0, 1] * count
-        starts = {0: [], 1: []}
-        for rank in order:
-            starts[rank].append(RankMessages(ranks.run_as(rank), "seconds"))
-        for number, sender in enumerate(starts[0]):
-            sender.send(number)
-
-        assert [one.receive() for one in starts[1]] == list(range(count))
-
-
-def test_a_start_is_matched_again_until_it_is_settled(opened):
-    dry_run, reader = opened(0), opened(1)
-    dry_run.send("start of the dry run")
-    assert reader.first() == "start of the dry run"
-    sender = opened(0)
-    sender.send("start")
-
-    assert reader.settle()
-    assert reader.first() == "start"
-    assert not reader.settle()
-
-
-def test_a_start_that_was_read_is_never_read_by_a_later_start_of_the_same_rank(opened):
-    sender, reader = opened(0), opened(1)
-    sender.send("first run")
-    reader.receive()
-    later = opened(1)
-    with pytest.raises(StateError, match="rank 1 waits for message 0 of rank 0 about seconds, and it has not const"):
-        later.receive()
-    opened(0).send("second run")
-
-    assert later.receive() == "second run"
-
-
-def test_starts_with_another_topic_or_key_are_not_matched(opened):
-    for place in (("seconds", "1"), ("seconds", "2"), ("another topic", "1")):
-        opened(0, *place).send(place)
-
-    assert opened(1, "seconds", "1").receive() == ["seconds", "1"]
-    assert opened(1, "another topic", "1").receive() == ["another topic", "1"]
-
-
-def test_a_rank_waits_until_rank_0_has_started(opened, monkeypatch):
-    reader = opened(1)
-    monkeypatch.setattr(rank_messages.time, "sleep", lambda seconds: opened(0).send("late"))
-
-    assert reader.receive() == "late"
-
-
-def test_a_message_that_rank_0_never_sends_is_an_error_that_names_it(opened):
-    sender, reader = opened(0), opened(1)
-    sender.send("first")
-    reader.receive()
-
-    with pytest.raises(StateError, match="rank 1 waits for message 1 of rank 0 about seconds"):
-        reader.receive()
-
-
-def test_a_store_that_has_ended_is_an_error_about_its_process(opened):
-    sender = opened(0)
-
-    def end(*_):
-        raise RuntimeError("broken pipe")
-
-    sender.ranks = replace(sender.ranks, store=SimpleNamespace(set=end))
-
-    with pytest.raises(StateError, match="about seconds, and the process of the store of the process group has ended"):
-        sender.send("first")
-
-
-class FailingStore:
-    """A store whose `wait` fails for another reason than a timeout."""
-
-    def __init__(self, store):
-        self.check = store.check
-
-    def wait(self, keys, timeout):
-        raise RuntimeError("broken")
-
-
-def test_a_store_that_fails_although_it_has_the_message_raises_its_own_error(opened):
-    sender, reader = opened(0), opened(1)
-    sender.send("first")
-    reader.settle()
-    reader.ranks = replace(reader.ranks, store=FailingStore(reader.ranks.store))
-
-    with pytest.raises(RuntimeError, match="broken"):
-        reader.receive()
-
-
-def test_the_store_keeps_a_limited_number_of_messages(opened, monkeypatch):
-    monkeypatch.setattr(rank_messages, "_KEPT", 4)
-    sender, reader = opened(0), opened(1)
-    counts = set()
-    for number in range(20):
-        sender.send(number)
-        assert reader.receive() == number
-        counts.add(sender.ranks.store.num_keys())
-
-    assert max(counts) <= 4 + 1 + 3  # and the first message, both counts, and what was read
 
 
 @pytest.fixture(params=[FakeStore, dist.HashStore])

@@ -1,0 +1,351 @@
+"""Warnings: those of a start at their exact limits, and as errors, by `python -W error` or by `strict=True`."""
+
+import copy
+import warnings
+
+import pytest
+import torch
+
+import paramsched as ps
+from support.tables import table
+from support.updates import group, planned, probe
+
+TOTAL = 10
+PLAN = ps.Plan(lr="linear()", horizon=TOTAL)
+
+
+def sgd(lr=0.1, **entries):
+    return torch.optim.SGD([group(lr=lr, **entries)])
+
+
+def stepped(**entries):
+    optimizer = torch.optim.AdamW([group(**entries)], lr=0.1)
+    optimizer.step()
+    optimizer.step()
+    return optimizer
+
+
+def decayed_in_part():
+    return torch.optim.AdamW([group(weight_decay=0.1), group(weight_decay=0.0, name="no_decay")], lr=0.1)
+
+
+STARTS = {
+    "an end that looks like a rate": (sgd, ps.Plan(lr="cosine(to=1e-8)", horizon=TOTAL), {}),
+    "a base of 0": (lambda: sgd(0.0), PLAN, {}),
+    "two warmups": (lambda: sgd(warmup_steps=5), ps.Plan(lr="warmup(5) >> constant()", horizon=TOTAL), {}),
+    "a decay that one group has": (
+        decayed_in_part,
+        ps.Plan(weight_decay="linear(1, absolute(0.4))", horizon=TOTAL),
+        {},
+    ),
+    "an unknown position": (stepped, PLAN, {}),
+    "bases of another scheduler": (stepped, PLAN, {"t": 2}),
+    "a run that is over": (lambda: stepped(initial_lr=0.1), PLAN, {"t": TOTAL + 1}),
+}
+
+
+@pytest.fixture
+def errors():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+@table("name", STARTS)
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_start_that_warns_has_changed_nothing(name, strict):
+    make, plan, given = STARTS[name]
+    optimizer = make()
+    before = [copy.copy(one) for one in optimizer.param_groups]
+    entries = {key: len(value) for key, value in vars(optimizer).items() if key.endswith("_hooks")}
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore" if strict else "error")
+        with pytest.raises(ps.PlanWarning):
+            ps.Scheduler(optimizer, plan, strict=strict, **given)
+
+    assert optimizer.param_groups == before
+    assert {key: len(value) for key, value in vars(optimizer).items() if key.endswith("_hooks")} == entries
+
+
+def by_hooks(plan, **given):
+    optimizer = sgd()
+    return ps.Scheduler(optimizer, plan, **given), [optimizer], optimizer.step
+
+
+def by_hand(plan, **given):
+    optimizer = sgd()
+    scheduler = ps.Scheduler(optimizer, plan, drive="manual", **given)
+    return scheduler, [optimizer], scheduler.step
+
+
+def of_several(drive):
+    def begin(plan, **given):
+        both = {"a": sgd(), "b": sgd(0.2)}
+        scheduler = ps.Scheduler(both, plan, drive=drive, **given)
+
+        def step():
+            raised = []
+            for one in (both["b"], both["a"]):
+                try:
+                    one.step()
+                except UserWarning as error:
+                    raised.append(error)
+            if drive == "manual":
+                scheduler.step()
+            if raised:
+                raise raised[0]
+
+        return scheduler, [*both.values()], step
+
+    return begin
+
+
+BEGINS = {
+    "hooks": by_hooks, "by hand": by_hand, "shared": of_several("optimizer"), "driven by one": of_several("a"),
+    "several by hand": of_several("manual"),
+}  # fmt: skip
+
+
+PLANS = {
+    "updates": (PLAN, {}),
+    "amounts": (ps.Plan(lr="linear()", clock="tokens", horizon="1000 tokens"), {"tokens_per_step": 100}),
+    "a target": (ps.Plan(ps.Binding(ps.Target("dropout", 0.5), "linear()"), lr="linear(1, 0.5)", horizon=TOTAL), {}),
+}
+
+
+@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize("begin", BEGINS)
+def test_the_update_that_tells_the_end_of_the_plan_is_complete(errors, begin, plan):
+    plan, facts = PLANS[plan]
+    scheduler, optimizers, step = BEGINS[begin](plan, **facts)
+    raised = []
+    for update in range(1, TOTAL + 40):
+        try:
+            step()
+        except UserWarning as warned:
+            raised.append((update, "[PS406]" in str(warned)))
+        assert scheduler.t == update
+        for one in optimizers:
+            assert one.param_groups[0]["paramsched_t"] == update
+            assert one.state_dict()["param_groups"][0]["paramsched_t"] == update
+
+    assert raised == [(TOTAL + 1, True)]
+
+
+@pytest.mark.parametrize("tensor", [False, True])
+@pytest.mark.parametrize("begin", BEGINS)
+def test_the_update_that_tells_an_external_write_is_complete(errors, begin, tensor):
+    scheduler, optimizers, step = BEGINS[begin](PLAN)
+    expected = planned(PLAN, {"lr": 0.1})
+    (optimizer, *_) = optimizers
+    raised = []
+    for update in range(1, 5):
+        optimizer.param_groups[0]["lr"] = torch.tensor(0.7) if tensor else 0.7
+        try:
+            step()
+        except UserWarning as warned:
+            raised.append((update, str(warned).startswith("lr of group")))
+        assert scheduler.t == optimizer.param_groups[0]["paramsched_t"] == update
+        assert optimizer.param_groups[0]["lr"] == expected[update]
+
+    assert raised == [(1, True)]
+
+
+def test_a_load_that_warns_has_loaded(errors):
+    optimizer, saved = torch.optim.AdamW([group()], lr=0.1), stepped().state_dict()
+    scheduler = ps.Scheduler(optimizer, PLAN)
+    optimizer.step()
+
+    with pytest.raises(UserWarning, match="no update count"):
+        optimizer.load_state_dict(saved)
+
+    assert (scheduler.t, optimizer.param_groups[0]["paramsched_t"], optimizer.param_groups[0]["lr"]) == (0, 0, 0.1)
+
+
+def test_a_copy_of_a_strict_scheduler_is_strict_and_counts_the_update_before_it_raises():
+    optimizer = sgd(0.5)
+    scheduler = ps.Scheduler(optimizer, PLAN, strict=True)
+    for one, made in ((optimizer, scheduler), copy.deepcopy((optimizer, scheduler))):
+        one.param_groups[0]["lr"] = 0.1
+        with pytest.raises(ps.PlanWarning):
+            one.step()
+        assert (made.t, one.param_groups[0]["lr"]) == (1, 0.45)
+
+
+@table("strict", [1, "yes", None])
+def test_strict_is_a_boolean(strict):
+    with pytest.raises(ps.errors.InvalidArgument):
+        ps.Scheduler(sgd(), PLAN, strict=strict)
+
+
+# ---------------------------------------------------------------------- limits
+
+
+def said(recwarn, caplog, optimizer, plan=PLAN, **given):
+    warnings.simplefilter("always")  # within `recwarn`
+    recwarn.clear(), caplog.clear()
+    scheduler = ps.Scheduler(optimizer, plan, **given)
+    return scheduler, [str(one.message) for one in recwarn] + caplog.messages
+
+
+@table(("t", "warns"), [(9, False), (10, False), (11, True)])
+def test_a_run_that_is_longer_than_its_plan_warns(t, warns, recwarn, caplog):
+    optimizer = probe({"initial_lr": 0.1})
+    scheduler, first = said(recwarn, caplog, optimizer, t=t)
+    state, saved = scheduler.state_dict(), optimizer.state_dict()
+    text = f"the optimizer has completed {t} updates, but the plan ends after 10: its last values are kept"
+    found = [first]
+    for load in (lambda new, again: new.load_state_dict(saved), lambda new, again: again.load_state_dict(state)):
+        new = probe()
+        again, _ = said(recwarn, caplog, new)
+        recwarn.clear(), caplog.clear()
+        load(new, again)
+        found.append([str(one.message) for one in recwarn])
+
+    assert [[one.startswith(text) for one in texts] for texts in found] == [[True] * warns] * 3
+
+
+@table(
+    ("steps", "initial", "given", "expected"),
+    [
+        (0, None, {}, []),
+        (1, None, {}, ["no update count found in the optimizer; starting the plan at update 0"]),
+        (2, None, {}, ["no update count found in the optimizer; starting the plan at update 0"]),
+        (2, None, {"t": 0}, []),
+        (2, 0.1, {}, ["no update count found in the optimizer; starting the plan at update 0"]),
+        (2, 0.2, {}, ["base of lr in group 0: 0.2 in initial_lr, 0.1 in the code", "initial values as bases (lr 0.2)"]),
+        (2, None, {"t": 2}, ["the plan starts at update 2 with the present values as bases (lr 0.1)"]),
+        (2, 0.1, {"t": 2}, []),
+    ],
+)
+def test_a_start_on_an_optimizer_that_has_stepped_is_reported(steps, initial, given, expected, recwarn, caplog):
+    optimizer = torch.optim.AdamW([group(**({} if initial is None else {"initial_lr": initial}))], lr=0.1)
+    for _ in range(steps):
+        optimizer.step()
+
+    _, found = said(recwarn, caplog, optimizer, **given)
+
+    assert [text in one for text, one in zip(expected, found, strict=True)] == [True] * len(expected)
+    warned = [str(one.message) for one in recwarn]
+    assert bool(warned) == (steps > 1 and initial is None and given != {"t": 0})
+
+
+@table(("steps", "warns"), [(0, False), (1, False), (2, True)])
+def test_a_count_of_zero_is_reported_only_if_the_optimizer_has_stepped_more_often_than_a_hidden_step(
+    steps, warns, recwarn, caplog
+):
+    saved, optimizer = (torch.optim.AdamW([group()], lr=0.1) for _ in range(2))
+    ps.Scheduler(saved, PLAN, drive="manual")
+    for _ in range(steps):
+        saved.step()
+    optimizer.load_state_dict(saved.state_dict())
+
+    _, found = said(recwarn, caplog, optimizer)
+
+    text = "the optimizer carries a count of 0 updates; starting the plan at update 0"
+    assert [text in one for one in found] == [True] * warns
+
+
+def test_a_message_names_four_bases_and_eight_groups(recwarn, caplog):
+    for count, more in ((4, False), (5, True)):
+        optimizer = torch.optim.AdamW([group(lr=0.1 + index) for index in range(count)])
+        for _ in range(2):
+            optimizer.step()
+        _, (text,) = said(recwarn, caplog, optimizer)
+        assert ("lr 3.1" in text, ", …)" in text) == (True, more)
+    for count, more in ((8, False), (9, True)):
+        optimizer = probe(*({"initial_lr": 0.5, "lr": 0.1 + index, "name": f"g{index}"} for index in range(count)))
+        _, texts = said(recwarn, caplog, optimizer)
+        text = next(one for one in texts if "initial_lr" in one)
+        assert (f"{count} groups (g0, " in text, "g7" in text, "g8" in text, ", …)" in text) == (
+            True,
+            True,
+            False,
+            more,
+        )
+
+
+@table(
+    ("steps", "entries", "given", "found"),
+    [
+        (3, {}, {}, "no update count found in the checkpoint of the optimizer|those of the code"),
+        (0, {}, {}, "no update count found in the checkpoint of the optimizer|those of the code"),
+        (3, {"initial_lr": 0.2}, {}, "no update count found in the checkpoint of the optimizer|initial values"),
+        (
+            3,
+            {"paramsched_t": 0},
+            {},
+            "the checkpoint of the optimizer carries a count of 0 updates|the recorded values",
+        ),
+        (1, {"paramsched_t": 0}, {}, None),
+        (3, {"paramsched_t": 3}, {}, None),
+        (3, {}, {"t": 0}, None),
+    ],
+)
+def test_a_checkpoint_without_a_position_warns_of_the_bases_that_are_used(steps, entries, given, found):
+    saved, optimizer = (torch.optim.AdamW([group()], lr=0.1) for _ in range(2))
+    for _ in range(steps):
+        saved.step()
+    saved.param_groups[0].update(entries)
+    scheduler = ps.Scheduler(optimizer, PLAN, **given)
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        optimizer.load_state_dict(saved.state_dict())
+
+    expected = []
+    if found is not None:
+        count, bases = found.split("|")
+        own = f" (its own state counts {steps})" if steps else ""
+        expected = [
+            f"{count}; starting the plan at update 0, with {bases} as bases. If it was saved after n updates, call "
+            f"scheduler.seek(n){own}."
+        ]
+    assert [str(one.message) for one in warned] == expected
+    assert (scheduler.t, scheduler.base_lrs) == (entries.get("paramsched_t", 0), [entries.get("initial_lr", 0.1)])
+
+
+@table(
+    ("line", "steps", "warns"),
+    [
+        *((line, 10, True) for line in (
+            "warmup(10) >> constant()", "warmup(1) >> constant()", "warmup(10, start=0.25) >> cosine()",
+            "absolute(warmup(10, start=0.05, to=0.2))", 'warmup("50%") >> cosine()',
+        )),
+        ("warmup(10) >> constant()", 0, False),
+        *((line, 10, False) for line in ("constant()", "cosine()", "constant(0.5)", "cosine(to=0.5)")),
+    ],
+)  # fmt: skip
+def test_a_plan_that_warms_up_and_an_optimizer_that_does_are_one_warning(line, steps, warns, recwarn, caplog):
+    groups = [group(warmup_steps=steps) for _ in range(2)]
+    plain = {"plain": sgd(), "free": torch.optim.SGD(groups, lr=0.1)}
+    for optimizer in (torch.optim.SGD(groups, lr=0.1), plain):
+        _, found = said(recwarn, caplog, optimizer, ps.Plan(lr=line, horizon=1000))
+
+        assert [f"has warmup_steps={steps}, and the plan begins at" in text for text in found] == [True] * warns
+
+
+@table("line", ["absolute(linear(0, 0.4))", "linear(1, absolute(0.4))"])
+def test_an_absolute_decay_of_a_group_without_decay_is_one_warning_and_its_line_silences_it(line, recwarn, caplog):
+    _, (text,) = said(recwarn, caplog, decayed_in_part(), ps.Plan(weight_decay=line, horizon=100))
+
+    assert text.startswith("weight_decay of group 'no_decay' is 0 in the optimizer")
+    added = eval(text.rsplit("this group: ", 1)[1], {"ps": ps})  # the line that the message shows
+    optimizer = decayed_in_part()
+    assert said(recwarn, caplog, optimizer, ps.Plan(added, weight_decay=line, horizon=100))[1] == []
+    assert optimizer.param_groups[1]["weight_decay"] == 0
+
+
+@table(
+    "plan",
+    [
+        ps.Plan(weight_decay="linear(0.4, 1)", horizon=100),
+        ps.Plan(ps.Binding("weight_decay", "absolute(0.1)", groups="no_decay"), horizon=100),
+        ps.Plan(lr="absolute(0.1)", horizon=100),
+    ],
+)
+def test_multiples_a_line_of_the_group_itself_and_other_fields_are_silent(plan, recwarn, caplog):
+    _, found = said(recwarn, caplog, decayed_in_part(), plan)
+
+    assert not [text for text in found if "weight_decay of group" in text]
