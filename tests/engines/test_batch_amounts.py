@@ -9,15 +9,17 @@ import torch
 
 import paramsched as ps
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions
-from paramsched.engines.planned_batches import PlannedBatches, refuse_other_batches
-from paramsched.engines.reporting import BatchAmounts, samples_in
+from paramsched.engines.planned_batches import PlannedBatches
+from paramsched.engines.reporting import BatchAmounts, samples_in, samples_in_lists
 from paramsched.errors import InvalidArgument, MissingFact
-from support.engine_runs.harness import RAMP, Tiny, optimizer_of
+from support.engine_runs.harness import BASES, RAMP, Tiny, optimizer_of
+from support.tables import table
 
 BY_SAMPLES = ps.Plan(lr=ps.linear(1.0, 0.0, over="100 samples"), clock="samples")
-
-
 BY_TOKENS = ps.Plan(lr=ps.linear(1.0, 0.0, over="100 tokens"), clock="tokens")
+BY_BATCHES = ps.Plan(lr=ps.linear(1.0, 0.0, over="9 batches"), clock="batches")
+FOUR = ps.Plan(ps.Binding(ps.Target("batch_size", initial=4), 1.0), lr="constant()", clock="samples")
+RAMPED = " ".join(f"{size:g}." for size in ps.trace(RAMP, BASES)["batch_size", ""])
 
 
 def attached(plan, **facts):
@@ -33,143 +35,65 @@ def batch(samples):
     return torch.zeros(samples, 3), torch.zeros(samples)
 
 
-# ---------------------------------------------------------------------- source of the amount
+@table(
+    ("plan", "processes", "accumulation", "events", "amount", "warned"),
+    [
+        (BY_SAMPLES, 1, 1, "4. 4. 3.", 11, 0),
+        (BY_SAMPLES, 1, 1, "4 3.", 7, 0),
+        (BY_SAMPLES, 1, 1, "+10 4. +10 5. 4.", 24, 0),  # what the loop reports takes precedence, in any order
+        (BY_SAMPLES, 1, 1, "4, +10 s 5, +10 s 4.", 24, 0),
+        (BY_SAMPLES, 1, 1, "4 +1 4, +1 s", 2, 0),
+        (BY_SAMPLES, 1, 1, "4, & 3.", 7, 0),  # a GradScaler leaves out the first step
+        (BY_SAMPLES, 1, 1, "4 & r s", 4, 0),
+        (BY_SAMPLES, 2, 1, "4 3.", 14, 0),
+        (BY_SAMPLES, 2, 1, "4 3 r s 2 r s", 18, 0),  # an engine may report the seen batches just before the step
+        (BY_SAMPLES, 2, 1, "4 & 3.", 14, 0),
+        (BY_BATCHES, 2, 1, "4. 4.", 2, 0),  # a batch of all processes is one
+        # Planned sizes take precedence, and a difference is warned of once.
+        (RAMP, 1, 1, "3. 3.", 4, 1),
+        (RAMP, 1, 1, RAMPED, 68, 0),
+        (FOUR, 1, 2, "4 4. 4 4. 4 3.", 24, 1),
+        (FOUR, 1, 2, "4 & 4.", 8, 0),
+    ],
+)
+def test_the_amount_is_that_of_the_batches_the_report_of_the_loop_or_the_planned_sizes(
+    plan, processes, accumulation, events, amount, warned
+):
+    """Of the events, `4` is a batch of four samples; `,` ends its update, and `.` steps too; `+10` is a report of the
+    loop; `r` reports the counted batches, `s` steps, and `&` resumes in new objects."""
+    sums = []
 
+    def begun():
+        optimizer, scheduler = attached(plan, **({} if accumulation == 1 else {"accumulation": accumulation}))
+        return (
+            optimizer,
+            scheduler,
+            amounts_of(scheduler, processes=processes, summed=lambda n: sums.append(n) or n * 2),
+        )
 
-def test_samples_are_counted_by_default():
-    optimizer, scheduler = attached(BY_SAMPLES)
-    amounts = amounts_of(scheduler)
+    optimizer, scheduler, amounts = begun()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for event in events.split():
+            if event == "&":
+                states = scheduler.state_dict(), amounts.saved_state()
+                optimizer, scheduler, amounts = begun()
+                scheduler.load_state_dict(states[0])
+                amounts.load_state(states[1])
+            elif event == "r":
+                amounts.report_counted()
+            elif event[0] == "+":
+                scheduler.consumed(samples=int(event))
+            elif event != "s":
+                amounts.count_batch(batch(int(event.rstrip(".,"))), ends_update=event[-1] in ".,")
+            if event[-1] in ".s":
+                optimizer.step()
 
-    for size in (4, 4, 3):
-        amounts.count_batch(batch(size), ends_update=True)
-        optimizer.step()
-
-    assert scheduler.amount == 11
-
-
-def test_the_batches_of_an_update_are_added():
-    optimizer, scheduler = attached(BY_SAMPLES)
-    amounts = amounts_of(scheduler)
-
-    amounts.count_batch(batch(4), ends_update=False)
-    amounts.count_batch(batch(3), ends_update=True)
-    optimizer.step()
-
-    assert scheduler.amount == 7
-
-
-@pytest.mark.parametrize("loop_first", [True, False])
-def test_an_amount_reported_by_the_loop_takes_precedence_in_any_order(loop_first):
-    optimizer, scheduler = attached(BY_SAMPLES)
-    amounts = amounts_of(scheduler)
-    for size in (4, 5):
-        if loop_first:
-            scheduler.consumed(samples=10)
-        amounts.count_batch(batch(size), ends_update=True)
-        if not loop_first:
-            scheduler.consumed(samples=10)
-        optimizer.step()
-    amounts.count_batch(batch(4), ends_update=True)  # no amount was reported for this update
-    optimizer.step()
-
-    assert scheduler.amount == 24
-
-
-def test_a_loop_that_reports_each_batch_is_not_counted_twice():
-    optimizer, scheduler = attached(BY_SAMPLES)
-    amounts = amounts_of(scheduler)
-    for ends_update in (False, True):
-        amounts.count_batch(batch(4), ends_update=ends_update)
-        scheduler.consumed(samples=1)
-    optimizer.step()
-
-    assert scheduler.amount == 2
-
-
-def test_the_batches_of_a_skipped_update_are_saved_in_the_state():
-    _, scheduler = attached(BY_SAMPLES)
-    amounts_of(scheduler).count_batch(batch(4), ends_update=True)  # a GradScaler leaves out the step
-    state = scheduler.state_dict()
-
-    other, again = attached(BY_SAMPLES)
-    again.load_state_dict(state)
-    amounts_of(again).count_batch(batch(3), ends_update=True)
-    other.step()
-
-    assert again.amount == 7
-
-
-def test_processes_are_summed_once_per_update():
-    optimizer, scheduler = attached(BY_SAMPLES)
-    calls = []
-
-    def summed(amount):
-        calls.append(int(amount))
-        return amount * 2
-
-    amounts = amounts_of(scheduler, processes=2, summed=summed)
-    amounts.count_batch(batch(4), ends_update=False)
-    amounts.count_batch(batch(3), ends_update=True)
-    optimizer.step()
-
-    assert (calls, scheduler.amount) == ([7], 14)
-
-
-def test_an_engine_may_report_the_seen_batches_just_before_the_step():
-    optimizer, scheduler = attached(BY_SAMPLES)
-    amounts = amounts_of(scheduler, processes=2, summed=lambda amount: amount * 2)
-
-    for sizes in ((4, 3), (2,)):
-        for size in sizes:
-            amounts.count_batch(batch(size), ends_update=False)
-        amounts.report_counted()
-        optimizer.step()
-
-    assert scheduler.amount == 18
-
-
-def test_all_batches_of_an_update_may_be_counted_before_the_engine_is_resumed():
-    optimizer, again = attached(BY_SAMPLES)
-    resumed = amounts_of(again)
-    resumed.load_state({"samples": 4})
-    resumed.report_counted()
-    optimizer.step()
-
-    assert again.amount == 4
-
-
-def test_the_batches_of_an_unfinished_update_are_saved_as_a_sum_over_processes():
-    _, scheduler = attached(BY_SAMPLES)
-    amounts = amounts_of(scheduler, processes=2, summed=lambda amount: amount * 2)
-    amounts.count_batch(batch(4), ends_update=False)
-    state = amounts.saved_state()
-
-    optimizer, again = attached(BY_SAMPLES)
-    resumed = amounts_of(again, processes=2, summed=lambda amount: amount * 2)
-    resumed.load_state(state)
-    resumed.count_batch(batch(3), ends_update=True)
-    optimizer.step()
-
-    assert (state, amounts.saved_state(), resumed.saved_state()) == ({"samples": 8}, state, {})
-    assert again.amount == 14
-
-
-def test_a_plan_in_updates_has_no_batches_to_save():
-    amounts = amounts_of(attached(ps.Plan(lr="linear()", horizon=9))[1])
-    amounts.count_batch(batch(4), ends_update=False)
-
+    assert scheduler.amount == amount
+    assert len(caught) == warned
+    if processes == 2:
+        assert len(sums) == (0 if plan is BY_BATCHES else scheduler.t + events.count("&"))
     assert amounts.saved_state() == {}
-
-
-def test_the_saved_batches_of_an_update_are_reported_without_another_batch():
-    optimizer, scheduler = attached(BY_SAMPLES)
-    amounts = amounts_of(scheduler)
-    amounts.load_state({"samples": 8})
-
-    amounts.report_counted()
-    optimizer.step()
-
-    assert scheduler.amount == 8
 
 
 def test_an_amount_saved_in_another_unit_is_ignored():
@@ -183,48 +107,42 @@ def test_an_amount_saved_in_another_unit_is_ignored():
     assert scheduler.amount == 3
 
 
-def test_a_clock_of_batches_counts_once_for_all_processes():
-    optimizer, scheduler = attached(ps.Plan(lr=ps.linear(1.0, 0.0, over="9 batches"), clock="batches"))
-
-    def summed(amount):
-        raise AssertionError("a batch of all processes is one")
-
-    amounts = amounts_of(scheduler, processes=2, summed=summed)
-    amounts.count_batch(None, ends_update=True)
-    optimizer.step()
-
-    assert scheduler.amount == 1
-
-
 def test_a_plan_in_updates_does_not_read_the_batches():
     optimizer, scheduler = attached(ps.Plan(lr=ps.linear(1.0, 0.0, over=10)))
+    amounts = amounts_of(scheduler)
 
-    amounts_of(scheduler).count_batch(object(), ends_update=True)
+    amounts.count_batch(object(), ends_update=False)
+    assert amounts.saved_state() == {}
+    amounts.count_batch(object(), ends_update=True)
     optimizer.step()
 
     assert scheduler.t == 1
 
 
-# ---------------------------------------------------------------------- in tokens
+def numel(one):
+    return one[0].numel()
 
 
-@pytest.mark.parametrize(
-    ("options", "facts", "expected"),
+@table(
+    ("plan", "options", "facts", "expected"),
     [
-        ({"tokens_per_sample": 16}, {}, 48),
-        ({"tokens_per_sample": 16.0}, {}, 48),
-        ({"calendar": ps.Calendar(sequence_length=8)}, {}, 24),
-        ({"amount_of": lambda one: one[0].numel()}, {}, 9),
-        ({"amount_of": lambda one: one[0].numel(), "tokens_per_sample": 16}, {}, 9),
-        ({"amount_of": lambda one: torch.tensor(5)}, {}, 5),
-        ({}, {"tokens_per_step": 100}, 100),
-        ({"tokens_per_sample": 1.5}, {"tokens_per_step": 100}, 100),  # an average
-        ({"calendar": ps.Calendar(tokens_per_step=100, sequence_length=8)}, {"tokens_per_step": 100}, 100),
+        (BY_TOKENS, {"tokens_per_sample": 16}, {}, 48),
+        (BY_TOKENS, {"tokens_per_sample": 16.0}, {}, 48),
+        (BY_TOKENS, {"calendar": ps.Calendar(sequence_length=8)}, {}, 24),
+        (BY_TOKENS, {"calendar": ps.Calendar(sequence_length=8), "tokens_per_sample": 16}, {}, 48),
+        (BY_TOKENS, {"amount_of": numel}, {}, 9),
+        (BY_TOKENS, {"amount_of": numel, "tokens_per_sample": 16}, {}, 9),
+        (BY_TOKENS, {"amount_of": lambda one: torch.tensor(5)}, {}, 5),
+        (BY_TOKENS, {}, {"tokens_per_step": 100}, 100),
+        (BY_TOKENS, {"tokens_per_sample": 1.5}, {"tokens_per_step": 100}, 100),  # an average
+        (BY_TOKENS, {"calendar": ps.Calendar(tokens_per_step=9, sequence_length=8)}, {"tokens_per_step": 9}, 9),
+        (BY_SAMPLES, {"tokens_per_sample": 8}, {}, 3),
+        # The planned number of sequences does not contain their lengths.
+        (ps.Plan(*FOUR.bindings, clock="tokens"), {"amount_of": numel}, {}, 9),
     ],
-    ids=["length", "float", "fact", "function", "function wins", "tensor", "constant", "average", "constant wins"],
 )
-def test_tokens_come_from_the_users_function_or_the_constant(options, facts, expected):
-    optimizer, scheduler = attached(BY_TOKENS, **facts)
+def test_tokens_come_from_the_users_function_or_the_constant(plan, options, facts, expected):
+    optimizer, scheduler = attached(plan, **facts)
 
     amounts_of(scheduler, **options).count_batch(batch(3), ends_update=True)
     optimizer.step()
@@ -242,121 +160,51 @@ def test_uncounted_tokens_are_rejected_before_the_update():
     assert (scheduler.t, scheduler.amount) == (0, 0)
 
 
-@pytest.mark.parametrize("wrong", [-1, 2.5, float("nan"), True, "many"], ids=["below 0", "part", "nan", "bool", "text"])
+@table("wrong", [-1, 2.5, float("nan"), True, "many"])
 def test_the_result_of_the_users_function_is_validated(wrong):
     _, scheduler = attached(BY_TOKENS)
 
-    with pytest.raises(InvalidArgument, match="tokens"):
+    with pytest.raises(InvalidArgument):
         amounts_of(scheduler, amount_of=lambda one: wrong).count_batch(batch(3), ends_update=True)
 
     assert scheduler.amount == 0
 
 
-# ---------------------------------------------------------------------- planned sizes
-
-
-def test_planned_sizes_take_precedence_over_batches_and_a_difference_is_warned_of_once():
-    optimizer, scheduler = attached(RAMP)
-    amounts = amounts_of(scheduler)
-
-    with pytest.warns(UserWarning, match=r"update 0: the plan schedules 2 samples for it, .* contain 3"):
-        amounts.count_batch(batch(3), ends_update=True)
-    optimizer.step()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        amounts.count_batch(batch(3), ends_update=True)
-    optimizer.step()
-
-    assert scheduler.amount == 4
-
-
-def test_batches_of_the_planned_size_cause_no_warning():
-    optimizer, scheduler = attached(RAMP)
-    amounts = amounts_of(scheduler)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        for _ in range(15):
-            amounts.count_batch(batch(int(scheduler.value("batch_size"))), ends_update=True)
-            optimizer.step()
-
-    assert scheduler.amount == 68
-
-
-def test_a_planned_batch_of_sequences_of_any_length_is_counted():
-    plan = ps.Plan(ps.Binding(ps.Target("batch_size", initial=4), 1.0), lr="constant()", clock="tokens")
-    optimizer, scheduler = attached(plan)  # sequence_length is unknown
-
-    amounts_of(scheduler, amount_of=lambda one: one[0].numel()).count_batch(batch(3), ends_update=True)
-    optimizer.step()
-
-    assert scheduler.amount == 9
-
-
-def test_accumulated_batches_are_compared_with_the_planned_size_of_the_update():
-    plan = ps.Plan(ps.Binding(ps.Target("batch_size", initial=4), 1.0), lr="constant()", clock="samples")
-    optimizer, scheduler = attached(plan, accumulation=2)
-    amounts = amounts_of(scheduler)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        for ends_update in (False, True, False, True):
-            amounts.count_batch(batch(4), ends_update=ends_update)
-            if ends_update:
-                optimizer.step()
-    amounts.count_batch(batch(4), ends_update=False)
-    with pytest.warns(UserWarning, match="schedules 8 samples for it, .* contain 7"):
-        amounts.count_batch(batch(3), ends_update=True)
-
-    assert scheduler.amount == 16
-
-
-def test_a_planned_update_split_by_a_checkpoint_is_compared_as_one():
-    plan = ps.Plan(ps.Binding(ps.Target("batch_size", initial=4), 1.0), lr="constant()", clock="samples")
-    _, scheduler = attached(plan, accumulation=2)
-    amounts = amounts_of(scheduler)
-    amounts.count_batch(batch(4), ends_update=False)
-    state = amounts.saved_state()
-
-    _, again = attached(plan, accumulation=2)
-    resumed = amounts_of(again)
-    resumed.load_state(state)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        resumed.count_batch(batch(4), ends_update=True)
-
-
-# ---------------------------------------------------------------------- content of a batch
-
-
-@pytest.mark.parametrize(
-    "one",
+@table(
+    ("one", "samples"),
     [
-        torch.zeros(4, 2),
-        [torch.zeros(4, 2), torch.zeros(4)],
-        (torch.zeros(4, 2), ["a", "b", "c", "d"]),
-        {"x": torch.zeros(4, 2), "labels": torch.zeros(4), "scale": torch.tensor(2.0), "name": "train"},
+        (torch.zeros(4, 2), 4),
+        ([torch.zeros(4, 2), torch.zeros(4)], 4),
+        ((torch.zeros(4, 2), ["a", "b", "c", "d"]), 4),
+        ({"x": torch.zeros(4, 2), "labels": torch.zeros(4), "scale": torch.tensor(2.0), "name": "train"}, 4),
+        ((torch.zeros(4, 2), torch.zeros(3)), None),
+        ({"inputs": [torch.zeros(3, 8, 8), torch.zeros(3, 8, 8)]}, None),
+        ({"inner": {"a": (torch.zeros(3),)}}, None),  # a tuple of one tensor may also be one sample
+        (("text",), None),
+        ("text", None),
+        ({}, None),
+        (None, None),
     ],
-    ids=["tensor", "list", "texts", "dict"],
 )
-def test_the_samples_of_a_batch_are_its_first_dimension(one):
-    assert samples_in(one) == 4
+def test_the_samples_of_a_batch_are_its_first_dimension_if_all_parts_agree(one, samples):
+    if samples is None:
+        with pytest.raises(InvalidArgument, match="amount_of=lambda batch"):
+            samples_in(one)
+    else:
+        assert samples_in(one) == samples
 
 
-@pytest.mark.parametrize(
-    "one",
+@table(
+    ("one", "samples"),
     [
-        (torch.zeros(4, 2), torch.zeros(3)),
-        {"inputs": [torch.zeros(3, 8, 8), torch.zeros(3, 8, 8)]},
-        ("text",),
-        None,
+        ({"inputs": [torch.zeros(3, 9), torch.zeros(3, 8)], "data_samples": [1, 2]}, 2),
+        ([[torch.zeros(3)], [0]], 1),
+        ({"inputs": torch.zeros(5, 3), "data_samples": None}, 5),
+        ([torch.zeros(5, 3), torch.zeros(5)], 5),
     ],
-    ids=["unlike", "images", "text", "none"],
 )
-def test_a_batch_without_a_sample_count_is_rejected(one):
-    with pytest.raises(InvalidArgument, match="amount_of=lambda batch"):
-        samples_in(one)
+def test_the_lists_of_a_collated_batch_have_an_entry_for_each_sample(one, samples):
+    assert samples_in_lists(one) == samples
 
 
 # ---------------------------------------------------------------------- run facts of an engine
@@ -453,20 +301,7 @@ def test_the_shards_of_all_processes_are_the_batches_of_one(copies):
     assert [sorted(one) for one in together] == [sorted(one) for one in whole]
 
 
-@pytest.mark.parametrize(("seed", "data_seed"), [(1, 7), (7, None), (3, 7)])
-def test_the_seed_of_the_data_takes_precedence(seed, data_seed):
-    assert list(planned(seed=seed, data_seed=data_seed)) == list(planned())
-    assert list(planned(seed=seed, data_seed=8)) != list(planned())
-
-
-def test_the_order_may_be_sequential():
-    batches = list(planned(train_sampling_strategy="sequential"))
-
-    assert batches[:2] == [[0, 1, 2, 3], [4, 5, 6, 7]]
-    assert list(planned(train_sampling_strategy="random")) == list(planned()) != batches
-
-
-@pytest.mark.parametrize(
+@table(
     ("plan", "arguments", "updates"),
     [
         (CLOSED, {}, 14),
@@ -498,13 +333,6 @@ def test_the_facts_of_the_user_determine_the_length():
     assert planned(OPEN, options=PlanOptions()).updates > 3
 
 
-def test_a_constant_accumulation_multiplies_the_batches_of_the_loader():
-    found = planned(OPEN, num_train_epochs=1, gradient_accumulation_steps=2)
-
-    assert len(found) == 2 * found.updates
-    assert found.samples == sum(size * count for _, size, count in list(found.sampler.updates())[: found.updates])
-
-
 @pytest.mark.parametrize(("ignores", "empty"), [(False, 6), (True, 0)])
 def test_the_batches_of_earlier_updates_are_empty_unless_the_trainer_ignores_them(ignores, empty):
     found = planned(step=3, gradient_accumulation_steps=2, plan=OPEN, ignore_data_skip=ignores)
@@ -513,51 +341,3 @@ def test_the_batches_of_earlier_updates_are_empty_unless_the_trainer_ignores_the
 
     assert batches[:empty] == [[]] * empty
     assert all(batches[empty:])
-
-
-def test_passes_count_the_samples_of_each_update():
-    found = planned()
-    found.begin()
-    rows = [size * accumulation for _, size, accumulation in found.sampler.updates()]
-    passes = []
-    for _ in rows:
-        assert found.next_accumulation() >= 1
-        passes.append(found.passes)
-
-    assert passes == pytest.approx([sum(rows[: count + 1]) / LENGTH for count in range(len(rows))])
-    assert found.next_accumulation() == 0
-    assert found.passes == passes[-1]
-
-
-class Stream(torch.utils.data.IterableDataset):
-    def __iter__(self):
-        return iter(range(9))
-
-
-@pytest.mark.parametrize(
-    ("plan", "arguments", "data", "found"),
-    [
-        (CLOSED, {}, range(9), None),
-        (OPEN, {"gradient_accumulation_steps": 2}, range(9), None),
-        (CLOSED, {"gradient_accumulation_steps": 2}, range(9), r"gradient_accumulation_steps=2.*Omit gradient_acc"),
-        (CLOSED, {"save_strategy": "epoch"}, range(9), r'save_strategy="epoch".*Omit save_strategy'),
-        (CLOSED, {"eval_strategy": "epoch"}, range(9), r"Omit eval_strategy"),
-        (CLOSED, {"logging_strategy": "epoch"}, range(9), r"Omit logging_strategy"),
-        (CLOSED, {"train_sampling_strategy": "group_by_length"}, range(9), r"Omit train_sampling_strategy"),
-        (CLOSED, {"train_sampling_strategy": "sequential"}, range(9), None),
-        (CLOSED, {"dispatch_batches": True}, range(9), r"Omit accelerator_config"),
-        (CLOSED, {"dispatch_batches": False}, range(9), None),
-        (CLOSED, {}, Stream(), r"no length.*Omit the targets batch_size and accumulation"),
-        (CLOSED, {}, iter(()), r"no length.*Omit the targets batch_size and accumulation"),
-    ],
-)
-def test_arguments_that_would_change_the_batches_are_refused(plan, arguments, data, found):
-    given = {"gradient_accumulation_steps": 1, "dispatch_batches": None} | arguments
-    config = SimpleNamespace(dispatch_batches=given.pop("dispatch_batches"))
-    trainer = SimpleNamespace(args=SimpleNamespace(accelerator_config=config, **given), train_dataset=data)
-
-    if found is None:
-        refuse_other_batches(trainer, plan)
-    else:
-        with pytest.raises(InvalidArgument, match=found):
-            refuse_other_batches(trainer, plan)

@@ -1,9 +1,7 @@
 """The facts that an engine knows of its run, and lengths in epochs of batches."""
 
 import sys
-import time
 import warnings
-from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,7 +14,7 @@ from paramsched.engines import axolotl
 from paramsched.engines import pytorch_accelerated as accelerated
 from paramsched.engines import transformers as hugging_face
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions, batch_size_of, length_of
-from paramsched.engines.reporting import MetricRelay, PlannedColumns, measure_for, samples_in, samples_in_lists
+from paramsched.engines.reporting import MetricRelay, PlannedColumns
 from paramsched.engines.run_end import RunEnd
 from paramsched.errors import InvalidArgument, MissingDependency, MissingFact
 from support.fake_time import FakeTime
@@ -73,69 +71,31 @@ def test_the_length_of_a_sequence_is_a_fact_of_a_plan_in_tokens_and_else_a_facto
 
 
 @table(
-    ("plan", "said"),
+    ("plan", "by_keyword", "fact", "instead"),
     [
-        (
-            ps.Plan(lr="linear()"),
-            "linear(): there is no end. For example: engine.scheduler(..., calendar=ps.",
-        ),
-        (ps.Plan(lr="linear()", clock="tokens"), "linear(): there is no end. For example: engine"),
-        (
-            ps.Plan(lr="linear(over='5%')"),
-            "; there is no end. For example: engine.scheduler(..., calendar=ps.Calendar(total=",
-        ),
-        (
-            ps.Plan(lr="linear()", horizon="3 epochs"),
-            "; engine does not provide steps_per_epoch. For example: engine",
-        ),
-        (
-            ps.Plan(lr=1.0, horizon="3 tokens"),
-            "tokens_per_step. For example: engine.scheduler(..., tokens_per_sample=1024)",
-        ),
+        ("linear()", False, "total", "calendar=ps.Calendar(total=10_000)"),
+        (ps.Plan(lr="linear()", clock="tokens"), False, "total", "calendar=ps.Calendar(total=10_000)"),
+        (ps.Plan(lr="linear(over='5%')"), False, "total", "calendar=ps.Calendar(total=10_000)"),
+        ('warmup("5%") >> cosine()', False, "total", "calendar=ps.Calendar(total=10_000)"),
+        ('warmup("5%") >> cosine()', True, "total", "total=10_000"),
+        (ps.Plan(lr="linear()", horizon="3 epochs"), False, "steps_per_epoch", "calendar=ps.Calendar(steps_per_epoch="),
+        ('step("2 epochs")', True, "steps_per_epoch", "steps_per_epoch=100"),
+        (ps.Plan(lr=1.0, horizon="3 tokens"), False, "tokens_per_step", "tokens_per_sample=1024"),
+        ('step("2k tokens")', True, "tokens_per_step", "tokens_per_step=4096"),
     ],
 )
-def test_a_missing_length_has_the_reason_of_the_engine(plan, said):
+def test_a_missing_fact_has_the_reason_of_the_engine_and_an_argument_that_provides_it(plan, by_keyword, fact, instead):
     optimizer = probe()
     before = dict(optimizer.param_groups[0])
 
-    with pytest.raises(MissingFact) as refusal:
-        facts().attach(optimizer, plan, PlanOptions())
-    assert said in str(refusal.value)
-    assert optimizer.param_groups[0] == before
-
-
-def test_a_missing_fact_has_the_reason_of_the_engine_and_a_line_that_provides_it():
-    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
-    cases = {
-        "total": ('warmup("5%") >> cosine()', "there is no end", "calendar=ps.Calendar(total=10_000)"),
-        "steps_per_epoch": ('step("2 epochs")', "engine does not provide steps_per_epoch", "steps_per_epoch="),
-        "tokens_per_step": ('step("2k tokens")', "engine does not provide tokens_per_step", "tokens_per_sample=1024"),
-    }
-    for fact, (line, reason, instead) in cases.items():
-        with pytest.raises(MissingFact) as missing:
-            facts().attach(optimizer, line, PlanOptions())
-        assert missing.value.fact == fact
-        assert reason in missing.value.problem.found
-        assert missing.value.problem.advice.startswith("For example: engine.scheduler(..., ")
-        assert instead in missing.value.problem.advice
-    with pytest.raises(MissingFact, match=r"engine does not provide batch_size.*tokens_per_step=4096"):
-        facts().calendar(tokens_per_sample=128)
-    assert "initial_lr" not in optimizer.param_groups[0]
-
-
-@table(
-    ("line", "instead"),
-    [
-        ('warmup("5%") >> cosine()', "total=10_000"),
-        ('step("2 epochs")', "steps_per_epoch=100"),
-        ('step("2k tokens")', "tokens_per_step=4096"),
-    ],
-)
-def test_a_missing_fact_of_an_engine_with_keywords_is_passed_as_one(line, instead):
     with pytest.raises(MissingFact) as missing:
-        facts(by_keyword=True).attach(probe(), line, PlanOptions())
+        facts(by_keyword=by_keyword).attach(optimizer, plan, PlanOptions())
 
-    assert missing.value.problem.advice == f"For example: engine.scheduler(..., {instead})"
+    problem = missing.value.problem
+    assert missing.value.fact == fact
+    assert ("there is no end" if fact == "total" else f"engine does not provide {fact}") in problem.found
+    assert problem.advice.startswith(f"For example: engine.scheduler(..., {instead}")
+    assert optimizer.param_groups[0] == before
 
 
 @pytest.mark.parametrize(
@@ -167,60 +127,6 @@ def test_a_horizon_that_is_shorter_than_the_run_of_the_engine_is_logged(horizon,
 )
 def test_the_length_and_the_batch_size_of_a_loader_may_be_unknown(loader, length, size):
     assert (length_of(loader), batch_size_of(loader)) == (length, size)
-
-
-@pytest.mark.parametrize(
-    ("batch", "samples"),
-    [
-        (torch.zeros(3, 2), 3),
-        ([torch.zeros(3, 2), torch.zeros(3)], 3),
-        ({"a": torch.zeros(3, 2), "text": ["x", "y", "z"], "name": "abcd", "scalar": torch.tensor(1.0)}, 3),
-        ({"inner": {"a": (torch.zeros(3),)}}, None),  # a tuple of one tensor may also be one sample
-        ([torch.zeros(3), torch.zeros(2)], None),
-        ("abc", None),
-        ({}, None),
-    ],
-)
-def test_the_samples_of_a_batch_are_counted_only_if_all_parts_agree(batch, samples):
-    if samples is None:
-        with pytest.raises(InvalidArgument, match="the number of samples in a"):
-            samples_in(batch)
-    else:
-        assert samples_in(batch) == samples
-
-
-@pytest.mark.parametrize(
-    ("batch", "samples"),
-    [
-        ({"inputs": [torch.zeros(3, 9), torch.zeros(3, 8)], "data_samples": [1, 2]}, 2),
-        ([[torch.zeros(3)], [0]], 1),
-        ({"inputs": torch.zeros(5, 3), "data_samples": None}, 5),
-        ([torch.zeros(5, 3), torch.zeros(5)], 5),
-    ],
-)
-def test_the_lists_of_a_collated_batch_have_an_entry_for_each_sample(batch, samples):
-    assert samples_in_lists(batch) == samples
-
-
-class FakeScheduler:
-    """A Scheduler at its last update, with some seconds left of a hundred."""
-
-    def __init__(self, left=None, stop=False):
-        self.should_stop, self.amount, self.t = stop, 100.0 - (left or 0), 7
-        end = None if left is None else datetime.fromtimestamp(time.time() + left, UTC)
-        self.calendar, self.logged = SimpleNamespace(end=end), []
-        self._resume = SimpleNamespace(processes=SimpleNamespace(log=lambda *given: self.logged.append(given)))
-
-    def scalars(self):
-        return {"lr": 0.5}
-
-
-@pytest.mark.parametrize("stop", [True, False])
-def test_a_run_ends_when_one_of_its_plans_is_over_and_only_if_it_may(stop):
-    over, going = FakeScheduler(stop=True), FakeScheduler()
-
-    assert RunEnd([going, over], stop=stop).is_due == stop
-    assert not RunEnd([going], stop=stop).is_due
 
 
 class Watching:
@@ -333,28 +239,6 @@ def test_an_engine_saves_at_an_end_after_which_the_next_job_continues(stop, reas
     end = RunEnd(schedulers, stop=stop)
 
     assert (end.is_due, end.saves) == (is_due, saves)
-
-
-@table(
-    ("unit", "options", "amount"),
-    [
-        ("progress", {"amount_of": len}, None),
-        ("tokens", {"amount_of": len, "tokens_per_sample": 8}, 2),
-        ("batches", {}, 1),
-        ("samples", {"tokens_per_sample": 8}, 3),
-        ("tokens", {"tokens_per_sample": 8.0}, 24),
-        ("tokens", {"tokens_per_sample": 371.5}, None),
-        ("tokens", {}, None),
-        ("tokens", {"calendar": Calendar(sequence_length=5)}, 15),
-        ("tokens", {"calendar": Calendar(sequence_length=5), "tokens_per_sample": 8}, 24),
-        ("tokens", {"calendar": Calendar(sequence_length=5, tokens_per_step=64)}, None),
-        ("frames", {"tokens_per_sample": 8}, None),
-    ],
-)
-def test_the_amount_of_a_batch_is_measured_if_its_unit_is_known(unit, options, amount):
-    measure = measure_for(unit, PlanOptions(**options), lambda batch: 3)
-
-    assert (measure and measure("ab")) == amount
 
 
 SAMPLES, BATCH, EPOCHS, TOKENS = 960, 4, 5, 128
