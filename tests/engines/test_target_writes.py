@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch.utils.data import DataLoader
 
 import paramsched as ps
 from paramsched.engines.target_writes import TargetWrites
@@ -27,9 +26,8 @@ PLAN = ps.Plan(
 ENTROPY = [0.1 * (1 - t / 36) for t in range(36)]
 
 
-def run_of_trainer(folder: Path, write: Any, *, resume: bool = False, **keywords: Any) -> Any:
+def run_of_trainer(folder: Path, write: Any, *, resume: bool = False) -> Any:
     transformers = pytest.importorskip("transformers")
-    from paramsched.engines.transformers import planned
     from support.engine_runs import transformers as runs
 
     class WithCoefficients(transformers.Trainer):  # as TRL's GRPOTrainer copies arguments
@@ -38,19 +36,14 @@ def run_of_trainer(folder: Path, write: Any, *, resume: bool = False, **keywords
             self.args.entropy_coef, self.args.window = 0.25, 7
             self.entropy_coef = self.args.entropy_coef
             self.part = SimpleNamespace(window=7)
-            self.used: list[Any] = []
+            self.seen: list[Any] = []
 
         def compute_loss(self, *args: Any, **options: Any) -> Any:
-            self.used.append((self.entropy_coef, self.part.window))
+            self.seen.append((self.entropy_coef, self.part.window))
             return super().compute_loss(*args, **options)
 
-    arguments = runs.arguments(
-        str(folder), runs.Case("transformers"), num_train_epochs=2, save_strategy="steps", save_steps=10
-    )
-    model = runs.Model()
-    trainer = planned(WithCoefficients, PLAN, write=write)(
-        model=model, args=arguments, train_dataset=runs.Rows(), optimizers=(optimizer_of(model), None), **keywords
-    )
+    saving = {"num_train_epochs": 2, "save_strategy": "steps", "save_steps": 10}
+    trainer = runs.planned_trainer(PLAN, folder, WithCoefficients, {"write": write}, **saving)
     trainer.train(resume_from_checkpoint=str(folder / "checkpoint-10") if resume else None)
     return trainer
 
@@ -65,16 +58,15 @@ def test_the_trainer_uses_the_values_of_each_update_also_after_a_resume(tmp_path
 
     shown = ps.trace(PLAN, optimizer_of(Tiny()), ps.Calendar())
     expected = [(e, int(w)) for e, w in zip(shown["entropy", ""].tolist(), shown["window", ""].tolist(), strict=True)]
-    assert first.used == expected
-    assert again.used == expected[10:]
-    assert all(type(window) is int for _, window in first.used)
+    assert first.seen == expected
+    assert again.seen == expected[10:]
+    assert all(type(window) is int for _, window in first.seen)
     assert first.args.entropy_coef == first.entropy_coef
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_target_with_the_name_of_a_metric_of_the_trainer_stays_in_the_log(tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
-    from paramsched.engines.transformers import planned
     from support.engine_runs import transformers as runs
 
     class WithMetrics(transformers.Trainer):  # as TRL's trainers add their metrics
@@ -82,13 +74,8 @@ def test_a_target_with_the_name_of_a_metric_of_the_trainer_stays_in_the_log(tmp_
             logs.update({"entropy": 7.0})
             super().log(logs, *args, **options)
 
-    arguments = runs.arguments(
-        str(tmp_path), runs.Case("transformers"), num_train_epochs=2, logging_steps=1, logging_strategy="steps"
-    )
-    model = runs.Model()
-    trainer = planned(WithMetrics, PLAN)(
-        model=model, args=arguments, train_dataset=runs.Rows(), optimizers=(optimizer_of(model), None)
-    )
+    logging = {"num_train_epochs": 2, "logging_steps": 1, "logging_strategy": "steps"}
+    trainer = runs.planned_trainer(PLAN, tmp_path, WithMetrics, **logging)
 
     with pytest.warns(UserWarning, match="entropy as planned/entropy"):
         trainer.train()
@@ -111,39 +98,33 @@ def test_a_copied_argument_is_refused_before_the_first_batch(tmp_path: Path) -> 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_lightning_writes_into_the_module() -> None:
-    pl = pytest.importorskip("lightning.pytorch")
+    pytest.importorskip("lightning.pytorch")
     from paramsched.engines.lightning import PlanCallback
+    from support.engine_runs import lightning as runs
 
-    class Module(pl.LightningModule):
+    class Module(runs.Simple):
         def __init__(self) -> None:
             super().__init__()
-            self.net, self.entropy_coef, self.used = Tiny(), 1, []
+            self.entropy_coef, self.seen = 1, []
 
         def training_step(self, batch: Any, index: int) -> Any:
-            self.used.append(self.entropy_coef)
-            return torch.nn.functional.mse_loss(self.net(batch[0]), batch[1])
-
-        def configure_optimizers(self) -> Any:
-            return optimizer_of(self)
+            self.seen.append(self.entropy_coef)
+            return super().training_step(batch, index)
 
     module = Module()
-    trainer = pl.Trainer(
-        accelerator="cpu", max_epochs=4, callbacks=[PlanCallback(PLAN, write={"entropy": "entropy_coef"})],
-        accumulate_grad_batches=2, logger=False, enable_checkpointing=False, enable_progress_bar=False,
-        enable_model_summary=False,
-    )  # fmt: skip
+    callback = PlanCallback(PLAN, write={"entropy": "entropy_coef"})
+    runs.fit(module, callback, max_epochs=4, accumulate_grad_batches=2)
 
-    trainer.fit(module, DataLoader(Numbers(), BATCH))
-
-    assert module.used == pytest.approx([one for one in ENTROPY for _ in range(2)], rel=1e-12)
+    assert module.seen == pytest.approx([one for one in ENTROPY for _ in range(2)], rel=1e-12)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_target_with_the_name_of_a_metric_of_the_module_stays_in_the_log_of_lightning() -> None:
-    pl = pytest.importorskip("lightning.pytorch")
+    pytest.importorskip("lightning.pytorch")
     from lightning.pytorch.loggers.logger import DummyLogger
 
     from paramsched.engines.lightning import PlanCallback
+    from support.engine_runs import lightning as runs
 
     class Rows(DummyLogger):
         def __init__(self) -> None:
@@ -153,27 +134,16 @@ def test_a_target_with_the_name_of_a_metric_of_the_module_stays_in_the_log_of_li
         def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
             self.rows.append(metrics)
 
-    class Module(pl.LightningModule):
-        def __init__(self) -> None:
-            super().__init__()
-            self.net, self.window = Tiny(), 1
+    class Module(runs.Simple):
+        window = 1
 
         def training_step(self, batch: Any, index: int) -> Any:
             self.log_dict({"entropy": 7.0, "window": self.window})  # a float32 of the planned window
-            return torch.nn.functional.mse_loss(self.net(batch[0]), batch[1])
+            return super().training_step(batch, index)
 
-        def configure_optimizers(self) -> Any:
-            return optimizer_of(self)
-
-    rows = Rows()
-    trainer = pl.Trainer(
-        accelerator="cpu", max_epochs=2, callbacks=[PlanCallback(PLAN, write={"window": "window"})],
-        logger=rows, log_every_n_steps=1, enable_checkpointing=False, enable_progress_bar=False,
-        enable_model_summary=False,
-    )  # fmt: skip
-
+    rows, callback = Rows(), PlanCallback(PLAN, write={"window": "window"})
     with pytest.warns(UserWarning, match="PlanCallback: .*: entropy as planned/entropy. Rename"):
-        trainer.fit(Module(), DataLoader(Numbers(), BATCH))
+        trainer = runs.fit(Module(), callback, max_epochs=2, logger=rows, log_every_n_steps=1)
 
     planned = [one["planned/entropy"] for one in rows.rows if "planned/entropy" in one]
     assert planned == pytest.approx(ENTROPY[: len(planned)], rel=1e-12)
@@ -329,30 +299,17 @@ def warned(call: Any) -> list[str]:
 def test_an_optimizer_that_a_callback_of_lightning_replaces_is_named(is_replaced: bool) -> None:
     pl = pytest.importorskip("lightning.pytorch")
     engine = pytest.importorskip("paramsched.engines.lightning")
-
-    class Module(pl.LightningModule):  # type: ignore[misc,name-defined]
-        def __init__(self) -> None:
-            super().__init__()
-            self.net = Tiny()
-
-        def training_step(self, batch: Any, index: int) -> Any:
-            return self.net(batch[0]).square().mean()
-
-        def configure_optimizers(self) -> Any:
-            return sgd(self)
+    from support.engine_runs import lightning as runs
 
     class Switch(pl.Callback):  # type: ignore[misc,name-defined]
         def on_train_epoch_start(self, trainer: Any, module: Any) -> None:
             if trainer.current_epoch == 1 and is_replaced:
                 trainer.strategy.optimizers = [torch.optim.Adam(module.parameters(), lr=0.5)]
 
-    loader = torch.utils.data.DataLoader(Numbers(), BATCH)
-    trainer = pl.Trainer(
-        max_epochs=2, callbacks=[Switch(), engine.PlanCallback("linear()")], accelerator="cpu", logger=False,
-        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
-    )  # fmt: skip
+    def train() -> None:
+        runs.fit(runs.Simple(), Switch(), engine.PlanCallback("linear()"), max_epochs=2)
 
-    told = [one for one in warned(lambda: trainer.fit(Module(), loader)) if "ended" not in one]
+    told = [one for one in warned(train) if "ended" not in one]
 
     assert [("from update 18 on" in one, "Adam" in one, "t=18" in one) for one in told] == [(True,) * 3] * is_replaced
 

@@ -9,10 +9,12 @@ import torch
 from lightning.pytorch.plugins import MixedPrecision
 from lightning.pytorch.strategies import ModelParallelStrategy
 from torch.distributed.fsdp import fully_shard
+from torch.utils.data import DataLoader
 
 import paramsched as ps
 from paramsched.engines.lightning import PlanCallback
 from support.engine_runs.harness import (
+    BATCH,
     PLAN,
     Case,
     Numbers,
@@ -77,6 +79,27 @@ class Module(pl.LightningModule):
                     optimizer.step()
                     optimizer.zero_grad()
         return loss
+
+
+class Simple(pl.LightningModule):
+    """A module with one optimizer; tests override what they observe."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = Tiny()
+
+    def configure_optimizers(self) -> Any:
+        return optimizer_of(self.net)
+
+    def training_step(self, batch: Any, index: int) -> Any:
+        return torch.nn.functional.mse_loss(self.net(batch[0]), batch[1])
+
+
+def fit(module: pl.LightningModule, *callbacks: Any, path: Any = None, **keywords: Any) -> pl.Trainer:
+    """Train on `Numbers` for three epochs; return the Trainer."""
+    made = trainer(Case("lightning"), callbacks=list(callbacks), **keywords)
+    made.fit(module, DataLoader(Numbers(), BATCH), DataLoader(Numbers(), BATCH), ckpt_path=path)
+    return made
 
 
 def trainer(case: Case, **keywords: Any) -> pl.Trainer:

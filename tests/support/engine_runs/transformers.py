@@ -112,6 +112,19 @@ def trainer_of(case: Case, args: TrainingArguments, total: int, **keywords: Any)
     return trainer, recorded(optimizer)
 
 
+def planned_trainer(plan: Any, folder: Any, base: type[Any] = Trainer, how: Any = None, **keywords: Any) -> Any:
+    """Return a Trainer of a class with a plan; `how` has the options of `planned`, and `used` the values of updates."""
+    given = {name: keywords.pop(name) for name in ("callbacks", "optimizers") if name in keywords}
+    model, rows = Model(), Rows()
+    trainer = planned(base, plan, **(how or {}))(
+        model=model, args=arguments(str(folder), Case("transformers"), **keywords), train_dataset=rows,
+        eval_dataset=rows, **{"optimizers": (optimizer_of(model), None), **given},
+    )  # fmt: skip
+    if trainer.optimizer is not None:
+        trainer.used = recorded(trainer.optimizer)
+    return trainer
+
+
 def two_optimizers(case: Case, args: TrainingArguments, total: int) -> tuple[Trainer, Used]:
     """Return a Trainer with an optimizer that steps two, which one plan drives."""
     model = Model()
