@@ -23,6 +23,8 @@ from support.spread import spread
 PLAN = ps.Plan(lr="linear(1, 0)", horizon=7)
 
 
+pytestmark = pytest.mark.filterwarnings("ignore")
+
 LENGTH = 36  # updates of an engine's own run: two epochs of 18
 
 
@@ -34,24 +36,14 @@ def start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Run]
     """Return a function that runs an engine."""
     clock = FakeTime(monkeypatch)
 
-    def started(
-        engine: Callable[[Run], None],
-        plan: ps.Plan = PLAN,
-        *,
-        resumes: bool = False,
-        into: list[Run] | None = None,
-        **options: Any,
-    ) -> Run:
+    def started(engine: Callable[[Run], None], plan: ps.Plan = PLAN, *, resumes: bool = False, **options: Any) -> Run:
         run = Run(clock, tmp_path, plan, options, resumes=resumes)
-        if into is not None:
-            into.append(run)
         engine(run)
         return run
 
     return started
 
 
-@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", spread(WITH_STOP, "lightning"))
 def test_a_plan_ends_an_engine_if_asked_and_a_moment_can_be_ignored(name: str, start: Any) -> None:
     runs = [
@@ -63,83 +55,49 @@ def test_a_plan_ends_an_engine_if_asked_and_a_moment_can_be_ignored(name: str, s
     assert [len(run.steps) for run in runs] == [7, LENGTH, LENGTH]
 
 
-@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", spread(ENGINES, "lightning"))
-@pytest.mark.parametrize(
-    ("options", "found"),
-    [
-        ({"reserve": "30 s"}, "it needs stop_before"),
-        ({"reserve": "3 epochs", "stop_before": "in 1 h"}, "not a length in h, min or s"),
-        ({"stop_before": "soon"}, 'expected "in 55 min"'),
-    ],
-)
-def test_wrong_options_are_refused(name: str, options: Any, found: str, start: Any) -> None:
-    with pytest.raises(ps.errors.InvalidArgument, match=found):
-        start(ENGINES[name], **options)
+def test_wrong_options_are_refused(name: str, start: Any) -> None:
+    with pytest.raises(ps.errors.InvalidArgument, match="it needs stop_before"):
+        start(ENGINES[name], reserve="30 s")
 
 
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(
-    "option", [*({"tokens_per_sample": one} for one in (0, -1, float("nan"), "8", True)), {"calendar": {}}]
-)
-def test_options_of_a_wrong_type_are_refused(option: Any) -> None:
-    from paramsched.engines.engine_facts import PlanOptions
-
-    with pytest.raises(ps.errors.InvalidArgument, match=r"expected a number greater than 0|not a Calendar"):
-        PlanOptions(**option)
-
-
-@pytest.mark.filterwarnings("ignore")
 def test_the_trainer_saves_and_evaluates_once_at_the_end(start: Any, tmp_path: Path) -> None:
-    transformers_home = pytest.importorskip("transformers")
-    from paramsched.engines.transformers import planned
+    transformers = pytest.importorskip("transformers")
     from support.engine_runs import transformers as runs
 
     evaluated = []
 
-    class Watching(transformers_home.TrainerCallback):
+    class Watching(transformers.TrainerCallback):
         def on_evaluate(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
             evaluated.append(state.global_step)
 
     def train(strategy: str, delay: int = 0) -> list[str]:
-        args = runs.arguments(
-            str(tmp_path / strategy), runs.Case("transformers"), save_strategy=strategy, eval_strategy=strategy,
-            save_steps=4, eval_steps=7, num_train_epochs=3, eval_delay=delay,
-        )  # fmt: skip
-        model = runs.Model()
+        evaluated.clear()
+        times = {"save_strategy": strategy, "eval_strategy": strategy, "save_steps": 4, "eval_steps": 7}
         plan = ps.Plan(lr="linear(1, 0)", horizon=8)
-        trainer = planned(runs.Trainer, plan, stop=True)(
-            model=model, args=args, train_dataset=runs.Rows(), eval_dataset=runs.Rows(), callbacks=[Watching()]
+        trainer = runs.planned_trainer(
+            plan, tmp_path / strategy, how={"stop": True}, callbacks=[Watching()], eval_delay=delay, **times
         )
         trainer.train()
         assert trainer.state.global_step == 8
         return sorted(path.name for path in (tmp_path / strategy).glob("checkpoint-*"))
 
     assert (train("steps"), evaluated) == (["checkpoint-4", "checkpoint-8"], [7, 8])
-    assert (train("no"), evaluated) == ([], [7, 8])
-    assert (train("steps", 9), evaluated) == (["checkpoint-4", "checkpoint-8"], [7, 8])
-    assert (train("steps", 8), evaluated) == (["checkpoint-4", "checkpoint-8"], [7, 8, 8])
+    assert (train("no"), evaluated) == ([], [])
+    assert (train("steps", 9), evaluated) == (["checkpoint-4", "checkpoint-8"], [])
+    assert (train("steps", 8), evaluated) == (["checkpoint-4", "checkpoint-8"], [8])
 
 
-@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("minimum", ["min_steps", "min_epochs"])
 def test_lightning_refuses_a_minimum_at_the_start(minimum: str) -> None:
-    pl = pytest.importorskip("lightning.pytorch")
-    from lightning.pytorch.demos.boring_classes import BoringModel
-
+    pytest.importorskip("lightning.pytorch")
     from paramsched.engines.lightning import PlanCallback
-
-    callback = PlanCallback(PLAN, stop_before="in 1 h")
-    trainer = pl.Trainer(
-        accelerator="cpu", max_epochs=3, callbacks=[callback], logger=False, enable_checkpointing=False,
-        enable_progress_bar=False, enable_model_summary=False, **{minimum: 1},
-    )  # fmt: skip
+    from support.engine_runs import lightning as runs
 
     with pytest.raises(ps.errors.InvalidArgument, match=rf"{minimum}=1.*would train after the end of the plan"):
-        trainer.fit(BoringModel())
+        runs.fit(runs.Simple(), PlanCallback(PLAN, stop_before="in 1 h"), **{minimum: 1})
 
 
-@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("by_epoch", "found"), [(True, "a loop by epochs"), (False, "no hook that ends it")])
 def test_mmengine_refuses_a_run_that_cannot_end(by_epoch: bool, found: str, tmp_path: Path) -> None:
     pytest.importorskip("mmengine")
@@ -158,42 +116,24 @@ def test_mmengine_refuses_a_run_that_cannot_end(by_epoch: bool, found: str, tmp_
         runs.close()
 
 
-PLAN_OF_JOB_END = ps.Plan(lr="warmup(4) >> cosine()", horizon=33)
+JOB = ps.Plan(lr="warmup(4) >> cosine()", horizon=33)
 
 
-@pytest.fixture
-def start_of_job_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Run]:
-    """Return a function that runs an engine, whose updates take a second, in a folder."""
-    clock = FakeTime(monkeypatch)
-
-    def started(engine: Callable[[Run], None], *, resumes: bool = False, **options: Any) -> Run:
-        run = Run(clock, tmp_path, PLAN_OF_JOB_END, options, resumes=resumes)
-        engine(run)
-        return run
-
-    return started
-
-
-@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", ENGINES)
-def test_a_job_that_is_cut_twice_uses_the_values_of_one_run(name: str, start_of_job_end: Any) -> None:
+def test_a_job_that_is_cut_twice_uses_the_values_of_one_run(name: str, start: Any) -> None:
     jobs = [
-        start_of_job_end(ENGINES[name], stop_before="in 14 s", reserve="2 s"),
-        start_of_job_end(ENGINES[name], resumes=True, stop_before="in 11 s - 2 s"),
-        start_of_job_end(ENGINES[name], resumes=True, stop_before="in 1 h"),
+        start(ENGINES[name], JOB, stop_before="in 14 s", reserve="2 s"),
+        start(ENGINES[name], JOB, resumes=True, stop_before="in 11 s - 2 s"),
+        start(ENGINES[name], JOB, resumes=True, stop_before="in 1 h"),
     ]
 
     assert [one.scheduler.stop_reason for one in jobs] == ["stop_before", "stop_before", "plan"]
     assert [len(one.used) for one in jobs[:2]] == [11, 8]
-    assert (
-        functools.reduce(operator.iadd, (one.used for one in jobs), [])
-        == ps.trace(PLAN_OF_JOB_END, {"lr": 0.1})["lr"].tolist()
-    )
+    assert functools.reduce(operator.iadd, (one.used for one in jobs), []) == ps.trace(JOB, {"lr": 0.1})["lr"].tolist()
 
 
-@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", ENGINES)
-def test_an_engine_ends_after_the_update_in_which_a_signal_arrives(name: str, start_of_job_end: Any) -> None:
+def test_an_engine_ends_after_the_update_in_which_a_signal_arrives(name: str, start: Any) -> None:
     def interrupt(run: Run) -> None:
         recorded = run.recorded
 
@@ -206,59 +146,41 @@ def test_an_engine_ends_after_the_update_in_which_a_signal_arrives(name: str, st
         run.recorded = with_signal  # type: ignore[method-assign]
         ENGINES[name](run)
 
-    first = start_of_job_end(interrupt, stop_on="SIGTERM")
+    first = start(interrupt, JOB, stop_on="SIGTERM")
     os.kill(os.getpid(), signal.SIGTERM)  # a repeat, while the run saves
     first.scheduler.detach()
-    again = start_of_job_end(ENGINES[name], resumes=True, stop_on=("SIGTERM", "SIGUSR1"))
+    again = start(ENGINES[name], JOB, resumes=True, stop_on=("SIGTERM", "SIGUSR1"))
     again.scheduler.detach()
 
     assert first.scheduler.stop_reason == "SIGTERM"
     assert len(first.used) == 6
     assert again.scheduler.stop_reason == "plan"
-    assert first.used + again.used == ps.trace(PLAN_OF_JOB_END, {"lr": 0.1})["lr"].tolist()
+    assert first.used + again.used == ps.trace(JOB, {"lr": 0.1})["lr"].tolist()
 
 
-@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("strategy", spread(["steps", "epoch", "best", "no"], "best", "no"))
-def test_the_trainer_saves_with_each_strategy(
-    strategy: str, start_of_job_end: Any, tmp_path: Path, caplog: Any
-) -> None:
+def test_the_trainer_saves_with_each_strategy(strategy: str, start: Any, tmp_path: Path, caplog: Any) -> None:
     pytest.importorskip("transformers")
-    from paramsched.engines.transformers import planned
     from support.engine_runs import transformers as runs
-    from support.engine_runs.harness import optimizer_of
 
     more: dict[str, Any] = {"eval_strategy": "steps", "eval_steps": 5, "metric_for_best_model": "loss"}
-    model, case = runs.Model(), runs.Case("transformers")
 
     def train(run: Run) -> None:
-        args = runs.arguments(
-            str(tmp_path), case, save_strategy=strategy, save_steps=1000, num_train_epochs=2,
+        trainer = runs.planned_trainer(
+            run.plan, tmp_path, how=run.options, save_strategy=strategy, save_steps=1000, num_train_epochs=2,
             **more if strategy == "best" else {},
         )  # fmt: skip
-        trainer = planned(runs.Trainer, PLAN_OF_JOB_END, **run.options)(
-            model=model, args=args, train_dataset=runs.Rows(), eval_dataset=runs.Rows(),
-            optimizers=(run.recorded(optimizer_of(model)), None),
-        )  # fmt: skip
+        run.recorded(trainer.optimizer)
         trainer.train()
         run.scheduler = trainer.lr_scheduler
 
     with caplog.at_level(logging.WARNING, "paramsched"):
-        run = start_of_job_end(train, stop_before="in 11 s")
+        run = start(train, JOB, stop_before="in 11 s")
 
     assert run.scheduler.stop_reason == "stop_before"
     assert run.scheduler.t == 10  # an evaluation is due
     assert (tmp_path / "checkpoint-10").exists() == (strategy != "no")
     assert ("nothing is saved" in caplog.text) == (strategy == "no")
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_a_callback_of_lightning_has_the_reason(start_of_job_end: Any) -> None:
-    pytest.importorskip("lightning.pytorch")
-    from paramsched.engines.lightning import PlanCallback
-
-    callback = PlanCallback(PLAN_OF_JOB_END, stop_before="in 9 s")
-    assert callback.stop_reason is None
 
 
 PLAN_OF_ON_BASE = ps.Plan(lr=ps.warmup(5) >> ps.cosine(to=0.1), horizon=100)
@@ -279,7 +201,6 @@ def plain(run: Run) -> None:
     torch.save({name: one.state_dict() for name, one in saved.items()}, run.folder / "run.pt")
 
 
-@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("engine", [plain, *ENGINES.values()], ids=lambda engine: engine.__name__)
 def test_a_resumed_run_uses_the_base_that_on_base_chooses_from_its_first_update_on(
     engine: Callable[[Run], None], tmp_path: Path
@@ -300,7 +221,6 @@ def test_a_resumed_run_uses_the_base_that_on_base_chooses_from_its_first_update_
         assert again.used == expected[at : at + len(again.used)]
 
 
-@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     "engine",
     spread([plain, *ENGINES.values()], plain, ENGINES["lightning"], ENGINES["transformers"]),

@@ -27,6 +27,7 @@ from support.engine_runs.harness import (
 )
 from support.ports import free_port
 from support.programs import Program
+from support.tables import table
 
 pl = pytest.importorskip("lightning.pytorch")
 runs = pytest.importorskip("support.engine_runs.lightning")
@@ -91,21 +92,13 @@ def test_a_run_in_tokens_resumes_from_a_checkpoint(skips: bool, tmp_path: Path, 
     check_resumed(name, first + again, in_one(first, again), 12 if skips else 15)
 
 
-class Small(pl.LightningModule):
+class Small(runs.Simple):
     """Reports a validation loss that gets worse each time."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.net, self.worse = Tiny(), 0.0
-
-    def configure_optimizers(self) -> Any:
-        return optimizer_of(self.net)
+    worse = 0.0
 
     def on_fit_start(self) -> None:
         self.used = recorded(self.trainer.optimizers[0])
-
-    def training_step(self, batch: Any, index: int) -> Any:
-        return torch.nn.functional.mse_loss(self.net(batch[0]), batch[1])
 
     def validation_step(self, batch: Any, index: int) -> None:
         self.log("val_loss", self.worse)
@@ -115,9 +108,8 @@ class Small(pl.LightningModule):
 
 
 def small(callback: Any, **keywords: Any) -> Small:
-    module, loader = Small(), DataLoader(Numbers(), BATCH)
-    trainer = runs.trainer(Case("lightning"), callbacks=[callback], num_sanity_val_steps=1, **keywords)
-    trainer.fit(module, loader, loader)
+    module = Small()
+    runs.fit(module, callback, num_sanity_val_steps=1, **keywords)
     return module
 
 
@@ -174,9 +166,7 @@ def test_the_learning_rate_monitor_works_if_no_scheduler_is_returned(tmp_path: P
     logger = pl.loggers.CSVLogger(tmp_path)
     monitor = pl.callbacks.LearningRateMonitor("step")
     module = runs.Module(Case("lightning", variant="step"), 54)
-    trainer = runs.trainer(Case("lightning"), callbacks=[monitor], logger=logger, log_every_n_steps=1)
-
-    trainer.fit(module, DataLoader(Numbers(), BATCH))
+    runs.fit(module, monitor, logger=logger, log_every_n_steps=1)
 
     lines = Path(logger.log_dir, "metrics.csv").read_text(encoding="utf-8").splitlines()
     column = next(i for i, name in enumerate(lines[0].split(",")) if name.startswith("lr-AdamW") and "weight" in name)
@@ -233,8 +223,7 @@ def test_one_plan_for_two_optimizers(drive: str, tmp_path: Path) -> None:
     module = Pair()
     callback = PlanCallback(BOTH, optimizers=("critic", "generator"), drive=drive)
     logger = pl.loggers.CSVLogger(tmp_path)
-    trainer = runs.trainer(Case("lightning"), callbacks=[callback], logger=logger, log_every_n_steps=1)
-    trainer.fit(module, DataLoader(Numbers(), BATCH))
+    runs.fit(module, callback, logger=logger, log_every_n_steps=1)
 
     shown = ps.trace(BOTH, {"critic": {"lr": 0.1}, "generator": {"lr": 0.1}})
     first, second = ([row[0] for row in used] for used in (module.used, module.used_too))
@@ -253,10 +242,7 @@ def test_one_plan_for_two_optimizers(drive: str, tmp_path: Path) -> None:
 def test_two_optimizers_resume_from_a_checkpoint(tmp_path: Path) -> None:
     def fit(epochs: int, path: str | None = None) -> tuple[Any, Any]:
         module, callback = Pair(), PlanCallback(BOTH, optimizers=("critic", "generator"))
-        case = Case("lightning")
-        trainer = runs.trainer(case, callbacks=[callback], max_epochs=epochs)
-        trainer.fit(module, DataLoader(Numbers(), BATCH), ckpt_path=path)
-        trainer.save_checkpoint(tmp_path / f"{epochs}.ckpt")
+        runs.fit(module, callback, max_epochs=epochs, path=path).save_checkpoint(tmp_path / f"{epochs}.ckpt")
         return module, callback.schedulers[0]
 
     whole, _ = fit(3)
@@ -282,37 +268,29 @@ def test_a_plan_for_each_optimizer_is_refused_with_the_one_plan_to_write(plans: 
     assert (written._plan, written._names) == (ps.Plan(*lines, horizon=54), names)
 
 
-@pytest.mark.parametrize(
+@table(
     ("options", "found"),
     [
         ({"observe": "batch"}, 'expected "validation" or "epoch"'),
         ({"drive": "critic"}, "the optimizers have no names"),
-        ({"optimizers": "critic"}, r"expected several names, got str. Write optimizers=\('critic',\)"),
+        ({"optimizers": "critic"}, "expected several names, got str"),
+        ({"optimizers": ("critic", "critic")}, "two optimizers have the same name"),
+        ({"optimizers": ("a/b", "c")}, "a name must not"),
     ],
 )
-def test_arguments_of_a_wrong_kind_are_refused_at_construction(options: dict[str, Any], found: str) -> None:
+def test_wrong_arguments_are_refused_at_construction(options: dict[str, Any], found: str) -> None:
     with pytest.raises(ps.errors.InvalidArgument, match=found):
         PlanCallback(BOTH, **options)
 
 
 def test_names_that_are_not_as_many_as_the_optimizers_are_refused() -> None:
-    trainer = runs.trainer(Case("lightning"), callbacks=[PlanCallback(BOTH, optimizers=("critic",))])
-
     with pytest.raises(ps.errors.InvalidArgument, match="the module has 2 optimizers"):
-        trainer.fit(Pair(), DataLoader(Numbers(), BATCH))
-
-
-@pytest.mark.parametrize(
-    ("names", "found"), [(("critic", "critic"), "two optimizers have the same name"), (("a/b", "c"), "a name must not")]
-)
-def test_names_that_a_plan_cannot_use_are_refused_at_construction(names: tuple[str, str], found: str) -> None:
-    with pytest.raises(ps.errors.InvalidArgument, match=found):
-        PlanCallback(BOTH, optimizers=names)
+        runs.fit(Pair(), PlanCallback(BOTH, optimizers=("critic",)))
 
 
 def test_a_plan_may_be_a_mapping_as_in_a_plan_file() -> None:
     callback = PlanCallback({"lr": "linear()", "horizon": 54}, optimizers=("critic", "generator"))
-    runs.trainer(Case("lightning"), callbacks=[callback]).fit(Pair(), DataLoader(Numbers(), BATCH))
+    runs.fit(Pair(), callback)
 
     assert callback.schedulers[0].plan == ps.Plan(lr="linear()", horizon=54)
 
@@ -325,7 +303,7 @@ def test_a_scheduler_of_several_may_be_returned_by_configure_optimizers() -> Non
             return both, [self.plan]
 
     module = Returning()
-    runs.trainer(Case("lightning")).fit(module, DataLoader(Numbers(), BATCH))
+    runs.fit(module)
 
     assert module.plan.t == len(module.used)
     assert [row[0] for row in module.used] == ps.trace(BOTH, {"critic": {"lr": 0.1}, "generator": {"lr": 0.1}})[
@@ -342,7 +320,7 @@ def test_a_callback_can_be_pickled() -> None:
 
 
 class Unfreeze(pl.callbacks.BaseFinetuning):
-    """Adds a layer to the optimizer at the second epoch."""
+    """Adds a layer to the optimizer at the second epoch, with a tenth of the present lr."""
 
     def freeze_before_training(self, pl_module: Any) -> None:
         self.freeze(pl_module.late)
@@ -352,7 +330,15 @@ class Unfreeze(pl.callbacks.BaseFinetuning):
             self.unfreeze_and_add_param_group(pl_module.late, optimizer)
 
 
-class Two(Small):
+class Adds(pl.Callback):
+    """Adds a layer at the second epoch, with half of the base of the others."""
+
+    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
+        if trainer.current_epoch == 1:
+            trainer.optimizers[0].add_param_group({"params": pl_module.late.parameters(), "lr": 0.05})
+
+
+class Late(runs.Simple):
     def __init__(self) -> None:
         super().__init__()
         self.late, self.rates = torch.nn.Linear(2, 2), []
@@ -361,36 +347,16 @@ class Two(Small):
         self.rates.append([group["lr"] for group in optimizer.param_groups])
 
 
-def test_groups_added_by_base_finetuning_continue_from_their_own_lr(caplog: pytest.LogCaptureFixture) -> None:
-    module, loader = Two(), DataLoader(Numbers(), BATCH)
-    callbacks = [PlanCallback(ps.Plan(lr=ps.linear(1.0, 0.1))), Unfreeze()]
-    runs.trainer(Case("lightning"), callbacks=callbacks).fit(module, loader)
+@pytest.mark.parametrize(("adds", "share"), [(Unfreeze, 10), (Adds, 2)])
+def test_a_group_that_a_callback_adds_continues_from_its_own_lr(adds: Any, share: int, caplog: Any) -> None:
+    module = Late()
+    runs.fit(module, PlanCallback(ps.Plan(lr=ps.linear(1.0, 0.1))), adds())
 
     before = len(module.rates[0])
     rows = [row for row in module.rates if len(row) > before]
     assert 0 < len(rows) < len(module.rates)
-    # Lightning divides the present lr by 10
-    assert [row[before] for row in rows] == pytest.approx([row[0] / 10 for row in rows], rel=1e-12)
+    assert [row[before] for row in rows] == pytest.approx([row[0] / share for row in rows], rel=1e-12)
     assert 'late_groups="present"' in caplog.text
-
-
-class Adds(pl.Callback):
-    """Adds a layer at the second epoch, with a base of its own."""
-
-    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
-        if trainer.current_epoch == 1:
-            trainer.optimizers[0].add_param_group({"params": pl_module.late.parameters(), "lr": 0.05})
-
-
-def test_a_group_that_another_callback_adds_has_its_base() -> None:
-    module = Two()
-    callbacks = [PlanCallback(ps.Plan(lr=ps.linear(1.0, 0.1))), Adds()]
-    runs.trainer(Case("lightning"), callbacks=callbacks).fit(module, DataLoader(Numbers(), BATCH))
-
-    before = len(module.rates[0])
-    rows = [row for row in module.rates if len(row) > before]
-    assert 0 < len(rows) < len(module.rates)
-    assert [row[before] for row in rows] == pytest.approx([row[0] / 2 for row in rows], rel=1e-12)
 
 
 class Torchs(Small):

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.engines import accelerate, lightning, pytorch_accelerated, transformers
+from paramsched.engines import accelerate, lightning, pytorch_accelerated
 from paramsched.engines.engine_facts import PlanOptions
 from paramsched.engines.reporting import BatchAmounts
 from paramsched.engines.transformers import planned as planned_of_trl_verl_olmo_core
@@ -38,28 +38,6 @@ def counted(amounts_of):
     return scheduler.amount
 
 
-def accelerator(**given):
-    """Return an Accelerator of eight processes, all of which have the same batch."""
-    return SimpleNamespace(
-        num_processes=8, device="cpu", reduce=lambda amount, reduction: {"sum": 8 * amount}[reduction], **given
-    )
-
-
-@pytest.mark.parametrize(("copies", "samples"), [(None, 40), (1, 40), (2, 20), (8, 5)])
-def test_a_shard_on_several_processes_is_counted_once(copies, samples):
-    parallelism = {} if copies is None else {"parallelism_config": SimpleNamespace(non_data_parallel_size=copies)}
-    engine = accelerator(**parallelism)
-
-    assert counted(lambda scheduler: accelerate.batch_amounts(engine, scheduler, PlanOptions())) == samples
-    count = accelerate.batch_counter
-    engine.sync_gradients = True
-    stepped = optimizer()
-    scheduler = ps.Scheduler(stepped, BY_SAMPLES)
-    count(engine, scheduler, amount_of=len)([1, 2, 3])
-    stepped.step()
-    assert scheduler.amount == 3 * samples // 5
-
-
 @pytest.mark.parametrize(("replicas", "samples"), [(8, 40), (4, 20), (1, 5)])
 def test_lightning_counts_a_shard_once(replicas, samples):
     strategy = SimpleNamespace(root_device="cpu", reduce=lambda amount, reduce_op: {"sum": 8 * amount}[reduce_op])
@@ -73,17 +51,6 @@ def test_lightning_counts_a_shard_once(replicas, samples):
     assert counted(amounts) == samples
     trainer.distributed_sampler_kwargs = None
     assert lightning._replicas(trainer) == 1
-
-
-@pytest.mark.parametrize(
-    ("sizes", "replicas"),
-    [({}, 8), ({"tp": 2}, 4), ({"tp": 2, "cp": 2}, 2), ({"sp": 4}, 2), ({"tp": 16}, 1)],
-)
-def test_the_trainer_divides_its_processes_by_those_with_the_same_batch(sizes, replicas):
-    methods = {f"get_{kind}_size": lambda size=size: size for kind, size in sizes.items()}
-    trainer = SimpleNamespace(args=SimpleNamespace(world_size=8), **methods)
-
-    assert transformers._replicas(trainer) == replicas
 
 
 @pytest.mark.parametrize(("batches", "updates", "accumulation"), [(10, 10, 1), (10, 4, 3), (10, 1, 10), (7, 4, 2)])
@@ -146,27 +113,20 @@ def test_a_loader_that_splits_its_batches_has_the_size_of_a_part(total, size):
 @pytest.mark.parametrize("copies", [1, 2])
 def test_the_shards_of_accelerate_divide_the_batches_of_one_process(copies):
     size = ps.Binding(ps.Target("batch_size", 4), "stairs(1, 3, 2, over=8)")
-    plan, registered, parts = ps.Plan(size, lr="linear()", horizon=9), [], []
+    plan, parts = ps.Plan(size, lr="linear()", horizon=9), []
     for rank in range(2 * copies):
         sampler = ps.BatchSampler(plan, 37, seed=7)
         loader = torch.utils.data.DataLoader(range(37), batch_sampler=sampler)
         engine = SimpleNamespace(
-            num_processes=2 * copies,
-            process_index=rank,
-            gradient_accumulation_steps=1,
-            prepare_scheduler=registered.append,
-            parallelism_config=SimpleNamespace(non_data_parallel_size=copies),
-        )
-        made = accelerate.scheduler(engine, optimizer(), plan, loader)
-        assert registered[-1] is made
+            num_processes=2 * copies, process_index=rank, gradient_accumulation_steps=1,
+            prepare_scheduler=lambda made: made, parallelism_config=SimpleNamespace(non_data_parallel_size=copies),
+        )  # fmt: skip
+        accelerate.scheduler(engine, optimizer(), plan, loader)
         parts.append(list(sampler))
 
     whole = list(ps.BatchSampler(plan, 37, seed=7))
     assert all(parts[rank] == parts[rank // copies * copies] for rank in range(2 * copies))
     assert [sorted(a + b) for a, b in zip(parts[0], parts[copies], strict=True)] == [sorted(one) for one in whole]
-    loader.batch_sampler.batch_sampler = sampler  # as after accelerator.prepare(loader)
-    with pytest.raises(ps.errors.InvalidArgument, match="prepare divides them again"):
-        accelerate.scheduler(engine, optimizer(), plan, loader)
 
 
 def loader() -> torch.utils.data.DataLoader:

@@ -15,6 +15,8 @@ from support.engine_runs.harness import BATCH, Numbers, Tiny, optimizer_of
 from support.tables import table
 from support.updates import probe
 
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
 PLAN = ps.Plan(
     ps.Binding(ps.Target("entropy", initial=0.1), "linear(1, 0)"),
     ps.Binding(ps.Target("window", initial=100), "stairs(1, 5, rises=4)"),
@@ -51,7 +53,6 @@ def run_of_trainer(folder: Path, write: Any, *, resume: bool = False) -> Any:
 WRITE = {"entropy": ("entropy_coef", "args.entropy_coef"), "window": "part.window"}
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_trainer_uses_the_values_of_each_update_also_after_a_resume(tmp_path: Path) -> None:
     first = run_of_trainer(tmp_path, WRITE)
     again = run_of_trainer(tmp_path, WRITE, resume=True)
@@ -64,7 +65,6 @@ def test_the_trainer_uses_the_values_of_each_update_also_after_a_resume(tmp_path
     assert first.args.entropy_coef == first.entropy_coef
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_target_with_the_name_of_a_metric_of_the_trainer_stays_in_the_log(tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
     from support.engine_runs import transformers as runs
@@ -86,7 +86,6 @@ def test_a_target_with_the_name_of_a_metric_of_the_trainer_stays_in_the_log(tmp_
     assert all("window" in one and "planned/window" not in one for one in rows)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_copied_argument_is_refused_before_the_first_batch(tmp_path: Path) -> None:
     with pytest.raises(ps.errors.InvalidArgument) as refusal:
         run_of_trainer(tmp_path, {"entropy": "args.entropy_coef"})
@@ -96,7 +95,6 @@ def test_a_copied_argument_is_refused_before_the_first_batch(tmp_path: Path) -> 
     run_of_trainer(tmp_path, {"entropy": "entropy_coef"})  # the arguments keep their value
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_lightning_writes_into_the_module() -> None:
     pytest.importorskip("lightning.pytorch")
     from paramsched.engines.lightning import PlanCallback
@@ -118,7 +116,6 @@ def test_lightning_writes_into_the_module() -> None:
     assert module.seen == pytest.approx([one for one in ENTROPY for _ in range(2)], rel=1e-12)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_target_with_the_name_of_a_metric_of_the_module_stays_in_the_log_of_lightning() -> None:
     pytest.importorskip("lightning.pytorch")
     from lightning.pytorch.loggers.logger import DummyLogger
@@ -160,7 +157,6 @@ class Fixed:
         return 3
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @table(
     ("write", "found"),
     [
@@ -188,14 +184,12 @@ def test_wrong_writes_are_refused_and_nothing_is_written(write: Any, found: str)
     assert vars(trainer) == before
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @table("write", ["entropy", {"entropy": 3}, {"entropy": ()}, {1: "coef"}, {"entropy": ["coef", 2]}])
 def test_writes_of_another_type_are_refused_in_the_call(write: Any) -> None:
     with pytest.raises(ps.errors.InvalidArgument, match="expected a dict from names of targets to paths"):
         TargetWrites("planned", "trainer", write)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_an_attribute_keeps_its_value_if_a_watched_plan_loses_its_target() -> None:
     trainer = SimpleNamespace(coef=1, size=2)
     scheduler = ps.Scheduler(probe(lr=0.1), PLAN)
@@ -207,7 +201,6 @@ def test_an_attribute_keeps_its_value_if_a_watched_plan_loses_its_target() -> No
     assert vars(trainer) == {"coef": 1, "size": 5}
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_another_write_in_between_causes_one_warning() -> None:
     trainer = SimpleNamespace(coef=1)
     optimizer = probe(lr=0.1)

@@ -161,23 +161,12 @@ def test_a_trainer_that_counts_tokens_resumes_from_its_checkpoint(lost: str, tmp
     assert (first.lr_scheduler.amount, again.lr_scheduler.amount) == (144, 432)
 
 
-def planned_trainer(plan: ps.Plan, folder: Path, base: type[Any] = transformers.Trainer, **keywords: Any) -> Any:
-    model = runs.Model()
-    args = runs.arguments(str(folder), Case("transformers"), **keywords)
-    rows = runs.Rows()
-    trainer = engine.planned(base, plan)(
-        model=model, args=args, train_dataset=rows, eval_dataset=rows, optimizers=(optimizer_of(model), None)
-    )
-    trainer.used = recorded(trainer.optimizer)
-    return trainer
-
-
 @pytest.mark.parametrize(
     "counted",
     spread([{}, {"include_num_input_tokens_seen": "all"}], {"include_num_input_tokens_seen": "all"}),
 )
 def test_a_second_training_restarts_the_plan(counted: dict[str, Any], tmp_path: Path) -> None:
-    trainer = planned_trainer(PLAN, tmp_path, **counted)
+    trainer = runs.planned_trainer(PLAN, tmp_path, **counted)
 
     trainer.train()
     callbacks = [type(one) for one in trainer.callback_handler.callbacks]
@@ -205,7 +194,7 @@ def test_the_optimizer_built_by_the_trainer_is_scheduled(tmp_path: Path) -> None
 
 
 def test_max_steps_is_the_horizon(tmp_path: Path) -> None:
-    trainer = planned_trainer(PLAN, tmp_path, max_steps=10)
+    trainer = runs.planned_trainer(PLAN, tmp_path, max_steps=10)
 
     trainer.train()
 
@@ -221,7 +210,7 @@ def test_the_metrics_of_an_evaluation_reach_the_plan(tmp_path: Path) -> None:
             return {"eval_loss": self.worse}
 
     plan = ps.Plan(lr=ps.constant() * ps.plateau("eval_loss", patience=0, factor=0.5))
-    trainer = planned_trainer(plan, tmp_path, Worse, eval_strategy="epoch")
+    trainer = runs.planned_trainer(plan, tmp_path, Worse, eval_strategy="epoch")
 
     trainer.train()
 
@@ -229,7 +218,7 @@ def test_the_metrics_of_an_evaluation_reach_the_plan(tmp_path: Path) -> None:
 
 
 def test_the_log_has_every_scheduled_field_and_the_used_lr(tmp_path: Path) -> None:
-    trainer = planned_trainer(PLAN, tmp_path, logging_strategy="steps", logging_steps=1)
+    trainer = runs.planned_trainer(PLAN, tmp_path, logging_strategy="steps", logging_steps=1)
 
     trainer.train()
 
@@ -243,7 +232,7 @@ def test_the_log_has_every_scheduled_field_and_the_used_lr(tmp_path: Path) -> No
 
 
 def test_a_plan_in_epochs_uses_the_trainers_epochs(tmp_path: Path) -> None:
-    trainer = planned_trainer(ps.Plan(lr=ps.step("1 epochs", gamma=0.5)), tmp_path)
+    trainer = runs.planned_trainer(ps.Plan(lr=ps.step("1 epochs", gamma=0.5)), tmp_path)
 
     trainer.train()
 

@@ -220,20 +220,13 @@ def test_a_scheduler_of_accelerate_is_named_when_the_plan_is_attached(plan, make
 
 @table(("plan", "make", "name"), CASES)
 def test_a_scheduler_of_lightning_is_named_before_the_first_update(plan, make, name):
-    pl = pytest.importorskip("lightning.pytorch")
     lightning = pytest.importorskip("paramsched.engines.lightning")
+    runs = pytest.importorskip("support.engine_runs.lightning")
 
-    class Module(pl.LightningModule):  # type: ignore[misc,name-defined]  # imported only if it is installed
-        def __init__(self) -> None:
-            super().__init__()
-            self.net = harness.Tiny()
-
+    class Module(runs.Simple):  # type: ignore[misc,name-defined]  # imported only if it is installed
         def configure_optimizers(self) -> Any:
-            optimizer = harness.optimizer_of(self.net)
+            optimizer = super().configure_optimizers()
             return [optimizer], [make(optimizer)]
-
-        def training_step(self, batch: Any, index: int) -> Any:
-            return torch.nn.functional.mse_loss(self.net(batch[0]), batch[1])
 
         def on_train_batch_start(self, batch: Any, index: int) -> None:
             at_start.extend(told)
@@ -241,11 +234,7 @@ def test_a_scheduler_of_lightning_is_named_before_the_first_update(plan, make, n
     at_start = list[Any]()
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        trainer = pl.Trainer(
-            accelerator="cpu", max_steps=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
-            enable_model_summary=False, callbacks=[lightning.PlanCallback(plan)],
-        )  # fmt: skip
-        trainer.fit(Module(), DataLoader(harness.Numbers(), harness.BATCH))
+        runs.fit(Module(), lightning.PlanCallback(plan), max_steps=1)
 
     assert named(at_start, "configure_optimizers") == [name] * (name is not None)
 
@@ -268,119 +257,63 @@ def warned(call):
     return [str(one.message) for one in caught if issubclass(one.category, ps.PlanWarning)]
 
 
-def lightning_run(plan, *callbacks, epochs=3, stops_at=None, **options):
-    pl = pytest.importorskip("lightning.pytorch")
+def lightning_run(plan, *callbacks, stops_at=None, **options):
+    """Return the warnings of a run of 54 updates, and the lr of each update."""
+    runs = pytest.importorskip("support.engine_runs.lightning")
     from paramsched.engines.lightning import PlanCallback
 
-    used = []
-
-    class Line(pl.LightningModule):
-        def __init__(self):
-            super().__init__()
-            self.layer = torch.nn.Linear(2, 1)
-
+    class Module(runs.Simple):
         def training_step(self, batch, index):
             if self.trainer.global_step == stops_at:
                 self.trainer.should_stop = True
-            return self.layer(batch[0]).square().mean()
+            return super().training_step(batch, index)
 
         def validation_step(self, batch, index):
-            self.log("val/loss", self.layer(batch[0]).square().mean())
+            self.log("val/loss", super().training_step(batch, index))
 
-        def configure_optimizers(self):
-            return torch.optim.SGD(self.parameters(), lr=0.1)
+        def on_fit_start(self):
+            self.used = harness.recorded(self.trainer.optimizers[0])
 
-        def on_before_optimizer_step(self, optimizer):
-            used.append(optimizer.param_groups[0]["lr"])
-
-    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.randn(32, 2)), batch_size=4)
-    trainer = pl.Trainer(
-        max_epochs=epochs, callbacks=[*callbacks, PlanCallback(plan)], accelerator="cpu", logger=False,
-        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, **options,
-    )  # fmt: skip
-    texts = warned(lambda: trainer.fit(Line(), loader, loader))
-    return texts, used
+    module = Module()
+    return warned(lambda: runs.fit(module, *callbacks, PlanCallback(plan), **options)), [row[0] for row in module.used]
 
 
-def trainer_run(tmp_path, plan, steps=12, stops_at=None, **options):
+def trainer_run(tmp_path, plan, stops_at=None):
+    """Return the warnings of a run of 12 updates."""
     transformers = pytest.importorskip("transformers")
-    from paramsched.engines.transformers import planned
-
-    class Line(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.layer = torch.nn.Linear(2, 1)
-
-        def forward(self, x, labels):
-            return {"loss": torch.nn.functional.mse_loss(self.layer(x), labels)}
+    from support.engine_runs import transformers as runs
 
     class Stop(transformers.TrainerCallback):
         def on_step_end(self, args, state, control, **keywords):
-            control.should_training_stop = state.global_step == stops_at
+            control.should_training_stop |= state.global_step == stops_at
 
-    data = [{"x": torch.randn(2), "labels": torch.randn(1)} for _ in range(16)]
-    arguments = transformers.TrainingArguments(
-        str(tmp_path), max_steps=steps, per_device_train_batch_size=4, learning_rate=0.1, use_cpu=True, report_to=[],
-        disable_tqdm=True, eval_strategy="steps", eval_steps=3, **options,
-    )  # fmt: skip
-    trainer = planned(transformers.Trainer, plan)(
-        Line(), arguments, train_dataset=data, eval_dataset=data, callbacks=[Stop()]
-    )
-    return warned(trainer.train)
+    options = {"max_steps": 12, "eval_strategy": "steps", "eval_steps": 3}
+    return warned(runs.planned_trainer(plan, tmp_path, callbacks=[Stop()], **options).train)
 
 
 LONGER = ps.Plan(lr="linear()", horizon=60)
 
 
 @pytest.mark.heavy
-def test_a_plan_that_lightning_ends_early_is_told_once():
-    texts, used = lightning_run(LONGER)
+@table(("plan", "stops_at"), [(LONGER, None), (LONGER, 5), ("linear()", None), ("linear()", 5), ("constant()", None)])
+def test_a_run_is_warned_of_once_if_its_plan_is_longer_and_never_because_it_was_stopped(plan, stops_at, tmp_path):
+    lightning, _ = lightning_run(plan, stops_at=stops_at)
 
-    assert len(used) == 24
-    assert [("24" in one, "60" in one) for one in texts] == [(True, True)]
-
-
-@pytest.mark.heavy
-@pytest.mark.parametrize(
-    ("plan", "options"),
-    [("linear()", {}), (LONGER, {"stops_at": 5}), ("linear()", {"stops_at": 5}), ("constant()", {})],
-)
-def test_a_run_of_lightning_that_reaches_its_end_or_was_stopped_is_silent(plan, options):
-    told = lightning_run(plan, **options)[0]
-
-    assert [one for one in told if "the run ended" in one] == []
-
-
-@pytest.mark.heavy
-def test_the_trainer_tells_a_longer_plan_once(tmp_path):
-    assert [("12" in one, "60" in one) for one in trainer_run(tmp_path, LONGER)] == [(True, True)]
-
-
-@pytest.mark.heavy
-@pytest.mark.parametrize("options", [{}, {"stops_at": 5}])
-def test_a_run_of_the_trainer_that_reaches_its_end_or_was_stopped_is_silent(tmp_path, options):
-    assert trainer_run(tmp_path, "linear()", **options) == []
+    assert [("54" in one, "60" in one) for one in lightning] == [(True, True)] * (plan is LONGER)
+    trainer = trainer_run(tmp_path, plan, stops_at)
+    assert [("12" in one, "60" in one) for one in trainer] == [(True, True)] * (plan is LONGER)
 
 
 WRONG = 'constant() * plateau("val_loss", patience=1)'
 
 
 @pytest.mark.heavy
-def test_lightning_tells_a_wrong_metric_name_with_those_of_the_first_evaluation():
-    (told,) = lightning_run(WRONG, num_sanity_val_steps=0)[0]
+def test_a_wrong_metric_name_is_told_with_those_of_the_first_evaluation(tmp_path):
+    (lightning,) = lightning_run(WRONG, num_sanity_val_steps=0)[0]
+    (trainer,) = trainer_run(tmp_path, WRONG)
 
-    assert all(part in told for part in ("val_loss", "val/loss", "PS504"))
-
-
-@pytest.mark.heavy
-def test_the_trainer_tells_a_wrong_metric_name_with_those_of_the_first_evaluation(tmp_path):
-    (told,) = trainer_run(tmp_path, WRONG)
-
-    assert all(part in told for part in ("val_loss", "eval_loss", "PS504"))
-
-
-@pytest.mark.heavy
-def test_a_right_metric_name_is_silent(tmp_path):
+    assert all(part in lightning for part in ("val_loss", "val/loss", "PS504"))
+    assert all(part in trainer for part in ("val_loss", "eval_loss", "PS504"))
     assert lightning_run(WRONG.replace("val_loss", "val/loss"))[0] == []
     assert trainer_run(tmp_path, WRONG.replace("val_loss", "eval_loss")) == []
 
@@ -388,11 +321,11 @@ def test_a_right_metric_name_is_silent(tmp_path):
 @pytest.mark.heavy
 def test_an_accumulation_that_lightning_changes_has_the_right_number_of_updates():
     pl = pytest.importorskip("lightning.pytorch")
-    changing = pl.callbacks.GradientAccumulationScheduler({0: 4, 2: 2, 3: 1})
+    changing = pl.callbacks.GradientAccumulationScheduler({0: 9, 2: 3, 3: 1})
 
-    texts, used = lightning_run("linear()", changing, epochs=4)
+    texts, used = lightning_run("linear()", changing, max_epochs=4)
 
-    assert used == pytest.approx([0.1 * (1 - t / 16) for t in range(16)], rel=1e-12)  # 2 + 2 + 4 + 8 updates
+    assert used == pytest.approx([0.1 * (1 - t / 28) for t in range(28)], rel=1e-12)  # 2 + 2 + 6 + 18 updates
     assert texts == []
 
 
