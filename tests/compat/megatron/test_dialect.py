@@ -193,36 +193,6 @@ def parsed(words):
     return {name: one[0] if len(one) == 1 else one or True for name, one in found.items()}
 
 
-@table(
-    ("data", "said"),
-    [
-        ({}, "$: exactly one of train_iters and train_samples is required"),
-        ({"train_iters": 9, "train_samples": 9}, "$: exactly one of train_iters and train_samples is required"),
-        ({"train_iters": 9, "lr_decay_style": "cosin"}, 'unknown value "cosin"; did you mean "cosine"?'),
-        (parsed("--train-iters 9 --lr-decay-stile x"), "$.lr_decay_stile: unknown argument; did you mean"),
-        ({"train_iters": 9, "lr_decay_style": "WSD"}, "$.lr_decay_style: WSD requires the length of its decay"),
-        ({"train_iters": 9, "lr_warmup_samples": 4}, "$.lr_warmup_samples: the run counts iters"),
-        ({"train_iters": 9, "lr_warmup_iters": 9}, "the warmup, 9, must be shorter than the entire schedule of lr, 9"),
-        ({"train_iters": 9, "lr_warmup_iters": 3, "lr_warmup_fraction": 0.1}, "it cannot be used with lr_warmup_iters"),
-        ({"train_iters": 9, "lr": 0.1, "min_lr": 0.2}, "$.min_lr: it must not be greater than lr=0.1, got 0.2"),
-        ({"train_iters": 9, "weight_decay_incr_style": "cosine"}, "weight_decay_incr_style: it requires start"),
-        (
-            {"train_iters": 9, "lr_decay_style": "WSD", "lr_wsd_decay_iters": 10},
-            "the decay of WSD, 10, must not be longer than the entire schedule of lr, 9",
-        ),
-        ({"train_samples": 9, "rampup_batch_size": [4, 4]}, "$.rampup_batch_size: expected a start, an increment"),
-        ({"train_iters": 9, "lr_decay_style": "inverse-square-root"}, "the batch size is unknown"),
-        ({"train_iters": "many"}, '$.train_iters: expected an integer of at least 0, got "many"'),
-        ("--train-iters 9", "$: expected arguments, got text"),
-    ],
-)  # fmt: skip
-def test_arguments_a_plan_cannot_express_are_rejected_with_their_location(data, said):
-    with pytest.raises(ps.errors.ConfigError) as refusal:
-        dialect.to_plan(data)
-
-    assert any(said in problem for problem in refusal.value.problems), refusal.value.problems
-
-
 def test_a_file_of_arguments_is_read_by_its_format(tmp_path):
     (tmp_path / "run.yaml").write_text("{train-iters: 100, lr-decay-style: linear, min-lr: 1.0e-5}\n")
 
@@ -231,19 +201,6 @@ def test_a_file_of_arguments_is_read_by_its_format(tmp_path):
     assert plan == ps.Plan(lr=ps.linear(to=ps.absolute(1e-5), over=100), horizon=100)
     with pytest.raises(ps.errors.ConfigError, match=r"looks like a config of megatron"):
         ps.load(tmp_path / "run.yaml")
-
-
-@pytest.mark.parametrize(
-    ("words", "line"),
-    [
-        ("--global-batch-size 16", 'warmup("800.8 samples") >> cosine(over="15215.2 samples")'),
-        ("", 'warmup("50.05 steps") >> cosine(over="950.95 steps")'),
-    ],
-)
-def test_a_warmup_fraction_is_not_rounded(words, line):
-    options = f"--train-iters 1001 --lr-decay-style cosine --lr-warmup-fraction 0.05 {words}"
-
-    assert str(dialect.to_plan(parsed(options)).bindings[0].schedule) == f"with_lengths({line})"
 
 
 def test_a_warmup_of_fractional_samples_is_counted_as_in_megatron():
@@ -255,15 +212,6 @@ def test_a_warmup_of_fractional_samples_is_counted_as_in_megatron():
     facts = {"style": "cosine", "wsd_style": None, "first": 0.0, "wsd": 0, "least": 0.0, "decay": 1949218748}
     expected = [rate(1024 * t, warm=warm, **facts) for t in range(0, len(found), 1000)]
     np.testing.assert_allclose(found[::1000], expected, rtol=0, atol=1e-12 * LR)
-
-
-def test_without_a_length_of_the_run_lengths_of_either_unit_are_not_rejected():
-    with pytest.raises(ps.errors.ConfigError) as refused:
-        dialect.to_plan({"lr_decay_samples": 9, "lr_warmup_samples": 3})
-
-    assert [one.found for one in refused.value.diagnostics] == [
-        "exactly one of train_iters and train_samples is required"
-    ]
 
 
 @pytest.mark.parametrize(
@@ -300,34 +248,12 @@ def test_options_of_megatrons_own_test_configs_are_read_in_their_section(tmp_pat
         ps.loads(text.replace("100", "x"), "megatron")
 
 
-def test_unknown_keys_that_look_like_schedules_are_reported():
-    with pytest.warns(PlanWarning, match="Megatron-LM has no train_tokens, epochs_of_b"):
-        dialect.to_plan({"train_iters": 9, "train_tokens": 9, "epochs_of_b": 1, "eval_iters": 3, "momentum": 0.9})
-
-
-RAMP = {"train_samples": 10**12, "global_batch_size": 10**9, "seq_length": 10}
-
-
 @table("samples", [1, 7, 99, 100, 5_859_375, 2_000_000, 10**9 + 7])
 def test_a_rise_begins_at_the_first_sample_at_which_megatrons_quotient_reaches_it(samples):
     for rises in range(1, 64):
         for rise, begin in enumerate(begins_of_rises(rises, samples), 1):
             before, at = (int(seen / (samples / rises)) for seen in (begin - 1, begin))
             assert before < rise <= at
-
-
-@pytest.mark.parametrize(
-    ("ramp", "schedule"),
-    [
-        ([250_000_000, 250_000_000, 3000], "0:250000000 10000:500000000 20000:750000000 30000:1000000000"),
-        ([1, 1, 10**11], "0:256 100B:512"),
-    ],
-)
-def test_a_ramp_has_no_effect_today_and_the_schedule_to_write_is_named(ramp, schedule):
-    with pytest.warns(PlanWarning, match=f'core 0.18 .532ad926.*"{schedule}"'):
-        plan = dialect.to_plan(RAMP | {"rampup_batch_size": ramp})
-
-    assert plan == dialect.to_plan(RAMP)
 
 
 # ---------------------------------------------------------------- the batch size schedule
@@ -408,72 +334,6 @@ def test_a_batch_size_schedule_is_read_in_each_spelling(text):
     )
     found = ps.trace(plan, {"lr": LR})
     assert (len(found), found.amounts[-1]) == (117, 4944)
-
-
-@table(
-    ("words", "message"),
-    [
-        ([*STEPS, "0:16 1M"], '"1M"'),
-        ([*STEPS, "0:0"], '"0:0"'),
-        ([*STEPS, "-1:4"], '"-1:4"'),
-        ([*STEPS, "x:4"], '"x:4"'),
-        ([*STEPS, ""], "expected TOKENS:BATCH_SIZE"),
-        ([*STEPS, "1M:32"], "the first threshold must be 0. For example: 0:32"),
-        ([*STEPS, "0:16 1:32"], "two thresholds are the same number of samples, tokens // 2048"),
-        ([*STEPS, "0:16", "--global-batch-size", "64"], "global_batch_size: Megatron takes either it or step_batch"),
-        ([*STEPS, "0:16", "--global-batch-size", "64"], "Leave out global_batch_size"),
-        ([*STEPS, "0:16", "--decrease-batch-size-if-needed"], "decrease_batch_size_if_needed: Megatron takes either"),
-        (["--train-samples", "9", "--step-batch-size-schedule", "0:16"], "tokens, and seq_length is missing"),
-        (
-            ["--train-iters", "9", *STEPS[2:], "0:16", "--micro-batch-size", "1"],
-            "or micro_batch_size and data_parallel",
-        ),
-    ],
-)
-def test_a_batch_size_schedule_that_megatron_rejects_is_rejected(words, message):
-    with pytest.raises(ps.errors.ConfigError) as refused:
-        dialect.to_plan(parsed(words))
-
-    assert message in str(refused.value)
-
-
-def test_without_a_global_batch_size_it_is_one_micro_batch_for_each_rank():
-    words = "--train-samples 100 --micro-batch-size 2 --data-parallel-size 4"
-
-    assert str(dialect.to_plan(parsed(words)).bindings[-1]) == "batch_size = 1.0: constant(8.0)"
-
-
-def test_a_batch_size_that_is_decreased_is_rounded_down():
-    words = "--train-samples 100 --global-batch-size 30 --micro-batch-size 2 --data-parallel-size 4"
-
-    plan = dialect.to_plan(parsed(f"{words} --decrease-batch-size-if-needed"))
-
-    assert str(plan.bindings[-1]) == "batch_size = 1.0: constant(24.0)"
-
-
-@pytest.mark.parametrize("name", ["start_weight_decay", "end_weight_decay"])
-def test_bounds_of_a_constant_weight_decay_are_rejected(name):
-    with pytest.raises(ps.errors.ConfigError, match=rf"{name}: Megatron rejects"):
-        dialect.to_plan({"train_iters": 9, name: 0.01})
-
-
-@pytest.mark.parametrize(
-    ("words", "note"),
-    [
-        ("--use-mup", "$.use_mup: groups have other bases"),
-        ("--optimizer muon", "$.optimizer: the groups of muon have other bases"),
-        ("--head-lr-mult 5", "$.head_lr_mult: it has no effect since"),
-        ("--iterations-to-skip 5 6", "$.iterations_to_skip: skipped iterations consume samples"),
-        ("--decrease-batch-size-if-needed", "$.decrease_batch_size_if_needed: the batch size is rounded down"),
-    ],
-)
-def test_options_that_change_a_run_beside_its_plan_have_a_note(words, note):
-    options = parsed(f"--train-iters 100 {words}")
-    dialect.to_plan(options)
-
-    found = [one.path_and_message for one in dialect.notes_of(options)]
-
-    assert [one.startswith(note) for one in found] == [False, True]
 
 
 def test_a_note_names_the_version_whose_defaults_are_used():

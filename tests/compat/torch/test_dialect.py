@@ -12,10 +12,6 @@ from torch.optim import lr_scheduler as peers
 import paramsched as ps
 from paramsched.compat.torch import plans as dialect
 from paramsched.core import files as config
-from paramsched.core.base.problem import PlanWarning
-from paramsched.core.files import loads
-from paramsched.errors import ConfigError
-from support.tables import table
 
 LR, STEPS = 0.4, 45
 
@@ -139,20 +135,6 @@ def test_a_plan_without_a_horizon_is_valid_for_a_run_of_any_length(data):
     np.testing.assert_allclose(planned(dialect.to_plan(data))[0], expected[:, 0], rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        {"type": "StepLR", "step_size": 30},
-        {"_target_": "torch.optim.lr_scheduler.StepLR", "step_size": 30},
-        {"class_path": "torch.optim.lr_scheduler.StepLR", "init_args": {"step_size": 30}},
-        {"scheduler": {"torch.optim.lr_scheduler.StepLR": {"step_size": 30}}, "interval": "step"},
-    ],
-)
-def test_a_class_may_have_a_hydra_or_lightning_path_or_a_plain_name(data):
-    assert dialect.recognizes(data)
-    assert dialect.to_plan(data) == ps.Plan(lr=ps.step(30))
-
-
 def test_a_scheduler_stepped_per_epoch_changes_only_between_epochs():
     data = {"CosineAnnealingLR": {"T_max": 9}}
     expected = stepped(data, steps=20)
@@ -176,54 +158,6 @@ def test_a_plateau_needs_the_name_of_its_metric_and_reacts_as_in_torch():
         theirs.step()
         peer.step(loss)
         assert ours.param_groups[0]["lr"] == pytest.approx(theirs.param_groups[0]["lr"], rel=1e-12)
-
-
-@table(
-    ("data", "said"),
-    [
-        ({"LambdaLR": {"lr_lambda": None}}, "$.LambdaLR: LambdaLR: a config cannot contain a function"),
-        (
-            {"SequentialLR": {"schedulers": [{"LambdaLR": {}}], "milestones": []}},
-            "$.SequentialLR.schedulers[0].LambdaLR: LambdaLR",
-        ),
-        ({"StepLR": {}}, "$.StepLR: step_size is missing"),
-        ({"StepLR": {"step_size": 0}}, "$.StepLR.step_size: expected an integer of at least 1, got 0"),
-        ({"StepLr": {"step_size": 3}}, "$: expected the name of a scheduler"),
-        ({"type": "StepLr", "step_size": 3}, 'unknown scheduler StepLr; did you mean "StepLR"?'),
-        (
-            {"StepLR": {"step": 3, "step_size": 3}},
-            '$.StepLR.step: unknown argument of StepLR; did you mean "step_size"?',
-        ),
-        ({"LinearLR": {"start_factor": 0}}, "start_factor: expected a number greater than 0 and at most 1, got 0"),
-        ({"LinearLR": {"total_iters": 0}}, "$.LinearLR.total_iters: expected an integer"),
-        (
-            {"CosineAnnealingLR": {"T_max": 9, "eta_min": [0, 1]}},
-            "$.CosineAnnealingLR.eta_min: it differs between groups",
-        ),
-        ({"OneCycleLR": {"max_lr": 1.0}}, "$.OneCycleLR.total_steps: it is missing"),
-        ({"OneCycleLR": {"max_lr": 1.0, "total_steps": 10, "pct_start": 0.1}}, "a phase has a length of 0"),
-        ({"ReduceLROnPlateau": {}}, "$.ReduceLROnPlateau: the name of the metric of the plateau is missing"),
-        (
-            {"SequentialLR": {"schedulers": [{"ReduceLROnPlateau": {}}], "milestones": []}},
-            "torch does not accept a plateau here",
-        ),
-        (
-            {"ChainedScheduler": {"schedulers": [{"ExponentialLR": {"gamma": 0.9}}, {"SWALR": {"swa_lr": 1}}]}},
-            "it continues from the current value",
-        ),
-        (
-            {"SequentialLR": {"schedulers": [{"LinearLR": {}}, {"LinearLR": {}}], "milestones": []}},
-            "expected a sorted list of steps",
-        ),
-        ({"StepLR": {"step_size": 3}, "interval": "batch"}, '$.interval: expected step or epoch, got "batch"'),
-        ([], "$: expected a scheduler, got a list"),
-    ],
-)  # fmt: skip
-def test_arguments_a_plan_cannot_express_are_rejected_with_their_location(data, said):
-    with pytest.raises(ps.errors.ConfigError) as refusal:
-        dialect.to_plan(data)
-
-    assert any(said in problem for problem in refusal.value.problems), refusal.value.problems
 
 
 def test_a_file_is_read_by_its_format(tmp_path):
@@ -296,78 +230,8 @@ def test_lightning_steps_a_scheduler_once_per_epoch_by_default():
     assert types.LRSchedulerConfig(scheduler=None).interval == "epoch"
 
 
-@pytest.mark.parametrize(
-    "config",
-    [
-        {"scheduler": in_form({"StepLR": {"step_size": 3}}, "hydra")},
-        {"trainer": {}, "scheduler": {"name": "StepLR", "step_size": 3}},
-        {"run": [{"scheduler": {"_target_": "torch.optim.lr_scheduler.StepLR", "step_size": 3}}]},
-    ],
-)
-def test_a_config_that_does_not_specify_the_interval_is_reported(config):
-    with pytest.warns(PlanWarning, match="Add interval: epoch, or interval: step, next to it"):
-        plan = dialect.to_plan(config)
-
-    assert str(plan) == "lr: step(3)"
-
-
-def test_the_metric_and_the_floor_of_a_plateau_come_from_lightning_cli():
-    arguments = {"monitor": "val_loss", "patience": 3, "min_lr": 0.001}
-    config = {
-        "optimizer": {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.1}},
-        "lr_scheduler": {"class_path": "lightning.pytorch.cli.ReduceLROnPlateau", "init_args": arguments},
-    }
-
-    (rule,) = dialect.to_plan(config).bindings[0].schedule.metric_rules
-
-    assert (rule.metric, rule.patience, rule.min) == ("val_loss", 3, 0.01)
-
-
-@pytest.mark.parametrize("module", ["monai.optimizers", "my.lib", "mmengine.optim", "torch.nn"])
-def test_a_class_of_another_package_is_not_mistaken_for_torchs(module):
-    with pytest.raises(ps.errors.ConfigError, match=f"{module}.LinearLR is not a class of torch.optim.lr_scheduler"):
-        dialect.to_plan({"scheduler": {"_target_": f"{module}.LinearLR", "total_iters": 3}})
-
-
-def test_several_schedulers_are_rejected_as_ambiguous():
-    one = {"_target_": "torch.optim.lr_scheduler.StepLR", "step_size": 3}
-
-    with pytest.raises(ps.errors.ConfigError, match=r"\$\.g\.scheduler: the config has 2 schedulers, also at \$\.d\."):
-        dialect.to_plan({"g": {"scheduler": one}, "d": {"scheduler": one}})
-
-
 def test_an_environment_variable_is_rejected_with_its_location():
     text = "scheduler:\n  _target_: torch.optim.lr_scheduler.StepLR\n  step_size: ${oc.env:STEPS}\n"
 
     with pytest.raises(ps.errors.ConfigError, match=r"torch text:3:14: \$\.scheduler\.step_size: "):
         config.loads(text, "torch")
-
-
-STEP = "lr_scheduler: {type: MultiStepLR, milestones: [30]}\n"
-
-
-@table(
-    "text",
-    [
-        f"epoches: 72\n{STEP}",
-        "device: cpu\nscheduler: {_target_: torch.optim.lr_scheduler.StepLR, step_size: 3}\n",
-        "trainer: {max_epochs: 10}\nscheduler: {StepLR: {step_size: 3}}\n",
-    ],
-)
-def test_a_scheduler_at_the_top_of_a_file_of_another_program_warns_of_its_unknown_step(text):
-    with pytest.warns(PlanWarning, match="whether it steps after each update or once per epoch"):
-        loads(text, "torch")
-
-
-def test_a_second_scheduler_of_the_rate_is_refused():
-    with pytest.raises(ConfigError) as refusal:
-        loads(f"{STEP}lr_warmup_scheduler: {{type: LinearWarmup, warmup_duration: 2000}}\n", "torch")
-
-    assert [one.path for one in refusal.value.diagnostics] == ["$.lr_warmup_scheduler"]
-
-
-def test_a_scheduler_of_something_else_is_a_warning():
-    with pytest.warns(PlanWarning, match="another scheduler next to lr_scheduler"):
-        plan = loads(f"{STEP}interval: step\nnoise_scheduler: {{type: DDPM, steps: 1000}}\n", "torch")
-
-    assert str(plan) == "lr: multistep([30])"

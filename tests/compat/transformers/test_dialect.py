@@ -277,97 +277,6 @@ def test_a_metric_rule_has_the_rate_of_transformers_after_every_loss(name, both,
         assert ours == pytest.approx(theirs, rel=1e-12)
 
 
-def test_a_metric_rule_without_arguments_has_the_defaults_of_transformers():
-    with_rate = {"learning_rate": 1e-2}
-
-    greedy = dialect.to_plan({"lr_scheduler_type": "greedy", **with_rate})
-    plateau = dialect.to_plan({"name": "reduce_lr_on_plateau"})
-
-    assert (
-        str(greedy)
-        == 'horizon: 3 epochs\nlr: constant() * greedy("eval_loss", min=0.1, max=100.0, eps=1e-06, reset=500)'
-    )
-    assert str(plateau) == "lr: constant() * plateau()"
-
-
-def test_the_floor_of_a_plateau_is_absolute_without_a_base():
-    keywords = {"min_lr": 5e-5, "eps": 0.0, "patience": 3}
-    plan = dialect.to_plan({"name": "reduce_lr_on_plateau", "scheduler_specific_kwargs": keywords})
-
-    assert str(plan) == "lr: constant() * plateau(patience=3, min=absolute(5e-05))"
-
-
-@table(
-    ("arguments", "said"),
-    [
-        ({"lr_scheduler_type": "cosin"}, '$.lr_scheduler_type: unknown scheduler "cosin"; did you mean "cosine"?'),
-        ({"warmup_step": 3}, '$.warmup_step: unknown argument; did you mean "warmup_steps"?'),
-        ({"lr_scheduler_kwarg": {}}, '$.lr_scheduler_kwarg: unknown argument; did you mean "lr_scheduler_kwargs"?'),
-        (
-            {"lr_scheduler_kwargs": {"power": 2}},
-            "$.lr_scheduler_kwargs.power: unknown argument of linear; it has no arguments",
-        ),
-        ({"lr_scheduler_kwargs": "{num"}, "$.lr_scheduler_kwargs: invalid JSON"),
-        ({"lr_scheduler_kwargs": [3]}, "$.lr_scheduler_kwargs: expected a mapping of arguments, got a list"),
-        ({"warmup_steps": -1}, "$.warmup_steps: expected a number of at least 0, got -1"),
-        ({"warmup_ratio": 3}, "$.warmup_ratio: expected a number from 0 to 1, got 3"),
-        ({"max_steps": 0}, "$.max_steps: the run must have at least one"),
-        ({"max_steps": 2.5}, "$.max_steps: expected an integer of at least -1, got 2.5"),
-        ({"num_train_epochs": "3"}, '$.num_train_epochs: expected a number greater than 0 and at most 1e+09, got "3"'),
-        ({"num_train_epochs": 1e308}, "$.num_train_epochs: expected a number greater than 0 and at most 1e+09"),
-        (
-            {"name": "linear", "num_training_steps": 0, "num_warmup_steps": 0},
-            "$.num_training_steps: expected an integer",
-        ),
-        ({"num_warmup_steps": 3}, "$: name is missing"),
-        ({"lr_scheduler_type": "cosine_with_min_lr"}, "expected either min_lr or min_lr_rate, got neither"),
-        (
-            {"lr_scheduler_type": "cosine_with_min_lr", "lr_scheduler_kwargs": {"min_lr": 0, "min_lr_rate": 0.1}},
-            "expected either min_lr or min_lr_rate, got both",
-        ),
-        (
-            {"lr_scheduler_type": "polynomial", "learning_rate": 1e-8},
-            "lr_end: it must be less than lr=1e-08, got 1e-07",
-        ),
-        ({"lr_scheduler_type": "warmup_stable_decay"}, "num_decay_steps is missing"),
-        (
-            {"lr_scheduler_type": "warmup_stable_decay", "lr_scheduler_kwargs": {"decay_type": "sqrt"}},
-            'unknown value "sqrt"; did you mean "1-sqrt"?',
-        ),
-        (
-            {"lr_scheduler_type": "cosine_with_restarts", "lr_scheduler_kwargs": {"num_cycles": 3}},
-            "its cycles divide the updates after the warmup",
-        ),
-        ({"lr_scheduler_type": "reduce_lr_on_plateau", "lr_scheduler_kwargs": {"factor": 1.0}}, "less than 1"),
-        ({"name": "greedy"}, "$.learning_rate: it is missing, and the bounds of greedy are absolute values"),
-        (
-            {"name": "reduce_lr_on_plateau", "eps": 1e-9},
-            "$.learning_rate: it is missing, and a plateau's eps is an absolute value",
-        ),
-        ({"name": "greedy", "smooth": 3}, "$.smooth: expected true or false, got 3"),
-        (
-            {"lr_scheduler_type": "greedy", "lr_scheduler_kwargs": {"max_lr": [1, 2]}},
-            "max_lr: expected a number greater than 0, got [1, 2]",
-        ),
-        ([], "expected arguments, got a list"),
-    ],
-)
-def test_errors_have_the_location_of_the_entry(arguments, said):
-    with pytest.raises(ps.errors.ConfigError) as refusal:
-        dialect.to_plan(arguments)
-
-    assert any(said in problem for problem in refusal.value.problems)
-
-
-def test_every_error_is_reported_at_once():
-    with pytest.raises(ps.errors.ConfigError) as refusal:
-        dialect.to_plan(
-            {"lr_scheduler_type": "cosin", "warmup_ratio": 7, "num_train_epochs": 0, "lr_scheduler_kwarg": 1}
-        )
-
-    assert len(refusal.value.problems) == 4
-
-
 def test_a_file_gives_the_plan_and_the_bases(tmp_path):
     optimizer = {"learning_rate": 2e-5, "weight_decay": 0.1, "adam_beta2": 0.95, "per_device_train_batch_size": 8}
     entries = {**optimizer, "lr_scheduler_type": "cosine", "max_steps": 500, "warmup_ratio": 0.1, "output_dir": "out"}
@@ -416,23 +325,6 @@ def test_the_accumulation_of_the_caller_takes_precedence_and_is_reported():
     with pytest.warns(PlanWarning, match=r"it is 8, but the specified accumulation of 4 takes precedence"):
         plan = dialect.to_plan(arguments, calendar=ps.Calendar(batches_per_epoch=100, accumulation=4))
     assert len(ps.trace(plan, {"lr": LR}, ps.Calendar(batches_per_epoch=100, accumulation=4))) == 75
-
-
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        ({"learning_rate": LR, "lr_scheduler_type": "cosine", "num_epochs": 4}, "Use num_train_epochs in place of"),
-        ({"learning_rate": LR, "max_steps": 9, "dist_config": {}, "train_dataset": "x"}, "config of LLaMA-Factory v1"),
-        ({"learning_rate": LR, "num_train_epochs": 1, "lr_warmup_steps": 3}, 'did you mean "warmup_steps"?'),
-        ({"lr_scheduler_type": "cosine", "num_warmup_steps": 3}, "Use warmup_steps in place of num_warmup_steps"),
-        ({"lr_scheduler_type": "cosine", "num_training_steps": 9}, "Use max_steps in place of num_training_steps"),
-    ],
-)
-def test_configs_of_other_programs_are_rejected_by_name(arguments, told):
-    with pytest.raises(ps.errors.ConfigError) as refused:
-        dialect.to_plan(arguments)
-
-    assert told in str(refused.value)
 
 
 def test_no_argument_of_a_trainer_is_reported_as_unused(recwarn):
