@@ -1,6 +1,5 @@
 """The facts that an engine knows of its run, and lengths in epochs of batches."""
 
-import sys
 import warnings
 from types import SimpleNamespace
 
@@ -10,13 +9,10 @@ import torch
 
 import paramsched as ps
 from paramsched.core.time import Calendar
-from paramsched.engines import axolotl
-from paramsched.engines import pytorch_accelerated as accelerated
-from paramsched.engines import transformers as hugging_face
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions, batch_size_of, length_of
 from paramsched.engines.reporting import MetricRelay, PlannedColumns
 from paramsched.engines.run_end import RunEnd
-from paramsched.errors import InvalidArgument, MissingDependency, MissingFact
+from paramsched.errors import InvalidArgument, MissingFact
 from support.fake_time import FakeTime
 from support.tables import table
 from support.updates import probe
@@ -169,21 +165,6 @@ def test_a_metric_with_the_name_of_a_planned_value_is_warned_of_once_and_renames
     assert renamed == {"planned/lr": 0.1, "beta": 0.5}
     assert both == {"planned/lr": 0.1, "planned/beta": 0.5}
     assert "planned/lr" not in str(second[0].message)
-
-
-@table(
-    ("module", "use", "extra"),
-    [
-        ("transformers", lambda: hugging_face.planned(object, "linear()"), "transformers"),
-        ("pytorch_accelerated.trainer", lambda: accelerated.scheduler("linear()"), "pytorch-accelerated"),
-        ("axolotl.integrations.base", lambda: axolotl.PlanPlugin, "axolotl"),
-    ],
-)
-def test_an_engine_that_is_not_installed_is_named(module, use, extra):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, module, None)
-        with pytest.raises(MissingDependency, match=rf'"paramsched\[{extra}\]"'):
-            use()
 
 
 @table(

@@ -64,11 +64,6 @@ def weights(folder):
     return load_file(newest / "model.safetensors")
 
 
-def test_the_page_has_a_script_and_links_three_with_an_engine():
-    assert SCRIPTS.keys() == SLOWED.keys()
-    assert {"plain.py", *re.findall(r"examples/cut_jobs/(\w+\.py)", TEXT)} == SLOWED.keys()
-
-
 def script_on(name, clock):
     """Return a script whose plan counts on a clock."""
     text = SCRIPTS[name]
@@ -102,23 +97,3 @@ def test_a_script_that_is_cut_and_submitted_again_ends_with_the_weights_of_one_r
     assert 75 in jobs[1]
     assert found[0].keys() == found[1].keys()
     assert all(torch.equal(found[0][key], found[1][key]) for key in found[0])
-
-
-WORDS = {
-    "WSD-S": "which-schedule",
-    "adaptive KL": "metrics",
-    "schedule-free": "../engines/plain",
-    "walltime": "stop-in-time",
-    "preemption": "stop-in-time",
-    "spot": "stop-in-time",
-    "requeue": "stop-in-time",
-}
-
-
-@pytest.mark.parametrize("word", WORDS)
-def test_a_word_of_other_projects_is_in_the_glossary_and_on_the_page_that_answers(word):
-    glossary = (PAGE.parents[1] / "reference" / "glossary.md").read_text(encoding="utf-8")
-    page = (PAGE.parent / f"{WORDS[word]}.md").read_text(encoding="utf-8")
-
-    assert any(word.lower() in row.lower() for row in glossary.splitlines() if row.startswith("| "))
-    assert re.search(rf"\b{re.escape(word)}", page, re.IGNORECASE)

@@ -1,51 +1,20 @@
-"""Seven doors: the core names no other door, and passes its tests without them; each of the six can be deleted.
+"""Seven doors: the core passes its tests without the others; each of the six can be deleted.
 
 A test file of a door may use another door; without that one it is skipped.
 """
 
-import ast
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from support.source import tree_of
-from support.tables import table
-
 ROOT = Path(__file__).parents[3]
 LIBRARY = ROOT / "src" / "paramsched"
 SIX = ("cli", "compat", "engines", "mmengine", "show", "tools")
-CORE = [file.relative_to(ROOT).as_posix() for top in (LIBRARY, ROOT / "tests") for file in (top / "core").rglob("*.py")]
-
-
-HOMES = {
-    alias.asname or alias.name: node.module
-    for node in ast.walk(ast.parse((LIBRARY / "__init__.py").read_text(encoding="utf-8")))
-    if isinstance(node, ast.ImportFrom)
-    for alias in node.names
-}
-"""The module of each name of the top level."""
-
-
-def doors_named_in(tree: ast.Module) -> Iterator[str]:
-    """Yield the modules of other doors that a file imports, also inside functions and for types."""
-    for node in ast.walk(tree):
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) == "ps":
-            names = [HOMES.get(node.attr) or f"paramsched.{node.attr}"]
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and " " not in node.value:
-            names = [node.value]
-        yield from (name for name in names if name.startswith(tuple(f"paramsched.{door}." for door in SIX)))
-        yield from (name for name in names if name in {f"paramsched.{door}" for door in SIX})
 
 
 def test_src_has_the_seven_doors_and_no_other_folder():
@@ -54,13 +23,6 @@ def test_src_has_the_seven_doors_and_no_other_folder():
 
     assert folders == {*SIX, "core"}
     assert files == {"__init__.py", "__main__.py", "errors.py", "extend.py", "py.typed", "shapes.py"}
-
-
-@table("file", CORE)
-def test_no_file_of_the_core_or_of_its_tests_names_another_door(file):
-    found = list(doors_named_in(tree_of(ROOT / file)))
-
-    assert found == [], f"{file}: move what needs {found} to the door"
 
 
 def copy_without(folder: Path, *doors: str) -> Path:

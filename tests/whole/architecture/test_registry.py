@@ -1,11 +1,8 @@
 """Every registered shape and curve is documented and runs its example."""
 
 import doctest
-import importlib
 import inspect
-from pathlib import Path
 
-from paramsched import curves
 from paramsched.core.curves import CONSTANTS, FAMILIES
 from paramsched.core.schedules import SHAPES
 from support.tables import table
@@ -21,27 +18,6 @@ def test_a_shape_documents_its_formula_its_source_and_an_example(name):
     assert missing == [], f"add to the docstring of {name}: {missing}"
     examples = doctest.DocTestFinder().find(SHAPES[name], name)
     assert any(example.examples for example in examples)
-
-
-@table("name", OF_THE_LIBRARY)
-def test_a_shape_has_one_name_and_types_for_all_its_arguments(name):
-    builder = SHAPES[name]
-
-    assert builder.__name__ == name
-    for parameter in inspect.signature(builder).parameters.values():
-        assert parameter.annotation is not parameter.empty, f"{name}({parameter.name}) has no annotation"
-    module = importlib.import_module(builder.__module__)
-    assert getattr(module, name) is builder
-
-
-def test_every_curve_can_be_imported_by_typed_code():
-    names = Path(inspect.getfile(curves)).read_text(encoding="utf-8")
-    homes = {name: type(curve).__module__ for name, curve in CONSTANTS.items()}
-    homes |= {name: family.__module__ for name, family in FAMILIES.items()}
-    lines = [f"from {home} import {name} as {name}" for name, home in homes.items() if home.startswith(curves.__name__)]
-    missing = sorted(set(lines) - set(names.splitlines()))
-
-    assert missing == [], "add to src/paramsched/core/curves/__init__.py:\n" + "\n".join(missing)
 
 
 def test_every_curve_has_a_constructor_or_a_constant_with_a_formula():
