@@ -80,16 +80,6 @@ def first_error(
     return {"t": updates, "error": None, "unchanged": True}
 
 
-def local_amounts(rank: int) -> dict[str, Any]:
-    optimizer = probe()
-    return first_error(optimizer, ps.Scheduler(optimizer, PLAN), lambda t: local_tokens(rank, t), **LONG)
-
-
-def one_different_amount(rank: int) -> dict[str, Any]:
-    optimizer = probe()
-    return first_error(optimizer, ps.Scheduler(optimizer, PLAN), lambda t: 64 + (rank if t == 70 else 0), **LONG)
-
-
 PROGRESS = ps.Plan(lr=ps.linear(1.0, 0.0), clock="progress")
 
 
@@ -111,25 +101,11 @@ def first_error_of_progress(
     return {"t": scheduler.t, "error": None, "used": used(optimizer)}
 
 
-def same_progress(rank: int) -> dict[str, Any]:
-    return first_error_of_progress(rank, lambda rank, t: t // 10 / 20 if t % 10 == 0 else None)
-
-
-def other_progress(rank: int) -> dict[str, Any]:
-    return first_error_of_progress(rank, lambda rank, t: (1 + rank) / 10, **LONG)
-
-
-def other_progress_in_between(rank: int) -> dict[str, Any]:
-    """Rank 1 reports a different progress once, long before the next comparison, and nothing after it."""
-    return first_error_of_progress(rank, lambda rank, t: 0.1 if t == 0 else 0.2 if t == 5 and rank else None, **LONG)
-
-
 HOLD = ps.Plan(lr='constant() * hold("kl", at=6.0, gain=0.1)', horizon=UPDATES)
 
 
-def held(rank: int, kl: Callable[[int], float]) -> dict[str, Any]:
+def held(kl: Callable[[int], float]) -> dict[str, Any]:
     """Observe a metric at each update; return what the run used, and the warnings."""
-    del rank
     optimizer, warnings = probe(), []
     handler = logging.Handler(logging.WARNING)
     handler.emit = warnings.append  # type: ignore[method-assign]
@@ -153,22 +129,6 @@ def mean_of_ranks(value: float) -> float:
     return float(number) / 2
 
 
-def hold_of_the_mean(rank: int) -> dict[str, Any]:
-    return held(rank, lambda t: mean_of_ranks(local_kl(rank, t)))
-
-
-def hold_of_local_metrics(rank: int) -> dict[str, Any]:
-    return held(rank, lambda t: local_kl(rank, t))
-
-
-def alone(rank: int) -> dict[str, Any]:
-    """Only one of the processes has a Scheduler."""
-    if rank:
-        return {}
-    optimizer = probe()
-    return first_error(optimizer, ps.Scheduler(optimizer, PLAN), lambda t: 64, UPDATES)
-
-
 def dry_run(updates: int, parameters: int = 1) -> None:
     """Try a plan in one of several processes."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1)) for _ in range(parameters)], lr=0.1)
@@ -190,18 +150,6 @@ def dry_run_before(rank: int, own: int = 0) -> dict[str, Any]:
     return first_error(optimizer, scheduler, lambda t: 64 + own * rank, **more)
 
 
-def dry_run_before_local_amounts(rank: int) -> dict[str, Any]:
-    return dry_run_before(rank, own=1)
-
-
-def dry_run_of_another_model(rank: int) -> dict[str, Any]:
-    """Rank 1 tries the plan with a smaller model first, without a barrier."""
-    if rank == 1:
-        dry_run(100, parameters=2)
-    optimizer = probe()
-    return first_error(optimizer, ps.Scheduler(optimizer, PLAN), lambda t: 64, UPDATES)
-
-
 def dry_run_while_the_other_rank_trains(rank: int, own: int = 0) -> dict[str, Any]:
     """Rank 0 tries the plan after rank 1 has made its first updates; later, the amounts differ by `own`."""
     optimizer = probe()
@@ -219,10 +167,6 @@ def dry_run_while_the_other_rank_trains(rank: int, own: int = 0) -> dict[str, An
     return first if first["error"] else first_error(optimizer, scheduler, lambda t: 64 + own * rank, **more)
 
 
-def dry_run_while_the_other_rank_trains_then_local_amounts(rank: int) -> dict[str, Any]:
-    return dry_run_while_the_other_rank_trains(rank, own=1)
-
-
 def dry_run_during_the_run(rank: int) -> dict[str, Any]:
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, PLAN)
@@ -234,32 +178,44 @@ def dry_run_during_the_run(rank: int) -> dict[str, Any]:
     return first if first["error"] else first_error(optimizer, scheduler, lambda t: 64, UPDATES - 10)
 
 
-JOBS = (
-    same_sums,
-    local_amounts,
-    one_different_amount,
-    dry_run_before,
-    dry_run_before_local_amounts,
-    dry_run_of_another_model,
-    dry_run_while_the_other_rank_trains,
-    dry_run_while_the_other_rank_trains_then_local_amounts,
-    dry_run_during_the_run,
-    same_progress,
-    other_progress,
-    other_progress_in_between,
-    hold_of_the_mean,
-    hold_of_local_metrics,
-    alone,
-)
+def reported(tokens: Callable[[int], int], *, only: int | None = None, rank: int = 0, **more: Any) -> dict[str, Any]:
+    """Train and report tokens; with `only`, in one of the processes."""
+    if only is not None and rank != only:
+        return {}
+    optimizer = probe()
+    return first_error(optimizer, ps.Scheduler(optimizer, PLAN), tokens, **(more or {"updates": UPDATES}))
 
 
-DIFFERENT = {
-    local_amounts,
-    one_different_amount,
-    dry_run_before_local_amounts,
-    dry_run_while_the_other_rank_trains_then_local_amounts,
-    other_progress,
-    other_progress_in_between,
+def dry_run_of_another_model(rank: int) -> dict[str, Any]:
+    """Rank 1 tries the plan with a smaller model first, without a barrier."""
+    if rank == 1:
+        dry_run(100, parameters=2)
+    return reported(lambda t: 64)
+
+
+EQUAL: dict[str, Callable[[int], dict[str, Any]]] = {
+    "same_sums": same_sums,
+    "dry_run_before": dry_run_before,
+    "dry_run_of_another_model": dry_run_of_another_model,
+    "dry_run_while_the_other_rank_trains": dry_run_while_the_other_rank_trains,
+    "dry_run_during_the_run": dry_run_during_the_run,
+    "same_progress": lambda rank: first_error_of_progress(rank, lambda _, t: t // 10 / 20 if t % 10 == 0 else None),
+    "hold_of_the_mean": lambda rank: held(lambda t: mean_of_ranks(local_kl(rank, t))),
+    "hold_of_local_metrics": lambda rank: held(lambda t: local_kl(rank, t)),
+    "alone": lambda rank: reported(lambda t: 64, only=0, rank=rank),
+}
+DIFFERENT: dict[str, Callable[[int], dict[str, Any]]] = {
+    "local_amounts": lambda rank: reported(lambda t: local_tokens(rank, t), **LONG),
+    "one_different_amount": lambda rank: reported(lambda t: 64 + (rank if t == 70 else 0), **LONG),
+    "dry_run_before_local_amounts": lambda rank: dry_run_before(rank, own=1),
+    "dry_run_while_the_other_rank_trains_then_local_amounts": (
+        lambda rank: dry_run_while_the_other_rank_trains(rank, own=1)
+    ),
+    "other_progress": lambda rank: first_error_of_progress(rank, lambda rank, t: (1 + rank) / 10, **LONG),
+    # Rank 1 reports a different progress once, long before the next comparison, and nothing after it.
+    "other_progress_in_between": lambda rank: first_error_of_progress(
+        rank, lambda rank, t: 0.1 if t == 0 else 0.2 if t == 5 and rank else None, **LONG
+    ),
 }
 """The jobs in which a difference stays."""
 
@@ -271,10 +227,10 @@ def main() -> None:
     # How long a process waits before it logs a difference: 1 s in a real run.
     rank_agreement._TIMEOUT = timedelta(seconds=0.1)  # type: ignore[misc]
     seen = {}
-    for k, job in enumerate(JOBS):
+    for k, (name, job) in enumerate((EQUAL | DIFFERENT).items()):
         PLAN = plan(90000 + k)  # Schedulers of one job are not compared with those of another
-        rank_agreement._PATIENCE = timedelta(seconds=PATIENCE_OF_DIFFERENT if job in DIFFERENT else PATIENCE)  # type: ignore[misc]
-        seen[job.__name__] = job(rank)
+        rank_agreement._PATIENCE = timedelta(seconds=PATIENCE_OF_DIFFERENT if name in DIFFERENT else PATIENCE)  # type: ignore[misc]
+        seen[name] = job(rank)
         dist.barrier()
     file.write_text(json.dumps(seen), encoding="utf-8")
     dist.destroy_process_group()

@@ -1,19 +1,13 @@
 """Two processes that report amounts: values use the sum, and a different report raises."""
 
-import json
-import os
-from pathlib import Path
-
 import pytest
 
+from core.run import jobs
 from core.run.amount_jobs import LONG, UPDATES, local_kl, local_tokens
 from support.ports import free_port
-from support.programs import Program
 from support.spread import spread
 
 pytestmark = pytest.mark.heavy
-
-TESTS = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module", params=spread(["tcp", "file"], "tcp"))
@@ -21,14 +15,8 @@ def seen(request, tmp_path_factory):
     """Return the results of both processes for each job, with a rendezvous by port or by file."""
     folder = tmp_path_factory.mktemp("amounts")
     address = f"tcp://127.0.0.1:{free_port()}" if request.param == "tcp" else f"file://{folder / 'store'}"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])}
-    started = [
-        Program(["-m", "core.run.amount_jobs", address, str(rank), str(folder / f"{rank}.json")], env=environment)
-        for rank in (0, 1)
-    ]
-    said = [one.communicate(timeout=300)[1] for one in started]
-    assert [one.returncode for one in started] == [0, 0], said
-    return [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1)]
+    jobs.run("amount_jobs", [(address, rank, folder / f"{rank}.json") for rank in (0, 1)])
+    return jobs.results(folder, 2)
 
 
 def lr_at(amount):

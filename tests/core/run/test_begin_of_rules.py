@@ -84,14 +84,6 @@ def test_a_fact_that_is_missing_refuses_the_start_and_leaves_the_optimizer(after
     assert {name: value for name, value in optimizer.param_groups[0].items() if name != "params"} == before
 
 
-@table("wrong", ["until 4 epochs", "4 epoks", -1, "4", True, 0.5, "-1 epoch", [4]])
-def test_a_time_that_is_none_is_refused_at_its_argument(wrong):
-    with pytest.raises(ps.errors.InvalidArgument) as refusal:
-        plateau("val", after=wrong)
-
-    assert refusal.value.problem.argument == "after"
-
-
 @table(
     ("clock", "horizon", "facts", "after", "first"),
     [

@@ -1,28 +1,148 @@
 """Runs under torchrun that are killed, and resumed by another number of processes on clocks of samples and tokens."""
 
 import json
+import logging
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+import torch.distributed as dist
+import torch.distributed.checkpoint as dcp
+from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict, set_optimizer_state_dict
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.optim import ZeroRedundancyOptimizer
 
 import paramsched as ps
-from core.run.elastic_job import BATCH, CASES, PLANS, SAVED_AT
+from core.run import jobs
 from paramsched.core.plan.resolve import counted_plan
+from paramsched.core.run.processes import COMPARED_EVERY
 from support.ports import free_port
+from support.updates import probe
+
+# ---------------------------------------------------------------------- in each process
+
+BATCH, SAVED_AT = 4, 320
+"""Samples of a process in each update, and the amount at which the first run is saved."""
+
+PLANS = {
+    unit: ps.Plan(
+        lr=f'warmup("64 {unit}") >> cosine(to=0.1)', weight_decay="linear(1, 0.5)", clock=unit, horizon=f"640 {unit}"
+    )
+    for unit in ("samples", "tokens")
+}
+CASES = [(kind, unit) for kind in ("ddp", "fsdp2", "zero") for unit in PLANS]
+
+
+def distributed(kind: str) -> tuple[Any, Any]:
+    """Return a model and its optimizer."""
+    torch.manual_seed(0)
+    model: Any = torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.Linear(8, 8))
+    if kind == "fsdp2":
+        fully_shard(model, mesh=init_device_mesh("cpu", (dist.get_world_size(),)))
+    else:
+        model = torch.nn.parallel.DistributedDataParallel(model)
+    if kind == "zero":
+        return model, ZeroRedundancyOptimizer(model.parameters(), torch.optim.AdamW, lr=0.1, weight_decay=0.01)
+    return model, torch.optim.AdamW(model.parameters(), lr=0.1, weight_decay=0.01)
+
+
+def save(kind: str, model: Any, optimizer: Any, path: Path) -> None:
+    if kind == "fsdp2":
+        dcp.save({"optimizer": get_optimizer_state_dict(model, optimizer)}, checkpoint_id=path)
+        return
+    if kind == "zero":
+        optimizer.consolidate_state_dict(to=0)
+    if dist.get_rank() == 0:
+        torch.save(optimizer.state_dict(), path)
+
+
+def load(kind: str, model: Any, optimizer: Any, path: Path) -> None:
+    if kind == "fsdp2":
+        state = {"optimizer": get_optimizer_state_dict(model, optimizer)}
+        dcp.load(state, checkpoint_id=path)
+        set_optimizer_state_dict(model, optimizer, state["optimizer"])
+    else:
+        optimizer.load_state_dict(torch.load(path))
+
+
+def train(kind: str, unit: str, folder: Path, resumes: bool) -> list[list[float]]:
+    """Train to the checkpoint, or from it to the end; return the amount before each update and its values."""
+    model, optimizer = distributed(kind)
+    facts = {"batch_size": BATCH * dist.get_world_size()} if unit == "samples" else {}
+    scheduler = ps.Scheduler(optimizer, PLANS[unit], **facts)
+    path, seen = folder / f"{kind} {unit}", []
+    if resumes:
+        load(kind, model, optimizer, path)
+    inner = optimizer.optim if kind == "zero" else optimizer
+    while scheduler.amount < (640 if resumes else SAVED_AT):
+        if unit == "tokens":
+            tokens = torch.tensor(BATCH + (scheduler.t + dist.get_rank()) % 3)  # of this process
+            dist.all_reduce(tokens)
+            scheduler.consumed(tokens=tokens)
+        model(torch.ones(BATCH, 2)).sum().backward()
+        before = scheduler.amount
+        hook = inner.register_step_pre_hook(
+            lambda one, *_, before=before: seen.append([before, *map(one.param_groups[0].get, ("lr", "weight_decay"))])
+        )
+        optimizer.step()
+        hook.remove()
+        optimizer.zero_grad()
+    if not resumes:
+        save(kind, model, optimizer, path)
+    return seen
+
+
+def metrics(*, reduced: bool) -> int:
+    """Observe a loss of each rank, or its mean over all ranks; return the number of logged warnings."""
+    messages: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    handler.emit = messages.append  # type: ignore[method-assign]
+    logging.getLogger("paramsched").addHandler(handler)
+    scheduler = ps.Scheduler(probe(), ps.Plan(lr='constant() * plateau("loss", patience=1)', horizon=100))
+    for t in range(2 * COMPARED_EVERY):  # a rank that is ahead of the first one has compared its states by then
+        loss = torch.tensor(float(dist.get_rank() + t % 3))
+        if reduced:
+            dist.all_reduce(loss)
+        scheduler.optimizer.step()
+        scheduler.observe(loss=float(loss))
+        dist.barrier()
+    logging.getLogger("paramsched").removeHandler(handler)
+    return len([one for one in messages if "Pass the same metric" in one.getMessage()])
+
+
+def main() -> None:
+    run, folder = sys.argv[1], Path(sys.argv[2])
+    dist.init_process_group("gloo")
+    messages: list[logging.LogRecord] = []
+    logging.getLogger("paramsched").addHandler(handler := logging.Handler())
+    handler.emit = messages.append  # type: ignore[method-assign]
+    found: dict[str, Any] = {f"{kind} {unit}": train(kind, unit, folder, run == "again") for kind, unit in CASES}
+    found["messages"] = [one.getMessage() for one in messages]
+    logging.getLogger("paramsched").removeHandler(handler)
+    found |= {"reduced": metrics(reduced=True), "unreduced": metrics(reduced=False)}
+    (folder / f"{run} {dist.get_rank()}.json").write_text(json.dumps(found))
+    dist.barrier()
+    if run == "first":
+        os.kill(os.getpid(), signal.SIGKILL)
+    dist.destroy_process_group()
+
+
+# ---------------------------------------------------------------------- the test
 
 pytestmark = [pytest.mark.heavy, pytest.mark.long]
 
-TESTS = Path(__file__).parents[2]
-
 
 def torchrun(run, count, folder):
-    paths = os.pathsep.join([str(TESTS.parent / "src"), str(TESTS)])
+    paths = os.pathsep.join([str(jobs.TESTS.parent / "src"), str(jobs.TESTS)])
     command = ["-m", "torch.distributed.run", f"--nproc-per-node={count}", "--master-addr=127.0.0.1"]
-    command += [f"--master-port={free_port()}", "-m", "core.run.elastic_job", run, str(folder)]
+    command += [f"--master-port={free_port()}", "-m", "core.run.test_elastic", run, str(folder)]
     done = subprocess.run(
         [sys.executable, *command],
         env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
@@ -65,3 +185,7 @@ def test_a_metric_that_is_not_reduced_is_logged_once_by_each_rank_but_the_first(
     for one in ranks[:2]:
         assert [rank["reduced"] for rank in one] == [0] * len(one)
         assert sorted(rank["unreduced"] for rank in one) == [0] + [1] * (len(one) - 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -72,14 +72,6 @@ def test_the_first_update_after_the_end_warns(begin, updates):
     assert told_at(begin(), updates) == [TOTAL + 1] * (updates > TOTAL)
 
 
-def test_a_long_run_is_told_at_its_first_update_after_the_end():
-    assert told_at(by_hooks(total=5_000), 5_003) == [5_001]
-
-
-def test_a_plan_without_an_end_has_none():
-    assert told_at(by_hooks("warmup(3) >> constant()", steps_per_epoch=4), 100) == []
-
-
 @pytest.mark.parametrize(("saved", "later"), [(TOTAL - 3, 4), (TOTAL, 1)])
 def test_a_resumed_run_is_told_at_the_same_update(saved, later):
     step, optimizer = by_hooks(), sgd()

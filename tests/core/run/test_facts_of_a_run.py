@@ -129,35 +129,6 @@ def test_a_trace_of_the_log_equals_the_run(mixed, data):
     assert not any(math.isnan(value) for value in used(optimizer))
 
 
-@table(
-    ("index", "size", "turn"),
-    [(0, 2, 0), (1, 2, 0), (255, 256, 0), (0, 257, 0), (3, 257, 3), (64, 257, 0), (200, 300, 8)],
-)
-def test_amounts_are_compared_at_the_start_and_every_64_updates(index, size, turn, monkeypatch):
-    compared = []
-    monkeypatch.setattr(AmountAgreement, "compare", lambda _, t, amount, clock: compared.append((t, amount, clock)))
-    for start in (0, 5, 63, 64):
-        compared.clear()
-        one = AmountComparison(7, start, [], SimpleNamespace(several=True, index=index, size=size))
-        expected, noted = [], None
-        for t in range(start, start + 200):
-            at_once = t < start + 2 or t % 64 == 0
-            assert one.is_due(t) == (at_once or t % 64 == turn)
-            for _ in range(2):  # a skipped update is repeated
-                one.compare(t, 10 * t, "tokens")
-            assert not one.is_due(t)
-            assert one.updates_until_due(t) == next(n for n in range(1, 65) if (t + n) % 64 in (0, turn))
-            noted = (t, 10 * t, "tokens") if at_once else noted
-            expected += [noted] * (t % 64 == turn or (at_once and not turn))
-        assert compared == expected
-
-
-def test_one_process_compares_nothing():
-    one = AmountComparison(7, 0, [], SimpleNamespace(several=False))
-
-    assert [t for t in range(130) if one.is_due(t)] == []
-
-
 def test_progress_is_compared_although_it_is_not_reported_again(monkeypatch):
     compared = []
     monkeypatch.setattr(AmountAgreement, "compare", lambda _, t, amount, clock: compared.append((t, amount)))

@@ -17,34 +17,6 @@ def plan(size=SIZES, initial=1.0, **fields):
     return ps.Plan(ps.Binding(ps.Target("batch_size", initial), size), horizon=30, **lines)
 
 
-def test_what_is_used_is_what_the_trace_shows():
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, plan())
-    run(optimizer, 12)
-
-    assert used(optimizer) == planned(plan(), BASE)[:12]
-    assert used(optimizer, "weight_decay") == planned(plan(), BASE, "weight_decay")[:12]
-    rate = 0.1 * (1 - 12 / 60) * (scheduler.value("batch_size") / 4) ** 0.5
-    assert scheduler.value("lr") == pytest.approx(rate, rel=1e-15)
-    scheduler.seek(25)
-    run(optimizer, 1)
-    assert used(optimizer)[-1] == planned(plan(), BASE)[25]
-
-
-def test_a_run_resumes_exactly():
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, plan())
-    run(optimizer, 10)
-    saved = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
-    for kept in (0, 1):
-        other = probe()
-        resumed = ps.Scheduler(other, plan())
-        (other, resumed)[kept].load_state_dict(saved[kept])
-        run(other, 5)
-
-        assert used(other) == planned(plan(), BASE)[10:15]
-
-
 @pytest.mark.parametrize("kept", ["optimizer of this process", "state"])
 def test_a_line_of_the_code_follows_the_target_in_force(kept, caplog):
     old, new = plan(), plan(size="constant(64)", lr='cosine() * like("batch_size") / 4')

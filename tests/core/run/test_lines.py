@@ -24,17 +24,6 @@ def four_groups():
     return probe({"name": "body", "lr": 0.1}, {"lr": 0.2}, {"name": "head", "lr": 0.3}, {"name": "body", "lr": 0.4})
 
 
-def test_scalars_and_values_list_one_group_after_another_with_its_fields_in_order():
-    optimizer = four_groups()
-    scheduler = ps.Scheduler(optimizer, PLAN)
-    run(optimizer, 3)
-    of_groups = [(0, "lr"), (0, "weight_decay"), (1, "lr"), (1, "weight_decay"), ("head", "lr"), ("head", "momentum"),
-                 ("head", "weight_decay"), (3, "lr"), (3, "weight_decay")]  # fmt: skip
-
-    assert list(scheduler.scalars()) == [f"{field}/{group}" for group, field in of_groups]
-    assert list(scheduler._values()) == [(field, group) for group, field in of_groups]
-
-
 def test_two_groups_with_one_name_follow_the_line_of_the_name_each_from_its_base():
     optimizer = four_groups()
     scheduler = ps.Scheduler(optimizer, {"groups": {"body": {"lr": "linear()"}}, "horizon": 10})

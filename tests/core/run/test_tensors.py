@@ -96,22 +96,6 @@ def test_a_loaded_tensor_of_another_dtype_or_a_number_takes_precedence():
         assert used(optimizer) == used(saved)[-1:]
 
 
-def test_groups_that_load_a_state_with_shared_tensors_get_separate_tensors():
-    make = lambda: probe({}, {"weight_decay": 0.5}, lr=torch.tensor(0.1))  # noqa: E731
-    plan = ps.Plan(ps.Binding("lr", ps.linear(2.0, 1.0), groups=1), lr=ps.linear(1.0, 0.0), horizon=20)
-    first, second = make(), make()
-    ps.Scheduler(first, plan)
-    run(first, 4)
-    ps.Scheduler(second, plan)
-
-    second.load_state_dict(first.state_dict())
-    run(first, 4)
-    run(second, 4)
-
-    assert used(second, "lr", 0) == used(first, "lr", 0)[4:]
-    assert used(second, "lr", 1) == used(first, "lr", 1)[4:]
-
-
 def test_floats_and_tensors_of_several_dtypes_can_be_mixed():
     bases = [0.1, torch.tensor(0.2), 0.3, torch.tensor(0.4, dtype=F64), torch.tensor(0.5)]
     optimizer = probe(*[{"lr": base} for base in bases])
@@ -168,17 +152,6 @@ def test_a_tensor_created_in_inference_mode_is_filled():
         ps.Scheduler(optimizer, PLAN)
         run(optimizer, 5)
 
-    assert used(optimizer) == rounded(planned(PLAN, {"lr": torch.tensor(0.1).item()}))[:5]
-
-
-def test_a_learned_lr_can_be_scheduled():
-    lr = torch.tensor(0.1, requires_grad=True)
-    optimizer = probe(lr=lr)
-    ps.Scheduler(optimizer, PLAN)
-
-    run(optimizer, 5)
-
-    assert lr.requires_grad
     assert used(optimizer) == rounded(planned(PLAN, {"lr": torch.tensor(0.1).item()}))[:5]
 
 

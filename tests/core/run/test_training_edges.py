@@ -145,18 +145,6 @@ def test_a_variable_of_the_caller_is_not_the_number_of_processes_of_accelerate()
     assert (scheduler.t, num_processes) == (1, 4)
 
 
-@pytest.mark.parametrize(("horizon", "is_refused"), [(1_000, False), (90_000, True)])
-def test_a_value_is_outside_of_its_range_only_before_the_end_of_the_plan(horizon, is_refused):
-    one = optimizer(momentum=0.9)
-    plan = ps.Plan(momentum="linear(1, 2, over='100000 tokens')", clock="tokens", horizon=f"{horizon} tokens")
-
-    if is_refused:
-        with pytest.raises(ps.errors.PlanError, match="at 11113 tokens"):
-            ps.Scheduler(one, plan)
-    else:
-        assert ps.Scheduler(one, plan).amount == 0
-
-
 def test_an_optimizer_that_has_caught_up_with_a_changed_plan_holds_no_values():
     def optimizers():
         return {"one": optimizer(), "two": optimizer()}
@@ -197,33 +185,6 @@ def test_a_floor_of_a_metric_rule_is_a_multiple_of_base_or_a_value_inside_absolu
 
     assert [each["lr"] for each in one.param_groups] == pytest.approx(floors[:2], rel=1e-12)
     assert scheduler.value("temperature") == pytest.approx(floors[2], rel=1e-12)
-
-
-def test_a_value_may_reach_its_bound_at_the_end_of_the_plan():
-    plan = ps.Plan(momentum="linear(1, 2)", clock="tokens", horizon="1000 tokens")
-
-    assert ps.Scheduler(optimizer(momentum=0.5), plan).amount == 0
-
-
-def test_a_value_outside_of_its_range_for_a_tenth_of_the_run_is_refused_although_amounts_are_unknown():
-    line = "constant(1, '1 tokens') >> constant(1.2, '100 tokens') >> constant(1)"
-
-    with pytest.raises(ps.errors.PlanError, match="at 1 tokens"):
-        ps.Scheduler(optimizer(momentum=0.9), ps.Plan(momentum=line, clock="tokens", horizon="999 tokens"))
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "constant(1, '1 tokens') >> constant(1.2, '94 tokens') >> constant(1)",
-        "linear(1, 2, over='1000 tokens') * plateau('loss')",
-    ],
-    ids=["for less than a tenth of the run", "unless a metric changes it"],
-)
-def test_a_later_value_outside_of_its_range_may_be_skipped_if_amounts_are_unknown(line):
-    plan = ps.Plan(momentum=line, clock="tokens", horizon="1000 tokens")
-
-    assert ps.Scheduler(optimizer(momentum=0.9), plan).amount == 0
 
 
 SCHEDULERS = torch.optim.lr_scheduler
