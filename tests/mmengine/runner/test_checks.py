@@ -178,6 +178,24 @@ def test_each_problem_of_an_optimizer_is_reported_at_its_path(wrappers, path, sa
     assert said in text
 
 
+def test_each_optimizer_of_torch_is_accepted():
+    classes = [one for one in vars(torch.optim).values() if inspect.isclass(one)]
+
+    for cls in set(classes) - {torch.optim.Optimizer}:
+        assert problems(optim_wrapper={"optimizer": {"type": cls.__name__}}) == ([], ""), cls
+
+
+@pytest.mark.parametrize("value", ["0.1", None, [], {}, 1j, object], ids=repr)
+@pytest.mark.parametrize(
+    ("kind", "name"), [("AdamW", "lr"), ("AdamW", "betas"), ("SGD", "momentum"), ("Rprop", "etas")]
+)
+def test_a_value_of_another_kind_is_named_with_the_expected_one(kind, name, value):
+    paths, text = problems(optim_wrapper={"optimizer": {"type": kind, "lr": 0.1, name: value}})
+
+    assert paths == [f"$.optim_wrapper.optimizer.{name}"], text
+    assert "expected a number" in text or "expected a value such as (" in text
+
+
 @table(
     ("pairs", "expected"),
     [

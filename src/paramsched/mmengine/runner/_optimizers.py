@@ -15,7 +15,7 @@ from paramsched.core.base.printing import child_path
 from paramsched.core.dropins.group_fields import by_value
 from paramsched.core.files.arguments import argument, argument_table
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
-from paramsched.errors import InvalidArgument
+from paramsched.errors import InvalidArgument, ParamschedError
 from paramsched.mmengine.runner._param_schedulers import RunFacts
 from paramsched.mmengine.runner.optim_wrapper import AcceleratedWrapper, AmpOptimWrapper
 from paramsched.mmengine.schedulers import OptimWrapper
@@ -58,7 +58,7 @@ def _model_of_built(given: OptimWrapper | Optimizer) -> OptimWrapper:
 
 
 def _one_parameter() -> nn.Parameter:
-    return nn.Parameter(torch.zeros(1))
+    return nn.Parameter(torch.zeros(1, 1))  # of two dimensions, because Muon takes no others
 
 
 def _check_wrapper(config: Any, path: str, diagnostics: DiagnosticCollector) -> OptimWrapper | None:
@@ -154,10 +154,24 @@ def _try_arguments(
             build(**{**needed, name: value})
         except Exception as error:  # noqa: BLE001  # as above
             found = str(error) or f"invalid value {short_json(value)}"
+            # Such an error names an operation of torch's code.
+            if isinstance(error, (TypeError, LookupError)) and not isinstance(error, ParamschedError):
+                found = f"expected {_kind_of_default(build, name)}, got {short_json(value)}"
             diagnostics.add(child_path(path, name), found, code=REFUSED_VALUE)
     if diagnostics.count == before:  # each argument by itself is valid, so they conflict
         diagnostics.add(path, str(together), code=REFUSED_VALUE)
     return None
+
+
+def _kind_of_default(build: Callable[..., Any], name: str) -> str:
+    """Return what an argument expects, by its default."""
+    taken = inspect.signature(build).parameters
+    default = taken[name].default if name in taken else None
+    if isinstance(default, bool):
+        return "True or False"
+    if isinstance(default, (int, float)):
+        return "a number"
+    return f"a value such as {default!r}" if isinstance(default, tuple) else "another kind of value"
 
 
 def build_wrappers(config: Any, model: nn.Module) -> dict[str, OptimWrapper]:
