@@ -1,11 +1,13 @@
 """torch.distributed.checkpoint restores the same state as torch.save, even after changes."""
 
+import copy
 import tempfile
 import warnings
 from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,12 +18,14 @@ from torch.distributed.checkpoint.state_dict import (
     get_optimizer_state_dict,
     set_optimizer_state_dict,
 )
+from torch.distributed.optim import ZeroRedundancyOptimizer
 
 import paramsched as ps
 from core.run.dcp import load, made, save, through_a_file, train
-from paramsched.errors import PlanChanged
+from support.updates import planned
 
 LR = ps.Plan(lr=ps.cosine(), horizon=20)
+LINEAR = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
 PLANS = {
     "lr": LR,
     "another lr": ps.Plan(lr=ps.linear(1.0, 0.1), horizon=25),
@@ -212,20 +216,6 @@ def test_dcp_treats_a_scheduler_as_stateful(tmp_path):
     assert again.history == scheduler.history
 
 
-def test_on_change_applies_if_dcp_loads_another_plan(tmp_path):
-    model, optimizer = made()
-    scheduler = ps.Scheduler(optimizer, PLANS["plateau"])
-    save(tmp_path, model, optimizer, scheduler=scheduler.state_dict())
-    model, optimizer = made()
-    other = ps.Scheduler(optimizer, PLANS["another plateau"], on_change="error")
-
-    state = {"scheduler": other.state_dict()}
-    dcp.load(state, checkpoint_id=tmp_path)
-
-    with pytest.raises(PlanChanged, match="plateau"):
-        other.load_state_dict(state["scheduler"])
-
-
 @pytest.mark.parametrize("name", sorted(PLANS))
 def test_a_checkpoint_converted_to_torch_save_loads(name, tmp_path):
     model, optimizer = made(2)
@@ -249,28 +239,20 @@ def by_torchs_scheduler(folder, updates=10):
     save(folder, model, optimizer)
 
 
-def test_a_base_missing_from_the_template_causes_a_warning(tmp_path):
+@pytest.mark.parametrize("has_entry", [False, True])
+def test_a_base_that_the_template_lacks_causes_a_warning(has_entry, tmp_path, recwarn):
     by_torchs_scheduler(tmp_path)
     model, optimizer = made()
-    load(tmp_path, model, optimizer)
-
-    with pytest.warns(UserWarning, match=r'present values as bases \(lr 0\.05.*group\["initial_lr"\] = 0\.1') as told:
-        ps.Scheduler(optimizer, LR, t=10)
-
-    assert told[0].filename == __file__
-
-
-def test_a_base_is_loaded_if_the_template_contains_its_entry(tmp_path, recwarn):
-    by_torchs_scheduler(tmp_path)
-    model, optimizer = made()
-    for group in optimizer.param_groups:
-        group["initial_lr"] = group["lr"]
+    if has_entry:
+        for group in optimizer.param_groups:
+            group["initial_lr"] = group["lr"]
     load(tmp_path, model, optimizer)
 
     ps.Scheduler(optimizer, LR, t=10)
 
-    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.05)
-    assert [str(one.message) for one in recwarn if "bases" in str(one.message)] == []
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.05 if has_entry else 0.025)
+    told = [one for one in recwarn if "present values as bases (lr 0.05" in str(one.message)]
+    assert [one.filename for one in told] == [__file__] * (not has_entry)
 
 
 def test_attaching_a_plan_after_the_load_causes_a_warning(tmp_path):
@@ -318,3 +300,70 @@ def test_a_new_run_causes_no_warning(t, tmp_path, recwarn):
     load(tmp_path, model, optimizer)
 
     assert [str(one.message) for one in recwarn if "count" in str(one.message)] == []
+
+
+# ---------------------------------------------------------------------- torch's ZeroRedundancyOptimizer
+
+
+@pytest.fixture(scope="module")
+def single_process(tmp_path_factory):
+    dist.init_process_group(
+        "gloo", init_method=f"file://{tmp_path_factory.mktemp('group') / 'store'}", rank=0, world_size=1
+    )
+    yield
+    dist.destroy_process_group()
+
+
+def zero():
+    model = torch.nn.Linear(2, 1)
+    return model, ZeroRedundancyOptimizer(model.parameters(), torch.optim.AdamW, lr=0.1)
+
+
+def train_zero(model, optimizer, updates):
+    found = []
+    for _ in range(updates):
+        model(torch.ones(1, 2)).sum().backward()
+        inner = optimizer.optim
+        hook = inner.register_step_pre_hook(lambda one, *_: found.append(one.param_groups[0]["lr"]))
+        optimizer.step()
+        hook.remove()
+        optimizer.zero_grad()
+    return found
+
+
+def test_zero_uses_the_planned_values_in_its_inner_optimizer(single_process):
+    model, optimizer = zero()
+    scheduler = ps.Scheduler(optimizer, LINEAR)
+
+    assert train_zero(model, optimizer, 20) == planned(LINEAR, {"lr": 0.1})
+    assert scheduler.last_epoch == 20
+
+
+@pytest.mark.parametrize("plan", [LINEAR, LR])
+@pytest.mark.parametrize("before", [True, False])
+def test_zero_resumes_with_the_plan_in_the_code_from_the_first_update(single_process, plan, before):
+    model, optimizer = zero()
+    ps.Scheduler(optimizer, LINEAR)
+    train_zero(model, optimizer, 7)
+    optimizer.consolidate_state_dict()
+    saved = copy.deepcopy(optimizer.state_dict())
+
+    model, again = zero()
+    if before:
+        scheduler = ps.Scheduler(again, plan)
+    again.load_state_dict(saved)
+    if not before:
+        scheduler = ps.Scheduler(again, plan)
+
+    assert train_zero(model, again, 5) == planned(plan, {"lr": 0.1})[7:12]
+    assert scheduler.last_epoch == 12
+
+
+def test_a_program_without_the_library_loads_the_checkpoint_and_trains():
+    model, optimizer = made()
+    ps.Scheduler(optimizer, LINEAR)
+    train(model, optimizer, 7)
+    model, bare = made()
+    bare.load_state_dict(optimizer.state_dict())
+
+    assert [groups[0][0] for groups in train(model, bare, 2)] == [planned(LINEAR, {"lr": 0.1})[7]] * 2

@@ -105,33 +105,6 @@ def test_a_checkpoint_saved_before_the_first_step_of_a_late_group_has_its_base(l
     assert late[0] == late[1] == late[2]
 
 
-@pytest.mark.parametrize("how", ["optimizer", "scheduler", "both", "copy"])
-def test_late_groups_survive_saving_loading_and_copying(how):
-    optimizer, scheduler = joined(late_groups="present")
-    run(optimizer, 5)
-    if how == "copy":
-        other, again = copy.deepcopy((optimizer, scheduler))
-    else:
-        other = probe()
-        again = ps.Scheduler(other, PLAN, late_groups="present")
-        other.add_param_group(group(lr=0.9))
-        if how in ("optimizer", "both"):
-            other.load_state_dict(optimizer.state_dict())
-        if how in ("scheduler", "both"):
-            again.load_state_dict(scheduler.state_dict())
-
-    run(optimizer, 5)
-    run(other, 5)
-
-    assert [[one["lr"] for one in groups] for groups in other.used[-5:]] == [
-        [one["lr"] for one in groups] for groups in optimizer.used[-5:]
-    ]
-    other.add_param_group(group(lr=0.01))
-    run(other, 1)
-    assert other.used[-1][2]["lr"] == pytest.approx(0.01, rel=1e-14)
-    assert again.last_epoch == 51
-
-
 def test_the_bases_are_those_of_the_groups_before_the_next_step_too():
     optimizer = probe({"lr": 0.1}, {"lr": 0.2}, lr=1.0)
     scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.cosine(), horizon=90), late_groups="present")

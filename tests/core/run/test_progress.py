@@ -159,20 +159,6 @@ def test_a_target_is_written_at_each_report_that_moves():
 # ---------------------------------------------------------------------- the table of cases
 
 
-@pytest.mark.parametrize("drive", ["optimizer", "manual"])
-def test_an_update_before_the_first_report_is_refused_and_changes_nothing(drive):
-    optimizer, scheduler = built(drive=drive)
-    before = state_of(optimizer, scheduler)[:2]
-
-    with pytest.raises(MissingFact, match=r"scheduler\.report\(progress=0\.0\)"):
-        (optimizer if drive == "optimizer" else scheduler).step()
-    assert state_of(optimizer, scheduler)[:2] == before
-    scheduler.report(progress=0.0)
-    optimizer.step()
-    scheduler.step()
-    assert scheduler.t == 1
-
-
 def test_a_float_error_above_1_is_1():
     _, scheduler = built()
     with warnings.catch_warnings():

@@ -1,5 +1,6 @@
 """Values that an optimizer cannot use are refused before training, with the first update at which they occur."""
 
+import contextlib
 import copy
 
 import pytest
@@ -239,3 +240,11 @@ def test_a_group_added_during_the_run_is_refused_before_it_is_written():
         optimizer.step()
 
     assert optimizer.param_groups[1]["betas"] == (0.9, 0.999)
+
+
+@pytest.mark.parametrize(("share", "is_refused"), [("89.9%", True), ("90%", True), ("90.1%", False), ("90.5%", False)])
+def test_a_plan_by_unknown_amounts_that_is_outside_for_a_tenth_of_the_run_is_refused(share, is_refused):
+    plan = ps.Plan(lr=f'constant(1, "{share}") >> constant(-0.5)', clock="tokens", horizon="1000 tokens")
+
+    with pytest.raises(PlanError, match="falls below 0") if is_refused else contextlib.nullcontext():
+        ps.Scheduler(adamw(), plan)
