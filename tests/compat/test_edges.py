@@ -8,12 +8,9 @@ import torch
 from torch.optim import lr_scheduler as peers
 
 import paramsched.compat.torch as drop_ins
-from paramsched.compat import torch as ours
-from paramsched.compat.gradual_warmup._after_scheduler import AfterScheduler
 from paramsched.compat.megatron import OptimizerParamScheduler
 from paramsched.compat.pytorch_accelerated import CosineLrScheduler, TrainerPlaceholderValues, WSDLrScheduler
-from paramsched.compat.torch import SWALR, ChainedScheduler, CyclicLR, OneCycleLR, SequentialLR, StepLR
-from paramsched.compat.torch import LRScheduler as LRSchedulerAfterScheduler
+from paramsched.compat.torch import SWALR, CyclicLR, OneCycleLR
 from paramsched.compat.torch.base import LRScheduler, _ReadFromGroups, hook
 from paramsched.errors import InvalidArgument
 from paramsched.mmengine import schedulers as mmengine
@@ -298,144 +295,7 @@ def test_a_planned_scheduler_that_was_stepped_loads_the_steps_of_a_state():
     assert (scheduler.num_steps, rates(optimizer)) == (3, [pytest.approx(0.7)])
 
 
-def sgd_of_after_scheduler(*lrs, **options):
-    groups = [{"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr} for lr in lrs or (0.4,)]
-    return torch.optim.SGD(groups, lr=0.1, **options)
-
-
-def after(build, *lrs, peak=1.0):
-    """Return a scheduler after a ramp to `peak` times the lr."""
-    optimizer = sgd_of_after_scheduler(*lrs)
-    peaks = [peak * lr for lr in rates(optimizer)]
-    return AfterScheduler(build(optimizer), optimizer, peaks, restarts=peak != 1), optimizer
-
-
-class FromZero(LRSchedulerAfterScheduler):
-    """A user's scheduler that starts at 0."""
-
-    def get_lr(self):
-        return [base * self.last_epoch / 10 for base in self.base_lrs]
-
-
-BUILDS = {
-    "torch": lambda o: peers.StepLR(o, 2, 0.5),
-    "ours": lambda o: StepLR(o, 2, 0.5),
-    "sequence": lambda o: SequentialLR(o, [StepLR(o, 2, 0.5), StepLR(o, 9)], [50]),
-    "torch's sequence": lambda o: peers.SequentialLR(o, [peers.StepLR(o, 2, 0.5), peers.StepLR(o, 9)], [50]),
-    "chain": lambda o: ChainedScheduler([StepLR(o, 2, 0.5), StepLR(o, 90)]),
-}
-
-
-@pytest.mark.filterwarnings("ignore")
-@table(("name", "peak"), [(name, peak) for name in BUILDS for peak in (1.0, 3.0)])
-def test_the_scheduler_starts_from_the_peak_and_moves_both_ways(name, peak):
-    one, optimizer = after(BUILDS[name], 0.4, 0.2, peak=peak)
-
-    for position in (0, 1, 2, 5, 3, 0, 4):
-        one.move_to(position)
-
-        factor = peak * 0.5 ** (position // 2)
-        assert rates(optimizer) == pytest.approx([0.4 * factor, 0.2 * factor]), position
-        assert (one.position, one.running) == (position, True)
-    one.rewind()
-    assert (one.position, one.running) == (0, False)
-    assert rates(optimizer) == pytest.approx([0.4 * peak, 0.2 * peak])
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_fractional_positions_are_requested_from_the_scheduler():
-    one, optimizer = after(lambda o: peers.CosineAnnealingWarmRestarts(o, 4))
-    whole, expected = sgd_of_after_scheduler(), []
-    other = peers.CosineAnnealingWarmRestarts(whole, 4)
-    for position in (0.5, 1.25, 2.0, 2.5):
-        other.step(position)
-        expected += rates(whole)
-
-    found = []
-    for position in (0.5, 1.25, 2.0, 2.5):
-        one.move_to(position)
-        found += rates(optimizer)
-
-    assert found == pytest.approx(expected)
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_a_scheduler_that_reacts_to_a_metric_never_moves_backward():
-    one, optimizer = after(lambda o: peers.ReduceLROnPlateau(o, patience=0, factor=0.5))
-
-    for metric in (1.0, 2.0):
-        one.step_with_metric(metric)
-    one.rewind()
-
-    assert one.is_guided
-    assert (one.position, one.running, one.scheduler.best) == (2, False, 1.0)
-    assert rates(optimizer) == [0.2]
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_a_state_has_the_position_and_the_start():
-    first, _ = after(BUILDS["ours"])
-    first.move_to(3)
-    second, optimizer = after(BUILDS["ours"])
-    state = first.state()
-
-    second.load(state, first.peaks)
-    second.scheduler.load_state_dict(first.scheduler.state_dict())
-
-    assert second.state() == state
-    assert second.start is not state["start"]
-    second.move_to(4)
-    assert rates(optimizer) == [0.1]
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_late_groups_start_at_their_peaks():
-    one, optimizer = after(BUILDS["torch"], 0.4)
-    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.1})
-
-    one.add_groups([0.4, 0.8])
-    one.move_to(2)
-
-    assert one.scheduler.base_lrs == [0.4, 0.8]
-    assert one.start[1] == {"lr": 0.8}
-    assert rates(optimizer) == pytest.approx([0.2, 0.4])
-
-
-LATE = BUILDS | {"from 0": FromZero}
-
-
-@pytest.mark.filterwarnings("ignore")
-@table(("name", "added_at"), [(name, at) for name in LATE for at in (0, 2)])
-def test_a_late_group_like_the_last_one_has_its_values(name, added_at):
-    one, optimizer = after(LATE[name], 0.4, 0.2, peak=3.0)
-    if added_at:
-        one.move_to(added_at)
-    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": rates(optimizer)[1]})
-    one.add_groups([0.4 * 3, 0.2 * 3, 0.2 * 3])
-
-    for position in (1, 2, 5, 3, 0, 4):
-        one.move_to(position)
-
-        assert rates(optimizer)[2] == pytest.approx(rates(optimizer)[1]), position
-
-
-@pytest.mark.filterwarnings("ignore")
-@table("library", [peers, ours])
-def test_a_cycle_has_its_own_levels_after_a_ramp_to_any_peak(library):
-    def cycle(optimizer):
-        return library.CyclicLR(optimizer, 0.1, 1.0, step_size_up=3, cycle_momentum=False)
-
-    one, optimizer = after(cycle, peak=3.0)
-    alone, other = after(cycle)
-
-    for position in (1, 2, 5, 3, 8):
-        one.move_to(position)
-        alone.move_to(position)
-
-        assert rates(optimizer) == rates(other)
-
-
-BUILDS_OF_LATE_GROUPS_OF_CYCLES = {
+CYCLES = {
     "OneCycleLR": lambda o, tops: OneCycleLR(o, tops, total_steps=20),
     "OneCycleLR without momentum": lambda o, tops: OneCycleLR(o, tops, total_steps=20, cycle_momentum=False),
     "CyclicLR": lambda o, tops: CyclicLR(o, 0.01, tops, step_size_up=4),
@@ -444,12 +304,7 @@ BUILDS_OF_LATE_GROUPS_OF_CYCLES = {
 }
 
 
-def sgd_of_late_groups_of_cycles(count, lr=0.1):
-    groups = [{"params": [torch.nn.Parameter(torch.ones(1))]} for _ in range(count)]
-    return torch.optim.SGD(groups, lr=lr, momentum=0.9)
-
-
-def rows_of_late_groups_of_cycles(scheduler, steps):
+def rows_of_groups(scheduler, steps):
     found = []
     for _ in range(steps):
         scheduler.optimizer.step()
@@ -459,19 +314,17 @@ def rows_of_late_groups_of_cycles(scheduler, steps):
 
 
 @pytest.mark.filterwarnings("ignore")
-@table(
-    ("name", "tops"), [(name, tops) for name in BUILDS_OF_LATE_GROUPS_OF_CYCLES for tops in ([0.5, 0.5], [0.5, 0.25])]
-)
+@table(("name", "tops"), [(name, tops) for name in CYCLES for tops in ([0.5, 0.5], [0.5, 0.25])])
 def test_a_late_group_joins_the_cycle_of_the_last_group(name, tops):
-    whole = BUILDS_OF_LATE_GROUPS_OF_CYCLES[name](sgd_of_late_groups_of_cycles(2), tops)
-    expected = rows_of_late_groups_of_cycles(whole, 12)
-    scheduler = BUILDS_OF_LATE_GROUPS_OF_CYCLES[name](sgd_of_late_groups_of_cycles(2), tops)
-    rows_of_late_groups_of_cycles(scheduler, 4)
+    whole = CYCLES[name](sgd(0.1, 0.1), tops)
+    expected = rows_of_groups(whole, 12)
+    scheduler = CYCLES[name](sgd(0.1, 0.1), tops)
+    rows_of_groups(scheduler, 4)
     scheduler.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.1})
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        found = rows_of_late_groups_of_cycles(scheduler, 8)
+        found = rows_of_groups(scheduler, 8)
 
     last = scheduler.optimizer.param_groups[-1]
     torch.testing.assert_close([row[:2] for row in found], expected[4:], rtol=1e-12, atol=0)

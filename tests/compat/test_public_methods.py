@@ -17,6 +17,7 @@ from paramsched.errors import InvalidArgument, StateError
 from paramsched.mmengine import schedulers as ours
 from paramsched.mmengine.schedulers.optimizers import inner_optimizer
 from support.tables import table
+from support.torch_cases import OPTIONS, built
 
 
 def sgd(*lrs, **more):
@@ -42,25 +43,7 @@ def rates(optimizer):
 
 # ---------------------------------------------------------------------- torch
 
-CLASSES = {
-    "StepLR": {"step_size": 2},
-    "MultiStepLR": {"milestones": [2, 4]},
-    "ConstantLR": {},
-    "LinearLR": {},
-    "ExponentialLR": {"gamma": 0.9},
-    "PolynomialLR": {"power": 2.0},
-    "CosineAnnealingLR": {"T_max": 6, "eta_min": 0.01},
-    "CosineAnnealingWarmRestarts": {"T_0": 3},
-    "CyclicLR": {"base_lr": 0.1, "max_lr": 0.2, "step_size_up": 3},
-    "OneCycleLR": {"max_lr": 0.5, "total_steps": 9},
-    "LambdaLR": {"lr_lambda": lambda t: 1 / (1 + t)},
-    "MultiplicativeLR": {"lr_lambda": lambda t: 0.9},
-    "ReduceLROnPlateau": {"patience": 0},
-}
-
-
-def built(module, name):
-    return getattr(module, name)(sgd(), **CLASSES[name])
+CLASSES = [*(name for name in OPTIONS if name != "SWALR"), "ReduceLROnPlateau"]
 
 
 def stepped(scheduler, count):
@@ -74,7 +57,7 @@ def stepped(scheduler, count):
 @pytest.mark.filterwarnings("ignore")
 def test_every_way_to_copy_returns_a_scheduler_that_continues_as_torchs(name):
     for way in (copy.copy, copy.deepcopy):
-        theirs, mine = (way(stepped(built(module, name), 3)) for module in (lr_scheduler, torch_ours))
+        theirs, mine = (way(stepped(built(module, name, sgd()), 3)) for module in (lr_scheduler, torch_ours))
 
         assert type(mine) is getattr(torch_ours, name)
         assert mine.last_epoch == theirs.last_epoch
@@ -87,7 +70,7 @@ def test_every_way_to_copy_returns_a_scheduler_that_continues_as_torchs(name):
 @pytest.mark.filterwarnings("ignore")
 def test_the_closed_form_is_that_of_torch(name):
     for count in (0, 1, 3, 7):
-        theirs, mine = (stepped(built(module, name), count) for module in (lr_scheduler, torch_ours))
+        theirs, mine = (stepped(built(module, name, sgd()), count) for module in (lr_scheduler, torch_ours))
 
         assert mine._get_closed_form_lr() == pytest.approx(theirs._get_closed_form_lr(), rel=1e-12)
 
@@ -114,7 +97,7 @@ def test_the_scale_functions_of_a_cycle_are_those_of_torch(mode):
 @table("name", CLASSES)
 @pytest.mark.filterwarnings("ignore")
 def test_a_field_that_is_not_scheduled_has_no_value(name):
-    scheduler = built(torch_ours, name)
+    scheduler = built(torch_ours, name, sgd())
     if not hasattr(scheduler, "value") or name == "ReduceLROnPlateau":
         return
 
@@ -192,7 +175,7 @@ def test_the_values_of_get_lr_have_the_types_and_values_of_torch(name):
     for module in (lr_scheduler, torch_ours):
         optimizer = sgd()
         optimizer.param_groups[0]["lr"] = torch.tensor(0.1)
-        scheduler = getattr(module, name)(optimizer, **CLASSES[name])
+        scheduler = built(module, name, optimizer)
         stepped(scheduler, 2)
         scheduler.last_epoch += 1
         values = scheduler.get_lr()

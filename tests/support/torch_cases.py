@@ -50,6 +50,40 @@ def harmonic(t: int) -> float:
     return 1 / (1 + 0.1 * t)
 
 
+OPTIONS: dict[str, dict[str, Any]] = {
+    "StepLR": {"step_size": 2, "gamma": 0.5},
+    "MultiStepLR": {"milestones": [2, 5], "gamma": 0.5},
+    "ConstantLR": {"factor": 0.5, "total_iters": 4},
+    "LinearLR": {"start_factor": 0.2, "end_factor": 1.0, "total_iters": 6},
+    "ExponentialLR": {"gamma": 0.9},
+    "PolynomialLR": {"total_iters": 20, "power": 2.0},
+    "CosineAnnealingLR": {"T_max": 15, "eta_min": 0.01},
+    "CosineAnnealingWarmRestarts": {"T_0": 5, "T_mult": 2},
+    "LambdaLR": {"lr_lambda": decaying},
+    "MultiplicativeLR": {"lr_lambda": decaying},
+    "OneCycleLR": {"max_lr": 0.4, "total_steps": 20},
+    "CyclicLR": {"base_lr": 0.1, "max_lr": 0.3, "step_size_up": 3, "mode": "exp_range", "gamma": 0.9},
+    "SWALR": {"swa_lr": 0.01, "anneal_epochs": 6},
+}
+"""Arguments of each class that schedules the lr by time."""
+
+
+def built(module: Any, name: str, optimizer: Any) -> Any:
+    """Return a scheduler of any class of torch, with the arguments of `OPTIONS`."""
+    match name:
+        case "ReduceLROnPlateau":
+            return module.ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
+        case "SequentialLR":
+            members = [module.LinearLR(optimizer, 0.2, 1.0, 4), module.StepLR(optimizer, 2, 0.5)]
+            return module.SequentialLR(optimizer, members, [4])
+        case "ChainedScheduler":
+            return module.ChainedScheduler(
+                [module.LinearLR(optimizer, 0.2, 1.0, 4), module.ExponentialLR(optimizer, 0.9)]
+            )
+        case _:
+            return getattr(module, name)(optimizer, **OPTIONS[name])
+
+
 lengths = st.integers(1, 12)
 shares = st.floats(0.05, 1.0)
 gammas = st.sampled_from([0.1, 0.5, 0.9, 0.99, 1.0, 1.5])

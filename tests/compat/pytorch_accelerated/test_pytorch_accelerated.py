@@ -4,7 +4,6 @@ import copy
 import pickle
 import warnings
 from collections import defaultdict
-from enum import Enum
 from functools import partial
 from typing import Any
 
@@ -24,12 +23,7 @@ from paramsched.compat.pytorch_accelerated import (
     WSDLrScheduler,
     estimate_checkpoint_steps,
 )
-from paramsched.compat.pytorch_accelerated._placeholders import (
-    _operand_text,
-    require_at_least_0,
-    require_positive_count,
-)
-from paramsched.errors import AssertedArgument, InvalidArgument, UnknownField
+from paramsched.errors import InvalidArgument, UnknownField
 from support.drawn_programs import OPTIMIZERS, Draw, after_call, run, same
 from support.tables import table
 
@@ -300,21 +294,6 @@ def test_a_warmup_of_none_is_a_hundredth_of_the_run_and_may_start_at_the_highest
     assert scheduler.num_warmup_steps == 2
 
 
-@table(
-    ("amount", "times", "found"),
-    [(0, 1, "got 0 updates"), (0, 2, "got 0 times 2 updates"), (3, -1, "got 3 times -1 updates")],
-)
-def test_a_length_that_is_not_positive_is_shown_as_written(amount, times, found):
-    with pytest.raises(AssertedArgument, match=found):
-        require_positive_count("call", amount, times)
-
-
-@table(("high", "found"), [(None, "it must not be negative"), (1, "it must be between 0 and 1")])
-def test_the_bounds_of_a_number_are_named(high, found):
-    with pytest.raises(AssertedArgument, match=found):
-        require_at_least_0("call", -1, high)
-
-
 @table("placeholder", [TrainerPlaceholderValues.NUM_EPOCHS, TrainerPlaceholderValues.NUM_EPOCHS * 2])
 def test_a_placeholder_is_refused_with_its_argument_before_any_write(placeholder):
     optimizer = sgd()
@@ -322,25 +301,6 @@ def test_a_placeholder_is_refused_with_its_argument_before_any_write(placeholder
     with pytest.raises(InvalidArgument, match=r"CosineLrScheduler\(total_num_epochs=…\)"):
         CosineLrScheduler(optimizer, placeholder, 10)
     assert "initial_lr" not in optimizer.param_groups[0]
-
-
-@table(
-    ("name", "module", "is_placeholder"),
-    [
-        ("TrainerPlaceholderValues", "pytorch_accelerated.schedulers", True),
-        ("TrainerPlaceholderValues", "own", False),
-        ("Other", "pytorch_accelerated.schedulers", False),
-    ],
-)
-def test_only_the_placeholders_of_the_library_itself_are_placeholders(name, module, is_placeholder):
-    kind = Enum(name, {"NUM_EPOCHS": "trainer.run_config.num_epochs"}, module=module)
-
-    assert _operand_text(kind.NUM_EPOCHS) == ("(trainer.run_config.num_epochs)" if is_placeholder else None)
-
-
-@table(("number", "text"), [(2, "2"), (2.0, "2"), (0.5, "0.5"), (True, None), (float("inf"), None), ("2", None)])
-def test_a_finite_number_is_text_in_an_expression(number, text):
-    assert _operand_text(number) == text
 
 
 def test_the_period_of_an_update_is_a_copy():

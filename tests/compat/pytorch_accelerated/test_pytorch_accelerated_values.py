@@ -199,16 +199,3 @@ def test_wsd_over_100_updates_has_the_documented_values(sqrt: bool, expected: di
     actual = {n: scheduler.get_updated_values(n)[0] for n in expected}
 
     assert actual == pytest.approx(expected, rel=1e-8)  # the table has nine digits
-
-
-@pytest.mark.parametrize(
-    ("total", "number", "steps"),
-    [
-        (100_000, 2, [50_000, 100_000]),
-        (200_000, 3, [50_000, 100_000, 200_000]),
-        (200_000, 4, [25_000, 50_000, 100_000, 200_000]),
-        (100, 1, [100]),
-    ],
-)
-def test_checkpoints_are_at_the_documented_updates(total: int, number: int, steps: list[int]) -> None:
-    assert ours.estimate_checkpoint_steps(total, number) == steps

@@ -11,9 +11,8 @@ import pytest
 import torch
 from torch.optim import lr_scheduler, swa_utils
 
-from paramsched.compat.torch._argument_checks import one_per_group
 from support.tables import table
-from support.torch_cases import OURS, PEER
+from support.torch_cases import OPTIONS, OURS, PEER, built
 
 MODULES = {lr_scheduler.__file__: lr_scheduler, swa_utils.__file__: swa_utils}
 
@@ -228,23 +227,6 @@ def test_the_advised_line_for_a_state_without_initial_lr_resumes_with_the_base_o
     assert OURS.CosineAnnealingLR(optimizer, 20, last_epoch=9).base_lrs == [0.1 for _ in groups]
 
 
-CLASSES = {
-    "StepLR": lambda m, o: m.StepLR(o, 2, 0.5),
-    "MultiStepLR": lambda m, o: m.MultiStepLR(o, [2, 5], 0.5),
-    "ConstantLR": lambda m, o: m.ConstantLR(o, 0.5, 4),
-    "LinearLR": lambda m, o: m.LinearLR(o, 0.2, 1.0, 6),
-    "ExponentialLR": lambda m, o: m.ExponentialLR(o, 0.9),
-    "PolynomialLR": lambda m, o: m.PolynomialLR(o, 20, 2.0),
-    "CosineAnnealingLR": lambda m, o: m.CosineAnnealingLR(o, 15, 0.01),
-    "CosineAnnealingWarmRestarts": lambda m, o: m.CosineAnnealingWarmRestarts(o, 5, 2),
-    "LambdaLR": lambda m, o: m.LambdaLR(o, lambda t: 0.9**t),
-    "MultiplicativeLR": lambda m, o: m.MultiplicativeLR(o, lambda t: 0.9),
-    "OneCycleLR": lambda m, o: m.OneCycleLR(o, 0.4, total_steps=20),
-    "CyclicLR": lambda m, o: m.CyclicLR(o, 0.1, 0.3, 3),
-    "SWALR": lambda m, o: m.SWALR(o, 0.01, 6),
-}
-
-
 SITUATIONS = {
     "the scheduler first": ("scheduler",),
     "the optimizer first": ("optimizer", "scheduler", "scheduler"),
@@ -259,14 +241,14 @@ SITUATIONS = {
 }
 
 
-def happened(module, build, situation):
+def happened(module, name, situation):
     """Return the warnings of a situation, without addresses of pages, and the rates after each event."""
     parameter = torch.nn.Parameter(torch.zeros(2))
     optimizer = torch.optim.SGD([parameter], lr=0.4, momentum=0.9)
     rates = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        scheduler = build(module, optimizer)
+        scheduler = built(module, name, optimizer)
         for event in situation:
             if event == "optimizer":
                 optimizer.step()
@@ -283,38 +265,23 @@ def happened(module, build, situation):
     return [str(one.message)[:40] for one in caught], rates
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", OPTIONS)
 def test_a_step_warns_as_in_torch(name, subtests):
     for situation, events in SITUATIONS.items():
-        (said, rates), (expected, planned) = (happened(m, CLASSES[name], events) for m in (OURS, PEER))
+        (said, rates), (expected, planned) = (happened(m, name, events) for m in (OURS, PEER))
         if name == "CosineAnnealingWarmRestarts":  # torch's has no check of the order
-            expected = [one for one in happened(PEER, CLASSES["StepLR"], events)[0] if "epoch" not in one]
+            expected = [one for one in happened(PEER, "StepLR", events)[0] if "epoch" not in one]
         with subtests.test(situation=situation):
             assert said == ([] if "infinite" in events[0] else expected)  # torch does not look at the gradients
             assert rates == pytest.approx(planned, rel=1e-12) or "epoch" in events
 
 
-@table(
-    ("value", "expected"),
-    [(0.5, [0.5, 0.5]), ([0.5, 0.25], [0.5, 0.25]), ((1, 2), [1, 2]), (torch.tensor(0.5), [0.5, 0.5])],
-)
-def test_an_argument_for_each_group_is_a_number_or_a_list(value, expected):
-    optimizer = torch.optim.SGD([{"params": [torch.zeros(1)]}, {"params": [torch.zeros(1)]}], lr=0.1)
-    scheduler = OURS.ExponentialLR(optimizer, 0.9)
-
-    found = one_per_group(scheduler, "max_lr", value)
-
-    assert list(map(float, found)) == expected
-    with pytest.raises(ValueError, match="max_lr has 3 values, param_groups has 2"):
-        one_per_group(scheduler, "max_lr", [1, 2, 3])
-
-
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", OPTIONS)
 def test_a_method_that_is_set_on_a_subclass_counts_until_it_is_deleted(name):
     def run(module):
         optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.4, momentum=0.9)
-        made = CLASSES[name](module, optimizer)
+        made = built(module, name, optimizer)
         own = type("Own", (type(made),), {})
         made.__class__ = own
         rates = []

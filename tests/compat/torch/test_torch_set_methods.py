@@ -9,29 +9,18 @@ from types import MethodType
 import pytest
 import torch
 
-from support.torch_cases import OURS, PEER
+from support.torch_cases import OPTIONS, OURS, PEER, built
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-CASES = {
-    "LRScheduler": lambda m, o: type("Own", (m.LRScheduler,), {"get_lr": lambda s: [0.1 * b for b in s.base_lrs]})(o),
-    "StepLR": lambda m, o: m.StepLR(o, 2, 0.5),
-    "MultiStepLR": lambda m, o: m.MultiStepLR(o, [2, 5], 0.5),
-    "ConstantLR": lambda m, o: m.ConstantLR(o, 0.5, 4),
-    "LinearLR": lambda m, o: m.LinearLR(o, 0.2, 1.0, 6),
-    "ExponentialLR": lambda m, o: m.ExponentialLR(o, 0.9),
-    "PolynomialLR": lambda m, o: m.PolynomialLR(o, 20, 2.0),
-    "CosineAnnealingLR": lambda m, o: m.CosineAnnealingLR(o, 15, 0.01),
-    "CosineAnnealingWarmRestarts": lambda m, o: m.CosineAnnealingWarmRestarts(o, 5, 2),
-    "LambdaLR": lambda m, o: m.LambdaLR(o, lambda t: 0.9**t),
-    "MultiplicativeLR": lambda m, o: m.MultiplicativeLR(o, lambda t: 0.9),
-    "OneCycleLR": lambda m, o: m.OneCycleLR(o, 0.4, total_steps=20),
-    "CyclicLR": lambda m, o: m.CyclicLR(o, 0.1, 0.3, 3, mode="exp_range", gamma=0.9),
-    "ReduceLROnPlateau": lambda m, o: m.ReduceLROnPlateau(o, factor=0.5, patience=1),
-    "SWALR": lambda m, o: m.SWALR(o, 0.01, 6),
-    "SequentialLR": lambda m, o: m.SequentialLR(o, [m.LinearLR(o, 0.2, 1.0, 4), m.StepLR(o, 2, 0.5)], [4]),
-    "ChainedScheduler": lambda m, o: m.ChainedScheduler([m.LinearLR(o, 0.2, 1.0, 4), m.ExponentialLR(o, 0.9)]),
-}
+CASES = ["LRScheduler", *OPTIONS, "ReduceLROnPlateau", "SequentialLR", "ChainedScheduler"]
+
+
+def case_of(module, name, optimizer):
+    if name == "LRScheduler":
+        methods = {"get_lr": lambda scheduler: [0.1 * base for base in scheduler.base_lrs]}
+        return type("Own", (module.LRScheduler,), methods)(optimizer)
+    return built(module, name, optimizer)
 
 
 def write(scheduler, value):
@@ -127,9 +116,8 @@ def run(name, method, place, module, monkeypatch):
     with monkeypatch.context() as patch:
         if place == "class":
             patch.setattr(kind, method, on_class, raising=False)
-        scheduler = CASES[name](
-            module if place != "subclass" else subclassed(module, name, {method: on_class}), optimizer
-        )
+        classes = module if place != "subclass" else subclassed(module, name, {method: on_class})
+        scheduler = case_of(classes, name, optimizer)
         if place == "class of a built scheduler":
             patch.setattr(kind, method, on_class, raising=False)
         elif place == "object":
