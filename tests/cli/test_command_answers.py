@@ -18,9 +18,9 @@ from unittest.mock import patch
 
 from click.testing import CliRunner
 
+from cli.command_inputs import ANSWERS, inputs
 from paramsched.cli import main
 from support import answers
-from support.command_inputs import ANSWERS, inputs
 
 FIRST_WORDS = ANSWERS.with_name("first_words.yaml")
 WRITTEN_AT = 10**9

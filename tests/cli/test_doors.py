@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from cli.library_copies import ROOT, LibraryCopy, copy_library
 from paramsched.cli._options import _DOORS
-from support.library_copies import ROOT, LibraryCopy, copy_library
 from support.spread import spread
 
 FILES = ROOT / "src" / "paramsched" / "cli" / "commands"

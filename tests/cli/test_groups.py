@@ -5,8 +5,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from compat.deepspeed.peer import used, used_by_deepspeed
 from paramsched.cli import main
-from support.deepspeed_peer import used, used_by_deepspeed
 from support.tables import table
 
 LR = 5e-4

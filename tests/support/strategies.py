@@ -1,6 +1,6 @@
 """Hypothesis strategies for schedules and plans, generated from the registered shapes.
 
-Every registered shape is covered: `support.laws.drawing` draws its arguments from their annotations, as it does
+Every registered shape is covered: `support.drawing` draws its arguments from their annotations, as it does
 for users' shapes. A parameter that cannot be drawn raises an error with its name; add the new type there.
 """
 
@@ -27,15 +27,15 @@ from paramsched.core.schedules.leaves import like
 from paramsched.core.schedules.retimed import window
 from paramsched.errors import InvalidArgument
 from support import drawn_shapes as drawn_shapes  # before BUILDERS, which has its shapes
+from support.drawing import Drawing as Drawing
+from support.drawing import World as World
+from support.drawing import built as built
+from support.drawing import drawn_curve_argument as drawn_curve_argument
+from support.drawing import levels as levels
+from support.drawing import named_curves as named_curves
+from support.drawing import without_none as without_none
+from support.drawing import worlds as worlds
 from support.examples import at_most, is_glance
-from support.laws.drawing import Drawing as Drawing
-from support.laws.drawing import World as World
-from support.laws.drawing import built as built
-from support.laws.drawing import drawn_curve_argument as drawn_curve_argument
-from support.laws.drawing import levels as levels
-from support.laws.drawing import named_curves as named_curves
-from support.laws.drawing import without_none as without_none
-from support.laws.drawing import worlds as worlds
 from support.spread import every
 
 BUILDERS = {

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from core.run.job_scheduler import run_in_jobs
 from support.example_runs import environment
-from support.job_scheduler import run_in_jobs
 from support.spread import spread
 
 pytestmark = [pytest.mark.heavy, pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")]

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from compat.deepspeed.peer import used, used_by_deepspeed
 from paramsched.compat import deepspeed as dialect
 from paramsched.compat import transformers
 from paramsched.compat.deepspeed.plans import TrainerRun, report_mismatches
 from paramsched.core.base.problem import PlanWarning
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.errors import ConfigError
-from support.deepspeed_peer import used, used_by_deepspeed
 from support.tables import table
 
 LR = 0.5

@@ -9,12 +9,12 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from compat.megatron.peer import import_peer
 from paramsched.compat.megatron import plans as dialect
 from paramsched.compat.megatron.arguments import read_megatron_arguments
 from paramsched.compat.megatron.batch_size import begins_of_rises
 from paramsched.core.base.problem import PlanWarning
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
-from support.megatron_peer import import_peer
 from support.tables import table
 
 LR = 6e-4

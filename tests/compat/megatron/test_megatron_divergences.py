@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from compat.megatron.peer import MEGATRON, import_peer
 from paramsched.compat import megatron as ours
 from paramsched.errors import AssertedArgument
-from support.megatron_peer import MEGATRON, import_peer
 
 ARGUMENTS = {
     "init_lr": 0.0,

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from compat.megatron.peer import AUTOMODEL, MEGATRON, clone_of, import_peer
 from paramsched.compat import megatron as ours
 from support.examples import examples
-from support.megatron_peer import AUTOMODEL, MEGATRON, clone_of, import_peer
 from support.tables import table
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -172,7 +172,7 @@ def test_the_peers_own_tests_pass(file: str, tmp_path: Path) -> None:
         "pytest",
         "-q",
         "-p",
-        "support.megatron_peer",
+        "compat.megatron.peer",
         "-p",
         "no:cacheprovider",
         "--rootdir",

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from core.feedback.rule_laws import check_rule
 from paramsched.core.feedback import hold
 from paramsched.core.feedback.hold import HoldState
 from paramsched.errors import InvalidArgument
-from support.laws import check_rule
 from support.tables import table
 
 VALUES = st.lists(

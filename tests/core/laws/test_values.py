@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import paramsched
 import paramsched as ps
+from core.laws import schedule_laws as laws
 from paramsched.core import files as config
 from paramsched.core.plan import Binding, Plan, Target, resolve
 from paramsched.core.plan.value_ranges import range_of
@@ -31,7 +32,6 @@ from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, InvalidTime, PlanError, Unresolved
 from support import strategies
 from support.examples import at_most
-from support.laws import schedule_laws as laws
 from support.strategies import Case, every_shape
 from support.tables import table
 from support.updates import probe

@@ -23,7 +23,7 @@ from torch.distributed.fsdp import fully_shard
 
 import paramsched as ps
 from core.run import jobs
-from support.job_scheduler import GRACE, handles_sigterm
+from core.run.job_scheduler import GRACE, handles_sigterm
 from support.ports import free_port
 from support.spread import spread
 from support.updates import probe

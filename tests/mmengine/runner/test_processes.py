@@ -18,7 +18,7 @@ from support.programs import Program
 pytestmark = pytest.mark.door("engines")
 
 TESTS = Path(__file__).resolve().parents[2]
-SCRIPT = TESTS / "support" / "runner_two_processes.py"
+SCRIPT = Path(__file__).with_name("two_processes.py")
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import paramsched as ps
-from support import timm_peer
 from support.tables import table
+from whole.reference import timm_peer
 
 PAGES = Path(__file__).parents[3] / "docs"
 ENGINES = ("engines/deepspeed", "engines/mmengine", "engines/pytorch_accelerated")

@@ -15,7 +15,7 @@ from paramsched.core.schedules.periods import cosine_restarts
 from paramsched.core.schedules.recipes import polynomial
 from paramsched.core.schedules.restarts import restarts
 from paramsched.core.time import Calendar
-from support import timm_peer
+from whole.reference import timm_peer
 
 UPDATES = 90
 MULTS = st.sampled_from([1.0, 1.1, 1.5, 2.0, 2.5, 4.0])  # at 3 timm's logarithm lands a cycle early

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from support import timm_peer
+from whole.reference import timm_peer
 
 PAGES = Path(__file__).parents[3] / "docs"
 VALUES = PAGES / "coming_from" / "peer_values.json"

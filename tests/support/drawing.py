@@ -3,24 +3,18 @@
 import functools
 import inspect
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, final, get_args, get_origin
 
-from hypothesis import HealthCheck, given, note, reject, settings
+from hypothesis import reject
 from hypothesis import strategies as st
-from hypothesis.errors import Unsatisfiable
 
 from paramsched.core import curves
 from paramsched.core.curves import CONSTANTS, FAMILIES, CurveLike
-from paramsched.core.plan import resolve
 from paramsched.core.schedules import Schedule, absolute
 from paramsched.core.schedules.affine import Absolute, Level
-from paramsched.core.schedules.anneal import cosine, linear, warmup
-from paramsched.core.schedules.decays import exponential
-from paramsched.core.schedules.leaves import constant
-from paramsched.core.schedules.periods import step
 from paramsched.core.schedules.registry import RULES
 from paramsched.core.schedules.rules import Rule
 from paramsched.core.time import Calendar, Duration, DurationLike
@@ -257,59 +251,3 @@ class Drawing:
         if get_origin(kind) is tuple and Ellipsis not in get_args(kind):
             return st.tuples(*(self(name, inner, None, builder) for inner in get_args(kind)))
         raise ungenerable(builder, name, hint)
-
-
-_PARTS = (constant(0.5), linear(1.0, 0.1), cosine(over="20%"), exponential(0.9), step(10, 0.5), warmup(7) >> cosine())
-
-
-def for_drawn_schedules(
-    shape: Callable[..., Schedule],
-    check: Callable[[Schedule, Calendar], None],
-    examples: int,
-    arguments: Mapping[str, Any],
-) -> None:
-    """Build schedules by calling `shape` with generated arguments, and call `check` with each one and its calendar.
-
-    Args:
-        shape: a function that builds a schedule.
-        check: a function that raises an error for a schedule that breaks a law.
-        examples: the number of schedules.
-        arguments: strategies by parameter name, which replace those for the annotations.
-    """
-    name = getattr(shape, "__name__", str(shape))
-
-    @settings(
-        max_examples=examples, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
-    )
-    @given(st.data())
-    def each(data: st.DataObject) -> None:
-        world = data.draw(worlds())
-        made = data.draw(built(shape, _DrawnArgument(Drawing(world, lambda: st.sampled_from(_PARTS)), arguments)))
-        if not isinstance(made, Schedule):
-            found = f"expected a schedule, got {type(made).__name__}"
-            raise InvalidArgument(f"check_shape({name})", found, "Pass a function that returns a schedule")
-        try:
-            resolve(made, world.calendar)
-        except InvalidArgument:  # the stages are longer than the run
-            reject()
-        note(f"{made} in a run of {world.total} updates, {world.epoch} per epoch")
-        check(made, world.calendar)
-
-    try:
-        each()
-    except Unsatisfiable:
-        found = "the function rejects all drawn arguments"
-        line = "Pass a strategy: arguments={'name': st.sampled_from([1, 2])}"
-        raise InvalidArgument(f"check_shape({name})", found, line) from None
-
-
-@final
-@dataclass(frozen=True)
-class _DrawnArgument:
-    """A callable that returns the strategy that the user passed for a parameter, else the one for its annotation."""
-
-    drawing: Drawing
-    own: Mapping[str, Any]
-
-    def __call__(self, name: str, hint: Any, default: Any, builder: Callable[..., Any]) -> Any:
-        return self.own[name] if name in self.own else self.drawing(name, hint, default, builder)

@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import torch
 
-from support.megatron_peer import import_peer
+from compat.megatron.peer import import_peer
 
 
 def used(name: str, params: dict[str, Any], lr: float, t: int) -> tuple[float, float | None]:
