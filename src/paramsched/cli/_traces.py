@@ -435,7 +435,7 @@ def _used_values(log: str, fields: Iterable[str], drawn: Trace, tolerance: float
     found, baseless = {}, dict[str, float]()
     logged = read_log(log, fields, tolerance=tolerance)
     for column in logged.columns:
-        name = logged.names[column.group] if column.group < len(logged.names) else None
+        name = logged.name_of(column.group)
         mine = [group for field, group in drawn.keys() if field == column.field]
         group = next((one for one in (name, column.group, *(mine if len(mine) == 1 else ())) if one in mine), None)
         if group is None:

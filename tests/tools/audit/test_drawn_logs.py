@@ -114,12 +114,17 @@ class Truth:
         at = report.first.t
         if equal[self.t == at].any() or not equal[self.t < at].all():
             yield f"first difference at {at}"
+        if report.until != max(self.t[self.t < at].tolist(), default=None):
+            yield f"as planned up to {report.until}"
         if report.from_first_on and equal[self.t >= at].any():
             yield f"differs from {at} on"
         if any(one is not None and not equal[0] for one in report.assumed.values()):
             yield "a base of the first value"
+        changes = np.count_nonzero(np.diff([float(one) for one in self.texts]))
         for number, cause in enumerate(report.causes):
             text = cause.text
+            if cause.fitted and cause.fitted > changes:
+                yield f"{cause.fitted} numbers for {changes} changes: {text}"
             own = re.search(r"; the base of .* is (\S+)$", text)
             holds = self.holds(cause.name, text, float(own[1]) if own else base)
             if not holds or (number == 0 and own):

@@ -1,12 +1,13 @@
 """The base of a logged column: the one with which its values are as planned."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from paramsched.core.curves.arrays import ROUNDING_OF_LARGEST, Floats
-from paramsched.tools.audit.match import NEAR, PlannedColumn, ValuesByBase
+from paramsched.core.curves.arrays import ROUNDING, ROUNDING_OF_LARGEST, Floats
+from paramsched.tools.audit.match import NEAR, PlannedColumn, ValuesByBase, spread_rows
 from paramsched.tools.records.log_values import Flags, LogColumn, Reading, Times
 
 _FLAT = 1e-12  # a factor, relative to the largest, with which any base explains a value
@@ -87,7 +88,7 @@ def base_of_first(pair: PlannedColumn, times: Times) -> float:
             low, high = line.bounds(pair.column, reading, slice(None))
             low, high = np.maximum.accumulate(low), np.minimum.accumulate(high)
             size = int(np.argmin(np.append(low <= high, False)))
-            for base in _roundest(float(low[size - 1]), float(high[size - 1]), line.base) if size else ():
+            for base in _roundest(float(low[size - 1]), float(high[size - 1]), line.base):
                 count = int(np.argmin(np.append(pair.column.equals_in(reading, planned(base)), False)))
                 if count > most:
                     most, found = count, base
@@ -147,9 +148,8 @@ def _lines(pair: PlannedColumn, planned: ValuesByBase, times: Times) -> Iterator
     if not usable.size:
         return
     changes = np.flatnonzero(np.diff(values[usable]))[:_TRIED_ROWS]
-    spread = np.linspace(0, usable.size - 1, min(usable.size, _TRIED_ROWS)).astype(np.int64)
-    tried = usable[np.unique(np.concatenate([spread, changes, changes + 1]))]
-    sampled = usable[np.linspace(0, usable.size - 1, min(usable.size, _SAMPLED_ROWS)).astype(np.int64)]
+    tried = usable[np.unique([*spread_rows(usable.size, _TRIED_ROWS), *changes, *(changes + 1)])]
+    sampled = usable[spread_rows(usable.size, _SAMPLED_ROWS)]
     of_tried, of_sampled = pair.planned_by_base(times[tried]), pair.planned_by_base(times[sampled])
     candidates: set[float] = set()
     for start in _starts(values):
@@ -157,9 +157,13 @@ def _lines(pair: PlannedColumn, planned: ValuesByBase, times: Times) -> Iterator
         candidates.update(((values[tried] - offset)[factor != 0] / factor[factor != 0]).tolist())
     candidates = {one for one in candidates if np.isfinite(one) and one != 0}
 
-    def matching(base: float) -> int:
-        return int(np.count_nonzero(pair.column.equals(of_sampled(base), sampled)))
+    # A candidate is computed with rounding errors, which count less than a limit, also in a log that has all bits.
+    columns = [replace(pair.column, tolerance=max(pair.column.tolerance, ROUNDING)), pair.column]
 
-    best = sorted(candidates, key=lambda one: (-matching(one), one))[:2]
+    def differing(base: float) -> list[int]:
+        values = of_sampled(base)
+        return [int(np.count_nonzero(~column.equals(values, sampled))) for column in columns]
+
+    best = sorted(candidates, key=lambda one: (differing(one), one))[:2]
     for base in best or [1.0]:
         yield _Line.of(planned, base)

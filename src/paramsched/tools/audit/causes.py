@@ -13,7 +13,7 @@ from paramsched.core.plan.resolve import counted_plan
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument
 from paramsched.tools.audit.bases import base_of_all, base_of_first, factor_of_all, which_can_be_planned
-from paramsched.tools.audit.match import PlannedColumn
+from paramsched.tools.audit.match import PlannedColumn, spread_rows
 from paramsched.tools.records.log_values import Reading, Times
 
 Clock: TypeAlias = Callable[[Times], Times]
@@ -141,12 +141,8 @@ def _part(pair: PlannedColumn, size: int) -> PlannedColumn:
     """Return a column with a few of its rows."""
     if pair.column.t.size <= size:
         return pair
-    rows = _spread(pair.column.t.size, size)
+    rows = spread_rows(pair.column.t.size, size)
     return replace(pair, column=replace(pair.column, t=pair.column.t[rows], values=pair.column.values[rows]))
-
-
-def _spread(size: int, most: int) -> Times:
-    return np.unique(np.linspace(0, size - 1, min(size, most)).astype(np.int64))
 
 
 def _moves(pair: PlannedColumn) -> bool:
@@ -268,7 +264,7 @@ class _Search:
         self._last = max(int(pair.column.t.max()) for pair in pairs)
         self._first_moved = int(t[t > 0].min(initial=_MAX_TIME))
         edges = np.flatnonzero(np.diff(values))[:_EDGES]
-        self._rows = np.unique([*_spread(t.size, _GLANCE), *edges, *(edges + 1)]).astype(np.int64)
+        self._rows = np.unique([*spread_rows(t.size, _GLANCE), *edges, *(edges + 1)]).astype(np.int64)
 
     def clocks(self) -> Iterator[Cause]:
         """Yield the causes in which the schedule moved faster or slower, or restarted."""
@@ -312,7 +308,7 @@ class _Search:
             if found and bases is not None:
                 n = _numbers_text(found)
                 fixed = _with_bases(self._pairs, bases)
-                clocks = (partial(clock, n=found[place]) for place in _spread(len(found), _GLANCE))
+                clocks = (partial(clock, n=found[place]) for place in spread_rows(len(found), _GLANCE))
                 of_one = all(bases_if_explained(fixed, one) for one in clocks)
                 more = self._meaning(found) + ("" if of_one else _OWN_BASES.format(n=found[0]))
                 yield Cause(name.format(n=n), text.format(n=n) + more, 1, bases)
@@ -399,7 +395,11 @@ class _Search:
     ) -> tuple[list[int], tuple[float, ...] | None]:
         """Return the numbers with which a clock explains every value, and the bases with the first of them."""
         shown = self._shown
-        for rows in (self._rows[:: self._rows.size // _EDGES or 1], self._rows, _spread(shown.column.t.size, _SAMPLE)):
+        for rows in (
+            self._rows[:: self._rows.size // _EDGES or 1],
+            self._rows,
+            spread_rows(shown.column.t.size, _SAMPLE),
+        ):
             kept = [np.zeros(0, dtype=np.int64)]
             for part in np.array_split(numbers, max(numbers.size * rows.size // _MOST_CHECKED, 1)):
                 if part.size:
@@ -408,7 +408,7 @@ class _Search:
             numbers = np.concatenate(kept)
         size = sum(pair.column.t.size for pair in self._pairs)
         most = max(_MOST_CHECKED // size, 2)
-        checked = numbers[np.unique(np.linspace(0, numbers.size - 1, min(numbers.size, most)).astype(np.int64))]
+        checked = numbers[spread_rows(numbers.size, most)]
         explained = {n: bases_if_explained(self._pairs, lambda t, n=n: clock(t, n)) for n in checked.tolist()}  # type: ignore[misc]  # n is bound now
         found = [n for n, bases in explained.items() if bases is not None]
         if len(found) == len(explained):  # and so those between them

@@ -177,7 +177,7 @@ def column_names(logged: LoggedValues) -> dict[tuple[str, int], str]:
     fields = [one.field for one in logged.columns]
     found = {}
     for one in logged.columns:
-        own = logged.names[one.group] if one.group < len(logged.names) else None
+        own = logged.name_of(one.group)
         own = None if own is None else printable(own)
         alone = fields.count(one.field) == 1 and own is None
         found[one.field, one.group] = (
@@ -201,7 +201,7 @@ def picture_of_log(logged: LoggedValues, title: str) -> Figure:
     for one in present:
         finite = np.isfinite(one.values)
         t, values = last_of_each(one.t[finite], one.values[finite])
-        own = logged.names[one.group] if one.group < len(logged.names) else None
+        own = logged.name_of(one.group)
         drawn[one.field, one.group if own is None else own] = np.interp(np.arange(total), t, values, np.nan, np.nan)
     return figure(curves_from_values(drawn), title=title)
 

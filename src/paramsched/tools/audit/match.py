@@ -134,6 +134,11 @@ class PlannedColumn:
         return depends_on_base(self.schedule, times if self.amounts is None else self.amounts(times), base, other)
 
 
+def spread_rows(size: int, most: int) -> Times:
+    """Return the indices of at most `most` of `size` rows, from the first to the last."""
+    return np.unique(np.linspace(0, size - 1, min(size, most)).astype(np.int64))
+
+
 def pair_columns(
     logged: LoggedValues, plan: Plan, run: RunAmounts | None, bases: BasesByPlace, names: Sequence[str]
 ) -> list[PlannedColumn]:
@@ -245,7 +250,7 @@ def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -
     groups: list[dict[str, Any]] = []
     for index in range(max(fields, default=0) + 1):
         group: dict[str, Any] = {}
-        name = names[index] if index < len(names) else logged.names[index] if index < len(logged.names) else None
+        name = names[index] if index < len(names) else logged.name_of(index)
         if name is not None:
             group["name"] = name
         mine = fields.get(index, [])

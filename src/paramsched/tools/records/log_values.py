@@ -241,6 +241,10 @@ class LoggedValues:
     unit: Unit = "updates"
     programs: tuple[Program, ...] = ()
 
+    def name_of(self, group: int) -> str | None:
+        """Return the name of a group; None if the log has none for it."""
+        return self.names[group] if group < len(self.names) else None
+
 
 @final
 @dataclass(frozen=True, slots=True)
