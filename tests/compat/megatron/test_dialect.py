@@ -1,7 +1,6 @@
 """The dialect of Megatron-LM against its rules, written out here, at every iteration."""
 
 import json
-import math
 
 import numpy as np
 import pytest
@@ -9,7 +8,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from compat.megatron.peer import import_peer
+from compat.megatron.peer import import_peer, lr_of_megatron, wd_of_megatron
 from paramsched.compat.megatron import plans as dialect
 from paramsched.compat.megatron.arguments import read_megatron_arguments
 from paramsched.compat.megatron.batch_size import begins_of_rises
@@ -22,32 +21,13 @@ LR = 6e-4
 
 def rate(seen, *, style, wsd_style, warm, first, decay, wsd, least):
     """Return the rate of Megatron's scheduler after a number of samples."""
-    if warm > 0 and seen <= warm:
-        return first + (LR - first) * seen / warm
-    if style == "constant":
-        return LR
-    if seen > decay:
-        return least
-    if style == "inverse-square-root":
-        return max(least, LR * max(warm, 1) ** 0.5 / max(seen, 1) ** 0.5)
-    share = (seen - warm) / (decay - warm)
-    if style == "WSD":
-        share = max(seen - (decay - wsd), 0) / wsd if wsd else 0.0
-        style = wsd_style
-    height = {
-        "linear": 1 - share,
-        "cosine": (math.cos(math.pi * share) + 1) / 2,
-        "exponential": 2 * 0.5**share - 1,
-        "minus_sqrt": 1 - math.sqrt(share),
-    }
-    return least + height[style] * (LR - least)
+    names = ("max_lr", "init_lr", "min_lr", "lr_warmup_steps", "lr_decay_steps", "lr_decay_style")
+    given = dict(zip(names, (LR, first, least, warm, decay, style), strict=True))
+    return lr_of_megatron(seen, given | {"wsd_decay_steps": wsd, "lr_wsd_decay_style": wsd_style})
 
 
 def weight_decay(seen, *, style, start, end, total):
-    if style == "constant" or seen > total:
-        return end
-    share = seen / total
-    return start + (end - start) * (share if style == "linear" else (math.cos(math.pi * (1 - share)) + 1) / 2)
+    return wd_of_megatron(seen, {"start_wd": start, "end_wd": end, "wd_incr_style": style, "wd_incr_steps": total})
 
 
 def iterations(samples, batch):
@@ -254,6 +234,23 @@ def test_a_rise_begins_at_the_first_sample_at_which_megatrons_quotient_reaches_i
         for rise, begin in enumerate(begins_of_rises(rises, samples), 1):
             before, at = (int(seen / (samples / rises)) for seen in (begin - 1, begin))
             assert before < rise <= at
+
+
+RAMP = {"train_samples": 10**12, "global_batch_size": 10**9, "seq_length": 10}
+
+
+@table(
+    ("ramp", "schedule"),
+    [
+        ([250_000_000, 250_000_000, 3000], "0:250000000 10000:500000000 20000:750000000 30000:1000000000"),
+        ([1, 1, 10**11], "0:256 100B:512"),
+    ],
+)
+def test_the_schedule_to_write_in_place_of_a_ramp_is_named(ramp, schedule):
+    with pytest.warns(PlanWarning, match=f'"{schedule}"'):
+        plan = dialect.to_plan(RAMP | {"rampup_batch_size": ramp})
+
+    assert plan == dialect.to_plan(RAMP)
 
 
 # ---------------------------------------------------------------- the batch size schedule

@@ -7,7 +7,6 @@ from collections import defaultdict
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import settings
@@ -70,43 +69,6 @@ def test_a_missing_field_is_refused_before_any_write():
     assert "initial_momentm" not in optimizer.param_groups[0]
 
 
-@table(
-    ("answer", "expected"),
-    [
-        (None, [0.4, 0.2]),
-        (0.5, [0.5, 0.5]),
-        ([0.5, 0.6], [0.5, 0.6]),
-        (lambda n: (n / 10 for _ in range(2)), [0.3, 0.3]),
-        (np.array([0.5, 0.25]), [0.5, 0.25]),
-        (np.float64(0.5), [0.5, 0.5]),
-        (np.array(0.5), [0.5, 0.5]),
-        (torch.tensor(0.5), [0.5, 0.5]),
-        (torch.tensor([0.5, 0.25]), [0.5, 0.25]),
-        ({"a": 0.5, "b": 0.25}.values(), [0.5, 0.25]),
-    ],
-)
-def test_any_iterable_or_one_number_is_written(answer, expected):
-    optimizer = sgd({"lr": 0.4}, {"lr": 0.2})
-    scheduler = Fixed(optimizer)
-    scheduler.answer = answer
-
-    scheduler.step_update(3)
-
-    assert values(optimizer) == expected
-    assert all(isinstance(group["lr"], float) for group in optimizer.param_groups)
-
-
-@table("count", [0, 1, 3])
-def test_another_number_of_values_is_refused(count):
-    optimizer = sgd({"lr": 0.4}, {"lr": 0.2})
-    scheduler = Fixed(optimizer)
-    scheduler.answer = [0.5] * count
-
-    with pytest.raises(InvalidArgument, match=f"{count} values for 2 param groups"):
-        scheduler.step_update(0)
-    assert values(optimizer) == [0.4, 0.2]
-
-
 def test_a_tensor_is_filled_and_saved_as_a_number():
     optimizer = sgd({"lr": torch.tensor(0.5)})
     kept = optimizer.param_groups[0]["lr"]
@@ -120,18 +82,6 @@ def test_a_tensor_is_filled_and_saved_as_a_number():
     (saved,) = scheduler.state_dict()["param_group_values"]
     assert (saved, type(saved)) == (1.5, float)
     assert scheduler.base_lr_values[0].item() == 0.5
-
-
-@table(("first", "expected"), [(0, [0.4, 1.4, 2.4]), (1, [1.4, 2.4, 3.4]), (5, [5.4, 6.4, 7.4])])
-def test_the_first_step_has_the_number_of_the_first_update(first, expected):
-    scheduler = Counting(sgd())
-    scheduler.first_update = first
-    found = []
-    for _ in range(3):
-        scheduler.step()
-        found += values(scheduler.optimizer)
-
-    assert found == pytest.approx(expected)
 
 
 def test_a_state_restores_bases_counts_and_values():
@@ -161,16 +111,6 @@ def test_a_state_of_other_groups_keeps_the_bases_and_values():
     one.step()
 
     assert values(one.optimizer) == [8.0]
-
-
-def test_a_late_group_joins_with_its_value_as_base():
-    scheduler = Counting(sgd())
-    scheduler.step()
-    scheduler.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.1})
-    scheduler.step()
-
-    assert values(scheduler.optimizer) == pytest.approx([1.4, 1.1])
-    assert scheduler.base_lr_values == [0.4, 0.1]
 
 
 def test_a_state_from_before_a_late_group_restores_the_values_of_all_groups():

@@ -7,6 +7,7 @@ import pickle
 import warnings
 import weakref
 from collections.abc import Callable
+from enum import Enum
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -309,8 +310,15 @@ def test_a_placeholder_of_the_library_is_accepted() -> None:  # row 11
 
 
 @row(12)
-def test_an_object_similar_to_a_placeholder_is_not_changed(pa: Any) -> None:
-    lookalike = SimpleNamespace(name="NUM_EPOCHS", value="1 + 1")
+@pytest.mark.parametrize(
+    "lookalike",
+    [
+        SimpleNamespace(name="NUM_EPOCHS", value="1 + 1"),
+        Enum("TrainerPlaceholderValues", {"NUM_EPOCHS": "1 + 1"}, module="own").NUM_EPOCHS,
+        Enum("Other", {"NUM_EPOCHS": "1 + 1"}, module="pytorch_accelerated.schedulers").NUM_EPOCHS,
+    ],
+)
+def test_an_object_similar_to_a_placeholder_is_not_changed(pa: Any, lookalike: Any) -> None:
 
     assert pa.replace_trainer_placeholder_values(RUN, partial(dict, n=lookalike))() == {"n": lookalike}
 
@@ -376,6 +384,7 @@ def test_a_wrong_number_of_values_is_rejected(pa: Any, values: list[float]) -> N
 
     with pytest.raises(ValueError, match=f"{len(values)} values for 2 param groups"):
         scheduler.step_update(1)
+    assert lrs(scheduler) == [1.0, 1.0]
 
 
 @row(16)

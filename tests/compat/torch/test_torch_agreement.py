@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from functools import partial
 
 import pytest
 import torch
@@ -10,8 +11,10 @@ from hypothesis import strategies as st
 
 from support.examples import examples
 from support.torch_cases import (
+    OPTIONS,
     OURS,
     PEER,
+    built,
     cases,
     leaves,
     momenta_of,
@@ -160,19 +163,13 @@ def test_a_constant_whose_length_is_not_a_number_is_rejected():
 
 
 BELOW_0 = {
-    "StepLR": lambda m, o: m.StepLR(o, 3, 0.5),
-    "MultiStepLR": lambda m, o: m.MultiStepLR(o, [2, 4], 0.5),
-    "ConstantLR": lambda m, o: m.ConstantLR(o, 0.5, 3),
-    "LinearLR": lambda m, o: m.LinearLR(o, 0.3, 1.0, 6),
-    "ExponentialLR": lambda m, o: m.ExponentialLR(o, 0.9),
-    "PolynomialLR": lambda m, o: m.PolynomialLR(o, 8, 2.0),
-    "LambdaLR": lambda m, o: m.LambdaLR(o, lambda t: 0.9**t),
-    "CosineAnnealingLR": lambda m, o: m.CosineAnnealingLR(o, 10, 0.01),
     "a cosine of one epoch": lambda m, o: m.CosineAnnealingLR(o, 1, 0.01),
-    "OneCycleLR": lambda m, o: m.OneCycleLR(o, 1.0, total_steps=30),
-    "CyclicLR": lambda m, o: m.CyclicLR(o, 0.1, 1.0, 4),
+    "triangular": lambda m, o: m.CyclicLR(o, 0.1, 1.0, 4),
     "triangular2": lambda m, o: m.CyclicLR(o, 0.1, 1.0, 4, mode="triangular2"),
-    "exp_range": lambda m, o: m.CyclicLR(o, 0.1, 1.0, 4, mode="exp_range", gamma=0.9),
+} | {
+    name: partial(lambda name, m, o: built(m, name, o), name)
+    for name in OPTIONS
+    if name not in ("CosineAnnealingWarmRestarts", "MultiplicativeLR", "SWALR")
 }
 
 
