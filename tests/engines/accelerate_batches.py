@@ -10,15 +10,9 @@ from accelerate import Accelerator
 from torch.utils.data import DataLoader
 
 import paramsched as ps
+from engines.planned_batches import BY_SAMPLES, LENGTH, X
 from paramsched.engines import accelerate as engine
 from paramsched.errors import InvalidArgument
-
-LENGTH = 37
-X = torch.rand(LENGTH, generator=torch.Generator().manual_seed(0))
-PLAN = ps.Plan(
-    ps.Binding(ps.Target("batch_size", 1), "rounded(linear(4, 12, over='60%'), 2)"),
-    lr="cosine() * like('batch_size') / 4", clock="samples", horizon="150 samples",
-)  # fmt: skip
 
 
 class Line(torch.nn.Module):
@@ -64,7 +58,7 @@ def refused(loader: Any) -> str:
     accelerator.even_batches = False
     optimizer = torch.optim.SGD(Line().parameters(), lr=0.1)
     try:
-        engine.scheduler(accelerator, optimizer, PLAN, accelerator.prepare(loader))
+        engine.scheduler(accelerator, optimizer, BY_SAMPLES, accelerator.prepare(loader))
     except InvalidArgument as refusal:
         return str(refusal)
     return ""
@@ -72,7 +66,7 @@ def refused(loader: Any) -> str:
 
 if __name__ == "__main__":  # in each process of torchrun
     folder, kill = Path(sys.argv[1]), int(sys.argv[2])
-    found = train(folder, PLAN, kill or None)
-    sampler = ps.BatchSampler(PLAN, LENGTH)
+    found = train(folder, BY_SAMPLES, kill or None)
+    sampler = ps.BatchSampler(BY_SAMPLES, LENGTH)
     found["refused"] = refused(DataLoader(torch.arange(LENGTH), batch_sampler=sampler))
     (folder / f"{'killed' if kill else 'whole'}-{found['rank']}.json").write_text(json.dumps(found))

@@ -14,19 +14,9 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.utils.data import DataLoader
 
 import paramsched as ps
+from engines.planned_batches import BY_SAMPLES, LENGTH, Killed, X
 from paramsched.engines.lightning import PlanCallback
 from paramsched.errors import InvalidArgument
-
-LENGTH = 37
-X = torch.rand(LENGTH, generator=torch.Generator().manual_seed(0))
-PLAN = ps.Plan(
-    ps.Binding(ps.Target("batch_size", 1), "rounded(linear(4, 12, over='60%'), 2)"),
-    lr="cosine() * like('batch_size') / 4", clock="samples", horizon="150 samples",
-)  # fmt: skip
-
-
-class Killed(Exception):
-    pass
 
 
 class Model(pl.LightningModule):
@@ -76,7 +66,7 @@ def fit(folder: Path, model: Model, **options: Any) -> pl.Trainer:
 
 if __name__ == "__main__":  # in each process of torchrun
     folder, kind = Path(sys.argv[1]), sys.argv[2]
-    model = Model(PLAN, kill=8 if kind == "killed" else 0)
+    model = Model(BY_SAMPLES, kill=8 if kind == "killed" else 0)
     try:
         trainer = fit(folder / "run", model, devices=2, strategy="ddp", use_distributed_sampler=kind == "refused")
     except InvalidArgument as refusal:

@@ -5,24 +5,22 @@ import json
 import pytest
 
 import paramsched as ps
+from engines.planned_batches import BATCHES, BY_SAMPLES, LENGTH, STAIRS
 from support.torchrun import finished, torchrun
 
 pytest.importorskip("accelerate")
 from engines import accelerate_batches as job
-
-STAIRS = ps.Binding(ps.Target("batch_size", 4), "stairs(1, 3, 2, over=8)")
-BATCHES = list(ps.BatchSampler(job.PLAN, job.LENGTH, seed=7))
 
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_the_model_sees_the_planned_batches_also_after_a_kill(workers, tmp_path):
     (tmp_path / "killed").mkdir()
 
-    whole = job.train(tmp_path, job.PLAN, workers=workers)
-    first = job.train(tmp_path / "killed", job.PLAN, 8, workers=workers)
-    again = job.train(tmp_path / "killed", job.PLAN, workers=workers)
+    whole = job.train(tmp_path, BY_SAMPLES, workers=workers)
+    first = job.train(tmp_path / "killed", BY_SAMPLES, 8, workers=workers)
+    again = job.train(tmp_path / "killed", BY_SAMPLES, workers=workers)
 
-    trace = ps.trace(job.PLAN, {"lr": 0.1})
+    trace = ps.trace(BY_SAMPLES, {"lr": 0.1})
     assert whole["seen"] == BATCHES
     assert [len(batch) for batch in BATCHES] == [round(size) for size in trace["batch_size"]]
     assert (first["seen"], again["seen"]) == (BATCHES[:8], BATCHES[6:])
@@ -35,13 +33,13 @@ def test_a_constant_accumulation_and_epochs_of_a_plan_without_a_horizon(tmp_path
 
     done = job.train(tmp_path, plan, accumulation=2, epochs=3)
 
-    facts = ps.Calendar(accumulation=2, total=f"{3 * job.LENGTH} samples")
-    assert done["seen"] == list(ps.BatchSampler(plan, job.LENGTH, seed=7, calendar=facts))
+    facts = ps.Calendar(accumulation=2, total=f"{3 * LENGTH} samples")
+    assert done["seen"] == list(ps.BatchSampler(plan, LENGTH, seed=7, calendar=facts))
     assert done["t"] == done["total"] == len(done["seen"]) / 2
 
 
 def test_the_horizon_of_a_plan_takes_precedence_over_epochs(tmp_path):
-    done = job.train(tmp_path, job.PLAN, epochs=30)
+    done = job.train(tmp_path, BY_SAMPLES, epochs=30)
 
     assert done["seen"] == BATCHES
 
@@ -53,7 +51,7 @@ def test_two_processes_share_each_batch(tmp_path):
         finished(torchrun(f"--standalone --nproc_per_node=2 {job.__file__} {tmp_path} {kill}", tmp_path))
         found[kind] = [json.loads((tmp_path / f"{kind}-{rank}.json").read_text()) for rank in (0, 1)]
     (tmp_path / "alone").mkdir()
-    alone = job.train(tmp_path / "alone", job.PLAN)
+    alone = job.train(tmp_path / "alone", BY_SAMPLES)
 
     joined = {
         kind: [a + b for a, b in zip(*(one["seen"] for one in both), strict=True)] for kind, both in found.items()

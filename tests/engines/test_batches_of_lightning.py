@@ -6,6 +6,7 @@ import logging
 import pytest
 
 import paramsched as ps
+from engines.planned_batches import BATCHES, BY_SAMPLES, LENGTH, STAIRS
 from paramsched.errors import InvalidArgument, MissingFact
 from support.spread import spread
 from support.torchrun import finished, torchrun
@@ -14,9 +15,7 @@ pytest.importorskip("lightning.pytorch")
 from engines import lightning_batches as job
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-STAIRS = ps.Binding(ps.Target("batch_size", 4), "stairs(1, 3, 2, over=8)")
 BY_UPDATES = ps.Plan(STAIRS, lr="linear()", horizon=14)
-BATCHES = list(ps.BatchSampler(job.PLAN, job.LENGTH, seed=7))
 
 
 @pytest.fixture(autouse=True)
@@ -27,16 +26,16 @@ def quiet():
 @pytest.mark.parametrize("workers", [0, 2])
 def test_the_module_sees_the_planned_batches_also_after_a_kill(workers, tmp_path):
     whole, first, again = (
-        job.Model(job.PLAN, workers),
-        job.Model(job.PLAN, workers, kill=8),
-        job.Model(job.PLAN, workers),
+        job.Model(BY_SAMPLES, workers),
+        job.Model(BY_SAMPLES, workers, kill=8),
+        job.Model(BY_SAMPLES, workers),
     )
 
     trainer = job.fit(tmp_path / "whole", whole)
     job.fit(tmp_path / "killed", first)
     resumed = job.fit(tmp_path / "killed", again)
 
-    trace = ps.trace(job.PLAN, {"lr": 0.1})
+    trace = ps.trace(BY_SAMPLES, {"lr": 0.1})
     assert whole.seen == BATCHES
     assert [len(batch) for batch in whole.seen] == [round(size) for size in trace["batch_size"]]
     assert trainer.global_step == resumed.global_step == trace.total
@@ -48,7 +47,7 @@ def test_the_module_sees_the_planned_batches_also_after_a_kill(workers, tmp_path
 @pytest.mark.parametrize(("limit", "epochs"), spread([(5, 4), (1, 18)], (5, 4)))
 def test_the_run_may_be_divided_into_epochs(limit, epochs, tmp_path):
     options = {"max_epochs": 20, "limit_train_batches": limit}
-    whole, first, again = job.Model(job.PLAN), job.Model(job.PLAN, kill=8), job.Model(job.PLAN)
+    whole, first, again = job.Model(BY_SAMPLES), job.Model(BY_SAMPLES, kill=8), job.Model(BY_SAMPLES)
 
     trainer = job.fit(tmp_path / "whole", whole, **options)
     job.fit(tmp_path / "killed", first, **options)
@@ -62,7 +61,7 @@ def test_the_run_may_be_divided_into_epochs(limit, epochs, tmp_path):
 
 @pytest.mark.parametrize(("interval", "count"), [(0.5, 2), (0.3, 4), (4, 5), (1.0, 1)])
 def test_validations_within_the_epoch_are_divided_by_the_planned_batches(interval, count, tmp_path):
-    module = job.Model(job.PLAN)
+    module = job.Model(BY_SAMPLES)
     assert len(BATCHES) == 18
 
     job.fit(tmp_path, module, val_check_interval=interval)
@@ -77,7 +76,7 @@ def test_batches_accumulate_and_a_plan_without_a_horizon_ends_at_max_steps(tmp_p
     open_ended = job.Model(ps.Plan(STAIRS, lr="linear()"))
     steps = job.fit(tmp_path / "open", open_ended, max_steps=9, max_epochs=-1).global_step
 
-    expected = list(ps.BatchSampler(BY_UPDATES, job.LENGTH, seed=7, calendar=ps.Calendar(accumulation=2)))
+    expected = list(ps.BatchSampler(BY_UPDATES, LENGTH, seed=7, calendar=ps.Calendar(accumulation=2)))
     assert (first.seen, again.seen) == (expected[:11], expected[6:])
     assert trainer.global_step == 14
     assert steps == 9
@@ -111,7 +110,7 @@ def test_two_processes_share_each_batch_and_need_their_own_sampler(tmp_path):
         for kind in ("killed", "whole")
     }
     assert joined == {"killed": BATCHES[:8], "whole": BATCHES[6:]}
-    alone = job.Model(job.PLAN)
+    alone = job.Model(BY_SAMPLES)
     job.fit(tmp_path / "alone", alone)
     assert found["whole"][0]["w"] == found["whole"][1]["w"] == pytest.approx(alone.w.item(), rel=1e-5)
     for refusal in found["refused"]:

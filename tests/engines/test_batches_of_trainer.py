@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import paramsched as ps
+from engines.planned_batches import LENGTH, Killed, X
 from paramsched.errors import InvalidArgument
 from support.spread import spread
 from support.torchrun import finished, torchrun
@@ -16,22 +17,26 @@ transformers = pytest.importorskip("transformers")
 job = pytest.importorskip("engines.trainer_batches")
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-X = job.X.tolist()
 RUNS = {"samples": "150 samples", "updates": 14, "open": "93 samples"}  # the lengths for 2.5 passes over 37 samples
+
+
+def stepped(weight: float, lr: float, samples: list[int]) -> float:
+    """Return the weight after an update on the mean over samples."""
+    return weight - lr * sum(2 * x * (weight * x - 1) for x in X[samples].tolist()) / len(samples)
 
 
 def reference(name: str) -> tuple[list[list[int]], float]:
     """Return the batches of a run in one process, and its last weight, from the trace."""
     facts = ps.Calendar(total=None if job.PLANS[name].horizon else RUNS[name])
     trace = ps.trace(job.PLANS[name], {"lr": 0.1}, facts)
-    batches = list(ps.BatchSampler(job.PLANS[name], job.LENGTH, seed=7, calendar=facts))
+    batches = list(ps.BatchSampler(job.PLANS[name], LENGTH, seed=7, calendar=facts))
     left, weight = iter(batches), 3.0
     for t in range(trace.total):
         number = round(trace["accumulation"][t]) if ("accumulation", "") in trace.keys() else 1
         update = list(islice(left, number))
         assert {len(batch) for batch in update} == {round(trace["batch_size"][t])}
         samples = list(chain.from_iterable(update))
-        weight -= trace["lr"][t] * sum(2 * X[i] * (weight * X[i] - 1) for i in samples) / len(samples)
+        weight = stepped(weight, trace["lr"][t], samples)
     return batches, weight
 
 
@@ -51,7 +56,7 @@ def test_the_model_sees_the_planned_batches_and_steps_on_the_mean_over_each_upda
     assert trainer.model.seen == batches
     assert trainer.model.w.item() == pytest.approx(weight, rel=1e-5)
     samples = sum(map(len, batches))
-    assert trainer.state.epoch == samples / job.LENGTH
+    assert trainer.state.epoch == samples / LENGTH
     assert sorted(epochs.epochs) == epochs.epochs
     assert trainer.state.global_step == trainer.state.max_steps == trainer.lr_scheduler.t == trainer.lr_scheduler.total
 
@@ -59,7 +64,7 @@ def test_the_model_sees_the_planned_batches_and_steps_on_the_mean_over_each_upda
 @pytest.mark.parametrize("name", RUNS)
 def test_a_killed_run_resumes_without_a_sample_lost_or_repeated(name, tmp_path):
     first = job.trainer_of(tmp_path, job.PLANS[name], [job.Kill(8)], num_train_epochs=2.5)
-    with pytest.raises(job.Killed):
+    with pytest.raises(Killed):
         first.train()
     again = job.trainer_of(tmp_path, job.PLANS[name], num_train_epochs=2.5)
 
@@ -71,7 +76,7 @@ def test_a_killed_run_resumes_without_a_sample_lost_or_repeated(name, tmp_path):
     assert first.model.seen[:saved] == batches[:saved]
     assert 0 < saved <= len(first.model.seen)
     assert again.model.w.item() == pytest.approx(weight, rel=1e-5)
-    assert again.state.epoch == sum(map(len, batches)) / job.LENGTH
+    assert again.state.epoch == sum(map(len, batches)) / LENGTH
 
 
 @pytest.mark.parametrize(
@@ -120,11 +125,11 @@ def test_the_seed_and_the_order_of_the_data_are_those_of_the_trainer(tmp_path):
     for options in ({"data_seed": None, "seed": 7}, {"data_seed": 8}, {"train_sampling_strategy": "sequential"}):
         trainer = job.trainer_of(tmp_path, plan, **options)
         trainer.train()
-        orders.append(list(chain.from_iterable(trainer.model.seen))[: job.LENGTH])
+        orders.append(list(chain.from_iterable(trainer.model.seen))[:LENGTH])
 
-    assert orders[0] == list(chain.from_iterable(reference("updates")[0]))[: job.LENGTH]
+    assert orders[0] == list(chain.from_iterable(reference("updates")[0]))[:LENGTH]
     assert orders[0] != orders[1]
-    assert orders[2] == list(range(job.LENGTH))
+    assert orders[2] == list(range(LENGTH))
 
 
 def test_gradients_are_synchronized_in_the_last_batch_of_an_update_alone(tmp_path):
@@ -216,19 +221,19 @@ def test_a_data_set_without_a_length_is_refused_in_train(tmp_path):
 def test_a_constant_accumulation_of_the_trainer_multiplies_a_planned_batch(tmp_path):
     plan = ps.Plan(ps.Binding(ps.Target("batch_size", 4), "stairs(1, 3, 2, over=8)"), lr="linear()", horizon=10)
     trainer = job.trainer_of(tmp_path, plan, [job.Kill(7)], gradient_accumulation_steps=2)
-    with pytest.raises(job.Killed):
+    with pytest.raises(Killed):
         trainer.train()
     again = job.trainer_of(tmp_path, plan, gradient_accumulation_steps=2)
     again.train(resume_from_checkpoint=True)
 
-    expected = list(ps.BatchSampler(plan, job.LENGTH, seed=7, calendar=ps.Calendar(accumulation=2)))
+    expected = list(ps.BatchSampler(plan, LENGTH, seed=7, calendar=ps.Calendar(accumulation=2)))
     assert len(expected) == 20
     assert trainer.model.seen == expected[:14]
     assert again.model.seen == expected[12:]
     weight = 3.0
     for lr, *batches in zip(ps.trace(plan, {"lr": 0.1})["lr"], expected[::2], expected[1::2], strict=True):
         samples = list(chain.from_iterable(batches))
-        weight -= lr * sum(2 * X[i] * (weight * X[i] - 1) for i in samples) / len(samples)
+        weight = stepped(weight, lr, samples)
     assert again.model.w.item() == pytest.approx(weight, rel=1e-5)
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.engines import lightning, pytorch_accelerated
+from paramsched.engines import lightning
 from paramsched.engines.engine_facts import PlanOptions
 from paramsched.engines.reporting import BatchAmounts, make_class
 
@@ -108,27 +108,6 @@ def test_the_values_of_several_optimizers_are_logged_with_their_numbers(number, 
     assert logged == [({name: 0.1}, 6) for name in names]
 
 
-@pytest.mark.parametrize("processes", [1, 2])
-def test_the_batches_of_an_update_are_counted_when_it_ends(processes):
-    plan = ps.Plan(lr="linear()", clock="samples", horizon="100 samples")
-    callback = lightning._LightningPlan(plan)
-    stepped, scheduler, trainer, module = begun(callback, plan)
-    callback._amounts = [BatchAmounts(scheduler, PlanOptions(), processes, lambda amount: amount * processes)]
-    amounts = []
-
-    for index, size in enumerate((3, 4, 5, 2)):
-        callback.on_train_batch_start(trainer, module, torch.zeros(size, 1), index)
-        if index % 2:
-            stepped.step()
-        amounts.append(scheduler.amount)
-    trainer.is_last_batch = True  # a shorter update at the end of an epoch
-    callback.on_train_batch_start(trainer, module, torch.zeros(1, 1), 4)
-    stepped.step()
-
-    assert amounts == [0, 7 * processes, 7 * processes, 14 * processes]
-    assert scheduler.amount == 15 * processes
-
-
 def test_with_manual_optimization_each_batch_is_counted_for_the_next_step_of_each_process():
     plan = ps.Plan(lr="linear()", clock="samples", horizon="100 samples")
     callback = lightning._LightningPlan(plan)
@@ -143,30 +122,3 @@ def test_with_manual_optimization_each_batch_is_counted_for_the_next_step_of_eac
         amounts.append(scheduler.amount)
 
     assert amounts == [6, 14, 24]
-
-
-@pytest.mark.parametrize(("window", "ends"), [(1, [0, 1, 2, 3, 4]), (2, [1, 3, 4]), (3, [2, 4]), (9, [4])])
-@pytest.mark.parametrize("processes", [1, 2])
-def test_pytorch_accelerated_reports_each_full_window_and_the_last_batch_of_an_epoch(window, ends, processes):
-    stepped = optimizer()
-    scheduler = ps.Scheduler(stepped, ps.Plan(lr="linear()", clock="samples", horizon="100 samples"))
-    trainer = SimpleNamespace(
-        scheduler=SimpleNamespace(scheduler=scheduler),  # Accelerate's wrapper
-        _accelerator=SimpleNamespace(
-            num_processes=processes, device="cpu", reduce=lambda amount, reduction: amount * processes
-        ),
-        run_config=SimpleNamespace(gradient_accumulation_steps=window),
-        _train_dataloader=range(5),
-    )
-    callback = pytorch_accelerated._AmountCallback()
-    callback.on_training_run_start(trainer)
-    amounts = []
-
-    for index in range(5):
-        callback.on_train_step_end(trainer, torch.zeros(index + 1, 1), index)
-        if index in ends:
-            stepped.step()
-        amounts.append(scheduler.amount)
-
-    sums = [one * processes for one in (1, 3, 6, 10, 15)]
-    assert amounts == [max([sums[end] for end in ends if end <= index], default=0) for index in range(5)]

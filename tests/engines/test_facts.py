@@ -279,30 +279,6 @@ def test_the_curve_over_the_seen_data_is_equal_within_one_update(unit, processes
         assert near.min() * (1 - 1e-12) <= value <= near.max() * (1 + 1e-12)
 
 
-@pytest.mark.filterwarnings("ignore::paramsched.PlanWarning")  # the decay of the plan ends at half of the run
-def test_accelerate_counts_the_same_data_for_any_accumulation():
-    accelerate = pytest.importorskip("accelerate")
-    import torch
-    from torch.utils.data import DataLoader
-
-    from paramsched.engines import accelerate as engine
-    from support.engine_runs.harness import Numbers, Tiny
-
-    found = {}
-    for accumulation in (1, 2, 4):
-        accelerator = accelerate.Accelerator(cpu=True, gradient_accumulation_steps=accumulation)
-        optimizer = torch.optim.SGD(Tiny().parameters(), lr=1.0)
-        optimizer, loader = accelerator.prepare(optimizer, DataLoader(Numbers(samples=64), 4))
-        plan = ps.Plan(lr=ps.linear(1.0, 0.0, over="96 samples") >> ps.constant(0.0))
-        scheduler = engine.scheduler(accelerator, optimizer, plan, loader, epochs=3)
-        at = np.arange(0, 192, 16)
-        found[accumulation] = [
-            scheduler.plan.resolve(scheduler.calendar).bindings[0].schedule(int(n) // (4 * accumulation)) for n in at
-        ]
-
-    assert found[1] == found[2] == found[4]
-
-
 def warned(plan, **facts):
     """Return the codes of the warnings for an engine with 16 batches in an epoch, of which 4 are one update."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)

@@ -25,13 +25,21 @@ class Stop(transformers.TrainerCallback):
         control.should_training_stop = state.epoch >= 1
 
 
-@pytest.mark.parametrize("variant", spread(["", "pair"], ""))
-def test_a_run_resumes_from_a_checkpoint(variant: str, tmp_path: Path) -> None:
-    case = Case("transformers", 4, variant=variant)
-    args = runs.arguments(str(tmp_path), case, save_strategy="epoch")
+def parts(folder: Path, variant: str = "", clock: str = "updates", lost: str = "") -> tuple[Any, Any, Any]:
+    """Train an epoch; return the used values, a Trainer that resumes from a checkpoint without a file, and its own."""
+    case = Case("transformers", 4, variant=variant, clock=clock)
+    args = runs.arguments(str(folder), case, save_strategy="epoch")
     first, used = runs.trainer_of(case, args, 15, callbacks=[Stop()])
     first.train()
+    for name in filter(None, [lost]):
+        (folder / f"checkpoint-{len(used)}" / name).unlink()
     again, used_too = runs.trainer_of(case, args, 15)
+    return used, again, used_too
+
+
+@pytest.mark.parametrize("variant", spread(["", "pair"], ""))
+def test_a_run_resumes_from_a_checkpoint(variant: str, tmp_path: Path) -> None:
+    used, again, used_too = parts(tmp_path, variant)
 
     again.train(resume_from_checkpoint=True)
 
@@ -39,11 +47,7 @@ def test_a_run_resumes_from_a_checkpoint(variant: str, tmp_path: Path) -> None:
 
 
 def test_a_run_in_tokens_resumes_from_a_checkpoint(tmp_path: Path, check_resumed: Any) -> None:
-    case = Case("transformers", 4, clock="tokens")
-    args = runs.arguments(str(tmp_path), case, save_strategy="epoch")
-    first, used = runs.trainer_of(case, args, 15, callbacks=[Stop()])
-    first.train()
-    again, used_too = runs.trainer_of(case, args, 15)
+    used, again, used_too = parts(tmp_path, clock="tokens")
 
     again.train(resume_from_checkpoint=True)
 
@@ -54,35 +58,20 @@ def test_a_run_in_tokens_resumes_from_a_checkpoint(tmp_path: Path, check_resumed
 def test_a_checkpoint_without_a_state_of_the_plan_continues_at_the_update_of_the_trainer(
     lost: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    case = Case("transformers", 4)
-    args = runs.arguments(str(tmp_path), case, save_strategy="epoch")
-    first, used = runs.trainer_of(case, args, 15, callbacks=[Stop()])
-    first.train()
-    (tmp_path / f"checkpoint-{len(used)}" / lost).unlink()
-    again, used_too = runs.trainer_of(case, args, 15)
+    used, again, used_too = parts(tmp_path, lost=lost)
 
     again.train(resume_from_checkpoint=True)
 
-    message = (
-        f"after update {len(used)} from a checkpoint without optimizer.pt or scheduler.pt, as with save_only_model"
-    )
-    assert message in caplog.text
-    assert "continues at this update" in caplog.text
+    assert f"after update {len(used)} from a checkpoint without optimizer.pt or scheduler.pt" in caplog.text
     assert used_too == planned(15)[len(used) :]
 
 
 def test_a_checkpoint_without_the_tokens_that_a_plan_has_consumed_is_refused(tmp_path: Path) -> None:
-    case = Case("transformers", 4, clock="tokens")
-    args = runs.arguments(str(tmp_path), case, save_strategy="epoch")
-    first, used = runs.trainer_of(case, args, 15, callbacks=[Stop()])
-    first.train()
-    (tmp_path / f"checkpoint-{len(used)}" / "scheduler.pt").unlink()
-    again, used_too = runs.trainer_of(case, args, 15)
+    used, again, used_too = parts(tmp_path, clock="tokens", lost="scheduler.pt")
 
-    with pytest.raises(MissingFact, match="the number of tokens consumed so far is unknown") as refusal:
+    with pytest.raises(MissingFact, match=f"after update {len(used)} from a checkpoint without"):
         again.train(resume_from_checkpoint=True)
 
-    assert f"after update {len(used)} from a checkpoint without" in str(refusal.value)
     assert not used_too
 
 
@@ -106,21 +95,23 @@ class Reader(runs.Model):
         return super().forward(x, labels)
 
 
+def words(folder: Path, **options: Any) -> Any:
+    """Return a planned Trainer of `Reader` by tokens."""
+    model = Reader()
+    optimizers = (optimizer_of(model), None)
+    return runs.planned_trainer(BY_TOKENS, folder, model=model, train_dataset=Words(), optimizers=optimizers, **options)
+
+
 @pytest.mark.parametrize(
     ("counted", "options"),
     spread(
-        [("all", {}), ("non_padding", {}), ("all", {"accumulation": 4})],
+        [("all", {}), ("non_padding", {}), ("all", {"gradient_accumulation_steps": 4})],
         ("non_padding", {}),
-        ("all", {"accumulation": 4}),
+        ("all", {"gradient_accumulation_steps": 4}),
     ),
 )
 def test_the_plan_uses_the_token_count_of_the_trainer(counted: str, options: Any, tmp_path: Path) -> None:
-    args = runs.arguments(str(tmp_path), Case("transformers", **options), include_num_input_tokens_seen=counted)
-    model = Reader()
-    optimizer = optimizer_of(model)
-    trainer = engine.planned(transformers.Trainer, BY_TOKENS)(
-        model=model, args=args, train_dataset=Words(), optimizers=(optimizer, None)
-    )
+    trainer = words(tmp_path, include_num_input_tokens_seen=counted, **options)
     seen: list[int] = []
 
     class Before(transformers.TrainerCallback):
@@ -128,33 +119,23 @@ def test_the_plan_uses_the_token_count_of_the_trainer(counted: str, options: Any
             seen.append(state.num_input_tokens_seen)
 
     trainer.add_callback(Before())
-    used = recorded(optimizer)
     trainer.train()
 
     of_all = 3 * (144 if counted == "all" else 120)
     assert (seen[-1], trainer.lr_scheduler.amount) == (of_all, of_all)
     counts = Used()
     counts.amounts = [(now - before, 0) for before, now in zip([0, *seen], seen, strict=False)]
-    assert used == in_one(counts, Used())
+    assert trainer.used == in_one(counts, Used())
 
 
 @pytest.mark.parametrize("lost", ["", "scheduler.pt"])
 def test_a_trainer_that_counts_tokens_resumes_from_its_checkpoint(lost: str, tmp_path: Path) -> None:
-    def trainer_of_words(**keywords: Any) -> Any:
-        case = Case("transformers", 4)
-        args = runs.arguments(str(tmp_path), case, save_strategy="epoch", include_num_input_tokens_seen="all")
-        model = Reader()
-        trainer = engine.planned(transformers.Trainer, BY_TOKENS)(
-            model=model, args=args, train_dataset=Words(), optimizers=(optimizer_of(model), None), **keywords
-        )
-        trainer.used = recorded(trainer.optimizer)
-        return trainer
-
-    first = trainer_of_words(callbacks=[Stop()])
+    options = {"save_strategy": "epoch", "include_num_input_tokens_seen": "all", "gradient_accumulation_steps": 4}
+    first = words(tmp_path, callbacks=[Stop()], **options)
     first.train()
     for name in filter(None, [lost]):
         (tmp_path / f"checkpoint-{first.state.global_step}" / name).unlink()
-    again = trainer_of_words()
+    again = words(tmp_path, **options)
 
     again.train(resume_from_checkpoint=True)
 
@@ -177,10 +158,8 @@ def test_a_second_training_restarts_the_plan(counted: dict[str, Any], tmp_path: 
 
 
 def test_the_optimizer_built_by_the_trainer_is_scheduled(tmp_path: Path) -> None:
-    args = runs.arguments(str(tmp_path), Case("transformers"), learning_rate=0.1)
-    trainer = engine.planned(transformers.Trainer, ps.Plan(lr=ps.linear(1.0, 0.0)))(
-        model_init=runs.Model, args=args, train_dataset=runs.Rows()
-    )
+    plan = ps.Plan(lr=ps.linear(1.0, 0.0))
+    trainer = runs.planned_trainer(plan, tmp_path, optimizers=(None, None), learning_rate=0.1)
     seen: list[float] = []
 
     class Seen(transformers.TrainerCallback):
@@ -243,9 +222,9 @@ def test_several_groups_have_one_logged_rate_each(tmp_path: Path) -> None:
     model = runs.Model()
     groups = [{"params": [one], "lr": 0.1 * (i + 1)} for i, one in enumerate(model.parameters())]
     assert len(groups) > 1
-    args = runs.arguments(str(tmp_path), Case("transformers"), logging_steps=1)
-    trainer = engine.planned(transformers.Trainer, ps.Plan(lr=ps.linear(1.0, 0.0)))(
-        model=model, args=args, train_dataset=runs.Rows(), optimizers=(torch.optim.SGD(groups), None)
+    plan, optimizers = ps.Plan(lr=ps.linear(1.0, 0.0)), (torch.optim.AdamW(groups), None)
+    trainer = runs.planned_trainer(
+        plan, tmp_path, model=model, optimizers=optimizers, logging_strategy="steps", logging_steps=1
     )
 
     trainer.train()
@@ -320,11 +299,7 @@ def test_an_optimizer_that_steps_two_follows_one_plan_by_the_inner_ones(tmp_path
 
 
 def test_a_missing_token_count_suggests_the_call(tmp_path: Path) -> None:
-    model = Reader()
-    trainer = engine.planned(transformers.Trainer, BY_TOKENS)(
-        model=model, args=runs.arguments(str(tmp_path), Case("transformers")), train_dataset=Words(),
-        optimizers=(optimizer_of(model), None),
-    )  # fmt: skip
+    trainer = words(tmp_path)
 
     with pytest.raises(MissingFact, match=r"For example: transformers\.planned\(…, tokens_per_sample=1024\)$"):
         trainer.train()

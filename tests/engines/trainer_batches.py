@@ -10,23 +10,16 @@ import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 import paramsched as ps
+from engines.planned_batches import BY_SAMPLES, LENGTH, STAIRS, Killed, X
 from paramsched.engines.transformers import planned
 
-LENGTH = 37
-X = torch.rand(LENGTH, generator=torch.Generator().manual_seed(0))
-
 PLANS = {
-    "samples": ps.Plan(
-        ps.Binding(ps.Target("batch_size", 1), "rounded(linear(4, 12, over='60%'), 2)"),
-        lr="cosine() * like('batch_size') / 4", clock="samples", horizon="150 samples",
-    ),
+    "samples": BY_SAMPLES,
     "updates": ps.Plan(
-        ps.Binding(ps.Target("batch_size", 4), "stairs(1, 3, 2, over=8)"),
-        ps.Binding(ps.Target("accumulation", 1), "stairs(1, 3, 2, over=10)"),
-        lr="linear()", horizon=14,
+        STAIRS, ps.Binding(ps.Target("accumulation", 1), "stairs(1, 3, 2, over=10)"), lr="linear()", horizon=14
     ),
-    "open": ps.Plan(ps.Binding(ps.Target("batch_size", 4), "stairs(1, 3, 2, over=8)"), lr="linear()"),
-}  # fmt: skip
+    "open": ps.Plan(STAIRS, lr="linear()"),
+}
 
 
 class Model(torch.nn.Module):
@@ -41,10 +34,6 @@ class Model(torch.nn.Module):
         if self.training:
             self.seen.append(index.tolist())
         return {"loss": (self.w * X[index] - 1).square().mean()}
-
-
-class Killed(Exception):
-    pass
 
 
 class Kill(TrainerCallback):

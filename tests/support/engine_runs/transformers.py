@@ -83,12 +83,17 @@ def arguments(folder: str, case: Case, **keywords: Any) -> TrainingArguments:
     return TrainingArguments(
         folder,
         use_cpu=True,
-        gradient_accumulation_steps=case.accumulation,
         per_device_train_batch_size=BATCH,
         max_grad_norm=0.0,
         report_to=[],
         disable_tqdm=True,
-        **({"num_train_epochs": epochs_of(case), "save_strategy": "no", "logging_strategy": "no"} | keywords),
+        **{
+            "num_train_epochs": epochs_of(case),
+            "save_strategy": "no",
+            "logging_strategy": "no",
+            "gradient_accumulation_steps": case.accumulation,
+            **keywords,
+        },
     )
 
 
@@ -113,13 +118,16 @@ def trainer_of(case: Case, args: TrainingArguments, total: int, **keywords: Any)
 
 
 def planned_trainer(plan: Any, folder: Any, base: type[Any] = Trainer, how: Any = None, **keywords: Any) -> Any:
-    """Return a Trainer of a class with a plan; `how` has the options of `planned`, and `used` the values of updates."""
-    given = {name: keywords.pop(name) for name in ("callbacks", "optimizers") if name in keywords}
-    model, rows = Model(), Rows()
-    trainer = planned(base, plan, **(how or {}))(
-        model=model, args=arguments(str(folder), Case("transformers"), **keywords), train_dataset=rows,
-        eval_dataset=rows, **{"optimizers": (optimizer_of(model), None), **given},
-    )  # fmt: skip
+    """Return a Trainer of a class with a plan, whose `used` has the values of each update.
+
+    `how` has the options of `planned`; the keywords are those of the Trainer and of its arguments.
+    """
+    names = ("model", "callbacks", "optimizers", "train_dataset")
+    given = {name: keywords.pop(name) for name in names if name in keywords}
+    model, rows = given.pop("model", None) or Model(), Rows()
+    args = arguments(str(folder), Case("transformers"), **keywords)
+    parts = {"train_dataset": rows, "eval_dataset": rows, "optimizers": (optimizer_of(model), None), **given}
+    trainer = planned(base, plan, **(how or {}))(model=model, args=args, **parts)
     if trainer.optimizer is not None:
         trainer.used = recorded(trainer.optimizer)
     return trainer
