@@ -32,7 +32,7 @@ def check_values(line: Sequence[FieldCurve], bases: Sequence[float] = ()) -> Ite
         yield from grows(curve)  # the value may be finite in a run of another length
         return
     if np.any(bad):
-        value, first = _first_not_finite(curve, int(np.argmax(bad)))
+        value, first = _first_with(curve, int(np.argmax(bad)), lambda value: not np.isfinite(value))
         found = f"the value is {value} at {_when(curve, first)}"
         yield Problem(curve.path, found, "Use a ratio below 1, or a longer period", code=codes.NOT_FINITE)
         return
@@ -116,7 +116,8 @@ def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Problem]:
 
 def _zero_at_last(curve: FieldCurve) -> tuple[str, str] | None:
     """Return a diagnostic's text and advice if the rate is nearly 0 long before the end, otherwise None."""
-    above = np.flatnonzero(np.abs(curve.values) > PRACTICALLY_ZERO * np.max(np.abs(curve.values)))
+    limit = PRACTICALLY_ZERO * np.max(np.abs(curve.values))
+    above = np.flatnonzero(np.abs(curve.values) > limit)
     if not len(above) or not curve.run.to_scale or not curve.comparable or curve.end < 20:
         return None
     last = int(curve.times[above[-1]]) + 1
@@ -125,10 +126,8 @@ def _zero_at_last(curve: FieldCurve) -> tuple[str, str] | None:
     written = [*durations_in(curve.binding.schedule)]
     if written and all([unit for unit, _ in length.terms] == ["percent"] for length in written):
         return None  # a decay whose length is a percentage of the run ends early on purpose
-    if above[-1] + 1 < len(curve.times):  # the values between two evaluated updates
-        times = np.arange(last, curve.times[above[-1] + 1])
-        values = np.abs(evaluate(curve.schedule, times, 1.0 if curve.base is None else curve.base))
-        last += int(np.count_nonzero(values > PRACTICALLY_ZERO * np.max(np.abs(curve.values))))
+    if above[-1] + 1 < len(curve.times):
+        _, last = _first_with(curve, int(above[-1] + 1), lambda value: abs(value) <= limit)
     left = 1 - last / curve.end
     found = f"the learning rate is nearly 0 from {_when(curve, last)} on, for {left:.0%} of the run"
     return found, "Extend the decay to the end of the run, or end it above 0"
@@ -146,14 +145,14 @@ def _rises_to_the_end(curve: FieldCurve) -> Iterator[Problem]:
         yield Problem(curve.path, found, 'Shorten the warmup: warmup("5%")', code=RISES_TO_THE_END)
 
 
-def _first_not_finite(curve: FieldCurve, place: int) -> tuple[float, int]:
-    """Return the value at which a curve ceases to be finite before an evaluated update, and its update."""
+def _first_with(curve: FieldCurve, place: int, holds: Callable[[float], bool]) -> tuple[float, int]:
+    """Return the value and the update from which on `holds` is true, between an evaluated update and the one before."""
     low, high = int(curve.times[place - 1]) if place else -1, int(curve.times[place])
     value = float(curve.values[place])
     while high - low > 1:
         middle = (low + high) // 2
         here = float(evaluate(curve.schedule, np.array([middle]), 1.0 if curve.base is None else curve.base)[0])
-        low, high, value = (middle, high, value) if np.isfinite(here) else (low, middle, here)
+        low, high, value = (middle, high, value) if not holds(here) else (low, middle, here)
     return value, high
 
 
