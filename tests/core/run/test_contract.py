@@ -70,55 +70,6 @@ def test_repeated_calls_of_step_change_nothing(calls):
     assert used(optimizer) == LR
 
 
-def test_engines_may_increment_step_count():
-    scheduler = ps.Scheduler(probe(), PLAN)
-
-    scheduler._step_count += 1
-    scheduler.step()
-
-    assert scheduler._step_count == 3
-
-
-def test_a_scheduler_has_no_total_steps_so_that_engines_do_not_treat_it_as_one_cycle():
-    assert not hasattr(ps.Scheduler(probe(), PLAN), "total_steps")
-
-
-def test_last_lr_belongs_to_the_last_update_until_step_is_called():
-    optimizer = probe({"lr": 0.1}, {"lr": 0.5})
-    scheduler = ps.Scheduler(optimizer, PLAN)
-    other = planned(PLAN, {"lr": 0.5})
-    assert scheduler.get_last_lr() == [LR[0], other[0]]
-
-    for t in range(5):
-        optimizer.step()
-        assert scheduler.get_last_lr() == scheduler._last_lr == [LR[t], other[t]]
-        scheduler.step()
-        assert scheduler.get_last_lr() == [LR[t + 1], other[t + 1]]
-
-
-def test_last_lr_includes_the_metric_rules_of_its_update():
-    plan = ps.Plan(lr=ps.linear(1.0, 0.0) * ps.plateau("loss", patience=0, factor=0.5), horizon=20)
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, plan)
-    run(optimizer, 3)
-
-    for _ in range(3):
-        scheduler.observe(loss=1.0)
-
-    assert scheduler.get_last_lr() == [LR[2]]
-    assert scheduler.get_lr() == [LR[3] * 0.25]
-    run(optimizer, 1)
-    assert scheduler.get_last_lr() == [LR[3] * 0.25]
-
-
-def test_last_lr_of_an_unscheduled_lr_is_the_value_in_the_group():
-    scheduler = ps.Scheduler(probe(), ps.Plan(weight_decay=ps.cosine(), horizon=20))
-
-    run(scheduler.optimizer, 2)
-
-    assert scheduler.get_last_lr() == scheduler.base_lrs == [0.1]
-
-
 def test_last_lr_of_tensors_is_a_copy():
     optimizer = probe(lr=torch.tensor(0.5))
     scheduler = ps.Scheduler(optimizer, PLAN)

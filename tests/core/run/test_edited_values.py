@@ -1,6 +1,7 @@
 """Values that other code wrote between two Schedulers, or between a load and a Scheduler: told, and only these."""
 
 import copy
+import logging
 import warnings
 
 import pytest
@@ -191,3 +192,22 @@ def test_a_clock_of_tokens_is_compared_at_its_amount():
         ps.Scheduler(resumed, plan)
     with pytest.warns(ps.PlanWarning, match="is 0.5, but the plan of its record wrote 0.073"):
         ps.Scheduler(written(edited, lr=0.5), plan)
+
+
+@table(
+    ("plan", "level", "said"),
+    [
+        (PLAN, "INFO", "this Scheduler replaces an earlier one with the same plan at update 10"),
+        (OTHER, "WARNING", "the plan differs from that of the previous Scheduler, which was in force up to update 10"),
+    ],
+)
+def test_a_second_scheduler_is_logged_once_and_the_first_one_may_have_been_deleted(plan, level, said, caplog):
+    caplog.clear()
+    optimizer, _ = trained()
+
+    with caplog.at_level(logging.INFO, "paramsched"):
+        scheduler = ps.Scheduler(optimizer, plan)
+
+    (line,) = caplog.records
+    assert (line.levelname, line.getMessage().startswith(said), "checkpoint" in caplog.text) == (level, True, False)
+    assert (scheduler.t, len(optimizer._optimizer_step_post_hooks)) == (10, 1)

@@ -27,37 +27,6 @@ def joined(plan=PLAN, at=40, lr=0.05, **keywords):
     return optimizer, scheduler
 
 
-@pytest.mark.parametrize("late_groups", ["base", "present"])
-@pytest.mark.parametrize(("at", "initial"), [(0, {}), (40, {"initial_lr": 0.02})], ids=["factor 1", "initial_lr"])
-def test_a_late_group_with_a_certain_base_is_not_logged(late_groups, at, initial, caplog):
-    optimizer, scheduler = joined(at=at, late_groups=late_groups)
-    optimizer.param_groups[1].update(initial)
-
-    run(optimizer, 1)
-
-    base = initial.get("initial_lr", 0.05)
-    assert scheduler.base_lrs[1] == base
-    assert optimizer.used[-1][1]["lr"] == planned(PLAN, {"lr": base})[at]
-    assert "was added at update" not in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("schedule", "at"),
-    [
-        (ps.warmup(10), 0),
-        (ps.linear(1.0, 0.0, over=20), 30),
-        (ps.constant(ps.absolute(0.3)), 5),
-    ],
-    ids=["at 0 of a warmup", "after the end at 0", "absolute"],
-)
-def test_without_a_nonzero_factor_the_lr_is_the_base(schedule, at):
-    optimizer, scheduler = joined(ps.Plan(lr=schedule, horizon=100), at=at, late_groups="present")
-
-    run(optimizer, 1)
-
-    assert scheduler.base_lrs[1] == 0.05
-
-
 SCHEDULES = {
     "sum with an absolute": ps.linear(1.0, 0.1) + ps.constant(ps.absolute(0.01)),
     "clamped": ps.clamp(ps.linear(1.0, 0.0), low=0.2),
@@ -65,20 +34,6 @@ SCHEDULES = {
     "with a metric rule": ps.linear(1.0, 0.1) * ps.plateau("loss", patience=0, factor=0.5),
     "to an absolute": ps.linear(1.0, ps.absolute(0.01)),
 }
-
-
-@pytest.mark.parametrize("name", SCHEDULES)
-def test_any_schedule_keeps_the_present_value_when_a_group_is_added(name):
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=SCHEDULES[name], horizon=100), late_groups="present")
-    if "metric" in name:
-        scheduler.observe(loss=1.0), scheduler.observe(loss=1.0)
-    run(optimizer, 40)
-    optimizer.add_param_group(group(lr=0.05))
-
-    run(optimizer, 1)
-
-    assert optimizer.used[-1][1]["lr"] == pytest.approx(0.05, rel=1e-9)  # solved for the base
 
 
 def test_a_scheduler_that_takes_over_uses_the_base_that_the_earlier_one_derives_for_a_group_before_its_first_step():
@@ -289,23 +244,6 @@ def test_removing_all_groups_is_detected_before_the_step(drive):
 
 
 ONLY_LR = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
-
-
-@pytest.mark.parametrize("drive", ["optimizer", "manual"])
-@pytest.mark.parametrize("index", [0, 1])
-def test_a_removed_field_is_refused_until_it_is_written_again(drive, index):
-    optimizer = probe({}, {})
-    scheduler = ps.Scheduler(optimizer, ONLY_LR, drive=drive)
-    step = optimizer.step if drive == "optimizer" else scheduler.step
-    step()
-
-    del optimizer.param_groups[index]["lr"]
-    with pytest.raises(PlanError, match=f'"lr" in group {index}'):
-        step()
-    optimizer.param_groups[index]["lr"] = 0.1
-    step()
-
-    assert [one["lr"] for one in optimizer.param_groups] == [0.1 * (1 - scheduler.t / 20)] * 2
 
 
 def test_a_removed_field_is_restored_by_a_checkpoint():

@@ -24,16 +24,6 @@ def four_groups():
     return probe({"name": "body", "lr": 0.1}, {"lr": 0.2}, {"name": "head", "lr": 0.3}, {"name": "body", "lr": 0.4})
 
 
-def test_two_groups_with_one_name_follow_the_line_of_the_name_each_from_its_base():
-    optimizer = four_groups()
-    scheduler = ps.Scheduler(optimizer, {"groups": {"body": {"lr": "linear()"}}, "horizon": 10})
-    run(optimizer, 5)
-
-    assert [one["lr"] for one in optimizer.param_groups] == [0.05, 0.2, 0.3, 0.2]
-    assert [scheduler.value("lr", index) for index in (0, 3)] == [0.05, 0.2]
-    assert scheduler.scalars("coming") == {"lr/0": 0.05, "lr/3": 0.2}
-
-
 @pytest.mark.parametrize("fields", [("lr", "lr"), ("lr", "weight_decay")])
 def test_one_schedule_object_in_two_lines_has_the_values_of_two_equal_objects(fields):
     def used(first, second):

@@ -23,19 +23,6 @@ PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), weight_decay=ps.linear(1.0, 0.5), horizon
 LR = planned(PLAN, {"lr": 0.1, "weight_decay": 0.01})
 
 
-@pytest.mark.parametrize("copied", [0, 1])
-def test_a_group_that_was_copied_with_its_tensor_has_the_value_of_the_next_update(copied):
-    optimizer = probe(*[{"lr": torch.tensor(0.5)}] * 2)
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear()", horizon=16), drive="manual")
-    scheduler.step()
-
-    groups = optimizer.param_groups
-    groups[copied] = groups[copied] | {"lr": groups[copied]["lr"].clone()}
-    scheduler.step()
-
-    assert [one["lr"].item() for one in groups] == [0.5 * 14 / 16] * 2
-
-
 def test_an_external_write_is_warned_of_once_at_the_line_of_the_user():
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, PLAN, drive="manual")
@@ -49,17 +36,6 @@ def test_an_external_write_is_warned_of_once_at_the_line_of_the_user():
         write_and_step()
 
     assert [one.filename for one in told] == [__file__]
-
-
-def test_the_drive_can_be_changed_by_a_second_scheduler():
-    optimizer = probe()
-    ps.Scheduler(optimizer, PLAN)
-    run(optimizer, 3)
-
-    scheduler = ps.Scheduler(optimizer, PLAN, drive="manual")
-    run(optimizer, 3)
-
-    assert scheduler.last_epoch == 3
 
 
 class TwoProcesses:
@@ -110,59 +86,12 @@ def test_every_logger_accepts_the_names_and_they_are_unique(names):
 # ---------------------------------------------------------------------- a plan as it is written
 
 
-def test_errors_in_a_plan_file_have_locations_and_the_optimizer_is_unchanged(tmp_path):
-    (tmp_path / "plan.yaml").write_text("lr: cosin()\nhorizont: 3\n")
-    optimizer = probe()
-    before = dict(optimizer.param_groups[0])
-
-    with pytest.raises(ps.errors.ConfigError) as refusal:
-        ps.Scheduler(optimizer, tmp_path / "plan.yaml")
-
-    assert "plan.yaml:1:5: $.lr" in str(refusal.value)
-    assert "plan.yaml:2:1: $.horizont" in str(refusal.value)
-    assert optimizer.param_groups[0] == before
-
-
 PLAN_OF_SEEK_DETACH = ps.Plan(
     ps.Binding("betas[1]", ps.linear(1.0, 0.9)), lr=ps.warmup(5) >> ps.cosine(to=0.1), horizon=40
 )
 
 
 LR_OF_SEEK_DETACH = planned(PLAN_OF_SEEK_DETACH, {"lr": 0.1, "betas": (0.9, 0.999)})
-
-
-@table("target", [0, 1, 17, 39, 40, 10**9, 2**53])
-def test_seek_writes_the_values_before_it_returns(target):
-    optimizer = probe({}, {"lr": 0.5})
-    scheduler = ps.Scheduler(optimizer, PLAN_OF_SEEK_DETACH)
-    run(optimizer, 3)
-
-    scheduler.seek(target)
-
-    expected = (
-        LR_OF_SEEK_DETACH[target]
-        if target < 40
-        else PLAN_OF_SEEK_DETACH.resolve(ps.Calendar()).bindings[0].schedule(target, 0.1)
-    )
-    assert (scheduler.last_epoch, optimizer.param_groups[0]["lr"]) == (target, expected)
-    assert [one["paramsched_t"] for one in optimizer.param_groups] == [target, target]
-
-
-def test_detaching_removes_all_entries_and_keeps_the_values_and_initial_lr():
-    optimizer = probe({}, {"lr": 0.5})
-    keys = [set(one) for one in optimizer.param_groups]
-    scheduler = ps.Scheduler(optimizer, PLAN_OF_SEEK_DETACH)
-    run(optimizer, 7)
-
-    scheduler.detach()
-    scheduler.detach()
-
-    assert [set(one) for one in optimizer.param_groups] == [one | {"initial_lr"} for one in keys]
-    assert optimizer.param_groups[0]["lr"] == LR_OF_SEEK_DETACH[7]
-    hooks = [name for name in vars(optimizer) if name.endswith("_hooks") and getattr(optimizer, name)]
-    assert hooks == []
-    run(optimizer, 2)
-    assert used(optimizer)[7:] == [LR_OF_SEEK_DETACH[7]] * 2
 
 
 def test_detaching_gives_each_group_a_tensor_with_its_own_storage():
@@ -189,20 +118,6 @@ def test_detaching_after_groups_were_removed_or_reordered():
     scheduler.detach()
 
     assert [one["lr"].untyped_storage().nbytes() for one in optimizer.param_groups] == [4, 4]
-
-
-def test_a_detached_scheduler_is_still_readable():
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, PLAN_OF_SEEK_DETACH)
-    run(optimizer, 7)
-    state = scheduler.state_dict()
-
-    scheduler.detach()
-
-    assert scheduler.last_epoch == 7
-    assert scheduler.state_dict() == state
-    assert scheduler.value("lr") == LR_OF_SEEK_DETACH[7]
-    assert scheduler.get_last_lr() == [LR_OF_SEEK_DETACH[6]]
 
 
 A, B, C = Entry(0, None, "a"), Entry(5, None, "b"), Entry(9, None, "c")

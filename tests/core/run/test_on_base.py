@@ -3,13 +3,11 @@
 import copy
 import itertools
 import json
-import pickle
 
 import pytest
 import torch
 
 import paramsched as ps
-from support.records import record_in, with_record
 from support.tables import table
 from support.updates import group, planned, probe, run, used
 
@@ -92,17 +90,6 @@ def test_the_history_replays_every_past_value():
     assert bases_in(scheduler.history) == [(0, BASES[0]), (40, BASES[1]), (60, {"lr": {"0": 2e-4}})]
 
 
-def test_an_earlier_checkpoint_replaces_the_later_entries():
-    optimizer, scheduler = resumed(saved_run(), ("optimizer",))
-    run(optimizer, 5)
-
-    optimizer.load_state_dict(saved_run(30)[0])
-
-    assert bases_in(scheduler.history) == [(0, BASES[0]), (30, BASES[1])]
-    scheduler.seek(20)
-    assert bases_in(scheduler.history) == [(0, BASES[0]), (20, BASES[1])]
-
-
 def test_copies_of_the_groups_keep_the_bases_of_the_code(caplog):
     optimizer, _scheduler = resumed(saved_run(), ("optimizer",), on_base="checkpoint")
     optimizer.param_groups[:] = map(dict, optimizer.param_groups)
@@ -111,26 +98,6 @@ def test_copies_of_the_groups_keep_the_bases_of_the_code(caplog):
     optimizer.load_state_dict(saved_run(lr=2e-3)[0])
 
     assert caplog.messages[-1].startswith("base of lr in group 0: 0.002 in the checkpoint, 0.0005 in the code")
-
-
-def test_a_checkpoint_without_a_count_begins_a_new_history():
-    optimizer, scheduler = resumed(saved_run(), ("optimizer",))
-    bare = probe(lr=1e-3).state_dict()
-
-    with pytest.warns(UserWarning, match="no update count found"):
-        optimizer.load_state_dict(bare)
-
-    assert scheduler.history == [[0, None, PLAN.text]]
-
-
-def test_a_changed_plan_and_a_changed_base_are_one_entry():
-    other = ps.Plan(weight_decay=ps.linear(1.0, 0.0), lr=ps.linear(1.0, 0.0), horizon=100)
-    _, scheduler = resumed(saved_run(), ("scheduler", "optimizer"), plan=other)
-
-    assert scheduler.history == [
-        [0, None, PLAN.text, {"bases": BASES[0]}],
-        [40, None, other.text, {"bases": BASES[1]}],
-    ]
 
 
 @table(("codes", "named"), [((0.2, 0.2), "2 groups"), ((0.2, 0.3), "2 groups"), ((0.2, 0.1), "group 0")])
@@ -197,68 +164,6 @@ def test_two_optimizers_change_their_bases_alone(order, behind, caplog):
     assert used(both["b"]) == planned(PLAN, {"lr": 0.1, "weight_decay": 0.01})[40 : t + 3]
     assert used(both["b"], index=1) == [OLD[40]] * behind + NEW[t : t + 3]
     assert bases_in(scheduler.history)[-1] == (t, {"lr": {"a/0": 5e-4, "b/y": 5e-4}})
-
-
-def test_a_late_group_has_the_base_that_it_was_added_with_unless_it_was_present():
-    for late_groups, expected in (("base", 0.02), ("present", 0.01)):
-        optimizer = probe()
-        ps.Scheduler(optimizer, PLAN)
-        run(optimizer, 5)
-        optimizer.add_param_group(group(lr=0.01))
-        run(optimizer, 35)
-        saved = copy.deepcopy(optimizer.state_dict())
-
-        optimizer = probe()
-        scheduler = ps.Scheduler(optimizer, PLAN, on_base="code", late_groups=late_groups)
-        optimizer.add_param_group(group(lr=0.02))
-        optimizer.load_state_dict(saved)
-
-        assert scheduler.base_lrs == [0.1, expected]
-
-
-def test_a_state_of_torchs_scheduler_does_not_replace_the_base_of_the_code():
-    theirs = torch.optim.lr_scheduler.StepLR(probe(lr=1e-3), 3)
-    scheduler = ps.Scheduler(probe(lr=5e-4), PLAN, on_base="code")
-
-    scheduler.load_state_dict(theirs.state_dict())
-
-    assert scheduler.base_lrs == [5e-4]
-
-
-@pytest.mark.parametrize("choice", ["code", "error"])
-def test_groups_that_hold_a_checkpoint_have_lost_the_base_of_the_code(choice):
-    optimizer = probe(lr=5e-4)
-    optimizer.load_state_dict(saved_run()[0])
-
-    with pytest.raises(ps.errors.InvalidArgument, match=r"Construct the Scheduler before optimizer\.load_state_dict"):
-        ps.Scheduler(optimizer, PLAN, on_base=choice)
-
-
-def test_a_scheduler_that_takes_over_keeps_the_bases(caplog):
-    optimizer, _first = resumed(saved_run(), ("optimizer",), on_base="checkpoint")
-
-    second = ps.Scheduler(optimizer, PLAN, on_base="code")
-
-    assert (second.base_lrs, second.t) == ([1e-3], 40)
-
-
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
-def test_a_copy_keeps_the_choice_and_the_bases_of_the_code(copied):
-    scheduler = copied(ps.Scheduler(probe(lr=5e-4), PLAN, on_base="code"))
-
-    scheduler.load_state_dict(saved_run()[1])
-
-    assert scheduler.base_lrs == [5e-4]
-
-
-@table("bases", [5, {"lr": 5}, {"lr": {"0": "x"}}, {"lr": {"0": float("nan")}}])
-def test_invalid_bases_in_a_state_are_rejected(bases):
-    state = resumed(saved_run(), ("scheduler",))[1].state_dict()
-    history = record_in(state)["history"]
-    history[1][3] = {"bases": bases}
-
-    with pytest.raises(ps.errors.StateError):
-        ps.Scheduler(probe(), PLAN).load_state_dict(with_record(state, history=history))
 
 
 @pytest.mark.parametrize(

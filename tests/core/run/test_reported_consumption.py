@@ -4,7 +4,6 @@ import contextlib
 import copy
 import itertools
 import pickle
-from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -12,8 +11,6 @@ import torch
 
 import paramsched as ps
 from paramsched.core.run import block
-from paramsched.errors import PlanError, StateError
-from support.records import record_in
 from support.tables import table
 from support.updates import probe, run, used
 
@@ -26,10 +23,6 @@ AMOUNTS = [100, 100, 100, 640, 7, 0, 100, 2048, 2048, 2048, 2048, 100]
 def lr_at(amount, base=0.1):
     """Return the expected lr: from zero to base at 1000, from there to zero at 9000."""
     return base * (amount / 1000) if amount < 1000 else base * (1 - (min(amount, 9000) - 1000) / 8000)
-
-
-def lr_of(optimizer):
-    return float(optimizer.param_groups[0]["lr"])
 
 
 def run_with_amounts(optimizer, scheduler, amounts):
@@ -103,26 +96,6 @@ def test_long_runs_of_changing_amounts_have_the_values_of_a_seek_and_notice_a_fo
 # ---------------------------------------------------------------------- sources
 
 
-@pytest.mark.parametrize("drive", ["optimizer", "manual"])
-@pytest.mark.parametrize("length", [2, 40, 1500])
-def test_an_update_with_a_planned_amount_of_zero_fails_before_the_step(length, drive):
-    size = ps.Binding(ps.Target("batch_size", 1.0), ps.constant(4.0, length) >> ps.constant(0.25))
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, ps.Plan(size, lr=ps.constant(), clock={"lr": "samples"}), drive=drive)
-    step = optimizer.step if drive == "optimizer" else scheduler.step
-    for _ in range(length):
-        step()
-
-    for _ in range(2):
-        with pytest.raises(PlanError, match=f"at update {length} it is 0"):
-            step()
-    assert (scheduler.t, scheduler.amount) == (length, 4 * length)
-
-    scheduler.consumed(samples=7)
-    step()
-    assert (scheduler.t, scheduler.amount) == (length + 1, 4 * length + 7)
-
-
 REFUSED = {
     "another unit": ({"samples": 3}, "the plan's clock counts tokens"),
     "no unit": ({"tokns": 3}, "the plan's clock counts tokens"),
@@ -140,29 +113,6 @@ REFUSED = {
     "none": ({"tokens": None}, "expected an integer number of tokens"),
     "beyond all clocks": ({"tokens": 2**62}, "expected an integer number of tokens"),
 }
-
-
-@table(("given", "found"), REFUSED.values())
-def test_an_invalid_amount_is_rejected_and_changes_nothing(given, found):
-    optimizer, scheduler = built()
-    run_with_amounts(optimizer, scheduler, [100])
-    scheduler.consumed(tokens=11)
-
-    with pytest.raises(ps.errors.InvalidArgument) as refusal:
-        scheduler.consumed(**given)
-    optimizer.step()
-
-    assert found in str(refusal.value)
-    assert "For example: scheduler.consumed(tokens=4096)" in str(refusal.value)
-    assert scheduler.amount == 111
-
-
-def test_an_amount_above_the_limit_of_the_clock_is_rejected():
-    optimizer, scheduler = built()
-    run_with_amounts(optimizer, scheduler, [2**61])
-
-    with pytest.raises(ps.errors.InvalidArgument, match="more tokens than a clock can count"):
-        scheduler.consumed(tokens=2**61)
 
 
 # ---------------------------------------------------------------------- checkpoints
@@ -202,29 +152,6 @@ def test_a_run_resumes_exactly_for_every_load_order(when, state, loads_optimizer
     assert other.state_dict() == scheduler.state_dict()
 
 
-def test_on_the_clock_of_updates_the_amount_is_the_count():
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, BY_UPDATES)
-    run(optimizer, 3)
-
-    assert scheduler.amount == 3
-    for one in (optimizer, scheduler):
-        assert not {"amount", "last_amount", "said", "measured"} & record_in(one.state_dict()).keys()
-
-
-def test_reported_and_saved_consumption_is_counted_once_after_loading_the_groups():
-    optimizer, scheduler = built()
-    scheduler.consumed(tokens=30)
-    saved = optimizer.state_dict()["param_groups"]
-    optimizer.step()
-    other = probe(*({key: one for key, one in group.items() if key != "params"} for group in saved))
-    again = ps.Scheduler(other, PLAN)
-    run_with_amounts(other, again, [5])
-
-    assert record_in(saved[0])["said"] == 30
-    assert (again.t, again.amount) == (1, 35)
-
-
 @pytest.mark.parametrize("way", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))], ids=["copy", "pickle"])
 @pytest.mark.parametrize("pending", [None, 33], ids=["nothing pending", "reported and not counted"])
 def test_a_copy_continues_like_the_original(way, pending):
@@ -238,16 +165,6 @@ def test_a_copy_continues_like_the_original(way, pending):
 
     assert used(again) == used(optimizer)[7:]
     assert other.state_dict() == scheduler.state_dict()
-
-
-@pytest.mark.parametrize("way", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))], ids=["copy", "pickle"])
-def test_a_copy_of_the_optimizer_alone_lacks_an_amount_that_only_reports_know(way):
-    optimizer, scheduler = built()
-    run_with_amounts(optimizer, scheduler, [70, 50])
-
-    with pytest.raises(StateError, match="the number of tokens cannot be derived"):
-        ps.Scheduler(way(optimizer), PLAN)
-    assert ps.Scheduler(way(optimizer), PLAN, calendar=RATE).amount == 1024
 
 
 def saved_by_updates(updates):
@@ -267,43 +184,6 @@ def saved_by_samples():
 
 
 WITHOUT = {"by updates": lambda: saved_by_updates(4), "by samples": saved_by_samples}
-
-
-@pytest.mark.parametrize("saved", WITHOUT.values(), ids=WITHOUT)
-@pytest.mark.parametrize("part", [0, 1], ids=["optimizer", "scheduler"])
-def test_a_checkpoint_without_the_amount_is_accepted_if_a_rate_is_known(saved, part):
-    optimizer, scheduler = built(calendar=RATE)
-    (optimizer, scheduler)[part].load_state_dict(saved()[part])
-
-    assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (4, 2048, pytest.approx(lr_at(2048), rel=1e-15))
-
-
-@pytest.mark.parametrize("saved", WITHOUT.values(), ids=WITHOUT)
-@pytest.mark.parametrize("part", [0, 1], ids=["optimizer", "scheduler"])
-def test_a_checkpoint_without_the_amount_is_rejected_before_any_write(saved, part):
-    optimizer, scheduler = built()
-    run_with_amounts(optimizer, scheduler, [100])
-    before = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
-
-    with pytest.raises(StateError, match=r"scheduler\.seek\(4, tokens=n\)"):
-        (optimizer, scheduler)[part].load_state_dict(saved()[part])
-
-    assert str((optimizer.state_dict(), scheduler.state_dict())) == str(before)
-
-    scheduler.seek(4, tokens=700)  # the call that the error suggests
-    (optimizer, scheduler)[part].load_state_dict(saved()[part])
-    assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (4, 700, lr_at(700))
-
-
-def test_attaching_to_an_optimizer_without_the_amount_is_rejected():
-    optimizer = probe()
-    optimizer.load_state_dict(saved_by_updates(4)[0])
-    before = copy.deepcopy(optimizer.state_dict())
-
-    with pytest.raises(StateError, match=r"seek\(4, tokens=n\)"):
-        ps.Scheduler(optimizer, PLAN)
-    assert optimizer.state_dict() == before
-    assert ps.Scheduler(optimizer, PLAN, calendar=RATE).amount == 2048
 
 
 # ---------------------------------------------------------------------- seek
@@ -353,34 +233,3 @@ def test_a_resume_between_two_reports_of_an_update_counts_as_the_uninterrupted_r
 
     loop = [amount for amount, call in zip((30, 20), calls, strict=True) if call == "consumed"]
     assert found == {sum(loop) if loop else 50}
-
-
-@pytest.mark.parametrize("seconds", [Fraction(1, 8), np.float32(0.125), torch.tensor(0.125)], ids=repr)
-def test_seconds_are_any_finite_real_number(seconds):
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear(1, 0, over='1 s')", clock="seconds"))
-    for wrong in (Fraction(10**400), float("inf"), float("nan"), -0.5, True):
-        with pytest.raises(ps.errors.InvalidArgument):
-            scheduler.consumed(seconds=wrong)
-
-    scheduler.consumed(seconds=seconds)
-    optimizer.step()
-
-    assert scheduler.amount == 0.125
-    assert optimizer.param_groups[0]["lr"] == 0.1 * 0.875
-
-
-def test_consumption_that_was_reported_before_a_state_of_the_same_update_was_written_is_kept():
-    """As ZeroRedundancyOptimizer does, which copies the loaded entries into its groups after each load."""
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear(1, 0, over='100 tokens')", clock="tokens"))
-    scheduler.consumed(tokens=10)
-    optimizer.step()
-    saved = optimizer.state_dict()["param_groups"][0]
-
-    scheduler.consumed(tokens=20)
-    optimizer.param_groups[0].update({key: value for key, value in saved.items() if key != "params"})
-    optimizer.step()
-
-    assert (scheduler.t, scheduler.amount) == (2, 30)
-    assert optimizer.param_groups[0]["lr"] == 0.1 * 0.7
