@@ -238,11 +238,6 @@ def test_an_error_prevents_training_and_creates_no_files(tmp_path):
             "persistent_workers option needs num_workers",
         ),
         (dict(val_dataloader=dict(dataset="digits")), "$.val_dataloader.dataset"),
-        (
-            dict(optim_wrapper=dict(optimizer=dict(type="SGD"), clip_grad=dict(max_norm="one"))),
-            "$.optim_wrapper.clip_grad",
-        ),
-        (dict(optim_wrapper=dict(optimizer=dict(type="SGD"), clip_grad=dict(max_norm=1, eps=1))), "unexpected keyword"),
     ],
 )
 def test_incompatible_settings_are_reported(changes, said):

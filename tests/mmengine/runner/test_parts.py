@@ -16,6 +16,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 import paramsched as ps
+from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.errors import InvalidArgument, MissingFact, ParamschedError, PlanChanged, StateError
 from paramsched.mmengine.runner import CheckpointHook, Hook, LoggerHook, ParamSchedulerHook, ProgressBarHook
 from paramsched.mmengine.runner._accelerator import facts_for
@@ -34,7 +35,7 @@ from paramsched.mmengine.runner._model_calls import (
     parse_losses,
     training_style,
 )
-from paramsched.mmengine.runner._optimizers import ScalingSettings, build_wrappers, names_several, scale_lr
+from paramsched.mmengine.runner._optimizers import ScalingSettings, read_optimizers, scale_lr
 from paramsched.mmengine.runner._param_schedulers import (
     RunFacts,
     build_schedulers,
@@ -774,26 +775,17 @@ def test_losses_are_summed_and_everything_is_logged():
 # ------------------------------------------------------------------ optimizers
 
 
-@table(
-    ("config", "expected"),
-    [
-        ({"optimizer": {}}, False),
-        ({"type": "OptimWrapper"}, False),
-        ({"g": {}, "d": {}}, True),
-        ({}, False),
-        (None, False),
-    ],
-)
-def test_several_optimizers_are_a_dict_by_name(config, expected):
-    assert names_several(config) is expected
+def wrappers_of(config, model):
+    read = read_optimizers(config, "$", DiagnosticCollector(), None)
+    return {name: one.build(name, model) for name, one in read.items()}
 
 
 def test_wrappers_are_built_for_the_model_or_its_parts():
     model = nn.ModuleDict({"g": nn.Linear(1, 1), "d": nn.Linear(2, 2)})
     config = {"type": "SGD", "lr": 0.3}
 
-    one = build_wrappers({"optimizer": config, "accumulative_counts": 3}, model)[""]
-    two = build_wrappers(
+    one = wrappers_of({"optimizer": config, "accumulative_counts": 3}, model)[""]
+    two = wrappers_of(
         {"g": {"optimizer": config}, "d": {"type": "mmengine.AmpOptimWrapper", "optimizer": config}}, model
     )
 
@@ -801,10 +793,10 @@ def test_wrappers_are_built_for_the_model_or_its_parts():
     assert two["d"].param_groups[0]["params"] == list(model["d"].parameters())
     assert isinstance(two["d"], AmpOptimWrapper)
     own = sgd()
-    assert build_wrappers(own, model)[""].optimizer is own
-    assert build_wrappers(one, model)[""] is one
+    assert wrappers_of(own, model)[""].optimizer is own
+    assert wrappers_of(one, model)[""] is one
     with pytest.raises(InvalidArgument, match="no submodule 'x' to optimize"):
-        build_wrappers({"g": {"optimizer": config}, "x": {"optimizer": config}}, model)
+        wrappers_of({"g": {"optimizer": config}, "x": {"optimizer": config}}, model)
 
 
 @table(

@@ -41,8 +41,8 @@ class LoaderSettings:
     drop_last: bool = argument(False)
     pin_memory: bool = argument(False)
     persistent_workers: bool = argument(False)
-    prefetch_factor: Any = argument(None)
-    timeout: Any = argument(0)
+    prefetch_factor: int | None = argument(None, low=1, example=2)
+    timeout: float = argument(0, low=0)
 
 
 @argument_table

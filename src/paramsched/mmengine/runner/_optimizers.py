@@ -1,9 +1,10 @@
 """Check and build the optimizers of a run and their wrappers."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, final
 
 import torch
 from torch import nn
@@ -15,56 +16,96 @@ from paramsched.core.base.printing import child_path
 from paramsched.core.dropins.group_fields import by_value
 from paramsched.core.files.arguments import argument, argument_table
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
-from paramsched.errors import InvalidArgument, ParamschedError
+from paramsched.errors import InvalidArgument
 from paramsched.mmengine.runner._param_schedulers import RunFacts
+from paramsched.mmengine.runner._torch_arguments import check_types
 from paramsched.mmengine.runner.optim_wrapper import AcceleratedWrapper, AmpOptimWrapper
 from paramsched.mmengine.schedulers import OptimWrapper
 
 WRAPPERS: Final[Mapping[str, type[OptimWrapper]]] = {"OptimWrapper": OptimWrapper, "AmpOptimWrapper": AmpOptimWrapper}
 
 
-def names_several(config: Any) -> bool:
-    """Return whether a config is a dict of several optimizers by name."""
-    return isinstance(config, Mapping) and bool(config) and not set(config) & {"type", "optimizer"}
+_Built: TypeAlias = Optimizer | Callable[[Iterable[nn.Parameter]], Optimizer]
 
 
-def check_optimizers(
+@final
+@dataclass(frozen=True, slots=True)
+class WrapperSettings:
+    """The checked settings of one optimizer and its wrapper.
+
+    Args:
+        optimizer: the optimizer, or a function that builds it for parameters.
+        wrap: a function that wraps the optimizer.
+        dummy: a wrapper of the same kind with one small parameter, to check schedulers on.
+    """
+
+    optimizer: _Built
+    wrap: Callable[[Optimizer], OptimWrapper]
+    dummy: OptimWrapper
+
+    def build(self, name: str, model: nn.Module) -> OptimWrapper:
+        """Build the wrapper for the parameters of the model, or of its submodule `name` if that is not empty."""
+        if isinstance(self.optimizer, Optimizer):
+            return self.wrap(self.optimizer)
+        part = _part(name, model)
+        if part is None:
+            raise InvalidArgument(f"optim_wrapper[{name!r}]", *_no_part(name, model))
+        return self.wrap(self.optimizer(part.parameters()))
+
+
+def _part(name: str, model: nn.Module) -> nn.Module | None:
+    """Return the submodule that an optimizer belongs to, or None if there is none; "" is the model itself."""
+    part = getattr(model, name, None) if name else model
+    return part if isinstance(part, nn.Module) else None
+
+
+def _no_part(name: str, model: nn.Module) -> tuple[str, str]:
+    """Return the description of a missing submodule, and the advice."""
+    found = f"{type(model).__name__} has no submodule {name!r} to optimize"
+    return found, "Name it after a submodule of the model, or pass the optimizer itself"
+
+
+def read_optimizers(
     config: Any, path: str, diagnostics: DiagnosticCollector, model: Any
-) -> Mapping[str, OptimWrapper | None] | None:
-    """Check `optim_wrapper`; return dummy wrappers to check `param_scheduler` on.
+) -> dict[str, WrapperSettings | None]:
+    """Return the settings of each optimizer in `optim_wrapper` by name, or None in place of invalid settings.
 
-    Returns:
-        A dict from the name of each optimizer to a wrapper of the configured class with one dummy parameter, or to
-        None if its config is invalid. None if there is no optimizer.
+    The name of a single optimizer is empty. Without an optimizer the dict is empty.
     """
     if config is None:
-        return None
-    if not names_several(config):
-        return {"": _check_wrapper(config, path, diagnostics)}
-    if isinstance(model, nn.Module):
-        for name in missing_parts(config, model):
-            diagnostics.add(child_path(path, name), *no_part(model, name), code=REFUSED_VALUE)
-    return {name: _check_wrapper(one, child_path(path, name), diagnostics) for name, one in config.items()}
+        return {}
+    if not isinstance(config, Mapping) or not config or set(config) & {"type", "optimizer"}:
+        return {"": _read_wrapper(config, path, diagnostics)}
+    for name, one in config.items():
+        is_built_here = isinstance(one, Mapping) and isinstance(one.get("optimizer"), Mapping)
+        if is_built_here and isinstance(model, nn.Module) and _part(name, model) is None:
+            diagnostics.add(child_path(path, name), *_no_part(name, model), code=REFUSED_VALUE)
+    return {name: _read_wrapper(one, child_path(path, name), diagnostics) for name, one in config.items()}
 
 
-def _model_of_built(given: OptimWrapper | Optimizer) -> OptimWrapper:
+def _dummy_of(given: OptimWrapper | Optimizer) -> OptimWrapper:
     """Return a dummy wrapper with the groups of `given`, in which one small parameter replaces the parameters."""
     wrapper = given if isinstance(given, OptimWrapper) else OptimWrapper(given)
     groups = [
         {key: by_value(value) for key, value in group.items() if key != "params"} | {"params": [_one_parameter()]}
         for group in wrapper.optimizer.param_groups
     ]
-    return OptimWrapper(Optimizer(groups, dict(wrapper.defaults)), wrapper._accumulative_counts)
+    dummy, counts = Optimizer(groups, dict(wrapper.defaults)), wrapper._accumulative_counts
+    if isinstance(wrapper, AmpOptimWrapper):
+        return AmpOptimWrapper(dummy, counts, None, wrapper.dtype, wrapper.scaling or "dynamic")
+    return OptimWrapper(dummy, counts)
 
 
 def _one_parameter() -> nn.Parameter:
     return nn.Parameter(torch.zeros(1, 1))  # of two dimensions, because Muon takes no others
 
 
-def _check_wrapper(config: Any, path: str, diagnostics: DiagnosticCollector) -> OptimWrapper | None:
-    """Check the config of one wrapper; return it with one dummy parameter, or None if the config is invalid."""
-    if isinstance(config, (OptimWrapper, Optimizer)):
-        return _model_of_built(config)
+def _read_wrapper(config: Any, path: str, diagnostics: DiagnosticCollector) -> WrapperSettings | None:
+    """Read the settings of one wrapper; return None if they are invalid."""
+    if isinstance(config, OptimWrapper):
+        return WrapperSettings(config.optimizer, lambda _: config, _dummy_of(config))
+    if isinstance(config, Optimizer):
+        return WrapperSettings(config, OptimWrapper, _dummy_of(config))
     if not isinstance(config, Mapping) or not config:
         found, instead = (
             f"expected an optimizer, got {short_json(config)}",
@@ -85,51 +126,75 @@ def _check_wrapper(config: Any, path: str, diagnostics: DiagnosticCollector) -> 
     for name in config.keys() & (most.keys() - taken.keys()):
         found = f"{short_json(kind)} has no argument {name}"
         diagnostics.add(child_path(path, name), found, "Use type='AmpOptimWrapper'", code=REFUSED_VALUE)
-    optimizer = _check_optimizer(config.get("optimizer"), child_path(path, "optimizer"), diagnostics)
-    blank = optimizer or torch.optim.SGD([_one_parameter()], lr=0.1)
+    built, dummy = _read_optimizer(config.get("optimizer"), child_path(path, "optimizer"), diagnostics)
+    arguments = {name: value for name, value in config.items() if name in taken and name != "optimizer"}
+    wrong = _check_limits(arguments, path, diagnostics)
 
     def wrap_and_clip(**arguments: Any) -> Any:
-        for group in blank.param_groups:
-            for parameter in group["params"]:
-                parameter.grad = torch.zeros_like(parameter)
-        made = wrapper(blank, **arguments)
+        made: Any = wrapper(dummy, **arguments)
         if isinstance(made, OptimWrapper):
-            made._clip_grad()  # torch checks the arguments here
+            for parameter in dummy.param_groups[0]["params"]:
+                parameter.grad = torch.zeros_like(parameter)
+            made._clip_grad()  # torch checks the other arguments here
         return made
 
-    arguments = {name: value for name, value in config.items() if name in taken and name != "optimizer"}
-    made = _try_arguments(wrap_and_clip, arguments, path, diagnostics, {})
-    if diagnostics.count > before or optimizer is None:
+    checked = {name: value for name, value in arguments.items() if name not in wrong}
+    made = _try_arguments(wrap_and_clip, checked, path, diagnostics, wrapper.__name__, {})
+    if diagnostics.count > before or built is None:
         return None
-    return made if isinstance(made, OptimWrapper) else OptimWrapper(optimizer, config.get("accumulative_counts", 1))
+    if not isinstance(made, OptimWrapper):
+        made = OptimWrapper(dummy, config.get("accumulative_counts", 1))
+    return WrapperSettings(built, partial(wrapper, **arguments), made)
 
 
-def _check_optimizer(config: Any, path: str, diagnostics: DiagnosticCollector) -> Optimizer | None:
-    """Check the config of one optimizer; return it with one dummy parameter, or None if the config is invalid."""
+def _check_limits(arguments: Mapping[str, Any], path: str, diagnostics: DiagnosticCollector) -> set[str]:
+    """Check the arguments that wrappers pass to torch; return the names of the dicts with an invalid argument."""
+    clip, scaling = arguments.get("clip_grad"), arguments.get("loss_scale")
+    passed: dict[str, tuple[Callable[..., Any], Any]] = {}
+    if isinstance(clip, Mapping):
+        by_value_ = clip.get("type") == "value"
+        function = torch.nn.utils.clip_grad_value_ if by_value_ else torch.nn.utils.clip_grad_norm_
+        passed["clip_grad"] = function, {name: value for name, value in clip.items() if name != "type"}
+    if isinstance(scaling, Mapping):
+        passed["loss_scale"] = torch.amp.GradScaler, scaling
+    wrong = set()
+    for name, (function, given) in passed.items():
+        before, where = diagnostics.count, child_path(path, name)
+        taken = inspect.signature(function).parameters.keys() - {"parameters", "device"}
+        diagnostics.refuse_unknown(given, taken, where, "unknown argument", code=UNKNOWN_NAME)
+        check_types(function, given, where, diagnostics)
+        wrong |= {name} if diagnostics.count > before else set()
+    return wrong
+
+
+def _read_optimizer(config: Any, path: str, diagnostics: DiagnosticCollector) -> tuple[_Built | None, Optimizer]:
+    """Return an optimizer or a function that builds it, or None if its settings are invalid; and a dummy of it."""
+    blank = torch.optim.SGD([_one_parameter()], lr=0.1)
     if isinstance(config, Optimizer):
-        return _model_of_built(config).optimizer
+        return config, _dummy_of(config).optimizer
     if not isinstance(config, Mapping) or "type" not in config:
         found = "it is missing" if config is None else f"expected an optimizer, got {short_json(config)}"
         diagnostics.add(path, found, "For example: optimizer=dict(type='SGD', lr=0.1)", code=WRONG_ARGUMENT)
-        return None
+        return None, blank
     arguments = dict(config)
     named = arguments.pop("type")
     try:
-        cls = optimizer_class(named)
+        cls = _optimizer_class(named)
         taken = inspect.signature(cls).parameters.keys() - {"params"}
     except (InvalidArgument, TypeError, ValueError) as error:
         found, instead = f"expected an optimizer, got {short_json(named)}", "For example: type='SGD'"
         if isinstance(error, InvalidArgument):
             found, instead = error.problem.found, error.problem.advice
         diagnostics.add(child_path(path, "type"), found, instead, code=REFUSED_VALUE)
-        return None
-    before = diagnostics.count
+        return None, blank
+    before, name = diagnostics.count, getattr(cls, "__name__", str(named))
     diagnostics.refuse_unknown(arguments, taken, path, f"{named} has no such argument", code=UNKNOWN_NAME)
-    arguments = {name: value for name, value in arguments.items() if name in taken}
-
+    check_types(cls, arguments, path, diagnostics)
+    if diagnostics.count > before:
+        return None, blank
     needed = {"lr": 0.1} if "lr" in taken else {}
-    optimizer = _try_arguments(partial(cls, [_one_parameter()]), arguments, path, diagnostics, needed)
-    return None if diagnostics.count > before else optimizer
+    dummy = _try_arguments(partial(cls, [_one_parameter()]), arguments, path, diagnostics, name, needed)
+    return (None, blank) if dummy is None else (partial(cls, **arguments), dummy)
 
 
 def _try_arguments(
@@ -137,11 +202,13 @@ def _try_arguments(
     arguments: Mapping[str, Any],
     path: str,
     diagnostics: DiagnosticCollector,
+    of: str,
     needed: Mapping[str, Any],
 ) -> Any:
     """Return `build(**arguments)`, or report each argument that it rejects and return None.
 
     Args:
+        of: the name of the class that is built.
         needed: arguments that are passed along when each argument is tried by itself.
     """
     try:
@@ -153,67 +220,15 @@ def _try_arguments(
         try:
             build(**{**needed, name: value})
         except Exception as error:  # noqa: BLE001  # as above
-            found = str(error) or f"invalid value {short_json(value)}"
-            # Such an error names an operation of torch's code.
-            if isinstance(error, (TypeError, LookupError)) and not isinstance(error, ParamschedError):
-                found = f"expected {_kind_of_default(build, name)}, got {short_json(value)}"
+            cause = f": {error}" if str(error) else ""
+            found = f"expected a value that {of} accepts, got {short_json(value)}{cause}"
             diagnostics.add(child_path(path, name), found, code=REFUSED_VALUE)
     if diagnostics.count == before:  # each argument by itself is valid, so they conflict
         diagnostics.add(path, str(together), code=REFUSED_VALUE)
     return None
 
 
-def _kind_of_default(build: Callable[..., Any], name: str) -> str:
-    """Return what an argument expects, by its default."""
-    taken = inspect.signature(build).parameters
-    default = taken[name].default if name in taken else None
-    if isinstance(default, bool):
-        return "True or False"
-    if isinstance(default, (int, float)):
-        return "a number"
-    return f"a value such as {default!r}" if isinstance(default, tuple) else "another kind of value"
-
-
-def build_wrappers(config: Any, model: nn.Module) -> dict[str, OptimWrapper]:
-    """Return a dict from the name of each optimizer to its wrapper; the name of a single optimizer is empty."""
-    if not names_several(config):
-        return {"": _build_wrapper(config, model)}
-    for name in missing_parts(config, model):
-        raise InvalidArgument(f"optim_wrapper[{name!r}]", *no_part(model, name))
-    return {name: _build_wrapper(one, getattr(model, name, None)) for name, one in config.items()}
-
-
-def missing_parts(config: Mapping[str, Any], model: nn.Module) -> list[str]:
-    """Return the names of the optimizers that need a submodule of this name, which the model does not have."""
-    needed = (
-        name for name, one in config.items() if isinstance(one, Mapping) and isinstance(one.get("optimizer"), Mapping)
-    )
-    return [name for name in needed if not isinstance(getattr(model, name, None), nn.Module)]
-
-
-def no_part(model: nn.Module, name: str) -> tuple[str, str]:
-    """Return the description of a missing submodule, and the advice."""
-    found = f"{type(model).__name__} has no submodule {name!r} to optimize"
-    return found, "Name it after a submodule of the model, or pass the optimizer itself"
-
-
-def _build_wrapper(config: Any, model: Any) -> OptimWrapper:
-    """Build the wrapper of one optimizer."""
-    if isinstance(config, OptimWrapper):
-        return config
-    if isinstance(config, Optimizer):
-        return OptimWrapper(config)
-    arguments = dict(config)
-    kind = arguments.pop("type", "OptimWrapper")
-    optimizer = arguments.pop("optimizer")
-    if not isinstance(optimizer, Optimizer):
-        settings = dict(optimizer)
-        optimizer = optimizer_class(settings.pop("type"))(model.parameters(), **settings)
-    wrapper = kind if isinstance(kind, type) else WRAPPERS[str(kind).removeprefix("mmengine.")]
-    return wrapper(optimizer, **arguments)  # type: ignore[no-any-return]  # may be a user's class
-
-
-def optimizer_class(kind: Any) -> Callable[..., Optimizer]:
+def _optimizer_class(kind: Any) -> Callable[..., Optimizer]:
     """Return torch's optimizer class with the name in a config; a class is returned unchanged."""
     if not isinstance(kind, str):
         return kind  # type: ignore[no-any-return]  # a class or a function

@@ -40,7 +40,8 @@ from paramsched.mmengine.runner._loaders import (
 from paramsched.mmengine.runner._model_calls import training_style
 from paramsched.mmengine.runner._optimizers import (
     ScalingSettings,
-    check_optimizers,
+    WrapperSettings,
+    read_optimizers,
 )
 from paramsched.mmengine.runner._param_schedulers import check_schedulers
 from paramsched.mmengine.runner.loops import TrainSettings
@@ -89,7 +90,7 @@ class Settings:
     Args:
         train, scaling, randomness: the settings in `train_cfg`, `auto_scale_lr` and `randomness`.
         loaders: a dict from "train", "val" and "test" to a loader, the settings to build one, or None.
-        optimizers: the dummy wrappers that `check_optimizers` returned, by name.
+        optimizers: the settings of each optimizer by name; the name of a single optimizer is empty.
     """
 
     work_dir: Any = argument("work_dir", parse=_read_path)
@@ -105,7 +106,7 @@ class Settings:
     scaling: ScalingSettings | None = None
     randomness: RandomnessSettings = RandomnessSettings()
     loaders: Mapping[str, Any] = field(default_factory=dict)
-    optimizers: Mapping[str, Any] = field(default_factory=dict)
+    optimizers: Mapping[str, WrapperSettings] = field(default_factory=dict)
 
 
 def read_settings(
@@ -142,20 +143,20 @@ def read_settings(
     example = "For example: dict(checkpoint=dict(type='CheckpointHook'))"
     attempt(check_hooks, "default_hooks", later, "mapping", example)
     attempt(check_hooks, "custom_hooks", later, "list", "For example: custom_hooks=[MyHook()]")
-    optimizers = attempt(check_optimizers, "optim_wrapper", given["model"]) or {}
+    optimizers = attempt(read_optimizers, "optim_wrapper", given["model"]) or {}
+    dummies = {name: None if one is None else one.dummy for name, one in optimizers.items()}
     # The length of the run is only known here for one process, because several processes share the batches.
     loader = loaders["train"] if os.environ.get("WORLD_SIZE", "1") == "1" else None
     epoch_length = (len(loader) if isinstance(loader, Sized) else 0) or 10**6
     lengths = {"epoch_length": epoch_length, "max_epochs": train.max_epochs, "max_iters": train.max_iters}
     if later is None or not _names_unregistered(given["param_scheduler"]):
-        attempt(check_schedulers, "param_scheduler", optimizers, lengths)
+        attempt(check_schedulers, "param_scheduler", dummies, lengths)
     else:
         path = entry_path("param_scheduler")
-        later.append((path, lambda after: check_schedulers(given["param_scheduler"], path, after, optimizers, lengths)))
+        later.append((path, lambda after: check_schedulers(given["param_scheduler"], path, after, dummies, lengths)))
     diagnostics.raise_any("Runner")
-    return replace(
-        settings, train=train, scaling=scaling, randomness=randomness, loaders=loaders, optimizers=optimizers
-    )
+    valid = {name: one for name, one in optimizers.items() if one is not None}  # all, because no problem was found
+    return replace(settings, train=train, scaling=scaling, randomness=randomness, loaders=loaders, optimizers=valid)
 
 
 def _try_to_read(read: Callable[[], _T], path: str, diagnostics: DiagnosticCollector) -> _T | None:

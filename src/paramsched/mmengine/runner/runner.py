@@ -22,7 +22,7 @@ from paramsched.mmengine.runner._checkpoints import Checkpoints, in_every_proces
 from paramsched.mmengine.runner._classes import all_hooks, build_hook, build_metrics, build_model, hooks_in_order
 from paramsched.mmengine.runner._loaders import build_loader, each_sample_once
 from paramsched.mmengine.runner._model_calls import LossFunction, ModelCalls
-from paramsched.mmengine.runner._optimizers import build_wrappers, scale_lr
+from paramsched.mmengine.runner._optimizers import scale_lr
 from paramsched.mmengine.runner._param_schedulers import (
     RunFacts,
     Schedulers,
@@ -131,9 +131,9 @@ class Runner:
         self.work_dir: Path = settings.work_dir
         self.logger = logging.getLogger("paramsched.mmengine")
         self._hooks = all_hooks(given["default_hooks"], given["custom_hooks"])
-        wrappers = given["optim_wrapper"]
-        built = wrappers.values() if isinstance(wrappers, Mapping) else [wrappers]
-        self.accelerator: Any = given["accelerator"] or accelerator_for([*built, *settings.optimizers.values()])
+        self.accelerator: Any = given["accelerator"] or accelerator_for(
+            one.dummy for one in settings.optimizers.values()
+        )
         self.seed = seed_for(settings.randomness, self.accelerator)
         self.model: nn.Module = build_model(given["model"])
         self.checkpoints = Checkpoints(self.work_dir, self.accelerator)
@@ -372,7 +372,7 @@ class Runner:
         if self.train_loop is not None:
             return
         given = self.given
-        self._wrappers = build_wrappers(given["optim_wrapper"], self.model)
+        self._wrappers = {name: one.build(name, self.model) for name, one in self.settings.optimizers.items()}
         loader = build_loader(self.settings.loaders["train"])
         prepared_model, prepared_loader, *optimizers = self.accelerator.prepare(
             self.model, loader, *(wrapper.optimizer for wrapper in self._wrappers.values())
