@@ -18,7 +18,7 @@ from paramsched.core.fields import Group
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES, clock_of_field
 from paramsched.core.plan.forms import PlanLike, plan_of
-from paramsched.core.plan.lines import base_in, by_group, lines_of
+from paramsched.core.plan.lines import Line, base_in, by_group, lines_of
 from paramsched.core.plan.optimizers import ALONE, check_names, find_group, scopes_of
 from paramsched.core.plan.plan import require_calendar
 from paramsched.core.plan.resolve import (
@@ -491,12 +491,13 @@ def _traced(
     scopes = scopes_of(plan, resolved, optimizers)
     labels = {name: scopes[name].labels(groups) for name, groups in optimizers.items()}
     resolved = counted_plan(resolved)
-    bound = {name: by_group(lines_of(resolved, mine, scopes[name], base_in)) for name, mine in optimizers.items()}
-    for field in dict.fromkeys(one.name for one in resolved.bindings):
-        for name, places in bound.items():
-            for index, line, base in places:
-                if line.name == field:
-                    keep((field, labels[name][index]), line.schedule, base, line.clock)
+    placed: dict[str, list[tuple[str, int, Line, float]]] = {one.name: [] for one in resolved.bindings}
+    for name, mine in optimizers.items():
+        for index, line, base in by_group(lines_of(resolved, mine, scopes[name], base_in)):
+            placed[line.name].append((name, index, line, base))
+    for field, places in placed.items():
+        for name, index, line, base in places:
+            keep((field, labels[name][index]), line.schedule, base, line.clock)
     for binding in resolved.bindings:
         if not isinstance(binding.field, str):
             clock = clock_of_field(resolved.clock, binding.name)
