@@ -85,7 +85,8 @@ def test_recorded_answers_are_the_same_on_other_cpus(kernel):
 def test_each_shape_and_each_recipe_is_recorded():
     lines = [line for line in RECORDED if not line.startswith("recipe:")]
 
-    ours = [name for name, builder in SHAPES.items() if builder.__module__.startswith("paramsched.")]
+    modules = [one for name, one in sys.modules.items() if name.startswith("paramsched.")]
+    ours = [name for name, builder in SHAPES.items() if any(vars(one).get(name) is builder for one in modules)]
     assert {name for name in ours if not any(f"{name}(" in line for line in lines)} == NOT_RECORDED
     assert {f"recipe:{name}" for name in recorded_values.ps.recipes} <= set(RECORDED)
 
