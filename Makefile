@@ -106,7 +106,7 @@ ifdef PYRIGHT
 endif
 
 # Ratios to a floor that is measured in the same run. Run it alone on the machine; it uses one process. Compare two runs
-# with benchmarks/compare.py. Keep one, whose figures the README then shows: make bench JSON=benchmarks/history/1.0.0.json
+# with benchmarks/compare.py. Keep one for a release: make bench JSON=benchmarks/history/1.0.0.json
 JSON ?= runs/bench.json
 bench: $(VENV)/compiled.stamp
 	@mkdir -p $(dir $(JSON))
