@@ -1,5 +1,6 @@
 """The page of `paramsched edit` in a real browser: type, misspell, mend, save, be refused. Needs Chromium."""
 
+import itertools
 import json
 import re
 import shutil
@@ -14,6 +15,7 @@ from paramsched.cli._edit import Editor
 from paramsched.cli._edit_drawing import draw
 from paramsched.cli._edit_server import Server
 from paramsched.cli._options import PlanOptions
+from support.spread import every
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -78,7 +80,7 @@ const until = async (is_so) => {
 }</script>"""
 
 
-@pytest.mark.parametrize(("width", "is_dark"), [(1400, False), (1400, True), (400, False), (400, True)])
+@pytest.mark.parametrize(("width", "is_dark"), every(4, itertools.product([1400, 400], [False, True])))
 def test_a_plan_is_typed_misspelled_mended_saved_refused_and_compared(tmp_path, monkeypatch, width, is_dark):
     file = tmp_path / "plan.yaml"
     file.write_text(PLAN)

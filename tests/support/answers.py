@@ -74,10 +74,11 @@ def read(file: Path) -> Answers:
     return answers
 
 
-def in_parts(file: Path, size: int = 8) -> Any:
+def in_parts(file: Path, size: int = 8, step: int = 1) -> Any:
     """Return a mark that runs a test for each part of a file, with the places of its questions as `places`.
 
-    Questions with `long: true`, whose kind another question covers, have parts of their own, which are marked long.
+    Questions with `long: true`, whose kind another question covers, have parts of their own, which are marked long;
+    so are all parts but one of each `step`.
     """
     questions = re.split(r"^- ", file.read_text("utf-8"), flags=re.MULTILINE)[1:]
     marked = [re.search(r"(^  |[{ ])long: true(?=[,}]|$)", one, re.MULTILINE) is not None for one in questions]
@@ -87,7 +88,7 @@ def in_parts(file: Path, size: int = 8) -> Any:
         for begin in range(0, len(places), size):
             part = places[begin : begin + size]
             name = f"{part[0]}-{part[-1]}"
-            parts.append(pytest.param(part, id=name, marks=pytest.mark.long if is_long else ()))
+            parts.append(pytest.param(part, id=name, marks=pytest.mark.long if is_long or begin // size % step else ()))
     return pytest.mark.parametrize("places", parts)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from paramsched.core.schedules.registry import SHAPES
-from support.spread import spread
+from support.spread import every, spread
 from support.updates import probe, used
 from whole import recorded_values
 
@@ -41,7 +41,7 @@ def test_values_are_those_recorded(names):
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("kept", [0, 1])
+@pytest.mark.parametrize("kept", every(2, [0, 1]))
 def test_values_on_other_cpus_are_those_recorded_although_the_bits_of_numpy_differ(kept):
     """The environment hides extensions of the CPU from NumPy, and from the C library of Linux."""
     hidden = features()[kept:]

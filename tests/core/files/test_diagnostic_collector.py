@@ -16,12 +16,11 @@ def problems(data):
     return refusal.value.problems
 
 
-@pytest.mark.heavy
-def test_a_hundred_thousand_errors_are_counted_instead_of_listed():
-    found = problems({f"x{index}": True for index in range(100_000)})
+def test_five_thousand_errors_are_counted_instead_of_listed():
+    found = problems({f"x{index}": True for index in range(5_000)})
 
     assert len(found) == 201
-    assert found[-1] == "and 99800 more"
+    assert found[-1] == "and 4800 more"
 
 
 def test_a_structure_that_contains_itself_is_reported():

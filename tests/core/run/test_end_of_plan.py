@@ -233,7 +233,7 @@ def train(updates):
     ("code", "parts"),
     [
         ("[train(updates) for updates in (10, 20, 100, 30)]", ["WARNING", "update 30 of 100", "2 more"]),
-        ("train(30); raise ValueError", []),
+        pytest.param("train(30); raise ValueError", [], marks=pytest.mark.long),
         pytest.param("train(30); raise KeyboardInterrupt", [], marks=pytest.mark.long),
         pytest.param("import pytest; train(30)", [], marks=pytest.mark.long),
     ],

@@ -1,6 +1,7 @@
 """The lines of a plan in an optimizer: their groups, their order, and what a state restores of them."""
 
 import copy
+import itertools
 import json
 import warnings
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 import paramsched as ps
+from support.spread import every
 from support.updates import group, probe, run
 from support.work import work_of
 
@@ -146,8 +148,9 @@ def test_a_load_with_warnings_as_errors_is_refused_and_changes_nothing_or_is_com
     assert (runs[0] == "refused") == is_refused
 
 
-@pytest.mark.parametrize("by_name", [True, False])
-@pytest.mark.parametrize("what", ["start", "save", "load", "seek"])
+@pytest.mark.parametrize(
+    ("what", "by_name"), every(3, itertools.product(["start", "save", "load", "seek"], [True, False]))
+)
 def test_the_work_of_a_line_for_each_group_grows_as_their_number(what, by_name):
     def work(count):
         groups = [{"params": [torch.nn.Parameter(torch.ones(1))], "name": f"g{i}", "lr": 0.1} for i in range(count)]

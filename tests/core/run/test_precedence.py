@@ -18,6 +18,7 @@ import torch
 import paramsched as ps
 from paramsched.errors import PlanChanged, StateError
 from support.records import record_in, with_record
+from support.spread import every
 from support.tables import table
 from support.updates import planned, probe, run, used
 
@@ -134,8 +135,7 @@ def resumed(
     return run
 
 
-@pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize(("name", "order"), every(5, itertools.product(KINDS, ORDERS)))
 @table(("policy", "changed"), list(itertools.product(POLICIES, [False, True])))
 def test_a_resume_uses_the_plan_of_the_choice_and_tells_each_difference_once(caplog, name, order, policy, changed):
     caplog.clear()

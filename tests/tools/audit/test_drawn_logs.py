@@ -45,6 +45,10 @@ ALL = (
     *(f".{n}f" for n in range(2, 9)),
     *(f".{n}e" for n in range(2, 7)),
 )
+FORMS_OF_ONE_BASE = (
+    *(("r", None), ("float32", 0.0312), ("other CPU", None), (".2g", 0.0312), (".3g", None)),
+    *((".7g", 0.0312), (".3f", None), (".6f", 0.0312), (".4e", None)),
+)
 THREE_DIGITS = tuple(one for one in ALL if one not in (".2g", ".2f"))
 
 
@@ -236,8 +240,7 @@ def audited(folder: Path, plan: str, t: Any, values: Any, form: str, base: float
     return compare_with_plan(read_log(file, ["lr"]), ps.Plan(lr=plan), calendar, bases=bases)
 
 
-@pytest.mark.parametrize("form", spread(ALL, "r", "float32", "other CPU", ".2g", ".3g", ".7g", ".3f", ".6f", ".4e"))
-@pytest.mark.parametrize("base", spread([0.1, 0.0312, None], 0.0312, None))
+@pytest.mark.parametrize(("form", "base"), spread(itertools.product(ALL, [0.1, 0.0312, None]), *FORMS_OF_ONE_BASE))
 def test_a_log_as_planned_is_as_planned_in_each_format(tmp_path, form, base):
     for plan, step in itertools.product(PLANS, (1, 5)):
         t = np.arange(0, 225, step)
@@ -247,7 +250,7 @@ def test_a_log_as_planned_is_as_planned_in_each_format(tmp_path, form, base):
         assert report.first is None, (plan, step, report)
 
 
-@pytest.mark.parametrize("form", spread(THREE_DIGITS, "r", ".3g", ".5g", ".6f"))
+@pytest.mark.parametrize("form", spread(THREE_DIGITS, "r", ".3g"))
 def test_a_log_of_another_base_decay_or_length_is_not_as_planned(tmp_path, form):
     t = np.arange(0, 300, 3)
     others = [
@@ -307,7 +310,7 @@ def counts_as_exact(texts: list[str], planned: list[float]) -> bool:
     return digits < 2 and len({len(one.partition(".")[2]) - int(power or 0) for one, _, power in plain}) > 1
 
 
-@pytest.mark.parametrize("form", spread(ALL, "r", ".2g", ".3g", ".3f", ".7f", ".3e"))
+@pytest.mark.parametrize("form", spread(ALL, "r", ".2g", ".7f"))
 def test_a_log_of_few_values_is_as_planned_in_each_format(tmp_path, form):
     compared = 0
     for seed in range(60):
@@ -326,7 +329,7 @@ def test_a_log_of_few_values_is_as_planned_in_each_format(tmp_path, form):
     assert compared > 20
 
 
-@pytest.mark.parametrize("form", spread(THREE_DIGITS, "r", ".3g", ".4f"))
+@pytest.mark.parametrize("form", spread(THREE_DIGITS, ".4f"))
 def test_a_log_of_few_values_of_another_base_decay_or_length_is_not_as_planned(tmp_path, form):
     base = 0.6789
     for rows, step in ((30, 1), (31, 5), (90, 3)):
@@ -467,7 +470,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         return kept | {"exact": report.exact, "bases": fitted, "causes": causes, "report": lines_of(report)}
 
 
-@answers.in_parts(FILE, size=20)
+@answers.in_parts(FILE, size=20, step=4)
 def test_the_report_of_a_drawn_log_is_as_recorded(places, subtests):
     answers.check(FILE, answer_to, places, subtests)
 

@@ -9,6 +9,7 @@ import pytest
 import paramsched as ps
 from paramsched.tools.audit import compare_with_plan
 from paramsched.tools.records.log_values import LogColumn, LoggedValues, readings_of
+from support.spread import every, spread
 from support.tables import table
 
 TOTAL = 300
@@ -50,7 +51,7 @@ def audited(plan, one, base=None, total=TOTAL):
     return compare_with_plan(logged, ps.Plan(**{one.field: plan}), ps.Calendar(total=total), bases=bases)
 
 
-@pytest.mark.parametrize("form", ["bits", "float32", ".4g"])
+@pytest.mark.parametrize("form", spread(["bits", "float32", ".4g"], "bits"))
 @table("plan", [*AFFINE, *LIMITED])
 def test_the_base_of_a_log_is_fitted_to_it(plan, form):
     for base, t in zip(BASES, ROWS * 2, strict=True):
@@ -82,7 +83,7 @@ def test_a_weight_decay_of_0_has_the_base_0():
     assert (report.exact, [*report.bases.values()]) == (TOTAL, [0.0])
 
 
-@pytest.mark.parametrize(("size", "base"), [(2, 0.5678), (16, 0.1)])
+@pytest.mark.parametrize(("size", "base"), every(2, [(2, 0.5678), (16, 0.1)]))
 @table("plan", [*AFFINE[:2], *LIMITED[:3]])
 def test_the_base_of_the_first_values_is_fitted_if_nothing_explains_the_others(plan, size, base):
     t = np.arange(0, TOTAL, 10)
@@ -96,7 +97,7 @@ def test_the_base_of_the_first_values_is_fitted_if_nothing_explains_the_others(p
     assert plan in LIMITED or [*report.assumed.values()] == [base]
 
 
-@pytest.mark.parametrize("total", [47, 211, 1373, 3207])
+@pytest.mark.parametrize("total", spread([47, 211, 1373, 3207], 47))
 @table(("plan", "base"), itertools.product(AFFINE, [None, 0.1]))
 def test_another_total_is_named_however_far_it_is_from_that_of_the_plan(plan, base, total):
     t = np.arange(0, min(total, 200), 3)

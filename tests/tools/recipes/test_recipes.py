@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import paramsched as ps
+from support.spread import spread
 
 PLANS = Path(__file__).parents[3] / "examples" / "recipes"
 
@@ -434,7 +435,7 @@ def test_a_ramp_with_increments_is_a_line_rounded_down():
     assert found.amounts.tolist() == expected.amounts.tolist()
 
 
-@pytest.mark.parametrize("batch", [1024, 1000, 768])
+@pytest.mark.parametrize("batch", spread([1024, 1000, 768], 1000))
 def test_the_slope_of_a_warmup_in_samples_does_not_depend_on_the_batch(batch):
     plan = ps.loads("""
         clock: samples

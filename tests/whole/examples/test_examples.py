@@ -317,7 +317,8 @@ def read(file):
 
 @pytest.mark.heavy
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
-@pytest.mark.parametrize("processes", [pytest.param(1, marks=pytest.mark.long), 2])
+@pytest.mark.long
+@pytest.mark.parametrize("processes", [1, 2])
 def test_a_budget_holds_over_two_kills_and_no_rate_rises_again(processes, tmp_path):
     script = (ROOT / "examples/several_machines/in_time.py").read_text()
     command = f"--standalone --nproc-per-node {processes} train.py {BUDGET}"

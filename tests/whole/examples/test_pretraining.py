@@ -112,6 +112,7 @@ def test_the_plot_command_in_the_last_line_works(whole):
     assert "batch_size" in (whole[0] / "plan.svg").read_text()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", range(KILLS))
 def test_a_run_killed_at_a_random_moment_resumes_to_the_same_values_and_weights(whole, plan, tmp_path, number):
     uninterrupted, _, seconds = whole

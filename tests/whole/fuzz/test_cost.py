@@ -157,7 +157,7 @@ def large(text: Text) -> str:
     return text(max(SIZE // (len(text(101)) - len(text(1))) * 100, 100))
 
 
-@pytest.mark.parametrize(("command", "plan"), every(17, product(COMMANDS, PLANS)))
+@pytest.mark.parametrize(("command", "plan"), every(35, product(COMMANDS, PLANS)))
 def test_a_large_plan_is_read_or_refused_in_bounded_time_and_memory(folder: Path, command: str, plan: str) -> None:
     (folder / "plan.yaml").write_text(large(PLANS[plan]))
     (folder / "other.yaml").write_text("lr: cosine()\nhorizon: 1000\n")
@@ -165,7 +165,7 @@ def test_a_large_plan_is_read_or_refused_in_bounded_time_and_memory(folder: Path
     is_cheap(*(word.replace("{}", "plan.yaml") for word in COMMANDS[command]))
 
 
-@pytest.mark.parametrize("case", [*every(3, PEERS), *every(5, map(" of ".join, product(READERS, LOGS)))])
+@pytest.mark.parametrize("case", [*every(5, PEERS), *every(11, map(" of ".join, product(READERS, LOGS)))])
 def test_a_large_config_or_log_is_read_or_refused_in_bounded_time_and_memory(folder: Path, case: str) -> None:
     if case in PEERS:
         dialect, name, text = PEERS[case]
@@ -179,7 +179,7 @@ def test_a_large_config_or_log_is_read_or_refused_in_bounded_time_and_memory(fol
     is_cheap(*words)
 
 
-@pytest.mark.parametrize(("name", "opening"), every(9, product(AROUND, NESTED)))
+@pytest.mark.parametrize(("name", "opening"), every(19, product(AROUND, NESTED)))
 def test_deeply_nested_text_is_read_or_refused_in_bounded_time_and_memory(
     folder: Path, name: str, opening: str
 ) -> None:
@@ -282,7 +282,7 @@ def grows_linearly(
     assert thrice - twice <= 1.03 * (twice - once) + 3_000 or not in_thirds, steps
 
 
-KEPT = ("check of fields", "at of groups", "show of milestones")
+KEPT = ("check of fields", "at of groups")
 
 
 @pytest.mark.parametrize("case", spread([f"{command} of {plan}" for command, plan in product(COMMANDS, PLANS)], *KEPT))
@@ -300,7 +300,7 @@ def test_the_work_of_a_command_grows_linearly_with_the_plan(folder: Path, case: 
     grows_linearly(write, words, 120, in_thirds=command not in ("show", "svg", "html", "other", "yaml"))
 
 
-@pytest.mark.parametrize("peer", spread(PEERS, "torch", "mmengine"))
+@pytest.mark.parametrize("peer", spread(PEERS, "torch"))
 def test_the_work_of_a_reader_grows_linearly_with_the_config(folder: Path, peer: str) -> None:
     dialect, name, text = PEERS[peer]
 
@@ -308,7 +308,7 @@ def test_the_work_of_a_reader_grows_linearly_with_the_config(folder: Path, peer:
 
 
 @pytest.mark.parametrize(
-    "case", spread([f"{reader} of {log}" for reader, log in product(READERS, LOGS)], "audit of rows", "facts of groups")
+    "case", spread([f"{reader} of {log}" for reader, log in product(READERS, LOGS)], "facts of groups")
 )
 def test_the_work_of_a_reader_grows_linearly_with_the_log(folder: Path, case: str) -> None:
     reader, _, log = case.partition(" of ")
