@@ -17,10 +17,9 @@ from torch.utils.data import DataLoader
 
 import paramsched as ps
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
-from paramsched.errors import InvalidArgument, MissingFact, ParamschedError, PlanChanged, StateError
-from paramsched.mmengine.runner import CheckpointHook, Hook, LoggerHook, ParamSchedulerHook, ProgressBarHook
+from paramsched.errors import InvalidArgument, MissingFact, ParamschedError
 from paramsched.mmengine.runner._accelerator import facts_for
-from paramsched.mmengine.runner._classes import all_hooks, build_hook, build_metrics, build_model, is_hook
+from paramsched.mmengine.runner._classes import build_hook, build_metrics, build_model
 from paramsched.mmengine.runner._loaders import (
     LoaderSettings,
     SamplerSettings,
@@ -35,21 +34,17 @@ from paramsched.mmengine.runner._model_calls import (
     parse_losses,
     training_style,
 )
-from paramsched.mmengine.runner._optimizers import ScalingSettings, read_optimizers, scale_lr
+from paramsched.mmengine.runner._optimizers import read_optimizers
 from paramsched.mmengine.runner._param_schedulers import (
     RunFacts,
     build_schedulers,
-    is_plan,
     plans_by_name,
-    present_values,
     scheduled_fields,
     warn_if_unmeasured,
 )
 from paramsched.mmengine.runner._resume import _require_same_schedulers, _states_of_this_length, gradients_of
-from paramsched.mmengine.runner.hooks.checkpoint import is_better, rule_of
-from paramsched.mmengine.runner.hooks.hook import priority_of
 from paramsched.mmengine.runner.metrics import MeanOf, Metric
-from paramsched.mmengine.runner.optim_wrapper import AcceleratedWrapper, AcceleratedWrappers, AmpOptimWrapper
+from paramsched.mmengine.runner.optim_wrapper import AcceleratedWrapper, AmpOptimWrapper
 from paramsched.mmengine.schedulers import OptimWrapper, ReduceOnPlateauLR, StepLR
 from support.tables import table
 
@@ -100,11 +95,6 @@ def test_the_length_of_a_run_counts_updates_or_all_samples(facts, plan, total):
     assert calendar.sequence_length == facts.tokens_per_sample
 
 
-def test_lengths_are_in_batches_or_in_updates():
-    assert FACTS.lengths_for("") == {"epoch_length": 10, "max_epochs": 3, "max_iters": None}
-    assert BY_ITERATION.lengths_for("") == {"epoch_length": 3, "max_epochs": None, "max_iters": 7}
-
-
 @table(
     ("loader", "processes", "expected"),
     [
@@ -130,32 +120,6 @@ def test_facts_of_a_loader(loader, processes, expected):
 
 
 # ------------------------------------------------------------------ schedulers
-
-
-@table(
-    ("config", "names", "expected"),
-    [
-        (None, (), False),
-        ("lr: cosine()", (), True),
-        (ps.Plan(lr=ps.cosine()), (), True),
-        ({}, (), False),
-        ({"type": "StepLR", "step_size": 3}, (), False),
-        ([{"type": "StepLR"}], (), False),
-        ({"lr": "cosine()"}, (), True),
-        ({"lr": ["warmup(2)", {"cosine": {}}]}, (), True),
-        ({"weight_decay": "cosine()"}, (), True),
-        ({"weight_decay": 0.1}, (), True),
-        ({"g": [{"type": "StepLR"}], "d": None}, ("g", "d"), False),
-        ({"g": "cosine()", "d": "cosine()"}, ("g", "d"), False),
-        ({"g": [{"type": "StepLR"}]}, (), False),
-        ({"milestones": [8, 11]}, (), False),
-        ({"groups": [{"match": "*"}]}, (), True),
-        ({"x": {"type": "StepLR"}}, (), False),
-        (3, (), False),
-    ],
-)
-def test_a_plan_is_distinguished_from_schedulers(config, names, expected):
-    assert is_plan(config, names=names) is expected
 
 
 @table(
@@ -188,23 +152,6 @@ def test_one_plan_drives_all_optimizers_with_the_updates_of_the_fastest():
     assert built["g"] == built["d"] == [built["g"][0]]
     assert built["g"][0].total == 30
     assert scheduled_fields(built["g"], wrappers["g"].optimizer, "g") == [("lr", 0)]
-
-
-def test_schedulers_by_name_belong_to_their_optimizer():
-    wrappers = {"g": OptimWrapper(sgd()), "d": OptimWrapper(sgd())}
-    config = {"g": {"type": "StepLR", "step_size": 2}, "d": None}
-
-    built = build_schedulers(config, wrappers, TWO, NO_CHOICES)
-    for_all = build_schedulers(config["g"], wrappers, TWO, NO_CHOICES)
-
-    assert [type(one) for one in built["g"]] == [StepLR]
-    assert built["d"] == []
-    assert built["g"][0].optimizer is wrappers["g"]
-    assert [many[0].optimizer for many in for_all.values()] == list(wrappers.values())
-    with pytest.raises(InvalidArgument, match="it requires a Plan"):
-        build_schedulers(config, wrappers, TWO, NO_CHOICES | {"on_base": "code"})
-    with pytest.raises(InvalidArgument, match="it requires a Plan"):
-        build_schedulers(config["g"], wrappers, TWO, NO_CHOICES | {"on_base": "code"})
 
 
 @table(
@@ -241,30 +188,6 @@ def test_a_plan_in_the_unit_of_its_clock_needs_no_length():
     assert built.calendar.total is None
 
 
-def test_present_values_have_every_scheduled_field_of_every_group():
-    optimizer = torch.optim.AdamW([{"params": [nn.Parameter(torch.ones(1))], "lr": lr} for lr in (0.1, 0.2)])
-    named = [SimpleNamespace(param_name="momentum"), SimpleNamespace()]
-
-    found = present_values(named, optimizer)
-
-    assert list(found.values()) == [0.1, 0.2, 0.9, 0.9]
-    assert [field for field, _ in found] == ["lr", "lr", "momentum", "momentum"]
-    assert scheduled_fields([SimpleNamespace(param_name="eta")], optimizer) == [("lr", 0), ("lr", 1)]
-
-
-def test_fields_of_a_plan_are_those_of_the_optimizer():
-    optimizers = {"g": sgd(0.1, 0.2, momentum=0.9), "d": sgd()}
-    plan = ps.loads("lr: cosine()\ngroups: {g/1: {momentum: constant()}}")
-    alone = sgd(0.1, 0.2)
-    one = ps.Scheduler(alone, ps.Plan(lr=ps.cosine(), weight_decay=ps.linear()), total=10)
-    several = ps.Scheduler(optimizers, plan, total=10)
-
-    fields = [("lr", 0), ("lr", 1), ("weight_decay", 0), ("weight_decay", 1)]
-    assert scheduled_fields([one], alone) == fields
-    assert scheduled_fields([several], optimizers["g"], "g") == [("lr", 0), ("lr", 1), ("momentum", 0), ("momentum", 1)]
-    assert scheduled_fields([several], optimizers["d"], "d") == [("lr", 0)]
-
-
 def test_the_end_that_a_config_omits_is_that_of_the_present_run():
     one = StepLR(sgd(), step_size=2, end=20)
     state = {**StepLR(sgd(), step_size=3, end=10).state_dict()}
@@ -276,21 +199,6 @@ def test_the_end_that_a_config_omits_is_that_of_the_present_run():
     assert _states_of_this_length([one], [state], {"d": {"type": "StepLR", "end": 10}}, "d")[0]["end"] == 10
     assert _states_of_this_length([one], [state], one, "")[0]["end"] == 10
     assert _states_of_this_length([one, one], [state, state], [None, {"type": "StepLR"}], "")[1]["end"] == 20
-
-
-@table(
-    ("saved", "on_change", "error", "said"),
-    [
-        ({"g": []}, "new", StateError, "the optimizers 'g', but the run has one optimizer"),
-        ({"": {"plan": {}}}, "new", StateError, "the checkpoint has a Plan, but the run has MMEngine's schedulers"),
-        ({"": []}, "new", StateError, "1 schedulers .StepLR., but the checkpoint has 0 states"),
-        ({"": [{}]}, {"lr": "new"}, InvalidArgument, "choices by field require a Plan"),
-        ({"": [StepLR(sgd(), 3).state_dict()]}, "error", PlanChanged, "step_size: 3 in the checkpoint, 2 now"),
-    ],
-)
-def test_other_schedulers_than_those_of_the_checkpoint_are_refused(saved, on_change, error, said):
-    with pytest.raises(error, match=said):
-        _require_same_schedulers({"": [StepLR(sgd(), 2)]}, saved, None, on_change)
 
 
 def test_schedulers_of_the_checkpoint_are_accepted():
@@ -315,15 +223,6 @@ def test_gradients_are_saved_only_during_an_update():
 # ------------------------------------------------------------------ hooks
 
 
-class Mine(Hook):
-    def __init__(self, priority="NORMAL"):
-        self.priority = priority
-
-
-def kinds(hooks):
-    return [type(one).__name__ for one in hooks]
-
-
 @table(
     ("build", "config", "found"),
     [
@@ -338,198 +237,6 @@ def kinds(hooks):
 def test_a_dict_that_builds_something_else_is_refused(build, config, found):
     with pytest.raises(InvalidArgument, match=found):
         build(config)
-
-
-def test_default_hooks_are_replaced_removed_and_sorted_by_priority():
-    default = kinds(all_hooks(None, None))
-
-    assert sorted(default) == ["CheckpointHook", "LoggerHook", "ParamSchedulerHook", "ProgressBarHook"]
-    assert default.index("LoggerHook") < default.index("ParamSchedulerHook") < default.index("CheckpointHook")
-    assert kinds(all_hooks({"logger": None, "timer": None}, [Mine("VERY_HIGH")])) == [
-        "Mine",
-        *[name for name in default if name != "LoggerHook"],
-    ]
-    first, second, late = Mine(), Mine(50), Mine(95)
-    assert all_hooks(dict.fromkeys(("logger", "param_scheduler", "checkpoint", "progress")), [late, first, second]) == [
-        first,
-        second,
-        late,
-    ]
-    (checkpoint,) = [one for one in all_hooks({}, None) if isinstance(one, CheckpointHook)]
-    assert checkpoint.interval == 1
-
-
-def test_a_hook_is_built_from_a_class_or_a_dict_with_a_priority():
-    assert isinstance(build_hook(LoggerHook), LoggerHook)
-    built = build_hook({"type": "ProgressBarHook", "interval": 3, "priority": "HIGHEST"})
-    assert (type(built), built.interval, built.priority) == (ProgressBarHook, 3, "HIGHEST")
-    assert build_hook(built) is built
-    with pytest.raises(InvalidArgument, match="expected a hook, got dict"):
-        build_hook({"type": dict})
-    assert is_hook(SimpleNamespace(after_train=print))
-    assert not is_hook(SimpleNamespace(after_train=3))
-
-
-@table(
-    ("n", "start", "expected"),
-    [(2, 0, [1, 3, 5]), (2, 3, [2, 4]), (1, 5, [4, 5]), (0, 0, []), (-1, 0, []), (3, 0, [2, 5])],
-)
-def test_every_n_counts_from_the_start(n, start, expected):
-    hook = Hook()
-
-    for method, clock in ((hook.every_n_epochs, "epoch"), (hook.every_n_train_iters, "iter")):
-        assert [at for at in range(6) if method(SimpleNamespace(**{clock: at}), n, start)] == expected
-    assert [at for at in range(6) if hook.every_n_inner_iters(at, 2)] == [1, 3, 5]
-    assert [at for at in range(6) if hook.end_of_epoch("abc", at)] == [2]
-    assert hook.is_last_train_epoch(SimpleNamespace(epoch=2, max_epochs=3))
-    assert not hook.is_last_train_iter(SimpleNamespace(iter=1, max_iters=3))
-
-
-def test_methods_of_each_mode_call_the_common_ones():
-    called = []
-
-    class Common(Hook):
-        def _before_epoch(self, runner, mode="train"):
-            called.append(("before_epoch", mode))
-
-        def _after_epoch(self, runner, mode="train"):
-            called.append(("after_epoch", mode))
-
-        def _before_iter(self, runner, batch_idx, data_batch=None, mode="train"):
-            called.append(("before_iter", mode, batch_idx, data_batch))
-
-        def _after_iter(self, runner, batch_idx, data_batch=None, outputs=None, mode="train"):
-            called.append(("after_iter", mode, batch_idx, data_batch, outputs))
-
-    hook = Common()
-    for mode in ("train", "val", "test"):
-        getattr(hook, f"before_{mode}_epoch")(None)
-        getattr(hook, f"before_{mode}_iter")(None, 3, "data")
-        getattr(hook, f"after_{mode}_iter")(None, 3, "data", "out")
-        getattr(hook, f"after_{mode}_epoch")(None)
-
-    assert called == [
-        one
-        for mode in ("train", "val", "test")
-        for one in (
-            ("before_epoch", mode),
-            ("before_iter", mode, 3, "data"),
-            ("after_iter", mode, 3, "data", "out"),
-            ("after_epoch", mode),
-        )
-    ]
-
-
-class Saving:
-    """A Runner that records which checkpoints are saved and removed."""
-
-    def __init__(self, epochs=6):
-        self.names, self.events = [], []
-        self.epoch, self.iter, self.max_epochs, self.max_iters, self.train_loop = 0, 0, epochs, epochs * 2, object()
-        self.logger = SimpleNamespace(warning=lambda *args: self.events.append("warning"))
-
-    def save_checkpoint(self, name, newest=True):
-        self.names.append(name)
-        self.events.append(("save", name, newest))
-
-    def remove_checkpoint(self, name):
-        self.names.remove(name)
-
-    def run(self, hook):
-        for epoch in range(self.max_epochs):
-            self.epoch = epoch
-            for batch in range(2):
-                self.iter = 2 * epoch + batch
-                hook.after_train_iter(self, batch)
-            hook.after_train_epoch(self)
-        return self.names
-
-
-@table(
-    ("options", "expected"),
-    [
-        ({}, ["epoch_6"]),
-        ({"save_last": False}, []),
-        ({"interval": 2}, ["epoch_2", "epoch_4", "epoch_6"]),
-        ({"interval": 4}, ["epoch_4", "epoch_6"]),
-        ({"interval": 4, "save_last": False}, ["epoch_4"]),
-        ({"interval": 2, "save_begin": 3}, ["epoch_3", "epoch_5", "epoch_6"]),
-        ({"interval": 1, "max_keep_ckpts": 2}, ["epoch_5", "epoch_6"]),
-        ({"interval": 5, "by_epoch": False}, ["iter_5", "iter_10", "iter_12"]),
-        ({"interval": 5, "by_epoch": False, "save_last": False, "max_keep_ckpts": 1}, ["iter_10"]),
-    ],
-)
-def test_checkpoints_are_saved_at_their_interval(options, expected):
-    assert Saving().run(CheckpointHook(**options)) == expected
-
-
-@table(
-    ("rule", "scores", "saved"),
-    [("greater", [1, 3, 2, 3, 4], [1, 3, 4]), ("less", [1, 3, 0.5, 0.5], [1, 0.5]), (None, [1, 2], [1, 2])],
-)
-def test_the_best_checkpoint_is_saved_again_only_after_an_improvement(rule, scores, saved):
-    hook, runner = CheckpointHook(save_best="val/acc", rule=rule), Saving()
-    best = []
-    for score in scores:
-        runner.events.clear()
-        hook.after_val_epoch(runner, {"val/acc": score})
-        if runner.events:
-            assert runner.events == [("save", "best_val_acc", False)]
-            best.append(score)
-
-    assert best == saved
-    again = CheckpointHook(save_best="val/acc", rule=rule)
-    again.require_resumable(runner, hook.state_dict())
-    assert again.best_score is None
-    again.load_state_dict(hook.state_dict())
-    assert again.state_dict() == hook.state_dict() == {"best_score": saved[-1], "kept": []}
-    hook.after_val_epoch(runner, {"loss": 1.0})
-    assert runner.events[-1] == "warning"
-
-
-@table(
-    ("name", "expected"),
-    [("mIoU", "greater"), ("top1", "greater"), ("train_loss", "less"), ("loss", "less"), ("AUC/x", "greater")],
-)
-def test_the_rule_follows_from_the_name_of_a_metric(name, expected):
-    assert rule_of(name, None, "site") == expected
-    assert is_better(expected, 2, 1) is (expected == "greater")
-    assert not is_better(expected, 1, 1)
-
-
-@pytest.mark.parametrize("count", ["batches", "updates"])
-def test_schedulers_are_stepped_by_iteration_by_epoch_or_by_metric(count):
-    ticks = []
-
-    def scheduler(name, **attributes):
-        return SimpleNamespace(step=lambda *metrics: ticks.append((name, *metrics)), **attributes)
-
-    by_batch, by_epoch = scheduler("batch", by_epoch=False), scheduler("epoch", by_epoch=True)
-    plateau = scheduler("plateau", by_epoch=True, need_val_args=True)
-    stepper = SimpleNamespace(updates=0)
-    training = SimpleNamespace(by_iterations=False, epoch_length=2)
-    runner = SimpleNamespace(
-        schedulers={"": [by_batch, by_epoch, plateau]}, steppers={"": stepper}, training=training, iter=0
-    )
-    hook = ParamSchedulerHook(count)
-    hook.before_train(runner)
-
-    hook.after_train_iter(runner, 0)
-    stepper.updates = 1
-    hook.after_train_iter(runner, 1)
-    assert ticks == [("batch",)] * (2 if count == "batches" else 1)
-    ticks.clear()
-    hook.after_train_epoch(runner)
-    hook.after_val_epoch(runner, None)
-    assert ticks == [("epoch",), ("plateau",)]
-    hook.after_val_epoch(runner, {"loss": 3})
-    assert ticks[2:] == [("plateau", {"loss": 3})]
-    ticks.clear()
-    training.by_iterations = True
-    hook.after_train_epoch(runner)
-    for runner.iter in range(4):
-        hook.after_train_iter(runner, runner.iter)
-    assert [name for name, *_ in ticks if name != "batch"] == ["epoch", "plateau"] * 2
 
 
 # ------------------------------------------------------------------ loaders, metrics, models
@@ -799,29 +506,6 @@ def test_wrappers_are_built_for_the_model_or_its_parts():
         wrappers_of({"g": {"optimizer": config}, "x": {"optimizer": config}}, model)
 
 
-@table(
-    ("options", "precision", "scaling"),
-    [
-        ({"dtype": "bfloat16"}, "bf16", {}),
-        ({"dtype": torch.float16, "loss_scale": 512}, "fp16", {"init_scale": 512.0, "growth_interval": 2**31 - 1}),
-        ({"dtype": "float16", "loss_scale": 0.5}, "fp16", {"init_scale": 0.5, "growth_interval": 2**31 - 1}),
-        ({"dtype": "float32"}, "no", {}),
-        ({"dtype": "float64", "loss_scale": {"init_scale": 2.0}}, "no", {"init_scale": 2.0}),
-    ],
-)
-def test_mixed_precision_has_accelerates_names(options, precision, scaling):
-    wrapper = AmpOptimWrapper(sgd(), **options)
-
-    assert (wrapper.precision, wrapper.scaling) == (precision, scaling)
-    assert wrapper.__class__ is AmpOptimWrapper
-
-
-@table("options", [{"dtype": "int8"}, {"loss_scale": 0}, {"loss_scale": True}, {"loss_scale": "static"}])
-def test_invalid_precisions_and_scales_are_refused(options):
-    with pytest.raises(InvalidArgument):
-        AmpOptimWrapper(sgd(), **options)
-
-
 class Accelerator:
     """What a wrapper uses of an Accelerator, recorded."""
 
@@ -874,48 +558,6 @@ def test_gradients_are_unscaled_before_they_are_clipped():
 
     assert calls == ["unscale"]
     assert weight.item() == pytest.approx(0.5, abs=1e-5)
-
-
-def test_several_optimizers_share_one_backward_pass():
-    accelerator, shared = Accelerator(), nn.Parameter(torch.ones(1))
-    optimizers = [torch.optim.SGD([shared], lr=lr) for lr in (0.25, 0.5)]
-    steppers = AcceleratedWrappers(
-        {str(i): AcceleratedWrapper(OptimWrapper(one), one, accelerator) for i, one in enumerate(optimizers)}
-    )
-    with steppers.optim_context(None):
-        loss = shared.sum()
-    steppers.update_params(loss)
-
-    assert shared.item() == 0.25
-    assert shared.grad is None
-    assert [one for one in accelerator.calls if isinstance(one, tuple)] == [("backward", 1.0)]
-    assert [one.updates for one in steppers.values()] == [1, 1]
-    assert list(steppers.param_groups) == ["0", "1"]
-    steppers["1"].inner._accumulative_counts = 2
-    with pytest.raises(InvalidArgument, match="different accumulative_counts"):
-        steppers.update_params(shared.sum())
-
-
-@table(("enable", "expected"), [(True, [0.2, 0.4]), (False, [0.1, 0.2])])
-def test_the_lr_is_scaled_by_the_samples_of_an_update(enable, expected):
-    optimizer = sgd(0.1, 0.2)
-
-    scale_lr(ScalingSettings(base_batch_size=16, enable=enable), {"": optimizer}, changed(accumulation={"": 4}))
-
-    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx(expected)
-    scale_lr(None, {"": optimizer}, FACTS)
-    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx(expected)
-
-
-@table(
-    ("priority", "number"), [(0, 0), (100, 100), ("lowest", 100), ("HIGHEST", 0), (101, None), (-1, None), (True, None)]
-)
-def test_a_priority_is_a_level_or_a_number_up_to_100(priority, number):
-    if number is None:
-        with pytest.raises(InvalidArgument, match="a number between 0 and 100"):
-            priority_of(priority)
-    else:
-        assert priority_of(priority) == number
 
 
 def test_a_plateau_that_received_no_metric_is_reported_at_the_end(recwarn):
