@@ -231,7 +231,10 @@ def test_breakpoints_of_a_shorter_range_are_the_same(name, data):
     far = data.draw(st.integers(1, 300))
     near = data.draw(st.integers(1, far))
 
-    short, long = case.resolved.breakpoints(near), case.resolved.breakpoints(far)
+    try:
+        short, long = case.resolved.breakpoints(near), case.resolved.breakpoints(far)
+    except InvalidArgument:  # too many points: a restart in each millionth of an update
+        reject()
 
     assert set(short) - {near} == {point for point in long if point < near}
 

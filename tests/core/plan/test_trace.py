@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 import paramsched as ps
@@ -287,7 +287,10 @@ LINES = [
 )
 def test_values_equal_the_trace_bit_for_bit_and_resume_at_each_update(lines, base, total):
     plan = ps.Plan(*(ps.Binding(ps.Target(f"v{n}", base), line) for n, line in enumerate(lines)))
-    curves = ps.trace(plan, {}, ps.Calendar(total=total))
+    try:
+        curves = ps.trace(plan, {}, ps.Calendar(total=total))
+    except InvalidArgument:  # the run is shorter than its stages
+        reject()
     values = ps.Values(plan, total=total)
 
     for t in range(total):

@@ -399,6 +399,20 @@ def test_groups_of_an_optimizer_that_is_behind_keep_the_values_of_the_plan_befor
     assert not recwarn.list
 
 
+def test_the_own_state_may_be_loaded_again_while_an_optimizer_is_behind_a_change_of_the_plan():
+    optimizers, again = ({"a": probe(lr=0.1), "b": probe(lr=0.2)} for _ in range(2))
+    scheduler = ps.Scheduler(optimizers, ps.Plan(lr="linear()", horizon=100))
+    steps_until(optimizers, scheduler, 7)  # b is behind
+    resumed = ps.Scheduler(again, ps.Plan(lr="constant(0.5)", horizon=100))
+    for name, one in again.items():
+        one.load_state_dict(optimizers[name].state_dict())
+    before = [one.param_groups[0]["lr"] for one in again.values()]
+
+    resumed.load_state_dict(resumed.state_dict())
+
+    assert [one.param_groups[0]["lr"] for one in again.values()] == before == [0.05, 0.2 * 0.97]
+
+
 def test_an_optimizer_that_is_behind_under_the_same_plan_carries_that_plan():
     first, second, third = probes("ab"), probes("ab"), probes("ab")
     before, after = ps.Scheduler(first, PLAN), ps.Scheduler(second, PLAN)

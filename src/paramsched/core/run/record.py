@@ -188,7 +188,7 @@ class Carried:
         position = RunPosition(position.t - 1, state.last_amount)
         planned = run.members[name]
         if planned.held and planned.clock.t == position.t:  # its groups have them, because it has loaded this position
-            return Carried(position.t, state, position, bases, planned.held)
+            return Carried(position.t, replace(state, held=True), position, bases, planned.held)
         return Carried(position.t, state, position, bases, _values_of_saved_plan(state, run, name, position))
 
     @staticmethod
