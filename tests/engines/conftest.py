@@ -2,9 +2,9 @@
 
 import pytest
 
-from engines.table_rows import add_row as add_row
-from engines.table_rows import check_resumed as check_resumed
-from engines.table_rows import pytest_sessionfinish as pytest_sessionfinish
+from support.table_rows import add_row as add_row
+from support.table_rows import check_resumed as check_resumed
+from support.table_rows import pytest_sessionfinish as pytest_sessionfinish
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

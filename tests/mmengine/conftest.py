@@ -1,3 +1,3 @@
 """Rows of the table of engines, of which the adapter for the real MMEngine has some."""
 
-from engines.table_rows import check_resumed as check_resumed
+from support.table_rows import check_resumed as check_resumed
