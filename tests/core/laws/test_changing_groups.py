@@ -122,12 +122,8 @@ class Walk:
         states = {name: copy.deepcopy(one.state_dict()) for name, one in self.optimizers.items()}
         state = copy.deepcopy(self.scheduler.state_dict())
         loaded = random.choice([("own",), ("state",), ("own", "state"), ("state", "own")])
-        if (
-            self.plans[-1][0]
-            == self.scheduler.t
-            > min(one.param_groups[0]["paramsched_t"] for one in self.optimizers.values())
-        ):
-            # Only the own state of an optimizer that is behind a change of the plan has its values of the plan before.
+        if len({one.param_groups[0]["paramsched_t"] for one in self.optimizers.values()}) > 1:
+            # Values of the plan before, which an optimizer that is behind a change has, are only in its own state.
             loaded = random.choice([("own",), ("own", "state"), ("state", "own")])
         if random.random() < 0.4:
             self.file.write_text(plan_text(self.clock, random))
