@@ -82,10 +82,18 @@ def _absent(error: BaseException | None) -> ModuleNotFoundError | None:
         if isinstance(error, doctest.UnexpectedException):
             error = error.exc_info[1]
         name = (error.name or "").split(".") if isinstance(error, ModuleNotFoundError) else []
-        if name and find_spec(".".join(name[:2] if name[0] == "paramsched" else name[:1])) is None:
+        if name and _is_absent(name[: (3 if name[1:2] == ["compat"] else 2) if name[0] == "paramsched" else 1]):
             return error
         error = error.__cause__ or error.__context__
     return None
+
+
+def _is_absent(parts: list[str]) -> bool:
+    """Return whether a library, or a door of this one, is not installed."""
+    try:
+        return find_spec(".".join(parts)) is None
+    except ModuleNotFoundError:  # the folder around it is absent, too
+        return True
 
 
 def _file_of(module: object) -> str | None:

@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import torch
 
-from compat.megatron.peer import import_peer
+from compat.clones import import_peer
 
 
 def used(name: str, params: dict[str, Any], lr: float, t: int) -> tuple[float, float | None]:

@@ -8,7 +8,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from compat.megatron.peer import import_peer, lr_of_megatron, wd_of_megatron
+from compat.clones import import_peer
+from compat.megatron.peer import lr_of_megatron, wd_of_megatron
 from paramsched.compat.megatron import plans as dialect
 from paramsched.compat.megatron.arguments import read_megatron_arguments
 from paramsched.compat.megatron.batch_size import begins_of_rises

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from compat.megatron.peer import MEGATRON, import_peer
+from compat.clones import import_peer
+from compat.megatron.peer import MEGATRON
 from paramsched.compat import megatron as ours
 from paramsched.errors import AssertedArgument
 

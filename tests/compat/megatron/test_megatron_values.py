@@ -11,7 +11,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from compat.megatron.peer import AUTOMODEL, MEGATRON, clone_of, import_peer
+from compat.clones import clone_of, import_peer
+from compat.megatron.peer import AUTOMODEL, MEGATRON
 from paramsched.compat import megatron as ours
 from support.examples import examples
 from support.tables import table
