@@ -71,6 +71,8 @@ def test_values_on_other_cpus_are_those_recorded_although_the_bits_of_numpy_diff
 @pytest.mark.parametrize("kernel", ["Nehalem", "Haswell", "SkylakeX"])
 def test_recorded_answers_are_the_same_on_other_cpus(kernel):
     """The audit fits curves with functions of NumPy and of OpenBLAS, whose last bits depend on the CPU."""
+    if kernel == "SkylakeX" and not {"X86_V4", "AVX512F", "AVX512_SKX"} & {*features()}:
+        pytest.skip("this CPU has no AVX-512, whose instructions that kernel uses")
     tests = Path(__file__).parents[1].rglob("test_*.py")
     files = [str(file) for file in tests if "@answers.in_parts(" in file.read_text("utf-8")]
     hidden = features()[{"Nehalem": 0, "Haswell": 1, "SkylakeX": 2}[kernel] :]

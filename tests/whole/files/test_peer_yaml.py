@@ -182,7 +182,6 @@ def test_an_alias_bomb_is_rejected(name, bomb):
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("name", spread(["mmengine", "torch"], "torch"))
 @pytest.mark.parametrize(
     "bomb",
     [
@@ -192,9 +191,9 @@ def test_an_alias_bomb_is_rejected(name, bomb):
     ],
     ids=["lists", "text", "long text"],
 )
-def test_a_reference_bomb_is_rejected(name, bomb):
+def test_a_reference_bomb_is_rejected(bomb):
     with pytest.raises(ConfigError, match="more than 100,000 values"):
-        config.loads(PEERS[name] + bomb, name)
+        config.loads(PEERS["torch"] + bomb, "torch")
 
 
 @table("name", PEERS)
