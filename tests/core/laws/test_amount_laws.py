@@ -136,6 +136,14 @@ def plans_by_samples(draw, sources=SOURCES):
     return world, resolved, source
 
 
+def started(plan: ps.Plan, world: World, source: str) -> AmountRun:
+    """Start a run of a drawn plan, unless a value would be below 0, which is refused."""
+    try:
+        return AmountRun(plan, world, source)
+    except PlanError:
+        reject()
+
+
 @given(st.data())
 def test_used_values_equal_planned_values_at_the_consumed_amount_after_any_disturbance(data):
     world, plan, source = data.draw(plans_by_samples())
@@ -144,7 +152,7 @@ def test_used_values_equal_planned_values_at_the_consumed_amount_after_any_distu
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)  # because there are no external writes here
         warnings.filterwarnings("ignore", r"(?s:.*\[PS\d+\])")  # of a start: a drawn plan may be an unusual one
-        run = AmountRun(plan, world, source)
+        run = started(plan, world, source)
         for event in data.draw(st.lists(st.sampled_from(EVENTS), min_size=3, max_size=12)):
             run.happen(event, data)
             assert (run.scheduler.t, run.scheduler.amount) == (run.t, run.amount)
@@ -163,10 +171,7 @@ def test_used_values_equal_planned_values_at_the_consumed_amount_after_any_distu
 def test_a_run_with_constant_consumption_uses_the_values_of_its_trace(data):
     world, plan, _ = data.draw(plans_by_samples(("told",)))
     shown = ps.trace(plan, GROUPS, world.calendar)
-    try:
-        run = AmountRun(plan, world, "told")
-    except PlanError:  # a value is below 0
-        reject()
+    run = started(plan, world, "told")
 
     for _ in range(min(shown.total, 40)):
         run.update(run.rate)
