@@ -82,7 +82,8 @@ def _absent(error: BaseException | None) -> ModuleNotFoundError | None:
         if isinstance(error, doctest.UnexpectedException):
             error = error.exc_info[1]
         name = (error.name or "").split(".") if isinstance(error, ModuleNotFoundError) else []
-        if name and _is_absent(name[: (3 if name[1:2] == ["compat"] else 2) if name[0] == "paramsched" else 1]):
+        parts = 1 if name[:1] != ["paramsched"] else 3 if name[1:2] == ["compat"] else 2  # a library, a drop-in, a door
+        if name and _is_absent(name[:parts]):
             return error
         error = error.__cause__ or error.__context__
     return None

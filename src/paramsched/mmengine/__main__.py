@@ -68,9 +68,9 @@ def _train(config: str, chosen: dict[str, object]) -> None:
     if all(entries.get(name) is None for name in FOR_TRAINING):  # a Runner without them may evaluate
         found = "it is missing, and a training needs it"
         raise ConfigError("Runner", [Problem(entry_path(name), found, code=WRONG_ARGUMENT) for name in FOR_TRAINING])
-    # Without custom_imports, no module of the folder may be imported.
-    beside = [] if entries.get("custom_imports") is None else [str(Path(config).resolve().parent)]
-    sys.path[:0] = beside
+    path = sys.path[:]
+    if entries.get("custom_imports") is not None:  # otherwise no module of the folder may be imported
+        sys.path.insert(0, str(Path(config).resolve().parent))
     try:
         runner = Runner.from_cfg(entries, **chosen)
         runner.train()
@@ -78,8 +78,7 @@ def _train(config: str, chosen: dict[str, object]) -> None:
         # The missing fact belongs in CONFIG, because this command has no options for run facts.
         raise InvalidArgument(error.problem.site, error.problem.found, error.problem.advice) from None
     finally:
-        for folder in beside:
-            sys.path.remove(folder)
+        sys.path[:] = path
     click.echo(printable(str(runner.work_dir)))
 
 

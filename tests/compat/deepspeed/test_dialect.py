@@ -266,6 +266,7 @@ def test_a_value_that_transformers_refuses_is_an_error_at_its_place(place):
     assert transformers.to_plan(beside(with_value("auto"))) is not None
 
 
+# A share below 1e-20 is refused, because no length is so short.
 @given(epochs=st.floats(0.1, 9), length=st.integers(20, 400), share=st.just(0.0) | st.floats(1e-9, 0.9))
 def test_a_share_of_a_run_in_epochs_is_converted_as_in_the_trainer(epochs, length, share):
     auto = {"warmup_max_lr": "auto", "warmup_num_steps": "auto", "total_num_steps": "auto", "warmup_type": "linear"}

@@ -140,7 +140,9 @@ def started(plan: ps.Plan, world: World, source: str) -> AmountRun:
     """Start a run of a drawn plan, unless a value would be below 0, which is refused."""
     try:
         return AmountRun(plan, world, source)
-    except PlanError:
+    except PlanError as refused:
+        if "falls below 0" not in str(refused):
+            raise
         reject()
 
 

@@ -123,7 +123,7 @@ class Walk:
         state = copy.deepcopy(self.scheduler.state_dict())
         loaded = random.choice([("own",), ("state",), ("own", "state"), ("state", "own")])
         if len({one.param_groups[0]["paramsched_t"] for one in self.optimizers.values()}) > 1:
-            # Values of the plan before, which an optimizer that is behind a change has, are only in its own state.
+            # One that is behind a change of the plan has values of the plan before: only its own state contains them.
             loaded = random.choice([("own",), ("own", "state"), ("state", "own")])
         if random.random() < 0.4:
             self.file.write_text(plan_text(self.clock, random))

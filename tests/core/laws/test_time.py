@@ -233,7 +233,9 @@ def test_breakpoints_of_a_shorter_range_are_the_same(name, data):
 
     try:
         short, long = case.resolved.breakpoints(near), case.resolved.breakpoints(far)
-    except InvalidArgument:  # too many points: a restart in each millionth of an update
+    except InvalidArgument as refused:
+        if "more than 250000 points" not in str(refused):  # of a restart in each millionth of an update
+            raise
         reject()
 
     assert set(short) - {near} == {point for point in long if point < near}

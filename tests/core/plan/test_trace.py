@@ -289,7 +289,9 @@ def test_values_equal_the_trace_bit_for_bit_and_resume_at_each_update(lines, bas
     plan = ps.Plan(*(ps.Binding(ps.Target(f"v{n}", base), line) for n, line in enumerate(lines)))
     try:
         curves = ps.trace(plan, {}, ps.Calendar(total=total))
-    except InvalidArgument:  # the run is shorter than its stages
+    except InvalidArgument:
+        if total > 15:  # the longest stages
+            raise
         reject()
     values = ps.Values(plan, total=total)
 
