@@ -36,11 +36,8 @@ settings.register_profile("thorough", max_examples=1000, **_common)
 # `make full PROFILE=fuzz` draws new examples in every round; PARAMSCHED_EXAMPLES sets their number.
 settings.register_profile("fuzz", max_examples=int(os.environ.get("PARAMSCHED_EXAMPLES", "2000")), **_common)
 PEERS = [
-    "deepspeed",
-    "megatron",
     "mmengine",
     "torch",
-    "transformers",
 ]
 """The libraries whose files the library reads."""
 

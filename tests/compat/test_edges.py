@@ -8,7 +8,6 @@ import torch
 from torch.optim import lr_scheduler as peers
 
 import paramsched.compat.torch as drop_ins
-from paramsched.compat.megatron import OptimizerParamScheduler
 from paramsched.compat.pytorch_accelerated import CosineLrScheduler, TrainerPlaceholderValues, WSDLrScheduler
 from paramsched.compat.torch import SWALR, CyclicLR, OneCycleLR
 from paramsched.compat.torch.base import LRScheduler, _ReadFromGroups, hook
@@ -282,17 +281,6 @@ def test_a_placeholder_that_is_used_as_a_number_names_itself(act):
     for one in (TrainerPlaceholderValues.NUM_EPOCHS, TrainerPlaceholderValues.NUM_EPOCHS * 2):
         with pytest.raises(InvalidArgument, match="NUM_EPOCHS is a placeholder for"):
             act(one)
-
-
-def test_a_planned_scheduler_that_was_stepped_loads_the_steps_of_a_state():
-    optimizer = sgd(1.0)
-    scheduler = OptimizerParamScheduler.of_plan(optimizer, "clock: samples\nlr: linear(1, 0, over='10 samples')")
-    scheduler.step(3)
-    state = scheduler.state_dict()
-    scheduler.step(5)
-    scheduler.load_state_dict(state)
-
-    assert (scheduler.num_steps, rates(optimizer)) == (3, [pytest.approx(0.7)])
 
 
 CYCLES = {

@@ -59,7 +59,7 @@ def test_the_modules_do_not_import_an_engine():
     [
         *(f"engines.{name}" for name in ("accelerate", "lightning", "pytorch_accelerated")),
         *("mmengine.engine", "mmengine.StepLR", "compat.torch.StepLR", "compat.pytorch_accelerated.CosineLrScheduler"),
-        *("compat.gradual_warmup.GradualWarmupScheduler", "compat.megatron.OptimizerParamScheduler"),
+        "compat.gradual_warmup.GradualWarmupScheduler",
     ],
 )
 def test_without_torch_each_module_names_the_extra_to_install(name):

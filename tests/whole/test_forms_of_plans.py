@@ -5,14 +5,12 @@ import json
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, get_args
 
 import pytest
 import torch
 
 import paramsched as ps
-from paramsched.compat.megatron import OptimizerParamScheduler
 from paramsched.core.plan import Plan
 from paramsched.core.plan.forms import PlanLike
 from paramsched.errors import InvalidArgument
@@ -64,16 +62,6 @@ def values_of_scheduler(plan: PlanLike) -> list[float]:
     return applied(ps.Scheduler(optimizer, plan, total=8), optimizer)
 
 
-def values_of_megatron(plan: PlanLike) -> list[float]:
-    group = {"lr": 0.5}
-    scheduler = OptimizerParamScheduler.of_plan(SimpleNamespace(param_groups=[group]), plan, RUN, counts="updates")
-    found = []
-    for _ in range(8):
-        found.append(group["lr"])
-        scheduler.step(1)
-    return found
-
-
 def figure_of(plan: PlanLike) -> str:
     return ps.show.figure(plan)._repr_svg_()
 
@@ -94,7 +82,6 @@ CASES: dict[str, tuple[Plan, Callable[[Any], Any]]] = {
     "ps.check": (Plan(lr="linear(0.0, 3.0, 2)"), lambda plan: ps.check(plan, RUN)),
     "ps.show.figure": (PLAN, figure_of),
     "ps.show.plan_axes": (PLAN, lambda plan: ps.show.plan_axes(plan, [BASE], RUN)[0].lines[0].get_ydata().tolist()),
-    "OptimizerParamScheduler.of_plan": (PLAN, values_of_megatron),
 }
 """A plan and a function of it, for each public function that takes a plan."""
 

@@ -5,9 +5,7 @@ import os
 import re
 import shlex
 import sys
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -21,7 +19,6 @@ from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.base.problem import Problem
 from paramsched.core.files import Bases, Loaded
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
-from paramsched.core.files.known_dialects import dialect_named
 from paramsched.core.files.plan_files import PlanText, ReadingOptions, open_plan
 from paramsched.core.files.read_schedule import ShapeNames, read_schedule_text
 from paramsched.core.files.text_limits import MOST_BYTES
@@ -92,44 +89,9 @@ def text_of_plan_input(given: str, format: str | None) -> PlanText | None:
         return None
     if os.path.exists(given):  # noqa: PTH110  # Path.exists raises an error for a long text
         source = open_plan(Path(given), format)
-        if source.format == "transformers":
-            return _with_deepspeed(source)
         return replace(source, run_config=runs_configs() and source.format == "mmengine")
     if _PATH.fullmatch(given):
         raise FileNotFoundError(2, "no such file", given)
-    return None
-
-
-def _with_deepspeed(source: PlanText) -> PlanText:
-    """Insert the DeepSpeed config that a Trainer's arguments name, relative to their file or the working folder."""
-    data = _data_or_none(source)
-    named = data.get("deepspeed") if isinstance(data, Mapping) else None
-    if isinstance(named, str):
-        for path in ((source.folder or Path()) / named, Path(named)):
-            if os.path.isfile(path):  # noqa: PTH113  # Path.is_file raises an error for a long text
-                return replace(source, inserted=("deepspeed", open_plan(Path(path), "deepspeed")))
-    return source
-
-
-def paired_with_deepspeed(given: Sequence[str], format: str | None) -> PlanText | None:
-    """Return the arguments of a Trainer with a DeepSpeed config inserted, if `given` are these two files."""
-    # A pipe is not a regular file, and cannot be read twice.
-    if len(given) != 2 or format not in (None, "transformers") or not all(map(os.path.isfile, given)):
-        return None
-    for trainer, deepspeed in (given, given[::-1]):
-        with suppress(OSError, ConfigError, InvalidArgument):  # reported when the file is read as a plan
-            arguments, inserted = open_plan(Path(trainer), "transformers"), open_plan(Path(deepspeed), "deepspeed")
-            kinds = zip((arguments, inserted), ("transformers", "deepspeed"), strict=True)
-            if all((known := dialect_named(kind).recognizes) and known(_data_or_none(text)) for text, kind in kinds):
-                return replace(arguments, inserted=("deepspeed", inserted))
-    return None
-
-
-def _data_or_none(source: PlanText) -> Any:
-    """Return the data of a config; None if it cannot be read, which its reader reports."""
-    with warnings.catch_warnings(), suppress(ConfigError, InvalidArgument):
-        warnings.simplefilter("ignore")
-        return source.data()
     return None
 
 

@@ -20,7 +20,6 @@ from paramsched.cli._plan_input import (
     known_length,
     length_from_option,
     names_a_file,
-    paired_with_deepspeed,
     read_plan_input,
     with_facts_beside,
 )
@@ -31,7 +30,6 @@ from paramsched.core.curves.arrays import Floats
 from paramsched.core.feedback.base import metric_word
 from paramsched.core.fields import Field
 from paramsched.core.files import Loaded
-from paramsched.core.files.plan_files import PlanText
 from paramsched.core.plan import Binding, Plan, Target, selector_text
 from paramsched.core.plan.binding import UPDATES
 from paramsched.core.plan.resolve import amounts_of_run, counted_plan, planned_amounts, updates_of_horizon
@@ -123,10 +121,9 @@ def trace_plan_inputs(
         raise WrongUsage(
             "", f"--other compares with one plan, but {len(given)} were passed", "Pass it as one more plan"
         )
-    pair = paired_with_deepspeed(given, options.format)
-    named = [("", one) if pair or names_a_file(one) else _name_and_plan(one) for one in given]
-    given = [one for _, one in named] if pair is None else [pair.name]
-    inputs = [(one, options.format, pair) for one in given] + ([] if other is None else [(other, None, None)])
+    named = [("", one) if names_a_file(one) else _name_and_plan(one) for one in given]
+    given = [one for _, one in named]
+    inputs = [(one, options.format) for one in given] + ([] if other is None else [(other, None)])
     traces = _trace_plans(inputs, options, is_compared=is_compared)
     if len(given) == 1:
         return traces[0], traces[1] if other is not None else None
@@ -156,18 +153,18 @@ def _name_and_plan(given: str) -> tuple[str, str]:
 
 
 def _trace_plans(
-    given: Sequence[tuple[str, str | None, PlanText | None]], known: PlanOptions, *, is_compared: bool
+    given: Sequence[tuple[str, str | None]], known: PlanOptions, *, is_compared: bool
 ) -> list[Trace]:
     """Return the values of several plans, with a common time axis.
 
-    `given` contains the name of each plan, its format, and its text if it has been read already.
+    `given` contains the name of each plan and its format.
 
     A fact that is assumed for one plan is assumed for all, so that their curves can be compared. A plan without a
     length gets the length of the longest plan.
     """
     plans = list[Loaded]()
-    for name, its_format, source in given:
-        read = read_plan_input(name, replace(known, format=its_format), source=source, assumes_epoch=True)
+    for name, its_format in given:
+        read = read_plan_input(name, replace(known, format=its_format), assumes_epoch=True)
         known = read.options
         plans.append(read.loaded)
     if len(plans) == 1:

@@ -266,19 +266,6 @@ def test_check_and_show_print_the_note_on_standard_error_and_succeed(command, tm
     assert "first update" not in done.stdout
 
 
-@pytest.mark.door("show")
-@pytest.mark.peer("transformers")
-@pytest.mark.parametrize("command", [["check"], ["show", "--table"]])
-def test_a_plan_read_from_another_library_has_no_note(command, tmp_path):
-    config = tmp_path / "config.json"
-    config.write_text('{"learning_rate": 0.1, "lr_scheduler_type": "cosine", "warmup_steps": 10, "max_steps": 100}')
-
-    done = CliRunner().invoke(main, [command[0], str(config), "--format", "transformers", *command[1:]])
-
-    assert done.exit_code == 0
-    assert "first update" not in done.stderr
-
-
 def test_a_start_of_one_nth_is_refused_in_python_and_in_a_file_too():
     with pytest.raises(ps.errors.InvalidArgument):
         ps.warmup(10, start="1/n")

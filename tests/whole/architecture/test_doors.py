@@ -58,7 +58,7 @@ def test_the_core_passes_its_tests_without_the_other_doors(tmp_path):
 
 @pytest.mark.long
 @pytest.mark.heavy
-@pytest.mark.parametrize("door", [*SIX, "compat/megatron"])
+@pytest.mark.parametrize("door", [*SIX])
 def test_without_one_door_the_others_pass(door, tmp_path):
     others = [f"tests/{other}" for other in ("core", *SIX) if other not in (door, "cli")]
 

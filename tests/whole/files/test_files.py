@@ -4,7 +4,6 @@ import importlib
 import json
 import pkgutil
 import sys
-import warnings
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -18,20 +17,11 @@ import paramsched as ps
 from paramsched import compat, mmengine
 from paramsched.core import files as config
 from paramsched.core.base.printing import child_path
-from paramsched.core.base.problem import PlanWarning, Problem
 from paramsched.core.files import known_dialects, plan_files
 from paramsched.core.files.arguments import arguments_of, located, names_of, read_arguments
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.core.files.known_dialects import dialect_named, dialects_that_recognize
-from paramsched.core.files.plan_files import PlanText, ReadingOptions, format_of, open_plan
-from paramsched.core.files.unused_settings import (
-    has_setting,
-    looks_like_schedule,
-    note_defaults,
-    program_of,
-    report_no_settings,
-    report_unused_settings,
-)
+from paramsched.core.files.plan_files import ReadingOptions, format_of, open_plan
 from paramsched.core.plan import Plan
 from paramsched.core.time import Calendar
 from paramsched.errors import ConfigError, InvalidArgument
@@ -42,12 +32,6 @@ def test_a_mapping_is_read_like_its_text():
     plan = {"horizon": 10, "lr": "warmup(2) >> cosine(to=0.1)"}
 
     assert config.loads(plan) == config.loads(json.dumps(plan), format="json")
-    assert config.loads({"name": "linear", "num_warmup_steps": 2, "num_training_steps": 10}, format="transformers")
-
-
-def test_a_mapping_from_a_peer_config_is_reported_with_the_name_of_the_peer():
-    with pytest.raises(ConfigError, match="looks like a config of transformers"):
-        config.loads({"lr_scheduler_type": "cosine", "warmup_steps": 10})
 
 
 SUFFIXES = "expected one of .yaml, .yml, .toml, .json, .py"
@@ -95,9 +79,6 @@ def test_a_file_without_a_known_suffix_is_refused_with_the_format_to_write(tmp_p
 
 
 OWN = {
-    "transformers": {"num_train_epochs": 1, "lr_scheduler_type": "cosine"},
-    "megatron": {"train_iters": 100, "lr_decay_style": "cosine"},
-    "deepspeed": {"scheduler": {"type": "WarmupLR", "params": {"warmup_num_steps": 5}}},
     "torch": {"scheduler": {"type": "CosineAnnealingRestartLR"}},
 }
 
@@ -131,57 +112,6 @@ def test_a_config_without_a_setting_of_the_format_is_refused(format, other):
         ps.loads(other, format)
 
 
-@pytest.mark.parametrize("format", OWN)
-@given(other=_unrelated, key=_keys)
-def test_settings_in_a_part_of_a_config_are_reported_with_their_path(format, other, key):
-    with pytest.raises(ConfigError) as refused:
-        ps.loads({"name": "my_run", **other, key: OWN[format]}, format)
-
-    assert [one.path.startswith(f"$.{key}") for one in refused.value.diagnostics] == [True]
-
-
-@pytest.mark.parametrize(
-    ("text", "format"),
-    [
-        ('{"zero_optimization": {"stage": 2}, "gradient_accumulation_steps": 4}', "transformers"),
-        ("rlhf_type: grpo\nsplit_dataset_ratio: 0\ncolocate_groups: []\ntrain_iters: 9\n", "megatron"),
-    ],
-)
-def test_settings_of_many_programs_do_not_identify_a_format(text, format):
-    with pytest.raises(ConfigError):
-        ps.loads(text, format)
-
-
-MEGATRON = {"train_iters": 9, "lr": 0.1}
-
-
-@table(
-    ("name", "data", "path"),
-    [
-        ("megatron", {**MEGATRON, "lr_warmup": 3}, "$.lr_warmup"),
-    ],
-)
-def test_an_entry_that_looks_like_a_setting_and_is_not_used_is_reported(name, data, path):
-    with pytest.warns(PlanWarning) as caught:
-        config.loads(data, name)
-
-    assert caught[0].message.problem.path == path
-    assert "the plan is read without it" in str(caught[0].message)
-
-
-@table(
-    ("name", "data"),
-    [
-        ("megatron", {**MEGATRON, "adlr_autoresume": True, "iter_per_epoch": 1250, "straggler_ctrlr_port": 1}),
-        ("megatron", {**MEGATRON, "micro_batch_size": 4, "wandb_entity": "x"}),
-    ],
-)
-def test_an_entry_of_another_program_is_not_reported(name, data):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        config.loads(data, name)
-
-
 NATIVE = '| Use a native plan, such as lr: warmup("5%") >> cosine() | PS103'
 
 
@@ -190,74 +120,6 @@ AXOLOTL = {"base_model": "$.base_model", "sequence_len": "$.sequence_len"}
 
 def lines_of(diagnostics):
     return [f"{one.path} {one.found} | {one.advice} | {one.code} {one.at_key}" for one in diagnostics]
-
-
-@table(
-    ("written", "used", "options", "expected"),
-    [
-        ({"lr_warmup": "$.a"}, ["lr_warmup"], {}, []),
-        ({"lr_warmup": "$.a"}, [], {}, ["$.a peer has no lr_warmup; the plan is read without it |  | PS111 False"]),
-        ({"lr_warmup": "$.a", "t_warmup": "$.b", "x": "$.c"}, [], {},
-         ["$.a peer has no lr_warmup, t_warmup; the plan is read without them |  | PS111 False"]),
-        ({"warmup": "$.a"}, [], {"renamed": {"warmup": "warmup_t"}},
-         ["$.a peer has no warmup | Use warmup_t in place of warmup | PS103 True"]),
-        ({"warmup": "$.a", "epochs": "$.b"}, [], {"renamed": {"warmup": "warmup_t", "epochs": "num_epochs"}},
-         ["$.a peer has no warmup, epochs | Use warmup_t in place of warmup; "
-          "Use num_epochs in place of epochs | PS103 True"]),
-        ({"warmup": "$.a", "warmup_t": "$.b"}, ["warmup_t"], {"renamed": {"warmup": "warmup_t"}},
-         ["$.a peer has no warmup; the plan is read without it |  | PS111 False"]),
-        (AXOLOTL, [], {}, []),
-        (AXOLOTL, [], {"defaulted": ("lr", "epochs")},
-         [f"$ this is a config of axolotl: its defaults for lr, epochs are not those of peer {NATIVE} False"]),
-        ({**AXOLOTL, "warmup": "$.a"}, [], {"defaulted": ("lr",)},
-         [f"$.a this is a config of axolotl: peer has no warmup {NATIVE} True"]),
-        ({**AXOLOTL, "warmup": "$.a"}, [], {"renamed": {"warmup": "warmup_t"}},
-         ["$.a this is a config of axolotl: peer has no warmup | Use warmup_t in place of warmup | PS103 True"]),
-    ],
-)  # fmt: skip
-def test_unused_settings_are_one_warning_or_one_error(written, used, options, expected):
-    found = DiagnosticCollector()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        report_unused_settings(written, used, found, **{"library": "peer", **options})
-
-    assert lines_of([*found.found(), *(one.message.problem for one in caught)]) == expected
-
-
-@table(
-    ("data", "place"),
-    [
-        ({}, "$.q nothing"),
-        (5, "$.q nothing"),
-        ({"a": {"lr": 1}}, "$.q.a expected lr at"),
-        ({"a": {"lr": 1}, "b": {"lr": 1, "sched": 2}}, "$.q.b expected lr, sched at"),
-        ({"a": {"lr": 1}, "b": {"sched": 1}}, "$.q.a expected lr at"),
-        ({"a": [{"x": 1}, ({"lr": 1},)]}, "$.q.a[1][0] expected lr at"),
-        ({"x": {"y": {"sched": 1, "lr": 2}}}, "$.q.x.y expected sched, lr at"),
-        ({"x": {"lr": 1, "sched": 2, "num_epochs": 3}}, "$.q.x expected lr, sched at"),  # a setting of another program
-        ({"x": {"lr": 1, "max_steps": 2}}, "$.q.x expected lr at"),
-    ],
-)
-def test_settings_in_a_part_of_a_config_are_reported_there(data, place):
-    found = DiagnosticCollector()
-    report_no_settings(data, ("lr", "sched"), found, library="peer", found="nothing", instead="Write x", path="$.q")
-    advice = "Write x" if place.endswith("nothing") else 'Use a native plan, such as lr: warmup("5%") >> cosine()'
-    if "sched" in place and "num_epochs" not in str(data):
-        advice = "Save this part of the config as a file of its own"
-    place += "" if place.endswith("nothing") else " the top level of a config of peer"
-
-    assert lines_of(found.found()) == [f"{place} | {advice} | PS108 False"]
-
-
-def test_almost_a_setting_is_one_and_two_keys_identify_a_program():
-    assert [has_setting([key], ["warmup_epochs", "5"]) for key in ("warmup_epoch", 5, "warm")] == [True, True, False]
-    assert [has_setting(["x"] * count + ["warmup_epoch"], ["warmup_epochs"]) for count in (999, 1000)] == [True, False]
-    assert has_setting(["x"] * 1000 + ["warmup_epochs"], ["warmup_epochs"])
-    assert program_of(["base_model", "base_model"]) is None
-    assert program_of(["baseModel", "a.sequence-len"]) == "axolotl"
-    assert list(note_defaults("x 1", {})) == []
-    (note,) = note_defaults("x 1", {"a": 1, "b": None})
-    assert (note.path, note.found, note.code) == ("$", "defaults of x 1 are taken for a 1, b None", "PS114")
 
 
 SCHEDULING = (
@@ -272,11 +134,6 @@ OTHERS = (
     "scheduled cycle lr2 steps step global_steps max_tokens warmstart weight_decay wd wd_x my_wd awd layerwise_decay "
     "alpha_decay eval_lr lr_freq noise_epochs print_lr lr.color"
 )
-
-
-def test_a_key_about_a_schedule_is_recognized_by_its_words():
-    assert [key for key in SCHEDULING.split() if not looks_like_schedule(key)] == []
-    assert [key for key in OTHERS.split() if looks_like_schedule(key)] == []
 
 
 READERS = {**compat.READERS, **mmengine.READERS}
@@ -334,25 +191,6 @@ def test_a_dialect_may_execute_a_file(dialect, tmp_path):
     assert config.load(tmp_path / "plan.py", format="drawn", run_config=True) == Plan(lr="constant(0.5)")
 
 
-def test_an_inserted_file_is_an_entry_whose_errors_are_located_in_it(dialect):
-    def to_plan(data, **_):
-        if data["more"]["rate"] > 1:
-            raise ConfigError("config", [Problem("$.more.rate", "too high"), Problem("$.rate", "too low")])
-        return Plan(lr=ps.constant(data["more"]["rate"] * data["rate"]))
-
-    dialect.to_plan = to_plan
-    texts = [PlanText("more.yaml", f"x: 1\nrate: {rate}\n", "drawn") for rate in (0.5, 2)]
-    read, wrong = (PlanText("plan.yaml", "rate: 0.5\n", "drawn", inserted=("more", text)) for text in texts)
-
-    assert read.loaded().plan == Plan(lr="constant(0.25)")
-    with pytest.raises(ConfigError) as refusal:
-        wrong.loaded()
-    assert [(one.file, one.path, one.line, one.column) for one in refusal.value.diagnostics] == [
-        ("more.yaml", "$.rate", 2, 7),
-        ("", "$.rate", 1, 7),
-    ]
-
-
 def test_writing_the_format_of_a_dialect_is_rejected(dialect):
     with pytest.raises(InvalidArgument, match="this format can only be read"):
         config.dump(Plan(lr="constant(0.5)"), format="drawn")
@@ -404,7 +242,6 @@ def test_a_native_file_that_looks_like_a_dialect_is_rejected_with_its_name(diale
     [
         ("param_scheduler: {type: StepLR, step_size: 3}", "mmengine"),
         ("{StepLR: {step_size: 30}}", "torch"),
-        ("{train_iters: 90, lr_decay_style: cosine}", "megatron"),
     ],
 )
 def test_a_peer_config_can_be_read_with_the_format_suggested_by_the_error(text, name):
@@ -426,11 +263,6 @@ def test_a_native_file_unlike_any_dialect_has_only_its_own_errors():
 @pytest.mark.parametrize(
     ("data", "dialect", "message"),
     [
-        (
-            {"lr_scheduler_type": "warmup_stable_decay", "lr_scheduler_kwargs": {"decay_type": []}},
-            "transformers",
-            "$.lr_scheduler_kwargs.decay_type: expected one of linear, cosine, 1-sqrt, got []",
-        ),
         ({"_last_lr": [0.1], "step_size": 3}, "torch", "$: expected the name of a scheduler of torch"),
         (
             {"type": "OneCycleLR", "eta_max": [], "total_steps": 9},

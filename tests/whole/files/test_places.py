@@ -49,7 +49,6 @@ MEANING = [
     ("json", '{"lr": "plateau(\\"\\u0066\\") * cosin()"}', "cosin()"),
     ("json", '{"lr": 1, "lr": 2}', '"lr": 2'),
     ("torch", "StepLR:\n  step_size: 3\n  gama: 0.5\n", "gama: 0.5"),
-    ("megatron", "train_iters: 9\nlr_decay_stile: cosine\n", "lr_decay_stile: cosine"),
 ]
 
 

@@ -77,8 +77,6 @@ PEERS: dict[str, tuple[str, str, Text]] = {
     "torch": ("torch", "p.yaml", lines("  - ExponentialLR: {gamma: 0.9}\n", "interval: step\nChainedScheduler:\n  schedulers:\n")),
     "mmengine": ("mmengine", "p.py", lines("dict(type='StepLR', step_size={i}, begin={i}, end=900),\n", "train_cfg = dict(max_epochs=900)\nparam_scheduler = [\n", "]\n")),
     "assignments": ("mmengine", "p.py", lines("a{i} = {i}\n", "", "train_cfg = dict(max_epochs=9)\nparam_scheduler = dict(type='StepLR', step_size=2)\n")),
-    "transformers": ("transformers", "p.json", lines('"x{i}": {i},\n', '{"lr_scheduler_type": "cosine", "max_steps": 100,\n', '"warmup_steps": 5}')),
-    "deepspeed": ("deepspeed", "p.json", lines('"x{i}": {i},\n', "{\n", '"scheduler": {"type": "WarmupLR", "params": {"warmup_num_steps": 5}}}')),
 }  # fmt: skip
 
 LOGS: dict[str, tuple[str, Text]] = {
@@ -109,8 +107,6 @@ NUMBERS = ("1" + "0" * 399, "1" * 4000, "1e999", "1e-320", str(10**18))
 CONFIGS = {
     "torch": ("p.json", '{"type": "CosineAnnealingWarmRestarts", "T_0": {n}, "T_mult": {n}}'),
     "mmengine": ("p.py", "train_cfg = dict(max_epochs={n})\nparam_scheduler = dict(type='StepLR', step_size={n}, gamma={n})"),
-    "transformers": ("p.json", '{"lr_scheduler_type": "cosine_with_restarts", "max_steps": {n}, "warmup_steps": {n}, "lr_scheduler_kwargs": {"num_cycles": {n}}}'),
-    "megatron": ("p.json", '{"lr": 1, "train_samples": {n}, "lr_warmup_samples": {n}, "rampup_batch_size": [1, 1, {n}], "global_batch_size": {n}, "lr_decay_style": "linear"}'),
 }  # fmt: skip
 
 

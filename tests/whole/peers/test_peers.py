@@ -55,26 +55,6 @@ def test_dialect_drop_in_and_class_of_torch_have_the_same_arguments(name):
     }
 
 
-@pytest.mark.heavy
-def test_the_tables_of_transformers_have_the_arguments_of_its_schedulers():
-    transformers = pytest.importorskip("transformers")
-    from transformers import optimization
-
-    from paramsched.compat.transformers.arguments import SCHEDULERS
-
-    of_run = ("self", "optimizer", "last_epoch", "num_warmup_steps", "num_training_steps", "kwargs")
-    assert set(SCHEDULERS) == {one.value for one in transformers.SchedulerType}
-    for name, table in SCHEDULERS.items():
-        made = optimization.GreedyLR.__init__ if name == "greedy" else getattr(optimization, table.function)
-        theirs = defaults_in(made, *of_run)
-        if name != "reduce_lr_on_plateau":  # torch's class, by keywords
-            assert set(arguments_of(table)) == set(theirs)
-        ours = {one: default for one, default in defaults_of(table).items() if default is not None}
-        assert {one: theirs[one] for one in ours if theirs.get(one) is not None} == {
-            one: default for one, default in ours.items() if theirs.get(one) is not None
-        }
-
-
 READERS = {**compat.READERS, **mmengine.READERS}
 
 

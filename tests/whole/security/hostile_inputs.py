@@ -246,7 +246,6 @@ def configs() -> Iterator[tuple[str, str]]:
     yield "type.json", json.dumps({"model": {"type": "os.system", "args": MARK}, "optimizer": {"type": MODULE}})
     yield "torch.yaml", f"{{{MODULE}.StepLR: {{step_size: 3}}}}\n"
     yield "lambda.yaml", f"LambdaLR: {{lr_lambda: '{CODE}'}}\n"
-    yield "deepspeed.json", json.dumps({"scheduler": {"type": MODULE, "params": {MARK: CODE}}, "optimizer": MARK})
     yield "args.json", json.dumps({"lr_scheduler_type": CODE, "max_steps": 10, "output_dir": f"/tmp/{MARK}"})
     cell = {"cell_type": "code", "source": [CODE], "outputs": [], "metadata": {}, "execution_count": None}
     yield "book.ipynb", json.dumps({"cells": [cell], "nbformat": 4, "nbformat_minor": 5, "metadata": {}})

@@ -1,6 +1,5 @@
 """`paramsched audit`: compare a log with a plan. Door: `tools`."""
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -91,12 +90,9 @@ def paramsched_audit(
     A plan by tokens is compared at the tokens in the log, from the column `tokens` or --amount. Without such a column,
     they are computed from the facts of the run. The same holds for other clocks.
 
-    Without --plan, a trainer_state.json is compared with the training_args.json or .yaml in its folder, if there is
-    one.
-
     Exit code 1 if a value differs, or if a learning rate is always 0.
     """
-    from dataclasses import asdict, replace
+    from dataclasses import asdict
 
     from paramsched import show
     from paramsched.cli._plan_input import calendar_from_options, read_plan_input
@@ -107,8 +103,6 @@ def paramsched_audit(
     from paramsched.tools.audit.compare import matched_with_plan, picture_of_match
 
     named = named_columns(columns)
-    if plan is None and (plan := _settings_beside(Path(log))) is not None:
-        options = replace(options, format=options.format or "transformers")
     if plan is None:
         given = {"--base": options.bases, "--amount": amount, "--group": names, "--processes": processes}
         if needless := [option for option, value in given.items() if value not in (None, ())]:
@@ -158,15 +152,6 @@ def paramsched_audit(
         echo(str(report))
     if report.first is not None or report.is_constantly_zero:
         click.get_current_context().exit(BAD_PLAN)
-
-
-def _settings_beside(log: Path) -> str | None:
-    """Return the arguments of a Trainer in the folder of its log or in the one above; None without them."""
-    if log.name != "trainer_state.json":
-        return None
-    folders = (log.parent, log.resolve().parent.parent)
-    tried = (folder / f"training_args{suffix}" for folder in folders for suffix in (".json", ".yaml", ".yml"))
-    return next((str(one) for one in tried if one.is_file()), None)
 
 
 def _report_facts(

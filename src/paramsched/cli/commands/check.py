@@ -50,7 +50,6 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
 )
 @click.option("--ignore", metavar="CODES", help="Do not report these codes.")
 @click.option("--strict", is_flag=True, help="Exit with code 1 for warnings too.")
-@click.option("--warn-only", is_flag=True, help="Report a schedule that another file replaces as a warning.")
 @json_option
 @click.option(
     "--explain",
@@ -68,7 +67,6 @@ def paramsched_check(
     select: str | None,
     ignore: str | None,
     strict: bool,
-    warn_only: bool,
     as_json: bool,
 ) -> None:
     """Report errors and likely mistakes in each PLAN. No facts of the run are needed.
@@ -76,8 +74,8 @@ def paramsched_check(
     With facts, lengths are also checked in updates of the run. Problems are printed to standard error; JSON goes to
     standard output.
 
-    Exit code 1 for an error, such as a schedule that another file replaces, with --strict also for a warning; 2 if a
-    file or a required fact is missing. The other plans are checked anyway.
+    Exit code 1 for an error, with --strict also for a warning; 2 if a file or a required fact is missing. The other
+    plans are checked anyway.
     """
     from dataclasses import replace
 
@@ -87,7 +85,6 @@ def paramsched_check(
         findings_as_json,
         findings_as_lines,
     )
-    from paramsched.cli._plan_input import paired_with_deepspeed
     from paramsched.core.base.problem import Problem
 
     selected = _codes("--select", select) if select else None  # None: also the codes of dialects in other packages
@@ -96,16 +93,11 @@ def paramsched_check(
     usage = False
 
     def check_one(given: str) -> CheckedPlan:
-        source = paired_with_deepspeed(plans, options.format)  # read again, because a fix may have changed the file
-        checked = checked_plan(given, options, source, checkpoint=checkpoint, log=log)
+        checked = checked_plan(given, options, checkpoint=checkpoint, log=log)
         kept = (one for one in checked.findings if selected is None or one.code in selected)
-        found = (one.changed(as_warning=one.as_warning or (warn_only and one.code == wins)) for one in kept)
-        return replace(checked, findings=tuple(one for one in found if one.code not in ignored))
+        return replace(checked, findings=tuple(one for one in kept if one.code not in ignored))
 
-    pair, wins = paired_with_deepspeed(plans, options.format), ""
-    if pair is not None:  # then the readers of both are installed
-        from paramsched.compat.codes import DEEPSPEED_WINS as wins  # noqa: N811
-    for given in plans if pair is None else [pair.name]:
+    for given in plans:
         try:
             checked = check_one(given)
             found += checked.findings

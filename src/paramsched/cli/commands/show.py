@@ -195,23 +195,20 @@ def paramsched_show(
     With --groups, the base, the value and its multiple of base are printed for each optimizer and group, with the file
     and the line of the entries that decide them.
     """
-    from paramsched.cli._plan_input import paired_with_deepspeed
-
     plans = drawing.plans
     prints = bool(times) or as_json or as_table or as_groups
-    pair = paired_with_deepspeed(plans, drawing.options.format) if prints else None
     if as_table:
         given = {"--at": times, "--json": as_json, "--output": output, "--base": drawing.options.bases}
         given |= {"--other": drawing.other, "--groups": as_groups, "--used": drawing.used}
-        given["the other plans"] = len(plans) > 1 and pair is None
+        given["the other plans"] = len(plans) > 1
         if unused := [option for option, value in given.items() if value]:
-            named = " ".join(map(shlex.quote, plans if pair else plans[:1]))
+            named = " ".join(map(shlex.quote, plans[:1]))
             raise WrongUsage(
                 "",
                 "--table prints the stages of one plan",
                 f"Leave out {', '.join(unused)}. Write paramsched show {named} --table",
             )
-    if len(plans) > 1 and pair is None and prints:
+    if len(plans) > 1 and prints:
         raise WrongUsage("", f"--at and --json print the values of one plan, but {len(plans)} were passed")
     if output is not None and prints:
         raise WrongUsage("", "--at and --json print values; --output writes a picture", "Leave one of the two out")
@@ -235,7 +232,7 @@ def paramsched_show(
         from paramsched.cli._plan_input import read_plan_input
 
         if as_groups or times or as_table:
-            read = read_plan_input(plans[0], drawing.options, source=pair, assumes_epoch=True)
+            read = read_plan_input(plans[0], drawing.options, assumes_epoch=True)
             if as_groups:
                 return _groups(read, times, as_json=as_json)
             return _values_at(read, times, as_json=as_json) if times else _stages(read, drawing.options)

@@ -15,18 +15,16 @@ from paramsched.errors import ConfigError
 _TOKEN = re.compile(r'("(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s"\[\]{}:,]+)', re.DOTALL)
 
 
-def read_json(text: str, source: str, *, plain: str | None = None) -> Any:
+def read_json(text: str, source: str) -> Any:
     """Return the content of a JSON text, with mappings as `Pairs`.
 
     Args:
         text: the text.
         source: its name in errors.
-        plain: a text of the same length that is read instead.
     """
-    plain = text if plain is None else plain
     try:
         data = json.loads(
-            plain,
+            text,
             object_pairs_hook=Pairs,
             parse_int=number_from_text,
             parse_constant=lambda word: math.nan if word == "NaN" else math.inf,
@@ -40,26 +38,10 @@ def read_json(text: str, source: str, *, plain: str | None = None) -> Any:
     return data
 
 
-def read_hjson(text: str, source: str) -> Any:
-    """Return the content of a JSON text that may have comments and trailing commas, as in Hjson."""
-    return read_json(text, source, plain=_without_comments(text))
-
-
-_COMMENT = re.compile(r'"(?:[^"\\\n]|\\.)*+"?|(#[^\n]*|//[^\n]*|/\*.*?\*/)|/\*.*', re.DOTALL)
-_LAST_COMMA = re.compile(r'"(?:[^"\\\n]|\\.)*+"?|(?<=[^\s\[{,:])(\s*,(?=\s*[}\]]))', re.DOTALL)
-
-
-def _without_comments(text: str) -> str:
-    """Return a text of the same length, with blanks in place of comments and trailing commas outside of strings."""
-    for pattern in (_COMMENT, _LAST_COMMA):
-        text = pattern.sub(lambda found: re.sub(r"\S", " ", found[0]) if found[1] else found[0], text)
-    return text
-
-
 def json_places(text: str) -> Place:
-    """Return the locations of the values in a text, which `read_json` or `read_hjson` must accept."""
+    """Return the locations of the values in a text, which `read_json` must accept."""
     pieces: list[Place | Bracket] = []
-    for found in _TOKEN.finditer(_without_comments(text)):
+    for found in _TOKEN.finditer(text):
         piece, begin, end = found[1], found.start(1), found.end(1)
         if piece in "[{":
             pieces.append(Bracket(piece, begin))

@@ -83,8 +83,6 @@ class Dialect(Protocol):
     - `facts_of(data) -> Calendar`, if the files contain run facts such as the accumulation
     - `notes_of(data) -> Iterable[Problem]`: returns diagnostics about how data is read, such as defaults
     - `scheduler_entries`: the names of the entries that may contain the schedule; `paramsched check` points to them
-    - `is_hjson`: True if the peer reads its JSON files as Hjson, with comments and trailing commas, and refuses a key
-      that occurs twice
     """
 
     def to_plan(self, data: Any, *, calendar: Calendar | None = None, base: BaseLike | None = None) -> Plan:
@@ -107,7 +105,6 @@ class KnownDialect:
     facts_of: Callable[[Any], Calendar | None] | None = None
     notes_of: Callable[[Any], Iterable[Problem]] | None = None
     scheduler_entries: tuple[str, ...] = ()
-    is_hjson: bool = False
 
     @property
     def is_peer(self) -> bool:

@@ -4,16 +4,16 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from errno import ENAMETOOLONG, ENOENT
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, final, overload
 
-from paramsched.core.base.codes import KEY_TWICE, NOTHING_PLANNED, SAID_TWICE, UNREADABLE
+from paramsched.core.base.codes import KEY_TWICE, NOTHING_PLANNED, UNREADABLE
 from paramsched.core.base.files import near_file, path_of_file, write_whole_file
 from paramsched.core.base.near_names import did_you_mean, shortened_text
-from paramsched.core.base.printing import ROOT, child_path, names_listed, printable
+from paramsched.core.base.printing import names_listed, printable
 from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.base.signatures import readable
 from paramsched.core.files import native
@@ -26,7 +26,6 @@ from paramsched.core.files.diagnostic_collector import (
 from paramsched.core.files.json_and_toml import (
     STRING,
     json_places,
-    read_hjson,
     read_json,
     read_toml,
     write_json,
@@ -300,7 +299,6 @@ class PlanText:
         syntax: the syntax that the suffix implies, if the format is a dialect.
         folder: the folder of relative paths in the file; None for the working directory.
         run_config: True to execute the file in the library of the dialect instead of reading the text.
-        inserted: the key of an entry of the config, and the file that contains its value; None if there is none.
         entries: the mapping that was passed in place of a text; None if there is a text.
     """
 
@@ -310,7 +308,6 @@ class PlanText:
     syntax: str | None = None
     folder: Path | None = None
     run_config: bool = False
-    inserted: "tuple[str, PlanText] | None" = None
     entries: Mapping[str, Any] | None = None
 
     def loaded(self, options: ReadingOptions = DEFAULTS) -> Loaded:
@@ -366,41 +363,22 @@ class PlanText:
         return Loaded(dialect.plan_of(plain, calendar=options.calendar, base=options.base), native=False)
 
     def data(self) -> Any:
-        """Return the data of a config, which is not native, with the inserted entry.
+        """Return the data of a config, which is not native.
 
         Raises:
             ConfigError: the text cannot be read.
         """
-        data = self._data_of(dialect_named(self.format))
-        if self.inserted is None:
-            return data
-        key, other = self.inserted
-        inserted = other._data_of(replace(dialect_named(other.format), is_hjson=False))  # transformers reads it as JSON
-        return {**data, key: inserted}
-
-    def _data_of(self, dialect: KnownDialect) -> Any:
+        dialect = dialect_named(self.format)
         if self.run_config and dialect.execute is not None:
             return dialect.execute(self.name)
         if dialect.read is not None and self.syntax != "toml":
             return dialect.read(self.text, self.name)
         if not dialect.is_peer:
             return read_data(self.text, _reader_of(dialect.name, self.syntax), self.name)
-        return read_peer_data(self.text, self.syntax or "yaml", self.name, is_hjson=dialect.is_hjson)
+        return read_peer_data(self.text, self.syntax or "yaml", self.name)
 
     def placed(self, diagnostics: Iterable[Problem], root: Place | None = None) -> tuple[Problem, ...]:
         """Return diagnostics with lines and columns if the syntax is known; `root` has the places if they are known."""
-        if self.inserted is not None:
-            key, other = self.inserted
-            inside, own = f"{child_path(ROOT, key)}.", replace(self, inserted=None)
-            moved = [
-                one.changed(path=f"{ROOT}.{one.path.removeprefix(inside)}", file=other.name)
-                if one.path.startswith(inside)
-                else one
-                for one in diagnostics
-            ]
-            theirs = iter(other.placed(one for one in moved if one.file))
-            mine = iter(own.placed(one for one in moved if not one.file))
-            return tuple(next(theirs if one.file else mine) for one in moved)
         name = self.format if self.format in SYNTAXES else self.syntax or ""
         dialect = None if self.format in SYNTAXES else dialect_named(self.format)
         is_peer = dialect is not None and dialect.is_peer
@@ -505,18 +483,12 @@ _PEER_SYNTAXES: Final = {"yaml": read_peer_yaml, "toml": read_toml, "json": read
 _OF_SCHEDULES: Final = re.compile("lr|rate|sched|epoch|iter|step|warm|decay|cool|milestone|gamma|t_max|duration|solver")
 
 
-def read_peer_data(text: str, syntax: str, source: str, *, is_hjson: bool = False) -> Any:
+def read_peer_data(text: str, syntax: str, source: str) -> Any:
     """Return the data of a peer's text, as `plain_data` does. Warn of repeated keys of a schedule.
-
-    Args:
-        is_hjson: as in `KnownDialect`.
     """
     diagnostics = DiagnosticCollector()
     twice: list[str] = []
-    read = read_hjson if is_hjson and syntax == "json" else _PEER_SYNTAXES[syntax]
-    data = plain_data(read(text, source), diagnostics, twice)
-    for path in dict.fromkeys(twice) if is_hjson else ():
-        diagnostics.add(path, "the key occurs twice", "Keep one", at_key=True, code=SAID_TWICE)
+    data = plain_data(_PEER_SYNTAXES[syntax](text, source), diagnostics, twice)
     diagnostics.raise_any(source)
     scheduling = [path for path in dict.fromkeys(twice) if _OF_SCHEDULES.search(path.lower())]
     if scheduling:

@@ -115,7 +115,6 @@ _LIBRARIES: Final = (
     ),
     _Library("pytorch-accelerated", "compat.pytorch_accelerated", "CosineLrScheduler"),
     _Library("GradualWarmupScheduler", "compat.gradual_warmup", "GradualWarmupScheduler"),
-    _Library("Megatron-LM", "compat.megatron", "OptimizerParamScheduler"),
     _Library(
         "Hugging Face",
         None,
