@@ -863,20 +863,6 @@ def test_a_plan_from_one_line_equals_the_plan_built_in_code(folder):
     assert config.load("x.yaml") == Plan(weight_decay=linear(1.0, 0.5))
 
 
-def test_warnings_of_a_config_go_to_standard_error_with_their_location(folder):
-    config = folder / "config.py"
-    config.write_text("param_scheduler = [dict(type='LinearLR', start_factor=0.001, begin=0, end=1)]\n")
-
-    checked = call("check", config)
-
-    assert checked.exit_code == 0
-    assert checked.stdout == ""
-    line, *excerpt = checked.stderr.splitlines()
-    assert line.startswith(f"{config}:1:20: $.param_scheduler[0]: warning: the window [0, 1) has one step")
-    assert line.endswith("[PS601]")
-    assert [text.strip() for text in excerpt[1:]] == ["^"]
-
-
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["dqn-atari", "rainbow-atari", "smollm2-1.7b"])
 def test_the_longest_recipes_are_drawn(name: str) -> None:

@@ -3,7 +3,6 @@
 import json
 import re
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -32,7 +31,7 @@ def config(tmp_path):
 
 
 def call(*arguments):
-    return CliRunner().invoke(main, list(arguments), prog_name="paramsched")
+    return CliRunner().invoke(main, [*arguments, "--run-config"], prog_name="paramsched")
 
 
 def values(*arguments):
@@ -198,17 +197,6 @@ def test_no_run_fact_is_needed(config, command, schedulers):
 
 def test_an_assumed_epoch_length_is_noted(config):
     assert "no --steps-per-epoch given; taken to be 1000" in call("show", config(EPOCHS, ONE_X)).stderr
-
-
-@pytest.mark.parametrize("length", [3, 7, 50])
-def test_a_conversion_without_run_facts_gives_the_same_values_as_with_them(config, tmp_path, length):
-    file = config(OPTIMIZER, EPOCHS, CONVERTED.replace("500", "15"))
-    call("convert", file, "-o", str(tmp_path / "plan.yaml"))
-    facts = ps.Calendar(steps_per_epoch=length)
-
-    native = ps.trace(ps.load(tmp_path / "plan.yaml"), {"lr": 0.02}, facts)
-
-    np.testing.assert_array_equal(native["lr"], ps.trace(ps.load(file, calendar=facts), {"lr": 0.02}, facts)["lr"])
 
 
 def test_check_reports_the_epoch_length_from_which_two_windows_are_apart(config):

@@ -12,7 +12,6 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.files import loads
 from paramsched.mmengine import reader as mmengine
 from paramsched.mmengine import schedulers as ours
 from support import mmengine_peer as peer
@@ -254,25 +253,3 @@ def test_errors_suggest_the_right_name_for_wrong_names_in_the_tutorial():
         mmengine.to_plan(dict(type="LinearLRs", end=5))
 
 
-def test_a_config_file_of_the_tutorial_is_read_unchanged():
-    text = """
-# 在配置文件中设置学习率调度器字段
-param_scheduler = [
-    # 线性学习率预热调度器
-    dict(type='LinearLR',
-         start_factor=0.001,
-         by_epoch=False,  # 按迭代更新学习率
-         begin=0,
-         end=50),  # 预热前 50 次迭代
-    # 主学习率调度器
-    dict(type='MultiStepLR',
-         by_epoch=True,  # 按轮次更新学习率
-         milestones=[8, 11],
-         gamma=0.1)
-]
-train_cfg = dict(by_epoch=True, max_epochs=12)
-"""
-
-    plan = loads(text, "mmengine")
-
-    assert str(plan) == "horizon: 12 epochs\n" + 'lr: chain(warmup(49, 0.001), multistep(["8 epochs", "11 epochs"]))'

@@ -52,11 +52,6 @@ def test_only_rules_that_need_another_file_lack_an_example():
 
 
 PEERS = [
-    (
-        "mmengine",
-        "param_scheduler = dict(type='LinearParamScheduler', param_name='weight_decay', start_factor=0.1, "
-        "end_factor=0.5, by_epoch=False, end=90)",
-    ),
     ("torch", '{"LinearLR": {"start_factor": 0.0001, "end_factor": 0.001, "total_iters": 90}}'),
 ]
 

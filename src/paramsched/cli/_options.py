@@ -161,7 +161,7 @@ def plan_options(command: _Function) -> _Function:
             is_flag=True,
             expose_value=False,
             callback=lambda context, _, value: context.meta.update({_RUN_CONFIG: value}),
-            help="Execute an MMEngine config in MMEngine instead of reading it. Only for files you trust.",
+            help="Run an MMEngine config in Python. Only for files you trust.",
         ),
         *map(FactOption.of, reversed([*UNIT_FACTS.values()])),
         click.option(

@@ -25,9 +25,9 @@ from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, M
 def main(config: str, work_dir: str | None, plan: str | None, resume: bool, load_from: str | None) -> None:
     """Train a model from CONFIG, a .py, .yaml or .json file with the keys of MMEngine.
 
-    A .py file is read, not executed. The modules in its custom_imports are imported from the folder of CONFIG or from
-    installed packages, and run their code; they register models, datasets, metrics and hooks. All problems of the
-    config are reported at once, before anything is imported.
+    A .py file is run. The modules in its custom_imports are imported from the folder of CONFIG or from installed
+    packages, and run their code; they register models, datasets, metrics and hooks. All problems of the config are
+    reported at once, before these modules are imported.
 
     Several processes: accelerate launch -m paramsched.mmengine CONFIG
 

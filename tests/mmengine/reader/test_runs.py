@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.core.base.problem import PlanWarning
-from paramsched.core.files import loads
 from paramsched.mmengine import reader as mmengine
 from paramsched.mmengine import schedulers as drop_ins
 from paramsched.mmengine.reader.config_run import RunLength, windows_overlap
@@ -61,31 +60,6 @@ def test_a_train_loop_that_mmengine_rejects_is_rejected(train, path):
     told = refusal({"param_scheduler": STEP, "train_cfg": train})
 
     assert told.startswith(f"{path}: ")
-
-
-@pytest.mark.parametrize("train", ["build()", "dict(by_epoch=True, max_epochs=build())"])
-def test_a_length_that_needs_execution_is_an_error_with_its_line(train):
-    with pytest.raises(ps.errors.ConfigError, match=r"\$\.train_cfg.*: line 2: `build\(\)`"):
-        loads(f"param_scheduler = dict(type='StepLR', step_size=2)\ntrain_cfg = {train}\n", "mmengine")
-
-
-@pytest.mark.parametrize(
-    ("entry", "places"),
-    [
-        ("param_scheduler = build()", [""]),
-        ("param_scheduler = [build(), dict(type='StepLR', step_size=build())]", ["[0]", "[1].step_size"]),
-        ("param_scheduler = dict(type=build(), by_epoch=build())", [".type", ".by_epoch"]),
-        ("param_scheduler = dict(net=build(), other=[dict(type='StepLR', step_size=2, gamma=build())])",
-         [".net", ".other[0].gamma"]),
-        ("param_scheduler = dict(type='MultiStepParamScheduler', param_name=build(), milestones=[1, build()])",
-         [".param_name", ".milestones[1]"]),
-    ],
-)  # fmt: skip
-def test_each_value_that_needs_execution_is_one_error_at_its_place(entry, places):
-    with pytest.raises(ps.errors.ConfigError) as refused:
-        loads(f"{entry}\ntrain_cfg = dict(max_epochs=4)\n", "mmengine")
-
-    assert [one.path for one in refused.value.diagnostics] == [f"$.param_scheduler{place}" for place in places]
 
 
 @pytest.mark.parametrize("name", ["Adadelta", "Adagrad", "Adam", "AdamW", "NAdam", "RAdam", "RMSprop", "SGD"])

@@ -10,7 +10,6 @@ from paramsched.core.base.entries import entry_names, load_entry
 from paramsched.core.base.printing import ROOT, entry_path
 from paramsched.core.base.problem import Problem
 from paramsched.core.files import native
-from paramsched.core.files.text_places import Place
 from paramsched.core.plan import Plan
 from paramsched.core.plan.extras import NO_BASES, Bases
 from paramsched.core.plan.plan import peers_plan
@@ -76,7 +75,6 @@ class Dialect(Protocol):
     - `recognizes(data) -> bool`: returns whether data looks like this dialect; the error of an invalid native file then
       suggests the dialect
     - `read(text, source) -> data`, if the files are not YAML, TOML or JSON
-    - `python_places(text) -> Place`, if the files may be Python; used to locate diagnostics
     - `execute(path) -> data`, if the peer executes the files as programs; used for `run_config=True`
     - `bases_of(data, calendar) -> Bases`, if the files contain the optimizer's values
     - `groups_of(data, calendar) -> Iterable[GroupOfFile]`, for `paramsched show --groups`
@@ -98,7 +96,6 @@ class KnownDialect:
     to_plan: Callable[..., Plan]
     recognizes: Callable[[Any], bool] | None = None
     read: Callable[[str, str], Any] | None = None
-    python_places: Callable[[str], Place] | None = None
     execute: Callable[[str], Any] | None = None
     bases_of: Callable[[Any, Calendar | None], Bases] | None = None
     groups_of: Callable[[Any, Calendar | None], Iterable[GroupOfFile]] | None = None

@@ -32,7 +32,6 @@ from paramsched.core.files.json_and_toml import (
 )
 from paramsched.core.files.known_dialects import (
     BaseLike,
-    KnownDialect,
     Loaded,
     dialect_named,
     dialect_names,
@@ -40,7 +39,7 @@ from paramsched.core.files.known_dialects import (
 )
 from paramsched.core.files.read_schedule import ShapeLike, ShapeNames
 from paramsched.core.files.text_limits import read_bounded_text, refuse_long_text
-from paramsched.core.files.text_places import Pairs, Place, faults_with_places
+from paramsched.core.files.text_places import Place, faults_with_places
 from paramsched.core.files.yaml_text import (
     peer_yaml_places,
     read_peer_yaml,
@@ -75,14 +74,13 @@ def load(
         shapes: functions that build schedules, which the file may call by their names.
         calendar: run facts that some dialects need; native files do not need them.
         base: the base of lr, or the bases by field, for dialects with absolute values.
-        run_config: True to execute a config of MMEngine, for values that cannot be read otherwise. Use it only for
-            files that you trust.
+        run_config: True to run a config of MMEngine in Python. Use it only for files that you trust.
 
     Raises:
         FileNotFoundError: the file does not exist.
         ConfigError: the file has errors; the exception contains all of them.
         InvalidArgument: the format or the suffix is unknown.
-        MissingDependency: `run_config=True` requires MMEngine, which is not installed.
+        MissingDependency: a config with `read_base()` requires MMEngine, which is not installed.
 
     >>> load("plan.yaml")
     Traceback (most recent call last):
@@ -383,21 +381,11 @@ class PlanText:
         dialect = None if self.format in SYNTAXES else dialect_named(self.format)
         is_peer = dialect is not None and dialect.is_peer
         if name not in SYNTAXES:
-            name = "yaml" if dialect is None or not is_peer else self._syntax_of_dialect(dialect)
+            name = "yaml"
         places = peer_yaml_places if name == "yaml" and is_peer else PLACES.get(name)
-        if name == "python" and dialect is not None:
-            places = dialect.python_places
         if root is not None:
             places = partial(_same, root)
         return tuple(diagnostics) if places is None else faults_with_places(tuple(diagnostics), self.text, places)
-
-    def _syntax_of_dialect(self, dialect: KnownDialect) -> str:
-        """Return the syntax of a dialect's text if the suffix of the file does not imply it."""
-        try:
-            is_yaml = dialect.read is None or isinstance(read_peer_yaml(self.text, ""), Pairs)
-        except ConfigError:
-            is_yaml = False
-        return "yaml" if is_yaml else "python"
 
     @property
     def has_comments(self) -> bool:

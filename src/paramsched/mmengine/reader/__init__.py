@@ -6,15 +6,13 @@
 - A missing `end` is the end of the run, from `train_cfg` or else from the calendar.
 - Schedulers of one field combine as in MMEngine. The plan contains a chain of windows if that is exact, else a
   `recurrence`.
-- `.py` files are read without executing them: assignments, loops, methods of lists and dicts, bases and variables are
-  supported. With `run_config=True` MMEngine executes them.
+- `.py` files are run, only with `run_config=True`.
 """
 
-from paramsched.mmengine.python_config.source import python_places
 from paramsched.mmengine.reader.arguments import recognizes
 from paramsched.mmengine.reader.config_run import execute, facts_of, read
 from paramsched.mmengine.reader.plans import bases_of, to_plan
 
-__all__ = ["bases_of", "execute", "facts_of", "python_places", "read", "recognizes", "scheduler_entries", "to_plan"]
+__all__ = ["bases_of", "execute", "facts_of", "read", "recognizes", "scheduler_entries", "to_plan"]
 
 scheduler_entries = ("param_scheduler",)

@@ -12,8 +12,7 @@ from typing import Any, Final
 from paramsched.core.base.codes import NOTHING_PLANNED, REFUSED_VALUE, UNREADABLE
 from paramsched.core.base.printing import ROOT, entry_path
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
-from paramsched.mmengine.python_config.values import NeedsRunning
-from paramsched.mmengine.reader.config_run import bare_class_name, refuse_unread
+from paramsched.mmengine.reader.config_run import bare_class_name
 from paramsched.mmengine.reader.row import CONVERTED, Arguments
 from paramsched.mmengine.reader.row import INF as INF
 from paramsched.mmengine.reader.row import SchedulerRow as SchedulerRow
@@ -187,22 +186,11 @@ def report_missing_schedulers(config: Mapping[str, Any], diagnostics: Diagnostic
             code=NOTHING_PLANNED,
         )
         return
-    if (script := _training_script(config)) is not None:
-        diagnostics.add(ROOT, *script, code=NOTHING_PLANNED)
-        return
     near = probably_meant("param_scheduler", map(str, config))
     found = "param_scheduler is missing from this config of MMEngine"
     found += f'; did you mean it by "{near}"?' if near else ""
     old = "; lr_config is the key of mmcv 1" if "lr_config" in config else ""
     diagnostics.add(ROOT, found + old, f"{EXAMPLE} as param_scheduler", code=NOTHING_PLANNED)
-
-
-def _training_script(config: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return the problem and the advice for a script that calls functions; None if it has an entry of a config."""
-    calls = [one for one in config.values() if isinstance(one, NeedsRunning) and "(" in one.text]
-    if not calls or not _ENTRIES_OF_CONFIGS.isdisjoint(config):
-        return None
-    return "this is a script, not a config, and it is not run", 'For example: lr: warmup("5%") >> cosine()'
 
 
 def check_hook(config: Mapping[str, Any], schedulers: Any, diagnostics: DiagnosticCollector) -> None:
@@ -211,7 +199,6 @@ def check_hook(config: Mapping[str, Any], schedulers: Any, diagnostics: Diagnost
     if not isinstance(hooks, Mapping) or "param_scheduler" not in hooks:
         return
     path, hook = entry_path("default_hooks", "param_scheduler"), hooks["param_scheduler"]
-    refuse_unread(hook, path, diagnostics)
     if hook is None and has_scheduler(schedulers):
         diagnostics.add(
             path,

@@ -8,36 +8,20 @@ from math import ceil
 from pathlib import Path
 from typing import Any, final
 
-from paramsched.core.base.codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_TYPE
+from paramsched.core.base.codes import REFUSED_VALUE, SAID_TWICE, WRONG_TYPE
 from paramsched.core.base.printing import child_path, entry_path
-from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.files.arguments import accumulation_fact, updates_with_accumulation
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.core.files.plan_files import read_peer_data
 from paramsched.core.time import Calendar, Duration
-from paramsched.errors import ConfigError, MissingDependency, MissingFact
-from paramsched.mmengine.python_config.config_file import public_names
-from paramsched.mmengine.python_config.values import NeedsRunning
-from paramsched.mmengine.read_bases import read_with_bases
+from paramsched.errors import ConfigError, MissingFact
+from paramsched.mmengine.config_file import RUN_IT, TO_RUN, load_config
 from paramsched.mmengine.reader.row import CONVERTED, INF, Arguments, is_finite
-
-
-def refuse_unread(value: Any, path: str, diagnostics: DiagnosticCollector) -> None:
-    """Report a value, or each value in a list, that is known only when the config is executed."""
-    if isinstance(value, NeedsRunning):
-        instead = "Use the value itself, or execute the config in MMEngine: --run-config (in Python: run_config=True)"
-        diagnostics.add(path, str(value), instead, code=UNREADABLE)
-    elif isinstance(value, (list, tuple)):
-        for index, one in enumerate(value):
-            refuse_unread(one, child_path(path, index), diagnostics)
 
 
 def count_above_zero(config: Any, path: str, name: str, diagnostics: DiagnosticCollector) -> int | None:
     """Return a positive count from a part of the config, or None if it is missing or invalid."""
     value = config.get(name) if isinstance(config, Mapping) else None
-    if isinstance(value, NeedsRunning):
-        refuse_unread(value, child_path(path, name), diagnostics)
-        return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     if not is_finite(value) or value < 1 or value != int(value):
@@ -190,7 +174,6 @@ def facts_of(data: Any) -> Calendar | None:
 def _train_length(train: Any, diagnostics: DiagnosticCollector) -> tuple[int | None, int | None]:
     """Return `max_epochs` and `max_iters` of `train_cfg`; each of MMEngine's two loops takes one of them."""
     path = entry_path("train_cfg")
-    refuse_unread(train, path, diagnostics)
     if not isinstance(train, Mapping):
         return None, None
     epochs = count_above_zero(train, path, "max_epochs", diagnostics)
@@ -209,70 +192,19 @@ def _train_length(train: Any, diagnostics: DiagnosticCollector) -> tuple[int | N
 
 
 def read(text: str, source: str = "config") -> Any:
-    """Read a config from the text of a Python, YAML or JSON file.
+    """Read a config from the text of a YAML or JSON file.
 
-    Args:
-        text: the text of the file.
-        source: its path; `_base_` files are searched relative to it.
+    Raises:
+        ConfigError: it is Python, which is not run here.
     """
-    file = Path(source) if Path(source).is_file() else None
     suffix = Path(source).suffix
     if suffix == ".py":
-        return public_names(read_with_bases(text, source, file, suffix))
-    if suffix in (".yaml", ".yml", ".json"):
-        if "_base_" in text or "{{" in text:
-            return public_names(read_with_bases(text, source, file, suffix))
-        return read_peer_data(text, "json" if suffix == ".json" else "yaml", source)
-    return _read_unnamed(text, source, file)
-
-
-def _read_unnamed(text: str, source: str, file: Path | None) -> Any:
-    """Read a config without a known suffix: as Python if it assigns a name, else as YAML."""
-    refusal: ConfigError | None = None
-    try:
-        names = public_names(read_with_bases(text, source, file, ".py"))
-        if names or "_base_" in text:
-            return names
-    except ConfigError as error:
-        refusal = error
-    try:
-        data = read_peer_data(text, "yaml", source)
-    except ConfigError:
-        data = None
-    if isinstance(data, (dict, list)) or refusal is None:
-        return data
-    raise refusal
+        raise ConfigError(source, [f"{TO_RUN}. {RUN_IT}"])
+    if suffix in (".yaml", ".yml", ".json") and "_base_" in text and Path(source).is_file():
+        return load_config(Path(source))
+    return read_peer_data(text, "json" if suffix == ".json" else "yaml", source)
 
 
 def execute(path: str) -> dict[str, Any]:
-    """Execute a config file in MMEngine, with all its imports, and return its values; warn that it was executed.
-
-    Raises:
-        MissingDependency: MMEngine is not installed.
-        ConfigError: the file cannot be executed.
-    """
-    try:
-        from mmengine.config import Config
-    except ImportError:
-        raise MissingDependency("run_config=True", "mmengine", "mmengine") from None
-    try:
-        data = Config.fromfile(path, format_python_code=False).to_dict()
-    except Exception as error:  # whatever the file raises
-        found = f"MMEngine cannot execute it: {type(error).__name__}: {error}"
-        raise ConfigError(path, [f"{found}. Correct the file, or leave out --run-config (run_config=True)"]) from error
-    warn_user(Problem(found=f"{path} was executed in MMEngine"))
-    return {name: _with_short_types(value) for name, value in data.items()}
-
-
-def _with_short_types(value: Any) -> Any:
-    """Remove the module from names of MMEngine's classes: a lazy import writes `mmengine.optim.StepLR`.
-
-    A class of Python's own modules is a class here and a name there, which depends on where Python is installed.
-    """
-    if isinstance(value, type):
-        return f"{value.__module__}.{value.__qualname__}"
-    if isinstance(value, Mapping):
-        own = str(value.get("type", "")).startswith("mmengine.")
-        short = {"type": str(value["type"]).rpartition(".")[2]} if own else {}
-        return {name: _with_short_types(one) for name, one in {**value, **short}.items()}
-    return type(value)(map(_with_short_types, value)) if type(value) in (list, tuple) else value
+    """Run a config file with its bases, and return its values."""
+    return load_config(Path(path))

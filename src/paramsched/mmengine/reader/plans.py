@@ -25,7 +25,6 @@ from paramsched.core.schedules.rules import Rule
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.mmengine.codes import ASSUMED_ORDER, COUNTS_BATCHES, HARDLY_MEANT, NEVER_OBSERVED, TICKS_TOO_LATE
-from paramsched.mmengine.python_config.values import NeedsRunning
 from paramsched.mmengine.reader.arguments import (
     EXAMPLE,
     FAMILIES,
@@ -44,7 +43,6 @@ from paramsched.mmengine.reader.config_run import (
     ConfigRun,
     RunLength,
     missing_epoch_length,
-    refuse_unread,
     run_of_config,
     ticks_by_epoch,
 )
@@ -117,7 +115,7 @@ def _read_bool(
     arguments: Mapping[str, Any], name: str, default: bool, path: str, diagnostics: DiagnosticCollector
 ) -> bool:
     value = arguments.get(name, default)
-    if not isinstance(value, (bool, NeedsRunning)):
+    if not isinstance(value, bool):
         found = f"{short_json(value)} is {type_name_of(value)}, not True or False"
         diagnostics.add(child_path(path, name), found, code=WRONG_TYPE)
     return value if isinstance(value, bool) else default
@@ -134,13 +132,13 @@ def _schedulers_by_optimizer(
         diagnostics.add(path, "the dict contains no scheduler", EXAMPLE, code=NOTHING_PLANNED)
     for name, listed in schedulers.items():
         where = child_path(path, name)
-        if not isinstance(listed, (Mapping, list, tuple, NeedsRunning)):
+        if not isinstance(listed, (Mapping, list, tuple)):
             # A dict without `type` maps names of optimizers to schedulers, so each of its values must be a scheduler.
             found = (
                 f"expected the schedulers of an optimizer, got {short_json(listed)}; the dict of a scheduler has `type`"
             )
             diagnostics.add(where, found, EXAMPLE, code=WRONG_TYPE)
-        elif isinstance(listed, NeedsRunning) or len(listed):
+        elif len(listed):
             yield from ((one, inner, str(name)) for one, inner in _listed_schedulers(listed, where, diagnostics))
 
 
@@ -192,16 +190,11 @@ class SchedulerReader:
 
     def read_entry(self, config: Any, path: str, optimizer: str | None = None) -> SchedulerEntry | None:
         """Read the dict of one scheduler; return None if it has an error."""
-        if isinstance(config, NeedsRunning):
-            refuse_unread(config, path, self.diagnostics)
-            return None
         if not isinstance(config, Mapping):
             found = f"expected a scheduler, got {type_name_of(config)}: {short_json(config)}"
             self.diagnostics.add(path, found, EXAMPLE, code=WRONG_TYPE)
             return None
         previous_count = self.diagnostics.count
-        for name, value in config.items():
-            refuse_unread(value, child_path(path, name), self.diagnostics)
         arguments = {name: value for name, value in config.items() if name not in _BUILDER_KEYS}
         convert = _read_bool(arguments, CONVERTED, False, path, self.diagnostics)
         by_epoch = _read_bool(arguments, "by_epoch", True, path, self.diagnostics)
@@ -326,8 +319,6 @@ def _row_of(parsed: _ParsedScheduler) -> tuple[SchedulerRow, str] | None:
     if isinstance(kind, type):
         named = kind.__module__.startswith(("mmengine.", "paramsched."))
         kind = kind.__name__ if named else f"{kind.__module__}.{kind.__qualname__}"
-    if isinstance(kind, NeedsRunning):
-        return None  # already reported
     if not isinstance(kind, str):
         found = "type is missing" if kind is ... else f"type is {short_json(kind)}"
         parsed.refuse("type", found, EXAMPLE, WRONG_ARGUMENT)
@@ -351,8 +342,7 @@ def _field_of(parsed: _ParsedScheduler, family: str) -> str | None:
     try:
         return str(Field.of(site))
     except InvalidArgument as refusal:
-        if not isinstance(site, NeedsRunning):
-            parsed.diagnostics.refuse(child_path(parsed.path, "param_name"), refusal)
+        parsed.diagnostics.refuse(child_path(parsed.path, "param_name"), refusal)
         return None
 
 
@@ -393,9 +383,6 @@ def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:
         calendar: run facts; `auto_scale_lr` scales lr by its `batch_size`, which is that of all processes.
     """
     wrapper = data.get("optim_wrapper") if isinstance(data, Mapping) else None
-    unread = wrapper.get("optimizer") if isinstance(wrapper, Mapping) else wrapper
-    if isinstance(unread, NeedsRunning):
-        return Bases((), "optim_wrapper", (f"optim_wrapper: {unread}; the optimizer's values are unknown",))
     if not isinstance(wrapper, Mapping):
         return NO_BASES
     notes: list[str] = []
@@ -420,11 +407,9 @@ def _numbers_of_optimizer(config: Mapping[str, Any], path: str, notes: list[str]
     name = kind_of.__name__ if isinstance(kind_of, type) else str(kind_of)
     values = dict(_DEFAULTS.get(name.rpartition(".")[2], {}))
     for field, value in config.items():
-        unread = isinstance(value, NeedsRunning)
-        if unread or (isinstance(value, (int, float)) and not isinstance(value, bool) and not is_finite(value)):
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and not is_finite(value):
             values.pop(field, None)
-            why = f": {value}" if unread else " is not a finite number"
-            notes.append(f"{path}.{field}{why}; its base is unknown")
+            notes.append(f"{path}.{field} is not a finite number; its base is unknown")
         elif is_finite(value):
             values[field] = value
         elif isinstance(value, (list, tuple)) and value and all(map(is_finite, value)):

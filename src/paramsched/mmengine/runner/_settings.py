@@ -15,16 +15,14 @@ from typing import Any, Final, TypeVar, final
 
 from torch import nn
 
-from paramsched.core.base.codes import REFUSED_VALUE, UNREADABLE, WRONG_ARGUMENT
+from paramsched.core.base.codes import REFUSED_VALUE, WRONG_ARGUMENT
 from paramsched.core.base.near_names import closest
 from paramsched.core.base.printing import ROOT, child_path, entry_path
 from paramsched.core.files.arguments import argument, argument_table, arguments_of, read_arguments, wrong_value
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
-from paramsched.core.files.plan_files import open_plan
 from paramsched.core.run.arguments import checked_on_base, checked_on_change
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
-from paramsched.mmengine import reader as mmengine
-from paramsched.mmengine.python_config.values import NeedsRunning
+from paramsched.mmengine.config_file import load_config
 from paramsched.mmengine.runner._accelerator import RandomnessSettings
 from paramsched.mmengine.runner._classes import (
     Later,
@@ -183,9 +181,6 @@ def _without_unreadable(value: Any, path: str, diagnostics: DiagnosticCollector,
         diagnostics: collects the problems.
         around: the `id` of each container that encloses the value.
     """
-    if isinstance(value, NeedsRunning):
-        diagnostics.add(path, str(value), "Use the value itself, or build the Runner in Python", code=UNREADABLE)
-        return None
     if not isinstance(value, (dict, list)):
         return value
     if id(value) in around or len(around) >= _MAX_DEPTH:
@@ -373,12 +368,12 @@ def _require_found(name: str) -> None:
 def config_as_dict(cfg: Any) -> dict[str, Any]:
     """Return a config as a dict, read from a file, MMEngine's Config or a mapping."""
     plain = cfg
-    if isinstance(cfg, (str, PathLike)):  # a `.py` file is parsed, never executed
+    if isinstance(cfg, (str, PathLike)):  # a `.py` file is run
         path = Path(cfg)
         try:
             if not path.is_file():  # reading a pipe could block forever
                 raise FileNotFoundError("no such file" if not path.exists() else "not a regular file")
-            plain = mmengine.read(open_plan(Path(path), "mmengine").text, str(path))
+            plain = load_config(path)
         except ParamschedError:
             raise
         except (OSError, ValueError) as error:

@@ -154,9 +154,9 @@ class Runner:
         """Build a Runner from a config.
 
         Args:
-            cfg: a mapping, or the path of a `.py`, `.yaml` or `.json` file. A `.py` file is parsed, never executed,
-                but the modules in its `custom_imports` are imported if the config has no other problem. Entries that
-                are not arguments are ignored.
+            cfg: a mapping, or the path of a `.py`, `.yaml` or `.json` file. A `.py` file is run. The modules in its
+                `custom_imports` are imported if the config has no other problem. Entries that are not arguments are
+                ignored.
             arguments: arguments of Runner that replace or extend those of the config.
 
         Raises:
