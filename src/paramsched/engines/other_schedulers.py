@@ -6,7 +6,6 @@ from typing import Any
 from paramsched.engines.torch_required import torch
 from paramsched.core.base.problem import Problem
 from paramsched.core.run.block import LR
-from paramsched.core.run.groups import WRITTEN_BY
 from paramsched.core.run.scheduler import Scheduler
 
 
@@ -21,7 +20,7 @@ def warn_of_other_schedulers(made: Scheduler, present: Iterable[Any], site: str)
         site: where the engine got them.
     """
     planned = {
-        id(groups[index]): part.external_writes
+        id(groups[index]): part.written_fields
         for groups, part in made._members()
         for line in part.block.lines
         for index in line.groups
@@ -30,7 +29,11 @@ def warn_of_other_schedulers(made: Scheduler, present: Iterable[Any], site: str)
     for one in present:
         if isinstance(one, torch.optim.lr_scheduler.LRScheduler) and not isinstance(one, Scheduler):
             groups = getattr(vars(one).get("optimizer"), "param_groups", ())  # a wrapper may have no optimizer
-            found = WRITTEN_BY.format(type(one).__name__)
-            writes = [planned[id(group)] for group in groups if id(group) in planned]
-            if [one for one in writes if one.is_new(str(LR), found)]:  # so that its writes are not reported again
-                made._resume.processes.warn(Problem(site=site, found=found))
+            told = [planned[id(group)] for group in groups if id(group) in planned]
+            if any(str(LR) not in fields for fields in told):
+                for fields in told:
+                    fields.add(str(LR))  # so that its writes are not reported again
+                made._resume.processes.warn(Problem(site=site, found=WRITTEN_BY.format(type(one).__name__)))
+
+
+WRITTEN_BY = "{} also writes this optimizer. Remove it and its step(), because the plan writes the lr of every update."

@@ -48,7 +48,7 @@ class TrainedOptimizers:
                     return
 
     def _warn(self, scheduler: Scheduler, mine: Any, other: Any) -> None:
-        self._has_warned = scheduler._run.clock.warned_of_unseen = True
+        self._has_warned = True
         one, planned = type(other).__name__, type(mine).__name__
         found = (
             f"from update {scheduler.t} on the engine trains another optimizer, {one}, than the plan's {planned}: no "

@@ -4,7 +4,6 @@ import copy
 import pickle
 import warnings
 
-import pytest
 import torch
 
 import paramsched as ps
@@ -59,25 +58,6 @@ def defined(shift):
         return 1 / (shift + u)
 
     return of_a_run
-
-
-@pytest.mark.parametrize("line", ["of_a_run()", "warmup(2) >> of_a_run(start=1, to=0.1)"])
-def test_a_function_that_has_changed_is_the_second_reading(line):
-    with shapes_as_before():
-        defined(1)
-        optimizer = adamw()
-        ps.Scheduler(optimizer, line, total=TOTAL)
-        for _ in range(10):
-            optimizer.step()
-        before, after = adamw(), adamw()
-        before.load_state_dict(optimizer.state_dict())
-        defined(3)
-
-        with pytest.warns(ps.PlanWarning, match="other code has written it since, or of_a_run returns other values"):
-            ps.Scheduler(before, line, total=TOTAL)
-        ps.Scheduler(after, line, total=TOTAL)
-        with pytest.warns(ps.PlanWarning, match="other code has written it since, or of_a_run returns other values"):
-            after.load_state_dict(optimizer.state_dict())
 
 
 def test_a_run_without_a_length_calls_a_function_for_its_own_updates_only():

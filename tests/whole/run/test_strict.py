@@ -21,16 +21,6 @@ def script_that_ignores_warnings():
         yield
 
 
-@pytest.mark.peer("mmengine")
-def test_a_warning_about_the_file_of_a_plan_raises(tmp_path):
-    config = "train_cfg = dict(max_epochs=9)\nparam_scheduler = dict(type='MultiStepLR', milestones=[3, 20])\n"
-    (tmp_path / "config.py").write_text(config)
-    ps.Scheduler(sgd(), tmp_path / "config.py", steps_per_epoch=2)
-
-    with pytest.raises(ps.PlanWarning, match="milestones=20"):
-        ps.Scheduler(sgd(), tmp_path / "config.py", steps_per_epoch=2, strict=True)
-
-
 def test_accelerate_passes_strict_on():
     accelerate = pytest.importorskip("accelerate")
     from paramsched.engines import accelerate as engine

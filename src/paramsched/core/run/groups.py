@@ -1,13 +1,11 @@
 """The param groups of one optimizer and the plan that writes them: bound, bound again, and external writes."""
 
-import gc
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import is_
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, final
 
 import torch
-from torch.optim.lr_scheduler import LRScheduler
 
 from paramsched.core.base.problem import Problem
 from paramsched.core.fields import RECORD, entry_of
@@ -25,7 +23,7 @@ from paramsched.core.run.block import (
     with_late_bases,
 )
 from paramsched.core.run.checks import refuse_values_outside
-from paramsched.core.run.processes import COMPARED_EVERY, ExternalWrites, Processes
+from paramsched.core.run.processes import COMPARED_EVERY, Processes
 from paramsched.core.run.state import COUNT, Clock, Group, RunPosition, RunState, record_of_plan, write_entries
 from paramsched.errors import ParamschedError, PlanError, StateError
 
@@ -157,8 +155,8 @@ class Groups:
         # force; the update of the last change, and the lines, targets and states that the update before it used.
         self.held: Values = {}
         self.before_change: tuple[int, tuple[Line, ...], list[TargetColumn], RuleStates] | None = None
-        # Said: the external writes that were reported.
-        self.external_writes = ExternalWrites()
+        # Said: the fields whose external writes were reported.
+        self.written_fields = set[str]()
 
     # ------------------------------------------------------------------ binding and writing
 
@@ -469,7 +467,7 @@ def check_tensors(planned: Groups, groups: list[Group], held: Values) -> None:
 
 
 def note(planned: Groups, groups: list[Group], index: int, found: tuple[Any, Any, float]) -> None:
-    """Note that the last update used a value that other code wrote; each field and cause is reported once.
+    """Note that the last update used a value that other code wrote; each field is reported once.
 
     Args:
         planned: the groups and their plan.
@@ -477,41 +475,19 @@ def note(planned: Groups, groups: list[Group], index: int, found: tuple[Any, Any
         index: the index of a group with an external value.
         found: its field, this value, and the planned one.
     """
-    writes, update, (field, value, wanted) = planned.external_writes, planned.clock.t - 1, found
-    if not writes.is_examined(str(field), update):
+    field, value, wanted = found
+    if str(field) in planned.written_fields:
         return
-    writer = torch_scheduler_of(groups[index], value) if field.key == "lr" else None
-    cause = _OTHER if writer is None else WRITTEN_BY.format(writer)
-    if writes.is_new(str(field), cause):
-        place = f"{field} of group {planned.labels(groups)[index]!r}"
-        text = f"{place} was {value!r} at update {update} instead of the planned {wanted!r}: {cause}"
-        planned.run.unreported.append(Problem(found=text))
+    planned.written_fields.add(str(field))
+    place = f"{field} of group {planned.labels(groups)[index]!r}"
+    text = f"{place} was {value!r} at update {planned.clock.t - 1} instead of the planned {wanted!r}: {_OTHER}"
+    planned.run.unreported.append(Problem(found=text))
 
 
 _OTHER = (
     "other code wrote it, and the update used it. After each update the plan writes the value of the next one. To "
-    "change a value permanently, change the plan."
+    "change a value permanently, change the plan. Remove a scheduler of torch that also writes this optimizer."
 )
-WRITTEN_BY = "{} also writes this optimizer. Remove it and its step(), because the plan writes the lr of every update."
-
-
-def torch_scheduler_of(group: Group, lr: Any) -> str | None:
-    """Return the class of the scheduler of torch that has written an lr into a group; None if there is none.
-
-    An optimizer has no reference to its schedulers: torch leaves only a mark on its `step`. So the objects of the
-    process are searched, and a scheduler counts if this lr is the last one that it wrote.
-    """
-    found: dict[int, Any] = {}
-    for one in gc.get_objects():
-        if issubclass(type(one), LRScheduler) and not type(one).__module__.startswith("paramsched.core.run."):
-            groups = getattr(one.__dict__.get("optimizer"), "param_groups", ())
-            last = one.__dict__.get("_last_lr") or ()
-            written = [value for mine, value in zip(groups, last, strict=False) if mine is group]
-            if any(_is_planned(value, float(lr)) for value in written):
-                found[id(one)] = one
-    members = {id(inner) for one in found.values() for inner in one.__dict__.get("_schedulers", ())}
-    return next((type(one).__name__ for key, one in found.items() if key not in members), None)
-
 
 def note_overwritten(planned: Groups, groups: list[Group]) -> None:
     """Note values that differed from the plan, in groups that the optimizer still has.

@@ -1,7 +1,7 @@
 """The hooks of an optimizer: its steps and checkpoints, and the capture of steps into CUDA graphs."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, final
 from weakref import ref
 
 import torch
@@ -12,26 +12,21 @@ from paramsched.core.plan.optimizers import errors_of
 from paramsched.core.run import steps as updates
 from paramsched.core.run.block import FloatColumn, TensorColumn, ValueBlock
 from paramsched.core.run.groups import Groups, has_written, sync_for_checkpoint
-from paramsched.core.run.record import Adopted, Carried, record_of
+from paramsched.core.run.record import Adopted, record_of
 from paramsched.core.run.resume import Resume
-from paramsched.core.run.run import AfterStep, Run, Wrapper
-from paramsched.core.run.short import note_changed_plan
+from paramsched.core.run.run import Run, Wrapper
 from paramsched.core.run.state import COUNT, Group, RunPosition, joined
 from paramsched.core.run.steps import (
     CAN_CAPTURE,
+    ChangingNumber,
     Steps,
     UpdateHooks,
     check_amount,
-    expect_changing_number,
     mark_uncompiled,
     updates_in_state,
 )
 from paramsched.core.run.writes import AT_EACH_UPDATE, keep_tensors
-from paramsched.core.schedules.own import has_own_shape
 from paramsched.errors import InvalidArgument, StateError, shown
-
-if TYPE_CHECKING:
-    from paramsched.core.run.inner import InnerUpdates
 
 _CAPTURED = "this step is captured into a CUDA graph"
 
@@ -103,7 +98,6 @@ class PlanHooks:
         self.planned = run.members[name]
         self.before: list[Group] = []  # the groups that the state which is being loaded replaces
         self.adopted: Adopted | None = None  # what that state restores
-        self.inner: InnerUpdates | None = None  # of a wrapper of other optimizers
 
     def attach(self, optimizer: Any, wrap: Wrapper | None) -> None:
         """Register the hooks on the optimizer; `wrap`, if any, wraps the function that counts its updates."""
@@ -119,36 +113,19 @@ class PlanHooks:
             ValueBlock.tensors_changed, ValueBlock.views_replaced, TensorColumn.views_replaced,
             *run.uncompiled, *AT_EACH_UPDATE,
         )  # fmt: skip
-        expect_changing_number(COUNT)
+        handles.append(ChangingNumber(COUNT))
         if run.drive != "manual":
             steps = Steps(planned)
             after = run.after_step(self.name, steps)
             after = after if wrap is None else wrap(after)
-            inner = None if _is_of_torch(optimizer) else self._inner_of(optimizer, after)
-            after = after if inner is None else inner.after_update
             hooks = UpdateHooks(steps.before_update, after, steps.is_unchanged, steps.has_own_lr, refuse_uncounted)
             handles += hooks.register_on(optimizer)
-            if inner is not None:
-                handles += inner.watch(hooks)
-                self.inner = inner
         elif CAN_CAPTURE:
             handles += CaptureHook(planned).register_on(optimizer)
         handles.append(optimizer.register_state_dict_pre_hook(self.before_state_dict))
         handles.append(optimizer.register_state_dict_post_hook(self.after_state_dict))
         handles.append(optimizer.register_load_state_dict_pre_hook(self.before_load))
         handles.append(optimizer.register_load_state_dict_post_hook(self.after_load))
-
-    def _inner_of(self, optimizer: Any, after: AfterStep) -> "InnerUpdates | None":
-        """Return what watches the optimizers inside of a wrapper; None if there are none."""
-        own = (
-            one for name, one in vars(optimizer).items() if name not in _OF_OPTIMIZER and not name.endswith("_hooks")
-        )
-        if not any(isinstance(one, (Optimizer, list, tuple, dict)) for one in own):
-            return None
-        from paramsched.core.run.inner import InnerUpdates, inner_optimizers
-
-        found = [(path, one) for path, one in inner_optimizers(optimizer) if hooks_on(one) is None]
-        return InnerUpdates(self.planned, type(optimizer).__name__, found, after) if found else None
 
     def before_state_dict(self, optimizer: Any) -> None:
         """Bind groups that were added or replaced."""
@@ -160,7 +137,6 @@ class PlanHooks:
         groups = state.get("param_groups")
         if groups and self.planned.bound:
             now = self.run.reading()
-            self.run.clock.saved_at = now.numbers[self.name]
             record = record_of(self.run, now) | ({"held": True} if self.planned.held else {})
             groups[0][RECORD] = joined(self.planned.record_of_plan(), record | {"bases": recorded_bases(groups[0])})
             for group in groups:
@@ -168,22 +144,7 @@ class PlanHooks:
 
     def before_load(self, optimizer: Any, state: dict[str, Any]) -> None:
         self.adopted = self.resume.before_load(self.run, self.name, state, optimizer.param_groups)
-        if self.adopted is not None:
-            self.warn_of_changed_functions(self.adopted.carried, state["param_groups"])
         self.before = list(optimizer.param_groups)
-
-    def warn_of_changed_functions(self, carried: Carried, groups: list[Group]) -> None:
-        """Warn of values in a checkpoint that the functions of the user in its plan do not return."""
-        saved = None if carried.state is None else carried.state.in_force
-        if saved is None or not any(has_own_shape(one.schedule) for one in saved.resolved.bindings):
-            return
-        from paramsched.core.run.edited import edited_problem, of_record
-
-        all_groups = {name: one.bound for name, one in self.run.members.items()} | {self.name: groups}
-        last = of_record(carried, all_groups, self.name)
-        problem = None if last is None else edited_problem(last, self.planned.labels(groups), groups)
-        if problem is not None:
-            self.resume.processes.warn(problem)
 
     def after_load(self, optimizer: Any) -> None:
         before, self.before, adopted, self.adopted = self.before, [], self.adopted, None
@@ -193,9 +154,6 @@ class PlanHooks:
         keep_tensors(((index, line.field) for line in adopted.lines for index in line.groups), before, groups)
         taken = None if adopted.carried.count else updates_in_state(optimizer)  # reads tensors
         self.resume.after_load(self.run, self.name, groups, adopted, taken)
-        note_changed_plan(self.run)
-        if self.inner is not None:
-            self.inner.begin_again()
 
     @property
     def position(self) -> RunPosition:
@@ -240,15 +198,6 @@ class WrittenStates:
             self.resume.after_load(run, name, mine, self.resume.loading(run, name, mine, carried[name]))
         if reported is not None and (clock.t, clock.amount) == position:  # for the coming update, after the write
             clock.reported, clock.is_measured = reported, is_measured
-
-
-_OF_OPTIMIZER = frozenset({"param_groups", "state", "defaults"})
-"""The lists and dicts that every optimizer has as attributes, and those of hooks."""
-
-
-def _is_of_torch(optimizer: Any) -> bool:
-    """Return whether an optimizer is one of torch, whose wrappers step their inner optimizers as they must."""
-    return type(optimizer).__module__.partition(".")[0] == "torch"
 
 
 def hooks_on(optimizer: Any) -> PlanHooks | None:

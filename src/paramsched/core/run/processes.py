@@ -95,28 +95,3 @@ def _note_fake_group() -> None:
     """Log once that torch's fake process group has no other processes."""
     log.info("the process group is torch's fake one: this process compares nothing, and uses its own time and files")
 
-
-@final
-class ExternalWrites:
-    """The external writes to the groups of an optimizer that were reported: each field and cause once."""
-
-    def __init__(self) -> None:
-        self._last: dict[str, int] = {}  # by field: the last update with such a write
-        self._count: dict[str, int] = {}  # by field: the number of these updates
-        self._told: set[tuple[str, str]] = set()
-
-    def is_examined(self, field: str, update: int) -> bool:
-        """Count an update; return whether its cause is searched for: of the first, second, fourth, eighth… one.
-
-        The search takes as long as many updates, and another writer may begin later.
-        """
-        if self._last.get(field) == update:
-            return False
-        self._last[field], self._count[field] = update, self._count.get(field, 0) + 1
-        return self._count[field].bit_count() == 1
-
-    def is_new(self, field: str, cause: str) -> bool:
-        """Note a cause; return whether it was not noted before."""
-        is_new = (field, cause) not in self._told
-        self._told.add((field, cause))
-        return is_new

@@ -48,7 +48,6 @@ from paramsched.core.run.processes import WORLD
 from paramsched.core.run.record import OnChange, position_of_torch, read_scheduler_state, state_of
 from paramsched.core.run.resume import Resume
 from paramsched.core.run.run import Run
-from paramsched.core.run.short import note_changed_plan, note_run
 from paramsched.core.run.start import start
 from paramsched.core.run.state import Group, RunPosition, remove_entries
 from paramsched.core.run.state import LateGroups as LateGroups
@@ -60,7 +59,6 @@ from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, PlanErr
 if TYPE_CHECKING:
     from paramsched.core.run.amounts import ConsumptionSource, ProgressSource
     from paramsched.core.run.end import JobEnd
-    from paramsched.core.run.unseen import IdleScheduler
 
 
 SignalsLike: TypeAlias = str | Signals | Sequence[str | Signals]
@@ -157,10 +155,6 @@ class Scheduler(LRScheduler):
     _count: Callable[[], object] | None = None  # what `step` calls, from its first call on
     _job_end: "JobEnd | None" = None
     _warned: frozenset[str] = frozenset()  # the kinds of reports that have caused a warning
-    # What looks for updates that another optimizer makes, and the update of the last call that looked: of `step` from
-    # the last checkpoint on, and of the methods that report values or observe metrics.
-    _idle: "IdleScheduler | None" = None
-    _stepped_at = _looked_at = -1
 
     def __init__(  # does not call LRScheduler.__init__, which would wrap the step, write initial_lr and step
         self,
@@ -219,10 +213,9 @@ class Scheduler(LRScheduler):
     def _start(self, request: Request, run: Run) -> None:
         """Store the run of an attached plan."""
         self._run, self._resume, self._source = run, request.resume, request.source
-        self._count, self._step_count, self._idle, self._stepped_at, self._looked_at = None, 1, None, -1, -1
+        self._count, self._step_count = None, 1
         run.scheduler = ref(self)
         run.clock.warns_of_metrics = not request.source.warns_of_metrics
-        note_run(run, self._job_end)
 
     # ------------------------------------------------------------------ values
 
@@ -353,7 +346,6 @@ class Scheduler(LRScheduler):
             raise InvalidArgument(f"scheduler.scalars({update!r})", near, 'Use scheduler.scalars("coming")')
         planned = self._synced()
         clock = planned.clock
-        self._look_if_idle()
         last = update == "last" and clock.t > 0
         names = flat_optimizers({name: one.param_groups for name, one in self._optimizers.items()})
         # TensorBoard replaces all other characters, and MLflow rejects most. A slash creates a section in each logger.
@@ -409,7 +401,6 @@ class Scheduler(LRScheduler):
                 found = "the progress of the run before this update is unknown"
             raise MissingFact(f"scheduler.seek({t})", found, instead, fact=error.fact, example=error.example) from None
         self._run.seek(RunPosition(t, reached))
-        self._step_may_be_idle()
 
     def consumed(self, **amount: Any) -> None:
         """Report the consumption of the next update, before that update: `scheduler.consumed(tokens=n)`.
@@ -580,7 +571,6 @@ class Scheduler(LRScheduler):
         if any(observed[rule] != before[rule] for rule in observed):
             self._synced()
             self._run.rewrite()
-        self._look_if_idle()
 
     def step(self, metrics: Any = None, epoch: Any = None) -> None:  # type: ignore[override]  # engines pass a metric first, and an epoch
         """Acknowledge the last update, as engines do after it; with `drive="manual"`, count one update.
@@ -613,39 +603,8 @@ class Scheduler(LRScheduler):
             count = run.counter(self._optimizers)
             self._count = count if run.look is None else partial(_call_both, count, run.look)
             return self._count
-        at, self._stepped_at = self._stepped_at, run.clock.t
-        if self._is_idle_since(at):
-            return self._acknowledge_idle  # not kept, so that the next call chooses again
         self._count = run.clock.acknowledge
         return self._count
-
-    def _step_may_be_idle(self) -> None:
-        """Let the next call of `step` look for updates of another optimizer, if there is no update before it."""
-        if self._run.drive != "manual":
-            self._count, self._stepped_at = None, self._run.clock.t
-
-    def _acknowledge_idle(self) -> None:
-        """Do what `step` does while the optimizer makes no update."""
-        self._run.clock.acknowledge()
-        self._look_for_unseen(is_step=True)
-
-    def _is_idle_since(self, t: int) -> bool:
-        """Return whether the optimizer has made no update since the run began or was moved, or since update `t`."""
-        clock = self._run.clock
-        return self._is_attached and (clock.t == t or not clock.has_moved)
-
-    def _look_if_idle(self) -> None:
-        """Look for updates of another optimizer, if this one has made none since the last call."""
-        at, self._looked_at = self._looked_at, self._run.clock.t
-        if self._is_idle_since(at):
-            self._look_for_unseen(is_step=False)
-
-    def _look_for_unseen(self, *, is_step: bool) -> None:
-        if self._idle is None:
-            from paramsched.core.run.unseen import IdleScheduler
-
-            self._idle = IdleScheduler(self._run, self._optimizers)
-        self._idle.look(is_step=is_step)
 
     def detach(self) -> None:
         """Stop writing; remove the hooks and all entries of paramsched from the optimizers. Their values remain."""
@@ -764,8 +723,6 @@ class Scheduler(LRScheduler):
         """Return the clock, the rule states, the bases and the plan as text: plain data for `weights_only=True`."""
         if self._is_attached:
             self._run.sync_for_checkpoint(self._optimizers)
-        self._run.clock.saved_at = self.t
-        self._step_may_be_idle()
         return state_of(self._run, {name: len(one.param_groups) for name, one in self._optimizers.items()})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -779,14 +736,12 @@ class Scheduler(LRScheduler):
         """
         require_attached(self._run.clock, "load_state_dict")
         planned = self._synced()
-        self._step_may_be_idle()
         at = None if self._run.is_shared else position_of_torch(state_dict)
         if at is not None:
             self._resume.load_position(self._run, at, state_dict.get("base_lrs"), self.optimizer)
             return
         state = read_scheduler_state(state_dict, planned.in_force)
         self._resume.load(self._run, state, {name: one.param_groups for name, one in self._optimizers.items()})
-        note_changed_plan(self._run)
 
     def __getstate__(self) -> dict[str, Any]:
         from paramsched.core.run.start import copied_state

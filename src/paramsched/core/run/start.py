@@ -14,7 +14,6 @@ from paramsched.core.run.block import present_values, starting_lines
 from paramsched.core.run.checks import refuse_values_outside, report_unlikely_values
 from paramsched.core.run.groups import Groups, sync
 from paramsched.core.run.hooks import PlanHooks, hooks_on, require_hooks
-from paramsched.core.run.processes import Processes
 from paramsched.core.run.record import (
     NOTHING,
     Adopted,
@@ -215,25 +214,7 @@ def prepare(request: Request, found: Found, chosen: Adopted, adopted: Mapping[st
     for (lines, _, labels), one in zip(parts, run.members.values(), strict=True):
         refuse_values_outside(in_force, lines, labels, one.clock.times)
         one.code_bases = bases_of(lines)
-    if found.carried and request.positions is None:
-        warn_of_edited_values(run, found, request.resume.processes)
     return run
-
-
-def warn_of_edited_values(run: Run, found: Found, processes: Processes) -> None:
-    """Warn of values in the groups that are not those of the last plan, because the new one replaces them."""
-    from paramsched.core.run.edited import edited_problem, of_record, of_scheduler
-
-    for name, groups in found.groups.items():
-        if name in found.before:
-            last = of_scheduler(found.before[name].planned)
-        elif name in found.carried:
-            last = of_record(found.carried[name], found.groups, name, run.members[name])
-        else:
-            continue
-        problem = None if last is None else edited_problem(last, run.members[name].labels(groups), groups)
-        if problem is not None:
-            processes.warn(problem)
 
 
 def _history(run: Run, chosen: Adopted) -> History:

@@ -464,12 +464,10 @@ class RunState(Clock):
     skipped: set[str]
     warns_of_metrics: bool  # set by the Scheduler
     was_moved: bool  # by `seek`
-    end_is_known: bool  # True if a message has reported that the run is shorter than its plan, or an engine has ended
-    saved_at: int  # the update of the last checkpoint
-    warned_of_unseen: bool  # True after a warning of updates that another optimizer makes
+    end_is_known: bool  # True if an engine has reported that the run is shorter than its plan, or has ended
     __slots__ = (
         "_before_seek", "_begin", "_history", "choices", "counts_from", "end_is_known", "observed", "processes",
-        "released", "saved_at", "skipped", "warned_of_unseen", "warns_of_metrics", "was_moved",
+        "released", "skipped", "warns_of_metrics", "was_moved",
     )  # fmt: skip
 
     def __init__(self, states: RuleStates, position: RunPosition, choices: Choices, source: str | None) -> None:
@@ -478,8 +476,8 @@ class RunState(Clock):
         self._begin: tuple[ResolvedPlan, RunPosition] | None = None  # of a run whose only plan is that of its start
         self._history = History(())
         self._before_seek = -1, self._history  # the update of the last `seek`, and the history before it
-        self.released, self.was_moved, self.end_is_known, self.saved_at = False, False, False, -1
-        self.observed, self.skipped, self.warned_of_unseen = set(), set(), False
+        self.released, self.was_moved, self.end_is_known = False, False, False
+        self.observed, self.skipped = set(), set()
         self.counts_from = BEGIN_OF_DATA
 
     @property

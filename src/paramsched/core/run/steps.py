@@ -1,11 +1,12 @@
 """Which calls of `optimizer.step` are updates, and what an update counts and writes."""
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache, partial
 from types import FrameType
-from typing import Any, Final, TypeVar, final
+from typing import Any, ClassVar, Final, TypeVar, final
 
 import torch
 from torch._C import _dynamo
@@ -167,15 +168,6 @@ class UpdateHooks:
         # registered during a call.
         self._is_hidden = self._is_hidden_if_filled = False
 
-    @property
-    def is_open(self) -> bool:
-        """True during a step of the optimizer."""
-        return self._open > 0
-
-    def replace_after(self, after: Callable[[Any], object]) -> None:
-        """Call another function after each step that was an update."""
-        self._after = after
-
     def register_on(self, optimizer: Optimizer) -> list[Any]:
         """Register both hooks, and return the handles that remove them."""
         mark_uncompiled(UpdateHooks.before_step, UpdateHooks.after_step, _unknown)
@@ -291,17 +283,30 @@ def mark_uncompiled(*functions: Callable[..., Any]) -> None:
         mark_code(function)
 
 
-def expect_changing_number(key: str) -> None:
-    """Declare a number in the first group as dynamic for torch's compiler.
+@final
+class ChangingNumber:
+    """A number in the first group that torch's compiler takes as dynamic, until `remove` is called.
 
     Otherwise torch compiles a second graph as soon as the number changes. The key is appended to torch's own setting
     (`TORCH_COMPILE_DYNAMIC_SOURCES`), which does not exist before torch 2.8.
     """
-    config = getattr(torch.compiler, "config", None)
-    known = getattr(config, "dynamic_sources", None)
-    pattern = rf".*\.param_groups\[0\]\['{key}'\]"
-    if isinstance(known, str) and pattern not in known:
-        config.dynamic_sources = f"{known},{pattern}" if known else pattern  # type: ignore[union-attr]  # `known` shows that it has the attribute
+
+    uses: ClassVar[Counter[str]] = Counter()
+
+    def __init__(self, key: str) -> None:
+        self._pattern = rf".*\.param_groups\[0\]\['{key}'\]"
+        self.uses[self._pattern] += 1
+        if isinstance(known := getattr(_config, "dynamic_sources", None), str) and self._pattern not in known:
+            _config.dynamic_sources = f"{known},{self._pattern}" if known else self._pattern
+
+    def remove(self) -> None:
+        self.uses[self._pattern] -= 1
+        if not self.uses[self._pattern] and isinstance(known := getattr(_config, "dynamic_sources", None), str):
+            kept = [one for one in known.split(",") if one != self._pattern]
+            _config.dynamic_sources = ",".join(kept)
+
+
+_config: Any = getattr(torch.compiler, "config", None)
 
 
 @final
