@@ -34,7 +34,7 @@ def config_of(folder: Path) -> Path:
         "learning_rate": 1e-2, "optimizer": "adamw_torch", "max_steps": UPDATES, "save_steps": 5, "logging_steps": 1,
         "seed": 7, "bf16": False, "fp16": False, "tf32": False, "val_set_size": 0, "num_epochs": 2, "use_cpu": True,
         "plugins": ["paramsched.engines.axolotl.PlanPlugin"],
-        "paramsched_plan": {"lr": 'warmup("10%") >> cosine(to=0.1)'}, "paramsched_stop_on": "SIGTERM",
+        "paramsched_plan": {"lr": 'warmup("10%") >> cosine(to=0.1)'},
     }  # fmt: skip
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
     return path

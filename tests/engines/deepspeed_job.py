@@ -37,7 +37,7 @@ def main() -> int:
     ids = [tokenizer()(line)["input_ids"] for line in LINES]
     data = Dataset.from_dict({"input_ids": ids, "labels": ids})
     common = {name: value for name, value in arguments(folder).items() if name != "activation_checkpointing"}
-    trainer = planned(Trainer, PLAN, stop_on="SIGTERM")(
+    trainer = planned(Trainer, PLAN)(
         AutoModelForCausalLM.from_pretrained(saved_model(folder)),
         args=TrainingArguments(**common, deepspeed=config, weight_decay=0.1),
         train_dataset=data,

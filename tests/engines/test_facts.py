@@ -11,9 +11,7 @@ import paramsched as ps
 from paramsched.core.time import Calendar
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions, batch_size_of, length_of
 from paramsched.engines.reporting import MetricRelay, PlannedColumns
-from paramsched.engines.run_end import RunEnd
 from paramsched.errors import InvalidArgument, MissingFact
-from support.fake_time import FakeTime
 from support.tables import table
 from support.updates import probe
 
@@ -170,10 +168,6 @@ def test_a_metric_with_the_name_of_a_planned_value_is_warned_of_once_and_renames
 @table(
     ("options", "found"),
     [
-        ({"stop": "yes"}, "stop=.*expected True or False"),
-        ({"stop": 1}, "stop=1: expected True or False"),
-        ({"reserve": "30 s"}, "it needs stop_before"),
-        ({"reserve": "3 epochs", "stop_before": "in 9 s"}, "reserve='3 epochs'.* For example: reserve=\"30 s\""),
         ({"calendar": 5}, "calendar=5: not a Calendar"),
         *(({"tokens_per_sample": one}, "expected a number greater than 0") for one in (0, -1, INF, NAN, True, "128")),
     ],
@@ -181,45 +175,6 @@ def test_a_metric_with_the_name_of_a_planned_value_is_warned_of_once_and_renames
 def test_invalid_options_are_refused(options, found):
     with pytest.raises(InvalidArgument, match=found):
         PlanOptions(**options)
-
-
-@table(
-    ("options", "stop", "moment"),
-    [
-        ({}, False, None),
-        ({"tokens_per_sample": 0.5}, False, None),
-        ({"stop": True}, True, None),
-        ({"stop_on": "SIGTERM"}, True, None),
-        ({"stop_before": "in 100 s"}, True, 100),
-        ({"stop_before": "in 100 s", "stop": False}, False, 100),
-        ({"stop_before": "in 100 s", "reserve": "30 s"}, True, 70),
-    ],
-)
-def test_a_reserve_makes_the_end_earlier_and_an_end_stops_the_engine(options, stop, moment):
-    with pytest.MonkeyPatch.context() as patch:
-        FakeTime(patch, wall=0.0)
-        found = PlanOptions(**options)
-
-    assert found.stop is stop
-    assert (None if found.stop_before is None else found.stop_before.timestamp()) == moment
-    assert found.reserve is None
-
-
-@table(
-    ("stop", "reasons", "is_due", "saves"),
-    [
-        (True, [None, None], False, False),
-        (True, [None, "plan"], True, False),
-        (True, ["SIGTERM", None], True, True),
-        (True, ["stop_before", "plan"], True, False),
-        (False, [None, "SIGTERM"], False, False),
-    ],
-)
-def test_an_engine_saves_at_an_end_after_which_the_next_job_continues(stop, reasons, is_due, saves):
-    schedulers = [SimpleNamespace(should_stop=reason is not None, stop_reason=reason) for reason in reasons]
-    end = RunEnd(schedulers, stop=stop)
-
-    assert (end.is_due, end.saves) == (is_due, saves)
 
 
 SAMPLES, BATCH, EPOCHS, TOKENS = 960, 4, 5, 128

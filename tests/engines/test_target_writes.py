@@ -11,7 +11,7 @@ import torch
 import paramsched as ps
 from paramsched.engines.target_writes import TargetWrites
 from paramsched.engines.trained_optimizers import TrainedOptimizers
-from support.engine_runs.harness import BATCH, Numbers, Tiny, optimizer_of
+from support.engine_runs.harness import Tiny, optimizer_of
 from support.tables import table
 from support.updates import probe
 

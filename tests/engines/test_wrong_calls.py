@@ -71,7 +71,7 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
 
 OTHERS = {
     "engines.axolotl": {"PlanPlugin", "PlanArgs"},  # axolotl calls them
-    "engines.pytorch_accelerated": {"StopCallback"},  # without arguments, like the two hooks
+    "engines.pytorch_accelerated": {"ResumeCallback"},  # without arguments, like the two hooks
     "mmengine.engine": {"StopHook", "ValuesHook"},
 }
 
@@ -153,14 +153,14 @@ WITH_OPTIONS = (
 def test_a_misspelled_option_is_refused_with_the_nearest_name(name: str) -> None:
     function, (makers, keywords) = called(f"engines.{name}"), CALLS[f"engines.{name}"]
 
-    with pytest.raises(TypeError, match=rf'{name.split(".")[1]}\(\) got .*; did you mean "stop_before"'):
-        function(*(make() for make in makers), **keywords, stop_befor="slurm")
+    with pytest.raises(TypeError, match=rf'{name.split(".")[1]}\(\) got .*; did you mean "strict"'):
+        function(*(make() for make in makers), **keywords, strct=True)
 
 
 @pytest.mark.parametrize("name", WITH_OPTIONS)
 def test_the_signature_shows_each_option_with_its_default(name: str) -> None:
     shown = inspect.signature(called(f"engines.{name}")).parameters
-    by_itself = {"amount_of", "stop"} if name.endswith("scheduler") else set()  # the loop is the user's
+    by_itself = {"amount_of"} if name.endswith("scheduler") else set()  # the loop is the user's
 
     expected = {one.name: one.default for one in fields(PlanOptions) if one.name not in by_itself}
     assert {option: shown[option].default for option in expected} == expected

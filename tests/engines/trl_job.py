@@ -54,19 +54,19 @@ def trainer_of(name: str, folder: Path) -> Any:
     if name == "SFT":
         data = Dataset.from_dict({"text": LINES})
         args = SFTConfig(**common, max_length=16)
-        return planned(SFTTrainer, PLAN, stop_on="SIGTERM")(
+        return planned(SFTTrainer, PLAN)(
             model, args=args, train_dataset=data, processing_class=tokenizer()
         )
     if name == "DPO":
         reversed_lines = [line[::-1] for line in LINES]
         data = Dataset.from_dict({"prompt": LINES, "chosen": [line[:5] for line in LINES], "rejected": reversed_lines})
         args = DPOConfig(**common, beta=0.5, max_length=16)
-        return planned(DPOTrainer, RELAXED, write={"dpo_beta": "beta"}, stop_on="SIGTERM")(
+        return planned(DPOTrainer, RELAXED, write={"dpo_beta": "beta"})(
             model, args=args, train_dataset=data, processing_class=tokenizer()
         )
     data = Dataset.from_dict({"prompt": LINES})
     args = GRPOConfig(**common, beta=0.04, num_generations=4, max_completion_length=6)
-    return planned(GRPOTrainer, HELD, write={"kl_coef": "beta"}, stop_on="SIGTERM")(
+    return planned(GRPOTrainer, HELD, write={"kl_coef": "beta"})(
         model, reward_funcs=reward, args=args, train_dataset=data, processing_class=tokenizer()
     )
 

@@ -87,7 +87,7 @@ def test_a_plan_uses_its_traced_values(run, counts):
     np.testing.assert_array_equal(found, np.repeat(planned, counts, axis=0))
 
 
-@pytest.mark.parametrize("hook", ["ValuesHook", "StopHook", None])
+@pytest.mark.parametrize("hook", ["ValuesHook", None])
 def test_an_optimizer_that_a_hook_replaces_is_told(run, hook):
     class Replace(Hook):
         priority = "VERY_LOW"
@@ -297,10 +297,9 @@ def test_mmengines_names_are_replaced_only_if_requested(force, monkeypatch):
     assert PARAM_SCHEDULERS.get("StepLR") is (engine.StepLR if force else before)
     assert PARAM_SCHEDULERS.get("paramsched.StepLR") is engine.StepLR
     assert PARAM_SCHEDULERS.get("PlanScheduler") is engine.PlanScheduler
-    assert [HOOKS.get(name) for name in ("ValuesHook", "AmountHook", "StopHook")] == [
+    assert [HOOKS.get(name) for name in ("ValuesHook", "AmountHook")] == [
         engine.ValuesHook,
         engine.AmountHook,
-        engine.StopHook,
     ]
 
 
@@ -365,61 +364,3 @@ def test_a_missing_count_suggests_the_hook(run, unit, arguments):
     assert str(error.value).endswith(f"For example: Runner(…, custom_hooks=[AmountHook({arguments})])")
 
 
-def run_with_stop_hook(scheduler, loop="IterBasedTrainLoop", updates=0):
-    """Begin a run whose Runner has a `StopHook`; return the loop after some updates, and the hook."""
-    import mmengine.runner
-
-    loop = object.__new__(getattr(mmengine.runner, loop))
-    loop.stop_training = False
-    runner = SimpleNamespace(param_schedulers=[scheduler], train_loop=loop, optim_wrapper=None)
-    hook = engine.StopHook()
-    hook.before_train(runner)
-    for batch in range(updates):
-        scheduler.scheduler.optimizer.step()
-        hook.after_train_iter(runner, batch)
-    return loop, hook, runner
-
-
-@pytest.mark.parametrize(("stop", "updates", "stopped"), [(True, 2, False), (True, 3, True), (None, 5, False)])
-def test_the_stop_hook_ends_a_loop_when_the_plan_is_over(stop, updates, stopped):
-    scheduler = engine.PlanScheduler(sgd(Toy()), "linear()", total=3, stop=stop)
-
-    loop, _, _ = run_with_stop_hook(scheduler, updates=updates)
-
-    assert loop.stop_training is stopped
-    assert scheduler.has_hook
-
-
-@pytest.mark.parametrize(("stop", "is_refused"), [(True, True), (None, False)])
-def test_a_loop_by_epochs_cannot_be_ended_by_the_hook(stop, is_refused):
-    scheduler = engine.PlanScheduler(sgd(Toy()), "linear()", total=3, stop=stop)
-
-    if not is_refused:
-        run_with_stop_hook(scheduler, "EpochBasedTrainLoop")
-        return
-    with pytest.raises(ps.errors.InvalidArgument, match="a loop by epochs does not end within an epoch"):
-        run_with_stop_hook(scheduler, "EpochBasedTrainLoop")
-
-
-@pytest.mark.parametrize(
-    ("options", "argument"),
-    [
-        ({"stop": True}, "stop=True"),
-        ({"stop_before": "in 10 min"}, "stop_before=…"),
-    ],
-)
-def test_a_run_that_must_stop_needs_the_hook(options, argument):
-    scheduler = engine.PlanScheduler(sgd(Toy()), ps.Plan(lr="linear()", horizon=3), **options)
-
-    with pytest.raises(ps.errors.InvalidArgument, match="the Runner has no hook that ends it") as refusal:
-        scheduler.scheduler.optimizer.step()
-
-    assert f"PlanScheduler(…, {argument})" in str(refusal.value)
-
-
-def test_a_plan_that_never_stops_a_run_needs_no_hook():
-    scheduler = engine.PlanScheduler(sgd(Toy()), "linear()", total=3)
-
-    scheduler.scheduler.optimizer.step()
-
-    assert scheduler.scheduler.t == 1

@@ -101,7 +101,7 @@ class _AxolotlPlan:
             raise error.changed(advice=instead) from None
         trainer.add_callback(resume_callback_class()(scheduler, "axolotl.PlanPlugin"))
         if options.stop:
-            trainer.add_callback(end_callback_class()(scheduler, "axolotl.PlanPlugin", stop=True))
+            trainer.add_callback(end_callback_class()(scheduler, "axolotl.PlanPlugin"))
         return scheduler
 
 

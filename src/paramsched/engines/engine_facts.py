@@ -1,7 +1,5 @@
 """EngineFacts: the run facts of an engine, and the reasons for its missing facts."""
 
-import os
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
@@ -22,10 +20,9 @@ from paramsched.core.run.arguments import PlanSource, checked_strict
 from paramsched.core.run.on_base import OnBase
 from paramsched.core.run.processes import WORLD, Processes
 from paramsched.core.run.record import OnChange
-from paramsched.core.run.scheduler import LateGroups, Scheduler, SignalsLike
+from paramsched.core.run.scheduler import LateGroups, Scheduler
 from paramsched.core.time import Calendar, DurationLike
-from paramsched.core.time.amounts import MomentLike, length_in_seconds, moment_of
-from paramsched.errors import CallSite, InvalidArgument, MissingFact, Unresolved, shown
+from paramsched.errors import InvalidArgument, MissingFact, Unresolved, shown
 
 AmountOf = Callable[[Any], Any]
 """A function that returns the number of samples, tokens or frames in a batch of one process.
@@ -50,25 +47,16 @@ class EngineOptions(TypedDict, total=False):
     """As in `ps.Scheduler`."""
     on_base: OnBase
     """As in `ps.Scheduler`."""
-    reserve: str | None
-    """A length such as `"30 s"` by which `stop_before` is earlier, because validating and saving take time."""
-    stop_before: MomentLike | None
-    """As in `ps.Scheduler`; `"in 10 min"` counts from the call."""
-    stop_on: SignalsLike | None
-    """As in `ps.Scheduler`."""
     strict: bool
     """As in `ps.Scheduler`."""
 
 
 class LoopOptions(EngineOptions, total=False):
-    """The options of an adapter that counts the batches of an engine and ends it: those of `EngineOptions`, and two."""
+    """The options of an adapter that counts the batches of an engine: those of `EngineOptions`, and `amount_of`."""
 
     amount_of: AmountOf | None
     """A function that returns the number of samples, tokens or frames in a batch of one process, for plans whose clock
     counts these. Default: the number of samples, times `tokens_per_sample` if the clock counts tokens."""
-    stop: bool | None
-    """True if the engine ends after the first update after which `should_stop` of the Scheduler is True, on any clock;
-    False: never. Default: True if there is `stop_before` or `stop_on`."""
 
 
 @final
@@ -77,8 +65,7 @@ class PlanOptions:
     """The options of an adapter, checked: those of `LoopOptions`, and their defaults.
 
     Raises:
-        InvalidArgument: a fact is passed twice, `reserve` is not a length or there is no moment that it belongs to, or
-            another option has a wrong type.
+        InvalidArgument: a fact is passed twice, or an option has a wrong type.
     """
 
     calendar: Calendar | None = None
@@ -86,10 +73,6 @@ class PlanOptions:
     amount_of: AmountOf | None = None
     on_change: OnChange = "new"
     on_base: OnBase = "checkpoint"
-    reserve: str | None = None
-    stop_before: MomentLike | None = None
-    stop_on: SignalsLike | None = None
-    stop: bool | None = None
     strict: bool = False
 
     def __post_init__(self) -> None:
@@ -102,27 +85,8 @@ class PlanOptions:
         if tokens is not None and not (is_number and 0 < tokens < inf):
             site = f"tokens_per_sample={shown(tokens)}"
             raise InvalidArgument(site, "expected a number greater than 0", "For example: tokens_per_sample=1024")
-        moment = None
-        if self.stop_before is not None:
-            moment = moment_of(
-                self.stop_before, time.time(), os.environ, CallSite("", "stop_before", shown(self.stop_before))
-            )
-        ends_early = moment is not None or self.stop_on is not None
-        if self.reserve is not None:
-            site = f"reserve={shown(self.reserve)}"
-            earlier = length_in_seconds(self.reserve, site, 'For example: reserve="30 s"')
-            if moment is not None:
-                moment -= earlier
-            else:
-                found = "it needs stop_before"
-                raise InvalidArgument(site, found, 'For example: stop_before="slurm", reserve="30 s"')
-        if self.stop is not None and not isinstance(self.stop, bool):
-            raise InvalidArgument(f"stop={shown(self.stop)}", "expected True or False", "Use stop=True")
         checked_strict(self.strict)
         object.__setattr__(self, "calendar", calendar)
-        object.__setattr__(self, "stop_before", moment)
-        object.__setattr__(self, "stop", ends_early if self.stop is None else self.stop)
-        object.__setattr__(self, "reserve", None)  # in the moment now
 
     @property
     def processes(self) -> Processes:
@@ -220,7 +184,7 @@ class EngineFacts:
             source = replace(source, engine_total=calendar.total)
         attach_with = partial(
             Scheduler, optimizer, drive=drive, on_change=options.on_change, on_base=options.on_base,
-            late_groups=late_groups, stop_before=options.stop_before, stop_on=options.stop_on,
+            late_groups=late_groups,
             strict=options.strict,
         )  # fmt: skip
         is_longer = False  # the plan than the run; told at the start, and not at the end again

@@ -7,15 +7,12 @@ horizon and the epoch length in updates, passes metrics, logs every scheduled fi
 import sys
 from collections.abc import Sequence
 from functools import partial
-from signal import Signals
-from signal import signal as set_handler
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from paramsched.engines.torch_required import torch
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.optimizers import check_names, refuse_several_plans
 from paramsched.core.run.batches import BatchSampler
-from paramsched.core.run.end import signals_of
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.engines.argument_order import check_plan
 from paramsched.engines.engine_facts import EngineFacts, LoopOptions, batch_size_of, options_of, with_named_options
@@ -106,11 +103,6 @@ class _LightningPlan:
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
         """Attach the plans: the optimizers exist now, and their checkpoints are loaded later."""
-        for name in ("min_steps", "min_epochs"):
-            if self._options.stop and getattr(trainer, name):
-                site = f"Trainer({name}={getattr(trainer, name)}), PlanCallback(…)"
-                found = "Lightning would train after the end of the plan, until it has reached this minimum"
-                raise InvalidArgument(site, found, f"Omit {name}, or write PlanCallback(…, stop=False)")
         optimizers: list[Any] = trainer.optimizers
         if self._names is not None:
             if len(self._names) != len(optimizers):
@@ -148,14 +140,7 @@ class _LightningPlan:
                 raise InvalidArgument("target accumulation", found, instead)
             self._sampler.follow(self.schedulers[0], **(trainer.distributed_sampler_kwargs or {}))
 
-    @property
-    def stop_reason(self) -> str | None:
-        """The `stop_reason` of the first Scheduler that has one; None if the run has not ended."""
-        return next((reason for one in self.schedulers if (reason := one.stop_reason) is not None), None)
-
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        if self._options.stop_on is not None:
-            _take_out_handlers(trainer, signals_of(self._options.stop_on))
         for scheduler, state in zip(self.schedulers, self._loaded, strict=False):
             scheduler.load_state_dict(state)
         done = trainer.global_step
@@ -172,7 +157,7 @@ class _LightningPlan:
             for scheduler in self.schedulers
         ]
         data_ends = self._sampler is not None and self._sampler.ends
-        self._ending = RunEnd(self.schedulers, stop=self._options.stop is True or data_ends)
+        self._ending = RunEnd(self.schedulers, stop=data_ends)
         self._trained = TrainedOptimizers("PlanCallback", self.schedulers)
         self._writes.begin(pl_module, self.schedulers[0])
         if self._sampler is not None:
@@ -305,17 +290,6 @@ def _begin_at_position(trainer: Any, sampler: BatchSampler) -> None:
     loop.max_batches = loop._data_fetcher.length = min(loop.max_batches, left) if limited else left
     if isinstance(trainer.val_check_interval, float) and trainer.val_check_batch is not None:
         trainer.val_check_batch = max(1, int(loop.max_batches * trainer.val_check_interval))
-
-
-def _take_out_handlers(trainer: Any, signals: Sequence[Signals]) -> None:
-    """Replace Lightning's handlers of some signals by those before; its own end a run without a checkpoint.
-
-    Lightning puts the same ones back after the run, so a signal that is repeated while the run saves is not lost.
-    """
-    before = trainer._signal_connector._original_handlers
-    for one in signals:
-        if before.get(one) is not None:
-            set_handler(one, before[one])
 
 
 def _replicas(trainer: Any) -> int:

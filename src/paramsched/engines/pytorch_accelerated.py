@@ -1,7 +1,7 @@
 """pytorch-accelerated. Pass a function of the optimizer: `create_scheduler_fn=lambda o: ps.Scheduler(o, plan)`.
 
 `scheduler(plan)` returns such a function for plans in epochs or percent, which gets its run facts from the Trainer.
-`AmountCallback` counts batches, for plans by samples or tokens, and `StopCallback` ends the run when the plan is over.
+`AmountCallback` counts batches, for plans by samples or tokens, and `ResumeCallback` ends the run when the plan is over.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,6 @@ from paramsched.engines.engine_facts import (
     with_named_options,
 )
 from paramsched.engines.reporting import BatchAmounts, callbacks_on_demand
-from paramsched.engines.run_end import RunEnd
 from paramsched.errors import MissingDependency
 
 
@@ -86,10 +85,8 @@ class _AmountCallback:
         self._amounts.count_batch(batch, ends_update=(step + 1) % window == 0 or step + 1 == batches)
 
 
-class _StopCallback:
-    """Ends the run when `should_stop` of the Scheduler is True: raises `StopTrainingError` before the next batch.
-
-    It also lets a run resume several times: without it, `save_training_state` writes one more file after each resume,
+class _ResumeCallback:
+    """Lets a run resume several times: without it, `save_training_state` writes one more file after each resume,
     and the next `resume_from` refuses them.
 
     Raises:
@@ -97,13 +94,10 @@ class _StopCallback:
     """
 
     def __init__(self) -> None:
-        self._ending = RunEnd(())
         self._accelerator: Any = None
 
     def on_training_run_start(self, trainer: Any, **keywords: Any) -> None:
-        """Get the scheduler that the Trainer created for this run."""
-        scheduler = _scheduler_of(trainer)
-        self._ending = RunEnd([scheduler], stop=True)
+        """Let the Trainer register its scheduler once."""
         if self._accelerator is not trainer._accelerator:
             self._accelerator = trainer._accelerator
             self._accelerator.register_save_state_pre_hook(self._register_once)
@@ -117,11 +111,6 @@ class _StopCallback:
         registered = self._accelerator._custom_objects
         registered[:] = {id(one): one for one in registered}.values()
 
-    def on_train_step_start(self, trainer: Any, **keywords: Any) -> None:
-        if self._ending.is_due:
-            from pytorch_accelerated.callbacks import StopTrainingError
-
-            raise StopTrainingError("Stopping training because the plan is over")
 
 
 def _scheduler_of(trainer: Any) -> Scheduler:
@@ -148,11 +137,11 @@ def _attach_to(
 
 if TYPE_CHECKING:
     AmountCallback = _AmountCallback
-    StopCallback = _StopCallback
+    ResumeCallback = _ResumeCallback
 else:
     __getattr__ = callbacks_on_demand(
         __name__,
-        {"AmountCallback": _AmountCallback, "StopCallback": _StopCallback},
+        {"AmountCallback": _AmountCallback, "ResumeCallback": _ResumeCallback},
         "pytorch_accelerated.callbacks.TrainerCallback",
         extra="pytorch-accelerated",
     )

@@ -1,4 +1,4 @@
-"""RunEnd: the end of an engine's run, where its plan is over or its job must end."""
+"""RunEnd: the end of an engine's run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,14 +40,12 @@ class RunEnd:
                 clock.processes.warn(Problem(site=call, found=found))
 
     @property
-    def saves(self) -> bool:
-        """True if the engine must save now, because the next job continues the run: at a moment or a signal."""
-        return self.is_due and all(one.stop_reason != "plan" for one in self.schedulers)
-
-    @property
     def is_due(self) -> bool:
         """True after an update if the engine must end now."""
-        return self.stop and any(one.should_stop for one in self.schedulers)
+        if not self.stop:
+            return False
+        runs = [one._run for one in self.schedulers]
+        return any(run.in_force.is_over_at(run.clock.t, run.clock.amount) for run in runs)
 
 
 _SKIPPED: Final = 0.01  # of the plan; a GradScaler may skip so many updates

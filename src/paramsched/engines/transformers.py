@@ -171,7 +171,7 @@ def planned(
                 self.remove_callback(RunCallback)
                 self.add_callback(RunCallback(self, made))
                 self.remove_callback(end_callback)
-                self.add_callback(end_callback(made, "transformers.planned", stop=chosen.stop is True))
+                self.add_callback(end_callback(made, "transformers.planned"))
                 if by_trainer:
                     self.add_callback(TokenRelay(amounts, copies))
             return self.lr_scheduler
@@ -234,31 +234,15 @@ def planned(
 
 @cache
 def end_callback_class() -> type[Any]:
-    """Return the callback that ends a run when its plan is over, as at `max_steps`."""
+    """Return the callback that warns at the end of a run that was shorter than its plan."""
     from transformers import TrainerCallback
 
     class EndCallback(TrainerCallback):  # type: ignore[misc]  # its type is Any
-        def __init__(self, scheduler: Scheduler, call: str, *, stop: bool) -> None:
-            self._ending, self._call, self._scheduler = RunEnd([scheduler], stop=stop), call, scheduler
-
-        def on_train_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
-            if self._ending.stop and self._scheduler.may_end_early and args.save_strategy == "no":
-                self._scheduler._resume.processes.log(
-                    '%s: save_strategy is "no", so nothing is saved when the job ends by stop_before or stop_on. Use '
-                    'TrainingArguments(…, save_strategy="steps")', self._call,
-                )  # fmt: skip
+        def __init__(self, scheduler: Scheduler, call: str) -> None:
+            self._ending, self._call = RunEnd([scheduler]), call
 
         def on_train_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
             self._ending.tell_short(self._call, early=state.global_step < state.max_steps)
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
-            if self._ending.is_due:  # evaluate and save if these happen in steps
-                control.should_training_stop = True
-                saves = self._ending.saves and args.save_strategy != "no"
-                control.should_save |= saves or args.save_strategy == "steps"
-                control.should_evaluate |= args.eval_strategy == "steps" and args.eval_delay <= state.global_step
-                if saves and args.save_strategy == "best":  # an evaluation would cancel it
-                    control.should_evaluate = False
 
     return EndCallback
 

@@ -25,9 +25,8 @@ from paramsched.core.fields import Field, flat_groups
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.run.on_base import OnBase
 from paramsched.core.run.record import OnChange
-from paramsched.core.run.scheduler import Scheduler, SignalsLike
+from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.time import Calendar
-from paramsched.core.time.amounts import MomentLike
 from paramsched.engines.argument_order import check_kinds
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions
 from paramsched.engines.reporting import (
@@ -37,7 +36,6 @@ from paramsched.engines.reporting import (
     make_class,
     samples_in_lists,
 )
-from paramsched.engines.run_end import RunEnd
 from paramsched.engines.trained_optimizers import TrainedOptimizers
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.mmengine import schedulers as ours
@@ -121,11 +119,6 @@ class _PlanScheduler:
             `convert_to_iter_based=True`.
         on_change: as in `ps.Scheduler`.
         on_base: as in `ps.Scheduler`.
-        reserve: a length such as `"30 s"` by which `stop_before` is earlier: the time to validate and
-            save at the end.
-        stop_before, stop_on: as in `ps.Scheduler`; `"in 10 min"` counts from the construction.
-        stop: True if the engine ends after the first update after which `should_stop` of the Scheduler is True, on any
-            clock; False: never. Default: True if there is `stop_before` or `stop_on`.
         strict: as in `ps.Scheduler`.
         facts: run facts that the engine does not know, as in `ps.Calendar`: `steps_per_epoch`, `total`, ….
 
@@ -145,10 +138,6 @@ class _PlanScheduler:
         epoch_length: int | None = None,
         on_change: OnChange = "new",
         on_base: OnBase = "checkpoint",
-        reserve: str | None = None,
-        stop_before: MomentLike | None = None,
-        stop_on: SignalsLike | None = None,
-        stop: bool | None = None,
         strict: bool = False,
         **facts: Any,
     ) -> None:
@@ -174,28 +163,11 @@ class _PlanScheduler:
         inner = optimizers.inner_optimizer(optimizer)
         options = PlanOptions(
             calendar=user_facts, on_change=on_change, on_base=on_base,
-            reserve=reserve, stop_before=stop_before, stop_on=stop_on, stop=stop, strict=strict,
+            strict=strict,
         )  # fmt: skip
         self.scheduler: Scheduler = known.attach(inner, plan, options)
-        self.ending, self.has_hook = RunEnd([self.scheduler], stop=options.stop is True), False
         self.trained = TrainedOptimizers("PlanScheduler", [self.scheduler])
-        self._checks: list[Any] = []
-        if self.ending.stop:  # the Runner's hooks are known at the first step
-            steps = self.scheduler.optimizers.values()
-            self._checks += [one.register_step_pre_hook(self._check_hook) for one in steps]
         self._metrics = MetricRelay("PlanScheduler")
-
-    def _check_hook(self, *_: Any) -> None:
-        """Raise if the run must stop, but the Runner has no hook that stops it: a scheduler cannot stop a Runner."""
-        if not self.has_hook:
-            why = "stop_before=…" if self.scheduler.may_end_early else "stop=True"
-            raise InvalidArgument(
-                f"PlanScheduler(…, {why})",
-                "the Runner has no hook that ends it",
-                'Use Runner(…, custom_hooks=[StopHook()]), or dict(type="StopHook") in a config',
-            )
-        for handle in self._checks:
-            handle.remove()
 
     @classmethod
     def build_iter_from_epoch(cls, *args: Any, epoch_length: int, by_epoch: bool = True, **keywords: Any) -> Any:
@@ -293,33 +265,6 @@ class _AmountHook:
             amounts.count_batch(data_batch, ends_update=None if should_sync is None else should_sync())
 
 
-class _StopHook:
-    """Ends an `IterBasedTrainLoop` when the plan of a `PlanScheduler` is over.
-
-    A loop by epochs is refused when training begins, because it ends only after whole epochs.
-    """
-
-    def before_train(self, runner: Any) -> None:
-        """Find the schedulers, after checkpoints were loaded."""
-        from mmengine.runner import EpochBasedTrainLoop
-
-        self._plans = _plan_schedulers(runner)
-        for one in self._plans:
-            one.has_hook = True
-        if any(one.ending.stop for one in self._plans) and isinstance(runner.train_loop, EpochBasedTrainLoop):
-            raise InvalidArgument(
-                "StopHook()",
-                "a loop by epochs does not end within an epoch",
-                'Use train_cfg=dict(type="IterBasedTrainLoop", max_iters=10_000), or PlanScheduler(…, stop=False)',
-            )
-
-    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        for one in self._plans:
-            one.trained.check(_optimizers_of(runner))
-        if any(one.ending.is_due for one in self._plans):
-            runner.train_loop.stop_training = True
-
-
 def _optimizers_of(runner: Any) -> list[Any]:
     """Return the wrappers of a Runner's optimizers."""
     wrapper = runner.optim_wrapper
@@ -367,7 +312,7 @@ def _sum_over_ranks(amount: torch.Tensor) -> torch.Tensor:
     return amount
 
 
-_HOOKS: dict[str, type[Any]] = {"ValuesHook": _ValuesHook, "AmountHook": _AmountHook, "StopHook": _StopHook}
+_HOOKS: dict[str, type[Any]] = {"ValuesHook": _ValuesHook, "AmountHook": _AmountHook}
 
 
 def _make_with_base(name: str) -> type[Any]:
@@ -399,7 +344,6 @@ if TYPE_CHECKING:
     PlanScheduler = _PlanScheduler
     ValuesHook = _ValuesHook
     AmountHook = _AmountHook
-    StopHook = _StopHook
     from paramsched.mmengine.schedulers.param_scheduler import *  # noqa: F403  # the same names, with MMEngine's base class
 else:
     __getattr__ = _class_of

@@ -413,12 +413,12 @@ def seconds_run(lr, durations, **facts):
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
     scheduler = ps.Scheduler(optimizer, ps.Plan(lr=lr, clock="seconds"), **facts)
     values = [optimizer.param_groups[0]["lr"]]
-    over = [scheduler.should_stop]
+    over = [scheduler._run.in_force.is_over_at(scheduler.t, scheduler._run.clock.amount)]
     for duration in durations:
         scheduler.consumed(seconds=duration)
         optimizer.step()
         values.append(optimizer.param_groups[0]["lr"])
-        over.append(scheduler.should_stop)
+        over.append(scheduler._run.in_force.is_over_at(scheduler.t, scheduler._run.clock.amount))
     return scheduler, values, over
 
 

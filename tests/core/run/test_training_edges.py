@@ -4,7 +4,6 @@ import copy
 import gc
 import io
 import pickle
-import signal
 import weakref
 
 import pytest
@@ -410,22 +409,3 @@ def test_the_plan_continues_after_the_scheduler_object_is_dropped():
     assert used(optimizer) == planned_of_copies(plan, {"lr": 0.1})
 
 
-@WAYS
-@pytest.mark.parametrize("options", [{"stop_before": "in 0 s"}, {"stop_on": "SIGUSR2"}], ids=["moment", "signal"])
-def test_a_copy_ends_with_its_plan_and_says_that_it_does_not_end_before(copied, options, caplog):
-    handler = signal.getsignal(signal.SIGUSR2)
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, PLAN_OF_COPIES, **options)
-    ours = signal.getsignal(signal.SIGUSR2)
-    optimizer2, twin = copied((optimizer, scheduler))
-    run(optimizer2, 1)
-
-    assert signal.getsignal(signal.SIGUSR2) is ours
-    assert (twin.may_end_early, twin.should_stop, twin.stop_reason) == (False, False, None)
-    assert sum("a copy of a Scheduler ends with its plan" in one for one in caplog.messages) == 1
-    run(optimizer2, 19)
-    assert twin.stop_reason == "plan"
-    scheduler.detach()
-    assert signal.getsignal(signal.SIGUSR2) is handler
-    assert copied((optimizer, ps.Scheduler(optimizer, PLAN_OF_COPIES)))[1].stop_reason is None
-    assert len([one for one in caplog.messages if "a copy of a Scheduler" in one]) == 1

@@ -8,19 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from paramsched.core.time import amounts, calendar, duration
-from paramsched.core.time import amounts as moment
 from paramsched.core.time import amounts as progress
 from support import answers
 from support.expressions import answers_with
 
 FILE = Path(__file__).with_name("answers.yaml")
-MODULES = (amounts, calendar, duration, moment, progress)
-
-
-def seconds_left(text: str, **environment: str) -> float:
-    """Return the seconds from 1,000,000 to a moment."""
-    site = moment.CallSite("Scheduler", "stop_before")
-    return moment.moment_of(text, 1_000_000, environment, site).timestamp() - 1_000_000
+MODULES = (amounts, calendar, duration, progress)
 
 
 def size_of_epoch(run: calendar.Calendar, length: str) -> str:
@@ -33,7 +26,7 @@ def size_of_epoch(run: calendar.Calendar, length: str) -> str:
 
 
 NAMES = {name: value for module in MODULES for name, value in vars(module).items()}
-NAMES |= {"np": np, "seconds_left": seconds_left, "size_of_epoch": size_of_epoch}
+NAMES |= {"np": np, "size_of_epoch": size_of_epoch}
 answer_to = answers_with(NAMES)
 
 

@@ -102,7 +102,7 @@ def pytorch_accelerated(run: Run) -> None:
 
     model = run.model()
     options = dict(run.options)
-    callbacks = [MoveModulesToDeviceCallback] + [engine.StopCallback()] * options.pop("stop", True)
+    callbacks = [MoveModulesToDeviceCallback] + [engine.ResumeCallback()] * options.pop("stop", True)
     trainer = home.Trainer(model, torch.nn.MSELoss(), run.recorded(optimizer_of(model)), callbacks=callbacks)
     trainer.train(
         Numbers(), num_epochs=run.epochs, per_device_batch_size=BATCH, train_dataloader_kwargs={"num_workers": 0},
@@ -157,9 +157,9 @@ def accelerate(run: Run) -> None:
     for _ in range(run.epochs):
         for _ in loader:
             optimizer.step()
-            if stop and run.scheduler.should_stop:
+            if stop and run.scheduler._run.in_force.is_over_at(run.scheduler.t, run.scheduler._run.clock.amount):
                 break
-        if stop and run.scheduler.should_stop:
+        if stop and run.scheduler._run.in_force.is_over_at(run.scheduler.t, run.scheduler._run.clock.amount):
             break
     accelerator.save_state(str(run.folder / "state"))
 

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 import paramsched as ps
 from paramsched.engines import pytorch_accelerated
-from paramsched.engines.transformers import planned
 
 
 def a_number_in_is_a_number_out() -> None:
@@ -63,10 +62,7 @@ def a_scheduler_takes_an_optimizer(model: torch.nn.Module, optimizer: torch.opti
 
 
 def engines_take_the_options_that_they_share() -> None:
-    planned(object, "cosine()", stop_before="slurm", stop=True)
-    planned(object, "cosine()", stop_befor="slurm")  # type: ignore[call-arg]
     pytorch_accelerated.scheduler("cosine()", on_change="nw")  # type: ignore[arg-type]
-    pytorch_accelerated.scheduler("cosine()", stop=True)  # type: ignore[call-arg]
 
 
 def takes_fields_of_torch_and_of_other_optimizers() -> None:

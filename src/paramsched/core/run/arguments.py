@@ -34,7 +34,6 @@ from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, PlanErr
 
 if TYPE_CHECKING:
     from paramsched.core.files.plan_files import PlanText
-    from paramsched.core.run.end import JobEnd
 
 
 def with_number_of_recipe(refusal: MissingFact, recipe: PublishedPlan) -> MissingFact:
@@ -209,7 +208,6 @@ class Request:
         resume: the policy for checkpoints.
         choices: what the run keeps.
         names: the names of the optimizers, if there are several.
-        job_end: the end of the job before that of the plan, or None.
         positions: those of the optimizers of a copied Scheduler.
     """
 
@@ -217,7 +215,6 @@ class Request:
     resume: Resume
     choices: Choices
     names: tuple[str, ...] = ()
-    job_end: "JobEnd | None" = None
     positions: Mapping[str, RunPosition] | None = None
 
     @property

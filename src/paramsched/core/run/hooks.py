@@ -14,7 +14,7 @@ from paramsched.core.run.block import FloatColumn, TensorColumn, ValueBlock
 from paramsched.core.run.groups import Groups, has_written, sync_for_checkpoint
 from paramsched.core.run.record import Adopted, record_of
 from paramsched.core.run.resume import Resume
-from paramsched.core.run.run import Run, Wrapper
+from paramsched.core.run.run import Run
 from paramsched.core.run.state import COUNT, Group, RunPosition, joined
 from paramsched.core.run.steps import (
     CAN_CAPTURE,
@@ -99,8 +99,8 @@ class PlanHooks:
         self.before: list[Group] = []  # the groups that the state which is being loaded replaces
         self.adopted: Adopted | None = None  # what that state restores
 
-    def attach(self, optimizer: Any, wrap: Wrapper | None) -> None:
-        """Register the hooks on the optimizer; `wrap`, if any, wraps the function that counts its updates."""
+    def attach(self, optimizer: Any) -> None:
+        """Register the hooks on the optimizer."""
         self.planned.load_written = WrittenStates(ref(self.run), self.name, self.resume).load
         if not isinstance(optimizer, Optimizer):
             return  # driven by hand; it has no hooks, and torch has not imported its compiler for it
@@ -117,7 +117,6 @@ class PlanHooks:
         if run.drive != "manual":
             steps = Steps(planned)
             after = run.after_step(self.name, steps)
-            after = after if wrap is None else wrap(after)
             hooks = UpdateHooks(steps.before_update, after, steps.is_unchanged, steps.has_own_lr, refuse_uncounted)
             handles += hooks.register_on(optimizer)
         elif CAN_CAPTURE:

@@ -18,7 +18,6 @@ from paramsched.errors import ParamschedError
 AfterStep: TypeAlias = Callable[[Any], object]
 """The function of a post-hook: called with the optimizer after each step that was an update."""
 
-Wrapper: TypeAlias = Callable[[AfterStep], AfterStep]
 
 
 @final
@@ -65,7 +64,6 @@ class Run:
         self.scheduler: Callable[[], object] = lambda: None  # the Scheduler, unless it was deleted
         self.handles: list[Any] = []  # of all hooks on the optimizers
         self.warned_of_missing_count = False
-        self.look: Callable[[], object] | None = None  # called after an update by hand
         self.all_groups = [lead, *self.members.values()] if self.is_shared else [lead]
         self.changed_bases: list[OtherBase] = []  # of loaded states, which are not logged yet
         # Each with its update, or -1 if the checkpoint's applies.

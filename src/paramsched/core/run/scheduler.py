@@ -1,11 +1,9 @@
 """Scheduler: applies a plan to an optimizer."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from functools import partial
 from math import isnan
 from numbers import Real
-from signal import Signals
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, TypeAlias, Unpack, cast, final, get_args
 from weakref import ref
@@ -52,20 +50,16 @@ from paramsched.core.run.start import start
 from paramsched.core.run.state import Group, RunPosition, remove_entries
 from paramsched.core.run.state import LateGroups as LateGroups
 from paramsched.core.run.steps import refuse_steps_of_processes
-from paramsched.core.time.amounts import PROGRESS, MomentLike
+from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.calendar import Calendar, Facts, meant_clock
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, PlanError, shown
 
 if TYPE_CHECKING:
     from paramsched.core.run.amounts import ConsumptionSource, ProgressSource
-    from paramsched.core.run.end import JobEnd
 
 
-SignalsLike: TypeAlias = str | Signals | Sequence[str | Signals]
 short_name("OnChange", OnChange)
 short_name("OnBase", OnBase)
-short_name("SignalsLike", SignalsLike)
-short_name("MomentLike", MomentLike)
 
 WhichUpdate: TypeAlias = Literal["last", "coming"]
 
@@ -116,14 +110,8 @@ class Scheduler(LRScheduler):
             v(t) = value · f(t) / f(t_added). The added group is logged.
         t: the number of completed updates of a run that had no plan so far; default 0. A count that the optimizer
             carries takes precedence.
-        stop_before: the moment before which the job ends, with the plan unchanged: a `datetime`, or a text such as
-            `"slurm - 5 min"` or `"in 55 min"`, which counts from this call. `should_stop` becomes True in time, and the
-            next job continues from the checkpoint. It needs no clock and no horizon.
-        stop_on: the signals at which the job ends, with the plan unchanged: the name of one, such as `"SIGTERM"`, a
-            `signal.Signals`, or several. All processes end after the same update if any of them receives one. A copy or
-            a pickle of the Scheduler has neither `stop_on` nor `stop_before`, because they belong to a job.
         process_group: the torch `ProcessGroup` of the processes that train together, if they are only some of the
-            world: they agree on amounts and the end of the job, and its first rank leads. None for all
+            world: they agree on amounts, and its first rank leads. None for all
             processes.
         strict: True raises a `ps.PlanWarning` in place of each warning of this Scheduler, whatever the filters of the
             script are. A start that raises has changed nothing; during the run the update is counted, then it raises.
@@ -137,7 +125,6 @@ class Scheduler(LRScheduler):
         PlanError: the optimizer lacks a group or field of the plan. The optimizer is unchanged.
         PlanWarning: a probable mistake, with `strict=True`. The optimizer is unchanged.
         PlanChanged: the optimizer carries another plan and `on_change="error"`. The optimizer is unchanged.
-        StateError: `stop_on` is passed outside of the main thread.
 
     >>> import torch
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
@@ -153,7 +140,6 @@ class Scheduler(LRScheduler):
     _run: Run
     _resume: Resume
     _count: Callable[[], object] | None = None  # what `step` calls, from its first call on
-    _job_end: "JobEnd | None" = None
     _warned: frozenset[str] = frozenset()  # the kinds of reports that have caused a warning
 
     def __init__(  # does not call LRScheduler.__init__, which would wrap the step, write initial_lr and step
@@ -167,8 +153,6 @@ class Scheduler(LRScheduler):
         on_base: OnBase = "checkpoint",
         late_groups: LateGroups = "base",
         t: int | None = None,
-        stop_before: MomentLike | None = None,
-        stop_on: SignalsLike | None = None,
         process_group: Any = None,
         strict: bool = False,
         **facts: Unpack[Facts],
@@ -188,13 +172,9 @@ class Scheduler(LRScheduler):
 
             processes = processes_of(process_group)
         processes = replace(processes, strict=checked_strict(strict))
-        if stop_before is not None or stop_on is not None:
-            from paramsched.core.run.end import job_end_of
-
-            self._job_end = job_end_of(stop_before, stop_on, processes)
         source = PlanSource.of(plan, names=names, processes=processes)
         resume = Resume(policy, checked_on_base(on_base), processes)
-        request = replace(request_of(source, drive, resume, late_groups, t, names), job_end=self._job_end)
+        request = request_of(source, drive, resume, late_groups, t, names)
         try:
             self._attach(request, calendar_of_call("Scheduler", calendar, given))
         except PlanError as refusal:
@@ -601,8 +581,8 @@ class Scheduler(LRScheduler):
         if run.drive == "manual":
             refuse_steps_of_processes()
             count = run.counter(self._optimizers)
-            self._count = count if run.look is None else partial(_call_both, count, run.look)
-            return self._count
+            self._count = count
+            return count
         self._count = run.clock.acknowledge
         return self._count
 
@@ -629,42 +609,6 @@ class Scheduler(LRScheduler):
         """
         amount = self._run.clock.amount
         return self._run.clock.t if amount is None else amount
-
-    @property
-    def should_stop(self) -> bool:
-        """True if the run ends before the next update: `while not scheduler.should_stop`.
-
-        It becomes True when an update ends at or after the horizon, in updates or on the plan's clock; without a
-        horizon the plan has no end. With `stop_before` it becomes True when the time left is less than
-        1.5 times the median duration of the last 9 timed updates, and with `stop_on` after a signal. A further step is
-        allowed, and uses the values of the plan. With several optimizers, read it once per iteration, like `t`.
-
-        >>> import torch
-        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
-        >>> scheduler = Scheduler(optimizer, Plan(lr=linear(1.0, 0.0), horizon=4))
-        >>> while not scheduler.should_stop:
-        ...     _ = optimizer.step()
-        >>> scheduler.t
-        4
-        """
-        return self.stop_reason is not None
-
-    @property
-    def stop_reason(self) -> str | None:
-        """The reason of `should_stop`: `"plan"`, `"stop_before"` or the name of a signal; else None.
-
-        `"plan"` takes precedence: the plan is over. After any other reason the next job continues the plan:
-        `sys.exit(0 if scheduler.stop_reason == "plan" else 75)`. It is equal on all processes.
-        """
-        clock = self._run.clock
-        if self._run.in_force.is_over_at(clock.t, clock.amount):
-            return "plan"
-        return None if self._job_end is None else self._job_end.reason
-
-    @property
-    def may_end_early(self) -> bool:
-        """True if `stop_before` or `stop_on` may end the job before the plan ends."""
-        return self._job_end is not None
 
     @property
     def last_epoch(self) -> int:
@@ -747,7 +691,7 @@ class Scheduler(LRScheduler):
         from paramsched.core.run.start import copied_state
 
         copied = copied_state(self._run, self._resume, self._optimizers, self._source)
-        return copied | {"step_count": self._step_count, "may_end_early": self.may_end_early}
+        return copied | {"step_count": self._step_count}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         from paramsched.core.run.start import run_of_copy
@@ -792,11 +736,6 @@ class Scheduler(LRScheduler):
 
 readable(Scheduler, Scheduler.__init__)
 readable(Scheduler.__init__)
-
-
-def _call_both(first: Callable[[], object], second: Callable[[], object]) -> None:
-    first()
-    second()
 
 
 def _metric_as_float(name: str, value: Any) -> float:

@@ -243,9 +243,8 @@ def hook(run: Run, optimizers: Mapping[str, Any], request: Request, found: Found
         log_takeover(run.clock.t)
     for one in {id(hooks.run): hooks.run for hooks in before.values()}.values():
         one.release(kept=[hooks.name for hooks in before.values() if hooks.run is one])
-    wrap = None if request.job_end is None else request.job_end.begin(run)
     for name, optimizer in optimizers.items():
-        PlanHooks(run, name, request.resume).attach(optimizer, wrap)
+        PlanHooks(run, name, request.resume).attach(optimizer)
 
 
 def report(run: Run, optimizers: Mapping[str, Any], request: Request, found: Found) -> None:
@@ -330,12 +329,6 @@ def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tupl
     clock.change(now)
     if state["alive"]:
         run.rewrite()
-    if state.get("may_end_early"):
-        source.processes.log(
-            "a copy of a Scheduler ends with its plan: stop_before and stop_on belong to the Scheduler and the job for "
-            "which they were passed. For the copied optimizer, construct "
-            'ps.Scheduler(optimizer, scheduler.plan, stop_on="SIGTERM")'
-        )
     if not state["acknowledged"]:
         clock.acknowledged_at = -1  # the engine has not called step() yet
     return request, run
