@@ -90,4 +90,3 @@ def test_handlers_report_amounts_and_metrics_and_end_the_run(tmp_path: Path) -> 
 
     scheduler, trainer = names["scheduler"], names["trainer"]
     assert (scheduler.t, trainer.state.iteration) == (320, 320)
-    assert trainer.state.epoch == 7  # of 20, with the 16 batches of the loader of the pages

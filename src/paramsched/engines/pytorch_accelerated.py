@@ -112,7 +112,6 @@ class _ResumeCallback:
         registered[:] = {id(one): one for one in registered}.values()
 
 
-
 def _scheduler_of(trainer: Any) -> Scheduler:
     found: Any = trainer.scheduler
     scheduler: Scheduler = found if isinstance(found, Scheduler) else found.scheduler  # in Accelerate's wrapper

@@ -2,7 +2,7 @@
 
 import logging
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from math import inf, isfinite
 from numbers import Integral, Real
@@ -22,9 +22,7 @@ from paramsched.core.plan.run_amounts import (
     missing_amounts,
     missing_progress,
 )
-from paramsched.core.run.agreement import AmountComparison
 from paramsched.core.run.block import ValueBlock
-from paramsched.core.run.processes import Processes
 from paramsched.core.run.state import Clock
 from paramsched.core.time.amounts import PROGRESS, rounded_progress
 from paramsched.core.time.calendar import CLOCK_SYNONYMS, CLOCKS, meant_clock
@@ -53,26 +51,19 @@ class ConsumptionSource:
         self,
         in_force: ResolvedPlan,
         clock: Clock,
-        groups: Sequence[Mapping[str, Any]],
-        processes: Processes,
         counted_by: str = "",
     ) -> None:
-        self._processes = processes
         assert in_force.amounts is not None
         self.in_force, self._run, self._clock = in_force, in_force.amounts, clock
         self.unit, self._counted_by = self._run.clock, counted_by
         self._is_unknown = isinstance(self._run, UnknownAmounts)  # here, because it takes long for an abstract type
         self._is_planned = isinstance(self._run, PlannedAmounts)
-        self._agreement = AmountComparison(in_force.number, clock.t, groups, self._processes)
         self._set_needs_check()
 
     def _set_needs_check(self) -> None:
         """Set `clock.needs_check` to True if the consumption of the next update must be checked before that update."""
         clock = self._clock
-        if clock.reported is not None:
-            clock.needs_check = self._agreement.is_due(clock.t)
-            return
-        clock.needs_check = self._is_planned or self._is_unknown
+        clock.needs_check = clock.reported is None and (self._is_planned or self._is_unknown)
 
     def checked(self, call: str, given: Mapping[str, Any]) -> Amount:
         """Validate the keyword of a call, such as `scheduler.consumed(`, and return the amount."""
@@ -98,12 +89,10 @@ class ConsumptionSource:
         Raises:
             MissingFact: the consumption is unknown. Nothing has changed: report it and repeat the step.
             PlanError: the update is planned to consume nothing.
-            InvalidArgument: another process reported another amount.
         """
         clock = self._clock
         assert clock.amount is not None
         if clock.reported is not None:
-            self._agreement.compare(clock.t, clock.amount + clock.reported, self.unit)
             clock.needs_check = False
         elif isinstance(self._run, PlannedAmounts):
             self._run.require_some(clock.t, clock.amount)
@@ -257,17 +246,14 @@ class ProgressSource:
 
     unit = PROGRESS
 
-    def __init__(
-        self, in_force: ResolvedPlan, clock: Clock, groups: Sequence[Mapping[str, Any]], processes: Processes
-    ) -> None:
-        self.in_force, self._clock, self._processes = in_force, clock, processes
-        self._agreement = AmountComparison(in_force.number, clock.t, groups, self._processes)
+    def __init__(self, in_force: ResolvedPlan, clock: Clock) -> None:
+        self.in_force, self._clock = in_force, clock
         self._is_known = clock.t > 0 or bool(clock.amount) or clock.restored_from is not None
         clock.reported = None  # a progress is a position, and no update counts it
         self._set_needs_check()
 
     def _set_needs_check(self) -> None:
-        self._clock.needs_check = not self._is_known or self._agreement.is_due(self._clock.t)
+        self._clock.needs_check = not self._is_known
 
     def note_report(self) -> None:
         """Note that the progress of the next update is known."""
@@ -279,13 +265,11 @@ class ProgressSource:
 
         Raises:
             MissingFact: it was not reported in a new run. Nothing has changed: report it and repeat the step.
-            InvalidArgument: another process reported another progress.
         """
         clock = self._clock
         assert clock.amount is not None
         if not self._is_known:
             raise missing_progress(f"update {clock.t}")
-        self._agreement.compare(clock.t, clock.amount, PROGRESS)
         clock.needs_check = False
 
     def coming_times(self, expected: Amount | None, block: ValueBlock) -> UpdateTimes:
@@ -293,8 +277,6 @@ class ProgressSource:
         del expected
         clock, count = self._clock, block.next_size(self._clock.t)
         assert clock.amount is not None
-        if self._processes.several:  # the block ends before the next comparison
-            count = min(count, self._agreement.updates_until_due(clock.t))
         self._set_needs_check()
         return UpdateTimes(clock.t, clock.amount, count)
 

@@ -1,9 +1,9 @@
 """The param groups of one optimizer and the plan that writes them: bound, bound again, and external writes."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import is_
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, final
+from typing import Any, Protocol, TypeAlias, final
 
 import torch
 
@@ -23,12 +23,8 @@ from paramsched.core.run.block import (
     with_late_bases,
 )
 from paramsched.core.run.checks import refuse_values_outside
-from paramsched.core.run.processes import COMPARED_EVERY, Processes
 from paramsched.core.run.state import COUNT, Clock, Group, RunPosition, RunState, record_of_plan, write_entries
 from paramsched.errors import ParamschedError, PlanError, StateError
-
-if TYPE_CHECKING:
-    from paramsched.core.run.agreement import RunAgreement
 
 
 class Consumption(Protocol):
@@ -65,40 +61,12 @@ def consumption_of_run(run: RunState) -> AmountsOf:
         if isinstance(in_force.amounts, ReportedProgress):
             from paramsched.core.run.amounts import ProgressSource
 
-            return ProgressSource(in_force, clock, groups, run.processes)
+            return ProgressSource(in_force, clock)
         from paramsched.core.run.amounts import ConsumptionSource
 
-        return ConsumptionSource(in_force, clock, groups, run.processes, run.choices.counted_by)
+        return ConsumptionSource(in_force, clock, run.choices.counted_by)
 
     return consumption_of
-
-
-@final
-class RunComparison:
-    """Compares the run of some groups with that of other processes, once there are several.
-
-    A process group may be initialized after a Scheduler is constructed, so comparisons ask again.
-    """
-
-    __slots__ = ("_agreement", "_given", "_next")
-
-    def __init__(self, groups: Sequence[Mapping[str, Any]], processes: Processes) -> None:
-        self._given = groups, processes
-        self._agreement: RunAgreement | None = None
-        self._next = 0  # the update at which it is asked again whether there are several processes
-
-    def compare(self, t: int, in_force: ResolvedPlan, states: RuleStates) -> None:
-        """Compare the run with those of the other processes, if a comparison is due after `t` completed updates."""
-        if self._agreement is None:
-            if t < self._next:
-                return
-            if not self._given[1].several:
-                self._next = t + COMPARED_EVERY
-                return
-            from paramsched.core.run.agreement import RunAgreement
-
-            self._agreement = RunAgreement(*self._given)
-        self._agreement.compare(t, in_force, states)
 
 
 @final
@@ -122,7 +90,6 @@ class Groups:
     """
 
     block: ValueBlock  # set by `bind`
-    comparison: RunComparison  # set by `bind`
     is_plain: bool  # set by `bind`; True if a manual update may write before it checks the groups
     record: str  # set by `bind`; the entry of the first group
     load_written: Callable[[list[Group]], object]  # set by the hooks; loads a state that other code wrote into groups
@@ -139,7 +106,7 @@ class Groups:
         # Given: the plan in force changes, and so does the scope with it.
         self.in_force, self.clock, self.run, self.scope = in_force, clock, run, scope
         self._amounts_of = consumption_of_run(run) if amounts_of is None else amounts_of
-        # Bound: the groups, the consumption, and (set by `bind`) the block of values and the comparison.
+        # Bound: the groups, the consumption, and (set by `bind`) the block of values.
         self.bound: list[Group] = []
         self.consumption: Consumption | None = None  # None if the plan is by updates
         # Marks of the last write, which `Steps.is_unchanged` compares with `record`: the first group, and its lr,
@@ -194,9 +161,8 @@ class Groups:
         self.held = held if held is not None and is_behind else {}
 
     def reset_parts(self, groups: list[Group]) -> None:
-        """Replace the consumption and the comparison by new ones, which discard earlier measurements."""
+        """Replace the consumption by a new one, which discards earlier measurements."""
         self.clock.needs_check = False
-        self.comparison = RunComparison(groups, self.run.processes)
         self.consumption = self._amounts_of(self.in_force, self.clock, groups)
 
     def take(self, block: ValueBlock, groups: list[Group]) -> None:
@@ -488,6 +454,7 @@ _OTHER = (
     "other code wrote it, and the update used it. After each update the plan writes the value of the next one. To "
     "change a value permanently, change the plan. Remove a scheduler of torch that also writes this optimizer."
 )
+
 
 def note_overwritten(planned: Groups, groups: list[Group]) -> None:
     """Note values that differed from the plan, in groups that the optimizer still has.

@@ -14,22 +14,16 @@ from paramsched.core.base.problem import PlanWarning, Problem, warn_user
 
 log = logging.getLogger("paramsched")
 
-COMPARED_EVERY: Final = 64  # updates; a wrong amount or state remains in later ones, so the next comparison detects it
-MOST_AT_ONCE: Final = 256  # processes that use the store at the same update, except at a start
-INITIAL: Final = 2  # comparisons without a distance after a start, a load or a seek, when most mistakes occur
-
 
 @final
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """The processes that train together: those of a process group; by default, all of the world.
+    """The processes that train together: all of the world.
 
     Args:
-        group: the process group; None for all processes.
         strict: True if a warning is raised, in each process that detects its condition.
     """
 
-    group: Any = None
     strict: bool = False
 
     @property
@@ -37,7 +31,7 @@ class Processes:
         """True if this process is one of several that train together."""
         if not (dist.is_available() and dist.is_initialized() and self.size > 1):
             return False
-        if dist.get_backend(self.group) == "fake":
+        if dist.get_backend() == "fake":
             _note_fake_group()
             return False
         return True
@@ -45,12 +39,12 @@ class Processes:
     @property
     def size(self) -> int:
         """The number of processes, if there are several."""
-        return dist.get_world_size(self.group)
+        return dist.get_world_size()
 
     @property
     def index(self) -> int:
         """The position of this process among them, if there are several."""
-        return dist.get_rank(self.group)
+        return dist.get_rank()
 
     @property
     def level(self) -> int:
@@ -80,12 +74,6 @@ class Processes:
             warnings.simplefilter("error", PlanWarning)
             yield
 
-    def __deepcopy__(self, _memo: Any) -> "Processes":
-        return self
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Processes, (None, self.strict)  # because a process group belongs to its process
-
 
 WORLD: Final = Processes()
 
@@ -93,5 +81,4 @@ WORLD: Final = Processes()
 @cache
 def _note_fake_group() -> None:
     """Log once that torch's fake process group has no other processes."""
-    log.info("the process group is torch's fake one: this process compares nothing, and uses its own time and files")
-
+    log.info("the process group is torch's fake one: this process uses its own time and files")

@@ -19,7 +19,6 @@ AfterStep: TypeAlias = Callable[[Any], object]
 """The function of a post-hook: called with the optimizer after each step that was an update."""
 
 
-
 @final
 class Reading(NamedTuple):
     """The clocks of a run at one moment, between two updates.

@@ -110,9 +110,6 @@ class Scheduler(LRScheduler):
             v(t) = value · f(t) / f(t_added). The added group is logged.
         t: the number of completed updates of a run that had no plan so far; default 0. A count that the optimizer
             carries takes precedence.
-        process_group: the torch `ProcessGroup` of the processes that train together, if they are only some of the
-            world: they agree on amounts, and its first rank leads. None for all
-            processes.
         strict: True raises a `ps.PlanWarning` in place of each warning of this Scheduler, whatever the filters of the
             script are. A start that raises has changed nothing; during the run the update is counted, then it raises.
         facts: the run facts as keywords, in place of `calendar`: the arguments of `ps.Calendar`, such as `total=1000`
@@ -153,7 +150,6 @@ class Scheduler(LRScheduler):
         on_base: OnBase = "checkpoint",
         late_groups: LateGroups = "base",
         t: int | None = None,
-        process_group: Any = None,
         strict: bool = False,
         **facts: Unpack[Facts],
     ) -> None:
@@ -166,12 +162,7 @@ class Scheduler(LRScheduler):
         )
         self.optimizer = next(iter(self._optimizers.values()))
         policy, names = checked_on_change(on_change), tuple(self._optimizers) if several else ()
-        processes = WORLD
-        if process_group is not None:
-            from paramsched.core.run.ranks import processes_of
-
-            processes = processes_of(process_group)
-        processes = replace(processes, strict=checked_strict(strict))
+        processes = replace(WORLD, strict=checked_strict(strict))
         source = PlanSource.of(plan, names=names, processes=processes)
         resume = Resume(policy, checked_on_base(on_base), processes)
         request = request_of(source, drive, resume, late_groups, t, names)
@@ -387,7 +378,7 @@ class Scheduler(LRScheduler):
 
         Several calls add up. For this update, the report takes precedence over planned and known amounts. If the step
         is skipped, the next update counts the report. With several processes, each one reports the sum of all
-        processes; the Scheduler regularly checks that they agree.
+        processes.
 
         Args:
             amount: one keyword, the unit of the plan's clock: `tokens`, `samples` (or `images`, `examples`), `frames`
@@ -415,7 +406,7 @@ class Scheduler(LRScheduler):
 
         It is for a plan with `clock="progress"`, and replaces the previous progress. When the call returns, the groups
         contain the values at this progress; all updates until the next report use it. With several processes, each one
-        reports the same number; the Scheduler regularly checks that they agree.
+        reports the same number.
 
         Args:
             progress: one keyword, `progress`, a number from 0 to 1. It is rounded to billionths. More than 1 counts as

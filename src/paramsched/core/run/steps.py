@@ -445,9 +445,8 @@ def _consume(planned: Groups, expected: Amount | None) -> None:
 
 
 def _end_block(planned: Groups, t: int) -> None:
-    """Compare the run with other processes; at the end of the plan, log metric rules that have observed no metric."""
+    """At the end of the plan, log metric rules that have observed no metric."""
     clock, run = planned.clock, planned.run
-    planned.comparison.compare(t, planned.in_force, clock.states)
     if clock.states and run.warns_of_metrics and planned.in_force.is_over_at(t, clock.amount):
         idle = run.idle_rules(t)
         run.warns_of_metrics = False
