@@ -28,8 +28,6 @@ from paramsched.core.schedules.rules import Rule as Rule
 from paramsched.core.schedules.rules import ShareRule as ShareRule
 
 # A metric rule: a state machine that observes a measured value.
-from paramsched.core.feedback import Greedy as Greedy
-from paramsched.core.feedback import GreedyState as GreedyState
 from paramsched.core.feedback import Guided as Guided
 from paramsched.core.feedback import Hold as Hold
 from paramsched.core.feedback import HoldState as HoldState

@@ -1,6 +1,5 @@
 """Every shape by its name in text, also the rare ones that `paramsched` itself does not list; and `rules`."""
 
-from paramsched.core.feedback.greedy import greedy as greedy
 from paramsched.core.schedules import rules as rules
 from paramsched.core.schedules.anneal import cosine_wave as cosine_wave
 from paramsched.core.schedules.anneal import tanh as tanh

@@ -347,18 +347,6 @@ class Late(runs.Simple):
         self.rates.append([group["lr"] for group in optimizer.param_groups])
 
 
-@pytest.mark.parametrize(("adds", "share"), [(Unfreeze, 10), (Adds, 2)])
-def test_a_group_that_a_callback_adds_continues_from_its_own_lr(adds: Any, share: int, caplog: Any) -> None:
-    module = Late()
-    runs.fit(module, PlanCallback(ps.Plan(lr=ps.linear(1.0, 0.1))), adds())
-
-    before = len(module.rates[0])
-    rows = [row for row in module.rates if len(row) > before]
-    assert 0 < len(rows) < len(module.rates)
-    assert [row[before] for row in rows] == pytest.approx([row[0] / share for row in rows], rel=1e-12)
-    assert 'late_groups="present"' in caplog.text
-
-
 class Torchs(Small):
     def configure_optimizers(self) -> Any:
         optimizer = optimizer_of(self.net)

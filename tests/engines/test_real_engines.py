@@ -68,14 +68,6 @@ def test_a_coefficient_that_is_held_is_that_of_ziegler_on_the_kl_that_trl_logs(t
     assert found["held"] == pytest.approx(coefficient, rel=1e-12)
 
 
-def test_the_trainer_that_axolotl_builds_from_its_config_ends_with_the_weights_of_one_run(tmp_path):
-    pytest.importorskip("axolotl")
-    expected, found = whole_and_cut(tmp_path, "axolotl_job")
-
-    planned = ps.trace(ps.Plan(lr='warmup("10%") >> cosine(to=0.1)'), {"lr": 1e-2}, ps.Calendar(total=UPDATES))["lr"]
-    assert [rate for rate, _, _ in found["logged"]] == [rate for rate, _, _ in expected["logged"]] == planned.tolist()
-
-
 @pytest.mark.parametrize("stage", [0, 1, 2])
 def test_a_trainer_with_deepspeed_that_is_cut_and_killed_ends_with_the_weights_of_one_run(stage, tmp_path):
     pytest.importorskip("deepspeed")

@@ -23,7 +23,7 @@ from support.tables import table
 from support.updates import probe
 
 MODULES = (
-    "engines.accelerate", "engines.axolotl", "engines.lightning",
+    "engines.accelerate", "engines.lightning",
     "engines.pytorch_accelerated", "engines.transformers", "mmengine.engine",
 )  # fmt: skip
 
@@ -70,7 +70,6 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
 
 
 OTHERS = {
-    "engines.axolotl": {"PlanPlugin", "PlanArgs"},  # axolotl calls them
     "engines.pytorch_accelerated": {"ResumeCallback"},  # without arguments, like the two hooks
     "mmengine.engine": {"StopHook", "ValuesHook"},
 }

@@ -29,7 +29,6 @@ def made(engine):
 @pytest.mark.parametrize(
     ("engine", "absent", "extra"),
     [
-        ("axolotl", ["axolotl", "axolotl.integrations", "axolotl.integrations.base"], "axolotl"),
         ("lightning", ["lightning", "lightning.pytorch", "pytorch_lightning"], "lightning"),
         ("transformers", ["transformers"], "transformers"),
         ("pytorch_accelerated", ["pytorch_accelerated", "pytorch_accelerated.trainer"], "pytorch-accelerated"),
@@ -44,7 +43,7 @@ def test_a_missing_engine_is_named_with_the_package_to_install(engine, absent, e
 
 
 def test_the_modules_do_not_import_an_engine():
-    modules = ["accelerate", "axolotl", "lightning", "pytorch_accelerated", "transformers"]
+    modules = ["accelerate", "lightning", "pytorch_accelerated", "transformers"]
     code = (
         "import sys\n"
         + "".join(f"import paramsched.engines.{name}\n" for name in modules)

@@ -20,7 +20,7 @@ from paramsched.core.run.arguments import PlanSource, checked_strict
 from paramsched.core.run.on_base import OnBase
 from paramsched.core.run.processes import WORLD, Processes
 from paramsched.core.run.record import OnChange
-from paramsched.core.run.scheduler import LateGroups, Scheduler
+from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.time import Calendar, DurationLike
 from paramsched.errors import InvalidArgument, MissingFact, Unresolved, shown
 
@@ -159,7 +159,6 @@ class EngineFacts:
         plan: PlanLike,
         options: PlanOptions,
         *,
-        late_groups: LateGroups = "base",
         drive: str = "optimizer",
     ) -> Scheduler:
         """Attach a plan to an optimizer, or to several in a mapping from their names.
@@ -184,7 +183,6 @@ class EngineFacts:
             source = replace(source, engine_total=calendar.total)
         attach_with = partial(
             Scheduler, optimizer, drive=drive, on_change=options.on_change, on_base=options.on_base,
-            late_groups=late_groups,
             strict=options.strict,
         )  # fmt: skip
         is_longer = False  # the plan than the run; told at the start, and not at the end again

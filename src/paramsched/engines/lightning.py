@@ -4,7 +4,6 @@
 horizon and the epoch length in updates, passes metrics, logs every scheduled field, and is part of the checkpoints.
 """
 
-import sys
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Unpack
@@ -26,9 +25,6 @@ from paramsched.errors import InvalidArgument
 
 class _LightningPlan:
     """Applies a plan to the optimizers of the module that the Trainer fits.
-
-    A group that Lightning's `BaseFinetuning` adds during the run has the current lr, not its base. The plan continues
-    from this lr (`late_groups="present"` of `ps.Scheduler`), and the added group is logged.
 
     With automatic optimization the Trainer knows the number of updates. With manual optimization only the module knows
     when its optimizers step, so units other than updates need `calendar`.
@@ -115,16 +111,11 @@ class _LightningPlan:
             optimizers = [dict(zip(self._names, optimizers, strict=True))]
         self._fits += 1
         known, self._sampler = _facts_of_trainer(trainer, pl_module), _sampler_of(trainer)
-        # The lr of a group that `BaseFinetuning` adds during the run is its current value, not its base.
-        homes = (sys.modules.get(f"{name}.callbacks") for name in ("lightning.pytorch", "pytorch_lightning"))
-        finetuning = tuple(home.BaseFinetuning for home in homes if home is not None)
-        finetunes = any(isinstance(callback, finetuning) for callback in trainer.callbacks)
         self.schedulers = [
             known.attach(
                 one,
                 self._plan,
                 self._options,
-                late_groups="present" if finetunes else "base",
                 drive=self._drive,
             )
             for one in optimizers

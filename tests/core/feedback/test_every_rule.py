@@ -7,10 +7,10 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from paramsched.core.feedback import greedy, hold, plateau
+from paramsched.core.feedback import hold, plateau
 from paramsched.core.schedules import absolute
 from paramsched.errors import InvalidArgument, StateError
 from support.tables import table
@@ -19,12 +19,6 @@ RULES = {
     "plateau": lambda **more: plateau(patience=0, factor=0.5, **more),
     "plateau with a floor": lambda **more: plateau(patience=1, cooldown=1, factor=0.3, min=0.2, **more),
     "plateau with an absolute floor": lambda **more: plateau(patience=0, factor=0.3, min=absolute(0.05), **more),
-    "greedy": lambda **more: greedy(patience=0, factor=0.5, **more),
-    "greedy with bounds": lambda **more: greedy(patience=0, factor=0.5, min=0.2, max=3.0, **more),
-    "greedy with absolute bounds": lambda **more: greedy(
-        patience=0, factor=0.5, min=absolute(0.05), max=absolute(3.0), **more
-    ),
-    "greedy with a reset": lambda **more: greedy(patience=0, factor=0.5, min=0.3, reset=2, eps=0.01, window=2, **more),
 }
 HOLDS = {
     "hold by a gain": lambda: hold("kl", at=1.0, gain=0.5),
@@ -58,35 +52,6 @@ def test_the_values_of_an_array_are_those_of_its_entries(name, metrics, base):
     assert np.broadcast_to(rule.apply(state, 0.5, bases), 2).tolist() == each
     assert {type(one) for one in each} == {float}
     assert rule.apply(rule.init(), values, base) is values
-
-
-@given(METRICS, st.floats(0.01, 4.0), st.floats(0.1, 2.0))
-@example([9.0, 5.0, 3.0, 2.0, 1.0], 4.0, 1.0)
-@example([9.0, 5.0, 3.0, 2.0, 1.0], 1.0, 1.0)
-@example([1.0] * 9, 0.25, 1.0)
-@example([1.0] * 9, 0.1, 1.0)
-@example([1.0], 0.5, 1.0)
-@example([2.0, 1.0, 1.0], 3.5, 1.0)
-def test_bounds_limit_the_rule_but_not_the_schedule(metrics, value, base):
-    rule = greedy(patience=0, factor=0.5, min=0.2, max=3.0)
-    state = after(rule, metrics)
-
-    expected = min(max(value * state.factor, min(value, 0.2 * base)), max(value, 3.0 * base))
-    assert rule.apply(state, value, base) == expected
-
-
-@given(METRICS, st.floats(0.2, 3.0))
-@example([9.0, 5.0, 3.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5], 1.0)
-@example([1.0] * 6 + [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.2], 0.5)
-def test_with_absolute_bounds_each_change_begins_at_the_bounded_value(metrics, value):
-    free = greedy(patience=0, factor=0.5)
-    bounded = greedy(patience=0, factor=0.5, min=absolute(0.2), max=absolute(3.0))
-    expected = value
-    for count in range(len(metrics)):
-        change = after(free, metrics[: count + 1]).factor / after(free, metrics[:count]).factor
-        expected = min(max(expected * change, 0.2), 3.0)
-
-        assert bounded.apply(after(bounded, metrics[: count + 1]), value) == pytest.approx(expected, rel=1e-12)
 
 
 @given(NAMES, METRICS, METRICS, st.sampled_from([math.nan, math.inf, -math.inf, 10**400, -(10**400)]))
@@ -147,32 +112,3 @@ def test_a_state_with_a_wrong_entry_is_refused_and_the_entry_named(name):
             rule.restore(data)
 
 
-@given(METRICS, st.sampled_from([(0.0, None), (0.0, 2.0), (0.25, None), (0.25, 2.0)]), st.sampled_from([0.5, 1.0, 3.0]))
-@example([9.0, 5.0, 3.0, 2.0, 1.0, 9.0, 9.0, 9.0, 9.0, 9.0], (0.25, 2.0), 1.0)
-def test_bounds_as_multiples_of_base_are_absolute_bounds_of_that_base(metrics, bounds, base):
-    low, high = bounds
-    absolute_bounds = {"min": absolute(low * base), "max": None if high is None else absolute(high * base)}
-    multiples = greedy(patience=0, factor=0.5, min=low, max=high)
-    values = greedy(patience=0, factor=0.5, **absolute_bounds)
-
-    for count in range(len(metrics) + 1):
-        found = values.apply(after(values, metrics[:count]), base, base)
-        assert found == pytest.approx(multiples.apply(after(multiples, metrics[:count]), base, base), rel=1e-12)
-
-
-@given(METRICS, st.integers(2, 4))
-@example([5.0, 1.0, 4.0, 4.0, 1.0, 9.0], 3)
-def test_a_window_compares_the_mean_of_its_last_values(metrics, window):
-    means = [float(np.mean(metrics[max(0, t + 1 - window) : t + 1])) for t in range(len(metrics))]
-    options = {"patience": 0, "factor": 0.5, "threshold": 1e-3}
-
-    windowed, plain = after(greedy(window=window, **options), metrics), after(greedy(**options), means)
-
-    assert windowed.factor == plain.factor
-
-
-def test_a_change_of_at_most_eps_is_skipped_in_both_directions():
-    coarse = greedy(patience=0, factor=0.5, eps=0.3)
-
-    assert [after(coarse, [1.0] * count).factor for count in (1, 2, 3, 4)] == [2.0, 1.0, 0.5, 0.5]
-    assert after(greedy(patience=0, factor=0.9, eps=0.2), [1.0, 0.5, 0.4]).factor == 1.0

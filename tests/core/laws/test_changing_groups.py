@@ -62,7 +62,7 @@ class Walk:
 
     def new_scheduler(self, optimizers):
         facts = {"tokens_per_step": 10} if self.clock == "tokens" else {}
-        return ps.Scheduler(optimizers, self.file, late_groups="present", **facts)
+        return ps.Scheduler(optimizers, self.file, **facts)
 
     def note_plan(self):
         if self.scheduler.plan != self.plans[-1][1]:

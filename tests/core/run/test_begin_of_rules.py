@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.feedback import greedy, hold, plateau
+from paramsched.core.feedback import hold, plateau
 from paramsched.errors import MissingFact
 from support.tables import table
 from support.updates import planned, probe, run
@@ -24,7 +24,6 @@ LR = planned(ps.Plan(lr=LINE, horizon=20), {"lr": 0.1})
 
 RULES = {
     "plateau": lambda **more: plateau("val", patience=0, factor=0.5, **more),
-    "greedy": lambda **more: greedy("val", patience=0, factor=0.5, **more),
     "hold": lambda **more: hold("val", at=1.0, factor=2.0, **more),
 }
 FACTS = {"total": 20, "steps_per_epoch": 4, "batch_size": 2}

@@ -1,6 +1,5 @@
 """Groups of an optimizer: late ones, factors that groups contain, and entries that are spoiled."""
 
-import copy
 import re
 import warnings
 
@@ -34,41 +33,6 @@ SCHEDULES = {
     "with a metric rule": ps.linear(1.0, 0.1) * ps.plateau("loss", patience=0, factor=0.5),
     "to an absolute": ps.linear(1.0, ps.absolute(0.01)),
 }
-
-
-def test_a_scheduler_that_takes_over_uses_the_base_that_the_earlier_one_derives_for_a_group_before_its_first_step():
-    optimizer, _ = joined(late_groups="present")
-
-    second = ps.Scheduler(optimizer, PLAN)
-
-    assert second.base_lrs == [0.1, pytest.approx(0.05 / 0.6)]
-
-
-@pytest.mark.parametrize("late_groups", ["base", "present"])
-def test_a_checkpoint_saved_before_the_first_step_of_a_late_group_has_its_base(late_groups):
-    optimizer, scheduler = joined(late_groups=late_groups)
-    other = probe({}, {"lr": 0.9})
-    again = ps.Scheduler(other, PLAN)
-    other.load_state_dict(copy.deepcopy(optimizer.state_dict()))
-    alone, undisturbed = joined(late_groups=late_groups)
-
-    for one in (optimizer, other, alone):
-        run(one, 3)
-
-    assert scheduler.base_lrs == again.base_lrs == undisturbed.base_lrs
-    late = [[groups[1]["lr"] for groups in one.used[-3:]] for one in (optimizer, other, alone)]
-    assert late[0] == late[1] == late[2]
-
-
-def test_the_bases_are_those_of_the_groups_before_the_next_step_too():
-    optimizer = probe({"lr": 0.1}, {"lr": 0.2}, lr=1.0)
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.cosine(), horizon=90), late_groups="present")
-    run(optimizer, 30)
-
-    del optimizer.param_groups[0]
-    assert scheduler.base_lrs == [0.2]
-    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.3})
-    assert scheduler.base_lrs == [0.2, pytest.approx(0.3 / 0.75)]
 
 
 PLAN_OF_GROUPS = ps.Plan(lr=ps.linear(1.0, 0.0), weight_decay=ps.linear(1.0, 0.5), horizon=20)

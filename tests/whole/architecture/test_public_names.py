@@ -23,7 +23,7 @@ def test_the_shapes_have_every_shape_by_its_name_in_text():
     assert {*SHAPES} - {*ps.__all__} == {*dir(ps.shapes)} - {*ps.__all__, "rules"}
 
 
-@pytest.mark.parametrize("name", ["noam", "greedy"])
+@pytest.mark.parametrize("name", ["noam"])
 def test_a_rare_shape_is_answered_with_its_place(name):
     with pytest.raises(AttributeError, match=f"Write ps.shapes.{name}"):
         getattr(ps, name)

@@ -80,7 +80,6 @@ def test_times_and_bases_that_do_not_broadcast_are_rejected() -> None:
 @pytest.mark.parametrize(
     "call",
     [
-        lambda array: ps.shapes.greedy(array),
         lambda array: ps.shapes.geometric(array),
         lambda array: ps.extend.open_plan("lr: cosine()", array),
         lambda array: ps.extend.convert("lr: cosine()", "yaml", array),

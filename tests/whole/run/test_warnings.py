@@ -128,9 +128,7 @@ TOLD = [  # base, line, run facts, code
     (0.1, "absolute(warmup('4 epochs') >> cosine()) * plateau('val', patience=1)", EPOCHS, WARMUP),
     (0.1, "cosine() * plateau('val_acc', patience=3)", EPOCHS, MODE),
     (0.1, "cosine() * plateau('mAP50')", LONG, MODE),
-    (0.1, "cosine() * greedy('eval/f1')", LONG, MODE),
     (0.1, "cosine() * plateau('valLoss', mode='max')", LONG, MODE),
-    (0.1, "cosine() * greedy('top1_error', 'max')", LONG, MODE),
 ]  # fmt: skip
 
 
@@ -205,7 +203,6 @@ RIGHT = [
     "(warmup('4 epochs') >> cosine()) * plateau('val', patience=3)",
     "(constant(0.1, '3 epochs') >> cosine()) * plateau('val', patience=2)",
     "restarts(warmup('2 epochs') >> cosine(), '5 epochs') * plateau('val', patience=0)",
-    "(warmup('4 epochs') >> constant()) * greedy('val', patience=1) * hold('kl', at=1.0, gain=0.1)",
     "cosine() * plateau('val_acc', 'max', patience=3) * plateau('val_loss', patience=3)",
     "warmup('0.5%') >> cosine()",
     "warmup(1) >> cosine()",
@@ -217,7 +214,6 @@ RIGHT = [
     "0.1 * linear(0.5, 0.5)",
     "warmup({w}, 0.99) >> cosine()",
     "warmup({w}) >> cosine(start=previous, to=0.1)",
-    "cosine() * plateau('neg_reward', patience=3) * greedy('one_minus_acc', patience=3)",
     "cosine() * plateau('acc_gap', patience=3) * plateau('-acc', patience=3)",
     "cosine() * plateau('score', patience=3) * plateau('metric', patience=3) * plateau('kl', 'max', patience=3)",
     "cosine() * plateau('inverse_acc', patience=3) * plateau('loss_delta', 'max', patience=3)",

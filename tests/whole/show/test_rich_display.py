@@ -50,7 +50,6 @@ def test_plans_schedules_and_traces_are_drawn_as_small_pictures(value):
         ps.Calendar(total=10, tokens_per_step=4096),
         ps.recipes["llama3-405b"],
         *ps.parse('plateau("val_loss")').metric_rules,
-        ps.shapes.greedy("val_loss"),
         ps.recipes,
         ps.shapes.rules.table([1 / (i + 3) for i in range(1000)]),
         ps.table([1 / (i + 3) for i in range(1000)]),

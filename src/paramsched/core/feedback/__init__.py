@@ -2,9 +2,6 @@
 
 from paramsched.core.feedback.base import Guided as Guided
 from paramsched.core.feedback.base import MetricRule as MetricRule
-from paramsched.core.feedback.greedy import Greedy as Greedy
-from paramsched.core.feedback.greedy import GreedyState as GreedyState
-from paramsched.core.feedback.greedy import greedy as greedy
 from paramsched.core.feedback.hold import Hold as Hold
 from paramsched.core.feedback.hold import HoldState as HoldState
 from paramsched.core.feedback.hold import hold as hold

@@ -12,7 +12,6 @@ import numpy as np
 from paramsched.core.base.codes import COUNTS_IN_WARMUP, MODE_OF_METRIC, PATIENCE_BEYOND_RUN
 from paramsched.core.base.problem import Problem
 from paramsched.core.feedback.base import better_mode
-from paramsched.core.feedback.greedy import Greedy
 from paramsched.core.feedback.plateau import Plateau
 from paramsched.core.plan import Target
 from paramsched.core.plan.value_ranges import may_be_evaluated
@@ -44,7 +43,7 @@ def _patience_beyond_run(line: Line) -> Iterator[Problem]:
     """
     epochs = line.epochs
     for rule in line.binding.schedule.metric_rules:
-        if isinstance(rule, (Plateau, Greedy)) and epochs is not None and 1 < epochs <= rule.patience:
+        if isinstance(rule, Plateau) and epochs is not None and 1 < epochs <= rule.patience:
             found = f"patience={rule.patience} is not less than the number of epochs, {float(epochs):g}"
             advice = f"For example: patience={min(5, int(epochs) // 4)}"
             yield Problem(line.path, found, advice, code=PATIENCE_BEYOND_RUN)
@@ -57,7 +56,7 @@ def _mode_of_metric(line: Line) -> Iterator[Problem]:
     """
     for rule in line.binding.schedule.metric_rules:
         mode = better_mode(rule.metric)
-        if isinstance(rule, (Plateau, Greedy)) and mode is not None and mode != rule.mode:
+        if isinstance(rule, Plateau) and mode is not None and mode != rule.mode:
             verb, other = ("rises", "lower") if mode == "max" else ("falls", "higher")
             found = f'{rule.metric} probably {verb} when it improves, but mode="{rule.mode}" prefers {other} values'
             advice = f"Write {replace(rule, mode=mode)}" if line.native else f'Its mode must be "{mode}"'
@@ -68,7 +67,7 @@ def _counts_in_warmup(line: Line) -> Iterator[Problem]:
     """Yield a diagnostic for a plateau rule of the lr that counts during a warmup longer than its patience.
 
     Reason: a metric is usually observed once in an epoch. If it stands still while the rate is low, the first value is
-    the best one, and `patience + 1` further values reduce the rate before it reaches base. Greedy raises it again.
+    the best one, and `patience + 1` further values reduce the rate before it reaches base.
     """
     rules = [rule for rule in line.binding.schedule.metric_rules if isinstance(rule, Plateau) and rule.begin is None]
     is_rate = line.binding.name == "lr" and not isinstance(line.binding.field, Target)

@@ -24,7 +24,7 @@ from paramsched.core.run.on_base import BasePolicy, OnBase
 from paramsched.core.run.processes import WORLD, Processes
 from paramsched.core.run.record import OnChange, OnChangeChoice
 from paramsched.core.run.resume import Resume
-from paramsched.core.run.state import Choices, Group, LateGroups, RunPosition
+from paramsched.core.run.state import Choices, Group, RunPosition
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.evaluation import depends_on_base
 from paramsched.core.schedules.writing import short_line
@@ -256,7 +256,7 @@ class Request:
 
 
 def request_of(
-    source: PlanSource, drive: Any, resume: Resume, late_groups: Any, t: Any, names: tuple[str, ...]
+    source: PlanSource, drive: Any, resume: Resume, t: Any, names: tuple[str, ...]
 ) -> Request:
     """Check the arguments of a Scheduler; `names` are those of several optimizers."""
     choices = (*get_args(Drive), *names)
@@ -265,15 +265,12 @@ def request_of(
         near = closest(str(drive), choices)
         write = f'drive="{near or "optimizer"}"'
         raise InvalidArgument(f"Scheduler(drive={drive!r})", found, example=write)
-    if late_groups not in get_args(LateGroups):
-        found = did_you_mean(str(late_groups), get_args(LateGroups))
-        raise InvalidArgument(f"Scheduler(late_groups={late_groups!r})", found, 'For example: late_groups="present"')
     if t is not None and not is_count_of_updates(t):
         write = "ps.Scheduler(optimizer, plan, t=500)"
         site, found = f"Scheduler(…, t={shown(t)})", "not a number of completed updates"
         raise InvalidTime(site, found, example=write, refused=t)
     start = None if t is None else int(t)  # checkpoints cannot contain NumPy integers
-    return Request(source, resume, Choices(drive, late_groups, start, source.processes, source.counted_by), names)
+    return Request(source, resume, Choices(drive, start, source.processes, source.counted_by), names)
 
 
 def is_count_of_updates(t: Any) -> bool:

@@ -3,7 +3,6 @@
 from abc import ABC, abstractmethod
 from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import cached_property
-from math import isclose, isfinite
 from operator import length_hint
 from typing import Any, final
 
@@ -28,7 +27,7 @@ from paramsched.core.plan.lines import (
 from paramsched.core.plan.optimizers import WHOLE, Scope
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.processes import Processes
-from paramsched.core.run.state import COUNT, Clock, Group, LateGroups
+from paramsched.core.run.state import COUNT, Clock, Group
 from paramsched.core.run.writes import (
     EntryKind,
     Overwritten,
@@ -80,60 +79,32 @@ def starting_lines(
     return lines_of(plan, groups, scope, starting_base)
 
 
-def base_for(line: Line, value: float, times: UpdateTimes, states: RuleStates) -> float:
-    """Return the base with which a line has this value at an update.
-
-    For a schedule that is proportional to its base, the result is value / f(t).
-    """
-
-    def value_of(base: float) -> float:
-        return line.values_of_one(times, base, states)[0]
-
-    zero, one = value_of(0.0), value_of(1.0)
-    for share, rest in ((one, 0.0), (one - zero, zero)):
-        base = (value - rest) / share if share and isfinite(share) else value
-        if isfinite(base) and isclose(value_of(base), value, rel_tol=1e-9):
-            return base
-    return value
-
-
 def present_values(lines: Iterable[Line], groups: Sequence[Group]) -> dict[tuple[int, str], float]:
     """Return the present value of each field in each group that has a number, by group index and flat field name."""
     found = {(index, line.field.slot): line.field.read(groups[index]) for line in lines for index in line.groups}
     return {place: float(value) for place, value in found.items() if is_number(value)}
 
 
-def with_late_bases(
+def log_late_groups(
     lines: tuple[Line, ...],
     groups: Sequence[Group],
     clock: Clock,
-    late_groups: LateGroups,
     labels: Sequence[str | int],
     processes: Processes,
-) -> tuple[Line, ...]:
-    """Return the lines, with the bases of groups that were added since the last update; log the added groups."""
+) -> None:
+    """Log the groups that were added since the last update: their present values are their bases."""
     late = {index for index, group in enumerate(groups) if COUNT not in group}
     joined = [mine for line in lines if (mine := line.only(late)).groups]
     now = values_at(joined, clock.times, clock.states)
-    rebased: dict[tuple[int, str], float] = {}
     for index, line, base in by_group(joined):
         place = index, line.field.slot
         if now[place] == base or initial_value(line.field, groups[index]) is not None:
             continue
         name = labels[index]
-        if late_groups == "present":
-            rebased[place] = base_for(line, base, clock.times, clock.states)
-            processes.log(
-                "group %r was added at update %d: its %s %r is used, and the plan continues from it (with the base "
-                '%r; late_groups="present")', name, clock.t, line.field, base, rebased[place],
-            )  # fmt: skip
-        else:
-            processes.log(
-                "group %r was added at update %d: its %s %r is used as its base, and the update uses %r "
-                '(late_groups="base"). To continue from %r, write ps.Scheduler(…, late_groups="present")',
-                name, clock.t, line.field, base, now[place], base,
-            )  # fmt: skip
-    return tuple(line.with_bases(rebased) for line in lines)
+        processes.log(
+            "group %r was added at update %d: its %s %r is used as its base, and the update uses %r",
+            name, clock.t, line.field, base, now[place],
+        )  # fmt: skip
 
 
 _BLOCK_SIZES = (32, 1024, 4096)  # updates; short after a seek, then longer

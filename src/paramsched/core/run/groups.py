@@ -18,9 +18,9 @@ from paramsched.core.run.block import (
     TargetColumn,
     ValueBlock,
     initial_value,
+    log_late_groups,
     present_values,
     starting_lines,
-    with_late_bases,
 )
 from paramsched.core.run.checks import refuse_values_outside
 from paramsched.core.run.state import COUNT, Clock, Group, RunPosition, RunState, record_of_plan, write_entries
@@ -302,8 +302,8 @@ def _rebind(planned: Groups, groups: list[Group]) -> None:
     """Bind the current groups, and write only into new or changed ones."""
     plan, clock = planned.in_force.counted, planned.clock
     note_code_bases(planned, groups)
-    found, labels, run = planned.lines(groups), planned.labels(groups), planned.run
-    lines = with_late_bases(found, groups, clock, run.choices.late_groups, labels, run.processes)
+    lines, labels, run = planned.lines(groups), planned.labels(groups), planned.run
+    log_late_groups(lines, groups, clock, labels, run.processes)
     refuse_values_outside(planned.in_force, lines, labels, clock.times)
     anew = not planned.bound or _entries_replaced(planned, groups)
     before = {} if anew else _followed_by(planned.block.lines, planned.bound)
@@ -336,7 +336,7 @@ def note_code_bases(planned: Groups, groups: list[Group]) -> None:
         known = before.get(id(groups[index]), index if COUNT in groups[index] else None)
         if known is not None and (known, field) in noted:
             found[index, field] = noted[known, field]
-        elif known is None and planned.run.choices.late_groups == "base":
+        elif known is None:
             found[index, field] = base
     planned.code_bases = found
 

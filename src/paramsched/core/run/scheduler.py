@@ -48,7 +48,6 @@ from paramsched.core.run.resume import Resume
 from paramsched.core.run.run import Run
 from paramsched.core.run.start import start
 from paramsched.core.run.state import Group, RunPosition, remove_entries
-from paramsched.core.run.state import LateGroups as LateGroups
 from paramsched.core.run.steps import refuse_steps_of_processes
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.calendar import Calendar, Facts, meant_clock
@@ -105,9 +104,6 @@ class Scheduler(LRScheduler):
         on_base: which base applies if a group's differs from a checkpoint's: `"checkpoint"`, `"code"` (the one that the
             group had when the Scheduler was constructed, from the current update on), or `"error"` (raise). Construct
             the Scheduler before the checkpoint is loaded. The difference is logged.
-        late_groups: the role of the value in a group that is added during the run. `"base"`: it is the base of the
-            schedule. `"present"`: it is the value at that update, and the schedule continues from it:
-            v(t) = value · f(t) / f(t_added). The added group is logged.
         t: the number of completed updates of a run that had no plan so far; default 0. A count that the optimizer
             carries takes precedence.
         strict: True raises a `ps.PlanWarning` in place of each warning of this Scheduler, whatever the filters of the
@@ -148,7 +144,6 @@ class Scheduler(LRScheduler):
         drive: Drive | str = "optimizer",
         on_change: OnChange = "new",
         on_base: OnBase = "checkpoint",
-        late_groups: LateGroups = "base",
         t: int | None = None,
         strict: bool = False,
         **facts: Unpack[Facts],
@@ -165,7 +160,7 @@ class Scheduler(LRScheduler):
         processes = replace(WORLD, strict=checked_strict(strict))
         source = PlanSource.of(plan, names=names, processes=processes)
         resume = Resume(policy, checked_on_base(on_base), processes)
-        request = request_of(source, drive, resume, late_groups, t, names)
+        request = request_of(source, drive, resume, t, names)
         try:
             self._attach(request, calendar_of_call("Scheduler", calendar, given))
         except PlanError as refusal:

@@ -283,7 +283,6 @@ def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any], source
         "on_change": resume.on_change,
         "bases": resume.bases,
         "code_bases": {name: dict(planned.code_bases) for name, planned in run.members.items()},
-        "late_groups": clock.choices.late_groups,
         "begin": clock.choices.start,
         "alive": not clock.released,
         "amounts": (clock.reported, clock.is_measured, clock.last_amount),
@@ -302,7 +301,7 @@ def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tupl
     names = () if ALONE in optimizers else tuple(optimizers)
     source: PlanSource = replace(state["source"], plan=state["plan"])
     resume = Resume(state["on_change"], processes=source.processes)
-    choices = Choices(state["drive"], state["late_groups"], state["begin"], source.processes, source.counted_by)
+    choices = Choices(state["drive"], state["begin"], source.processes, source.counted_by)
     request = Request(source, resume, choices, names, positions=state["positions"])
     if state["alive"]:
         for name, position in state["positions"].items():

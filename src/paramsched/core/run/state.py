@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from math import isfinite
-from typing import Any, Final, Literal, NamedTuple, TypeAlias, final
+from typing import Any, Final, NamedTuple, TypeAlias, final
 
 import numpy as np
 import torch
@@ -419,11 +419,6 @@ class Clock:
         return states if at == self.t else self.states
 
 
-LateGroups: TypeAlias = Literal["base", "present"]
-"""The role of the value in a group that is added during the run: `"base"` uses it as the base of the schedule;
-`"present"` keeps it as the value at that update, and computes the base of the schedule from it."""
-
-
 @final
 @dataclass(frozen=True, slots=True)
 class Choices:
@@ -431,14 +426,12 @@ class Choices:
 
     Args:
         drive: `"optimizer"`, `"manual"`, or the name of an optimizer.
-        late_groups: the role of the value in a group that is added during the run.
         start: the number of completed updates of a run that had no plan so far; None if it was not passed.
         processes: the processes that train together.
         counted_by: the call that counts the batches of an engine, for messages.
     """
 
     drive: str = "optimizer"
-    late_groups: LateGroups = "base"
     start: int | None = None
     processes: Processes = WORLD
     counted_by: str = ""
