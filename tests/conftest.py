@@ -37,7 +37,6 @@ settings.register_profile("thorough", max_examples=1000, **_common)
 settings.register_profile("fuzz", max_examples=int(os.environ.get("PARAMSCHED_EXAMPLES", "2000")), **_common)
 PEERS = [
     "mmengine",
-    "torch",
 ]
 """The libraries whose files the library reads."""
 

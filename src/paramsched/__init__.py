@@ -94,12 +94,11 @@ _register_entries(
         "recipes": "paramsched.tools.recipes",
     },
 )
-_register_entries("readers", {"compat": "paramsched.compat", "mmengine": "paramsched.mmengine"})
+_register_entries("readers", {"mmengine": "paramsched.mmengine"})
 _register_entries(
     "rules",
     {
         "core": "paramsched.core.base",
-        "compat": "paramsched.compat",
         "mmengine": "paramsched.mmengine",
     },
 )

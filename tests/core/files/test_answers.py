@@ -6,14 +6,10 @@ The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/core/files/tes
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from paramsched.core import files as config
 from paramsched.core.base.problem import Problem
 from paramsched.errors import ConfigError
 from support import answers
-
-pytestmark = pytest.mark.peer("torch")  # its words are in the readers of other libraries
 
 FILE = Path(__file__).with_name("answers.yaml")
 

@@ -48,7 +48,6 @@ MEANING = [
     ("json", '{\n "groups": {"head": {"lr": ["warmup(5)", "cosine()"]}}}', '["warmup'),
     ("json", '{"lr": "plateau(\\"\\u0066\\") * cosin()"}', "cosin()"),
     ("json", '{"lr": 1, "lr": 2}', '"lr": 2'),
-    ("torch", "StepLR:\n  step_size: 3\n  gama: 0.5\n", "gama: 0.5"),
 ]
 
 

@@ -74,7 +74,6 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 }
 
 PEERS: dict[str, tuple[str, str, Text]] = {
-    "torch": ("torch", "p.yaml", lines("  - ExponentialLR: {gamma: 0.9}\n", "interval: step\nChainedScheduler:\n  schedulers:\n")),
     "mmengine": ("mmengine", "p.py", lines("dict(type='StepLR', step_size={i}, begin={i}, end=900),\n", "train_cfg = dict(max_epochs=900)\nparam_scheduler = [\n", "]\n")),
     "assignments": ("mmengine", "p.py", lines("a{i} = {i}\n", "", "train_cfg = dict(max_epochs=9)\nparam_scheduler = dict(type='StepLR', step_size=2)\n")),
 }  # fmt: skip
@@ -105,7 +104,6 @@ HUGE = (
 )  # fmt: skip
 NUMBERS = ("1" + "0" * 399, "1" * 4000, "1e999", "1e-320", str(10**18))
 CONFIGS = {
-    "torch": ("p.json", '{"type": "CosineAnnealingWarmRestarts", "T_0": {n}, "T_mult": {n}}'),
     "mmengine": ("p.py", "train_cfg = dict(max_epochs={n})\nparam_scheduler = dict(type='StepLR', step_size={n}, gamma={n})"),
 }  # fmt: skip
 

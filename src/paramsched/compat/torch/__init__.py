@@ -3,12 +3,6 @@
 The drop-ins cover every name of `torch.optim.lr_scheduler`, and `SWALR`. `docs/reference/divergences.md` lists the
 differences from torch 2.13.
 
-The reader reads the schedulers of `torch.optim.lr_scheduler`, as a class with its arguments.
-
-- A class is `{"StepLR": {"step_size": 30}}`, `{"type": "StepLR", "step_size": 30}`, or a form of Hydra or Lightning.
-- The scheduler counts updates, or epochs if the config contains `interval: epoch`.
-- `monitor` names the metric of `ReduceLROnPlateau`.
-
 Source: torch 2.13.
 """
 

@@ -18,7 +18,6 @@ from paramsched.compat.torch.decay import StepLR as StepLR
 from paramsched.compat.torch.functions import LambdaLR as LambdaLR
 from paramsched.compat.torch.functions import MultiplicativeLR as MultiplicativeLR
 from paramsched.compat.torch.one_cycle import OneCycleLR as OneCycleLR
-from paramsched.compat.torch.plans import to_plan as to_plan
 from paramsched.compat.torch.plateau import ReduceLROnPlateau as ReduceLROnPlateau
 from paramsched.core.dropins.group_fields import use_tensors as use_tensors
 

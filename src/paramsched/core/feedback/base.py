@@ -248,8 +248,6 @@ def _guide_schedule(other: Schedule | float, rule: MetricRule[Any]) -> Guided:
 Mode: TypeAlias = Literal["min", "max"]
 ThresholdMode: TypeAlias = Literal["rel", "abs"]
 Nonfinite: TypeAlias = Literal["count", "ignore", "raise"]
-Against: TypeAlias = Literal["best", "previous"]
-"""The value that a new value of the metric is compared with: the best so far, or the previous one."""
 
 
 def metric_name(site: CallSite, metric: Any, example: str = '("val_loss")') -> str:

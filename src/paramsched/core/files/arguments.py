@@ -19,13 +19,12 @@ $.decay_rate: expected a number greater than 0, got 0. For example: decay_rate: 
 
 import math
 import sys
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, MISSING, dataclass, field, fields
 from types import MappingProxyType, NoneType
 from typing import Any, Final, Literal, TypeVar, dataclass_transform, final, get_args, get_origin
 
 from paramsched.core.base.codes import (
-    REFUSED_VALUE,
     UNKNOWN_NAME,
     UNUSED_SETTING,
     WRONG_ARGUMENT,
@@ -35,11 +34,7 @@ from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.base.printing import child_path
 from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
-from paramsched.core.files.references import is_unresolved
-from paramsched.core.schedules import Constant, Level, Schedule, absolute
-from paramsched.core.schedules.cuts import take
-from paramsched.core.schedules.leaves import constant
-from paramsched.core.time import Calendar, Duration, DurationLike
+from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument
 
 _Table = TypeVar("_Table")
@@ -140,18 +135,6 @@ def argument_table(cls: type[_Table]) -> type[_Table]:
     return dataclass(frozen=True, kw_only=True)(cls)  # without slots, which tables of two bases cannot have
 
 
-@dataclass_transform(kw_only_default=True, frozen_default=True)
-def table_named(tables: dict[str, Any], *names: str) -> Callable[[type[_Table]], type[_Table]]:
-    """Return a decorator like `argument_table` that also adds the table to `tables` under the names of a scheduler."""
-
-    def make(cls: type[_Table]) -> type[_Table]:
-        table = argument_table(cls)
-        tables.update(dict.fromkeys(names, table))
-        return table
-
-    return make
-
-
 def arguments_of(of: type) -> dict[str, Argument]:
     """Return a dict from the name of each argument of a table to its specification."""
     return {one.name: one.metadata["argument"] for one in fields(of) if "argument" in one.metadata}
@@ -228,10 +211,7 @@ def read_arguments(
         except InvalidArgument as error:
             wrong.add(name)
             problem = error.problem
-            words = values[name] if isinstance(values[name], list) else [values[name]]
-            unknown = next((word for word in words if is_unresolved(word)), None)
-            instead = f"For example: {key}: {short_json(example)}" if unknown is None and example is not None else ""
-            instead = instead if unknown is None else f"Use the value in place of {unknown}"
+            instead = f"For example: {key}: {short_json(example)}" if example is not None else ""
             diagnostics.add(locations[name], problem.summary, instead, code=problem.code)
             values[name] = row.read(default, kinds[name])
     return into(**values), locations, wrong
@@ -243,121 +223,6 @@ def read_arguments(
 def is_count(value: Any, least: int = 0) -> bool:
     """Return whether a value is an integer of at least `least`; 3.0 counts as an integer."""
     return is_plain_number(value) and value == int(value) and value >= least
-
-
-def is_plain_number(value: Any) -> bool:
-    """Return whether a value is a finite number and not a bool."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
-
-
-def to_level(value: float) -> Level:
-    """Return an absolute level for a value; 0 stays a number, because 0 × base is 0 too."""
-    return absolute(value) if value else 0.0
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class ReadEntry:
-    """A scheduler with the arguments that were read for it.
-
-    Args:
-        name: the name of the scheduler.
-        path: the location of the arguments.
-        diagnostics: receives the errors.
-        arguments: the table with the values of the arguments.
-        places: the location of each argument.
-        wrong: the arguments whose values were invalid or missing, and were replaced.
-    """
-
-    name: str
-    path: str
-    diagnostics: DiagnosticCollector
-    arguments: Any
-    places: Mapping[str, str]
-    wrong: Set[str]
-
-    def refuse(self, name: str, found: str, instead: str, *others: str, code: str = REFUSED_VALUE) -> None:
-        """Report a problem of the argument `name`, or of its combination with `others`.
-
-        Nothing is reported if one of them is invalid by itself, because that is already reported.
-        """
-        if not self.wrong & {name, *others}:
-            self.diagnostics.add(self.places[name], found, instead, code=code)
-
-
-def read_entry(name: str, table: type, given: Any, path: str, diagnostics: DiagnosticCollector) -> ReadEntry | None:
-    """Read the arguments of a scheduler. Returns None and adds a diagnostic if `given` is not a mapping.
-
-    Args:
-        name: the name of the scheduler.
-        table: the table of its arguments.
-        given: the arguments as they are written.
-        path: the location of the arguments.
-        diagnostics: receives the errors.
-    """
-    if not isinstance(given, Mapping):
-        diagnostics.refuse_kind(path, given, f"arguments of {name}", "Use a mapping of arguments")
-        return None
-    return ReadEntry(name, path, diagnostics, *read_arguments(table, located(given, path), path, diagnostics, of=name))
-
-
-def arguments_beside(
-    data: Mapping[str, Any],
-    path: str,
-    name_keys: Iterable[str],
-    argument_keys: Iterable[str],
-    others: Iterable[str] = (),
-) -> tuple[Any, str]:
-    """Return the arguments in the mapping of a scheduler, and their location.
-
-    The arguments are either under a separate key or next to the name of the scheduler.
-
-    Args:
-        data: the mapping, with the name under one of `name_keys`.
-        path: the location of the mapping.
-        name_keys: the keys under which the name may be.
-        argument_keys: the keys under which the arguments may be.
-        others: keys that are neither.
-    """
-    for key in argument_keys:
-        if key in data:
-            return ({} if data[key] is None else data[key]), child_path(path, key)
-    named = next(key for key in name_keys if isinstance(data.get(key), str))
-    return {key: value for key, value in data.items() if key != named and key not in others}, path
-
-
-def numbers_by_field(data: Mapping[str, Any], *same: str, **named: str) -> dict[str, Any]:
-    """Return a dict from field to number, for the numbers among an optimizer's arguments.
-
-    Args:
-        data: the arguments.
-        same: fields whose argument has the name of the field.
-        named: other fields, each with the name of its argument.
-
-    >>> numbers_by_field({"lr": 1, "epsilon": 0.1, "momentum": None}, "lr", "momentum", eps="epsilon")
-    {'lr': 1.0, 'eps': 0.1}
-    """
-    names = {**dict(zip(same, same, strict=True)), **named}
-    return {field: float(data[name]) for field, name in names.items() if is_plain_number(data.get(name))}
-
-
-def values_of_optimizer(optimizer: Any) -> dict[str, Any]:
-    """Return a dict from field to value for an optimizer in a config, whose arguments may be in a nested mapping."""
-    inner = [one for one in optimizer.values() if isinstance(one, Mapping)] if isinstance(optimizer, Mapping) else []
-    if len(inner) == 1 and (len(optimizer) == 1 or "init_args" in optimizer):
-        optimizer = inner[0]
-    if not isinstance(optimizer, Mapping):
-        return {}
-    found = numbers_by_field(optimizer, "lr", "weight_decay", "momentum")
-    betas = optimizer.get("betas")
-    if isinstance(betas, (list, tuple)) and betas and all(map(is_plain_number, betas)):
-        found["betas"] = tuple(map(float, betas))
-    return found
-
-
-def given_rate(base: float | Mapping[str, float] | None) -> float | None:
-    """Return the base of lr if the caller specified it."""
-    return base.get("lr") if isinstance(base, Mapping) else base
 
 
 def updates_with_accumulation(
@@ -388,13 +253,6 @@ def accumulation_fact(value: Any) -> Calendar | None:
     return Calendar(accumulation=int(value)) if is_count(value, 1) else None
 
 
-def cut_to_length(schedule: Schedule, length: DurationLike) -> Schedule:
-    """Return a stage of exactly `length`: the schedule truncated, or followed by its last value.
-
-    >>> from paramsched.core.schedules.anneal import cosine
-    >>> print(cut_to_length(constant(0.5), 10), cut_to_length(cosine(over=10), 10), cut_to_length(cosine(over=10), 5))
-    constant(0.5, 10) cosine(over=10) take(cosine(over=10), 5)
-    """
-    if isinstance(schedule, Constant):
-        return constant(schedule.value, length)
-    return schedule if schedule.length == Duration.of(length) else take(schedule, length)
+def is_plain_number(value: Any) -> bool:
+    """Return whether a value is a finite number and not a bool."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max

@@ -28,10 +28,6 @@ SCOPES: Final = (
 FAMILIES: Final = {"ParamScheduler": None, "LR": "lr", "Momentum": "momentum"}
 """From the suffix of a class, its family, to the field that it schedules; None if `param_name` specifies the field."""
 
-_ENTRIES_OF_CONFIGS = frozenset(
-    ("_base_", "default_hooks", "lr_config", "optim_wrapper", "param_schedulers", "train_cfg", "train_dataloader")
-)
-
 _FAMILY_SUBJECTS = {"ParamScheduler": "the value", "LR": "the learning rate", "Momentum": "the momentum"}
 
 
