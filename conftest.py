@@ -18,7 +18,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 
 import paramsched
-from paramsched.core.schedules import rules
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -35,7 +34,6 @@ def public_names(doctest_namespace: dict[str, Any]) -> None:
     for name in paramsched.__all__:
         with contextlib.suppress(ImportError):
             doctest_namespace[name] = getattr(paramsched, name)
-    doctest_namespace["rules"] = rules
 
 
 @pytest.hookimpl(wrapper=True)

@@ -16,8 +16,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from paramsched.core.files.known_dialects import dialect_names
-
 # Executed by imports only: a second time, for doctests, would define its shapes again.
 collect_ignore = ["support/drawn_shapes.py"]
 
@@ -35,11 +33,6 @@ settings.register_profile(
 settings.register_profile("thorough", max_examples=1000, **_common)
 # `make full PROFILE=fuzz` draws new examples in every round; PARAMSCHED_EXAMPLES sets their number.
 settings.register_profile("fuzz", max_examples=int(os.environ.get("PARAMSCHED_EXAMPLES", "2000")), **_common)
-PEERS = [
-    "mmengine",
-]
-"""The libraries whose files the library reads."""
-
 _MODULES = pytest.StashKey[int]()
 """The number of imported modules when objects were last excluded from garbage collection."""
 
@@ -78,14 +71,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for mark in item.iter_markers("door"):
             if find_spec(f"paramsched.{mark.args[0]}") is None:
                 item.add_marker(pytest.mark.skip(f"without paramsched.{mark.args[0]}"))
-    absent = set(PEERS) - set(dialect_names())
-    for item in items if absent else ():
-        named = {mark.args[0] for mark in item.iter_markers("peer")}
-        callspec = getattr(item, "callspec", None)
-        if callspec is not None:
-            named |= {one for one in callspec.params.values() if isinstance(one, str)}
-        if missing := absent & named:
-            item.add_marker(pytest.mark.skip(f"without {', '.join(missing)} "))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

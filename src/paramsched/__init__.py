@@ -94,12 +94,10 @@ _register_entries(
         "recipes": "paramsched.tools.recipes",
     },
 )
-_register_entries("readers", {"mmengine": "paramsched.mmengine"})
 _register_entries(
     "rules",
     {
         "core": "paramsched.core.base",
-        "mmengine": "paramsched.mmengine",
     },
 )
 

@@ -37,10 +37,6 @@ from paramsched.core.feedback import PlateauState as PlateauState
 
 # A reader of another library's files.
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector as DiagnosticCollector
-from paramsched.core.files.known_dialects import BaseLike as BaseLike
-from paramsched.core.files.known_dialects import Dialect as Dialect
-from paramsched.core.files.known_dialects import GroupOfFile as GroupOfFile
-from paramsched.core.files.known_dialects import Loaded as Loaded
 from paramsched.core.plan import Plan as Plan
 from paramsched.core.plan.extras import Bases as Bases
 
@@ -49,8 +45,8 @@ from paramsched.core.plan import replay as replay
 from paramsched.core.plan.trace import Trace as Trace
 
 # Files of plans: the formats and the names of the readers.
-from paramsched.core.files import dialect_names as dialect_names
 from paramsched.core.files.plan_files import PlanText as PlanText
+from paramsched.core.files.plan_files import Loaded as Loaded
 from paramsched.core.files.plan_files import ReadingOptions as ReadingOptions
 from paramsched.core.files.plan_files import convert as convert
 from paramsched.core.files.plan_files import formats as formats

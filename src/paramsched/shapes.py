@@ -1,6 +1,5 @@
-"""Every shape by its name in text, also the rare ones that `paramsched` itself does not list; and `rules`."""
+"""Every shape by its name in text, also the rare ones that `paramsched` itself does not list."""
 
-from paramsched.core.schedules import rules as rules
 from paramsched.core.schedules.anneal import cosine_wave as cosine_wave
 from paramsched.core.schedules.anneal import tanh as tanh
 from paramsched.core.schedules.decays import geometric as geometric
@@ -13,7 +12,6 @@ from paramsched.core.schedules.periods import cyclic as cyclic
 from paramsched.core.schedules.recipes import noam as noam
 from paramsched.core.schedules.recipes import power_scheduler as power_scheduler
 from paramsched.core.schedules.recipes import wsd_s as wsd_s
-from paramsched.core.schedules.recurrence import recurrence as recurrence
 from paramsched.core.schedules.registry import SHAPES as _SHAPES
 from paramsched.core.schedules.retimed import chain as chain
 from paramsched.core.schedules.retimed import shift as shift
@@ -28,4 +26,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*_SHAPES, "rules"})
+    return sorted(_SHAPES)

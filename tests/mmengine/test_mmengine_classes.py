@@ -16,8 +16,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramsched.errors import ConfigError, StateError
-from paramsched.mmengine import reader
+from paramsched.errors import StateError
 from paramsched.mmengine import schedulers as mmengine
 from paramsched.mmengine import schedulers as ours
 from paramsched.mmengine.reader.arguments import class_names
@@ -654,18 +653,6 @@ def test_a_wrong_call_raises_mmengines_error(build, kind, found):
 def test_other_wrong_calls_are_named(build, kind, found):
     with pytest.raises(kind, match=found):
         build()
-
-
-def test_a_class_with_too_many_steps_is_not_simulated():
-    class Kept(ours._ParamScheduler):
-        def _get_value(self):
-            return [group[self.param_name] for group in self.optimizer.param_groups]
-
-    config = {"type": Kept, "param_name": "lr", "by_epoch": False}
-
-    reader.to_plan({**config, "end": 5})
-    with pytest.raises(ConfigError, match="500,001 steps are too many to simulate one by one"):
-        reader.to_plan({**config, "end": 500_001})
 
 
 def test_a_wrapper_shows_its_optimizer_and_its_batches():

@@ -20,8 +20,7 @@ from mmengine.optim.scheduler import _ParamScheduler as PeersBase
 
 import paramsched as ps
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
-from paramsched.errors import ConfigError, PlanChanged, StateError
-from paramsched.mmengine import reader as dialect
+from paramsched.errors import PlanChanged, StateError
 from paramsched.mmengine import schedulers as ours
 from support import mmengine_peer
 from support.tables import table
@@ -102,14 +101,6 @@ def test_3_a_window_of_one_tick_keeps_the_values_of_the_peer_and_warns(name, arg
         scheduler = getattr(ours, name)(sgd(), **arguments)
 
     assert rates(scheduler, 3) == expected == [0.0001] * 4
-
-
-@pytest.mark.parametrize("warmup", ["LinearLR", "ConstantLR"])
-def test_3_the_dialect_warns_of_a_window_of_one_tick(warmup):
-    config = [{"type": warmup, "end": 1}, {"type": "StepLR", "step_size": 3, "begin": 1}]
-
-    with pytest.warns(UserWarning, match=r"\$\[0\].*one step.*convert_to_iter_based"):
-        dialect.to_plan(config, calendar=ps.Calendar(total="12 epochs", steps_per_epoch=10))
 
 
 @row(4)
@@ -264,13 +255,6 @@ def test_13_a_plateau_that_observes_no_metric_warns():
     assert "never received 'acc'" in line
 
 
-def test_13_the_dialect_warns_of_a_plateau_without_a_validation():
-    config = {"param_scheduler": {"type": "ReduceOnPlateauLR"}, "train_cfg": {"max_epochs": 5}}
-
-    with pytest.warns(UserWarning, match="without validation it never changes the value"):
-        dialect.to_plan(config)
-
-
 @row(14)
 def test_14_the_state_of_a_plateau_contains_the_last_metric_and_its_epoch(library):
     scheduler = library.ReduceOnPlateauLR(sgd())
@@ -308,17 +292,6 @@ def test_17_a_missing_metric_changes_nothing(library):
         scheduler.step({"acc": 1.0})
 
     assert scheduler.last_step == -1
-
-
-def test_18_under_accumulation_a_config_warns_that_a_plan_counts_updates():
-    config = {
-        "param_scheduler": {"type": "LinearLR", "by_epoch": False, "end": 8},
-        "optim_wrapper": {"accumulative_counts": 4},
-        "train_cfg": {"max_epochs": 2},
-    }
-
-    with pytest.warns(UserWarning, match="4 batches per update"):
-        dialect.to_plan(config, calendar=ps.Calendar(steps_per_epoch=10))
 
 
 @row(19)
@@ -616,21 +589,6 @@ def test_a_metric_that_is_not_a_number_is_not_better():
     scheduler.step({"loss": math.nan})
 
     assert scheduler.optimizer.param_groups[0]["lr"] == pytest.approx(0.01)
-
-
-def test_a_config_with_errors_reports_all_of_them_with_their_locations():
-    config = [
-        {"type": "LinerLR"},
-        {"type": "LinearLR", "start_factor": 3, "end": 0},
-        {"type": "StepLR", "gama": 0.1},
-        {"type": "CosineAnnealingLR", "eta_min": 0, "eta_min_ratio": 0.1, "by_epoch": "no"},
-    ]
-
-    with pytest.raises(ConfigError) as refusal:
-        dialect.to_plan(config, calendar=ps.Calendar(total="3 epochs", steps_per_epoch=10))
-
-    paths = [problem.split(":")[0] for problem in refusal.value.problems]
-    assert paths == ["$[0].type", "$[1].end", "$[1].start_factor", "$[2].gama", "$[2].step_size", "$[3].by_epoch"]
 
 
 @row(39)

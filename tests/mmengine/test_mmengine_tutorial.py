@@ -11,8 +11,6 @@ import warnings
 import pytest
 import torch
 
-import paramsched as ps
-from paramsched.mmengine import reader as mmengine
 from paramsched.mmengine import schedulers as ours
 from support import mmengine_peer as peer
 
@@ -31,15 +29,7 @@ def by_classes(config, *, epochs, length, **optimizer):
     return dict(zip(peer.FIELDS, peer.run(schedulers, target, epochs, length).T, strict=True))
 
 
-def by_plan(config, *, epochs, length, **optimizer):
-    """Return the same columns for the plan that the dialect reads from the config."""
-    calendar = ps.Calendar(total=f"{epochs} epochs", steps_per_epoch=length)
-    plan = mmengine.to_plan(config, calendar=calendar)
-    trace = ps.trace(plan, optimizer_of(**optimizer), calendar)
-    return {field: trace[field] for field in peer.FIELDS if field in trace}
-
-
-WAYS = pytest.mark.parametrize("values", [by_classes, by_plan])
+WAYS = pytest.mark.parametrize("values", [by_classes])
 TWELVE = dict(epochs=12, length=20)
 
 
@@ -246,10 +236,5 @@ def test_the_generic_scheduler_of_weight_decay(values):
     decay = found["weight_decay"]
     assert close(decay[[0, 1, 100, 500, 998, 999]], [5e-7, 1e-6, 5.05e-5, 2.505e-4, 4.995e-4, 5e-4])
     assert "lr" not in found or (found["lr"] == 0.1).all()
-
-
-def test_errors_suggest_the_right_name_for_wrong_names_in_the_tutorial():
-    with pytest.raises(ps.errors.ConfigError, match='did you mean "LinearLR"'):
-        mmengine.to_plan(dict(type="LinearLRs", end=5))
 
 

@@ -1,6 +1,6 @@
 """The table of `paramsched show --groups`: the values of each group, and the entries of the files that decide them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -12,7 +12,6 @@ from paramsched.cli._traces import groups_with_bases, times_of_run
 from paramsched.core.base.codes import UNREADABLE
 from paramsched.core.base.printing import printable
 from paramsched.core.base.problem import Problem
-from paramsched.core.files.known_dialects import GroupOfFile
 from paramsched.core.plan import Line, Plan, bind
 from paramsched.core.plan.optimizers import unique_labels
 from paramsched.core.schedules.evaluation import depends_on_base
@@ -73,47 +72,28 @@ def values_of_groups(read: PlanInput, times: Sequence[str]) -> Iterator[GroupVal
     loaded = read.loaded
     run = times_of_run(loaded, loaded.plan, read.known, times or _DEFAULT)
     groups, assumed = groups_with_bases(loaded, read.options.bases)
-    own = loaded.groups if len(loaded.groups) > 1 or not any("name" in one for one in groups) else ()
-    shared = list(zip(unique_labels(groups), bind(run.plan, groups), groups, strict=True))
-    places = _Places(read, own)
-    for index, one in enumerate(own or [GroupOfFile(group) for group in groups]):
-        label, bounds, group = shared[index] if len(shared) > index else shared[0]
-        if own:
-            group = {**group, **one.values}
-            label = str(one.values.get("name", label))
-            used = run if one.plan is None else times_of_run(loaded, one.plan, read.known, times or _DEFAULT)
-            (bounds,) = bind(used.plan, [group])
-        else:
-            used = run
+    labels = unique_labels(groups)
+    places = _Places(read)
+    for label, bounds, group in zip(labels, bind(run.plan, groups), groups, strict=True):
         for bound in bounds:
             base = bound.field.base(group)
-            values = [bound.schedule(time, base=base) for time in used.times[bound.clock]]
-            is_own = loaded.native or one.schedule
-            schedule = one.schedule or places.path_of(used.plan, bound) if is_own else loaded.entry
-            decided, note = [places.text(schedule)], one.note
-            is_multiple = depends_on_base(bound.schedule, np.array(used.times[bound.clock]), base, 2 * base)
-            if (place := places.text(one.base)) and bound.name == "lr":
-                if not is_multiple:
-                    note = note or f"{place} has no effect"
-                else:
-                    decided.insert(0, place)
-            elif (bound.name, label) in assumed:
-                note = note or ("the base is unknown" if is_multiple else "absolute values, not multiples of base")
-            yield GroupValues(
-                one.optimizer, str(label), bound.name, base, run.at, values, tuple(filter(None, decided)), note
-            )
+            values = [bound.schedule(time, base=base) for time in run.times[bound.clock]]
+            note = ""
+            is_multiple = depends_on_base(bound.schedule, np.array(run.times[bound.clock]), base, 2 * base)
+            if (bound.name, label) in assumed:
+                note = "the base is unknown" if is_multiple else "absolute values, not multiples of base"
+            decided = filter(None, [places.text(places.path_of(run.plan, bound))])
+            yield GroupValues("", str(label), bound.name, base, run.at, values, tuple(decided), note)
 
 
 @final
 class _Places:
     """The lines of a plan that decide values, with their places in its files, which are read once for all rows."""
 
-    def __init__(self, read: PlanInput, groups: Iterable[GroupOfFile]) -> None:
+    def __init__(self, read: PlanInput) -> None:
         from paramsched.core.rules.line import binding_path
 
-        plans = [read.plan, *(one.plan for one in groups if one.plan is not None)]
-        paths = [binding_path(line) for plan in plans for line in plan.bindings]
-        paths += [read.loaded.entry, *(path for one in groups for path in (one.schedule, one.base))]
+        paths = [binding_path(line) for line in read.plan.bindings]
         wanted = [Problem(path, "", code=UNREADABLE) for path in dict.fromkeys(paths) if path]
         self._texts = {
             given.path: f"{place.file or read.name}:{place.line} " * bool(place.line) + place.path.removeprefix("$.")

@@ -31,7 +31,7 @@ from paramsched.core.base.printing import HORIZON, entry_path, json_text
 from paramsched.core.base.problem import PlanWarning, Problem, with_advice
 from paramsched.core.base.terminal import BREAK, SEVERITY_STYLES, Line, Part
 from paramsched.core.fields import Field
-from paramsched.core.files.known_dialects import Loaded
+from paramsched.core.files import Loaded
 from paramsched.core.files.plan_files import PlanText
 from paramsched.core.plan import Plan
 from paramsched.core.rules.line import binding_path
@@ -135,7 +135,7 @@ def checked_plan(
         source = source or text_of_plan_input(given, options.format)
         with _collected_warnings(several):
             read = read_plan_input(given, options, source=source, assumes_epoch=True)
-        several += [*read.loaded.notes, *_findings_in(read, options, checkpoint, log)]
+        several += [*_findings_in(read, options, checkpoint, log)]
     except ConfigError as error:
         warned = several if source is None else source.placed(dict.fromkeys(several))
         several = [*error.diagnostics, *warned]
@@ -151,7 +151,7 @@ def checked_plan(
     else:
         placed = sorted(read.placed(dict.fromkeys(several)), key=lambda one: one.line or 0)
         found = [one.changed(file=one.file or given) for one in placed]
-        note = note_of_first_update(read.plan) if read.loaded.native else ""
+        note = note_of_first_update(read.plan)
     text = source.text if source is not None and names_a_file(given) else None
     return CheckedPlan(tuple(found), text, usage, note)
 
@@ -190,8 +190,8 @@ def _findings_in(read: PlanInput, options: PlanOptions, checkpoint: str | None, 
         saved = read_groups(Path(checkpoint))
     groups = () if saved is None else saved.groups
     known = groups or (_groups_of_bases(loaded, options.bases) if options.bases else loaded.bases.groups)
-    found = check(read.plan, calendar, native=loaded.native, groups=known, whole=bool(groups))
-    yield from (one if loaded.native else one.changed(path=loaded.entry) for one in found)
+    found = check(read.plan, calendar, groups=known, whole=bool(groups))
+    yield from found
     if any(one.severity == "error" for one in found):
         return
     if options.facts:

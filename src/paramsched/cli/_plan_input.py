@@ -6,11 +6,11 @@ import re
 import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from paramsched.cli._options import UNIT_FACTS, PlanOptions, option_of, runs_configs
+from paramsched.cli._options import UNIT_FACTS, PlanOptions, option_of
 from paramsched.cli._output import WrongUsage, echo_note
 from paramsched.core import files as config
 from paramsched.core.base.entries import entry_names, load_entry
@@ -19,7 +19,7 @@ from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.base.problem import Problem
 from paramsched.core.files import Bases, Loaded
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
-from paramsched.core.files.plan_files import PlanText, ReadingOptions, open_plan
+from paramsched.core.files.plan_files import PlanText, open_plan
 from paramsched.core.files.read_schedule import ShapeNames, read_schedule_text
 from paramsched.core.files.text_limits import MOST_BYTES
 from paramsched.core.plan import Binding, Plan
@@ -87,9 +87,12 @@ def text_of_plan_input(given: str, format: str | None) -> PlanText | None:
             raise OSError(errno.EILSEQ, f"byte {error.start} is not valid UTF-8", "standard input") from None
     if given.startswith(_RECIPE):
         return None
+    if given.endswith(".py"):
+        found = "it is a Python config of MMEngine, which has values only when it is run"
+        raise WrongUsage(given, found, f"Write paramsched show {given} --run-config, only for files that you trust")
     if os.path.exists(given):  # noqa: PTH110  # Path.exists raises an error for a long text
         source = open_plan(Path(given), format)
-        return replace(source, run_config=runs_configs() and source.format == "mmengine")
+        return source
     if _PATH.fullmatch(given):
         raise FileNotFoundError(2, "no such file", given)
     return None
@@ -107,33 +110,12 @@ def read_plan_input(
     source = source or text_of_plan_input(given, options.format)  # read once, because a pipe cannot be read again
     if source is None:
         return PlanInput(given, _loaded_text(given, options), None, options)
-    try:
-        loaded = source.loaded(ReadingOptions(calendar=calendar_if_known(options)))
-    except MissingFact:
-        if not assumes_epoch or options.has_epoch:
-            raise
-        echo_note(f"no --steps-per-epoch given; taken to be {_SHORT_EPOCH}")
-        options = options.with_facts(steps_per_epoch=_SHORT_EPOCH)
-        loaded = source.loaded(ReadingOptions(calendar=calendar_if_known(options)))
-    if not loaded.native:
-        loaded, options = _of_total(loaded, options)
+    calendar_if_known(options)  # raises an error for invalid facts
+    loaded = source.loaded()
     names = dict.fromkeys(one.name for one in loaded.plan.bindings)
     if options.field not in ("lr", *names):
         echo_note(f"--field {options.field}: {given} schedules {', '.join(names)}")
     return PlanInput(given, loaded, source, options)
-
-
-def _of_total(loaded: Loaded, options: PlanOptions) -> tuple[Loaded, PlanOptions]:
-    """Return a config of another library for the run of `--total` updates, which beats the number of its epochs."""
-    horizon, total = loaded.plan.horizon, horizon_from_options(options)
-    if horizon is None or total is None or not total.is_resolved or options.has_epoch:
-        return loaded, options
-    ((unit, epochs), *others) = horizon.terms
-    if unit != "epochs" or others:
-        return loaded, options
-    if total.updates % epochs == 0:
-        return loaded, options.with_facts(steps_per_epoch=int(total.updates / epochs))
-    return replace(loaded, plan=Plan(*loaded.plan.as_written(), horizon=total, clock=loaded.plan.clock)), options
 
 
 def recipe_named(given: str) -> "Recipe":
@@ -280,7 +262,7 @@ def calendar_for_picture(plan: Plan, options: PlanOptions, *, native: bool = Tru
     return calendar_from_options(options, **{fact: value})
 
 
-def assumed_fact(plan: Plan, options: PlanOptions, *, native: bool) -> tuple[str, float] | None:
+def assumed_fact(plan: Plan, options: PlanOptions, *, native: bool = True) -> tuple[str, float] | None:
     """Return the name of the run fact that a picture lacks, and a value to assume for it.
 
     Returns None unless exactly one fact is missing.

@@ -59,7 +59,7 @@ def _trace_plan(
     loaded: Loaded, options: PlanOptions, beside: Sequence[Plan] = (), *, is_compared: bool = True
 ) -> Trace:
     """Return the values of a plan at every update, for a picture; those of a long line that is compared exactly."""
-    calendar = calendar_for_picture(loaded.plan, options, native=loaded.native)
+    calendar = calendar_for_picture(loaded.plan, options)
     groups, assumed = groups_with_bases(loaded, options.bases, beside)
     echo_plan_notes(loaded)
     refuse_too_long(loaded.plan, calendar, len(groups))
@@ -174,7 +174,7 @@ def _trace_plans(
     facts_of = [with_facts_beside(plan, one) for plan, one in zip(plans, facts_of, strict=True)]
     assumed: dict[str, float] = {}  # each fact, with the largest value assumed for one of the plans
     for one, its_facts in zip(plans, facts_of, strict=True):
-        if (found := assumed_fact(one.plan, its_facts, native=one.native)) is not None:
+        if (found := assumed_fact(one.plan, its_facts)) is not None:
             assumed[found[0]] = max(found[1], assumed.get(found[0], 0))
     for fact, value in assumed.items():
         echo_note(f"no {option_of(fact)} given; taken to be {value:g}")
@@ -203,9 +203,9 @@ def echo_plan_notes(loaded: Loaded) -> None:
 
     The picture shows the values of the bases.
     """
-    for one in (*loaded.bases.notes, *loaded.notes):
+    for one in loaded.bases.notes:
         echo_note(str(one))
-    if loaded.native and is_installed("paramsched.tools"):
+    if is_installed("paramsched.tools"):
         from paramsched.tools.check.first_update import note_of_first_update
 
         if note := note_of_first_update(loaded.plan):
@@ -232,7 +232,7 @@ class RunTimes:
 
 def times_of_run(loaded: Loaded, plan: Plan, options: PlanOptions, times: Iterable[str]) -> RunTimes:
     """Return times such as `250` or `"50%"` in the run of a plan, which may be that of one group of a file."""
-    calendar = calendar_for_picture(plan, options, native=loaded.native)
+    calendar = calendar_for_picture(plan, options)
     resolved = plan.resolve(calendar)
     run = planned_amounts(resolved, calendar)
     total = updates_of_horizon(resolved, run)

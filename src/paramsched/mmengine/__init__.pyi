@@ -1,6 +1,4 @@
-from typing import Final
 
-from paramsched.mmengine.reader import to_plan as to_plan
 from paramsched.mmengine.registry import DATASETS as DATASETS
 from paramsched.mmengine.registry import HOOKS as HOOKS
 from paramsched.mmengine.registry import METRICS as METRICS
@@ -58,4 +56,3 @@ from paramsched.mmengine.schedulers.param_scheduler import StepMomentum as StepM
 from paramsched.mmengine.schedulers.param_scheduler import StepParamScheduler as StepParamScheduler
 from paramsched.mmengine.schedulers.registry import PARAM_SCHEDULERS as PARAM_SCHEDULERS
 
-READERS: Final[dict[str, str]]

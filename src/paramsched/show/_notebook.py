@@ -14,7 +14,6 @@ from paramsched.core.plan.diff import Diff
 from paramsched.core.plan.forms import PlanLike, PublishedPlan, plan_of
 from paramsched.core.plan.trace import Key, Trace, trace
 from paramsched.core.schedules.base import Schedule
-from paramsched.core.schedules.recurrence import recurrence
 from paramsched.core.schedules.rules import Rule
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import PROGRESS
@@ -121,9 +120,9 @@ def mime_bundle(value: Drawn | Diff | Calendar | MetricRule[Any]) -> dict[str, s
         elif isinstance(value, PublishedPlan):
             drawn, title = curves_of_plan(value.plan, value.bases, value.calendar)[0], repr(value)[1:-1]
         else:
-            schedule = recurrence(value) if isinstance(value, Rule) else value
+            schedule = value
             drawn, assumed = curves_of_plan(schedule if isinstance(schedule, Plan) else plan_of_schedule(schedule))
-            kind = "Plan" if isinstance(value, Plan) else "Rule" if isinstance(value, Rule) else "Schedule"
+            kind = "Plan" if isinstance(value, Plan) else "Schedule"
             title = f"{kind}: {assumed}" if assumed else ""
     except ParamschedError:  # a fact is missing, so only the text can be shown
         return {}

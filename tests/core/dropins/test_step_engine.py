@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import paramsched as ps
-from paramsched.core.dropins.step_engine import FractionalRule, StepEngine, rule_over
+from paramsched.core.dropins.step_engine import StepEngine, rule_over
 from paramsched.core.schedules import rules
 from paramsched.core.schedules.rules import Rule
 
@@ -58,14 +58,6 @@ def test_stepping_from_base_gives_the_closed_form(rule):
         assert values == pytest.approx(engine.values_at(tick), rel=1e-9, abs=1e-15)
 
 
-@by_name({name: rule for name, rule in RULES.items() if not isinstance(rule, FractionalRule)})
-def test_the_closed_form_equals_a_recurrence_of_that_rule_alone(rule):
-    engine, alone = StepEngine(rule, bases=BASES), ps.shapes.recurrence(rule)
-
-    for tick in (0, 1, 5, 12, 29):
-        assert engine.values_at(tick) == pytest.approx([alone(tick, base=base) for base in BASES], rel=1e-9, abs=1e-15)
-
-
 @by_name(RULES)
 def test_a_tick_gives_the_same_value_alone_and_in_a_block(rule):
     engine = StepEngine(rule, bases=BASES)
@@ -75,20 +67,6 @@ def test_a_tick_gives_the_same_value_alone_and_in_a_block(rule):
         alone = StepEngine(rule, bases=BASES)
 
         assert (alone.values_at(tick), alone.step_into(tick)) == going_on[tick]
-
-
-def test_an_external_write_continues_by_the_same_fraction_of_the_remaining_distance():
-    engine = StepEngine(rules.cosine(ps.absolute(1.0), over=8), bases=[1.0], levels=[0.2])
-    before, now = engine.values_at(3), engine.values_at(4)
-
-    (stepped,) = engine.stepped(4, [0.5])
-
-    assert (stepped - 0.2) / (0.5 - 0.2) == pytest.approx((now[0] - 0.2) / (before[0] - 0.2))
-
-
-def test_columns_that_overflow_are_infinite_without_a_warning():
-    with np.errstate(all="raise"):
-        assert StepEngine(rules.exponential(1e200), bases=[1.0]).values_at(5) == [math.inf]
 
 
 class Counting:

@@ -1,6 +1,5 @@
 """The argument reader, and every table of a dialect that it reads."""
 
-import warnings
 from typing import Any, Literal
 
 import pytest
@@ -13,10 +12,8 @@ from paramsched.core.files.arguments import (
     located,
     names_of,
     read_arguments,
-    updates_with_accumulation,
 )
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
-from paramsched.core.time import Calendar
 from support.tables import table
 
 
@@ -73,54 +70,6 @@ def test_an_alias_is_unknown_if_aliases_are_disabled():
 
 
 EPOCH = "$.accumulate"
-
-
-@table(
-    ("value", "facts", "updates", "warned", "problems"),
-    [
-        (4, {"batches_per_epoch": 10}, 3, [], ()),
-        (4.0, {"batches_per_epoch": 10}, 3, [], ()),
-        (1, {"batches_per_epoch": 10}, 10, [], ()),
-        (4, {"steps_per_epoch": 7}, 7, [], ()),
-        (4, {}, None, [], ()),
-        (4, {"batches_per_epoch": 10, "accumulation": 4}, 3, [], ()),
-        (
-            4,
-            {"batches_per_epoch": 10, "accumulation": 2},
-            5,
-            [f"{EPOCH}: it is 4, but the specified accumulation of 2 takes precedence"],
-            (),
-        ),
-        (
-            0,
-            {"batches_per_epoch": 10},
-            10,
-            [],
-            (f"{EPOCH}: expected an integer of at least 1, got 0. For example: accumulate: 4",),
-        ),
-        (
-            "x",
-            {"batches_per_epoch": 10, "accumulation": 2},
-            5,
-            [],
-            (f'{EPOCH}: expected an integer of at least 1, got "x". For example: accumulate: 4',),
-        ),
-        (
-            True,
-            {},
-            None,
-            [],
-            (f"{EPOCH}: expected an integer of at least 1, got true. For example: accumulate: 4",),
-        ),
-    ],
-)
-def test_the_updates_of_an_epoch_follow_from_its_batches_and_the_accumulation(value, facts, updates, warned, problems):
-    diagnostics = DiagnosticCollector()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        found = updates_with_accumulation(value, EPOCH, Calendar(**facts), diagnostics)
-
-    assert (found, [str(one.message) for one in caught], diagnostics.problems()) == (updates, warned, problems)
 
 
 @argument_table

@@ -125,7 +125,7 @@ def test_an_optimizer_uses_the_values_of_the_trace(drawn):
         optimizer.step()
 
 
-@every_shape(leave_out=("recurrence",))
+@every_shape()
 @given(st.data())
 def test_lengths_in_amounts_do_not_depend_on_the_rate(name, data):
     case = data.draw(strategies.cases(name=name))

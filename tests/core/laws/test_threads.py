@@ -49,16 +49,6 @@ def test_threads_that_share_a_schedule_have_equal_values(case, base):
         assert texts == wanted[1:]
 
 
-def test_threads_that_compute_blocks_of_a_recurrence_in_different_orders_have_equal_values():
-    text = "recurrence(rules.linear(0.1, end=500), rules.exponential(0.9999))"
-    times = [np.arange(8_000), np.arange(8_000)[::-1], np.arange(0, 8_000, 999), np.array([7_999, 3, 4_000])]
-    alone = ps.parse(text)(np.arange(8_000))
-    shared = ps.parse(text)
-
-    for number, values in enumerate(in_threads(lambda number: shared(times[number]))):
-        np.testing.assert_array_equal(values, alone[times[number]])
-
-
 def test_threads_parse_resolve_and_compare_plans_without_an_effect_on_each_other():
     def work(number):
         plan = ps.Plan(lr=f"warmup('5%') >> restarts(cosine(), {100 + number}, mult=1.5)", horizon="20 epochs")

@@ -23,7 +23,6 @@ from paramsched.core.schedules.cuts import Skip, Take
 from paramsched.core.schedules.leaves import Constant, constant
 from paramsched.core.schedules.one_operand import Jagged, OneOperand, jagged
 from paramsched.core.schedules.pointwise import Pointwise
-from paramsched.core.schedules.recurrence import Recurrence
 from paramsched.core.schedules.restarts import Restarts
 from paramsched.core.schedules.retimed import Every, Shift, Window, every, window
 from paramsched.core.schedules.sequence import Sequence
@@ -79,8 +78,6 @@ def exactly_settled(schedule: Schedule) -> int | Fraction | None:
             return None if last is None or length is None or last > length.number else length.number
         case OneOperand(schedule=inner):
             return exactly_settled(inner)
-        case Recurrence(until=until):
-            return until
     return None if schedule.length is None else schedule.length.number
 
 
@@ -362,7 +359,7 @@ def test_the_same_plan_in_epochs_steps_and_percent_gives_the_same_values(data):
     size = data.draw(st.integers(1, 40))
     world = strategies.World(epochs * size, size, 1, 1)
     # Percent in a cycle, or in `take` or `skip` with `of`, are not percent of this run.
-    of_another_span = ("every", "recurrence", "restarts", "take", "skip")
+    of_another_span = ("every", "restarts", "take", "skip")
     names = tuple(name for name in strategies.ALL if name not in of_another_span)
     in_epochs = re.sub(
         r'"[^"]*(?:%|epoch|step|sample)[^"]*"',

@@ -112,19 +112,6 @@ def test_a_sum_of_levels_gives_the_sum_of_their_values(form, a, b, c, d, base):
     np.testing.assert_allclose(both(t, base), relative(t, base) + fixed(t, base), rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("form", OF_A_FLOOR)
-@given(st.floats(-4, 4), st.floats(-4, 4), strategies.bases())
-def test_the_level_of_a_rule_may_be_a_multiple_plus_an_absolute_value(form, a, b, base):
-    assume(base < 1e9)
-    t = np.arange(25)
-
-    both = parse(f"recurrence({form.format(f'{a} + absolute({b})')})")
-
-    relative, fixed, neither = (parse(f"recurrence({form.format(to)})") for to in (a, f"absolute({b})", 0.0))
-    expected = relative(t, base) + fixed(t, base) - neither(t, base)
-    np.testing.assert_allclose(both(t, base), expected, rtol=1e-9, atol=1e-9)
-
-
 @given(st.floats(-4, 4), st.floats(-4, 4), st.floats(-9, 9), strategies.bases())
 def test_the_bound_of_a_clamp_may_be_a_multiple_plus_an_absolute_value(a, b, level, base):
     cut = parse(f"clamp({level}, {a} + absolute({b}))")

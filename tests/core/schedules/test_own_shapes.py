@@ -19,9 +19,8 @@ from paramsched.core import files as config
 from paramsched.core.base import codes
 from paramsched.core.plan import Plan, resolve
 from paramsched.core.plan.value_ranges import first_outside, range_of
-from paramsched.core.schedules import Schedule, registry, rules
+from paramsched.core.schedules import Schedule, rules
 from paramsched.core.schedules.anneal import cosine, warmup
-from paramsched.core.schedules.recurrence import recurrence
 from paramsched.core.time import Calendar, Duration
 from paramsched.errors import ConfigError, InvalidArgument, PlanError
 from support import drawn_shapes, strategies
@@ -407,40 +406,6 @@ class Halving(rules.Rule):
 
     def step_columns(self, k):
         return rules.Coefficients(0.5 + 0 * k, 0 * k, 0.5 * self.floor + 0 * k, 0 * k)
-
-
-@pytest.mark.parametrize(
-    ("schedule", "text"),
-    [
-        (Tall((0.5, 1.0)), "<Tall(heights=(0.5, 1.0), below=None)>"),
-        (Tall((0.5,), below=Tall((1.0,))), "<Tall(heights=(0.5,), below=<Tall(heights=(1.0,), below=None)>)>"),
-        (cosine() >> Tall((0.5,), below=warmup(5)), "cosine() >> <Tall(heights=(0.5,), below=warmup(5))>"),
-        (recurrence(Halving(0.1)), "recurrence(<Halving(floor=0.1, begin=0, end=None, by='update')>)"),
-    ],
-    ids=["shape", "nested", "stage", "rule"],
-)
-def test_a_class_without_its_own_repr_is_shown_by_its_fields(schedule, text):
-    assert (str(schedule), repr(schedule)) == (text, text)
-    assert not schedule.serializable
-
-
-def test_a_function_that_a_user_registers_makes_a_rule_in_text():
-    @ps.extend.rule
-    def halving(every: int) -> type(rules.step(1)):
-        return rules.step(every, 0.5)
-
-    try:
-        assert ps.parse("recurrence(rules.halving(5))") == ps.shapes.recurrence(rules.step(5, 0.5))
-        assert ps.extend.rule(halving) is halving  # as in a cell that runs again
-
-        def other(every: int) -> type(rules.step(1)):
-            return rules.step(every, 0.5)
-
-        other.__name__ = "halving"
-        with pytest.raises(InvalidArgument, match="rule 'halving': the name is taken"):
-            ps.extend.rule(other)
-    finally:
-        del registry.RULES["halving"]
 
 
 @final

@@ -29,7 +29,6 @@ def marked(text: str) -> str:
         ("cosine(to=0.1, to=0.2)", "to=0.2"),
         ("anneal(curve=curves.cosin)", "curves.cosin"),
         ("anneal(curve=curves.powr(2))", "curves.powr"),
-        ("recurrence(rules.linea(0.1))", "rules.linea"),
         ("cosine() // 2", "cosine() // 2"),
         ("warmup(5) >> (cosine() + 'a')", "'a'"),
         ("1j", "1j"),

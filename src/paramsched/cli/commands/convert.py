@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     short_help="Convert a plan to another format.",
     examples=(
         "paramsched convert plan.toml --to yaml",
-        "paramsched convert config.py --steps-per-epoch 500 -o plan.yaml",
         "paramsched convert plan.yaml --steps-per-epoch 500 --base 0.1 -o values.csv",
     ),
 )
@@ -91,11 +90,9 @@ def _require_format(to: str | None) -> None:
 
 
 def _note_comments(read: "PlanInput") -> None:
-    """Print a note if the comments of the file are lost, and print the notes of its reader."""
+    """Print a note if the comments of the file are lost."""
     if read.source is not None and read.source.has_comments:
         echo_note(f"the comments of {read.source.name} are not kept")
-    for note in read.loaded.notes:
-        echo_note(str(note))
 
 
 def _write_plan(plan: "Plan", output: str | None, to: str | None) -> None:

@@ -1,5 +1,6 @@
 """`paramsched show`: draw plans in the terminal or into a file, or print values. Door: `show`."""
 
+import json
 import shlex
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from paramsched.cli._options import (
     offer_files,
     plan_options,
     plans_argument,
+    runs_configs,
     tolerance_option,
 )
 from paramsched.cli._output import (
@@ -196,6 +198,9 @@ def paramsched_show(
     and the line of the entries that decide them.
     """
     plans = drawing.plans
+    if runs_configs() and len(plans) == 1:
+        _show_config(plans[0], drawing.options, times, as_json=as_json)
+        return
     prints = bool(times) or as_json or as_table or as_groups
     if as_table:
         given = {"--at": times, "--json": as_json, "--output": output, "--base": drawing.options.bases}
@@ -248,6 +253,24 @@ def paramsched_show(
         echo(draw())
     else:
         click.echo(draw(), color=colored)
+
+
+def _show_config(given: str, options: PlanOptions, times: tuple[str, ...], *, as_json: bool) -> None:
+    """Run a config of MMEngine, and draw or print the values of its schedulers."""
+    from paramsched import show
+    from paramsched.mmengine.config_file import load_config
+    from paramsched.mmengine.traced_config import traced_values
+
+    found = traced_values(load_config(Path(given)), options.facts.get("steps_per_epoch"))
+    names = {key: key[0] if key[1] in (0, "default") else f"{key[0]}[{key[1]}]" for key in found}
+    if as_json:
+        echo_data(json.dumps({"values": {names[key]: values.tolist() for key, values in found.items()}}))
+    elif times:
+        for time in times:
+            at = int(time)
+            echo(" ".join([f"{at:,}", *(f"{values[at]!r}" for values in found.values())]))
+    else:
+        click.echo(show.text(show.curves_from_values(found), width=max(terminal_width() or 80, 24)))
 
 
 def _groups(read: "PlanInput", times: tuple[str, ...], *, as_json: bool) -> str:

@@ -1,10 +1,7 @@
-"""Plans in files: YAML, TOML, JSON, and the dialects of other libraries; with all diagnostics at once."""
+"""Plans in files: YAML, TOML, JSON; with all diagnostics at once."""
 
 from paramsched.core.base.problem import Problem as Problem
-from paramsched.core.files.known_dialects import BaseLike as BaseLike
-from paramsched.core.files.known_dialects import Dialect as Dialect
-from paramsched.core.files.known_dialects import Loaded as Loaded
-from paramsched.core.files.known_dialects import dialect_names as dialect_names
+from paramsched.core.files.plan_files import Loaded as Loaded
 from paramsched.core.files.plan_files import PlanText as PlanText
 from paramsched.core.files.plan_files import ReadingOptions as ReadingOptions
 from paramsched.core.files.plan_files import convert as convert
@@ -18,12 +15,10 @@ from paramsched.core.plan.extras import Bases as Bases
 
 __all__ = [
     "Bases",
-    "Dialect",
     "Loaded",
     "PlanText",
     "ReadingOptions",
     "convert",
-    "dialect_names",
     "dump",
     "formats",
     "load",

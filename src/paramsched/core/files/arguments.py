@@ -26,15 +26,12 @@ from typing import Any, Final, Literal, TypeVar, dataclass_transform, final, get
 
 from paramsched.core.base.codes import (
     UNKNOWN_NAME,
-    UNUSED_SETTING,
     WRONG_ARGUMENT,
     WRONG_TYPE,
 )
 from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.base.printing import child_path
-from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
-from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument
 
 _Table = TypeVar("_Table")
@@ -223,34 +220,6 @@ def read_arguments(
 def is_count(value: Any, least: int = 0) -> bool:
     """Return whether a value is an integer of at least `least`; 3.0 counts as an integer."""
     return is_plain_number(value) and value == int(value) and value >= least
-
-
-def updates_with_accumulation(
-    accumulation: Any, path: str, calendar: Calendar, diagnostics: DiagnosticCollector
-) -> int | None:
-    """Return the updates per epoch for a config with accumulation. The accumulation of the calendar takes precedence.
-
-    Args:
-        accumulation: the value as it is written.
-        path: the location of its entry.
-        calendar: the run facts.
-        diagnostics: the collector.
-    """
-    if not is_count(accumulation, 1):
-        found = f"expected an integer of at least 1, got {short_json(accumulation)}"
-        diagnostics.add(path, found, f"For example: {path.rpartition('.')[2]}: 4", code=WRONG_TYPE)
-        return calendar.updates_per_epoch
-    if calendar.accumulation is not None and calendar.accumulation != accumulation:
-        found = f"it is {accumulation}, but the specified accumulation of {calendar.accumulation} takes precedence"
-        warn_user(Problem(path, found, code=UNUSED_SETTING))
-    if calendar.batches_per_epoch is None or calendar.accumulation is not None:
-        return calendar.updates_per_epoch
-    return -(-calendar.batches_per_epoch // int(accumulation))
-
-
-def accumulation_fact(value: Any) -> Calendar | None:
-    """Return a Calendar with the accumulation of a config; None if it is not an integer of at least 1."""
-    return Calendar(accumulation=int(value)) if is_count(value, 1) else None
 
 
 def is_plain_number(value: Any) -> bool:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, final, overload
 
-from paramsched.core.base.codes import KEY_TWICE, NOTHING_PLANNED, UNREADABLE
+from paramsched.core.base.codes import KEY_TWICE, NOTHING_PLANNED
 from paramsched.core.base.files import near_file, path_of_file, write_whole_file
 from paramsched.core.base.near_names import did_you_mean, shortened_text
 from paramsched.core.base.printing import names_listed, printable
@@ -30,25 +30,17 @@ from paramsched.core.files.json_and_toml import (
     read_toml,
     write_json,
 )
-from paramsched.core.files.known_dialects import (
-    BaseLike,
-    Loaded,
-    dialect_named,
-    dialect_names,
-    dialects_that_recognize,
-)
 from paramsched.core.files.read_schedule import ShapeLike, ShapeNames
 from paramsched.core.files.text_limits import read_bounded_text, refuse_long_text
 from paramsched.core.files.text_places import Place, faults_with_places
 from paramsched.core.files.yaml_text import (
-    peer_yaml_places,
     read_peer_yaml,
     read_yaml,
     write_yaml,
     yaml_places,
 )
 from paramsched.core.plan import Plan
-from paramsched.core.plan.extras import NO_BASES
+from paramsched.core.plan.extras import NO_BASES, Bases
 from paramsched.core.plan.forms import SUFFIXES, PlanLike, is_path, plan_of
 from paramsched.core.time import Calendar
 from paramsched.errors import ConfigError, InvalidArgument, shown
@@ -60,27 +52,20 @@ def load(
     *,
     format: str | None = None,
     shapes: Iterable[ShapeLike] = (),
-    calendar: Calendar | None = None,
-    base: BaseLike | None = None,
-    run_config: bool = False,
 ) -> Plan:
     """Read a plan from a file.
 
-    Reading a file does not execute code, unless `run_config=True`.
+    Reading a file does not execute code.
 
     Args:
         path: the file, at most 1 MB of UTF-8.
         format: `"yaml"`, `"toml"`, `"json"`, or a dialect's name; by default determined by the suffix.
         shapes: functions that build schedules, which the file may call by their names.
-        calendar: run facts that some dialects need; native files do not need them.
-        base: the base of lr, or the bases by field, for dialects with absolute values.
-        run_config: True to run a config of MMEngine in Python. Use it only for files that you trust.
 
     Raises:
         FileNotFoundError: the file does not exist.
         ConfigError: the file has errors; the exception contains all of them.
         InvalidArgument: the format or the suffix is unknown.
-        MissingDependency: a config with `read_base()` requires MMEngine, which is not installed.
 
     >>> load("plan.yaml")
     Traceback (most recent call last):
@@ -88,13 +73,13 @@ def load(
     FileNotFoundError: [Errno 2] expected the path of a plan file; no file in ...
     """
     try:
-        text = _open_file(path_of_file(path), format, run_config=run_config)
+        text = _open_file(path_of_file(path), format)
     except OSError as error:
         if isinstance(path, str) and ("\n" in path or ": " in path) and error.errno in (ENOENT, ENAMETOOLONG):
             found = "no file has this name; for the text of a plan, write ps.loads(text)"
             raise FileNotFoundError(ENOENT, found, shortened_text(path)) from None
         raise
-    return text.loaded(ReadingOptions(shapes, calendar, base)).plan
+    return text.loaded(ReadingOptions(shapes)).plan
 
 
 @readable
@@ -103,8 +88,6 @@ def loads(
     format: str = "yaml",
     *,
     shapes: Iterable[ShapeLike] = (),
-    calendar: Calendar | None = None,
-    base: BaseLike | None = None,
 ) -> Plan:
     """Read a plan from a text, as `load` does from a file, or from a mapping with the same entries.
 
@@ -123,7 +106,7 @@ def loads(
         raise InvalidArgument(f"loads({text!r})", found, f"Write ps.load({text!r})")
     else:
         given = PlanText(f"{format} text", text, format)
-    return given.loaded(ReadingOptions(shapes, calendar, base)).plan
+    return given.loaded(ReadingOptions(shapes)).plan
 
 
 @overload
@@ -173,8 +156,6 @@ def convert(
     to: str,
     *,
     shapes: Iterable[ShapeLike] = (),
-    calendar: Calendar | None = None,
-    base: BaseLike | None = None,
 ) -> str:
     """Convert the text of a plan to another format. Fields keep their order; comments are not kept.
 
@@ -183,7 +164,6 @@ def convert(
         format: the format of the text: `"yaml"`, `"toml"`, `"json"`, or a dialect's name.
         to: the format of the result: `"yaml"` or `"json"`.
         shapes: as in `load`.
-        calendar, base: as in `load`.
 
     Raises:
         ConfigError: the text has errors.
@@ -193,7 +173,7 @@ def convert(
     lr: constant(0.5)
     """
     known_format(to)
-    return text_of(loads(text, format, shapes=shapes, calendar=calendar, base=base), to)
+    return text_of(loads(text, format, shapes=shapes), to)
 
 
 # Formats by name: the syntaxes of native files, and the dialects.
@@ -213,12 +193,12 @@ WRITERS: Mapping[str, Callable[[Any], str]] = {"yaml": write_yaml, "json": write
 
 def formats() -> tuple[str, ...]:
     """Return the names that `format` may be: `yaml`, `toml`, `json`, and the dialects."""
-    return (*SYNTAXES, *dialect_names())
+    return (*SYNTAXES, "native")
 
 
 def known_format(name: str) -> str:
     """Return the name of a format; raise InvalidArgument with a suggestion if it is unknown."""
-    is_known = isinstance(name, str) and (name in SYNTAXES or name in dialect_names())
+    is_known = isinstance(name, str) and (name in formats())
     if not is_known:
         raise InvalidArgument(
             f"format={shown(name)}",
@@ -255,10 +235,6 @@ _COMMANDS_FOR_OTHER_FILES: Final = {(".csv", ".jsonl"): "audit", (".pt", ".pth",
 """A dict from suffixes of logs and checkpoints to the command that reads them."""
 
 
-def _is_native(format: str) -> bool:
-    return format in SYNTAXES or format == "native"
-
-
 _COMMENTS: Final = {
     "toml": re.compile(rf"{STRING.pattern}|(?P<comment>#)", re.DOTALL),
     "yaml": re.compile(rf"{STRING.pattern}|(?P<comment>(?:^|(?<=[ \t]))#)", re.DOTALL | re.MULTILINE),
@@ -268,18 +244,30 @@ _COMMENTS: Final = {
 
 @final
 @dataclass(frozen=True, slots=True)
+class Loaded:
+    """A plan with the optimizer's values and the run facts that belong to it, as those of a recipe.
+
+    Args:
+        plan: the plan.
+        bases: the optimizer's values.
+        facts: the run facts; None if there are none.
+    """
+
+    plan: Plan
+    bases: Bases = NO_BASES
+    facts: Calendar | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class ReadingOptions:
     """What reading a plan may need besides its text.
 
     Args:
         shapes: functions that build schedules, which the plan may call by their names.
-        calendar: run facts that some dialects need.
-        base: the base of lr, or the bases by field, for dialects with absolute values.
     """
 
     shapes: Iterable[ShapeLike] = ()
-    calendar: Calendar | None = None
-    base: BaseLike | None = None
 
 
 DEFAULTS: Final = ReadingOptions()
@@ -296,7 +284,6 @@ class PlanText:
         format: the format.
         syntax: the syntax that the suffix implies, if the format is a dialect.
         folder: the folder of relative paths in the file; None for the working directory.
-        run_config: True to execute the file in the library of the dialect instead of reading the text.
         entries: the mapping that was passed in place of a text; None if there is a text.
     """
 
@@ -305,7 +292,6 @@ class PlanText:
     format: str
     syntax: str | None = None
     folder: Path | None = None
-    run_config: bool = False
     entries: Mapping[str, Any] | None = None
 
     def loaded(self, options: ReadingOptions = DEFAULTS) -> Loaded:
@@ -316,28 +302,15 @@ class PlanText:
         """
         known_format(self.format)
         if self.entries is not None:
-            return self._loaded_entries(self.entries, options)
-        dialect = None if _is_native(self.format) else dialect_named(self.format)
-        if self.run_config and (dialect is None or dialect.execute is None):
-            found = f"expected a config of MMEngine, got {self.format}"
-            raise InvalidArgument("run_config=True", found, 'Add format="mmengine"')
+            return self._loaded_native(self.entries, options)
         refuse_long_text(self.text, self.name)
         root: Place | None = None
         try:
-            if dialect is None:
-                read = _reader_of(self.format, self.syntax)
-                root = yaml_places(self.text, self.name) if read is read_yaml else None
-                data = read(self.text, self.name) if root is None else root.value
-                refuse_large_plan(data, self.name)
-                return self._loaded_native(data, options)
-            data = self.data()
-            plan = dialect.plan_of(data, calendar=options.calendar, base=options.base)
-            bases = NO_BASES if dialect.bases_of is None else dialect.bases_of(data, options.calendar)
-            facts = None if dialect.facts_of is None else dialect.facts_of(data)
-            notes = () if dialect.notes_of is None else tuple(dialect.notes_of(data))
-            groups = () if dialect.groups_of is None else tuple(dialect.groups_of(data, options.calendar))
-            entry = dialect.entry_in(data)
-            return Loaded(plan, bases, native=False, facts=facts, entry=entry, notes=notes, groups=groups)
+            read = _reader_of(self.format, self.syntax)
+            root = yaml_places(self.text, self.name) if read is read_yaml else None
+            data = read(self.text, self.name) if root is None else root.value
+            refuse_large_plan(data, self.name)
+            return self._loaded_native(data, options)
         except ConfigError as error:
             raise ConfigError(self.name, self.placed(error.diagnostics, root)) from error.__cause__
 
@@ -352,37 +325,10 @@ class PlanText:
             raise
         return Loaded(plan)
 
-    def _loaded_entries(self, entries: Mapping[str, Any], options: ReadingOptions) -> Loaded:
-        if _is_native(self.format):
-            return self._loaded_native(entries, options)
-        diagnostics, dialect = DiagnosticCollector(), dialect_named(self.format)
-        plain = plain_data(entries, diagnostics, [] if dialect.is_peer else None)
-        diagnostics.raise_any("config")
-        return Loaded(dialect.plan_of(plain, calendar=options.calendar, base=options.base), native=False)
-
-    def data(self) -> Any:
-        """Return the data of a config, which is not native.
-
-        Raises:
-            ConfigError: the text cannot be read.
-        """
-        dialect = dialect_named(self.format)
-        if self.run_config and dialect.execute is not None:
-            return dialect.execute(self.name)
-        if dialect.read is not None and self.syntax != "toml":
-            return dialect.read(self.text, self.name)
-        if not dialect.is_peer:
-            return read_data(self.text, _reader_of(dialect.name, self.syntax), self.name)
-        return read_peer_data(self.text, self.syntax or "yaml", self.name)
-
     def placed(self, diagnostics: Iterable[Problem], root: Place | None = None) -> tuple[Problem, ...]:
         """Return diagnostics with lines and columns if the syntax is known; `root` has the places if they are known."""
-        name = self.format if self.format in SYNTAXES else self.syntax or ""
-        dialect = None if self.format in SYNTAXES else dialect_named(self.format)
-        is_peer = dialect is not None and dialect.is_peer
-        if name not in SYNTAXES:
-            name = "yaml"
-        places = peer_yaml_places if name == "yaml" and is_peer else PLACES.get(name)
+        name = self.format if self.format in SYNTAXES else self.syntax or "yaml"
+        places = PLACES.get(name)
         if root is not None:
             places = partial(_same, root)
         return tuple(diagnostics) if places is None else faults_with_places(tuple(diagnostics), self.text, places)
@@ -398,15 +344,12 @@ class PlanText:
 def open_plan(
     given: str | os.PathLike[str] | Mapping[str, Any],
     format: str | None = None,
-    *,
-    run_config: bool = False,
 ) -> PlanText:
     """Return the text of a plan with its format, from a file, a text or a mapping.
 
     Args:
         given: the path of a file, the text of a plan, or a mapping with the entries of a plan file.
         format: the format; by default determined by the suffix or the content of a file, else YAML.
-        run_config: as in `load`.
 
     Raises:
         FileNotFoundError: the file does not exist.
@@ -420,10 +363,10 @@ def open_plan(
         return PlanText("a mapping", "", chosen or known_format("native"), entries=given)
     if not is_path(given):
         return PlanText(f"{chosen or 'yaml'} text", str(given), chosen or "yaml")
-    return _open_file(path_of_file(given), chosen, run_config=run_config)
+    return _open_file(path_of_file(given), chosen)
 
 
-def _open_file(file: Path, format: str | None, *, run_config: bool) -> PlanText:
+def _open_file(file: Path, format: str | None) -> PlanText:
     try:
         text = read_bounded_text(file)
     except FileNotFoundError:
@@ -432,7 +375,7 @@ def _open_file(file: Path, format: str | None, *, run_config: bool) -> PlanText:
         advice = "" if near is None else f'; did you mean "{near}"?'
         raise FileNotFoundError(ENOENT, printable(f"{found}{advice}"), str(file)) from None
     chosen = format_of(file) if format is None else known_format(format)
-    return PlanText(str(file), text, chosen, syntax_of_suffix(file), file.parent, run_config)
+    return PlanText(str(file), text, chosen, syntax_of_suffix(file), file.parent)
 
 
 def syntax_of_suffix(file: Path) -> str | None:
@@ -448,11 +391,6 @@ def _hints_of_formats(plain: Any) -> tuple[Problem, ...]:
     """
     if native.has_schedule(plain):
         return ()
-    if names := dialects_that_recognize(plain):
-        return tuple(
-            Problem("", f"it looks like a config of {name}", f'For example: format="{name}"', code=UNREADABLE)
-            for name in names
-        )
     if isinstance(plain, Mapping) and plain and not native.may_be_plan(plain):
         found = f"no entry belongs to a plan; found {names_listed(map(str, plain), 4)}"
         return (Problem("", found, 'For example: lr: warmup("5%") >> cosine()', code=NOTHING_PLANNED),)

@@ -59,11 +59,6 @@ def yaml_places(text: str, source: str = "") -> Place:
     return _document(text, source, is_peer=False)
 
 
-def peer_yaml_places(text: str) -> Place:
-    """Return the places of the values of a peer's document. The place of an alias is that of its anchor."""
-    return _document(text, "", is_peer=True)
-
-
 def write_yaml(data: Any) -> str:
     """Return a YAML document that reads back as `data`."""
     import yaml

@@ -52,7 +52,6 @@ SUFFIXES: Final[Mapping[str, str]] = {
     ".yml": "yaml",
     ".toml": "toml",
     ".json": "json",
-    ".py": "mmengine",
 }
 """A dict from the suffix of a plan file to its format."""
 

@@ -101,12 +101,11 @@ class Plan:
     weight_decay: linear(to=0.5)
     """
 
-    __slots__ = ("_text", "_written", "bindings", "clock", "horizon", "is_peers")
+    __slots__ = ("_text", "_written", "bindings", "clock", "horizon")
 
     bindings: tuple[Binding, ...]
     horizon: Duration | None
     clock: PlanClock
-    is_peers: bool  # True if it was read from the config of another library; equal plans may differ in it
     _text: str | None
     _written: tuple[Any, ...]  # the order of the bindings as written, in which equal plans may differ
 
@@ -184,7 +183,6 @@ class Plan:
             object.__setattr__(self, "_written", tuple(dict.fromkeys(binding_key(binding) for binding in given)))
             text = write_canonical_text(self.bindings, length, self.clock) if self.serializable else None
             object.__setattr__(self, "_text", text)
-            object.__setattr__(self, "is_peers", False)
 
     @property
     def _key(self) -> str | None:
@@ -222,7 +220,7 @@ class Plan:
         raise AttributeError(f"a Plan is frozen: {name} cannot be deleted")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        make = peers_plan if self.is_peers else Plan
+        make = Plan
         return partial(make, horizon=self.horizon, clock=clock_as_data(self.clock)), self.as_written()
 
     def as_written(self) -> tuple[Binding, ...]:
@@ -330,7 +328,6 @@ class Plan:
         object.__setattr__(resolved, "bindings", tuple(by_key[binding_key(line)] for line in self.bindings))
         object.__setattr__(resolved, "horizon", None if total is None else Duration.of_updates(total))
         object.__setattr__(resolved, "clock", UPDATES)
-        object.__setattr__(resolved, "is_peers", False)
         object.__setattr__(resolved, "_written", self._written)
         return resolved
 
@@ -536,13 +533,6 @@ def _values_of(field: str) -> str:
 def _without_horizon(site: str, instead: str) -> PlanError:
     """Return the error for a horizon of a plan whose clock is progress."""
     return PlanError(site, "progress 1 is the end of the run, so the plan has no horizon", instead)
-
-
-def peers_plan(*bindings: Binding, horizon: Duration | None, clock: PlanClock | None) -> Plan:
-    """Return a plan that was read from the config of another library, whose lines nobody wrote."""
-    plan = Plan(*bindings, horizon=horizon, clock=clock)
-    object.__setattr__(plan, "is_peers", True)
-    return plan
 
 
 def _check_keywords(fields: Mapping[str, Any]) -> None:

@@ -1,9 +1,9 @@
 """The ranges that an optimizer can use, and the first update at which a schedule leaves one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from math import ceil, inf
-from typing import Any, Final, NamedTuple, final
+from typing import Final, NamedTuple, final
 
 import numpy as np
 
@@ -11,10 +11,8 @@ from paramsched.core.curves.arrays import Array
 from paramsched.core.fields import Field
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.affine import Bounds
-from paramsched.core.schedules.contents import parts_inside
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.own import has_own_shape
-from paramsched.core.schedules.recurrence import Recurrence
 from paramsched.errors import ParamschedError
 
 _NOT_NEGATIVE: Final = ("lr", "weight_decay", "eps", "alpha", "betas", "momentum", "dampening")
@@ -73,8 +71,6 @@ def first_outside(
         end = min(end, start + 1)
     if end <= start or stays_inside(schedule, allowed, Bounds(base, base)):
         return None
-    if not may_be_evaluated(parts_inside(schedule), end - start):
-        return None
     most = _MOST_OF_FUNCTIONS if has_own_shape(schedule) else _MOST_UPDATES
     stride = -(-(end - start) // most)
     before = start
@@ -95,11 +91,6 @@ def stays_inside(schedule: Schedule, allowed: ValueRange, bases: Bounds) -> bool
     """Return whether the bounds of a schedule show that all of its values are inside of a range."""
     bounds = schedule.bounds(bases)
     return bounds is not None and bounds.low >= 0 and bounds.high < allowed.below
-
-
-def may_be_evaluated(parts: Sequence[Any], count: int) -> bool:
-    """Return whether the parts of a schedule have no rules that many updates make slow."""
-    return count <= _MOST_OF_RULES or not any(isinstance(part, Recurrence) for part in parts)
 
 
 def end_of_values(schedule: Schedule) -> int | None:

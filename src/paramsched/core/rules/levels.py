@@ -27,7 +27,6 @@ from paramsched.core.schedules.one_operand import AsFactor, Raised
 from paramsched.core.schedules.own import OfProgress, OfTime
 from paramsched.core.schedules.periods import CosineRestarts, Stairs
 from paramsched.core.schedules.pointwise import Clamp, Maximum, Minimum, Product, Sum
-from paramsched.core.schedules.recurrence import Recurrence
 from paramsched.core.schedules.retimed import Chain, Window
 from paramsched.core.schedules.sequence import Sequence, in_order, stages_of
 from paramsched.core.schedules.table import Table
@@ -122,7 +121,7 @@ class _Levels:
         return (low,) if low == high else (high, low) if self.first == high else (low, high)
 
 
-_NOT_MULTIPLES = (AsFactor, FollowedTarget, Like, OfProgress, OfTime, Raised, Recurrence)
+_NOT_MULTIPLES = (AsFactor, FollowedTarget, Like, OfProgress, OfTime, Raised)
 """Schedules whose multiples of base cannot be determined from the levels they contain. `isinstance` of these abstract
 classes takes ten times as long as a comparison of classes."""
 

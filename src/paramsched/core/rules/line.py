@@ -14,9 +14,8 @@ from paramsched.core.curves.arrays import Floats, Integers
 from paramsched.core.plan import Binding, Target
 from paramsched.core.rules.trial_run import TimesIn, TrialRun, resolved_in_run, times_to_look_at
 from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.contents import lengths_among, parts_inside, values_inside
+from paramsched.core.schedules.contents import lengths_among, parts_inside
 from paramsched.core.schedules.evaluation import evaluate
-from paramsched.core.schedules.recurrence import Recurrence
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, ParamschedError
 
@@ -132,8 +131,6 @@ class Line:
         end = ceil(trial.end)
         schedule = self.resolved if self.is_tried else resolved_in_run(self.schedule, trial)
         if schedule is None or end < 1:
-            return None
-        if end > _MOST_OF_RULES and any(isinstance(part, Recurrence) for part in values_inside(schedule)):
             return None
         times = times_to_look_at(schedule, end)
         share: Literal["all", "some", "none"] = "all"

@@ -14,7 +14,6 @@ from paramsched.core.base.problem import Problem
 from paramsched.core.feedback.base import better_mode
 from paramsched.core.feedback.plateau import Plateau
 from paramsched.core.plan import Target
-from paramsched.core.plan.value_ranges import may_be_evaluated
 from paramsched.core.rules.line import Line
 from paramsched.core.rules.trial_run import resolved_without_begins
 from paramsched.core.rules.values import IS_HIGH, NEARLY
@@ -99,7 +98,7 @@ def _warmup_of(line: Line) -> _Warmup | None:
     None if it has no warmup, if it rises again later, or if the length of an epoch is unknown.
     """
     run = _run_of(line)
-    if run is None or not may_be_evaluated(line.inside, ceil(run.end)):
+    if run is None:
         return None
     schedule, end = run.schedule, ceil(run.end)
     inner = (ceil(one) for one in islice(schedule._inner_breakpoints(0, end), _MARKS))

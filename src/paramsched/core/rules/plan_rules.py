@@ -2,14 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
-from math import ceil
 
 from paramsched.core.base.problem import Problem
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.binding import binding_key, is_by_amount
 from paramsched.core.plan.follow import schedules_followed
 from paramsched.core.plan.lines import Line as GroupLine
-from paramsched.core.plan.value_ranges import may_be_evaluated
 from paramsched.core.rules.idle_shapes import idle_problems
 from paramsched.core.rules.jumps import jump_problems
 from paramsched.core.rules.lengths import accumulation_unused, horizon_in_epochs, length_problems
@@ -78,7 +76,7 @@ def start_problems(
             bases = (binding.field.initial,)
         is_tried = resolved is not None and trial is not None and trial.known
         is_tried = is_tried and not is_by_amount(plan.clock, binding.name)
-        native = not plan.is_peers
+        native = True
         line = Line(binding, followed_by(binding), trial, epochs, native, bases, resolved, calendar, is_tried=is_tried)
         found = [*line_problems(line)]
         yield from ((binding, one) for one in found)
@@ -91,7 +89,7 @@ def _has_values(line: Line, trial: TrialRun) -> bool:
     """Return whether the values of a line can be evaluated before the run. A base of 0 has a rule of its own."""
     if not line.base and not line.schedule.has_absolute:
         return False
-    return may_be_evaluated(line.inside, ceil(trial.end))
+    return True
 
 
 def _rate_problems(lines: Sequence[Line]) -> Iterator[tuple[Binding, Problem]]:

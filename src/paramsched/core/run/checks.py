@@ -20,7 +20,6 @@ from paramsched.core.plan.value_ranges import (
     ValueRange,
     end_of_values,
     first_outside,
-    may_be_evaluated,
     range_of,
     stays_inside,
     with_floor,
@@ -32,7 +31,6 @@ from paramsched.core.run.processes import Processes
 from paramsched.core.run.state import Group
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.affine import Bounds
-from paramsched.core.schedules.contents import parts_inside
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.own import has_open_function
 from paramsched.core.time.amounts import amount_text, counts_whole, largest_on, times_on
@@ -156,8 +154,6 @@ def _amount_outside(
         amounts = np.unique(np.rint(amounts).astype(np.int64))
     if line.schedule.metric_rules:
         amounts = amounts[:1]
-    if not may_be_evaluated(parts_inside(line.schedule), int(end)):
-        return None
     values = evaluate(line.schedule, times_on(line.clock, amounts), base)
     bad = np.concatenate([[False], allowed.outside(values, base), [False]])
     begins, ends = np.flatnonzero(~bad[:-1] & bad[1:]), np.flatnonzero(bad[:-1] & ~bad[1:])

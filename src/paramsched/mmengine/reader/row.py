@@ -6,19 +6,14 @@ The drop-in classes and the dialect read the same rows. A *step* (`tick` in the 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from math import inf, isfinite
 from numbers import Real
 from typing import Any, ClassVar, Final, TypeAlias, final
 
 from paramsched.core.base.codes import REFUSED_VALUE
 from paramsched.core.base.problem import Problem
-from paramsched.core.feedback.base import MetricRule
 from paramsched.core.files.arguments import Argument
-from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.retimed import every
 from paramsched.core.schedules.rules import Rule
-from paramsched.core.time import DurationLike
 
 INF: Final = 10**9
 """MMEngine's `end` of a window without an end."""
@@ -93,98 +88,6 @@ def number_errors(arguments: Arguments, *names: str) -> Iterator[InvalidSchedule
             yield invalid(name, f"expected a number, got {name}={arguments[name]!r}", TypeError)
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class ClosedForm:
-    """A scheduler as a schedule whose time starts with the scheduler's window.
-
-    Args:
-        schedule: the closed form.
-        multiplies: True if it multiplies the current value by factors that do not depend on that value. False if it
-            moves the value to a floor.
-        ends_itself: True if the schedule stays at its last value after the window, so the plan need not end it there.
-        cut_at_end: True if the schedule applies until the end of the window. False if it applies until the start of the
-            window's last step.
-        undone: True if the value after the window equals the value before it.
-        to_base: True if the floor is a multiple of the base. This is exact only if the window starts at the base.
-    """
-
-    schedule: Schedule
-    multiplies: bool = True
-    ends_itself: bool = False
-    cut_at_end: bool = False
-    undone: bool = False
-    to_base: bool = False
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class SchedulerTicks:
-    """Converts the counts in a scheduler's config (`begin`, `end`, `T_max`, milestones) to lengths of a schedule.
-
-    Args:
-        in_epochs: True if its counts are epochs.
-        converted: True if it steps once per iteration although its counts are epochs.
-    """
-
-    in_epochs: bool
-    converted: bool
-
-    @property
-    def stepwise(self) -> bool:
-        """True if its values change between epochs only."""
-        return self.in_epochs and not self.converted
-
-    def count(self, ticks: float) -> DurationLike:
-        """Return a count of the config as a length."""
-        return f"{int(ticks)} epochs" if self.in_epochs else int(ticks)
-
-    def last(self, ticks: float) -> DurationLike:
-        """Return the length from the start of a window of `ticks` steps to the start of its last step."""
-        if not self.converted:
-            return self.count(ticks - 1)
-        # MMEngine rounds `ticks * epoch_length` down. Lengths of a schedule are rounded up, so the fraction is
-        # subtracted.
-        count = Fraction(ticks)
-        return f"{float(count):.15g} epochs - {float(2 - Fraction(1, count.denominator)):.15g} steps"
-
-    @property
-    def one(self) -> DurationLike:
-        """The length of one step."""
-        return 1 if self.converted else self.count(1)
-
-    def changing(self, schedule: Schedule) -> Schedule:
-        """Return a smooth schedule, which changes between epochs only if the scheduler steps once per epoch."""
-        return every(schedule, "epoch") if self.stepwise else schedule
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class FormNeeds:
-    """The conditions under which a closed form must be exact.
-
-    Args:
-        ticks: the unit of the scheduler's steps.
-        size: the length of the scheduler's window, in the unit of `ticks`.
-        endless: True if the window has no end.
-        alone: True if no other scheduler changes the field.
-        run: the length of the run in the unit of `ticks`; None if it is unknown.
-        any_floor: True if a floor may be a multiple of the base.
-    """
-
-    ticks: SchedulerTicks
-    size: float
-    endless: bool
-    alone: bool
-    run: int | None
-    any_floor: bool
-
-    @property
-    def single(self) -> bool:
-        """True if the window has one step."""
-        return self.size == 1 and not self.ticks.converted
-
-
 class SchedulerRow:
     """A scheduler of MMEngine: its arguments, their checks, and its conversion to a plan.
 
@@ -220,14 +123,6 @@ class SchedulerRow:
     def rule(self, arguments: Arguments) -> Rule:
         """Return the rule of a recurrence."""
         raise NotImplementedError
-
-    def metric_rule(self, arguments: Arguments, base: float | None) -> MetricRule[Any]:
-        """Return the metric rule for a field with this base."""
-        raise NotImplementedError
-
-    def schedule(self, arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
-        """Return the closed form, with time counted from the start of the window; None if there is none."""
-        return None
 
     def warnings(self, arguments: Arguments, *, converted_from_epochs: bool) -> Iterable[str]:
         """Return warnings for arguments that are valid but probably a mistake."""

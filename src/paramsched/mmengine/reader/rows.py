@@ -7,23 +7,14 @@ from itertools import accumulate
 from math import ceil
 from typing import Any, ClassVar, Final, TypeAlias
 
-from paramsched.core.feedback.base import MetricRule
-from paramsched.core.feedback.plateau import plateau
 from paramsched.core.files.arguments import Argument
 from paramsched.core.schedules import Level, absolute, rules
-from paramsched.core.schedules.anneal import cosine, linear
-from paramsched.core.schedules.decays import exponential
-from paramsched.core.schedules.leaves import constant
-from paramsched.core.schedules.periods import multistep, step
-from paramsched.core.schedules.recipes import polynomial
 from paramsched.core.schedules.rules import Rule
 from paramsched.mmengine.reader.row import (
     CONVERTED,
     INF,
     WINDOW_ARGUMENTS,
     Arguments,
-    ClosedForm,
-    FormNeeds,
     InvalidSchedulerArgument,
     SchedulerRow,
     each_number,
@@ -82,19 +73,6 @@ class _Constant(SchedulerRow):
     def rule(self, arguments: Arguments) -> Rule:
         return rules.constant(float(arguments["factor"]), **_window_of_rule(arguments))
 
-    def schedule(self, arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
-        """Return the factor until the last step of the window, then 1; if the window has one step, only the factor."""
-        factor, ticks = arguments["factor"], needs.ticks
-        if needs.endless:
-            return None
-        if needs.single:
-            return ClosedForm(constant(factor), ends_itself=True)
-        if factor == 0 and not needs.alone:
-            return None  # a factor of 0 cannot be undone once other schedulers have changed the value
-        held = constant(factor, over=ticks.last(needs.size)) >> constant(1.0, over=ticks.one)
-        return ClosedForm(held, ends_itself=True, undone=True)
-
-
 class _Linear(SchedulerRow):
     name = "Linear"
     meaning = (
@@ -118,19 +96,6 @@ class _Linear(SchedulerRow):
             float(arguments["start_factor"]), float(arguments["end_factor"]), **_window_of_rule(arguments)
         )
 
-    def schedule(self, arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
-        """Return the line over the window; if the window has one step, return the constant `start_factor`."""
-        start, to = float(arguments["start_factor"]), float(arguments["end_factor"])
-        if needs.endless:
-            return None
-        if start == 0 and not needs.single and not needs.alone:
-            return None  # a factor of 0 cannot be undone once other schedulers have changed the value
-        if needs.single:
-            return ClosedForm(constant(start), ends_itself=True)
-        line = needs.ticks.changing(linear(start, to, over=needs.ticks.last(needs.size)))
-        return ClosedForm(line, ends_itself=True, undone=to == 1)
-
-
 class _Step(SchedulerRow):
     name = "Step"
     meaning = "multiply {it} by `gamma` every `step_size` steps, counted from `begin`"
@@ -151,10 +116,6 @@ class _Step(SchedulerRow):
         # MMEngine tests `k % size == 0` for integers k, so a period of 5/2 matches every fifth step only.
         every = Fraction(arguments["step_size"]).numerator
         return rules.step(min(every, INF), float(arguments["gamma"]), **_window_of_rule(arguments))
-
-    def schedule(self, arguments: Arguments, needs: FormNeeds) -> ClosedForm:
-        return ClosedForm(step(needs.ticks.count(arguments["step_size"]), arguments["gamma"]))
-
 
 class _MultiStep(SchedulerRow):
     name = "MultiStep"
@@ -181,14 +142,6 @@ class _MultiStep(SchedulerRow):
     def rule(self, arguments: Arguments) -> Rule:
         return rules.multistep(_reached_milestones(arguments), float(arguments["gamma"]), **_window_of_rule(arguments))
 
-    def schedule(self, arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
-        if needs.run is None and needs.endless:
-            return None
-        limit = min(arguments["end"], INF if needs.run is None else needs.run) - arguments["begin"]
-        times = tuple(needs.ticks.count(one) for one in _reached_milestones(arguments) if one < limit)
-        return ClosedForm(multistep(times, arguments["gamma"]), cut_at_end=True) if times else None
-
-
 def _reached_milestones(arguments: Arguments) -> list[int]:
     """Return the sorted milestones with repetitions, without fractional and negative ones, which are never reached."""
     milestones: Counter[float] = Counter(arguments["milestones"])
@@ -213,10 +166,6 @@ class _Exponential(SchedulerRow):
     def rule(self, arguments: Arguments) -> Rule:
         return rules.exponential(float(arguments["gamma"]), **_window_of_rule(arguments))
 
-    def schedule(self, arguments: Arguments, needs: FormNeeds) -> ClosedForm:
-        return ClosedForm(needs.ticks.changing(exponential(arguments["gamma"], needs.ticks.one)))
-
-
 class _Poly(SchedulerRow):
     name = "Poly"
     meaning = "decay {it} to `eta_min` by a power of the remaining steps, reached at the last step of the window"
@@ -233,14 +182,6 @@ class _Poly(SchedulerRow):
     def rule(self, arguments: Arguments) -> Rule:
         floor = absolute(float(arguments["eta_min"]))
         return rules.polynomial(float(arguments["power"]), floor, **_window_of_rule(arguments))
-
-    def schedule(self, arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
-        if needs.endless or needs.single:
-            return None
-        floor = absolute(float(arguments["eta_min"]))
-        decay = polynomial(float(arguments["power"]), to=floor, over=needs.ticks.last(needs.size))
-        return ClosedForm(needs.ticks.changing(decay), multiplies=False, ends_itself=True)
-
 
 _FLOORS: Final = {
     "eta_min": Argument(None, meaning="floor, as an absolute value"),
@@ -291,22 +232,6 @@ class _CosineAnnealing(SchedulerRow):
         return rules.cosine(
             _floor_level(arguments), over=_int_if_whole(arguments["T_max"]), **_window_of_rule(arguments)
         )
-
-    def schedule(self, arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
-        """Return the decay, or None if the window is longer, so that the value increases again."""
-        length, ticks = arguments["T_max"], needs.ticks
-        reached = needs.size if needs.run is None else min(needs.size, needs.run - arguments["begin"])
-        if reached - (0 if ticks.converted else 1) > length:
-            return None  # the value increases after `T_max`
-        ratio = arguments["eta_min_ratio"]
-        if ratio is not None and ratio != 0 and not needs.any_floor:
-            return None  # the floor is a multiple of the base, not of the value that earlier schedulers produced
-        floor: Level = absolute(float(arguments["eta_min"])) if ratio is None else float(ratio)
-        zero = floor in (absolute(0.0), 0.0)
-        decay = ticks.changing(cosine(to=0.0 if zero else floor, over=ticks.count(length)))
-        ends_itself = length == needs.size - 1 and not ticks.converted
-        return ClosedForm(decay, multiplies=zero, ends_itself=ends_itself, to_base=bool(ratio))
-
 
 class _CosineRestart(SchedulerRow):
     name = "CosineRestart"
@@ -448,21 +373,6 @@ class _ReduceOnPlateau(SchedulerRow):
         if not all(map(is_real_number, each_number(floors))):
             message = f"expected a number or a list of numbers, got min_value={floors!r}"
             yield invalid("min_value", message, TypeError)
-
-    def metric_rule(self, arguments: Arguments, base: float | None) -> MetricRule[Any]:
-        """Return a plateau whose floor and smallest reduction are multiples of the base."""
-        return plateau(
-            arguments["monitor"],
-            "min" if arguments["rule"] == "less" else "max",
-            float(arguments["factor"]),
-            int(arguments["patience"]),
-            float(arguments["threshold"]),
-            arguments["threshold_rule"],
-            ceil(arguments["cooldown"]),
-            float(arguments["min_value"]) / base if base and arguments["min_value"] else 0.0,
-            float(arguments["eps"]) / base if base else 0.0,
-        )
-
 
 COSINE_ANNEALING, MULTI_STEP = _CosineAnnealing(), _MultiStep()
 _EXPONENTIAL, _POLY, _STEP = _Exponential(), _Poly(), _Step()

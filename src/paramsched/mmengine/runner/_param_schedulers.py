@@ -22,8 +22,6 @@ from paramsched.core.run import Scheduler
 from paramsched.core.run.arguments import PlanSource
 from paramsched.core.time import Calendar
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact, Unresolved
-from paramsched.mmengine.reader.config_run import run_of_config
-from paramsched.mmengine.reader.plans import SchedulerReader
 from paramsched.mmengine.schedulers import PARAM_SCHEDULERS, OptimWrapper, build_param_scheduler, unmeasured
 from paramsched.mmengine.schedulers.base import _ParamScheduler
 
@@ -347,12 +345,8 @@ def _check_scheduler(
     cls = PARAM_SCHEDULERS.get(kind) if isinstance(kind, str) else kind
     before = diagnostics.count
     if not isinstance(cls, type) or cls.__module__.startswith("paramsched."):
-        counts = {name: lengths[name] for name in ("max_epochs", "max_iters") if lengths[name] is not None}
-        run = run_of_config({"train_cfg": counts}, Calendar(steps_per_epoch=lengths["epoch_length"]), diagnostics)
         if isinstance(config, Mapping):
-            config = {name: value for name, value in config.items() if name != "last_step"}
-        SchedulerReader(diagnostics, None, run).read_entry(config, path)
-        config = {**config, "verbose": False} if isinstance(config, Mapping) else config
+            config = {name: value for name, value in config.items() if name != "last_step"} | {"verbose": False}
     if diagnostics.count > before or model is None:
         return
     try:

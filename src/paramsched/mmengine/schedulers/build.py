@@ -2,15 +2,16 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from inspect import signature
 from math import ceil
 from typing import Any, Literal, TypeAlias, overload
 
+import torch
+
 from paramsched.core.base.problem import Problem, warn_user
-from paramsched.core.plan import resolve
-from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, PlanChanged, StateError
 from paramsched.mmengine.reader.config_run import RunLength
-from paramsched.mmengine.reader.to_schedule import combine_schedulers, list_warnings
+from paramsched.mmengine.reader.to_schedule import list_warnings
 from paramsched.mmengine.schedulers import optimizers
 from paramsched.mmengine.schedulers.base import CLASS_KEY, GROUPS_KEY, RuleScheduler, _ParamScheduler, compare_arguments
 from paramsched.mmengine.schedulers.one_cycle import ReduceOnPlateauParamScheduler
@@ -303,21 +304,29 @@ def _write_present_values(schedulers: Sequence[_ParamScheduler], fields: set[str
             _log.warning("%s: the value is left unchanged; pass epoch_length to compute it", field)
             continue
         now = max(one._global_step * (length if one.by_epoch else 1) for one in by_rule)
-        for index, group in enumerate(by_rule[0].optimizer.param_groups):
-            together = []
-            for row, held in ((one.table_row, vars(one)) for one in by_rule):
-                arguments = row.complete({name: held[name] for name in row.arguments if name in held})
-                peaks = arguments.get("eta_max")
-                if isinstance(peaks, (list, tuple)):  # one peak per group
-                    arguments["eta_max"] = peaks[min(index, len(peaks) - 1)]
-                together.append((row, arguments))
-            schedule = combine_schedulers(together, RunLength(length), any_epoch=True).schedule
-            if not schedule.is_resolved:
-                schedule = resolve(schedule, Calendar(steps_per_epoch=length))
-            value = schedule(now, base=float(by_rule[0].base_values[index]))
+        for group, value in zip(by_rule[0].optimizer.param_groups, _values_at(by_rule, length, now), strict=True):
             optimizers.write_value(group, field, value)
         for one in by_rule:
             one._last_value = one._present_values()
+
+
+def _values_at(schedulers: Sequence[RuleScheduler], length: int, now: int) -> list[float]:
+    """Return the values after `now` steps, by running schedulers with the same arguments from the bases on."""
+    field, bases = schedulers[0].param_name, schedulers[0].base_values
+    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in bases]
+    optimizer = torch.optim.SGD(groups, lr=0.1, momentum=0.9)
+    for group, base in zip(optimizer.param_groups, bases, strict=True):
+        group[field] = group[f"initial_{field}"] = float(base)
+    fresh = []
+    for one in schedulers:
+        held = {name: vars(one)[name] for name in one.table_row.arguments if name in vars(one) and name != "last_step"}
+        named = {} if "param_name" not in signature(type(one)).parameters else {"param_name": field}
+        fresh.append(type(one)(optimizer, **named, **held))
+    for t in range(1, now + 1):
+        for one in fresh:
+            if not one.by_epoch or t % length == 0:
+                one.step()
+    return [float(group[field]) for group in optimizer.param_groups]
 
 
 def _find_epoch_length(schedulers: Sequence[_ParamScheduler]) -> int | None:

@@ -72,7 +72,6 @@ def check(
     plan = plan_of(plan, "ps.check")
     if not isinstance(calendar, Calendar | None):
         require_calendar("ps.check(…, %s)", calendar)
-    native = native and not plan.is_peers
     found = [*_two_horizons(plan, calendar)]
     trial = None if found else trial_run(plan, calendar)
     mixed = () if found else mixed_runs(plan)
