@@ -74,27 +74,6 @@ def test_a_state_with_an_optimizer_that_is_behind_is_as_recorded():
     assert json.loads(text) == BEHIND
 
 
-@pytest.mark.parametrize("with_own", [False, True])
-@pytest.mark.parametrize("text", ["recorded", "written"])
-def test_an_optimizer_that_is_behind_a_changed_plan_uses_the_saved_plan_once(text, with_own):
-    saved, before = state_behind()
-    state = before.state_dict() if text == "written" else {"paramsched": json.dumps(BEHIND)}
-    both, scheduler = two({"lr": "cosine()", "horizon": 10})
-    if with_own:
-        for name, one in both.items():
-            one.load_state_dict(copy.deepcopy(saved[name].state_dict()))
-
-    scheduler.load_state_dict(state)
-
-    old, new = ps.Plan(lr="linear()", horizon=10), ps.Plan(lr="cosine()", horizon=10)
-    values = [ps.trace(plan, {"lr": base})["lr", 0] for plan, base in ((old, 0.2), (new, 0.2), (new, 0.1))]
-    assert scheduler.t == 4
-    assert both["b"].param_groups[0]["lr"] == values[0][3]
-    assert both["a"].param_groups[0]["lr"] == values[2][4]
-    both["b"].step()
-    assert both["b"].param_groups[0]["lr"] == values[1][4]
-
-
 # ---------------------------------------------------------------------- look, warn, write
 
 

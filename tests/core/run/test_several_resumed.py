@@ -373,46 +373,6 @@ def test_other_bases_are_logged_in_one_line_for_each_field(caplog, count, loads)
     assert "0.1 in the checkpoint, 0.2 in the code" in lines[0]
 
 
-@table(
-    ("change", "held", "then"),
-    [
-        (lambda groups: None, [0.194, 0.388], [0.1, 0.2]),
-        (lambda groups: groups.append(group(lr=0.5)), [0.194, 0.388, 0.25], [0.1, 0.2, 0.25]),
-        (lambda groups: groups.reverse(), [0.388, 0.194], [0.2, 0.1]),
-        (lambda groups: groups.pop(0), [0.388], [0.2]),
-    ],
-)
-def test_groups_of_an_optimizer_that_is_behind_keep_the_values_of_the_plan_before(change, held, then, recwarn):
-    optimizers = {"a": probe(lr=0.1), "b": probe({"lr": 0.2}, {"lr": 0.4})}
-    scheduler = ps.Scheduler(optimizers, ps.Plan(lr="linear()", horizon=100))
-    steps_until(optimizers, scheduler, 7)  # b has taken three of them
-    a, b = probe(lr=0.1), probe({"lr": 0.2}, {"lr": 0.4})
-    again = ps.Scheduler({"a": a, "b": b}, ps.Plan(lr="constant(0.5)", horizon=100))
-    again.load_state_dict(scheduler.state_dict())
-
-    change(b.param_groups)
-    for one in (b, a, b):
-        run(one, 1)
-
-    assert [[one["lr"] for one in groups] for groups in b.used] == [held, then]
-    assert again.t == 5
-    assert not recwarn.list
-
-
-def test_the_own_state_may_be_loaded_again_while_an_optimizer_is_behind_a_change_of_the_plan():
-    optimizers, again = ({"a": probe(lr=0.1), "b": probe(lr=0.2)} for _ in range(2))
-    scheduler = ps.Scheduler(optimizers, ps.Plan(lr="linear()", horizon=100))
-    steps_until(optimizers, scheduler, 7)  # b is behind
-    resumed = ps.Scheduler(again, ps.Plan(lr="constant(0.5)", horizon=100))
-    for name, one in again.items():
-        one.load_state_dict(optimizers[name].state_dict())
-    before = [one.param_groups[0]["lr"] for one in again.values()]
-
-    resumed.load_state_dict(resumed.state_dict())
-
-    assert [one.param_groups[0]["lr"] for one in again.values()] == before == [0.05, 0.2 * 0.97]
-
-
 def test_an_optimizer_that_is_behind_under_the_same_plan_carries_that_plan():
     first, second, third = probes("ab"), probes("ab"), probes("ab")
     before, after = ps.Scheduler(first, PLAN), ps.Scheduler(second, PLAN)
@@ -423,21 +383,6 @@ def test_an_optimizer_that_is_behind_under_the_same_plan_carries_that_plan():
     third["b"].load_state_dict(second["b"].state_dict())
 
     assert last.t == 1
-
-
-@pytest.mark.parametrize("clock", ["updates", "tokens"])
-def test_a_write_into_an_optimizer_that_is_behind_is_compared_with_the_values_of_the_plan_before(clock):
-    first, resumed = ({name: probe(*({"lr": torch.tensor(lr)} for lr in (0.5, 0.25))) for name in "ab"} for _ in "12")
-    before, after = (
-        ps.Scheduler(made, ps.Plan(lr=line, clock=clock, horizon=f"16 {clock}"), tokens_per_step=1)
-        for made, line in ((first, "linear()"), (resumed, "cosine()"))
-    )
-    steps_until(first, before, 3)
-    after.load_state_dict(before.state_dict())
-
-    resumed["b"].param_groups[1]["lr"].fill_(0.75)
-    with pytest.warns(UserWarning, match=r"lr of group 'b/1' was tensor\(0.75.*\) at update 1 instead of .* 0.234375:"):
-        resumed["b"].step()
 
 
 @pytest.mark.parametrize("drive", ["optimizer", "a", "manual"])
@@ -453,23 +398,6 @@ def test_the_checkpoint_of_any_optimizer_with_another_plan_is_refused(drive):
 
     assert scheduler.t == 0
     assert [one.param_groups[0]["lr"] for one in resumed.values()] == [0.05, 0.1]
-
-
-def test_an_optimizer_that_is_behind_a_change_of_the_plan_is_not_refused():
-    optimizers, other = ({"a": probe(lr=0.1), "b": probe(lr=0.2)} for _ in range(2))
-    scheduler = ps.Scheduler(optimizers, ps.Plan(lr="linear()", horizon=100))
-    steps_until(optimizers, scheduler, 7)  # b has taken three of them
-    plan = ps.Plan(lr="constant(0.5)", horizon=100)
-    changed = ps.Scheduler(other, plan)
-    changed.load_state_dict(scheduler.state_dict())
-    resumed = {"a": probe(lr=0.1), "b": probe(lr=0.2)}
-    again = ps.Scheduler(resumed, plan, on_change="error")
-
-    for name, optimizer in resumed.items():
-        optimizer.load_state_dict(copy.deepcopy(other[name].state_dict()))
-
-    assert again.t == 4
-    assert [one.param_groups[0]["lr"] for one in resumed.values()] == [0.05, 0.2 * 0.97]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])

@@ -11,7 +11,6 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 import paramsched as ps
-from support.records import record_in
 from support.updates import group, probe, run, used
 from support.updates import planned as planned_of_copies
 
@@ -142,28 +141,6 @@ def test_a_variable_of_the_caller_is_not_the_number_of_processes_of_accelerate()
     scheduler.step()
 
     assert (scheduler.t, num_processes) == (1, 4)
-
-
-def test_an_optimizer_that_has_caught_up_with_a_changed_plan_holds_no_values():
-    def optimizers():
-        return {"one": optimizer(), "two": optimizer()}
-
-    saved = optimizers()
-    scheduler = ps.Scheduler(saved, ps.Plan(lr="cosine()", horizon=20))
-    for name in ("one", "two", "one"):
-        saved[name].step()
-    resumed = optimizers()
-    again = ps.Scheduler(resumed, ps.Plan(lr="linear(1, 0)", horizon=20))
-    for name, one in resumed.items():
-        one.load_state_dict(saved[name].state_dict())
-    again.load_state_dict(scheduler.state_dict())
-    behind = record_in(resumed["two"].state_dict())
-
-    resumed["two"].step()
-
-    assert (behind["t"], behind["held"]) == (2, True)
-    assert not any("held" in record_in(one.state_dict()) for one in resumed.values())
-    assert resumed["two"].param_groups[0]["lr"] == resumed["one"].param_groups[0]["lr"]
 
 
 @pytest.mark.parametrize(

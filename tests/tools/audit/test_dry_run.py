@@ -76,32 +76,6 @@ def test_bases_are_those_of_the_code_with_on_base(bases, has_state):
     assert found.differs
 
 
-@pytest.mark.parametrize("has_state", [True, False])
-def test_an_optimizer_that_is_behind_takes_its_coming_step_with_the_base_of_the_checkpoint(has_state):
-    def made(lr):
-        both = {"a": probe(lr=lr), "b": probe(lr=0.1)}
-        return both, ps.Scheduler(both, PLAN_OF_TWO, on_base="code")
-
-    both, scheduler = made(0.1)
-    run(both["b"], 1)
-    states = copy.deepcopy({name: one.state_dict() for name, one in both.items()})
-    groups, state = {name: one["param_groups"] for name, one in states.items()}, scheduler.state_dict()
-
-    given = state if has_state else None
-    found = dry_run(groups, given, PLAN_OF_TWO, ps.Calendar(), bases={("lr", "a/0"): 0.5}, updates=2)
-
-    both, scheduler = made(0.5)
-    for name, one in both.items():
-        one.load_state_dict(states[name])
-    if has_state:
-        scheduler.load_state_dict(state)
-    run(both["a"], 1)
-    for _ in range(2):
-        run(both["b"], 1), run(both["a"], 1)
-    values = {name: [one.value for one in found.values if str(one.group).startswith(name)] for name in both}
-    assert values == {name: used(one) for name, one in both.items()}
-
-
 def test_a_dry_run_on_the_clock_of_progress_says_that_later_values_depend_on_reports():
     plan = ps.Plan(lr="linear()", clock="progress")
     scheduler = ps.Scheduler(probe(lr=0.5), plan)

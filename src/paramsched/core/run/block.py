@@ -132,10 +132,6 @@ class Column(ABC):
         return self.entries[-1]
 
     @abstractmethod
-    def hold(self, values: Values) -> None:
-        """Replace the only entry by these values, as far as they are known."""
-
-    @abstractmethod
     def write_initial(self) -> None:
         """Write the first entry, without comparing the previous values."""
 
@@ -187,11 +183,6 @@ class FloatColumn(Column):
     def _row(self, entry: Any) -> list[float]:
         """Return an entry as a list of the value of each group."""
         return entry if isinstance(entry, list) else [entry if self._same else base * entry for base in self.bases]
-
-    def hold(self, values: Values) -> None:
-        row = self._row(self.entries[0])
-        places = zip(self.indices, row, strict=True)
-        self.entries = [[values.get((index, self.field.slot), value) for index, value in places]]
 
     def _factors(self, times: UpdateTimes) -> list[Any] | None:
         return self.lines[0].factors(times) if len(self.lines) == 1 else None
@@ -270,11 +261,6 @@ class TensorColumn(Column):
             on_device = host.to(device, non_blocking=device.type == "cuda")
             return list(on_device.reshape(times.size, *self.vector.shape).unbind())
 
-    def hold(self, values: Values) -> None:
-        planned: list[float] = self.entries[0].reshape(-1).tolist()
-        held = [values.get((at, self.field.slot), value) for at, value in zip(self.indices, planned, strict=True)]
-        self.entries = [torch.tensor(held, dtype=torch.float64).to(self.vector).reshape(self.vector.shape)]
-
     def write_initial(self) -> None:
         fill(self.vector, self.entries[0])
 
@@ -333,9 +319,6 @@ class TargetColumn(Column):
     def computed(self, times: UpdateTimes, states: RuleStates) -> list[float]:
         at = times.on_clock(self.clock)
         return repeated(values_of(self.schedule, at, self.target.initial, states), times.size)
-
-    def hold(self, values: Values) -> None:
-        """Do nothing: an optimizer that is behind the run has no targets."""
 
     def write_initial(self) -> None:
         if self.target.write is not None:
@@ -406,12 +389,6 @@ class ValueBlock:
         self.overwritten.clear()
         # The amounts before the next updates, one for each `next` of `writer`; None if the plan is by updates.
         self.amounts: Iterator[Amount] | None = None if self._by_updates else iter(times.listed()[1:])
-
-    def hold(self, values: Values) -> None:
-        """Use these values for the update that was just computed; the plan applies from the next update on."""
-        self._is_short = False  # rows follow the held row
-        for column in self._columns:
-            column.hold(values)
 
     def write_initial(self) -> None:
         """Write the values that `seek` computed, without comparing the previous ones."""

@@ -19,7 +19,6 @@ from paramsched.core.run.block import (
     ValueBlock,
     initial_value,
     log_late_groups,
-    present_values,
     starting_lines,
 )
 from paramsched.core.run.checks import refuse_values_outside
@@ -120,7 +119,6 @@ class Groups:
         self.given_initial: dict[int, Group] = {}
         # Between two plans: the values of the coming step, if the optimizer is behind the first update of the plan in
         # force; the update of the last change, and the lines, targets and states that the update before it used.
-        self.held: Values = {}
         self.before_change: tuple[int, tuple[Line, ...], list[TargetColumn], RuleStates] | None = None
         # Said: the fields whose external writes were reported.
         self.written_fields = set[str]()
@@ -137,28 +135,19 @@ class Groups:
         """Compute the values of one update, without writing them. Only the clock of the run has targets."""
         return ValueBlock(self.in_force.counted, lines, groups, times, states, targets=self.clock is self.run)
 
-    def bind(self, groups: list[Group], block: ValueBlock, held: Values | None = None) -> None:
+    def bind(self, groups: list[Group], block: ValueBlock) -> None:
         """Write the values of the current update, the first ones of `block`, and use `block` for later updates.
 
         Args:
             groups: the groups of the optimizer.
             block: the values, computed for the current update.
-            held: the values of the coming step, if the optimizer is behind the first update of the plan.
         """
-        self.start_hold(self.clock.t, held)
-        if self.held:
-            block.hold(self.held)
         had = self.given_initial
         self.given_initial = {id(one): one for one in groups if id(one) in had or initial_value(LR, one) is not None}
         self.write_entries(block.lines, groups)
         block.write_initial()
         self.reset_parts(groups)
         self.take(block, groups)
-
-    def start_hold(self, t: int, held: Values | None) -> None:
-        """Hold values until update `t` is completed, if the run is ahead of it."""
-        is_behind = self.clock is not self.run and t < self.run.t
-        self.held = held if held is not None and is_behind else {}
 
     def reset_parts(self, groups: list[Group]) -> None:
         """Replace the consumption by a new one, which discards earlier measurements."""
@@ -191,14 +180,12 @@ class Groups:
         for group in groups:
             group[COUNT] = self.clock.t
 
-    def seek(self, position: RunPosition, held: Values | None = None) -> None:
+    def seek(self, position: RunPosition) -> None:
         """Jump to a position, and write its values.
 
         Args:
             position: the position.
-            held: as in `bind`.
         """
-        self.start_hold(position.t, held)
         self.block.seek(position.times, self.clock.states)
         self.clock.set_position(position)
         self.write_values()
@@ -213,8 +200,6 @@ class Groups:
     def write_values(self, *, are_written: bool = False) -> None:
         """Write the values of the next update, unless the writers have written them, and note that they are written."""
         if not are_written:
-            if self.held:
-                self.block.hold(self.held)
             self.block.write_initial()
         self.first[COUNT] = self.clock.t  # the other groups get the count when the optimizer is saved
         self.first_lr = self.first[self.lr_key]
@@ -319,9 +304,6 @@ def _rebind(planned: Groups, groups: list[Group]) -> None:
     new_values.write_initial()
     were_filled = bool(planned.bound) and planned.block.tensors_changed()  # by other code
     block = planned.new_block(lines, groups, clock.times, clock.states)
-    if planned.held:  # the groups may have other indices now
-        planned.held = present_values(lines, groups)
-        block.hold(planned.held)
     block.install_views()
     planned.take(block, groups)
     if were_filled:
@@ -415,15 +397,14 @@ def _followed_by(lines: tuple[Line, ...], groups: list[Group]) -> dict[int, set[
     return found
 
 
-def check_tensors(planned: Groups, groups: list[Group], held: Values) -> None:
+def check_tensors(planned: Groups, groups: list[Group]) -> None:
     """Note tensors that other code filled or replaced, and write the original tensors into the groups again.
 
     Args:
         planned: the groups and their plan.
         groups: those that the optimizer has.
-        held: the values that the step used in place of those of the plan.
     """
-    values = planned_values(planned, last=True)[1] | dict(held)
+    values = planned_values(planned, last=True)[1]
     for column in planned.block.tensors:
         for index, (group, _) in zip(column.indices, column.views, strict=True):
             value = values[index, column.field.slot]

@@ -136,7 +136,7 @@ class PlanHooks:
         groups = state.get("param_groups")
         if groups and self.planned.bound:
             now = self.run.reading()
-            record = record_of(self.run, now) | ({"held": True} if self.planned.held else {})
+            record = record_of(self.run, now)
             groups[0][RECORD] = joined(self.planned.record_of_plan(), record | {"bases": recorded_bases(groups[0])})
             for group in groups:
                 group[COUNT] = now.numbers[self.name]

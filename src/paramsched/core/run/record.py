@@ -15,11 +15,10 @@ from paramsched.core.base.printing import names_listed
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import RECORD, json_or_none
 from paramsched.core.plan import Plan
-from paramsched.core.plan.lines import Line, RuleStates, UpdateTimes, Values, bases_of, values_at
-from paramsched.core.plan.optimizers import ALONE, WHOLE, Scope, scopes_of
+from paramsched.core.plan.lines import Line, RuleStates, Values, bases_of
+from paramsched.core.plan.optimizers import ALONE, WHOLE, Scope
 from paramsched.core.plan.resolved import ResolvedPlan, facts_of_calendar
 from paramsched.core.plan.run_amounts import Amount
-from paramsched.core.run.block import starting_lines
 from paramsched.core.run.reports import OtherBase
 from paramsched.core.run.run import Reading, Run
 from paramsched.core.run.state import (
@@ -69,7 +68,6 @@ class State:
         history: the plans that were in force.
         behind: the optimizers that had not stepped in the last update.
         last_amount: the amount before the last update.
-        held: True if the groups have values of another plan, because the optimizer is behind the run.
         owner: its owner, for messages.
     """
 
@@ -84,7 +82,6 @@ class State:
     history: History
     behind: frozenset[str] = frozenset()
     last_amount: Amount | None = None
-    held: bool = False
     owner: str = "the checkpoint's"
 
     @property
@@ -186,10 +183,7 @@ class Carried:
         if name not in state.behind:
             return Carried(position.t, state, position, bases, {})
         position = RunPosition(position.t - 1, state.last_amount)
-        planned = run.members[name]
-        if planned.held and planned.clock.t == position.t:  # its groups have them, because it has loaded this position
-            return Carried(position.t, replace(state, held=True), position, bases, planned.held)
-        return Carried(position.t, state, position, bases, _values_of_saved_plan(state, run, name, position))
+        return Carried(position.t, state, position, bases, {})
 
     @staticmethod
     def in_run(run: Run, name: str) -> "Carried":
@@ -198,7 +192,7 @@ class Carried:
         state = State(
             in_force.text, in_force, None, in_force.calendar, {name: len(planned.bound)}, {},
             saved_states(clock.states), replace(clock.position, samples=samples), clock.history,
-            last_amount=clock.last_amount, held=bool(planned.held), owner="that of the previous Scheduler",
+            last_amount=clock.last_amount, owner="that of the previous Scheduler",
         )  # fmt: skip
         position = replace(run.position_at(planned.clock.t), samples=samples)
         return Carried(position.t, state, position, bases_of(planned.block.lines))
@@ -226,12 +220,6 @@ NOTHING: Final = Carried(None, None, None, {})
 """What the groups of a new optimizer carry."""
 
 
-def other_plan_wrote(carried: Carried, in_force: ResolvedPlan) -> bool:
-    """Return whether the values in the groups of a checkpoint may be those of another plan than that in force."""
-    state = carried.state
-    return state is not None and (state.held or state.identity != (in_force.plan.text, in_force.calendar))
-
-
 LogCall: TypeAlias = tuple[Any, ...]
 """The arguments of `Processes.log`."""
 
@@ -252,7 +240,6 @@ class Adopted:
         replaced: those of the checkpoint that do not apply, by field and group.
         position: the position of the optimizer.
         states: the states of the metric rules.
-        values: those of the coming step, if another plan or other bases have determined them.
     """
 
     carried: Carried
@@ -266,17 +253,6 @@ class Adopted:
     position: RunPosition = BEGIN
     states: RuleStates = field(default_factory=dict)
     values: Values | None = None
-
-
-def _values_of_saved_plan(state: State, run: Run, name: str, position: RunPosition) -> Values:
-    """Return the values of the coming step of an optimizer that is behind the run; empty if the plan is unknown."""
-    saved, groups = state.in_force, {other: one.bound for other, one in run.members.items()}
-    if saved is None:
-        return {}
-    scope = scopes_of(saved.plan, saved.resolved, groups)[name]
-    lines = starting_lines(saved.counted, groups[name], state.bases.get(name, {}), scope)
-    states = restored_states(state.feedback or {}, saved.resolved.metric_rules)
-    return values_at(lines, UpdateTimes(position.t, position.amount), states)
 
 
 def read_groups(groups: list[Group], name: str = ALONE, known: ResolvedPlan | None = None) -> Carried:
@@ -354,7 +330,7 @@ def _read(data: Any, known: ResolvedPlan | None, *, bases: bool = False, is_curr
     behind = _read_behind(data.get("behind", []), optimizers, position.t)
     return State(
         text, in_force, unreadable, calendar, optimizers, _by_optimizer(found, optimizers),
-        feedback if is_current else None, position, history, behind, data.get("last_amount"), data.get("held") is True,
+        feedback if is_current else None, position, history, behind, data.get("last_amount"),
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from paramsched.core.plan.follow import followed_targets
 from paramsched.core.plan.lines import RuleStates
 from paramsched.core.plan.optimizers import ALONE, errors_of, scopes_of, shown_names
 from paramsched.core.plan.resolved import ResolvedPlan
-from paramsched.core.run.block import ValueBlock, present_values, starting_lines
+from paramsched.core.run.block import ValueBlock, starting_lines
 from paramsched.core.run.checks import refuse_values_outside
 from paramsched.core.run.groups import Groups, groups_changed, note_code_bases, require_lengths
 from paramsched.core.run.on_base import BASES_OF_CHECKPOINT, BasePolicy, record_bases
@@ -27,7 +27,6 @@ from paramsched.core.run.record import (
     OnChangeChoice,
     State,
     check_rules,
-    other_plan_wrote,
     read_groups,
     restored_states,
 )
@@ -125,9 +124,6 @@ class Resume:
         position, states = self._position_of(planned, carried, chosen), rule_states(carried.state, chosen)
         found = replace(found, scope=scope, lines=lines, position=position, states=states)
         found = self.bases.applied(found, planned, groups)
-        if found.replaced or other_plan_wrote(carried, chosen):
-            values = present_values(found.lines, groups) if carried.values is None else carried.values
-            found = replace(found, values=values)
         return found
 
     def after_load(
@@ -155,7 +151,7 @@ class Resume:
         chosen = self.accept(adopted)
         if chosen is not code:
             self._use_in_all(run, name, adopted)
-        moves = run.load(name, position, None if found is None else source, adopted.values)
+        moves = run.load(name, position, None if found is None else source)
         if found is None and moves:
             clock.counts_from = BEGIN_OF_DATA
         elif found is not None and position.t == clock.t:
@@ -183,7 +179,7 @@ class Resume:
             block.seek(planned.clock.times, clock.states)
         else:
             block = planned.new_block(lines, groups, planned.clock.times, clock.states)
-        planned.bind(groups, block, adopted.values)
+        planned.bind(groups, block)
         record_bases(run, {} if found is None else adopted.replaced)
         if missing is not None:  # not before, because it may be an error
             self.processes.warn(missing)

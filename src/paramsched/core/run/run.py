@@ -5,7 +5,7 @@ from dataclasses import replace
 from time import sleep
 from typing import Any, Final, NamedTuple, TypeAlias, final
 
-from paramsched.core.plan.lines import RuleStates, UpdateTimes, Values
+from paramsched.core.plan.lines import RuleStates, UpdateTimes
 from paramsched.core.plan.optimizers import shown_names
 from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount
@@ -143,11 +143,11 @@ class Run:
     def bind_lead(self) -> None:
         """Write what belongs to the run and to none of its optimizers."""
 
-    def note_positions(self, loaded: Mapping[str, tuple[int, Values | None]] | None = None) -> None:
+    def note_positions(self, loaded: Mapping[str, int] | None = None) -> None:
         """Note the positions of the optimizers after they were set.
 
         Args:
-            loaded: the count that each optimizer carried at the start, and the values of another plan in its groups.
+            loaded: the count that each optimizer carried at the start.
         """
 
     def begin_load(self, source: str) -> None:
@@ -157,14 +157,13 @@ class Run:
     def check_load(self, name: str, position: RunPosition) -> None:
         """Raise if one optimizer cannot load a position, because of what the others have loaded."""
 
-    def load(self, name: str, position: RunPosition, source: str | None, values: Values | None) -> bool:
+    def load(self, name: str, position: RunPosition, source: str | None) -> bool:
         """Move to the position that one optimizer loaded, whose groups are bound afterwards; return whether it moved.
 
         Args:
             name: the optimizer.
             position: the position.
             source: the name of the checkpoint; None if it has no count.
-            values: those of the coming step, if another plan has determined them.
         """
         self.move(position, position.t, source)
         return True
@@ -195,8 +194,8 @@ class Run:
         for planned in self.all_groups:
             clock, block = planned.clock, planned.block
             # The end of the coming update writes the second value.
-            times = UpdateTimes(clock.t, amount, 1 if planned.held else 2)
-            if planned.held or block.tensors:
+            times = UpdateTimes(clock.t, amount, 2)
+            if block.tensors:
                 block.seek(times, clock.states)
                 clock.amount = amount
                 planned.write_values()

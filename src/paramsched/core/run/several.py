@@ -6,7 +6,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any, final
 
-from paramsched.core.plan.lines import UpdateTimes, Values
+from paramsched.core.plan.lines import UpdateTimes
 from paramsched.core.plan.optimizers import NO_SCOPE, shown_names
 from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
@@ -78,12 +78,10 @@ class Load:
         is_compared: True if it changed the position of the optimizer. Engines also reload an optimizer's own state,
             which must not be compared with the checkpoint that they load next. Counts that the optimizers carried
             when the Scheduler was constructed are not compared either.
-        values: those that another plan has written into its groups, or None.
     """
 
     number: int
     is_compared: bool
-    values: Values | None = None
 
 
 @final
@@ -121,10 +119,10 @@ class SharedRun(Run):
         lead, clock = self.lead, self.clock
         lead.bind(self.param_groups, lead.new_block((), self.param_groups, clock.times, clock.states))
 
-    def note_positions(self, loaded: Mapping[str, tuple[int, Values | None]] | None = None) -> None:
+    def note_positions(self, loaded: Mapping[str, int] | None = None) -> None:
         self._count_behind()
         carried = (loaded or {}).items()
-        loads = {name: Load(count, is_compared=False, values=values) for name, (count, values) in carried}
+        loads = {name: Load(count, is_compared=False) for name, count in carried}
         self._record_loads(loads)
 
     def _count_behind(self) -> None:
@@ -178,7 +176,7 @@ class SharedRun(Run):
     def has_loaded_all(self) -> bool:
         return self._loads.keys() >= self.members.keys()
 
-    def load(self, name: str, position: RunPosition, source: str | None, values: Values | None) -> bool:
+    def load(self, name: str, position: RunPosition, source: str | None) -> bool:
         if source is None:  # an optimizer without a count joins the run
             return False
         clock, planned, loads = self.clock, self.members[name], self._recent_loads()
@@ -187,11 +185,11 @@ class SharedRun(Run):
             if position.t < clock.t:
                 clock.last_amount = position.amount
             planned.clock.set_position(self.position_at(position.t))
-            self._record_loads(loads | {name: Load(position.t, is_compared=False, values=values)})
+            self._record_loads(loads | {name: Load(position.t, is_compared=False)})
             return False
         numbers, loads = self._numbers_after(name, position.t), dict(loads)
         t = max(numbers.values())
-        loads[name] = Load(position.t, is_compared=is_other, values=values)
+        loads[name] = Load(position.t, is_compared=is_other)
         amounts = {clock.t - 1: clock.last_amount, clock.t: clock.amount, position.t: position.amount}
         if moved is not None:
             self.move(moved, t, source)
@@ -202,8 +200,7 @@ class SharedRun(Run):
             if other == name:
                 mine.clock.set_position(self.position_at(numbers[name]))
             elif moved is not None or mine.clock.t != numbers[other]:
-                at, values = self.position_at(numbers[other]), loads[other].values if other in loads else None
-                mine.seek(at, values)
+                mine.seek(self.position_at(numbers[other]))
         self._count_behind()
         self._record_loads(loads)
         return moved is not None
@@ -262,7 +259,6 @@ class SharedRun(Run):
                 if planned.bound:  # else its groups are invalid, and its own next step raises
                     raise
         else:  # its groups are invalid, and bound again before its next step
-            planned.held = {}
             planned.clock.set_position(self.position_at(planned.clock.t + 1))
 
     def counter(self, optimizers: Mapping[str, Any]) -> Callable[[], object]:

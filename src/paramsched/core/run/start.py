@@ -10,7 +10,7 @@ from paramsched.core.plan.lines import RuleStates, bases_of
 from paramsched.core.plan.optimizers import ALONE, errors_of, scopes_of
 from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.run.arguments import PlanSource, Request
-from paramsched.core.run.block import present_values, starting_lines
+from paramsched.core.run.block import starting_lines
 from paramsched.core.run.checks import refuse_values_outside, report_unlikely_values
 from paramsched.core.run.groups import Groups, sync
 from paramsched.core.run.hooks import PlanHooks, hooks_on, require_hooks
@@ -18,7 +18,6 @@ from paramsched.core.run.record import (
     NOTHING,
     Adopted,
     Carried,
-    other_plan_wrote,
     read_groups,
     restored_states,
     saved_states,
@@ -173,8 +172,7 @@ def adopt(found: Found, chosen: Adopted, resume: Resume) -> dict[str, Adopted]:
     resume.log_lost(state, in_force)
     adopted = with_lines(chosen, found.groups, positions, rule_states(state, in_force))
     for name, one in found.carried.items():
-        values = present_values(adopted[name].lines, found.groups[name]) if other_plan_wrote(one, in_force) else None
-        adopted[name] = replace(adopted[name], carried=one, values=values)
+        adopted[name] = replace(adopted[name], carried=one)
     return adopted
 
 
@@ -230,9 +228,9 @@ def bind(run: Run, found: Found, adopted: Mapping[str, Adopted]) -> None:
     """Write the values: the first write. Earlier Schedulers end."""
     run.bind_lead()
     for name, planned in run.members.items():
-        planned.bind(found.groups[name], planned.block, adopted[name].values)
+        planned.bind(found.groups[name], planned.block)
     loaded = {name: one.count or 0 for name, one in found.carried.items() if name not in found.before}
-    run.note_positions({name: (count, adopted[name].values) for name, count in loaded.items()})
+    run.note_positions(loaded)
 
 
 def hook(run: Run, optimizers: Mapping[str, Any], request: Request, found: Found, chosen: Adopted) -> None:

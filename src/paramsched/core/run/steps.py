@@ -359,7 +359,7 @@ class Steps:
     def advance(self, optimizer: Any) -> None:
         """Count one update, before which `is_unchanged` was called, and write the values of the next one."""
         planned, groups = self.planned, optimizer.param_groups
-        clock, block, held = planned.clock, planned.block, planned.held
+        clock, block = planned.clock, planned.block
         clock.t = t = clock.t + 1
         try:
             if block.amounts is not None:
@@ -369,7 +369,7 @@ class Steps:
                 else:
                     clock.last_amount, clock.amount = clock.amount, coming
             if block.tensors and block.tensors_changed():
-                run_uncompiled(check_tensors)(planned, groups, held)
+                run_uncompiled(check_tensors)(planned, groups)
             for _ in block.writer:  # resumes the writer once; `next` and its exception would cost as much as a write
                 break
             else:
@@ -409,8 +409,6 @@ def _check_amount(planned: Groups) -> None:
 def write_next_block(planned: Groups, t: int) -> None:
     """Compute the values of the updates from `t` on, and write the first ones."""
     block = planned.block
-    if planned.held:
-        _end_hold(planned)
     if block.amounts is not None:  # `_consume` has extended the block, so an interrupt ended the writers
         planned.rewrite()
         return
@@ -420,18 +418,10 @@ def write_next_block(planned: Groups, t: int) -> None:
     _note_end(planned, t)
 
 
-def _end_hold(planned: Groups) -> None:
-    """Follow the plan in force, after a step with held values, which are alone in their block."""
-    if planned.held:
-        planned.held = {}
-
-
 def _consume(planned: Groups, expected: Amount | None) -> None:
     """Compute the next values, after an update that used the last ones or did not consume the `expected` amount."""
     clock, block, source = planned.clock, planned.block, planned.consumption
     assert source is not None
-    if planned.held:
-        _end_hold(planned)
     times = source.coming_times(expected, block)
     if times is None:
         clock.last_amount, clock.amount = clock.amount, expected

@@ -15,9 +15,8 @@ from paramsched.core.plan.binding import UPDATES, amount_clock
 from paramsched.core.plan.optimizers import ALONE, unique_labels
 from paramsched.core.plan.run_amounts import Amount, ReportedProgress, UnknownAmounts
 from paramsched.core.run.arguments import PlanSource
-from paramsched.core.run.block import present_values
 from paramsched.core.run.on_base import BasePolicy
-from paramsched.core.run.record import Carried, OnChange, other_plan_wrote, read_groups, read_scheduler_state
+from paramsched.core.run.record import Carried, OnChange, read_groups, read_scheduler_state
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, MissingFact, ParamschedError
@@ -152,15 +151,6 @@ def dry_run(
                 position = carried[min(behind)].position_on(unit)
                 before = None if position is None else position.amount
                 scheduler.seek(update - 1, **({} if unit is None or before is None else {unit: before}))
-                for name in behind:  # another plan may have determined the values of this step
-                    planned = scheduler._run.members[name]
-                    other = other_plan_wrote(carried[name], scheduler._run.in_force)
-                    held = present_values(planned.block.lines, given[name]) if other else None
-                    if bases and held is None:  # they apply from the update of the run on
-                        held = present_values(planned.block.lines, given[name])
-                    if held is not None:
-                        planned.block.hold(held)
-                        planned.block.write_initial()
                 values += _coming_values(scheduler, names_of_values, places, behind)
                 scheduler.seek(update, **({} if unit is None else {unit: amount}))
             amounts = scheduler._run.in_force.amounts
