@@ -70,7 +70,7 @@ def values_of_groups(read: PlanInput, times: Sequence[str]) -> Iterator[GroupVal
         times: times such as `250` or `"50%"`; default: four times of the run.
     """
     loaded = read.loaded
-    run = times_of_run(loaded, loaded.plan, read.known, times or _DEFAULT)
+    run = times_of_run(loaded.plan, read.known, times or _DEFAULT)
     groups, assumed = groups_with_bases(loaded, read.options.bases)
     labels = unique_labels(groups)
     places = _Places(read)

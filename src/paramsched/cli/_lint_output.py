@@ -9,6 +9,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any, TypeGuard, final
 
+from paramsched.cli._configs import Config, check_config, config_in
 from paramsched.cli._options import PlanOptions
 from paramsched.cli._plan_input import (
     PlanInput,
@@ -131,10 +132,12 @@ def checked_plan(
         OSError: a file is missing.
     """
     usage, note, several = False, "", list[Problem]()
+    if source is None and (config := config_in(given)) is not None:
+        return _checked_config(config, options)
     try:
         source = source or text_of_plan_input(given, options.format)
         with _collected_warnings(several):
-            read = read_plan_input(given, options, source=source, assumes_epoch=True)
+            read = read_plan_input(given, options, source=source)
         several += [*_findings_in(read, options, checkpoint, log)]
     except ConfigError as error:
         warned = several if source is None else source.placed(dict.fromkeys(several))
@@ -154,6 +157,17 @@ def checked_plan(
         note = note_of_first_update(read.plan)
     text = source.text if source is not None and names_a_file(given) else None
     return CheckedPlan(tuple(found), text, usage, note)
+
+
+def _checked_config(config: Config, options: PlanOptions) -> CheckedPlan:
+    """Check a config of MMEngine: whether its schedulers can be built."""
+    note = "a config of MMEngine; its arguments are checked, its values are not"
+    try:
+        check_config(config, options)
+    except ConfigError as error:
+        found = tuple(one.changed(file=config.name) for one in error.diagnostics)
+        return CheckedPlan(found, None if config.source is None else config.source.text, note=note)
+    return CheckedPlan((), note=note)
 
 
 @contextmanager

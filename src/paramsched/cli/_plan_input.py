@@ -37,7 +37,6 @@ _PATH = re.compile(r"[^()]*(\.[A-Za-z]\w*|[/\\][^()]*)")
 _RECIPE = "recipe:"
 _MISSPELLED_RECIPE = re.compile(r"recipes?(:|/|\[['\"]?)(?P<name>[\w.-]+)['\"]?\]?")  # recipes:NAME, recipes['NAME']
 _ALL_RECIPES = "`paramsched recipes` lists all recipes"
-_SHORT_EPOCH = 100  # updates per epoch, assumed for a config that cannot be read without it
 
 
 @final
@@ -87,25 +86,20 @@ def text_of_plan_input(given: str, format: str | None) -> PlanText | None:
             raise OSError(errno.EILSEQ, f"byte {error.start} is not valid UTF-8", "standard input") from None
     if given.startswith(_RECIPE):
         return None
-    if given.endswith(".py"):
-        found = "it is a Python config of MMEngine, which has values only when it is run"
-        raise WrongUsage(given, found, f"Write paramsched show {given} --run-config, only for files that you trust")
     if os.path.exists(given):  # noqa: PTH110  # Path.exists raises an error for a long text
-        source = open_plan(Path(given), format)
-        return source
+        from paramsched.cli._configs import refuse_config
+
+        refuse_config(given)
+        return open_plan(Path(given), format)
     if _PATH.fullmatch(given):
         raise FileNotFoundError(2, "no such file", given)
     return None
 
 
-def read_plan_input(
-    given: str, options: PlanOptions, *, source: PlanText | None = None, assumes_epoch: bool = False
-) -> PlanInput:
+def read_plan_input(given: str, options: PlanOptions, *, source: PlanText | None = None) -> PlanInput:
     """Read a plan from a file, standard input, the published recipes or a line of text.
 
-    Args:
-        source: the text of the file or of standard input, if it has been read already.
-        assumes_epoch: for a config that cannot be read without the length of an epoch, assume one, and print a note.
+    If the text of the file or of standard input has been read already, it is `source`.
     """
     source = source or text_of_plan_input(given, options.format)  # read once, because a pipe cannot be read again
     if source is None:
@@ -181,7 +175,6 @@ _ALTERNATIVES = {  # a fact passed as an option, and the facts of the file that 
     "tokens_per_step": ("sequence_length",),
 }
 _NUMBER = re.compile(r"\s*\d[\d_]*(e\d+)?\s*")
-_ASSUMED_EPOCH = 1_000  # updates per epoch, assumed for a config that counts both epochs and updates
 
 
 def length_from_option(text: str, option: str) -> Duration:
@@ -234,11 +227,8 @@ def with_facts_beside(loaded: Loaded, options: PlanOptions) -> PlanOptions:
     return options.with_facts(**{**of_file, **options.facts})
 
 
-def calendar_for_picture(plan: Plan, options: PlanOptions, *, native: bool = True) -> Calendar:
-    """Return the Calendar for a picture. A missing fact that only scales the time axis is assumed, with a note.
-
-    The length of an epoch is also assumed for a config of another library that counts both epochs and iterations.
-    """
+def calendar_for_picture(plan: Plan, options: PlanOptions) -> Calendar:
+    """Return the Calendar for a picture. A missing fact that only scales the time axis is assumed, with a note."""
     from paramsched.show.plan_curves import ASSUMED_TOTAL
 
     if plan.horizon is None and options.horizon is None:
@@ -254,7 +244,7 @@ def calendar_for_picture(plan: Plan, options: PlanOptions, *, native: bool = Tru
             "The length of the run is unknown",
             "For example: --horizon 10000, or --horizon '90 epochs' --steps-per-epoch 500",
         )
-    assumed = assumed_fact(plan, options, native=native)
+    assumed = assumed_fact(plan, options)
     if assumed is None:
         return calendar_from_options(options)
     fact, value = assumed
@@ -262,7 +252,7 @@ def calendar_for_picture(plan: Plan, options: PlanOptions, *, native: bool = Tru
     return calendar_from_options(options, **{fact: value})
 
 
-def assumed_fact(plan: Plan, options: PlanOptions, *, native: bool = True) -> tuple[str, float] | None:
+def assumed_fact(plan: Plan, options: PlanOptions) -> tuple[str, float] | None:
     """Return the name of the run fact that a picture lacks, and a value to assume for it.
 
     Returns None unless exactly one fact is missing.
@@ -287,8 +277,6 @@ def assumed_fact(plan: Plan, options: PlanOptions, *, native: bool = True) -> tu
         fact, value = assumed_value(unit, float(amount))
         if fact not in options.facts and not (unit == "epochs" and options.has_epoch):
             return fact, value
-    if not native and units == {"epochs", "updates"} and not options.has_epoch:
-        return "steps_per_epoch", _ASSUMED_EPOCH
     return None
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 import click
 import numpy as np
 
+from paramsched.cli._configs import config_in, curves_of_config
 from paramsched.cli._options import PlanOptions, option_of
 from paramsched.cli._output import WrongUsage, echo_note
 from paramsched.cli._plan_input import (
@@ -112,7 +113,7 @@ def trace_plan_inputs(
     *,
     branches: bool = False,
     is_compared: bool = True,
-) -> "tuple[Trace | show.PlansTogether, Trace | None]":
+) -> "tuple[show.Curves, show.Curves | None]":
     """Return the values of one plan or several plans, and the values of the plan `other`, or None without `other`.
 
     The values of a single plan that is only drawn, so `is_compared` is False, may be those of fewer updates.
@@ -124,7 +125,7 @@ def trace_plan_inputs(
     named = [("", one) if names_a_file(one) else _name_and_plan(one) for one in given]
     given = [one for _, one in named]
     inputs = [(one, options.format) for one in given] + ([] if other is None else [(other, None)])
-    traces = _trace_plans(inputs, options, is_compared=is_compared)
+    traces = _curves_of_all(inputs, options, is_compared=is_compared)
     if len(given) == 1:
         return traces[0], traces[1] if other is not None else None
     from paramsched import show
@@ -152,9 +153,22 @@ def _name_and_plan(given: str) -> tuple[str, str]:
     return (match["name"].strip(), match["plan"]) if match else ("", given)
 
 
-def _trace_plans(
+def _curves_of_all(
     given: Sequence[tuple[str, str | None]], known: PlanOptions, *, is_compared: bool
-) -> list[Trace]:
+) -> "list[show.Curves]":
+    """Return the values of several plans and configs; `given` contains the name of each and its format."""
+    configs = {index: found for index, (name, _) in enumerate(given) if (found := config_in(name)) is not None}
+    plans = {index: one for index, one in enumerate(given) if index not in configs}
+    curves: dict[int, show.Curves] = {}
+    for index, config in configs.items():
+        curves[index] = curves_of_config(config, known, assumes_epoch=True)
+    if plans:
+        traces = _trace_plans(list(plans.values()), known, is_compared=is_compared)
+        curves |= dict(zip(plans, traces, strict=True))
+    return [curves[index] for index in range(len(given))]
+
+
+def _trace_plans(given: Sequence[tuple[str, str | None]], known: PlanOptions, *, is_compared: bool) -> list[Trace]:
     """Return the values of several plans, with a common time axis.
 
     `given` contains the name of each plan and its format.
@@ -164,7 +178,7 @@ def _trace_plans(
     """
     plans = list[Loaded]()
     for name, its_format in given:
-        read = read_plan_input(name, replace(known, format=its_format), assumes_epoch=True)
+        read = read_plan_input(name, replace(known, format=its_format))
         known = read.options
         plans.append(read.loaded)
     if len(plans) == 1:
@@ -199,12 +213,7 @@ _MOST_GROUPS = 1_000
 
 
 def echo_plan_notes(loaded: Loaded) -> None:
-    """Print the notes of the reader about a file and its bases, and that of a first update at 0.
-
-    The picture shows the values of the bases.
-    """
-    for one in loaded.bases.notes:
-        echo_note(str(one))
+    """Print a note if the first update of a plan has the rate 0."""
     if is_installed("paramsched.tools"):
         from paramsched.tools.check.first_update import note_of_first_update
 
@@ -230,8 +239,8 @@ class RunTimes:
     total: int | None
 
 
-def times_of_run(loaded: Loaded, plan: Plan, options: PlanOptions, times: Iterable[str]) -> RunTimes:
-    """Return times such as `250` or `"50%"` in the run of a plan, which may be that of one group of a file."""
+def times_of_run(plan: Plan, options: PlanOptions, times: Iterable[str]) -> RunTimes:
+    """Return times such as `250` or `"50%"` in the run of a plan."""
     calendar = calendar_for_picture(plan, options)
     resolved = plan.resolve(calendar)
     run = planned_amounts(resolved, calendar)
@@ -335,7 +344,7 @@ def given_bases(
 def runs_to_draw(
     given: Sequence[str],
     metrics: Sequence[str],
-    drawn: "Trace | show.PlansTogether",
+    drawn: "show.Curves",
     tolerance: float | None = None,
 ) -> "tuple[show.LoggedRun, ...]":
     """Return the values and metrics of runs, each with a unique name.
@@ -352,15 +361,18 @@ def runs_to_draw(
         raise WrongUsage(f"--metric {metrics[0]}", "it needs a log", "Write --used run.csv")
     if not given:
         return ()
-    if not isinstance(drawn, Trace):
+    from paramsched import show
+
+    if isinstance(drawn, show.PlansTogether):
         raise WrongUsage("", f"--used needs a single plan, but {len(drawn.plans)} were passed")
     return tuple(_run_to_draw(name, log, metrics, drawn, tolerance) for name, log in _names_of_logs(given).items())
 
 
-def named_traces(drawn: "Trace | show.PlansTogether", alone: str) -> dict[str, Trace]:
-    """Return the traces of a picture by the names of their plans; `alone` is the name of a single plan."""
-    pairs = (("alone", drawn),) if isinstance(drawn, Trace) else drawn.plans
-    return {alone if isinstance(drawn, Trace) else name: one for name, one in pairs if isinstance(one, Trace)}
+def named_traces(drawn: "show.Curves", alone: str) -> "dict[str, show.Curves]":
+    """Return the curves of a picture by the names of their plans; `alone` is the name of a single plan."""
+    from paramsched import show
+
+    return dict(drawn.plans) if isinstance(drawn, show.PlansTogether) else {alone: drawn}
 
 
 def _names_of_logs(given: Sequence[str]) -> dict[str, str]:
@@ -386,7 +398,7 @@ def _names_of_logs(given: Sequence[str]) -> dict[str, str]:
 
 
 def _run_to_draw(
-    name: str, log: str, metrics: Sequence[str], drawn: Trace, tolerance: float | None
+    name: str, log: str, metrics: Sequence[str], drawn: "show.Curves", tolerance: float | None
 ) -> "show.LoggedRun":
     """Read the values and metrics of one log. A log with metrics alone is drawn too."""
     from paramsched import show
@@ -422,7 +434,9 @@ def _fitted_base(column: "LogColumn", multiples: Floats) -> float:
     return next(one for n in (6, 17) if abs((one := float(f"{exact:.{n}g}")) - exact) <= 1e-9 * abs(exact))
 
 
-def _used_values(log: str, fields: Iterable[str], drawn: Trace, tolerance: float | None) -> "tuple[show.Log, float]":
+def _used_values(
+    log: str, fields: Iterable[str], drawn: "show.Curves", tolerance: float | None
+) -> "tuple[show.Log, float]":
     """Return a dict from (field, group) to logged times and values, and the tolerance of the log.
 
     Columns of the log that belong to no curve of the plan are skipped.
@@ -437,8 +451,8 @@ def _used_values(log: str, fields: Iterable[str], drawn: Trace, tolerance: float
         group = next((one for one in (name, column.group, *(mine if len(mine) == 1 else ())) if one in mine), None)
         if group is None:
             continue
-        base = drawn.base(column.field, group)
-        if base.value is None and base.share != "none":
+        base = drawn.base(column.field, group) if isinstance(drawn, Trace) else None  # a config has values, no base
+        if base is not None and base.value is None and base.share != "none":
             label = column.field if len(mine) == 1 else f"{column.field}@{group}"
             baseless[label] = _fitted_base(column, drawn[column.field, group]) if base.share == "all" else 0.1
         else:

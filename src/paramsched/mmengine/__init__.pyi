@@ -1,4 +1,3 @@
-
 from paramsched.mmengine.registry import DATASETS as DATASETS
 from paramsched.mmengine.registry import HOOKS as HOOKS
 from paramsched.mmengine.registry import METRICS as METRICS
@@ -55,4 +54,4 @@ from paramsched.mmengine.schedulers.param_scheduler import StepLR as StepLR
 from paramsched.mmengine.schedulers.param_scheduler import StepMomentum as StepMomentum
 from paramsched.mmengine.schedulers.param_scheduler import StepParamScheduler as StepParamScheduler
 from paramsched.mmengine.schedulers.registry import PARAM_SCHEDULERS as PARAM_SCHEDULERS
-
+from paramsched.mmengine.simulation import simulate as simulate

@@ -60,9 +60,13 @@ class Registry:
         return keep if module is None else keep(module)
 
     def get(self, name: str) -> type[Any] | None:
-        """Return the class registered under `name`, ignoring a prefix such as `mmdet.`; None if there is none."""
+        """Return the class registered under `name`, ignoring the package; None if there is none.
+
+        The package is the scope, as in `mmdet.StepLR`, or the module, as a config with lazy imports has it.
+        """
         scope, _, bare = name.rpartition(".")
-        return self._classes.get(name) or (self._classes.get(bare) if scope in SCOPES else None)
+        is_package = scope.partition(".")[0] in SCOPES
+        return self._classes.get(name) or (self._classes.get(bare) if is_package else None)
 
     def build(self, cfg: Mapping[str, Any], default_args: Mapping[str, Any] | None = None) -> Any:
         """Call the class that `cfg["type"]` is or names, with the remaining entries of `cfg` as arguments.

@@ -95,6 +95,7 @@ def paramsched_audit(
     from dataclasses import asdict
 
     from paramsched import show
+    from paramsched.cli._configs import config_in, curves_of_config, plan_of_curves
     from paramsched.cli._plan_input import calendar_from_options, read_plan_input
     from paramsched.cli._traces import given_bases
     from paramsched.core.plan.binding import amount_clock
@@ -109,8 +110,13 @@ def paramsched_audit(
             raise WrongUsage(needless[0], "it needs --plan plan.yaml")
         _report_facts(log, named, time, optimizer, at, page, as_json=as_json)
         return
-    given_plan = read_plan_input(plan, options)
-    read = given_plan.plan
+    config = config_in(plan)
+    if config is not None:
+        curves = curves_of_config(config, options)
+        read, known, base_options = plan_of_curves(curves), options.with_facts(total=None), ()
+    else:
+        given_plan = read_plan_input(plan, options)
+        read, known, base_options = given_plan.plan, given_plan.known, options.bases
     planned = list(dict.fromkeys(one.name for one in read.bindings))
     try:
         clock = amount_clock(read.clock)
@@ -130,8 +136,8 @@ def paramsched_audit(
         report, matched = matched_with_plan(
             logged,
             read,
-            calendar_from_options(given_plan.known),
-            bases={(name, group): value for (name, group), value in given_bases(read, options.bases).items()},
+            calendar_from_options(known),
+            bases={(name, group): value for (name, group), value in given_bases(read, base_options).items()},
             names=names,
             processes=processes,
         )

@@ -1,9 +1,8 @@
 """`paramsched show`: draw plans in the terminal or into a file, or print values. Door: `show`."""
 
-import json
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
@@ -20,7 +19,6 @@ from paramsched.cli._options import (
     offer_files,
     plan_options,
     plans_argument,
-    runs_configs,
     tolerance_option,
 )
 from paramsched.cli._output import (
@@ -40,9 +38,9 @@ from paramsched.core.time.calendar import CLOCKS
 
 if TYPE_CHECKING:
     from paramsched import show
+    from paramsched.cli._configs import Config
     from paramsched.cli._plan_input import PlanInput
     from paramsched.cli._traces import RunTimes
-    from paramsched.core.plan.trace import Trace
 
 
 _TIME_UNITS = (CLOCKS[0], "epochs", *CLOCKS[1:])
@@ -63,7 +61,7 @@ class Drawing:
     branches: bool
     view: "show.View"
 
-    def data(self) -> "tuple[Trace | show.PlansTogether, dict[str, Any]]":
+    def data(self) -> "tuple[show.Curves, dict[str, Any]]":
         """Return the values to draw, and the keyword arguments of the function that draws them."""
         from paramsched.cli._traces import runs_to_draw, trace_plan_inputs
 
@@ -198,9 +196,6 @@ def paramsched_show(
     and the line of the entries that decide them.
     """
     plans = drawing.plans
-    if runs_configs() and len(plans) == 1:
-        _show_config(plans[0], drawing.options, times, as_json=as_json)
-        return
     prints = bool(times) or as_json or as_table or as_groups
     if as_table:
         given = {"--at": times, "--json": as_json, "--output": output, "--base": drawing.options.bases}
@@ -234,10 +229,13 @@ def paramsched_show(
 
     def draw() -> str:
         from paramsched import show
+        from paramsched.cli._configs import config_in
         from paramsched.cli._plan_input import read_plan_input
 
+        if times and not as_groups and not as_table and (config := config_in(plans[0])) is not None:
+            return _config_at(config, times, drawing.options, as_json=as_json)
         if as_groups or times or as_table:
-            read = read_plan_input(plans[0], drawing.options, assumes_epoch=True)
+            read = read_plan_input(plans[0], drawing.options)
             if as_groups:
                 return _groups(read, times, as_json=as_json)
             return _values_at(read, times, as_json=as_json) if times else _stages(read, drawing.options)
@@ -253,24 +251,6 @@ def paramsched_show(
         echo(draw())
     else:
         click.echo(draw(), color=colored)
-
-
-def _show_config(given: str, options: PlanOptions, times: tuple[str, ...], *, as_json: bool) -> None:
-    """Run a config of MMEngine, and draw or print the values of its schedulers."""
-    from paramsched import show
-    from paramsched.mmengine.config_file import load_config
-    from paramsched.mmengine.traced_config import traced_values
-
-    found = traced_values(load_config(Path(given)), options.facts.get("steps_per_epoch"))
-    names = {key: key[0] if key[1] in (0, "default") else f"{key[0]}[{key[1]}]" for key in found}
-    if as_json:
-        echo_data(json.dumps({"values": {names[key]: values.tolist() for key, values in found.items()}}))
-    elif times:
-        for time in times:
-            at = int(time)
-            echo(" ".join([f"{at:,}", *(f"{values[at]!r}" for values in found.values())]))
-    else:
-        click.echo(show.text(show.curves_from_values(found), width=max(terminal_width() or 80, 24)))
 
 
 def _groups(read: "PlanInput", times: tuple[str, ...], *, as_json: bool) -> str:
@@ -307,7 +287,6 @@ def _stages(read: "PlanInput", options: PlanOptions) -> str:
 def _all_values(drawing: Drawing) -> str:
     """Return the values of a plan at every update as JSON."""
     from paramsched.cli._traces import named_traces, too_many_values, trace_plan_inputs
-    from paramsched.core.plan.trace import column_name
 
     drawn, _ = trace_plan_inputs(drawing.plans, drawing.options)
     traces = named_traces(drawn, drawing.plans[0])
@@ -315,8 +294,7 @@ def _all_values(drawing: Drawing) -> str:
         raise too_many_values(count, "print")
     found: list[dict[str, Any]] = []
     for one in traces.values():
-        groups = {group for _, group in one.keys()} - {""}
-        values = {key[0] if len(groups) < 2 else column_name(key): one[key].tolist() for key in one.keys()}
+        values = {_name_of_curve(one, key): one[key].tolist() for key in one.keys()}
         found.append({"total": one.total, "steps_per_epoch": one.steps_per_epoch, "values": values})
     if len(found) == 1:
         return json_text(found[0])
@@ -327,16 +305,39 @@ def _values_at(read: "PlanInput", times: tuple[str, ...], *, as_json: bool) -> s
     """Return the values of a plan at single times, as a table or as JSON."""
     from paramsched.cli._traces import echo_plan_notes, groups_with_bases, times_of_run
 
-    run = times_of_run(read.loaded, read.plan, read.known, times)
+    run = times_of_run(read.plan, read.known, times)
     groups, _ = groups_with_bases(read.loaded, read.options.bases)
     echo_plan_notes(read.loaded)
-    columns = _values_by_column(run, groups)
     if run.total is not None and max(run.at) > run.total:
         echo_note(f"update {max(run.at):,} is after the end of the run of {run.total:,} updates")
+    return _printed_columns(_values_by_column(run, groups), run.at, run.total, as_json=as_json)
+
+
+def _config_at(config: "Config", times: tuple[str, ...], options: PlanOptions, *, as_json: bool) -> str:
+    """Return the values of a config of MMEngine at single times, as a table or as JSON."""
+    from paramsched.cli._configs import curves_of_config, times_in_run
+
+    curves = curves_of_config(config, options, assumes_epoch=True)
+    at = times_in_run(curves, times)
+    columns = {_name_of_curve(curves, key): curves[key][at].tolist() for key in curves.keys()}
+    return _printed_columns(columns, at, curves.total, as_json=as_json)
+
+
+def _name_of_curve(curves: "show.Curves", key: tuple[str, str | int]) -> str:
+    """Return the name of a field, with its group if the curves are those of several."""
+    from paramsched.core.plan.trace import column_name
+
+    return key[0] if len({group for _, group in curves.keys()} - {""}) < 2 else column_name(key)
+
+
+def _printed_columns(
+    columns: Mapping[str, Sequence[float]], at: Sequence[int], total: int | None, *, as_json: bool
+) -> str:
+    """Return the values at single times, as a table or as JSON."""
     if as_json:
-        return json_text({"total": run.total, "at": list(run.at), "values": columns})
+        return json_text({"total": total, "at": list(at), "values": columns})
     table = [["update", *columns]] + [
-        [f"{time:,}", *(repr(column[index]) for column in columns.values())] for index, time in enumerate(run.at)
+        [f"{time:,}", *(repr(column[index]) for column in columns.values())] for index, time in enumerate(at)
     ]
     return "\n".join(row for part in _tables_that_fit(table) for row in aligned_rows(part, right=len(part[0])))
 

@@ -1,10 +1,13 @@
-"""Reading an MMEngine config as text, and the length of the run that it describes."""
+"""Names in a config of MMEngine, and the length of the run that it describes."""
 
 from dataclasses import dataclass
 from math import ceil
-from typing import Any, final
+from typing import Any, Final, final
 
 from paramsched.mmengine.reader.row import CONVERTED, INF, Arguments
+
+CONFIG_KEYS: Final = ("param_scheduler", "optim_wrapper", "_base_")
+"""Keys of which a config of MMEngine has at least one, and a plan none."""
 
 
 def bare_class_name(kind: Any) -> str | None:

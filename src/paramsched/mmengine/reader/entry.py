@@ -67,7 +67,7 @@ def _row_of(
         diagnostics.add(child_path(path, "type"), found, _EXAMPLE, code=WRONG_ARGUMENT)
         return None
     scope, _, name = kind.rpartition(".")
-    row_and_family = row_of_class(name) if scope in ("", *SCOPES) else None
+    row_and_family = row_of_class(name) if scope.partition(".")[0] in ("", *SCOPES) else None
     if row_and_family is None:
         found, advice = _unknown_class(kind, scope, name, arguments)
         diagnostics.add(child_path(path, "type"), found, advice, code=UNKNOWN_NAME)

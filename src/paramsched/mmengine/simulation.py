@@ -1,0 +1,364 @@
+"""Compute the values of a config's schedulers by running them, without a model and data."""
+
+import inspect
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final, final
+
+import torch
+
+from paramsched.core.base.codes import NOTHING_PLANNED, REFUSED_VALUE, SAID_TWICE, WRONG_TYPE
+from paramsched.core.base.printing import child_path, entry_path
+from paramsched.core.base.problem import Problem, warn_user
+from paramsched.core.files.arguments import is_count
+from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json, type_name_of
+from paramsched.errors import ConfigError, InvalidArgument, MissingFact
+from paramsched.mmengine.config_file import RUN_IT, TO_RUN, load_config
+from paramsched.mmengine.reader.config_run import RunLength, bare_class_name
+from paramsched.mmengine.reader.entry import check_entry
+from paramsched.mmengine.reader.row import CONVERTED
+from paramsched.mmengine.schedulers.build import build_param_scheduler
+from paramsched.mmengine.schedulers.optimizers import present_value
+from paramsched.mmengine.schedulers.registry import PARAM_SCHEDULERS
+from paramsched.show import RecordedCurves, curves_from_values
+
+_EXAMPLE: Final = "For example: dict(type='MultiStepLR', milestones=[8, 11])"
+_MOST: Final = 2_000_000
+"""Iterations of a simulation; one takes about 10 µs for each scheduler."""
+_SCHEDULERS: Final = entry_path("param_scheduler")
+
+
+def simulate(
+    config: Mapping[str, Any] | str | os.PathLike[str],
+    *,
+    steps_per_epoch: int | None = None,
+    total: int | None = None,
+    bases: Mapping[str, float] | None = None,
+    run_config: bool = False,
+) -> RecordedCurves:
+    """Return the values that each iteration of a run uses, by field and group.
+
+    The schedulers are built for an optimizer without a model, and stepped as MMEngine's `ParamSchedulerHook` does:
+    those with `by_epoch=False` after each iteration, the others after each epoch. The result has lr and each scheduled
+    field: `curves["lr", 0]`, or `curves["lr", "generator"]` for one of several optimizers. Values are those of the
+    optimizer in `optim_wrapper`; `paramwise_cfg`, which needs a model, is ignored. A scheduler that follows a metric,
+    such as `ReduceOnPlateauLR`, changes nothing, because there is no metric; a warning reports that.
+
+    Args:
+        config: a config as a dict, of which `param_scheduler`, `optim_wrapper`, `train_cfg` and `default_hooks` are
+            used, or the path of a YAML or JSON file.
+        steps_per_epoch: iterations per epoch. Needed if the run or a scheduler counts epochs.
+        total: the length of the run in iterations, for a config without `train_cfg`.
+        bases: initial values by field, `{"lr": 0.1}`, in place of those in `optim_wrapper`. A config without
+            `optim_wrapper` has 1.
+        run_config: True to run a config in Python. Only for files that you trust.
+
+    Raises:
+        ConfigError: the config has no schedulers, or one of them cannot be built.
+        MissingFact: the length of the run or of an epoch is unknown.
+
+    >>> config = {"param_scheduler": {"type": "StepLR", "step_size": 1}, "train_cfg": {"max_epochs": 3}}
+    >>> simulate(config, steps_per_epoch=2, bases={"lr": 0.5})["lr", 0].round(9).tolist()
+    [0.5, 0.5, 0.05, 0.05, 0.005, 0.005]
+    """
+    source = "config"
+    if not isinstance(config, Mapping):
+        source = os.fspath(config)
+        if source.endswith(".py") and not run_config:
+            raise ConfigError(source, [f"{TO_RUN}. {RUN_IT}"])
+        config = load_config(Path(source))
+    run = _checked_run(config, source, steps_per_epoch, total, bases or {})
+    iterations = _iterations_of(run, config, source)
+    values = _stepped(_built(run, config, source), run, iterations)
+    return curves_from_values(
+        {one.key: one.values for one in values},
+        steps_per_epoch=run.length.epoch_length,
+        lines={one.key: one.line for one in values},
+    )
+
+
+def check_config(
+    config: Mapping[str, Any], source: str, steps_per_epoch: int | None = None, total: int | None = None
+) -> None:
+    """Check what `simulate` uses of a config. The schedulers are built if the length of the run is known.
+
+    Raises:
+        ConfigError: the config has no schedulers, or one of them cannot be built.
+    """
+    run = _checked_run(config, source, steps_per_epoch, total, {})
+    with suppress(MissingFact):
+        _iterations_of(run, config, source)
+        _built(run, config, source)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The run of a config: its length, and its optimizers by name; a single optimizer has the name ""."""
+
+    length: RunLength
+    optimizers: Mapping[str, torch.optim.Optimizer]
+
+
+def _checked_run(
+    config: Mapping[str, Any],
+    source: str,
+    steps_per_epoch: int | None,
+    total: int | None,
+    bases: Mapping[str, float],
+) -> _Run:
+    """Return the run of a config.
+
+    Raises:
+        ConfigError: with all problems of the config that are known before a scheduler is built.
+    """
+    diagnostics = DiagnosticCollector()
+    length = _run_length(config, steps_per_epoch, total, diagnostics)
+    optimizers = _optimizers_of(config, bases, diagnostics)
+    _check_hook(config, diagnostics)
+    for element, path in _elements_of(config, list(optimizers), diagnostics):
+        if not _is_of_user(element):  # the arguments of a user's class are known only when it is built
+            check_entry(element, path, length, diagnostics)
+    diagnostics.raise_any(source)
+    return _Run(length, optimizers)
+
+
+def _is_of_user(element: Any) -> bool:
+    """Return whether the dict of a scheduler names a registered class that is not this package's."""
+    with suppress(KeyError):
+        kind = element.get("type") if isinstance(element, Mapping) else None
+        return not PARAM_SCHEDULERS.find(kind).__module__.startswith("paramsched.")
+    return False
+
+
+def _run_length(
+    config: Mapping[str, Any], steps_per_epoch: int | None, total: int | None, diagnostics: DiagnosticCollector
+) -> RunLength:
+    """Return the length of the run of a config; `total` is used if the config has none."""
+    for name, value in (("steps_per_epoch", steps_per_epoch), ("total", total)):
+        if value is not None and not is_count(value, 1):
+            found = f"expected an integer of at least 1, got {value!r}"
+            raise InvalidArgument(f"simulate(…, {name}={value!r})", found, example=f"{name}=100")
+    train, path = config.get("train_cfg"), entry_path("train_cfg")
+    if train is None:
+        return RunLength(steps_per_epoch, None, total)
+    if not isinstance(train, Mapping):
+        found = f"expected a dict, got {type_name_of(train)}"
+        diagnostics.add(path, found, "For example: dict(max_epochs=12)", code=WRONG_TYPE)
+        return RunLength(steps_per_epoch)
+    counts: dict[str, int | None] = {}
+    for name in ("max_epochs", "max_iters"):
+        value = train.get(name)
+        if value is not None and not is_count(value, 1):
+            found = f"expected an integer of at least 1, got {short_json(value)}"
+            diagnostics.add(child_path(path, name), found, f"For example: {name}=12", code=WRONG_TYPE)
+        counts[name] = int(value) if is_count(value, 1) else None
+    if None not in counts.values():
+        diagnostics.add(path, "max_epochs and max_iters exclude each other", "Leave one of them out", code=SAID_TWICE)
+    if list(counts.values()) == [None, None]:
+        counts["max_iters"] = total
+    return RunLength(steps_per_epoch, **counts)
+
+
+def _iterations_of(run: _Run, config: Mapping[str, Any], source: str) -> int:
+    """Return the number of iterations of a run.
+
+    Raises:
+        MissingFact: the length of the run or of an epoch is unknown.
+        ConfigError: the run is too long to be simulated.
+    """
+    length = run.length
+    if length.max_epochs is None and length.max_iters is None:
+        advice = "For example: train_cfg=dict(max_epochs=12)"
+        raise MissingFact("train_cfg", "the length of the run is unknown", advice, fact="total", example="90_000")
+    if length.epoch_length is None:
+        elements = _elements_of(config, list(run.optimizers), DiagnosticCollector())
+        if length.max_epochs is not None or any(one.get(CONVERTED) for one, _ in elements):
+            raise _missing_epoch("train_cfg.max_epochs" if length.max_iters is None else CONVERTED)
+    iterations = length.max_iters or (length.max_epochs or 0) * (length.epoch_length or 0)
+    if iterations > _MOST:
+        found = f"{iterations:,} iterations are too many to simulate one by one, at most {_MOST:,}"
+        advice = "Pass fewer steps_per_epoch; the values of schedulers by epoch do not depend on it"
+        raise ConfigError(source, [Problem(entry_path("train_cfg"), found, advice, code=REFUSED_VALUE)])
+    return iterations
+
+
+def _missing_epoch(site: str) -> MissingFact:
+    found, advice = "the length of an epoch is unknown", "For example: simulate(config, steps_per_epoch=100)"
+    return MissingFact(site, found, advice, fact="steps_per_epoch", example="100")
+
+
+def _elements_of(
+    config: Mapping[str, Any], names: Sequence[str], diagnostics: DiagnosticCollector
+) -> Iterator[tuple[Any, str]]:
+    """Yield the dicts of all schedulers with their locations, and report a config that has none."""
+    given = config.get("param_scheduler")
+    found = list[tuple[Any, str]]()
+    if isinstance(given, Mapping) and "type" not in given:
+        for name, several in given.items():
+            path = child_path(_SCHEDULERS, name)
+            if not isinstance(several, (Mapping, list, tuple, type(None))) or (
+                isinstance(several, Mapping) and names == [""] and "type" not in several
+            ):
+                problem = f"expected schedulers, got {short_json(several)}; the dict of a scheduler has `type`"
+                diagnostics.add(path, problem, _EXAMPLE, code=WRONG_TYPE)
+            else:
+                found += _listed(several, path)
+        if names == [""] and not diagnostics.count:
+            problem = "the schedulers of several optimizers, but optim_wrapper has one"
+            diagnostics.add(_SCHEDULERS, problem, _EXAMPLE, code=REFUSED_VALUE)
+    else:
+        found += _listed(given, _SCHEDULERS)
+    if not found and not diagnostics.count:
+        problem = "it contains no scheduler" if "param_scheduler" in config else "it is missing"
+        advice = "For example: dict(type='ConstantLR', factor=1)"
+        diagnostics.add(_SCHEDULERS, f"{problem}, so every value stays constant", advice, code=NOTHING_PLANNED)
+    yield from found
+
+
+def _listed(schedulers: Any, path: str) -> list[tuple[Any, str]]:
+    if isinstance(schedulers, (list, tuple)):
+        return [(one, child_path(path, index)) for index, one in enumerate(schedulers)]
+    return [] if schedulers is None else [(schedulers, path)]
+
+
+def _check_hook(config: Mapping[str, Any], diagnostics: DiagnosticCollector) -> None:
+    """Report a hook other than MMEngine's own, because only that hook steps the schedulers as the simulation does."""
+    hooks = config.get("default_hooks")
+    if not isinstance(hooks, Mapping) or "param_scheduler" not in hooks:
+        return
+    path, hook = entry_path("default_hooks", "param_scheduler"), hooks["param_scheduler"]
+    if hook is None:
+        found, advice = "None: no hook steps the schedulers, so every value stays constant", "Leave it out"
+        diagnostics.add(path, found, advice, code=REFUSED_VALUE)
+        return
+    name = bare_class_name(hook.get("type")) if isinstance(hook, Mapping) else type(hook).__name__
+    if name != "ParamSchedulerHook" or (isinstance(hook, Mapping) and hook.get("count", "batches") != "batches"):
+        found = "this hook steps the schedulers differently, so that their values are unknown"
+        diagnostics.add(path, found, "For example: dict(type='ParamSchedulerHook')", code=REFUSED_VALUE)
+
+
+@final
+class _Values(torch.optim.Optimizer):
+    """An optimizer with the values of a config and one empty parameter, which no step changes."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        super().__init__([torch.nn.Parameter(torch.zeros(0))], values)
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]  # there is no loss
+        """Change nothing."""
+
+
+def _optimizers_of(
+    config: Mapping[str, Any], bases: Mapping[str, float], diagnostics: DiagnosticCollector
+) -> dict[str, torch.optim.Optimizer]:
+    """Return an optimizer for each one in `optim_wrapper`, by its name; a single one has the name ""."""
+    wrapper, path = config.get("optim_wrapper"), entry_path("optim_wrapper")
+    if wrapper is None:
+        given = config.get("param_scheduler")
+        several = isinstance(given, Mapping) and "type" not in given
+        return {name: _Values(_UNKNOWN | dict(bases)) for name in (given if several else ("",))}
+    if not isinstance(wrapper, Mapping):
+        found = f"expected a dict, got {type_name_of(wrapper)}"
+        diagnostics.add(path, found, "For example: dict(optimizer=dict(type='SGD', lr=0.1))", code=WRONG_TYPE)
+        return {"": _Values(_UNKNOWN | dict(bases))}
+    of_name = {
+        str(name): one["optimizer"]
+        for name, one in wrapper.items()
+        if isinstance(one, Mapping) and isinstance(one.get("optimizer"), Mapping)
+    }
+    if "optimizer" in wrapper or not of_name:
+        own = wrapper.get("optimizer")
+        of_name = {"": own if isinstance(own, Mapping) else {}}
+    return {name: _Values({**_values_of(one), **bases}) for name, one in of_name.items()}
+
+
+_UNKNOWN: Final = {"lr": 1.0, "momentum": 1.0, "weight_decay": 1.0}
+"""The values of an optimizer that the config does not contain, so that a schedule has multiples of them."""
+
+
+def _values_of(optimizer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of an optimizer's dict and the defaults of torch's class of this name."""
+    name = bare_class_name(optimizer.get("type"))
+    cls: Any = getattr(torch.optim, name, None) if name else None
+    values: dict[str, Any] = {}
+    if isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer):
+        parameters = inspect.signature(cls).parameters.values()
+        values = {one.name: one.default for one in parameters if isinstance(one.default, (int, float, tuple))}
+    values |= {key: value for key, value in optimizer.items() if key not in ("type", "params", "_scope_")}
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+
+
+def _built(run: _Run, config: Mapping[str, Any], source: str) -> dict[str, list[Any]]:
+    """Return the schedulers of each optimizer.
+
+    Raises:
+        ConfigError: one cannot be built.
+        MissingFact: one counts epochs, whose length is unknown.
+    """
+    schedulers, optimizers = config["param_scheduler"], run.optimizers
+    try:
+        if list(optimizers) == [""]:
+            built = {"": build_param_scheduler(schedulers, optimizers[""], **asdict(run.length))}
+        else:
+            built = build_param_scheduler(schedulers, optimizers, **asdict(run.length))
+    except Exception as error:  # a user's class may raise anything
+        # The `str` of a KeyError would add quotes.
+        found = str(error.args[0] if isinstance(error, KeyError) and error.args else error) or type(error).__name__
+        raise ConfigError(source, [Problem(_SCHEDULERS, found, code=REFUSED_VALUE)]) from error
+    if run.length.epoch_length is None and any(one.by_epoch for several in built.values() for one in several):
+        raise _missing_epoch("param_scheduler, by_epoch=True")
+    return built
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """The values of a field of a group, one for each iteration.
+
+    Args:
+        key: the field, and the name of the optimizer, or 0 if there is only one.
+        line: the classes of the schedulers.
+        group: the group of the optimizer.
+        values: the values so far.
+    """
+
+    key: tuple[str, str | int]
+    line: str
+    group: dict[str, Any]
+    values: list[float] = field(default_factory=list)
+
+
+def _columns_of(name: str, optimizer: torch.optim.Optimizer, schedulers: Sequence[Any]) -> Iterator[_Column]:
+    """Yield a column for lr and each scheduled field."""
+    (group,) = optimizer.param_groups
+    for one in dict.fromkeys(["lr", *(each.param_name for each in schedulers)]):
+        line = ", ".join(type(each).__name__ for each in schedulers if each.param_name == one)
+        yield _Column((one, name or 0), line, group)
+
+
+def _stepped(built: Mapping[str, Sequence[Any]], run: _Run, iterations: int) -> list[_Column]:
+    """Step the schedulers as MMEngine's hook does, and return the values of each iteration."""
+    columns = [one for name, several in built.items() for one in _columns_of(name, run.optimizers[name], several)]
+    schedulers = [one for several in built.values() for one in several]
+    for one in schedulers:
+        if getattr(one, "need_val_args", False):
+            found = "it follows a metric, so that the simulation leaves the value as it is"
+            warn_user(Problem(site=f"param_scheduler ({type(one).__name__})", found=found))
+    for optimizer in run.optimizers.values():
+        optimizer.step()  # a scheduler warns if it is stepped before its optimizer
+    by_iteration = [one for one in schedulers if not one.by_epoch]
+    by_epoch = [one for one in schedulers if one.by_epoch]
+    length = run.length.epoch_length
+    for t in range(1, iterations + 1):
+        for column in columns:
+            column.values.append(float(present_value(column.group, column.key[0])))
+        for one in by_iteration:
+            one.step()
+        if length is not None and t % length == 0:
+            for one in by_epoch:
+                one.step()
+    return columns

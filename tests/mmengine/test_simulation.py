@@ -1,0 +1,235 @@
+"""`simulate` returns the values that MMEngine's own classes give, stepped by its own hook, at every iteration."""
+
+import json
+import warnings
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mmengine.hooks import ParamSchedulerHook
+
+from paramsched.errors import ConfigError, InvalidArgument, MissingFact
+from paramsched.mmengine import simulate
+from paramsched.mmengine.schedulers import PARAM_SCHEDULERS, _ParamScheduler
+from support.mmengine_peer import EPOCHS, LENGTH, built_by_peer, scheduler_configs
+
+OPTIMIZERS = {
+    "SGD": {"type": "SGD", "lr": 0.1, "momentum": 0.9, "weight_decay": 5e-4},
+    "Adam": {"type": "Adam", "lr": 0.1, "betas": (0.9, 0.999), "weight_decay": 5e-4},
+}
+STEP = {"type": "StepLR", "step_size": 1, "gamma": 0.5}
+
+
+def config_of(schedulers, optimizer="SGD", **train):
+    return {
+        "param_scheduler": schedulers,
+        "optim_wrapper": {"type": "OptimWrapper", "optimizer": OPTIMIZERS[optimizer]},
+        "train_cfg": train or {"max_epochs": EPOCHS},
+    }
+
+
+def optimizer_of(kind):
+    arguments = {name: value for name, value in OPTIMIZERS[kind].items() if name != "type"}
+    return getattr(torch.optim, kind)([torch.nn.Parameter(torch.ones(1))], **arguments)
+
+
+def values_of_mmengine(schedulers, kind, fields):
+    """Return the value of each field at each iteration, from MMEngine's classes and hook."""
+    optimizer = optimizer_of(kind)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        runner = SimpleNamespace(param_schedulers=built_by_peer(schedulers, optimizer))
+        hook, (group,) = ParamSchedulerHook(), optimizer.param_groups
+        columns = {field: [] for field in fields}
+        for t in range(EPOCHS * LENGTH):
+            for field, column in columns.items():
+                has_betas = field == "momentum" and "betas" in group
+                column.append(float(group["betas"][0] if has_betas else group[field]))
+            optimizer.step()
+            hook.after_train_iter(runner, t)
+            if (t + 1) % LENGTH == 0:
+                hook.after_train_epoch(runner)
+    return columns
+
+
+def assert_as_in_mmengine(schedulers, kind):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        curves = simulate(config_of(schedulers, kind), steps_per_epoch=LENGTH)
+
+    expected = values_of_mmengine(schedulers, kind, [field for field, _ in curves.keys()])
+    for field, column in expected.items():
+        largest = max(map(abs, [*column, 0.1 if field == "lr" else 1e-300]))
+        assert np.abs(curves[field, 0] - column).max() <= 1e-12 * largest
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_generated_lists_have_the_values_of_mmengine(data):
+    kind = data.draw(st.sampled_from(sorted(OPTIMIZERS)))
+    schedulers = data.draw(st.lists(scheduler_configs(kind), min_size=1, max_size=5))
+    assert_as_in_mmengine(schedulers, kind)
+
+
+@pytest.mark.parametrize(
+    "schedulers",
+    [
+        # A warmup by iterations and a decay by epochs: both step at the end of an epoch, first the one by iterations.
+        [{"type": "CosineRestartLR", "periods": [3, 9], "restart_weights": [1, 0.5], "eta_min": 0.01},
+         {"type": "LinearLR", "by_epoch": False, "start_factor": 0.1, "end": 17}],
+        # Two of one field whose windows overlap, and a gap before the third.
+        [{"type": "ExponentialLR", "gamma": 0.9, "end": 5}, {"type": "StepLR", "step_size": 2, "begin": 2, "end": 6},
+         {"type": "CosineAnnealingLR", "begin": 8, "end": 12, "T_max": 4}],
+        [{"type": "LinearLR", "end": 3, "convert_to_iter_based": True},
+         {"type": "CosineAnnealingMomentum", "begin": 3, "eta_min": 0.5, "convert_to_iter_based": True},
+         {"type": "LinearParamScheduler", "param_name": "weight_decay", "start_factor": 0.2}],
+    ],
+)  # fmt: skip
+def test_mixed_lists_have_the_values_of_mmengine(schedulers):
+    assert_as_in_mmengine(schedulers, "SGD")
+
+
+def test_one_dict_is_a_list_of_one():
+    config = config_of(STEP, max_epochs=3)
+
+    assert simulate(config, steps_per_epoch=1)["lr", 0].tolist() == [0.1, 0.05, 0.025]
+
+
+def test_a_run_by_iterations_needs_no_length_of_an_epoch():
+    config = config_of({**STEP, "by_epoch": False, "step_size": 2}, max_iters=5)
+
+    assert simulate(config)["lr", 0].tolist() == [0.1, 0.1, 0.05, 0.05, 0.025]
+
+
+@pytest.mark.filterwarnings("ignore:param_scheduler")
+def test_in_a_run_by_iterations_an_epoch_is_one_pass_over_the_data():
+    config = config_of(STEP, max_iters=5)
+
+    assert simulate(config, steps_per_epoch=2)["lr", 0].tolist() == [0.1, 0.1, 0.05, 0.05, 0.025]
+    with pytest.raises(MissingFact) as error:
+        simulate(config)
+    assert error.value.fact == "steps_per_epoch"
+
+
+@pytest.mark.parametrize("schedulers", [[STEP], {"g": STEP, "d": [STEP]}])
+def test_several_optimizers_have_their_own_values(schedulers):
+    wrapper = {name: {"optimizer": {"type": "Adam", "lr": lr}} for name, lr in [("g", 1.0), ("d", 4.0)]}
+    curves = simulate({**config_of(schedulers, max_epochs=2), "optim_wrapper": wrapper}, steps_per_epoch=1)
+
+    assert {key: curves[key].tolist() for key in curves.keys()} == {("lr", "g"): [1.0, 0.5], ("lr", "d"): [4.0, 2.0]}
+
+
+def test_an_optimizer_without_schedulers_keeps_its_rate():
+    wrapper = {name: {"optimizer": {"type": "Adam", "lr": 1.0}} for name in "gd"}
+    config = {**config_of({"g": STEP, "d": None}, max_epochs=2), "optim_wrapper": wrapper}
+
+    assert simulate(config, steps_per_epoch=1)["lr", "d"].tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "field", "value"),
+    [
+        ({"type": "SGD", "lr": 0.1, "momentum": 0.8}, "momentum", 0.8),
+        ({"type": "AdamW", "lr": 0.1, "betas": [0.85, 0.99]}, "momentum", 0.85),
+        ({"type": "AdamW", "lr": 0.1}, "momentum", 0.9),
+        ({"type": "mmcls.AdamW", "lr": 0.1}, "weight_decay", 0.01),
+        ({"type": "Lamb", "lr": 0.1, "eps": 1e-6}, "eps", 1e-6),
+    ],
+)
+def test_a_field_starts_at_the_value_of_the_optimizer(optimizer, field, value):
+    one = {"type": "StepParamScheduler", "param_name": field, "step_size": 5}
+    scheduler = {"type": "StepMomentum", "step_size": 5} if field == "momentum" else one
+    config = {**config_of(scheduler), "optim_wrapper": {"optimizer": optimizer}}
+
+    assert simulate(config, steps_per_epoch=1)[field, 0][0] == value
+
+
+def test_bases_take_precedence_and_a_config_without_an_optimizer_has_1():
+    config = {"param_scheduler": STEP, "train_cfg": {"max_epochs": 2}}
+
+    assert simulate(config, steps_per_epoch=1)["lr", 0].tolist() == [1.0, 0.5]
+    assert simulate(config_of(STEP), steps_per_epoch=1, bases={"lr": 8.0})["lr", 0][1] == 4.0
+
+
+def test_the_total_is_for_a_config_without_a_length():
+    config = {"param_scheduler": {**STEP, "by_epoch": False}}
+
+    assert simulate(config, total=2)["lr", 0].tolist() == [1.0, 0.5]
+    with pytest.raises(MissingFact) as error:
+        simulate(config)
+    assert error.value.fact == "total"
+
+
+def test_a_scheduler_that_follows_a_metric_changes_nothing_and_is_reported():
+    config = config_of([{"type": "ReduceOnPlateauLR", "monitor": "loss", "patience": 0}, STEP], max_epochs=3)
+
+    with pytest.warns(UserWarning, match="ReduceOnPlateauLR"):
+        assert simulate(config, steps_per_epoch=1)["lr", 0].tolist() == [0.1, 0.05, 0.025]
+
+
+def test_a_registered_class_of_the_user_is_run():
+    @PARAM_SCHEDULERS.register_module(force=True)
+    class Halved(_ParamScheduler):
+        def __init__(self, optimizer, **arguments):
+            super().__init__(optimizer, "lr", **arguments)
+
+        def _get_value(self):
+            return [base / (self.last_step + 1) for base in self.base_values]
+
+    config = config_of({"type": "Halved"}, max_epochs=3)
+
+    assert simulate(config, steps_per_epoch=1)["lr", 0] == pytest.approx([0.1, 0.05, 0.1 / 3])
+
+
+@pytest.mark.parametrize("kind", ["mmdet.StepLR", "mmengine.optim.scheduler.lr_scheduler.StepLR"])
+def test_a_class_is_found_without_its_package(kind):
+    config = config_of({**STEP, "type": kind}, max_epochs=2)
+
+    assert simulate(config, steps_per_epoch=1)["lr", 0].tolist() == [0.1, 0.05]
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"param_scheduler": {"type": "StepLR", "step": 3}}, "$.param_scheduler.step"),
+        ({"param_scheduler": [STEP, {"type": "QuadraticWarmupLR", "end": 3}]}, "$.param_scheduler[1].type"),
+        ({"param_scheduler": [STEP, {**STEP, "gamma": "small"}]}, "$.param_scheduler[1].gamma"),
+        ({"param_scheduler": [STEP, {**STEP, "begin": 99}]}, "$.param_scheduler[1].end"),
+        ({"param_scheduler": {"g": STEP}}, "$.param_scheduler"),
+        ({"param_scheduler": {"g": 3}}, "$.param_scheduler.g"),
+        ({"param_scheduler": []}, "$.param_scheduler"),
+        ({"param_scheduler": {"type": "StepParamScheduler", "param_name": "x", "step_size": 1}}, "$.param_scheduler"),
+        ({"train_cfg": {"max_epochs": 0}}, "$.train_cfg.max_epochs"),
+        ({"train_cfg": {"max_epochs": 2, "max_iters": 2}}, "$.train_cfg"),
+        ({"train_cfg": {"max_epochs": 10_000_000}}, "$.train_cfg"),
+        ({"train_cfg": 12}, "$.train_cfg"),
+        ({"optim_wrapper": 3}, "$.optim_wrapper"),
+        ({"default_hooks": {"param_scheduler": None}}, "$.default_hooks.param_scheduler"),
+        ({"default_hooks": {"param_scheduler": {"type": "MyHook"}}}, "$.default_hooks.param_scheduler"),
+    ],
+)
+def test_a_problem_names_its_place_in_the_config(changes, path):
+    with pytest.raises(ConfigError) as error:
+        simulate({**config_of(STEP), **changes}, steps_per_epoch=2)
+
+    assert path in [one.path for one in error.value.diagnostics]
+
+
+@pytest.mark.parametrize("facts", [{"steps_per_epoch": 0}, {"steps_per_epoch": 2.5}, {"total": -1}])
+def test_a_run_fact_must_be_a_count(facts):
+    with pytest.raises(InvalidArgument):
+        simulate(config_of(STEP), **facts)
+
+
+def test_a_file_is_read_and_code_is_run_only_when_asked(tmp_path):
+    data, code = tmp_path / "config.json", tmp_path / "config.py"
+    data.write_text(json.dumps(config_of(STEP, max_epochs=2)))
+    code.write_text("".join(f"{name} = {value!r}\n" for name, value in config_of(STEP, max_epochs=2).items()))
+
+    assert simulate(data, steps_per_epoch=1)["lr", 0].tolist() == [0.1, 0.05]
+    assert simulate(str(code), steps_per_epoch=1, run_config=True)["lr", 0].tolist() == [0.1, 0.05]
+    with pytest.raises(ConfigError):
+        simulate(code, steps_per_epoch=1)
