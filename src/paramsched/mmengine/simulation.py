@@ -21,7 +21,7 @@ from paramsched.mmengine.reader.config_run import RunLength, bare_class_name
 from paramsched.mmengine.reader.entry import check_entry
 from paramsched.mmengine.reader.row import CONVERTED
 from paramsched.mmengine.schedulers.build import build_param_scheduler
-from paramsched.mmengine.schedulers.optimizers import present_value
+from paramsched.mmengine.schedulers.optimizers import ValuesOnly, present_value
 from paramsched.mmengine.schedulers.registry import PARAM_SCHEDULERS
 from paramsched.show import RecordedCurves, curves_from_values
 
@@ -241,17 +241,6 @@ def _check_hook(config: Mapping[str, Any], diagnostics: DiagnosticCollector) -> 
         diagnostics.add(path, found, "For example: dict(type='ParamSchedulerHook')", code=REFUSED_VALUE)
 
 
-@final
-class _Values(torch.optim.Optimizer):
-    """An optimizer with the values of a config and one empty parameter, which no step changes."""
-
-    def __init__(self, values: dict[str, Any]) -> None:
-        super().__init__([torch.nn.Parameter(torch.zeros(0))], values)
-
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]  # there is no loss
-        """Change nothing."""
-
-
 def _optimizers_of(
     config: Mapping[str, Any], bases: Mapping[str, float], diagnostics: DiagnosticCollector
 ) -> dict[str, torch.optim.Optimizer]:
@@ -260,11 +249,11 @@ def _optimizers_of(
     if wrapper is None:
         given = config.get("param_scheduler")
         several = isinstance(given, Mapping) and "type" not in given
-        return {name: _Values(_UNKNOWN | dict(bases)) for name in (given if several else ("",))}
+        return {name: ValuesOnly([_UNKNOWN | dict(bases)]) for name in (given if several else ("",))}
     if not isinstance(wrapper, Mapping):
         found = f"expected a dict, got {type_name_of(wrapper)}"
         diagnostics.add(path, found, "For example: dict(optimizer=dict(type='SGD', lr=0.1))", code=WRONG_TYPE)
-        return {"": _Values(_UNKNOWN | dict(bases))}
+        return {"": ValuesOnly([_UNKNOWN | dict(bases)])}
     of_name = {
         str(name): one["optimizer"]
         for name, one in wrapper.items()
@@ -273,7 +262,7 @@ def _optimizers_of(
     if "optimizer" in wrapper or not of_name:
         own = wrapper.get("optimizer")
         of_name = {"": own if isinstance(own, Mapping) else {}}
-    return {name: _Values({**_values_of(one), **bases}) for name, one in of_name.items()}
+    return {name: ValuesOnly([{**_values_of(one), **bases}]) for name, one in of_name.items()}
 
 
 _UNKNOWN: Final = {"lr": 1.0, "momentum": 1.0, "weight_decay": 1.0}

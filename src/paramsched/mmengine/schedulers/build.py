@@ -2,20 +2,18 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from inspect import signature
 from math import ceil
 from typing import Any, Literal, TypeAlias, overload
 
-import torch
-
 from paramsched.core.base.problem import Problem, warn_user
+from paramsched.core.dropins.group_fields import by_value
 from paramsched.errors import InvalidArgument, PlanChanged, StateError
 from paramsched.mmengine.reader.config_run import RunLength
 from paramsched.mmengine.reader.to_schedule import list_warnings
 from paramsched.mmengine.schedulers import optimizers
 from paramsched.mmengine.schedulers.base import CLASS_KEY, GROUPS_KEY, RuleScheduler, _ParamScheduler, compare_arguments
 from paramsched.mmengine.schedulers.one_cycle import ReduceOnPlateauParamScheduler
-from paramsched.mmengine.schedulers.optimizers import OptimizerLike
+from paramsched.mmengine.schedulers.optimizers import OptimizerLike, ValuesOnly, make_empty
 from paramsched.mmengine.schedulers.registry import PARAM_SCHEDULERS
 
 
@@ -303,30 +301,53 @@ def _write_present_values(schedulers: Sequence[_ParamScheduler], fields: set[str
         if length is None:
             _log.warning("%s: the value is left unchanged; pass epoch_length to compute it", field)
             continue
-        now = max(one._global_step * (length if one.by_epoch else 1) for one in by_rule)
-        for group, value in zip(by_rule[0].optimizer.param_groups, _values_at(by_rule, length, now), strict=True):
-            optimizers.write_value(group, field, value)
-        for one in by_rule:
-            one._last_value = one._present_values()
+        optimizer, fresh = _run_from_start(by_rule, length)
+        for group, one in zip(by_rule[0].optimizer.param_groups, optimizer.param_groups, strict=True):
+            optimizers.write_value(group, field, optimizers.present_value(one, field))
+        for scheduler, new in zip(by_rule, fresh, strict=True):
+            _take_progress(scheduler, new)
 
 
-def _values_at(schedulers: Sequence[RuleScheduler], length: int, now: int) -> list[float]:
-    """Return the values after `now` steps, by running schedulers with the same arguments from the bases on."""
-    field, bases = schedulers[0].param_name, schedulers[0].base_values
-    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in bases]
-    optimizer = torch.optim.SGD(groups, lr=0.1, momentum=0.9)
-    for group, base in zip(optimizer.param_groups, bases, strict=True):
-        group[field] = group[f"initial_{field}"] = float(base)
-    fresh = []
-    for one in schedulers:
-        held = {name: vars(one)[name] for name in one.table_row.arguments if name in vars(one) and name != "last_step"}
-        named = {} if "param_name" not in signature(type(one)).parameters else {"param_name": field}
-        fresh.append(type(one)(optimizer, **named, **held))
+def _run_from_start(schedulers: Sequence[RuleScheduler], length: int) -> tuple[ValuesOnly, list[RuleScheduler]]:
+    """Step copies of schedulers of one field from the bases to the present step, on copies of their groups.
+
+    A step takes about 10 µs for each scheduler.
+    """
+    first = schedulers[0]
+    held = [{key: value for key, value in group.items() if key != "params"} for group in first.optimizer.param_groups]
+    optimizer = ValuesOnly(by_value(held))
+    for group, base in zip(optimizer.param_groups, first.base_values, strict=True):
+        optimizers.write_value(group, first.param_name, float(base))
+    fresh = [_copy_at_start(one, optimizer) for one in schedulers]
+    optimizer.step()  # a scheduler warns if it is stepped before its optimizer
+    now = max(one._global_step * (length if one.by_epoch else 1) for one in schedulers)
+    in_order = sorted(fresh, key=lambda one: one.by_epoch)  # MMEngine's hook steps those by iteration first
     for t in range(1, now + 1):
-        for one in fresh:
+        for one in in_order:
             if not one.by_epoch or t % length == 0:
                 one.step()
-    return [float(group[field]) for group in optimizer.param_groups]
+    return optimizer, fresh
+
+
+def _copy_at_start(scheduler: RuleScheduler, optimizer: ValuesOnly) -> RuleScheduler:
+    """Return a copy of a scheduler for another optimizer, after its first tick.
+
+    The constructor is not called, because a user's subclass may have other arguments.
+    """
+    copied: RuleScheduler = make_empty(type(scheduler))
+    kept = {name: by_value(value) for name, value in vars(scheduler).items() if name not in (*_MEMORY, "optimizer")}
+    vars(copied).update(kept, optimizer=optimizer, base_values=list(scheduler.base_values), last_step=-1, verbose=False)
+    copied._begin_run()
+    return copied
+
+
+def _take_progress(scheduler: RuleScheduler, new: RuleScheduler) -> None:
+    """Take over what a scheduler keeps of its earlier ticks from one that made all of them."""
+    for name in ("last_step", "_entry"):
+        vars(scheduler).pop(name, None)
+        if name in vars(new):
+            vars(scheduler)[name] = by_value(vars(new)[name])
+    scheduler._last_value = scheduler._present_values()
 
 
 def _find_epoch_length(schedulers: Sequence[_ParamScheduler]) -> int | None:

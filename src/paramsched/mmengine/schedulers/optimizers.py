@@ -4,7 +4,7 @@ import inspect
 import sys
 from abc import ABCMeta
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, final, runtime_checkable
 from weakref import WeakKeyDictionary
 
 import torch
@@ -30,6 +30,23 @@ class Wrapper(Protocol):
 
 OptimizerLike: TypeAlias = Optimizer | Wrapper
 """A torch optimizer, or a wrapper of one that has its `param_groups`."""
+
+
+@final
+class ValuesOnly(Optimizer):
+    """An optimizer that has values in its groups, but no parameters, so that a step changes nothing.
+
+    Args:
+        groups: the values of each group.
+    """
+
+    def __init__(self, groups: Sequence[Mapping[str, Any]]) -> None:
+        empty = [{**group, "params": [torch.nn.Parameter(torch.zeros(0))]} for group in groups]
+        super().__init__(empty, dict(groups[0]))
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]  # there is no loss
+        """Change nothing."""
+
 
 # The float that a tensor was last filled with, before rounding. Not an attribute, because copies would inherit it.
 _exact: WeakIdKeyDictionary = WeakIdKeyDictionary()
