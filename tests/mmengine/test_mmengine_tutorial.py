@@ -236,5 +236,3 @@ def test_the_generic_scheduler_of_weight_decay(values):
     decay = found["weight_decay"]
     assert close(decay[[0, 1, 100, 500, 998, 999]], [5e-7, 1e-6, 5.05e-5, 2.505e-4, 4.995e-4, 5e-4])
     assert "lr" not in found or (found["lr"] == 0.1).all()
-
-
