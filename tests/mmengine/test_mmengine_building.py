@@ -6,6 +6,7 @@ import mmengine.optim as peers
 import pytest
 import torch
 
+from paramsched.core.base.problem import PlanWarning
 from paramsched.errors import InvalidArgument
 from paramsched.mmengine import schedulers
 from paramsched.mmengine.registry import Registry
@@ -281,3 +282,22 @@ def test_an_unknown_name_is_an_error_with_the_nearest_one():
     registry.register_module(name="Once", module=int)
     with pytest.raises(KeyError, match=r"did you mean .*Once"):
         registry.find("Onse")
+
+
+OFTEN = {
+    "turning cosines": ({"type": "CosineAnnealingLR", "T_max": 3, "end": 12}, {"max_epochs": 12}),
+    "late milestones": ({"type": "MultiStepLR", "milestones": [40, 50]}, {"max_epochs": 12}),
+    "by epoch": ({"type": "ConstantLR", "end": 12}, {"max_iters": 100}),
+}
+
+
+@pytest.mark.parametrize("kind", OFTEN)
+@pytest.mark.parametrize("count", [12, 200])
+def test_at_most_ten_warnings_of_each_kind_are_reported(kind, count):
+    config, length = OFTEN[kind]
+
+    with pytest.warns(PlanWarning) as caught:
+        build_param_scheduler([config] * count, sgd(), **length)
+
+    assert len(caught) == 10
+    assert sum(len(str(one.message)) for one in caught) < 10_000

@@ -15,6 +15,7 @@ from paramsched.errors import ConfigError, InvalidArgument, MissingFact
 from paramsched.mmengine import simulate
 from paramsched.mmengine.schedulers import PARAM_SCHEDULERS, _ParamScheduler
 from support.mmengine_peer import EPOCHS, LENGTH, built_by_peer, scheduler_configs
+from support.tables import table
 
 OPTIMIZERS = {
     "SGD": {"type": "SGD", "lr": 0.1, "momentum": 0.9, "weight_decay": 5e-4},
@@ -90,6 +91,57 @@ def test_generated_lists_have_the_values_of_mmengine(data):
 )  # fmt: skip
 def test_mixed_lists_have_the_values_of_mmengine(schedulers):
     assert_as_in_mmengine(schedulers, "SGD")
+
+
+EACH = [
+    ("Constant", {}),
+    ("Constant", {"factor": 0.5}),
+    ("CosineAnnealing", {"T_max": 6}),
+    ("CosineAnnealing", {"T_max": 6, "eta_min": 0.01}),
+    ("CosineAnnealing", {"eta_min_ratio": 0.1}),
+    ("CosineRestart", {"periods": [2, 4], "restart_weights": [1, 0.5], "eta_min": 0.01}),
+    ("CosineRestart", {"periods": [3, 3, 2], "restart_weights": [1, 0.7, 2], "eta_min_ratio": 0.1}),
+    ("Exponential", {"gamma": 0.8}),
+    ("Linear", {}),
+    ("Linear", {"start_factor": 0.1, "end_factor": 0.7}),
+    ("MultiStep", {"milestones": [1, 4, 4], "gamma": 0.5}),
+    ("OneCycle", {"eta_max": 0.5}),
+    ("OneCycle", {"eta_max": 0.5, "anneal_strategy": "linear", "three_phase": True, "pct_start": 0.4}),
+    ("OneCycle", {"eta_max": 0.5, "div_factor": 10.0, "final_div_factor": 100.0}),
+    ("Poly", {}),
+    ("Poly", {"power": 2.0, "eta_min": 0.01}),
+    ("Step", {"step_size": 2, "gamma": 0.5}),
+]
+WINDOWS = [
+    {},
+    {"begin": 3, "end": 9},
+    {"by_epoch": False, "end": 7},
+    {"by_epoch": False, "begin": 4},
+    {"begin": 1.5, "end": 7.5},
+    {"convert_to_iter_based": True, "begin": 1, "end": 9},
+]
+
+
+@table(("curve", "arguments"), EACH)
+@pytest.mark.parametrize("window", WINDOWS, ids=str)
+@pytest.mark.parametrize("family", ["LR", "Momentum"])
+def test_each_class_in_each_window_has_the_values_of_mmengine(family, window, curve, arguments):
+    if curve == "OneCycle" and (family == "Momentum" or window.get("begin")):
+        return  # it schedules lr alone, over the whole run
+    one = {"type": curve + family, **arguments, **window}
+    if curve == "OneCycle":
+        one.pop("end", None)
+    assert_as_in_mmengine([one], "SGD")
+
+
+@table(("curve", "arguments"), EACH)
+@pytest.mark.parametrize("warmup", [{"by_epoch": False, "end": 6}, {"end": 3}], ids=str)
+def test_each_class_after_a_warmup_has_the_values_of_mmengine(warmup, curve, arguments):
+    if curve == "OneCycle":  # it writes its own levels
+        return
+    assert_as_in_mmengine(
+        [{"type": "LinearLR", "start_factor": 0.1, **warmup}, {"type": f"{curve}LR", **arguments}], "SGD"
+    )
 
 
 def test_one_dict_is_a_list_of_one():
@@ -233,3 +285,41 @@ def test_a_file_is_read_and_code_is_run_only_when_asked(tmp_path):
     assert simulate(str(code), steps_per_epoch=1, run_config=True)["lr", 0].tolist() == [0.1, 0.05]
     with pytest.raises(ConfigError):
         simulate(code, steps_per_epoch=1)
+
+
+WRONG = [
+    ({"type": "ConstantLR", "factor": -1}, "factor"),
+    ({"type": "LinearLR", "start_factor": 2}, "start_factor"),
+    ({"type": "CosineAnnealingLR", "eta_min": 0.1, "eta_min_ratio": 0.1}, "eta_min_ratio"),
+    ({"type": "CosineRestartLR", "periods": [1], "restart_weights": [1, 2], "eta_min": 0}, "restart_weights"),
+    ({"type": "CosineRestartLR", "periods": [0, 1], "restart_weights": [1, 2], "eta_min": 0}, "periods"),
+    ({"type": "CosineRestartLR", "periods": [1], "restart_weights": [1]}, "eta_min"),
+    ({"type": "OneCycleLR", "eta_max": "high"}, "eta_max"),
+    ({"type": "OneCycleLR", "eta_max": 0.1, "total_steps": -3}, "total_steps"),
+    ({"type": "OneCycleLR", "eta_max": 0.1, "anneal_strategy": "exp"}, "anneal_strategy"),
+    ({"type": "OneCycleLR", "eta_max": 0.1, "three_phase": "no"}, "three_phase"),
+    ({"type": "OneCycleLR", "eta_max": 0.1, "div_factor": 0}, "div_factor"),
+    ({"type": "OneCycleMomentum", "eta_max": 0.1}, "type"),
+    ({"type": "OneCycleParamScheduler", "param_name": "momentum", "eta_max": 0.1}, "param_name"),
+    ({"type": "ReduceOnPlateauLR", "factor": 1.0}, "factor"),
+    ({"type": "ReduceOnPlateauLR", "threshold": -1}, "threshold"),
+    ({"type": "ReduceOnPlateauLR", "rule": "min"}, "rule"),
+    ({"type": "ReduceOnPlateauLR", "threshold_rule": "x"}, "threshold_rule"),
+    ({"type": "ReduceOnPlateauLR", "by_epoch": False}, "by_epoch"),
+    ({"type": "ReduceOnPlateauLR", "min_value": "low"}, "min_value"),
+    ({"type": "StepLR", "step_size": 1, "last_step": -2}, "last_step"),
+    ({"type": "StepLR", "step_size": 1, "convert_to_iter_based": True, "by_epoch": False}, "convert_to_iter_based"),
+    ({"type": "StepLR"}, "step_size"),
+    ({"type": "StepLR", "step_size": 1, "gama": 0.5}, "gama"),
+    ({"type": "PolyLR", "power": "x"}, "power"),
+    ({"step_size": 1}, "type"),
+    ({"type": 3, "step_size": 1}, "type"),
+]
+
+
+@table(("config", "name"), WRONG)
+def test_each_wrong_argument_is_one_error_at_its_place(config, name):
+    with pytest.raises(ConfigError) as refusal:
+        simulate(config_of([STEP, config]), steps_per_epoch=2)
+
+    assert [one.path for one in refusal.value.diagnostics] == [f"$.param_scheduler[1].{name}"]
