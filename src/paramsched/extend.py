@@ -21,12 +21,6 @@ from paramsched.core.curves.arrays import Arrays as Arrays
 from paramsched.core.curves.base import Curve as Curve
 from paramsched.core.curves.base import curve as curve
 
-# A rule of a recurrence: the level of the next update from the last one.
-from paramsched.core.schedules.registry import rule as rule
-from paramsched.core.schedules.rules import Coefficients as Coefficients
-from paramsched.core.schedules.rules import Rule as Rule
-from paramsched.core.schedules.rules import ShareRule as ShareRule
-
 # A metric rule: a state machine that observes a measured value.
 from paramsched.core.feedback import Guided as Guided
 from paramsched.core.feedback import Hold as Hold

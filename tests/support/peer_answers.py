@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paramsched.core.files.known_dialects import KnownDialect, dialect_named
 
 import paramsched as ps
 from paramsched.core.base.problem import PlanWarning, Problem
-from paramsched.core.files.known_dialects import KnownDialect, dialect_named
 from support import answers
 
 

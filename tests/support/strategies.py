@@ -77,7 +77,6 @@ class Case:
 NOT_AFFINE = ("clamp", "minimum", "maximum", "rounded")
 """Shapes whose values are not an affine function of base."""
 
-_UPDATE_BY_UPDATE = ()
 """Shapes that evaluate all previous updates, for short runs only."""
 
 _JUMPS = ("jagged", "rounded")  # because a rounding error can change the value, these are drawn by name only
@@ -128,7 +127,7 @@ def schedules(
         names: The names of the shapes and operators to draw from.
     """
     world = world or World(total=1000, epoch=20, batch=32, accumulation=1)
-    left_out = {*_JUMPS, *(NOT_AFFINE if affine else ()), *(() if world.small else _UPDATE_BY_UPDATE)}
+    left_out = {*_JUMPS, *(NOT_AFFINE if affine else ())}
     left_out |= set() if fixed else {"absolute"}
     usable = [name for name in names if name not in left_out]
     flat = [name for name in usable if name in BUILDERS and not _holds_schedules(BUILDERS[name])]
@@ -201,7 +200,7 @@ def cases(
     names: tuple[str, ...] = ALL,
 ) -> Case:
     """Draw a schedule of the shape `name`, or of any shape, and the run for which it is resolved."""
-    world = draw(worlds(small=small or name in _UPDATE_BY_UPDATE))
+    world = draw(worlds(small=small))
     written = draw(
         schedules(world, depth=depth, fixed=fixed, affine=affine, names=names)
         if name is None

@@ -14,7 +14,6 @@ from paramsched.core.plan.diff import Diff
 from paramsched.core.plan.forms import PlanLike, PublishedPlan, plan_of
 from paramsched.core.plan.trace import Key, Trace, trace
 from paramsched.core.schedules.base import Schedule
-from paramsched.core.schedules.rules import Rule
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.errors import InvalidArgument, ParamschedError, shown
@@ -91,7 +90,7 @@ _MOST_VALUES = 8  # in the heading of a Scheduler
 _MAX_UPDATES = 2_000_000  # plans with more updates are not drawn, because that would take seconds per cell
 
 
-Drawn: TypeAlias = Plan | PublishedPlan | Schedule | Rule | Trace | Figure
+Drawn: TypeAlias = Plan | PublishedPlan | Schedule | Trace | Figure
 """A value with curves, which a notebook draws."""
 
 
@@ -120,8 +119,7 @@ def mime_bundle(value: Drawn | Diff | Calendar | MetricRule[Any]) -> dict[str, s
         elif isinstance(value, PublishedPlan):
             drawn, title = curves_of_plan(value.plan, value.bases, value.calendar)[0], repr(value)[1:-1]
         else:
-            schedule = value
-            drawn, assumed = curves_of_plan(schedule if isinstance(schedule, Plan) else plan_of_schedule(schedule))
+            drawn, assumed = curves_of_plan(value if isinstance(value, Plan) else plan_of_schedule(value))
             kind = "Plan" if isinstance(value, Plan) else "Schedule"
             title = f"{kind}: {assumed}" if assumed else ""
     except ParamschedError:  # a fact is missing, so only the text can be shown

@@ -36,7 +36,6 @@ RULES = {
     "anneal-that-turns": rules.anneal(0.5, 6, ps.curves.cosine_wave(1.5)),
     "one-cycle": rules.one_cycle(0.5, 12),
     "schedule": rules.schedule(ps.cosine(to=0.1, over=9)),
-    "table": rules.table([1.0, 0.5, 0.5], [0.0, 0.1], [0.0, 0.0, 0.2]),
     "half-steps": rule_over(2.5, lambda n: rules.step(n, 0.5)),
     "half-cosine": rule_over(2.5, lambda n: rules.cosine(ps.absolute(0.05), n)),
     "without-end": rule_over(math.inf, lambda n: rules.linear(0.1, 1.0, n)),
@@ -67,6 +66,20 @@ def test_a_tick_gives_the_same_value_alone_and_in_a_block(rule):
         alone = StepEngine(rule, bases=BASES)
 
         assert (alone.values_at(tick), alone.step_into(tick)) == going_on[tick]
+
+
+def test_an_external_write_continues_by_the_same_fraction_of_the_remaining_distance():
+    engine = StepEngine(rules.cosine(ps.absolute(1.0), over=8), bases=[1.0], levels=[0.2])
+    before, now = engine.values_at(3), engine.values_at(4)
+
+    (stepped,) = engine.stepped(4, [0.5])
+
+    assert (stepped - 0.2) / (0.5 - 0.2) == pytest.approx((now[0] - 0.2) / (before[0] - 0.2))
+
+
+def test_columns_that_overflow_are_infinite_without_a_warning():
+    with np.errstate(all="raise"):
+        assert StepEngine(rules.exponential(1e200), bases=[1.0]).values_at(5) == [math.inf]
 
 
 class Counting:

@@ -1,6 +1,7 @@
 """Plan files: reading, writing, links, pipes, and what a file may be."""
 
 import errno
+import math
 import os
 import pickle
 import stat
@@ -20,7 +21,11 @@ from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.schedules import SHAPES, absolute
 from paramsched.core.schedules.anneal import anneal, cosine, linear, warmup
 from paramsched.core.schedules.leaves import constant
+from paramsched.core.schedules.periods import multistep, step
+from paramsched.core.schedules.retimed import chain
+from paramsched.core.schedules.table import table as table_of
 from paramsched.errors import ConfigError, InvalidArgument, PlanError
+from support.spread import every
 from support.tables import table
 
 PLAN = Plan(
@@ -58,6 +63,20 @@ def test_a_file_is_read_back_as_the_same_plan(tmp_path, suffix):
     assert config.dump(PLAN, file) is None
     assert config.load(file) == PLAN
     assert config.load(str(file)) == PLAN
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("count", every(2, [1_500, 20_000]))
+def test_a_line_is_as_long_as_its_table_needs(format, count):
+    values = [(-1) ** n * math.sqrt(n + 1) * 10.0 ** (n % 9 - 9) for n in range(count)]
+    steps = multistep([f"{t} steps" for t in range(1, count // 8)])
+    plan = Plan(lr=table_of(values), eps=chain(steps * step(7), table_of(values[:600])) * plateau())
+
+    text = config.dump(plan, format=format)
+
+    assert config.loads(text, format) == plan
+    assert (max(map(len, text.splitlines())) <= 120) == (format == "yaml")
 
 
 def test_a_complete_example_is_read():

@@ -36,7 +36,7 @@ REQUIRED = {
     ("wsd_s", "warmup"): 20,
 }
 LISTS = {"multistep": [10, 20], "wsd_s": [1000, 2000], "table": [1.0, 0.5], "rules.multistep": [10, 20],
-         "rules.cosine_restarts": [10, 20], "rules.table": [1.0]}  # fmt: skip
+         "rules.cosine_restarts": [10, 20]}  # fmt: skip
 
 
 def signature(builder):
@@ -114,7 +114,6 @@ def cases():
     return [
         (name, parameter.name)
         for name, builder in BUILDERS.items()
-        if name != "recurrence"
         for parameter in signature(builder).parameters.values()
         if excluded(name, parameter)
     ]

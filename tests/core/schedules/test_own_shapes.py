@@ -1,4 +1,4 @@
-"""Shapes of one's own: functions with `@ps.shape`, schedule classes, rules and lengths of a user."""
+"""Shapes of one's own: functions with `@ps.shape`, schedule classes and lengths of a user."""
 
 import copy
 import functools
@@ -19,7 +19,7 @@ from paramsched.core import files as config
 from paramsched.core.base import codes
 from paramsched.core.plan import Plan, resolve
 from paramsched.core.plan.value_ranges import first_outside, range_of
-from paramsched.core.schedules import Schedule, rules
+from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.anneal import cosine, warmup
 from paramsched.core.time import Calendar, Duration
 from paramsched.errors import ConfigError, InvalidArgument, PlanError
@@ -396,16 +396,18 @@ class Tall(Schedule):
         return base.scaled(self.heights[0])
 
 
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Halving(rules.Rule):
-    floor: float
-    begin: int = 0
-    end: int | None = None
-    by: str = "update"
-
-    def step_columns(self, k):
-        return rules.Coefficients(0.5 + 0 * k, 0 * k, 0.5 * self.floor + 0 * k, 0 * k)
+@pytest.mark.parametrize(
+    ("schedule", "text"),
+    [
+        (Tall((0.5, 1.0)), "<Tall(heights=(0.5, 1.0), below=None)>"),
+        (Tall((0.5,), below=Tall((1.0,))), "<Tall(heights=(0.5,), below=<Tall(heights=(1.0,), below=None)>)>"),
+        (cosine() >> Tall((0.5,), below=warmup(5)), "cosine() >> <Tall(heights=(0.5,), below=warmup(5))>"),
+    ],
+    ids=["shape", "nested", "stage"],
+)
+def test_a_class_without_its_own_repr_is_shown_by_its_fields(schedule, text):
+    assert (str(schedule), repr(schedule)) == (text, text)
+    assert not schedule.serializable
 
 
 @final

@@ -19,7 +19,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     """Return a question with the diagnostics of its plan."""
     question = {key: value for key, value in question.items() if key != "found"}
     calendar = ps.Calendar(**question["facts"]) if "facts" in question else None
-    options = {key: question[key] for key in ("native", "groups", "whole") if key in question}
+    options = {key: question[key] for key in ("groups", "whole") if key in question}
     found = check(config.loads(question["plan"]), calendar, **options)
     return {**question, "found": [shown(one) for one in found]}
 

@@ -39,7 +39,6 @@ from support.tables import table
         "lr: warmup('90 min') >> cosine()\nhorizon: 10 h",
         "lr: cosine()\nhorizon: 1e6 samples + 2 epochs",
         "momentum: step(9)\ngroups: {head: {'betas[0]': step(9)}}",
-        "lr: recurrence(rules.linear(0.1, end=5, by='epoch'))\nhorizon: 10 epochs",
         "lr: warmup('5%') >> cosine(over='until 80%') >> constant(0.1, over='until 100%')\nhorizon: 10 epochs",
         "lr: warmup('5%') >> skip(cosine(), '5%')\nweight_decay: like('lr')\nhorizon: 10 epochs",
         "lr: linear(over='50%')\nweight_decay: like('lr') >> constant(0)\nhorizon: 10 epochs",
@@ -111,9 +110,9 @@ def test_plans_without_text_can_be_checked():
 WORLD = World(total=200, epoch=20, batch=32, accumulation=1)
 
 
-@given(plans(WORLD, follow=True), st.sampled_from([None, WORLD.calendar]), st.booleans())
-def test_any_plan_can_be_checked(plan, calendar, native):
-    for found in check(plan, calendar, native=native, groups=GROUPS):
+@given(plans(WORLD, follow=True), st.sampled_from([None, WORLD.calendar]))
+def test_any_plan_can_be_checked(plan, calendar):
+    for found in check(plan, calendar, groups=GROUPS):
         assert found.severity in ("error", "warning", "info")
         assert found.path.startswith("$")
 
@@ -419,12 +418,6 @@ def test_no_plan_in_the_documentation_has_diagnostics():
 
     assert len(plans) >= 3
     assert [found for plan in plans for found in check(plan)] == []
-
-
-def test_a_config_of_a_peer_is_not_checked_for_native_mistakes():
-    plan = Plan(lr=parse("constant(1e-3)"))
-
-    assert check(plan, native=False) == ()
 
 
 def test_a_likely_mistake_is_reported_at_its_location():

@@ -17,7 +17,7 @@ def idle_problems(line: Line) -> Iterator[Problem]:
     Reason: `to` is the level at the end, so `cosine(to=1.0)` holds base. Two other levels that are equal were written
     as a pair, such as `linear(0.1, 0.1)`.
     """
-    for part in line.inside if line.native else ():
+    for part in line.inside:
         if _holds_base(part):
             found = f"{part} begins and ends at 1 × base, so it changes nothing"
             yield Problem(line.path, found, "Write another level, such as to=0.1, or constant()", code=NO_CHANGE)

@@ -31,8 +31,6 @@ _INSIDE: Final = 8  # levels that are looked at inside of a stage
 
 def jump_problems(line: Line) -> Iterator[Problem]:
     """Yield a diagnostic for the first jump between two stages that was probably not meant."""
-    if not line.native:
-        return
     for written, resolved in _sequences(line.schedule, line.resolved):
         stages = _stages_of(line, written, resolved)
         found = _jump_in(line, written, stages) or _warmup_last(line, written, stages)

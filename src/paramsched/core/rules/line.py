@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from math import ceil
-from typing import Any, Final, Literal, final
+from typing import Any, Literal, final
 
 import numpy as np
 
@@ -67,9 +67,6 @@ class FieldCurve:
         return peak
 
 
-_MOST_OF_RULES: Final = 2_000_000  # updates; rules are computed one update after another
-
-
 @final
 @dataclass(frozen=True, eq=False)
 class Line:
@@ -80,21 +77,19 @@ class Line:
         schedule: its schedule, with the schedules of followed fields substituted.
         trial: the run in which lengths are compared; None if they cannot be compared.
         epochs: the number of epochs in the run; None if it is unknown.
-        native: True if the line was written for this library, False if it was read from a peer's config.
         bases: the known bases of its groups.
         resolved: its schedule in the run; None if that is unknown.
         calendar: the run facts; None if none are known.
         is_tried: True if `resolved` is the schedule in the trial run too.
 
-    `inside` are the schedules, rules and lengths inside of the schedule. `has_lengths` is True if there are lengths or
-    rules, which have steps. `known` is True if the run can convert all of its lengths.
+    `inside` are the schedules and lengths inside of the schedule. `has_lengths` is True if there are lengths. `known`
+    is True if the run can convert all of its lengths.
     """
 
     binding: Binding
     schedule: Schedule
     trial: TrialRun | None = None
     epochs: Fraction | None = None
-    native: bool = True
     bases: Sequence[float] = ()
     resolved: Schedule | None = None
     calendar: Calendar | None = None

@@ -58,8 +58,7 @@ def _mode_of_metric(line: Line) -> Iterator[Problem]:
         if isinstance(rule, Plateau) and mode is not None and mode != rule.mode:
             verb, other = ("rises", "lower") if mode == "max" else ("falls", "higher")
             found = f'{rule.metric} probably {verb} when it improves, but mode="{rule.mode}" prefers {other} values'
-            advice = f"Write {replace(rule, mode=mode)}" if line.native else f'Its mode must be "{mode}"'
-            yield Problem(line.path, found, advice, code=MODE_OF_METRIC)
+            yield Problem(line.path, found, f"Write {replace(rule, mode=mode)}", code=MODE_OF_METRIC)
 
 
 def _counts_in_warmup(line: Line) -> Iterator[Problem]:
@@ -70,7 +69,7 @@ def _counts_in_warmup(line: Line) -> Iterator[Problem]:
     """
     rules = [rule for rule in line.binding.schedule.metric_rules if isinstance(rule, Plateau) and rule.begin is None]
     is_rate = line.binding.name == "lr" and not isinstance(line.binding.field, Target)
-    warmup = _warmup_of(line) if rules and line.native and is_rate else None
+    warmup = _warmup_of(line) if rules and is_rate else None
     for rule in rules if warmup is not None else ():
         if warmup is not None and warmup.epochs >= rule.patience + 2:
             found = f"{rule} counts during the warmup of {float(warmup.epochs):.3g} epochs, and may cut it"

@@ -33,9 +33,7 @@ def line_problems(line: Line) -> Iterator[Problem]:
 
 
 def level_problems(line: Line) -> Iterator[Problem]:
-    """Yield the diagnostic of levels that were probably meant in another sense; a peer's config has its own levels."""
-    if not line.native:
-        return
+    """Yield the diagnostic of levels that were probably meant in another sense."""
     if (trap := unlikely_level(line.binding, line.base, line.resolved)) is not None:
         code, found, advice = trap
         yield Problem(line.path, found, advice, code=code)
@@ -76,20 +74,17 @@ def start_problems(
             bases = (binding.field.initial,)
         is_tried = resolved is not None and trial is not None and trial.known
         is_tried = is_tried and not is_by_amount(plan.clock, binding.name)
-        native = True
-        line = Line(binding, followed_by(binding), trial, epochs, native, bases, resolved, calendar, is_tried=is_tried)
+        line = Line(binding, followed_by(binding), trial, epochs, bases, resolved, calendar, is_tried=is_tried)
         found = [*line_problems(line)]
         yield from ((binding, one) for one in found)
-        if binding.name == "lr" and trial is not None and not found and _has_values(line, trial):
+        if binding.name == "lr" and trial is not None and not found and _has_values(line):
             rates.append(line)
     yield from _rate_problems(rates)
 
 
-def _has_values(line: Line, trial: TrialRun) -> bool:
+def _has_values(line: Line) -> bool:
     """Return whether the values of a line can be evaluated before the run. A base of 0 has a rule of its own."""
-    if not line.base and not line.schedule.has_absolute:
-        return False
-    return True
+    return bool(line.base) or line.schedule.has_absolute
 
 
 def _rate_problems(lines: Sequence[Line]) -> Iterator[tuple[Binding, Problem]]:

@@ -1,4 +1,4 @@
-"""The registry: every function that builds a schedule or a rule, by its name in text."""
+"""The registry: every function that builds a schedule, by its name in text, and those that build rules of drop-ins."""
 
 import inspect
 from collections.abc import Callable
@@ -59,7 +59,7 @@ def _answering(builder: Builder) -> Builder:
 
 
 def rule(builder: Builder) -> Builder:
-    """Register a function that builds a rule of a recurrence: `rules.mine(3)` in code, text and configs.
+    """Register a function that builds a rule by which drop-ins step.
 
     Args:
         builder: a function whose return annotation is the class of the rule, a `Rule`.

@@ -46,7 +46,6 @@ def check(
     plan: PlanLike,
     calendar: Calendar | None = None,
     *,
-    native: bool = True,
     groups: Sequence[Mapping[str, Any]] = (),
     whole: bool = False,
 ) -> tuple[Problem, ...]:
@@ -57,8 +56,6 @@ def check(
     Args:
         plan: the plan, resolved or not.
         calendar: the known facts of the run.
-        native: True if the plan was written for this library, False if it was read from a peer's config. Mistakes that
-            are typical of native plans are reported only for native plans.
         groups: the known values of the optimizer, in the form of its param groups.
         whole: True if `groups` contains all groups of the optimizer and all their fields.
 
@@ -96,8 +93,8 @@ def check(
             errors += [*_lengths_off_progress(followed)]
         found += [Problem(path, refused, advice, code=code) for code, refused, advice in errors]
         bases = bases_of_binding(binding, groups)
-        line = Line(binding, followed, trial, epochs, native, bases, resolved, calendar)
-        found += field_name_problems(binding, path) if native else ()
+        line = Line(binding, followed, trial, epochs, bases, resolved, calendar)
+        found += field_name_problems(binding, path)
         found += level_problems(line) if errors else line_problems(line)
         if errors:
             continue

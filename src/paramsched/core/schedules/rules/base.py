@@ -1,22 +1,19 @@
-"""The base classes of the rules of a recurrence, and the rule that is a table of coefficients."""
+"""The base classes of rules, by which drop-ins step."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Literal, TypeAlias, final
 
 import numpy as np
 
-from paramsched.core.base.entries import notebook_display
 from paramsched.core.base.frozen_values import frozen_value
 from paramsched.core.base.params import argument_kind
-from paramsched.core.builders import constructor
 from paramsched.core.curves import Curve
 from paramsched.core.curves.arrays import Floats
 from paramsched.core.number_checks import (
     check_fields,
     checked,
-    finite_number,
     keep_checked,
     positive_number,
     whole_number,
@@ -24,7 +21,7 @@ from paramsched.core.number_checks import (
 from paramsched.core.schedules.affine import Level, NeighborLevel, has_fixed_part, split_level
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.evaluation import quiet
-from paramsched.core.schedules.registry import builder_name, has_shape, rule
+from paramsched.core.schedules.registry import builder_name, has_shape
 from paramsched.core.schedules.writing import CALL, call_text
 from paramsched.core.time import Duration
 from paramsched.core.time.calendar import SIZES
@@ -59,7 +56,7 @@ class Coefficients:
 @argument_kind("rule")
 @frozen_value
 class Rule(ABC):
-    """A rule of a recurrence: its window, its clock, and the change of the value at each tick.
+    """A rule of steps: its window, its clock, and the change of the value at each tick.
 
     Args:
         begin: the tick at which the rule starts, 0 or more.
@@ -72,7 +69,6 @@ class Rule(ABC):
     end: int | None
     by: Clock
     _precedence = CALL
-    _repr_mimebundle_ = notebook_display
 
     @abstractmethod
     def step_columns(self, k: Floats) -> Coefficients:
@@ -82,7 +78,7 @@ class Rule(ABC):
     def closed_form(self, k: Floats) -> tuple[Floats, Floats]:
         """Return a pair (factor, offset) of arrays: the value after the ticks 0 to `k` is factor * base + offset.
 
-        This holds for a recurrence of only this rule, without external writes.
+        This holds for this rule alone, without external writes.
         """
         size = int(k.max(initial=0)) + 1
         steps = self.step_columns(np.arange(size, dtype=np.float64))
@@ -93,14 +89,6 @@ class Rule(ABC):
         factors, offsets = np.array(made[1:]).T
         at = np.floor(k).astype(np.int64)
         return factors[at], offsets[at]
-
-    def breakpoints(self, first: int, last: int) -> Iterable[int] | None:
-        """Return the ticks from `first` to `last` at which the formula changes; None to find them by the coefficients.
-
-        Other ticks may be included.
-        """
-        del first, last
-        return None
 
     @property
     def has_absolute(self) -> bool:
@@ -265,51 +253,3 @@ def _amount_of_tick(site: CallSite, by: str) -> str | int:
     except InvalidArgument:
         return whole_number(site, by)  # raises the error
     return str(amount) if len(amount.terms) == 1 and amount.terms[0][0] in SIZES else whole_number(site, by)
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class TableRule(Rule):
-    """Change the value by a table: at tick k, v <- scale[k] * v + base[k] * base + add[k].
-
-    After the last item of the longest list the value stays the same. A shorter list is extended with its last item.
-
-    Args:
-        scale: factors of the current value, one per tick.
-        base: multiples of base to add; empty to add none.
-        add: absolute values to add; empty to add none.
-        begin: the tick at which the rule starts, an integer of at least 0.
-        end: the tick from which the rule no longer acts; None for no end.
-        by: the unit of these counts, called a tick: `"update"`, `"epoch"`, or an integer n for n updates.
-
-    >>> rules.table([1.0, 0.5])
-    rules.table([1.0, 0.5])
-    """
-
-    scale: Sequence[float] = field(metadata=list_of(finite_number, [1.0]))
-    base: Sequence[float] = field(default=(), metadata=list_of(finite_number, [1.0]))
-    add: Sequence[float] = field(default=(), metadata=list_of(finite_number, [1.0]))
-    begin: int = 0
-    end: int | None = None
-    by: Clock = "update"
-
-    def check_together(self) -> None:
-        if not self.scale:
-            raise InvalidArgument("rules.table([])", "scale must not be empty", example="rules.table([1.0])")
-
-    @property
-    def has_absolute(self) -> bool:
-        return any(self.add)
-
-    def step_columns(self, k: Floats) -> Coefficients:
-        out = Coefficients.identity(k.size)
-        columns = ((out.a, self.scale), (out.b, self.base), (out.c, self.add))
-        known = k < max(len(values) for _, values in columns)
-        ticks = k[known].astype(np.int64)
-        for column, values in columns:
-            if values:
-                column[known] = np.asarray(values)[np.minimum(ticks, len(values) - 1)]
-        return out
-
-
-table = rule(constructor("table", TableRule))

@@ -1,9 +1,8 @@
 """Rules that decay to a floor; and one cycle, in absolute values."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import accumulate, pairwise
-from math import ceil
+from itertools import pairwise
 from typing import ClassVar, Literal, TypeAlias, final
 
 import numpy as np
@@ -77,10 +76,6 @@ class CosineRule(ShareRule):
         into = k % (2 * n)
         return curves.cosine(np.minimum(into, 2 * n - into) / n)
 
-    def breakpoints(self, first: int, last: int) -> Iterable[int]:
-        n = self._half_wave
-        return () if n is None else (ceil(n * turn) for turn in range(int(first // n), int(last // n) + 1))
-
     @property
     def _half_wave(self) -> float | None:
         return self.over if self.over is not None or self.last is None else self.last + 1
@@ -136,9 +131,6 @@ class PolynomialRule(ShareRule):
         left = np.maximum((n or 0) - k, 0)
         scaled = (k > 0) & (k <= (n or 0))
         return power(np.where(scaled, left / (left + 1), 1.0), self.power)
-
-    def breakpoints(self, first: int, last: int) -> Iterable[int]:
-        return [] if self._length is None else [self._length]
 
     @property
     def _length(self) -> int | None:
@@ -202,9 +194,6 @@ class CosineRestartsRule(Rule):
             towards_floor(out, moving, self.to)
             begin += period
         return with_top(out, self.base)
-
-    def breakpoints(self, first: int, last: int) -> Iterable[int]:
-        return map(ceil, accumulate(self.periods))
 
 
 cosine_restarts = rule(constructor("cosine_restarts", CosineRestartsRule))
@@ -272,9 +261,6 @@ class OneCycleRule(Rule):
 
     def step_columns(self, k: Floats) -> Coefficients:
         return Coefficients.setting(0.0, along_knots(k, self._knots, self.anneal), k.size)
-
-    def breakpoints(self, first: int, last: int) -> Iterable[int]:
-        return (ceil(tick) for tick, _ in self._knots)
 
     @property
     def _knots(self) -> list[tuple[float, float]]:

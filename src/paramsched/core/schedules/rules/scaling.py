@@ -1,7 +1,7 @@
 """Rules that scale the value, anneal it to a level, or set it to a schedule."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, final
@@ -50,9 +50,6 @@ class ConstantRule(ShareRule):
 
     def share(self, k: Floats) -> Floats:
         return np.where(k < self._duration, self.factor, 1.0)
-
-    def breakpoints(self, first: int, last: int) -> Iterable[int]:
-        return [int(self._duration)] if self._duration <= last else []
 
     @property
     def _duration(self) -> float:
@@ -106,9 +103,6 @@ class LinearRule(ShareRule):
         scaled = (k > 0) & (k <= n) & (previous != 0)
         return np.where(k == 0, self.start, np.divide(factor, previous, out=np.ones_like(factor), where=scaled))
 
-    def breakpoints(self, first: int, last: int) -> Iterable[int]:
-        return [] if self._length is None else [self._length]
-
     @property
     def _length(self) -> int | None:
         return self.last if self.over is None else self.over
@@ -145,9 +139,6 @@ class ExponentialRule(ShareRule):
     def ratio(self, k: Floats) -> Floats:
         return np.where(k > 0, self.gamma, 1.0)
 
-    def breakpoints(self, first: int, last: int) -> Iterable[int]:
-        return []
-
 
 exponential = rule(constructor("exponential", ExponentialRule))
 
@@ -181,9 +172,6 @@ class StepRule(ShareRule):
 
     def ratio(self, k: Floats) -> Floats:
         return np.where((k > 0) & (k % self.every == 0), self.gamma, 1.0)
-
-    def breakpoints(self, first: int, last: int) -> Iterable[int]:
-        return range(first // self.every * self.every, last + 1, self.every)
 
 
 step = rule(constructor("step", StepRule))
@@ -222,9 +210,6 @@ class MultiStepRule(ShareRule):
         for milestone in self.milestones:
             scale[k == milestone] *= self.gamma
         return scale
-
-    def breakpoints(self, first: int, last: int) -> Iterable[int]:
-        return self.milestones
 
 
 multistep = rule(constructor("multistep", MultiStepRule))
@@ -267,9 +252,6 @@ class AnnealRule(ShareRule):
         turning = (k > 0) & (not self.curve.monotone)
         return np.where(turning, self.share(k), 0.0)
 
-    def breakpoints(self, first: int, last: int) -> Iterable[int]:
-        return [self.over]
-
     def _along(self, curve: Callable[..., Any], k: Floats, first: float) -> Floats:
         """Evaluate the curve at the ticks `k`; return its exact end values before tick 0 and after tick `over`."""
         out = np.where((k <= 0) & (self.over > 0), first, 1.0 - first)
@@ -300,9 +282,6 @@ class ScheduleRule(Rule):
 
     def step_columns(self, k: Floats) -> Coefficients:
         return Coefficients.setting(*self.closed_form(k.astype(np.int64)), k.size)
-
-    def breakpoints(self, first: int, last: int) -> Iterable[int]:
-        return map(math.ceil, self.schedule._breakpoints_and_end(first, last))
 
     def closed_form(self, k: Floats) -> tuple[Floats, Floats]:
         value = columns(self.schedule, k)
