@@ -94,12 +94,6 @@ _register_entries(
         "recipes": "paramsched.tools.recipes",
     },
 )
-_register_entries(
-    "rules",
-    {
-        "core": "paramsched.core.base",
-    },
-)
 
 _EAGER = sorted(name for name in {*globals()} - {"TYPE_CHECKING", "core"} if not name.startswith("_"))
 

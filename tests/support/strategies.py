@@ -77,8 +77,6 @@ class Case:
 NOT_AFFINE = ("clamp", "minimum", "maximum", "rounded")
 """Shapes whose values are not an affine function of base."""
 
-"""Shapes that evaluate all previous updates, for short runs only."""
-
 _JUMPS = ("jagged", "rounded")  # because a rounding error can change the value, these are drawn by name only
 
 

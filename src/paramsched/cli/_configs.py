@@ -7,20 +7,23 @@ from dataclasses import dataclass
 from importlib import import_module
 from math import ceil
 from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 from paramsched.cli._options import PlanOptions, option_of, runs_configs
 from paramsched.cli._output import WrongUsage, echo_note
 from paramsched.cli._plan_input import calendar_from_options, length_from_option, names_a_file
 from paramsched.core.base.entries import is_installed
 from paramsched.core.base.problem import Problem
-from paramsched.core.files.plan_files import PlanText, read_peer_data, syntax_of_suffix
+from paramsched.core.files.plan_files import PlanText, read_peer_data
 from paramsched.core.files.text_limits import read_bounded_text
 from paramsched.core.plan import Binding, Plan
+from paramsched.core.plan.forms import SUFFIXES
 from paramsched.core.schedules.table import Table, TableValues
 from paramsched.core.time import Calendar, Duration
 from paramsched.errors import ConfigError, MissingDependency, MissingFact
-from paramsched.show import RecordedCurves
+
+if TYPE_CHECKING:
+    from paramsched.show import RecordedCurves
 
 _ASSUMED_EPOCH = 100
 """Iterations per epoch of a picture, if they are unknown."""
@@ -63,8 +66,8 @@ def config_in(given: str) -> Config | None:
         if not runs_configs():
             raise WrongUsage(given, TO_RUN, RUN_IT)
         return Config(given, load_config(path), None)
-    syntax = syntax_of_suffix(path)
-    if syntax not in ("yaml", "json"):
+    syntax = SUFFIXES.get(path.suffix.lower())
+    if syntax is None or syntax == "toml":
         return None
     text = read_bounded_text(path)
     if not any(key in text for key in CONFIG_KEYS):
@@ -98,7 +101,7 @@ def check_config(config: Config, options: PlanOptions) -> None:
         raise ConfigError(error.source, config.placed(error.diagnostics)) from error.__cause__
 
 
-def curves_of_config(config: Config, options: PlanOptions, *, assumes_epoch: bool = False) -> RecordedCurves:
+def curves_of_config(config: Config, options: PlanOptions, *, assumes_epoch: bool = False) -> "RecordedCurves":
     """Return the values of a config's schedulers at each iteration.
 
     Args:
@@ -151,7 +154,7 @@ def _bases(options: PlanOptions) -> dict[str, float]:
     return {entry.rpartition("=")[0].strip() or "lr": float(entry.rpartition("=")[2]) for entry in entries}
 
 
-def times_in_run(curves: RecordedCurves, times: Iterable[str]) -> list[int]:
+def times_in_run(curves: "RecordedCurves", times: Iterable[str]) -> list[int]:
     """Return times such as `250`, `"3 epochs"` or `"50%"` in iterations.
 
     Raises:
@@ -166,7 +169,7 @@ def times_in_run(curves: RecordedCurves, times: Iterable[str]) -> list[int]:
     return found
 
 
-def plan_of_curves(curves: RecordedCurves) -> Plan:
+def plan_of_curves(curves: "RecordedCurves") -> Plan:
     """Return a plan whose lines are tables of the values, to compare a log with them."""
     single = len({group for _, group in curves.keys()}) == 1
     lines = []

@@ -22,7 +22,7 @@ from paramsched.cli._traces import groups_with_bases, refuse_too_long
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.problem import PlanWarning
 from paramsched.core.files import PlanText
-from paramsched.core.files.plan_files import format_of, syntax_of_suffix
+from paramsched.core.files.plan_files import format_of
 from paramsched.errors import InvalidArgument, ParamschedError
 
 MOST_SECONDS: Final = 20.0
@@ -120,7 +120,7 @@ def draw(file: Path, options: PlanOptions, text: str, facts: str, bases: str) ->
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             syntax = options.format or format_of(file)
-            source = PlanText(str(file), text, syntax, syntax_of_suffix(file), file.parent)
+            source = PlanText(str(file), text, syntax)
             read = read_plan_input(source.name, options, source=source)
             trace, assumed = _curves(read)
         said = [str(one.message) for one in told if isinstance(one.message, PlanWarning) and one.message.problem.path]

@@ -120,13 +120,13 @@ class FactOption(click.Option):
 
 @final
 class ConfigOption(click.Option):
-    """An option for configs of other libraries."""
+    """An option for configs of MMEngine."""
 
 
 SECTIONS = {
     click.Option: "Options",
     FactOption: "Facts of the run",
-    ConfigOption: "Reading configs of other libraries",
+    ConfigOption: "Configs of MMEngine, and your own modules",
 }
 """The sections of a help page, in order, by the class of their options."""
 
@@ -243,7 +243,7 @@ output_option = click.option(
 format_option = click.option(
     "--format",
     metavar="NAME",
-    help="Format of the file: yaml, toml, json or the name of a library. By default, its suffix decides.",
+    help="Format of the file: yaml, toml or json. By default, its suffix decides.",
 )
 
 

@@ -207,14 +207,6 @@ def test_a_suffix_that_cannot_be_written_is_answered_with_those_that_can(tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_native_is_a_format_in_the_syntax_of_the_suffix(tmp_path):
-    config.dump(PLAN, tmp_path / "plan.json", "native")
-
-    assert config.load(tmp_path / "plan.json") == PLAN
-    assert config.load(tmp_path / "plan.json", format="native") == PLAN
-    assert config.loads(config.dump(PLAN, format="native"), "native") == PLAN
-
-
 def test_writing_replaces_a_file_atomically_without_temporary_files(tmp_path):
     file = tmp_path / "plan.yaml"
     file.write_text("old")

@@ -87,7 +87,7 @@ def paramsched_check(
     )
     from paramsched.core.base.problem import Problem
 
-    selected = _codes("--select", select) if select else None  # None: also the codes of dialects in other packages
+    selected = _codes("--select", select) if select else None
     ignored = _codes("--ignore", ignore or "")
     found: list[Problem] = []
     usage = False

@@ -85,7 +85,7 @@ def _require_format(to: str | None) -> None:
     if to is not None and to not in config.formats():
         known = (*WRITERS, "csv")
         raise WrongUsage(f"--to {to}", f"unknown format; {did_you_mean(to, known)}")
-    if to is not None and to not in (*WRITERS, "native"):
+    if to is not None and to not in WRITERS:
         raise WrongUsage(f"--to {to}", "this format can only be read", "Write --to yaml")
 
 
@@ -103,7 +103,7 @@ def _write_plan(plan: "Plan", output: str | None, to: str | None) -> None:
         config.dump(plan, output, to)
         return
     text = config.dump(plan, None, to)
-    if to in (None, "yaml", "native"):
+    if to in (None, "yaml"):
         echo_yaml(text)
     else:
         echo_data(text.removesuffix("\n"))

@@ -1,7 +1,6 @@
 """The rules of `paramsched check`: the codes of diagnostics of plans, files, a start and a run, and their texts.
 
-`paramsched check --explain PS102` prints the explanation of a code from `rules.json`. The doors of peers have codes and
-a file of this name too.
+`paramsched check --explain PS102` prints the explanation of a code from `rules.json`.
 """
 
 import json
@@ -10,8 +9,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Final, Literal, TypeAlias, final
-
-from paramsched.core.base.entries import entry_names, load_entry
 
 UNREADABLE: Final = "PS100"
 SYNTAX: Final = "PS101"
@@ -23,7 +20,6 @@ REFUSED_VALUE: Final = "PS106"
 SAID_TWICE: Final = "PS107"
 NOTHING_PLANNED: Final = "PS108"
 MISSING_FACT: Final = "PS109"
-UNUSED_SETTING: Final = "PS111"
 KEY_TWICE: Final = "PS115"
 BEYOND_HORIZON: Final = "PS201"
 NOTHING_LEFT: Final = "PS202"
@@ -121,6 +117,5 @@ class CheckRule:
 @cache
 def check_rules() -> Mapping[str, CheckRule]:
     """Return a dict from code to rule. `paramsched check --explain` and the documentation show the rules."""
-    found = [files(load_entry("rules", door)).joinpath("rules.json") for door in entry_names("rules")]
-    rows = sorted((row for file in found for row in json.loads(file.read_text("utf-8"))), key=lambda row: row["code"])
+    rows = json.loads(files("paramsched.core.base").joinpath("rules.json").read_text("utf-8"))
     return {row["code"]: CheckRule(**{**row, "options": tuple(row.get("options", ()))}) for row in rows}

@@ -1,4 +1,4 @@
-"""Modules that a module below them needs at run time: drawing, metric rules, readers, recipes, rules of the check.
+"""Modules that a module below them needs at run time: drawing, metric rules, readers of files, recipes.
 
 `import paramsched` registers their names, and each is imported on first use. So imports point down only. A door that is
 not installed has no entries.

@@ -3,7 +3,6 @@
 from paramsched.core.base.problem import Problem as Problem
 from paramsched.core.files.plan_files import Loaded as Loaded
 from paramsched.core.files.plan_files import PlanText as PlanText
-from paramsched.core.files.plan_files import ReadingOptions as ReadingOptions
 from paramsched.core.files.plan_files import convert as convert
 from paramsched.core.files.plan_files import dump as dump
 from paramsched.core.files.plan_files import formats as formats
@@ -17,7 +16,6 @@ __all__ = [
     "Bases",
     "Loaded",
     "PlanText",
-    "ReadingOptions",
     "convert",
     "dump",
     "formats",

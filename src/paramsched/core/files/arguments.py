@@ -214,7 +214,7 @@ def read_arguments(
     return into(**values), locations, wrong
 
 
-# ---- checks and conversions for the readers of several dialects
+# ---- checks of values
 
 
 def is_count(value: Any, least: int = 0) -> bool:

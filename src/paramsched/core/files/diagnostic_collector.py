@@ -63,7 +63,7 @@ class DiagnosticCollector:
             found: the description of the problem.
             advice: what to do, in one sentence.
             span, at_key: as for `Problem`.
-            code: the code of the rule; optional for dialects in other packages.
+            code: the code of the rule.
         """
         self.count += 1
         if self.full:

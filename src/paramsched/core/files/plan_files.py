@@ -59,7 +59,7 @@ def load(
 
     Args:
         path: the file, at most 1 MB of UTF-8.
-        format: `"yaml"`, `"toml"`, `"json"`, or a dialect's name; by default determined by the suffix.
+        format: `"yaml"`, `"toml"` or `"json"`; by default determined by the suffix.
         shapes: functions that build schedules, which the file may call by their names.
 
     Raises:
@@ -79,7 +79,7 @@ def load(
             found = "no file has this name; for the text of a plan, write ps.loads(text)"
             raise FileNotFoundError(ENOENT, found, shortened_text(path)) from None
         raise
-    return text.loaded(ReadingOptions(shapes)).plan
+    return text.loaded(shapes).plan
 
 
 @readable
@@ -106,7 +106,7 @@ def loads(
         raise InvalidArgument(f"loads({text!r})", found, f"Write ps.load({text!r})")
     else:
         given = PlanText(f"{format} text", text, format)
-    return given.loaded(ReadingOptions(shapes)).plan
+    return given.loaded(shapes).plan
 
 
 @overload
@@ -147,7 +147,7 @@ def dump(plan: PlanLike, path: str | os.PathLike[str] | None = None, format: str
 def text_for_file(plan: Plan, file: Path, format: str | None) -> str:
     """Return the text of a plan for a file, by default in the format of its suffix."""
     chosen = _format_to_write(file) if format is None else known_format(format)
-    return text_of(plan, chosen, syntax=syntax_of_suffix(file))
+    return text_of(plan, chosen)
 
 
 def convert(
@@ -161,7 +161,7 @@ def convert(
 
     Args:
         text: the text of the plan.
-        format: the format of the text: `"yaml"`, `"toml"`, `"json"`, or a dialect's name.
+        format: the format of the text: `"yaml"`, `"toml"` or `"json"`.
         to: the format of the result: `"yaml"` or `"json"`.
         shapes: as in `load`.
 
@@ -176,30 +176,29 @@ def convert(
     return text_of(loads(text, format, shapes=shapes), to)
 
 
-# Formats by name: the syntaxes of native files, and the dialects.
+# Formats by name.
 
 PLACES: Mapping[str, Callable[[str], Place]] = {
     "yaml": yaml_places,
     "json": json_places,
 }
-"""A dict from syntax to the function that locates the values of a text in this syntax."""
+"""A dict from format to the function that locates the values of a text."""
 
 SYNTAXES: Mapping[str, Callable[[str, str], Any]] = {"yaml": read_yaml, "toml": read_toml, "json": read_json}
-"""A dict from each syntax of native files to the function that reads it."""
+"""A dict from each format to the function that reads it."""
 
 WRITERS: Mapping[str, Callable[[Any], str]] = {"yaml": write_yaml, "json": write_json}
-"""A dict from each syntax that is written to its function; TOML is only read."""
+"""A dict from each format that is written to its function; TOML is only read."""
 
 
 def formats() -> tuple[str, ...]:
-    """Return the names that `format` may be: `yaml`, `toml`, `json`, and the dialects."""
-    return (*SYNTAXES, "native")
+    """Return the names that `format` may be: `yaml`, `toml` and `json`."""
+    return tuple(SYNTAXES)
 
 
 def known_format(name: str) -> str:
     """Return the name of a format; raise InvalidArgument with a suggestion if it is unknown."""
-    is_known = isinstance(name, str) and (name in formats())
-    if not is_known:
+    if not isinstance(name, str) or name not in formats():
         raise InvalidArgument(
             f"format={shown(name)}",
             f"unknown format; {did_you_mean(str(name), formats())}",
@@ -260,21 +259,6 @@ class Loaded:
 
 @final
 @dataclass(frozen=True, slots=True)
-class ReadingOptions:
-    """What reading a plan may need besides its text.
-
-    Args:
-        shapes: functions that build schedules, which the plan may call by their names.
-    """
-
-    shapes: Iterable[ShapeLike] = ()
-
-
-DEFAULTS: Final = ReadingOptions()
-
-
-@final
-@dataclass(frozen=True, slots=True)
 class PlanText:
     """The text of a plan with its format.
 
@@ -282,63 +266,52 @@ class PlanText:
         name: the name in diagnostics, such as the path of the file.
         text: the text.
         format: the format.
-        syntax: the syntax that the suffix implies, if the format is a dialect.
-        folder: the folder of relative paths in the file; None for the working directory.
         entries: the mapping that was passed in place of a text; None if there is a text.
     """
 
     name: str
     text: str
     format: str
-    syntax: str | None = None
-    folder: Path | None = None
     entries: Mapping[str, Any] | None = None
 
-    def loaded(self, options: ReadingOptions = DEFAULTS) -> Loaded:
-        """Return the plan, and the values of the optimizer that the text has.
-
-        A config of MMEngine contains the values in `optim_wrapper`: `ps.trace(found.plan, found.bases.groups, …)`
-        returns the schedules' values in a run of the config. Native files contain no values of the optimizer.
-        """
+    def loaded(self, shapes: Iterable[ShapeLike] = ()) -> Loaded:
+        """Return the plan; `shapes` are functions that build schedules, which it may call by their names."""
         known_format(self.format)
         if self.entries is not None:
-            return self._loaded_native(self.entries, options)
+            return _loaded_from(self.entries, shapes)
         refuse_long_text(self.text, self.name)
         root: Place | None = None
         try:
-            read = _reader_of(self.format, self.syntax)
+            read = SYNTAXES[self.format]
             root = yaml_places(self.text, self.name) if read is read_yaml else None
             data = read(self.text, self.name) if root is None else root.value
             refuse_large_plan(data, self.name)
-            return self._loaded_native(data, options)
+            return _loaded_from(data, shapes)
         except ConfigError as error:
             raise ConfigError(self.name, self.placed(error.diagnostics, root)) from error.__cause__
 
-    def _loaded_native(self, data: Any, options: ReadingOptions) -> Loaded:
-        diagnostics = DiagnosticCollector()
-        plain = plain_or_bad(data, diagnostics)
-        try:
-            plan = native.plan_of_plain(plain, diagnostics, ShapeNames(options.shapes))
-        except ConfigError:
-            if hints := _hints_of_formats(plain):
-                raise ConfigError("config", hints) from None
-            raise
-        return Loaded(plan)
-
     def placed(self, diagnostics: Iterable[Problem], root: Place | None = None) -> tuple[Problem, ...]:
-        """Return diagnostics with lines and columns if the syntax is known; `root` has the places if they are known."""
-        name = self.format if self.format in SYNTAXES else self.syntax or "yaml"
-        places = PLACES.get(name)
-        if root is not None:
-            places = partial(_same, root)
+        """Return diagnostics with lines and columns if they are known; `root` has the places if they are known."""
+        places = PLACES.get(self.format) if root is None else partial(_same, root)
         return tuple(diagnostics) if places is None else faults_with_places(tuple(diagnostics), self.text, places)
 
     @property
     def has_comments(self) -> bool:
         """True if the text is YAML or TOML with comments, which a plan does not preserve."""
-        native = "yaml" if self.syntax is None and self.format == "native" else self.syntax
-        pattern = _COMMENTS.get(self.format if self.format in SYNTAXES else native or "")
+        pattern = _COMMENTS.get(self.format)
         return pattern is not None and any(found["comment"] for found in pattern.finditer(self.text))
+
+
+def _loaded_from(data: Any, shapes: Iterable[ShapeLike]) -> Loaded:
+    """Return the plan in the entries of a file."""
+    diagnostics = DiagnosticCollector()
+    plain = plain_or_bad(data, diagnostics)
+    try:
+        return Loaded(native.plan_of_plain(plain, diagnostics, ShapeNames(shapes)))
+    except ConfigError:
+        if (other := _not_a_plan(plain)) is not None:
+            raise ConfigError("config", [other]) from None
+        raise
 
 
 def open_plan(
@@ -360,7 +333,7 @@ def open_plan(
     """
     chosen = None if format is None else known_format(format)
     if isinstance(given, Mapping):
-        return PlanText("a mapping", "", chosen or known_format("native"), entries=given)
+        return PlanText("a mapping", "", chosen or "yaml", entries=given)
     if not is_path(given):
         return PlanText(f"{chosen or 'yaml'} text", str(given), chosen or "yaml")
     return _open_file(path_of_file(given), chosen)
@@ -375,26 +348,15 @@ def _open_file(file: Path, format: str | None) -> PlanText:
         advice = "" if near is None else f'; did you mean "{near}"?'
         raise FileNotFoundError(ENOENT, printable(f"{found}{advice}"), str(file)) from None
     chosen = format_of(file) if format is None else known_format(format)
-    return PlanText(str(file), text, chosen, syntax_of_suffix(file), file.parent)
+    return PlanText(str(file), text, chosen)
 
 
-def syntax_of_suffix(file: Path) -> str | None:
-    """Return the syntax that a suffix implies, or None."""
-    found = SUFFIXES.get(file.suffix.lower())
-    return found if found in SYNTAXES else None
-
-
-def _hints_of_formats(plain: Any) -> tuple[Problem, ...]:
-    """Return a diagnostic for each dialect that an invalid native plan looks like, or one if no entry is of a plan.
-
-    Data with a schedule of this library is a plan with a mistake, even if a name in it is that of a peer.
-    """
-    if native.has_schedule(plain):
-        return ()
-    if isinstance(plain, Mapping) and plain and not native.may_be_plan(plain):
-        found = f"no entry belongs to a plan; found {names_listed(map(str, plain), 4)}"
-        return (Problem("", found, 'For example: lr: warmup("5%") >> cosine()', code=NOTHING_PLANNED),)
-    return ()
+def _not_a_plan(plain: Any) -> Problem | None:
+    """Return the problem of data of which no entry belongs to a plan; None for a plan with a mistake."""
+    if not isinstance(plain, Mapping) or not plain or native.has_schedule(plain) or native.may_be_plan(plain):
+        return None
+    found = f"no entry belongs to a plan; found {names_listed(map(str, plain), 4)}"
+    return Problem("", found, 'For example: lr: warmup("5%") >> cosine()', code=NOTHING_PLANNED)
 
 
 def read_data(text: str, read: Callable[[str, str], Any], source: str) -> Any:
@@ -424,13 +386,13 @@ def read_peer_data(text: str, syntax: str, source: str) -> Any:
     return data
 
 
-def text_of(plan: Plan, format: str, *, syntax: str | None = None) -> str:
+def text_of(plan: Plan, format: str) -> str:
     """Return the text of a plan, from which an equal plan can be read."""
-    write = WRITERS.get(syntax or "yaml" if known_format(format) == "native" else format)
+    write = WRITERS.get(known_format(format))
     if write is None:
         raise InvalidArgument(f"format={format!r}", "this format can only be read", 'For example: format="yaml"')
     text = write(native.from_plan(plan))
-    written = PlanText("the plan as text", text, format, syntax)
+    written = PlanText("the plan as text", text, format)
     try:
         same = written.loaded().plan == plan
     except ConfigError as error:
@@ -444,8 +406,3 @@ def text_of(plan: Plan, format: str, *, syntax: str | None = None) -> str:
 
 def _same(root: Place, _: str) -> Place:
     return root
-
-
-def _reader_of(format: str, suffix: str | None) -> Callable[[str, str], Any]:
-    """Return the reader of the syntax that a format or a suffix implies; by default that of YAML."""
-    return SYNTAXES.get(format) or SYNTAXES.get(suffix or "yaml") or SYNTAXES["yaml"]

@@ -15,12 +15,10 @@ class Bases:
     Args:
         groups: dicts like param groups, `{"lr": 0.1, "betas": (0.9, 0.999)}`; with a `name` if there are several.
         origin: the entry of the file that contains them.
-        notes: remarks about these values.
     """
 
     groups: tuple[Mapping[str, Any], ...] = ()
     origin: str = ""
-    notes: tuple[str, ...] = ()
 
     def of(self, name: str | None) -> Mapping[str, Any]:
         """Return the values of a group by its name; a single group without a name applies to all groups."""

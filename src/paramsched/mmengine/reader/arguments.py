@@ -1,6 +1,6 @@
 """The table of MMEngine's schedulers, and diagnostics for classes and config keys that are not in it.
 
-The config dialect and the drop-in classes read the same table. Source: MMEngine 0.10.7.
+Source: MMEngine 0.10.7.
 """
 
 from collections import Counter

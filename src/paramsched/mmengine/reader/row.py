@@ -1,6 +1,6 @@
-"""The base class of the rows in the table of MMEngine's schedulers, with the data that rows exchange with plans.
+"""The base class of the rows in the table of MMEngine's schedulers.
 
-The drop-in classes and the dialect read the same rows. A *step* (`tick` in the code) is one call of a scheduler's
+A *step* (`tick` in the code) is one call of a scheduler's
 `step`: an epoch if `by_epoch` is true, else an iteration. Source: MMEngine 0.10.7.
 """
 
@@ -89,7 +89,7 @@ def number_errors(arguments: Arguments, *names: str) -> Iterator[InvalidSchedule
 
 
 class SchedulerRow:
-    """A scheduler of MMEngine: its arguments, their checks, and its conversion to a plan.
+    """A scheduler of MMEngine: its arguments, their checks, and its rule.
 
     Attributes:
         name: the common prefix of its classes, `Step` for `StepLR`.
@@ -98,7 +98,7 @@ class SchedulerRow:
         counted: the arguments besides `begin` and `end` that `convert_to_iter_based` multiplies.
         length_from: the arguments besides `end` that determine its length; None if it needs no length.
         only_field: the only field that it can schedule; None for any field.
-        reacts_to_metric: True if it has a metric rule instead of a rule of a recurrence.
+        reacts_to_metric: True if it has a metric rule instead of a rule of steps.
     """
 
     name: ClassVar[str] = ""
@@ -121,7 +121,7 @@ class SchedulerRow:
         return {"total_iters": arguments["end"] - arguments["begin"] - 1} if self.length_from == () else {}
 
     def rule(self, arguments: Arguments) -> Rule:
-        """Return the rule of a recurrence."""
+        """Return the rule by which it steps."""
         raise NotImplementedError
 
     def warnings(self, arguments: Arguments, *, converted_from_epochs: bool) -> Iterable[str]:

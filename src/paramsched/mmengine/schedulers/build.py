@@ -9,7 +9,7 @@ from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.dropins.group_fields import by_value
 from paramsched.errors import InvalidArgument, PlanChanged, StateError
 from paramsched.mmengine.reader.config_run import RunLength
-from paramsched.mmengine.reader.to_schedule import list_warnings
+from paramsched.mmengine.reader.list_warnings import list_warnings
 from paramsched.mmengine.schedulers import optimizers
 from paramsched.mmengine.schedulers.base import CLASS_KEY, GROUPS_KEY, RuleScheduler, _ParamScheduler, compare_arguments
 from paramsched.mmengine.schedulers.one_cycle import ReduceOnPlateauParamScheduler

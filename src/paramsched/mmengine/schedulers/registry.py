@@ -1,4 +1,4 @@
-"""PARAM_SCHEDULERS: scheduler classes by name, and the rules of users' classes, found by their steps."""
+"""PARAM_SCHEDULERS: scheduler classes by name."""
 
 import sys
 from typing import Any, Final

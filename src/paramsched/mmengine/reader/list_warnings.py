@@ -1,12 +1,10 @@
-"""Conversion of MMEngine's schedulers of one field to one schedule, and warnings for likely mistakes in a list."""
+"""Warnings for likely mistakes in a list of schedulers."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Final, TypeAlias, final
+from typing import Final, Literal, TypeAlias, final
 
-from paramsched.core.base.codes import MILESTONE_AFTER_END
-from paramsched.mmengine.codes import CLIMBS_AGAIN, TICKS_TOO_LATE
 from paramsched.mmengine.reader.config_run import (
     RunLength,
     ticks_by_epoch,
@@ -34,12 +32,12 @@ class _ListWarning:
     Args:
         index: the index of the scheduler.
         text: the message, with a fix.
-        code: the code of the diagnostic.
+        kind: the kind of mistake.
     """
 
     index: int
     text: str
-    code: str
+    kind: Literal["late steps", "late milestones", "rises again"]
 
 
 def list_warnings(schedulers: Iterable[RowWithArguments], length: RunLength) -> Iterator[_ListWarning]:
@@ -49,10 +47,10 @@ def list_warnings(schedulers: Iterable[RowWithArguments], length: RunLength) -> 
         schedulers: the schedulers of one optimizer.
         length: the length of the run.
     """
-    by_code = dict[str, list[_ListWarning]]()
+    by_kind = dict[str, list[_ListWarning]]()
     for one in _tick_warnings(list(schedulers), length):
-        by_code.setdefault(one.code, []).append(one)
-    for several in by_code.values():
+        by_kind.setdefault(one.kind, []).append(one)
+    for several in by_kind.values():
         yield from several[: _MAX_WARNINGS - 1]
         for last in several[_MAX_WARNINGS - 1 : _MAX_WARNINGS]:
             more = len(several) - _MAX_WARNINGS
@@ -67,9 +65,9 @@ def _tick_warnings(together: Sequence[RowWithArguments], length: RunLength) -> I
                 f"by_epoch=True in a run by iterations steps at most once {period}, and in MMEngine only after it; "
                 "write by_epoch=False and counts of iterations"
             )
-            yield _ListWarning(index, text, TICKS_TOO_LATE)
+            yield _ListWarning(index, text, "late steps")
         last = length.end(bool(arguments["by_epoch"]))
-        # They count from the start of their window. The plan lacks late ones, so that no rule of a plan sees them.
+        # They count from the start of their window.
         milestones = arguments["milestones"] if row is MULTI_STEP and last is not None else ()
         late = sorted(one for one in milestones if last is not None and arguments["begin"] + one > last)
         if late:
@@ -79,7 +77,7 @@ def _tick_warnings(together: Sequence[RowWithArguments], length: RunLength) -> I
                 f"milestones={numbers} are after the end of the run of {run} and are never reached; write milestones "
                 "within the run"
             )
-            yield _ListWarning(index, text, MILESTONE_AFTER_END)
+            yield _ListWarning(index, text, "late milestones")
         if row is not COSINE_ANNEALING or arguments["end"] >= INF:
             continue
         if arguments["T_max"] >= arguments["end"] - arguments["begin"] - 1:
@@ -98,4 +96,4 @@ def _tick_warnings(together: Sequence[RowWithArguments], length: RunLength) -> I
             f"{arguments['end']}, and then rises to the base value, which discards the changes of "
             f"{places}; write end={arguments['begin'] + arguments['T_max'] + 1}"
         )
-        yield _ListWarning(index, text, CLIMBS_AGAIN)
+        yield _ListWarning(index, text, "rises again")
