@@ -344,3 +344,5 @@ def test_a_missing_count_suggests_the_hook(run, unit, arguments):
     with pytest.raises(MissingFact) as error:
         run(lambda wrapper: engine.PlanScheduler(wrapper, plan))
     assert str(error.value).endswith(f"For example: Runner(…, custom_hooks=[AmountHook({arguments})])")
+
+
