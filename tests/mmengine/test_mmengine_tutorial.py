@@ -1,4 +1,4 @@
-"""MMEngine's tutorial on parameter schedulers, snippet by snippet: its values, from the classes and from the dialect.
+"""MMEngine's tutorial on parameter schedulers, snippet by snippet: its values, from the classes and simulated.
 
 The values are those of the specification, to the digits it gives. `...` in a snippet stands for a scheduler that is
 filled in here.
@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from paramsched.mmengine import schedulers as ours
+from paramsched.mmengine import simulate
 from support import mmengine_peer as peer
 
 
@@ -29,7 +30,17 @@ def by_classes(config, *, epochs, length, **optimizer):
     return dict(zip(peer.FIELDS, peer.run(schedulers, target, epochs, length).T, strict=True))
 
 
-WAYS = pytest.mark.parametrize("values", [by_classes])
+def by_simulation(config, *, epochs, length, kind="SGD", **values):
+    """Return the scheduled columns as `simulate` gives them."""
+    wrapper = {"optimizer": {"type": kind, "momentum": 0.9, "weight_decay": 5e-4, "lr": 0.1, **values}}
+    if kind == "Adam":
+        wrapper["optimizer"]["betas"] = (wrapper["optimizer"].pop("momentum"), 0.999)
+    run = {"param_scheduler": config, "optim_wrapper": wrapper, "train_cfg": {"max_epochs": epochs}}
+    curves = simulate(run, steps_per_epoch=length)
+    return {field: curves[field, group] for field, group in curves.keys()}
+
+
+WAYS = pytest.mark.parametrize("values", [by_classes, by_simulation])
 TWELVE = dict(epochs=12, length=20)
 
 

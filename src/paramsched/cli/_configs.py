@@ -1,7 +1,7 @@
 """Configs of MMEngine in place of a plan: their values, which the schedulers give when they are run."""
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -113,7 +113,7 @@ def curves_of_config(config: Config, options: PlanOptions, *, assumes_epoch: boo
         ConfigError: with the place of each problem.
         MissingFact: the length of the run or of an epoch is unknown.
     """
-    simulate = _simulation().simulate
+    simulate: Callable[..., RecordedCurves] = _simulation().simulate
     bases = _bases(options)
     if not config.data.get("optim_wrapper") and not bases:
         echo_note("no optim_wrapper and no --base; the initial values are taken to be 1")

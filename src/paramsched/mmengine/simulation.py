@@ -27,7 +27,9 @@ from paramsched.show import RecordedCurves, curves_from_values
 
 _EXAMPLE: Final = "For example: dict(type='MultiStepLR', milestones=[8, 11])"
 _MOST: Final = 2_000_000
-"""Iterations of a simulation; one takes about 10 µs for each scheduler."""
+"""Iterations of a simulation."""
+_MOST_STEPS: Final = 10_000_000
+"""Steps of all schedulers together; one takes about 10 µs."""
 _SCHEDULERS: Final = entry_path("param_scheduler")
 
 
@@ -155,7 +157,7 @@ def _run_length(
         if value is not None and not is_count(value, 1):
             found = f"expected an integer of at least 1, got {short_json(value)}"
             diagnostics.add(child_path(path, name), found, f"For example: {name}=12", code=WRONG_TYPE)
-        counts[name] = int(value) if is_count(value, 1) else None
+        counts[name] = None if value is None or not is_count(value, 1) else int(value)
     if None not in counts.values():
         diagnostics.add(path, "max_epochs and max_iters exclude each other", "Leave one of them out", code=SAID_TWICE)
     if list(counts.values()) == [None, None]:
@@ -179,8 +181,9 @@ def _iterations_of(run: _Run, config: Mapping[str, Any], source: str) -> int:
         if length.max_epochs is not None or any(one.get(CONVERTED) for one, _ in elements):
             raise _missing_epoch("train_cfg.max_epochs" if length.max_iters is None else CONVERTED)
     iterations = length.max_iters or (length.max_epochs or 0) * (length.epoch_length or 0)
-    if iterations > _MOST:
-        found = f"{iterations:,} iterations are too many to simulate one by one, at most {_MOST:,}"
+    count = sum(1 for _ in _elements_of(config, list(run.optimizers), DiagnosticCollector()))
+    if iterations > _MOST or iterations * count > _MOST_STEPS:
+        found = f"{iterations:,} iterations of {count:,} schedulers are too many to simulate one by one"
         advice = "Pass fewer steps_per_epoch; the values of schedulers by epoch do not depend on it"
         raise ConfigError(source, [Problem(entry_path("train_cfg"), found, advice, code=REFUSED_VALUE)])
     return iterations
@@ -248,8 +251,8 @@ def _optimizers_of(
     wrapper, path = config.get("optim_wrapper"), entry_path("optim_wrapper")
     if wrapper is None:
         given = config.get("param_scheduler")
-        several = isinstance(given, Mapping) and "type" not in given
-        return {name: ValuesOnly([_UNKNOWN | dict(bases)]) for name in (given if several else ("",))}
+        names = list(given) if isinstance(given, Mapping) and "type" not in given else [""]
+        return {str(name): ValuesOnly([_UNKNOWN | dict(bases)]) for name in names}
     if not isinstance(wrapper, Mapping):
         found = f"expected a dict, got {type_name_of(wrapper)}"
         diagnostics.add(path, found, "For example: dict(optimizer=dict(type='SGD', lr=0.1))", code=WRONG_TYPE)

@@ -1,4 +1,4 @@
-"""The argument reader, and every table of a dialect that it reads."""
+"""The argument reader, and every table that it reads."""
 
 from typing import Any, Literal
 

@@ -1,4 +1,4 @@
-"""The native dialect: the errors of a file at once, and shapes of a user."""
+"""The entries of a plan: the errors of a file at once, and shapes of a user."""
 
 import copy
 import datetime as dt

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import paramsched as ps
+from support import mmengine_peer
 from support.tables import table
 from whole.reference import timm_peer
 
@@ -77,10 +78,18 @@ def test_the_plan_in_a_row_has_the_peers_curve(page: str, theirs: str, line: str
 
 
 @table(("page", "theirs", "line"), rows("engines/mmengine"))
-def test_the_plan_in_a_row_equals_the_plan_read_from_the_config(page: str, theirs: str, line: str) -> None:
-    text = f"train_cfg = dict(by_epoch=True, max_epochs=12)\nparam_scheduler = {theirs}\n"
+def test_the_plan_in_a_row_has_the_values_of_mmengine(page: str, theirs: str, line: str) -> None:
+    pytest.importorskip("mmengine")
+    schedulers, epochs, length = eval(theirs), 12, 100  # a row of a page of this repository
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        listed = schedulers if isinstance(schedulers, list) else [schedulers]
+        built = mmengine_peer.built_by_peer(listed, optimizer, epochs, length)
+        expected = mmengine_peer.run(built, optimizer, epochs, length)[:, 0]
 
-    assert ps.loads(text, format="mmengine").bindings[0].schedule == ps.parse(line)
+    plan, facts = ps.Plan(lr=line, horizon=f"{epochs} epochs"), ps.Calendar(steps_per_epoch=length)
+    assert ps.trace(plan, {"lr": 0.1}, facts)["lr", 0] == pytest.approx(expected, rel=1e-9, abs=1e-13)
 
 
 @pytest.mark.heavy

@@ -20,14 +20,14 @@ from typing import Any
 import pytest
 
 import paramsched as ps
-from paramsched.core.schedules.registry import RULES, SHAPES
+from paramsched.core.schedules.registry import SHAPES
 from paramsched.errors import ConfigError, InvalidArgument
 
 LINES, PLANS = (Path(__file__).with_name(f"{kind}.jsonl") for kind in ("lines", "plans"))
 VALID = "="
 
-BUILDERS: dict[str, Any] = {**SHAPES, **RULES, "absolute": ps.absolute, "plateau": ps.plateau}
-AROUND = ("{}", "recurrence({})", "anneal(1, 0, 10, curve={})", "cosine() * {}")
+BUILDERS: dict[str, Any] = {**SHAPES, "absolute": ps.absolute, "plateau": ps.plateau}
+AROUND = ("{}", "anneal(1, 0, 10, curve={})", "cosine() * {}")
 """The lines into which an example may be pasted, because some are no schedules."""
 
 
@@ -40,7 +40,7 @@ def error_of(line: str) -> InvalidArgument | None:
 
 
 def is_code(text: str) -> bool:
-    """Return whether a text is accepted as a schedule, a rule, a curve, a level, or as code of a user."""
+    """Return whether a text is accepted as a schedule, a curve, a level, or as code of a user."""
     if any(error_of(one.format(text)) is None for one in AROUND):
         return True
     with contextlib.suppress(InvalidArgument, NameError, SyntaxError, TypeError):
@@ -105,7 +105,7 @@ def records_of(file: Path) -> list[list[Any]]:
 def outcome_of(given: Any) -> list[Any]:
     """Return a line, or the data of a plan file, with `"="` and its text, or with three values for each error."""
     try:
-        return [given, VALID, str(ps.parse(given)) if isinstance(given, str) else ps.loads(given, format="native").text]
+        return [given, VALID, str(ps.parse(given)) if isinstance(given, str) else ps.loads(given).text]
     except ConfigError as error:
         return [given, *(part for one in error.diagnostics for part in (one.code, one.path, ""))]
     except InvalidArgument as error:

@@ -110,13 +110,13 @@ def paramsched_audit(
             raise WrongUsage(needless[0], "it needs --plan plan.yaml")
         _report_facts(log, named, time, optimizer, at, page, as_json=as_json)
         return
-    config = config_in(plan)
+    config, base_options = config_in(plan), options.bases
     if config is not None:
         curves = curves_of_config(config, options)
         read, known, base_options = plan_of_curves(curves), options.with_facts(total=None), ()
     else:
         given_plan = read_plan_input(plan, options)
-        read, known, base_options = given_plan.plan, given_plan.known, options.bases
+        read, known = given_plan.plan, given_plan.known
     planned = list(dict.fromkeys(one.name for one in read.bindings))
     try:
         clock = amount_clock(read.clock)

@@ -1,4 +1,4 @@
-"""The native dialect: plan files with a horizon, fields, groups and targets, read and written.
+"""The entries of a plan: files with a horizon, fields, groups and targets, read and written.
 
 - a schedule is a line of text, a mapping `{name: {argument: value}}`, `{name: value}`, `{name: [values]}`, a list
   (a sequence) or a number (a constant)

@@ -1,4 +1,4 @@
-"""The ten schedulers of MMEngine, a class each: arguments, checks, and conversion to a plan."""
+"""The ten schedulers of MMEngine, a class each: arguments, checks and rules."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -36,7 +36,7 @@ def _factor_errors(arguments: Arguments, *names: str) -> _Errors:
 
 
 def _window_of_rule(arguments: Arguments) -> dict[str, Any]:
-    """Return the window of a scheduler as arguments of a recurrence's rule."""
+    """Return the window of a scheduler as arguments of a rule."""
     by = "epoch" if arguments["by_epoch"] else "update"
     return {"begin": ceil(arguments["begin"]), "end": ceil(arguments["end"]), "by": by}
 

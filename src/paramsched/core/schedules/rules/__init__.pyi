@@ -3,7 +3,6 @@
 from paramsched.core.schedules.rules.base import Coefficients as Coefficients
 from paramsched.core.schedules.rules.base import Rule as Rule
 from paramsched.core.schedules.rules.base import ShareRule as ShareRule
-from paramsched.core.schedules.rules.base import table as table
 from paramsched.core.schedules.rules.descents import cosine as cosine
 from paramsched.core.schedules.rules.descents import cosine_restarts as cosine_restarts
 from paramsched.core.schedules.rules.descents import one_cycle as one_cycle

@@ -273,7 +273,7 @@ class ScheduleRule(Rule):
     def check_together(self) -> None:
         if not self.schedule.affine:
             raise InvalidArgument(
-                str(self), "the schedule must be affine in base", "Apply clamp, minimum and maximum to the recurrence"
+                str(self), "the schedule must be affine in base", "Leave clamp, minimum and maximum out"
             )
 
     @property
