@@ -15,7 +15,6 @@ from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount, ReportedProgress
 from paramsched.core.run.block import (
     LR,
-    TargetColumn,
     ValueBlock,
     initial_value,
     log_late_groups,
@@ -117,9 +116,6 @@ class Groups:
         # id, the groups whose `initial_lr` is of an earlier scheduler, or of the code, and not of this plan.
         self.code_bases: Values = {}
         self.given_initial: dict[int, Group] = {}
-        # Between two plans: the values of the coming step, if the optimizer is behind the first update of the plan in
-        # force; the update of the last change, and the lines, targets and states that the update before it used.
-        self.before_change: tuple[int, tuple[Line, ...], list[TargetColumn], RuleStates] | None = None
         # Said: the fields whose external writes were reported.
         self.written_fields = set[str]()
 
@@ -223,28 +219,19 @@ def planned_values(
         clock: the clock of the run. Default: that of the optimizer.
         last: True for the last completed update.
     """
-    clock = clock or planned.clock
-    lines, _, times, states = _followed(planned, clock, last=last)
+    lines, (times, states) = planned.block.lines, _times(clock or planned.clock, last=last)
     return lines, values_at(lines, times, states)
 
 
 def target_values(planned: Groups, *, last: bool = False) -> Iterator[tuple[str, float]]:
     """Return pairs (target name, value) for the next update, or for the last completed one if `last` is True."""
-    _, targets, times, states = _followed(planned, planned.clock, last=last)
-    return ((column.target.name, column.computed(times, states)[0]) for column in targets)
+    times, states = _times(planned.clock, last=last)
+    return ((column.target.name, column.computed(times, states)[0]) for column in planned.block.targets)
 
 
-def _followed(
-    planned: Groups, clock: Clock, *, last: bool
-) -> tuple[tuple[Line, ...], list[TargetColumn], UpdateTimes, RuleStates]:
-    """Return the lines, the targets, the time and the states of the next update, or of the last completed one."""
-    block = planned.block
-    if not last:
-        return block.lines, block.targets, clock.times, clock.states
-    if planned.before_change is not None and planned.before_change[0] == clock.t:
-        _, lines, targets, states = planned.before_change
-        return lines, targets, clock.last_times, states
-    return block.lines, block.targets, clock.last_times, clock.used
+def _times(clock: Clock, *, last: bool) -> tuple[UpdateTimes, RuleStates]:
+    """Return the time of the next update, or of the last completed one, and the states of the metric rules for it."""
+    return (clock.last_times, clock.used) if last else (clock.times, clock.states)
 
 
 def sync(planned: Groups, groups: list[Group]) -> bool:
