@@ -66,7 +66,7 @@ class Run:
         self.warned_of_missing_count = False
         self.all_groups = [lead, *self.members.values()] if self.is_shared else [lead]
         self.changed_bases: list[OtherBase] = []  # of loaded states, which are not logged yet
-        self.loads: dict[str, SavedRun] = {}  # of several optimizers, since the last update
+        self.saved: dict[str, SavedRun] = {}  # of several optimizers, after a load and until the next update
         # Each with its update, or -1 if the checkpoint's applies.
         self.logged_bases: set[tuple[OtherBase, int]] = set()
 

@@ -1,6 +1,7 @@
 """Several optimizers under one plan: the clock that they share, or the optimizer that drives it."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, final
@@ -12,6 +13,7 @@ from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
 from paramsched.core.run.block import ValueBlock
 from paramsched.core.run.groups import Groups, sync, warn_of_update
+from paramsched.core.run.metric_states import saved_states
 from paramsched.core.run.record import Adopted
 from paramsched.core.run.run import AfterStep, Run
 from paramsched.core.run.state import Choices, Clock, Group, RunState, SavedRun
@@ -72,8 +74,9 @@ class SharedRun(Run):
     the update of the run, or to the previous one if the optimizer has not stepped in it; with a driver, or by hand, to
     the update of the run. The lead has no groups of its own, only the parameters of all optimizers.
 
-    A load sets the count of one optimizer, so that loads in any order end in the same state. Until the next update,
-    `loads` has what was loaded: an optimizer whose count is further behind continues at the update of the run.
+    A load sets the count of one optimizer, so that loads in any order end in the same state. After a load, and until
+    the next update, `saved` has the count of each optimizer, because a later load may return the run to an earlier one.
+    An optimizer whose count is further behind continues at the update of the run.
 
     Args:
         lead: writes the targets, and has the consumption.
@@ -102,22 +105,24 @@ class SharedRun(Run):
         lead.bind(self.param_groups, lead.new_block((), self.param_groups, clock.times, clock.states))
 
     def note_positions(self) -> None:
-        self.loads.clear()
+        self.saved.clear()
         self._count_behind()
 
     def _count_behind(self) -> None:
         self.behind = sum(planned.clock.t < self.clock.t for planned in self.members.values())
 
     def has_loaded_all(self) -> bool:
-        return self.loads.keys() >= self.members.keys()
+        return bool(self.saved) and all(saved.is_loaded for saved in self.saved.values())
 
     def load(self, loaded: Mapping[str, SavedRun], source: str | None) -> bool:
         counted = {name: saved for name, saved in loaded.items() if saved.count is not None}
         if not counted:  # an optimizer without a count joins the run
             return False
+        if not self.saved:
+            self.saved = self._present()
         for name, saved in counted.items():
-            self.loads.pop(name, None)
-            self.loads[name] = saved  # the last one
+            self.saved.pop(name, None)
+            self.saved[name] = saved  # the last one
         counts = {name: self._count(name) for name in self.members}
         t, amounts = max(counts.values()), self._amounts()
         record = self._record_of(t)
@@ -128,8 +133,6 @@ class SharedRun(Run):
         self.clock.last_amount = amounts.get(t - 1, position.amount)
         if record is not None:
             self._continue_from(record)
-        elif position != before:
-            self.clock.history = self.clock.history.resumed_at(t, position.amount)
         for name, planned in self.members.items():
             is_near = self.drive == "optimizer" and counts[name] == t - 1
             planned.clock.set_position(self.position_at(t - is_near))
@@ -137,24 +140,33 @@ class SharedRun(Run):
         self._count_behind()
         return position != before
 
+    def _present(self) -> dict[str, SavedRun]:
+        """Return the present run with the count of each optimizer."""
+        clock = self.clock
+        position, feedback = replace(clock.position, samples=self.samples()), saved_states(clock.states)
+        return {
+            name: SavedRun(number, position, clock.last_amount, feedback, clock.history, is_loaded=False)
+            for name, number in self.numbers.items()
+        }
+
     def _count(self, name: str) -> int:
-        """Return the count of an optimizer: the one that it loaded since the last update, else that of its steps."""
-        count = self.loads[name].count if name in self.loads else None
+        """Return the count of an optimizer: that of `saved`, unless it has stepped since."""
+        count = self.saved[name].count if name in self.saved else None
         return self.members[name].clock.t if count is None else count
 
     def _record_of(self, t: int) -> SavedRun | None:
         """Return the record of the run at an update, the last one that was loaded; None if that is the present one."""
-        loads = list(reversed(self.loads.values()))
-        of_run = next((saved for saved in loads if saved.position.t == t), None)
+        saved = list(reversed(self.saved.values()))
+        of_run = next((one for one in saved if one.is_loaded and one.position.t == t), None)
         if of_run is not None or t == self.clock.t:
             return of_run
-        return next((saved for saved in loads if saved.count == t), None)
+        return next(one for one in saved if t in (one.count, one.position.t))
 
     def _amounts(self) -> dict[int, Amount | None]:
         """Return the known amounts by update; those that were loaded last take precedence."""
         clock = self.clock
         found = {clock.t - 1: clock.last_amount, clock.t: clock.amount}
-        for saved in self.loads.values():
+        for saved in self.saved.values():
             found[saved.position.t] = saved.position.amount
             if saved.last_amount is not None:
                 found[saved.position.t - 1] = saved.last_amount
@@ -163,12 +175,12 @@ class SharedRun(Run):
     def end_loads(self) -> None:
         """Warn of optimizers whose checkpoints are of earlier updates than the run, and forget what was loaded."""
         t = self.clock.t
-        for name, saved in self.loads.items():
-            if saved.count is not None and saved.count < t - 1:
+        for name, saved in self.saved.items():
+            if saved.is_loaded and saved.count is not None and saved.count < t - 1:
                 found = f"the checkpoint of {name} is of update {saved.count}, and the run is at update {t}"
                 advice = f"Load checkpoints of the same update. {name} continues at update {t}."
                 self.clock.unreported.append(Problem(found=found, advice=advice))
-        self.loads.clear()
+        self.saved.clear()
 
     # ------------------------------------------------------------------ at every update
 
@@ -187,7 +199,7 @@ class SharedRun(Run):
 
     def advance_lead(self) -> None:
         """Count an update of the run."""
-        if self.loads:
+        if self.saved:
             run_uncompiled(SharedRun.end_loads)(self)
         if self.changed_bases:  # not all optimizers have loaded a state
             run_uncompiled(Run.log_changed_bases)(self)
@@ -274,7 +286,7 @@ class SharedSteps:
                 run.start_update()
             else:
                 run.behind -= 1
-                run.loads.pop(self.name, None)
+                run.saved.pop(self.name, None)
         finally:
             run.last = self.name
             steps.advance(optimizer)
@@ -299,7 +311,7 @@ class SharedSteps:
 
 
 def _followed_amounts(
-    lead: Groups, in_force: ResolvedPlan, clock: Clock, _groups: list[Group], *, starts_updates: bool
+    lead: Groups, in_force: ResolvedPlan, clock: Clock, *, starts_updates: bool
 ) -> "FollowedAmounts | None":
     """Return the consumption of one of several optimizers; None if the plan is by updates."""
     amounts = in_force.amounts

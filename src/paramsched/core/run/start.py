@@ -283,7 +283,7 @@ def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any], source
         "told_of_end": clock.told_of_end,
         "counts_from": clock.counts_from,
         "history": clock.history,
-        "loads": dict(run.loads),
+        "saved": dict(run.saved),
         "source": source,
     }
 
@@ -316,7 +316,7 @@ def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tupl
     clock.history, clock.told_of_end = state["history"], state["told_of_end"]
     clock.reported, clock.is_measured, clock.last_amount = state["amounts"]
     clock.counts_from = state["counts_from"]
-    run.loads.update(state["loads"])
+    run.saved.update(state["saved"])
     clock.states = used
     clock.change(now)
     if state["alive"]:

@@ -328,7 +328,7 @@ class RunPosition:
 @final
 @dataclass(frozen=True, slots=True)
 class SavedRun:
-    """The run in a state that one of its optimizers has loaded.
+    """The run in a state that one of its optimizers has loaded, or had when another one loaded a state.
 
     Args:
         count: the update of the next step of the optimizer; None if its state has no count.
@@ -336,6 +336,7 @@ class SavedRun:
         last_amount: the amount before the last update.
         feedback: the states of the metric rules, as in a record; None if they are unknown.
         history: the plans that were in force; None if the state has no record.
+        is_loaded: False for the present run.
     """
 
     count: int | None
@@ -343,6 +344,7 @@ class SavedRun:
     last_amount: Amount | None = None
     feedback: Mapping[str, dict[str, Any]] | None = None
     history: History | None = None
+    is_loaded: bool = True
 
     def position_at(self, t: int) -> RunPosition:
         """Return the position at the update of the run, or at the previous one."""
