@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
+import click
+
 from paramsched.cli._options import UNIT_FACTS, PlanOptions, option_of, runs_configs
 from paramsched.cli._output import WrongUsage, echo_note
 from paramsched.core import files as config
@@ -37,6 +39,7 @@ _PATH = re.compile(r"[^()]*(\.[A-Za-z]\w*|[/\\][^()]*)")
 _RECIPE = "recipe:"
 _MISSPELLED_RECIPE = re.compile(r"recipes?(:|/|\[['\"]?)(?P<name>[\w.-]+)['\"]?\]?")  # recipes:NAME, recipes['NAME']
 _ALL_RECIPES = "`paramsched recipes` lists all recipes"
+_RUNNING_CONFIGS = ("show", "check", "audit")  # commands that accept a config of MMEngine
 _SHORT_EPOCH = 100  # updates per epoch, assumed for a config that cannot be read without it
 
 
@@ -104,9 +107,10 @@ def text_of_plan_input(given: str, format: str | None) -> PlanText | None:
 
 def _runs_code(given: str) -> WrongUsage:
     """Return the error of a config of MMEngine in Python, or with a base in Python."""
-    advice = "Pass --run-config to run it, only for files that you trust"
-    if runs_configs():  # a command that reads only plans
-        advice = f"To draw it, write paramsched show {shlex.quote(given)} --run-config"
+    context = click.get_current_context(silent=True)
+    advice = f"To draw it, write paramsched show {shlex.quote(given)} --run-config"
+    if context is not None and context.info_name in _RUNNING_CONFIGS and not runs_configs():
+        advice = "Pass --run-config to run it, only for files that you trust"
     return WrongUsage(given, "it is code, a config of MMEngine in Python", advice)
 
 

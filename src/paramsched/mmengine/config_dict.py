@@ -79,7 +79,7 @@ class ConfigDict(dict[str, Any]):
     def __ror__(self, other: Any) -> "ConfigDict":  # type: ignore[override]  # as above
         return ConfigDict(other) | self
 
-    def __ior__(self, other: Any) -> "ConfigDict":  # type: ignore[override, misc]  # as above
+    def __ior__(self, other: Any) -> "ConfigDict":  # type: ignore[override]  # as above
         self.update(other)
         return self
 

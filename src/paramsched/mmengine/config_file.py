@@ -1,6 +1,6 @@
 """Config files of MMEngine: a `.py` file is code, and is run; YAML and JSON are read.
 
-MMEngine's own `Config` runs a file if it is installed, and otherwise the loader of `old_style`.
+MMEngine's own `Config` runs a file if MMEngine is installed; otherwise the loader of `old_style` does.
 """
 
 import ast
@@ -91,8 +91,9 @@ def _with_short_types(value: Any) -> Any:
     """Remove the module from the names of MMEngine's classes, which the new style writes: `mmengine.optim.StepLR`."""
     if isinstance(value, Mapping):
         short = {name: _with_short_types(one) for name, one in value.items()}
-        kind = short.get("type")
-        return {**short, "type": kind.rpartition(".")[2]} if str(kind).startswith("mmengine.") else short
+        if str(short.get("type")).startswith("mmengine."):
+            short["type"] = str(short["type"]).rpartition(".")[2]
+        return short
     return type(value)(map(_with_short_types, value)) if isinstance(value, (list, tuple)) else value
 
 
@@ -137,7 +138,7 @@ def _is_found(name: str, module: Any) -> bool:
         spec = find_spec(name)
     except (ImportError, ValueError):
         return False
-    return spec is not None and spec.origin == getattr(module.__spec__, "origin", None)
+    return spec is not None and spec.origin == getattr(getattr(module, "__spec__", None), "origin", None)
 
 
 def _error_of_code(error: BaseException, path: Path) -> ConfigError:
