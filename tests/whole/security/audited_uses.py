@@ -31,10 +31,11 @@ import torch  # noqa: E402
 
 import paramsched as ps  # noqa: E402
 from paramsched.cli import main  # noqa: E402
-from paramsched.core.files import known_dialects, plan_files  # noqa: E402, F401
+from paramsched.core.files import plan_files  # noqa: E402
 from paramsched.core.schedules import SHAPES  # noqa: E402
 from paramsched.errors import ParamschedError  # noqa: E402
 from paramsched.mmengine.__main__ import main as mmengine_main  # noqa: E402
+from paramsched.mmengine.config_file import runs_code  # noqa: E402
 from support.pages import public_paths  # noqa: E402
 from whole.security.hostile_inputs import MARK, MODULE, write_inputs  # noqa: E402
 
@@ -182,11 +183,6 @@ def _attached(case: Case) -> Any:
     return [str(scheduler), repr(scheduler), optimizer.param_groups[0]["lr"]]
 
 
-def _every_dialect(case: Case) -> Iterator[str]:
-    for name in ps.extend.dialect_names():
-        yield _outcome(lambda name=name: ps.load(case.given, format=name, base=0.1, calendar=ps.Calendar(total=20)))
-
-
 def _every_format(case: Case) -> Iterator[str]:
     plan = case.plan
     for name in ps.extend.formats():
@@ -208,7 +204,6 @@ def _read_logs(case: Case) -> Any:
 
 _FUNCTIONS: dict[str, Callable[[Case], Any]] = {
     "load": lambda case: ps.load(case.path),
-    "load of every dialect": _every_dialect,
     "loads": lambda case: ps.loads(case.text),
     "loads of every syntax": lambda case: [ps.loads(case.text, "json"), ps.loads(case.text, "toml")],
     "dump": _every_format,
@@ -236,7 +231,9 @@ _FUNCTIONS: dict[str, Callable[[Case], Any]] = {
     "show.text": lambda case: ps.show.text(case.trace),
     "show.mime_bundle": lambda case: bool(ps.show.mime_bundle(case.plan)),
     "show.plan_axes": lambda case: ps.show.plan_axes(case.plan, 0.1, ps.Calendar(total=20)),
-    "mmengine.Runner.from_cfg": lambda case: _refused(lambda: ps.mmengine.Runner.from_cfg(case.path)),
+    "mmengine.Runner.from_cfg": lambda case: (
+        runs_code(case.path) or _refused(lambda: ps.mmengine.Runner.from_cfg(case.path))
+    ),
     "Scheduler": _attached,
 }
 _ALSO_USED = {
@@ -245,7 +242,7 @@ _ALSO_USED = {
 }
 _WITHOUT_INPUT = frozenset(
     (
-        *("absolute", "find_lr", "shape", "extend.dialect_names", "extend.formats"),
+        *("absolute", "find_lr", "shape", "extend.formats"),
         *("extend.constructor", "extend.checked", "extend.curve"),
         *(
             "extend.positive_number",
@@ -362,7 +359,7 @@ def _uses_of(case: Case) -> Iterator[tuple[str, Callable[[], Any]]]:
         [case.given, "--work-dir", case.out("-run")],
         [case.given, "--plan", case.given, "--load-from", case.given],
     ]
-    for number, words in enumerate(trained):
+    for number, words in enumerate([] if runs_code(case.path) else trained):  # it runs a config in Python
         yield f"mmengine {number}", lambda words=words: _invoke(words, mmengine_main)
     for name, call in _FUNCTIONS.items():
         yield f"ps.{name}", lambda call=call: _outcome(lambda: call(case))
