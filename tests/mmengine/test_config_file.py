@@ -121,6 +121,24 @@ def test_a_config_that_uses_its_base_has_the_values_of_mmengine(use, write, monk
     assert is_same(load_old_style(path), expected)
 
 
+TUTORIAL = """
+# 在配置文件中设置学习率调度器字段
+param_scheduler = [
+    # 线性学习率预热调度器
+    dict(type='LinearLR',
+         start_factor=0.001,
+         by_epoch=False,  # 按迭代更新学习率
+         begin=0,
+         end=50),  # 预热前 50 次迭代
+    # 主学习率调度器
+    dict(type='MultiStepLR',
+         by_epoch=True,  # 按轮次更新学习率
+         milestones=[8, 11],
+         gamma=0.1)
+]
+"""
+
+
 @pytest.mark.parametrize(
     "files",
     [
@@ -138,6 +156,7 @@ def test_a_config_that_uses_its_base_has_the_values_of_mmengine(use, write, monk
          "config.json": '{"_base_": "./base.json", "train_cfg": {"val_interval": 2}, "x": {{ _base_.train_cfg }}}'},
         {"config.json": '{"work_dir": "runs/{{ fileBasenameNoExtension }}", "a": [1, {"b": null}], "c": 0.5}'},
         {"config.yaml": "work_dir: runs/{{ fileBasenameNoExtension }}\na: [1, {b: null}]\nc: {{$NOT_SET:0.5}}"},
+        {"config.py": TUTORIAL},
         {"b0.py": "x = 1", **{f"b{n}.py": f"_base_ = 'b{n - 1}.py'\ny{n} = {n}" for n in range(1, 20)}},
     ],
     ids=lambda files: list(files)[-1],
@@ -382,6 +401,10 @@ def test_the_process_is_as_before_after_a_config_was_run(end, write, tmp_path, m
         ({"base.py": "open('mark', 'w')", "config.yaml": "_base_: ./base.py"}, True),
         ({"base.py": "open('mark', 'w')", "a.json": "{}", "config.json": '{"_base_": ["a.json", "base.py"]}'}, True),
         ({"deep/base.py": "", "deep/middle.yml": "_base_: base.py", "config.yaml": "_base_: deep/middle.yml"}, True),
+        ({"config.json": '{"_base_": "base.py", "x": {{ _base_.a }}}'}, True),
+        ({"config.json": '{"\\u005fbase_": "base.py"}'}, True),
+        ({"config.yaml": "{{$NOT_SET:_ba}}se_: base.py"}, True),
+        ({"config.yaml": "_base_: [5, base.py]"}, False),
         ({"config.yaml": "_base_: a_package::folder/base.py\n"}, False),
         ({"config.yaml": "_base_: none.py\n"}, True),
         ({"a.yaml": "x: 1", "config.yaml": "_base_: a.yaml\n"}, False),

@@ -7,6 +7,7 @@ import ast
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -65,11 +66,12 @@ def _runs_code(path: Path, seen: set[Path]) -> bool:
     if path.suffix not in DATA_SUFFIXES or path in seen:
         return path.suffix == ".py"
     seen.add(path)
-    with suppress(OSError, ParamschedError):
-        text = read_bounded_text(path)
-        if "_base_" in text:
-            bases = entries_of_data(variables_replaced(text, path), path).get("_base_", [])
-            return any(_runs_code(base, seen) for _, base in bases_at(bases, path))
+    with suppress(OSError, ParamschedError, RecursionError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # load_config shows them
+        # The text is searched as load_config reads it, because a variable or an escape may spell `_base_`.
+        code, _ = variables_replaced(read_bounded_text(path), path)
+        bases = entries_of_data(code, path).get("_base_", [])
+        return any(_runs_code(base, seen) for _, base in bases_at(bases, path))
     return False
 
 
@@ -168,7 +170,7 @@ def _syntax_error_in(path: Path, above: tuple[Path, ...]) -> SyntaxError | None:
         text = read_bounded_text(path)
         try:
             tree = ast.parse(text, str(path))
-            ast.parse(variables_replaced(text, path), str(path))
+            ast.parse(variables_replaced(text, path)[0], str(path))
         except SyntaxError as error:
             return error
         line = line_of_bases(tree)

@@ -14,7 +14,7 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from paramsched.core.base.codes import UNREADABLE
 from paramsched.core.base.printing import ROOT, child_path, entry_path
@@ -33,6 +33,9 @@ _OF_FILE: Final = re.compile(r"\{\{\s*(fileDirname|fileBasenameNoExtension|fileB
 _OF_ENVIRONMENT: Final = re.compile(r"\{\{['\"]?\s*\$(\w+)\s*:\s*(\S*?)\s*['\"]?\}\}")
 _OF_BASE: Final = re.compile(r"\{\{\s*_base_\.([\w.]+)\s*\}\}")
 
+Placeholders: TypeAlias = dict[str, tuple[list[str], ConfigError]]
+"""From a text in place of `{{ _base_.a.b }}` to the keys of the entry, and the error if it cannot be replaced."""
+
 
 def load_old_style(path: Path) -> dict[str, Any]:
     """Return the entries of a config and of its bases.
@@ -48,22 +51,12 @@ def load_old_style(path: Path) -> dict[str, Any]:
 
 def _load(path: Path, text: str, above: tuple[Path, ...]) -> ConfigDict:
     """Return the entries of the text of a config; `above` are the files that led to it."""
-    text = variables_replaced(text, path)
-    placeholders: dict[str, tuple[list[str], ConfigError]] = {}
-
-    def placeholder(found: re.Match[str]) -> str:
-        name, wanted = f"_{found[1]}_{uuid.uuid4().hex}", "expected an entry of the bases as an entire value"
-        problem = TextLines(text).fault(found.start(), f"{wanted}, got {found[0]}", "In a .py file, write _base_.x + …")
-        placeholders[name] = found[1].split("."), ConfigError(str(path), [problem])
-        return f'"{name}"'
-
-    code = _OF_BASE.sub(placeholder, text)
+    code, placeholders = variables_replaced(text, path)
     if path.suffix == ".py":
         tree = ast.parse(code, str(path))
         if _is_new_style(tree):
             raise MissingDependency(f"{path}: a config with read_base() or imported classes", "mmengine", "mmengine")
-        line = line_of_bases(tree)
-        base = _entries_of_bases([] if line is None else _value_of(line, path), path, above)
+        base = _entries_of_bases(_value_of(line_of_bases(tree), path), path, above)
         tree.body = [node for node in tree.body if not _assigns_base(node)]
         own: dict[str, Any] = {"_base_": base}
         exec(compile(tree, str(path), "exec"), own)  # noqa: S102  # the user asked to run it
@@ -85,8 +78,9 @@ def entries_of_data(text: str, path: Path) -> dict[str, Any]:
     return data
 
 
-def variables_replaced(text: str, path: Path) -> str:
-    """Replace the variables of the file and of the environment: `{{ fileDirname }}`, `{{$NAME:default}}`."""
+def variables_replaced(text: str, path: Path) -> tuple[str, Placeholders]:
+    """Replace `{{ fileDirname }}` and `{{$NAME:default}}` by their values, and `{{ _base_.x }}` by placeholders."""
+    placeholders: Placeholders = {}
     values = {"fileDirname": str(path.parent), "fileBasename": path.name, "fileExtname": path.suffix}
     values["fileBasenameNoExtension"] = path.stem
 
@@ -100,7 +94,15 @@ def variables_replaced(text: str, path: Path) -> str:
             raise ConfigError(str(path), [TextLines(found.string).fault(found.start(), absent, advice)])
         return value
 
-    return _OF_ENVIRONMENT.sub(value_in_environment, _OF_FILE.sub(value_of_file, text))
+    def placeholder(found: re.Match[str]) -> str:
+        name, wanted = f"_{found[1]}_{uuid.uuid4().hex}", "expected an entry of the bases as an entire value"
+        advice = "In a .py file, write _base_.x + …"
+        problem = TextLines(found.string).fault(found.start(), f"{wanted}, got {found[0]}", advice)
+        placeholders[name] = found[1].split("."), ConfigError(str(path), [problem])
+        return f'"{name}"'
+
+    text = _OF_ENVIRONMENT.sub(value_in_environment, _OF_FILE.sub(value_of_file, text))
+    return _OF_BASE.sub(placeholder, text), placeholders
 
 
 def _is_new_style(tree: ast.Module) -> bool:
@@ -126,8 +128,8 @@ def line_of_bases(tree: ast.Module) -> ast.expr | None:
     return next((node.value for node in tree.body if isinstance(node, ast.Assign) and _assigns_base(node)), None)
 
 
-def _value_of(expression: ast.expr, path: Path) -> Any:
-    return eval(compile(ast.Expression(expression), str(path), "eval"), {})  # noqa: S307  # as exec above
+def _value_of(line: ast.expr | None, path: Path) -> Any:
+    return [] if line is None else eval(compile(ast.Expression(line), str(path), "eval"), {})  # noqa: S307  # as exec
 
 
 def bases_at(paths: Any, path: Path) -> Iterator[tuple[str, Path]]:
@@ -174,7 +176,7 @@ def _with_scope(value: Any, scope: str) -> Any:
     return inside(value, partial(_with_scope, scope=scope))
 
 
-def _with_base_values(value: Any, placeholders: Mapping[str, tuple[list[str], ConfigError]], base: ConfigDict) -> Any:
+def _with_base_values(value: Any, placeholders: Placeholders, base: ConfigDict) -> Any:
     """Replace each placeholder of `{{ _base_.x }}` by the value of the bases."""
     if not isinstance(value, str):
         return inside(value, partial(_with_base_values, placeholders=placeholders, base=base))
