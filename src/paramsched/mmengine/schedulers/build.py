@@ -323,6 +323,7 @@ def _values_at(schedulers: Sequence[RuleScheduler], length: int, now: int) -> li
         held = {name: vars(one)[name] for name in one.table_row.arguments if name in vars(one) and name != "last_step"}
         named = {} if "param_name" not in signature(type(one)).parameters else {"param_name": field}
         fresh.append(type(one)(optimizer, **named, **held))
+    fresh.sort(key=lambda one: one.by_epoch)  # MMEngine steps those by iteration first
     for t in range(1, now + 1):
         for one in fresh:
             if not one.by_epoch or t % length == 0:
