@@ -265,13 +265,18 @@ def test_a_config_in_the_new_style_is_run_by_mmengine_with_short_names_of_its_cl
     base = (
         "from collections import Counter\nfrom mmengine.optim import StepLR\n"
         "param_scheduler = [dict(type=StepLR, step_size=2)]\n"
-        "deep = dict(pair=(dict(type=StepLR), 3), own=dict(type=Counter, inner=[dict(type=StepLR)]))\n"
+        "deep = dict(pair=(dict(type=StepLR), 3), scope=dict(type='mmengine.StepLR'),"
+        " own=dict(type=Counter, inner=[dict(type=StepLR)]))\n"
     )
     step = {"type": "StepLR"}
 
     assert load_config(write({"base.py": base, "config.py": LAZY})) == {
         "param_scheduler": [{**step, "step_size": 2}],
-        "deep": {"pair": (step, 3), "own": {"type": "collections.Counter", "inner": [step]}},
+        "deep": {
+            "pair": (step, 3),
+            "scope": {"type": "mmengine.StepLR"},
+            "own": {"type": "collections.Counter", "inner": [step]},
+        },
         "lr": 0.3,
     }
 

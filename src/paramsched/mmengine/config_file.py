@@ -5,6 +5,7 @@ MMEngine's own `Config` runs a file if MMEngine is installed; otherwise the load
 
 import ast
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -14,12 +15,13 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 from paramsched.core.base.codes import UNREADABLE
 from paramsched.core.base.problem import Problem
 from paramsched.core.files.text_limits import read_bounded_text
 from paramsched.errors import ConfigError, ParamschedError
+from paramsched.mmengine.config_dict import inside
 from paramsched.mmengine.old_style import (
     DATA_SUFFIXES,
     bases_at,
@@ -28,6 +30,8 @@ from paramsched.mmengine.old_style import (
     load_old_style,
     variables_replaced,
 )
+
+_CLASS_IN_MODULE: Final = re.compile(r"mmengine(\.\w+){2,}")
 
 
 def load_config(path: Path) -> dict[str, Any]:
@@ -90,13 +94,14 @@ def _loaded_by(mmengine: ModuleType, path: Path) -> dict[str, Any]:
 
 
 def _with_short_types(value: Any) -> Any:
-    """Remove the module from the names of MMEngine's classes, which the new style writes: `mmengine.optim.StepLR`."""
-    if isinstance(value, Mapping):
-        short = {name: _with_short_types(one) for name, one in value.items()}
-        if str(short.get("type")).startswith("mmengine."):
-            short["type"] = str(short["type"]).rpartition(".")[2]
-        return short
-    return type(value)(map(_with_short_types, value)) if isinstance(value, (list, tuple)) else value
+    """Remove the module from the names of MMEngine's classes, which the new style writes: `mmengine.optim.StepLR`.
+
+    `mmengine.StepLR` has no module. It is a name in a registry, with its scope.
+    """
+    short = inside(value, _with_short_types)
+    if isinstance(short, dict) and _CLASS_IN_MODULE.fullmatch(str(short.get("type"))):
+        short["type"] = str(short["type"]).rpartition(".")[2]
+    return short
 
 
 @contextmanager
