@@ -9,6 +9,8 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
+import click
+
 from paramsched.cli._options import PlanOptions, option_of, runs_configs
 from paramsched.cli._output import WrongUsage, echo_note
 from paramsched.cli._plan_input import calendar_from_options, length_from_option, names_a_file
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 _ASSUMED_EPOCH = 100
 """Iterations per epoch of a picture, if they are unknown."""
+_COMMANDS = ("show", "check", "audit")
+"""The commands that accept a config."""
 
 
 @final
@@ -58,13 +62,13 @@ def config_in(given: str) -> Config | None:
     """
     if not names_a_file(given) or not is_installed("paramsched.mmengine"):
         return None
-    from paramsched.mmengine.config_file import RUN_IT, TO_RUN, load_config
+    from paramsched.mmengine.config_file import load_config, runs_code
     from paramsched.mmengine.reader.config_run import CONFIG_KEYS
 
     path = Path(given)
     if path.suffix == ".py":
         if not runs_configs():
-            raise WrongUsage(given, TO_RUN, RUN_IT)
+            raise _code_is_not_run(given)
         return Config(given, load_config(path), None)
     syntax = SUFFIXES.get(path.suffix.lower())
     if syntax is None or syntax == "toml":
@@ -77,9 +81,18 @@ def config_in(given: str) -> Config | None:
         data = read_peer_data(text, syntax, given)
     if not isinstance(data, Mapping) or not any(key in data for key in CONFIG_KEYS):
         return None
-    if "_base_" in data:
-        return Config(given, load_config(path), None)
-    return Config(given, data, PlanText(given, text, syntax))
+    if runs_code(path) and not runs_configs():
+        raise _code_is_not_run(given)
+    is_whole = "_base_" not in text and "{{" not in text
+    return Config(given, load_config(path), PlanText(given, text, syntax) if is_whole else None)
+
+
+def _code_is_not_run(given: str) -> WrongUsage:
+    """Return the error of a config of MMEngine in Python, or with a base in Python."""
+    advice = f"To draw it, write paramsched show {shlex.quote(given)} --run-config"
+    if click.get_current_context().info_name in _COMMANDS:
+        advice = "Pass --run-config to run it, only for files that you trust"
+    return WrongUsage(given, "it is code, a config of MMEngine in Python", advice)
 
 
 def refuse_config(given: str) -> None:

@@ -130,7 +130,8 @@ def _build_element(element: Any, index: int, optimizer: OptimizerLike, run: RunL
     arguments = dict(element)
     cls = PARAM_SCHEDULERS.find(arguments.pop("type"))
     convert = arguments.pop("convert_to_iter_based", False)
-    arguments.pop("epoch_length", None)
+    for name in ("epoch_length", "_scope_"):  # not arguments of the class
+        arguments.pop(name, None)
     by_epoch = arguments.get("by_epoch", True)
     default_end = run.end(by_epoch)
     if default_end is not None:
