@@ -96,7 +96,7 @@ class _Places:
         paths = [binding_path(line) for line in read.plan.bindings]
         wanted = [Problem(path, "", code=UNREADABLE) for path in dict.fromkeys(paths) if path]
         self._texts = {
-            given.path: f"{place.file or read.name}:{place.line} " * bool(place.line) + place.path.removeprefix("$.")
+            given.path: f"{read.name}:{place.line} " * bool(place.line) + place.path.removeprefix("$.")
             for given, place in zip(wanted, read.placed(wanted), strict=True)
         }
         self._paths: dict[int, dict[tuple[str, int], str]] = {}

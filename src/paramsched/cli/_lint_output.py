@@ -142,7 +142,7 @@ def checked_plan(
     except ConfigError as error:
         warned = several if source is None else source.placed(dict.fromkeys(several))
         several = [*error.diagnostics, *warned]
-        found = [one.changed(file=one.file or given) for one in several]
+        found = [one.changed(file=given) for one in several]
     except InvalidArgument as error:
         usage = isinstance(error, MissingFact)
         # The location of the diagnostic is the argument itself, so an error about it need not repeat the name.
@@ -153,7 +153,7 @@ def checked_plan(
         found, usage = [Problem("", str(error), code=UNREADABLE, file=given)], True
     else:
         placed = sorted(read.placed(dict.fromkeys(several)), key=lambda one: one.line or 0)
-        found = [one.changed(file=one.file or given) for one in placed]
+        found = [one.changed(file=given) for one in placed]
         note = note_of_first_update(read.plan)
     text = source.text if source is not None and names_a_file(given) else None
     return CheckedPlan(tuple(found), text, usage, note)

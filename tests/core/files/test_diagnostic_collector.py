@@ -6,7 +6,7 @@ import pytest
 
 from paramsched.core.files import native
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, plain_data
-from paramsched.errors import ConfigError, InvalidArgument
+from paramsched.errors import ConfigError
 from support.tables import table
 
 
@@ -50,17 +50,6 @@ def test_a_structure_that_contains_itself_is_reported():
 )
 def test_a_line_of_text_never_runs_code(line):
     assert problems({"lr": line})
-
-
-def test_an_error_in_a_block_is_reported_at_a_path_with_all_others():
-    diagnostics = DiagnosticCollector()
-    diagnostics.add("$.eps", "first")
-    with pytest.raises(ConfigError) as refusal, diagnostics.reported_at("$.lr"):
-        raise InvalidArgument("f(x)", "second", "Write f(1)")
-
-    assert refusal.value.problems == ("$.eps: first", "$.lr: f(x): second. Write f(1)")
-    with DiagnosticCollector().reported_at("$.lr"):
-        pass
 
 
 def test_unknown_names_beyond_the_listed_ones_are_counted():

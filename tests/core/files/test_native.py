@@ -261,17 +261,6 @@ def test_a_structure_that_contains_itself_is_reported():
     assert len(problems(data)) == 1
 
 
-def test_an_error_in_a_block_is_reported_at_a_path_with_all_others():
-    diagnostics = DiagnosticCollector()
-    diagnostics.add("$.eps", "first")
-    with pytest.raises(ConfigError) as refusal, diagnostics.reported_at("$.lr"):
-        raise InvalidArgument("f(x)", "second", "Write f(1)")
-
-    assert refusal.value.problems == ("$.eps: first", "$.lr: f(x): second. Write f(1)")
-    with DiagnosticCollector().reported_at("$.lr"):
-        pass
-
-
 def test_a_peers_config_may_have_any_number_and_date_and_the_last_of_several_keys():
     day = dt.date(2024, 1, 2)
     data = {"a": day, "b": [math.inf, 10**400, -(10**400)], "c": np.float32(0.5)}

@@ -4,7 +4,6 @@ import json
 import math
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -86,15 +85,6 @@ class DiagnosticCollector:
             code=problem.code,
         )
 
-    @contextmanager
-    def reported_at(self, path: str) -> Iterator[None]:
-        """Add an InvalidArgument raised in the `with` block as a diagnostic at `path`, then raise all diagnostics."""
-        try:
-            yield
-        except InvalidArgument as refusal:
-            self.refuse(path, refusal)
-        self.raise_any("config")
-
     def refuse_unknown(
         self, given: Iterable[object], known: Collection[str], path: str, found: str, *, code: str = WRONG_ARGUMENT
     ) -> None:
@@ -105,10 +95,6 @@ class DiagnosticCollector:
             elif name not in known:
                 meant = did_you_mean(str(name), known) if known else "it has no arguments"
                 self.add(child_path(path, name), f"{found}; {meant}", at_key=True, code=code)
-
-    def refuse_kind(self, path: str, value: object, wanted: str, advice: str) -> None:
-        """Add a diagnostic for a value of the wrong type."""
-        self.add(path, f"expected {wanted}, got {type_name_of(value)}", advice, code=WRONG_TYPE)
 
     def problems(self) -> tuple[str, ...]:
         """Return one line of text for each diagnostic."""

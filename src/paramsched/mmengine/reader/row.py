@@ -128,10 +128,6 @@ class SchedulerRow:
         """Return warnings for arguments that are valid but probably a mistake."""
         return ()
 
-    def run_errors(self, arguments: Arguments, stop: int) -> Iterable[InvalidSchedulerArgument]:
-        """Return the errors of a window that ends at `stop`."""
-        return ()
-
     def defaulted(self, arguments: Arguments) -> dict[str, Any]:
         """Add the defaults of missing arguments; replace an infinite `end` by `INF`."""
         found = {name: one.default for name, one in self.arguments.items() if one.default is not ...} | dict(arguments)

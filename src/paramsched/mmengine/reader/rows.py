@@ -324,13 +324,6 @@ class _OneCycle(SchedulerRow):
     def derived(self, arguments: Arguments) -> dict[str, Any]:
         return {"total_steps": arguments["end"] - arguments["begin"]} if arguments["total_steps"] is None else {}
 
-    def run_errors(self, arguments: Arguments, stop: int) -> _Errors:
-        """Yield an error if the cycle is shorter than its window, for which MMEngine raises during the run."""
-        begin, total = arguments["begin"], arguments["total_steps"]
-        if stop - begin - 1 > total:
-            message = f"the window has {stop - begin} steps, and the cycle only {total}"
-            yield invalid("total_steps", message, instead=f"Write end={begin + total}")
-
     def rule(self, arguments: Arguments) -> Rule:
         return rules.one_cycle(
             float(arguments["eta_max"]),
