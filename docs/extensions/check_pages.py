@@ -1,7 +1,5 @@
 """The page of every code of `paramsched check`, written from the table of the rules. Needs no Sphinx."""
 
-from pathlib import Path
-
 from paramsched.core.base.codes import CheckRule, check_rules
 
 _OPENING = """\
@@ -13,7 +11,6 @@ describes where each is reported. The meaning of a code never changes.
 | code | severity | problem |
 | --- | --- | --- |
 """
-_LANGUAGES = {".yaml": "yaml", ".json": "json", ".py": "python"}
 
 
 def page() -> str:
@@ -30,12 +27,7 @@ def section(rule: CheckRule) -> str:
     """Return the section of a rule, whose anchor is its code."""
     text = f"\n({rule.code.lower()})=\n\n## {rule.code} {rule.name}\n\n*{rule.severity}.* {rule.line}\n\n{rule.why}\n"
     if rule.wrong:
-        not_run = (
-            ""
-            if rule.file == "plan.yaml"
-            else "<!-- not run: a config, which is only read -->\n"
-        )
-        fence = f"{not_run}```{_LANGUAGES[Path(rule.file).suffix]}"
+        fence = "```yaml"
         options = f", with `{' '.join(rule.options)}`" if rule.options else ""
         text += f"\nWrong{options}:\n\n{fence}\n{rule.wrong.rstrip()}\n```\n"
         text += f"\nRight:\n\n{fence}\n{rule.right.rstrip()}\n```\n"

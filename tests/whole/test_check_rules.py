@@ -12,7 +12,7 @@ SHOWN = [rule for rule in check_rules().values() if rule.wrong]
 
 
 def codes_in(text, rule, tmp_path):
-    file = tmp_path / rule.file
+    file = tmp_path / "plan.yaml"
     file.write_text(text)
     result = CliRunner().invoke(main, ["check", str(file), "--json", *rule.options], prog_name="paramsched")
     return {one["code"]: one for one in json.loads(result.stdout)}

@@ -77,7 +77,6 @@ class CheckRule:
         why: the reason why it matters.
         wrong: an example file with the problem; empty if a file alone cannot show it.
         right: the corrected file.
-        file: the name of the example file, whose suffix determines the format.
         options: the command-line options with which the example is checked.
     """
 
@@ -88,7 +87,6 @@ class CheckRule:
     why: str
     wrong: str = ""
     right: str = ""
-    file: str = "plan.yaml"
     options: tuple[str, ...] = ()
 
     def __str__(self) -> str:
