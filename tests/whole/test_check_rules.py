@@ -49,5 +49,3 @@ def test_only_rules_that_need_another_file_lack_an_example():
         "PS406",
         "PS504",
     }
-
-
