@@ -65,7 +65,7 @@ def start_with_the_expensive(items: list[pytest.Item]) -> list[pytest.Item]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the items. Skip those whose marks or parameters name a library without a reader."""
+    """Order the items. Skip those that need a folder of the library which is absent."""
     items[:] = start_with_the_expensive(items)
     for item in items:
         for mark in item.iter_markers("door"):

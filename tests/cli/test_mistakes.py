@@ -1,11 +1,11 @@
-"""Common mistakes in native files and configs of peers are reported with code and line."""
+"""Common mistakes in plan files are reported with code and line."""
 
 import json
 
-import pytest
 from click.testing import CliRunner
 
 from paramsched.cli import main
+from support.tables import table
 
 MISTAKES = {
     # the unit
@@ -39,9 +39,7 @@ MISTAKES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.peer(str(case[-1]))) for name, case in MISTAKES.items()]
-)
+@table("name", MISTAKES)
 def test_a_mistake_is_reported_at_its_location(tmp_path, name):
     file, text, code, line, *options = MISTAKES[name]
     (tmp_path / file).write_text(text)

@@ -22,7 +22,7 @@ from support import answers
 from support.expressions import answers_with
 
 # The answers name shapes and arguments of torch's reader, of `show` and of `tools`.
-pytestmark = [pytest.mark.peer("torch"), pytest.mark.door("show"), pytest.mark.door("tools")]
+pytestmark = [pytest.mark.door("show"), pytest.mark.door("tools")]
 
 FILE = Path(__file__).with_name("answers.yaml")
 MODULES = (
