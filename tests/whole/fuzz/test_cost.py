@@ -73,11 +73,6 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "other": ("show", "{}", "--other", "other.yaml", *FACTS),
 }
 
-PEERS: dict[str, tuple[str, str, Text]] = {
-    "mmengine": ("mmengine", "p.py", lines("dict(type='StepLR', step_size={i}, begin={i}, end=900),\n", "train_cfg = dict(max_epochs=900)\nparam_scheduler = [\n", "]\n")),
-    "assignments": ("mmengine", "p.py", lines("a{i} = {i}\n", "", "train_cfg = dict(max_epochs=9)\nparam_scheduler = dict(type='StepLR', step_size=2)\n")),
-}  # fmt: skip
-
 LOGS: dict[str, tuple[str, Text]] = {
     "rows": ("log.csv", lines("{i},0.{i}\n", "step,lr\n")),
     "zeros": ("log.csv", lines("{i},0.000\n", "step,lr\n")),
@@ -98,14 +93,11 @@ NESTED = ("[", "(", "{", '{"a":', "[{", "{a: ", "[1,", "shift(", "-", "[[],", "{
 AROUND = {"p.yaml": "lr: {}", "p.json": '{"lr": {}}', "p.toml": "lr = {}", "p.py": "param_scheduler = {}"}
 HUGE = (
     "stairs(1, 0, {n})", "table([1.0, 0.5], every={n})", "restarts(cosine(), {n})", "restarts(step(1), {n})",
-    "restarts(cosine(), 10, mult=1.001)", "every(cosine(), 2, {n})", "recurrence(rules.exponential(0.5, by={n}))", "step({n})",
+    "restarts(cosine(), 10, mult=1.001)", "every(cosine(), 2, {n})", "step({n})",
     "skip(restarts(step(1), 100), {n})", "restarts(every(cosine(), '1 epoch'), '1.5 epochs')", "jagged(cosine(), 10, 5, 2)",
     "take(restarts(step(2), 7), {n})", "restarts(stairs(1, 0, {n}), 7, mult=1.5)", "constant(1, {n}) >> step(1)",
 )  # fmt: skip
 NUMBERS = ("1" + "0" * 399, "1" * 4000, "1e999", "1e-320", str(10**18))
-CONFIGS = {
-    "mmengine": ("p.py", "train_cfg = dict(max_epochs={n})\nparam_scheduler = dict(type='StepLR', step_size={n}, gamma={n})"),
-}  # fmt: skip
 
 
 class SizedBytes:
@@ -159,18 +151,12 @@ def test_a_large_plan_is_read_or_refused_in_bounded_time_and_memory(folder: Path
     is_cheap(*(word.replace("{}", "plan.yaml") for word in COMMANDS[command]))
 
 
-@pytest.mark.parametrize("case", [*every(5, PEERS), *every(11, map(" of ".join, product(READERS, LOGS)))])
-def test_a_large_config_or_log_is_read_or_refused_in_bounded_time_and_memory(folder: Path, case: str) -> None:
-    if case in PEERS:
-        dialect, name, text = PEERS[case]
-        words: tuple[str, ...] = ("check", name, "--format", dialect)
-    else:
-        reader, _, log = case.partition(" of ")
-        name, text = LOGS[log]
-        words = tuple(word.replace("{}", name) for word in READERS[reader])
+@pytest.mark.parametrize(("reader", "log"), every(11, product(READERS, LOGS)))
+def test_a_large_log_is_read_or_refused_in_bounded_time_and_memory(folder: Path, reader: str, log: str) -> None:
+    name, text = LOGS[log]
     (folder / name).write_text(large(text))
 
-    is_cheap(*words)
+    is_cheap(*(word.replace("{}", name) for word in READERS[reader]))
 
 
 @pytest.mark.parametrize(("name", "opening"), every(19, product(AROUND, NESTED)))
@@ -188,14 +174,6 @@ def test_deeply_nested_text_is_read_or_refused_in_bounded_time_and_memory(
 def test_huge_lengths_are_bounded(line: str, number: str) -> None:
     for command in (["check"], ["show"], ["show", "--table"], ["convert", "--to", "csv"]):
         is_cheap(command[0], line.replace("{n}", number), *command[1:], "--horizon", str(10**12))
-
-
-@pytest.mark.parametrize(("dialect", "number"), every(7, product(CONFIGS, NUMBERS)))
-def test_huge_numbers_in_configs_of_peers_are_bounded(folder: Path, dialect: str, number: str) -> None:
-    name, text = CONFIGS[dialect]
-    (folder / name).write_text(text.replace("{n}", number))
-
-    is_cheap("show", name, "--format", dialect, "--horizon", "100")
 
 
 @pytest.mark.parametrize(
@@ -292,13 +270,6 @@ def test_the_work_of_a_command_grows_linearly_with_the_plan(folder: Path, case: 
     # Each panel of a picture, of which there are at most 200, looks at all fields. A line of YAML is folded from a length
     # on, which lies between the sizes.
     grows_linearly(write, words, 120, in_thirds=command not in ("show", "svg", "html", "other", "yaml"))
-
-
-@pytest.mark.parametrize("peer", spread(PEERS, "torch"))
-def test_the_work_of_a_reader_grows_linearly_with_the_config(folder: Path, peer: str) -> None:
-    dialect, name, text = PEERS[peer]
-
-    grows_linearly(lambda many: (folder / name).write_text(text(many)), ("check", name, "--format", dialect), 120)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ The hook cannot be removed, so it has its own process:
 
     python tests/whole/security/audited_uses.py FOLDER EVERY [DRAWN SEED]
 
-FOLDER is made. One of EVERY uses runs, 1 for all. DRAWN is a number of inputs with drawn names, in place of the corpus.
+FOLDER is made. One of EVERY uses runs, 1 for all. DRAWN is a number of inputs with drawn names, in place of the others.
 It prints one line of JSON: the number of uses, and each violation of the security policy with the use that caused it.
 """
 
@@ -31,7 +31,7 @@ import torch  # noqa: E402
 
 import paramsched as ps  # noqa: E402
 from paramsched.cli import main  # noqa: E402
-from paramsched.core.files import known_dialects, plan_files  # noqa: E402, F401
+from paramsched.core.files import plan_files  # noqa: E402
 from paramsched.core.schedules import SHAPES  # noqa: E402
 from paramsched.errors import ParamschedError  # noqa: E402
 from paramsched.mmengine.__main__ import main as mmengine_main  # noqa: E402
@@ -182,11 +182,6 @@ def _attached(case: Case) -> Any:
     return [str(scheduler), repr(scheduler), optimizer.param_groups[0]["lr"]]
 
 
-def _every_dialect(case: Case) -> Iterator[str]:
-    for name in ps.extend.dialect_names():
-        yield _outcome(lambda name=name: ps.load(case.given, format=name, base=0.1, calendar=ps.Calendar(total=20)))
-
-
 def _every_format(case: Case) -> Iterator[str]:
     plan = case.plan
     for name in ps.extend.formats():
@@ -208,7 +203,6 @@ def _read_logs(case: Case) -> Any:
 
 _FUNCTIONS: dict[str, Callable[[Case], Any]] = {
     "load": lambda case: ps.load(case.path),
-    "load of every dialect": _every_dialect,
     "loads": lambda case: ps.loads(case.text),
     "loads of every syntax": lambda case: [ps.loads(case.text, "json"), ps.loads(case.text, "toml")],
     "dump": _every_format,
@@ -245,7 +239,7 @@ _ALSO_USED = {
 }
 _WITHOUT_INPUT = frozenset(
     (
-        *("absolute", "find_lr", "shape", "extend.dialect_names", "extend.formats"),
+        *("absolute", "find_lr", "shape", "extend.formats"),
         *("extend.constructor", "extend.checked", "extend.curve"),
         *(
             "extend.positive_number",
