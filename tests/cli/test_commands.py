@@ -658,7 +658,6 @@ def test_the_table_names_the_fact_needed_for_a_given_horizon():
     [
         "0.5 * (warmup(5) >> cosine() >> constant(0.1, over=5)) * plateau('loss')",
         "chain(window(step(5), 2, 9), cosine() + 0.1)",
-        "recurrence(rules.linear(0.1, end=5), rules.step(3))",
         "every(restarts(cosine(), '50%'), 'epoch')",
         "warmup(0) >> minimum(0.5, exponential(0.5)) >> linear(over=100)",
         "clamp(noam(512, 10), low=0.1)",

@@ -17,8 +17,6 @@ from paramsched.core.curves.arrays import LAST_PLACES
 
 UPDATES = 10_007
 FACTS = ps.Calendar(total=UPDATES, steps_per_epoch=100, tokens_per_step=50_000, seconds_per_step=0.7)
-MULTIPLIED = 1e-12
-"""The relative difference of a recurrence, which multiplies its values: the last places of each update add up."""
 
 
 def numbers_of(name: str) -> dict[str, list[float]]:
@@ -46,8 +44,6 @@ def is_recorded(name: str, found: dict[str, list[float]], recorded: dict[str, li
         return False
     for key, numbers in recorded.items():
         allowed = LAST_PLACES * np.spacing(numbers[-1])
-        if "recurrence(" in name:
-            allowed = MULTIPLIED * numbers[-1]
         if not all(abs(mine - other) <= allowed for mine, other in zip(found[key], numbers, strict=True)):
             return False
     return True

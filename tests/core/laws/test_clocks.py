@@ -132,7 +132,6 @@ def test_lengths_in_amounts_do_not_depend_on_the_rate(name, data):
     unit, rate = "tokens", data.draw(st.integers(2, 50))
     written = with_unit(case.written, unit)
     assume(written.serializable and "epoch" not in str(written) and "sample" not in str(written))
-    assume("recurrence" not in str(written))
     plan = ps.Plan(lr=written, clock=unit, horizon=f"{case.world.total} {unit}")
 
     resolved = plan.resolve(ps.Calendar(tokens_per_step=rate))

@@ -114,7 +114,6 @@ def cases():
     return [
         (name, parameter.name)
         for name, builder in BUILDERS.items()
-        if name != "recurrence"
         for parameter in signature(builder).parameters.values()
         if excluded(name, parameter)
     ]

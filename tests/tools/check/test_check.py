@@ -39,7 +39,6 @@ from support.tables import table
         "lr: warmup('90 min') >> cosine()\nhorizon: 10 h",
         "lr: cosine()\nhorizon: 1e6 samples + 2 epochs",
         "momentum: step(9)\ngroups: {head: {'betas[0]': step(9)}}",
-        "lr: recurrence(rules.linear(0.1, end=5, by='epoch'))\nhorizon: 10 epochs",
         "lr: warmup('5%') >> cosine(over='until 80%') >> constant(0.1, over='until 100%')\nhorizon: 10 epochs",
         "lr: warmup('5%') >> skip(cosine(), '5%')\nweight_decay: like('lr')\nhorizon: 10 epochs",
         "lr: linear(over='50%')\nweight_decay: like('lr') >> constant(0)\nhorizon: 10 epochs",

@@ -43,7 +43,7 @@ ABSENT = ("none.yaml", "no/such.yaml", ".", "/dev/null", "/dev/zero", "pipe.yaml
 NAMES = (*FILES, RED_NAME, RED_LOG, *ABSENT)
 LINES = (
     *("cosine()", "warmup('5 epochs') >> cosine()", "constant(1)", "cosin()", "8 >> -1", "cosine(over=10**30)", ""),
-    *("every(cosine(), 2, 999999999999)", "recurrence()", "plateau()", "step(30)", "warmup(5%)", "[0]", "-", "(" * 300),
+    *("every(cosine(), 2, 999999999999)", "plateau()", "step(30)", "warmup(5%)", "[0]", "-", "(" * 300),
     *("constant(1e308) * constant(1e308)", "warmup('1e9 tokens') >> cosine()", "\x1b]0;x\x07", "linear(0, 1e-320)"),
 )
 NUMBERS = (

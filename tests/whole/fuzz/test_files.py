@@ -201,7 +201,7 @@ scalars = st.one_of(
 )
 NAMES = (
     *("lr", "weight_decay", "betas[0]", "betas[99999999999]", "horizon", "groups", "targets", "initial", "schedule"),
-    *("cosine", "linear", "warmup", "multistep", "piecewise", "to", "over", "product", "sum", "recurrence", "every"),
+    *("cosine", "linear", "warmup", "multistep", "piecewise", "to", "over", "product", "sum", "every"),
     *("T_max", "lambda", "", "[0]", "[-1]", "[999999999999]", "head", "\x1b[31m", "lr\u200b", "lr ", "LR", "true"),
 )
 values = st.recursive(

@@ -98,7 +98,6 @@ def test_a_recipe_is_found_by_its_name():
         "multistep([10, 20])",
         'step("30 s")',
         'take(cosine(), "50% + 10 steps")',
-        "recurrence(rules.exponential(0.5))",
     ],
 )
 def test_lengths_must_be_in_percent(lr):

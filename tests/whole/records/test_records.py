@@ -27,7 +27,7 @@ LINES, PLANS = (Path(__file__).with_name(f"{kind}.jsonl") for kind in ("lines", 
 VALID = "="
 
 BUILDERS: dict[str, Any] = {**SHAPES, **RULES, "absolute": ps.absolute, "plateau": ps.plateau}
-AROUND = ("{}", "recurrence({})", "anneal(1, 0, 10, curve={})", "cosine() * {}")
+AROUND = ("{}", "anneal(1, 0, 10, curve={})", "cosine() * {}")
 """The lines into which an example may be pasted, because some are no schedules."""
 
 
