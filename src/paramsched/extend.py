@@ -21,12 +21,6 @@ from paramsched.core.curves.arrays import Arrays as Arrays
 from paramsched.core.curves.base import Curve as Curve
 from paramsched.core.curves.base import curve as curve
 
-# A rule of a recurrence: the level of the next update from the last one.
-from paramsched.core.schedules.registry import rule as rule
-from paramsched.core.schedules.rules import Coefficients as Coefficients
-from paramsched.core.schedules.rules import Rule as Rule
-from paramsched.core.schedules.rules import ShareRule as ShareRule
-
 # A metric rule: a state machine that observes a measured value.
 from paramsched.core.feedback import Guided as Guided
 from paramsched.core.feedback import Hold as Hold
@@ -35,7 +29,7 @@ from paramsched.core.feedback import MetricRule as MetricRule
 from paramsched.core.feedback import Plateau as Plateau
 from paramsched.core.feedback import PlateauState as PlateauState
 
-# A reader of another library's files.
+# Problems of data, and the values of an optimizer.
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector as DiagnosticCollector
 from paramsched.core.plan import Plan as Plan
 from paramsched.core.plan.extras import Bases as Bases
@@ -44,7 +38,7 @@ from paramsched.core.plan.extras import Bases as Bases
 from paramsched.core.plan import replay as replay
 from paramsched.core.plan.trace import Trace as Trace
 
-# Files of plans: the formats and the names of the readers.
+# Files of plans, and their formats.
 from paramsched.core.files.plan_files import PlanText as PlanText
 from paramsched.core.files.plan_files import Loaded as Loaded
 from paramsched.core.files.plan_files import ReadingOptions as ReadingOptions

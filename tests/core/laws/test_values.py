@@ -97,9 +97,6 @@ OF_TWO_LEVELS = (
 )
 
 
-OF_A_FLOOR = ("rules.cosine({}, end=20)", "rules.polynomial(2, {}, end=20)", "rules.anneal({}, 20)")
-
-
 @pytest.mark.parametrize("form", OF_TWO_LEVELS)
 @given(*([st.floats(-4, 4)] * 4), strategies.bases())
 def test_a_sum_of_levels_gives_the_sum_of_their_values(form, a, b, c, d, base):

@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 
 from paramsched import curves
 from paramsched.core.plan import Plan, resolve
-from paramsched.core.schedules import SHAPES, Schedule, absolute, parse, parse_own, rules
+from paramsched.core.schedules import SHAPES, Schedule, absolute, parse, parse_own
 from paramsched.core.schedules.affine import NEIGHBOR_LEVELS
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, ParamschedError
 from support import strategies
 
-NAMES = {**SHAPES, **NEIGHBOR_LEVELS, "absolute": absolute, "curves": curves, "rules": rules}
+NAMES = {**SHAPES, **NEIGHBOR_LEVELS, "absolute": absolute, "curves": curves}
 PIECES = (
     *"()[],=.+-*/>'\"#% \t\n\\_~{}:@",
     *(">>", "<<", "**", "//", "==", "0", "1", "-1", "0.5", "1e999", "1e-999", "10**9", "1j"),
@@ -36,7 +36,7 @@ PIECES = (
     *("сosine()", "lambda: 1", "if", "not", "for x in y", "*[1]", "**{}", "over=", "to=", "T_max=", "phase=10**400"),
     *("cosine()", "linear(1, 0, over=5)", "warmup(10)", "step(3)", "plateau()", "absolute(0.1)", "curves.rex"),
     *("previous", "following", "linear(previous)", "0.5 + absolute(0.1)"),
-    *("curves.power(2)", "rules.linear(0.1, end=5)", "every(", "window("),
+    *("curves.power(2)", "every(", "window("),
     *("\x00", "\ud800", "\u2028", "\xa0", "ﬁ", "𝟏", "é", "…"),
 )
 

@@ -20,13 +20,13 @@ from typing import Any
 import pytest
 
 import paramsched as ps
-from paramsched.core.schedules.registry import RULES, SHAPES
+from paramsched.core.schedules.registry import SHAPES
 from paramsched.errors import ConfigError, InvalidArgument
 
 LINES, PLANS = (Path(__file__).with_name(f"{kind}.jsonl") for kind in ("lines", "plans"))
 VALID = "="
 
-BUILDERS: dict[str, Any] = {**SHAPES, **RULES, "absolute": ps.absolute, "plateau": ps.plateau}
+BUILDERS: dict[str, Any] = {**SHAPES, "absolute": ps.absolute, "plateau": ps.plateau}
 AROUND = ("{}", "anneal(1, 0, 10, curve={})", "cosine() * {}")
 """The lines into which an example may be pasted, because some are no schedules."""
 

@@ -246,7 +246,6 @@ _WITHOUT_INPUT = frozenset(
             "tools.range_test.find_lr",
         ),
         *(
-            "extend.rule",
             "extend.shape",
             "show.format_of_file",
             "show.picture_format",
@@ -256,7 +255,7 @@ _WITHOUT_INPUT = frozenset(
     )
 )
 """Functions that read no file and no text of an input."""
-_ENGINES = ("compat.", "mmengine.", "engines.", "curves.", "rules.", "schedules.rules.", "shapes.rules.", "feedback.")
+_ENGINES = ("compat.", "mmengine.", "engines.", "curves.", "feedback.")
 """Drop-ins and engines, which take values of the running program; laws; and parts of schedules."""
 
 

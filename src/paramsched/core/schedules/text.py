@@ -29,8 +29,7 @@ from paramsched.core.schedules.affine import NEIGHBOR_LEVELS, Absolute, AffineLe
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.leaves import line_of, schedule_of
 from paramsched.core.schedules.one_operand import absolute
-from paramsched.core.schedules.registry import RULES, SHAPES, combine_operands
-from paramsched.core.schedules.rules.base import Rule
+from paramsched.core.schedules.registry import SHAPES, combine_operands
 from paramsched.core.time import Duration
 from paramsched.errors import CallSite, InvalidArgument, ParseError, shown
 
@@ -63,8 +62,6 @@ def fits(param: Param, value: Any) -> bool:
             return isinstance(value, (str, Real, Duration)) and not isinstance(value, bool)
         case "curve":
             return isinstance(value, (Curve, str)) or (callable(value) and not isinstance(value, Schedule))
-        case "rule":
-            return isinstance(value, Rule)
         case "text":
             return isinstance(value, str)
         case "choice":
@@ -164,7 +161,6 @@ EXAMPLE_LINE = 'warmup("5%") >> cosine(to=0.1)'
 _FUNCTIONS: Final[ChainMap[str, Callable[..., Any]]] = ChainMap({"absolute": absolute}, SHAPES)
 _SPACES: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]] = {
     "curves": (CONSTANTS, FAMILIES),
-    "rules": ({}, RULES),
 }
 
 
