@@ -14,7 +14,6 @@ from paramsched.core.plan.diff import Diff
 from paramsched.core.plan.forms import PlanLike, PublishedPlan, plan_of
 from paramsched.core.plan.trace import Key, Trace, trace
 from paramsched.core.schedules.base import Schedule
-from paramsched.core.schedules.rules import Rule
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.errors import InvalidArgument, ParamschedError, shown
@@ -91,7 +90,7 @@ _MOST_VALUES = 8  # in the heading of a Scheduler
 _MAX_UPDATES = 2_000_000  # plans with more updates are not drawn, because that would take seconds per cell
 
 
-Drawn: TypeAlias = Plan | PublishedPlan | Schedule | Rule | Trace | Figure
+Drawn: TypeAlias = Plan | PublishedPlan | Schedule | Trace | Figure
 """A value with curves, which a notebook draws."""
 
 

@@ -20,7 +20,6 @@ from paramsched.core.schedules.contents import durations_in, values_inside
 from paramsched.core.schedules.leaves import line_of, schedule_of
 from paramsched.core.schedules.own import OwnShape
 from paramsched.core.schedules.retimed import Chain, chain
-from paramsched.core.schedules.rules import Rule
 from paramsched.core.time import Duration
 from paramsched.core.time.calendar import UPDATES as UPDATES
 from paramsched.core.time.calendar import ClockName, known_clock
@@ -354,14 +353,14 @@ def first_without_text(bindings: Iterable[Binding]) -> tuple[str, str]:
     line = next(one for one in bindings if not one.serializable)
     if callable(line.groups):
         return f"the groups of {line.name} are chosen by a function", "Select them by name"
-    parts = [one for one in values_inside(line.schedule) if isinstance(one, Schedule | Rule | Curve)]
+    parts = [one for one in values_inside(line.schedule) if isinstance(one, Schedule | Curve)]
     innermost = [one for one in parts if not one.serializable][-1]
     if isinstance(innermost, Custom):
         return f"{line.name} contains a curve without a name", 'For example: ps.curves.register("mine", f)'
     if isinstance(innermost, OwnShape):
         name = innermost.function.name
         return f"{line.name} contains {name} as it was before it was defined again", f"Construct {name}() again"
-    kind = "curve" if isinstance(innermost, Curve) else "rule" if isinstance(innermost, Rule) else "shape"
+    kind = "curve" if isinstance(innermost, Curve) else "shape"
     name = type(innermost).__name__
     found = f"{line.name} contains a {name}, which no registered function makes"
     return found, f"Register one with @ps.extend.{kind}"

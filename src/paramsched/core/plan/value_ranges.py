@@ -49,7 +49,6 @@ def range_of(name: str) -> ValueRange | None:
 _PIECE = 65_536
 _MOST_UPDATES = 2**20  # of a run; of a longer one, as many evenly spaced updates are evaluated
 _MOST_OF_FUNCTIONS = 16_384  # updates at which a function of the user is called; each call may take microseconds
-_MOST_OF_RULES = 200_000  # updates; rules are computed one update after another, in a microsecond each
 
 
 def first_outside(

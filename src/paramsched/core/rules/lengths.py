@@ -24,8 +24,6 @@ from paramsched.core.schedules.lengths import PERIOD
 from paramsched.core.schedules.periods import MultiStep
 from paramsched.core.schedules.restarts import Restarts
 from paramsched.core.schedules.retimed import Every, Window
-from paramsched.core.schedules.rules import Rule
-from paramsched.core.schedules.rules.scaling import MultiStepRule, StepRule
 from paramsched.core.schedules.sequence import Sequence as Stages
 from paramsched.core.time import Calendar, Duration
 
@@ -135,7 +133,7 @@ def _milestones_mixed(line: Line) -> Iterator[Problem]:
     Source: torch's MultiStepLR sorts its milestones and multiplies twice at one that is repeated.
     """
     for part in line.inside:
-        if part.__class__ in (MultiStep, MultiStepRule) and (found := _order_of(tuple(part.milestones))):
+        if part.__class__ is MultiStep and (found := _order_of(tuple(part.milestones))):
             yield Problem(line.path, found, "Keep each milestone once, in order", code=codes.MILESTONES_MIXED)
             return
 
@@ -182,23 +180,20 @@ def _epochs_for_updates(line: Line) -> Iterator[Problem]:
         return
     for part in line.inside:
         over = part.over if isinstance(part, Anneal) else part
-        if isinstance(over, Duration):
-            counts = [count for unit, count in over.terms if unit == "epochs"]
-        else:
-            counts = [*map(Fraction, _counts_of_rule(part))] if isinstance(over, Rule) and part.by == "epoch" else []
-        for length in counts:
+        if not isinstance(over, Duration):
+            continue
+        for length in [count for unit, count in over.terms if unit == "epochs"]:
             times = _TIMES_FOR_WARMUP if isinstance(part, Anneal) and _is_warmup(part) else _TIMES_THE_RUN
             if length >= _MANY_EPOCHS and length >= times * epochs:
                 by_iteration = "For iterations write by_epoch=False"
                 instead = f'For updates write "{_number(length)} steps"' if native else by_iteration
-                written = over if isinstance(over, Duration) else f"{length} epochs"
-                found = f'the length "{written}" exceeds the run of {_number(epochs)} epochs'
+                found = f'the length "{over}" exceeds the run of {_number(epochs)} epochs'
                 yield Problem(line.path, found, instead, code=codes.EPOCHS_FOR_UPDATES)
                 return
 
 
 def _updates_for_epochs(line: Line) -> Iterator[Problem]:
-    """Yield a diagnostic for the first shape or rule whose lengths in updates are all below the number of epochs.
+    """Yield a diagnostic for the first shape whose lengths in updates are all below the number of epochs.
 
     Source: the milestones of torch's MultiStepLR and StepLR count epochs in nearly all scripts.
     """
@@ -219,15 +214,13 @@ def _updates_for_epochs(line: Line) -> Iterator[Problem]:
 
 
 def _updates_of_part(part: Any) -> list[Fraction]:
-    """Return the milestones, length or periods of a shape or rule in updates; [] if one is in another unit."""
+    """Return the milestones, length or periods of a shape in updates; [] if one is in another unit."""
     if isinstance(part, MultiStep):
         written = list(part.milestones)
     elif isinstance(part, Anneal):
         written = [part.over] if part.over is not None else []
     elif isinstance(part, Schedule) and not isinstance(part, Every):
         written = [one for one in _periods_of(part) if one is not None]
-    elif isinstance(part, Rule) and part.by == "update":
-        return [Fraction(one) for one in _counts_of_rule(part)]
     else:
         return []
     if not all([unit for unit, _ in one.terms] == ["updates"] for one in written):
@@ -236,10 +229,10 @@ def _updates_of_part(part: Any) -> list[Fraction]:
 
 
 def _is_warmup(part: Any) -> bool:
-    """Return whether a shape or rule rises, like a warmup, which may be intended to take only a few updates."""
-    if isinstance(part, Anneal):
-        return isinstance(part.start, float) and isinstance(part.to, float) and part.start < part.to
-    return isinstance(part, Rule) and not isinstance(part, (StepRule, MultiStepRule))
+    """Return whether a shape rises, like a warmup, which may be intended to take only a few updates."""
+    if not isinstance(part, Anneal):
+        return False
+    return isinstance(part.start, float) and isinstance(part.to, float) and part.start < part.to
 
 
 def _is_low(warmup: Anneal) -> bool:
@@ -300,17 +293,12 @@ def _periods_beyond_run(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> 
 
     Reason: a step or a restart that never happens leaves a constant, or a part of one wave.
     """
-    has_rules = any(isinstance(one, StepRule) for one in line.inside)
-    ticks: dict[str | int, int | None] = {"update": 1 if "updates" in trial.units else None, "epoch": trial.epoch}
     for part, _, _ in parts:
         periods = [
             (trial.span.calendar.exact(one), f'"{one}"')
             for one in _periods_of(part)
             if (line.known or trial.knows(part))
         ]
-        for rule in parts_inside(part) if has_rules else ():
-            if isinstance(rule, StepRule) and (tick := ticks.get(rule.by)) is not None:
-                periods.append((Fraction(rule.every * tick), str(rule.every)))
         for length, text in periods:
             if length <= trial.end:
                 continue
@@ -391,14 +379,6 @@ def _order_of(milestones: tuple[Any, ...]) -> str:
         if counts != sorted(counts):
             return f"milestones are not in order: {', '.join(map(str, milestones))}"
     return ""
-
-
-def _counts_of_rule(rule: Rule) -> Sequence[int]:
-    if isinstance(rule, MultiStepRule):
-        return rule.milestones
-    if isinstance(rule, StepRule):
-        return [rule.every]
-    return [] if rule.end is None else [rule.end]
 
 
 def _number(value: Fraction) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from math import ceil
-from typing import Any, Final, Literal, final
+from typing import Any, Literal, final
 
 import numpy as np
 
@@ -65,9 +65,6 @@ class FieldCurve:
         """The highest value."""
         peak: float = np.max(self.values)
         return peak
-
-
-_MOST_OF_RULES: Final = 2_000_000  # updates; rules are computed one update after another
 
 
 @final

@@ -7,12 +7,11 @@ from typing import Any
 from paramsched.core.base.frozen_values import field_names
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.own import OfTime
-from paramsched.core.schedules.rules import Rule
 from paramsched.core.time import Duration
 
 
 def durations_in(value: Any) -> Iterator[Duration]:
-    """Yield every length in a schedule; for a recurrence rule or a function, yield the length of one of its steps.
+    """Yield every length in a schedule; for a function, yield the length of one of its steps.
 
     >>> from paramsched.core.schedules.anneal import warmup
     >>> [str(length) for length in durations_in(warmup("5 epochs"))]
@@ -28,12 +27,10 @@ def lengths_among(parts: Iterable[Any]) -> Iterator[Duration]:
             yield part
         elif isinstance(part, OfTime):
             yield Duration.of("1 step")  # what its function counts
-        elif isinstance(part, Rule):
-            yield Duration.of("1 epoch" if part.by == "epoch" else "1 step")
 
 
 def parts_inside(value: Any) -> tuple[Any, ...]:
-    """Return the schedules, the rules and the lengths in a schedule, recursively, without numbers and text."""
+    """Return the schedules and the lengths in a schedule, recursively, without numbers and text."""
     found: list[Any] = []
     _collect_parts(value, found)
     return tuple(found)
@@ -53,7 +50,7 @@ def _collect_parts(value: Any, found: list[Any]) -> None:
 
 
 def values_inside(value: Any) -> Iterator[Any]:
-    """Return a value and, if it is a tuple, a schedule or a rule, every value inside it, recursively."""
+    """Return a value and, if it is a tuple or a schedule, every value inside it, recursively."""
     found: list[Any] = []
     _collect(value, found)
     return iter(found)
@@ -71,5 +68,5 @@ def _collect(value: Any, found: list[Any]) -> None:
 
 @cache
 def _names_inside(kind: type) -> tuple[str, ...]:
-    """Return the fields of a class of schedules or rules; none for any other class."""
-    return tuple(name for name, _ in field_names(kind)) if issubclass(kind, (Schedule, Rule)) else ()
+    """Return the fields of a class of schedules; none for any other class."""
+    return tuple(name for name, _ in field_names(kind)) if issubclass(kind, Schedule) else ()

@@ -15,8 +15,6 @@ from paramsched.core.schedules.leaves import Constant, Like, schedule_of
 from paramsched.core.schedules.lengths import LENGTH, Span, positive_length
 from paramsched.core.schedules.one_operand import AsFactor, OneOperand
 from paramsched.core.schedules.registry import shape
-from paramsched.core.schedules.rules.base import Rule
-from paramsched.core.schedules.rules.scaling import ScheduleRule
 from paramsched.core.time import Duration, DurationLike
 from paramsched.core.time.amounts import BOUNDARIES_OF_A_SECOND, COUNTS_OF_A_PERCENT, PROGRESS, SECONDS
 from paramsched.errors import InvalidArgument
@@ -223,8 +221,6 @@ def _needs_horizon(schedule: Schedule) -> bool:
     own = list(leaves_of_fields(schedule))
     if any(unit == "percent" for leaf in own if isinstance(leaf, Duration) for unit, _ in leaf.terms):
         return True
-    if any(depends_on_horizon(leaf.schedule) for leaf in own if isinstance(leaf, ScheduleRule)):
-        return True
     if isinstance(schedule, (Take, Skip)):  # the schedule is planned for a longer time than the part in use
         return schedule.of is None and depends_on_horizon(schedule.schedule)
     if isinstance(schedule, AsFactor):  # it has no end, but its schedule may take the rest of the run
@@ -312,14 +308,4 @@ def _renamed(value: Any, before: str, after: str, count: Fraction = Fraction(1))
         return Duration(terms, value.until)
     if isinstance(value, (Schedule, tuple)):
         return with_changed_fields(value, lambda one: _renamed(one, before, after, count))
-    if not isinstance(value, Rule) or value.by == "epoch":  # epochs are not converted to the unit of the clock yet
-        return value
-    tick = Duration.of(value.by)
-    # If one tick of a rule is several counts of the clock, the lengths of the rule are numbers of ticks without a unit.
-    if [amount for _, amount in tick.terms] == [1] and tick.terms[0][0] != "epochs":
-        value = with_changed_fields(value, lambda one: _renamed(one, before, after))
-    renamed = _renamed(tick, before, after)
-    if renamed is tick:
-        return value
-    by = str(renamed) if not renamed.is_resolved else "update" if renamed.updates == 1 else renamed.updates
-    return replace(value, by=by)
+    return value

@@ -2,7 +2,7 @@
 
 from abc import ABC
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import ceil
 from numbers import Real
@@ -31,7 +31,6 @@ from paramsched.core.schedules.evaluation import value_for_base
 from paramsched.core.schedules.leaves import MOST_DEPTH, Like, schedule_of
 from paramsched.core.schedules.lengths import POSITIVE_PERIOD, POSITIVE_SCALE, SCALE, Span, boundaries, split_periods
 from paramsched.core.schedules.registry import combine_operands, operator_builder, shape
-from paramsched.core.schedules.rules.base import Rule
 from paramsched.core.schedules.table import Table
 from paramsched.core.schedules.writing import CALL, POWER, in_brackets, short_line
 from paramsched.core.time import Duration, DurationLike, count_of
@@ -381,15 +380,13 @@ class AbsoluteSchedule(OneOperand):
 
 
 def _level_inside(value: object) -> str:
-    """Return the first absolute level in a schedule or a rule; empty if there is none."""
+    """Return the first absolute level in a schedule; empty if there is none."""
     if has_fixed_part(value) or isinstance(value, AbsoluteSchedule):
         return str(value)
     if isinstance(value, Table) and value.absolute:
         return "absolute=True"
     if isinstance(value, Schedule):
         return next(filter(None, map(_level_inside, leaves_of_fields(value))), "") if value.has_absolute else ""
-    if isinstance(value, Rule):
-        return next((text for one in fields(value) if (text := _level_inside(getattr(value, one.name)))), "")  # type: ignore[arg-type]  # every rule is a dataclass
     return ""
 
 
@@ -404,7 +401,7 @@ def _with_plain_levels(value: Any) -> Any:
             return value.schedule
         case Table(absolute=True):
             return replace(value, absolute=False)
-        case Schedule() | Rule() | tuple():
+        case Schedule() | tuple():
             return with_changed_fields(value, _with_plain_levels)
     return value
 

@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Literal, TypeAlias, final
 
 import numpy as np
 
-from paramsched.core.base.entries import notebook_display
 from paramsched.core.base.frozen_values import frozen_value
 from paramsched.core.base.params import argument_kind
 from paramsched.core.builders import constructor
@@ -72,7 +71,6 @@ class Rule(ABC):
     end: int | None
     by: Clock
     _precedence = CALL
-    _repr_mimebundle_ = notebook_display
 
     @abstractmethod
     def step_columns(self, k: Floats) -> Coefficients:
