@@ -3,7 +3,6 @@
 The floor calls NumPy's cosine in place.
 """
 
-
 import numpy as np
 import pytest
 import torch

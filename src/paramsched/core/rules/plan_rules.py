@@ -80,16 +80,14 @@ def start_problems(
         line = Line(binding, followed_by(binding), trial, epochs, native, bases, resolved, calendar, is_tried=is_tried)
         found = [*line_problems(line)]
         yield from ((binding, one) for one in found)
-        if binding.name == "lr" and trial is not None and not found and _has_values(line, trial):
+        if binding.name == "lr" and trial is not None and not found and _has_values(line):
             rates.append(line)
     yield from _rate_problems(rates)
 
 
-def _has_values(line: Line, trial: TrialRun) -> bool:
-    """Return whether the values of a line can be evaluated before the run. A base of 0 has a rule of its own."""
-    if not line.base and not line.schedule.has_absolute:
-        return False
-    return True
+def _has_values(line: Line) -> bool:
+    """Return whether a line has values other than 0. A base of 0 has a rule of its own."""
+    return bool(line.base) or line.schedule.has_absolute
 
 
 def _rate_problems(lines: Sequence[Line]) -> Iterator[tuple[Binding, Problem]]:

@@ -1,4 +1,4 @@
-"""The base classes of the rules of a recurrence, and the rule that is a table of coefficients."""
+"""The base classes of rules, and the rule that is a table of coefficients."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
@@ -58,7 +58,7 @@ class Coefficients:
 @argument_kind("rule")
 @frozen_value
 class Rule(ABC):
-    """A rule of a recurrence: its window, its clock, and the change of the value at each tick.
+    """A rule of a scheduler: its window, its clock, and the change of the value at each tick.
 
     Args:
         begin: the tick at which the rule starts, 0 or more.
@@ -80,7 +80,7 @@ class Rule(ABC):
     def closed_form(self, k: Floats) -> tuple[Floats, Floats]:
         """Return a pair (factor, offset) of arrays: the value after the ticks 0 to `k` is factor * base + offset.
 
-        This holds for a recurrence of only this rule, without external writes.
+        This holds for a scheduler of only this rule, without external writes.
         """
         size = int(k.max(initial=0)) + 1
         steps = self.step_columns(np.arange(size, dtype=np.float64))

@@ -290,9 +290,7 @@ class ScheduleRule(Rule):
 
     def check_together(self) -> None:
         if not self.schedule.affine:
-            raise InvalidArgument(
-                str(self), "the schedule must be affine in base", "Apply clamp, minimum and maximum to the recurrence"
-            )
+            raise InvalidArgument(str(self), "the schedule must be affine in base", "Omit clamp, minimum and maximum")
 
     @property
     def has_absolute(self) -> bool:
