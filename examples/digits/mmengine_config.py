@@ -1,4 +1,4 @@
-# ruff: noqa: C408, D100  # a config as MMEngine's are written; it is read, not run
+# ruff: noqa: C408, D100  # a config as MMEngine's are written
 # The digits run in MMEngine's words:  python -m paramsched.mmengine examples/digits/mmengine_config.py
 custom_imports = dict(imports=["parts"])
 

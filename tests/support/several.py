@@ -38,16 +38,25 @@ def killed(
 
 
 class SharedClock:
-    """The rule of the design: each optimizer takes part in an update at most once."""
+    """The run is at the largest count; each optimizer takes part in an update at most once; a load sets one count."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        self.number = dict.fromkeys(names, 0)
-        self.t = 0
+        self.counts = dict.fromkeys(names, 0)
+
+    @property
+    def t(self) -> int:
+        return max(self.counts.values())
+
+    @property
+    def number(self) -> dict[str, int]:
+        """The update of the next step of each optimizer; one whose count is further behind continues with the run."""
+        return {name: count if count >= self.t - 1 else self.t for name, count in self.counts.items()}
 
     def step(self, stepped: str) -> int:
         """Count a step, and return the update that it belonged to."""
-        used = self.number[stepped]
-        self.number[stepped] += 1
-        self.t = max(self.number.values())
-        self.number = {name: max(n, self.t - 1) for name, n in self.number.items()}
+        used, t = self.number[stepped], self.t
+        if used == t:  # it begins the next update
+            self.counts = dict.fromkeys(self.counts, t) | {stepped: t + 1}
+        else:
+            self.counts[stepped] = t
         return used

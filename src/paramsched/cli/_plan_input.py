@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from paramsched.cli._options import UNIT_FACTS, PlanOptions, option_of
+import click
+
+from paramsched.cli._options import UNIT_FACTS, PlanOptions, option_of, runs_configs
 from paramsched.cli._output import WrongUsage, echo_note
 from paramsched.core import files as config
 from paramsched.core.base.entries import entry_names, load_entry
@@ -37,6 +39,7 @@ _PATH = re.compile(r"[^()]*(\.[A-Za-z]\w*|[/\\][^()]*)")
 _RECIPE = "recipe:"
 _MISSPELLED_RECIPE = re.compile(r"recipes?(:|/|\[['\"]?)(?P<name>[\w.-]+)['\"]?\]?")  # recipes:NAME, recipes['NAME']
 _ALL_RECIPES = "`paramsched recipes` lists all recipes"
+_RUNNING_CONFIGS = ("show", "check", "audit")  # commands that accept a config of MMEngine
 _SHORT_EPOCH = 100  # updates per epoch, assumed for a config that cannot be read without it
 
 
@@ -87,15 +90,28 @@ def text_of_plan_input(given: str, format: str | None) -> PlanText | None:
             raise OSError(errno.EILSEQ, f"byte {error.start} is not valid UTF-8", "standard input") from None
     if given.startswith(_RECIPE):
         return None
-    if given.endswith(".py"):
-        found = "it is a Python config of MMEngine, which has values only when it is run"
-        raise WrongUsage(given, found, f"Write paramsched show {given} --run-config, only for files that you trust")
     if os.path.exists(given):  # noqa: PTH110  # Path.exists raises an error for a long text
+        if given.endswith(".py"):
+            raise _runs_code(given)
         source = open_plan(Path(given), format)
+        if "_base_" in source.text:
+            from paramsched.mmengine.config_file import runs_code
+
+            if runs_code(Path(given)):
+                raise _runs_code(given)
         return source
     if _PATH.fullmatch(given):
         raise FileNotFoundError(2, "no such file", given)
     return None
+
+
+def _runs_code(given: str) -> WrongUsage:
+    """Return the error of a config of MMEngine in Python, or with a base in Python."""
+    context = click.get_current_context(silent=True)
+    advice = f"To draw it, write paramsched show {shlex.quote(given)} --run-config"
+    if context is not None and context.info_name in _RUNNING_CONFIGS and not runs_configs():
+        advice = "Pass --run-config to run it, only for files that you trust"
+    return WrongUsage(given, "it is code, a config of MMEngine in Python", advice)
 
 
 def read_plan_input(

@@ -1,167 +1,185 @@
-"""Config files of MMEngine: YAML and JSON are read, a `.py` file is run, as MMEngine's own `Config.fromfile` does.
+"""Config files of MMEngine: a `.py` file is code, and is run; YAML and JSON are read.
 
-Bases (`_base_`) are merged: dicts recursively, `_delete_=True` replaces. Configs with `with read_base():` need MMEngine.
+MMEngine's own `Config` runs a file if MMEngine is installed; otherwise the loader of `old_style` does.
 """
 
 import ast
 import os
 import re
-from collections.abc import Mapping
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import ModuleType
 from typing import Any, Final
 
 from paramsched.core.base.codes import UNREADABLE
-from paramsched.core.base.printing import ROOT, child_path, entry_path
 from paramsched.core.base.problem import Problem
-from paramsched.core.files.diagnostic_collector import type_name_of
-from paramsched.core.files.plan_files import read_peer_data
 from paramsched.core.files.text_limits import read_bounded_text
-from paramsched.errors import ConfigError, MissingDependency
+from paramsched.errors import ConfigError, ParamschedError
+from paramsched.mmengine.config_dict import inside
+from paramsched.mmengine.old_style import (
+    DATA_SUFFIXES,
+    bases_at,
+    entries_of_data,
+    line_of_bases,
+    load_old_style,
+    variables_replaced,
+)
 
-_MOST_ABOVE: Final = 20
-_VARIABLE: Final = re.compile(r"\{\{\s*(fileDirname|fileBasenameNoExtension|fileBasename|fileExtname)\s*\}\}")
-_OF_SYSTEM: Final = re.compile(r"\{\{['\"]?\s*\$(\w+)\s*:\s*(\S*?)\s*['\"]?\}\}")
-_OF_BASE: Final = re.compile(r"\{\{\s*_base_\.([\w.]+)\s*\}\}")
-TO_RUN: Final = "it is a Python config, which has values only when it is run"
-RUN_IT: Final = "Pass --run-config to run it; only for files that you trust"
-
-
-class _Names(dict[str, Any]):
-    """A dict whose entries are attributes too, as those of `_base_` in a config."""
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            value = self[name]
-        except KeyError:
-            raise AttributeError(name) from None
-        return _Names(value) if type(value) is dict else value
+_CLASS_IN_MODULE: Final = re.compile(r"mmengine(\.\w+){2,}")
 
 
-def load_config(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """Return the names of a config file and of its bases; `above` are the files that have it as a base.
+def load_config(path: Path) -> dict[str, Any]:
+    """Return the entries of a config and of its bases. A `.py` file is run.
+
+    `sys.path`, the modules that Python finds, and the working folder are as before afterwards.
 
     Raises:
-        ConfigError: the file cannot be read, or it raises.
-        MissingDependency: it has `with read_base():`, and MMEngine is not installed.
+        OSError: the file cannot be read.
+        ConfigError: the file is not a config, or it raises an error when it is run.
+        MissingDependency: the file needs MMEngine, which is not installed.
     """
     path = Path(os.path.normpath(path.absolute()))
-    if path in above or len(above) >= _MOST_ABOVE:
-        raise _error(path, f"{path} is its own base" if path in above else "too many nested bases", "Leave it out")
-    try:
-        text = _with_variables(read_bounded_text(path), path)
-    except OSError as error:
-        raise _error(above[-1] if above else path, f"{path} cannot be read: {error.strerror or error}") from None
-    if path.suffix == ".py":
-        return _run(text, path, (*above, path))
-    own = read_peer_data(_OF_BASE.sub(r"@\1@", text), "json" if path.suffix == ".json" else "yaml", str(path))
-    if not isinstance(own, dict):
-        raise ConfigError(str(path), ["expected a mapping of names to values"])
-    base = _bases(own.pop("_base_", []), path, (*above, path))
-    return merged(base, _with_base_values(own, base), str(path))
+    read_bounded_text(path)  # MMEngine would wait for a pipe
+    if not runs_code(path):
+        return load_old_style(path)
+    mmengine = _mmengine()
+    with _process_restored():
+        try:
+            return load_old_style(path) if mmengine is None else _loaded_by(mmengine, path)
+        except ParamschedError:
+            raise
+        except (Exception, SystemExit) as error:  # whatever the file raises
+            raise _error_of_code(error, path) from error
 
 
-def _with_variables(text: str, path: Path) -> str:
-    values = {"fileDirname": path.parent, "fileBasename": path.name, "fileBasenameNoExtension": path.stem}
-    values["fileExtname"] = path.suffix
-    text = _VARIABLE.sub(lambda found: str(values[found[1]]).replace("\\", "/"), text)
-    return _OF_SYSTEM.sub(lambda found: os.environ.get(found[1], found[2]), text)
+def runs_code(path: Path) -> bool:
+    """Return whether loading a config would run Python: for a `.py` file, and for YAML or JSON with such a base.
 
-
-def _with_base_values(value: Any, base: Mapping[str, Any]) -> Any:
-    """Replace `@a.b@`, which stands for `{{ _base_.a.b }}`, by the value of the bases."""
-    if isinstance(value, dict):
-        return {name: _with_base_values(one, base) for name, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_with_base_values(one, base) for one in value)
-    if isinstance(value, str) and len(value) > 2 and value[0] == value[-1] == "@":
-        found: Any = base
-        for key in value[1:-1].split("."):
-            found = found[key]
-        return found
-    return value
-
-
-def _run(text: str, path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
-    """Run a Python config after its bases, and return its names without modules, functions and classes."""
-    try:
-        tree = ast.parse(_OF_BASE.sub(r'"@\1@"', text), str(path))
-        if any(isinstance(one, ast.With) and "read_base" in ast.unparse(one.items[0]) for one in tree.body):
-            return _run_by_mmengine(path)
-        base: dict[str, Any] = {}
-        for one in [*tree.body]:
-            if isinstance(one, ast.Assign) and [ast.unparse(name) for name in one.targets] == ["_base_"]:
-                base = _bases(ast.literal_eval(one.value), path, above)
-                tree.body.remove(one)
-        names: dict[str, Any] = {"__file__": str(path), "__name__": "config", "_base_": _Names(base)}
-        exec(compile(tree, str(path), "exec"), names)  # noqa: S102  # asked for by the user
-    except (ConfigError, MissingDependency):
-        raise
-    except Exception as error:  # whatever the file raises
-        raise ConfigError(str(path), [f"running it raised {type(error).__name__}: {error}"]) from error
-    own = {name: one for name, one in names.items() if not name.startswith("__") and name != "_base_"}
-    own = {name: one for name, one in own.items() if not isinstance(one, (ModuleType, FunctionType, type))}
-    return merged(base, _with_base_values(own, base), str(path))
-
-
-def _run_by_mmengine(path: Path) -> dict[str, Any]:
-    try:
-        from mmengine.config import Config
-    except ImportError:
-        raise MissingDependency(f"{path}: with read_base()", "mmengine", "mmengine") from None
-    return {name: _short_types(one) for name, one in Config.fromfile(path, format_python_code=False).to_dict().items()}
-
-
-def _short_types(value: Any) -> Any:
-    """Remove the module from the names of MMEngine's classes: a lazy import writes `mmengine.optim.StepLR`."""
-    if isinstance(value, Mapping):
-        short = (
-            {"type": str(value["type"]).rpartition(".")[2]} if str(value.get("type")).startswith("mmengine.") else {}
-        )
-        return {name: _short_types(one) for name, one in {**value, **short}.items()}
-    return type(value)(map(_short_types, value)) if type(value) in (list, tuple) else value
-
-
-def _bases(paths: Any, path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
-    """Return the names of all files in `_base_`; two files must not have the same name."""
-    found: dict[str, Any] = {}
-    for one in [paths] if isinstance(paths, str) else paths:
-        package, _, inside = one.rpartition("::")
-        spec = find_spec(package) if package else None
-        if package and (spec is None or not spec.submodule_search_locations):
-            raise _error(path, f"{one}: the package {package} is not installed")
-        places = spec.submodule_search_locations if spec is not None else None
-        folder = Path(places[0]) / ".mim" / "configs" if places else path.parent
-        names = load_config(folder / inside, above)
-        if twice := names.keys() & found.keys():
-            raise _error(path, f"two bases have {', '.join(sorted(twice)[:5])}", "Keep each name in one of them")
-        found |= names
-    return found
-
-
-def merged(
-    base: Mapping[str, Any], over: Mapping[str, Any], source: str = "config", path: str = ROOT
-) -> dict[str, Any]:
-    """Return `base` updated by `over`: dicts are merged, and replace the base with `_delete_=True`.
-
-    >>> merged({"a": {"x": 1, "y": 2}}, {"a": {"y": 3}})
-    {'a': {'x': 1, 'y': 3}}
+    Nothing is run. False for a file that cannot be read, which `load_config` reports.
     """
-    out = dict(base)
-    for key, value in over.items():
-        before = out.get(key)
-        if isinstance(value, dict) and key in out:
-            value = dict(value)
-            if not value.pop("_delete_", False):
-                if not isinstance(before, dict):
-                    found = f"a dict here, and {type_name_of(before)} in the base"
-                    advice = "Set _delete_=True in the dict to replace what the base has"
-                    raise ConfigError(source, [Problem(child_path(path, key), found, advice, code=UNREADABLE)])
-                value = merged(before, value, source, child_path(path, key))
-        out[key] = value
-    return out
+    return _runs_code(Path(os.path.normpath(path.absolute())), set())
 
 
-def _error(path: Path, found: str, advice: str = "") -> ConfigError:
-    return ConfigError(str(path), [Problem(entry_path("_base_"), found, advice, code=UNREADABLE)])
+def _runs_code(path: Path, seen: set[Path]) -> bool:
+    if path.suffix not in DATA_SUFFIXES or path in seen:
+        return path.suffix == ".py"
+    seen.add(path)
+    with suppress(OSError, ParamschedError, RecursionError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # load_config shows them
+        # The text is searched as load_config reads it, because a variable or an escape may spell `_base_`.
+        code, _ = variables_replaced(read_bounded_text(path), path)
+        bases = entries_of_data(code, path).get("_base_", [])
+        return any(_runs_code(base, seen) for _, base in bases_at(bases, path))
+    return False
+
+
+def _mmengine() -> ModuleType | None:
+    """Return the module of MMEngine's configs; None if it is not installed."""
+    try:
+        return import_module("mmengine.config")
+    except ImportError:
+        return None
+
+
+def _loaded_by(mmengine: ModuleType, path: Path) -> dict[str, Any]:
+    """Return the entries as MMEngine reads them, without importing the modules in `custom_imports`."""
+    config = mmengine.Config.fromfile(path, import_custom_modules=False, format_python_code=False)
+    return {name: _with_short_types(value) for name, value in config.to_dict().items()}
+
+
+def _with_short_types(value: Any) -> Any:
+    """Remove the module from the names of MMEngine's classes, which the new style writes: `mmengine.optim.StepLR`.
+
+    `mmengine.StepLR` has no module. It is a name in a registry, with its scope.
+    """
+    short = inside(value, _with_short_types)
+    if isinstance(short, dict) and _CLASS_IN_MODULE.fullmatch(str(short.get("type"))):
+        short["type"] = str(short["type"]).rpartition(".")[2]
+    return short
+
+
+@contextmanager
+def _process_restored() -> Iterator[None]:
+    """Restore `sys.path`, `sys.modules` and the working folder after the `with` block."""
+    search_path, entries, modules, folder = sys.path, sys.path[:], dict(sys.modules), _working_folder()
+    try:
+        yield
+    finally:
+        sys.path = search_path
+        sys.path[:] = entries
+        if folder is not None and folder != _working_folder():
+            os.chdir(folder)
+        _restore_modules(modules)
+
+
+def _working_folder() -> str | None:
+    """Return the working folder; None if it was removed."""
+    with suppress(OSError):
+        return os.getcwd()  # noqa: PTH109  # a text, as os.chdir takes it
+    return None
+
+
+def _restore_modules(before: Mapping[str, Any]) -> None:
+    """Restore the modules, and keep those that any other code would have imported too.
+
+    A second copy of such a module would have other classes than the values of the config, and packages such as torch
+    cannot be imported twice.
+    """
+    new = {name: module for name, module in sys.modules.items() if name not in before}
+    for name in new:
+        del sys.modules[name]
+    sys.modules.update(before)
+    kept = {name for name in new if "." not in name and _is_found(name, new[name])}
+    sys.modules.update({name: module for name, module in new.items() if name.partition(".")[0] in kept | before.keys()})
+
+
+def _is_found(name: str, module: Any) -> bool:
+    """Return whether importing a module would find the same file."""
+    try:
+        spec = find_spec(name)
+    except (ImportError, ValueError):
+        return False
+    return spec is not None and spec.origin == getattr(getattr(module, "__spec__", None), "origin", None)
+
+
+def _error_of_code(error: BaseException, path: Path) -> ConfigError:
+    """Return the error of a config that was run, at the line of the config or base that raised it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    file = next((frame.filename for frame in frames if frame.name == "<module>"), None)
+    if file is None and isinstance(error, SyntaxError):
+        return _error_of_syntax(_syntax_error_in(path, ()) or error, path)
+    lines = [frame.lineno for frame in frames if frame.filename == file]
+    text = error.args[0] if isinstance(error, KeyError) and error.args else error
+    found = f"running it raised {type(error).__name__}: {text}"
+    return ConfigError(file or str(path), [Problem("", found, code=UNREADABLE, line=lines[-1] if lines else None)])
+
+
+def _error_of_syntax(error: SyntaxError, path: Path) -> ConfigError:
+    file = error.filename if error.filename and os.path.isabs(error.filename) else str(path)  # noqa: PTH117  # a text
+    line, column, text = error.lineno, error.offset, (error.text or "").rstrip("\n")
+    found = f"not Python: {error.msg}"
+    return ConfigError(file, [Problem("", found, code=UNREADABLE, line=line, column=column, text=text)])
+
+
+def _syntax_error_in(path: Path, above: tuple[Path, ...]) -> SyntaxError | None:
+    """Return the syntax error of a config or of its bases, because that of MMEngine does not name the file."""
+    if path.suffix != ".py" or path in above:
+        return None
+    with suppress(OSError, ParamschedError, ValueError):  # bases that are not literals, or cannot be read
+        text = read_bounded_text(path)
+        try:
+            tree = ast.parse(text, str(path))
+            ast.parse(variables_replaced(text, path)[0], str(path))
+        except SyntaxError as error:
+            return error
+        line = line_of_bases(tree)
+        bases = [] if line is None else bases_at(ast.literal_eval(line), path)
+        found = (_syntax_error_in(base, (*above, path)) for _, base in bases)
+        return next(filter(None, found), None)
+    return None

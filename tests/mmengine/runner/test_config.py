@@ -324,8 +324,27 @@ def test_a_config_file_that_is_not_python_is_an_error_with_its_line(tmp_path):
     file = tmp_path / "config.py"
     file.write_text("model = dict(\n")
 
-    with pytest.raises(ConfigError, match="SyntaxError"):
+    with pytest.raises(ConfigError, match=r"config\.py:1:\d+: "):
         Runner.from_cfg(file)
+
+
+def test_a_config_file_reports_unsupported_and_misspelled_entries(tmp_path):
+    file = tmp_path / "config.py"
+    file.write_text(
+        "_base_ = []\n"
+        "import os\n"
+        "model = dict(type='nobodys')\n"
+        "train_cfg = dict(max_epochs=len(os.environ['PATH']) * 0 + 3)\n"
+        "param_schduler = dict(type='StepLR', step_size=3)\n"
+        "my_own_constant = 3\n"
+    )
+
+    with pytest.raises(ConfigError) as refusal:
+        Runner.from_cfg(file)
+
+    paths = {one.path for one in refusal.value.diagnostics}
+    assert {"$.model.type", "$.param_schduler"} <= paths
+    assert not {"$.my_own_constant", "$.train_cfg.max_epochs"} & paths
 
 
 @PARAM_SCHEDULERS.register_module(force=True)

@@ -82,3 +82,14 @@ def test_an_mmengine_scheduler_of_the_wrapper_finds_the_number_of_updates(tmp_pa
 
     assert used(built, tmp_path) == pytest.approx([0.1, 0.1, 0.05, 0.05, 0.025, 0.025])
     assert wrappers[0]._global_step == 6 - 1  # MMEngine counts from -1
+
+
+def test_a_class_of_mmengines_registry_is_built_by_its_name(tmp_path: Any) -> None:
+    registry = pytest.importorskip("mmengine.registry").PARAM_SCHEDULERS
+
+    @registry.register_module(name="HalvedEachEpoch", force=True)
+    class HalvedEachEpoch(Own):
+        def __init__(self, optimizer: Any, end: int) -> None:
+            super().__init__(optimizer)
+
+    assert used(lambda _: {"type": "HalvedEachEpoch"}, tmp_path) == pytest.approx([0.1, 0.1, 0.05, 0.05, 0.025, 0.025])

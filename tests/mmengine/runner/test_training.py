@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -480,6 +481,49 @@ def test_a_config_builds_everything_by_name(tmp_path):
     assert runner.cfg == cfg
     assert runner.values()["lr", 0] == pytest.approx(0.005)  # a window of two epochs has one step after the first
     assert (tmp_path / "epoch_2" / "runner.pt").exists()
+
+
+BASE_OF_DIGITS = """
+width = 3
+model = dict(type="digits_network")
+train_cfg = dict(by_epoch=True, max_epochs=width)
+optim_wrapper = dict(optimizer=dict(type="SGD", lr=0.1), accumulative_counts=2)
+"""
+CONFIG_FILES = {
+    "config.py": """
+_base_ = "./base.py"
+train_cfg = dict(max_epochs=_base_.width - 1)
+optim_wrapper = dict(_delete_=True, optimizer=dict(type="SGD", lr=0.2))
+param_scheduler = dict(type="ExponentialLR", gamma=0.5)
+""",
+    "config.yaml": """
+_base_: ./base.py
+train_cfg: {max_epochs: 2}
+optim_wrapper: {_delete_: true, optimizer: {type: SGD, lr: 0.2}}
+param_scheduler: {type: ExponentialLR, gamma: 0.5}
+""",
+    "config.json": """{
+"model": {"type": "digits_network"},
+"train_cfg": {"by_epoch": true, "max_epochs": 2},
+"optim_wrapper": {"optimizer": {"type": "SGD", "lr": 0.2}},
+"param_scheduler": {"type": "ExponentialLR", "gamma": 0.5}
+}""",
+}
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+@pytest.mark.parametrize("name", CONFIG_FILES)
+def test_a_config_file_with_a_base_trains(name, kind, tmp_path):
+    (tmp_path / "base.py").write_text(BASE_OF_DIGITS)
+    (tmp_path / name).write_text(CONFIG_FILES[name])
+    arguments = dict(work_dir=str(tmp_path / "work"), train_dataloader=loader(3), loss=cross_entropy)
+
+    runner = Runner.from_cfg(kind(tmp_path / name), **arguments)
+    runner.train()
+
+    assert runner.cfg["train_cfg"] == {"by_epoch": True, "max_epochs": 2}
+    assert runner.iter == 2 * len(loader(3))
+    assert runner.values()["lr", 0] == pytest.approx(0.1)
 
 
 def test_training_needs_a_train_dataloader():

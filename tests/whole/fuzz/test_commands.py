@@ -28,7 +28,7 @@ FILES = {
         "    dict(type='MultiStepLR', milestones=[8, 11], end=12)]\n"
         "optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.1))\ntrain_cfg = dict(max_epochs=12)\n"
     ),
-    "wrong.py": "param_scheduler = dict(type='StepLR', step_size=10**400)\nimport os\nos.abort()\n",
+    "wrong.py": "param_scheduler = dict(type='StepLR', step_size=10**400)\nraise OSError('odd')\n",
     "log.jsonl": '{"t": 0, "groups": [{"lr": 0.1}]}\n{"t": 1, "groups": [{"lr": 0.2}]}\n',
     "log.csv": "step,lr\n0,0.1\n1,nan\n",
     "empty.json": "",

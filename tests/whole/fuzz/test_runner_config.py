@@ -122,7 +122,7 @@ def test_any_object_as_a_config_builds_a_runner_or_is_rejected(value):
     built(value, Runner.from_cfg)
 
 
-NAMES = ["config.py", "config.yaml", "config.json", "config.txt"]
+NAMES = ["config.yaml", "config.json", "config.txt"]  # a .py file would be run
 
 
 @given(st.sampled_from(NAMES), st.one_of(st.binary(max_size=40), st.text(max_size=40).map(str.encode)))

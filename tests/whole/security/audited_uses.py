@@ -35,6 +35,7 @@ from paramsched.core.files import plan_files  # noqa: E402
 from paramsched.core.schedules import SHAPES  # noqa: E402
 from paramsched.errors import ParamschedError  # noqa: E402
 from paramsched.mmengine.__main__ import main as mmengine_main  # noqa: E402
+from paramsched.mmengine.config_file import runs_code  # noqa: E402
 from support.pages import public_paths  # noqa: E402
 from whole.security.hostile_inputs import MARK, MODULE, write_inputs  # noqa: E402
 
@@ -230,7 +231,9 @@ _FUNCTIONS: dict[str, Callable[[Case], Any]] = {
     "show.text": lambda case: ps.show.text(case.trace),
     "show.mime_bundle": lambda case: bool(ps.show.mime_bundle(case.plan)),
     "show.plan_axes": lambda case: ps.show.plan_axes(case.plan, 0.1, ps.Calendar(total=20)),
-    "mmengine.Runner.from_cfg": lambda case: _refused(lambda: ps.mmengine.Runner.from_cfg(case.path)),
+    "mmengine.Runner.from_cfg": lambda case: (
+        runs_code(case.path) or _refused(lambda: ps.mmengine.Runner.from_cfg(case.path))
+    ),
     "Scheduler": _attached,
 }
 _ALSO_USED = {
@@ -355,7 +358,7 @@ def _uses_of(case: Case) -> Iterator[tuple[str, Callable[[], Any]]]:
         [case.given, "--work-dir", case.out("-run")],
         [case.given, "--plan", case.given, "--load-from", case.given],
     ]
-    for number, words in enumerate(trained):
+    for number, words in enumerate([] if runs_code(case.path) else trained):  # it runs a config in Python
         yield f"mmengine {number}", lambda words=words: _invoke(words, mmengine_main)
     for name, call in _FUNCTIONS.items():
         yield f"ps.{name}", lambda call=call: _outcome(lambda: call(case))

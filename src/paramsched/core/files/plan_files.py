@@ -101,7 +101,7 @@ def loads(
     elif not isinstance(text, str):
         found = f"expected text or a mapping, got {type(text).__name__}"
         raise InvalidArgument(f"loads({text!r:.40})", found, "Write ps.load(path)")
-    elif ": " not in text and not text.endswith(".py") and is_path(text):
+    elif ": " not in text and is_path(text):
         found = "expected the text of a plan, got a path"
         raise InvalidArgument(f"loads({text!r})", found, f"Write ps.load({text!r})")
     else:

@@ -15,7 +15,6 @@ from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount, ReportedProgress
 from paramsched.core.run.block import (
     LR,
-    TargetColumn,
     ValueBlock,
     initial_value,
     log_late_groups,
@@ -47,14 +46,14 @@ class Consumption(Protocol):
         """
 
 
-AmountsOf: TypeAlias = Callable[[ResolvedPlan, Clock, list[Group]], Consumption | None]
-"""A function that returns the consumption of the groups of an optimizer; None if the plan is by updates."""
+AmountsOf: TypeAlias = Callable[[ResolvedPlan, Clock], Consumption | None]
+"""A function that returns the consumption of an optimizer; None if the plan is by updates."""
 
 
 def consumption_of_run(run: RunState) -> AmountsOf:
     """Return the function that returns the consumption of a run."""
 
-    def consumption_of(in_force: ResolvedPlan, clock: Clock, groups: list[Group]) -> Consumption | None:
+    def consumption_of(in_force: ResolvedPlan, clock: Clock) -> Consumption | None:
         if in_force.amounts is None:
             return None
         if isinstance(in_force.amounts, ReportedProgress):
@@ -117,9 +116,6 @@ class Groups:
         # id, the groups whose `initial_lr` is of an earlier scheduler, or of the code, and not of this plan.
         self.code_bases: Values = {}
         self.given_initial: dict[int, Group] = {}
-        # Between two plans: the values of the coming step, if the optimizer is behind the first update of the plan in
-        # force; the update of the last change, and the lines, targets and states that the update before it used.
-        self.before_change: tuple[int, tuple[Line, ...], list[TargetColumn], RuleStates] | None = None
         # Said: the fields whose external writes were reported.
         self.written_fields = set[str]()
 
@@ -146,13 +142,13 @@ class Groups:
         self.given_initial = {id(one): one for one in groups if id(one) in had or initial_value(LR, one) is not None}
         self.write_entries(block.lines, groups)
         block.write_initial()
-        self.reset_parts(groups)
+        self.reset_parts()
         self.take(block, groups)
 
-    def reset_parts(self, groups: list[Group]) -> None:
+    def reset_parts(self) -> None:
         """Replace the consumption by a new one, which discards earlier measurements."""
         self.clock.needs_check = False
-        self.consumption = self._amounts_of(self.in_force, self.clock, groups)
+        self.consumption = self._amounts_of(self.in_force, self.clock)
 
     def take(self, block: ValueBlock, groups: list[Group]) -> None:
         """Use this block and these groups from now on. The groups already contain the first values of the block."""
@@ -189,7 +185,7 @@ class Groups:
         self.block.seek(position.times, self.clock.states)
         self.clock.set_position(position)
         self.write_values()
-        self.reset_parts(self.bound)
+        self.reset_parts()
         self.write_count(self.bound)
 
     def rewrite(self) -> None:
@@ -223,28 +219,19 @@ def planned_values(
         clock: the clock of the run. Default: that of the optimizer.
         last: True for the last completed update.
     """
-    clock = clock or planned.clock
-    lines, _, times, states = _followed(planned, clock, last=last)
+    lines, (times, states) = planned.block.lines, _times(clock or planned.clock, last=last)
     return lines, values_at(lines, times, states)
 
 
 def target_values(planned: Groups, *, last: bool = False) -> Iterator[tuple[str, float]]:
     """Return pairs (target name, value) for the next update, or for the last completed one if `last` is True."""
-    _, targets, times, states = _followed(planned, planned.clock, last=last)
-    return ((column.target.name, column.computed(times, states)[0]) for column in targets)
+    times, states = _times(planned.clock, last=last)
+    return ((column.target.name, column.computed(times, states)[0]) for column in planned.block.targets)
 
 
-def _followed(
-    planned: Groups, clock: Clock, *, last: bool
-) -> tuple[tuple[Line, ...], list[TargetColumn], UpdateTimes, RuleStates]:
-    """Return the lines, the targets, the time and the states of the next update, or of the last completed one."""
-    block = planned.block
-    if not last:
-        return block.lines, block.targets, clock.times, clock.states
-    if planned.before_change is not None and planned.before_change[0] == clock.t:
-        _, lines, targets, states = planned.before_change
-        return lines, targets, clock.last_times, states
-    return block.lines, block.targets, clock.last_times, clock.used
+def _times(clock: Clock, *, last: bool) -> tuple[UpdateTimes, RuleStates]:
+    """Return the time of the next update, or of the last completed one, and the states of the metric rules for it."""
+    return (clock.last_times, clock.used) if last else (clock.times, clock.states)
 
 
 def sync(planned: Groups, groups: list[Group]) -> bool:

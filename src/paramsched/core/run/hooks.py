@@ -152,7 +152,7 @@ class PlanHooks:
             adopted = self.resume.loading(self.run, self.name, groups)
         keep_tensors(((index, line.field) for line in adopted.lines for index in line.groups), before, groups)
         taken = None if adopted.carried.count else updates_in_state(optimizer)  # reads tensors
-        self.resume.after_load(self.run, self.name, groups, adopted, taken)
+        self.resume.after_load(self.run, {self.name: adopted}, {self.name: groups}, taken=taken)
 
     @property
     def position(self) -> RunPosition:
@@ -184,8 +184,8 @@ class WrittenStates:
         # Those of the other optimizers, too, because a load moves them, and that changes their counts.
         found = {self.name: groups}
         found |= {name: one.bound for name, one in run.members.items() if one.bound and has_written(one, one.bound)}
-        carried = {name: self.resume.checked(run, name, mine).carried for name, mine in found.items()}
-        if part := next((one for one in carried.values() if not one.is_complete), None):
+        loaded = {name: self.resume.checked(run, name, mine) for name, mine in found.items()}
+        if part := next((one.carried for one in loaded.values() if not one.carried.is_complete), None):
             raise StateError(
                 f"the groups have the count {shown(part.count)} and the record of another update: other code wrote a "
                 "part of a checkpoint into them. Call optimizer.load_state_dict(state), or construct the Scheduler "
@@ -193,8 +193,7 @@ class WrittenStates:
             )
         clock = run.clock
         position, reported, is_measured = (clock.t, clock.amount), clock.reported, clock.is_measured
-        for name, mine in found.items():
-            self.resume.after_load(run, name, mine, self.resume.loading(run, name, mine, carried[name]))
+        self.resume.after_load(run, loaded, found)
         if reported is not None and (clock.t, clock.amount) == position:  # for the coming update, after the write
             clock.reported, clock.is_measured = reported, is_measured
 

@@ -5,20 +5,20 @@ with other fields or rules has the same keys.
 """
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias, final
 
 from paramsched.core.base.printing import names_listed
-from paramsched.core.feedback.base import MetricRule
-from paramsched.core.fields import RECORD, json_or_none
+from paramsched.core.fields import RECORD, json_or_none, recorded_bases
 from paramsched.core.plan import Plan
 from paramsched.core.plan.lines import Line, RuleStates, Values, bases_of
 from paramsched.core.plan.optimizers import ALONE, WHOLE, Scope
 from paramsched.core.plan.resolved import ResolvedPlan, facts_of_calendar
 from paramsched.core.plan.run_amounts import Amount
+from paramsched.core.run.groups import Groups
+from paramsched.core.run.metric_states import saved_states
 from paramsched.core.run.reports import OtherBase
 from paramsched.core.run.run import Reading, Run
 from paramsched.core.run.state import (
@@ -28,6 +28,7 @@ from paramsched.core.run.state import (
     Group,
     History,
     RunPosition,
+    SavedRun,
     count_carried,
     is_amount,
     is_count,
@@ -44,7 +45,7 @@ _MAX_GROUPS = 2**20  # an invalid number would allocate more memory than there i
 _OF_PLAN = {"version", "plan", "calendar"}
 """What a record always has; it is constant between two bindings, so the live groups have it too."""
 _OF_POSITION = {
-    "t", "amount", "last_amount", "said", "measured", "samples", "rules", "history", "behind", "held", "optimizers",
+    "t", "amount", "last_amount", "said", "measured", "samples", "rules", "history", "behind", "optimizers",
 }  # fmt: skip
 """What `state_dict()` adds."""
 _OF_ALL = {"groups", "bases"}
@@ -128,8 +129,16 @@ def state_of(run: Run, sizes: Mapping[str, int]) -> dict[str, Any]:
     """
     record, counts = record_of(run, run.reading()), list(sizes.values())
     record["groups"] = counts[0] if len(set(counts)) == 1 else counts
-    record["bases"] = _by_field({name: bases_of(one.block.lines) for name, one in run.members.items()}, sizes)
+    record["bases"] = _by_field({name: _all_bases(one) for name, one in run.members.items()}, sizes)
     return {RECORD: joined(run.lead.record_of_plan(), record)}
+
+
+def _all_bases(planned: Groups) -> Values:
+    """Return the bases in the groups of an optimizer, also those of fields that its plan no longer has."""
+    recorded = {
+        (index, slot): base for index, group in enumerate(planned.bound) for slot, base in recorded_bases(group).items()
+    }
+    return recorded | bases_of(planned.block.lines)
 
 
 def _by_field(values: Mapping[str, Values], sizes: Mapping[str, int]) -> dict[str, Any]:
@@ -149,14 +158,6 @@ def _single_plan_history(text: str | None, amount: Amount | None, in_force: Reso
     return History((Entry(0, None if amount is None else 0, text, facts=() if in_force is None else in_force.facts),))
 
 
-def saved_states(states: Mapping[MetricRule[Any], Any]) -> dict[str, dict[str, Any]]:
-    """Return a dict from the key of each metric rule to its state, a dict of JSON scalars."""
-    return {
-        key: {one.name: getattr(states[rule], one.name) for one in fields(states[rule])}
-        for rule, key in rule_keys(states).items()
-    }
-
-
 @final
 @dataclass(frozen=True, slots=True)
 class Carried:
@@ -167,23 +168,22 @@ class Carried:
         state: the record of the run; None if there is none.
         position: the position of the optimizer, on the clock of the record's plan; None without a count.
         bases: those recorded in each group, by group index and flat field name.
-        values: those of the coming step, if its groups do not have them.
+        is_in_groups: False if a Scheduler's state has it, and the groups are those of the run.
     """
 
     count: int | None
     state: State | None
     position: RunPosition | None
     bases: Values
-    values: Values | None = None
+    is_in_groups: bool = True
 
     @staticmethod
-    def in_state(state: State, run: Run, name: str) -> "Carried":
+    def in_state(state: State, name: str) -> "Carried":
         """Return what the state of a Scheduler has for one optimizer, as if its groups carried it."""
-        position, bases = state.position, state.bases.get(name, {})
-        if name not in state.behind:
-            return Carried(position.t, state, position, bases, {})
-        position = RunPosition(position.t - 1, state.last_amount)
-        return Carried(position.t, state, position, bases, {})
+        position = state.position
+        if name in state.behind:
+            position = RunPosition(position.t - 1, state.last_amount)
+        return Carried(position.t, state, position, state.bases.get(name, {}), is_in_groups=False)
 
     @staticmethod
     def in_run(run: Run, name: str) -> "Carried":
@@ -211,9 +211,13 @@ class Carried:
     def position_on(self, unit: str | None) -> RunPosition | None:
         """Return the position on the clock `unit`, without the amounts if they are on another clock."""
         found = self.position
-        if found is None or self.state is None or self.state.in_force is None or self.state.unit == unit:
+        if found is None or self.is_on(unit):
             return found
         return RunPosition(found.t, samples=found.samples)
+
+    def is_on(self, unit: str | None) -> bool:
+        """Return whether the amounts are on the clock `unit`, or their clock is unknown."""
+        return self.state is None or self.state.in_force is None or self.state.unit == unit
 
 
 NOTHING: Final = Carried(None, None, None, {})
@@ -252,7 +256,17 @@ class Adopted:
     replaced: Mapping[tuple[str, str], float] = field(default_factory=dict)
     position: RunPosition = BEGIN
     states: RuleStates = field(default_factory=dict)
-    values: Values | None = None
+
+    @property
+    def saved_run(self) -> SavedRun:
+        """The run in the state that the optimizer loads."""
+        count, state = self.carried.count, self.carried.state
+        if count is None or state is None:
+            return SavedRun(count, self.position)
+        if not self.carried.is_on(self.in_force.unit):
+            return SavedRun(count, self.position, None, state.feedback, state.history)
+        position = self.position if state.position.t == count else state.position
+        return SavedRun(count, position, state.last_amount, state.feedback, state.history)
 
 
 def read_groups(groups: list[Group], name: str = ALONE, known: ResolvedPlan | None = None) -> Carried:
@@ -427,13 +441,6 @@ def _read_by_field(key: str, value: Any, groups: int) -> dict[str, list[float | 
     return found
 
 
-def check_rules(feedback: Mapping[str, Any], plan: Plan) -> None:
-    """Raise if a state of a plan has the feedback of other metric rules."""
-    rules = {*rule_keys(plan.metric_rules).values()}
-    if rules != feedback.keys():
-        raise StateError(f"state: rules is that of {sorted(feedback)}, but the rules of its plan are {sorted(rules)}")
-
-
 def _by_optimizer(
     by_field: Mapping[str, list[float | None]], optimizers: Mapping[str, int]
 ) -> dict[str, dict[tuple[int, str], float]]:
@@ -460,30 +467,6 @@ def position_of_torch(state: Any) -> int | None:
         return found if is_count(found) and {"_last_lr", "_step_count", "base_lrs"} & state.keys() else None
     members = state["_schedulers"] if isinstance(state["_schedulers"], (list, tuple)) else []
     return next((at for one in members if (at := position_of_torch(one)) is not None), None)
-
-
-def restored_states(
-    feedback: Mapping[str, dict[str, Any]], rules: tuple[MetricRule[Any], ...]
-) -> dict[MetricRule[Any], Any]:
-    """Return a dict from each rule to its state: the saved state if there is one, else the initial one."""
-    return {
-        rule: rule.restore(feedback[key]) if key in feedback else rule.init() for rule, key in rule_keys(rules).items()
-    }
-
-
-def rule_keys(rules: Iterable[MetricRule[Any]]) -> dict[MetricRule[Any], str]:
-    """Return the keys of the states of some metric rules in a record: their texts without `after`.
-
-    The time from which on a rule counts is another number of updates in a run of other facts, and its state continues.
-    Rules that differ only in this time are numbered.
-    """
-    found: dict[MetricRule[Any], str] = {}
-    numbers = Counter[str]()
-    for rule in rules:
-        text = str(rule if rule.after is None else replace(rule, after=None))
-        numbers[text] += 1
-        found[rule] = text if numbers[text] == 1 else f"{text} #{numbers[text]}"
-    return found
 
 
 def _require_count_below(name: str, value: Any, most: int = 2**62) -> int:

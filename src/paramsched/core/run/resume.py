@@ -10,12 +10,13 @@ from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES, clock_of_field
 from paramsched.core.plan.diff import diff
 from paramsched.core.plan.follow import followed_targets
-from paramsched.core.plan.lines import RuleStates
+from paramsched.core.plan.lines import Line, RuleStates, bases_of
 from paramsched.core.plan.optimizers import ALONE, errors_of, scopes_of, shown_names
 from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.run.block import ValueBlock, starting_lines
 from paramsched.core.run.checks import refuse_values_outside
 from paramsched.core.run.groups import Groups, groups_changed, note_code_bases, require_lengths
+from paramsched.core.run.metric_states import check_rules, restored_states
 from paramsched.core.run.on_base import BASES_OF_CHECKPOINT, BasePolicy, record_bases
 from paramsched.core.run.processes import WORLD, Processes
 from paramsched.core.run.record import (
@@ -26,13 +27,19 @@ from paramsched.core.run.record import (
     OnChange,
     OnChangeChoice,
     State,
-    check_rules,
     read_groups,
-    restored_states,
 )
 from paramsched.core.run.reports import HIDDEN, found_count, log_initial_values, optimizer_count, warn_if_over
 from paramsched.core.run.run import Run
-from paramsched.core.run.state import BEGIN_OF_DATA, Group, History, RunPosition, is_finite_number, resume_position
+from paramsched.core.run.state import (
+    BEGIN_OF_DATA,
+    Group,
+    History,
+    RunPosition,
+    is_finite_number,
+    record_other_bases,
+    resume_position,
+)
 from paramsched.core.run.steps import updates_in_state
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import amount_text
@@ -64,7 +71,6 @@ class Resume:
         self, on_change: OnChange, bases: BasePolicy = BASES_OF_CHECKPOINT, processes: Processes = WORLD
     ) -> None:
         self.on_change, self.bases, self.processes = on_change, bases, processes
-        self.adopted: tuple[RunPosition, History] | None = None  # of the record that several optimizers share
         self.accepted: set[tuple[str | None, Calendar]] = set()  # the plans whose difference was already logged
 
     # ------------------------------------------------------------------ the optimizer's own state
@@ -98,8 +104,6 @@ class Resume:
             require_lengths(planned, groups)
         found = self.loading(run, name, groups, carried)
         refuse_values_outside(found.in_force, found.lines, planned.labels(groups), found.position.times)
-        if carried is None and found.carried.count is not None:  # else it joins the run, or all are loaded together
-            run.check_load(name, found.position)
         return found
 
     def loading(self, run: Run, name: str, groups: list[Group], carried: Carried | None = None) -> Adopted:
@@ -113,7 +117,7 @@ class Resume:
         if run.is_shared and chosen is not code:
             bound = {other: one.bound for other, one in run.members.items()}
             scope = scopes_of(chosen.plan, chosen.resolved, bound)[name]
-        if carried.values is None:
+        if carried.is_in_groups:
             # A group without paramsched has values of the last update and no bases, except `initial_lr` of torch's
             # schedulers. Then the bases are those of the code.
             lines = starting_lines(chosen.counted, groups, carried.bases, scope, planned.code_bases)
@@ -123,85 +127,74 @@ class Resume:
             lines = starting_lines(chosen.counted, groups, carried.bases, scope)
         position, states = self._position_of(planned, carried, chosen), rule_states(carried.state, chosen)
         found = replace(found, scope=scope, lines=lines, position=position, states=states)
-        found = self.bases.applied(found, planned, groups)
-        return found
+        return self.bases.applied(found, planned, groups)
 
     def after_load(
         self,
         run: Run,
-        name: str,
-        groups: list[Group],
-        adopted: Adopted,
-        taken: int | None = None,
+        loaded: Mapping[str, Adopted],
+        groups: Mapping[str, list[Group]],
         source: str = "optimizer",
+        taken: int | None = None,
     ) -> None:
-        """Resume from what the loaded groups of one optimizer restore.
+        """Resume from what the loaded groups of one or more optimizers restore.
 
         Args:
             run: the run.
-            name: the optimizer.
-            groups: its groups.
-            adopted: what they restore.
-            taken: the number of updates in the optimizer's own state, for a message if the groups carry no count.
+            loaded: what they restore, by optimizer.
+            groups: the groups, by optimizer.
             source: the name of the checkpoint, for a message if two of them disagree.
+            taken: the number of updates in the optimizer's own state, for a message if the groups carry no count.
         """
-        clock, planned, code = run.clock, run.members[name], run.lead.in_force
-        position, found, state = adopted.position, adopted.carried.count, adopted.carried.state
-        missing = None if found else self._missing_count(run, adopted, groups, taken, planned.labels(groups))
-        chosen = self.accept(adopted)
-        if chosen is not code:
-            self._use_in_all(run, name, adopted)
-        moves = run.load(name, position, None if found is None else source)
-        if found is None and moves:
-            clock.counts_from = BEGIN_OF_DATA
-        elif found is not None and position.t == clock.t:
-            clock.count_samples_from(position)
-        run.changed_bases += [one for one in adopted.changes if found is not None or one.code_applies]
+        clock, members = run.clock, run.members
+        chosen, missing, carries_count = run.in_force, list[Problem](), False
+        for name, one in loaded.items():
+            if not one.carried.count:
+                missing += self._missing_count(run, one, groups[name], taken, members[name].labels(groups[name]))
+            carries_count = carries_count or one.carried.count is not None
+            chosen = self.accept(one)
+        is_new, numbers, states = chosen is not run.in_force, run.numbers, clock.states
+        if is_new:
+            _use_plan(run, chosen)
+        moves = run.load({name: one.saved_run for name, one in loaded.items()}, source if carries_count else None)
+        for one in loaded.values():
+            counts = one.carried.count is not None
+            run.changed_bases += [change for change in one.changes if counts or change.code_applies]
         if run.has_loaded_all():
             run.log_changed_bases()
-        now = clock.entry(chosen)
-        is_last = state is not None and state.position.t == clock.t
-        if state is not None and is_last and (moves or self.adopted != (state.position, state.history)):
-            self.adopted = state.position, state.history
-            clock.history = state.history.resumed_at(now.update, now.amount).with_plan(now)
-            if state.last_amount is not None and state.unit == chosen.unit:
-                clock.last_amount = state.last_amount
-            self.log_lost(state, chosen)
-            if adopted.states != clock.states:
-                clock.states = adopted.states
-                if run.is_shared:
-                    run.rewrite()
-        elif moves:
-            clock.history = History((now,)) if found is None else clock.history.resumed_at(now.update, now.amount)
-        block, lines = planned.block, adopted.lines
-        is_same = len(lines) == len(block.lines) and all(map(is_, lines, block.lines))
-        if is_same and not groups_changed(planned, groups):
-            block.seek(planned.clock.times, clock.states)
-        else:
-            block = planned.new_block(lines, groups, planned.clock.times, clock.states)
-        planned.bind(groups, block)
-        record_bases(run, {} if found is None else adopted.replaced)
-        if missing is not None:  # not before, because it may be an error
-            self.processes.warn(missing)
         if moves:
-            warn_if_over(run.in_force, run.clock)
-
-    def _use_in_all(self, run: Run, name: str, adopted: Adopted) -> None:
-        """Use the plan of a checkpoint in all optimizers, of which one is bound afterwards."""
-        chosen = adopted.in_force
-        scopes = scopes_of(chosen.plan, chosen.resolved, {n: one.bound for n, one in run.members.items()})
-        run.lead.in_force = chosen
-        run.clock.states = {rule: rule.init() for rule in chosen.resolved.metric_rules}
-        for other, one in run.members.items():
-            one.in_force, one.scope, one.clock.states = (
-                chosen,
-                adopted.scope if other == name else scopes[other],
-                run.clock.states,
-            )
-            if other != name:
-                block = one.new_block(one.lines(one.bound), one.bound, one.clock.times, one.clock.states)
-                one.bind(one.bound, block)
-        run.bind_lead()
+            self.log_lost(next(iter(loaded.values())).carried.state, chosen)
+        # All values are computed before the first one is written.
+        changes_all = moves or is_new or clock.states != states
+        others = {
+            name: planned
+            for name, planned in members.items()
+            if name not in loaded and (changes_all or planned.clock.t != numbers[name])
+        }
+        blocks = {name: _block_of(planned, planned.bound, None, is_new=is_new) for name, planned in others.items()}
+        blocks |= {
+            name: _block_of(members[name], groups[name], one.lines, is_new=is_new) for name, one in loaded.items()
+        }
+        if changes_all:
+            run.bind_lead()
+        for name, one in loaded.items():
+            if not one.carried.is_in_groups:
+                planned_bases = bases_of(one.lines)
+                other = {place: base for place, base in one.carried.bases.items() if place not in planned_bases}
+                record_other_bases(other, groups[name])
+        for name, block in blocks.items():
+            members[name].bind(groups[name] if name in loaded else members[name].bound, block)
+        replaced = {
+            place: base
+            for one in loaded.values()
+            if one.carried.count is not None
+            for place, base in one.replaced.items()
+        }
+        record_bases(run, replaced)
+        for problem in missing:  # not before, because it may be an error
+            self.processes.warn(problem)
+        if moves:
+            warn_if_over(run.in_force, clock)
 
     def log_lost(self, state: State | None, in_force: ResolvedPlan) -> None:
         """Log what a record lacks of the present position, because the groups were copied without `state_dict()`."""
@@ -215,27 +208,27 @@ class Resume:
 
     def _missing_count(
         self, run: Run, adopted: Adopted, groups: list[Group], taken: int | None, labels: Sequence[str | int]
-    ) -> Problem | None:
+    ) -> list[Problem]:
         """Return a warning if a checkpoint has no count, or 0 although the optimizer has stepped; of several, once."""
         lines, count = () if adopted.replaced else adopted.lines, adopted.carried.count
         initial = count is None and log_initial_values([(lines, groups, labels)], self.processes, has_state=True)
         if run.clock.choices.start is not None or (count is not None and (taken or 0) <= HIDDEN):
-            return None
+            return []
         if run.is_shared and (run.clock.t or run.warned_of_missing_count):
-            return None
+            return []
         run.warned_of_missing_count = True
         bases = "initial values" if initial else "those of the code" if count is None else "the recorded values"
         found = found_count("the checkpoint of the optimizer", count)
         found += f"; starting the plan at update 0, with {bases} as bases"
         instead = f"If it was saved after n updates, call scheduler.seek(n){optimizer_count(taken)}."
-        return Problem(found=found, advice=instead)
+        return [Problem(found=found, advice=instead)]
 
     def _position_of(self, planned: Groups, carried: Carried, chosen: ResolvedPlan) -> RunPosition:
         """Return the position of the run from which the groups of a checkpoint were saved."""
         clock, run = planned.clock, planned.run
         start = run.choices.start or 0 if clock is run else clock.t  # without a count, one of several joins the run
         found = carried.position_on(chosen.unit) or RunPosition(start)
-        whose = "the optimizer's checkpoint" if carried.values is None else "the scheduler's state"
+        whose = "the optimizer's checkpoint" if carried.is_in_groups else "the scheduler's state"
         return resume_position(chosen, found, whose, clock)
 
     # ------------------------------------------------------------------ the record of a run
@@ -258,17 +251,9 @@ class Resume:
                 f"this is the state of a Scheduler for {theirs}, and this Scheduler has "
                 f"{'several' if run.is_shared else 'one'}. If the run has completed n updates, call scheduler.seek(n)"
             )
-        # Those that are behind the run come last.
-        names = sorted(groups, key=lambda name: name in state.behind)
-        found = {name: self.checked(run, name, groups[name], Carried.in_state(state, run, name)) for name in names}
+        found = {name: self.checked(run, name, mine, Carried.in_state(state, name)) for name, mine in groups.items()}
         self._log_other_optimizers(state, groups)
-        if run.clock.t not in {one.position.t for one in found.values()}:  # an optimizer may be one update behind
-            run.log_conflicting_counts(state.position.t, "scheduler")
-        self.adopted = None
-        run.begin_load("scheduler")
-        for name, one in found.items():  # the first one may change the plan of all
-            adopted = self.loading(run, name, groups[name], one.carried) if run.is_shared else one
-            self.after_load(run, name, groups[name], adopted, source="scheduler")
+        self.after_load(run, found, groups, source="scheduler")
 
     def _log_other_optimizers(self, state: State, groups: Mapping[str, list[Group]]) -> None:
         """Log that a state is of other optimizers than the run, or of another number of groups."""
@@ -387,6 +372,34 @@ class Resume:
         """Raise if `on_change` is "error", for a saved plan that differs but cannot be compared."""
         if "error" in (self.on_change.values() if isinstance(self.on_change, Mapping) else [self.on_change]):
             raise PlanChanged(f"{text}; on_change is 'error', so nothing was written")
+
+
+def _use_plan(run: Run, chosen: ResolvedPlan) -> None:
+    """Use another plan in all optimizers, whose values are written afterwards."""
+    scopes = scopes_of(chosen.plan, chosen.resolved, {name: one.bound for name, one in run.members.items()})
+    run.lead.in_force = chosen
+    run.clock.states = {rule: rule.init() for rule in chosen.resolved.metric_rules}
+    for name, one in run.members.items():
+        one.in_force, one.scope, one.clock.states = chosen, scopes[name], run.clock.states
+
+
+def _block_of(planned: Groups, groups: list[Group], lines: tuple[Line, ...] | None, *, is_new: bool) -> ValueBlock:
+    """Compute the values of an optimizer at its position, without writing them.
+
+    Args:
+        planned: the optimizer.
+        groups: its groups.
+        lines: its lines. Default: those of the plan in force.
+        is_new: True if the plan is another one than before.
+    """
+    block, clock = planned.block, planned.clock
+    if lines is None:
+        lines = planned.lines(groups) if is_new else block.lines
+    is_same = len(lines) == len(block.lines) and all(map(is_, lines, block.lines))
+    if is_same and not groups_changed(planned, groups):
+        block.seek(clock.times, clock.states)
+        return block
+    return planned.new_block(lines, groups, clock.times, clock.states)
 
 
 def rule_states(state: State | None, in_force: ResolvedPlan) -> RuleStates:

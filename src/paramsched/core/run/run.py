@@ -10,8 +10,9 @@ from paramsched.core.plan.optimizers import shown_names
 from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.groups import Consumption, Groups, is_being_counted, sync, sync_for_checkpoint
+from paramsched.core.run.metric_states import restored_states
 from paramsched.core.run.reports import OtherBase, log_bases
-from paramsched.core.run.state import BEGIN_OF_DATA, RunPosition
+from paramsched.core.run.state import BEGIN_OF_DATA, History, RunPosition, SavedRun
 from paramsched.core.run.steps import ByHand, Steps
 from paramsched.errors import ParamschedError
 
@@ -65,6 +66,7 @@ class Run:
         self.warned_of_missing_count = False
         self.all_groups = [lead, *self.members.values()] if self.is_shared else [lead]
         self.changed_bases: list[OtherBase] = []  # of loaded states, which are not logged yet
+        self.saved: dict[str, SavedRun] = {}  # of several optimizers, after a load and until the next update
         # Each with its update, or -1 if the checkpoint's applies.
         self.logged_bases: set[tuple[OtherBase, int]] = set()
 
@@ -143,29 +145,19 @@ class Run:
     def bind_lead(self) -> None:
         """Write what belongs to the run and to none of its optimizers."""
 
-    def note_positions(self, loaded: Mapping[str, int] | None = None) -> None:
-        """Note the positions of the optimizers after they were set.
+    def note_positions(self) -> None:
+        """Note the positions of the optimizers after they were set."""
+
+    def load(self, loaded: Mapping[str, SavedRun], source: str | None) -> bool:
+        """Continue from what optimizers have loaded, without writing values; return whether the run moved.
 
         Args:
-            loaded: the count that each optimizer carried at the start.
-        """
-
-    def begin_load(self, source: str) -> None:
-        """Forget the checkpoints that optimizers have loaded, because one of the entire run replaces them."""
-        self.clock.note_source(source)
-
-    def check_load(self, name: str, position: RunPosition) -> None:
-        """Raise if one optimizer cannot load a position, because of what the others have loaded."""
-
-    def load(self, name: str, position: RunPosition, source: str | None) -> bool:
-        """Move to the position that one optimizer loaded, whose groups are bound afterwards; return whether it moved.
-
-        Args:
-            name: the optimizer.
-            position: the position.
+            loaded: the run in the state of each optimizer that loads one.
             source: the name of the checkpoint; None if it has no count.
         """
-        self.move(position, position.t, source)
+        (saved,) = loaded.values()
+        self._move(saved.position, source)
+        self._continue_from(saved)
         return True
 
     def has_loaded_all(self) -> bool:
@@ -174,12 +166,28 @@ class Run:
 
     # ------------------------------------------------------------------ what moves or ends it
 
-    def move(self, position: RunPosition, t: int, source: str | None) -> None:
-        """Move to the position of a checkpoint of update `t`, without writing values."""
-        self.log_conflicting_counts(t, source or "optimizer")
+    def _continue_from(self, saved: SavedRun) -> None:
+        """Use the plans, states and amounts of a saved run, at the present position."""
+        clock, now = self.clock, self.clock.entry(self.in_force)
+        if saved.count is None:
+            clock.counts_from = BEGIN_OF_DATA
+            clock.history = History((now,))
+            return
+        clock.count_samples_from(saved.position)
+        if saved.history is None:
+            clock.history = clock.history.resumed_at(now.update, now.amount)
+            return
+        clock.history = saved.history.resumed_at(now.update, now.amount).with_plan(now)
+        clock.states = restored_states(saved.feedback or {}, self.in_force.resolved.metric_rules)
+        if saved.last_amount is not None and saved.position.t == clock.t:
+            clock.last_amount = saved.last_amount
+
+    def _move(self, position: RunPosition, source: str | None) -> None:
+        """Move to the position of a checkpoint, without writing values."""
+        self._log_conflicting_counts(position.t, source or "optimizer")
         self.clock.set_position(position, source)
 
-    def log_conflicting_counts(self, count: int, source: str) -> None:
+    def _log_conflicting_counts(self, count: int, source: str) -> None:
         """Log that two checkpoints disagree; the one loaded last takes precedence."""
         clock = self.clock
         if clock.restored_from not in (None, source) and clock.t != count:

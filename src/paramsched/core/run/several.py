@@ -1,31 +1,24 @@
 """Several optimizers under one plan: the clock that they share, or the optimizer that drives it."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, final
 
+from paramsched.core.base.problem import Problem
 from paramsched.core.plan.lines import UpdateTimes
 from paramsched.core.plan.optimizers import NO_SCOPE, shown_names
 from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
 from paramsched.core.run.block import ValueBlock
 from paramsched.core.run.groups import Groups, sync, warn_of_update
+from paramsched.core.run.metric_states import saved_states
 from paramsched.core.run.record import Adopted
 from paramsched.core.run.run import AfterStep, Run
-from paramsched.core.run.state import Choices, Clock, Group, RunPosition, RunState
+from paramsched.core.run.state import Choices, Clock, Group, RunState, SavedRun
 from paramsched.core.run.steps import ByHand, Steps, check_amount, run_uncompiled
 from paramsched.errors import StateError
-
-
-def conflicting_numbers(numbers: Mapping[str, int], instead: str) -> StateError:
-    """Return the error for checkpoints of different runs, or for checkpoints of one run saved at different updates."""
-    first, last = min(numbers, key=numbers.__getitem__), max(numbers, key=numbers.__getitem__)
-    return StateError(
-        f"the checkpoint of {first} is of update {numbers[first]}, that of {last} of update {numbers[last]}: the "
-        f"optimizers of one run differ by at most 1. Load checkpoints saved at the same update, or write {instead}"
-    )
 
 
 def starting_numbers(names: Iterable[str], carried: Mapping[str, int], start: int | None, drive: str) -> dict[str, int]:
@@ -43,7 +36,12 @@ def starting_numbers(names: Iterable[str], carried: Mapping[str, int], start: in
     t = max(carried.values(), default=start or 0)
     if t - min(carried.values(), default=t) > 1:
         if start is None:
-            raise conflicting_numbers(carried, "ps.Scheduler(optimizers, plan, t=n)")
+            first, last = min(carried, key=carried.__getitem__), max(carried, key=carried.__getitem__)
+            raise StateError(
+                f"the checkpoint of {first} is of update {carried[first]}, that of {last} of update {carried[last]}: "
+                "the optimizers of one run differ by at most 1. Load checkpoints saved at the same update, or write "
+                "ps.Scheduler(optimizers, plan, t=n)"
+            )
         return dict.fromkeys(names, start)
     return {name: carried.get(name, t) if drive == "optimizer" else t for name in names}
 
@@ -69,27 +67,16 @@ def run_of_several(
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Load:
-    """A state that an optimizer loaded since the last update.
-
-    Args:
-        number: the count that it carried.
-        is_compared: True if it changed the position of the optimizer. Engines also reload an optimizer's own state,
-            which must not be compared with the checkpoint that they load next. Counts that the optimizers carried
-            when the Scheduler was constructed are not compared either.
-    """
-
-    number: int
-    is_compared: bool
-
-
-@final
 class SharedRun(Run):
     """The run of several optimizers, which counts its updates from their steps.
 
-    On the shared clock, the number of each optimizer is the update of the run or the previous one; with a driver, or
-    by hand, it is the update of the run. The lead has no groups of its own, only the parameters of all optimizers.
+    The run is at the largest count of its optimizers. On the shared clock, the next step of an optimizer belongs to
+    the update of the run, or to the previous one if the optimizer has not stepped in it; with a driver, or by hand, to
+    the update of the run. The lead has no groups of its own, only the parameters of all optimizers.
+
+    A load sets the count of one optimizer, so that loads in any order end in the same state. After a load, and until
+    the next update, `saved` has the count of each optimizer, because a later load may return the run to an earlier one.
+    An optimizer whose count is further behind continues at the update of the run.
 
     Args:
         lead: writes the targets, and has the consumption.
@@ -104,8 +91,6 @@ class SharedRun(Run):
         self.param_groups: list[Group] = [{"params": parameters}]
         self.behind = 0  # the number of optimizers that have not taken part in the update `clock.t - 1`
         self.last = ""  # the optimizer that stepped last
-        self._loads: dict[str, Load] = {}
-        self._loaded_at = 0, 0  # the update and `behind` after the last load; each step changes one of them
         self._has_warned = False
         self.uncompiled = (
             SharedSteps.after_shared_step, SharedSteps.after_driving_step, SharedSteps.after_other_step,
@@ -119,91 +104,83 @@ class SharedRun(Run):
         lead, clock = self.lead, self.clock
         lead.bind(self.param_groups, lead.new_block((), self.param_groups, clock.times, clock.states))
 
-    def note_positions(self, loaded: Mapping[str, int] | None = None) -> None:
+    def note_positions(self) -> None:
+        self.saved.clear()
         self._count_behind()
-        carried = (loaded or {}).items()
-        loads = {name: Load(count, is_compared=False) for name, count in carried}
-        self._record_loads(loads)
 
     def _count_behind(self) -> None:
         self.behind = sum(planned.clock.t < self.clock.t for planned in self.members.values())
 
-    def _recent_loads(self) -> dict[str, Load]:
-        """Return the states that were loaded since the last step."""
-        return self._loads if self._loaded_at == (self.clock.t, self.behind) else {}
-
-    def _record_loads(self, loads: dict[str, Load]) -> None:
-        """Record the states that were loaded since the last step, after `_count_behind`."""
-        self._loads, self._loaded_at = loads, (self.clock.t, self.behind)
-
-    def _numbers_after(self, name: str, number: int) -> dict[str, int]:
-        """Return the number of each optimizer after one of them loads a count.
-
-        Raises:
-            StateError: an optimizer loaded a count before that differs by more than 1.
-        """
-        now = self.numbers
-        if number == now[name]:
-            return now
-        loads = {other: load for other, load in self._recent_loads().items() if other != name}
-        compared = {other: load.number for other, load in loads.items() if load.is_compared}
-        if any(abs(other - number) > 1 for other in compared.values()):
-            raise conflicting_numbers(compared | {name: number}, "scheduler.seek(n)")
-        near = {other: load.number for other, load in loads.items() if abs(load.number - number) <= 1}
-        t = max([number, *near.values()])
-        if self.drive != "optimizer":
-            return dict.fromkeys(now, t)
-        kept = {other: loaded for other, loaded in (near | {name: number}).items() if loaded >= t - 1}
-        return {other: kept.get(other, t) for other in now}
-
-    def _reached_after(self, name: str, number: int) -> int:
-        """Return the update of the run after an optimizer loads a count, as for `_numbers_after`."""
-        return max(self._numbers_after(name, number).values())
-
-    def _position_after(self, name: str, position: RunPosition) -> RunPosition | None:
-        """Return the position to which the run moves if one optimizer loads a position; None if it does not move."""
-        t = self._reached_after(name, position.t)
-        target = position if position.t == t else self.clock.position  # the largest number has the state of the run
-        return None if target == self.clock.position else target
-
-    def check_load(self, name: str, position: RunPosition) -> None:
-        self._reached_after(name, position.t)  # raises if the optimizers cannot continue together
-
-    def begin_load(self, source: str) -> None:
-        Run.begin_load(self, source)
-        self._loads = {}
-
     def has_loaded_all(self) -> bool:
-        return self._loads.keys() >= self.members.keys()
+        return bool(self.saved) and all(saved.is_loaded for saved in self.saved.values())
 
-    def load(self, name: str, position: RunPosition, source: str | None) -> bool:
-        if source is None:  # an optimizer without a count joins the run
+    def load(self, loaded: Mapping[str, SavedRun], source: str | None) -> bool:
+        counted = {name: saved for name, saved in loaded.items() if saved.count is not None}
+        if not counted:  # an optimizer without a count joins the run
             return False
-        clock, planned, loads = self.clock, self.members[name], self._recent_loads()
-        moved, is_other = self._position_after(name, position), position.t != planned.clock.t
-        if moved is None and not is_other:  # the other optimizers do not move
-            if position.t < clock.t:
-                clock.last_amount = position.amount
-            planned.clock.set_position(self.position_at(position.t))
-            self._record_loads(loads | {name: Load(position.t, is_compared=False)})
-            return False
-        numbers, loads = self._numbers_after(name, position.t), dict(loads)
-        t = max(numbers.values())
-        loads[name] = Load(position.t, is_compared=is_other)
-        amounts = {clock.t - 1: clock.last_amount, clock.t: clock.amount, position.t: position.amount}
-        if moved is not None:
-            self.move(moved, t, source)
-        clock.last_amount = amounts.get(t - 1, clock.amount)
-        if moved is not None:
-            self.bind_lead()
-        for other, mine in self.members.items():
-            if other == name:
-                mine.clock.set_position(self.position_at(numbers[name]))
-            elif moved is not None or mine.clock.t != numbers[other]:
-                mine.seek(self.position_at(numbers[other]))
+        if not self.saved:
+            self.saved = self._present()
+        for name, saved in counted.items():
+            self.saved.pop(name, None)
+            self.saved[name] = saved  # the last one
+        counts = {name: self._count(name) for name in self.members}
+        t, amounts = max(counts.values()), self._amounts()
+        record = self._record_of(t)
+        before = self.clock.position
+        position = self.position_at(t) if record is None else record.position_at(t)
+        if position != before:
+            self._move(position, source)
+        self.clock.last_amount = amounts.get(t - 1, position.amount)
+        if record is not None:
+            self._continue_from(record)
+        for name, planned in self.members.items():
+            is_near = self.drive == "optimizer" and counts[name] == t - 1
+            planned.clock.set_position(self.position_at(t - is_near))
+            planned.clock.states = self.clock.states
         self._count_behind()
-        self._record_loads(loads)
-        return moved is not None
+        return position != before
+
+    def _present(self) -> dict[str, SavedRun]:
+        """Return the present run with the count of each optimizer."""
+        clock = self.clock
+        position, feedback = replace(clock.position, samples=self.samples()), saved_states(clock.states)
+        return {
+            name: SavedRun(number, position, clock.last_amount, feedback, clock.history, is_loaded=False)
+            for name, number in self.numbers.items()
+        }
+
+    def _count(self, name: str) -> int:
+        """Return the count of an optimizer: that of `saved`, unless it has stepped since."""
+        count = self.saved[name].count if name in self.saved else None
+        return self.members[name].clock.t if count is None else count
+
+    def _record_of(self, t: int) -> SavedRun | None:
+        """Return the record of the run at an update, the last one that was loaded; None if that is the present one."""
+        saved = list(reversed(self.saved.values()))
+        of_run = next((one for one in saved if one.is_loaded and one.position.t == t), None)
+        if of_run is not None or t == self.clock.t:
+            return of_run
+        return next(one for one in saved if t in (one.count, one.position.t))
+
+    def _amounts(self) -> dict[int, Amount | None]:
+        """Return the known amounts by update; those that were loaded last take precedence."""
+        clock = self.clock
+        found = {clock.t - 1: clock.last_amount, clock.t: clock.amount}
+        for saved in self.saved.values():
+            found[saved.position.t] = saved.position.amount
+            if saved.last_amount is not None:
+                found[saved.position.t - 1] = saved.last_amount
+        return found
+
+    def end_loads(self) -> None:
+        """Warn of optimizers whose checkpoints are of earlier updates than the run, and forget what was loaded."""
+        t = self.clock.t
+        for name, saved in self.saved.items():
+            if saved.is_loaded and saved.count is not None and saved.count < t - 1:
+                found = f"the checkpoint of {name} is of update {saved.count}, and the run is at update {t}"
+                advice = f"Load checkpoints of the same update. {name} continues at update {t}."
+                self.clock.unreported.append(Problem(found=found, advice=advice))
+        self.saved.clear()
 
     # ------------------------------------------------------------------ at every update
 
@@ -222,6 +199,8 @@ class SharedRun(Run):
 
     def advance_lead(self) -> None:
         """Count an update of the run."""
+        if self.saved:
+            run_uncompiled(SharedRun.end_loads)(self)
         if self.changed_bases:  # not all optimizers have loaded a state
             run_uncompiled(Run.log_changed_bases)(self)
         if self.lead.is_plain:  # only the clock counts it
@@ -266,6 +245,7 @@ class SharedRun(Run):
         return partial(self._advance_by_hand, ByHand(self.lead, self), members)
 
     def _advance_by_hand(self, lead: ByHand, members: list[ByHand]) -> None:
+        self.end_loads()
         self.log_changed_bases()
         try:
             if self.lead.is_plain:
@@ -306,6 +286,7 @@ class SharedSteps:
                 run.start_update()
             else:
                 run.behind -= 1
+                run.saved.pop(self.name, None)
         finally:
             run.last = self.name
             steps.advance(optimizer)
@@ -330,7 +311,7 @@ class SharedSteps:
 
 
 def _followed_amounts(
-    lead: Groups, in_force: ResolvedPlan, clock: Clock, _groups: list[Group], *, starts_updates: bool
+    lead: Groups, in_force: ResolvedPlan, clock: Clock, *, starts_updates: bool
 ) -> "FollowedAmounts | None":
     """Return the consumption of one of several optimizers; None if the plan is by updates."""
     amounts = in_force.amounts

@@ -14,14 +14,8 @@ from paramsched.core.run.block import starting_lines
 from paramsched.core.run.checks import refuse_values_outside, report_unlikely_values
 from paramsched.core.run.groups import Groups, sync
 from paramsched.core.run.hooks import PlanHooks, hooks_on, require_hooks
-from paramsched.core.run.record import (
-    NOTHING,
-    Adopted,
-    Carried,
-    read_groups,
-    restored_states,
-    saved_states,
-)
+from paramsched.core.run.metric_states import restored_states, saved_states
+from paramsched.core.run.record import NOTHING, Adopted, Carried, read_groups
 from paramsched.core.run.reports import (
     log_initial_values,
     log_takeover,
@@ -80,7 +74,7 @@ def start(optimizers: Mapping[str, Any], request: Request, calendar: Calendar) -
     adopted = adopt(found, chosen, request.resume)
     run = prepare(request, found, chosen, adopted)
     report(run, optimizers, request, found)
-    bind(run, found, adopted)
+    bind(run, found)
     hook(run, optimizers, request, found, chosen)
     return run
 
@@ -224,13 +218,12 @@ def _history(run: Run, chosen: Adopted) -> History:
     return History((now._replace(update=0, amount=in_force.amount_at(0)),))
 
 
-def bind(run: Run, found: Found, adopted: Mapping[str, Adopted]) -> None:
+def bind(run: Run, found: Found) -> None:
     """Write the values: the first write. Earlier Schedulers end."""
     run.bind_lead()
     for name, planned in run.members.items():
         planned.bind(found.groups[name], planned.block)
-    loaded = {name: one.count or 0 for name, one in found.carried.items() if name not in found.before}
-    run.note_positions(loaded)
+    run.note_positions()
 
 
 def hook(run: Run, optimizers: Mapping[str, Any], request: Request, found: Found, chosen: Adopted) -> None:
@@ -290,6 +283,7 @@ def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any], source
         "told_of_end": clock.told_of_end,
         "counts_from": clock.counts_from,
         "history": clock.history,
+        "saved": dict(run.saved),
         "source": source,
     }
 
@@ -322,6 +316,7 @@ def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tupl
     clock.history, clock.told_of_end = state["history"], state["told_of_end"]
     clock.reported, clock.is_measured, clock.last_amount = state["amounts"]
     clock.counts_from = state["counts_from"]
+    run.saved.update(state["saved"])
     clock.states = used
     clock.change(now)
     if state["alive"]:

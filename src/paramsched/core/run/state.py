@@ -57,6 +57,13 @@ def write_entries(bases: Mapping[tuple[int, str], float], groups: list[Group], r
             group[INITIAL_LR] = mine["lr"]
 
 
+def record_other_bases(bases: Mapping[tuple[int, str], float], groups: list[Group]) -> None:
+    """Record bases of a Scheduler's state in groups that are bound next: those of fields that a later plan may have."""
+    for (index, slot), base in bases.items():
+        if index < len(groups):
+            groups[index][RECORD] = joined("", {"bases": recorded_bases(groups[index]) | {slot: base}})
+
+
 def read_entries(groups: list[Group]) -> tuple[dict[str, Any] | None, dict[tuple[int, str], float]]:
     """Return the record of the run in these groups, or None, and the bases by (group index, flat field name).
 
@@ -316,6 +323,32 @@ class RunPosition:
     @property
     def times(self) -> UpdateTimes:
         return UpdateTimes(self.t, self.amount)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SavedRun:
+    """The run in a state that one of its optimizers has loaded, or had when another one loaded a state.
+
+    Args:
+        count: the update of the next step of the optimizer; None if its state has no count.
+        position: the position of the run: at this update, or at the next one if the optimizer was behind.
+        last_amount: the amount before the last update.
+        feedback: the states of the metric rules, as in a record; None if they are unknown.
+        history: the plans that were in force; None if the state has no record.
+        is_loaded: False for the present run.
+    """
+
+    count: int | None
+    position: RunPosition
+    last_amount: Amount | None = None
+    feedback: Mapping[str, dict[str, Any]] | None = None
+    history: History | None = None
+    is_loaded: bool = True
+
+    def position_at(self, t: int) -> RunPosition:
+        """Return the position at the update of the run, or at the previous one."""
+        return self.position if self.position.t == t else RunPosition(t, self.last_amount)
 
 
 BEGIN: Final = RunPosition(0)

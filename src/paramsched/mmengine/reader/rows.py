@@ -73,6 +73,7 @@ class _Constant(SchedulerRow):
     def rule(self, arguments: Arguments) -> Rule:
         return rules.constant(float(arguments["factor"]), **_window_of_rule(arguments))
 
+
 class _Linear(SchedulerRow):
     name = "Linear"
     meaning = (
@@ -96,6 +97,7 @@ class _Linear(SchedulerRow):
             float(arguments["start_factor"]), float(arguments["end_factor"]), **_window_of_rule(arguments)
         )
 
+
 class _Step(SchedulerRow):
     name = "Step"
     meaning = "multiply {it} by `gamma` every `step_size` steps, counted from `begin`"
@@ -116,6 +118,7 @@ class _Step(SchedulerRow):
         # MMEngine tests `k % size == 0` for integers k, so a period of 5/2 matches every fifth step only.
         every = Fraction(arguments["step_size"]).numerator
         return rules.step(min(every, INF), float(arguments["gamma"]), **_window_of_rule(arguments))
+
 
 class _MultiStep(SchedulerRow):
     name = "MultiStep"
@@ -142,6 +145,7 @@ class _MultiStep(SchedulerRow):
     def rule(self, arguments: Arguments) -> Rule:
         return rules.multistep(_reached_milestones(arguments), float(arguments["gamma"]), **_window_of_rule(arguments))
 
+
 def _reached_milestones(arguments: Arguments) -> list[int]:
     """Return the sorted milestones with repetitions, without fractional and negative ones, which are never reached."""
     milestones: Counter[float] = Counter(arguments["milestones"])
@@ -166,6 +170,7 @@ class _Exponential(SchedulerRow):
     def rule(self, arguments: Arguments) -> Rule:
         return rules.exponential(float(arguments["gamma"]), **_window_of_rule(arguments))
 
+
 class _Poly(SchedulerRow):
     name = "Poly"
     meaning = "decay {it} to `eta_min` by a power of the remaining steps, reached at the last step of the window"
@@ -182,6 +187,7 @@ class _Poly(SchedulerRow):
     def rule(self, arguments: Arguments) -> Rule:
         floor = absolute(float(arguments["eta_min"]))
         return rules.polynomial(float(arguments["power"]), floor, **_window_of_rule(arguments))
+
 
 _FLOORS: Final = {
     "eta_min": Argument(None, meaning="floor, as an absolute value"),
@@ -232,6 +238,7 @@ class _CosineAnnealing(SchedulerRow):
         return rules.cosine(
             _floor_level(arguments), over=_int_if_whole(arguments["T_max"]), **_window_of_rule(arguments)
         )
+
 
 class _CosineRestart(SchedulerRow):
     name = "CosineRestart"
@@ -373,6 +380,7 @@ class _ReduceOnPlateau(SchedulerRow):
         if not all(map(is_real_number, each_number(floors))):
             message = f"expected a number or a list of numbers, got min_value={floors!r}"
             yield invalid("min_value", message, TypeError)
+
 
 COSINE_ANNEALING, MULTI_STEP = _CosineAnnealing(), _MultiStep()
 _EXPONENTIAL, _POLY, _STEP = _Exponential(), _Poly(), _Step()

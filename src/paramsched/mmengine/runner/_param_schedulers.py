@@ -22,6 +22,8 @@ from paramsched.core.run import Scheduler
 from paramsched.core.run.arguments import PlanSource
 from paramsched.core.time import Calendar
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact, Unresolved
+from paramsched.mmengine.reader.config_run import RunLength
+from paramsched.mmengine.reader.entry import check_entry
 from paramsched.mmengine.schedulers import PARAM_SCHEDULERS, OptimWrapper, build_param_scheduler, unmeasured
 from paramsched.mmengine.schedulers.base import _ParamScheduler
 
@@ -342,11 +344,12 @@ def _check_scheduler(
 ) -> None:
     """Check one scheduler from a dict: first its arguments, then whether it can be built."""
     kind = config.get("type") if isinstance(config, Mapping) else None
-    cls = PARAM_SCHEDULERS.get(kind) if isinstance(kind, str) else kind
     before = diagnostics.count
-    if not isinstance(cls, type) or cls.__module__.startswith("paramsched."):
+    if not _is_other_class(kind):
         if isinstance(config, Mapping):
-            config = {name: value for name, value in config.items() if name != "last_step"} | {"verbose": False}
+            config = {name: value for name, value in config.items() if name != "last_step"}
+        check_entry(config, path, RunLength(**lengths), diagnostics)
+        config = {**config, "verbose": False} if isinstance(config, Mapping) else config
     if diagnostics.count > before or model is None:
         return
     try:
@@ -368,3 +371,10 @@ def _check_scheduler(
         diagnostics.add(
             path, found, "Derive it from paramsched.mmengine.schedulers._ParamScheduler", code=WRONG_ARGUMENT
         )
+
+
+def _is_other_class(kind: Any) -> bool:
+    """Return whether the `type` of a scheduler is a class that is not this package's, and so not in its table."""
+    with suppress(KeyError):
+        return not PARAM_SCHEDULERS.find(kind).__module__.startswith("paramsched.")
+    return False

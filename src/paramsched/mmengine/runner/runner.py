@@ -154,13 +154,15 @@ class Runner:
         """Build a Runner from a config.
 
         Args:
-            cfg: a mapping, or the path of a `.py`, `.yaml` or `.json` file. A `.py` file is run. The modules in its
-                `custom_imports` are imported if the config has no other problem. Entries that are not arguments are
-                ignored.
+            cfg: a mapping, or the path of a `.py`, `.yaml` or `.json` file as a str or a Path. A `.py` file is code,
+                and is run: by MMEngine's `Config` if MMEngine is installed, otherwise by a loader that reads `_base_`
+                but not `read_base()`. The modules in `custom_imports` are imported if the config has no other
+                problem. Entries that are not arguments are ignored.
             arguments: arguments of Runner that replace or extend those of the config.
 
         Raises:
-            ConfigError: if the config is invalid. The error lists every problem.
+            ConfigError: if the config is invalid, or it raises an error when it is run. The error lists every problem.
+            MissingDependency: if the config needs MMEngine, which is not installed.
         """
         checked = check_config(cfg, inspect.signature(cls), arguments)
         checked.import_modules()

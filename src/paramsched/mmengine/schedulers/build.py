@@ -132,7 +132,8 @@ def _build_element(element: Any, index: int, optimizer: OptimizerLike, run: RunL
     arguments = dict(element)
     cls = PARAM_SCHEDULERS.find(arguments.pop("type"))
     convert = arguments.pop("convert_to_iter_based", False)
-    arguments.pop("epoch_length", None)
+    for name in ("epoch_length", "_scope_"):  # not arguments of the class
+        arguments.pop(name, None)
     by_epoch = arguments.get("by_epoch", True)
     default_end = run.end(by_epoch)
     if default_end is not None:
@@ -322,6 +323,7 @@ def _values_at(schedulers: Sequence[RuleScheduler], length: int, now: int) -> li
         held = {name: vars(one)[name] for name in one.table_row.arguments if name in vars(one) and name != "last_step"}
         named = {} if "param_name" not in signature(type(one)).parameters else {"param_name": field}
         fresh.append(type(one)(optimizer, **named, **held))
+    fresh.sort(key=lambda one: one.by_epoch)  # MMEngine steps those by iteration first
     for t in range(1, now + 1):
         for one in fresh:
             if not one.by_epoch or t % length == 0:

@@ -192,8 +192,10 @@ def _load_with_bases(
             for index in line.groups
         }
         planned.code_bases = {place: base for place, base in given.items() if base is not None}
-        resume, groups = scheduler._resume, made[name].param_groups
-        resume.after_load(scheduler._run, name, groups, resume.loading(scheduler._run, name, groups, carried[name]))
+    run, resume = scheduler._run, scheduler._resume
+    groups = {name: made[name].param_groups for name in run.members}
+    loaded = {name: resume.loading(run, name, mine, carried[name]) for name, mine in groups.items()}
+    resume.after_load(run, loaded, groups)
 
 
 @final

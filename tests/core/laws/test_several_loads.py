@@ -1,0 +1,209 @@
+"""Properties of several optimizers: a run is at the largest count, whatever was loaded, copied or pickled before."""
+
+import copy
+import itertools
+import pickle
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import paramsched as ps
+from support.several import SharedClock, probes
+from support.spread import every
+from support.updates import used
+
+NAMES = ("critic", "generator", "head")
+TOKENS = [sum(1 + update % 7 for update in range(count)) for count in range(400)]  # before each update
+PLANS = {
+    "updates": ps.Plan(lr="linear(1, 0.2)", weight_decay="cosine(to=0.5)", horizon=300),
+    "tokens": ps.Plan(lr="linear(1, 0.2, over='1200 tokens')", clock="tokens"),
+}
+
+
+class History:
+    """A run of one to three optimizers with saves, loads and copies, beside the counts that it should have."""
+
+    def __init__(self, unit, seed):
+        self.random, self.unit = random.Random(seed), unit
+        self.names = NAMES[: self.random.choice([1, 2, 2, 3])]
+        self.start()
+        self.model, self.saved = SharedClock(self.names), []
+
+    def start(self, loaded=None):
+        """Construct new optimizers, which load states before they have a Scheduler."""
+        self.optimizers = probes(self.names)
+        for name, state in (loaded or {}).items():
+            self.optimizers[name].load_state_dict(copy.deepcopy(state))
+        given = self.optimizers if len(self.names) > 1 else self.optimizers[self.names[0]]
+        self.scheduler = ps.Scheduler(given, PLANS[self.unit])
+
+    def step(self):
+        name = self.random.choice(self.names)
+        number = self.model.number[name]
+        if self.unit == "tokens" and number == self.model.t:
+            self.scheduler.consumed(tokens=1 + number % 7)
+        self.optimizers[name].step()
+        update = self.model.step(name)
+        assert used(self.optimizers[name])[-1] == self.value(name, update)
+
+    def save(self):
+        states = {name: copy.deepcopy(one.state_dict()) for name, one in self.optimizers.items()}
+        self.saved.append((states, copy.deepcopy(self.scheduler.state_dict()), self.model.number))
+
+    def load(self):
+        """Load the states of some optimizers, or of all, some of them twice, and perhaps that of the Scheduler."""
+        states, state, numbers = self.random.choice(self.saved)
+        parts = self.random.choices([*self.names, "scheduler"], k=self.random.randint(1, 5))
+        for part in parts:
+            if part == "scheduler":
+                self.scheduler.load_state_dict(copy.deepcopy(state))
+                self.model.counts = dict(numbers)
+            else:
+                self.optimizers[part].load_state_dict(copy.deepcopy(states[part]))
+                self.model.counts[part] = numbers[part]
+
+    def resume(self):
+        """Load the states of all optimizers in a new process, some of them before the Scheduler is constructed."""
+        states, _, numbers = self.random.choice(self.saved)
+        early = self.random.sample(self.names, self.random.randint(0, len(self.names)))
+        self.start({name: states[name] for name in early})
+        for name in self.random.sample(self.names, len(self.names)):
+            if name not in early:
+                self.optimizers[name].load_state_dict(copy.deepcopy(states[name]))
+        self.model.counts = dict(numbers)
+
+    def copied(self, copying):
+        self.optimizers, self.scheduler = copying((self.optimizers, self.scheduler))
+
+    def value(self, name, update):
+        base = 0.1 * (self.names.index(name) + 1)
+        share = update / 300 if self.unit == "updates" else TOKENS[update] / 1200
+        return pytest.approx(base * (1 - 0.8 * min(share, 1)), rel=1e-12)
+
+    def check(self):
+        assert self.scheduler.t == self.model.t
+        if self.unit == "tokens":
+            assert self.scheduler.amount == TOKENS[self.model.t]
+        for name, number in self.model.number.items():
+            group = self.optimizers[name].param_groups[0]
+            assert (group["paramsched_t"], group["lr"]) == (number, self.value(name, number))
+
+
+def by_pickle(value):
+    return pickle.loads(pickle.dumps(value))
+
+
+@pytest.mark.filterwarnings("ignore:the checkpoint of:UserWarning")
+@pytest.mark.parametrize("unit", PLANS)
+@pytest.mark.parametrize("seed", every(20, range(1000)))
+def test_the_run_is_at_the_largest_count_after_loads_of_a_part_of_all_or_twice_and_after_copies(unit, seed):
+    history = History(unit, seed)
+    events = {
+        history.step: 12, history.save: 2, history.load: 3, history.resume: 1,
+        lambda: history.copied(copy.deepcopy): 1, lambda: history.copied(by_pickle): 1,
+    }  # fmt: skip
+    history.save()
+    for event in history.random.choices([*events], [*events.values()], k=60):
+        event()
+        history.check()
+
+
+PLATEAU = "constant() * plateau('loss', factor=0.5, patience=0)"
+
+
+@pytest.mark.parametrize("is_new", [False, True])
+@pytest.mark.parametrize("on_change", ["new", "checkpoint"])
+@given(st.integers(0, 5), st.permutations([*NAMES[:2], "scheduler"]), st.integers(0, 4))
+def test_loads_in_any_order_restore_the_states_of_metric_rules_and_the_plan(is_new, on_change, count, order, more):
+    plan = ps.Plan(lr=PLATEAU, horizon=30)
+    names = NAMES[:2]
+    optimizers = probes(names)
+    scheduler = ps.Scheduler(optimizers, plan)
+    stepped = itertools.cycle(names)
+    for name in itertools.islice(stepped, count):
+        optimizers[name].step()
+    scheduler.observe(loss=1.0)
+    if count:
+        scheduler.observe(loss=2.0)
+    saved = {name: copy.deepcopy(one.state_dict()) for name, one in optimizers.items()}
+    saved["scheduler"] = copy.deepcopy(scheduler.state_dict())
+    expected = scheduler.t, scheduler._values(), scheduler.states
+    for name in itertools.islice(stepped, more):
+        optimizers[name].step()
+        scheduler.observe(loss=3.0)
+    if is_new:  # another rule in the code
+        optimizers = probes(names)
+        other = plan if on_change == "new" else ps.Plan(lr=PLATEAU.replace("patience=0", "patience=5"), horizon=30)
+        scheduler = ps.Scheduler(optimizers, other, on_change=on_change)
+
+    for part in order:
+        (optimizers | {"scheduler": scheduler})[part].load_state_dict(copy.deepcopy(saved[part]))
+
+    assert (scheduler.t, scheduler._values(), scheduler.states) == expected
+
+
+@pytest.mark.parametrize("copying", [copy.deepcopy, by_pickle])
+def test_a_copy_between_two_loads_ends_in_the_same_state(copying):
+    first = probes(NAMES[:2])
+    scheduler = ps.Scheduler(first, PLANS["tokens"])
+    scheduler.consumed(tokens=1)
+    for one in first.values():
+        one.step()
+    saved = {name: copy.deepcopy(one.state_dict()) for name, one in first.items()}
+    for update in range(1, 4):
+        scheduler.consumed(tokens=1 + update)
+        for one in first.values():
+            one.step()
+
+    first["critic"].load_state_dict(saved["critic"])
+    optimizers, other = copying((first, scheduler))
+    optimizers["generator"].load_state_dict(saved["generator"])
+
+    assert (other.t, other.amount) == (1, 1)
+
+
+FIELDS = ps.Plan(lr="linear()", weight_decay="linear(1, 0.5)", horizon=20)
+WITHOUT = ps.Plan(lr="linear()", horizon=20)
+
+
+@pytest.mark.parametrize("first", ["optimizer", "scheduler", "both"])
+@pytest.mark.parametrize("second", ["optimizer", "scheduler", "both"])
+@pytest.mark.parametrize("names", [NAMES[:1], NAMES[:2]])
+def test_a_field_that_a_plan_leaves_out_returns_with_its_base(names, first, second):
+    optimizers = probes(names)
+    scheduler = ps.Scheduler(optimizers, FIELDS)
+    for one in optimizers.values():
+        one.step()
+
+    for loaded, plan in ((first, WITHOUT), (second, FIELDS)):
+        saved, state = {name: one.state_dict() for name, one in optimizers.items()}, scheduler.state_dict()
+        optimizers = probes(names)
+        for one in optimizers.values():
+            one.param_groups[0]["weight_decay"] = 7.0  # the code has another value
+        scheduler = ps.Scheduler(optimizers, plan)
+        if loaded != "scheduler":
+            for name, one in optimizers.items():
+                one.load_state_dict(copy.deepcopy(saved[name]))
+        if loaded != "optimizer":
+            scheduler.load_state_dict(copy.deepcopy(state))
+
+    assert [one.param_groups[0]["weight_decay"] for one in optimizers.values()] == [
+        pytest.approx(0.01 * (1 - 0.5 / 20))
+    ] * len(names)
+
+
+def test_a_load_that_raises_in_one_of_several_optimizers_is_a_load_of_none():
+    optimizers = probes(NAMES[:2])
+    scheduler = ps.Scheduler(optimizers, PLANS["updates"])
+    for one in optimizers.values():
+        one.step()
+    before = scheduler.t, scheduler._values()
+    damaged = copy.deepcopy(optimizers["critic"].state_dict())
+    damaged["param_groups"][0]["paramsched_t"] = "three"
+
+    with pytest.raises(ps.errors.StateError):
+        optimizers["critic"].load_state_dict(damaged)
+
+    assert (scheduler.t, scheduler._values()) == before
