@@ -107,7 +107,9 @@ def test_a_loop_on_a_clock_of_tokens_ends_with_the_last_update_that_starts_befor
     before = 0
     for tokens in amounts:
         scheduler.consumed(tokens=tokens)
-        assert scheduler._run.in_force.is_over_at(scheduler.t, scheduler._run.clock.amount) is (before >= 1000)  # a report is not counted before its update ends
+        assert scheduler._run.in_force.is_over_at(scheduler.t, scheduler._run.clock.amount) is (
+            before >= 1000
+        )  # a report is not counted before its update ends
         scheduler.optimizer.step()
         before += tokens
     assert scheduler._run.in_force.is_over_at(scheduler.t, scheduler._run.clock.amount) is (before >= 1000)
