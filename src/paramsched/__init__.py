@@ -120,7 +120,7 @@ if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not 
         except ModuleNotFoundError as absent:
             if absent.name != "torch":
                 raise
-            raise errors.MissingDependency(f"paramsched.{name}", "torch", "torch") from None
+            raise errors.MissingDependency(f"paramsched.{name}", "torch") from None
         return found
 
     def __dir__() -> list[str]:

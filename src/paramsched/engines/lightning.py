@@ -301,4 +301,4 @@ if TYPE_CHECKING:
     PlanCallback = _LightningPlan
 else:
     _bases = ("lightning.pytorch.Callback", "pytorch_lightning.Callback")
-    __getattr__ = callbacks_on_demand(__name__, {"PlanCallback": _LightningPlan}, *_bases, extra="lightning")
+    __getattr__ = callbacks_on_demand(__name__, {"PlanCallback": _LightningPlan}, *_bases, library="lightning")

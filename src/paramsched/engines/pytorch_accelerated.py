@@ -45,7 +45,7 @@ def scheduler(plan: PlanLike, **options: Unpack[EngineOptions]) -> Callable[...,
     try:
         from pytorch_accelerated.trainer import TrainerPlaceholderValues as Placeholder
     except ImportError:
-        raise MissingDependency("engines.pytorch_accelerated", "pytorch-accelerated", "pytorch-accelerated") from None
+        raise MissingDependency("engines.pytorch_accelerated", "pytorch-accelerated") from None
 
     return partial(
         _attach_to,
@@ -142,5 +142,5 @@ else:
         __name__,
         {"AmountCallback": _AmountCallback, "ResumeCallback": _ResumeCallback},
         "pytorch_accelerated.callbacks.TrainerCallback",
-        extra="pytorch-accelerated",
+        library="pytorch-accelerated",
     )

@@ -336,7 +336,7 @@ def _peer_bases() -> tuple[type[Any], type[Any]]:
         from mmengine.hooks import Hook
         from mmengine.optim.scheduler import _ParamScheduler
     except ModuleNotFoundError:
-        raise MissingDependency("paramsched.mmengine.engine", "mmengine", "mmengine") from None
+        raise MissingDependency("paramsched.mmengine.engine", "mmengine") from None
     return Hook, _ParamScheduler
 
 
