@@ -107,17 +107,17 @@ def test_a_loop_on_a_clock_of_tokens_ends_with_the_last_update_that_starts_befor
     before = 0
     for tokens in amounts:
         scheduler.consumed(tokens=tokens)
-        assert scheduler._run.in_force.is_over_at(scheduler.t, scheduler._run.clock.amount) is (before >= 1000)  # a report is not counted before its update ends
+        assert scheduler.should_stop is (before >= 1000)  # a report is not counted before its update ends
         scheduler.optimizer.step()
         before += tokens
-    assert scheduler._run.in_force.is_over_at(scheduler.t, scheduler._run.clock.amount) is (before >= 1000)
+    assert scheduler.should_stop is (before >= 1000)
 
 
 @pytest.mark.parametrize(("rate", "horizon"), [(0.1, "1 s"), (0.3, "1 s"), (0.25, "1.5 s")])
 def test_planned_seconds_end_at_the_exact_horizon(rate, horizon):
     plan = ps.Plan(lr=LR, clock="seconds", horizon=horizon)
     scheduler = ps.Scheduler(probe(), plan, seconds_per_step=rate)
-    while not scheduler._run.in_force.is_over_at(scheduler.t, scheduler._run.clock.amount):
+    while not scheduler.should_stop:
         scheduler.optimizer.step()
 
     assert scheduler.t == math.ceil(Fraction(horizon.removesuffix(" s")) / Fraction(str(rate)))

@@ -157,9 +157,9 @@ def accelerate(run: Run) -> None:
     for _ in range(run.epochs):
         for _ in loader:
             optimizer.step()
-            if stop and run.scheduler._run.in_force.is_over_at(run.scheduler.t, run.scheduler._run.clock.amount):
+            if stop and run.scheduler.should_stop:
                 break
-        if stop and run.scheduler._run.in_force.is_over_at(run.scheduler.t, run.scheduler._run.clock.amount):
+        if stop and run.scheduler.should_stop:
             break
     accelerator.save_state(str(run.folder / "state"))
 

@@ -597,6 +597,25 @@ class Scheduler(LRScheduler):
         return self._run.clock.t if amount is None else amount
 
     @property
+    def should_stop(self) -> bool:
+        """True if the plan is over: `while not scheduler.should_stop`.
+
+        It becomes True when an update ends at or after the horizon, in updates or on the plan's clock, or when a
+        progress of 1 is reported. Without a horizon the plan has no end. A further step is allowed, and uses the values
+        of the plan. With several optimizers, read it once per iteration, like `t`.
+
+        >>> import torch
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+        >>> scheduler = Scheduler(optimizer, Plan(lr=linear(1.0, 0.0), horizon=4))
+        >>> while not scheduler.should_stop:
+        ...     _ = optimizer.step()
+        >>> scheduler.t
+        4
+        """
+        clock = self._run.clock
+        return self._run.in_force.is_over_at(clock.t, clock.amount)
+
+    @property
     def last_epoch(self) -> int:
         """The number of completed updates. Assignments are ignored, because only updates advance the clock."""
         return self._run.clock.t
