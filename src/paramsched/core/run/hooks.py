@@ -15,6 +15,7 @@ from paramsched.core.run.groups import Groups, has_written, sync_for_checkpoint
 from paramsched.core.run.record import Adopted, record_of
 from paramsched.core.run.resume import Resume
 from paramsched.core.run.run import Run
+from paramsched.core.run.short import note_changed_plan
 from paramsched.core.run.state import COUNT, Group, RunPosition, joined
 from paramsched.core.run.steps import (
     CAN_CAPTURE,
@@ -136,6 +137,7 @@ class PlanHooks:
         groups = state.get("param_groups")
         if groups and self.planned.bound:
             now = self.run.reading()
+            self.run.clock.saved_at = now.numbers[self.name]
             record = record_of(self.run, now)
             groups[0][RECORD] = joined(self.planned.record_of_plan(), record | {"bases": recorded_bases(groups[0])})
             for group in groups:
@@ -153,6 +155,7 @@ class PlanHooks:
         keep_tensors(((index, line.field) for line in adopted.lines for index in line.groups), before, groups)
         taken = None if adopted.carried.count else updates_in_state(optimizer)  # reads tensors
         self.resume.after_load(self.run, self.name, groups, adopted, taken)
+        note_changed_plan(self.run)
 
     @property
     def position(self) -> RunPosition:
@@ -197,6 +200,7 @@ class WrittenStates:
             self.resume.after_load(run, name, mine, self.resume.loading(run, name, mine, carried[name]))
         if reported is not None and (clock.t, clock.amount) == position:  # for the coming update, after the write
             clock.reported, clock.is_measured = reported, is_measured
+        note_changed_plan(run)
 
 
 def hooks_on(optimizer: Any) -> PlanHooks | None:

@@ -46,6 +46,7 @@ from paramsched.core.run.processes import WORLD
 from paramsched.core.run.record import OnChange, position_of_torch, read_scheduler_state, state_of
 from paramsched.core.run.resume import Resume
 from paramsched.core.run.run import Run
+from paramsched.core.run.short import note_changed_plan, note_run
 from paramsched.core.run.start import start
 from paramsched.core.run.state import Group, RunPosition, remove_entries
 from paramsched.core.run.steps import refuse_steps_of_processes
@@ -165,6 +166,8 @@ class Scheduler(LRScheduler):
             self._attach(request, calendar_of_call("Scheduler", calendar, given))
         except PlanError as refusal:
             raise refusal if source.text is None else with_location(refusal, source.text)  # noqa: B904  # the same error, with its location
+        if source.is_of_user:
+            note_run(self._run)
 
     def _attach(self, request: Request, calendar: Calendar) -> None:
         """Attach a plan to all optimizers."""
@@ -672,6 +675,7 @@ class Scheduler(LRScheduler):
         """Return the clock, the rule states, the bases and the plan as text: plain data for `weights_only=True`."""
         if self._is_attached:
             self._run.sync_for_checkpoint(self._optimizers)
+        self._run.clock.saved_at = self.t
         return state_of(self._run, {name: len(one.param_groups) for name, one in self._optimizers.items()})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -691,6 +695,7 @@ class Scheduler(LRScheduler):
             return
         state = read_scheduler_state(state_dict, planned.in_force)
         self._resume.load(self._run, state, {name: one.param_groups for name, one in self._optimizers.items()})
+        note_changed_plan(self._run)
 
     def __getstate__(self) -> dict[str, Any]:
         from paramsched.core.run.start import copied_state
