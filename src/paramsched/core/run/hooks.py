@@ -19,7 +19,7 @@ from paramsched.core.run.short import note_changed_plan
 from paramsched.core.run.state import COUNT, Group, RunPosition, joined
 from paramsched.core.run.steps import (
     CAN_CAPTURE,
-    ChangingNumber,
+    DynamicCount,
     Steps,
     UpdateHooks,
     check_amount,
@@ -114,7 +114,7 @@ class PlanHooks:
             ValueBlock.tensors_changed, ValueBlock.views_replaced, TensorColumn.views_replaced,
             *run.uncompiled, *AT_EACH_UPDATE,
         )  # fmt: skip
-        handles.append(ChangingNumber(COUNT))
+        handles.append(DynamicCount())
         if run.drive != "manual":
             steps = Steps(planned)
             after = run.after_step(self.name, steps)
