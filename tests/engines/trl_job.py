@@ -54,9 +54,7 @@ def trainer_of(name: str, folder: Path) -> Any:
     if name == "SFT":
         data = Dataset.from_dict({"text": LINES})
         args = SFTConfig(**common, max_length=16)
-        return planned(SFTTrainer, PLAN)(
-            model, args=args, train_dataset=data, processing_class=tokenizer()
-        )
+        return planned(SFTTrainer, PLAN)(model, args=args, train_dataset=data, processing_class=tokenizer())
     if name == "DPO":
         reversed_lines = [line[::-1] for line in LINES]
         data = Dataset.from_dict({"prompt": LINES, "chosen": [line[:5] for line in LINES], "rejected": reversed_lines})

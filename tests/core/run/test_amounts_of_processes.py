@@ -55,5 +55,3 @@ def test_a_metric_that_is_held_follows_the_mean_of_all_processes(seen):
     assert mine == other
     assert mine["warnings"] == []
     assert mine["used"][1:] == pytest.approx([*expected[2:], 0.1 * m], rel=1e-12)
-
-

@@ -384,5 +384,3 @@ def test_the_plan_continues_after_the_scheduler_object_is_dropped():
 
     assert gone() is None
     assert used(optimizer) == planned_of_copies(plan, {"lr": 0.1})
-
-

@@ -257,9 +257,7 @@ class Request:
         )
 
 
-def request_of(
-    source: PlanSource, drive: Any, resume: Resume, t: Any, names: tuple[str, ...]
-) -> Request:
+def request_of(source: PlanSource, drive: Any, resume: Resume, t: Any, names: tuple[str, ...]) -> Request:
     """Check the arguments of a Scheduler; `names` are those of several optimizers."""
     choices = (*get_args(Drive), *names)
     if drive not in choices:
