@@ -47,14 +47,14 @@ class Consumption(Protocol):
         """
 
 
-AmountsOf: TypeAlias = Callable[[ResolvedPlan, Clock, list[Group]], Consumption | None]
-"""A function that returns the consumption of the groups of an optimizer; None if the plan is by updates."""
+AmountsOf: TypeAlias = Callable[[ResolvedPlan, Clock], Consumption | None]
+"""A function that returns the consumption of an optimizer; None if the plan is by updates."""
 
 
 def consumption_of_run(run: RunState) -> AmountsOf:
     """Return the function that returns the consumption of a run."""
 
-    def consumption_of(in_force: ResolvedPlan, clock: Clock, groups: list[Group]) -> Consumption | None:
+    def consumption_of(in_force: ResolvedPlan, clock: Clock) -> Consumption | None:
         if in_force.amounts is None:
             return None
         if isinstance(in_force.amounts, ReportedProgress):
@@ -146,13 +146,13 @@ class Groups:
         self.given_initial = {id(one): one for one in groups if id(one) in had or initial_value(LR, one) is not None}
         self.write_entries(block.lines, groups)
         block.write_initial()
-        self.reset_parts(groups)
+        self.reset_parts()
         self.take(block, groups)
 
-    def reset_parts(self, groups: list[Group]) -> None:
+    def reset_parts(self) -> None:
         """Replace the consumption by a new one, which discards earlier measurements."""
         self.clock.needs_check = False
-        self.consumption = self._amounts_of(self.in_force, self.clock, groups)
+        self.consumption = self._amounts_of(self.in_force, self.clock)
 
     def take(self, block: ValueBlock, groups: list[Group]) -> None:
         """Use this block and these groups from now on. The groups already contain the first values of the block."""
@@ -189,7 +189,7 @@ class Groups:
         self.block.seek(position.times, self.clock.states)
         self.clock.set_position(position)
         self.write_values()
-        self.reset_parts(self.bound)
+        self.reset_parts()
         self.write_count(self.bound)
 
     def rewrite(self) -> None:
@@ -426,15 +426,13 @@ def note(planned: Groups, groups: list[Group], index: int, found: tuple[Any, Any
     if str(field) in planned.written_fields:
         return
     planned.written_fields.add(str(field))
-    place = f"{field} of group {planned.labels(groups)[index]!r}"
-    text = f"{place} was {value!r} at update {planned.clock.t - 1} instead of the planned {wanted!r}: {_OTHER}"
-    planned.run.unreported.append(Problem(found=text))
-
-
-_OTHER = (
-    "other code wrote it, and the update used it. After each update the plan writes the value of the next one. To "
-    "change a value permanently, change the plan. Remove a scheduler of torch that also writes this optimizer."
-)
+    place, update = f"{field} of group {planned.labels(groups)[index]!r}", planned.clock.t - 1
+    text = (
+        f"{place} was {value!r} at update {update} instead of the planned {wanted!r}: other code wrote it, and the "
+        "update used it. After each update the plan writes the value of the next one"
+    )
+    advice = "Remove what writes it, such as the step() of another scheduler. For other values, change the plan"
+    planned.run.unreported.append(Problem(found=text, advice=advice))
 
 
 def note_overwritten(planned: Groups, groups: list[Group]) -> None:

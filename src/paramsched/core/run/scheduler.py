@@ -42,7 +42,7 @@ from paramsched.core.run.arguments import (
 )
 from paramsched.core.run.groups import Groups, planned_values, require_attached, target_values
 from paramsched.core.run.on_base import OnBase
-from paramsched.core.run.processes import WORLD
+from paramsched.core.run.processes import Processes
 from paramsched.core.run.record import OnChange, position_of_torch, read_scheduler_state, state_of
 from paramsched.core.run.resume import Resume
 from paramsched.core.run.run import Run
@@ -158,7 +158,7 @@ class Scheduler(LRScheduler):
         )
         self.optimizer = next(iter(self._optimizers.values()))
         policy, names = checked_on_change(on_change), tuple(self._optimizers) if several else ()
-        processes = replace(WORLD, strict=checked_strict(strict))
+        processes = Processes(checked_strict(strict))
         source = PlanSource.of(plan, names=names, processes=processes)
         resume = Resume(policy, checked_on_base(on_base), processes)
         request = request_of(source, drive, resume, t, names)

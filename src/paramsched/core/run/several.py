@@ -330,7 +330,7 @@ class SharedSteps:
 
 
 def _followed_amounts(
-    lead: Groups, in_force: ResolvedPlan, clock: Clock, _groups: list[Group], *, starts_updates: bool
+    lead: Groups, in_force: ResolvedPlan, clock: Clock, *, starts_updates: bool
 ) -> "FollowedAmounts | None":
     """Return the consumption of one of several optimizers; None if the plan is by updates."""
     amounts = in_force.amounts

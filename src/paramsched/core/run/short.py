@@ -78,7 +78,7 @@ def note_changed_plan(run: Run) -> None:
 
 @atexit.register
 def _log_short_run() -> None:
-    """Log the last run if it ended before its plan, unless it was saved at its end or an exception ended the process."""
+    """Log the last run if it ended before its plan, was not saved at its end, and no exception ended the process."""
     for noted in _last_run:
         found = noted.problem()
         is_saved = noted.clock.saved_at == noted.clock.t  # the next job continues it
