@@ -154,8 +154,7 @@ class PlanSource:
         refuse_several_plans(call, given, names)
         if isinstance(given, Plan):
             return PlanSource(given, processes=processes)
-        with processes.warnings_of_files():
-            return PlanSource._read(given, call, processes)
+        return PlanSource._read(given, call, processes)
 
     @staticmethod
     def _read(given: Any, call: str, processes: Processes) -> "PlanSource":

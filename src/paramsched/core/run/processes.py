@@ -1,9 +1,6 @@
 """Messages about conditions that each of the processes of a training detects: the first one warns."""
 
 import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, final
 
@@ -37,16 +34,6 @@ class Processes:
             warn_user(problem)
         else:
             log.info("%s", problem)
-
-    @contextmanager
-    def warnings_of_files(self) -> Iterator[None]:
-        """Raise the warnings about a file that is read, if `strict`."""
-        if not self.strict:
-            yield
-            return
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", PlanWarning)
-            yield
 
 
 WORLD: Final = Processes()
