@@ -376,3 +376,24 @@ def test_what_every_process_detects_is_a_warning_in_the_first_one_only(
     texts = [str(one.message) for one in recwarn] + caplog.messages
     found = [sum(words in text for text in texts) for words in ("base of lr", "the plan differs", "other code")]
     assert found == [1, 1, 1]
+
+
+LONGER = ps.Plan(lr="cosine()", horizon=30)
+
+
+@table(
+    ("plan", "is_kept", "levels"),
+    [(PLAN, True, ["INFO"]), (PLAN, False, []), (LONGER, True, ["WARNING"]), (LONGER, False, ["WARNING"])],
+)
+def test_a_second_scheduler_is_logged_once_and_a_deleted_one_only_if_its_plan_differs(plan, is_kept, levels, caplog):
+    optimizer = sgd()
+    first = ps.Scheduler(optimizer, PLAN)
+    optimizer.step()
+    caplog.clear()
+    first = first if is_kept else None
+
+    with caplog.at_level(logging.INFO, "paramsched"):
+        scheduler = ps.Scheduler(optimizer, plan)
+
+    assert [one.levelname for one in caplog.records] == levels
+    assert (scheduler.t, len(optimizer._optimizer_step_post_hooks)) == (1, 1)
