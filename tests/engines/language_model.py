@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from torch.optim.optimizer import register_optimizer_step_post_hook
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, TrainerCallback
 
 UPDATES = 24
 WORDS = list("abcdefghijkl")
@@ -58,10 +58,26 @@ def expect_notice() -> None:
     register_optimizer_step_post_hook(notify)
 
 
+class EndAtNotice(TrainerCallback):  # type: ignore[misc]  # its type is Any
+    """Saves and ends the training after the update in which SIGTERM has arrived, as a job manager asks for."""
+
+    def __init__(self) -> None:
+        self.has_arrived = False
+        signal.signal(signal.SIGTERM, self._note)
+
+    def _note(self, *_: Any) -> None:
+        self.has_arrived = True
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+        if self.has_arrived:
+            control.should_save = control.should_training_stop = True
+
+
 def trained(trainer: Any, folder: Path, coefficient: str = "") -> int:
     """Train from the last checkpoint; save what a whole plan has done, and return the exit code of the job."""
+    trainer.add_callback(EndAtNotice())
     trainer.train(resume_from_checkpoint=any((folder / "out").glob("checkpoint-*")))
-    if trainer.lr_scheduler.stop_reason != "plan":
+    if not trainer.lr_scheduler.should_stop:
         return 75
     rows = [row for row in trainer.state.log_history if "learning_rate" in row]
     logged = [(row["learning_rate"], row["loss"], row.get("kl")) for row in rows]

@@ -21,8 +21,6 @@ def made(engine):
         return module.scheduler(PLAN)
     if engine == "transformers":
         return module.planned(object, PLAN)
-    if engine == "axolotl":
-        return module.PlanPlugin
     return module.PlanCallback
 
 
