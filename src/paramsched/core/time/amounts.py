@@ -79,5 +79,3 @@ def largest_on(clock: str | None) -> float:
     (1, inf)
     """
     return 1 if clock == PROGRESS else inf
-
-
