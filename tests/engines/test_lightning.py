@@ -362,6 +362,21 @@ def test_a_group_that_a_callback_adds_keeps_its_share_of_the_first_group(
     assert sum("was added at update" in one.getMessage() for one in caplog.records) == 1
 
 
+@pytest.mark.parametrize("level", [0.001, 1.0])
+def test_an_added_group_continues_from_its_lr_if_the_plan_has_an_absolute_level(level: float) -> None:
+    module, line = Late(), ps.linear(1.0, ps.absolute(level))
+    runs.fit(module, PlanCallback(ps.Plan(lr=line)), Unfreeze())
+
+    before = len(module.rates[0])
+    at, first = next((at, row) for at, row in enumerate(module.rates) if len(row) > before)
+    lr, total = first[0] / 10, len(module.rates)
+    levels = level * at / total
+    base = (lr - levels) / (1 - at / total) if lr > levels else lr
+    planned = ps.trace(ps.Plan(lr=line, horizon=total), {"lr": base})["lr"].tolist()
+    assert [row[before] for row in module.rates[at:]] == pytest.approx(planned[at:], rel=1e-12)
+    assert (planned[at] == pytest.approx(lr)) is (lr > levels)
+
+
 def test_a_resumed_run_continues_the_groups_that_finetuning_has_added(tmp_path: Path) -> None:
     def fit(until: int, **where: Any) -> list[list[float]]:
         module, plan = Late(), ps.Plan(lr=ps.linear(1.0, 0.1), horizon=40)

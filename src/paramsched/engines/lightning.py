@@ -301,13 +301,15 @@ def _write_initial_rates(scheduler: Scheduler) -> None:
         for line in part.lines(groups):
             if line.field != LR:
                 continue
-            (without_base,) = line.values_of_one(clock.times, 0.0, clock.states)
-            (factor,) = line.values_of_one(clock.times, 1.0, clock.states)
-            if without_base or not factor:
-                continue  # absolute levels do not depend on the base, and an lr of 0 does not determine it
+            # A value is a multiple of the base plus what absolute levels add.
+            (added_by_levels,) = line.values_of_one(clock.times, 0.0, clock.states)
+            factor = line.values_of_one(clock.times, 1.0, clock.states)[0] - added_by_levels
             for index in line.only(added).groups:
                 group = groups[index]
-                group["initial_lr"] = group["lr"] / factor
+                multiple = group["lr"] - added_by_levels
+                if factor <= 0 or multiple <= 0:
+                    continue  # its lr does not determine a base, so it is the base
+                group["initial_lr"] = multiple / factor
                 scheduler._resume.processes.log(
                     "group %r was added at update %d with the lr %r: the plan continues from it, with the base %r",
                     labels[index], clock.t, group["lr"], group["initial_lr"],
