@@ -436,15 +436,13 @@ def note(planned: Groups, groups: list[Group], index: int, found: tuple[Any, Any
     if str(field) in planned.written_fields:
         return
     planned.written_fields.add(str(field))
-    place = f"{field} of group {planned.labels(groups)[index]!r}"
-    text = f"{place} was {value!r} at update {planned.clock.t - 1} instead of the planned {wanted!r}: {_OTHER}"
-    planned.run.unreported.append(Problem(found=text))
-
-
-_OTHER = (
-    "other code wrote it, and the update used it. After each update the plan writes the value of the next one. To "
-    "change a value permanently, change the plan. Remove a scheduler of torch that also writes this optimizer."
-)
+    place, update = f"{field} of group {planned.labels(groups)[index]!r}", planned.clock.t - 1
+    text = (
+        f"{place} was {value!r} at update {update} instead of the planned {wanted!r}: other code wrote it, and the "
+        "update used it. After each update the plan writes the value of the next one"
+    )
+    advice = "Remove what writes it, such as the step() of another scheduler. For other values, change the plan"
+    planned.run.unreported.append(Problem(found=text, advice=advice))
 
 
 def note_overwritten(planned: Groups, groups: list[Group]) -> None:
