@@ -345,6 +345,7 @@ def test_a_target_that_was_meant_otherwise_is_told(name, initial, line, code):
         ("beta_kl", 4.0, "linear(0, 1, 50) >> constant()"),
         ("noise", 0.5, "linear(1, 2)"),
         ("dropout", 0.5, "linear(1, 0.5)"),
+        ("length", 2, "stairs(1, 2, 2)"),
         ("ema_decay", 0.996, "absolute(linear(0.996, 1.0))"),
     ],
 )

@@ -47,11 +47,9 @@ def target_problems(line: Line) -> Iterator[Problem]:
 def _are_values(levels: list[float], initial: float) -> bool:
     """Return whether the levels of a target are probably values: one of them is its initial value.
 
-    A line that begins at 1, such as `linear(1, 0.5)` of a target with the initial value 0.5, is one of multiples.
+    A line that begins at 1 is one of multiples: `linear(1, 0.5)` of a dropout of 0.5, `stairs(1, 2, 2)` of a size of 2.
     """
-    if initial in (0.0, 1.0) or initial not in levels:
-        return False
-    return levels[0] != 1.0 or max(levels) == initial
+    return initial not in (0.0, 1.0) and initial in levels and levels[0] != 1.0
 
 
 def _levels(part: object) -> tuple[float, ...]:
