@@ -59,7 +59,7 @@ lowest:
 	    and not torch_distributed_checkpoint and not transform_descriptors and not damaged_path and not is_listed_with_its_class" \
 	    $(patsubst %,--ignore tests/core/run/test_%.py,compile dcp dcp_of_processes distributed elastic hidden_steps)
 
-# Trainers of TRL and axolotl, DeepSpeed's ZeRO and torchtitan's containers themselves, on the CPU, in an environment of
+# Trainers of TRL, DeepSpeed's ZeRO and torchtitan's containers themselves, on the CPU, in an environment of
 # its own: 3 GB. Its tests start some fifty processes, which import these engines.
 ENGINES = .venv-engines
 engines:
@@ -87,7 +87,7 @@ packaged:
 # Plant small errors in rooms, one at a time, and report those that no test of a contributor finds: a minute to an hour
 # for each room. make mutants PACKAGES="core/run core/plan" ARGS="--count 100 --seed 2"
 PACKAGES = $(addprefix core/,schedules plan rules run files curves feedback time base) \
-    $(addprefix compat/,torch transformers megatron) $(addprefix mmengine/,reader runner schedulers) \
+    $(addprefix compat/,torch pytorch_accelerated gradual_warmup) $(addprefix mmengine/,reader runner schedulers) \
     engines show $(addprefix tools/,audit check records) cli
 mutants: $(VENV)/compiled.stamp
 	$(INSTALL) coverage
@@ -174,12 +174,11 @@ $(VENV)/portable.stamp: pyproject.toml requirements/constraints.txt $(VENV)/torc
 	$(LOCKED) --editable . --group portable
 	@touch $@
 
-# Some engines without their dependencies, because these have packages for CUDA, or exact versions that exclude those of
-# another engine.
-$(VENV)/engines.stamp: pyproject.toml requirements/constraints.txt requirements/engines.txt requirements/axolotl.txt $(VENV)/torch.stamp
+# Some engines without their dependencies, because these have packages for CUDA, or versions that exclude those of another
+# engine.
+$(VENV)/engines.stamp: pyproject.toml requirements/constraints.txt requirements/engines.txt $(VENV)/torch.stamp
 	$(LOCKED) --constraint requirements/engines.txt --editable . --group portable --group engines
 	$(LOCKED) --constraint requirements/engines.txt --no-deps --no-build-isolation --group engines-alone
-	$(INSTALL) --constraint requirements/axolotl.txt --no-deps --target $(VENV)/trl-of-axolotl --group engines-axolotl
 	@touch $@
 
 $(VENV)/docs.stamp: pyproject.toml requirements/constraints.txt $(VENV)/torch.stamp
@@ -196,5 +195,3 @@ lock:
 	    --custom-compile-command "make lock" --group engines --constraint requirements/constraints.txt --output-file requirements/engines.txt
 	UV_FIND_LINKS= uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
 	    --no-header --no-deps --group engines-alone >> requirements/engines.txt
-	UV_FIND_LINKS= uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
-	    --custom-compile-command "make lock" --no-deps --group engines-axolotl --output-file requirements/axolotl.txt

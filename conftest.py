@@ -18,6 +18,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 
 import paramsched
+from paramsched.core.schedules import rules
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -30,10 +31,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def public_names(doctest_namespace: dict[str, Any]) -> None:
-    """Add every public name and `rules` to the namespace of doctests; without torch, those that do not need it."""
+    """Add every public name and `rules` of the core to the namespace of doctests; without torch, those without it."""
     for name in paramsched.__all__:
         with contextlib.suppress(ImportError):
             doctest_namespace[name] = getattr(paramsched, name)
+    doctest_namespace["rules"] = rules
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,14 +3,11 @@
 The floor calls NumPy's cosine in place.
 """
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.schedules import rules
 
 COUNT = 1_000_000
 REPLAYED = 20_000
@@ -48,16 +45,6 @@ def test_a_warmup_and_a_cosine(report, least):
         target=1.6,
         aim=1.5,
         unit="ms",
-    )
-
-
-def test_a_list_of_rules(report, least):
-    schedule = ps.shapes.recurrence(rules.linear(0.001, end=1000), rules.cosine(0.0, COUNT, begin=1000), until=COUNT)
-    times = np.arange(COUNT)
-    best = least({"floor": floor(), "ours": lambda: replace(schedule)(times, base=0.1)}, calls=1, rounds=3)
-
-    report(
-        "curve of 1e6 updates, a list of rules", best["ours"] / 1e3, best["floor"] / 1e3, target=28, aim=20, unit="ms"
     )
 
 

@@ -65,7 +65,7 @@ def start_with_the_expensive(items: list[pytest.Item]) -> list[pytest.Item]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the items. Skip those whose marks or parameters name a library without a reader."""
+    """Order the items. Skip those that need a folder of the library which is absent."""
     items[:] = start_with_the_expensive(items)
     for item in items:
         for mark in item.iter_markers("door"):
@@ -109,6 +109,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.hookimpl
+def pytest_unconfigure() -> None:
+    """Log no line about the last run of the tests at the exit: it was short on purpose."""
+    logging.getLogger("paramsched").setLevel(logging.ERROR)
+
+
 def pytest_runtest_teardown(item: pytest.Item) -> None:
     """Close the figures of a test, because Matplotlib warns of many open ones. Freeze the modules that it imported."""
     if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:

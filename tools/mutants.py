@@ -235,8 +235,6 @@ def tests_of(room: str) -> list[str]:
         paths.append("tests/core/laws")
     elif door != room:  # such as tests/compat/test_edges.py, about every library
         paths += [str(file.relative_to(ROOT)) for file in sorted((ROOT / "tests" / door).glob("test_*.py"))]
-    if door in ("compat", "mmengine"):
-        paths.append("tests/whole/peers")  # what the readers of all libraries have in common
     return list(dict.fromkeys(path for path in paths if (ROOT / path).exists()))
 
 

@@ -198,8 +198,15 @@ def set_text(node: nodes.Element, text: str) -> None:
     node.rawsource = text  # type: ignore[attr-defined]  # because Sphinx highlights the raw source
 
 
+def silence_exit(app: Sphinx, error: Exception | None) -> None:
+    """Log no line about the end of the last run at the exit: the runs of the pages are short on purpose."""
+    del app, error
+    logs.getLogger("paramsched").setLevel(logs.ERROR)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Run the code of each page when it is read; with `-D run_snippets=0` only add what a reader pastes."""
     app.add_config_value("run_snippets", True, "env", types=bool)
     app.connect("doctree-read", run_page)
+    app.connect("build-finished", silence_exit)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -60,7 +60,7 @@ def main(folder: Path) -> None:
             log.write(json.dumps(line | {"lr": group["lr"], "weight_decay": group["weight_decay"]}) + "\n")
             optimizer.step()
             optimizer.zero_grad()
-            if scheduler.t % SAVE_EVERY == 0:
+            if scheduler.t % SAVE_EVERY == 0 or scheduler.should_stop:
                 dcp.save(state_of(model, optimizer), checkpoint_id=folder / f"tokens-{scheduler.amount:06}")
     if rank == 0:
         print(f"{processes} processes: the plan is over at token {scheduler.amount}")

@@ -1,5 +1,5 @@
 #!/bin/bash
-#SBATCH --job-name=in_time
+#SBATCH --job-name=budget
 #SBATCH --time=04:00:00
 #SBATCH --nodes=2
 #SBATCH --ntasks-per-node=1      # one torchrun per node, which starts the processes
@@ -15,6 +15,6 @@ first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 endpoint="$first:$((20000 + SLURM_JOB_ID % 10000))"
 srun torchrun --nnodes "$SLURM_NNODES" --nproc-per-node "$SLURM_GPUS_ON_NODE" \
     --rdzv-backend c10d --rdzv-endpoint "$endpoint" --rdzv-id "$SLURM_JOB_ID" \
-    in_time.py 43200 &
+    budget.py 43200 &
 # A job that has ended before the budget of 12 hours is used starts again, too.
 if wait $! && [ ! -e done ]; then scontrol requeue "$SLURM_JOB_ID"; fi

@@ -26,7 +26,6 @@ from paramsched.core.plan.diff import diff as diff
 from paramsched.core.plan.functions import to_lambda as to_lambda
 from paramsched.core.plan.resolve import resolve as resolve
 from paramsched.core.plan.trace import trace as trace
-from paramsched.core.plan.values import Values as Values
 from paramsched.core.schedules.affine import following as following
 from paramsched.core.schedules.affine import previous as previous
 from paramsched.core.schedules.anneal import anneal as anneal
@@ -60,6 +59,7 @@ from paramsched.core.schedules.table import table as table
 from paramsched.core.schedules.text import parse as parse
 from paramsched.core.time import Calendar as Calendar
 from paramsched.core.time import Duration as Duration
+from paramsched.core.values import Values as Values
 
 if TYPE_CHECKING:
     from paramsched import compat as compat
@@ -114,7 +114,7 @@ if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not 
         except ModuleNotFoundError as absent:
             if absent.name != "torch":
                 raise
-            raise errors.MissingDependency(f"paramsched.{name}", "torch", "torch") from None
+            raise errors.MissingDependency(f"paramsched.{name}", "torch") from None
         return found
 
     def __dir__() -> list[str]:

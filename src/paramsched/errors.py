@@ -249,11 +249,14 @@ class PlanChanged(ParamschedError, ValueError):
 
 @final
 class MissingDependency(ParamschedError, ImportError):
-    """An optional library is not installed. `extra` is the extra of this package that installs it, if there is one."""
+    """An optional library is not installed.
 
-    def __init__(self, what: str, library: str, extra: str | None = None) -> None:
-        wanted = library if extra is None else f'"paramsched[{extra}]"'
-        super().__init__(f"{what} needs {library}, which is not installed: pip install {wanted}")
+    The advice installs that library itself. It must not name this package before its name is registered on the index:
+    whoever registers the name could run code on the machine of a user who follows the advice.
+    """
+
+    def __init__(self, what: str, library: str) -> None:
+        super().__init__(f"{what} needs {library}, which is not installed: pip install {library}")
 
 
 def shown(value: object) -> str:

@@ -29,12 +29,16 @@ from paramsched.core.feedback import MetricRule as MetricRule
 from paramsched.core.feedback import Plateau as Plateau
 from paramsched.core.feedback import PlateauState as PlateauState
 
-# The values of a plan, and of its metric rules for recorded metrics.
+# Problems of data, and the values of an optimizer.
+from paramsched.core.files.diagnostic_collector import DiagnosticCollector as DiagnosticCollector
 from paramsched.core.plan import Plan as Plan
+from paramsched.core.plan.extras import Bases as Bases
+
+# The values of a plan, and of its metric rules for recorded metrics.
 from paramsched.core.plan import replay as replay
 from paramsched.core.plan.trace import Trace as Trace
 
-# Files of plans and their formats.
+# Files of plans, and their formats.
 from paramsched.core.files.plan_files import PlanText as PlanText
 from paramsched.core.files.plan_files import Loaded as Loaded
 from paramsched.core.files.plan_files import convert as convert

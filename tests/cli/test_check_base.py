@@ -15,6 +15,9 @@ from support.tables import table
         ("cosine(to=3e-5)", ["--base", "3e-4"], [("PS304", "warning")]),
         ("cosine(to=3e-5)", ["--base", "lr=3e-4,weight_decay=0.1"], [("PS304", "warning")]),
         ("cosine(to=3e-5)", ["--base", "0.1"], []),
+        ("constant() * plateau(min=3e-5)", [], [("PS304", "info")]),
+        ("constant() * plateau(min=3e-5)", ["--base", "3e-4"], [("PS304", "warning")]),
+        ("constant() * plateau(min=0.01)", ["--base", "3e-4"], []),
         ("cosine()", ["--base", "0"], [("PS403", "warning")]),
     ],
 )

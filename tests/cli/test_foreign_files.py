@@ -1,6 +1,5 @@
 """Files of other programs: refused in three lines at most, or drawn for the user's number of updates."""
 
-
 import pytest
 from click.testing import CliRunner
 
@@ -35,5 +34,3 @@ def test_a_file_of_another_program_is_refused_in_three_lines_at_most(tmp_path, t
     assert found.exit_code == 1
     assert len(found.output.splitlines()) <= 3
     assert named in found.output
-
-

@@ -2,10 +2,10 @@
 
 import json
 
-import pytest
 from click.testing import CliRunner
 
 from paramsched.cli import main
+from support.tables import table
 
 MISTAKES = {
     # the unit
@@ -39,7 +39,7 @@ MISTAKES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", MISTAKES)
+@table("name", MISTAKES)
 def test_a_mistake_is_reported_at_its_location(tmp_path, name):
     file, text, code, line, *options = MISTAKES[name]
     (tmp_path / file).write_text(text)

@@ -11,7 +11,7 @@ import deepspeed
 from datasets import Dataset
 from transformers import AutoModelForCausalLM, Trainer, TrainingArguments, set_seed
 
-from engines.language_model import LINES, UPDATES, arguments, expect_notice, saved_model, tokenizer, trained
+from engines.language_model import LINES, UPDATES, arguments, expect_kill, saved_model, tokenizer, trained
 from paramsched.engines.transformers import planned
 from support.ports import free_port
 
@@ -28,7 +28,7 @@ def main() -> int:
         "RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())
     }  # fmt: skip
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False  # compiling this takes a minute; gloo replaces it
-    expect_notice()
+    expect_kill()
     set_seed(7)
     config = {
         "train_micro_batch_size_per_gpu": "auto", "gradient_accumulation_steps": "auto", "gradient_clipping": "auto",

@@ -1,4 +1,4 @@
-"""A tiny language model, its tokenizer and its texts, and the signal that ends one job of a real training engine."""
+"""A tiny language model, its tokenizer and its texts, and what ends one job of a real training engine."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from torch.optim.optimizer import register_optimizer_step_post_hook
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, TrainerCallback
 
 UPDATES = 24
 WORDS = list("abcdefghijkl")
@@ -45,23 +45,42 @@ def arguments(folder: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def expect_notice() -> None:
-    """Send this process the signal that NOTICE names, after an update of its own: `SIGTERM:7`."""
-    sent, _, at = os.environ.get("NOTICE", "SIGTERM:0").partition(":")
+def expect_kill() -> None:
+    """Kill this process after the update that CUT names, as if its machine failed: `kill:7`."""
+    kind, at = cut()
     steps = list[int]()
 
     def notify(*_: Any) -> None:
         steps.append(1)
-        if len(steps) == int(at):
-            os.kill(os.getpid(), signal.Signals[sent])
+        if kind == "kill" and len(steps) == at:
+            os.kill(os.getpid(), signal.SIGKILL)
 
     register_optimizer_step_post_hook(notify)
 
 
+def cut() -> tuple[str, int]:
+    """Return how this job is cut and after how many updates of its own; 0 for never."""
+    kind, _, at = os.environ.get("CUT", "save:0").partition(":")
+    return kind, int(at)
+
+
+class SaveAndStop(TrainerCallback):
+    """Saves after the update that CUT names and ends the job, as at the end of an allocation: `save:7`."""
+
+    def __init__(self) -> None:
+        self.kind, self.left = cut()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.left -= 1
+        if self.kind == "save" and self.left == 0:
+            control.should_save = control.should_training_stop = True
+
+
 def trained(trainer: Any, folder: Path, coefficient: str = "") -> int:
     """Train from the last checkpoint; save what a whole plan has done, and return the exit code of the job."""
+    trainer.add_callback(SaveAndStop())
     trainer.train(resume_from_checkpoint=any((folder / "out").glob("checkpoint-*")))
-    if trainer.lr_scheduler.stop_reason != "plan":
+    if trainer.state.global_step < UPDATES:
         return 75
     rows = [row for row in trainer.state.log_history if "learning_rate" in row]
     logged = [(row["learning_rate"], row["loss"], row.get("kl")) for row in rows]

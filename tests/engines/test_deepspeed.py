@@ -1,5 +1,6 @@
 """DeepSpeed's ZeRO steps an optimizer several times per update. The table of engines trains with the real engine."""
 
+import json
 import os
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from transformers import Trainer, TrainingArguments
 import paramsched as ps
 from paramsched.engines.transformers import planned
 from paramsched.errors import InvalidArgument
-from support.pages import script
+from support.pages import rows, script
 from support.ports import free_port
 from support.programs import run
+from support.tables import table
 
 ROOT = Path(__file__).parents[2]
 PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=10)
@@ -144,3 +146,17 @@ def test_a_trainer_with_partitioned_parameters_resumes_from_its_checkpoint(run_a
     ended = run_alone(RESUMED)
 
     assert "resumed at 20" in ended.stdout, ended.stderr[-3000:]
+
+
+@table(("page", "theirs", "line"), rows("engines/deepspeed"))
+def test_the_plan_in_a_row_of_the_page_has_the_rates_of_deepspeeds_scheduler(page, theirs, line):
+    schedulers = pytest.importorskip("deepspeed.runtime.lr_schedules")
+    scheduler = json.loads(theirs)
+    made = torch.optim.Adam([torch.zeros(1)], lr=0.1)
+    theirs = getattr(schedulers, scheduler["type"])(made, **scheduler["params"])
+    used = []
+    for _ in range(1000):
+        used.append(float(made.param_groups[0]["lr"]))
+        theirs.step()
+
+    assert ps.trace(ps.Plan(lr=line, horizon=1000), {"lr": 0.1})["lr", 0].tolist() == pytest.approx(used, rel=1e-12)

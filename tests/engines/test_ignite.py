@@ -89,4 +89,5 @@ def test_handlers_report_amounts_and_metrics_and_end_the_run(tmp_path: Path) -> 
     names, _ = run_section("engines/ignite_skorch.md", "Amounts, metrics and an early end", tmp_path, level=3)
 
     scheduler, trainer = names["scheduler"], names["trainer"]
-    assert (scheduler.t, trainer.state.iteration) == (320, 320)
+    assert (scheduler.t, scheduler.should_stop, trainer.state.iteration) == (100, True, 100)
+    assert trainer.state.epoch == 7  # of 20, with the 16 batches of the loader of the pages

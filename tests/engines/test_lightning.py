@@ -347,6 +347,55 @@ class Late(runs.Simple):
         self.rates.append([group["lr"] for group in optimizer.param_groups])
 
 
+@pytest.mark.parametrize("line", [ps.linear(1.0, 0.1), ps.warmup(3) >> ps.cosine(to=0.5)], ids=str)
+@pytest.mark.parametrize(("adds", "share"), [(Unfreeze, 10), (Adds, 2)])
+def test_a_group_that_a_callback_adds_keeps_its_share_of_the_first_group(
+    adds: Any, share: int, line: Any, caplog: Any
+) -> None:
+    module = Late()
+    runs.fit(module, PlanCallback(ps.Plan(lr=line)), adds())
+
+    before = len(module.rates[0])
+    rows = [row for row in module.rates if len(row) > before]
+    assert 0 < len(rows) < len(module.rates)
+    assert [row[before] for row in rows] == pytest.approx([row[0] / share for row in rows], rel=1e-12)
+    assert sum("was added at update" in one.getMessage() for one in caplog.records) == 1
+
+
+@pytest.mark.parametrize("level", [0.001, 1.0])
+def test_an_added_group_continues_from_its_lr_if_the_plan_has_an_absolute_level(level: float) -> None:
+    module, line = Late(), ps.linear(1.0, ps.absolute(level))
+    runs.fit(module, PlanCallback(ps.Plan(lr=line)), Unfreeze())
+
+    before = len(module.rates[0])
+    at, first = next((at, row) for at, row in enumerate(module.rates) if len(row) > before)
+    lr, total = first[0] / 10, len(module.rates)
+    levels = level * at / total
+    base = (lr - levels) / (1 - at / total) if lr > levels else lr
+    planned = ps.trace(ps.Plan(lr=line, horizon=total), {"lr": base})["lr"].tolist()
+    assert [row[before] for row in module.rates[at:]] == pytest.approx(planned[at:], rel=1e-12)
+    assert (planned[at] == pytest.approx(lr)) is (lr > levels)
+
+
+def test_a_resumed_run_continues_the_groups_that_finetuning_has_added(tmp_path: Path) -> None:
+    def fit(until: int, **where: Any) -> list[list[float]]:
+        module, plan = Late(), ps.Plan(lr=ps.linear(1.0, 0.1), horizon=40)
+        saving = pl.callbacks.ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1)
+        trainer = runs.trainer(
+            Case("lightning"), callbacks=[saving, PlanCallback(plan), Unfreeze(), Stop(until)], max_epochs=4,
+            enable_checkpointing=True,
+        )  # fmt: skip
+        trainer.fit(module, DataLoader(Numbers(), BATCH), **where)
+        return module.rates
+
+    whole = fit(4)
+    again = fit(4, ckpt_path=tmp_path / "epoch=1.ckpt")
+
+    assert [len(row) for row in again] == [len(whole[-1])] * len(again)
+    assert again == whole[-len(again) :]
+    assert len(again) == len(whole) // 2
+
+
 class Torchs(Small):
     def configure_optimizers(self) -> Any:
         optimizer = optimizer_of(self.net)

@@ -21,12 +21,12 @@ TESTS = Path(__file__).parents[1]
 TABLE = TESTS / "engines" / "table.md"
 
 
-def job(module, arguments, folder, notice=""):
-    """Run a job that gets a signal after an update of its own; return its exit code."""
+def job(module, arguments, folder, cut=""):
+    """Run a job that is cut after an update of its own; return its exit code."""
     variables = environment() | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}
     variables["PYTHONPATH"] = os.pathsep.join([str(TESTS), variables["PYTHONPATH"]])
-    if notice:
-        variables["NOTICE"] = notice
+    if cut:
+        variables["CUT"] = cut
     command = [sys.executable, "-m", f"engines.{module}", *arguments, str(folder)]
     done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode in (0, 75, -9), done.stderr[-3000:]
@@ -34,12 +34,12 @@ def job(module, arguments, folder, notice=""):
 
 
 def whole_and_cut(folder, module, *arguments):
-    """Return what one job has found, and what jobs that end at a signal, a kill, a signal and the end have."""
+    """Return what one job has found, and what jobs that end with a save, a kill, a save and the end have."""
     whole, parts, draw = folder / "whole", folder / "parts", random.Random(f"{module} {arguments}")
     whole.mkdir()
     parts.mkdir()
     assert job(module, arguments, whole) == 0
-    cuts = [f"SIGTERM:{draw.randint(2, 6)}", f"SIGKILL:{draw.randint(2, 8)}", f"SIGTERM:{draw.randint(1, 5)}", ""]
+    cuts = [f"save:{draw.randint(2, 6)}", f"kill:{draw.randint(2, 8)}", f"save:{draw.randint(1, 5)}", ""]
     assert [job(module, arguments, parts, one) for one in cuts] == [75, -9, 75, 0]
     expected, found = (torch.load(one / "end.pt", weights_only=False) for one in (whole, parts))
     assert all(torch.equal(value, found["weights"][key]) for key, value in expected["weights"].items())
@@ -85,4 +85,4 @@ def test_the_page_names_the_versions_that_run():
         assert {name: version(name.lower()) for name in rows} == rows
     except PackageNotFoundError as absent:
         pytest.skip(f"{absent}: `make engines` installs it")
-    assert len(rows) == 4
+    assert len(rows) == 3

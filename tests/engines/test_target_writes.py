@@ -332,5 +332,3 @@ def test_an_optimizer_that_the_trainer_trains_in_place_of_the_plans_is_told(how:
     }
     assert len(told) == (how in expected)
     assert expected.get(how, "") in "".join(told)
-
-

@@ -71,7 +71,7 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
 
 OTHERS = {
     "engines.pytorch_accelerated": {"ResumeCallback"},  # without arguments, like the two hooks
-    "mmengine.engine": {"StopHook", "ValuesHook"},
+    "mmengine.engine": {"ValuesHook"},
 }
 
 

@@ -18,7 +18,7 @@ from trl import (
     SFTTrainer,
 )
 
-from engines.language_model import LINES, UPDATES, arguments, expect_notice, saved_model, tokenizer, trained
+from engines.language_model import LINES, UPDATES, arguments, expect_kill, saved_model, tokenizer, trained
 from paramsched.engines.transformers import planned
 
 PLAN = f"""
@@ -54,9 +54,7 @@ def trainer_of(name: str, folder: Path) -> Any:
     if name == "SFT":
         data = Dataset.from_dict({"text": LINES})
         args = SFTConfig(**common, max_length=16)
-        return planned(SFTTrainer, PLAN)(
-            model, args=args, train_dataset=data, processing_class=tokenizer()
-        )
+        return planned(SFTTrainer, PLAN)(model, args=args, train_dataset=data, processing_class=tokenizer())
     if name == "DPO":
         reversed_lines = [line[::-1] for line in LINES]
         data = Dataset.from_dict({"prompt": LINES, "chosen": [line[:5] for line in LINES], "rejected": reversed_lines})
@@ -73,7 +71,7 @@ def trainer_of(name: str, folder: Path) -> Any:
 
 def main() -> int:
     name, folder = sys.argv[1], Path(sys.argv[2])
-    expect_notice()
+    expect_kill()
     set_seed(7)
     return trained(trainer_of(name, folder), folder, "beta" if name in ("GRPO", "DPO") else "")
 

@@ -77,7 +77,7 @@ def raising(error):
 @table(
     ("error", "code", "output"),
     [
-        (MissingDependency("Runner", "accelerate", "mmengine"), 2, 'pip install "paramsched[mmengine]"'),
+        (MissingDependency("Runner", "accelerate"), 2, "pip install accelerate"),
         (ParamschedError("the folder is in use"), 1, "the folder is in use\n"),
         (
             MissingFact("horizon", "it is in tokens", "Write tokens_per_sample=1024", fact="x", example="1"),

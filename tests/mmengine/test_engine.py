@@ -12,6 +12,7 @@ import torch
 
 pytest.importorskip("mmengine")
 
+from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
 from mmengine.optim import OptimWrapper
 from mmengine.registry import HOOKS, PARAM_SCHEDULERS
@@ -84,6 +85,21 @@ def test_a_plan_uses_its_traced_values(run, counts):
 
     planned = np.array([trace[field, group] for field in ("lr", "momentum") for group in (0, 1)]).T
     np.testing.assert_array_equal(found, np.repeat(planned, counts, axis=0))
+
+
+def test_an_optimizer_that_a_hook_replaces_is_reported_with_the_values_hook(run):
+    class Replace(Hook):
+        priority = "VERY_LOW"
+
+        def before_train_epoch(self, runner):
+            if runner.epoch == 1:
+                runner.optim_wrapper.optimizer = torch.optim.SGD(runner.model.parameters(), lr=0.5, momentum=0.9)
+
+    def scheduler(wrapper):
+        return engine.PlanScheduler(wrapper, PLAN, total=BATCHES * 6, strict=True)
+
+    with pytest.raises(ps.PlanWarning, match=r"trains another optimizer, SGD"):
+        run(scheduler, hooks=[Replace(), engine.ValuesHook()], epochs=6)
 
 
 def test_a_plan_in_a_config_uses_the_length_of_the_run(run):
@@ -344,5 +360,3 @@ def test_a_missing_count_suggests_the_hook(run, unit, arguments):
     with pytest.raises(MissingFact) as error:
         run(lambda wrapper: engine.PlanScheduler(wrapper, plan))
     assert str(error.value).endswith(f"For example: Runner(…, custom_hooks=[AmountHook({arguments})])")
-
-

@@ -75,6 +75,18 @@ def sections(page: str, level: int = 2) -> dict[str, str]:
     return {"": first} | {text.partition("\n")[0]: text for text in others}
 
 
+_ROW = re.compile(r"^\| `(?P<theirs>.+?)` \| `(?P<plan>.+?)` \|$", re.MULTILINE)
+
+
+def rows(*pages: str, of: str = "") -> list[tuple[str, str, str]]:
+    """Return the page and both columns of each row of code and its plan, if the first column begins with a text."""
+    found = []
+    for page in pages:
+        text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
+        found += [(page, row["theirs"], row["plan"]) for row in _ROW.finditer(text) if row["theirs"].startswith(of)]
+    return found
+
+
 def scripts() -> dict[str, list[str]]:
     """Return the lines of each script on the engines' pages; `-` and `+` mark those without and with a plan.
 

@@ -1,4 +1,4 @@
-"""Every rule of the check: its wrong example is reported, its right one and plans of other libraries are silent."""
+"""Every rule of the check: its wrong example is reported, and its right one is not."""
 
 import json
 

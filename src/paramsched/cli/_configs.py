@@ -150,7 +150,7 @@ def _simulation() -> Any:
     except ModuleNotFoundError as absent:
         if absent.name != "torch":
             raise
-        raise MissingDependency("the schedulers of a config", "torch", "torch") from None
+        raise MissingDependency("the schedulers of a config", "torch") from None
 
 
 def _total(options: PlanOptions) -> int | None:

@@ -12,9 +12,7 @@ from pathlib import Path
 from paramsched.errors import MissingDependency
 
 
-def lazy_names(
-    package: str, file: str, extra: str = "torch"
-) -> tuple[Callable[[str], object], list[str], Callable[[], list[str]]]:
+def lazy_names(package: str, file: str) -> tuple[Callable[[str], object], list[str], Callable[[], list[str]]]:
     """Return `__getattr__`, `__all__` and `__dir__` of a package with a file `__init__.pyi`.
 
     Without `__dir__`, completion with the Tab key and the documentation would miss every name that is not yet imported.
@@ -22,7 +20,6 @@ def lazy_names(
     Args:
         package: the `__name__` of the package.
         file: its `__file__`.
-        extra: the extra of pyproject.toml that installs a missing dependency of the names other than torch.
     """
     tree = ast.parse(Path(file).with_name("__init__.pyi").read_text(encoding="utf-8"))
     homes = {
@@ -41,9 +38,7 @@ def lazy_names(
         except ModuleNotFoundError as absent:
             if absent.name is None or absent.name.startswith("paramsched"):
                 raise
-            raise MissingDependency(
-                f"{package}.{name}", absent.name, "torch" if absent.name == "torch" else extra
-            ) from None
+            raise MissingDependency(f"{package}.{name}", absent.name) from None
 
     public = sorted(name for name in homes if not name.startswith("_"))
     return found, public, lambda: sorted({*vars(sys.modules[package]), *public})

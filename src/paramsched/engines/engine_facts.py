@@ -18,7 +18,7 @@ from paramsched.core.plan.binding import amount_clock
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.run.arguments import PlanSource, checked_strict
 from paramsched.core.run.on_base import OnBase
-from paramsched.core.run.processes import WORLD, Processes
+from paramsched.core.run.processes import Processes
 from paramsched.core.run.record import OnChange
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.time import Calendar, DurationLike
@@ -91,7 +91,7 @@ class PlanOptions:
     @property
     def processes(self) -> Processes:
         """The processes that train together, of which the first one warns."""
-        return replace(WORLD, strict=self.strict)
+        return Processes(self.strict)
 
 
 def with_named_options(adapter: _Adapter) -> _Adapter:

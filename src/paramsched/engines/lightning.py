@@ -12,7 +12,9 @@ from paramsched.engines.torch_required import torch
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.optimizers import check_names, refuse_several_plans
 from paramsched.core.run.batches import BatchSampler
+from paramsched.core.run.block import LR
 from paramsched.core.run.scheduler import Scheduler
+from paramsched.core.run.state import COUNT
 from paramsched.engines.argument_order import check_plan
 from paramsched.engines.engine_facts import EngineFacts, LoopOptions, batch_size_of, options_of, with_named_options
 from paramsched.engines.other_schedulers import warn_of_other_schedulers
@@ -25,6 +27,9 @@ from paramsched.errors import InvalidArgument
 
 class _LightningPlan:
     """Applies a plan to the optimizers of the module that the Trainer fits.
+
+    A group that Lightning's `BaseFinetuning` adds during the run has the current lr, not its base. The plan continues
+    from this lr: the callback writes the base as `initial_lr` of the group, and logs the added group.
 
     With automatic optimization the Trainer knows the number of updates. With manual optimization only the module knows
     when its optimizers step, so units other than updates need `calendar`.
@@ -93,6 +98,7 @@ class _LightningPlan:
         self._amounts: list[BatchAmounts] = []
         self.schedulers: list[Scheduler] = []
         self._fits = 0
+        self._finetunes = False
         self._ending, self._trained = RunEnd(()), TrainedOptimizers("PlanCallback", ())
         self._sampler: BatchSampler | None = None
         self._writes = TargetWrites("PlanCallback", "module", {} if write is None else write)
@@ -111,15 +117,8 @@ class _LightningPlan:
             optimizers = [dict(zip(self._names, optimizers, strict=True))]
         self._fits += 1
         known, self._sampler = _facts_of_trainer(trainer, pl_module), _sampler_of(trainer)
-        self.schedulers = [
-            known.attach(
-                one,
-                self._plan,
-                self._options,
-                drive=self._drive,
-            )
-            for one in optimizers
-        ]
+        self.schedulers = [known.attach(one, self._plan, self._options, drive=self._drive) for one in optimizers]
+        self._finetunes = any(_is_finetuning(callback) for callback in trainer.callbacks)
         for scheduler in self.schedulers:
             present = (config.scheduler for config in trainer.lr_scheduler_configs)
             warn_of_other_schedulers(scheduler, present, "configure_optimizers")
@@ -156,6 +155,9 @@ class _LightningPlan:
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
         """Write the targets, and count the batch before `optimizer.step`, inside which `training_step` runs."""
+        if self._finetunes:  # here, because other callbacks add groups when the epoch starts
+            for scheduler in self.schedulers:
+                _write_initial_rates(scheduler)
         self._writes.write(self.schedulers[0])
         self._trained.check(trainer.optimizers)
         ends_update = None
@@ -283,6 +285,37 @@ def _begin_at_position(trainer: Any, sampler: BatchSampler) -> None:
         trainer.val_check_batch = max(1, int(loop.max_batches * trainer.val_check_interval))
 
 
+def _is_finetuning(callback: Any) -> bool:
+    """Return whether a callback is a `BaseFinetuning`, of either of the two packages of Lightning."""
+    return any(kind.__name__ == "BaseFinetuning" for kind in type(callback).__mro__)
+
+
+def _write_initial_rates(scheduler: Scheduler) -> None:
+    """Write the base of each group that was added with the current lr, so that the plan's factor applies once."""
+    clock = scheduler._run.clock
+    for groups, part in scheduler._members():
+        added = [index for index, group in enumerate(groups) if COUNT not in group and "initial_lr" not in group]
+        if not added:
+            continue
+        labels = part.labels(groups)
+        for line in part.lines(groups):
+            if line.field != LR:
+                continue
+            # A value is a multiple of the base plus what absolute levels add.
+            (added_by_levels,) = line.values_of_one(clock.times, 0.0, clock.states)
+            factor = line.values_of_one(clock.times, 1.0, clock.states)[0] - added_by_levels
+            for index in line.only(added).groups:
+                group = groups[index]
+                multiple = group["lr"] - added_by_levels
+                if factor <= 0 or multiple <= 0:
+                    continue  # its lr does not determine a base, so it is the base
+                group["initial_lr"] = multiple / factor
+                scheduler._resume.processes.log(
+                    "group %r was added at update %d with the lr %r: the plan continues from it, with the base %r",
+                    labels[index], clock.t, group["lr"], group["initial_lr"],
+                )  # fmt: skip
+
+
 def _replicas(trainer: Any) -> int:
     """Return the number of data shards. Ranks that share batches, as in tensor parallelism, are one shard."""
     sampling = trainer.distributed_sampler_kwargs  # None if there is one device
@@ -301,4 +334,4 @@ if TYPE_CHECKING:
     PlanCallback = _LightningPlan
 else:
     _bases = ("lightning.pytorch.Callback", "pytorch_lightning.Callback")
-    __getattr__ = callbacks_on_demand(__name__, {"PlanCallback": _LightningPlan}, *_bases, extra="lightning")
+    __getattr__ = callbacks_on_demand(__name__, {"PlanCallback": _LightningPlan}, *_bases, library="lightning")

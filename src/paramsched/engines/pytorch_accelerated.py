@@ -1,7 +1,7 @@
 """pytorch-accelerated. Pass a function of the optimizer: `create_scheduler_fn=lambda o: ps.Scheduler(o, plan)`.
 
 `scheduler(plan)` returns such a function for plans in epochs or percent, which gets its run facts from the Trainer.
-`AmountCallback` counts batches, for plans by samples or tokens, and `ResumeCallback` ends the run when the plan is over.
+`AmountCallback` counts batches, for plans by samples or tokens. `ResumeCallback` lets a run resume several times.
 """
 
 from collections.abc import Callable
@@ -45,7 +45,7 @@ def scheduler(plan: PlanLike, **options: Unpack[EngineOptions]) -> Callable[...,
     try:
         from pytorch_accelerated.trainer import TrainerPlaceholderValues as Placeholder
     except ImportError:
-        raise MissingDependency("engines.pytorch_accelerated", "pytorch-accelerated", "pytorch-accelerated") from None
+        raise MissingDependency("engines.pytorch_accelerated", "pytorch-accelerated") from None
 
     return partial(
         _attach_to,
@@ -86,8 +86,9 @@ class _AmountCallback:
 
 
 class _ResumeCallback:
-    """Lets a run resume several times: without it, `save_training_state` writes one more file after each resume,
-    and the next `resume_from` refuses them.
+    """Lets a run resume several times.
+
+    Without it, `save_training_state` writes one more file after each resume, and the next `resume_from` refuses them.
 
     Raises:
         MissingDependency: pytorch-accelerated is not installed.
@@ -142,5 +143,5 @@ else:
         __name__,
         {"AmountCallback": _AmountCallback, "ResumeCallback": _ResumeCallback},
         "pytorch_accelerated.callbacks.TrainerCallback",
-        extra="pytorch-accelerated",
+        library="pytorch-accelerated",
     )

@@ -130,7 +130,7 @@ def callbacks_on_demand(
     module: str,
     classes: Mapping[str, type[Any]],
     *bases: str,
-    extra: str,
+    library: str,
     others: Mapping[str, Callable[[], type[Any]]] = MappingProxyType({}),
 ) -> Callable[[str], type[Any]]:
     """Return a `__getattr__` for a module, which creates each of the classes from its own class and a base.
@@ -143,7 +143,7 @@ def callbacks_on_demand(
             home, _, kind = base.rpartition(".")
             with suppress(ModuleNotFoundError):
                 return make_class(name, module, classes[name], getattr(import_module(home), kind))
-        raise MissingDependency(f"engines.{module.rpartition('.')[2]}.{name}", extra, extra)
+        raise MissingDependency(f"engines.{module.rpartition('.')[2]}.{name}", library)
 
     return classes_on_demand(module, {**{name: partial(make_callback, name) for name in classes}, **others})
 

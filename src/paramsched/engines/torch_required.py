@@ -5,4 +5,4 @@ from paramsched.errors import MissingDependency
 try:
     import torch as torch
 except ModuleNotFoundError:
-    raise MissingDependency("paramsched.engines", "torch", "torch") from None
+    raise MissingDependency("paramsched.engines", "torch") from None

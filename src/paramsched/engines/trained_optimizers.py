@@ -33,11 +33,12 @@ class TrainedOptimizers:
         Args:
             present: the optimizers of the engine, or its wrappers of them; called before or after each update.
         """
-        found = list(present)
-        if self._has_warned or (len(found) == len(self._seen) and all(map(is_, found, self._seen))):
+        if self._has_warned:
             return
-        self._seen = found
-        trained = [one for wrapper in found for one in _inside(wrapper)]
+        trained = [one for wrapper in present for one in _inside(wrapper)]  # a wrapper may get another optimizer
+        if len(trained) == len(self._seen) and all(map(is_, trained, self._seen)):
+            return
+        self._seen = trained
         groups = {id(group) for one in trained for group in getattr(one, "param_groups", ())}
         other = [one for one in trained if isinstance(one, torch.optim.Optimizer) and hooks_on(one) is None]
         for scheduler in self._schedulers:

@@ -69,7 +69,7 @@ def planned(
     try:
         from transformers import Trainer, TrainerCallback
     except ModuleNotFoundError:
-        raise MissingDependency("engines.transformers.planned", "transformers", "transformers") from None
+        raise MissingDependency("engines.transformers.planned", "transformers") from None
 
     class TokenRelay(TrainerCallback):  # type: ignore[misc]  # its type is Any
         """Reports the tokens that the Trainer counted."""

@@ -7,4 +7,4 @@ Follows MMEngine 0.10.7, which is not required. Imports `engines`, `show` and `c
 
 from paramsched.core.lazy_names import lazy_names
 
-__getattr__, __all__, __dir__ = lazy_names(__name__, __file__, extra="run")
+__getattr__, __all__, __dir__ = lazy_names(__name__, __file__)

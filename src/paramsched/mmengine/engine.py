@@ -7,8 +7,7 @@
 
 The classes with the names of MMEngine's schedulers step per batch or per epoch, as these do. With `count="updates"`,
 a scheduler with `by_epoch=False` steps once per update. A plan always counts updates. `register` also allows torch to
-load MMEngine's checkpoints. `ValuesHook` logs every value, `AmountHook` counts batches, and `StopHook` ends a run whose
-plan is over.
+load MMEngine's checkpoints. `ValuesHook` logs every value, and `AmountHook` counts batches.
 """
 
 from collections.abc import Mapping
@@ -336,7 +335,7 @@ def _peer_bases() -> tuple[type[Any], type[Any]]:
         from mmengine.hooks import Hook
         from mmengine.optim.scheduler import _ParamScheduler
     except ModuleNotFoundError:
-        raise MissingDependency("paramsched.mmengine.engine", "mmengine", "mmengine") from None
+        raise MissingDependency("paramsched.mmengine.engine", "mmengine") from None
     return Hook, _ParamScheduler
 
 

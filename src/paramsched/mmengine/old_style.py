@@ -55,7 +55,7 @@ def _load(path: Path, text: str, above: tuple[Path, ...]) -> ConfigDict:
     if path.suffix == ".py":
         tree = ast.parse(code, str(path))
         if _is_new_style(tree):
-            raise MissingDependency(f"{path}: a config with read_base() or imported classes", "mmengine", "mmengine")
+            raise MissingDependency(f"{path}: a config with read_base() or imported classes", "mmengine")
         base = _entries_of_bases(_value_of(line_of_bases(tree), path), path, above)
         tree.body = [node for node in tree.body if not _assigns_base(node)]
         own: dict[str, Any] = {"_base_": base}

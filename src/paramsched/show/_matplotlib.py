@@ -60,7 +60,7 @@ def axes(
         try:
             import matplotlib.pyplot as plt
         except ImportError as absent:
-            raise MissingDependency("show.axes", "matplotlib", "plot") from absent
+            raise MissingDependency("show.axes", "matplotlib") from absent
         axes = _axes_of(plt.figure(), chart)
     given = tuple(np.ravel(np.asarray(axes, dtype=object)).tolist())
     if len(given) != len(chart.panels):
@@ -200,7 +200,7 @@ def saved_figure(kind: str, trace: Curves, /, *, title: str, log: RunsOrLog, oth
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise MissingDependency(f"A .{kind} file", "matplotlib", "plot") from None
+        raise MissingDependency(f"A .{kind} file", "matplotlib") from None
     chart = picture(trace, log=log, other=other, view=view)
     figure = Figure()  # not of pyplot, which would keep it, and may open a window
     _draw(chart, _axes_of(figure, chart), own=True)

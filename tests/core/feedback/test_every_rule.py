@@ -110,5 +110,3 @@ def test_a_state_with_a_wrong_entry_is_refused_and_the_entry_named(name):
     for data in ({**state, "more": 1}, [], None, "x"):
         with pytest.raises(StateError, match="does not have the keys"):
             rule.restore(data)
-
-

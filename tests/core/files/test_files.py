@@ -1,6 +1,7 @@
 """Plan files: reading, writing, links, pipes, and what a file may be."""
 
 import errno
+import json
 import math
 import os
 import pickle
@@ -16,6 +17,7 @@ from paramsched.core import files as config
 from paramsched.core.feedback import plateau
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, plain_data, values_in
 from paramsched.core.files.json_and_toml import read_json
+from paramsched.core.files.plan_files import format_of
 from paramsched.core.files.yaml_text import folded_yaml
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.schedules import SHAPES, absolute
@@ -77,6 +79,35 @@ def test_a_line_is_as_long_as_its_table_needs(format, count):
 
     assert config.loads(text, format) == plan
     assert (max(map(len, text.splitlines())) <= 120) == (format == "yaml")
+
+
+def test_a_mapping_is_read_like_its_text():
+    plan = {"horizon": 10, "lr": "warmup(2) >> cosine(to=0.1)"}
+
+    assert config.loads(plan) == config.loads(json.dumps(plan), format="json")
+
+
+@pytest.mark.parametrize("format", config.formats())
+@table("path", [(), ("lr",), ("targets",)])
+def test_a_key_of_more_digits_than_python_prints_is_reported(path, format):
+    given = {10**5000: 1}
+    for name in path:
+        given = {name: given}
+
+    with pytest.raises(ConfigError, match="the key is an integer of 5001 digits"):
+        config.loads(given, format)
+
+
+ODD = [["x"], {"x": 1}, None, True, 10**400, float("nan"), [{}], [["x"]], [{"type": ["x"]}], {"type": {}}]
+
+
+@table("key", ["lr", "horizon", "clock", "groups", "targets", "optimizer"])
+def test_an_entry_of_a_wrong_type_is_an_error_of_the_config(key):
+    for odd in ODD:
+        if odd is None and key in ("clock", "horizon"):
+            continue  # as if it was not written
+        with pytest.raises(ConfigError):
+            config.loads({"weight_decay": 1, key: odd})
 
 
 def test_a_complete_example_is_read():
@@ -188,6 +219,21 @@ def test_an_unknown_suffix_requires_a_format(tmp_path):
     assert config.load(file, format="yaml") == Plan(lr="constant(0.1)")
     with pytest.raises(InvalidArgument, match=r'plan\.txt: unknown suffix .* For example: format="yaml"'):
         config.load(file)
+
+
+@table(
+    ("name", "command"),
+    [
+        ("x.csv", "audit x.csv"),
+        ("x y.JSONL", "audit 'x y.JSONL'"),
+        *((f"x.{suffix}", f"resume x.{suffix}") for suffix in ("pt", "pth", "ckpt", "bin")),
+    ],
+)
+def test_the_command_for_a_log_or_a_checkpoint_is_suggested(name, command):
+    with pytest.raises(InvalidArgument) as refusal:
+        format_of(Path(name))
+
+    assert refusal.value.problem.advice == f"Write paramsched {command}"
 
 
 @pytest.mark.parametrize(

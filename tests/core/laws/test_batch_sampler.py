@@ -48,7 +48,7 @@ def test_each_update_takes_the_next_samples_in_its_planned_batches(plan, length,
     assert len(samplers[0]) == len(list(samplers[0]))
     batches, seen, sizes = zip(*samplers, strict=True), [], []
 
-    while not scheduler._run.in_force.is_over_at(scheduler.t, scheduler._run.clock.amount):
+    while not scheduler.should_stop:
         planned = {name: value for (name, _), value in scheduler._values().items()}
         for _ in range(round(planned.get("accumulation", 1))):
             parts = next(batches)

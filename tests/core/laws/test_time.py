@@ -410,12 +410,12 @@ def seconds_run(lr, durations, **facts):
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
     scheduler = ps.Scheduler(optimizer, ps.Plan(lr=lr, clock="seconds"), **facts)
     values = [optimizer.param_groups[0]["lr"]]
-    over = [scheduler._run.in_force.is_over_at(scheduler.t, scheduler._run.clock.amount)]
+    over = [scheduler.should_stop]
     for duration in durations:
         scheduler.consumed(seconds=duration)
         optimizer.step()
         values.append(optimizer.param_groups[0]["lr"])
-        over.append(scheduler._run.in_force.is_over_at(scheduler.t, scheduler._run.clock.amount))
+        over.append(scheduler.should_stop)
     return scheduler, values, over
 
 

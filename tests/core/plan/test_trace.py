@@ -1,9 +1,11 @@
 """Traces: values of curves, recorded amounts, long plans, and values without an optimizer."""
 
+import contextlib
 import csv
 import json
 import subprocess
 import sys
+import warnings
 
 import pytest
 import torch
@@ -282,6 +284,7 @@ LINES = [
 ]  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore::paramsched.PlanWarning")
 @given(
     st.lists(st.sampled_from(LINES), min_size=1, max_size=4), st.floats(1e-6, 10.0), st.integers(2, 80) | st.just(300)
 )
@@ -351,27 +354,61 @@ def test_a_rule_reacts_from_its_time_on_and_is_resumed():
     assert values["kl"] == again["kl"] == 0.5
 
 
-def test_a_changed_plan_is_logged_at_the_resume(caplog):
+@table(
+    ("line", "bases", "total", "changes"),
+    [
+        ("linear(0, 1)", {"lr": 0.1}, 10, []),
+        ("linear(0, 2)", {"lr": 0.1}, 10, ["kl"]),
+        ("linear(0, 1)", {"lr": 0.2}, 10, ["base of lr"]),
+        ("linear(0, 1)", {"lr": 0.1}, 1000, ["total"]),
+        ("linear(0, 2)", {"lr": 0.2}, 1000, ["kl", "base of lr", "total"]),
+    ],
+)
+def test_what_a_resume_changes_is_a_warning_and_with_strict_an_error(line, bases, total, changes):
     values = ps.Values({"kl": "linear(0, 1)", "lr": "cosine()"}, bases={"lr": 0.1}, total=10)
     values.advance(5)
-    state = values.state_dict()
-    ps.Values({"kl": "linear(0, 1)", "lr": "cosine()"}, bases={"lr": 0.1}, total=10).load_state_dict(state)
-    assert caplog.messages == []
+    state = json.loads(json.dumps(values.state_dict()))
 
-    changed = ps.Values({"kl": "linear(0, 2)", "lr": "cosine()"}, bases={"lr": 0.2}, total=10)
-    changed.load_state_dict(state)
+    def made(**options):
+        return ps.Values({"kl": line, "lr": "cosine()"}, bases=bases, total=total, **options)
 
-    assert changed["kl"] == 1.0
-    assert caplog.messages == [
-        "kl: linear(0.0, 1.0) -> linear(0.0, 2.0) (from update 5 on)",
-        "base of lr: 0.1 -> 0.2 (from update 5 on)",
-    ]
+    changed, strict = made(), made(strict=True)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        changed.load_state_dict(state)
+
+    assert [one.message.problem.found.partition(":")[0] for one in caught] == changes
+    assert changed.t == 5
+    with pytest.raises(ps.PlanWarning) if changes else contextlib.nullcontext():
+        strict.load_state_dict(state)
+    assert strict.t == (0 if changes else 5)
+
+
+@table(
+    ("plan", "bases", "code"),
+    [
+        ({"lr": "cosine(to=1e-5)"}, {"lr": 3e-4}, "PS304"),
+        ({"lr": "cosine(to=1e-5)", "horizon": 10}, {"lr": 3e-4}, "PS304"),
+        ({"ema": "linear(0.996, 1)"}, {"ema": 0.996}, "PS408"),
+        ({"lr": "cosine()", "eps": "linear(1, 0.05)"}, {"lr": 0.1, "eps": 1e-8}, None),
+        ({"kl": "linear(0, 1)", "entropy": "linear(0.01, 0)"}, {}, None),
+    ],
+)
+def test_values_are_checked_as_the_lines_of_a_scheduler(plan, bases, code):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        ps.Values(plan, bases=bases, total=10)
+
+    assert [one.message.problem.code for one in caught] == [code] * (code is not None)
+    with pytest.raises(ps.PlanWarning) if code else contextlib.nullcontext():
+        ps.Values(plan, bases=bases, total=10, strict=True)
 
 
 @pytest.mark.heavy
 def test_it_needs_no_torch():
     code = """
 import sys
+import warnings
 sys.modules["torch"] = None
 import paramsched as ps
 print(ps.Values({"kl": "linear(0, 1)"}, total=2)["kl"])

@@ -1,9 +1,11 @@
-"""Two processes that report amounts: values use the sum, and a different report raises."""
+"""Two processes that report reduced or broadcast numbers use equal values."""
+
+import math
 
 import pytest
 
 from core.run import jobs
-from core.run.amount_jobs import UPDATES, local_kl, local_tokens
+from core.run.amount_jobs import SHORT, UPDATES, local_kl, local_tokens
 from support.ports import free_port
 from support.spread import spread
 
@@ -15,7 +17,7 @@ def seen(request, tmp_path_factory):
     """Return the results of both processes for each job, with a rendezvous by port or by file."""
     folder = tmp_path_factory.mktemp("amounts")
     address = f"tcp://127.0.0.1:{free_port()}" if request.param == "tcp" else f"file://{folder / 'store'}"
-    jobs.run("amount_jobs", [(address, rank, folder / f"{rank}.json") for rank in (0, 1)])
+    jobs.run("amount_jobs", [(address, rank, folder) for rank in (0, 1)])
     return jobs.results(folder, 2)
 
 
@@ -37,11 +39,27 @@ def test_processes_use_the_planned_value_at_the_sum_of_their_tokens(seen):
         assert job["used"] == pytest.approx([lr_at(amount) for amount in called], rel=1e-14)
 
 
-def test_processes_that_report_the_same_progress_agree(seen):
+def test_processes_use_the_planned_value_at_the_progress_of_rank_0(seen):
     for one in seen:
         job = one["same_progress"]
-        assert (job["error"], job["t"]) == (None, UPDATES)
+        assert job["t"] == UPDATES
         assert job["used"] == pytest.approx([0.1 * (1 - t // 10 / 20) for t in range(UPDATES)], rel=1e-12)
+
+
+@pytest.mark.parametrize("clock", ["tokens", "progress"])
+def test_a_run_with_a_plateau_and_a_load_has_the_rates_and_weights_of_one_run_on_both_ranks(seen, clock):
+    first, second = (one[clock] for one in seen)
+    whole = first["whole"]
+
+    assert first["resumed"] == second["resumed"] == second["whole"] == whole
+    assert len(whole["rates"]) == SHORT
+    tokens = [sum(local_tokens(rank, t) for rank in (0, 1)) for t in range(SHORT)]
+    done = [sum(tokens[:t]) / 15_000 if clock == "tokens" else t / SHORT for t in range(SHORT)]
+    planned = [0.1 * (1 - 0.9 * one) for one in done]
+    reductions = [round(math.log2(value / rate)) for value, rate in zip(planned, whole["rates"], strict=True)]
+    expected = [value * 0.5**count for value, count in zip(planned, reductions, strict=True)]
+    assert whole["rates"] == pytest.approx(expected, rel=1e-6)
+    assert 0 < reductions[SHORT // 2 - 1] < reductions[-1]  # reduced before the load and after it
 
 
 def test_a_metric_that_is_held_follows_the_mean_of_all_processes(seen):
@@ -53,7 +71,4 @@ def test_a_metric_that_is_held_follows_the_mean_of_all_processes(seen):
     mine, other = (one["hold_of_the_mean"] for one in seen)
 
     assert mine == other
-    assert mine["warnings"] == []
     assert mine["used"][1:] == pytest.approx([*expected[2:], 0.1 * m], rel=1e-12)
-
-

@@ -26,7 +26,7 @@ def test_a_loader_with_workers_returns_the_planned_batches_and_resumes_after_the
     sizes, seen, updates = ps.trace(scheduler.plan, optimizer)["batch_size"], [], 0
     assert len(loader) == len(sizes)
 
-    while not scheduler._run.in_force.is_over_at(scheduler.t, scheduler._run.clock.amount):
+    while not scheduler.should_stop:
         for (batch,) in islice(loader, 6):  # the workers have fetched more
             assert len(batch) == sizes[scheduler.t]
             seen += batch.tolist()

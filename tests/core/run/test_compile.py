@@ -3,7 +3,9 @@
 `tests/gpu` captures real steps.
 """
 
+import gc
 import itertools
+from weakref import WeakSet
 
 import pytest
 import torch
@@ -131,15 +133,43 @@ def test_a_token_clock_causes_no_extra_compilations(told):
     assert (scheduler.t, len(graphs)) == (45, 2)
 
 
-def test_the_users_setting_for_changing_numbers_is_kept():
-    # Torch's own `patch`, because the config module rejects the restore of pytest's monkeypatch.
-    with torch.compiler.config.patch(dynamic_sources="L['x']"):
-        for _ in range(2):
-            ps.Scheduler(probe(), PLANS["lr"])
-        first, ours = torch.compiler.config.dynamic_sources.split(",")
+def attached(kind):
+    """Return a Scheduler of one optimizer or of two, or one that takes over from another one."""
+    if kind == "two":
+        return ps.Scheduler({"a": probe(), "b": probe()}, PLANS["lr"])
+    optimizer = probe()
+    if kind == "second":
+        ps.Scheduler(optimizer, PLANS["lr"])
+    return ps.Scheduler(optimizer, PLANS["lr"])
 
-    assert first == "L['x']"
-    assert "paramsched_t" in ours
+
+@pytest.mark.parametrize("users", ["", "L['x']", "L['x'],L['y']"])
+@pytest.mark.parametrize("kinds", [("one",), ("one", "two", "second")])
+def test_the_setting_for_changing_numbers_is_the_users_own_after_the_last_detach_in_any_order(
+    users, kinds, monkeypatch
+):
+    monkeypatch.setattr(updates, "_dynamic_counts", WeakSet())  # without the Schedulers of other tests
+    # Torch's own `patch`, because the config module rejects the restore of pytest's monkeypatch.
+    with torch.compiler.config.patch(dynamic_sources=users):
+        for order in itertools.permutations(range(len(kinds))):
+            schedulers = [attached(kind) for kind in kinds]
+            for place in order:
+                *entries, ours = torch.compiler.config.dynamic_sources.split(",")
+                assert ",".join(entries) == users
+                assert "paramsched_t" in ours
+                schedulers[place].detach()
+                schedulers[place].detach()
+            assert torch.compiler.config.dynamic_sources == users
+
+
+def test_an_optimizer_that_was_deleted_does_not_keep_the_setting(monkeypatch):
+    monkeypatch.setattr(updates, "_dynamic_counts", WeakSet())
+    with torch.compiler.config.patch(dynamic_sources=""):
+        attached("one")
+        gc.collect()
+        attached("one").detach()
+
+        assert torch.compiler.config.dynamic_sources == ""
 
 
 LINE = ps.Plan(lr="linear()", horizon=20)

@@ -23,7 +23,6 @@ import paramsched as ps
 from core.run import jobs
 from paramsched.core.plan.resolve import counted_plan
 from support.ports import free_port
-from support.updates import probe
 
 # ---------------------------------------------------------------------- in each process
 
@@ -98,24 +97,6 @@ def train(kind: str, unit: str, folder: Path, resumes: bool) -> list[list[float]
     return seen
 
 
-def metrics(*, reduced: bool) -> int:
-    """Observe a loss of each rank, or its mean over all ranks; return the number of logged warnings."""
-    messages: list[logging.LogRecord] = []
-    handler = logging.Handler()
-    handler.emit = messages.append  # type: ignore[method-assign]
-    logging.getLogger("paramsched").addHandler(handler)
-    scheduler = ps.Scheduler(probe(), ps.Plan(lr='constant() * plateau("loss", patience=1)', horizon=100))
-    for t in range(128):  # a rank that is ahead of the first one has compared its states by then
-        loss = torch.tensor(float(dist.get_rank() + t % 3))
-        if reduced:
-            dist.all_reduce(loss)
-        scheduler.optimizer.step()
-        scheduler.observe(loss=float(loss))
-        dist.barrier()
-    logging.getLogger("paramsched").removeHandler(handler)
-    return len([one for one in messages if "Pass the same metric" in one.getMessage()])
-
-
 def main() -> None:
     run, folder = sys.argv[1], Path(sys.argv[2])
     dist.init_process_group("gloo")
@@ -125,7 +106,6 @@ def main() -> None:
     found: dict[str, Any] = {f"{kind} {unit}": train(kind, unit, folder, run == "again") for kind, unit in CASES}
     found["messages"] = [one.getMessage() for one in messages]
     logging.getLogger("paramsched").removeHandler(handler)
-    found |= {"reduced": metrics(reduced=True), "unreduced": metrics(reduced=False)}
     (folder / f"{run} {dist.get_rank()}.json").write_text(json.dumps(found))
     dist.barrier()
     if run == "first":
@@ -178,12 +158,6 @@ def test_every_update_uses_the_value_of_its_amount(kind, unit, ranks):
 def test_equal_ranks_log_nothing(ranks):
     first, again, _ = ranks
     assert [one["messages"] for one in (*first, *again)] == [[]] * 6
-
-
-def test_a_metric_that_is_not_reduced_is_logged_once_by_each_rank_but_the_first(ranks):
-    for one in ranks[:2]:
-        assert [rank["reduced"] for rank in one] == [0] * len(one)
-        assert sorted(rank["unreduced"] for rank in one) == [0] + [1] * (len(one) - 1)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,11 @@
 
 import copy
 import math
+import subprocess
+import sys
 import warnings
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.core.run.short import ShortRun
+from support.tables import table
 from support.updates import probe
 
 TOTAL = 10
@@ -94,6 +99,164 @@ def test_a_copy_is_not_told_again_and_a_seek_to_the_begin_is():
     assert told_at(optimizer.step, TOTAL + 2) == [TOTAL + 1]
 
 
+SOURCE = Path(__file__).parents[3] / "src"
+
+
+def trained(updates, plan="linear()", total=100, **options):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    scheduler = ps.Scheduler(optimizer, plan, total=total, **options)
+    for _ in range(updates):
+        optimizer.step()
+    return optimizer, scheduler
+
+
+def continued_with_the_plan_of_the_checkpoint():
+    optimizer, _ = trained(10, "linear(1, 0.2)")
+    again, scheduler = trained(0, "constant()", on_change="checkpoint")
+    again.load_state_dict(optimizer.state_dict())
+    for _ in range(20):
+        again.step()
+    return scheduler
+
+
+@table(
+    ("make", "parts"),
+    [
+        (lambda: trained(30)[1], ["update 30 of 100", "lr 0.071", "ends at 0"]),
+        (lambda: trained(30, "cosine(to=0.5)")[1], ["update 30 of 100", "ends at 0.05"]),
+        (continued_with_the_plan_of_the_checkpoint, ["update 30 of 100", "lr 0.0768", "ends at 0.02"]),
+    ],
+)
+def test_a_run_that_ends_before_its_plan_is_reported_with_its_last_value_and_that_of_the_plan(make, parts):
+    found = ShortRun(make()._run).problem()
+
+    assert [part for part in parts if part not in found] == []
+
+
+def detached():
+    _, scheduler = trained(30)
+    scheduler.detach()
+    return scheduler
+
+
+def replaced():
+    optimizer, scheduler = trained(30)
+    ps.Scheduler(optimizer, "linear()", total=30)
+    return scheduler
+
+
+def sought():
+    optimizer, scheduler = trained(30)
+    scheduler.seek(10)
+    optimizer.step()
+    return scheduler
+
+
+def moved_back_by_a_load():
+    optimizer, scheduler = trained(30)
+    saved = copy.deepcopy(optimizer.state_dict())
+    for _ in range(30):
+        optimizer.step()
+    optimizer.load_state_dict(saved)
+    optimizer.step()
+    return scheduler
+
+
+def finished_by_another_process():
+    optimizer, _ = trained(100)
+    _, scheduler = trained(0, total=30)
+    scheduler.load_state_dict(ps.Scheduler(optimizer, "linear()", total=100).state_dict())
+    return scheduler
+
+
+def over_by_its_tokens():
+    optimizer = sgd()
+    plan = ps.Plan(lr="linear()", clock="tokens", horizon="1000 tokens")
+    scheduler = ps.Scheduler(optimizer, plan, tokens_per_step=10)
+    for _ in range(3):
+        scheduler.consumed(tokens=400)
+        optimizer.step()
+    return scheduler
+
+
+MEANT = {
+    "the end": lambda: trained(100)[1],
+    "a skipped update": lambda: trained(99)[1],
+    "no update": lambda: trained(0)[1],
+    "a constant": lambda: trained(30, "constant()")[1],
+    "a constant tail": lambda: trained(30, "cosine(over=20)")[1],
+    "no end": lambda: trained(30, ps.constant(), None)[1],
+    **{one.__name__: one for one in (
+        detached, replaced, sought, moved_back_by_a_load, finished_by_another_process, over_by_its_tokens,
+    )},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MEANT)
+def test_a_run_that_was_meant_to_end_is_not_reported(name):
+    assert ShortRun(MEANT[name]()._run).problem() == ""
+
+
+SCRIPT = """
+import copy, torch
+import paramsched as ps
+
+def train(updates):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    scheduler = ps.Scheduler(optimizer, "linear()", total=100)
+    for _ in range(updates):
+        optimizer.step()
+    return optimizer, scheduler
+"""
+
+
+def python(*arguments, folder):
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env={"PYTHONPATH": str(SOURCE)},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def cases(first, *others):
+    return [first, *(pytest.param(*one, marks=pytest.mark.long) for one in others)]
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(
+    ("code", "is_reported"),
+    cases(
+        ("[train(updates) for updates in (10, 100, 30)]", True),  # in a function, so nothing of the run is left
+        ("[train(updates) for updates in (10, 100)]", False),
+        ("both = train(30); copy.deepcopy(both)", True),
+        ("torch.save(train(30)[0].state_dict(), 'run.pt')", False),
+        ("train(30)[1].state_dict()", False),
+        ("both = train(29); both[0].state_dict(); both[0].step()", True),
+        ("train(30); raise ValueError", False),
+        ("train(30); raise KeyboardInterrupt", False),
+    ),
+)
+def test_the_normal_end_of_a_process_logs_one_line_about_its_last_run(code, is_reported, tmp_path):
+    ran = python("-c", SCRIPT + code, folder=tmp_path)
+    lines = [line for line in ran.stderr.splitlines() if "the run ended" in line]
+
+    assert ["at update 30 of 100" in line for line in lines] == [True] * is_reported
+
+
+@pytest.mark.heavy
+def test_the_command_resume_does_not_report_its_own_steps_as_a_run(tmp_path):
+    optimizer, scheduler = trained(30)
+    torch.save({"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}, tmp_path / "run.pt")
+
+    ran = python("-m", "paramsched", "resume", "run.pt", folder=tmp_path)
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "30" in ran.stdout
+
+
 LR = "linear(1, 0)"
 
 
@@ -107,17 +270,17 @@ def test_a_loop_on_a_clock_of_tokens_ends_with_the_last_update_that_starts_befor
     before = 0
     for tokens in amounts:
         scheduler.consumed(tokens=tokens)
-        assert scheduler._run.in_force.is_over_at(scheduler.t, scheduler._run.clock.amount) is (before >= 1000)  # a report is not counted before its update ends
+        assert scheduler.should_stop is (before >= 1000)  # a report is not counted before its update ends
         scheduler.optimizer.step()
         before += tokens
-    assert scheduler._run.in_force.is_over_at(scheduler.t, scheduler._run.clock.amount) is (before >= 1000)
+    assert scheduler.should_stop is (before >= 1000)
 
 
 @pytest.mark.parametrize(("rate", "horizon"), [(0.1, "1 s"), (0.3, "1 s"), (0.25, "1.5 s")])
 def test_planned_seconds_end_at_the_exact_horizon(rate, horizon):
     plan = ps.Plan(lr=LR, clock="seconds", horizon=horizon)
     scheduler = ps.Scheduler(probe(), plan, seconds_per_step=rate)
-    while not scheduler._run.in_force.is_over_at(scheduler.t, scheduler._run.clock.amount):
+    while not scheduler.should_stop:
         scheduler.optimizer.step()
 
     assert scheduler.t == math.ceil(Fraction(horizon.removesuffix(" s")) / Fraction(str(rate)))

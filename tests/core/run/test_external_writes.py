@@ -29,6 +29,55 @@ def without_momentum(*groups, **defaults):
     return optimizer
 
 
+LEFT_IN_PLACE = {
+    "CosineAnnealingLR": lambda lr, optimizer: lr.CosineAnnealingLR(optimizer, 100).step,
+    "LambdaLR": lambda lr, optimizer: lr.LambdaLR(optimizer, lambda t: 0.5).step,
+    "SequentialLR": lambda lr, optimizer: (
+        lr.SequentialLR(optimizer, [lr.LinearLR(optimizer), lr.CosineAnnealingLR(optimizer, 90)], [10]).step
+    ),
+    "other code": lambda lr, optimizer: lambda: written(optimizer, 0, "lr", 0.7),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Detected call of")  # of torch, about another order than in its documentation
+@pytest.mark.parametrize("name", LEFT_IN_PLACE)
+@pytest.mark.parametrize("every", [1, 7])
+def test_a_scheduler_that_was_left_in_place_is_reported_once_and_its_values_are_used_once(name, every, caplog):
+    optimizer, plan = probe(lr=0.1), ps.Plan(lr="warmup(10) >> cosine(to=0.1)", horizon=100)
+    expected = planned(plan, {"lr": 0.1})
+    scheduler, step = ps.Scheduler(optimizer, plan), LEFT_IN_PLACE[name](torch.optim.lr_scheduler, optimizer)
+    optimizer.param_groups[0]["lr"] = expected[0]  # which torch's scheduler has replaced
+
+    other = {}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for t in range(100):
+            run(optimizer, 1)
+            if t % every == 0:
+                step()
+                other[t + 1] = optimizer.param_groups[0]["lr"]
+
+    assert sum("instead of the planned" in str(one.message) for one in caught) == 1
+    assert used(optimizer) == [other.get(t, value) for t, value in enumerate(expected)]
+    assert scheduler.should_stop
+    assert caplog.messages == []
+
+
+def test_each_field_that_other_code_writes_is_reported_once():
+    optimizer = without_momentum(lr=0.1)
+    ps.Scheduler(optimizer, PLAN)
+    run(optimizer, 1)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(3):
+            run(written(optimizer, 0, "lr", 0.7), 1)
+            run(written(written(optimizer, 0, "lr", 0.6), 0, "betas", (0.5, 0.9)), 1)
+
+    texts = [str(one.message) for one in caught if "instead of the planned" in str(one.message)]
+    assert [text.partition(" of ")[0] for text in texts] == ["lr", "betas[0]"]
+
+
 CHANGES = {
     "nothing": lambda one: None,
     "add": lambda one: one.add_param_group(group(lr=0.5)),

@@ -123,5 +123,3 @@ def test_a_trace_of_the_log_equals_the_run(mixed, data):
     assert shown["weight_decay", 0].tolist() == used(optimizer, "weight_decay")
     assert shown["temperature"].tolist() == temperatures
     assert not any(math.isnan(value) for value in used(optimizer))
-
-

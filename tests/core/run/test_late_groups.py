@@ -1,5 +1,6 @@
 """Groups of an optimizer: late ones, factors that groups contain, and entries that are spoiled."""
 
+import copy
 import re
 import warnings
 
@@ -26,13 +27,39 @@ def joined(plan=PLAN, at=40, lr=0.05, **keywords):
     return optimizer, scheduler
 
 
-SCHEDULES = {
-    "sum with an absolute": ps.linear(1.0, 0.1) + ps.constant(ps.absolute(0.01)),
-    "clamped": ps.clamp(ps.linear(1.0, 0.0), low=0.2),
-    "minimum": ps.minimum(ps.linear(1.0, 0.0), ps.constant(0.7)),
-    "with a metric rule": ps.linear(1.0, 0.1) * ps.plateau("loss", patience=0, factor=0.5),
-    "to an absolute": ps.linear(1.0, ps.absolute(0.01)),
-}
+def test_the_present_lr_of_an_added_group_is_its_base_and_the_group_is_logged_once(caplog):
+    optimizer, scheduler = joined()
+    run(optimizer, 3)
+
+    assert scheduler.base_lrs == [0.1, 0.05]
+    assert [groups[1]["lr"] for groups in optimizer.used[-3:]] == [value / 2 for value in LR[40:43]]
+    assert sum("was added at update 40" in one for one in caplog.messages) == 1
+
+
+def test_a_checkpoint_saved_before_the_first_step_of_a_late_group_has_its_base():
+    optimizer, scheduler = joined()
+    other = probe({}, {"lr": 0.9})
+    again = ps.Scheduler(other, PLAN)
+    other.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    alone, undisturbed = joined()
+
+    for one in (optimizer, other, alone):
+        run(one, 3)
+
+    assert scheduler.base_lrs == again.base_lrs == undisturbed.base_lrs
+    late = [[groups[1]["lr"] for groups in one.used[-3:]] for one in (optimizer, other, alone)]
+    assert late[0] == late[1] == late[2]
+
+
+def test_the_bases_are_those_of_the_groups_before_the_next_step_too():
+    optimizer = probe({"lr": 0.1}, {"lr": 0.2}, lr=1.0)
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.cosine(), horizon=90))
+    run(optimizer, 30)
+
+    del optimizer.param_groups[0]
+    assert scheduler.base_lrs == [0.2]
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.3})
+    assert scheduler.base_lrs == [0.2, 0.3]
 
 
 PLAN_OF_GROUPS = ps.Plan(lr=ps.linear(1.0, 0.0), weight_decay=ps.linear(1.0, 0.5), horizon=20)

@@ -100,6 +100,37 @@ def test_copies_of_the_groups_keep_the_bases_of_the_code(caplog):
     assert caplog.messages[-1].startswith("base of lr in group 0: 0.002 in the checkpoint, 0.0005 in the code")
 
 
+@pytest.mark.parametrize("order", ORDERS, ids="-".join)
+@pytest.mark.parametrize("on_change", ["checkpoint", {"weight_decay": "checkpoint"}])
+@pytest.mark.parametrize(("on_base", "base"), [("code", 0.02), ("checkpoint", 0.2), ("error", None)])
+def test_a_field_that_only_the_checkpoint_has_keeps_the_choice_of_its_base(order, on_change, on_base, base, caplog):
+    saved = probe(weight_decay=0.2)
+    scheduler = ps.Scheduler(saved, PLAN)
+    run(saved, 40)
+    states = copy.deepcopy(saved.state_dict()), scheduler.state_dict()
+
+    def resumed_with_decay():
+        optimizer = probe(weight_decay=0.02)
+        plan = ps.Plan(lr=ps.warmup(5) >> ps.cosine(to=0.1), horizon=100)
+        scheduler = ps.Scheduler(optimizer, plan, on_base=on_base, on_change=on_change)
+        for part in order:
+            (optimizer if part == "optimizer" else scheduler).load_state_dict(
+                copy.deepcopy(states[part == "scheduler"])
+            )
+        return optimizer
+
+    if base is None:
+        with pytest.raises(ps.errors.PlanChanged):
+            resumed_with_decay()
+        return
+    optimizer = resumed_with_decay()
+
+    assert optimizer.param_groups[0]["weight_decay"] == pytest.approx(base * 0.6, rel=1e-12)
+    assert [one.partition(":")[0] for one in caplog.messages if one.startswith("base of")] == [
+        "base of weight_decay in group 0"
+    ]
+
+
 @table(("codes", "named"), [((0.2, 0.2), "2 groups"), ((0.2, 0.3), "2 groups"), ((0.2, 0.1), "group 0")])
 def test_the_default_names_the_bases_of_several_groups_in_one_line(codes, named, caplog):
     saved = probe({"lr": 0.1}, {"lr": 0.1})

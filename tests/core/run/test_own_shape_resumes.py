@@ -1,9 +1,10 @@
-"""Runs with shapes of one's own: resumed at every update, and told if the function has changed since."""
+"""Runs with shapes of one's own: resumed at every update, and reported if the function has changed since."""
 
 import copy
 import pickle
 import warnings
 
+import pytest
 import torch
 
 import paramsched as ps
@@ -58,6 +59,30 @@ def defined(shift):
         return 1 / (shift + u)
 
     return of_a_run
+
+
+@pytest.mark.parametrize("line", ["of_a_run()", "warmup(2) >> of_a_run(start=1, to=0.1)"])
+def test_a_function_that_returns_other_values_than_at_the_save_is_reported_once(line):
+    with shapes_as_before():
+        defined(1)
+        optimizer = adamw()
+        ps.Scheduler(optimizer, line, total=TOTAL)
+        for _ in range(10):
+            optimizer.step()
+        before, after, same = adamw(), adamw(), adamw()
+        before.load_state_dict(optimizer.state_dict())
+        defined(3)
+
+        with pytest.warns(ps.PlanWarning, match="of_a_run") as at_the_start:
+            ps.Scheduler(before, line, total=TOTAL)
+        ps.Scheduler(after, line, total=TOTAL)
+        with pytest.warns(ps.PlanWarning, match="of_a_run") as at_the_load:
+            after.load_state_dict(optimizer.state_dict())
+        now = f"{after.param_groups[0]['lr']:g} for update 10"
+        assert [now in str(one.message) for one in (*at_the_start, *at_the_load)] == [True, True]
+        same.load_state_dict(optimizer.state_dict())
+        with pytest.raises(ps.PlanWarning):
+            ps.Scheduler(same, line, total=TOTAL, strict=True)
 
 
 def test_a_run_without_a_length_calls_a_function_for_its_own_updates_only():

@@ -79,7 +79,7 @@ def test_every_update_uses_the_value_at_the_last_report_or_position(drive, actio
                     scheduler.load_state_dict(states[1])
                 is_known = True
             assert (scheduler.t, scheduler.amount) == (t, round(progress * 1e9) / 1e9)
-            assert scheduler._run.in_force.is_over_at(scheduler.t, scheduler._run.clock.amount) is (progress == 1)
+            assert scheduler.should_stop is (progress == 1)
             assert lr_of(optimizer) == lr_at(progress)
     assert used(optimizer) == expected
 

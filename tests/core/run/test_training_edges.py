@@ -386,3 +386,13 @@ def test_the_plan_continues_after_the_scheduler_object_is_dropped():
     assert used(optimizer) == planned_of_copies(plan, {"lr": 0.1})
 
 
+@WAYS
+def test_a_copy_is_over_with_its_plan(copied):
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, PLAN_OF_COPIES)
+    run(optimizer, 19)
+    optimizer2, twin = copied((optimizer, scheduler))
+
+    assert (scheduler.should_stop, twin.should_stop) == (False, False)
+    run(optimizer2, 1)
+    assert (scheduler.should_stop, twin.should_stop) == (False, True)

@@ -1,10 +1,12 @@
 """Warnings: those of a start at their exact limits, and as errors, by `python -W error` or by `strict=True`."""
 
 import copy
+import logging
 import warnings
 
 import pytest
 import torch
+import torch.distributed as dist
 
 import paramsched as ps
 from support.tables import table
@@ -349,3 +351,49 @@ def test_multiples_a_line_of_the_group_itself_and_other_fields_are_silent(plan, 
     _, found = said(recwarn, caplog, decayed_in_part(), plan)
 
     assert not [text for text in found if "weight_decay of group" in text]
+
+
+@pytest.mark.parametrize(
+    ("backend", "rank", "level"), [("gloo", 0, "WARNING"), ("gloo", 1, "INFO"), ("fake", 1, "WARNING")]
+)
+def test_what_every_process_detects_is_a_warning_in_the_first_one_only(
+    backend, rank, level, caplog, recwarn, monkeypatch
+):
+    caplog.set_level(logging.INFO, "paramsched")
+    first, second = sgd(), sgd(lr=0.3)
+    ps.Scheduler(first, ps.Plan(lr="cosine()", horizon=TOTAL))
+    first.step()
+    for name, value in {"is_initialized": True, "get_backend": backend, "get_rank": rank}.items():
+        monkeypatch.setattr(dist, name, lambda *_, value=value: value)
+
+    ps.Scheduler(second, PLAN)
+    second.load_state_dict(first.state_dict())
+    second.param_groups[0]["lr"] = 7.0
+    second.step()
+
+    assert {one.levelname for one in caplog.records} == {level}
+    assert len(recwarn) == (level == "WARNING")
+    texts = [str(one.message) for one in recwarn] + caplog.messages
+    found = [sum(words in text for text in texts) for words in ("base of lr", "the plan differs", "other code")]
+    assert found == [1, 1, 1]
+
+
+LONGER = ps.Plan(lr="cosine()", horizon=30)
+
+
+@table(
+    ("plan", "is_kept", "levels"),
+    [(PLAN, True, ["INFO"]), (PLAN, False, []), (LONGER, True, ["WARNING"]), (LONGER, False, ["WARNING"])],
+)
+def test_a_second_scheduler_is_logged_once_and_a_deleted_one_only_if_its_plan_differs(plan, is_kept, levels, caplog):
+    optimizer = sgd()
+    first = ps.Scheduler(optimizer, PLAN)
+    optimizer.step()
+    caplog.clear()
+    first = first if is_kept else None
+
+    with caplog.at_level(logging.INFO, "paramsched"):
+        scheduler = ps.Scheduler(optimizer, plan)
+
+    assert [one.levelname for one in caplog.records] == levels
+    assert (scheduler.t, len(optimizer._optimizer_step_post_hooks)) == (1, 1)

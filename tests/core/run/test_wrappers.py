@@ -1,4 +1,4 @@
-"""Wrappers of optimizers: unwrapped, or reported if their update is not their `step` or their groups are copies."""
+"""Wrappers of optimizers: unwrapped, and their updates counted once."""
 
 from types import SimpleNamespace
 

@@ -27,6 +27,7 @@ from support import drawn_shapes, strategies
 from support.drawn_shapes import drawn_progress, drawn_updates, fading, falling
 from support.registered_shapes import shapes_as_before
 from support.tables import table
+from support.updates import probe, run, used
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +97,7 @@ def test_a_function_gets_numbers_and_an_index_where_it_counts_updates():
         assert {type(one) for one in seen} == {kind}
 
 
-def test_a_list_is_read_by_its_index_and_its_last_value_stays_for_the_update_after_it():
+def test_a_list_is_read_by_its_index_and_its_last_value_is_kept():
     values = np.linspace(1.0, 0.1, 12)
 
     @ps.shape
@@ -104,9 +105,31 @@ def test_a_list_is_read_by_its_index_and_its_last_value_stays_for_the_update_aft
         return values[t]
 
     assert ps.trace(ps.Plan(lr="replay()", horizon=12), {"lr": 1.0})["lr"].tolist() == values.tolist()
-    assert replay()(12) == values[-1]
-    with pytest.raises(InvalidArgument):
-        replay()(13)
+    assert [replay()(t) for t in (11, 12, 13, 1000)] == [values[-1]] * 4
+    assert replay()(np.arange(20)).tolist() == [*values, *[values[-1]] * 8]
+
+
+@pytest.mark.parametrize("length", [1, 90, 98, 99])
+@pytest.mark.parametrize("line", ["replay()", "0.5 * replay()"])
+def test_a_list_that_ends_before_the_run_is_refused_at_the_start(length, line):
+    @ps.shape
+    def replay(t):
+        return ([1.0] * length)[t]
+
+    with pytest.raises(InvalidArgument, match="t=" if length == 1 else "t=99"):
+        ps.Scheduler(probe(), ps.Plan(lr=line, horizon=100))
+
+
+def test_a_run_that_is_longer_than_its_plan_keeps_the_last_value_of_a_list():
+    @ps.shape
+    def replay(t):
+        return [1.0, 0.5, 0.25][t]
+
+    optimizer = probe(lr=1.0)
+    scheduler = ps.Scheduler(optimizer, "replay()")
+    run(optimizer, 8)
+
+    assert (scheduler.t, used(optimizer)) == (8, [1.0, 0.5, *[0.25] * 6])
 
 
 LINES = [

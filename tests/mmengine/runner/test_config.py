@@ -557,12 +557,12 @@ def test_the_command_reports_every_error_and_does_not_train(short, tmp_path):
 
 @pytest.mark.door("engines")
 @pytest.mark.parametrize("absent", ["accelerate", "tqdm"])
-def test_a_missing_package_is_named_with_its_extra(tmp_path, absent):
+def test_a_missing_package_is_named(tmp_path, absent):
     code = f"import sys; sys.modules[{absent!r}] = None; import paramsched.mmengine.runner"
 
     refused = python(tmp_path, "-c", code)
 
-    assert f'{absent}, which is not installed: pip install "paramsched[run]"' in refused.stderr
+    assert f"{absent}, which is not installed: pip install {absent}" in refused.stderr
 
 
 @pytest.mark.door("engines")

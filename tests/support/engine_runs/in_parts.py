@@ -11,45 +11,32 @@ from torch.utils.data import DataLoader
 
 import paramsched as ps
 from support.engine_runs.harness import BATCH, Numbers, Tiny, optimizer_of
-from support.fake_time import FakeTime
 
 
 @dataclass
 class Run:
     """A run of an engine, in a folder that has the checkpoint of the run before.
 
-    `lr` is the lr of all groups in the code, if given. `steps` are the moments at which updates began, and `used` the
-    lr of the first group in each of them.
+    `lr` is the lr of all groups in the code, if given. `used` is the lr of the first group in each update.
     """
 
-    clock: FakeTime | None
     folder: Path
     plan: ps.Plan
     options: dict[str, Any] = field(default_factory=dict)
     resumes: bool = False
     lr: float | None = None
     epochs: int = 2
-    steps: list[float] = field(default_factory=list)
     used: list[float] = field(default_factory=list)
-    batches: int = 0
     scheduler: Any = None
 
     def recorded(self, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
         def before(*_: Any) -> None:
             self.used.append(float(optimizer.param_groups[0]["lr"]))
-            if self.clock is not None:
-                self.steps.append(self.clock.wall)
-                self.clock.pass_(1.0)
 
         for group in optimizer.param_groups if self.lr is not None else []:
             group["lr"] = self.lr
         optimizer.register_step_pre_hook(before)
         return optimizer
-
-    def model(self) -> Any:
-        model = Tiny()
-        model.register_forward_pre_hook(lambda *_: setattr(self, "batches", self.batches + 1))
-        return model
 
 
 def transformers(run: Run) -> None:
@@ -58,7 +45,7 @@ def transformers(run: Run) -> None:
     from support.engine_runs import transformers as runs
 
     model = runs.Model()
-    model.net = run.model()
+    model.net = Tiny()
     case = runs.Case("transformers")
     args = runs.arguments(str(run.folder), case, save_strategy="steps", save_steps=1000, num_train_epochs=run.epochs)
     trainer = planned(runs.Trainer, run.plan, **run.options)(
@@ -75,7 +62,7 @@ def lightning(run: Run) -> None:
     class Module(pl.LightningModule):
         def __init__(self) -> None:
             super().__init__()
-            self.net = run.model()
+            self.net = Tiny()
 
         def training_step(self, batch: Any, index: int) -> Any:
             return torch.nn.functional.mse_loss(self.net(batch[0]), batch[1])
@@ -100,13 +87,12 @@ def pytorch_accelerated(run: Run) -> None:
 
     from paramsched.engines import pytorch_accelerated as engine
 
-    model = run.model()
-    options = dict(run.options)
-    callbacks = [MoveModulesToDeviceCallback] + [engine.ResumeCallback()] * options.pop("stop", True)
+    model = Tiny()
+    callbacks = [MoveModulesToDeviceCallback, engine.ResumeCallback()]
     trainer = home.Trainer(model, torch.nn.MSELoss(), run.recorded(optimizer_of(model)), callbacks=callbacks)
     trainer.train(
         Numbers(), num_epochs=run.epochs, per_device_batch_size=BATCH, train_dataloader_kwargs={"num_workers": 0},
-        create_scheduler_fn=engine.scheduler(run.plan, **options),
+        create_scheduler_fn=engine.scheduler(run.plan, **run.options),
         resume_from=run.folder / "state" if run.resumes else None,
     )  # fmt: skip
     trainer.save_training_state(run.folder / "state")
@@ -116,7 +102,7 @@ def pytorch_accelerated(run: Run) -> None:
 def mmengine(run: Run) -> None:
     pytest.importorskip("mmengine")
     pytest.importorskip("paramsched.mmengine")
-    from paramsched.mmengine.engine import PlanScheduler, StopHook
+    from paramsched.mmengine.engine import PlanScheduler
     from support.mmengine_runs import Runs
 
     runs = Runs(run.folder)
@@ -127,13 +113,9 @@ def mmengine(run: Run) -> None:
         made.append(PlanScheduler(wrapper, run.plan, **run.options))
         return made[0]
 
-    class Counting(StopHook):
-        def before_train_iter(self, *args: Any, **keywords: Any) -> None:
-            run.batches += 1
-
     more = {"resume": True} if run.resumes else {}
     try:
-        _, runner = runs(scheduler, by_epoch=False, epochs=3 * run.epochs, hooks=[Counting()], **more)
+        _, runner = runs(scheduler, by_epoch=False, epochs=3 * run.epochs, **more)
         runner.save_checkpoint(str(run.folder / "run"), "iter_1.pth")
         (run.folder / "run" / "last_checkpoint").write_text(str(run.folder / "run" / "iter_1.pth"))
     finally:
@@ -146,21 +128,15 @@ def accelerate(run: Run) -> None:
     from paramsched.engines import accelerate as engine
 
     accelerator = home.Accelerator(cpu=True)
-    model = run.model()
+    model = Tiny()
     made = run.recorded(optimizer_of(model))
     model, optimizer, loader = accelerator.prepare(model, made, DataLoader(Numbers(), BATCH))
-    options = dict(run.options)
-    stop = options.pop("stop", True)
-    run.scheduler = engine.scheduler(accelerator, optimizer, run.plan, loader, epochs=run.epochs, **options)
+    run.scheduler = engine.scheduler(accelerator, optimizer, run.plan, loader, epochs=run.epochs, **run.options)
     if run.resumes:
         accelerator.load_state(str(run.folder / "state"))
     for _ in range(run.epochs):
         for _ in loader:
             optimizer.step()
-            if stop and run.scheduler._run.in_force.is_over_at(run.scheduler.t, run.scheduler._run.clock.amount):
-                break
-        if stop and run.scheduler._run.in_force.is_over_at(run.scheduler.t, run.scheduler._run.clock.amount):
-            break
     accelerator.save_state(str(run.folder / "state"))
 
 

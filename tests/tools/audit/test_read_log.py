@@ -394,3 +394,11 @@ def test_the_notes_are_those_of_the_log_except_those_about_a_comparison():
 
     assert of_numbers
     assert found.notes == ("rows are counted",)
+
+
+@pytest.mark.parametrize(("updates", "number"), [([0, 1, 2], 0), ([2, 1, 0], 0), ([0, 2, 1], 1), ([1, 1, 0], 1)])
+def test_updates_that_decrease_are_noted_unless_the_newest_row_comes_first(log, updates, number):
+    logged = read_log(log("step,lr\n" + "".join(f"{t},{1 - t / 4}\n" for t in updates)), FIELDS)
+
+    assert len(logged.notes) == number
+    assert compare_with_plan(logged, ps.Plan(lr="linear()", horizon=4), bases={("lr", None): 1.0}).first is None

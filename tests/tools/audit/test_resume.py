@@ -274,5 +274,3 @@ def test_a_base_is_that_of_the_code_as_with_on_base(scheduler, option, changed, 
         assert values(report, group=name) == [groups[index]["lr"] for groups in optimizer.used]
     (logged,) = [text for text in messages(report) if "From update 40 on" in text]
     assert [name in logged for name in names] == [index in changed for index in (0, 1)]
-
-

@@ -317,6 +317,12 @@ def codes(name, initial, line, **options):
         ("kl", 0.1, "linear(0, 0.1)", "PS408"),
         ("entropy", 0.01, "linear(0.01, 0)", "PS408"),
         ("temperature", 5.0, "cosine(start=5, to=1)", "PS408"),
+        ("ema_decay", 0.996, "linear(0.996, 1.0)", "PS408"),
+        ("temperature", 0.04, "linear(0.04, 0.07)", "PS408"),
+        ("temperature", 0.04, "linear(0.07, 0.04)", "PS408"),
+        ("length", 128, "linear(128, 1024)", "PS408"),
+        ("length", 16, "stairs(16, 128, 3)", "PS408"),
+        ("length", 16, "table([16, 32, 64], every=30)", "PS408"),
         ("ema_decay", 0.99, "linear(1, 1.1)", "PS408"),
         ("dropout", 0.2, "linear(-0.5, 1)", "PS408"),
         ("label_smoothing", 0.5, "linear(1, 3)", "PS408"),
@@ -338,6 +344,9 @@ def test_a_target_that_was_meant_otherwise_is_told(name, initial, line, code):
         ("temperature", 5.0, "linear(1, 0.2)"),
         ("beta_kl", 4.0, "linear(0, 1, 50) >> constant()"),
         ("noise", 0.5, "linear(1, 2)"),
+        ("dropout", 0.5, "linear(1, 0.5)"),
+        ("length", 2, "stairs(1, 2, 2)"),
+        ("ema_decay", 0.996, "absolute(linear(0.996, 1.0))"),
     ],
 )
 def test_a_right_target_is_silent(name, initial, line):

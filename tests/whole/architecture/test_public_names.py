@@ -20,7 +20,7 @@ def test_the_shapes_have_every_shape_by_its_name_in_text():
     named = {name for name in dir(ps.shapes) if getattr(ps.shapes, name) is SHAPES.get(name)}
 
     assert named == {*SHAPES}
-    assert {*SHAPES} - {*ps.__all__} == {*dir(ps.shapes)} - {*ps.__all__, "rules"}
+    assert {*SHAPES} - {*ps.__all__} == {*dir(ps.shapes)} - {*ps.__all__}
 
 
 @pytest.mark.parametrize("name", ["noam"])
@@ -60,4 +60,4 @@ except ImportError as error:
 """
     said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
 
-    assert 'pip install "paramsched[torch]"' in said
+    assert "pip install torch" in said

@@ -1,6 +1,7 @@
 """The pages for users of other libraries: their code runs, and each row of a table is correct."""
 
 import doctest
+import json
 import re
 import warnings
 from pathlib import Path
@@ -11,22 +12,18 @@ import torch
 
 import paramsched as ps
 from support import mmengine_peer
+from support.pages import rows
 from support.tables import table
-from whole.reference import timm_peer
+from whole.reference import deepspeed_formulas, megatron_formulas, timm_peer
 
 PAGES = Path(__file__).parents[3] / "docs"
 ENGINES = ("engines/deepspeed", "engines/mmengine", "engines/pytorch_accelerated")
 NAMES = [*sorted(f"coming_from/{page.stem}" for page in PAGES.glob("coming_from/*.md")), *ENGINES]
-ROW = re.compile(r"^\| `(?P<theirs>.+?)` \| `(?P<plan>.+?)` \|$", re.MULTILINE)
 TOTAL = 100
 
 
 def text_of(page: str) -> str:
     return (PAGES / f"{page}.md").read_text(encoding="utf-8")
-
-
-def rows(*pages: str) -> list[Any]:
-    return [(page, row["theirs"], row["plan"]) for page in pages for row in ROW.finditer(text_of(page))]
 
 
 def library(page: str) -> dict[str, Any]:
@@ -69,7 +66,8 @@ def test_the_code_on_a_page_runs(page: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "theirs", "line"), rows("coming_from/torch", "coming_from/transformers", "engines/pytorch_accelerated")
+    ("page", "theirs", "line"),
+    rows("coming_from/torch", "engines/pytorch_accelerated") + rows("coming_from/transformers", of="get_"),
 )
 def test_the_plan_in_a_row_has_the_peers_curve(page: str, theirs: str, line: str) -> None:
     planned = ps.trace(ps.Plan(lr=line, horizon=TOTAL), {"lr": 0.1})["lr", 0].tolist()
@@ -113,3 +111,69 @@ def test_the_plan_in_a_row_has_the_rates_of_timm_at_every_update(page: str, thei
         expected = timm_peer.rates_by_metric(schedulers, {**arguments, "plateau_mode": "max"}, tops, lr=0.1)
         assert after == pytest.approx(expected, rel=1e-12)
         assert after[-1] < 0.1
+
+
+@table(("page", "theirs", "line"), rows("coming_from/transformers", of="lr_scheduler_type"))
+def test_the_plan_in_a_row_has_the_rates_of_the_trainer(tmp_path: Path, page: str, theirs: str, line: str) -> None:
+    transformers = pytest.importorskip("transformers")
+    given = eval(f"dict({theirs})")  # a row of a page of this repository
+    args = transformers.TrainingArguments(tmp_path, use_cpu=True, report_to=[], learning_rate=0.1, **given)
+    trainer = transformers.Trainer(torch.nn.Linear(1, 1), args)
+    trainer.create_optimizer_and_scheduler(TOTAL)
+    expected = []
+    for _ in range(TOTAL):
+        expected.append(trainer.optimizer.param_groups[0]["lr"])
+        trainer.optimizer.step()
+        trainer.lr_scheduler.step()
+
+    assert rates(line, TOTAL) == pytest.approx(expected, rel=1e-12)
+
+
+def rates(line: str, total: int, lr: float = 0.1) -> list[float]:
+    return ps.trace(ps.Plan(lr=line, horizon=total), {"lr": lr})["lr", 0].tolist()
+
+
+@table(("page", "theirs", "line"), rows("engines/deepspeed"))
+def test_the_plan_in_a_row_has_the_rates_that_deepspeed_uses(page: str, theirs: str, line: str) -> None:
+    scheduler = json.loads(theirs)
+    name, params = scheduler["type"], scheduler["params"]
+    expected = [deepspeed_formulas.used_lr(name, params, 0.1, t) for t in range(1000)]
+
+    assert rates(line, 1000) == pytest.approx(expected, rel=1e-12)
+    if name.startswith("Warmup"):
+        meant = line.removeprefix("constant(0, 1) >> ")
+        assert rates(meant, 1000)[:999] == pytest.approx(expected[1:], rel=1e-12)
+
+
+@table(("page", "theirs", "line"), rows("coming_from/megatron", of="--lr-decay-style"))
+def test_the_plan_in_a_row_has_the_rates_of_megatron(page: str, theirs: str, line: str) -> None:
+    args = megatron_formulas.arguments_of(f"--train-iters 1000 --lr 6e-4 {theirs}")
+    expected = [megatron_formulas.lr_of(args, t) for t in range(1000)]
+
+    assert rates(line, 1000, 6e-4) == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_weight_decay_on_the_page_is_that_of_megatron() -> None:
+    options, line = re.search(
+        r"`(--start-weight-decay [^`]+)` is the line\s+`([^`]+)`", text_of("coming_from/megatron")
+    ).groups()
+    args = megatron_formulas.arguments_of(f"--train-iters 1000 {options}")
+    expected = [megatron_formulas.weight_decay_of(args, t) for t in range(1000)]
+
+    trace = ps.trace(ps.loads(f"horizon: 1000\n{line}"), {"weight_decay": 0.3})
+
+    assert trace["weight_decay", 0].tolist() == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_plan_by_samples_has_the_batches_and_rates_of_megatron() -> None:
+    page = text_of("coming_from/megatron")
+    options = " ".join(re.findall(r"`(--[^`]+)`", page.partition("## Runs that count samples")[2].partition("```")[0]))
+    args = megatron_formulas.arguments_of(f"--lr 6e-4 {options}")
+    (text,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+
+    trace = ps.trace(ps.loads(text), {"lr": 6e-4})
+
+    iterations = megatron_formulas.samples_and_batch_sizes(args)
+    assert trace["batch_size"].tolist() == [size for _, size in iterations]
+    expected = [megatron_formulas.lr_of(args, samples) for samples, _ in iterations]
+    assert trace["lr", 0].tolist() == pytest.approx(expected, rel=1e-12)

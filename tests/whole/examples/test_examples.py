@@ -320,7 +320,7 @@ def read(file):
 @pytest.mark.long
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_budget_holds_over_two_kills_and_no_rate_rises_again(processes, tmp_path):
-    script = (ROOT / "examples/several_machines/in_time.py").read_text()
+    script = (ROOT / "examples/several_machines/budget.py").read_text()
     command = f"--standalone --nproc-per-node {processes} train.py {BUDGET}"
     for start, lasts in enumerate(KILLED_AFTER):
         (tmp_path / "train.py").write_text(RECORDED.replace("START", str(start)) + script)
@@ -362,7 +362,7 @@ def test_a_budget_holds_over_two_kills_and_no_rate_rises_again(processes, tmp_pa
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
 @pytest.mark.long
 def test_a_finished_budget_makes_no_further_update(tmp_path):
-    shutil.copy(ROOT / "examples/several_machines/in_time.py", tmp_path / "train.py")
+    shutil.copy(ROOT / "examples/several_machines/budget.py", tmp_path / "train.py")
     said = [finished(torchrun("--standalone --nproc-per-node 1 train.py 0.5", tmp_path)) for _ in range(2)]
 
     assert said == ["lr 0.000 after 0.5 s\n"] * 2

@@ -139,7 +139,7 @@ class Story:
         """Return the position and the values of all groups."""
         found = []
         try:
-            found.append(f"t={self.scheduler.t} {_shown(self.scheduler.amount)}{' over' * self.scheduler._run.in_force.is_over_at(self.scheduler.t, self.scheduler._run.clock.amount)}")
+            found.append(f"t={self.scheduler.t} {_shown(self.scheduler.amount)}{' over' * self.scheduler.should_stop}")
         except (ParamschedError, AttributeError, RuntimeError) as error:
             found.append(type(error).__name__)
         for one in self.optimizers.values():

@@ -1,4 +1,4 @@
-"""`strict=True` with a file of another library, and in engines."""
+"""`strict=True` in engines."""
 
 import warnings
 

@@ -4,7 +4,7 @@ The hook cannot be removed, so it has its own process:
 
     python tests/whole/security/audited_uses.py FOLDER EVERY [DRAWN SEED]
 
-FOLDER is made. One of EVERY uses runs, 1 for all. DRAWN is a number of inputs with drawn names, in place of the corpus.
+FOLDER is made. One of EVERY uses runs, 1 for all. DRAWN is a number of inputs with drawn names, in place of the others.
 It prints one line of JSON: the number of uses, and each violation of the security policy with the use that caused it.
 """
 

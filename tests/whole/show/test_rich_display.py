@@ -31,7 +31,6 @@ def figures():
         ps.Plan(lr='warmup("5%") >> cosine()', weight_decay="linear(1, 0.5)", horizon=1_000_000),
         ps.recipes["llama3-405b"].plan,
         ps.recipes["resnet50-goyal"],
-        ps.shapes.rules.step(40),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -51,7 +50,6 @@ def test_plans_schedules_and_traces_are_drawn_as_small_pictures(value):
         ps.recipes["llama3-405b"],
         *ps.parse('plateau("val_loss")').metric_rules,
         ps.recipes,
-        ps.shapes.rules.table([1 / (i + 3) for i in range(1000)]),
         ps.table([1 / (i + 3) for i in range(1000)]),
         ps.Plan(lr=ps.piecewise([[i, 1 / (i + 3)] for i in range(1000)]), horizon="1 epoch"),
         ps.Calendar(**{field.name: 7 for field in fields(ps.Calendar) if field.name in FACTS}),

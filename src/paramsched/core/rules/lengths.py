@@ -133,7 +133,7 @@ def _milestones_mixed(line: Line) -> Iterator[Problem]:
     Source: torch's MultiStepLR sorts its milestones and multiplies twice at one that is repeated.
     """
     for part in line.inside:
-        if isinstance(part, MultiStep) and (found := _order_of(tuple(part.milestones))):
+        if part.__class__ is MultiStep and (found := _order_of(tuple(part.milestones))):
             yield Problem(line.path, found, "Keep each milestone once, in order", code=codes.MILESTONES_MIXED)
             return
 

@@ -12,6 +12,7 @@ from paramsched.core import curves
 from paramsched.core.base.codes import BASE_OF_ZERO, FLOOR_AS_VALUE, GROWS, LEVEL_AS_VALUE
 from paramsched.core.base.problem import Problem
 from paramsched.core.feedback.base import Guided
+from paramsched.core.feedback.plateau import Plateau
 from paramsched.core.fields import Field
 from paramsched.core.plan import Binding, Target
 from paramsched.core.rules.line import Line
@@ -439,7 +440,8 @@ def floor_as_value(line: Line) -> Problem | None:
         return None
     base = line.base
     most = _SMALL_FLOOR if base is None else base
-    for end in _ends_of_decays(line.inside):
+    rules = (rule for rule in line.binding.schedule.metric_rules if isinstance(rule, Plateau))
+    for end in (*_ends_of_decays(line.inside), *(rule.min for rule in rules if isinstance(rule.min, float))):
         if not 0 < end <= most or (base is not None and end * base >= _SMALL_RATE):
             continue
         if end in _FLOORS_OF_ONE_CYCLE and any(map(_is_rise_of_one_cycle, line.inside)):

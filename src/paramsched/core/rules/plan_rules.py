@@ -83,7 +83,7 @@ def start_problems(
 
 
 def _has_values(line: Line) -> bool:
-    """Return whether the values of a line can be evaluated before the run. A base of 0 has a rule of its own."""
+    """Return whether a line has values other than 0. A base of 0 has a rule of its own."""
     return bool(line.base) or line.schedule.has_absolute
 
 

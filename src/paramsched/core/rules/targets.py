@@ -10,6 +10,8 @@ from paramsched.core.plan import Target
 from paramsched.core.rules.line import Line
 from paramsched.core.schedules import Anneal, Constant
 from paramsched.core.schedules.affine import Bounds
+from paramsched.core.schedules.periods import Stairs
+from paramsched.core.schedules.table import Table
 
 _FIELDS: Final = frozenset({"lr", "learning_rate", "weight_decay", "betas", "eps"})
 """Names of fields that optimizers have. A target `momentum` may be that of a teacher."""
@@ -29,9 +31,10 @@ def target_problems(line: Line) -> Iterator[Problem]:
         yield Problem(line.path, found, advice, code=TARGET_OF_FIELD)
         return
     levels = [one for part in line.inside for one in _levels(part)]
-    if initial not in (0.0, 1.0) and levels and max(levels) == initial and not schedule.has_absolute:
-        found = f"{name} has the level {initial:g}, which is {initial * initial:.3g}: {initial:g} × initial {initial:g}"
-        yield Problem(line.path, found, f"For the value {initial:g} write the level 1", code=TARGET_LEVEL)
+    if _are_values(levels, initial) and not schedule.has_absolute:
+        found = f"{name} has the level {initial:g}, which is {initial * initial:.6g}: {initial:g} × initial {initial:g}"
+        advice = f"For the value {initial:g} write the level 1, or for a line in values absolute({schedule})"
+        yield Problem(line.path, found, advice, code=TARGET_LEVEL)
         return
     is_share = bool(_SHARES & set(re.split(r"[_\W]+", name.lower()))) or name.lower() == "teacher_momentum"
     bounds = line.resolved.bounds(Bounds(initial, initial)) if is_share and line.resolved is not None else None
@@ -41,10 +44,20 @@ def target_problems(line: Line) -> Iterator[Problem]:
         yield Problem(line.path, found, advice, code=TARGET_LEVEL)
 
 
+def _are_values(levels: list[float], initial: float) -> bool:
+    """Return whether the levels of a target are probably values: one of them is its initial value.
+
+    A line that begins at 1 is one of multiples: `linear(1, 0.5)` of a dropout of 0.5, `stairs(1, 2, 2)` of a size of 2.
+    """
+    return initial not in (0.0, 1.0) and initial in levels and levels[0] != 1.0
+
+
 def _levels(part: object) -> tuple[float, ...]:
     match part:
-        case Anneal(start=start, to=to):
+        case Anneal(start=start, to=to) | Stairs(start=start, to=to):
             return tuple(one for one in (start, to) if isinstance(one, float))
         case Constant(value=float(value)):
             return (value,)
+        case Table(values=values):
+            return tuple(values.array.tolist())
     return ()

@@ -121,6 +121,7 @@ class PlanSource:
         published: the recipe, if the plan was passed as one.
         counted_by: the call that counts the batches of an engine, for messages, with `{}` for its arguments.
         warns_of_metrics: True if an engine warns about metrics that were never reported.
+        is_of_user: False for a Scheduler that the library itself makes and that trains nothing.
         processes: the processes that train together.
     """
 
@@ -130,6 +131,7 @@ class PlanSource:
     published: PublishedPlan | None = None
     counted_by: str = ""
     warns_of_metrics: bool = False
+    is_of_user: bool = True
     processes: Processes = WORLD
 
     @staticmethod
@@ -152,8 +154,7 @@ class PlanSource:
         refuse_several_plans(call, given, names)
         if isinstance(given, Plan):
             return PlanSource(given, processes=processes)
-        with processes.warnings_of_files():
-            return PlanSource._read(given, call, processes)
+        return PlanSource._read(given, call, processes)
 
     @staticmethod
     def _read(given: Any, call: str, processes: Processes) -> "PlanSource":

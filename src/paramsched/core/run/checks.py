@@ -32,7 +32,7 @@ from paramsched.core.run.state import Group
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.affine import Bounds
 from paramsched.core.schedules.evaluation import evaluate
-from paramsched.core.schedules.own import has_open_function
+from paramsched.core.schedules.own import has_open_function, require_values_until
 from paramsched.core.time.amounts import amount_text, counts_whole, largest_on, times_on
 from paramsched.errors import MissingFact, PlanError
 
@@ -57,8 +57,11 @@ def refuse_values_outside(
 
     Raises:
         PlanError: a value is outside of its range at an update from the coming one to the end of the plan.
+        InvalidArgument: a function of the user has no value for the last update of the plan.
     """
     for line in lines:
+        if in_force.unit is None and in_force.total is not None and now.first < in_force.total:
+            require_values_until(line.schedule, in_force.total)
         allowed = range_of(line.name)
         if allowed is None:
             continue

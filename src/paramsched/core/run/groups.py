@@ -9,6 +9,7 @@ import torch
 
 from paramsched.core.base.problem import Problem
 from paramsched.core.fields import RECORD, entry_of
+from paramsched.core.plan import Plan
 from paramsched.core.plan.lines import Line, RuleStates, UpdateTimes, Values, bases_of, values_at
 from paramsched.core.plan.optimizers import WHOLE, Scope
 from paramsched.core.plan.resolved import ResolvedPlan
@@ -299,15 +300,37 @@ def _rebind(planned: Groups, groups: list[Group]) -> None:
 
 def note_code_bases(planned: Groups, groups: list[Group]) -> None:
     """Note the bases of groups that were added, and the present indices of the others."""
-    before, noted = {id(group): index for index, group in enumerate(planned.bound)}, planned.code_bases
+    before = {id(group): index for index, group in enumerate(planned.bound)}
+    noted: dict[int, dict[str, float]] = {}
+    for (index, field), base in planned.code_bases.items():
+        noted.setdefault(index, {})[field] = base
     found: dict[tuple[int, str], float] = {}
-    for (index, field), base in bases_of(planned.lines(groups)).items():
-        known = before.get(id(groups[index]), index if COUNT in groups[index] else None)
-        if known is not None and (known, field) in noted:
-            found[index, field] = noted[known, field]
-        elif known is None:
-            found[index, field] = base
+    added: set[int] = set()
+    for index, group in enumerate(groups):
+        known = before.get(id(group), index if COUNT in group else None)
+        if known is None:
+            added.add(index)
+        else:
+            found |= {(index, field): base for field, base in noted.get(known, {}).items()}
+    if added:
+        found |= {place: base for place, base in bases_of(planned.lines(groups)).items() if place[0] in added}
     planned.code_bases = found
+
+
+def note_bases_of_new_fields(planned: Groups, lines: tuple[Line, ...], plan: Plan, present: list[Group]) -> None:
+    """Note the bases in the code of fields that only the plan of a checkpoint has, before its values are loaded.
+
+    Args:
+        planned: the groups of the optimizer.
+        lines: the lines of the checkpoint's plan.
+        plan: the checkpoint's plan, with lengths that are counted.
+        present: the groups, which still have the values of the code.
+    """
+    missing = bases_of(lines).keys() - planned.code_bases.keys()
+    if missing:
+        bases = bases_of(starting_lines(plan, present, scope=planned.scope))
+        found = {place: bases[place] for place in missing & bases.keys()}
+        planned.code_bases = {**planned.code_bases, **found}
 
 
 def groups_changed(planned: Groups, groups: list[Group]) -> bool:
@@ -413,15 +436,13 @@ def note(planned: Groups, groups: list[Group], index: int, found: tuple[Any, Any
     if str(field) in planned.written_fields:
         return
     planned.written_fields.add(str(field))
-    place = f"{field} of group {planned.labels(groups)[index]!r}"
-    text = f"{place} was {value!r} at update {planned.clock.t - 1} instead of the planned {wanted!r}: {_OTHER}"
-    planned.run.unreported.append(Problem(found=text))
-
-
-_OTHER = (
-    "other code wrote it, and the update used it. After each update the plan writes the value of the next one. To "
-    "change a value permanently, change the plan. Remove a scheduler of torch that also writes this optimizer."
-)
+    place, update = f"{field} of group {planned.labels(groups)[index]!r}", planned.clock.t - 1
+    text = (
+        f"{place} was {value!r} at update {update} instead of the planned {wanted!r}: other code wrote it, and the "
+        "update used it. After each update the plan writes the value of the next one"
+    )
+    advice = "Remove what writes it, such as the step() of another scheduler. For other values, change the plan"
+    planned.run.unreported.append(Problem(found=text, advice=advice))
 
 
 def note_overwritten(planned: Groups, groups: list[Group]) -> None:

@@ -1,5 +1,6 @@
 """The hooks of an optimizer: its steps and checkpoints, and the capture of steps into CUDA graphs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, final
 from weakref import ref
@@ -12,13 +13,15 @@ from paramsched.core.plan.optimizers import errors_of
 from paramsched.core.run import steps as updates
 from paramsched.core.run.block import FloatColumn, TensorColumn, ValueBlock
 from paramsched.core.run.groups import Groups, has_written, sync_for_checkpoint
-from paramsched.core.run.record import Adopted, record_of
+from paramsched.core.run.processes import Processes
+from paramsched.core.run.record import Adopted, Carried, record_of
 from paramsched.core.run.resume import Resume
 from paramsched.core.run.run import Run
+from paramsched.core.run.short import note_changed_plan
 from paramsched.core.run.state import COUNT, Group, RunPosition, joined
 from paramsched.core.run.steps import (
     CAN_CAPTURE,
-    ChangingNumber,
+    DynamicCount,
     Steps,
     UpdateHooks,
     check_amount,
@@ -26,6 +29,7 @@ from paramsched.core.run.steps import (
     updates_in_state,
 )
 from paramsched.core.run.writes import AT_EACH_UPDATE, keep_tensors
+from paramsched.core.schedules.own import has_own_shape
 from paramsched.errors import InvalidArgument, StateError, shown
 
 _CAPTURED = "this step is captured into a CUDA graph"
@@ -113,7 +117,7 @@ class PlanHooks:
             ValueBlock.tensors_changed, ValueBlock.views_replaced, TensorColumn.views_replaced,
             *run.uncompiled, *AT_EACH_UPDATE,
         )  # fmt: skip
-        handles.append(ChangingNumber(COUNT))
+        handles.append(DynamicCount())
         if run.drive != "manual":
             steps = Steps(planned)
             after = run.after_step(self.name, steps)
@@ -136,6 +140,7 @@ class PlanHooks:
         groups = state.get("param_groups")
         if groups and self.planned.bound:
             now = self.run.reading()
+            self.run.clock.saved_at = now.numbers[self.name]
             record = record_of(self.run, now)
             groups[0][RECORD] = joined(self.planned.record_of_plan(), record | {"bases": recorded_bases(groups[0])})
             for group in groups:
@@ -143,6 +148,10 @@ class PlanHooks:
 
     def before_load(self, optimizer: Any, state: dict[str, Any]) -> None:
         self.adopted = self.resume.before_load(self.run, self.name, state, optimizer.param_groups)
+        if self.adopted is not None:
+            all_groups = {name: one.bound for name, one in self.run.members.items()}
+            all_groups[self.name] = state["param_groups"]
+            warn_of_changed_functions(self.adopted.carried, all_groups, self.name, self.resume.processes)
         self.before = list(optimizer.param_groups)
 
     def after_load(self, optimizer: Any) -> None:
@@ -153,6 +162,7 @@ class PlanHooks:
         keep_tensors(((index, line.field) for line in adopted.lines for index in line.groups), before, groups)
         taken = None if adopted.carried.count else updates_in_state(optimizer)  # reads tensors
         self.resume.after_load(self.run, {self.name: adopted}, {self.name: groups}, taken=taken)
+        note_changed_plan(self.run)
 
     @property
     def position(self) -> RunPosition:
@@ -196,6 +206,21 @@ class WrittenStates:
         self.resume.after_load(run, loaded, found)
         if reported is not None and (clock.t, clock.amount) == position:  # for the coming update, after the write
             clock.reported, clock.is_measured = reported, is_measured
+        note_changed_plan(run)
+
+
+def warn_of_changed_functions(
+    carried: Carried, groups: Mapping[str, list[Group]], name: str, processes: Processes
+) -> None:
+    """Warn of values in a checkpoint that the user's own shapes in its plan do not return; as `changed_function`."""
+    saved = None if carried.state is None else carried.state.in_force
+    if saved is None or not any(has_own_shape(one.schedule) for one in saved.resolved.bindings):
+        return
+    from paramsched.core.run.changed_functions import changed_function
+
+    problem = changed_function(carried, groups, name)
+    if problem is not None:
+        processes.warn(problem)
 
 
 def hooks_on(optimizer: Any) -> PlanHooks | None:

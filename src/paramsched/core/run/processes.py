@@ -1,11 +1,7 @@
-"""The processes that train together, and messages about conditions that each of them detects: the first one warns."""
+"""Messages about conditions that each of the processes of a training detects: the first one warns."""
 
 import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final, final
 
 import torch.distributed as dist
@@ -18,7 +14,7 @@ log = logging.getLogger("paramsched")
 @final
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """The processes that train together: all of the world.
+    """The processes that train together.
 
     Args:
         strict: True if a warning is raised, in each process that detects its condition.
@@ -26,59 +22,26 @@ class Processes:
 
     strict: bool = False
 
-    @property
-    def several(self) -> bool:
-        """True if this process is one of several that train together."""
-        if not (dist.is_available() and dist.is_initialized() and self.size > 1):
-            return False
-        if dist.get_backend() == "fake":
-            _note_fake_group()
-            return False
-        return True
-
-    @property
-    def size(self) -> int:
-        """The number of processes, if there are several."""
-        return dist.get_world_size()
-
-    @property
-    def index(self) -> int:
-        """The position of this process among them, if there are several."""
-        return dist.get_rank()
-
-    @property
-    def level(self) -> int:
-        """The level of a message about a condition that every process detects: a warning in the first one."""
-        return logging.INFO if self.several and self.index > 0 else logging.WARNING
-
     def log(self, text: str, *arguments: Any) -> None:
         """Log a condition that every process detects: as a warning in the first one, as information in the others."""
-        log.log(self.level, text, *arguments, stacklevel=2)
+        log.log(logging.WARNING if is_first() else logging.INFO, text, *arguments, stacklevel=2)
 
     def warn(self, problem: Problem) -> None:
         """Warn of a condition that every process detects, at the user's line; raise the warning if `strict`."""
         if self.strict:
             raise PlanWarning(problem)
-        if self.level == logging.WARNING:
+        if is_first():
             warn_user(problem)
         else:
             log.info("%s", problem)
-
-    @contextmanager
-    def warnings_of_files(self) -> Iterator[None]:
-        """Raise the warnings about a file that is read, if `strict`."""
-        if not self.strict:
-            yield
-            return
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", PlanWarning)
-            yield
 
 
 WORLD: Final = Processes()
 
 
-@cache
-def _note_fake_group() -> None:
-    """Log once that torch's fake process group has no other processes."""
-    log.info("the process group is torch's fake one: this process uses its own time and files")
+def is_first() -> bool:
+    """Return whether this process is the first of those that train together, or trains alone."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return True
+    # torch's fake group has one process, which may have any rank.
+    return dist.get_rank() == 0 or dist.get_backend() == "fake"

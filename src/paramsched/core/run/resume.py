@@ -15,7 +15,13 @@ from paramsched.core.plan.optimizers import ALONE, errors_of, scopes_of, shown_n
 from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.run.block import ValueBlock, starting_lines
 from paramsched.core.run.checks import refuse_values_outside
-from paramsched.core.run.groups import Groups, groups_changed, note_code_bases, require_lengths
+from paramsched.core.run.groups import (
+    Groups,
+    groups_changed,
+    note_bases_of_new_fields,
+    note_code_bases,
+    require_lengths,
+)
 from paramsched.core.run.metric_states import check_rules, restored_states
 from paramsched.core.run.on_base import BASES_OF_CHECKPOINT, BasePolicy, record_bases
 from paramsched.core.run.processes import WORLD, Processes
@@ -95,19 +101,41 @@ class Resume:
             return None
         if groups_changed(planned, present):
             note_code_bases(planned, present)
-        return self.checked(run, name, groups)
+        return self.checked(run, name, groups, present=present)
 
-    def checked(self, run: Run, name: str, groups: list[Group], carried: Carried | None = None) -> Adopted:
+    def checked(
+        self,
+        run: Run,
+        name: str,
+        groups: list[Group],
+        carried: Carried | None = None,
+        present: list[Group] | None = None,
+    ) -> Adopted:
         """Return what a checkpoint restores, as `loading`, after checking that the run can continue with it."""
         planned = run.members[name]
         with errors_of(name):
             require_lengths(planned, groups)
-        found = self.loading(run, name, groups, carried)
+        found = self.loading(run, name, groups, carried, present)
         refuse_values_outside(found.in_force, found.lines, planned.labels(groups), found.position.times)
         return found
 
-    def loading(self, run: Run, name: str, groups: list[Group], carried: Carried | None = None) -> Adopted:
-        """Return what the groups of a checkpoint restore, which are read unless `carried` has it."""
+    def loading(
+        self,
+        run: Run,
+        name: str,
+        groups: list[Group],
+        carried: Carried | None = None,
+        present: list[Group] | None = None,
+    ) -> Adopted:
+        """Return what a checkpoint restores to one optimizer, without side effects on its groups.
+
+        Args:
+            run: the run.
+            name: the optimizer.
+            groups: the groups of the checkpoint.
+            carried: what they carry. Default: it is read from them.
+            present: the groups with the values of the code, if these are still known.
+        """
         code, planned = run.lead.in_force, run.members[name]
         if carried is None:
             with errors_of(name):
@@ -127,6 +155,8 @@ class Resume:
             lines = starting_lines(chosen.counted, groups, carried.bases, scope)
         position, states = self._position_of(planned, carried, chosen), rule_states(carried.state, chosen)
         found = replace(found, scope=scope, lines=lines, position=position, states=states)
+        if present is not None and chosen is not code:
+            note_bases_of_new_fields(planned, lines, chosen.counted, present)
         return self.bases.applied(found, planned, groups)
 
     def after_load(
@@ -251,7 +281,10 @@ class Resume:
                 f"this is the state of a Scheduler for {theirs}, and this Scheduler has "
                 f"{'several' if run.is_shared else 'one'}. If the run has completed n updates, call scheduler.seek(n)"
             )
-        found = {name: self.checked(run, name, mine, Carried.in_state(state, name)) for name, mine in groups.items()}
+        found = {
+            name: self.checked(run, name, mine, Carried.in_state(state, name), present=mine)
+            for name, mine in groups.items()
+        }
         self._log_other_optimizers(state, groups)
         self.after_load(run, found, groups, source="scheduler")
 

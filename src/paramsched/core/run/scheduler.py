@@ -42,10 +42,11 @@ from paramsched.core.run.arguments import (
 )
 from paramsched.core.run.groups import Groups, planned_values, require_attached, target_values
 from paramsched.core.run.on_base import OnBase
-from paramsched.core.run.processes import WORLD
+from paramsched.core.run.processes import Processes
 from paramsched.core.run.record import OnChange, position_of_torch, read_scheduler_state, state_of
 from paramsched.core.run.resume import Resume
 from paramsched.core.run.run import Run
+from paramsched.core.run.short import note_changed_plan, note_run
 from paramsched.core.run.start import start
 from paramsched.core.run.state import Group, RunPosition, remove_entries
 from paramsched.core.run.steps import refuse_steps_of_processes
@@ -157,7 +158,7 @@ class Scheduler(LRScheduler):
         )
         self.optimizer = next(iter(self._optimizers.values()))
         policy, names = checked_on_change(on_change), tuple(self._optimizers) if several else ()
-        processes = replace(WORLD, strict=checked_strict(strict))
+        processes = Processes(checked_strict(strict))
         source = PlanSource.of(plan, names=names, processes=processes)
         resume = Resume(policy, checked_on_base(on_base), processes)
         request = request_of(source, drive, resume, t, names)
@@ -165,6 +166,8 @@ class Scheduler(LRScheduler):
             self._attach(request, calendar_of_call("Scheduler", calendar, given))
         except PlanError as refusal:
             raise refusal if source.text is None else with_location(refusal, source.text)  # noqa: B904  # the same error, with its location
+        if source.is_of_user:
+            note_run(self._run)
 
     def _attach(self, request: Request, calendar: Calendar) -> None:
         """Attach a plan to all optimizers."""
@@ -597,6 +600,25 @@ class Scheduler(LRScheduler):
         return self._run.clock.t if amount is None else amount
 
     @property
+    def should_stop(self) -> bool:
+        """True if the plan is over: `while not scheduler.should_stop`.
+
+        It becomes True when an update ends at or after the horizon, in updates or on the plan's clock, or when a
+        progress of 1 is reported. Without a horizon the plan has no end. A further step is allowed, and uses the values
+        of the plan. With several optimizers, read it once per iteration, like `t`.
+
+        >>> import torch
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+        >>> scheduler = Scheduler(optimizer, Plan(lr=linear(1.0, 0.0), horizon=4))
+        >>> while not scheduler.should_stop:
+        ...     _ = optimizer.step()
+        >>> scheduler.t
+        4
+        """
+        clock = self._run.clock
+        return self._run.in_force.is_over_at(clock.t, clock.amount)
+
+    @property
     def last_epoch(self) -> int:
         """The number of completed updates. Assignments are ignored, because only updates advance the clock."""
         return self._run.clock.t
@@ -653,6 +675,7 @@ class Scheduler(LRScheduler):
         """Return the clock, the rule states, the bases and the plan as text: plain data for `weights_only=True`."""
         if self._is_attached:
             self._run.sync_for_checkpoint(self._optimizers)
+        self._run.clock.saved_at = self.t
         return state_of(self._run, {name: len(one.param_groups) for name, one in self._optimizers.items()})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -672,6 +695,7 @@ class Scheduler(LRScheduler):
             return
         state = read_scheduler_state(state_dict, planned.in_force)
         self._resume.load(self._run, state, {name: one.param_groups for name, one in self._optimizers.items()})
+        note_changed_plan(self._run)
 
     def __getstate__(self) -> dict[str, Any]:
         from paramsched.core.run.start import copied_state

@@ -13,7 +13,7 @@ from paramsched.core.run.arguments import PlanSource, Request
 from paramsched.core.run.block import starting_lines
 from paramsched.core.run.checks import refuse_values_outside, report_unlikely_values
 from paramsched.core.run.groups import Groups, sync
-from paramsched.core.run.hooks import PlanHooks, hooks_on, require_hooks
+from paramsched.core.run.hooks import PlanHooks, hooks_on, require_hooks, warn_of_changed_functions
 from paramsched.core.run.metric_states import restored_states, saved_states
 from paramsched.core.run.record import NOTHING, Adopted, Carried, read_groups
 from paramsched.core.run.reports import (
@@ -259,6 +259,8 @@ def report(run: Run, optimizers: Mapping[str, Any], request: Request, found: Fou
         whose = "these optimizers carry" if request.names else "this optimizer carries"
         text = "t=%d is ignored: %s a count of %d updates, which takes precedence"
         processes.log(text, begin, whose, run.clock.t)
+    for name in carried.keys() - found.before.keys():
+        warn_of_changed_functions(carried[name], found.groups, name, processes)
     if request.positions is None:  # as above
         warn_if_over(run.in_force, run.clock)
 

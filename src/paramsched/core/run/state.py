@@ -489,22 +489,29 @@ class RunState(Clock):
     observed: set[str]
     skipped: set[str]
     warns_of_metrics: bool  # set by the Scheduler
-    was_moved: bool  # by `seek`
+    saved_at: int  # the update of the last checkpoint
+    was_moved: bool  # by `seek`, or back by a checkpoint
     end_is_known: bool  # True if an engine has reported that the run is shorter than its plan, or has ended
     __slots__ = (
         "_before_seek", "_begin", "_history", "choices", "counts_from", "end_is_known", "observed", "processes",
-        "released", "skipped", "warns_of_metrics", "was_moved",
+        "released", "saved_at", "skipped", "warns_of_metrics", "was_moved",
     )  # fmt: skip
 
     def __init__(self, states: RuleStates, position: RunPosition, choices: Choices, source: str | None) -> None:
+        self.t, self.was_moved = 0, False  # before `set_position`
         Clock.__init__(self, states, position, source)
         self.choices, self.processes = choices, choices.processes
         self._begin: tuple[ResolvedPlan, RunPosition] | None = None  # of a run whose only plan is that of its start
         self._history = History(())
         self._before_seek = -1, self._history  # the update of the last `seek`, and the history before it
-        self.released, self.was_moved, self.end_is_known = False, False, False
+        self.released, self.end_is_known, self.saved_at = False, False, -1
         self.observed, self.skipped = set(), set()
         self.counts_from = BEGIN_OF_DATA
+
+    def set_position(self, position: RunPosition, source: str | None = None) -> None:
+        """Jump to a position, and note a jump back."""
+        self.was_moved = self.was_moved or position.t < self.t
+        Clock.set_position(self, position, source)
 
     @property
     def history(self) -> History:

@@ -1,12 +1,12 @@
 """Which calls of `optimizer.step` are updates, and what an update counts and writes."""
 
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache, partial
 from types import FrameType
-from typing import Any, ClassVar, Final, TypeVar, final
+from typing import Any, Final, TypeVar, final
+from weakref import WeakSet
 
 import torch
 from torch._C import _dynamo
@@ -284,29 +284,45 @@ def mark_uncompiled(*functions: Callable[..., Any]) -> None:
 
 
 @final
-class ChangingNumber:
-    """A number in the first group that torch's compiler takes as dynamic, until `remove` is called.
+class DynamicCount:
+    """The entry of torch's compiler that makes the count in the first group dynamic, until `remove` is called.
 
-    Otherwise torch compiles a second graph as soon as the number changes. The key is appended to torch's own setting
-    (`TORCH_COMPILE_DYNAMIC_SOURCES`), which does not exist before torch 2.8.
+    Without it torch compiles a second graph as soon as the count changes. The setting is one text for the process
+    (`TORCH_COMPILE_DYNAMIC_SOURCES`), so all Schedulers share the entry, and the last one of them removes it. The
+    entries of the user remain. The setting does not exist before torch 2.8.
     """
 
-    uses: ClassVar[Counter[str]] = Counter()
-
-    def __init__(self, key: str) -> None:
-        self._pattern = rf".*\.param_groups\[0\]\['{key}'\]"
-        self.uses[self._pattern] += 1
-        if isinstance(known := getattr(_config, "dynamic_sources", None), str) and self._pattern not in known:
-            _config.dynamic_sources = f"{known},{self._pattern}" if known else self._pattern
+    def __init__(self) -> None:
+        _dynamic_counts.add(self)
+        sources = _dynamic_sources()
+        if _COUNT_SOURCE not in sources:
+            _write_dynamic_sources([*sources, _COUNT_SOURCE])
 
     def remove(self) -> None:
-        self.uses[self._pattern] -= 1
-        if not self.uses[self._pattern] and isinstance(known := getattr(_config, "dynamic_sources", None), str):
-            kept = [one for one in known.split(",") if one != self._pattern]
-            _config.dynamic_sources = ",".join(kept)
+        """Remove the entry, if no other Scheduler needs it."""
+        _dynamic_counts.discard(self)
+        if not _dynamic_counts:
+            _write_dynamic_sources([one for one in _dynamic_sources() if one != _COUNT_SOURCE])
 
 
-_config: Any = getattr(torch.compiler, "config", None)
+_COUNT_SOURCE: Final = rf".*\.param_groups\[0\]\['{COUNT}'\]"
+_dynamic_counts: Final[WeakSet[DynamicCount]] = WeakSet()
+"""Those of the Schedulers in use. Weak, because a Scheduler whose optimizer was deleted removes nothing."""
+
+
+_config: Any = getattr(torch.compiler, "config", None)  # since torch 2.7
+
+
+def _dynamic_sources() -> list[str]:
+    """Return the entries of torch's setting."""
+    sources: str | None = getattr(_config, "dynamic_sources", None)
+    return sources.split(",") if sources else []
+
+
+def _write_dynamic_sources(entries: list[str]) -> None:
+    """Write the entries into torch's setting, if this torch has it."""
+    if getattr(_config, "dynamic_sources", None) is not None:
+        _config.dynamic_sources = ",".join(entries)
 
 
 @final

@@ -11,7 +11,7 @@ from paramsched.core.time import Duration
 
 
 def durations_in(value: Any) -> Iterator[Duration]:
-    """Yield every length in a schedule; for a function of the number of updates, that of one update.
+    """Yield every length in a schedule; for a function, yield the length of one of its steps.
 
     >>> from paramsched.core.schedules.anneal import warmup
     >>> [str(length) for length in durations_in(warmup("5 epochs"))]

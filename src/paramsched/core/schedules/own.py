@@ -3,7 +3,6 @@
 import inspect
 import math
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial, wraps
 from importlib import import_module
@@ -21,6 +20,7 @@ from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.schedules.affine import Affine, Level, level_of, split_level
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.lengths import FILLS, OPEN
+from paramsched.core.schedules.pointwise import Pointwise
 from paramsched.core.schedules.registry import SHAPES
 from paramsched.core.schedules.registry import shape as register_shape
 from paramsched.core.schedules.text import bound_arguments, fits, reserved_names
@@ -158,6 +158,16 @@ def has_open_function(schedule: Schedule) -> bool:
     return is_open or any(map(has_open_function, schedule.parts()))
 
 
+def require_values_until(schedule: Schedule, end: int) -> None:
+    """Raise InvalidArgument if a function of the number of updates has no value for the last update before `end`.
+
+    A function in a later stage is not checked, because it begins at another update.
+    """
+    for part in schedule.operands if isinstance(schedule, Pointwise) else (schedule,):
+        if isinstance(part, OfTime) and part.over is None and end > 0:
+            part.require_value(end - 1)
+
+
 _NUMBER: Final = Param("number", "number")
 
 
@@ -241,7 +251,10 @@ def _between(share: Array, begin: float | None, end: float | None) -> Array | No
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class OfTime(OwnShape):
-    """value(t) = base * f(t), and f(n) from t = n on if it has a length."""
+    """value(t) = base * f(t), and f(n) from t = n on if it has a length.
+
+    A function may read a list, which has no values for the updates after a run: its last value is kept.
+    """
 
     function: OwnFunction
     arguments: tuple[tuple[str, Any], ...]
@@ -252,11 +265,32 @@ class OfTime(OwnShape):
         return super(OfTime, self).own_value(int(at) if at == int(at) else at)
 
     def _instead(self, at: float, error: Exception) -> float:
-        """Return the last value of a list for the update after it, which is written after the last update of a run."""
-        if isinstance(error, LookupError) and at >= 1:
-            with suppress(Exception):  # the list ended earlier
-                return self._checked(at, self._call(at - 1))
+        """Return the last value of a list for an update after it."""
+        if isinstance(error, LookupError) and at > 1:
+            last = self._last_before(int(at))
+            if last >= 1:  # a list of one value is a mistake
+                return self._checked(last, self._call(last))
         return super(OfTime, self)._instead(at, error)
+
+    def _last_before(self, at: int) -> int:
+        """Return the last update before `at` for which the function has a value, found by bisection."""
+        known, unknown = 0, at
+        while unknown - known > 1:
+            middle = (known + unknown) // 2
+            try:
+                self._call(middle)
+            except LookupError:
+                unknown = middle
+            else:
+                known = middle
+        return known
+
+    def require_value(self, t: int) -> None:
+        """Raise InvalidArgument if the function has no value of its own for an update."""
+        try:
+            self._call(t)
+        except LookupError as error:
+            super(OfTime, self)._instead(t, error)
 
     def _factor_of_number(self) -> Callable[[float], float] | None:
         if self.over is None:

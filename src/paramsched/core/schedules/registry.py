@@ -59,7 +59,7 @@ def _answering(builder: Builder) -> Builder:
 
 
 def rule(builder: Builder) -> Builder:
-    """Register a function that builds a rule by which drop-ins step.
+    """Register a function that builds a rule, which is printed as a call of it: `rules.mine(3)`.
 
     Args:
         builder: a function whose return annotation is the class of the rule, a `Rule`.

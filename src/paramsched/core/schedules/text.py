@@ -112,6 +112,8 @@ _LIBRARIES: Final = (
     ),
     _Library("pytorch-accelerated", "compat.pytorch_accelerated", "CosineLrScheduler"),
     _Library("GradualWarmupScheduler", "compat.gradual_warmup", "GradualWarmupScheduler"),
+    _Library("Megatron-LM", None, "OptimizerParamScheduler"),
+    _Library("DeepSpeed", None, "WarmupLR WarmupDecayLR WarmupCosineLR"),
     _Library(
         "Hugging Face",
         None,

@@ -1,4 +1,4 @@
-"""The amounts that a clock counts, progress among them: texts, limits and times; and the moment that ends a job."""
+"""The amounts that a clock counts, progress among them: texts, limits and times."""
 
 from math import inf
 from typing import Final

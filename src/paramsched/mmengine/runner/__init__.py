@@ -2,7 +2,7 @@
 
     from paramsched.mmengine.runner import Runner                    # was: mmengine.runner
 
-The Runner requires Accelerate and tqdm: pip install "paramsched[run]".
+The Runner requires Accelerate and tqdm.
 """
 
 from paramsched.errors import MissingDependency
@@ -14,7 +14,7 @@ try:
 except ModuleNotFoundError as _absent:
     if _absent.name not in ("accelerate", "torch", "tqdm"):
         raise
-    raise MissingDependency("paramsched.mmengine.runner", _absent.name, "run") from None
+    raise MissingDependency("paramsched.mmengine.runner", _absent.name) from None
 
 from paramsched.mmengine.registry import DATASETS as DATASETS
 from paramsched.mmengine.registry import HOOKS as HOOKS

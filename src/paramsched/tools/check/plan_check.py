@@ -33,7 +33,7 @@ from paramsched.core.rules.values import check_rates, check_values, found_in_all
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.contents import durations_in, values_inside
 from paramsched.core.schedules.evaluation import evaluate
-from paramsched.core.schedules.own import has_own_shape
+from paramsched.core.schedules.own import has_own_shape, require_values_until
 from paramsched.core.schedules.sequence import Sequence as Stages
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import PROGRESS
@@ -170,6 +170,7 @@ def _resolved_with_errors(schedule: Schedule, trial: TrialRun | None) -> tuple[S
 def _errors_of_functions(schedule: Schedule, trial: TrialRun) -> _Errors:
     """Return the error of the first update of the run for which a function of the user has no value."""
     try:
+        require_values_until(schedule, ceil(trial.end))
         evaluate(schedule, times_to_look_at(schedule, ceil(trial.end)), 1.0)
     except InvalidArgument as refusal:
         return [(refusal.problem.code, refusal.problem.summary, refusal.problem.advice)]

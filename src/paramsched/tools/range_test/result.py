@@ -106,7 +106,7 @@ class RangeTest:
             try:
                 import matplotlib.pyplot as plt
             except ImportError as absent:
-                raise MissingDependency("RangeTest.plot", "matplotlib", "plot") from absent
+                raise MissingDependency("RangeTest.plot", "matplotlib") from absent
             axes = plt.subplots(figsize=(8, 4.5), layout="constrained")[1]
         axes.plot(self.rates, self.losses, color="0.75", linewidth=1, label="loss")
         axes.plot(self.rates, self.smoothed, color="C0", linewidth=2, label="smoothed")

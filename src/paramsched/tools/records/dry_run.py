@@ -125,7 +125,7 @@ def dry_run(
     update = max([*counts.values(), start or 0]) if saved is None else saved.position.t
     amount: Amount | None = None
     values: list[ResumedValue] = []
-    differs, source = False, PlanSource(plan)
+    differs, source = False, PlanSource(plan, is_of_user=False)
     with _recorded_messages() as messages:
         try:
             earlier = None if saved is None else saved.in_force

@@ -315,7 +315,21 @@ def make_column(field: str, group: int, rows: list[tuple[int, Any]], file: Path,
     except (TypeError, ValueError, OverflowError):  # find the one that is no number
         values = np.array([_number_in_row(value, where, option) for _, value in rows], dtype=np.float64)
     texts = {str(value) for value in {value for _, value in rows}}
-    return LogColumn(field, group, times, values, readings_of(texts), name=name)
+    readings = readings_of(texts)
+    if readings and _are_texts_of_singles(texts, readings[0]):
+        values, readings = values.astype(np.float32).astype(np.float64), ()
+    return LogColumn(field, group, times, values, readings, name=name)
+
+
+def _are_texts_of_singles(texts: Collection[str], reading: Reading) -> bool:
+    """Return whether each number is the shortest text of a float32, as pandas and JAX write one.
+
+    Such a text has 7 to 9 digits or fewer. With at most 7 in all, the digits themselves are compared.
+    """
+    if reading.are_decimals or reading.count <= _DIGITS_OF_SINGLE:
+        return False
+    with np.errstate(over="ignore"):
+        return all(float(str(np.float32(text))) == float(text) for text in texts if "n" not in text.lower())
 
 
 def update_number(value: Any, file: Path) -> int:
@@ -354,6 +368,8 @@ def is_group_index(label: str) -> bool:
 def number_notes(columns: tuple[LogColumn, ...]) -> tuple[str, ...]:
     """Return remarks about the update numbers of a log."""
     notes = []
+    if all(np.all(np.diff(column.t) < 0) for column in columns):
+        return ()  # the newest row comes first
     if any(np.any(np.diff(column.t) < 0) for column in columns):
         notes.append("the update numbers decrease: a part of the run is logged twice, or another run follows")
     elif any(np.any(np.diff(column.t) == 0) for column in columns):

@@ -22,7 +22,7 @@ def import_torch() -> Any:
     try:
         import torch
     except ModuleNotFoundError:
-        raise MissingDependency("a checkpoint", "torch", "torch") from None
+        raise MissingDependency("a checkpoint", "torch") from None
     return torch
 
 

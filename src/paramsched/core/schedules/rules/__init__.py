@@ -1,4 +1,4 @@
-"""Rules of steps, which change the current value at each tick; drop-ins step by them.
+"""Rules: the steps of the drop-in schedulers, which change the current value at each tick.
 
 A rule is a frozen value named after its shape. At tick k of its own clock (0 at the first tick in its window) it
 replaces the current value v by

@@ -56,7 +56,7 @@ class Coefficients:
 @argument_kind("rule")
 @frozen_value
 class Rule(ABC):
-    """A rule of steps: its window, its clock, and the change of the value at each tick.
+    """A rule of a scheduler: its window, its clock, and the change of the value at each tick.
 
     Args:
         begin: the tick at which the rule starts, 0 or more.
@@ -78,7 +78,7 @@ class Rule(ABC):
     def closed_form(self, k: Floats) -> tuple[Floats, Floats]:
         """Return a pair (factor, offset) of arrays: the value after the ticks 0 to `k` is factor * base + offset.
 
-        This holds for this rule alone, without external writes.
+        This holds for a scheduler of only this rule, without external writes.
         """
         size = int(k.max(initial=0)) + 1
         steps = self.step_columns(np.arange(size, dtype=np.float64))

@@ -272,9 +272,7 @@ class ScheduleRule(Rule):
 
     def check_together(self) -> None:
         if not self.schedule.affine:
-            raise InvalidArgument(
-                str(self), "the schedule must be affine in base", "Leave clamp, minimum and maximum out"
-            )
+            raise InvalidArgument(str(self), "the schedule must be affine in base", "Omit clamp, minimum and maximum")
 
     @property
     def has_absolute(self) -> bool:

@@ -1,6 +1,5 @@
 """Values: the clock and the values of a plan without an optimizer, for loops in JAX, for RL, and for loss weights."""
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, Final, Unpack, final
@@ -8,13 +7,18 @@ from typing import Any, Final, Unpack, final
 import numpy as np
 
 from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.base.problem import PlanWarning, Problem, warn_user
 from paramsched.core.base.signatures import readable
 from paramsched.core.feedback.base import MetricRule
+from paramsched.core.fields import Field
 from paramsched.core.number_checks import finite_number, whole_number
 from paramsched.core.plan.binding import UPDATES, Binding, Target
 from paramsched.core.plan.forms import PlanLike, plan_of
+from paramsched.core.plan.lines import Line
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolve import updates_of_horizon
+from paramsched.core.plan.resolved import facts_of_calendar
+from paramsched.core.rules.plan_rules import start_problems
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.own import has_open_function
@@ -22,13 +26,11 @@ from paramsched.core.time import Calendar, Duration
 from paramsched.core.time.calendar import Facts
 from paramsched.errors import InvalidArgument, PlanError, StateError, shown
 
-_log = logging.getLogger("paramsched")
-
 _PLAN_KEYS: Final = frozenset({"targets", "groups", "horizon", "clock"})
 """Keys that a mapping with the entries of a plan file has, and one with the lines of values has not."""
 _FIELDS: Final = ("lr", "weight_decay", "momentum", "eps", "betas")
 """Fields of optimizers, whose lines are multiples of a base that an optimizer would have."""
-_VERSION: Final = 1
+_VERSION: Final = 2
 _AHEAD: Final = 256
 """Values of a line that are computed at once, because one takes as long as a hundred. They are the same bits."""
 
@@ -39,13 +41,17 @@ class Values(Mapping[str, float]):
 
     values[name] = line(t, base), with its metric rules applied, at update t.
 
+    Probable mistakes are warned of, as by `ps.Scheduler`.
+
     Args:
         plan: a dict from name to line, or a plan in any form. Its lines are for no group, and its clock counts updates.
         bases: the value that a line multiplies, by name. Default: 1; a target of a plan has its `initial`. A field of
             an optimizer, such as `lr`, needs it unless its levels are absolute.
+        strict: True to raise what is otherwise a warning.
         facts: the run facts, as in `ps.Scheduler`: `total=10_000`.
 
     Raises:
+        PlanWarning: `strict`, and the plan probably contains a mistake.
         PlanError: a line is for some groups only, the clock counts an amount, or the base of a field is missing.
         Unresolved: the length of the run is unknown.
 
@@ -56,7 +62,14 @@ class Values(Mapping[str, float]):
     ({'lr': 0.08535533905932738, 'kl': 0.5}, 1)
     """
 
-    def __init__(self, plan: PlanLike, *, bases: Mapping[str, float] | None = None, **facts: Unpack[Facts]) -> None:
+    def __init__(
+        self,
+        plan: PlanLike,
+        *,
+        bases: Mapping[str, float] | None = None,
+        strict: bool = False,
+        **facts: Unpack[Facts],
+    ) -> None:
         if isinstance(plan, Mapping) and not plan.keys() & _PLAN_KEYS:
             plan = Plan(*(Binding(Target(name, 1.0), line) for name, line in plan.items()))
         self._plan = plan_of(plan, "ps.Values")
@@ -65,7 +78,8 @@ class Values(Mapping[str, float]):
             raise PlanError("ps.Values(plan)", found, "Use ps.Scheduler(optimizer, plan), which has groups and clocks")
         given = dict(bases or {})
         self._lines: dict[str, tuple[Schedule, float]] = {}
-        resolved = self._plan.resolve(Calendar(**facts))
+        self._strict, self._calendar = strict, Calendar(**facts)
+        resolved = self._plan.resolve(self._calendar)
         self._end = updates_of_horizon(resolved, None)
         for line in resolved.bindings:
             own = line.field.initial if isinstance(line.field, Target) else 1.0
@@ -77,12 +91,36 @@ class Values(Mapping[str, float]):
         if given:
             found = did_you_mean(str(next(iter(given))), self._lines)
             raise InvalidArgument(f"ps.Values(plan, bases={shown(given)})", f"the plan has no such line; {found}")
+        for problem in self._probable_mistakes():
+            self._warn(problem)
         self._states: dict[MetricRule[Any], Any] = {
             rule: rule.init() for line, _ in self._lines.values() for rule in line.metric_rules
         }
         self._targets = [one.field for one in self._plan.bindings if isinstance(one.field, Target) and one.field.write]
         self._t, self._ahead = 0, dict[str, tuple[int, Sequence[float]]]()  # the first update, and values from it on
         self._write()
+
+    def _probable_mistakes(self) -> Iterator[Problem]:
+        """Yield what the rules find. A line that is named as a field of an optimizer is checked as one."""
+        bindings = [
+            Binding(line.name if line.name in _FIELDS else Target(line.name, self._lines[line.name][1]), line.schedule)
+            for line in self._plan.bindings
+        ]
+        plan = Plan(*bindings, horizon=self._plan.horizon)
+        counted = plan.resolve(self._calendar)
+        lines = [
+            Line(line.name, Field.of(line.name), line.schedule, UPDATES, (0,), (self._lines[line.name][1],))
+            for line in counted.bindings
+            if not isinstance(line.field, Target)
+        ]
+        for binding, problem in start_problems(plan, counted, self._calendar, lines):
+            site = "" if binding is None else binding.name
+            yield Problem(code=problem.code, found=problem.found, site=site, advice=problem.advice)
+
+    def _warn(self, problem: Problem) -> None:
+        if self._strict:
+            raise PlanWarning(problem)
+        warn_user(problem)
 
     @property
     def t(self) -> int:
@@ -159,13 +197,15 @@ class Values(Mapping[str, float]):
             "bases": {name: base for name, (_, base) in self._lines.items()},
             "lines": {line.name: str(line.schedule) for line in self._plan.bindings},
             "horizon": None if horizon is None else str(horizon),
+            "facts": facts_of_calendar(self._calendar),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from a state. The plan and the bases of the code apply; each difference is logged.
+        """Continue from a state. The plan, the bases and the run facts of the code apply; each difference is a warning.
 
         Raises:
             StateError: it is not a state of `ps.Values`. Nothing is changed.
+            PlanWarning: `strict`, and something differs. Nothing is changed.
         """
         if not isinstance(state, Mapping) or state.get("paramsched_values") != _VERSION:
             raise StateError("expected the dict that values.state_dict() returns")
@@ -175,16 +215,8 @@ class Values(Mapping[str, float]):
             states = {rule: rule.restore(saved[_key(rule)]) for rule in self._states if _key(rule) in saved}
         except (InvalidArgument, TypeError, KeyError) as error:
             raise StateError(f"state: {error}") from None
-        mine = self.state_dict()
-        for part in ("horizon", "lines", "bases"):
-            before, after = state.get(part), mine[part]
-            if isinstance(before, Mapping) and isinstance(after, dict):
-                for name in before.keys() | after.keys():
-                    if before.get(name) != after.get(name):
-                        what = name if part == "lines" else f"base of {name}"
-                        _log.warning("%s: %s -> %s (from update %d on)", what, before.get(name), after.get(name), t)
-            elif before != after:
-                _log.warning("%s: %s -> %s (from update %d on)", part, before, after, t)
+        for difference in _differences(state, self.state_dict()):
+            self._warn(Problem(site="ps.Values", found=f"{difference} (from update {t} on)"))
         self._t, self._states = t, self._states | states
         self._write()
 
@@ -198,6 +230,18 @@ class Values(Mapping[str, float]):
 
 
 readable(Values, Values.__init__)
+
+
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what differs between two states: the length, the lines, the bases and the run facts."""
+    if before.get("horizon") != after["horizon"]:
+        yield f"horizon: {before.get('horizon')} -> {after['horizon']}"
+    for part, words in (("lines", "{}"), ("bases", "base of {}"), ("facts", "{}")):
+        saved = before.get(part)
+        was, now = saved if isinstance(saved, Mapping) else {}, after[part]
+        for name in dict.fromkeys([*now, *was]):
+            if was.get(name) != now.get(name):
+                yield f"{words.format(name)}: {was.get(name)} -> {now.get(name)}"
 
 
 def _key(rule: MetricRule[Any]) -> str:
