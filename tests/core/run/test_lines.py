@@ -1,9 +1,7 @@
 """The lines of a plan in an optimizer: their groups, their order, and what a state restores of them."""
 
-import copy
 import itertools
 import json
-import warnings
 
 import pytest
 import torch
@@ -90,41 +88,6 @@ def saved_at(updates, plan, lr=0.1, **entries):
     state = optimizer.state_dict()
     state["param_groups"][0] |= entries
     return state
-
-
-LOADS = {
-    "another plan": (saved_at(3, ps.Plan(lr="cosine()", horizon=10)), {}, False),
-    "another plan that is refused": (saved_at(3, ps.Plan(lr="cosine()", horizon=10)), {"on_change": "error"}, True),
-    "another base that is refused": (saved_at(3, ps.Plan(lr="linear()", horizon=10), lr=0.7),
-                                     {"on_base": "error"}, True),
-    "a damaged record": (saved_at(3, ps.Plan(lr="linear()", horizon=10), paramsched="[1]"), {}, True),
-    "a run that is over": (saved_at(12, ps.Plan(lr="linear()", horizon=20)), {}, False),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", LOADS)
-def test_a_load_with_warnings_as_errors_is_refused_and_changes_nothing_or_is_complete(name):
-    state, given, is_refused = LOADS[name]
-    runs = []
-    for strict in (True, False):
-        optimizer = torch.optim.SGD([group(lr=0.1)])
-        scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear()", horizon=10), **given)
-        optimizer.step()
-        before = everything(optimizer, scheduler)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error" if strict else "ignore")
-            try:
-                optimizer.load_state_dict(copy.deepcopy(state))
-            except ps.errors.ParamschedError:
-                assert everything(optimizer, scheduler) == before
-                runs.append("refused")
-                continue
-            except UserWarning:
-                assert strict
-        runs.append(everything(optimizer, scheduler))
-
-    assert runs[0] == runs[1]
-    assert (runs[0] == "refused") == is_refused
 
 
 @pytest.mark.parametrize(

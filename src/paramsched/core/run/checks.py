@@ -197,11 +197,7 @@ def report_unlikely_values(
     for field in dict.fromkeys(one.name for one in mine if one.name not in told):
         if not any(any(one.bases) or one.schedule.has_absolute for one in mine if one.name == field):
             code, about, instead = base_is_zero(field)
-            problem = Problem(code=code, found=about, advice=instead)
-            if field == "lr":
-                processes.warn(problem)
-            else:  # a weight decay of 0 may be meant
-                processes.log("%s [%s]", problem, code)
+            processes.warn(Problem(code=code, found=about, advice=instead))
     for warned in (_second_warmup(parts), _given_decay(parts), *_factors_in_groups(parts)):
         if warned is not None:
             processes.warn(warned)

@@ -382,10 +382,19 @@ def require_lengths(planned: Groups, groups: list[Group]) -> None:
 
 def require_attached(run: RunState, what: str) -> None:
     """Raise if the Scheduler of a run is detached."""
+    require_in_use(run, what)
     if run.released:
         raise ParamschedError(
-            f"scheduler.{what}(): this Scheduler is detached, or another one has taken its optimizer over. "
-            "Write ps.Scheduler(optimizer, plan) to continue."
+            f"scheduler.{what}: this Scheduler is detached. Write ps.Scheduler(optimizer, plan) to continue."
+        )
+
+
+def require_in_use(run: RunState, what: str) -> None:
+    """Raise if another Scheduler has taken an optimizer of a run over, whose values this one no longer knows."""
+    if run.replaced:
+        raise ParamschedError(
+            f"scheduler.{what}: another Scheduler has replaced this one at update {run.t}. Use that one, or write "
+            "ps.Scheduler(optimizer, plan) to continue."
         )
 
 

@@ -8,15 +8,16 @@ from weakref import ref
 import torch
 from torch.optim import Optimizer
 
+from paramsched.core.base.problem import Problem
 from paramsched.core.fields import RECORD, recorded_bases
 from paramsched.core.plan.optimizers import errors_of
 from paramsched.core.run import steps as updates
 from paramsched.core.run.block import FloatColumn, TensorColumn, ValueBlock
-from paramsched.core.run.groups import Groups, has_written, sync_for_checkpoint
+from paramsched.core.run.groups import Groups, has_written, is_being_counted, sync_for_checkpoint
 from paramsched.core.run.processes import Processes
 from paramsched.core.run.record import Adopted, Carried, record_of
 from paramsched.core.run.resume import Resume
-from paramsched.core.run.run import Run
+from paramsched.core.run.run import Reading, Run
 from paramsched.core.run.short import note_changed_plan
 from paramsched.core.run.state import COUNT, Group, RunPosition, joined
 from paramsched.core.run.steps import (
@@ -26,12 +27,14 @@ from paramsched.core.run.steps import (
     UpdateHooks,
     check_amount,
     mark_uncompiled,
-    updates_in_state,
+    updates_in_states,
 )
 from paramsched.core.run.writes import AT_EACH_UPDATE, keep_tensors
 from paramsched.core.schedules.own import has_own_shape
 from paramsched.errors import InvalidArgument, StateError, shown
 
+_TRIES = 100  # copies of the values, while another thread goes on to count updates
+_NAMES = 8  # of groups that a message has
 _CAPTURED = "this step is captured into a CUDA graph"
 
 
@@ -102,6 +105,7 @@ class PlanHooks:
         self.planned = run.members[name]
         self.before: list[Group] = []  # the groups that the state which is being loaded replaces
         self.adopted: Adopted | None = None  # what that state restores
+        self.saved_from: int | None = None  # the update whose values a state has that is being saved
 
     def attach(self, optimizer: Any) -> None:
         """Register the hooks on the optimizer."""
@@ -131,20 +135,41 @@ class PlanHooks:
         handles.append(optimizer.register_load_state_dict_post_hook(self.after_load))
 
     def before_state_dict(self, optimizer: Any) -> None:
-        """Bind groups that were added or replaced."""
+        """Bind groups that were added or replaced, and note the update whose values torch copies next."""
         if optimizer.param_groups:
             sync_for_checkpoint(self.planned, optimizer.param_groups)
+        self.saved_from = None if is_being_counted(self.planned) else self.planned.clock.t
 
     def after_state_dict(self, _optimizer: Any, state: dict[str, Any]) -> None:
         """Write the record and the count into the state, not into the groups: a compiled step guards their entries."""
         groups = state.get("param_groups")
         if groups and self.planned.bound:
             now = self.run.reading()
+            if now.numbers[self.name] != self.saved_from:  # another thread has counted an update meanwhile
+                now = self._copy_values(groups, now)
             self.run.clock.saved_at = now.numbers[self.name]
             record = record_of(self.run, now)
             groups[0][RECORD] = joined(self.planned.record_of_plan(), record | {"bases": recorded_bases(groups[0])})
             for group in groups:
                 group[COUNT] = now.numbers[self.name]
+
+    def _copy_values(self, groups: list[Group], now: Reading) -> Reading:
+        """Copy the planned values of one update into a state; return the position of this update.
+
+        Tensors are not copied: torch's state has those of the optimizer itself.
+        """
+        planned = self.planned
+        for _ in range(_TRIES):
+            for line in planned.block.lines:
+                for index in line.groups:
+                    entry = planned.bound[index].get(line.field.key)
+                    if index < len(groups) and not isinstance(entry, torch.Tensor):
+                        groups[index][line.field.key] = entry
+            again = self.run.reading()
+            if again == now:
+                break
+            now = again
+        return now
 
     def before_load(self, optimizer: Any, state: dict[str, Any]) -> None:
         self.adopted = self.resume.before_load(self.run, self.name, state, optimizer.param_groups)
@@ -152,16 +177,31 @@ class PlanHooks:
             all_groups = {name: one.bound for name, one in self.run.members.items()}
             all_groups[self.name] = state["param_groups"]
             warn_of_changed_functions(self.adopted.carried, all_groups, self.name, self.resume.processes)
+            self._report(self.adopted, optimizer.param_groups, state["param_groups"], state.get("state"))
         self.before = list(optimizer.param_groups)
+
+    def _report(self, adopted: Adopted, present: list[Group], groups: list[Group], states: Any) -> None:
+        """Warn of what the load probably does not mean, before anything is written."""
+        names = [[one.get("name") for one in mine] for mine in (groups, present)]
+        if names[0] != names[1] and None not in (*names[0], *names[1]):
+            saved, own = (", ".join(map(str, mine[:_NAMES])) for mine in names)
+            found = (
+                f"the groups of the checkpoint are {saved}, those of the optimizer {own}: torch loads them by their "
+                "order, also their names"
+            )
+            advice = "Construct the optimizer with its groups in the order of the checkpoint"
+            self.resume.processes.warn(Problem(found=found, advice=advice))
+        taken = None if adopted.carried.count else updates_in_states(states)  # reads tensors
+        self.resume.report(self.run, {self.name: adopted}, {self.name: groups}, taken)
 
     def after_load(self, optimizer: Any) -> None:
         before, self.before, adopted, self.adopted = self.before, [], self.adopted, None
         groups = optimizer.param_groups
         if adopted is None:  # the load is not torch's own: the state had other groups
             adopted = self.resume.loading(self.run, self.name, groups)
+            self._report(adopted, groups, groups, optimizer.state)
         keep_tensors(((index, line.field) for line in adopted.lines for index in line.groups), before, groups)
-        taken = None if adopted.carried.count else updates_in_state(optimizer)  # reads tensors
-        self.resume.after_load(self.run, {self.name: adopted}, {self.name: groups}, taken=taken)
+        self.resume.after_load(self.run, {self.name: adopted}, {self.name: groups})
         note_changed_plan(self.run)
 
     @property
@@ -203,6 +243,7 @@ class WrittenStates:
             )
         clock = run.clock
         position, reported, is_measured = (clock.t, clock.amount), clock.reported, clock.is_measured
+        self.resume.report(run, loaded, found)
         self.resume.after_load(run, loaded, found)
         if reported is not None and (clock.t, clock.amount) == position:  # for the coming update, after the write
             clock.reported, clock.is_measured = reported, is_measured

@@ -1,13 +1,13 @@
 """What a start and a resume report: bases from another source than the code, an unknown position, the end of a plan."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, final
 
 from paramsched.core.base.codes import BEYOND_THE_PLAN
 from paramsched.core.base.problem import Problem
 from paramsched.core.fields import recorded_base
-from paramsched.core.plan.lines import Line, by_group
+from paramsched.core.plan.lines import Line, Values, by_group
 from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.run.block import initial_value
 from paramsched.core.run.processes import Processes, log
@@ -28,6 +28,7 @@ class OtherBase:
         base: the number in the other source.
         source: the other source.
         code_applies: True if the code's applies.
+        own: what `code` is: the number in the code, or the one that the group has.
     """
 
     field: str
@@ -36,17 +37,25 @@ class OtherBase:
     base: float
     source: str = CHECKPOINT
     code_applies: bool = False
+    own: str = "the code"
 
     def text(self) -> str:
         """Return both numbers."""
-        return f"{self.base!r} in {self.source}, {self.code!r} in the code"
+        return f"{self.base!r} in {self.source}, {self.code!r} in {self.own}"
 
 
 _SHOWN = 8  # groups, and pairs of numbers, that a message names
 
 
-def log_bases(found: Iterable[OtherBase], t: int, processes: Processes) -> None:
-    """Log bases that differ from those in the code, and which one applies at update `t`: one line for each field."""
+def problems_of_bases(found: Iterable[OtherBase], t: int) -> Iterator[tuple[Problem, bool]]:
+    """Yield a problem for each field with bases that differ, and whether it is a warning.
+
+    It is none if the code's apply, which was chosen.
+
+    Args:
+        found: the bases.
+        t: the update from which on the code's apply.
+    """
     alike: dict[tuple[str, str, bool], list[OtherBase]] = {}
     for one in found:
         alike.setdefault((one.field, one.source, one.code_applies), []).append(one)
@@ -59,8 +68,18 @@ def log_bases(found: Iterable[OtherBase], t: int, processes: Processes) -> None:
         elif source == CHECKPOINT:
             which = 'That of the checkpoint applies; for that of the code, write ps.Scheduler(…, on_base="code")'
         else:
-            which = f'That of {source} applies; for that of the code, first write del group["{source}"]'
-        processes.log("base of %s in %s: %s. %s", field, where, numbers, which)
+            own = mine[0].own
+            which = f'That of {source} applies; for that of {own}, first write del group["{source}"]'
+        yield Problem(found=f"base of {field} in {where}: {numbers}", advice=which), not code_applies
+
+
+def report_bases(found: Iterable[OtherBase], t: int, processes: Processes) -> None:
+    """Warn of bases that differ from those in the code, or log them if those of the code apply."""
+    for problem, is_warning in problems_of_bases(found, t):
+        if is_warning:
+            processes.warn(problem)
+        else:
+            processes.log("%s", problem)
 
 
 def _listed(texts: Iterable[str], separator: str) -> str:
@@ -73,25 +92,38 @@ def log_initial_values(
     processes: Processes,
     *,
     has_state: bool,
+    code: Values | None = None,
+    is_continued: bool = False,
 ) -> bool:
-    """Log the initial values of an earlier scheduler that are used as bases.
+    """Log the initial values of an earlier scheduler that are used as bases, and that the groups do not have.
 
     Args:
         parts: the lines, the groups and their labels, of each optimizer.
         processes: the processes that train together.
         has_state: True if an optimizer has a state.
+        code: the bases in the code, which are compared in place of the present values, if they are known.
+        is_continued: True if the user has said that an earlier scheduler has changed the present values.
 
     Returns:
         True if there are any, and the run may have started: an optimizer has a state, or a value has moved.
     """
+    known, own = code or {}, "the group" if code is None else "the code"
     found = [
-        OtherBase(str(line.field), labels[index], line.field.read(groups[index]), base, f"initial_{line.field}")
+        OtherBase(
+            str(line.field),
+            labels[index],
+            known.get((index, line.field.slot), line.field.read(groups[index])),
+            base,
+            f"initial_{line.field}",
+            own=own,
+        )
         for lines, groups, labels in parts
         for index, line, base in by_group(lines)
         if initial_value(line.field, groups[index]) is not None
     ]
     moved = [one for one in found if one.code != one.base]
-    log_bases(moved, 0, processes)
+    for problem, _ in problems_of_bases([] if is_continued else moved, 0):
+        processes.log("%s", problem)
     return bool(moved) or (has_state and bool(found))
 
 
@@ -179,9 +211,9 @@ def optimizer_count(taken: int | None) -> str:
     return "" if taken is None else f" (its own state counts {taken})"
 
 
-def warn_if_over(in_force: ResolvedPlan, run: RunState) -> None:
+def warn_if_over(in_force: ResolvedPlan, run: RunState, t: int) -> None:
     """Warn if the run has completed more updates than the plan has, because a new run was probably meant."""
-    total, t = in_force.total, run.t
+    total = in_force.total
     if total is not None and t > total and not run.told_of_end:
         run.told_of_end = True
         found = f"the optimizer has completed {t} updates, but the plan ends after {total}: its last values are kept"

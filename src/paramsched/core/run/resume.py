@@ -1,6 +1,6 @@
 """Resuming: the state that a checkpoint restores, and the handling of a changed plan."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from operator import is_
 from typing import Any, final
@@ -35,7 +35,14 @@ from paramsched.core.run.record import (
     State,
     read_groups,
 )
-from paramsched.core.run.reports import HIDDEN, found_count, log_initial_values, optimizer_count, warn_if_over
+from paramsched.core.run.reports import (
+    HIDDEN,
+    found_count,
+    log_initial_values,
+    optimizer_count,
+    report_bases,
+    warn_if_over,
+)
 from paramsched.core.run.run import Run
 from paramsched.core.run.state import (
     BEGIN_OF_DATA,
@@ -159,41 +166,62 @@ class Resume:
             note_bases_of_new_fields(planned, lines, chosen.counted, present)
         return self.bases.applied(found, planned, groups)
 
-    def after_load(
+    def report(
         self,
         run: Run,
         loaded: Mapping[str, Adopted],
         groups: Mapping[str, list[Group]],
-        source: str = "optimizer",
         taken: int | None = None,
     ) -> None:
-        """Resume from what the loaded groups of one or more optimizers restore.
+        """Warn of what a load probably does not mean. A warning may be an error, so this comes before the first write.
+
+        Args:
+            run: the run.
+            loaded: what the loads restore, by optimizer.
+            groups: the groups that they restore, by optimizer.
+            taken: the number of updates in the optimizer's own state, for a message if the groups carry no count.
+        """
+        reached = run.reached({name: one.saved_run for name, one in loaded.items()})
+        for name, one in loaded.items():
+            if not one.carried.count:
+                problem = self._missing_count(run, run.members[name], one, groups[name], taken)
+                if problem is not None:
+                    self.processes.warn(problem)
+            counts = one.carried.count is not None
+            differing = [change for change in one.changes if counts or change.code_applies]
+            warned = [change for change in differing if not change.code_applies]
+            new = run.new_bases(differing, reached)
+            if run.is_shared and not self.processes.strict:  # one message for all optimizers, after the next update
+                run.changed_bases += [change for change in new if change in warned]
+                new = [change for change in new if change not in warned]
+            report_bases(new, reached, self.processes)
+            warn_if_over(one.in_force, run.clock, reached)
+
+    def after_load(
+        self, run: Run, loaded: Mapping[str, Adopted], groups: Mapping[str, list[Group]], source: str = "optimizer"
+    ) -> None:
+        """Resume from what the loaded groups of one or more optimizers restore, after `report`.
 
         Args:
             run: the run.
             loaded: what they restore, by optimizer.
             groups: the groups, by optimizer.
             source: the name of the checkpoint, for a message if two of them disagree.
-            taken: the number of updates in the optimizer's own state, for a message if the groups carry no count.
         """
         clock, members = run.clock, run.members
-        chosen, missing, carries_count = run.in_force, list[Problem](), False
-        for name, one in loaded.items():
-            if not one.carried.count:
-                missing += self._missing_count(run, one, groups[name], taken, members[name].labels(groups[name]))
-            carries_count = carries_count or one.carried.count is not None
+        chosen = run.in_force
+        for one in loaded.values():
             chosen = self.accept(one)
-        is_new, numbers, states = chosen is not run.in_force, run.numbers, clock.states
+        carries_count = any(one.carried.count is not None for one in loaded.values())
+        is_new, numbers, states, before = chosen is not run.in_force, run.numbers, clock.states, clock.t
+        was_running = clock.has_moved
         if is_new:
             _use_plan(run, chosen)
         moves = run.load({name: one.saved_run for name, one in loaded.items()}, source if carries_count else None)
-        for one in loaded.values():
-            counts = one.carried.count is not None
-            run.changed_bases += [change for change in one.changes if counts or change.code_applies]
-        if run.has_loaded_all():
-            run.log_changed_bases()
         if moves:
             self.log_lost(next(iter(loaded.values())).carried.state, chosen)
+        if was_running and clock.t < before:
+            self.processes.log("update %d -> %d, from the loaded state", before, clock.t)
         # All values are computed before the first one is written.
         changes_all = moves or is_new or clock.states != states
         others = {
@@ -207,24 +235,17 @@ class Resume:
         }
         if changes_all:
             run.bind_lead()
+        replaced: dict[tuple[str, str], float] = {}
         for name, one in loaded.items():
             if not one.carried.is_in_groups:
                 planned_bases = bases_of(one.lines)
                 other = {place: base for place, base in one.carried.bases.items() if place not in planned_bases}
                 record_other_bases(other, groups[name])
+            if one.carried.count is not None:
+                replaced |= one.replaced
         for name, block in blocks.items():
             members[name].bind(groups[name] if name in loaded else members[name].bound, block)
-        replaced = {
-            place: base
-            for one in loaded.values()
-            if one.carried.count is not None
-            for place, base in one.replaced.items()
-        }
         record_bases(run, replaced)
-        for problem in missing:  # not before, because it may be an error
-            self.processes.warn(problem)
-        if moves:
-            warn_if_over(run.in_force, clock)
 
     def log_lost(self, state: State | None, in_force: ResolvedPlan) -> None:
         """Log what a record lacks of the present position, because the groups were copied without `state_dict()`."""
@@ -237,21 +258,22 @@ class Resume:
             )  # fmt: skip
 
     def _missing_count(
-        self, run: Run, adopted: Adopted, groups: list[Group], taken: int | None, labels: Sequence[str | int]
-    ) -> list[Problem]:
+        self, run: Run, planned: Groups, adopted: Adopted, groups: list[Group], taken: int | None
+    ) -> Problem | None:
         """Return a warning if a checkpoint has no count, or 0 although the optimizer has stepped; of several, once."""
         lines, count = () if adopted.replaced else adopted.lines, adopted.carried.count
-        initial = count is None and log_initial_values([(lines, groups, labels)], self.processes, has_state=True)
+        parts = [(lines, groups, planned.labels(groups))]
+        initial = count is None and log_initial_values(parts, self.processes, has_state=True, code=planned.code_bases)
         if run.clock.choices.start is not None or (count is not None and (taken or 0) <= HIDDEN):
-            return []
+            return None
         if run.is_shared and (run.clock.t or run.warned_of_missing_count):
-            return []
+            return None
         run.warned_of_missing_count = True
         bases = "initial values" if initial else "those of the code" if count is None else "the recorded values"
         found = found_count("the checkpoint of the optimizer", count)
         found += f"; starting the plan at update 0, with {bases} as bases"
         instead = f"If it was saved after n updates, call scheduler.seek(n){optimizer_count(taken)}."
-        return [Problem(found=found, advice=instead)]
+        return Problem(found=found, advice=instead)
 
     def _position_of(self, planned: Groups, carried: Carried, chosen: ResolvedPlan) -> RunPosition:
         """Return the position of the run from which the groups of a checkpoint were saved."""
@@ -285,6 +307,7 @@ class Resume:
             name: self.checked(run, name, mine, Carried.in_state(state, name), present=mine)
             for name, mine in groups.items()
         }
+        self.report(run, found, groups)
         self._log_other_optimizers(state, groups)
         self.after_load(run, found, groups, source="scheduler")
 
@@ -326,6 +349,17 @@ class Resume:
         text = "the plan in the checkpoint cannot be compared with the code's, which is used: %s"
         return replace(same, notes=((text, why),), saved=state.identity)
 
+    def warn_of_dropped_lines(self, before: ResolvedPlan, now: ResolvedPlan) -> None:
+        """Warn of fields that the plan of a replaced Scheduler writes and the new one does not."""
+        dropped = [
+            name for name in dict.fromkeys(one.name for one in before.plan.bindings) if name not in names_of(now)
+        ]
+        if dropped:
+            fields = ", ".join(dropped)
+            found = f"a new Scheduler replaces one that also writes {fields}, which keeps its present value from now on"
+            advice = f"Add a line for {fields}, or call detach() of the earlier Scheduler first"
+            self.processes.warn(Problem(found=found, advice=advice))
+
     def accept(self, adopted: Adopted) -> ResolvedPlan:
         """Log how a saved plan differs, once for each saved plan, and return the plan to continue with."""
         if adopted.saved not in self.accepted:
@@ -353,7 +387,8 @@ class Resume:
         position = resume_position(planned.in_force, RunPosition(t), "the state of torch's scheduler", planned.clock)
         refuse_values_outside(planned.in_force, mine, planned.labels(groups), position.times)
         block = ValueBlock(planned.in_force.counted, mine, groups, position.times, planned.clock.states)
-        run.changed_bases = list(adopted.changes)
+        report_bases(run.new_bases(adopted.changes, t), t, self.processes)
+        warn_if_over(planned.in_force, planned.run, t)
         unit = f"{t} updates, the count in the optimizer's own state" if taken is not None and taken != at else f"{t}"
         self.processes.log(
             "the state is one of torch's schedulers, at %d: the plan resumes from %s. If the run has completed another "
@@ -362,10 +397,8 @@ class Resume:
         )  # fmt: skip
         planned.clock.set_position(position, "scheduler")
         run.clock.counts_from = BEGIN_OF_DATA
-        run.log_changed_bases()
         run.clock.history = History((run.clock.entry(planned.in_force),))
         planned.bind(groups, block)
-        warn_if_over(planned.in_force, planned.run)
 
     # ------------------------------------------------------------------ a plan that differs
 
@@ -433,6 +466,11 @@ def _block_of(planned: Groups, groups: list[Group], lines: tuple[Line, ...] | No
         block.seek(clock.times, clock.states)
         return block
     return planned.new_block(lines, groups, clock.times, clock.states)
+
+
+def names_of(in_force: ResolvedPlan) -> set[str]:
+    """Return the fields and targets that a plan writes."""
+    return {one.name for one in in_force.plan.bindings}
 
 
 def rule_states(state: State | None, in_force: ResolvedPlan) -> RuleStates:

@@ -1,6 +1,6 @@
 """The run of a plan: its state, its groups, and what moves or ends it."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from time import sleep
 from typing import Any, Final, NamedTuple, TypeAlias, final
@@ -11,7 +11,7 @@ from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.groups import Consumption, Groups, is_being_counted, sync, sync_for_checkpoint
 from paramsched.core.run.metric_states import restored_states
-from paramsched.core.run.reports import OtherBase, log_bases
+from paramsched.core.run.reports import OtherBase
 from paramsched.core.run.state import BEGIN_OF_DATA, History, RunPosition, SavedRun
 from paramsched.core.run.steps import ByHand, Steps
 from paramsched.errors import ParamschedError
@@ -65,10 +65,10 @@ class Run:
         self.handles: list[Any] = []  # of all hooks on the optimizers
         self.warned_of_missing_count = False
         self.all_groups = [lead, *self.members.values()] if self.is_shared else [lead]
-        self.changed_bases: list[OtherBase] = []  # of loaded states, which are not logged yet
+        self.changed_bases: list[OtherBase] = []  # of the states that several optimizers load, not reported yet
         self.saved: dict[str, SavedRun] = {}  # of several optimizers, after a load and until the next update
         # Each with its update, or -1 if the checkpoint's applies.
-        self.logged_bases: set[tuple[OtherBase, int]] = set()
+        self.reported_bases: set[tuple[OtherBase, int]] = set()
 
     @property
     def in_force(self) -> ResolvedPlan:
@@ -160,9 +160,10 @@ class Run:
         self._continue_from(saved)
         return True
 
-    def has_loaded_all(self) -> bool:
-        """Return whether every optimizer has loaded a state since the last update."""
-        return True
+    def reached(self, loaded: Mapping[str, SavedRun]) -> int:
+        """Return the update of the run after optimizers have loaded states, without side effects."""
+        (saved,) = loaded.values()
+        return saved.position.t
 
     # ------------------------------------------------------------------ what moves or ends it
 
@@ -254,7 +255,7 @@ class Run:
         self.handles.clear()
         for planned in self.all_groups:
             planned.release()
-        self.clock.released = True
+        self.clock.released, self.clock.replaced = True, bool(kept)
         left = [name for name in self.members if name not in kept]
         if kept and left:
             self.clock.processes.log(
@@ -263,10 +264,9 @@ class Run:
                 shown_names(kept), shown_names(left), shown_names(left),
             )  # fmt: skip
 
-    def log_changed_bases(self) -> None:
-        """Log the bases of the loaded states that differ from those in the code, each once."""
-        t = self.clock.t
-        by_key = {(one, t if one.code_applies else -1): one for one in self.changed_bases}
-        log_bases([one for key, one in by_key.items() if key not in self.logged_bases], t, self.clock.processes)
-        self.logged_bases |= by_key.keys()
-        self.changed_bases = []
+    def new_bases(self, found: Iterable[OtherBase], t: int) -> list[OtherBase]:
+        """Return the bases that were not reported yet, each once; `t` is the update from which on the code's apply."""
+        by_key = {(one, t if one.code_applies else -1): one for one in found}
+        new = [one for key, one in by_key.items() if key not in self.reported_bases]
+        self.reported_bases |= by_key.keys()
+        return new

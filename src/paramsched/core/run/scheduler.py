@@ -40,7 +40,13 @@ from paramsched.core.run.arguments import (
     unwrapped_optimizers,
     with_location,
 )
-from paramsched.core.run.groups import Groups, planned_values, require_attached, target_values
+from paramsched.core.run.groups import (
+    Groups,
+    planned_values,
+    require_attached,
+    require_in_use,
+    target_values,
+)
 from paramsched.core.run.on_base import OnBase
 from paramsched.core.run.processes import Processes
 from paramsched.core.run.record import OnChange, position_of_torch, read_scheduler_state, state_of
@@ -353,7 +359,7 @@ class Scheduler(LRScheduler):
             raise InvalidTime(
                 f"scheduler.seek({shown(t)})", "not a number of completed updates", "For example: scheduler.seek(0)"
             )
-        require_attached(self._run.clock, "seek")
+        require_attached(self._run.clock, "seek(…)")
         in_force, t = self._synced().in_force, int(t)
         try:
             if amount:
@@ -422,7 +428,7 @@ class Scheduler(LRScheduler):
         (0, 0.25, 0.07500000000000001)
         """
         planned = self._run.lead
-        require_attached(self._run.clock, "report")
+        require_attached(self._run.clock, "report(…)")
         if planned.in_force.unit != PROGRESS:
             from paramsched.core.run.amounts import checked_progress
 
@@ -483,7 +489,7 @@ class Scheduler(LRScheduler):
         """Validate reported consumption; return it with the source that receives it. `call` is its start."""
         source, clock = self._run.consumption, self._run.clock
         if clock.released:
-            require_attached(clock, call.removeprefix("scheduler.").removesuffix("("))
+            require_attached(clock, f"{call.removeprefix('scheduler.')}…)")
         if source is None or source.unit == PROGRESS:
             from paramsched.core.run.amounts import checked_amount
 
@@ -516,7 +522,7 @@ class Scheduler(LRScheduler):
         >>> scheduler.value("lr")
         0.05
         """
-        require_attached(self._run.clock, "observe")
+        require_attached(self._run.clock, "observe(…)")
         clock = self._run.clock
         before, watched = clock.states, {rule.metric for rule in clock.states}
         numbers = {}
@@ -545,13 +551,15 @@ class Scheduler(LRScheduler):
         """Acknowledge the last update, as engines do after it; with `drive="manual"`, count one update.
 
         Args:
-            metrics: the metric of the plan's only metric rule; ignored if the plan has no rule.
-            epoch: ignored.
+            metrics: the metric of the plan's only metric rule. A plan without a rule ignores a float.
+            epoch: refused, as a number of updates in its place is.
 
         Raises:
-            InvalidArgument: a metric was passed, but the plan has several rules: use `observe`. Also if Accelerate
-                calls it once per process, as it does with a prepared scheduler.
+            InvalidArgument: a metric was passed, but the plan has several rules: use `observe`. A number of updates or
+                epochs was passed: use `seek`. Also if Accelerate calls it once per process, as it does with a prepared
+                scheduler.
         """
+        require_in_use(self._run.clock, "step()")
         if metrics is not None and self._run.clock.states and self._is_attached:
             names = sorted(rule.metric for rule in self._run.clock.states)
             if len(names) > 1:
@@ -561,6 +569,10 @@ class Scheduler(LRScheduler):
                     f"For example: scheduler.observe({', '.join(f'{name}=…' for name in sorted(set(names)))})",
                 )
             self.observe(**{names[0]: metrics})
+        elif epoch is not None or (isinstance(metrics, int) and not isinstance(metrics, bool)):
+            number = epoch if epoch is not None else metrics
+            found = "updates advance a plan, and a number has no effect"
+            raise InvalidArgument(f"scheduler.step({shown(number)})", found, f"Write scheduler.seek({shown(number)})")
         (self._count or self._chosen_count())()
         self._step_count += 1
 
@@ -588,6 +600,7 @@ class Scheduler(LRScheduler):
     @property
     def t(self) -> int:
         """The number of completed updates, which is the index of the next update."""
+        require_in_use(self._run.clock, "t")
         return self._run.clock.t
 
     @property
@@ -597,7 +610,7 @@ class Scheduler(LRScheduler):
         On the clock of progress it is the progress of the next update, a float from 0 to 1.
         """
         amount = self._run.clock.amount
-        return self._run.clock.t if amount is None else amount
+        return self.t if amount is None else amount
 
     @property
     def should_stop(self) -> bool:
@@ -615,17 +628,20 @@ class Scheduler(LRScheduler):
         >>> scheduler.t
         4
         """
-        clock = self._run.clock
-        return self._run.in_force.is_over_at(clock.t, clock.amount)
+        return self._run.in_force.is_over_at(self.t, self._run.clock.amount)
 
     @property
     def last_epoch(self) -> int:
-        """The number of completed updates. Assignments are ignored, because only updates advance the clock."""
-        return self._run.clock.t
+        """The number of completed updates. Another number cannot be assigned, because only updates advance the plan."""
+        return self.t
 
     @last_epoch.setter
     def last_epoch(self, value: int) -> None:
-        del value  # engines increment it
+        if value != self.t:
+            found = f"updates advance a plan, and this one is at update {self.t}"
+            raise InvalidArgument(
+                f"scheduler.last_epoch = {shown(value)}", found, f"Write scheduler.seek({shown(value)})"
+            )
 
     @property
     def base_lrs(self) -> list[Any]:
@@ -673,6 +689,7 @@ class Scheduler(LRScheduler):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the clock, the rule states, the bases and the plan as text: plain data for `weights_only=True`."""
+        require_in_use(self._run.clock, "state_dict()")
         if self._is_attached:
             self._run.sync_for_checkpoint(self._optimizers)
         self._run.clock.saved_at = self.t
@@ -687,7 +704,7 @@ class Scheduler(LRScheduler):
             StateError: the state is foreign, truncated or invalid. The scheduler is unchanged.
             PlanChanged: the plan differs and `on_change="error"`. The scheduler is unchanged.
         """
-        require_attached(self._run.clock, "load_state_dict")
+        require_attached(self._run.clock, "load_state_dict(…)")
         planned = self._synced()
         at = None if self._run.is_shared else position_of_torch(state_dict)
         if at is not None:
@@ -719,7 +736,8 @@ class Scheduler(LRScheduler):
 
     def __repr__(self) -> str:
         plan = repr(self.plan).replace("\n", " ")  # its lines are broken anew
-        return text_on_screen(f"<Scheduler at update {self.last_epoch} of {plan}>")
+        state = "replaced " * self._run.clock.replaced
+        return text_on_screen(f"<{state}Scheduler at update {self._run.clock.t} of {plan}>")
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """Return the picture of the plan in force that a notebook shows, with the values of the next update."""
@@ -735,6 +753,7 @@ class Scheduler(LRScheduler):
         return not self._run.clock.released
 
     def _synced(self) -> Groups:
+        require_in_use(self._run.clock, "value(…), scalars(), …")
         if self._is_attached:
             self._run.sync(self._optimizers)
         return self._run.lead

@@ -15,6 +15,7 @@ from paramsched.core.run.block import ValueBlock
 from paramsched.core.run.groups import Groups, sync, warn_of_update
 from paramsched.core.run.metric_states import saved_states
 from paramsched.core.run.record import Adopted
+from paramsched.core.run.reports import problems_of_bases
 from paramsched.core.run.run import AfterStep, Run
 from paramsched.core.run.state import Choices, Clock, Group, RunState, SavedRun
 from paramsched.core.run.steps import ByHand, Steps, check_amount, run_uncompiled
@@ -111,8 +112,9 @@ class SharedRun(Run):
     def _count_behind(self) -> None:
         self.behind = sum(planned.clock.t < self.clock.t for planned in self.members.values())
 
-    def has_loaded_all(self) -> bool:
-        return bool(self.saved) and all(saved.is_loaded for saved in self.saved.values())
+    def reached(self, loaded: Mapping[str, SavedRun]) -> int:
+        counts = {name: saved.count for name, saved in loaded.items()}
+        return max(self._count(name) if (count := counts.get(name)) is None else count for name in self.members)
 
     def load(self, loaded: Mapping[str, SavedRun], source: str | None) -> bool:
         counted = {name: saved for name, saved in loaded.items() if saved.count is not None}
@@ -173,14 +175,16 @@ class SharedRun(Run):
         return found
 
     def end_loads(self) -> None:
-        """Warn of optimizers whose checkpoints are of earlier updates than the run, and forget what was loaded."""
+        """Warn of what differs in the checkpoints of the optimizers, and forget what was loaded."""
         t = self.clock.t
         for name, saved in self.saved.items():
             if saved.is_loaded and saved.count is not None and saved.count < t - 1:
                 found = f"the checkpoint of {name} is of update {saved.count}, and the run is at update {t}"
                 advice = f"Load checkpoints of the same update. {name} continues at update {t}."
                 self.clock.unreported.append(Problem(found=found, advice=advice))
+        self.clock.unreported += [problem for problem, _ in problems_of_bases(self.changed_bases, t)]
         self.saved.clear()
+        self.changed_bases = []
 
     # ------------------------------------------------------------------ at every update
 
@@ -201,8 +205,6 @@ class SharedRun(Run):
         """Count an update of the run."""
         if self.saved:
             run_uncompiled(SharedRun.end_loads)(self)
-        if self.changed_bases:  # not all optimizers have loaded a state
-            run_uncompiled(Run.log_changed_bases)(self)
         if self.lead.is_plain:  # only the clock counts it
             self.clock.t += 1
         else:
@@ -246,7 +248,6 @@ class SharedRun(Run):
 
     def _advance_by_hand(self, lead: ByHand, members: list[ByHand]) -> None:
         self.end_loads()
-        self.log_changed_bases()
         try:
             if self.lead.is_plain:
                 self.clock.t += 1

@@ -12,7 +12,7 @@ from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.run.arguments import PlanSource, Request
 from paramsched.core.run.block import starting_lines
 from paramsched.core.run.checks import refuse_values_outside, report_unlikely_values
-from paramsched.core.run.groups import Groups, sync
+from paramsched.core.run.groups import Groups, has_written
 from paramsched.core.run.hooks import PlanHooks, hooks_on, require_hooks, warn_of_changed_functions
 from paramsched.core.run.metric_states import restored_states, saved_states
 from paramsched.core.run.record import NOTHING, Adopted, Carried, read_groups
@@ -89,8 +89,7 @@ def found_on(optimizers: Mapping[str, Any], request: Request, in_force: Resolved
             continue
         with errors_of(name):
             found = read_groups(mine, name, in_force)
-        if name in before:
-            sync(before[name].planned, mine)
+        if name in before and not has_written(before[name].planned, mine):
             carried[name] = Carried.in_run(before[name].run, before[name].name)
         elif found.count is not None:
             at = (request.positions or {}).get(name)
@@ -149,6 +148,8 @@ def choose_plan(request: Request, found: Found, in_force: ResolvedPlan) -> Adopt
     if request.positions is not None:  # a copy has the plan of its original
         return Adopted(known[last], in_force)
     chosen = request.resume.plan_of(known[last], in_force)
+    if last in found.before:
+        request.resume.warn_of_dropped_lines(found.before[last].run.in_force, chosen.in_force)
     if last in found.before:  # the same plan in a checkpoint that is loaded later is logged too
         chosen = replace(chosen, saved=None)
     request.resume.accept(chosen)
@@ -246,7 +247,7 @@ def report(run: Run, optimizers: Mapping[str, Any], request: Request, found: Fou
     fresh = [name for name in lines if name not in carried]
     has_state = any(getattr(optimizers[name], "state", None) for name in fresh)
     parts = [(lines[name], found.groups[name], run.members[name].labels(found.groups[name])) for name in fresh]
-    initial = log_initial_values(parts, processes, has_state=has_state)
+    initial = log_initial_values(parts, processes, has_state=has_state, is_continued=bool(begin))
     if not found.before and begin is None and not any(one.count for one in carried.values()):
         taken = max((n for one in optimizers.values() if (n := updates_in_state(one)) is not None), default=None)
         if initial or taken:
@@ -257,12 +258,12 @@ def report(run: Run, optimizers: Mapping[str, Any], request: Request, found: Fou
         warn_of_present_bases(present, begin, processes)
     if carried and begin is not None and begin != run.clock.t:
         whose = "these optimizers carry" if request.names else "this optimizer carries"
-        text = "t=%d is ignored: %s a count of %d updates, which takes precedence"
-        processes.log(text, begin, whose, run.clock.t)
+        text = "t=%d is ignored: %s a count of %d updates, which takes precedence. To jump, call scheduler.seek(%d)"
+        processes.log(text, begin, whose, run.clock.t, begin)
     for name in carried.keys() - found.before.keys():
         warn_of_changed_functions(carried[name], found.groups, name, processes)
     if request.positions is None:  # as above
-        warn_if_over(run.in_force, run.clock)
+        warn_if_over(run.in_force, run.clock, run.clock.t)
 
 
 def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any], source: PlanSource) -> dict[str, Any]:

@@ -489,12 +489,13 @@ class RunState(Clock):
     observed: set[str]
     skipped: set[str]
     warns_of_metrics: bool  # set by the Scheduler
+    replaced: bool  # by another Scheduler
     saved_at: int  # the update of the last checkpoint
     was_moved: bool  # by `seek`, or back by a checkpoint
     end_is_known: bool  # True if an engine has reported that the run is shorter than its plan, or has ended
     __slots__ = (
         "_before_seek", "_begin", "_history", "choices", "counts_from", "end_is_known", "observed", "processes",
-        "released", "saved_at", "skipped", "warns_of_metrics", "was_moved",
+        "released", "replaced", "saved_at", "skipped", "warns_of_metrics", "was_moved",
     )  # fmt: skip
 
     def __init__(self, states: RuleStates, position: RunPosition, choices: Choices, source: str | None) -> None:
@@ -504,7 +505,7 @@ class RunState(Clock):
         self._begin: tuple[ResolvedPlan, RunPosition] | None = None  # of a run whose only plan is that of its start
         self._history = History(())
         self._before_seek = -1, self._history  # the update of the last `seek`, and the history before it
-        self.released, self.end_is_known, self.saved_at = False, False, -1
+        self.released, self.replaced, self.end_is_known, self.saved_at = False, False, False, -1
         self.observed, self.skipped = set(), set()
         self.counts_from = BEGIN_OF_DATA
 

@@ -1,7 +1,7 @@
 """Which calls of `optimizer.step` are updates, and what an update counts and writes."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache, partial
 from types import FrameType
@@ -242,9 +242,12 @@ def watch_updates(
 
 def updates_in_state(optimizer: Any) -> int | None:
     """Return the number of updates in an optimizer's own state; None if it does not count them (`SGD`)."""
-    if not isinstance(optimizer, Optimizer):
-        return None
-    states = (entry for entry in optimizer.state.values() if isinstance(entry, dict))
+    return updates_in_states(optimizer.state) if isinstance(optimizer, Optimizer) else None
+
+
+def updates_in_states(found: Any) -> int | None:
+    """Return the number of updates in the states of an optimizer's parameters, or in those of its checkpoint."""
+    states = (entry for entry in found.values() if isinstance(entry, dict)) if isinstance(found, Mapping) else ()
     return max((int(step) for entry in states if (step := finite_or_none(entry.get("step"))) is not None), default=None)
 
 
@@ -525,17 +528,20 @@ class ByHand:
         groups: list[Group] = self.optimizer.param_groups
         clock, block = planned.clock, planned.block
         t = clock.t
+        clock.t = following = t + 1  # before the values are written, for a saver in another thread
         try:
             for _ in block.writer:
                 break
             else:
-                run_uncompiled(write_next_block)(planned, t + 1)
+                run_uncompiled(write_next_block)(planned, following)
             first = groups[0]
             if first[COUNT] is t and first[RECORD] is planned.record and groups == planned.bound:
-                first[COUNT] = clock.t = clock.acknowledged_at = t + 1
+                first[COUNT] = clock.acknowledged_at = following
             else:
+                clock.t = t
                 run_uncompiled(_rebind_and_advance)(planned, groups, None)
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
+            clock.t = t
             run_uncompiled(_rebind_and_advance)(planned, groups, error)
         if block.overwritten:
             run_uncompiled(note_overwritten)(planned, groups)
@@ -544,7 +550,7 @@ class ByHand:
 
     def _advance_checked(self) -> None:
         planned, optimizer, steps = self.planned, self.optimizer, self.steps
-        require_attached(planned.run, "step")
+        require_attached(planned.run, "step()")
         if not steps.is_unchanged(optimizer):
             steps.before_update(optimizer)
         steps.advance(optimizer)

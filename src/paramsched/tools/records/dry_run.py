@@ -195,6 +195,7 @@ def _load_with_bases(
     run, resume = scheduler._run, scheduler._resume
     groups = {name: made[name].param_groups for name in run.members}
     loaded = {name: resume.loading(run, name, mine, carried[name]) for name, mine in groups.items()}
+    resume.report(run, loaded, groups)
     resume.after_load(run, loaded, groups)
 
 
