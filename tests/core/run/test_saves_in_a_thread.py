@@ -1,8 +1,9 @@
-"""A checkpoint that is taken in a thread, while another thread counts updates, has the record of its count.
+"""A checkpoint taken in a thread, while another thread counts updates, has the record and the values of its count.
 
 The switches between the threads are enumerated: at each line of one side, the other side runs to its end.
 """
 
+import inspect
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -12,14 +13,18 @@ from types import FrameType
 from typing import Any
 
 import pytest
+import torch
 
 import paramsched as ps
-from paramsched.core import run as room
+from paramsched.core import run as run_package
 from paramsched.core.plan.optimizers import ALONE
 from paramsched.core.run.record import read_groups
 from support.updates import probe
 
-ROOM = str(Path(room.__file__).parent)
+TRACED = (
+    str(Path(run_package.__file__).parent),
+    inspect.getfile(torch.optim.Optimizer),
+)  # the second one copies the values
 SIZE = 4  # samples of an update
 RUNS: dict[str, tuple[ps.Plan, dict[str, Any]]] = {
     "updates": (ps.Plan(lr='(warmup(2) >> cosine()) * plateau("loss")', horizon=100_000), {}),
@@ -32,7 +37,7 @@ RUNS: dict[str, tuple[ps.Plan, dict[str, Any]]] = {
 
 @contextmanager
 def called_at_each_line(other: Callable[[], object]) -> Iterator[None]:
-    """Call a function before each line of the room that the body executes."""
+    """Call a function before each line of the traced code that the body executes."""
     before = sys.gettrace()
 
     def local(frame: FrameType, event: str, _: Any) -> Any:
@@ -43,7 +48,7 @@ def called_at_each_line(other: Callable[[], object]) -> Iterator[None]:
         return local
 
     def trace(frame: FrameType, _event: str, _: Any) -> Any:
-        return local if frame.f_code.co_filename.startswith(ROOM) else None
+        return local if frame.f_code.co_filename.startswith(TRACED) else None
 
     sys.settrace(trace)
     try:
@@ -60,6 +65,14 @@ def run_of(kind: str, count: int) -> tuple[dict[str, Any], ps.Scheduler]:
 
 def can_resume(name: str, state: dict[str, Any]) -> bool:
     return read_groups(state["param_groups"], name).is_complete
+
+
+def has_the_values_of_its_count(kind: str, state: dict[str, Any]) -> bool:
+    """Return whether a state has the value of the update of its count; one that differs by an update has another."""
+    group = state["param_groups"][0]
+    optimizers, scheduler = run_of(kind, 1)
+    scheduler.seek(group["paramsched_t"])
+    return bool(group["lr"] == optimizers[ALONE].param_groups[0]["lr"])
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -80,6 +93,8 @@ def test_a_save_at_any_line_of_an_update_can_be_resumed_and_changes_no_value(
 
     assert len(saved) > 30
     assert [name for name, state in saved if not can_resume(name, state)] == []
+    # An amount is counted after its update. A saver waits for that; here the update waits for the saver.
+    assert kind == "samples" or all(has_the_values_of_its_count(kind, state) for _, state in saved)
     assert scheduler.t == 2
 
 
@@ -106,6 +121,7 @@ def test_an_update_at_any_line_of_a_save_leaves_a_record_of_one_update(kind: str
             state = optimizers[name].state_dict()
         record = json.loads(state["param_groups"][0]["paramsched"])
         assert can_resume(name, state), at
+        assert has_the_values_of_its_count(kind, state), at
         if kind == "samples":
             assert record["amount"] == SIZE * record["t"], at
         if lines < at:

@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from paramsched.core.base.problem import Problem
 from paramsched.core.fields import RECORD, recorded_bases
+from paramsched.core.plan.lines import UpdateTimes, by_group, values_at
 from paramsched.core.plan.optimizers import errors_of
 from paramsched.core.run import steps as updates
 from paramsched.core.run.block import FloatColumn, TensorColumn, ValueBlock
@@ -33,7 +34,6 @@ from paramsched.core.run.writes import AT_EACH_UPDATE, keep_tensors
 from paramsched.core.schedules.own import has_own_shape
 from paramsched.errors import InvalidArgument, StateError, shown
 
-_TRIES = 100  # copies of the values, while another thread goes on to count updates
 _NAMES = 8  # of groups that a message has
 _CAPTURED = "this step is captured into a CUDA graph"
 
@@ -145,31 +145,22 @@ class PlanHooks:
         groups = state.get("param_groups")
         if groups and self.planned.bound:
             now = self.run.reading()
-            if now.numbers[self.name] != self.saved_from:  # another thread has counted an update meanwhile
-                now = self._copy_values(groups, now)
+            if now.numbers[self.name] != self.saved_from:  # another thread counts an update
+                self._write_values(groups, now)
             self.run.clock.saved_at = now.numbers[self.name]
             record = record_of(self.run, now)
             groups[0][RECORD] = joined(self.planned.record_of_plan(), record | {"bases": recorded_bases(groups[0])})
             for group in groups:
                 group[COUNT] = now.numbers[self.name]
 
-    def _copy_values(self, groups: list[Group], now: Reading) -> Reading:
-        """Copy the planned values of one update into a state; return the position of this update.
-
-        Tensors are not copied: torch's state has those of the optimizer itself.
-        """
-        planned = self.planned
-        for _ in range(_TRIES):
-            for line in planned.block.lines:
-                for index in line.groups:
-                    entry = planned.bound[index].get(line.field.key)
-                    if index < len(groups) and not isinstance(entry, torch.Tensor):
-                        groups[index][line.field.key] = entry
-            again = self.run.reading()
-            if again == now:
-                break
-            now = again
-        return now
+    def _write_values(self, groups: list[Group], now: Reading) -> None:
+        """Write the planned values of one update into a state. It has the tensors of the optimizer itself."""
+        number, lines = now.numbers[self.name], self.planned.block.lines
+        amount = now.position.amount if number == now.position.t else now.last_amount
+        values = values_at(lines, UpdateTimes(number, amount), now.states)
+        for index, line, _ in by_group(lines):
+            if index < len(groups) and not isinstance(line.field.read(groups[index]), torch.Tensor):
+                line.field.fill(groups[index], values[index, line.field.slot])
 
     def before_load(self, optimizer: Any, state: dict[str, Any]) -> None:
         self.adopted = self.resume.before_load(self.run, self.name, state, optimizer.param_groups)
