@@ -13,7 +13,7 @@ import click
 
 from paramsched.cli._options import PlanOptions, option_of, runs_configs
 from paramsched.cli._output import WrongUsage, echo_note
-from paramsched.cli._plan_input import calendar_from_options, length_from_option, names_a_file
+from paramsched.cli._run_facts import calendar_from_options, length_from_option, names_a_file
 from paramsched.core.base.entries import is_installed
 from paramsched.core.base.problem import Problem
 from paramsched.core.files.plan_files import PlanText, read_peer_data

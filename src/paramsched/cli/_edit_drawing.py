@@ -17,7 +17,8 @@ import click
 
 from paramsched.cli._options import UNIT_FACTS, PlanOptions, check_numbers_of_bases
 from paramsched.cli._output import problem_text
-from paramsched.cli._plan_input import PlanInput, calendar_if_known, read_plan_input
+from paramsched.cli._plan_input import PlanInput, read_plan_input
+from paramsched.cli._run_facts import calendar_if_known
 from paramsched.cli._traces import groups_with_bases, refuse_too_long
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.problem import PlanWarning

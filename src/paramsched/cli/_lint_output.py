@@ -11,15 +11,8 @@ from typing import Any, TypeGuard, final
 
 from paramsched.cli._configs import Config, check_config, config_in
 from paramsched.cli._options import PlanOptions
-from paramsched.cli._plan_input import (
-    PlanInput,
-    calendar_from_options,
-    calendar_if_known,
-    names_a_file,
-    read_plan_input,
-    text_of_plan_input,
-    with_facts_beside,
-)
+from paramsched.cli._plan_input import PlanInput, read_plan_input, text_of_plan_input, with_facts_beside
+from paramsched.cli._run_facts import calendar_from_options, calendar_if_known, names_a_file
 from paramsched.core.base.codes import (
     BEYOND_THE_PLAN,
     LOG_DIFFERS,

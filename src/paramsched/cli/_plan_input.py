@@ -3,15 +3,15 @@
 import errno
 import os
 import re
-import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 from paramsched.cli._options import UNIT_FACTS, PlanOptions, option_of
 from paramsched.cli._output import WrongUsage, echo_note
+from paramsched.cli._run_facts import calendar_from_options, calendar_if_known, horizon_from_options, names_a_file
 from paramsched.core import files as config
 from paramsched.core.base.entries import entry_names, load_entry
 from paramsched.core.base.files import naming_errors
@@ -26,7 +26,7 @@ from paramsched.core.plan import Binding, Plan
 from paramsched.core.plan.plan import units_of_plan
 from paramsched.core.plan.resolve import known_total
 from paramsched.core.schedules import SHAPES
-from paramsched.core.time import Calendar, Duration
+from paramsched.core.time import Calendar
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact, UnknownRecipe
 
 if TYPE_CHECKING:
@@ -158,11 +158,6 @@ def _loaded_text(given: str, options: PlanOptions) -> Loaded:
     return Loaded(Plan(Binding(options.field, schedule), horizon=horizon_from_options(options)))
 
 
-def names_a_file(given: str) -> bool:
-    """Return whether an argument names a file, rather than standard input, a recipe or a line of text."""
-    return given != "-" and os.path.exists(given)  # noqa: PTH110  # Path.exists raises an error for a long text
-
-
 def title_of_plans(given: Sequence[str]) -> str:
     """Return the title of a picture: the names of the plan files, or "Plan"."""
     names = [Path(one).name for one in given if names_a_file(one)]
@@ -174,48 +169,6 @@ _ALTERNATIVES = {  # a fact passed as an option, and the facts of the file that 
     "batches_per_epoch": ("steps_per_epoch",),
     "tokens_per_step": ("sequence_length",),
 }
-_NUMBER = re.compile(r"\s*\d[\d_]*(e\d+)?\s*")
-
-
-def length_from_option(text: str, option: str) -> Duration:
-    """Return the length that an option specifies. A plain number such as 10000 or 1e5 counts updates."""
-    try:
-        return Duration.of(f"{text} steps" if _NUMBER.fullmatch(text) else text)
-    except InvalidArgument as error:
-        example = "10000" if option == option_of("total") else "5%"
-        raise WrongUsage(option, error.problem.summary, f"For example: {option} {example}") from None
-
-
-def horizon_from_options(options: PlanOptions) -> Duration | None:
-    """Return the horizon that the options specify; None if there is none."""
-    return None if options.horizon is None else length_from_option(options.horizon, option_of("total"))
-
-
-def calendar_from_options(options: PlanOptions, **assumed: Any) -> Calendar:
-    """Return the Calendar that the options specify. The facts in `assumed` take precedence over the options."""
-    total = horizon_from_options(options)
-    try:
-        return Calendar(**{**options.facts, "total": total, **assumed})
-    except MissingFact as error:
-        # A horizon in epochs needs the length of an epoch.
-        raise error.changed(site=f"{option_of('total')} {options.horizon}") from None
-    except InvalidArgument as error:
-        passed = {**options.facts, **assumed}
-        site = " ".join(f"{option_of(name)} {shlex.quote(str(value))}" for name, value in passed.items())
-        raise WrongUsage(site, error.problem.found, error.problem.advice) from None
-
-
-def calendar_if_known(options: PlanOptions) -> Calendar | None:
-    """Return the Calendar that the options specify; None if no option is passed.
-
-    A horizon that cannot be converted to updates is omitted.
-    """
-    if not options.facts:
-        return None
-    try:
-        return calendar_from_options(options)
-    except MissingFact:
-        return calendar_from_options(options.with_facts(total=None))
 
 
 def with_facts_beside(loaded: Loaded, options: PlanOptions) -> PlanOptions:

@@ -17,13 +17,11 @@ from paramsched.cli._plan_input import (
     PlanInput,
     assumed_fact,
     calendar_for_picture,
-    calendar_from_options,
     known_length,
-    length_from_option,
-    names_a_file,
     read_plan_input,
     with_facts_beside,
 )
+from paramsched.cli._run_facts import calendar_from_options, length_from_option, names_a_file
 from paramsched.core.base.entries import is_installed
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.printing import names_listed

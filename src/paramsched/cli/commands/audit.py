@@ -96,7 +96,8 @@ def paramsched_audit(
 
     from paramsched import show
     from paramsched.cli._configs import config_in, curves_of_config, plan_of_curves
-    from paramsched.cli._plan_input import calendar_from_options, read_plan_input
+    from paramsched.cli._plan_input import read_plan_input
+    from paramsched.cli._run_facts import calendar_from_options
     from paramsched.cli._traces import given_bases
     from paramsched.core.plan.binding import amount_clock
     from paramsched.errors import UnknownGroup

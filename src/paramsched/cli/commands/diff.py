@@ -32,7 +32,8 @@ def paramsched_diff(before: str, after: str, options: PlanOptions, as_json: bool
 
     With facts of the run, each change has the first update at which values differ, and the largest difference.
     """
-    from paramsched.cli._plan_input import calendar_from_options, read_plan_input
+    from paramsched.cli._plan_input import read_plan_input
+    from paramsched.cli._run_facts import calendar_from_options
     from paramsched.core.plan.diff import diff
 
     plans = [read_plan_input(given, options).plan for given in (before, after)]

@@ -116,7 +116,8 @@ def paramsched_resume(
         return
     from dataclasses import asdict, replace
 
-    from paramsched.cli._plan_input import calendar_from_options, read_plan_input, with_facts_beside
+    from paramsched.cli._plan_input import read_plan_input, with_facts_beside
+    from paramsched.cli._run_facts import calendar_from_options
     from paramsched.cli._traces import given_bases
     from paramsched.core.files import Loaded
     from paramsched.errors import StateError

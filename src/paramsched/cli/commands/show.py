@@ -265,7 +265,7 @@ def _groups(read: "PlanInput", times: tuple[str, ...], *, as_json: bool) -> str:
 
 def _stages(read: "PlanInput", options: PlanOptions) -> str:
     """Return the table of a plan's stages; times are as written if no facts of the run are passed."""
-    from paramsched.cli._plan_input import calendar_from_options
+    from paramsched.cli._run_facts import calendar_from_options
     from paramsched.cli._table import stage_table
     from paramsched.cli._traces import echo_plan_notes
     from paramsched.core.plan.resolve import amounts_of_run, known_total

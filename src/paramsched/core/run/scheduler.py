@@ -637,7 +637,7 @@ class Scheduler(LRScheduler):
 
     @last_epoch.setter
     def last_epoch(self, value: int) -> None:
-        if value != self.t:
+        if value not in (self.t, self.t + 1):  # Ignite increments it, and reads `get_lr()`
             found = f"updates advance a plan, and this one is at update {self.t}"
             raise InvalidArgument(
                 f"scheduler.last_epoch = {shown(value)}", found, f"Write scheduler.seek({shown(value)})"
