@@ -101,7 +101,7 @@ class PlannedColumns:
             values: the planned values.
             processes: the processes of which one warns.
         """
-        taken = {name for name, value in values.items() if name in logged and not _is_value(logged[name], value)}
+        taken = {name for name, value in values.items() if name in logged and not is_value(logged[name], value)}
         taken -= self._taken
         if taken:
             self._taken |= taken
@@ -114,7 +114,7 @@ class PlannedColumns:
         return {f"planned/{name}" if name in self._taken else name: value for name, value in values.items()}
 
 
-def _is_value(logged: Any, planned: float) -> bool:
+def is_value(logged: Any, planned: float) -> bool:
     """Return whether a logged number or tensor is the planned value, or this value as float32."""
     number = logged.item() if isinstance(logged, torch.Tensor) and logged.numel() == 1 else logged
     return isinstance(number, Real) and number in (planned, torch.tensor(planned, dtype=torch.float32).item())
