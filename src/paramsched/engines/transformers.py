@@ -10,7 +10,7 @@ the plan. Pass it to the class of `planned`, which refuses another scheduler.
 from collections.abc import Sequence
 from dataclasses import MISSING, fields, replace
 from functools import cache
-from math import prod
+from math import ceil, prod
 from typing import Any, Final, TypeVar, Unpack
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
@@ -166,6 +166,8 @@ def planned(
                     self._paramsched_made = []
                 self._paramsched_made.append(made)
                 self._paramsched_metrics = MetricRelay("transformers.planned")
+                evaluations = _evaluations_of(self.args, num_training_steps, made.calendar.updates_per_epoch)
+                self._paramsched_metrics.warn_of_patience(made, evaluations, prefix="eval_")
                 self._paramsched_columns = PlannedColumns("transformers.planned")
                 facts = chosen.calendar
                 specified = chosen.amount_of or chosen.tokens_per_sample or (facts and facts.tokens_per_step)
@@ -183,7 +185,7 @@ def planned(
                 self.remove_callback(RunCallback)
                 self.add_callback(RunCallback(self, made))
                 self.remove_callback(end_callback)
-                self.add_callback(end_callback(made, "transformers.planned"))
+                self.add_callback(end_callback(made, "transformers.planned", self._paramsched_metrics))
                 if by_trainer:
                     self.add_callback(TokenRelay(amounts, copies))
             return self.lr_scheduler
@@ -246,14 +248,15 @@ def planned(
 
 @cache
 def end_callback_class() -> type[Any]:
-    """Return the callback that warns at the end of a run that was shorter than its plan."""
+    """Return the callback that warns at the end of a run that was shorter than its plan, or that lacked its metric."""
     from transformers import TrainerCallback
 
     class EndCallback(TrainerCallback):  # type: ignore[misc]  # its type is Any
-        def __init__(self, scheduler: Scheduler, call: str) -> None:
-            self._ending, self._call = RunEnd([scheduler]), call
+        def __init__(self, scheduler: Scheduler, call: str, metrics: MetricRelay) -> None:
+            self._scheduler, self._ending, self._call, self._metrics = scheduler, RunEnd([scheduler]), call, metrics
 
         def on_train_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            self._metrics.finish(self._scheduler)
             self._ending.tell_short(self._call, early=state.global_step < state.max_steps)
 
     return EndCallback
@@ -338,6 +341,28 @@ def _replicas(trainer: Any) -> int:
     return world // _processes_of_one_batch(trainer, "tp", "cp", "sp") or 1
 
 
+def _evaluations_of(args: Any, updates: int, epoch: int | None) -> int | None:
+    """Return the number of evaluations in a run; None if it is unknown.
+
+    Args:
+        args: the arguments of the Trainer.
+        updates: the number of updates in the run.
+        epoch: the number of updates in an epoch; None if unknown.
+    """
+    kind, delay = str(getattr(args.eval_strategy, "value", args.eval_strategy)), args.eval_delay or 0
+    at_start = int(getattr(args, "eval_on_start", False))  # new in Transformers 4.44
+    if kind == "no":
+        return at_start
+    if kind == "steps":
+        every = ceil(updates * args.eval_steps) if args.eval_steps < 1 else args.eval_steps
+    elif kind == "epoch" and epoch is not None:
+        every, delay = epoch, delay * epoch
+    else:
+        return None
+    # The last update is evaluated too. None is evaluated before `eval_delay`.
+    return at_start + max(0, ceil(updates / every) - max(0, ceil(delay / every) - 1))
+
+
 def _refuse_other_scheduler(trainer: Any) -> None:
     """Raise if a planned Trainer has a scheduler that is not of its plan.
 
@@ -385,4 +410,5 @@ def _facts_of_arguments(args: Any, batches: int | None, total: DurationLike | No
             "steps_per_epoch": "the training set has no length, or the plan schedules its batches",
             "tokens_per_step": "samples may have any length",
         },
+        warns_of_metrics=True,
     )
