@@ -117,11 +117,12 @@ class _LightningPlan:
             optimizers = [dict(zip(self._names, optimizers, strict=True))]
         self._fits += 1
         known, self._sampler = _facts_of_trainer(trainer, pl_module), _sampler_of(trainer)
+        present = [config.scheduler for config in trainer.lr_scheduler_configs]
+        _refuse_other_plans(present, trainer.optimizers)
         self.schedulers = [known.attach(one, self._plan, self._options, drive=self._drive) for one in optimizers]
         self._metrics.warn_of_patience(self.schedulers[0], _evaluations_of(trainer, pl_module, self._observe))
         self._finetunes = any(_is_finetuning(callback) for callback in trainer.callbacks)
         for scheduler in self.schedulers:
-            present = (config.scheduler for config in trainer.lr_scheduler_configs)
             warn_of_other_schedulers(scheduler, present, "configure_optimizers")
         if self._sampler is not None:
             targets = (target.name for target in self.schedulers[0].plan.targets)
@@ -264,6 +265,20 @@ def _updates_of_changing_accumulation(trainer: Any) -> float | None:
     factors = [plans[0][max(one for one in plans[0] if one <= epoch)] for epoch in range(epochs)]
     total: float = sum(-(-batches // factor) for factor in factors)
     return min(total, float(trainer.max_steps)) if trainer.max_steps > 0 else total
+
+
+def _refuse_other_plans(present: Sequence[Any], optimizers: Sequence[Any]) -> None:
+    """Raise if the module returns a Scheduler of an optimizer, which the plan of the callback would replace.
+
+    Raises:
+        InvalidArgument: it returns one.
+    """
+    for one in present:
+        if isinstance(one, Scheduler) and any(
+            mine is other for mine in one.optimizers.values() for other in optimizers
+        ):
+            found = "it returns a ps.Scheduler, and the plan of PlanCallback would replace its plan"
+            raise InvalidArgument("configure_optimizers", found, "Remove the Scheduler, or PlanCallback")
 
 
 def _evaluations_of(trainer: Any, module: Any, observe: str) -> int | None:

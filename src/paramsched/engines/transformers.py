@@ -351,6 +351,7 @@ def _evaluations_of(args: Any, updates: int, epoch: int | None) -> int | None:
     """
     kind, delay = str(getattr(args.eval_strategy, "value", args.eval_strategy)), args.eval_delay or 0
     at_start = int(getattr(args, "eval_on_start", False))  # new in Transformers 4.44
+    every: float
     if kind == "no":
         return at_start
     if kind == "steps":
@@ -360,7 +361,8 @@ def _evaluations_of(args: Any, updates: int, epoch: int | None) -> int | None:
     else:
         return None
     # The last update is evaluated too. None is evaluated before `eval_delay`.
-    return at_start + max(0, ceil(updates / every) - max(0, ceil(delay / every) - 1))
+    first = max(1, ceil(delay / every))
+    return at_start + max(0, ceil(updates / every) - first + 1)
 
 
 def _refuse_other_scheduler(trainer: Any) -> None:

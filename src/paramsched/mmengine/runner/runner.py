@@ -15,6 +15,7 @@ from paramsched.core.run.on_base import OnBase
 from paramsched.core.run.record import OnChange
 from paramsched.engines.accelerate import batch_amounts
 from paramsched.engines.engine_facts import AmountOf, PlanOptions
+from paramsched.engines.other_schedulers import warn_of_writers
 from paramsched.engines.reporting import MetricRelay, samples_in_lists
 from paramsched.errors import ParamschedError
 from paramsched.mmengine.runner._accelerator import accelerator_for, facts_for, seed_for
@@ -32,6 +33,7 @@ from paramsched.mmengine.runner._param_schedulers import (
     scheduled_fields,
     warn_if_unmeasured,
     warn_without_validation,
+    writers_of,
 )
 from paramsched.mmengine.runner._resume import (
     SavedParts,
@@ -410,6 +412,8 @@ class Runner:
         choices = {name: given[name] for name in ("on_change", "on_base")}
         self.schedulers = build_schedulers(given["param_scheduler"], self._wrappers, self.facts, choices)
         for name, stepper in self.steppers.items():
+            others = writers_of(self.schedulers[name], stepper.optimizer)
+            warn_of_writers([stepper.optimizer], others, "param_scheduler")
             for scheduler in self.schedulers[name]:
                 if isinstance(scheduler, Scheduler) and self._counts_batches(name, scheduler):
                     options = PlanOptions(
