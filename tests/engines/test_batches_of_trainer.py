@@ -106,7 +106,7 @@ def test_a_plan_in_samples_without_a_horizon_ends_with_the_passes_of_the_trainer
     trainer.train()
 
     trace = ps.trace(plan, {"lr": 0.1}, ps.Calendar(total="93 samples"))
-    assert [row["lr"] for row in trainer.state.log_history if "lr" in row] == trace["lr"].tolist()
+    assert [row["learning_rate"] for row in trainer.state.log_history if "learning_rate" in row] == trace["lr"].tolist()
 
 
 def test_a_second_training_begins_again(tmp_path):
@@ -207,7 +207,7 @@ def test_the_methods_of_the_trainer_return_what_its_own_return(tmp_path):
     assert output.metrics["train_loss"] == output.training_loss > 0
     assert trainer.create_scheduler(2) is trainer.lr_scheduler
     assert trainer.evaluate().keys() >= {"eval_runtime", "eval_samples_per_second"}
-    assert [row["lr/0"] if "lr/0" in row else row["lr"] for row in trainer.state.log_history if "learning_rate" in row]
+    assert [row["batch_size"] for row in trainer.state.log_history if "learning_rate" in row]
 
 
 def test_a_data_set_without_a_length_is_refused_in_train(tmp_path):

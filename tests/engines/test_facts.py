@@ -124,31 +124,22 @@ def test_the_length_and_the_batch_size_of_a_loader_may_be_unknown(loader, length
     assert (length_of(loader), batch_size_of(loader)) == (length, size)
 
 
-class Watching:
-    """A Scheduler whose plan watches two metrics."""
-
-    plan = ps.Plan(lr=ps.plateau("a") * ps.plateau("b") * ps.constant(1.0), horizon=9)
-
-    def __init__(self):
-        self.seen, self.warnings = [], []
-        self._resume = SimpleNamespace(processes=SimpleNamespace(warn=self.warnings.append))
-
-    def observe(self, **metrics):
-        self.seen.append(metrics)
-
-
 def test_only_watched_metrics_are_passed_and_those_that_never_came_are_named():
-    relay, scheduler = MetricRelay("engine"), Watching()
+    plan = ps.Plan(lr=ps.plateau("a") * ps.plateau("b") * ps.plateau("d") * ps.constant(1.0), horizon=9)
+    relay, scheduler = MetricRelay("engine"), ps.Scheduler(probe(), plan, drive="manual")
+    scheduler.step()
 
     relay.report(scheduler, {"c": 3.0})
     relay.report(scheduler, {"a": 1.0, "c": 3.0})
-    relay.finish(scheduler)
+    scheduler.observe(d=1.0)  # by the user's own code
+    with pytest.warns(ps.PlanWarning) as told:
+        relay.finish(scheduler)
     relay.report(scheduler, {"b": 2.0})
     relay.finish(scheduler)
 
-    assert scheduler.seen == [{"a": 1.0}, {"b": 2.0}]
-    assert len(scheduler.warnings) == 1
-    assert "watches b, which was never reported; reported metrics: a, c" in str(scheduler.warnings[0])
+    assert [state.best for state in scheduler.states.values()] == [1.0, 2.0, 1.0]
+    assert len(told) == 1
+    assert "watches b, which was never reported; reported metrics: a, c" in str(told[0].message)
 
 
 def test_a_metric_with_the_name_of_a_planned_value_is_warned_of_once_and_renames_the_value_from_then_on():

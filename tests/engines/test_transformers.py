@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.errors import MissingFact
+from paramsched.errors import InvalidArgument, MissingFact
 from support.engine_runs.harness import BY_TOKENS, PLAN, Case, Used, in_one, optimizer_of, planned, recorded
 from support.spread import spread
 
@@ -204,10 +204,11 @@ def test_the_log_has_every_scheduled_field_and_the_used_lr(tmp_path: Path) -> No
     logged = [float(row["learning_rate"]) for row in trainer.state.log_history if "learning_rate" in row]
     assert logged == pytest.approx([row[0] for row in planned(54)], abs=5e-7)  # the Trainer may round what it logs
     rows = [row for row in trainer.state.log_history if "learning_rate" in row]
-    names = [f"{field}/{group}" for group in ("weight", "bias") for field in ("lr", "weight_decay", "betas_0")]
+    names = ["lr/weight", "weight_decay/weight", "betas_0/weight", "lr/bias", "weight_decay/weight", "betas_0/weight"]
     assert "train_runtime" in trainer.state.log_history[-1]
     assert [row["learning_rate"] for row in rows] == [row["lr/weight"] for row in rows]
     assert [[row[name] for name in names] for row in rows] == planned(54)
+    assert {name for name in rows[0] if "/" in name} == {*names}
 
 
 def test_a_plan_in_epochs_uses_the_trainers_epochs(tmp_path: Path) -> None:
@@ -218,10 +219,12 @@ def test_a_plan_in_epochs_uses_the_trainers_epochs(tmp_path: Path) -> None:
     assert [row[0] for row in trainer.used] == [0.1] * 18 + [0.05] * 18 + [0.025] * 18
 
 
-def test_several_groups_have_one_logged_rate_each(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("bases", "columns"), [((0.1, 0.2), ["lr/0", "lr/1"]), ((0.1, 0.1), [])])
+def test_a_group_has_a_logged_rate_if_it_differs_from_that_of_the_first_group(
+    bases: tuple[float, ...], columns: list[str], tmp_path: Path
+) -> None:
     model = runs.Model()
-    groups = [{"params": [one], "lr": 0.1 * (i + 1)} for i, one in enumerate(model.parameters())]
-    assert len(groups) > 1
+    groups = [{"params": [one], "lr": base} for one, base in zip(model.parameters(), bases, strict=True)]
     plan, optimizers = ps.Plan(lr=ps.linear(1.0, 0.0)), (torch.optim.AdamW(groups), None)
     trainer = runs.planned_trainer(
         plan, tmp_path, model=model, optimizers=optimizers, logging_strategy="steps", logging_steps=1
@@ -230,9 +233,9 @@ def test_several_groups_have_one_logged_rate_each(tmp_path: Path) -> None:
     trainer.train()
 
     rows = [row for row in trainer.state.log_history if "learning_rate" in row]
-    rates = [[name for name in row if name == "learning_rate" or name.startswith("lr")] for row in rows]
-    assert all(row["learning_rate"] == row["lr/0"] for row in rows)
-    assert rates == [["learning_rate", *(f"lr/{i}" for i in range(len(groups)))]] * len(rows)
+    rates = [{name: value for name, value in row.items() if name == "learning_rate" or "lr" in name} for row in rows]
+    used = [{"learning_rate": row[0], "lr/0": row[0], "lr/1": row[3]} for row in trainer.used]
+    assert rates == [{name: row[name] for name in ("learning_rate", *columns)} for row in used]
 
 
 @pytest.mark.parametrize("made_by", spread(["planned", "pair"], "planned"))
@@ -255,6 +258,65 @@ def test_a_run_started_with_torchs_scheduler_continues_with_a_plan(made_by: str,
     resumed.train(resume_from_checkpoint=True)
 
     assert used == planned(54)[done:]
+
+
+def step_of_torch(optimizer: Any) -> Any:
+    return torch.optim.lr_scheduler.StepLR(optimizer, 5, 0.5)
+
+
+def scheduler_of_another_plan(optimizer: Any) -> Any:
+    return ps.Scheduler(optimizer, "cosine()", total=12)
+
+
+GROWING = """
+horizon: 20 updates
+lr: cosine()
+targets:
+  batch_size: {initial: 4, schedule: "stairs(1, 4, 2, over='50%')"}
+"""
+
+
+@pytest.mark.parametrize("make", [step_of_torch, scheduler_of_another_plan])
+@pytest.mark.parametrize(("plan", "how"), [("linear()", {}), ("linear()", {"strict": True}), (GROWING, {})])
+def test_a_scheduler_given_beside_the_plan_is_refused_before_the_first_update(
+    plan: str, how: dict[str, Any], make: Any, tmp_path: Path
+) -> None:
+    model = runs.Model()
+    optimizer = optimizer_of(model)
+    trainer = runs.planned_trainer(plan, tmp_path, how=how, model=model, optimizers=(optimizer, make(optimizer)))
+
+    with pytest.raises(InvalidArgument) as refusal:
+        trainer.train()
+
+    assert refusal.value.problem.site == "transformers.planned"
+    assert "optimizers=(optimizer, None)" in refusal.value.problem.advice
+    assert not trainer.used
+
+
+def test_a_scheduler_that_create_optimizer_sets_is_refused(tmp_path: Path) -> None:
+    class OwnOptimizer(transformers.Trainer):
+        def create_optimizer(self, *args: Any, **keywords: Any) -> Any:
+            optimizer = super().create_optimizer(*args, **keywords)
+            self.lr_scheduler = step_of_torch(optimizer)
+            return optimizer
+
+    trainer = runs.planned_trainer("linear()", tmp_path, OwnOptimizer)
+
+    with pytest.raises(InvalidArgument):
+        trainer.train()
+
+    assert not trainer.used
+
+
+def test_a_second_training_makes_a_scheduler_again(tmp_path: Path) -> None:
+    trainer = runs.planned_trainer("linear()", tmp_path, num_train_epochs=1)
+    trainer.train()
+    first = trainer.lr_scheduler
+
+    trainer.train()
+
+    assert trainer.lr_scheduler is not first
+    assert [row[0] for row in trainer.used] == [row[0] for row in trainer.used[:18]] * 2
 
 
 @pytest.mark.parametrize(("sizes", "expected"), [((1, 1, 1), 8), ((2, 1, 1), 4), ((2, 2, 1), 2), ((1, 1, 8), 1)])
@@ -288,7 +350,7 @@ def test_an_optimizer_that_steps_two_follows_one_plan_by_the_inner_ones(tmp_path
         used.append(own)
         part.register_step_pre_hook(lambda one, *_, own=own: own.append(one.param_groups[0]["lr"]))
     constant = torch.optim.lr_scheduler.LambdaLR(torch.optim.SGD(model.parameters(), lr=0.1), lambda _: 1.0)
-    again = type(trainer)(
+    again = transformers.Trainer(
         model=model, args=trainer.args, train_dataset=trainer.train_dataset, optimizers=(runs.Both(*parts), constant)
     )
     again.train()

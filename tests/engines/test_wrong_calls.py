@@ -5,7 +5,7 @@ import re
 import warnings
 from dataclasses import fields
 from importlib import import_module
-from types import FunctionType
+from types import FunctionType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -217,7 +217,7 @@ def test_a_scheduler_of_accelerate_is_named_when_the_plan_is_attached(plan, make
     assert named(told, "accelerator.prepare") == [name] * (name is not None)
 
 
-@table(("plan", "make", "name"), CASES)
+@table(("plan", "make", "name"), [one for one in CASES if one[1] is not plan_of])
 def test_a_scheduler_of_lightning_is_named_before_the_first_update(plan, make, name):
     lightning = pytest.importorskip("paramsched.engines.lightning")
     runs = pytest.importorskip("support.engine_runs.lightning")
@@ -288,6 +288,72 @@ def trainer_run(tmp_path, plan, stops_at=None):
 
     options = {"max_steps": 12, "eval_strategy": "steps", "eval_steps": 3}
     return warned(runs.planned_trainer(plan, tmp_path, callbacks=[Stop()], **options).train)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("line", ["linear()", "cosine()"])
+def test_lightning_refuses_a_scheduler_of_a_module_that_the_callback_would_replace(line):
+    runs = pytest.importorskip("support.engine_runs.lightning")
+    from paramsched.engines.lightning import PlanCallback
+
+    class Module(runs.Simple):
+        def configure_optimizers(self):
+            optimizer = super().configure_optimizers()
+            self.made = ps.Scheduler(optimizer, "cosine()", total=54)
+            return [optimizer], [self.made]
+
+    module = Module()
+    with pytest.raises(InvalidArgument) as refusal:
+        runs.fit(module, PlanCallback(line))
+
+    assert refusal.value.problem.site == "configure_optimizers"
+    assert module.made.t == 0
+    assert module.made.plan == ps.Plan(lr="cosine()")
+
+
+@pytest.mark.heavy
+def test_lightning_reports_a_scheduler_of_torch_in_a_module_before_the_first_update():
+    runs = pytest.importorskip("support.engine_runs.lightning")
+    from paramsched.engines.lightning import PlanCallback
+
+    class Module(runs.Simple):
+        def configure_optimizers(self):
+            optimizer = super().configure_optimizers()
+            plateau = lr_scheduler.ReduceLROnPlateau(optimizer)
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": plateau, "monitor": "val/loss"}}
+
+        def on_train_start(self):
+            raise KeyError("the first update")
+
+    with pytest.raises(ps.PlanWarning) as refusal:
+        runs.fit(Module(), PlanCallback("linear()", strict=True))
+
+    assert refusal.value.problem.site == "configure_optimizers"
+    assert "ReduceLROnPlateau" in refusal.value.problem.found
+
+
+def test_a_second_scheduler_of_accelerate_is_the_only_one_that_is_saved(tmp_path):
+    from paramsched.engines import accelerate as engine
+
+    prepared = accelerator()
+    optimizer, batches = prepared.prepare(probe(), loader())
+    engine.scheduler(prepared, optimizer, "linear()", batches, epochs=2)
+
+    again = engine.scheduler(prepared, optimizer, "linear()", batches, epochs=2)
+    optimizer.step()
+    prepared.save_state(str(tmp_path))
+
+    assert [one.scheduler for one in prepared._schedulers] == [again]
+    assert len([*tmp_path.glob("scheduler*")]) == 1
+
+
+def test_a_counter_of_batches_refuses_a_trainer_that_steps_another_scheduler():
+    engine = pytest.importorskip("paramsched.engines.pytorch_accelerated")
+    callback = engine.AmountCallback()
+
+    for other in (None, step_of(probe())):
+        with pytest.raises(InvalidArgument):
+            callback.on_training_run_start(SimpleNamespace(scheduler=other, _accelerator=accelerator()))
 
 
 LONGER = ps.Plan(lr="linear()", horizon=60)

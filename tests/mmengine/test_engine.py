@@ -76,6 +76,52 @@ def test_updates_are_counted_if_requested(run):
 PLAN = ps.Plan(lr="warmup(4) >> cosine(to=0.1)", momentum="linear(1.0, 0.5)")
 
 
+WARMUP = dict(type="LinearLR", start_factor=0.1, by_epoch=False, end=8)
+MOMENTUM = dict(type="StepMomentum", step_size=2, gamma=0.5)
+OF_LR = dict(type="PlanScheduler", plan="linear()", convert_to_iter_based=True)
+
+
+@pytest.mark.parametrize(
+    ("config", "hooks", "named"),
+    [
+        ([WARMUP, OF_LR], [], ["LinearLR"]),
+        ([WARMUP, OF_LR], [dict(type="ValuesHook")], ["LinearLR"]),
+        ([OF_LR, {**WARMUP, "type": "PolyLR"}], [dict(type="ValuesHook")], ["PolyLR"]),
+        ([OF_LR, {**WARMUP, "type": "paramsched.LinearLR"}], [dict(type="AmountHook")], ["LinearLR"]),
+        ([OF_LR, MOMENTUM], [dict(type="ValuesHook")], []),
+        ([MOMENTUM, OF_LR], [], []),
+        ([MOMENTUM, {**OF_LR, "plan": {"momentum": "linear()"}}], [], ["momentum"]),
+    ],
+)
+def test_a_scheduler_of_mmengine_beside_a_plan_is_reported_once_before_the_first_update(
+    run, config, hooks, named, monkeypatch
+):
+    engine.register()
+    config = [{name: value for name, value in one.items() if one["type"] != "PolyLR" or name != "start_factor"}
+              for one in config]  # fmt: skip
+    told = []
+    monkeypatch.setattr("paramsched.core.run.processes.warn_user", lambda problem: told.append((problem, len(used))))
+    used = []
+
+    class Count(Hook):
+        priority = "VERY_LOW"
+
+        def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+            used.append(batch_idx)
+
+    run(config, hooks=[*map(HOOKS.build, hooks), Count()])
+
+    assert [(one.site, count) for one, count in told] == [("param_scheduler", 0)] * len(named)
+    assert all(name in one.found for (one, _), name in zip(told, named, strict=True))
+
+
+def test_a_strict_plan_refuses_a_scheduler_of_mmengine_beside_it(run):
+    engine.register()
+
+    with pytest.raises(ps.PlanWarning):
+        run([WARMUP, {**OF_LR, "strict": True}])
+
+
 @pytest.mark.parametrize("counts", [1, 4])
 def test_a_plan_uses_its_traced_values(run, counts):
     total = BATCHES * EPOCHS // counts

@@ -47,5 +47,6 @@ def test_only_rules_that_need_another_file_lack_an_example():
         "PS404",
         "PS405",
         "PS406",
+        "PS502",
         "PS504",
     }

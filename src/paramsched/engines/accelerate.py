@@ -65,11 +65,17 @@ def scheduler(
         shards = replicas(accelerator)
         rank = accelerator.process_index * shards // accelerator.num_processes
         sampler.follow(made, num_replicas=shards, rank=rank)
-    prepared = getattr(accelerator, "_schedulers", ())  # private: a version without it warns of the first write
-    present = (one.scheduler for one in prepared)
-    warn_of_other_schedulers(made, present, "accelerator.prepare")
+    prepared = getattr(accelerator, "_schedulers", [])  # private: a version without it warns of the first write
+    # A Scheduler that `made` has replaced, as after a second run of a notebook's cell, has no state to save.
+    prepared[:] = [one for one in prepared if not _is_replaced(one.scheduler)]
+    warn_of_other_schedulers(made, (one.scheduler for one in prepared), "accelerator.prepare")
     accelerator.prepare_scheduler(made)  # registers it for checkpoints
     return made
+
+
+def _is_replaced(scheduler: Any) -> bool:
+    """Return whether a scheduler is a detached Scheduler."""
+    return isinstance(scheduler, Scheduler) and scheduler._run.clock.released
 
 
 def facts(accelerator: Any, loader: Any, *, epochs: int | None = None) -> EngineFacts:

@@ -117,10 +117,12 @@ class _LightningPlan:
             optimizers = [dict(zip(self._names, optimizers, strict=True))]
         self._fits += 1
         known, self._sampler = _facts_of_trainer(trainer, pl_module), _sampler_of(trainer)
+        present = [config.scheduler for config in trainer.lr_scheduler_configs]
+        _refuse_other_plans(present, trainer.optimizers)
         self.schedulers = [known.attach(one, self._plan, self._options, drive=self._drive) for one in optimizers]
+        self._metrics.warn_of_patience(self.schedulers[0], _evaluations_of(trainer, pl_module, self._observe))
         self._finetunes = any(_is_finetuning(callback) for callback in trainer.callbacks)
         for scheduler in self.schedulers:
-            present = (config.scheduler for config in trainer.lr_scheduler_configs)
             warn_of_other_schedulers(scheduler, present, "configure_optimizers")
         if self._sampler is not None:
             targets = (target.name for target in self.schedulers[0].plan.targets)
@@ -195,7 +197,8 @@ class _LightningPlan:
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         for scheduler in self.schedulers:
             self._metrics.finish(scheduler)
-        self._ending.tell_short("PlanCallback", early=trainer.should_stop or trainer.interrupted)
+        is_stopped = trainer.should_stop and not _is_out_of_time(trainer)
+        self._ending.tell_short("PlanCallback", early=is_stopped or trainer.interrupted)
 
     def state_dict(self) -> dict[str, Any]:
         return {"schedulers": [scheduler.state_dict() for scheduler in self.schedulers]}
@@ -262,6 +265,58 @@ def _updates_of_changing_accumulation(trainer: Any) -> float | None:
     factors = [plans[0][max(one for one in plans[0] if one <= epoch)] for epoch in range(epochs)]
     total: float = sum(-(-batches // factor) for factor in factors)
     return min(total, float(trainer.max_steps)) if trainer.max_steps > 0 else total
+
+
+def _refuse_other_plans(present: Sequence[Any], optimizers: Sequence[Any]) -> None:
+    """Raise if the module returns a Scheduler of an optimizer, which the plan of the callback would replace.
+
+    Raises:
+        InvalidArgument: it returns one.
+    """
+    for one in present:
+        if isinstance(one, Scheduler) and any(
+            mine is other for mine in one.optimizers.values() for other in optimizers
+        ):
+            found = "it returns a ps.Scheduler, and the plan of PlanCallback would replace its plan"
+            raise InvalidArgument("configure_optimizers", found, "Remove the Scheduler, or PlanCallback")
+
+
+def _evaluations_of(trainer: Any, module: Any, observe: str) -> int | None:
+    """Return how often a run passes metrics to the plan; None if this is unknown.
+
+    Args:
+        trainer: the Trainer, whose data are set up.
+        module: the module.
+        observe: when metrics are passed, as in `PlanCallback`.
+    """
+    if observe == "validation" and not trainer.enable_validation:
+        return 0
+    batches, interval, every = trainer.num_training_batches, trainer.val_check_batch, trainer.check_val_every_n_epoch
+    epochs, accumulation, rest = trainer.max_epochs, trainer.accumulate_grad_batches, 0
+    if _sampler_of(trainer) is not None or not 0 < batches < float("inf"):
+        return None
+    if trainer.max_steps > 0:
+        if not module.automatic_optimization or _updates_of_changing_accumulation(trainer) is not None:
+            return None
+        whole, left = divmod(trainer.max_steps, -(-batches // accumulation))
+        if not 0 < epochs <= whole:
+            epochs, rest = whole, left * accumulation  # the batches of the last epoch, which is not complete
+    elif epochs < 0:
+        return None
+    if observe == "epoch":
+        return int(epochs) + (rest > 0)
+    if interval is None:  # the time determines when it validates
+        return None
+    if every is None:
+        return int((epochs * batches + rest) // interval)
+    found = epochs // every * (batches // interval)
+    return int(found + (rest // interval if (epochs + 1) % every == 0 else 0))
+
+
+def _is_out_of_time(trainer: Any) -> bool:
+    """Return whether a `Timer` of either of the two packages of Lightning, as with `max_time`, has ended the run."""
+    limits = [one.time_remaining() for one in trainer.callbacks if type(one).__name__ == "Timer"]
+    return any(seconds is not None and seconds <= 0 for seconds in limits)
 
 
 def _sampler_of(trainer: Any) -> BatchSampler | None:

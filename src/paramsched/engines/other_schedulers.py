@@ -1,12 +1,23 @@
 """The warning of schedulers that an engine steps besides a plan, before the first update."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, final
 
 from paramsched.engines.torch_required import torch
 from paramsched.core.base.problem import Problem
+from paramsched.core.fields import Field
 from paramsched.core.run.block import LR
+from paramsched.core.run.hooks import PlanHooks, hooks_on
 from paramsched.core.run.scheduler import Scheduler
+
+
+@final
+class Writer(NamedTuple):
+    """A scheduler that writes a field of some groups."""
+
+    name: str
+    groups: Sequence[Any]
+    field: Field = LR
 
 
 def warn_of_other_schedulers(made: Scheduler, present: Iterable[Any], site: str) -> None:
@@ -19,21 +30,35 @@ def warn_of_other_schedulers(made: Scheduler, present: Iterable[Any], site: str)
         present: the schedulers of the engine.
         site: where the engine got them.
     """
-    planned = {
-        id(groups[index]): part.written_fields
-        for groups, part in made._members()
-        for line in part.block.lines
-        for index in line.groups
-        if line.field == LR
-    }
-    for one in present:
-        if isinstance(one, torch.optim.lr_scheduler.LRScheduler) and not isinstance(one, Scheduler):
-            groups = getattr(vars(one).get("optimizer"), "param_groups", ())  # a wrapper may have no optimizer
-            told = [planned[id(group)] for group in groups if id(group) in planned]
-            if any(str(LR) not in fields for fields in told):
-                for fields in told:
-                    fields.add(str(LR))  # so that its writes are not reported again
-                made._resume.processes.warn(Problem(site=site, found=WRITTEN_BY.format(type(one).__name__)))
+    of_torch = [
+        Writer(type(one).__name__, getattr(vars(one).get("optimizer"), "param_groups", ()))  # a wrapper may have none
+        for one in present
+        if isinstance(one, torch.optim.lr_scheduler.LRScheduler) and not isinstance(one, Scheduler)
+    ]
+    warn_of_writers(made.optimizers.values(), of_torch, site)
 
 
-WRITTEN_BY = "{} also writes this optimizer. Remove it and its step(), because the plan writes the lr of every update."
+def warn_of_writers(optimizers: Iterable[Any], writers: Iterable[Writer], site: str) -> None:
+    """Warn of each scheduler that writes a field of a group which a plan writes too.
+
+    Args:
+        optimizers: the optimizers, which may have plans.
+        writers: the other schedulers.
+        site: where the engine got them.
+    """
+    planned: dict[tuple[int, Field], PlanHooks] = {}
+    for optimizer in optimizers:
+        if (hooks := hooks_on(optimizer)) is not None:
+            groups = optimizer.param_groups
+            planned |= {
+                (id(groups[index]), line.field): hooks for line in hooks.planned.block.lines for index in line.groups
+            }
+    for name, groups, field in writers:
+        found = [hooks for group in groups if (hooks := planned.get((id(group), field))) is not None]
+        if any(str(field) not in hooks.planned.written_fields for hooks in found):
+            for hooks in found:
+                hooks.planned.written_fields.add(str(field))  # so that its writes are not reported again
+            found[0].run.clock.processes.warn(Problem(site=site, found=WRITTEN_BY.format(name, field)))
+
+
+WRITTEN_BY = "{} also writes this optimizer. Remove it and its step(), because the plan writes the {} of every update."

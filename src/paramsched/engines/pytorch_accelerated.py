@@ -22,7 +22,7 @@ from paramsched.engines.engine_facts import (
     with_named_options,
 )
 from paramsched.engines.reporting import BatchAmounts, callbacks_on_demand
-from paramsched.errors import MissingDependency
+from paramsched.errors import InvalidArgument, MissingDependency
 
 
 @with_named_options
@@ -114,9 +114,16 @@ class _ResumeCallback:
 
 
 def _scheduler_of(trainer: Any) -> Scheduler:
-    found: Any = trainer.scheduler
-    scheduler: Scheduler = found if isinstance(found, Scheduler) else found.scheduler  # in Accelerate's wrapper
-    return scheduler
+    """Return the Scheduler that the Trainer created.
+
+    Raises:
+        InvalidArgument: it created another scheduler, or none.
+    """
+    found: Any = getattr(trainer.scheduler, "scheduler", trainer.scheduler)  # inside of Accelerate's wrapper
+    if not isinstance(found, Scheduler):
+        other = "no scheduler" if found is None else f"another scheduler, {type(found).__name__}"
+        raise InvalidArgument("AmountCallback", f"the Trainer has {other}", "Write create_scheduler_fn=scheduler(plan)")
+    return found
 
 
 def _attach_to(

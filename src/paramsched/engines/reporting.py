@@ -10,9 +10,10 @@ from types import MappingProxyType
 from typing import Any, final
 
 from paramsched.engines.torch_required import torch
-from paramsched.core.base.codes import METRIC_NOT_LOGGED
+from paramsched.core.base.codes import METRIC_NOT_LOGGED, PATIENCE_BEYOND_RUN
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.problem import Problem
+from paramsched.core.feedback.plateau import Plateau
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import amount_clock
 from paramsched.core.plan.resolve import amounts_of_run
@@ -44,6 +45,32 @@ class MetricRelay:
         self._told: set[str] = set()
         self._has_looked, self._evaluations = False, 0
 
+    def warn_of_patience(self, scheduler: Scheduler, evaluations: int | None, *, prefix: str = "") -> None:
+        """Warn of each plateau that cannot act, because its patience is not less than the number of evaluations.
+
+        Source: torch's ReduceLROnPlateau counts calls of `step`, usually one for each evaluation.
+
+        Args:
+            scheduler: the scheduler.
+            evaluations: the number of evaluations in the run; None if it is unknown.
+            prefix: the beginning of the names of metrics that evaluations report; others come at other times.
+        """
+        for rule in scheduler.plan.metric_rules if evaluations is not None else ():
+            if (
+                not isinstance(rule, Plateau)
+                or not rule.metric.startswith(prefix)
+                or rule.patience < (evaluations or 0)
+            ):
+                continue
+            if evaluations:
+                found = f"its patience is not less than the number of evaluations in the run, {evaluations}"
+                advice = f"For example: patience={min(5, evaluations // 4)}"
+            else:
+                found, advice = "it never acts, because the run has no evaluation", "Evaluate during the run"
+                self._told.add(rule.metric)
+            problem = Problem(code=PATIENCE_BEYOND_RUN, found=found, site=f"{self._call}, {rule}", advice=advice)
+            scheduler._resume.processes.warn(problem)
+
     def report(self, scheduler: Scheduler, metrics: Mapping[str, Any], *, is_evaluation: bool = False) -> None:
         """Pass the metrics that a rule watches to the scheduler; after the first evaluation, warn of missing ones."""
         self._reported |= metrics.keys()
@@ -63,6 +90,7 @@ class MetricRelay:
     def _warn_of_missed(self, scheduler: Scheduler, missed: Sequence[str]) -> None:
         """Warn of metrics that the first evaluation has not reported, with the names that it has."""
         self._told |= set(missed)
+        scheduler._run.clock.warns_of_metrics = False  # it would report them again at the end
         names = sorted(one for one in self._reported if not one.endswith(_OTHER_NUMBERS))
         found = f"the plan watches {', '.join(missed)}; the first evaluation has {', '.join(names) or 'no metric'}"
         near = did_you_mean(missed[0], names) if names else ""
@@ -70,8 +98,10 @@ class MetricRelay:
         scheduler._resume.processes.warn(problem)
 
     def finish(self, scheduler: Scheduler) -> None:
-        """Warn about metrics that a rule watches but that were never reported."""
-        missed = sorted({rule.metric for rule in scheduler.plan.metric_rules} - self._observed - self._told)
+        """Warn about metrics that a rule watches but that were never reported, also not by other code."""
+        clock = scheduler._run.clock
+        clock.warns_of_metrics = False
+        missed = sorted({rule.metric for rule in clock.idle_rules(clock.t)} - self._told)
         if missed:
             found = (
                 f"the plan watches {', '.join(missed)}, which {'were' if missed[1:] else 'was'} never reported; "
@@ -101,7 +131,7 @@ class PlannedColumns:
             values: the planned values.
             processes: the processes of which one warns.
         """
-        taken = {name for name, value in values.items() if name in logged and not _is_value(logged[name], value)}
+        taken = {name for name, value in values.items() if name in logged and not is_value(logged[name], value)}
         taken -= self._taken
         if taken:
             self._taken |= taken
@@ -114,7 +144,7 @@ class PlannedColumns:
         return {f"planned/{name}" if name in self._taken else name: value for name, value in values.items()}
 
 
-def _is_value(logged: Any, planned: float) -> bool:
+def is_value(logged: Any, planned: float) -> bool:
     """Return whether a logged number or tensor is the planned value, or this value as float32."""
     number = logged.item() if isinstance(logged, torch.Tensor) and logged.numel() == 1 else logged
     return isinstance(number, Real) and number in (planned, torch.tensor(planned, dtype=torch.float32).item())

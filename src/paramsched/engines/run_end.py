@@ -27,7 +27,7 @@ class RunEnd:
 
         Args:
             call: the user's call.
-            early: True if the run was ended early, as by early stopping.
+            early: True if other code ended the run on purpose, as by early stopping. A limit of time is no such code.
         """
         for one in self.schedulers:
             clock = one._run.clock

@@ -3,18 +3,22 @@
 `planned` is for plans in epochs or percent, because only the Trainer knows the number of updates. It also logs every
 scheduled field and passes the metrics of `evaluate` to the plan.
 
-Do not pass `optimizers=(optimizer, None)`: the Trainer then creates a linear scheduler, which overwrites the plan.
+Do not pass `optimizers=(optimizer, None)` to the plain Trainer, which then creates a linear scheduler that overwrites
+the plan. Pass it to the class of `planned`, which refuses another scheduler.
 """
 
 from collections.abc import Sequence
 from dataclasses import MISSING, fields, replace
 from functools import cache
-from math import prod
+from math import ceil, prod
 from typing import Any, Final, TypeVar, Unpack
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
 from paramsched.core.plan.forms import PlanLike, plan_of
+from paramsched.core.plan.lines import by_group
+from paramsched.core.plan.optimizers import flat_optimizers
 from paramsched.core.run.batch_sizes import plans_sizes
+from paramsched.core.run.block import LR
 from paramsched.core.run.processes import WORLD
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.time import DurationLike
@@ -22,7 +26,7 @@ from paramsched.engines.accelerate import batch_amounts
 from paramsched.engines.argument_order import check_kinds, check_plan
 from paramsched.engines.engine_facts import EngineFacts, LoopOptions, length_of, options_of, with_named_options
 from paramsched.engines.planned_batches import PlannedBatches, refuse_other_batches
-from paramsched.engines.reporting import BatchAmounts, MetricRelay, PlannedColumns
+from paramsched.engines.reporting import BatchAmounts, MetricRelay, PlannedColumns, is_value
 from paramsched.engines.run_end import RunEnd
 from paramsched.engines.target_writes import TargetWrites, Write
 from paramsched.engines.trained_optimizers import TrainedOptimizers
@@ -58,7 +62,8 @@ def planned(
 
     Raises:
         MissingDependency: transformers is not installed.
-        InvalidArgument: `trainer` is not a class, or another argument is invalid.
+        InvalidArgument: `trainer` is not a class, or another argument is invalid. The method `train` raises it if the
+            Trainer has a scheduler of its own.
         ConfigError: the plan has errors.
     """
     check_kinds("planned", trainer=trainer, plan=plan)
@@ -116,6 +121,7 @@ def planned(
         _paramsched_batches: PlannedBatches | None = None
         _paramsched_evaluates = False  # True during an evaluation
         _paramsched_first: Sequence[Any] = ()  # the batches of an update before its last one
+        _paramsched_made: list[Scheduler] | None = None  # the Schedulers of a `train()`
 
         def get_train_dataloader(self) -> Any:
             read = plan_of(plan, "transformers.planned")
@@ -133,6 +139,7 @@ def planned(
             values = super().set_initial_training_values(args, dataloader, *rest)
             batches = getattr(dataloader, "batch_sampler", None)
             self._paramsched_batches = batches if isinstance(batches, PlannedBatches) else None
+            self._paramsched_made = []  # shared with the copy of the Trainer with which DeepSpeed makes the Scheduler
             if self._paramsched_batches is not None:
                 self._paramsched_known = self._paramsched_batches.known
                 return self._paramsched_batches.training_values(values)
@@ -140,7 +147,9 @@ def planned(
             return values
 
         def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
-            if self.lr_scheduler is None:
+            if self.lr_scheduler is not None:
+                _refuse_other_scheduler(self)
+            else:
                 known = self._paramsched_known or _facts_of_arguments(
                     self.args, None, num_training_steps, _replicas(self)
                 )
@@ -153,7 +162,12 @@ def planned(
                 if self._paramsched_batches is not None:
                     self._paramsched_batches.sampler.follow(made)
                 self.lr_scheduler, self._created_lr_scheduler = made, True
+                if self._paramsched_made is None:
+                    self._paramsched_made = []
+                self._paramsched_made.append(made)
                 self._paramsched_metrics = MetricRelay("transformers.planned")
+                evaluations = _evaluations_of(self.args, num_training_steps, made.calendar.updates_per_epoch)
+                self._paramsched_metrics.warn_of_patience(made, evaluations, prefix="eval_")
                 self._paramsched_columns = PlannedColumns("transformers.planned")
                 facts = chosen.calendar
                 specified = chosen.amount_of or chosen.tokens_per_sample or (facts and facts.tokens_per_step)
@@ -171,7 +185,7 @@ def planned(
                 self.remove_callback(RunCallback)
                 self.add_callback(RunCallback(self, made))
                 self.remove_callback(end_callback)
-                self.add_callback(end_callback(made, "transformers.planned"))
+                self.add_callback(end_callback(made, "transformers.planned", self._paramsched_metrics))
                 if by_trainer:
                     self.add_callback(TokenRelay(amounts, copies))
             return self.lr_scheduler
@@ -219,7 +233,7 @@ def planned(
         def log(self, logs: dict[str, Any], *args: Any, **keywords: Any) -> None:
             if isinstance(self.lr_scheduler, Scheduler) and "learning_rate" in logs:
                 scheduler, columns = self.lr_scheduler, self._paramsched_columns
-                values, processes = scheduler.scalars(), scheduler._resume.processes
+                values, processes = _logged_values(scheduler, logs["learning_rate"]), scheduler._resume.processes
                 logs = logs | columns.beside(logs, values, processes)  # of the update whose loss is in `logs`
                 super().log(logs, *args, **keywords)
                 row = self.state.log_history[-1]  # TRL's trainers add their metrics after this method
@@ -234,14 +248,15 @@ def planned(
 
 @cache
 def end_callback_class() -> type[Any]:
-    """Return the callback that warns at the end of a run that was shorter than its plan."""
+    """Return the callback that warns at the end of a run that was shorter than its plan, or that lacked its metric."""
     from transformers import TrainerCallback
 
     class EndCallback(TrainerCallback):  # type: ignore[misc]  # its type is Any
-        def __init__(self, scheduler: Scheduler, call: str) -> None:
-            self._ending, self._call = RunEnd([scheduler]), call
+        def __init__(self, scheduler: Scheduler, call: str, metrics: MetricRelay) -> None:
+            self._scheduler, self._ending, self._call, self._metrics = scheduler, RunEnd([scheduler]), call, metrics
 
         def on_train_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            self._metrics.finish(self._scheduler)
             self._ending.tell_short(self._call, early=state.global_step < state.max_steps)
 
     return EndCallback
@@ -288,6 +303,32 @@ def resume_callback_class() -> type[Any]:
     return ResumeCallback
 
 
+def _logged_values(scheduler: Scheduler, rate: Any) -> dict[str, float]:
+    """Return the scalars of a Scheduler, those of a group only if its line or its base differs from the first group's.
+
+    If all groups have the same rate, it is omitted too, because the Trainer logs it.
+
+    Args:
+        scheduler: the Scheduler.
+        rate: the `learning_rate` that the Trainer logs, that of the first group.
+    """
+    values = scheduler.scalars()
+    names = flat_optimizers({name: one.param_groups for name, one in scheduler.optimizers.items()})
+    first: dict[str, tuple[Any, ...]] = {}
+    rates = []
+    for (_, part), its_names in zip(scheduler._members(), names.values(), strict=True):
+        for index, line, base in by_group(part.block.lines):
+            field, name, mine = line.field.slot, line.field.slot + its_names[index], (line.schedule, line.clock, base)
+            first_name, *others = first.setdefault(field, (name, *mine))
+            if name != first_name and tuple(others) == mine:
+                del values[name]
+            elif line.field == LR:
+                rates.append(name)
+    if len(rates) == 1 and is_value(rate, values[rates[0]]):
+        del values[rates[0]]
+    return values
+
+
 def _processes_of_one_batch(trainer: Any, *kinds: str) -> int:
     """Return the number of processes with the same batch, as in tensor, context and sequence parallelism."""
     sizes = (getattr(trainer, f"get_{kind}_size", None) for kind in kinds)  # some are new in Transformers 4.57
@@ -298,6 +339,48 @@ def _replicas(trainer: Any) -> int:
     """Return the number of data shards."""
     world: int = trainer.args.world_size
     return world // _processes_of_one_batch(trainer, "tp", "cp", "sp") or 1
+
+
+def _evaluations_of(args: Any, updates: int, epoch: int | None) -> int | None:
+    """Return the number of evaluations in a run; None if it is unknown.
+
+    Args:
+        args: the arguments of the Trainer.
+        updates: the number of updates in the run.
+        epoch: the number of updates in an epoch; None if unknown.
+    """
+    kind, delay = str(getattr(args.eval_strategy, "value", args.eval_strategy)), args.eval_delay or 0
+    at_start = int(getattr(args, "eval_on_start", False))  # new in Transformers 4.44
+    every: float
+    if kind == "no":
+        return at_start
+    if kind == "steps":
+        every = ceil(updates * args.eval_steps) if args.eval_steps < 1 else args.eval_steps
+    elif kind == "epoch" and epoch is not None:
+        every, delay = epoch, delay * epoch
+    else:
+        return None
+    # The last update is evaluated too. None is evaluated before `eval_delay`.
+    first = max(1, ceil(delay / every))
+    return at_start + max(0, ceil(updates / every) - first + 1)
+
+
+def _refuse_other_scheduler(trainer: Any) -> None:
+    """Raise if a planned Trainer has a scheduler that is not of its plan.
+
+    Raises:
+        InvalidArgument: it has one.
+    """
+    present = trainer.lr_scheduler
+    present = getattr(present, "scheduler", present)  # DeepSpeed's wrapper has the Scheduler inside
+    if any(one is present for one in trainer._paramsched_made or ()):
+        return
+    if trainer.is_deepspeed_enabled:
+        found, instead = "the config of DeepSpeed has a scheduler", 'Remove "scheduler" from this config'
+    else:
+        found = f"the Trainer has a scheduler of its own, {type(present).__name__}"
+        instead = "Write optimizers=(optimizer, None)"
+    raise InvalidArgument("transformers.planned", f"{found}, and the plan would not be used", instead)
 
 
 _REPLACED: Final = ("lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "warmup_ratio")
@@ -329,4 +412,5 @@ def _facts_of_arguments(args: Any, batches: int | None, total: DurationLike | No
             "steps_per_epoch": "the training set has no length, or the plan schedules its batches",
             "tokens_per_step": "samples may have any length",
         },
+        warns_of_metrics=True,
     )

@@ -28,6 +28,7 @@ from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.time import Calendar
 from paramsched.engines.argument_order import check_kinds
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions
+from paramsched.engines.other_schedulers import Writer, warn_of_writers
 from paramsched.engines.reporting import (
     BatchAmounts,
     MetricRelay,
@@ -164,7 +165,11 @@ class _PlanScheduler:
             calendar=user_facts, on_change=on_change, on_base=on_base,
             strict=strict,
         )  # fmt: skip
+        written = _fields_of_others(optimizer, inner)
         self.scheduler: Scheduler = known.attach(inner, plan, options)
+        attached = self.scheduler.optimizer
+        others = [Writer(_OTHER, attached.param_groups, field) for field in written]
+        warn_of_writers([attached], others, "param_scheduler")
         self.trained = TrainedOptimizers("PlanScheduler", [self.scheduler])
         self._metrics = MetricRelay("PlanScheduler")
 
@@ -204,6 +209,10 @@ class _ValuesHook:
     """
 
     priority = "VERY_HIGH"
+
+    def before_train(self, runner: Any) -> None:
+        """Warn of schedulers that write what a plan writes."""
+        _warn_of_others(runner)
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
         """Write the values into the Runner's message hub, which its loggers read."""
@@ -250,7 +259,8 @@ class _AmountHook:
         self._amounts: list[BatchAmounts] = []
 
     def before_train(self, runner: Any) -> None:
-        """Find the schedulers, after checkpoints were loaded."""
+        """Find the schedulers, after checkpoints were loaded, and warn of those that write what a plan writes."""
+        _warn_of_others(runner)
         own = [] if self._own is None else [self._own]
         self._amounts = [
             BatchAmounts(one, self._options, runner.world_size, _sum_over_ranks, samples_in_lists)
@@ -276,6 +286,44 @@ def _plan_schedulers(runner: Any) -> list[_PlanScheduler]:
     found = runner.param_schedulers
     every = [one for mine in found.values() for one in mine] if isinstance(found, dict) else found
     return [one for one in every or [] if isinstance(one, _PlanScheduler)]
+
+
+_OTHER = "another scheduler of MMEngine, such as LinearLR in param_scheduler,"
+
+
+def _field_of(group: Mapping[str, Any], name: str) -> Field:
+    """Return the field that a scheduler of MMEngine writes in a group."""
+    return Field.of("betas[0]" if name == "momentum" and "betas" in group else name)
+
+
+def _fields_of_others(wrapper: Any, inner: Any) -> list[Field]:
+    """Return the fields that other schedulers of MMEngine write, which were constructed for an optimizer before.
+
+    They count the steps of the wrapper, and store the initial value of their field in each group. Nothing refers to
+    the schedulers themselves, so they have no names here.
+    """
+    if inner is None or not getattr(wrapper.step, "_with_counter", False):
+        return []
+    prefix = "initial_"
+    found = {
+        _field_of(group, key.removeprefix(prefix))
+        for group in inner.param_groups
+        for key in group
+        if str(key).startswith(prefix)
+    }
+    return sorted(found, key=str)
+
+
+def _warn_of_others(runner: Any) -> None:
+    """Warn of each scheduler of a Runner that writes a field of a group which a plan writes too."""
+    found = runner.param_schedulers
+    every = [one for mine in found.values() for one in mine] if isinstance(found, dict) else found or []
+    for one in every:
+        inner = None if isinstance(one, _PlanScheduler) else optimizers.inner_optimizer(one.optimizer)
+        if inner is not None:
+            name, field = type(one).__name__, getattr(one, "param_name", "lr")  # a user's class may have none
+            writers = [Writer(name, [group], _field_of(group, field)) for group in inner.param_groups]
+            warn_of_writers([inner], writers, "param_scheduler")
 
 
 def register(*, force: bool = False) -> None:

@@ -246,6 +246,41 @@ def test_the_normal_end_of_a_process_logs_one_line_about_its_last_run(code, is_r
     assert ["at update 30 of 100" in line for line in lines] == [True] * is_reported
 
 
+WATCHING = """
+import torch
+import paramsched as ps
+
+def train(observed=(), **facts):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    line = "constant() * plateau('val_loss', patience=2) * hold('kl', at=1, gain=0.1)"
+    scheduler = ps.Scheduler(optimizer, line, **facts)
+    for _ in range(30):
+        optimizer.step()
+        scheduler.observe(**dict.fromkeys(observed, 1.0))
+    return optimizer, scheduler
+"""
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(
+    ("code", "idle"),
+    cases(
+        ("train()", ["val_loss", "kl"]),
+        ("torch.save(train(['kl'])[1].state_dict(), 'run.pt')", ["val_loss"]),
+        ("train(total=30)", ["val_loss", "kl"]),
+        ("train(['val_loss', 'kl'])", []),
+        ("train(); raise ValueError", []),
+        ("optimizer, scheduler = train(['val_loss', 'kl']); train()", ["val_loss", "kl"]),
+    ),
+)
+def test_the_normal_end_of_a_process_names_once_the_rules_that_observed_nothing(code, idle, tmp_path):
+    ran = python("-c", WATCHING + code, folder=tmp_path)
+
+    found = [line for line in ran.stderr.splitlines() if "was ever reported" in line]
+    assert len(found) == bool(idle)
+    assert [name for name in ("val_loss", "kl") if f"{name}=…" in "".join(found)] == idle
+
+
 @pytest.mark.heavy
 def test_the_command_resume_does_not_report_its_own_steps_as_a_run(tmp_path):
     optimizer, scheduler = trained(30)

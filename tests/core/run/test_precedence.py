@@ -173,6 +173,22 @@ def test_a_resume_uses_the_plan_of_the_choice_and_tells_each_difference_once(cap
         assert len(history) == 1 + (changed and is_another)
 
 
+@table("updates", [0, 3])
+def test_a_scheduler_that_replaces_another_one_in_a_process_resumes_nothing(caplog, updates):
+    caplog.clear()
+    run = Run(KINDS["other epochs"])
+    run.construct(KINDS["other epochs"].old)
+    run.go(0, updates)
+
+    again = Run(KINDS["other epochs"], later=True)
+    again.optimizers = run.optimizers
+    again.construct(KINDS["other epochs"].new)
+
+    assert (again.scheduler.t, again.scheduler.total) == (updates, 28)
+    (told,) = caplog.messages
+    assert told.startswith("the plan differs from that of the previous Scheduler")
+
+
 FOREIGN = [{}, {"initial_lr": 0.4}]
 
 

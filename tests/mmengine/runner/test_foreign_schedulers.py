@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+import paramsched as ps
 from paramsched.mmengine import schedulers as ours
 from paramsched.mmengine.runner import Runner
 from support.runner_jobs import QUIET, Recorder, loader, network
@@ -93,3 +94,24 @@ def test_a_class_of_mmengines_registry_is_built_by_its_name(tmp_path: Any) -> No
             super().__init__(optimizer)
 
     assert used(lambda _: {"type": "HalvedEachEpoch"}, tmp_path) == pytest.approx([0.1, 0.1, 0.05, 0.05, 0.025, 0.025])
+
+
+def test_a_scheduler_beside_the_plan_of_an_optimizer_is_reported_before_the_first_update(tmp_path):
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    plan = ps.Scheduler(optimizer, "linear()", total=6, strict=True)
+
+    with pytest.raises(ps.PlanWarning) as refusal:
+        Runner(
+            model=model,
+            loss=torch.nn.CrossEntropyLoss(),
+            work_dir=str(tmp_path),
+            train_dataloader=loader(2),
+            optim_wrapper=optimizer,
+            param_scheduler=dict(type="LinearLR"),
+            train_cfg=dict(by_epoch=True, max_epochs=3),
+            default_hooks=QUIET,
+        ).train()
+
+    assert "LinearLR" in refusal.value.problem.found
+    assert plan.t == 0

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from paramsched.errors import InvalidArgument, StateError
-from paramsched.mmengine.runner import LoggerHook
+from paramsched.mmengine.runner import LoggerHook, Runner
 from paramsched.mmengine.runner.hooks.logger import LogFile, require_kept_part, values_that_fit
+from support.runner_jobs import WithTrainStep, loader
 from support.tables import table
 
 NOTHING = {"bytes": 0, "sha256": LogFile(None, {}).written["sha256"]}
@@ -116,6 +117,35 @@ def test_a_closed_log_writes_nothing(tmp_path):
 
 
 # ------------------------------------------------------------------ the hook
+
+
+class WithGradient(WithTrainStep):
+    """A model whose `train_step` returns the loss with its gradient."""
+
+    def train_step(self, data, optim_wrapper):
+        loss = self(*data)
+        optim_wrapper.update_params(loss)
+        return {"loss": loss}
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_loss_with_a_gradient_is_logged_without_a_warning_of_torch(tmp_path):
+    is_always = torch.is_warn_always_enabled()
+    torch.set_warn_always(True)
+    try:
+        Runner(
+            model=WithGradient(),
+            work_dir=tmp_path,
+            train_dataloader=loader(4),
+            train_cfg={"by_epoch": True, "max_epochs": 2},
+            optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.1}},
+            default_hooks={"logger": {"type": "LoggerHook", "interval": 1}, "checkpoint": None},
+        ).train()
+    finally:
+        torch.set_warn_always(is_always)
+
+    rows = [json.loads(line) for line in (tmp_path / "values.jsonl").read_text().splitlines()]
+    assert len([row["loss"] for row in rows]) == 8
 
 
 class Run:

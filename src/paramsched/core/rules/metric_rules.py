@@ -1,4 +1,4 @@
-"""Metric rules that were probably meant otherwise: their patience, their mode, and the time when they begin."""
+"""Metric rules that were probably meant otherwise: their mode, and the time when they begin."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, final
 
 import numpy as np
 
-from paramsched.core.base.codes import COUNTS_IN_WARMUP, MODE_OF_METRIC, PATIENCE_BEYOND_RUN
+from paramsched.core.base.codes import COUNTS_IN_WARMUP, MODE_OF_METRIC
 from paramsched.core.base.problem import Problem
 from paramsched.core.feedback.base import better_mode
 from paramsched.core.feedback.plateau import Plateau
@@ -29,23 +29,8 @@ from paramsched.errors import ParamschedError
 def metric_problems(line: Line) -> Iterator[Problem]:
     """Yield the diagnostics of the metric rules of one line."""
     if line.binding.schedule.metric_rules:
-        yield from _patience_beyond_run(line)
         yield from _mode_of_metric(line)
         yield from _counts_in_warmup(line)
-
-
-def _patience_beyond_run(line: Line) -> Iterator[Problem]:
-    """Yield diagnostics of metric rules that cannot act in the run.
-
-    Source: torch's ReduceLROnPlateau counts calls of `step`, usually one for each epoch. A run of one epoch or less is
-    validated after some updates.
-    """
-    epochs = line.epochs
-    for rule in line.binding.schedule.metric_rules:
-        if isinstance(rule, Plateau) and epochs is not None and 1 < epochs <= rule.patience:
-            found = f"patience={rule.patience} is not less than the number of epochs, {float(epochs):g}"
-            advice = f"For example: patience={min(5, int(epochs) // 4)}"
-            yield Problem(line.path, found, advice, code=PATIENCE_BEYOND_RUN)
 
 
 def _mode_of_metric(line: Line) -> Iterator[Problem]:

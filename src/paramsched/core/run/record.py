@@ -70,6 +70,7 @@ class State:
         behind: the optimizers that had not stepped in the last update.
         last_amount: the amount before the last update.
         owner: its owner, for messages.
+        is_loaded: False if it is that of a Scheduler of this process.
     """
 
     text: str | None
@@ -84,6 +85,7 @@ class State:
     behind: frozenset[str] = frozenset()
     last_amount: Amount | None = None
     owner: str = "the checkpoint's"
+    is_loaded: bool = True
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -192,7 +194,7 @@ class Carried:
         state = State(
             in_force.text, in_force, None, in_force.calendar, {name: len(planned.bound)}, {},
             saved_states(clock.states), replace(clock.position, samples=samples), clock.history,
-            last_amount=clock.last_amount, owner="that of the previous Scheduler",
+            last_amount=clock.last_amount, owner="that of the previous Scheduler", is_loaded=False,
         )  # fmt: skip
         position = replace(run.position_at(planned.clock.t), samples=samples)
         return Carried(position.t, state, position, bases_of(planned.block.lines))

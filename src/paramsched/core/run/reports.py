@@ -219,3 +219,21 @@ def warn_if_over(in_force: ResolvedPlan, run: RunState, t: int) -> None:
         found = f"the optimizer has completed {t} updates, but the plan ends after {total}: its last values are kept"
         advice = "To restart the plan, call scheduler.seek(0)."
         run.processes.warn(Problem(code=BEYOND_THE_PLAN, found=found, advice=advice))
+
+
+def log_idle_rules(run: RunState, t: int, begin: str) -> None:
+    """Log the metric rules that have observed no metric, once.
+
+    Args:
+        run: the state of the run.
+        t: the number of completed updates.
+        begin: the beginning of the sentence.
+    """
+    idle, run.warns_of_metrics = run.idle_rules(t), False
+    if idle:
+        names = sorted({rule.metric for rule in idle})
+        run.processes.log(
+            "%s, and no value of %s was ever reported for %s: call scheduler.observe(%s)",
+            begin, ", ".join(names), ", ".join(map(str, idle)),
+            ", ".join(f"{name}=…" if name.isidentifier() else f"**{{{name!r}: …}}" for name in names),
+        )  # fmt: skip

@@ -64,16 +64,21 @@ _SAMPLES_CLOCK_HINT = (
 )
 
 
-def _other_epoch(saved: ResolvedPlan, code: ResolvedPlan) -> tuple[LogCall, ...]:
-    """Return a note if two plans differ only because an epoch has more or fewer updates, as with more processes."""
-    before, now = saved.calendar.updates_per_epoch, code.calendar.updates_per_epoch
-    if saved.text != code.text or code.unit is not None or before == now or before is None:
+def _other_epoch(state: State, saved: ResolvedPlan, code: ResolvedPlan) -> tuple[LogCall, ...]:
+    """Return a note if a loaded run has another number of epochs behind it, because an epoch has other updates.
+
+    The number of processes may have changed, for example.
+    """
+    before, now, t = saved.calendar.updates_per_epoch, code.calendar.updates_per_epoch, state.position.t
+    if not state.is_loaded or not t or saved.text != code.text or code.unit is not None:
+        return ()
+    if before is None or now is None or before == now:
         return ()
     text = (
-        "the plan is the same, but an epoch has %s updates instead of %d. The plan counts updates, so the run resumes "
-        "in another epoch than the one it was saved in. "
+        "an epoch has %d updates instead of %d. The plan counts updates, so the run resumes after %.3g epochs, and was "
+        "saved after %.3g. "
     )
-    return ((text + _SAMPLES_CLOCK_HINT, now, before),)
+    return ((text + _SAMPLES_CLOCK_HINT, now, before, t / now, t / before),)
 
 
 @final
@@ -432,7 +437,7 @@ class Resume:
         if "checkpoint" in choices.values():
             chosen = mixed_plans(code, saved, choices)
         differs = "the plan differs from %s (on_change=%r):\n%s", whose, self.on_change, changes
-        return chosen, (differs, *_other_epoch(saved, code))
+        return chosen, (differs, *_other_epoch(state, saved, code))
 
     def _refuse_if_error(self, text: str) -> None:
         """Raise if `on_change` is "error", for a saved plan that differs but cannot be compared."""

@@ -1,4 +1,4 @@
-"""Runs that end before their plan: one line at the normal end of the process, or a warning at the end of an engine."""
+"""Runs that end before their plan, or without a metric, at the normal end of the process or at the end of an engine."""
 
 import atexit
 import sys
@@ -10,6 +10,7 @@ from paramsched.core.fields import Field
 from paramsched.core.plan.lines import Line, UpdateTimes, by_group, values_at
 from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.run.block import LR
+from paramsched.core.run.reports import log_idle_rules
 from paramsched.core.run.run import Run
 from paramsched.core.run.state import RunState
 
@@ -77,10 +78,17 @@ def note_changed_plan(run: Run) -> None:
 
 
 @atexit.register
-def _log_short_run() -> None:
-    """Log the last run if it ended before its plan, was not saved at its end, and no exception ended the process."""
+def _log_end() -> None:
+    """Log the end of the last run: its plan is longer, or its metric rules have observed nothing.
+
+    Nothing is logged if an exception ended the process.
+    """
     for noted in _last_run:
-        found = noted.problem()
-        is_saved = noted.clock.saved_at == noted.clock.t  # the next job continues it
-        if found and not is_saved and getattr(sys, "last_value", None) is None:
-            noted.clock.processes.log("%s", found)
+        if getattr(sys, "last_value", None) is not None:
+            return
+        clock, found = noted.clock, noted.problem()
+        is_saved = clock.saved_at == clock.t  # the next job continues it
+        if found and not is_saved:
+            clock.processes.log("%s", found)
+        if clock.warns_of_metrics and clock.has_moved and not clock.released:
+            log_idle_rules(clock, clock.t, f"the run ended after {clock.t} updates")

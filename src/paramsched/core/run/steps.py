@@ -26,6 +26,7 @@ from paramsched.core.run.groups import (
     sync,
     warn_of_update,
 )
+from paramsched.core.run.reports import log_idle_rules
 from paramsched.core.run.state import COUNT, Group
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.errors import InvalidArgument, PlanError
@@ -457,16 +458,7 @@ def _end_block(planned: Groups, t: int) -> None:
     """At the end of the plan, log metric rules that have observed no metric."""
     clock, run = planned.clock, planned.run
     if clock.states and run.warns_of_metrics and planned.in_force.is_over_at(t, clock.amount):
-        idle = run.idle_rules(t)
-        run.warns_of_metrics = False
-        if idle:
-            names = sorted({rule.metric for rule in idle})
-            planned.run.processes.log(
-                "the plan is over after %d updates, and no value of %s was ever reported for %s: "
-                "call scheduler.observe(%s)",
-                t, ", ".join(names), ", ".join(map(str, idle)),
-                ", ".join(f"{name}=…" if name.isidentifier() else f"**{{{name!r}: …}}" for name in names),
-            )  # fmt: skip
+        log_idle_rules(run, t, f"the plan is over after {t} updates")
 
 
 def _note_end(planned: Groups, t: int) -> None:

@@ -21,6 +21,7 @@ from paramsched.core.plan.run_amounts import PLANNED_SIZES
 from paramsched.core.run import Scheduler
 from paramsched.core.run.arguments import PlanSource
 from paramsched.core.time import Calendar
+from paramsched.engines.other_schedulers import Writer
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact, Unresolved
 from paramsched.mmengine.reader.config_run import RunLength
 from paramsched.mmengine.reader.entry import check_entry
@@ -221,6 +222,8 @@ def warn_without_validation(schedulers: Schedulers) -> None:
     """Warn about plateau schedulers in a run without validation, because they never act."""
     for one in distinct_schedulers(schedulers):
         rules = one.states if isinstance(one, Scheduler) else ()
+        if isinstance(one, Scheduler):
+            one._run.clock.warns_of_metrics = False  # the end would report the same
         watches = [f'plateau("{rule.metric}")' for rule in rules]
         if getattr(one, "need_val_args", False):
             watches.append(f"{type(one).__name__}(monitor={getattr(one, 'monitor', 'loss')!r})")
@@ -256,6 +259,16 @@ def scheduled_fields(schedulers: Sequence[Any], optimizer: Optimizer, name: str 
         for name in dict.fromkeys(names)
         for index, group in enumerate(optimizer.param_groups)
         if field_of_group(group, name).key in group
+    ]
+
+
+def writers_of(schedulers: Sequence[Any], optimizer: Optimizer) -> list[Writer]:
+    """Return what the schedulers of an optimizer write that are not of a plan."""
+    return [
+        Writer(type(one).__name__, [group], field_of_group(group, getattr(one, "param_name", "lr")))  # as above
+        for one in schedulers
+        if not isinstance(one, Scheduler)
+        for group in optimizer.param_groups
     ]
 
 

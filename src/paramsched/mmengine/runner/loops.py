@@ -147,6 +147,17 @@ class TrainLoop(ABC):
     def passes(self) -> int:
         return self.iter // self.epoch_length
 
+    @property
+    def validations(self) -> int:
+        """The number of validations in the whole run."""
+        last, begin, found = self.max_iters if self.by_iterations else self.max_epochs, self.val_begin, 0
+        # An interval applies from the count before its milestone on; the last count is always validated.
+        ends = [*(milestone - 1 for milestone in self._milestones[1:]), last]
+        for interval, end in zip(self._intervals, ends, strict=True):
+            found += max(0, (min(end, last) - 1) // interval - (begin - 1) // interval)
+            begin = max(begin, end)
+        return found + (last >= self.val_begin)
+
     def run(self) -> None:
         """Train, and validate when a validation is due."""
         self.runner.call_hook("before_train")

@@ -15,7 +15,8 @@ from paramsched.core.run.on_base import OnBase
 from paramsched.core.run.record import OnChange
 from paramsched.engines.accelerate import batch_amounts
 from paramsched.engines.engine_facts import AmountOf, PlanOptions
-from paramsched.engines.reporting import samples_in_lists
+from paramsched.engines.other_schedulers import warn_of_writers
+from paramsched.engines.reporting import MetricRelay, samples_in_lists
 from paramsched.errors import ParamschedError
 from paramsched.mmengine.runner._accelerator import accelerator_for, facts_for, seed_for
 from paramsched.mmengine.runner._checkpoints import Checkpoints, in_every_process, load_weights
@@ -27,10 +28,12 @@ from paramsched.mmengine.runner._param_schedulers import (
     RunFacts,
     Schedulers,
     build_schedulers,
+    distinct_schedulers,
     present_values,
     scheduled_fields,
     warn_if_unmeasured,
     warn_without_validation,
+    writers_of,
 )
 from paramsched.mmengine.runner._resume import (
     SavedParts,
@@ -409,6 +412,8 @@ class Runner:
         choices = {name: given[name] for name in ("on_change", "on_base")}
         self.schedulers = build_schedulers(given["param_scheduler"], self._wrappers, self.facts, choices)
         for name, stepper in self.steppers.items():
+            others = writers_of(self.schedulers[name], stepper.optimizer)
+            warn_of_writers([stepper.optimizer], others, "param_scheduler")
             for scheduler in self.schedulers[name]:
                 if isinstance(scheduler, Scheduler) and self._counts_batches(name, scheduler):
                     options = PlanOptions(
@@ -420,6 +425,10 @@ class Runner:
         self._prepare_evaluation("val")
         if self.val_loop is None:
             warn_without_validation(self.schedulers)
+        else:
+            for one in distinct_schedulers(self.schedulers):
+                if isinstance(one, Scheduler):
+                    MetricRelay("Runner").warn_of_patience(one, self.training.validations)
         self._aligned = {
             name
             for name, many in self.schedulers.items()

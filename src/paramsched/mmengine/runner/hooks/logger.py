@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TextIO, final
 
+import torch
 from torch.optim import Optimizer
 from tqdm.auto import tqdm
 
@@ -152,7 +153,7 @@ class LoggerHook(Hook):
     ) -> None:
         shown = self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(runner)
         # Read the loss only if it is shown, because reading waits for the device.
-        loss = float(outputs["loss"]) if shown and outputs and "loss" in outputs else None
+        loss = number_of(outputs["loss"]) if shown and outputs and "loss" in outputs else None
         end = {"epoch": runner.training.passes, "iter": runner.iter} | ({} if loss is None else {"loss": loss})
         for line in self._waiting:
             self._logs["values"].write(line | end)
@@ -166,7 +167,7 @@ class LoggerHook(Hook):
         numbers = {}
         for name, value in metrics.items():
             with suppress(TypeError, ValueError):  # other metrics are not logged
-                numbers[name] = float(value)
+                numbers[name] = number_of(value)
         tqdm.write("  ".join(["val", *(f"{name} {value:.4f}" for name, value in numbers.items())]))
         if self._logs:
             position = runner.training.position
@@ -259,6 +260,11 @@ class LoggerHook(Hook):
         self._rows += 1
 
 
+def number_of(value: Any) -> float:
+    """Return a logged value as a number. A loss may have a gradient, of whose conversion torch warns."""
+    return float(value.detach() if isinstance(value, torch.Tensor) else value)
+
+
 _FORMAT = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
 _MAX_SHOWN = 5  # most values shown
 
@@ -294,7 +300,7 @@ class ProgressBarHook(Hook):
         self, runner: RunContext, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
         if not self._bar.disable and self.every_n_train_iters(runner, self.interval):
-            shown = {} if not outputs or "loss" not in outputs else {"loss": f"{float(outputs['loss']):.4f}"}
+            shown = {} if not outputs or "loss" not in outputs else {"loss": f"{number_of(outputs['loss']):.4f}"}
             shown |= {f"{field} {group}".strip(): f"{value:.3g}" for (field, group), value in runner.values().items()}
             bar, room = self._bar.format_dict, None
             if bar["ncols"] is not None:  # the columns that remain next to a bar of ten columns
