@@ -148,11 +148,11 @@ def test_matplotlib_axes_show_every_curve_and_the_spike():
 @pytest.mark.parametrize(
     "draw", [show.axes, lambda trace: show.FORMATS[".png"](trace, title="", log=None, other=None, view=show.View())]
 )
-def test_without_matplotlib_its_pictures_name_the_extra(monkeypatch, draw):
+def test_without_matplotlib_its_pictures_name_the_package(monkeypatch, draw):
     for name in ("matplotlib", "matplotlib.pyplot", "matplotlib.figure"):
         monkeypatch.setitem(sys.modules, name, None)
 
-    with pytest.raises(MissingDependency, match=r'pip install "paramsched\[plot\]"'):
+    with pytest.raises(MissingDependency, match=r"pip install matplotlib$"):
         draw(plan())
 
 

@@ -30,9 +30,9 @@ PICTURES = {
 def test_plot_draws_the_picture_of_each_config(config, suffix, tmp_path: Path):
     (tmp_path / "config.py").write_text(f"param_scheduler = {config}\n")
     out = tmp_path / f"picture{suffix}"
-    facts = ["--horizon", "60 epochs", "--steps-per-epoch", "20"]
+    options = ["--run-config", "--horizon", "60 epochs", "--steps-per-epoch", "20", "-o", str(out)]
 
-    drawn = CliRunner().invoke(main, ["show", str(tmp_path / "config.py"), "-o", str(out), *facts])
+    drawn = CliRunner().invoke(main, ["show", str(tmp_path / "config.py"), *options])
 
     assert drawn.exit_code == 0, drawn.output
     assert out.stat().st_size > 1000

@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from paramsched.core.base.codes import UNREADABLE
+from paramsched.core.base.printing import entry_path
 from paramsched.core.base.problem import Problem
 from paramsched.core.files.text_limits import read_bounded_text
 from paramsched.errors import ConfigError, ParamschedError
@@ -49,6 +50,7 @@ def load_config(path: Path) -> dict[str, Any]:
     if not runs_code(path):
         return load_old_style(path)
     mmengine = _mmengine()
+    _refuse_special_files(path, set())
     with _process_restored():
         try:
             return load_old_style(path) if mmengine is None else _loaded_by(mmengine, path)
@@ -77,6 +79,23 @@ def _runs_code(path: Path, seen: set[Path]) -> bool:
         bases = entries_of_data(code, path).get("_base_", [])
         return any(_runs_code(base, seen) for _, base in bases_at(bases, path))
     return False
+
+
+def _refuse_special_files(path: Path, seen: set[Path]) -> None:
+    """Raise for a base that is a pipe, a folder or a device, for whose end MMEngine would wait."""
+    if path in seen or path.suffix != ".py":
+        return
+    seen.add(path)
+    bases: list[tuple[str, Path]] = []
+    with suppress(SyntaxError, ValueError, ParamschedError):  # running the file reports it
+        line = line_of_bases(ast.parse(read_bounded_text(path), str(path)))
+        bases = [] if line is None else list(bases_at(ast.literal_eval(line), path))
+    for name, base in bases:
+        if base.exists() and not base.is_file():
+            found = f"the base {name} is not a regular file ({base})"
+            raise ConfigError(str(path), [Problem(entry_path("_base_"), found, code=UNREADABLE)])
+        if base.is_file():
+            _refuse_special_files(base, seen)
 
 
 def _mmengine() -> ModuleType | None:

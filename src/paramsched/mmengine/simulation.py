@@ -67,6 +67,8 @@ def simulate(
     [0.5, 0.5, 0.05, 0.05, 0.005, 0.005]
     """
     source = "config"
+    if not isinstance(config, (Mapping, str, os.PathLike)):
+        raise ConfigError(source, [f"expected a dict or the path of a config, got {type_name_of(config)}"])
     if not isinstance(config, Mapping):
         source = os.fspath(config)
         if runs_code(Path(source)) and not run_config:
