@@ -151,6 +151,8 @@ class Field:
         if spoiled:
             numbers = numeric(group)
             instead = f"Use one of {', '.join(numbers)}" if numbers else f'For example: group["{self.key}"] = 0.1'
+            if getattr(spoiled[0], "ndim", 0):  # torch accepts a tensor of one element
+                instead = f"Write a number, or a tensor without dimensions: {self.key}=torch.tensor(0.1)"
             raise PlanError(f'"{self}" in {where}', f"expected a number, got {spoiled[0]!r}", instead)
         return self
 

@@ -183,3 +183,15 @@ def test_a_thousand_groups_need_one_copy_per_update(monkeypatch):
 
     copies = sum(event.count for event in profile.key_averages() if event.key == "aten::copy_")
     assert copies == 1
+
+
+def test_a_tensor_of_one_element_is_refused_with_the_tensor_to_write():
+    parameter = torch.nn.Parameter(torch.ones(1))
+    optimizer = torch.optim.AdamW([parameter], lr=torch.tensor([0.1]), foreach=False)
+
+    with pytest.raises(ps.errors.PlanError) as refusal:
+        ps.Scheduler(optimizer, PLAN)
+
+    advised = eval(refusal.value.problem.advice.partition("lr=")[2], {"torch": torch})
+    again = ps.Scheduler(torch.optim.AdamW([parameter], lr=advised, foreach=False), PLAN)
+    assert again.value("lr") == pytest.approx(0.01)
