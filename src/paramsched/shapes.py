@@ -6,12 +6,9 @@ from paramsched.core.schedules.decays import geometric as geometric
 from paramsched.core.schedules.decays import inverse_time as inverse_time
 from paramsched.core.schedules.decays import power_law as power_law
 from paramsched.core.schedules.one_operand import as_factor as as_factor
-from paramsched.core.schedules.one_operand import jagged as jagged
 from paramsched.core.schedules.periods import cosine_restarts as cosine_restarts
 from paramsched.core.schedules.periods import cyclic as cyclic
 from paramsched.core.schedules.recipes import noam as noam
-from paramsched.core.schedules.recipes import power_scheduler as power_scheduler
-from paramsched.core.schedules.recipes import wsd_s as wsd_s
 from paramsched.core.schedules.registry import SHAPES as _SHAPES
 from paramsched.core.schedules.retimed import chain as chain
 from paramsched.core.schedules.retimed import shift as shift

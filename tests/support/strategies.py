@@ -77,7 +77,7 @@ class Case:
 NOT_AFFINE = ("clamp", "minimum", "maximum", "rounded")
 """Shapes whose values are not an affine function of base."""
 
-_JUMPS = ("jagged", "rounded")  # because a rounding error can change the value, these are drawn by name only
+_JUMPS = ("rounded",)  # because a rounding error can change the value, these are drawn by name only
 
 
 ALL = (*BUILDERS, *OPERATORS)

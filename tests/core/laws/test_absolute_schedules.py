@@ -17,7 +17,7 @@ from support.spread import every
 from support.strategies import every_shape
 from support.updates import probe
 
-NOT_INSIDE = ("absolute", "rounded", "noam", "power_scheduler")
+NOT_INSIDE = ("absolute", "rounded", "noam")
 """Shapes whose numbers are values already."""
 BASES = (0.1, 3e-4, 1.0, 7.0)
 

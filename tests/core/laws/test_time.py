@@ -21,7 +21,7 @@ from paramsched.core.schedules import Schedule, parse
 from paramsched.core.schedules.anneal import Anneal, Index, anneal
 from paramsched.core.schedules.cuts import Skip, Take
 from paramsched.core.schedules.leaves import Constant, constant
-from paramsched.core.schedules.one_operand import Jagged, OneOperand, jagged
+from paramsched.core.schedules.one_operand import OneOperand
 from paramsched.core.schedules.pointwise import Pointwise
 from paramsched.core.schedules.restarts import Restarts
 from paramsched.core.schedules.retimed import Every, Shift, Window, every, window
@@ -73,9 +73,6 @@ def exactly_settled(schedule: Schedule) -> int | Fraction | None:
                 return None
             change = next(c for c in multiples(period.number, -1) if c - phase >= last) - phase
             return change if inner.length is None or last > inner.length.number else min(change, inner.length.number)
-        case Jagged(schedule=inner):
-            last, length = exactly_settled(inner), inner.length
-            return None if last is None or length is None or last > length.number else length.number
         case OneOperand(schedule=inner):
             return exactly_settled(inner)
     return None if schedule.length is None else schedule.length.number
@@ -136,16 +133,6 @@ def test_every_changes_only_at_multiples_of_its_period(name, data, period):
     last = max(m for m in islice(multiples(period, t - ceil(period)), 3) if m <= t)
 
     assert every(inner, Duration((("updates", period),)))(t, base) == inner(last, base)
-
-
-@every_shape()
-@given(st.data(), st.integers(2, 30), st.integers(1, 10))
-def test_jagged_warms_up_at_each_multiple_to_the_end_of_the_run(name, data, period, over):
-    case = data.draw(strategies.cases(name=name, small=False))
-    inner = lasting(case)
-    cycle = data.draw(st.integers(1, 999 // period))
-
-    assert jagged(inner, period, over)(cycle * period, 1.0) == 0.0
 
 
 @every_shape()

@@ -116,7 +116,7 @@ def test_the_bound_of_a_clamp_may_be_a_multiple_plus_an_absolute_value(a, b, lev
     assert cut(0, base) == max(level * base, a * base + b)
 
 
-OF_OWN_VALUES = ("noam", "power_scheduler")
+OF_OWN_VALUES = ("noam",)
 
 
 """Recipes whose levels are absolute already."""

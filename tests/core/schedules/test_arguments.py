@@ -33,9 +33,8 @@ REQUIRED = {
     ("geometric", "to"): 0.5,
     ("restarts", "every"): 20,
     ("cyclic", "mode"): "exp_range",
-    ("wsd_s", "warmup"): 20,
 }
-LISTS = {"multistep": [10, 20], "wsd_s": [1000, 2000], "table": [1.0, 0.5], "rules.multistep": [10, 20],
+LISTS = {"multistep": [10, 20], "table": [1.0, 0.5], "rules.multistep": [10, 20],
          "rules.cosine_restarts": [10, 20]}  # fmt: skip
 
 

@@ -7,12 +7,11 @@ import pytest
 
 from paramsched.core.plan import resolve
 from paramsched.core.schedules import absolute, following, parse, previous
-from paramsched.core.schedules.anneal import cosine, cosine_wave, linear, tanh, warmup
+from paramsched.core.schedules.anneal import cosine_wave, linear, tanh, warmup
 from paramsched.core.schedules.decays import geometric
 from paramsched.core.schedules.leaves import constant
-from paramsched.core.schedules.one_operand import jagged
 from paramsched.core.schedules.periods import one_cycle
-from paramsched.core.schedules.recipes import noam, overlay, wsd_s
+from paramsched.core.schedules.recipes import noam, overlay
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument
 from support.tables import table
@@ -53,43 +52,6 @@ def test_tanh_equals_timm():
     assert_is(tanh(-6, 4, to=0.1), lambda t: 0.1 + 0.45 * (1 - math.tanh(-6 + 10 * min(t / 100, 1))))
     with pytest.raises(InvalidArgument, match=r"expected a number or absolute\(x\), got"):
         tanh(to=following)
-
-
-def test_periods_with_a_decay_each_equal_wsd_s_of_olmo():
-    """OLMo-core reads its schedule one update late and reaches the floor in the last update of each period."""
-    lengths, warmup, floor = [45, 30, 25], 10, 0.1
-
-    def peer(t):
-        current = min(t + 1, sum(lengths))
-        if current < warmup:
-            return current / warmup
-        begin = 0
-        for length in lengths:
-            if current <= begin + length:
-                break
-            begin += length
-        decay = round(0.2 * length)
-        done = current - begin - (length - decay)
-        return 1.0 if done < 0 else max(floor, 1 - (1 - floor) * done / decay)
-
-    assert_is(wsd_s(lengths, 0.2, warmup, to=floor, index="(t+1)/n", decay_index="(t+1)/n"), peer)
-
-
-def test_jagged_equals_relora():
-    """As in its code, each warmup reaches the cosine after the length of the first warmup."""
-
-    def cosine_at(progress):
-        return 0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * progress / 90))
-
-    def peer(t):
-        cycle, since = divmod(t, 25)
-        if t < 10:
-            return t / 10
-        if t >= 100:
-            return 0.1
-        return since / 4 * cosine_at(cycle * 25) if cycle and since < 4 else cosine_at(t - 10)
-
-    assert_is(jagged(warmup(10) >> cosine(to=0.1), 25, 4, meets=10), peer)
 
 
 # Decays s(u) over 10 updates.

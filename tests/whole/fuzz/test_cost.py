@@ -100,7 +100,7 @@ AROUND = {"p.yaml": "lr: {}", "p.json": '{"lr": {}}', "p.toml": "lr = {}"}
 HUGE = (
     "stairs(1, 0, {n})", "table([1.0, 0.5], every={n})", "restarts(cosine(), {n})", "restarts(step(1), {n})",
     "restarts(cosine(), 10, mult=1.001)", "every(cosine(), 2, {n})", "step({n})",
-    "skip(restarts(step(1), 100), {n})", "restarts(every(cosine(), '1 epoch'), '1.5 epochs')", "jagged(cosine(), 10, 5, 2)",
+    "skip(restarts(step(1), 100), {n})", "restarts(every(cosine(), '1 epoch'), '1.5 epochs')",
     "take(restarts(step(2), 7), {n})", "restarts(stairs(1, 0, {n}), 7, mult=1.5)", "constant(1, {n}) >> step(1)",
 )  # fmt: skip
 NUMBERS = ("1" + "0" * 399, "1" * 4000, "1e999", "1e-320", str(10**18))

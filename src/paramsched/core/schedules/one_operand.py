@@ -1,10 +1,9 @@
-"""Schedules of one other schedule: powers, jagged warmups, absolute values, factors."""
+"""Schedules of one other schedule: powers, absolute values, factors."""
 
 from abc import ABC
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from math import ceil
 from numbers import Real
 from typing import Any, Literal, TypeAlias, final, overload
 
@@ -17,23 +16,20 @@ from paramsched.core.number_checks import checked, finite_number, one_of, positi
 from paramsched.core.schedules.affine import (
     ONE,
     ONE_BASE,
-    ZERO_BASE,
     Absolute,
     Affine,
     AffineLevel,
     Bounds,
-    bounds_around,
-    choose_affine,
     has_fixed_part,
 )
 from paramsched.core.schedules.base import Schedule, leaves_of_fields, with_changed_fields
 from paramsched.core.schedules.evaluation import value_for_base
 from paramsched.core.schedules.leaves import MOST_DEPTH, Like, schedule_of
-from paramsched.core.schedules.lengths import POSITIVE_PERIOD, POSITIVE_SCALE, SCALE, Span, boundaries, split_periods
+from paramsched.core.schedules.lengths import Span
 from paramsched.core.schedules.registry import combine_operands, operator_builder, shape
 from paramsched.core.schedules.table import Table
 from paramsched.core.schedules.writing import CALL, POWER, in_brackets, short_line
-from paramsched.core.time import Duration, DurationLike, count_of
+from paramsched.core.time import Duration
 from paramsched.errors import CallSite, InvalidArgument, shown
 
 
@@ -202,72 +198,6 @@ def rounded(schedule: Schedule, to: float = 1.0, way: Way = "nearest") -> Rounde
     (16.0, 32.0, 1584.0, 1600.0)
     """
     return Rounded(schedule_of(schedule, "rounded(…)"), to, way)
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Jagged(OneOperand):
-    """value(t) = schedule(t), with a short warmup at each multiple of `every` except 0.
-
-    From the end of the schedule on, its final value is held.
-    """
-
-    schedule: Schedule
-    every: Duration = field(metadata=POSITIVE_PERIOD)
-    over: Duration = field(metadata=POSITIVE_SCALE)
-    meets: Duration | None = field(metadata=SCALE)
-
-    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        """Return the value at `t`; in a warmup, the scaled value that the schedule has at the end of the warmup."""
-        over = self.over.count
-        meets = over if self.meets is None else self.meets.count
-        cycle, since = split_periods(t, self.every.number, ops)
-        warms = (cycle >= 1) & (since < over)
-        end = self._end
-        if end is not None:
-            warms = warms & (t < count_of(end))
-        later = self.schedule._at(np.where(warms, ops.since(t, since - meets), t), base, ops)
-        return choose_affine(warms, later.scaled(ops.floating(since) / over), later, ops)
-
-    def bounds(self, bases: Bounds) -> Bounds | None:
-        return bounds_around((self.schedule.bounds(bases), ZERO_BASE))
-
-    def _held_from(self) -> int | Fraction | None:
-        return self._end  # warmups repeat up to it
-
-    def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
-        yield from self.schedule._breakpoints_and_end(since, until)
-        for begin in boundaries(self.every.number, until, since - ceil(self.over.number)):
-            yield from (begin, begin + self.over.number)
-
-
-@shape
-def jagged(schedule: Schedule, every: DurationLike, over: DurationLike, meets: DurationLike | None = None) -> Jagged:
-    """Repeat a short warmup at regular intervals while a schedule continues.
-
-    value(t) = schedule(t); during a warmup, value(t) = c / over * schedule(t - c + meets), where c is the number of
-    updates since the start of the warmup.
-
-    Warmups start at the multiples of `every` except 0.
-
-    Args:
-        schedule: the schedule, whose clock does not restart.
-        every: the time from one warmup to the next, in any unit of time, above 0.
-        over: the length of each warmup, in any unit of time, above 0.
-        meets: the time after the start of a warmup at which the schedule has the value that the warmup rises to, in any
-            unit of time; `over` by default. In ReLoRA's code it is the length of the first warmup.
-
-    Raises:
-        InvalidArgument: a length is 0.
-
-    Source: ReLoRA, Lialin et al. 2023 (2307.05695).
-
-    >>> saw = jagged(linear(1.0, 0.0, over=20), every=10, over=2)
-    >>> [saw(t) for t in (0, 9, 10, 11, 12, 20)]
-    [1.0, 0.55, 0.0, 0.2, 0.4, 0.0]
-    """
-    inner = schedule_of(schedule, "jagged(…)")
-    return Jagged(inner, Duration.of(every), Duration.of(over), None if meets is None else Duration.of(meets))
 
 
 @final

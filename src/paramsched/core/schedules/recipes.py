@@ -2,23 +2,21 @@
 
 import math
 from collections.abc import Mapping
-from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
 from paramsched.core import curves
 from paramsched.core.curves import CurveLike
-from paramsched.core.curves.elementary import power as power_of
-from paramsched.core.number_checks import positive_number, proper_share, whole_number
+from paramsched.core.number_checks import positive_number, whole_number
 from paramsched.core.schedules.affine import Absolute, Level
 from paramsched.core.schedules.anneal import Index, anneal, cooldown, warmup
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.cuts import skip
-from paramsched.core.schedules.decays import inverse_sqrt, power_law
+from paramsched.core.schedules.decays import inverse_sqrt
 from paramsched.core.schedules.leaves import constant, schedule_of
 from paramsched.core.schedules.lengths import positive_length
 from paramsched.core.schedules.registry import shape
-from paramsched.core.schedules.sequence import sequence, with_lengths
+from paramsched.core.schedules.sequence import sequence
 from paramsched.core.schedules.writing import short_line
 from paramsched.core.time import Duration, DurationLike
 from paramsched.errors import CallSite, InvalidArgument, shown
@@ -222,102 +220,3 @@ def _point_pairs(points: Any) -> list[tuple[Duration, Level]]:
     if not pairs or any(len(pair) != 2 for pair in pairs):
         raise InvalidArgument(f"piecewise({points!r})", "expected pairs of time and level", example=_POINTS)
     return [(Duration.of(time), level) for time, level in pairs]
-
-
-@shape
-def wsd_s(
-    periods: tuple[DurationLike, ...],
-    decay: float = 0.1,
-    warmup: DurationLike = 0,
-    start: Level = 0.0,
-    to: Level = 0.0,
-    curve: CurveLike = curves.linear,
-    index: Index = "t/n",
-    decay_index: Index = "t/n",
-) -> Schedule:
-    """Repeat periods at base that each end with a decay; every period restarts at base.
-
-    value(t) = start + (1 - start) * t / W, then 1, then 1 + (to - 1) * curve(v), then 1 again, …, W = `warmup`, v the
-    elapsed fraction of a decay
-
-    Args:
-        periods: the lengths of the periods, in any unit of time; the first one includes the warmup.
-        decay: the fraction of each period that its decay takes, above 0 and at most 1. If periods are in updates, the
-            decay is rounded to whole updates.
-        warmup: W, the length of the warmup in any unit of time; 0 for none.
-        start: the first level of the warmup, a multiple of base, or `absolute(x)` for an absolute value.
-        to: the last level of each period, likewise.
-        curve: the curve of the decays: `curves.linear`, `curves.inverse_proportional(0.1)`, …
-        index: the formula of the elapsed fraction of the warmup: `"t/n"`, `"(t+1)/n"`, `"(t+1)/(n+1)"` or `"t/(n-1)"`.
-        decay_index: the formula of the elapsed fraction of a decay, likewise. OLMo-core has `"(t+1)/n"` for both.
-
-    Raises:
-        InvalidArgument: an argument is out of range, or the first period is shorter than its warmup and decay.
-
-    Source: Wen et al. 2024 (2410.05192), with curve `curves.inverse_proportional(0.1)` to 0.1; OLMo-core `WSDS`.
-
-    >>> print(wsd_s([100, 200], warmup=20))
-    warmup(20) >> constant(over=70) >> linear(over=10)
-        >> constant(over=180) >> linear(over=20)
-    """
-    share = proper_share(CallSite("wsd_s", "decay"), decay, whole=True)
-    if not isinstance(periods, (list, tuple)) or not periods:
-        raise InvalidArgument(f"wsd_s({shown(periods)})", "expected a list of lengths", example="wsd_s([1000, 2000])")
-    up = Duration.of(warmup)
-    stages: list[Schedule] = [_warmup(up, start, index=index)] if up.terms else []
-    for place, period in enumerate(map(Duration.of, periods)):
-        if period.until:
-            found = 'a period must not be an "until"'
-            raise InvalidArgument(f'wsd_s(["{period}"])', found, example=f'"{Duration(period.terms)}"')
-        part = Fraction(repr(share))
-        down = Duration(tuple((unit, amount * part) for unit, amount in period.terms))
-        if period.exact is not None:
-            down = Duration.of_updates(round(period.exact * part))
-        stable = period - down
-        try:
-            rest = stable if place else stable - up
-        except InvalidArgument:  # the difference would be negative
-            found = f'the warmup must fit in the first period before its decay, in "{stable}"'
-            raise InvalidArgument(CallSite("wsd_s", "warmup", f'"{up}"'), found, example="warmup=0") from None
-        stages += [constant(over=rest), cooldown(down, to, curve, decay_index)]
-    return sequence(*stages)
-
-
-@shape
-def power_scheduler(batch: float, a: float = 4.6, exponent: float = 0.51, most: float = 0.02) -> Schedule:
-    """Decay as a power of the tokens seen so far, in absolute values.
-
-    value(t) = min(most, batch * a * n ** -exponent), n the number of tokens before update t
-
-    Args:
-        batch: the batch size in sequences, above 0.
-        a: the factor, above 0.
-        exponent: the exponent, above 0; the paper's b is -exponent.
-        most: the highest value, above 0.
-
-    Raises:
-        InvalidArgument: an argument is out of range.
-
-    If a plan counts tokens (`clock: tokens`), n is t. On any other clock, the run facts must include the tokens of an
-    update (`tokens_per_step`). Replace its start by a warmup, and continue from its last value with the final decay:
-    `overlay(warmup("1B tokens", to=following), power_scheduler(1024)) >> linear(previous, 0, over="10%")`.
-
-    Source: Shen et al. 2024 (2408.13359), whose a and b were found for one family of models.
-
-    >>> at_update = resolve(power_scheduler(128), Calendar(tokens_per_step=500_000))
-    >>> at_update(0), round(at_update(2000), 9)
-    (0.02, 0.01513449)
-    """
-    per_token = positive_number(CallSite("power_scheduler", "a"), a)
-    scale = positive_number(CallSite("power_scheduler", "batch"), batch) * per_token
-    level = positive_number(CallSite("power_scheduler", "most"), most)
-    power = positive_number(CallSite("power_scheduler", "exponent"), exponent)
-    try:  # from token n0 the power is below the level; (n / n0) ** -p is (1 + (n - n0) / n0) ** -p
-        begin = Duration.of(f"{power_of(scale / level, 1 / power)!r} tokens")
-    except (OverflowError, InvalidArgument):
-        site = f"power_scheduler(…, exponent={power!r}, most={level!r})"
-        found = (
-            f"with batch * a = {scale:g} the power law does not fall to `most` within the tokens that a clock counts"
-        )
-        raise InvalidArgument(site, found, "For example: power_scheduler(1024)") from None
-    return with_lengths(constant(Absolute(level), begin) >> constant(Absolute(level)) * power_law(power, begin))
