@@ -186,7 +186,9 @@ class Resume:
             groups: the groups that they restore, by optimizer.
             taken: the number of updates in the optimizer's own state, for a message if the groups carry no count.
         """
-        reached = run.reached({name: one.saved_run for name, one in loaded.items()})
+        reached = run.reached(
+            {name: one.carried.count if run.is_shared else one.position.t for name, one in loaded.items()}
+        )
         for name, one in loaded.items():
             if not one.carried.count:
                 problem = self._missing_count(run, run.members[name], one, groups[name], taken)

@@ -160,10 +160,14 @@ class Run:
         self._continue_from(saved)
         return True
 
-    def reached(self, loaded: Mapping[str, SavedRun]) -> int:
-        """Return the update of the run after optimizers have loaded states, without side effects."""
-        (saved,) = loaded.values()
-        return saved.position.t
+    def reached(self, counts: Mapping[str, int | None]) -> int:
+        """Return the update of the run after optimizers have loaded counts, without side effects.
+
+        Args:
+            counts: the update of the next step of each optimizer that loads a state; None if one of several has none.
+        """
+        (count,) = counts.values()
+        return count or 0
 
     # ------------------------------------------------------------------ what moves or ends it
 

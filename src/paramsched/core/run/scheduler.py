@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from functools import partial
 from math import isnan
 from numbers import Real
 from types import MappingProxyType
@@ -54,7 +55,7 @@ from paramsched.core.run.resume import Resume
 from paramsched.core.run.run import Run
 from paramsched.core.run.short import note_changed_plan, note_run
 from paramsched.core.run.start import start
-from paramsched.core.run.state import Group, RunPosition, remove_entries
+from paramsched.core.run.state import Group, RunPosition, RunState, remove_entries
 from paramsched.core.run.steps import refuse_steps_of_processes
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.calendar import Calendar, Facts, meant_clock
@@ -559,9 +560,16 @@ class Scheduler(LRScheduler):
                 epochs was passed: use `seek`. Also if Accelerate calls it once per process, as it does with a prepared
                 scheduler.
         """
-        require_in_use(self._run.clock, "step()")
-        if metrics is not None and self._run.clock.states and self._is_attached:
-            names = sorted(rule.metric for rule in self._run.clock.states)
+        if metrics is not None or epoch is not None:
+            self._check_arguments_of_step(metrics, epoch)
+        (self._count or self._chosen_count())()
+        self._step_count += 1
+
+    def _check_arguments_of_step(self, metrics: Any, epoch: Any) -> None:
+        """Observe the metric that was passed to `step`, and refuse a number of updates."""
+        states = self._run.clock.states
+        if metrics is not None and states and self._is_attached:
+            names = sorted(rule.metric for rule in states)
             if len(names) > 1:
                 raise InvalidArgument(
                     f"scheduler.step({metrics!r})",
@@ -569,12 +577,11 @@ class Scheduler(LRScheduler):
                     f"For example: scheduler.observe({', '.join(f'{name}=…' for name in sorted(set(names)))})",
                 )
             self.observe(**{names[0]: metrics})
-        elif epoch is not None or (isinstance(metrics, int) and not isinstance(metrics, bool)):
-            number = epoch if epoch is not None else metrics
+            return
+        number = metrics if epoch is None else epoch
+        if epoch is not None or (isinstance(number, int) and not isinstance(number, bool)):
             found = "updates advance a plan, and a number has no effect"
             raise InvalidArgument(f"scheduler.step({shown(number)})", found, f"Write scheduler.seek({shown(number)})")
-        (self._count or self._chosen_count())()
-        self._step_count += 1
 
     def _chosen_count(self) -> Callable[[], object]:
         """Choose what `step` calls: it counts one update, or notes that an engine has seen the last one."""
@@ -584,7 +591,7 @@ class Scheduler(LRScheduler):
             count = run.counter(self._optimizers)
             self._count = count
             return count
-        self._count = run.clock.acknowledge
+        self._count = partial(_acknowledge, run.clock)  # without a reference to this Scheduler, which would be a circle
         return self._count
 
     def detach(self) -> None:
@@ -765,6 +772,12 @@ class Scheduler(LRScheduler):
 
 readable(Scheduler, Scheduler.__init__)
 readable(Scheduler.__init__)
+
+
+def _acknowledge(clock: RunState) -> None:
+    """Note that an engine has seen the last update."""
+    require_in_use(clock, "step()")
+    clock.acknowledge()
 
 
 def _metric_as_float(name: str, value: Any) -> float:

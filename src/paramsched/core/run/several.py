@@ -112,8 +112,7 @@ class SharedRun(Run):
     def _count_behind(self) -> None:
         self.behind = sum(planned.clock.t < self.clock.t for planned in self.members.values())
 
-    def reached(self, loaded: Mapping[str, SavedRun]) -> int:
-        counts = {name: saved.count for name, saved in loaded.items()}
+    def reached(self, counts: Mapping[str, int | None]) -> int:
         return max(self._count(name) if (count := counts.get(name)) is None else count for name in self.members)
 
     def load(self, loaded: Mapping[str, SavedRun], source: str | None) -> bool:
