@@ -135,8 +135,10 @@ class SharedRun(Run):
         if record is not None:
             self._continue_from(record)
         for name, planned in self.members.items():
-            is_near = self.drive == "optimizer" and counts[name] == t - 1
-            planned.clock.set_position(self.position_at(t - is_near))
+            number = t - (self.drive == "optimizer" and counts[name] == t - 1)
+            # The others are not written again, so they keep what they have of the coming update.
+            if name in counted or position != before or number != planned.clock.t:
+                planned.clock.set_position(self.position_at(number))
             planned.clock.states = self.clock.states
         self._count_behind()
         return position != before
