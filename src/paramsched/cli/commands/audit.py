@@ -131,7 +131,7 @@ def paramsched_audit(
             logged,
             read,
             calendar_from_options(given_plan.known),
-            bases={(name, group): value for (name, group), value in given_bases(read, options.bases).items()},
+            bases={**given_bases(read, options.bases, logged=(*logged.names, *names))},
             names=names,
             processes=processes,
         )
