@@ -144,7 +144,7 @@ def test_an_unknown_option_is_a_usage_error(name):
 
 
 def test_an_unknown_command_gets_the_nearest_suggestion():
-    assert "'show'" in refused(2, "shwo")
+    assert '"show"' in refused(2, "shwo")
 
 
 PLAN_COMMANDS = {
@@ -490,7 +490,7 @@ def test_without_matplotlib_the_extra_is_named(folder, monkeypatch):
 
     printed = refused(2, "show", "plan.yaml", "-o", "plan.png", "--steps-per-epoch", 10)
 
-    assert printed == 'A .png file needs matplotlib, which is not installed: pip install matplotlib\n'
+    assert printed == "A .png file needs matplotlib, which is not installed: pip install matplotlib\n"
 
 
 def test_an_unknown_image_format_or_missing_folder_is_a_usage_error(folder):
