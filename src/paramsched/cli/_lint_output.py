@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeGuard, final
 
 from paramsched.cli._options import PlanOptions
+from paramsched.cli._output import problem_with_options
 from paramsched.cli._plan_input import (
     PlanInput,
     calendar_from_options,
@@ -135,7 +136,8 @@ def checked_plan(
         source = source or text_of_plan_input(given, options.format)
         with _collected_warnings(several):
             read = read_plan_input(given, options, source=source, assumes_epoch=True)
-        several += [*_findings_in(read, options, checkpoint, log)]
+        for one in _findings_in(read, options, checkpoint, log):  # one by one, because it may raise after some
+            several.append(one)
     except ConfigError as error:
         warned = several if source is None else source.placed(dict.fromkeys(several))
         several = [*error.diagnostics, *warned]
@@ -143,9 +145,12 @@ def checked_plan(
     except InvalidArgument as error:
         usage = isinstance(error, MissingFact)
         # The location of the diagnostic is the argument itself, so an error about it need not repeat the name.
-        problem = error.problem.found if error.problem.site == given else error.problem.summary
+        said = problem_with_options(error)
         code = MISSING_FACT if usage else REFUSED_VALUE
-        found = [Problem("", problem, error.problem.advice, code=code, file=given)]
+        problem = Problem("", said.found if said.site == given else said.summary, said.advice, code=code, file=given)
+        others = tuple(dict.fromkeys(several))
+        others = others if source is None else source.placed(others)
+        found = [problem, *(one.changed(file=one.file or given) for one in others)]
     except MissingDependency as error:
         found, usage = [Problem("", str(error), code=UNREADABLE, file=given)], True
     else:

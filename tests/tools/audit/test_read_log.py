@@ -410,7 +410,7 @@ def test_updates_that_decrease_are_noted_unless_the_newest_row_comes_first(log, 
 PRINTED = [2.0000000000000003e-06, 0.001, 0.0]
 TORCHTUNE = "Step {} | loss:1.0 lr:{!r} tokens_per_second_per_gpu:1000.0"
 MEGATRON = (
-    " [2026-01-01 10:00:00] iteration {:8d}/     500 | consumed samples: {:12d} | elapsed time per iteration (ms): 901.5"
+    " [2026-01-01 10:00:00] iteration {:8d}/     500 | consumed samples: {:12d} | elapsed time per iteration (ms): 9.5"
     " | learning rate: {:.6E} | global batch size:   256 | lm loss: 1.052E+01 |"
 )
 TEXT_LOGS = {

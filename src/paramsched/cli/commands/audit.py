@@ -131,7 +131,7 @@ def paramsched_audit(
             logged,
             read,
             calendar_from_options(given_plan.known),
-            bases={**given_bases(read, options.bases, logged=(*logged.names, *names))},
+            bases=dict(given_bases(read, options.bases, logged=(*logged.names, *names)).items()),
             names=names,
             processes=processes,
         )
