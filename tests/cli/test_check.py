@@ -158,3 +158,15 @@ def test_the_problems_of_files_are_printed_in_the_order_of_the_files(tmp_path, m
 
     assert done.exit_code == 2
     assert done.stderr.index("a.yaml:2") < done.stderr.index("absent.yaml: no such file")
+
+
+def test_a_missing_fact_is_reported_beside_the_other_problems(tmp_path):
+    (tmp_path / "plan.yaml").write_text("lr: warmup(10) >> cosine(to=1e-6)\n")
+
+    result = CliRunner().invoke(main, ["check", str(tmp_path / "plan.yaml"), "--horizon", "90 epochs", "--json"])
+
+    found = json.loads(result.stdout)
+    assert result.exit_code == 2
+    assert [(one["code"], one["line"]) for one in found] == [("PS109", None), ("PS304", 1)]
+    assert "steps_per_epoch=" not in result.stdout  # an option has no such name
+    assert "--steps-per-epoch 100" in result.stdout

@@ -51,6 +51,6 @@ def test_without_the_folder_of_a_door_its_commands_do_not_exist_and_the_others_w
     assert {line.split()[0] for line in help_lines} == {name for name, door in _DOORS.items() if door != missing}
     for name, (code, printed) in found.items():
         if _DOORS[name] == missing:
-            assert (code, f"'{name}'" in printed) == (2, True)
+            assert (code, f'"{name}"' in printed) == (2, True)
         elif missing != "show" or _DOORS[name] == "core" or name == "check":  # the others draw, or assume a length
             assert code == 0, printed

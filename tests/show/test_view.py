@@ -129,4 +129,4 @@ def test_the_command_line_accepts_a_unit_and_names_the_missing_option():
         return CliRunner().invoke(main, ["show", "linear()", "--horizon", "900", *options])
 
     assert "\n  epochs  0" in shown("--unit", "epochs", "--steps-per-epoch", "45").output
-    assert "For example: steps_per_epoch=100" in shown("--unit", "epochs").output
+    assert "For example: --steps-per-epoch 100" in shown("--unit", "epochs").output

@@ -1,17 +1,38 @@
 """The examples on the page on loggers, run with each installed logger: logged values equal used ones."""
 
+import csv
+import json
+import sys
+from collections.abc import Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
 import pytest
+from click.testing import CliRunner
 
 import paramsched as ps
+from paramsched.cli import main
 from support.pages import run_section
 
 PAGE = "how-to/logging.md"
 UPDATES = 16  # batches of the pages' loader
+BASES = "lr@body=0.1,lr@head=1,betas[0]=0.9"
+Rows = list[tuple[int, Mapping[str, float]]]
 
 
 def rates_of_run(names):
     plan, bases = names["scheduler"].plan, [{"lr": 0.1, "betas": (0.9, 0.999)}, {"lr": 1.0, "betas": (0.9, 0.999)}]
     return ps.trace(plan, bases, ps.Calendar(steps_per_epoch=16))["lr", 1][:UPDATES].tolist()
+
+
+def audited(log: Path, plan: ps.Plan, *options: str) -> dict[str, Any]:
+    """Return what `paramsched audit` reports of a log of the page."""
+    file = log.with_name("plan.yaml")
+    ps.dump(plan, file)
+    given = ["audit", str(log), "--plan", str(file), "--base", BASES, "--steps-per-epoch", "16", *options, "--json"]
+    return json.loads(CliRunner().invoke(main, given).stdout)
 
 
 @pytest.fixture
@@ -73,3 +94,92 @@ def test_trackio_accepts_every_name(folder, monkeypatch):
 
     (run,) = storage.get_runs("digits")
     assert [row["lr/head"] for row in storage.get_logs("digits", run)] == rates_of_run(names)
+
+
+def wandb_of(rows: Rows) -> ModuleType:
+    """Return a module with the functions of wandb that the page calls, which appends what is logged to `rows`."""
+    module = ModuleType("wandb")
+    run = SimpleNamespace(log=lambda values, step: rows.append((step, values)), finish=lambda: None)
+    module.init = lambda project: run  # type: ignore[attr-defined]  # as wandb has it
+    return module
+
+
+def mlflow_of(rows: Rows) -> ModuleType:
+    """Return a module with the functions of mlflow that the page calls, which appends what is logged to `rows`."""
+    module = ModuleType("mlflow")
+    module.start_run = nullcontext  # type: ignore[attr-defined]  # as mlflow has it
+    module.log_metrics = lambda values, step: rows.append((step, values))  # type: ignore[attr-defined]
+    return module
+
+
+def trackio_of(rows: Rows) -> ModuleType:
+    """Return a module with the functions of trackio that the page calls, which appends what is logged to `rows`."""
+    module = ModuleType("trackio")
+    module.init = lambda project: None  # type: ignore[attr-defined]  # as trackio has it
+    module.log = lambda values, step: rows.append((step, values))  # type: ignore[attr-defined]
+    module.finish = lambda: None  # type: ignore[attr-defined]
+    return module
+
+
+def chart_of_wandb(rows: Rows) -> list[list[Any]]:
+    """Return the CSV that W&B exports for a chart: each curve of the run "first" with its lowest and highest value."""
+    names = list(rows[0][1])
+    head = [f"first - {name}{end}" for name in names for end in ("", "__MIN", "__MAX")]
+    return [["Step", *head], *([step, *(one[name] for name in names for _ in range(3))] for step, one in rows)]
+
+
+def history_of_wandb(rows: Rows) -> list[list[Any]]:
+    """Return the CSV of `run.history().to_csv()`: an index, and the columns of wandb between ours."""
+    names = list(rows[0][1])
+    return [
+        ["", "_step", *names, "_timestamp", "_runtime"],
+        *([i, step, *(one[name] for name in names), 1.7e9 + i, i] for i, (step, one) in enumerate(rows)),
+    ]
+
+
+def metrics_of_mlflow(rows: Rows) -> list[list[Any]]:
+    """Return the CSV that MLflow exports for the metrics of a run: a line for each value, metric by metric."""
+    lines = [["5c2a", name, one[name], step, 1700000000000] for name in rows[0][1] for step, one in rows]
+    return [["run_id", "key", "value", "step", "timestamp"], *lines]
+
+
+def table_of_trackio(rows: Rows) -> list[list[Any]]:
+    """Return the CSV of the rows that trackio stores."""
+    names = list(rows[0][1])
+    return [["timestamp", "step", *names], *(["2026-01-01", step, *(one[n] for n in names)] for step, one in rows)]
+
+
+EXPORTS = [
+    ("Weights & Biases", wandb_of, chart_of_wandb),
+    ("Weights & Biases", wandb_of, history_of_wandb),
+    ("MLflow", mlflow_of, metrics_of_mlflow),
+    ("trackio", trackio_of, table_of_trackio),
+]
+
+
+@pytest.mark.parametrize("thinned", [1, 3])  # a logger may export each third row only
+@pytest.mark.parametrize(("heading", "stand_in", "exported"), EXPORTS)
+def test_the_exported_log_is_as_planned(folder, monkeypatch, heading, stand_in, exported, thinned):
+    rows: Rows = []
+    module = stand_in(rows)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+
+    names, _ = run_section(PAGE, heading, folder)
+    with (folder / "values.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(exported(rows[::thinned]))
+
+    report = audited(folder / "values.csv", names["scheduler"].plan)
+    assert (report["values"], report["exact"], report["first"]) == (4 * len(rows[::thinned]),) * 2 + (None,)
+    assert len(rows) == UPDATES
+    assert report["bases"] == {}
+
+
+@pytest.mark.parametrize(("heading", "log"), [("CSV", "values.csv"), ("TensorBoard", "runs/digits")])
+def test_the_written_log_is_as_planned(folder, heading, log):
+    if heading == "TensorBoard":
+        pytest.importorskip("tensorboard")
+
+    names, _ = run_section(PAGE, heading, folder)
+
+    report = audited(folder / log, names["scheduler"].plan)
+    assert (report["values"], report["exact"], report["first"]) == (4 * UPDATES, 4 * UPDATES, None)

@@ -11,6 +11,7 @@ from typing import Any, TypeGuard, final
 
 from paramsched.cli._configs import Config, check_config, config_in
 from paramsched.cli._options import PlanOptions
+from paramsched.cli._output import problem_with_options
 from paramsched.cli._plan_input import PlanInput, read_plan_input, text_of_plan_input, with_facts_beside
 from paramsched.cli._run_facts import calendar_from_options, calendar_if_known, names_a_file
 from paramsched.core.base.codes import (
@@ -131,7 +132,8 @@ def checked_plan(
         source = source or text_of_plan_input(given, options.format)
         with _collected_warnings(several):
             read = read_plan_input(given, options, source=source)
-        several += [*_findings_in(read, options, checkpoint, log)]
+        for one in _findings_in(read, options, checkpoint, log):  # one by one, because it may raise after some
+            several.append(one)
     except ConfigError as error:
         warned = several if source is None else source.placed(dict.fromkeys(several))
         several = [*error.diagnostics, *warned]
@@ -139,9 +141,12 @@ def checked_plan(
     except InvalidArgument as error:
         usage = isinstance(error, MissingFact)
         # The location of the diagnostic is the argument itself, so an error about it need not repeat the name.
-        problem = error.problem.found if error.problem.site == given else error.problem.summary
+        said = problem_with_options(error)
         code = MISSING_FACT if usage else REFUSED_VALUE
-        found = [Problem("", problem, error.problem.advice, code=code, file=given)]
+        problem = Problem("", said.found if said.site == given else said.summary, said.advice, code=code, file=given)
+        others = tuple(dict.fromkeys(several))
+        others = others if source is None else source.placed(others)
+        found = [problem, *(one.changed(file=one.file or given) for one in others)]
     except MissingDependency as error:
         found, usage = [Problem("", str(error), code=UNREADABLE, file=given)], True
     else:

@@ -13,6 +13,7 @@ import click
 
 from paramsched.cli._output import WrongUsage, run_guarded
 from paramsched.core.base.entries import is_installed
+from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.params import Param, params_of_record
 from paramsched.core.time.calendar import Facts
 from paramsched.core.time.duration import UNIT_NAMES
@@ -346,11 +347,11 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        try:
-            return click.Group.resolve_command(self, ctx, args)
-        except click.exceptions.NoSuchCommand as error:  # click does not know the names of commands that are not loaded
-            known = self.list_commands(ctx)
-            raise click.exceptions.NoSuchCommand(error.command_name, possibilities=known, ctx=ctx) from None
+        name, known = args[0], self.list_commands(ctx)
+        # click suggests no name of a command that is not loaded, and only from 8.4 on.
+        if name not in known and not name.startswith("-") and not ctx.resilient_parsing:
+            raise WrongUsage("", f'No such command "{name}"; {did_you_mean(name, known)}', ctx=ctx)
+        return click.Group.resolve_command(self, ctx, args)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args and not ctx.resilient_parsing:

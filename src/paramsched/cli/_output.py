@@ -13,9 +13,11 @@ from typing import Any, NoReturn, TypeVar, final
 import click
 
 from paramsched.core.base.files import near_file, write_whole_file
+from paramsched.core.base.params import params_of_record
 from paramsched.core.base.printing import printable, printable_lines
 from paramsched.core.base.problem import Problem
 from paramsched.core.base.terminal import Line, plain_text, table_rows, terminal_text
+from paramsched.core.time.calendar import Facts
 from paramsched.errors import ConfigError, MissingDependency, MissingFact, ParamschedError, UnreadableLog
 
 
@@ -90,7 +92,26 @@ def problem_text(error: ParamschedError | OSError | click.UsageError) -> str:
         return file_problem(error)
     if isinstance(error, ConfigError):
         return str(ConfigError(error.source, error.diagnostics))
-    return str(error.problem)
+    return str(problem_with_options(error))
+
+
+def problem_with_options(error: ParamschedError) -> Problem:
+    """Return the problem of an error. That of a missing run fact names the options of a command."""
+    problem = error.problem
+    if not isinstance(error, MissingFact):
+        return problem
+    options = {
+        name: f"--{[*fact.other_names, name][0].replace('_', '-')}" for name, fact in params_of_record(Facts).items()
+    }
+    found, known, names = problem.found.partition(_KNOWN)
+    listed = ", ".join(options.get(name, name) for name in names.split(", "))
+    advice, argument = problem.advice, f"{error.fact}={error.example}"
+    if error.fact in options and argument in advice:  # also in a call, which a command line cannot contain
+        advice = f"For example: {options[error.fact]} {error.example}"
+    return problem.changed(found=found + known + listed, advice=advice)
+
+
+_KNOWN = "these are known: "  # before the run facts that a Calendar has, in the error for a missing one
 
 
 def file_problem(error: OSError) -> str:

@@ -304,7 +304,11 @@ def _field_bindings(plan: Plan) -> list[Binding]:
 
 
 def given_bases(
-    plan: Plan, given: tuple[str, ...], beside: Sequence[Plan] = (), groups: Collection[str] = ()
+    plan: Plan,
+    given: tuple[str, ...],
+    beside: Sequence[Plan] = (),
+    groups: Collection[str] = (),
+    logged: Iterable[str | None] = (),
 ) -> Mapping[tuple[str, str | None], float]:
     """Return a dict from (field, group) to the base passed with `--base`. The group None means all groups.
 
@@ -312,14 +316,16 @@ def given_bases(
         plan: the plan.
         given: the options.
         beside: other plans.
-        groups: the labels of all groups. Default: those that the plans select, and all numbers.
+        groups: the labels of all groups. Default: those that the plans select, those of `logged`, and all numbers.
+        logged: the names of the groups of a log; None for a group without a name.
 
     Raises:
         UsageError: no plan of the picture has the field or group.
     """
     bindings = [one for each in (plan, *beside) for one in _field_bindings(each)]
     fields = list(dict.fromkeys(one.name for one in bindings))
-    labels = set(groups) or {selector_text(one.groups) for one in bindings if one.groups is not None} | {"default"}
+    selected = {selector_text(one.groups) for one in bindings if one.groups is not None} | {"default"}
+    labels = set(groups) or selected | {one for one in logged if one is not None}
     values: dict[tuple[str, str | None], float] = {}
     for entry in (part for text in given for part in text.split(",")):
         place, equals, number = entry.rpartition("=")

@@ -43,6 +43,13 @@ from paramsched.show.plan_curves import Metrics as Metrics
 from paramsched.show.plan_curves import simulate as simulate
 
 
+def __dir__() -> list[str]:
+    """Return the public names, without those that only this file needs."""
+    return sorted(
+        name for name in globals() if name not in ("ModuleType", "NoReturn", "import_module", "iter_modules", "sys")
+    )
+
+
 class _Module(ModuleType):
     """This module. A call, `ps.show(plan)`, is answered with the line to write."""
 

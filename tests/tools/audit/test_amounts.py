@@ -143,7 +143,7 @@ def test_the_command_compares_amounts_and_names_a_missing_fact(tmp_path):
 
     assert missing.exit_code == 2
     assert "--amount NAME" in missing.output
-    assert "tokens_per_step" in missing.output
+    assert "--tokens-per-step" in missing.output
     assert compared.output.startswith(f"{UPDATES} of {UPDATES} values are as planned")
     assert by_updates.exit_code == 2
     assert "the plan's clock counts updates. Leave --amount out" in by_updates.output

@@ -2,8 +2,11 @@
 
 import gzip
 import json
+import os
+import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -402,3 +405,75 @@ def test_updates_that_decrease_are_noted_unless_the_newest_row_comes_first(log, 
 
     assert len(logged.notes) == number
     assert compare_with_plan(logged, ps.Plan(lr="linear()", horizon=4), bases={("lr", None): 1.0}).first is None
+
+
+PRINTED = [2.0000000000000003e-06, 0.001, 0.0]
+TORCHTUNE = "Step {} | loss:1.0 lr:{!r} tokens_per_second_per_gpu:1000.0"
+MEGATRON = (
+    " [2026-01-01 10:00:00] iteration {:8d}/     500 | consumed samples: {:12d} | elapsed time per iteration (ms): 9.5"
+    " | learning rate: {:.6E} | global batch size:   256 | lm loss: 1.052E+01 |"
+)
+TEXT_LOGS = {
+    "torchtune": [TORCHTUNE.format(t, rate) for t, rate in enumerate(PRINTED)],
+    "torchtune below its arguments": [
+        "a: 1, b: 2, c: 3, d: 4",
+        *(TORCHTUNE.format(*one) for one in enumerate(PRINTED)),
+    ],
+    "Megatron": [MEGATRON.format(t, 256 * t, rate) for t, rate in enumerate(PRINTED)],
+    "Megatron below its sizes": [
+        "using world size: 8, data-parallel size: 8, pipeline size: 1",
+        *(MEGATRON.format(t, 256 * t, rate) for t, rate in enumerate(PRINTED)),
+    ],
+    "rate first": [f"epoch 3, lr={rate}, loss=2.5, global_step={t}" for t, rate in enumerate(PRINTED)],
+    "a rate of numpy": [f"[00:01] Iters: [{t}/3], lr: {rate}, x" for t, rate in enumerate(["2.e-06", ".001", "0."])],
+    "a rate of the Trainer": [f"{{'loss': 9.5, 'learning_rate': {rate}, 'epoch': 0.1}}" for rate in PRINTED],
+    "a progress bar": [f"\r step {t}: lr={rate!r}" for t, rate in enumerate(PRINTED)],
+}
+
+
+@pytest.mark.parametrize("name", ["run.log", "it's a run.txt", "slurm-7.out", "output"])
+@pytest.mark.parametrize("lines", TEXT_LOGS.values(), ids=TEXT_LOGS)
+def test_the_command_for_a_text_log_makes_a_table_of_it(tmp_path, log, monkeypatch, lines, name):
+    monkeypatch.chdir(tmp_path)
+    log("\n".join(lines), name)
+    with pytest.raises(UnreadableLog) as error:
+        read_log(name, FIELDS)
+    command = error.value.problem.advice.partition(": ")[2]
+
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    subprocess.run(command, shell=True, cwd=tmp_path, check=True, env=os.environ | {"PATH": path})
+
+    found = columns_of(read_log("log.csv", FIELDS))
+    assert found.keys() == {("lr", 0)}
+    assert found["lr", 0][0] == [0, 1, 2]
+    assert found["lr", 0][1] == pytest.approx(PRINTED, rel=1e-12)
+
+
+@pytest.mark.parametrize("text", ["one word\nanother, and, more\n", "a step of 3\n"])
+def test_a_text_without_a_rate_is_answered_without_a_command(log, text):
+    with pytest.raises(UnreadableLog) as error:
+        read_log(log(text, "run.log"), FIELDS)
+
+    assert "python -c" not in str(error.value)
+
+
+def test_a_table_of_several_runs_of_mlflow_is_refused(log):
+    lines = ["run_id,key,value,step,timestamp", "a,lr,0.5,0,1", "b,lr,0.5,0,1"]
+
+    with pytest.raises(UnreadableLog):
+        read_log(log("\n".join(lines)), FIELDS)
+
+
+def test_curves_of_several_runs_of_wandb_are_not_mixed(log):
+    table = "Step,a - betas_0,b - betas_0\n0,0.5,0.25\n1,0.4,0.2\n"
+
+    with pytest.raises(UnreadableLog):
+        read_log(log(table), ("betas[0]",))
+
+
+def test_the_history_of_wandb_counts_by_its_step(log):
+    thinned = read_log(log(",_step,lr,_runtime\n0,0,0.5,1\n1,10,0.25,2\n"), FIELDS)
+    by_epoch = read_log(log(",_step,epoch,lr\n0,0,0,0.5\n1,10,1,0.25\n"), FIELDS)
+
+    assert columns_of(thinned)["lr", 0] == ([0, 10], [0.5, 0.25])
+    assert (by_epoch.unit, columns_of(by_epoch)["lr", 0][0]) == ("epochs", [0, 1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -269,7 +270,7 @@ def test_a_missing_state_has_a_usage_error_with_the_option(tmp_path):
         ({"optimizer": probe().state_dict()}, ["-p", "linear()", "--horizon", "9"], "For example: --at 1000"),
         ({**states(), "scheduler": with_record(states()["scheduler"], t=-1)}, [], "state: t is -1"),
         ({"optimizer": {"param_groups": [{"lr": 0.1, "paramsched_t": "x"}]}}, ["-p", "linear()"], "paramsched_t"),
-        (states(), ["-p", "linear(over='2 epochs')"], "steps_per_epoch=100"),
+        (states(), ["-p", "linear(over='2 epochs')"], "--steps-per-epoch 100"),
         (states(), ["-p", "missing.yaml"], "missing.yaml"),
         (states(), ["--on-change", "old"], "Write --on-change new"),
         (states(), ["--on-change", "new", "--on-change", "lr=checkpoint"], "or one of them for each field"),
@@ -453,3 +454,25 @@ def test_several_optimizers_without_a_scheduler_are_each_named_in_the_advice(tmp
     named = ["--optimizer", "muon=muon", "--optimizer", "adamw=adamw"]
     assert f"Write {' '.join(named)}" in ended.stderr
     assert "muon" in CliRunner().invoke(main, [*words, *named]).stdout
+
+
+def test_a_shape_of_a_user_is_imported_for_the_plan_of_a_checkpoint(tmp_path, monkeypatch):
+    lines = "import paramsched as ps\n\n\n@ps.shape\ndef shape_of_a_module(t):\n    return 2 - t / 100\n"
+    (tmp_path / "module_with_shape.py").write_text(lines)
+    saving = (
+        "import paramsched as ps, torch, module_with_shape\n"
+        "parameter = torch.nn.Parameter(torch.ones(1))\n"
+        "optimizer = torch.optim.SGD([parameter], lr=1.0)\n"
+        "ps.Scheduler(optimizer, 'shape_of_a_module()', total=40)\n"
+        "torch.save({'optimizer': optimizer.state_dict()}, 'a.pt')\n"
+    )
+    subprocess.run([sys.executable, "-c", saving], cwd=tmp_path, check=True)
+    monkeypatch.chdir(tmp_path)
+
+    without = resume(Path("a.pt"))
+    assert without["exit"] == 2
+    assert "--import" in without["text"]
+
+    command = [sys.executable, "-m", "paramsched", "resume", "a.pt", "--import", "module_with_shape"]
+    done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert done.stderr == ""

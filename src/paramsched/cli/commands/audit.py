@@ -138,7 +138,7 @@ def paramsched_audit(
             logged,
             read,
             calendar_from_options(known),
-            bases={(name, group): value for (name, group), value in given_bases(read, base_options).items()},
+            bases=dict(given_bases(read, base_options, logged=(*logged.names, *names)).items()),
             names=names,
             processes=processes,
         )

@@ -23,6 +23,7 @@ TIMES = (
 )
 """The default names of the column that counts the updates; case is ignored."""
 _EPOCHS = ("epoch", "epochs")
+_CALLS = "_step"  # of a run's history in wandb: the step that its `log` was called with, or the number of the call
 
 Unit: TypeAlias = Literal["updates", "epochs", "rows"]
 
@@ -106,7 +107,10 @@ def time_column(present: Iterable[str], rows: Iterable[Mapping[str, Any]] = (), 
         counts = [float(one) for one in numbers]
     except (TypeError, ValueError):
         counts = []
-    if name is None or not counts or (time is None and any(one != int(one) for one in counts if abs(one) < 1e15)):
+    are_parts = time is None and any(one != int(one) for one in counts if abs(one) < 1e15)
+    if time is None and (name is None or are_parts) and _CALLS in lower:
+        return TimeColumn(lower[_CALLS], "updates", _OTHER[0].first, _OTHER)
+    if name is None or not counts or are_parts:
         return TimeColumn(name if time else None, "epochs" if time else "rows")
     return TimeColumn(name, "epochs", int(min(counts) == 1))
 
@@ -119,6 +123,7 @@ _RATE = re.compile(
     re.IGNORECASE,
 )
 _RANGES = ("__MIN", "__MAX")  # the ends of columns that W&B exports for each curve
+_OF_RUN = " - "  # between the name of a run and that of a value, in W&B's export of a chart
 
 
 def columns_of_fields(present: list[str], fields: tuple[str, ...], columns: Mapping[str, str]) -> dict[str, str]:
@@ -136,21 +141,37 @@ def _columns_like_fields(present: list[str], fields: tuple[str, ...]) -> dict[st
 
     Such a column is `lr`, `lr[head]` as in the CSV of a trace, `lr/head` or `targets/clip` as in `Scheduler.scalars`.
     """
-    by_flat_name = {Field.of(field).slot: field for field in fields}
     # `Scheduler.scalars` logs a target with the name of another value under this name.
     targets = {name.removeprefix(_TARGETS): name for name in present if name.startswith(_TARGETS)}
     found = {field: targets[field] for field in fields if field in targets}
     for name in present:
-        flat, slash, group = name.partition("/")
-        if name in found:
-            continue
-        if name in fields:
-            found[name] = name
-        elif (match := _GROUP.fullmatch(name)) and match["field"] in fields:
-            found[f"{match['field']}@{match['group']}"] = name
-        elif flat in by_flat_name and bool(group) == bool(slash):
-            found[f"{by_flat_name[flat]}@{group}" if group else by_flat_name[flat]] = name
-    return found
+        place = _place_named(name, fields)
+        if place is not None and name not in found:
+            found[place] = name
+    of_runs = [(_place_named(name.rpartition(_OF_RUN)[2], fields), name) for name in present if _OF_RUN in name]
+    columns: dict[str, list[str]] = {}
+    for place, name in of_runs:
+        if place is not None and not name.endswith(_RANGES):
+            columns.setdefault(place, []).append(name)
+    # The values of several runs have the same place, and none is chosen.
+    return {place: names[0] for place, names in columns.items() if len(names) == 1} | found
+
+
+def _place_named(name: str, fields: tuple[str, ...]) -> str | None:
+    """Return the field, or `field@group`, that a column is named like.
+
+    >>> _place_named("betas_0/head", ("betas[0]",)), _place_named("loss", ("lr",))
+    ('betas[0]@head', None)
+    """
+    if name in fields:
+        return name
+    if (match := _GROUP.fullmatch(name)) and match["field"] in fields:
+        return f"{match['field']}@{match['group']}"
+    flat, slash, group = name.partition("/")
+    by_flat_name = {Field.of(field).slot: field for field in fields}
+    if flat not in by_flat_name or bool(group) != bool(slash):
+        return None
+    return f"{by_flat_name[flat]}@{group}" if group else by_flat_name[flat]
 
 
 def _columns_like_rates(present: list[str]) -> dict[str, str]:

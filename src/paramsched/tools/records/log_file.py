@@ -142,7 +142,7 @@ def kind_of_log(file: Path) -> _Kind:
     # A text that starts like an object, optionally after a byte order mark, is JSONL regardless of the suffix.
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     # A line of a text log may begin with a time in brackets.
-    words = file.suffix in _WORDS and not _is_object(head)
+    words = file.suffix in ("", *_WORDS) and not _is_object(head)
     if file.suffix not in _TABLES and not words and text.startswith((b"{", b"[")):
         return "jsonl"
     return "csv"
@@ -166,7 +166,8 @@ def rows_of_log(file: Path, kind: _Kind) -> list[dict[str, Any]]:
         case "checkpoint":
             return []
         case "csv":
-            return list(_csv_rows(file))
+            rows = list(_csv_rows(file))
+            return _rows_of_metrics(file, rows) if rows and rows[0].keys() == _METRIC_COLUMNS else rows
         case "events":
             return list(_event_rows(file))
         case "history":
@@ -185,14 +186,39 @@ _MOST_OF_REASON = 200  # characters of the message of another library
 _NO_TABLE = "the text is not a table with a line of column names"
 
 
-def _table_of_text(file: Path) -> str:
-    """Return a command that makes a table of a text log, with the names that its lines may use."""
-    pattern = r"step\D*(\d+).*?lr\D*?([\d.]+(?:e[-+]?\d+)?)"
-    code = (
-        f"import re; print('step,lr'); "
-        f"[print(*m, sep=',') for m in re.findall(r'{pattern}', open({str(file)!r}, errors='replace').read())]"
-    )
-    return f"Make a table of it, with the names in its lines: python -c {shlex.quote(code)} > log.csv"
+_UPDATE_NAME = re.compile(r"(?<![a-z])(?:step|iter|iteration|update)s?(?![a-z])(?=[^\d\n]*\d)", re.IGNORECASE)
+_RATE_NAME = re.compile(r"(?<![a-z])(?:lr|learning[ _-]?rate)(?![a-z])(?=[^\d\n]*\d)", re.IGNORECASE)
+
+
+def _table_of_text(file: Path) -> str | None:
+    """Return a command that makes a table of a text log, by the names in its first line with a learning rate.
+
+    Returns None if no line at the beginning of the file has one.
+    """
+    with open_to_read(file) as stream:
+        text = stream.read(_HEAD).decode("utf-8", errors="replace")
+    for line in text.splitlines():
+        rate, update = _RATE_NAME.search(line), _UPDATE_NAME.search(line)
+        if rate is None:
+            continue
+        # Lookaheads, because a line may have its rate first. No single quote, so that a shell takes the code as it is.
+        columns, pattern = "lr", rf"(?=.*?(?<![a-z]){rate[0]}[^\d\n]*?(\.?\d[\d.]*(?:e[-+]?\d+)?))"
+        if update is not None:
+            columns, pattern = "step,lr", rf"(?=.*?(?<![a-z]){update[0]}[^\d\n]*(\d+)){pattern}"
+        found = f'for one in re.finditer(r"(?im)^{pattern}", open({json.dumps(str(file))}, errors="replace").read())'
+        code = f'import re; print("{columns}"); [print(*one.groups(), sep=",") {found}]'
+        return f"Make a table of it: python -c {shlex.quote(code)} > log.csv"
+    return None
+
+
+def _text_error(file: Path, width: int) -> UnreadableLog | None:
+    """Return the error of a text log that was read as a table with `width` columns; None if it may be a table."""
+    if file.suffix not in ("", *_WORDS):
+        return None
+    table = _table_of_text(file)
+    if table is None and (not file.suffix or width >= _FEWEST_COLUMNS):
+        return None
+    return UnreadableLog(path_text(file), _NO_TABLE, table or _LOG_ADVICE, option="--column")
 
 
 _MAX_LINE_LENGTH = 2**24
@@ -291,8 +317,8 @@ def _csv_rows(file: Path) -> Iterator[dict[str, Any]]:
         width = len(header)
         for row in rows:
             if len(row) > width:
-                if file.suffix in _WORDS and width < _FEWEST_COLUMNS:
-                    raise UnreadableLog(path_text(file), _NO_TABLE, _table_of_text(file), option="--column")
+                if (error := _text_error(file, width)) is not None:
+                    raise error
                 cells = "1 cell" if width == 1 else f"{width} cells"
                 found = f"expected a log with {cells} as in the first line, got {len(row)}"
                 instead = "Put the name of each column in the first line"
@@ -301,6 +327,18 @@ def _csv_rows(file: Path) -> Iterator[dict[str, Any]]:
                 yield dict(zip(header, map(str.strip, row), strict=False))
     except csv.Error as error:
         raise UnreadableLog(path_text(file, rows.line_num), f"invalid CSV: {error}", _IN_TEXT) from None
+
+
+_METRIC_COLUMNS = frozenset(("run_id", "key", "value", "step", "timestamp"))  # of the CSV that MLflow exports
+
+
+def _rows_of_metrics(file: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row for each value of an MLflow export, with the name of its metric as the column."""
+    runs = list(dict.fromkeys(row["run_id"] for row in rows))
+    if len(runs) > 1:
+        found = f"expected the metrics of one run, got {len(runs)}: {names_listed(runs)}"
+        raise UnreadableLog(path_text(file), found, "Keep the lines of one run")
+    return [{_STEP: row["step"], row["key"]: row["value"]} for row in rows]
 
 
 _STEP = "step"  # the column that counts the updates in a `trainer_state.json` and in the rows of an event file
@@ -433,8 +471,8 @@ def _read_table(
         raise UnreadableLog(path_text(file), "the log has no values", _LOG_ADVICE)
     wanted = columns_of_fields(present, fields, columns)
     require_columns((*wanted.values(), *([time] if time else [])), present, file)
-    if not wanted and file.suffix in _WORDS and len(present) < _FEWEST_COLUMNS:
-        raise UnreadableLog(path_text(file), _NO_TABLE, _table_of_text(file), option="--column")
+    if not wanted and (error := _text_error(file, len(present))) is not None:
+        raise error
     if not wanted:
         field = "lr" if "lr" in fields or not fields else fields[0]
         listed, column = names_listed(dict.fromkeys((field, *fields)), 4), _column_to_suggest(field, rows)

@@ -90,7 +90,10 @@ class SavedRun:
             if saved.in_force is not None:
                 return saved.in_force.plan, saved.calendar
             found = f"its plan cannot be read here: {saved.unreadable or 'it has no text'}"
-        raise UnreadableLog(path_text(self.checkpoint.file), found, "Write --plan plan.yaml")
+        advice = "Write --plan plan.yaml"
+        if saved is not None and saved.text is not None:  # it may use a shape that a module of the user registers
+            advice = "Write --import with the module that registers its shapes, or --plan plan.yaml"
+        raise UnreadableLog(path_text(self.checkpoint.file), found, advice)
 
 
 def read_saved_run(
