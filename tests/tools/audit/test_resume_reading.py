@@ -344,6 +344,19 @@ def test_the_states_of_several_optimizers_are_found_by_name_else_by_order(shape,
     assert f'optimizer muon "{paths[0]}"' in output
 
 
+@pytest.mark.parametrize(("stated", "found"), [(40, []), (60, [("40", "60")])])
+def test_a_plan_that_states_the_length_of_the_run_changes_nothing(tmp_path, stated, found):
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, "lr: cosine()", total=40)
+    run(optimizer, 10)
+    torch.save({"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}, tmp_path / "last.pt")
+    (tmp_path / "plan.yaml").write_text(f"lr: cosine()\nhorizon: {stated}\n")
+
+    report = resume(tmp_path / "last.pt", "--plan", tmp_path / "plan.yaml")
+
+    assert [(one["before"], one["after"]) for one in report["changes"]] == found
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [

@@ -111,5 +111,13 @@ def predict_resume(
         found.append(("info", text))
     record = run.record()
     saved = None if record is None or record.in_force is None else record.in_force.plan
-    changes = Diff(()) if saved is None else changes_between(saved, plan, compared_with)
+    changes = Diff(()) if saved is None or record is None else _changes(saved, record.calendar, plan, compared_with)
     return ResumeReport(run, result, changes, (*found, *result.messages))
+
+
+def _changes(saved: Plan, known: Calendar, plan: Plan, compared_with: Calendar | None) -> Diff:
+    """Return the changes from a saved plan, whose run had the facts `known`."""
+    if saved.horizon is None and plan.horizon is not None and saved.clock == plan.clock:
+        # the run had a length, although its plan did not state it: the length may differ, stating it changes nothing
+        saved = Plan(*saved.bindings, horizon=known.total, clock=saved.clock)
+    return changes_between(saved, plan, compared_with)
