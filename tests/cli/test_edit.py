@@ -280,6 +280,21 @@ def test_facts_and_bases_are_used(drawn):
     assert "270" in by_total["page"]
 
 
+def test_a_base_whose_line_is_not_written_yet_is_a_problem_beside_the_curves(drawn):
+    answer = drawn("horizon: 100\nlr: cosine()\n", bases="lr=0.5,weight_decay=0.1,lr@head=0.3")
+
+    assert "0.5" in answer["page"]
+    assert [line for line in answer["problems"].splitlines() if "weight_decay=0.1" in line]
+    assert [line for line in answer["problems"].splitlines() if "lr@head=0.3" in line]
+
+
+def test_the_checks_use_the_bases_of_the_page(drawn):
+    told = drawn("horizon: 100\nlr: cosine(to=1e-5)\n", bases="lr=0.001")["problems"]
+
+    assert "PS304" in told
+    assert "1e-08" in told
+
+
 def test_a_check_of_the_plan_is_shown(drawn):
     assert "PS304" in drawn("horizon: 100\nlr: cosine(to=3e-5)\n")["problems"]
 

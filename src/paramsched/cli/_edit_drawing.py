@@ -16,10 +16,10 @@ from typing import Any, Final, final
 import click
 
 from paramsched.cli._options import UNIT_FACTS, PlanOptions, check_numbers_of_bases
-from paramsched.cli._output import problem_text
+from paramsched.cli._output import WrongUsage, problem_text
 from paramsched.cli._plan_input import PlanInput, read_plan_input
 from paramsched.cli._run_facts import calendar_if_known
-from paramsched.cli._traces import groups_with_bases, refuse_too_long
+from paramsched.cli._traces import given_bases, groups_to_check, groups_with_bases, refuse_too_long
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.problem import PlanWarning
 from paramsched.core.files import PlanText
@@ -123,9 +123,11 @@ def draw(file: Path, options: PlanOptions, text: str, facts: str, bases: str) ->
             syntax = options.format or format_of(file)
             source = PlanText(str(file), text, syntax)
             read = read_plan_input(source.name, options, source=source)
+            used, unused = _used_bases(read)
+            read = replace(read, options=replace(read.options, bases=used))
             trace, assumed = _curves(read)
         said = [str(one.message) for one in told if isinstance(one.message, PlanWarning) and one.message.problem.path]
-        problems = "\n".join([*_findings(read), *said, assumed])
+        problems = "\n".join([*_findings(read), *said, *unused, assumed])
         return {"page": show.html(trace, title=file.name), "problems": problems}
     except (ParamschedError, click.UsageError, OSError) as error:
         return {"problems": problem_text(error), "wrong": True}
@@ -148,6 +150,19 @@ def _facts(text: str) -> Mapping[str, Any]:
     return found
 
 
+def _used_bases(read: PlanInput) -> tuple[tuple[str, ...], list[str]]:
+    """Return the bases that the plan uses, and a text for each other one: its line may be about to be written."""
+    used, unused = list[str](), list[str]()
+    for entry in (part for text in read.options.bases for part in text.split(",")):
+        try:
+            given_bases(read.plan, (entry,))
+        except WrongUsage as error:
+            unused.append(f"ignored: {error.format_message()}")
+        else:
+            used.append(entry)
+    return tuple(used), unused
+
+
 def _curves(read: PlanInput) -> tuple[Any, str]:
     """Return the curves of a plan, and a text with the run facts that were assumed."""
     from paramsched.show.plan_curves import curves_of_plan
@@ -165,5 +180,6 @@ def _findings(read: PlanInput) -> list[str]:
         from paramsched.tools.check.plan_check import check
     except ModuleNotFoundError:
         return []
-    found = read.placed(check(read.plan, calendar_if_known(read.known)))
+    groups = groups_to_check(read.loaded, read.options.bases)
+    found = read.placed(check(read.plan, calendar_if_known(read.known), groups=groups))
     return [f"{one.location('')}: {one}".lstrip(":") + f" [{one.code}]" for one in found]

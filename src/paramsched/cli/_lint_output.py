@@ -7,13 +7,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-from typing import Any, TypeGuard, final
+from typing import TypeGuard, final
 
 from paramsched.cli._configs import Config, check_config, config_in
 from paramsched.cli._options import PlanOptions
 from paramsched.cli._output import problem_with_options
 from paramsched.cli._plan_input import PlanInput, read_plan_input, text_of_plan_input, with_facts_beside
 from paramsched.cli._run_facts import calendar_from_options, calendar_if_known, names_a_file
+from paramsched.cli._traces import groups_to_check
 from paramsched.core.base.codes import (
     BEYOND_THE_PLAN,
     LOG_DIFFERS,
@@ -25,8 +26,6 @@ from paramsched.core.base.codes import (
 from paramsched.core.base.printing import HORIZON, entry_path, json_text
 from paramsched.core.base.problem import PlanWarning, Problem, with_advice
 from paramsched.core.base.terminal import BREAK, SEVERITY_STYLES, Line, Part
-from paramsched.core.fields import Field
-from paramsched.core.files import Loaded
 from paramsched.core.files.plan_files import PlanText
 from paramsched.core.plan import Plan
 from paramsched.core.rules.line import binding_path
@@ -201,7 +200,7 @@ def _findings_in(read: PlanInput, options: PlanOptions, checkpoint: str | None, 
 
         saved = read_groups(Path(checkpoint))
     groups = () if saved is None else saved.groups
-    known = groups or (_groups_of_bases(loaded, options.bases) if options.bases else loaded.bases.groups)
+    known = groups or groups_to_check(loaded, options.bases)
     found = check(read.plan, calendar, groups=known, whole=bool(groups))
     yield from found
     if any(one.severity == "error" for one in found):
@@ -214,17 +213,6 @@ def _findings_in(read: PlanInput, options: PlanOptions, checkpoint: str | None, 
     if log is not None:
         yield from _of_log(log, read.plan, facts)
         yield from _never_logged(Path(log), read.plan)
-
-
-def _groups_of_bases(loaded: Loaded, bases: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Return the groups that the plan selects, with the bases of the options and of the file, and no assumed ones."""
-    from paramsched.cli._traces import groups_with_bases
-
-    groups, assumed = groups_with_bases(loaded, bases)
-    for index, group in enumerate(groups):
-        for field in [field for field, label in assumed if label == group.get("name", index)]:
-            group.pop(Field.of(field).key, None)
-    return groups
 
 
 def findings_as_lines(findings: Sequence[Problem]) -> list[Line]:

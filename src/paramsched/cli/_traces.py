@@ -303,6 +303,17 @@ def _field_bindings(plan: Plan) -> list[Binding]:
     return [one for one in plan.bindings if not isinstance(one.field, Target)]
 
 
+def groups_to_check(loaded: Loaded, bases: tuple[str, ...]) -> Sequence[Mapping[str, Any]]:
+    """Return the groups that a plan selects, with the bases of the options and of the file, and no assumed ones."""
+    if not bases:
+        return loaded.bases.groups
+    groups, assumed = groups_with_bases(loaded, bases)
+    for index, group in enumerate(groups):
+        for field in [field for field, label in assumed if label == group.get("name", index)]:
+            group.pop(Field.of(field).key, None)
+    return groups
+
+
 def given_bases(
     plan: Plan,
     given: tuple[str, ...],
