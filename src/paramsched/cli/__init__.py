@@ -9,7 +9,7 @@ from paramsched.cli._options import Commands
 from paramsched.core.base import VERSION
 
 
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.command(cls=Commands, context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100})
 @click.version_option(VERSION, message="%(version)s")
 def main() -> None:
     """Draw, check, compare and convert plans for hyperparameters that change during training.
