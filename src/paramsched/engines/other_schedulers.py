@@ -1,4 +1,4 @@
-"""The warning of schedulers that an engine steps besides a plan, before the first update."""
+"""Warn of schedulers that write what a plan writes too, before the first update."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, final
@@ -58,7 +58,8 @@ def warn_of_writers(optimizers: Iterable[Any], writers: Iterable[Writer], site: 
         if any(str(field) not in hooks.planned.written_fields for hooks in found):
             for hooks in found:
                 hooks.planned.written_fields.add(str(field))  # so that its writes are not reported again
-            found[0].run.clock.processes.warn(Problem(site=site, found=WRITTEN_BY.format(name, field)))
-
-
-WRITTEN_BY = "{} also writes this optimizer. Remove it and its step(), because the plan writes the {} of every update."
+            text = (
+                f"{name} also writes this optimizer. Remove it and its step(), because the plan writes the {field} of "
+                "every update."
+            )
+            found[0].run.clock.processes.warn(Problem(site=site, found=text))

@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 
@@ -58,6 +59,7 @@ def test_a_detached_scheduler_keeps_its_position_and_the_values_of_the_groups():
         lambda one: setattr(one, "last_epoch", 7),
         lambda one: setattr(one, "last_epoch", 0),
         lambda one: one.step(7),
+        lambda one: one.step(np.int64(7)),
         lambda one: one.step(None, 7),
         lambda one: one.step(epoch=7),
     ],

@@ -1,4 +1,4 @@
-"""The warning of a checkpoint whose values the user's own shapes do not return any more."""
+"""Find a shape of the user that returns other values than a checkpoint has, because its code has changed."""
 
 from collections.abc import Mapping
 from math import isclose
@@ -23,7 +23,7 @@ _TOLERANCE: Final = 1e-5
 
 
 def changed_function(carried: Carried, groups: Mapping[str, list[Group]], name: str) -> Problem | None:
-    """Return the problem of a checkpoint that has other values than the user's shapes return; None if it has none.
+    """Return a problem if the user's shapes return other values than the checkpoint has; None if they are equal.
 
     Args:
         carried: what the groups of one optimizer carry.

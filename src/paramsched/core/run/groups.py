@@ -143,11 +143,11 @@ class Groups:
         self.given_initial = {id(one): one for one in groups if id(one) in had or initial_value(LR, one) is not None}
         self.write_entries(block.lines, groups)
         block.write_initial()
-        self.reset_parts()
+        self.reset_consumption()
         self.take(block, groups)
 
-    def reset_parts(self) -> None:
-        """Replace the consumption by a new one, which discards earlier measurements."""
+    def reset_consumption(self) -> None:
+        """Discard the earlier measurements of the consumption."""
         self.clock.needs_check = False
         self.consumption = self._amounts_of(self.in_force, self.clock)
 
@@ -186,7 +186,7 @@ class Groups:
         self.block.seek(position.times, self.clock.states)
         self.clock.set_position(position)
         self.write_values()
-        self.reset_parts()
+        self.reset_consumption()
         self.write_count(self.bound)
 
     def rewrite(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from math import isnan
-from numbers import Real
+from numbers import Integral, Real
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, TypeAlias, Unpack, cast, final, get_args
 from weakref import ref
@@ -579,9 +579,11 @@ class Scheduler(LRScheduler):
             self.observe(**{names[0]: metrics})
             return
         number = metrics if epoch is None else epoch
-        if epoch is not None or (isinstance(number, int) and not isinstance(number, bool)):
+        is_whole = isinstance(number, Integral) and not isinstance(number, bool)
+        if epoch is not None or is_whole:
             found = "updates advance a plan, and a number has no effect"
-            raise InvalidArgument(f"scheduler.step({shown(number)})", found, f"Write scheduler.seek({shown(number)})")
+            advice = f"Write scheduler.seek({int(number)})" if is_whole else "Write scheduler.step()"
+            raise InvalidArgument(f"scheduler.step({shown(number)})", found, advice)
 
     def _chosen_count(self) -> Callable[[], object]:
         """Choose what `step` calls: it counts one update, or notes that an engine has seen the last one."""
