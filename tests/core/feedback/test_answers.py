@@ -21,15 +21,14 @@ class State:
     count: int
     best: float | None
     value: float
-    history: tuple[float, ...]
 
 
 def state(**changes: object) -> str:
     """Return "valid", or the error of a saved state with these changes; a value of `...` is left out."""
-    data = {"count": 1, "best": 0.5, "value": 0.5, "history": [0.5], **changes}
+    data = {"count": 1, "best": 0.5, "value": 0.5, **changes}
     data = {name: value for name, value in data.items() if value is not ...}
     try:
-        base.require_state("rule", data, State, ("best",), 2)
+        base.require_state("rule", data, State, ("best",))
     except base.StateError as error:
         return str(error)
     return "valid"

@@ -10,7 +10,6 @@ from paramsched.core.files.arguments import (
     arguments_of,
     defaults_of,
     located,
-    names_of,
     read_arguments,
 )
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
@@ -20,7 +19,7 @@ from support.tables import table
 @argument_table
 class Step:
     size: int = argument(low=1, example=30)
-    gamma: float = argument(0.1, above=0, used=lambda others: others["size"] != 7, aliases=("decay",))
+    gamma: float = argument(0.1, above=0, used=lambda others: others["size"] != 7)
     warm: float | None = argument(None, low=0, high=1, example=0.5)
 
 
@@ -41,15 +40,15 @@ def test_arguments_of_a_table_are_passed_by_name_and_may_be_required_after_optio
 
 
 def test_every_problem_is_reported_at_its_key_and_replaced_by_a_default():
-    arguments, locations, wrong, diagnostics = read(Step, {"size": 2.5, "decay": 0, "warm": 3, "gama": 1})
+    arguments, locations, wrong, diagnostics = read(Step, {"size": 2.5, "gamma": 0, "warm": 3, "gama": 1})
 
     assert arguments == Step(size=30, gamma=0.1, warm=None)
-    assert locations == {"size": "$.size", "gamma": "$.decay", "warm": "$.warm"}
+    assert locations == {"size": "$.size", "gamma": "$.gamma", "warm": "$.warm"}
     assert wrong == {"size", "gamma", "warm"}
     assert diagnostics.problems() == (
         '$.gama: unknown argument; did you mean "gamma"?',
         "$.size: expected an integer of at least 1, got 2.5. For example: size: 30",
-        "$.decay: expected a number greater than 0, got 0. For example: decay: 0.1",
+        "$.gamma: expected a number greater than 0, got 0. For example: gamma: 0.1",
         "$.warm: expected a number from 0 to 1, got 3. For example: warm: 0.5",
     )
 
@@ -59,17 +58,6 @@ def test_a_missing_argument_is_reported_at_the_arguments():
 
     assert (arguments.size, wrong) == (30, {"size"})
     assert diagnostics.problems() == ("$: size is missing",)
-
-
-def test_an_alias_is_unknown_if_aliases_are_disabled():
-    diagnostics = DiagnosticCollector()
-    read_arguments(Step, located({"size": 1, "decay": 0.5}, "$"), "$", diagnostics, aliases=False, of="Step")
-
-    (problem,) = diagnostics.problems()
-    assert problem.startswith("$.decay: unknown argument of Step; ")
-
-
-EPOCH = "$.accumulate"
 
 
 @argument_table
@@ -131,26 +119,8 @@ def test_a_value_is_converted_to_the_type_of_its_argument_or_refused(name, value
         assert (type(found), found) == (type(expected), expected)
 
 
-@argument_table
-class Two:
-    size: int = argument(low=1, example=30, aliases=("n", "count"))
-    gamma: float = argument(0.1, example=0.3)
-    path: str = argument("a", example="b")
-
-
-@pytest.mark.parametrize(("given", "read_as"), [({}, 0.7), ({"gamma": 0.2}, 0.2)])
-def test_defaults_that_are_passed_take_precedence_over_those_of_the_table(given, read_as):
-    written = located({"size": 1, **given}, "$")
-
-    assert read_arguments(Two, written, "$", DiagnosticCollector(), defaults={"gamma": 0.7})[0].gamma == read_as
-
-
-def test_the_rows_of_a_table_by_name():
-    assert defaults_of(Two) == {"gamma": 0.1, "path": "a"}
-    assert names_of(Two) == {"size": "size", "n": "size", "count": "size", "gamma": "gamma", "path": "path"}
-    assert list(arguments_of(Two)) == ["size", "gamma", "path"]
-
-
-def test_a_table_has_the_defaults_of_its_arguments():
+def test_the_defaults_of_a_table_are_those_of_its_optional_arguments():
+    assert defaults_of(Step) == {"gamma": 0.1, "warm": None}
+    assert list(arguments_of(Step)) == ["size", "gamma", "warm"]
     assert (Step.gamma, Step.warm, hasattr(Step, "size")) == (0.1, None, False)
     assert Step(size=5) == Step(size=5, gamma=0.1, warm=None)

@@ -153,7 +153,7 @@ def test_a_value_halfway_between_multiples_is_rounded_to_even():
 class Epochs:
     """Units of a run whose epochs have 4 updates if they start before update 20, and 6 later."""
 
-    varies = updates_vary = True
+    varies = True
 
     def exact(self, duration, *, begin=Fraction(0)):
         return duration.terms[0][1] * (4 if begin < 20 else 6)

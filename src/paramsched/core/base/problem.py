@@ -226,10 +226,6 @@ class TextLines:
         line, column = self.of(offset)
         return Problem(path, found, advice, line=line, column=column, text=self.line(line), code=SYNTAX)
 
-    def fault_in_line(self, number: int, column: int, found: str, advice: str = "") -> Problem:
-        """Return a problem with a line and a column, both starting at 1."""
-        return self.fault(self.offset_of(number, column), found, advice)
-
     def offset_of(self, number: int, column: int) -> int:
         """Return the offset of a line and a column, both starting at 1. It is at most the length of the text."""
         begin = self.begins[min(number, len(self.begins)) - 1]

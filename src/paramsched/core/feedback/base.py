@@ -4,7 +4,7 @@ import math
 import re
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import NoneType
 from typing import Any, ClassVar, Final, Generic, Literal, TypeAlias, TypeVar, final
@@ -14,7 +14,7 @@ import numpy as np
 from paramsched.core.base.entries import notebook_display
 from paramsched.core.base.frozen_values import text_on_screen
 from paramsched.core.curves.arrays import Array, Arrays
-from paramsched.core.number_checks import check_fields, checked, not_negative, positive_number, proper_share
+from paramsched.core.number_checks import check_fields, checked, not_negative, proper_share
 from paramsched.core.schedules.affine import Absolute, Affine, Level, split_level
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.leaves import schedule_of
@@ -258,30 +258,25 @@ def metric_name(site: CallSite, metric: Any, example: str = '("val_loss")') -> s
     raise InvalidArgument(site_with_value(site, metric), found, example=f"{site.call}{example}")
 
 
-def _checked_bound(
-    site: CallSite, level: Level, number: Callable[[CallSite, Any], float], absolute: str
-) -> float | Absolute:
-    """Apply `number` to a multiple of base or an absolute value; `absolute` is an example for an error."""
+def _checked_floor(site: CallSite, level: Level) -> float | Absolute:
+    """Check that a multiple of base or an absolute value is not negative."""
     if isinstance(level, Absolute):
         try:
-            number(site, level.value)
+            not_negative(site, level.value)
         except InvalidArgument as refusal:
             raise refusal.changed(site=site_with_value(site, level), refused=level) from None
         return level
     if not isinstance(level, (int, float)):
-        found = f"expected a multiple of base or an absolute value such as {absolute}"
+        found = "expected a multiple of base or an absolute value such as absolute(1e-5)"
         raise InvalidArgument(site_with_value(site, level), found)
-    return number(site, level)
+    return not_negative(site, level)
 
 
 REDUCTION = checked(proper_share)
 """Metadata of the factor of a reduction."""
 
-LOWEST = checked(_checked_bound, number=not_negative, absolute="absolute(1e-5)")
+LOWEST = checked(_checked_floor)
 """Metadata of the level below which a rule does not reduce the value."""
-
-HIGHEST = checked(_checked_bound, number=positive_number, absolute="absolute(0.1)")
-"""Metadata of the level above which a rule does not raise the value."""
 
 
 def metric_number(name: str, metric: str, value: Any, nonfinite: Nonfinite) -> float | None:
@@ -323,12 +318,11 @@ _JSON_TYPES: Mapping[Any, tuple[type, ...]] = {
     int: (int,),
     float: (float, int),
     float | None: (float, int, NoneType),
-    tuple[float, ...]: (float, int, list),
 }
 """The types of the JSON values of a state's field, by its annotation."""
 
 
-def require_state(rule: Any, data: Any, state: type, signed: tuple[str, ...], most: int = 0) -> None:
+def require_state(rule: Any, data: Any, state: type, signed: tuple[str, ...]) -> None:
     """Check a saved state of a rule.
 
     Args:
@@ -336,7 +330,6 @@ def require_state(rule: Any, data: Any, state: type, signed: tuple[str, ...], mo
         data: the saved state.
         state: the dataclass of the state.
         signed: the keys whose values may be negative.
-        most: the maximum number of values in a list.
 
     Raises:
         StateError: a key is missing or unknown, or a value is invalid.
@@ -346,15 +339,11 @@ def require_state(rule: Any, data: Any, state: type, signed: tuple[str, ...], mo
         raise StateError(f"state of {rule}: {data!r} does not have the keys {', '.join(kinds)}")
     for name, kind in kinds.items():
         value = data[name]
-        numbers = [value]
-        if list in kind:
-            numbers = [*value] if isinstance(value, (list, tuple)) and len(value) <= most else [None]
-        for number in numbers:
-            sound = isinstance(number, kind) and not isinstance(number, (bool, list, tuple))
-            # not isfinite, which fails for an integer of more than 308 digits
-            is_finite = sound and (number is None or abs(number) <= sys.float_info.max)
-            if not is_finite or (number is not None and number < 0 and name not in signed):
-                raise StateError(f"state of {rule}: invalid value of {name}: {shown(value)}")
+        is_of_kind = isinstance(value, kind) and not isinstance(value, bool)
+        # not isfinite, which fails for an integer of more than 308 digits
+        is_finite = is_of_kind and (value is None or abs(value) <= sys.float_info.max)
+        if not is_finite or (value is not None and value < 0 and name not in signed):
+            raise StateError(f"state of {rule}: invalid value of {name}: {shown(value)}")
 
 
 def reduced_factor(now: float, factor: float, floor: Level) -> float:

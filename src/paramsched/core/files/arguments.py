@@ -1,28 +1,28 @@
-r"""Read the arguments of a peer's scheduler by a table of their types, ranges and defaults.
+r"""Read settings by a table of their types, ranges and defaults.
 
 A table is a dataclass. The annotation of a field is the type of the argument:
 
 >>> @argument_table
-... class StepArguments:
-...     step_size: int = argument(low=1, example=30)
-...     gamma: float = argument(0.1, above=0, aliases=("decay_rate",))
+... class LoaderSettings:
+...     batch_size: int = argument(low=1, example=32)
+...     share: float = argument(0.1, above=0)
 >>> diagnostics = DiagnosticCollector()
->>> written = located({"step_size": 2.5, "decay_rate": 0, "gama": 1}, "$")
->>> arguments, locations, wrong = read_arguments(StepArguments, written, "$", diagnostics)
->>> arguments, sorted(wrong)
-(StepArguments(step_size=30, gamma=0.1), ['gamma', 'step_size'])
+>>> written = located({"batch_size": 2.5, "share": 0, "batch": 1}, "$")
+>>> settings, locations, wrong = read_arguments(LoaderSettings, written, "$", diagnostics)
+>>> settings, sorted(wrong)
+(LoaderSettings(batch_size=32, share=0.1), ['batch_size', 'share'])
 >>> print(*diagnostics.problems(), sep="\n")
-$.gama: unknown argument; did you mean "gamma"?
-$.step_size: expected an integer of at least 1, got 2.5. For example: step_size: 30
-$.decay_rate: expected a number greater than 0, got 0. For example: decay_rate: 0.1
+$.batch: unknown argument; did you mean "batch_size"?
+$.batch_size: expected an integer of at least 1, got 2.5. For example: batch_size: 32
+$.share: expected a number greater than 0, got 0. For example: share: 0.1
 """
 
 import math
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, MISSING, dataclass, field, fields
-from types import MappingProxyType, NoneType
-from typing import Any, Final, Literal, TypeVar, dataclass_transform, final, get_args, get_origin
+from types import NoneType
+from typing import Any, Literal, TypeVar, dataclass_transform, final, get_args, get_origin
 
 from paramsched.core.base.codes import (
     UNKNOWN_NAME,
@@ -35,7 +35,6 @@ from paramsched.core.files.diagnostic_collector import DiagnosticCollector, shor
 from paramsched.errors import InvalidArgument
 
 _Table = TypeVar("_Table")
-_NO_DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 def wrong_value(found: str, *, code: str = WRONG_TYPE) -> InvalidArgument:
@@ -59,7 +58,6 @@ class Argument:
         used: a function of a dict of all arguments. It returns False if this argument has no effect with them. The
             argument is then not checked.
         parse: a function that converts a value or raises `wrong_value(…)`, instead of the check of the type.
-        aliases: other names of the argument.
         example: a value for the advice of a diagnostic, if the default is not suitable.
         meaning: a description for the documentation.
     """
@@ -71,7 +69,6 @@ class Argument:
     high: float = math.inf
     used: Callable[[Mapping[str, Any]], bool] = lambda others: True  # noqa: ARG005
     parse: Callable[[Any], Any] | None = None
-    aliases: tuple[str, ...] = ()
     example: Any = None
     meaning: str = ""
 
@@ -137,11 +134,6 @@ def arguments_of(of: type) -> dict[str, Argument]:
     return {one.name: one.metadata["argument"] for one in fields(of) if "argument" in one.metadata}
 
 
-def names_of(of: type) -> dict[str, str]:
-    """Return a dict from the names and aliases of a table's arguments to the names."""
-    return {alias: name for name, row in arguments_of(of).items() for alias in (name, *row.aliases)}
-
-
 def defaults_of(of: type) -> dict[str, Any]:
     """Return a dict from the arguments of a table to their defaults, without the required arguments."""
     return {name: row.default for name, row in arguments_of(of).items() if row.default is not ...}
@@ -157,23 +149,13 @@ def read_arguments(
     written: Mapping[str, tuple[Any, str]],
     path: str,
     diagnostics: DiagnosticCollector,
-    *,
-    of: str = "",
-    defaults: Mapping[str, Any] = _NO_DEFAULTS,
-    aliases: bool = True,
-    last_counts: bool = False,
 ) -> tuple[_Table, dict[str, str], set[str]]:
     """Read the arguments that a table specifies, and report every problem.
 
     Args:
         into: the table.
-        written: a dict from name or alias to the pair (value as it is written, config path).
+        written: a dict from name to the pair (value as it is written, config path).
         path: the location of the arguments together.
-        of: the name of the scheduler, for diagnostics that would not show it.
-        defaults: defaults that take precedence over those of the table.
-        aliases: whether the aliases of arguments are accepted.
-        last_counts: True if the last of several names of an argument counts, as on a command line. It is an error in
-            a config.
 
     Returns:
         The table, with a default or an example in place of each value that is wrong or missing; the location of each
@@ -181,21 +163,13 @@ def read_arguments(
     """
     table: type = into
     rows, kinds = arguments_of(table), {one.name: one.type for one in fields(table)}
-    names = names_of(into) if aliases else {name: name for name in rows}
-    diagnostics.refuse_unknown(written, names, path, f"unknown argument of {of}" if of else "unknown argument")
-    meant_names = {near and names[near] for key in written if key not in names for near in [closest(key, names)]}
-    keys: dict[str, str] = {}
-    for key in filter(names.__contains__, written):
-        other = keys.get(names[key], key)
-        if other != key and not last_counts:
-            found = f"{other} and {key} are names of one argument"
-            diagnostics.add(written[key][1], found, f"Remove {other}", at_key=True, code=WRONG_ARGUMENT)
-        keys[names[key]] = key
-    locations = {name: written[keys[name]][1] if name in keys else child_path(path, name) for name in rows}
-    values = {**defaults_of(into), **defaults, **{name: written[key][0] for name, key in keys.items()}}
+    diagnostics.refuse_unknown(written, rows, path, "unknown argument")
+    meant_names = {closest(name, rows) for name in written if name not in rows}
+    locations = {name: written[name][1] if name in written else child_path(path, name) for name in rows}
+    values = {**defaults_of(into), **{name: written[name][0] for name in rows if name in written}}
     wrong = set[str]()
     for name, row in rows.items():
-        key, example = keys.get(name, name), row.default if row.example is None else row.example
+        example = row.default if row.example is None else row.example
         if name not in values:
             if name not in meant_names:
                 found = f"{name} is missing"
@@ -208,7 +182,7 @@ def read_arguments(
         except InvalidArgument as error:
             wrong.add(name)
             problem = error.problem
-            instead = f"For example: {key}: {short_json(example)}" if example is not None else ""
+            instead = f"For example: {name}: {short_json(example)}" if example is not None else ""
             diagnostics.add(locations[name], problem.summary, instead, code=problem.code)
             values[name] = row.read(default, kinds[name])
     return into(**values), locations, wrong

@@ -18,7 +18,7 @@ from paramsched.core.plan.binding import (
 )
 from paramsched.core.plan.follow import with_followed_lines
 from paramsched.core.plan.forms import FormOfPlan, PlanLike, plan_of
-from paramsched.core.plan.plan import Plan, fingerprint_of, require_calendar
+from paramsched.core.plan.plan import Plan, require_calendar
 from paramsched.core.plan.resolve_clocks import sizes_of_run
 from paramsched.core.plan.run_amounts import ConstantAmounts, EvenProgress, ReportedProgress, RunAmounts, UnknownAmounts
 from paramsched.core.schedules import Schedule
@@ -97,17 +97,6 @@ def updates_of_horizon(plan: Plan, amounts: RunAmounts | None) -> int | None:
     return amounts.updates_until(count)
 
 
-def plan_number(plan: Plan, resolved: Plan) -> int:
-    """Return the number that identifies a plan in messages between processes; 0 if the plan has no fingerprint.
-
-    The number is derived from the plan's own fingerprint if the plan resolves without run facts. Otherwise it is
-    derived from the resolved plan, so that a changed `steps_per_epoch` is also detected from a checkpoint.
-    """
-    if not plan.serializable:
-        return 0
-    return number_of_text(str((plan if is_complete(plan, resolved) else resolved).text))
-
-
 def is_complete(plan: Plan, resolved: Plan) -> bool:
     """Return whether a plan resolves without run facts."""
     try:
@@ -116,11 +105,6 @@ def is_complete(plan: Plan, resolved: Plan) -> bool:
         return not fills and plan.resolve(Calendar()).bindings == resolved.bindings
     except InvalidArgument:  # a unit or a horizon that needs the calendar
         return False
-
-
-def number_of_text(text: str) -> int:
-    """Return the number of a plan with this text: 60 bits of its fingerprint, which fit into an integer of 64."""
-    return int(fingerprint_of(text)[:15], 16)
 
 
 def known_total(plan: Plan, calendar: Calendar) -> int | None:

@@ -56,10 +56,6 @@ class ClockLengths:
     def varies(self) -> bool:
         return bool(self.sizes.targets)
 
-    @property
-    def updates_vary(self) -> bool:
-        return self.clock != UPDATES and self.varies
-
     def exact(
         self, duration: Duration, *, begin: Fraction = Fraction(0), site: str | CallSite | None = None
     ) -> Fraction:

@@ -8,7 +8,7 @@ from typing import Any, final
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.plan.binding import UPDATES
 from paramsched.core.plan.plan import Plan
-from paramsched.core.plan.resolve import amounts_of_run, counted_plan, is_complete, plan_number, updates_of_horizon
+from paramsched.core.plan.resolve import amounts_of_run, counted_plan, is_complete, updates_of_horizon
 from paramsched.core.plan.resolve_clocks import sizes_of_run
 from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES, Amount, RunAmounts, SizeTarget
 from paramsched.core.time import Calendar, Duration
@@ -21,7 +21,6 @@ from paramsched.errors import MissingFact
 class ResolvedPlan:
     """A plan as written, its resolved form, and the calendar that resolved it.
 
-    `number` identifies the plan in messages between processes.
     `counted` is the resolved plan with plain numbers in place of lengths such as `4 tokens`, ready for evaluation.
     `amounts` are the planned amounts of the run; None if the plan is by updates. `optimizers` are the names of several
     optimizers. `inside` has the lines whose values were found inside of their
@@ -50,11 +49,6 @@ class ResolvedPlan:
         """The run facts if they determine the lengths of the plan, for its entry in the history of a run."""
         needs_facts = self.text is not None and not is_complete(self.plan, self.resolved)
         return tuple(facts_of_calendar(self.calendar).items()) if needs_facts else ()
-
-    @property
-    def number(self) -> int:
-        """The number that identifies the plan in messages between processes."""
-        return plan_number(self.plan, self.resolved)
 
     @property
     def text(self) -> str | None:

@@ -161,7 +161,6 @@ class _WrittenUnits:
     unit: str
     updates: int
     varies: bool = False
-    updates_vary: bool = False
 
     def exact(self, duration: Duration, *, begin: Fraction = Fraction(0)) -> Fraction:
         return self.calendar.exact(duration, begin=begin)

@@ -140,7 +140,7 @@ def choose_plan(request: Request, found: Found, in_force: ResolvedPlan) -> Adopt
     """Return the plan that applies, the one of the request or that of a record, with the record that continues."""
     # The plans of earlier Schedulers are compared if they had one plan.
     known = dict(found.carried)
-    if len({hooks.planned.in_force.number for hooks in found.before.values()}) > 1:
+    if len({hooks.planned.in_force.resolved.text for hooks in found.before.values()}) > 1:
         known = {name: one for name, one in known.items() if name not in found.before}
     if not known:
         return Adopted(NOTHING, in_force)

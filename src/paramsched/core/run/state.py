@@ -403,10 +403,6 @@ class Clock:
         self.reported, self.is_measured = position.reported, position.is_measured
         self.acknowledged_at = t
 
-    def note_source(self, source: str) -> None:
-        """Note that a checkpoint has the present position."""
-        self._came_from = self.t, source
-
     @property
     def position(self) -> RunPosition:
         return RunPosition(self.t, self.amount, self.reported, self.is_measured)

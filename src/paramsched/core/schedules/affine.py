@@ -332,7 +332,7 @@ class Bounds(NamedTuple):
         return Bounds(min(ends), max(ends))
 
 
-ONE_BASE, ZERO_BASE, FROM_ZERO_TO_ONE = Bounds(1.0, 1.0), Bounds(0.0, 0.0), Bounds(0.0, 1.0)
+ONE_BASE, FROM_ZERO_TO_ONE = Bounds(1.0, 1.0), Bounds(0.0, 1.0)
 
 
 def bounds_of_levels(levels: Iterable[Level], bases: Bounds) -> Bounds | None:

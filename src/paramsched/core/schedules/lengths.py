@@ -27,10 +27,6 @@ class Units(Protocol):
     def varies(self) -> bool:
         """True if the count of a length may depend on where the length starts."""
 
-    @property
-    def updates_vary(self) -> bool:
-        """True if a number of updates may consume a different amount at a different time of the run."""
-
     def exact(self, duration: Duration, *, begin: Fraction = ...) -> Fraction:
         """Return the exact count of a length that starts at `begin`."""
 

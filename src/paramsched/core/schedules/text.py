@@ -27,7 +27,7 @@ from paramsched.core.builders import example_call, refused_call, unknown_argumen
 from paramsched.core.curves import CONSTANTS, FAMILIES, Curve
 from paramsched.core.schedules.affine import NEIGHBOR_LEVELS, Absolute, AffineLevel, NeighborLevel
 from paramsched.core.schedules.base import Schedule
-from paramsched.core.schedules.leaves import line_of, schedule_of
+from paramsched.core.schedules.leaves import line_of
 from paramsched.core.schedules.one_operand import absolute
 from paramsched.core.schedules.registry import SHAPES, combine_operands
 from paramsched.core.time import Duration
@@ -263,14 +263,13 @@ def read_line(text: str, own: KnownNames = MappingProxyType({}), *, limited: boo
     return as_schedule(line.whole(), f'"{shortened_text(text)}"')
 
 
-def as_schedule(value: Any, site: str, *, is_line: bool = True) -> Schedule:
+def as_schedule(value: Any, site: str) -> Schedule:
     """Return the schedule that a value means: a number is a constant, a metric rule is a factor of it."""
     if isinstance(value, Schedule):
         return value
     if value is not None and not isinstance(value, (bool, str, tuple)):
         try:
-            convert = schedule_of if not hasattr(value, "observe") else (lambda rule, _: 1.0 * rule)
-            return line_of(value, site) if is_line and convert is schedule_of else convert(value, site)
+            return line_of(value, site) if not hasattr(value, "observe") else 1.0 * value
         except (TypeError, AttributeError):
             pass
     raise ParseError(site, f"expected a schedule, got {shown(value)}", example=EXAMPLE_LINE)

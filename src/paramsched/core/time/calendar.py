@@ -208,11 +208,6 @@ class Calendar:
         """Always False: a length is the same number of updates wherever it starts."""
         return False
 
-    @property
-    def updates_vary(self) -> bool:
-        """Always False: a number of updates never depends on where it starts."""
-        return False
-
     def exact(
         self, duration: Duration, *, begin: Fraction | None = None, site: str | CallSite | None = None
     ) -> Fraction:
