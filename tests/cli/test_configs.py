@@ -174,11 +174,21 @@ def test_a_config_with_a_late_window_is_valid_if_the_length_of_an_epoch_is_unkno
 
 
 @pytest.mark.parametrize(
-    "command",
-    [["show", "--table"], ["show", "--groups"], ["convert", "--to", "yaml"], ["diff", "config.yaml"]],
+    ("command", "advice"),
+    [
+        (["show", "--table"], "Leave --table and --groups out"),
+        (["show", "--groups"], "Leave --table and --groups out"),
+        (["convert", "--to", "yaml"], "paramsched show config.yaml"),
+        (["diff", "config.yaml"], "paramsched show config.yaml"),
+        (["edit"], "paramsched show config.yaml"),
+        (["check", "--log", "log.csv"], "paramsched audit log.csv --plan config.yaml"),
+        (["check", "--checkpoint", "log.csv"], "Leave --checkpoint out"),
+    ],
 )
-def test_commands_that_need_a_plan_refuse_a_config(place, command):
-    assert "To draw its values" in call(*command, "config.yaml", code=2).stderr
+def test_commands_and_options_that_need_a_plan_refuse_a_config(place, command, advice):
+    (place / "log.csv").write_text("step,lr\n0,0.002\n")
+
+    assert advice in call(*command, "config.yaml", code=2).stderr
 
 
 @pytest.mark.parametrize("command", [["show"], ["check"], ["convert", "--to", "yaml"], ["audit", "log.csv", "--plan"]])

@@ -9,12 +9,10 @@ import atexit
 import multiprocessing
 import os
 import runpy
-import signal
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 import traceback
 import weakref
 from collections.abc import Mapping, Sequence
@@ -88,34 +86,6 @@ def run(
     program = Program(arguments, env, cwd)
     stdout, stderr = program.communicate(timeout)
     return subprocess.CompletedProcess(program.args, program.wait(), stdout, stderr)
-
-
-def run_in_fork(
-    arguments: Sequence[str], env: Mapping[str, str], cwd: Path, timeout: float = 300
-) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end in a fork of this process, which has already imported what the program needs.
-
-    The output and the errors are one text, `stderr`. After `timeout` seconds the program is killed.
-    """
-    with tempfile.TemporaryFile() as output:
-        child = os.fork()
-        if not child:
-            try:
-                for name in ("SIGTERM", "SIGHUP", "SIGUSR1"):
-                    signal.signal(signal.Signals[name], signal.SIG_DFL)
-                _write_to(output.fileno(), output.fileno())
-                os.chdir(cwd)
-                run_forked([*arguments], env)
-            finally:
-                os._exit(1)
-        end = time.monotonic() + timeout
-        while not (found := os.waitpid(child, os.WNOHANG))[0]:
-            if time.monotonic() > end:
-                os.kill(child, signal.SIGKILL)
-            time.sleep(0.005)
-        output.seek(0)
-        text = output.read().decode("utf-8", "replace")
-    return subprocess.CompletedProcess([*arguments], os.waitstatus_to_exitcode(found[1]), "", text)
 
 
 def _write_to(stdout: int, stderr: int) -> None:

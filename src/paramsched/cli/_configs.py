@@ -98,8 +98,10 @@ def _code_is_not_run(given: str) -> WrongUsage:
 def refuse_config(given: str) -> None:
     """Raise an error for a config of MMEngine in place of a plan."""
     if config_in(given) is not None:
-        found = "it is a config of MMEngine, and this needs a plan"
-        raise WrongUsage(given, found, f"To draw its values write paramsched show {shlex.quote(given)}")
+        advice = f"To draw its values write paramsched show {shlex.quote(given)}"
+        if click.get_current_context().info_name == "show":
+            advice = "Leave --table and --groups out"
+        raise WrongUsage(given, "it is a config of MMEngine, and this needs a plan", advice)
 
 
 def check_config(config: Config, options: PlanOptions) -> None:
@@ -155,10 +157,8 @@ def _simulation() -> Any:
 
 def _total(options: PlanOptions) -> int | None:
     """Return the length of the run in iterations that the options specify; None if there is none."""
-    horizon = calendar_from_options(options).total
-    if horizon is None:
-        return None
-    return ceil(calendar_from_options(options).exact(Duration.of(horizon)))
+    calendar = calendar_from_options(options)
+    return None if calendar.total is None else ceil(calendar.exact(Duration.of(calendar.total)))
 
 
 def _bases(options: PlanOptions) -> dict[str, float]:

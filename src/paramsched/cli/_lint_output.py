@@ -1,6 +1,7 @@
 """The check of one plan: with the checkpoint and log of its run, as text or JSON."""
 
 import re
+import shlex
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -11,7 +12,7 @@ from typing import TypeGuard, final
 
 from paramsched.cli._configs import Config, check_config, config_in
 from paramsched.cli._options import PlanOptions
-from paramsched.cli._output import problem_with_options
+from paramsched.cli._output import WrongUsage, problem_with_options
 from paramsched.cli._plan_input import PlanInput, read_plan_input, text_of_plan_input, with_facts_beside
 from paramsched.cli._run_facts import calendar_from_options, calendar_if_known, names_a_file
 from paramsched.cli._traces import groups_to_check
@@ -114,21 +115,35 @@ class CheckedPlan:
 def checked_plan(
     given: str,
     options: PlanOptions,
-    source: PlanText | None = None,
     *,
     checkpoint: str | None = None,
     log: str | None = None,
 ) -> CheckedPlan:
-    """Check a plan passed to a command. If its text has been read already, it is `source`.
+    """Check a plan passed to a command, or a config of MMEngine.
+
+    Args:
+        given: the argument.
+        options: the options.
+        checkpoint: the path of a checkpoint to compare the plan with, or None.
+        log: the path of a log to compare the plan with, or None.
 
     Raises:
         OSError: a file is missing.
+        WrongUsage: a config was passed with a checkpoint or a log.
     """
-    usage, note, several = False, "", list[Problem]()
-    if source is None and (config := config_in(given)) is not None:
+    if (config := config_in(given)) is not None:
+        mismatch = f"expected a plan, got a config of MMEngine: {given}"
+        if log is not None:
+            raise WrongUsage(
+                "--log", mismatch, f"Write paramsched audit {shlex.quote(log)} --plan {shlex.quote(given)}"
+            )
+        if checkpoint is not None:
+            raise WrongUsage("--checkpoint", mismatch, "Leave --checkpoint out")
         return _checked_config(config, options)
+    usage, note, several = False, "", list[Problem]()
+    source: PlanText | None = None
     try:
-        source = source or text_of_plan_input(given, options.format)
+        source = text_of_plan_input(given, options.format)
         with _collected_warnings(several):
             read = read_plan_input(given, options, source=source)
         for one in _findings_in(read, options, checkpoint, log):  # one by one, because it may raise after some

@@ -46,7 +46,7 @@ class PlanInput:
 
     Args:
         name: the argument: a file, "-" for standard input, "recipe:NAME" for a published recipe, or a line of text.
-        loaded: the plan, with the optimizer's values and the run facts from its file.
+        loaded: the plan, with the optimizer's values and the run facts of a recipe.
         source: the text of the plan's file or of standard input; None for a line of text and for a recipe.
         options: the options of the command, with a run fact that was assumed.
     """
@@ -58,7 +58,7 @@ class PlanInput:
 
     @property
     def known(self) -> PlanOptions:
-        """The options, with the run facts of the plan's file."""
+        """The options, with the run facts of a recipe."""
         return with_facts_beside(self.loaded, self.options)
 
     @property
@@ -137,7 +137,7 @@ def _loaded_text(given: str, options: PlanOptions) -> Loaded:
     calendar_if_known(options)  # raises an error for invalid facts
     if given.startswith(_RECIPE):
         recipe = recipe_named(given)
-        return Loaded(recipe.plan, Bases(recipe.bases, "recipe"), facts=recipe.calendar)
+        return Loaded(recipe.plan, Bases(recipe.bases), facts=recipe.calendar)
     names = list(_recipes())
     if given in names:
         raise WrongUsage(given, "no such file", f"Write {_RECIPE}{given}")
@@ -164,7 +164,7 @@ def title_of_plans(given: Sequence[str]) -> str:
     return ", ".join(names) or ("Plan" if len(given) == 1 else "Plans")
 
 
-_ALTERNATIVES = {  # a fact passed as an option, and the facts of the file that it replaces
+_ALTERNATIVES = {  # a fact passed as an option, and the facts of a recipe that it replaces
     "steps_per_epoch": ("batches_per_epoch",),
     "batches_per_epoch": ("steps_per_epoch",),
     "tokens_per_step": ("sequence_length",),
@@ -172,7 +172,7 @@ _ALTERNATIVES = {  # a fact passed as an option, and the facts of the file that 
 
 
 def with_facts_beside(loaded: Loaded, options: PlanOptions) -> PlanOptions:
-    """Return the facts of the options, completed by those of the plan's file."""
+    """Return the facts of the options, completed by those of a recipe or a checkpoint."""
     if loaded.facts is None:
         return options
     replaced = {fact for one in options.facts for fact in _ALTERNATIVES.get(one, ())}

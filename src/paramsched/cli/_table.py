@@ -110,7 +110,7 @@ def _end_by_amount(horizon: Duration | None, amounts: RunAmounts | None) -> Dura
 
 
 def _heading(binding: Binding, bases: Bases) -> Iterator[str]:
-    """Yield the line of the plan, and the base of its field if the plan's file has it."""
+    """Yield the line of the plan, and the base of its field if a recipe has it."""
     place = "" if binding.groups is None else f" of group {selector_text(binding.groups)}"
     if isinstance(binding.field, Target):
         place = f", a target with the initial value {binding.field.initial!r}"
@@ -125,7 +125,7 @@ def _heading(binding: Binding, bases: Bases) -> Iterator[str]:
         if value is not None
     ]
     if known:
-        yield printable(f"  base: {', '.join(known)}, from {bases.origin}")
+        yield printable(f"  base: {', '.join(known)}, from the recipe")
 
 
 def _rows(schedule: Schedule, end: Duration | None, unit: str) -> Iterator[tuple[str, ...]]:

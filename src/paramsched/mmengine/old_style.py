@@ -1,6 +1,7 @@
 """A loader of MMEngine's configs in the old style (`_base_`), for use without MMEngine.
 
-The values are those of `Config.fromfile(path).to_dict()` of MMEngine 0.10.7. A `.py` file is run.
+A `.py` file is run, and has the values of `Config.fromfile(path).to_dict()` of MMEngine 0.10.7. In YAML `1e-3` is a
+number, which MMEngine reads as text.
 """
 
 import ast

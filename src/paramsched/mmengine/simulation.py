@@ -18,14 +18,13 @@ from paramsched.core.files.diagnostic_collector import DiagnosticCollector, shor
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact
 from paramsched.mmengine.config_file import load_config, runs_code
 from paramsched.mmengine.reader.config_run import RunLength, bare_class_name
-from paramsched.mmengine.reader.entry import check_entry
+from paramsched.mmengine.reader.entry import EXAMPLE, check_entry
 from paramsched.mmengine.reader.row import CONVERTED
 from paramsched.mmengine.schedulers.build import build_param_scheduler
 from paramsched.mmengine.schedulers.optimizers import ValuesOnly, present_value
 from paramsched.mmengine.schedulers.registry import PARAM_SCHEDULERS
 from paramsched.show import RecordedCurves, curves_from_values
 
-_EXAMPLE: Final = "For example: dict(type='MultiStepLR', milestones=[8, 11])"
 _MOST: Final = 2_000_000
 """Iterations of a simulation."""
 _MOST_STEPS: Final = 10_000_000
@@ -76,7 +75,7 @@ def simulate(
             raise ConfigError(source, [f"{found}. Pass run_config=True to run it, only for files that you trust"])
         config = load_config(Path(source))
     run = _checked_run(config, source, steps_per_epoch, total, bases or {})
-    iterations = _iterations_of(run, config, source)
+    iterations = _iterations_of(run, source)
     values = _stepped(_built(run, config, source), run, iterations)
     return curves_from_values(
         {one.key: one.values for one in values},
@@ -95,17 +94,24 @@ def check_config(
     """
     run = _checked_run(config, source, steps_per_epoch, total, {})
     with suppress(MissingFact):
-        _iterations_of(run, config, source)
+        _iterations_of(run, source)
         _built(run, config, source)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """The run of a config: its length, and its optimizers by name; a single optimizer has the name ""."""
+    """The run of a config.
+
+    Args:
+        length: its length.
+        optimizers: its optimizers by name; a single optimizer has the name "".
+        schedulers: the dicts of all schedulers.
+    """
 
     length: RunLength
     optimizers: Mapping[str, torch.optim.Optimizer]
+    schedulers: Sequence[Any]
 
 
 def _checked_run(
@@ -124,11 +130,12 @@ def _checked_run(
     length = _run_length(config, steps_per_epoch, total, diagnostics)
     optimizers = _optimizers_of(config, bases, diagnostics)
     _check_hook(config, diagnostics)
-    for element, path in _elements_of(config, list(optimizers), diagnostics):
-        if not _is_of_user(element):  # the arguments of a user's class are known only when it is built
-            check_entry(element, path, length, diagnostics)
+    located_schedulers = _located_schedulers(config, list(optimizers), diagnostics)
+    for scheduler, path in located_schedulers:
+        if not _is_of_user(scheduler):  # the arguments of a user's class are known only when it is built
+            check_entry(scheduler, path, length, diagnostics)
     diagnostics.raise_any(source)
-    return _Run(length, optimizers)
+    return _Run(length, optimizers, [scheduler for scheduler, _ in located_schedulers])
 
 
 def _is_of_user(element: Any) -> bool:
@@ -168,7 +175,7 @@ def _run_length(
     return RunLength(steps_per_epoch, **counts)
 
 
-def _iterations_of(run: _Run, config: Mapping[str, Any], source: str) -> int:
+def _iterations_of(run: _Run, source: str) -> int:
     """Return the number of iterations of a run.
 
     Raises:
@@ -179,12 +186,11 @@ def _iterations_of(run: _Run, config: Mapping[str, Any], source: str) -> int:
     if length.max_epochs is None and length.max_iters is None:
         advice = "For example: train_cfg=dict(max_epochs=12)"
         raise MissingFact("train_cfg", "the length of the run is unknown", advice, fact="total", example="90_000")
-    if length.epoch_length is None:
-        elements = _elements_of(config, list(run.optimizers), DiagnosticCollector())
-        if length.max_epochs is not None or any(one.get(CONVERTED) for one, _ in elements):
-            raise _missing_epoch("train_cfg.max_epochs" if length.max_iters is None else CONVERTED)
+    is_converted = any(scheduler.get(CONVERTED) for scheduler in run.schedulers)
+    if length.epoch_length is None and (length.max_epochs is not None or is_converted):
+        raise _missing_epoch("train_cfg.max_epochs" if length.max_iters is None else CONVERTED)
     iterations = length.max_iters or (length.max_epochs or 0) * (length.epoch_length or 0)
-    count = sum(1 for _ in _elements_of(config, list(run.optimizers), DiagnosticCollector()))
+    count = len(run.schedulers)
     if iterations > _MOST or iterations * count > _MOST_STEPS:
         found = f"{iterations:,} iterations of {count:,} schedulers are too many to simulate one by one"
         advice = "Pass fewer steps_per_epoch; the values of schedulers by epoch do not depend on it"
@@ -197,10 +203,10 @@ def _missing_epoch(site: str) -> MissingFact:
     return MissingFact(site, found, advice, fact="steps_per_epoch", example="100")
 
 
-def _elements_of(
+def _located_schedulers(
     config: Mapping[str, Any], names: Sequence[str], diagnostics: DiagnosticCollector
-) -> Iterator[tuple[Any, str]]:
-    """Yield the dicts of all schedulers with their locations, and report a config that has none."""
+) -> list[tuple[Any, str]]:
+    """Return the dicts of all schedulers with their locations, and report a config that has none."""
     given = config.get("param_scheduler")
     found = list[tuple[Any, str]]()
     if isinstance(given, Mapping) and "type" not in given:
@@ -210,19 +216,19 @@ def _elements_of(
                 isinstance(several, Mapping) and names == [""] and "type" not in several
             ):
                 problem = f"expected schedulers, got {short_json(several)}; the dict of a scheduler has `type`"
-                diagnostics.add(path, problem, _EXAMPLE, code=WRONG_TYPE)
+                diagnostics.add(path, problem, EXAMPLE, code=WRONG_TYPE)
             else:
                 found += _listed(several, path)
         if names == [""] and not diagnostics.count:
             problem = "the schedulers of several optimizers, but optim_wrapper has one"
-            diagnostics.add(_SCHEDULERS, problem, _EXAMPLE, code=REFUSED_VALUE)
+            diagnostics.add(_SCHEDULERS, problem, EXAMPLE, code=REFUSED_VALUE)
     else:
         found += _listed(given, _SCHEDULERS)
     if not found and not diagnostics.count:
         problem = "it contains no scheduler" if "param_scheduler" in config else "it is missing"
         advice = "For example: dict(type='ConstantLR', factor=1)"
         diagnostics.add(_SCHEDULERS, f"{problem}, so every value stays constant", advice, code=NOTHING_PLANNED)
-    yield from found
+    return found
 
 
 def _listed(schedulers: Any, path: str) -> list[tuple[Any, str]]:

@@ -39,6 +39,7 @@ def paramsched_edit(file: str, options: PlanOptions, new: bool, no_browser: bool
     """
     import webbrowser
 
+    from paramsched.cli._configs import refuse_config
     from paramsched.cli._edit import Editor
     from paramsched.cli._edit_drawing import DrawingProcess, answer_drawings
     from paramsched.cli._edit_server import Server
@@ -52,6 +53,8 @@ def paramsched_edit(file: str, options: PlanOptions, new: bool, no_browser: bool
     if new == exists:
         found = "the file exists already" if new else "no such file"
         raise WrongUsage(file, found, f"For example: paramsched edit {file}{'' if new else ' --new'}")
+    if exists:
+        refuse_config(file)
     editor, drawing = Editor(path, options), DrawingProcess(arguments_of_command())
     server = Server(editor, drawing.draw, port)
     try:

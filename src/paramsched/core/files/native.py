@@ -42,7 +42,7 @@ from paramsched.core.number_checks import finite_number
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.binding import UPDATES, PlanClock, checked_plan_clock, clock_as_data, first_without_text
 from paramsched.core.schedules import SHAPES, calls_function
-from paramsched.core.time import Calendar, Duration
+from paramsched.core.time import Duration
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.calendar import ClockName, Facts, known_clock
 from paramsched.core.time.duration import UNIT_NAMES
@@ -51,18 +51,11 @@ from paramsched.errors import InvalidArgument, PlanError, shown
 _A_PLAN: Final = "For example: lr: cosine(to=0.1)"
 
 
-def to_plan(
-    data: Mapping[str, Any],
-    *,
-    calendar: Calendar | None = None,
-    base: float | Mapping[str, float] | None = None,
-    shapes: Iterable[ShapeLike] = (),
-) -> Plan:
+def to_plan(data: Mapping[str, Any], *, shapes: Iterable[ShapeLike] = ()) -> Plan:
     """Return the plan of a file's data.
 
     Args:
         data: mappings, lists, text and numbers.
-        calendar, base: unused, because native plans do not need them.
         shapes: functions that build schedules, which the plan may call by their names.
 
     Raises:
@@ -72,7 +65,6 @@ def to_plan(
     horizon: 20 epochs
     lr: warmup("5%") >> cosine(to=0.01)
     """
-    del calendar, base
     diagnostics = DiagnosticCollector()
     return plan_of_plain(plain_or_bad(data, diagnostics), diagnostics, ShapeNames(shapes))
 

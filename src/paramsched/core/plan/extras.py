@@ -1,4 +1,4 @@
-"""What a file contains beside its plan: bases of param groups."""
+"""Bases: the values of param groups that a published recipe contains beside its plan."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,15 +10,13 @@ from paramsched.core.fields import Field
 @final
 @dataclass(frozen=True, slots=True)
 class Bases:
-    """The base values that a file contains; schedules are multiples of them.
+    """The base values that a published recipe contains; schedules are multiples of them.
 
     Args:
         groups: dicts like param groups, `{"lr": 0.1, "betas": (0.9, 0.999)}`; with a `name` if there are several.
-        origin: the entry of the file that contains them.
     """
 
     groups: tuple[Mapping[str, Any], ...] = ()
-    origin: str = ""
 
     def of(self, name: str | None) -> Mapping[str, Any]:
         """Return the values of a group by its name; a single group without a name applies to all groups."""
@@ -38,4 +36,4 @@ class Bases:
 
 
 NO_BASES = Bases()
-"""The bases of a file without optimizer values."""
+"""The bases of a plan that is not a recipe."""

@@ -1,4 +1,4 @@
-"""The table of MMEngine's schedulers, and diagnostics for classes and config keys that are not in it.
+"""The table of MMEngine's schedulers: their classes and arguments.
 
 Source: MMEngine 0.10.7.
 """

@@ -22,7 +22,8 @@ from paramsched.mmengine.reader.arguments import (
 from paramsched.mmengine.reader.config_run import RunLength
 from paramsched.mmengine.reader.row import CONVERTED, SchedulerRow
 
-_EXAMPLE: Final = "For example: dict(type='MultiStepLR', milestones=[8, 11])"
+EXAMPLE: Final = "For example: dict(type='MultiStepLR', milestones=[8, 11])"
+"""The advice for a scheduler without a valid type."""
 _BUILDER_KEYS: Final = ("type", "epoch_length", "_scope_", CONVERTED)  # they are not arguments of the class
 
 
@@ -37,7 +38,7 @@ def check_entry(config: Any, path: str, length: RunLength, diagnostics: Diagnost
     """
     if not isinstance(config, Mapping):
         found = f"expected a scheduler, got {type_name_of(config)}: {short_json(config)}"
-        diagnostics.add(path, found, _EXAMPLE, code=WRONG_TYPE)
+        diagnostics.add(path, found, EXAMPLE, code=WRONG_TYPE)
         return
     before = diagnostics.count
     for name in (CONVERTED, "by_epoch"):
@@ -64,7 +65,7 @@ def _row_of(
         kind = kind.__name__ if named else f"{kind.__module__}.{kind.__qualname__}"
     if not isinstance(kind, str):
         found = "type is missing" if kind is ... else f"type is {short_json(kind)}"
-        diagnostics.add(child_path(path, "type"), found, _EXAMPLE, code=WRONG_ARGUMENT)
+        diagnostics.add(child_path(path, "type"), found, EXAMPLE, code=WRONG_ARGUMENT)
         return None
     scope, _, name = kind.rpartition(".")
     row_and_family = row_of_class(name) if scope.partition(".")[0] in ("", *SCOPES) else None
