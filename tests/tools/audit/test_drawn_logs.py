@@ -42,7 +42,7 @@ PLANS = (
 ALL = (
     *("r", "float32", "other CPU"),
     *(f".{n}g" for n in range(2, 18)),
-    *(f".{n}f" for n in range(2, 9)),
+    *(f".{n}f" for n in range(2, 13)),
     *(f".{n}e" for n in range(2, 7)),
 )
 FORMS_OF_ONE_BASE = (
@@ -54,7 +54,7 @@ FORMS_OF_ONE_BASE = (
         (".2g", 0.0312),
         (".3g", None),
     ),
-    *((".7g", 0.0312), (".3f", None), (".6f", 0.0312), (".4e", None)),
+    *((".7g", 0.0312), (".3f", None), (".6f", 0.0312), (".8f", 0.1), (".10f", 1e-3), (".4e", None)),
 )
 THREE_DIGITS = tuple(one for one in ALL if one not in (".2g", ".2f"))
 

@@ -11,6 +11,7 @@ from paramsched.core.rules.line import Line
 from paramsched.core.schedules import Anneal, Constant
 from paramsched.core.schedules.affine import Bounds
 from paramsched.core.schedules.periods import Stairs
+from paramsched.core.schedules.pointwise import Product
 from paramsched.core.schedules.table import Table
 
 _FIELDS: Final = frozenset({"lr", "learning_rate", "weight_decay", "betas", "eps"})
@@ -30,7 +31,13 @@ def target_problems(line: Line) -> Iterator[Problem]:
         advice = f"Write {name}: {schedule} outside of targets, or rename it"
         yield Problem(line.path, found, advice, code=TARGET_OF_FIELD)
         return
-    levels = [one for part in line.inside for one in _levels(part)]
+    factors = {id(factor) for part in line.inside if isinstance(part, Product) for factor in part.operands}
+    levels = [
+        level
+        for part in line.inside
+        if not (isinstance(part, Constant) and id(part) in factors)  # 0.1 of `0.1 * cosine()` is no level
+        for level in _levels(part)
+    ]
     if _are_values(levels, initial) and not schedule.has_absolute:
         found = f"{name} has the level {initial:g}, which is {initial * initial:.6g}: {initial:g} × initial {initial:g}"
         advice = f"For the value {initial:g} write the level 1, or for a line in values absolute({schedule})"
@@ -47,9 +54,14 @@ def target_problems(line: Line) -> Iterator[Problem]:
 def _are_values(levels: list[float], initial: float) -> bool:
     """Return whether the levels of a target are probably values: one of them is its initial value.
 
-    A line that begins at 1 is one of multiples: `linear(1, 0.5)` of a dropout of 0.5, `stairs(1, 2, 2)` of a size of 2.
+    A line that reaches 1 before that level is one of multiples: `linear(1, 0.5)` of a dropout of 0.5, `stairs(1, 2, 2)`
+    of a size of 2. So is a line with a peak of 1: `warmup(10, 0.1) >> cosine()` of a weight of 0.1.
     """
-    return initial not in (0.0, 1.0) and initial in levels and levels[0] != 1.0
+    if initial in (0.0, 1.0) or initial not in levels:
+        return False
+    reached = levels.index(1.0) if 1.0 in levels else len(levels)
+    has_peak = max(levels) == 1.0 and levels[-1] < 1.0
+    return levels.index(initial) < reached and not has_peak
 
 
 def _levels(part: object) -> tuple[float, ...]:

@@ -35,7 +35,7 @@ class _Line(NamedTuple):
 
     def bounds(self, column: LogColumn, reading: Reading | None, rows: slice | Times) -> tuple[Floats, Floats]:
         """Return the least and the largest base with which each value is as planned; without one they are crossed."""
-        values = column.values[rows]
+        values = column.values_in(reading)[rows]
         size = np.abs(values)
         near = column.slack(reading) * size
         if column.tolerance:

@@ -331,7 +331,8 @@ def _report(
     readings: dict[str, list[str]] = {}
     for pair, _, equal, planned in matched:
         groups, column = len(pair.groups), pair.column
-        in_bits = (column.values == planned) | (column.values == planned.astype(np.float32))
+        logged = column.values_in(None)
+        in_bits = (logged == planned) | (logged == planned.astype(np.float32))
         reading = column.reading_of(planned)
         values += equal.size * groups
         exact += int(np.count_nonzero(equal)) * groups

@@ -130,6 +130,7 @@ class LogColumn:
         base: the base of the field, if the log contains it.
         tolerance: the relative difference up to which a value counts as planned; 0 requires equal bits.
         name: the name of the column in a table; None for a log in which no column can be named.
+        may_be_singles: whether each number may be the shortest text of a float32.
     """
 
     field: str
@@ -140,6 +141,14 @@ class LogColumn:
     base: float | None = None
     tolerance: float = ROUNDING
     name: str | None = None
+    may_be_singles: bool = False
+
+    def values_in(self, reading: Reading | None) -> Floats:
+        """Return the values in a reading. Without one, short texts of float32 are read as float32."""
+        if reading is not None or not self.may_be_singles:
+            return self.values
+        with np.errstate(over="ignore"):
+            return self.values.astype(np.float32).astype(np.float64)
 
     def equals(self, planned: Floats, rows: slice | Times = slice(None)) -> Flags:
         """Return a flag for each row: True if its value is as planned, in the reading with the most such values."""
@@ -151,13 +160,13 @@ class LogColumn:
 
     def equals_in(self, reading: Reading | None, planned: Floats, rows: slice | Times = slice(None)) -> Flags:
         """Return a flag for each row: True if its value is the planned one, or that rounded to float32 or as read."""
-        values = self.values[rows]
+        values = self.values_in(reading)[rows]
         equal = equal_up_to_rounding(values, planned, self.tolerance)
         if equal.all():
             return equal
         with np.errstate(over="ignore", invalid="ignore"):
             equal |= values == planned.astype(np.float32)
-            if self.tolerance and self.are_singles:
+            if self.tolerance and self._are_singles_in(reading):
                 equal |= equal_up_to_rounding(values, planned, self.tolerance + _HALF_SINGLE)
             if reading is not None:
                 # 0.099 is not 0.1 in two digits: below a power of ten the unit is that of the smaller number.
@@ -173,7 +182,7 @@ class LogColumn:
     def slack(self, reading: Reading | None) -> float:
         """Return the relative difference from the planned value that a value may have before it is rounded."""
         few = reading is not None and not reading.are_decimals and reading.count < _DIGITS_OF_SINGLE
-        return max(self.tolerance, ROUNDING_OF_CPUS) + (_HALF_SINGLE if few or self.are_singles else 0.0)
+        return max(self.tolerance, ROUNDING_OF_CPUS) + (_HALF_SINGLE if few or self._are_singles_in(reading) else 0.0)
 
     @property
     def rounded_zeros(self) -> Reading | None:
@@ -184,6 +193,9 @@ class LogColumn:
     def is_zero(self) -> bool:
         """Whether each value is exactly 0."""
         return not self.values.any() and self.rounded_zeros is None
+
+    def _are_singles_in(self, reading: Reading | None) -> bool:
+        return (self.may_be_singles and reading is None) or self.are_singles
 
     @property
     def are_singles(self) -> bool:
@@ -316,15 +328,15 @@ def make_column(field: str, group: int, rows: list[tuple[int, Any]], file: Path,
         values = np.array([_number_in_row(value, where, option) for _, value in rows], dtype=np.float64)
     texts = {str(value) for value in {value for _, value in rows}}
     readings = readings_of(texts)
-    if readings and _are_texts_of_singles(texts, readings[0]):
-        values, readings = values.astype(np.float32).astype(np.float64), ()
-    return LogColumn(field, group, times, values, readings, name=name)
+    may_be_singles = bool(readings) and _may_be_texts_of_singles(texts, readings[0])
+    return LogColumn(field, group, times, values, readings, name=name, may_be_singles=may_be_singles)
 
 
-def _are_texts_of_singles(texts: Collection[str], reading: Reading) -> bool:
-    """Return whether each number is the shortest text of a float32, as pandas and JAX write one.
+def _may_be_texts_of_singles(texts: Collection[str], reading: Reading) -> bool:
+    """Return whether each number may be the shortest text of a float32, as pandas and JAX write one.
 
-    Such a text has 7 to 9 digits or fewer. With at most 7 in all, the digits themselves are compared.
+    Such a text has 7 to 9 digits or fewer. With at most 7 in all, the digits themselves are compared. Rounded numbers of
+    8 digits may look the same, so the readings of rounded numbers apply too.
     """
     if reading.are_decimals or reading.count <= _DIGITS_OF_SINGLE:
         return False
