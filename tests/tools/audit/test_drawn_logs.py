@@ -54,7 +54,7 @@ FORMS_OF_ONE_BASE = (
         (".2g", 0.0312),
         (".3g", None),
     ),
-    *((".7g", 0.0312), (".3f", None), (".6f", 0.0312), (".8f", 0.1), (".10f", 1e-3), (".4e", None)),
+    *((".7g", 0.0312), (".3f", None), (".6f", 0.0312), (".8f", 0.1), (".10f", 0.1), (".4e", None)),
 )
 THREE_DIGITS = tuple(one for one in ALL if one not in (".2g", ".2f"))
 

@@ -335,8 +335,8 @@ def make_column(field: str, group: int, rows: list[tuple[int, Any]], file: Path,
 def _may_be_texts_of_singles(texts: Collection[str], reading: Reading) -> bool:
     """Return whether each number may be the shortest text of a float32, as pandas and JAX write one.
 
-    Such a text has 7 to 9 digits or fewer. With at most 7 in all, the digits themselves are compared. Rounded numbers of
-    8 digits may look the same, so the readings of rounded numbers apply too.
+    Such a text has 7 to 9 digits or fewer. With at most 7 in all, the digits themselves are compared. Numbers that were
+    rounded to 8 digits may look the same, so the readings of rounded numbers apply too.
     """
     if reading.are_decimals or reading.count <= _DIGITS_OF_SINGLE:
         return False
