@@ -42,7 +42,7 @@ PLANS = (
 ALL = (
     *("r", "float32", "other CPU"),
     *(f".{n}g" for n in range(2, 18)),
-    *(f".{n}f" for n in range(2, 13)),
+    *(f".{n}f" for n in range(2, 9)),
     *(f".{n}e" for n in range(2, 7)),
 )
 FORMS_OF_ONE_BASE = (
@@ -250,7 +250,8 @@ def audited(folder: Path, plan: str, t: Any, values: Any, form: str, base: float
 
 
 @pytest.mark.parametrize(
-    ("form", "base"), spread(itertools.product((*ALL, "text of float32"), [0.1, 0.0312, None]), *FORMS_OF_ONE_BASE)
+    ("form", "base"),
+    spread(itertools.product((*ALL, "text of float32", ".10f"), [0.1, 0.0312, None]), *FORMS_OF_ONE_BASE),
 )
 def test_a_log_as_planned_is_as_planned_in_each_format(tmp_path, form, base):
     for plan, step in itertools.product(PLANS, (1, 5)):
