@@ -308,6 +308,32 @@ def test_a_scheduler_that_create_optimizer_sets_is_refused(tmp_path: Path) -> No
     assert not trainer.used
 
 
+def test_a_scheduler_that_a_subclass_of_the_planned_trainer_creates_is_refused(tmp_path: Path) -> None:
+    class OwnScheduler(engine.planned(transformers.Trainer, "linear()")):  # type: ignore[misc]
+        def create_scheduler(self, *args: Any, **keywords: Any) -> Any:
+            self.lr_scheduler = step_of_torch(self.optimizer)
+            return self.lr_scheduler
+
+    model = runs.Model()
+    optimizer = optimizer_of(model)
+    used = recorded(optimizer)
+    arguments = runs.arguments(str(tmp_path), Case("transformers"))
+    trainer = OwnScheduler(model=model, args=arguments, train_dataset=runs.Rows(), optimizers=(optimizer, None))
+
+    with pytest.raises(InvalidArgument) as refusal:
+        trainer.train()
+
+    assert "create_scheduler from OwnScheduler" in refusal.value.problem.advice
+    assert not used
+
+
+def test_a_planned_trainer_gets_no_second_plan() -> None:
+    once = engine.planned(transformers.Trainer, "linear()")
+
+    with pytest.raises(InvalidArgument):
+        engine.planned(type("Mine", (once,), {}), "cosine()")
+
+
 def test_a_second_training_makes_a_scheduler_again(tmp_path: Path) -> None:
     trainer = runs.planned_trainer("linear()", tmp_path, num_train_epochs=1)
     trainer.train()

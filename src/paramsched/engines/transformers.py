@@ -113,7 +113,11 @@ def planned(
 
     end_callback, resume_callback = end_callback_class(), resume_callback_class()
 
-    class Planned(trainer):  # type: ignore[valid-type,misc]  # the base class is known only at run time
+    if issubclass(trainer, _HasPlan):
+        found = "it has a plan already"
+        raise InvalidArgument(f"planned({trainer.__name__}, …)", found, "Pass the Trainer without its plan")
+
+    class Planned(trainer, _HasPlan):  # type: ignore[valid-type,misc]  # the base class is known only at run time
         control: Any
         lr_scheduler: Any
         _paramsched_known: EngineFacts | None = None
@@ -148,7 +152,7 @@ def planned(
 
         def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
             if self.lr_scheduler is not None:
-                _refuse_other_scheduler(self)
+                _refuse_other_scheduler(self, "Write optimizers=(optimizer, None)")
             else:
                 known = self._paramsched_known or _facts_of_arguments(
                     self.args, None, num_training_steps, _replicas(self)
@@ -191,6 +195,8 @@ def planned(
             return self.lr_scheduler
 
         def get_batch_samples(self, epoch_iterator: Any, num_batches: int, *args: Any, **keywords: Any) -> Any:
+            # A subclass may create one.
+            _refuse_other_scheduler(self, f"Remove create_scheduler from {type(self).__name__}")
             planned_batches = self._paramsched_batches
             if planned_batches is not None:
                 num_batches = planned_batches.next_accumulation()
@@ -244,6 +250,10 @@ def planned(
 
     Planned.__name__ = Planned.__qualname__ = f"Planned{trainer.__name__}"
     return Planned
+
+
+class _HasPlan:
+    """The mark of the classes that `planned` returns."""
 
 
 @cache
@@ -365,8 +375,12 @@ def _evaluations_of(args: Any, updates: int, epoch: int | None) -> int | None:
     return at_start + max(0, ceil(updates / every) - first + 1)
 
 
-def _refuse_other_scheduler(trainer: Any) -> None:
+def _refuse_other_scheduler(trainer: Any, advice: str) -> None:
     """Raise if a planned Trainer has a scheduler that is not of its plan.
+
+    Args:
+        trainer: the Trainer.
+        advice: the way out, for a scheduler that the config of DeepSpeed does not contain.
 
     Raises:
         InvalidArgument: it has one.
@@ -376,11 +390,10 @@ def _refuse_other_scheduler(trainer: Any) -> None:
     if any(one is present for one in trainer._paramsched_made or ()):
         return
     if trainer.is_deepspeed_enabled:
-        found, instead = "the config of DeepSpeed has a scheduler", 'Remove "scheduler" from this config'
+        found, advice = "the config of DeepSpeed has a scheduler", 'Remove "scheduler" from this config'
     else:
         found = f"the Trainer has a scheduler of its own, {type(present).__name__}"
-        instead = "Write optimizers=(optimizer, None)"
-    raise InvalidArgument("transformers.planned", f"{found}, and the plan would not be used", instead)
+    raise InvalidArgument("transformers.planned", f"{found}, and the plan would not be used", advice)
 
 
 _REPLACED: Final = ("lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "warmup_ratio")
