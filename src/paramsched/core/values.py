@@ -21,7 +21,7 @@ from paramsched.core.plan.resolved import facts_of_calendar
 from paramsched.core.rules.plan_rules import start_problems
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.evaluation import evaluate
-from paramsched.core.schedules.own import has_open_function
+from paramsched.core.schedules.own import has_open_function, require_values_until
 from paramsched.core.time import Calendar, Duration
 from paramsched.core.time.calendar import Facts
 from paramsched.errors import InvalidArgument, PlanError, StateError, shown
@@ -87,6 +87,8 @@ class Values(Mapping[str, float]):
             if is_field and line.name not in given:
                 found = f"the base of {line.name}, which its line multiplies, is missing"
                 raise PlanError("ps.Values(plan)", found, f'For example: ps.Values(plan, bases={{"{line.name}": 0.1}})')
+            if self._end is not None:
+                require_values_until(line.schedule, self._end)
             self._lines[line.name] = line.schedule, finite_number(f"bases[{line.name!r}]", given.pop(line.name, own))
         if given:
             found = did_you_mean(str(next(iter(given))), self._lines)

@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import itertools
 import math
 import pickle
 from collections.abc import Callable
@@ -109,15 +110,34 @@ def test_a_list_is_read_by_its_index_and_its_last_value_is_kept():
     assert replay()(np.arange(20)).tolist() == [*values, *[values[-1]] * 8]
 
 
+def of_list(values, t):
+    return values[t]
+
+
+def of_dict(values, t):
+    return dict(enumerate(values)).get(t)
+
+
+def of_iterator(values, t):
+    return next(itertools.islice(values, t, None))
+
+
+@pytest.mark.parametrize("read", [of_list, of_dict, of_iterator])
 @pytest.mark.parametrize("length", [1, 90, 98, 99])
 @pytest.mark.parametrize("line", ["replay()", "0.5 * replay()"])
-def test_a_list_that_ends_before_the_run_is_refused_at_the_start(length, line):
+def test_a_list_that_ends_before_the_run_is_refused_at_the_start(length, line, read):
     @ps.shape
     def replay(t):
-        return ([1.0] * length)[t]
+        return read([1.0] * length, t)
 
-    with pytest.raises(InvalidArgument, match="t=" if length == 1 else "t=99"):
-        ps.Scheduler(probe(), ps.Plan(lr=line, horizon=100))
+    starts = [
+        lambda: ps.Scheduler(probe(), ps.Plan(lr=line, horizon=100)),
+        lambda: ps.Scheduler(probe(), ps.Plan(ps.Binding(ps.Target("kl", 0.5), line), lr="cosine()", horizon=100)),
+        lambda: ps.Values({"kl": line}, total=100),
+    ]
+    for start in starts:
+        with pytest.raises(InvalidArgument, match="t=" if length == 1 else "t=99"):
+            start()
 
 
 def test_a_run_that_is_longer_than_its_plan_keeps_the_last_value_of_a_list():

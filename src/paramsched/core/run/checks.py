@@ -59,9 +59,10 @@ def refuse_values_outside(
         PlanError: a value is outside of its range at an update from the coming one to the end of the plan.
         InvalidArgument: a function of the user has no value for the last update of the plan.
     """
+    if in_force.unit is None and in_force.total is not None and now.first < in_force.total:
+        for binding in in_force.counted.bindings:
+            require_values_until(binding.schedule, in_force.total)
     for line in lines:
-        if in_force.unit is None and in_force.total is not None and now.first < in_force.total:
-            require_values_until(line.schedule, in_force.total)
         allowed = range_of(line.name)
         if allowed is None:
             continue

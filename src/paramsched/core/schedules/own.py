@@ -288,9 +288,11 @@ class OfTime(OwnShape):
     def require_value(self, t: int) -> None:
         """Raise InvalidArgument if the function has no value of its own for an update."""
         try:
-            self._call(t)
-        except LookupError as error:
+            value = self._call(t)
+        except Exception as error:  # noqa: BLE001  # as in own_value
             super(OfTime, self)._instead(t, error)
+        else:
+            self._checked(t, value)
 
     def _factor_of_number(self) -> Callable[[float], float] | None:
         if self.over is None:
