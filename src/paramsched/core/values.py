@@ -17,7 +17,6 @@ from paramsched.core.plan.forms import PlanLike, plan_of
 from paramsched.core.plan.lines import Line
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolve import updates_of_horizon
-from paramsched.core.plan.resolved import facts_of_calendar
 from paramsched.core.rules.plan_rules import start_problems
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.evaluation import evaluate
@@ -188,7 +187,6 @@ class Values(Mapping[str, float]):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the position, the states of metric rules, the bases and the lines: plain data for JSON."""
-        horizon = self._plan.horizon
         states = {_key(rule): state for rule, state in self._states.items()}
         return {
             "paramsched_values": _VERSION,
@@ -198,12 +196,12 @@ class Values(Mapping[str, float]):
             },
             "bases": {name: base for name, (_, base) in self._lines.items()},
             "lines": {line.name: str(line.schedule) for line in self._plan.bindings},
-            "horizon": None if horizon is None else str(horizon),
-            "facts": facts_of_calendar(self._calendar),
+            "lines_in_updates": {name: str(line) for name, (line, _) in self._lines.items()},
+            "total": self._end,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from a state. The plan, the bases and the run facts of the code apply; each difference is a warning.
+        """Continue from a state. The plan and the bases of the code apply; each difference is a warning.
 
         Raises:
             StateError: it is not a state of `ps.Values`. Nothing is changed.
@@ -235,15 +233,25 @@ readable(Values, Values.__init__)
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what differs between two states: the length, the lines, the bases and the run facts."""
-    if before.get("horizon") != after["horizon"]:
-        yield f"horizon: {before.get('horizon')} -> {after['horizon']}"
-    for part, words in (("lines", "{}"), ("bases", "base of {}"), ("facts", "{}")):
-        saved = before.get(part)
-        was, now = saved if isinstance(saved, Mapping) else {}, after[part]
-        for name in dict.fromkeys([*now, *was]):
-            if was.get(name) != now.get(name):
-                yield f"{words.format(name)}: {was.get(name)} -> {now.get(name)}"
+    """Yield what differs between two states: the length of the run, the lines and the bases."""
+    is_as_long = before.get("total") == after["total"]
+    if not is_as_long:
+        yield f"total: {before.get('total')} -> {after['total']}"
+    written = dict(_changed(before, after, "lines"))
+    for name, change in _changed(before, after, "lines_in_updates"):
+        if name in written or is_as_long:  # another length changes the other lines too
+            yield f"{name}: {written.get(name, change)}"
+    for name, change in _changed(before, after, "bases"):
+        yield f"base of {name}: {change}"
+
+
+def _changed(before: Mapping[str, Any], after: Mapping[str, Any], part: str) -> Iterator[tuple[str, str]]:
+    """Yield the name and the change of each entry of a part of two states that differs."""
+    saved = before.get(part)
+    was, now = saved if isinstance(saved, Mapping) else {}, after[part]
+    for name in dict.fromkeys([*now, *was]):
+        if was.get(name) != now.get(name):
+            yield name, f"{was.get(name)} -> {now.get(name)}"
 
 
 def _key(rule: MetricRule[Any]) -> str:

@@ -361,7 +361,7 @@ def test_a_rule_reacts_from_its_time_on_and_is_resumed():
         ("linear(0, 2)", {"lr": 0.1}, 10, ["kl"]),
         ("linear(0, 1)", {"lr": 0.2}, 10, ["base of lr"]),
         ("linear(0, 1)", {"lr": 0.1}, 1000, ["total"]),
-        ("linear(0, 2)", {"lr": 0.2}, 1000, ["kl", "base of lr", "total"]),
+        ("linear(0, 2)", {"lr": 0.2}, 1000, ["total", "kl", "base of lr"]),
     ],
 )
 def test_what_a_resume_changes_is_a_warning_and_with_strict_an_error(line, bases, total, changes):
@@ -382,6 +382,28 @@ def test_what_a_resume_changes_is_a_warning_and_with_strict_an_error(line, bases
     with pytest.raises(ps.PlanWarning) if changes else contextlib.nullcontext():
         strict.load_state_dict(state)
     assert strict.t == (0 if changes else 5)
+
+
+EPOCHS = {"kl": 'linear(0, 1, over="2 epochs")'}
+
+
+@table(
+    ("before", "after", "changes"),
+    [
+        (({"kl": "linear()"}, {"total": 10}), ({"kl": "linear()", "horizon": 10}, {}), []),
+        (({"kl": "linear()"}, {"total": 10}), ({"kl": "linear()"}, {"total": "2 epochs", "steps_per_epoch": 5}), []),
+        ((EPOCHS, {"total": 10, "steps_per_epoch": 5}), (EPOCHS, {"total": 10, "steps_per_epoch": 4}), ["kl"]),
+        ((EPOCHS, {"steps_per_epoch": 5}), ({"kl": "linear(0, 1, over=10)"}, {}), []),
+    ],
+)
+def test_a_resume_of_the_same_length_in_other_units_is_silent(before, after, changes):
+    (plan, facts), (new_plan, new_facts) = before, after
+    state = json.loads(json.dumps(ps.Values(plan, **facts).state_dict()))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        ps.Values(new_plan, **new_facts).load_state_dict(state)
+
+    assert [one.message.problem.found.partition(":")[0] for one in caught] == changes
 
 
 @table(
