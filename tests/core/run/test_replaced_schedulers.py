@@ -129,20 +129,24 @@ def test_a_load_in_a_new_process_is_silent(caplog, recwarn):
     assert (caplog.messages, recwarn.list) == ([], [])
 
 
-@pytest.mark.parametrize("t", [None, 40])
-def test_a_run_of_torch_is_continued_without_a_statement_about_the_code(t, caplog, recwarn):
+@pytest.mark.parametrize("order", [["optimizer", "scheduler"], ["scheduler", "optimizer"], ["t"]], ids="-".join)
+def test_a_run_of_torch_is_continued_without_a_statement_about_the_code(order, caplog, recwarn):
     before, after = (torch.optim.SGD([group()], lr=0.1) for _ in range(2))
     theirs = torch.optim.lr_scheduler.CosineAnnealingLR(before, 100)
     for _ in range(40):
         before.step()
         theirs.step()
-    if t is None:
-        scheduler = ps.Scheduler(after, "cosine()", total=100)
+    if order == ["t"]:
         after.load_state_dict(before.state_dict())
-        scheduler.load_state_dict(theirs.state_dict())
+        scheduler = ps.Scheduler(after, "cosine()", total=100, t=40)
     else:
-        after.load_state_dict(before.state_dict())
-        scheduler = ps.Scheduler(after, "cosine()", total=100, t=t)
+        scheduler = ps.Scheduler(after, "cosine()", total=100)
+        loads = {
+            "optimizer": lambda: after.load_state_dict(before.state_dict()),
+            "scheduler": lambda: scheduler.load_state_dict(theirs.state_dict()),
+        }
+        for part in order:
+            loads[part]()
 
     assert after.param_groups[0]["lr"] == pytest.approx(before.param_groups[0]["lr"], rel=1e-12)
     assert scheduler.t == 40

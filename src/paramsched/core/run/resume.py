@@ -46,6 +46,7 @@ from paramsched.core.run.reports import (
 from paramsched.core.run.run import Run
 from paramsched.core.run.state import (
     BEGIN_OF_DATA,
+    TORCH,
     Group,
     History,
     RunPosition,
@@ -273,6 +274,8 @@ class Resume:
         initial = count is None and log_initial_values(parts, self.processes, has_state=True, code=planned.code_bases)
         if run.clock.choices.start is not None or (count is not None and (taken or 0) <= HIDDEN):
             return None
+        if count is None and run.clock.restored_from == TORCH:  # that state has the count
+            return None
         if run.is_shared and (run.clock.t or run.warned_of_missing_count):
             return None
         run.warned_of_missing_count = True
@@ -286,7 +289,8 @@ class Resume:
         """Return the position of the run from which the groups of a checkpoint were saved."""
         clock, run = planned.clock, planned.run
         start = run.choices.start or 0 if clock is run else clock.t  # without a count, one of several joins the run
-        found = carried.position_on(chosen.unit) or RunPosition(start)
+        known = clock.position if clock.restored_from == TORCH else RunPosition(start)
+        found = carried.position_on(chosen.unit) or known
         whose = "the optimizer's checkpoint" if carried.is_in_groups else "the scheduler's state"
         return resume_position(chosen, found, whose, clock)
 
@@ -402,7 +406,7 @@ class Resume:
             "number of updates (for example, if torch's scheduler was stepped once per epoch), call scheduler.seek(n)",
             at, unit,
         )  # fmt: skip
-        planned.clock.set_position(position, "scheduler")
+        planned.clock.set_position(position, TORCH)
         run.clock.counts_from = BEGIN_OF_DATA
         run.clock.history = History((run.clock.entry(planned.in_force),))
         planned.bind(groups, block)

@@ -353,6 +353,8 @@ class SavedRun:
 
 BEGIN: Final = RunPosition(0)
 BEGIN_OF_DATA: Final = RunPosition(0, samples=0)
+TORCH: Final = "torch scheduler"
+"""The source of a position that is the count of a state of torch's schedulers."""
 
 
 class Clock:
