@@ -229,6 +229,7 @@ class Scheduler(LRScheduler):
     @property
     def states(self) -> dict[MetricRule[Any], Any]:
         """A dict from each metric rule of the plan to its state."""
+        require_in_use(self._run.clock, "states")
         in_force, states = self._run.in_force, self._run.clock.states
         return {rule: states[same] for rule, same in resolved_rules(in_force.plan, in_force.resolved).items()}
 
@@ -242,6 +243,7 @@ class Scheduler(LRScheduler):
         number of plans before this one that are left out, because only the first 10 and the last 90 plans of a run are
         kept. A plan that comes into force at an update replaces all entries from that update on.
         """
+        require_in_use(self._run.clock, "history")
         return self._run.clock.history.as_data()
 
     def value(self, field: str, group: int | str | None = None) -> float:
@@ -553,7 +555,7 @@ class Scheduler(LRScheduler):
 
         Args:
             metrics: the metric of the plan's only metric rule. A plan without a rule ignores a float.
-            epoch: refused, as a number of updates in its place is.
+            epoch: refused, as a number of updates in its place is; ignored beside a metric.
 
         Raises:
             InvalidArgument: a metric was passed, but the plan has several rules: use `observe`. A number of updates or
@@ -567,6 +569,7 @@ class Scheduler(LRScheduler):
 
     def _check_arguments_of_step(self, metrics: Any, epoch: Any) -> None:
         """Observe the metric that was passed to `step`, and refuse a number of updates."""
+        require_in_use(self._run.clock, "step()")
         states = self._run.clock.states
         if metrics is not None and states and self._is_attached:
             names = sorted(rule.metric for rule in states)
@@ -579,11 +582,9 @@ class Scheduler(LRScheduler):
             self.observe(**{names[0]: metrics})
             return
         number = metrics if epoch is None else epoch
-        is_whole = isinstance(number, Integral) and not isinstance(number, bool)
-        if epoch is not None or is_whole:
+        if epoch is not None or (isinstance(number, Integral) and not isinstance(number, bool)):
             found = "updates advance a plan, and a number has no effect"
-            advice = f"Write scheduler.seek({int(number)})" if is_whole else "Write scheduler.step()"
-            raise InvalidArgument(f"scheduler.step({shown(number)})", found, advice)
+            raise InvalidArgument(f"scheduler.step({shown(number)})", found, _seek_to(number))
 
     def _chosen_count(self) -> Callable[[], object]:
         """Choose what `step` calls: it counts one update, or notes that an engine has seen the last one."""
@@ -648,9 +649,7 @@ class Scheduler(LRScheduler):
     def last_epoch(self, value: int) -> None:
         if value not in (self.t, self.t + 1):  # Ignite increments it, and reads `get_lr()`
             found = f"updates advance a plan, and this one is at update {self.t}"
-            raise InvalidArgument(
-                f"scheduler.last_epoch = {shown(value)}", found, f"Write scheduler.seek({shown(value)})"
-            )
+            raise InvalidArgument(f"scheduler.last_epoch = {shown(value)}", found, _seek_to(value))
 
     @property
     def base_lrs(self) -> list[Any]:
@@ -674,6 +673,7 @@ class Scheduler(LRScheduler):
 
     def get_lr(self) -> list[Any]:
         """Return the current lr of each group."""
+        require_in_use(self._run.clock, "get_lr()")
         return [group["lr"] for one in self._optimizers.values() for group in one.param_groups]
 
     def get_last_lr(self) -> list[Any]:
@@ -774,6 +774,11 @@ class Scheduler(LRScheduler):
 
 readable(Scheduler, Scheduler.__init__)
 readable(Scheduler.__init__)
+
+
+def _seek_to(number: Any) -> str:
+    """Return the advice for a number of updates that has no effect."""
+    return f"Write scheduler.seek({int(number) if is_count_of_updates(number) else 'n'})"
 
 
 def _acknowledge(clock: RunState) -> None:

@@ -279,6 +279,7 @@ def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any], source
         "code_bases": {name: dict(planned.code_bases) for name, planned in run.members.items()},
         "begin": clock.choices.start,
         "alive": not clock.released,
+        "replaced": clock.replaced,
         "amounts": (clock.reported, clock.is_measured, clock.last_amount),
         "positions": {name: run.position_at(number) for name, number in run.numbers.items()},
         "feedback": [saved_states(clock.states), saved_states(clock.used)],
@@ -311,6 +312,7 @@ def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tupl
         states = {rule: rule.init() for rule in in_force.resolved.metric_rules}
         run = new_run(request, groups, with_lines(Adopted(NOTHING, in_force), groups, state["positions"], states))
         run.release()
+        run.clock.replaced = state["replaced"]
     resume.bases = state["bases"]  # not before, because the copied groups hold a count, as those of a checkpoint do
     for name, planned in run.members.items():
         planned.code_bases = state["code_bases"][name]
