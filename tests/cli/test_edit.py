@@ -281,11 +281,12 @@ def test_facts_and_bases_are_used(drawn):
 
 
 def test_a_base_whose_line_is_not_written_yet_is_a_problem_beside_the_curves(drawn):
-    answer = drawn("horizon: 100\nlr: cosine()\n", bases="lr=0.5,weight_decay=0.1,lr@head=0.3")
+    answer = drawn("horizon: 100\nlr: cosine()\n", bases="lr=0.5,,weight_decay=0.1,lr@head=0.3,")
 
     assert "0.5" in answer["page"]
     assert [line for line in answer["problems"].splitlines() if "weight_decay=0.1" in line]
     assert [line for line in answer["problems"].splitlines() if "lr@head=0.3" in line]
+    assert "--base" not in answer["problems"]
 
 
 def test_the_checks_use_the_bases_of_the_page(drawn):

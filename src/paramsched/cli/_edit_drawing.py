@@ -115,7 +115,7 @@ def draw(file: Path, options: PlanOptions, text: str, facts: str, bases: str) ->
     from paramsched import show
 
     try:
-        options = replace(options, bases=tuple(filter(None, [bases.strip()])))
+        options = replace(options, bases=tuple(part for part in bases.split(",") if part.strip()))
         check_numbers_of_bases(options.bases)
         options = options.with_facts(**_facts(facts))
         with warnings.catch_warnings(record=True) as told:
@@ -130,7 +130,7 @@ def draw(file: Path, options: PlanOptions, text: str, facts: str, bases: str) ->
         problems = "\n".join([*_findings(read), *said, *unused, assumed])
         return {"page": show.html(trace, title=file.name), "problems": problems}
     except (ParamschedError, click.UsageError, OSError) as error:
-        return {"problems": problem_text(error), "wrong": True}
+        return {"problems": _text_for_page(problem_text(error)), "wrong": True}
 
 
 def _facts(text: str) -> Mapping[str, Any]:
@@ -150,14 +150,19 @@ def _facts(text: str) -> Mapping[str, Any]:
     return found
 
 
+def _text_for_page(text: str) -> str:
+    """Return a message with the name of the page's field in place of the command's option."""
+    return text.replace("--base ", "bases ")
+
+
 def _used_bases(read: PlanInput) -> tuple[tuple[str, ...], list[str]]:
     """Return the bases that the plan uses, and a text for each other one: its line may be about to be written."""
     used, unused = list[str](), list[str]()
-    for entry in (part for text in read.options.bases for part in text.split(",")):
+    for entry in read.options.bases:
         try:
             given_bases(read.plan, (entry,))
         except WrongUsage as error:
-            unused.append(f"ignored: {error.format_message()}")
+            unused.append(f"ignored: {_text_for_page(error.format_message())}")
         else:
             used.append(entry)
     return tuple(used), unused

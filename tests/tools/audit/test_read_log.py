@@ -404,6 +404,8 @@ def test_updates_that_decrease_are_noted_unless_the_newest_row_comes_first(log, 
     logged = read_log(log("step,lr\n" + "".join(f"{t},{1 - t / 4}\n" for t in updates)), FIELDS)
 
     assert len(logged.notes) == number
+    is_descending = updates == sorted(updates, reverse=True)
+    assert logged.columns[0].t.tolist() == (sorted(updates) if is_descending else updates)
     assert compare_with_plan(logged, ps.Plan(lr="linear()", horizon=4), bases={("lr", None): 1.0}).first is None
 
 

@@ -313,8 +313,13 @@ def logged_amounts(rows: list[tuple[int, Any]], file: Path) -> LoggedAmounts | N
 
 
 def make_column(field: str, group: int, rows: list[tuple[int, Any]], file: Path, name: str | None = None) -> LogColumn:
-    """Return a column from pairs (update, value), in which a value is a number or a string."""
+    """Return a column from pairs (update, value), in which a value is a number or a string.
+
+    If the newest row comes first, the order is reversed.
+    """
     times = np.array([t for t, _ in rows], dtype=np.int64)
+    if times.size and times[0] > times[-1] and np.all(np.diff(times) <= 0):
+        rows, times = rows[::-1], times[::-1]
     where = f"{printable(field)} in {path_text(file)}"
     if times.size and times.min() < 0:
         found = f"the number of an update must not be negative, got {times.min()}"
@@ -380,8 +385,6 @@ def is_group_index(label: str) -> bool:
 def number_notes(columns: tuple[LogColumn, ...]) -> tuple[str, ...]:
     """Return remarks about the update numbers of a log."""
     notes = []
-    if all(np.all(np.diff(column.t) < 0) for column in columns):
-        return ()  # the newest row comes first
     if any(np.any(np.diff(column.t) < 0) for column in columns):
         notes.append("the update numbers decrease: a part of the run is logged twice, or another run follows")
     elif any(np.any(np.diff(column.t) == 0) for column in columns):
