@@ -172,6 +172,37 @@ def test_groups_have_their_labels_and_tensors_their_values(order, caplog):
     assert caplog.messages == [LINE.replace("group 0", "group head")]
 
 
+@pytest.mark.parametrize("order", list(itertools.permutations(("a", "b", "scheduler"))), ids="-".join)
+@pytest.mark.parametrize("behind", [False, True])
+def test_two_optimizers_change_their_bases_alone(order, behind, caplog):
+    def made(lr):
+        both = {"a": probe(lr=lr), "b": probe({"name": "x"}, {"name": "y", "lr": lr})}
+        return both, ps.Scheduler(both, PLAN, on_base="code")
+
+    both, scheduler = made(1e-3)
+    for _ in range(40):
+        both["a"].step(), both["b"].step()
+    if behind:
+        both["a"].step()
+    saved = copy.deepcopy({name: one.state_dict() for name, one in both.items()})
+    saved["scheduler"] = copy.deepcopy(scheduler.state_dict())
+    caplog.clear()
+
+    both, scheduler = made(5e-4)
+    for part in order:
+        (both | {"scheduler": scheduler})[part].load_state_dict(copy.deepcopy(saved[part]))
+    if behind:
+        both["b"].step()
+    for _ in range(3):
+        both["a"].step(), both["b"].step()
+
+    t = 40 + behind
+    assert used(both["a"]) == NEW[t : t + 3]
+    assert used(both["b"]) == planned(PLAN, {"lr": 0.1, "weight_decay": 0.01})[40 : t + 3]
+    assert used(both["b"], index=1) == NEW[40 : t + 3]
+    assert bases_in(scheduler.history)[-1] == (t, {"lr": {"a/0": 5e-4, "b/y": 5e-4}})
+
+
 @pytest.mark.parametrize(
     ("change", "bases"),
     [

@@ -266,9 +266,13 @@ class Adopted:
         if count is None or state is None:
             return SavedRun(count, self.position)
         if not self.carried.is_on(self.in_force.unit):
-            return SavedRun(count, self.position, None, state.feedback, state.history)
+            return SavedRun(
+                count, self.position, None, state.feedback, state.history, replaced=tuple(self.replaced.items())
+            )
         position = self.position if state.position.t == count else state.position
-        return SavedRun(count, position, state.last_amount, state.feedback, state.history)
+        return SavedRun(
+            count, position, state.last_amount, state.feedback, state.history, replaced=tuple(self.replaced.items())
+        )
 
 
 def read_groups(groups: list[Group], name: str = ALONE, known: ResolvedPlan | None = None) -> Carried:

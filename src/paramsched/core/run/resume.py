@@ -243,17 +243,16 @@ class Resume:
         }
         if changes_all:
             run.bind_lead()
-        replaced: dict[tuple[str, str], float] = {}
         for name, one in loaded.items():
             if not one.carried.is_in_groups:
                 planned_bases = bases_of(one.lines)
                 other = {place: base for place, base in one.carried.bases.items() if place not in planned_bases}
                 record_other_bases(other, groups[name])
-            if one.carried.count is not None:
-                replaced |= one.replaced
         for name, block in blocks.items():
             members[name].bind(groups[name] if name in loaded else members[name].bound, block)
-        record_bases(run, replaced)
+        # The states that several optimizers load one after the other have the history of the run before the first load.
+        known = run.saved.values() if run.is_shared else [one.saved_run for one in loaded.values()]
+        record_bases(run, dict(pair for saved in known for pair in saved.replaced))
 
     def log_lost(self, state: State | None, in_force: ResolvedPlan) -> None:
         """Log what a record lacks of the present position, because the groups were copied without `state_dict()`."""

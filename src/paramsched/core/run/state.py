@@ -337,6 +337,7 @@ class SavedRun:
         feedback: the states of the metric rules, as in a record; None if they are unknown.
         history: the plans that were in force; None if the state has no record.
         is_loaded: False for the present run.
+        replaced: pairs of (field, label of a group) and the base in the state, for which that of the code applies.
     """
 
     count: int | None
@@ -345,6 +346,7 @@ class SavedRun:
     feedback: Mapping[str, dict[str, Any]] | None = None
     history: History | None = None
     is_loaded: bool = True
+    replaced: tuple[tuple[tuple[str, str], float], ...] = ()
 
     def position_at(self, t: int) -> RunPosition:
         """Return the position at the update of the run, or at the previous one."""
