@@ -10,11 +10,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmengine.hooks import ParamSchedulerHook
+from mmengine.logging import MessageHub
+from mmengine.optim import LinearLR
 
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact
 from paramsched.mmengine import simulate
 from paramsched.mmengine.schedulers import PARAM_SCHEDULERS, _ParamScheduler
-from support.mmengine_peer import EPOCHS, LENGTH, built_by_peer, scheduler_configs
+from support.mmengine_peer import EPOCHS, LENGTH, built_by_peer, run, scheduler_configs
 from support.tables import table
 
 OPTIMIZERS = {
@@ -222,6 +224,89 @@ def test_a_scheduler_that_follows_a_metric_changes_nothing_and_is_reported():
         assert simulate(config, steps_per_epoch=1)["lr", 0].tolist() == [0.1, 0.05, 0.025]
 
 
+@pytest.mark.parametrize(
+    ("changes", "is_reported"),
+    [
+        ({"auto_scale_lr": {"enable": True, "base_batch_size": 16}}, True),
+        ({"auto_scale_lr": {"enable": False, "base_batch_size": 16}}, False),
+        ({"optim_wrapper": {"optimizer": OPTIMIZERS["SGD"], "paramwise_cfg": {"norm_decay_mult": 0.0}}}, True),
+        ({"optim_wrapper": {"optimizer": OPTIMIZERS["SGD"], "paramwise_cfg": None}}, False),
+    ],
+)
+def test_settings_that_are_ignored_are_reported(changes, is_reported, recwarn):
+    curves = simulate({**config_of(STEP), **changes}, steps_per_epoch=2)
+
+    assert curves["lr", 0][0] == 0.1
+    assert len(recwarn) == is_reported
+
+
+@pytest.mark.parametrize("end", [2.5, 0.75, 1.125, 3.0])
+@pytest.mark.parametrize("curve", ["Linear", "Constant", "Poly"])
+@pytest.mark.parametrize("length", [5, 8, 50])
+def test_a_fraction_of_an_epoch_is_truncated_as_in_mmengine(end, curve, length):
+    config = {"type": f"{curve}LR", "begin": 0, "end": end, "by_epoch": True, "convert_to_iter_based": True}
+    optimizer = optimizer_of("SGD")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = run(built_by_peer([config], optimizer, 4, length), optimizer, 4, length)[:, 0]
+
+    curves = simulate(config_of(config, max_epochs=4), steps_per_epoch=length)
+
+    np.testing.assert_allclose(curves["lr", 0], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["step_size", "gamma", "begin"])
+@pytest.mark.parametrize("number", [float("nan"), float("-inf"), 10**400], ids=["nan", "-inf", "huge"])
+def test_a_number_that_is_not_finite_is_refused(name, number):
+    with pytest.raises(ConfigError):
+        simulate(config_of({**STEP, name: number}), steps_per_epoch=2)
+
+
+@pytest.mark.parametrize("name", ["Adadelta", "Adagrad", "Adam", "AdamW", "NAdam", "RAdam", "RMSprop", "SGD"])
+def test_an_optimizer_without_arguments_has_the_defaults_of_torch(name):
+    config = {**config_of(STEP), "optim_wrapper": {"optimizer": {"type": name}}}
+
+    rate = getattr(torch.optim, name)([torch.zeros(1)]).defaults["lr"]
+    assert simulate(config, steps_per_epoch=2)["lr", 0][0] == rate
+
+
+class LinearByProgress(LinearLR):
+    """A class of MMEngine's users that reads the progress of the run, as mmagic's LinearLrInterval does."""
+
+    def _get_value(self):
+        if self.last_step == 0:
+            return [group[self.param_name] * self.start_factor for group in self.optimizer.param_groups]
+        progress = MessageHub.get_current_instance().get_info("epoch" if self.by_epoch else "iter")
+        value = self.start_factor - 0.01 * progress
+        return [value for _ in self.optimizer.param_groups]
+
+
+@pytest.mark.parametrize("stale", [False, True])
+@pytest.mark.parametrize("by_epoch", [True, False])
+def test_a_class_that_reads_the_progress_of_the_run_has_the_values_of_a_run(by_epoch, stale):
+    hub, optimizer = MessageHub.get_current_instance(), optimizer_of("SGD")
+    if stale:  # from an earlier run of the process
+        hub.update_info("iter", 999)
+        hub.update_info("epoch", 9)
+    before = {name: hub.runtime_info.get(name) for name in ("iter", "epoch")}
+    arguments = {"by_epoch": by_epoch, "start_factor": 0.5}
+
+    curves = simulate(config_of({"type": LinearByProgress, **arguments}), steps_per_epoch=LENGTH)
+
+    assert {name: hub.runtime_info.get(name) for name in ("iter", "epoch")} == before
+    expected, scheduler = [], LinearByProgress(optimizer, **arguments)
+    for t in range(EPOCHS * LENGTH):
+        hub.update_info("iter", t)
+        hub.update_info("epoch", t // LENGTH)
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        if not by_epoch or (t + 1) % LENGTH == 0:
+            scheduler.step()
+    hub.pop_info("iter")
+    hub.pop_info("epoch")
+    assert curves["lr", 0].tolist() == expected
+
+
 def test_a_registered_class_of_the_user_is_run():
     @PARAM_SCHEDULERS.register_module(force=True)
     class Halved(_ParamScheduler):
@@ -258,6 +343,12 @@ def test_a_class_is_found_without_its_package(kind):
         ({"train_cfg": {"max_epochs": 2, "max_iters": 2}}, "$.train_cfg"),
         ({"train_cfg": {"max_epochs": 10_000_000}}, "$.train_cfg"),
         ({"train_cfg": 12}, "$.train_cfg"),
+        ({"train_cfg": {"max_epochs": 4.5}}, "$.train_cfg.max_epochs"),
+        ({"train_cfg": {"type": "EpochBasedTrainLoop", "max_iters": 40}}, "$.train_cfg.max_iters"),
+        ({"train_cfg": {"by_epoch": True, "max_iters": 40}}, "$.train_cfg.max_iters"),
+        ({"train_cfg": {"type": "IterBasedTrainLoop", "max_epochs": 4}}, "$.train_cfg.max_epochs"),
+        ({"train_cfg": {"by_epoch": False, "max_iters": 40, "max_epochs": None}}, "$.train_cfg.max_epochs"),
+        ({"train_cfg": {"by_epoch": True, "type": "EpochBasedTrainLoop", "max_epochs": 4}}, "$.train_cfg"),
         ({"optim_wrapper": 3}, "$.optim_wrapper"),
         ({"default_hooks": {"param_scheduler": None}}, "$.default_hooks.param_scheduler"),
         ({"default_hooks": {"param_scheduler": {"type": "MyHook"}}}, "$.default_hooks.param_scheduler"),

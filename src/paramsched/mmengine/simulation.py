@@ -2,8 +2,9 @@
 
 import inspect
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, final
@@ -45,8 +46,8 @@ def simulate(
     The schedulers are built for an optimizer without a model, and stepped as MMEngine's `ParamSchedulerHook` does:
     those with `by_epoch=False` after each iteration, the others after each epoch. The result has lr and each scheduled
     field: `curves["lr", 0]`, or `curves["lr", "generator"]` for one of several optimizers. Values are those of the
-    optimizer in `optim_wrapper`; `paramwise_cfg`, which needs a model, is ignored. A scheduler that follows a metric,
-    such as `ReduceOnPlateauLR`, changes nothing, because there is no metric; a warning reports that.
+    optimizer in `optim_wrapper`. A warning reports what is ignored: `paramwise_cfg`, which needs a model;
+    `auto_scale_lr`, which needs the batch size; and a scheduler that follows a metric, such as `ReduceOnPlateauLR`.
 
     Args:
         config: a config as a dict, of which `param_scheduler`, `optim_wrapper`, `train_cfg` and `default_hooks` are
@@ -76,7 +77,9 @@ def simulate(
         config = load_config(Path(source))
     run = _checked_run(config, source, steps_per_epoch, total, bases or {})
     iterations = _iterations_of(run, source)
-    values = _stepped(_built(run, config, source), run, iterations)
+    _warn_of_ignored(config)
+    with _run_progress() as report_progress:
+        values = _stepped(_built(run, config, source), run, iterations, report_progress)
     return curves_from_values(
         {one.key: one.values for one in values},
         steps_per_epoch=run.length.epoch_length,
@@ -93,7 +96,7 @@ def check_config(
         ConfigError: the config has no schedulers, or one of them cannot be built.
     """
     run = _checked_run(config, source, steps_per_epoch, total, {})
-    with suppress(MissingFact):
+    with suppress(MissingFact), _run_progress():
         _iterations_of(run, source)
         _built(run, config, source)
 
@@ -170,9 +173,73 @@ def _run_length(
         counts[name] = None if value is None or not is_count(value, 1) else int(value)
     if None not in counts.values():
         diagnostics.add(path, "max_epochs and max_iters exclude each other", "Leave one of them out", code=SAID_TWICE)
+    else:
+        _check_loop(train, path, diagnostics)
     if list(counts.values()) == [None, None]:
         counts["max_iters"] = total
     return RunLength(steps_per_epoch, **counts)
+
+
+_LENGTHS: Final = {"EpochBasedTrainLoop": "max_epochs", "IterBasedTrainLoop": "max_iters"}
+"""The argument of each of MMEngine's loops that has the length of the run."""
+
+
+def _check_loop(train: Mapping[str, Any], path: str, diagnostics: DiagnosticCollector) -> None:
+    """Report a `train_cfg` that MMEngine refuses: two kinds of loop, or the length of the other kind."""
+    loop, by_epoch = bare_class_name(train.get("type")), train.get("by_epoch")
+    if loop is not None and by_epoch is not None:
+        diagnostics.add(path, "type and by_epoch exclude each other", "Leave by_epoch out", code=SAID_TWICE)
+    if loop is None and isinstance(by_epoch, bool):
+        loop = "EpochBasedTrainLoop" if by_epoch else "IterBasedTrainLoop"
+    for other, length in _LENGTHS.items():
+        if loop in _LENGTHS and loop != other and length in train:
+            advice = f"Use {_LENGTHS[loop]}=…, or dict(type='{other}', {length}=…)"
+            diagnostics.add(child_path(path, length), f"{loop} has no {length}", advice, code=REFUSED_VALUE)
+
+
+def _warn_of_ignored(config: Mapping[str, Any]) -> None:
+    """Warn of the settings of a config that change values in a run, but not in a simulation."""
+    scaling = config.get("auto_scale_lr")
+    if isinstance(scaling, Mapping) and scaling.get("enable"):
+        found = "it multiplies lr by the batch size over base_batch_size, and the simulation does not"
+        advice = "Pass the scaled rate, as bases={'lr': 0.04} or --base lr=0.04"
+        warn_user(Problem(site="auto_scale_lr", found=found, advice=advice))
+    wrapper = config.get("optim_wrapper")
+    if isinstance(wrapper, Mapping) and wrapper.get("paramwise_cfg"):
+        found = "the values are those of the parameters without multiples of their own"
+        warn_user(Problem(site="optim_wrapper.paramwise_cfg", found=found))
+
+
+@contextmanager
+def _run_progress() -> Iterator[Callable[[int, int | None], None]]:
+    """Yield a function that reports the iteration and the epoch to MMEngine's `MessageHub`, as a run does.
+
+    A user's scheduler may read the progress of the run there. The hub is as before after the `with` block.
+    """
+    logging = sys.modules.get("mmengine.logging")
+    if logging is None:  # MMEngine is not imported, so no scheduler reads its hub
+        yield lambda iteration, epoch: None  # noqa: ARG005
+        return
+    hub = logging.MessageHub.get_current_instance()
+    before = {name: hub.runtime_info[name] for name in ("iter", "epoch") if name in hub.runtime_info}
+    _write_progress(hub, {})
+
+    def report(iteration: int, epoch: int | None) -> None:
+        hub.update_info("iter", iteration)
+        if epoch is not None:
+            hub.update_info("epoch", epoch)
+
+    try:
+        yield report
+    finally:
+        _write_progress(hub, before)
+
+
+def _write_progress(hub: Any, progress: Mapping[str, Any]) -> None:
+    for name in ("iter", "epoch"):
+        hub.pop_info(name)
+    for name, value in progress.items():
+        hub.update_info(name, value)
 
 
 def _iterations_of(run: _Run, source: str) -> int:
@@ -341,7 +408,12 @@ def _columns_of(name: str, optimizer: torch.optim.Optimizer, schedulers: Sequenc
         yield _Column((one, name or 0), line, group)
 
 
-def _stepped(built: Mapping[str, Sequence[Any]], run: _Run, iterations: int) -> list[_Column]:
+def _stepped(
+    built: Mapping[str, Sequence[Any]],
+    run: _Run,
+    iterations: int,
+    report_progress: Callable[[int, int | None], None],
+) -> list[_Column]:
     """Step the schedulers as MMEngine's hook does, and return the values of each iteration."""
     columns = [one for name, several in built.items() for one in _columns_of(name, run.optimizers[name], several)]
     schedulers = [one for several in built.values() for one in several]
@@ -357,6 +429,7 @@ def _stepped(built: Mapping[str, Sequence[Any]], run: _Run, iterations: int) -> 
     for t in range(1, iterations + 1):
         for column in columns:
             column.values.append(float(present_value(column.group, column.key[0])))
+        report_progress(t - 1, None if length is None else (t - 1) // length)
         for one in by_iteration:
             one.step()
         if length is not None and t % length == 0:
