@@ -74,3 +74,18 @@ def test_the_values_of_an_absolute_schedule_do_not_depend_on_the_base_also_after
     assert at in (18, 36)
     assert len(again.used) >= 18
     assert [*first.used, *again.used] == expected[: at + len(again.used)]
+
+
+JOB = ps.Plan(lr="warmup(4) >> cosine()", horizon=120)
+
+
+@pytest.mark.parametrize("engine", ENGINES.values(), ids=lambda engine: engine.__name__)
+def test_a_run_that_is_resumed_twice_uses_the_values_of_one_run(engine: Callable[[Run], None], tmp_path: Path) -> None:
+    used: list[float] = []
+    for epochs in (1, 2, 3):
+        run = Run(tmp_path, JOB, resumes=bool(used), epochs=epochs)
+        engine(run)
+        assert run.used
+        used += run.used
+
+    assert used == ps.trace(JOB, {"lr": 0.1})["lr"].tolist()[: len(used)]

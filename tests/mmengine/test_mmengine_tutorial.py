@@ -11,6 +11,7 @@ import warnings
 import pytest
 import torch
 
+import paramsched as ps
 from paramsched.mmengine import schedulers as ours
 from paramsched.mmengine import simulate
 from support import mmengine_peer as peer
@@ -247,3 +248,40 @@ def test_the_generic_scheduler_of_weight_decay(values):
     decay = found["weight_decay"]
     assert close(decay[[0, 1, 100, 500, 998, 999]], [5e-7, 1e-6, 5.05e-5, 2.505e-4, 4.995e-4, 5e-4])
     assert "lr" not in found or (found["lr"] == 0.1).all()
+
+
+CONFIG = """
+# 在配置文件中设置学习率调度器字段
+param_scheduler = [
+    # 线性学习率预热调度器
+    dict(type='LinearLR',
+         start_factor=0.001,
+         by_epoch=False,  # 按迭代更新学习率
+         begin=0,
+         end=50),  # 预热前 50 次迭代
+    # 主学习率调度器
+    dict(type='MultiStepLR',
+         by_epoch=True,  # 按轮次更新学习率
+         milestones=[8, 11],
+         gamma=0.1)
+]
+train_cfg = dict(by_epoch=True, max_epochs=12)
+"""
+
+
+def test_a_config_file_of_the_tutorial_is_read_unchanged(tmp_path):
+    file = tmp_path / "config.py"
+    file.write_text(CONFIG, encoding="utf-8")
+    schedulers = [
+        dict(type="LinearLR", start_factor=0.001, by_epoch=False, begin=0, end=50),
+        dict(type="MultiStepLR", by_epoch=True, milestones=[8, 11], gamma=0.1),
+    ]
+
+    curves = simulate(file, steps_per_epoch=20, bases={"lr": 0.1}, run_config=True)
+
+    assert curves["lr", 0] == pytest.approx(by_classes(schedulers, **TWELVE)["lr"], rel=1e-12)
+
+
+def test_errors_suggest_the_right_name_for_wrong_names_in_the_tutorial():
+    with pytest.raises(ps.errors.ConfigError, match='did you mean "LinearLR"'):
+        simulate({"param_scheduler": dict(type="LinearLRs", end=5)}, total=9)

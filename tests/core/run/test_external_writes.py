@@ -3,6 +3,7 @@
 import itertools
 import math
 import warnings
+from functools import partial
 
 import pytest
 import torch
@@ -31,6 +32,9 @@ def without_momentum(*groups, **defaults):
 
 LEFT_IN_PLACE = {
     "CosineAnnealingLR": lambda lr, optimizer: lr.CosineAnnealingLR(optimizer, 100).step,
+    "ReduceLROnPlateau": lambda lr, optimizer: partial(
+        lr.ReduceLROnPlateau(optimizer, patience=0, threshold=9.0).step, 1.0
+    ),
     "LambdaLR": lambda lr, optimizer: lr.LambdaLR(optimizer, lambda t: 0.5).step,
     "SequentialLR": lambda lr, optimizer: (
         lr.SequentialLR(optimizer, [lr.LinearLR(optimizer), lr.CosineAnnealingLR(optimizer, 90)], [10]).step

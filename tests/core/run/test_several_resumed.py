@@ -5,6 +5,7 @@ import io
 import itertools
 import logging
 import pickle
+import re
 
 import pytest
 import torch
@@ -434,3 +435,57 @@ def test_a_load_of_one_optimizer_that_moves_the_run_writes_its_targets():
     resumed["adamw"].load_state_dict(states(optimizers)["adamw"])
 
     assert written == [2.0, 1.0]
+
+
+def made_of_two():
+    return {"a": probe(lr=0.1), "b": probe(lr=0.2)}
+
+
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_the_own_state_may_be_loaded_again_under_another_plan(order):
+    optimizers, again = made_of_two(), made_of_two()
+    scheduler = ps.Scheduler(optimizers, ps.Plan(lr="linear()", horizon=100))
+    steps_until(optimizers, scheduler, 7)
+    resumed = ps.Scheduler(again, ps.Plan(lr="constant(0.5)", horizon=100))
+    for name in order:
+        again[name].load_state_dict(optimizers[name].state_dict())
+    before = [one.param_groups[0]["lr"] for one in again.values()], resumed.t
+
+    resumed.load_state_dict(resumed.state_dict())
+
+    assert ([one.param_groups[0]["lr"] for one in again.values()], resumed.t) == before == ([0.05, 0.1], before[1])
+
+
+def test_an_optimizer_that_is_behind_a_change_of_the_plan_is_not_refused():
+    optimizers, other, resumed = made_of_two(), made_of_two(), made_of_two()
+    scheduler = ps.Scheduler(optimizers, ps.Plan(lr="linear()", horizon=100))
+    steps_until(optimizers, scheduler, 7)
+    plan = ps.Plan(lr="constant(0.5)", horizon=100)
+    changed = ps.Scheduler(other, plan)
+    changed.load_state_dict(scheduler.state_dict())
+    again = ps.Scheduler(resumed, plan, on_change="error")
+
+    for name, optimizer in resumed.items():
+        optimizer.load_state_dict(copy.deepcopy(other[name].state_dict()))
+
+    assert [one.param_groups[0]["lr"] for one in resumed.values()] == [0.05, 0.1]
+    assert again.t == changed.t
+
+
+@pytest.mark.parametrize("clock", ["updates", "tokens"])
+def test_a_write_into_an_optimizer_that_is_behind_is_compared_with_the_plan_in_force(clock):
+    first, resumed = ({name: probe(*({"lr": torch.tensor(lr)} for lr in (0.5, 0.25))) for name in "ab"} for _ in "12")
+    before, after = (
+        ps.Scheduler(made, ps.Plan(lr=line, clock=clock, horizon=f"16 {clock}"), tokens_per_step=1)
+        for made, line in ((first, "linear()"), (resumed, "cosine()"))
+    )
+    steps_until(first, before, 3)
+    after.load_state_dict(before.state_dict())
+    planned = resumed["b"].param_groups[1]["lr"].item()
+    resumed["b"].param_groups[1]["lr"].fill_(0.75)
+
+    with pytest.warns(UserWarning, match="instead of the planned") as caught:
+        resumed["b"].step()
+
+    (wanted,) = [re.search(r"'b/1'.* instead of the planned ([\d.]+)", str(one.message)) for one in caught]
+    assert float(wanted[1].rstrip(".")) == pytest.approx(planned, rel=1e-6)  # of float32

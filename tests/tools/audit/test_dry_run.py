@@ -129,3 +129,29 @@ def test_a_dry_run_says_that_no_further_metric_is_assumed():
     found = dry_run({"optimizer": one.state_dict()["param_groups"]}, scheduler.state_dict(), plan, ps.Calendar())
 
     assert ("info", "the values assume that no further metric is reported: val_loss") in found.messages
+
+
+@pytest.mark.parametrize("has_state", [True, False])
+def test_an_optimizer_that_is_behind_takes_its_coming_step_as_in_the_resumed_run(has_state):
+    def made(lr):
+        both = {"a": probe(lr=lr), "b": probe(lr=0.1)}
+        return both, ps.Scheduler(both, PLAN_OF_TWO, on_base="code")
+
+    both, scheduler = made(0.1)
+    run(both["b"], 1)
+    states = copy.deepcopy({name: one.state_dict() for name, one in both.items()})
+    groups, state = {name: one["param_groups"] for name, one in states.items()}, scheduler.state_dict()
+
+    given = state if has_state else None
+    found = dry_run(groups, given, PLAN_OF_TWO, ps.Calendar(), bases={("lr", "a/0"): 0.5}, updates=2)
+
+    both, scheduler = made(0.5)
+    for name, one in both.items():
+        one.load_state_dict(states[name])
+    if has_state:
+        scheduler.load_state_dict(state)
+    run(both["a"], 1)
+    for _ in range(2):
+        run(both["b"], 1), run(both["a"], 1)
+    values = {name: [one.value for one in found.values if str(one.group).startswith(name)] for name in both}
+    assert values == {name: used(one) for name, one in both.items()}

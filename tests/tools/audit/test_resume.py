@@ -274,3 +274,28 @@ def test_a_base_is_that_of_the_code_as_with_on_base(scheduler, option, changed, 
         assert values(report, group=name) == [groups[index]["lr"] for groups in optimizer.used]
     (logged,) = [text for text in messages(report) if "From update 40 on" in text]
     assert [name in logged for name in names] == [index in changed for index in (0, 1)]
+
+
+def test_the_base_of_one_of_several_optimizers_is_that_of_the_resumed_run(tmp_path):
+    def made(lr):
+        both = {"a": probe(lr=lr), "b": probe(lr=1e-3)}
+        return both, ps.Scheduler(both, PLAN, on_base="code")
+
+    both, scheduler = made(1e-3)
+    for _ in range(8):
+        both["b"].step(), both["a"].step()
+    both["b"].step()
+    states = {name: one.state_dict() for name, one in both.items()}
+    torch.save({**states, "scheduler": scheduler.state_dict()}, tmp_path / "last.pt")
+    both, scheduler = made(5e-4)
+    for name, one in both.items():
+        one.load_state_dict(states[name])
+    both["a"].step()
+    for _ in range(3):
+        both["b"].step(), both["a"].step()
+
+    options = ("--optimizer", "a=a", "--optimizer", "b=b", "--base", "lr@a/0=5e-4")
+    report = resume(tmp_path / "last.pt", *options)
+
+    label = next(row["group"] for row in report["rows"] if str(row["group"]).startswith("a"))
+    assert values(report, group=label) == [groups[0]["lr"] for groups in both["a"].used]

@@ -87,6 +87,18 @@ def triangles(mode, low=0.1):
     return value
 
 
+def relora(t):
+    """ReLoRA's cosine, with a warmup of 4 updates after each restart of the optimizer."""
+    cycle, since = divmod(t, 25)
+
+    def envelope(p):
+        return between(0.1, 1, fall(p / 90))
+
+    if t < 10 or t >= 100:
+        return BASE * (t / 10 if t < 10 else 0.1)
+    return BASE * (since / 4 * envelope(cycle * 25) if cycle and since < 4 else envelope(t - 10))
+
+
 def periods_with_a_decay(t, lengths=(45, 30, 25), decay=0.2):
     """OLMo-core's WSDS, evaluated one update late: at the minimum in the last update of each period."""
     now, begin = min(t + 1, sum(lengths)), 0
