@@ -26,7 +26,7 @@ def step(optimizer, scheduler, drive):
 @pytest.mark.filterwarnings("ignore:the plan is over:UserWarning")
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(1, 15), min_size=1, max_size=4))
 def test_parts_of_a_run_have_the_values_and_the_states_of_one_run(plan, drive, parts):
     facts = {} if plan.clock == "updates" else {"batch_size": 7, "sequence_length": 10}
