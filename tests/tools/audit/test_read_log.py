@@ -119,6 +119,7 @@ def test_how_a_column_was_rounded_follows_from_its_texts(log, texts, readings):
             "expected a log with 2 cells as in the first line, got 3",
             "Put the name of each column",
         ),
+        ("Wall time,Step,Value\n1.5,0,0.1\n", "log.csv", "the log has Wall time, Step", "Write --column lr=Value"),
         ("step,stage,rate\n0,warm,1\n", "log.csv", "the log has step, stage, rate", "Write --column lr=rate"),
         (
             "step,stage\n0,warm\n",

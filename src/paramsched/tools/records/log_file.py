@@ -596,6 +596,8 @@ def _column_to_suggest(field: str, rows: list[dict[str, Any]]) -> str | None:
     >>> _column_to_suggest("lr", [{"step": "0", "loss": "2.5", "base_rate": "1e-3"}])
     'base_rate'
     """
+    if rows[0].keys() == {"Wall time", "Step", "Value"}:  # TensorBoard's download of one curve
+        return "Value"
     parts = (field, "rate") if field == "lr" else (field,)
     for name, value in rows[0].items():
         is_number = re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", str(value), re.IGNORECASE)
