@@ -288,7 +288,7 @@ def _plan_schedulers(runner: Any) -> list[_PlanScheduler]:
     return [one for one in every or [] if isinstance(one, _PlanScheduler)]
 
 
-_OTHER = "another scheduler of MMEngine in param_scheduler"
+_OTHER = "another scheduler of MMEngine, such as LinearLR in param_scheduler,"
 
 
 def _field_of(group: Mapping[str, Any], name: str) -> Field:

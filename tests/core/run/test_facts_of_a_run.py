@@ -123,3 +123,10 @@ def test_a_trace_of_the_log_equals_the_run(mixed, data):
     assert shown["weight_decay", 0].tolist() == used(optimizer, "weight_decay")
     assert shown["temperature"].tolist() == temperatures
     assert not any(math.isnan(value) for value in used(optimizer))
+
+
+@pytest.mark.parametrize("value", [None, 3])
+def test_an_unknown_keyword_is_refused_whatever_its_value(value):
+    with pytest.raises(TypeError, match="total_steps"):
+        ps.Scheduler(probe(), "cosine()", total_steps=value)
+    ps.Scheduler(probe(), "cosine()", total=9, steps_per_epoch=None)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched.core.base.printing import child_path
-from paramsched.core.files.arguments import arguments_of, located, names_of, read_arguments
+from paramsched.core.files.arguments import arguments_of, located, read_arguments
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.mmengine.runner import _accelerator, _loaders, _optimizers, _settings, loops
 
@@ -55,12 +55,12 @@ def test_the_value_that_a_problem_suggests_is_accepted(table):
 @each_table
 @given(data=st.data())
 def test_every_value_is_an_argument_or_a_problem_at_its_key(table, data):
-    written = data.draw(st.dictionaries(st.sampled_from([*names_of(table), "an unknown key"]), JSON, max_size=4))
+    written = data.draw(st.dictionaries(st.sampled_from([*arguments_of(table), "an unknown key"]), JSON, max_size=4))
 
     arguments, locations, wrong, diagnostics = read(table, written)
 
     assert isinstance(arguments, table)
     assert {problem.path for problem in diagnostics.found()} <= {"$", *(child_path("$", key) for key in written)}
-    assert {locations[name] for name in wrong} <= {"$", *(child_path("$", name) for name in names_of(table))}
+    assert {locations[name] for name in wrong} <= {"$", *(child_path("$", name) for name in arguments_of(table))}
     missing = [name for name in wrong if locations[name] not in {child_path("$", key) for key in written}]
     assert len([problem for problem in diagnostics.found() if problem.path == "$"]) == len(missing)

@@ -16,6 +16,8 @@ from paramsched.core.schedules.table import Table
 
 _FIELDS: Final = frozenset({"lr", "learning_rate", "weight_decay", "betas", "eps"})
 """Names of fields that optimizers have. A target `momentum` may be that of a teacher."""
+_HIGHEST_START: Final = 0.5
+"""The highest start of a usual warmup; averages of weights rise to 1 from 0.9 and more."""
 _SHARES: Final = frozenset({"dropout", "prob", "probability", "smoothing", "ema"})
 """Words in the names of values between 0 and 1."""
 
@@ -36,7 +38,7 @@ def target_problems(line: Line) -> Iterator[Problem]:
         level
         for part in line.inside
         if not (isinstance(part, Constant) and id(part) in factors)  # 0.1 of `0.1 * cosine()` is no level
-        for level in _levels(part)
+        for level in (() if _is_warmup(part) else _levels(part))
     ]
     if _are_values(levels, initial) and not schedule.has_absolute:
         found = f"{name} has the level {initial:g}, which is {initial * initial:.6g}: {initial:g} × initial {initial:g}"
@@ -49,6 +51,17 @@ def target_problems(line: Line) -> Iterator[Problem]:
         found = f"{name} is a share, and reaches {bounds.high if bounds.high > 1 else bounds.low:.4g}"
         advice = "Keep it between 0 and 1: levels are multiples of its initial value"
         yield Problem(line.path, found, advice, code=TARGET_LEVEL)
+
+
+def _is_warmup(part: object) -> bool:
+    """Return whether a part rises to 1 within a length of its own, from a start that is a multiple of base."""
+    return (
+        isinstance(part, Anneal)
+        and part.over is not None
+        and part.to == 1.0
+        and isinstance(part.start, float)
+        and part.start <= _HIGHEST_START
+    )
 
 
 def _are_values(levels: list[float], initial: float) -> bool:

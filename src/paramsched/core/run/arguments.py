@@ -311,7 +311,10 @@ def checked_on_base(on_base: Any) -> BasePolicy:
 
 def specified_facts(facts: Facts) -> Facts:
     """Return the facts that are not None."""
-    return cast(Facts, {name: fact for name, fact in facts.items() if fact is not None})
+    # A name that is no fact is kept, because `calendar_of_call` refuses it.
+    return cast(
+        Facts, {name: fact for name, fact in facts.items() if fact is not None or name not in Facts.__annotations__}
+    )
 
 
 def calendar_of_call(call: str, calendar: Any, given: Facts) -> Calendar:
