@@ -26,6 +26,7 @@ def halving_of_a_test(over: int = 3) -> ps.extend.Schedule:
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "plan.yaml").write_text("horizon: 100\nlr: warmup(10) >> cosine()\n")
+    (tmp_path / "plan.txt").write_text("lr: cosine()\n")
     (tmp_path / "log.csv").write_text("step,lr\n0,0.1\n1,0.1\n")
     (tmp_path / "hooks_of_a_test.py").write_text(HOOKS)
     (tmp_path / "broken_in_a_test.py").write_text("1/0\n")
@@ -57,6 +58,9 @@ def run(command):
         ("convert plan.yaml --base 0.1", 2, "--base: it is for a table of values. Write --to csv"),
         ("audit log.csv --plan plan.yaml --column lr", 2, "FIELD=NAME. For example: --column lr=learning_rate"),
         ("audit log.csv --plan plan.yaml --amount tokens", 2, "the plan's clock counts updates. Leave --amount out"),
+        ("audit log.csv --plan linear()", 2, "For example: --horizon 10_000"),
+        ("diff plan.yaml linear() --steps-per-epoch 5", 2, "For example: --horizon 10_000"),
+        ("check plan.txt", 1, "For example: --format yaml"),
         ("resume log.csv --on-change x", 2, "--on-change x: expected one of new, checkpoint, error"),
         ("resume log.csv --on-change new --on-change lr=error", 2, "one of them for each field. Write --on-change new"),
         ("resume log.csv", 2, "log.csv: not a PyTorch checkpoint. Pass a file saved with torch.save"),

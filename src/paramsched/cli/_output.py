@@ -18,7 +18,7 @@ from paramsched.core.base.printing import printable, printable_lines
 from paramsched.core.base.problem import Problem
 from paramsched.core.base.terminal import Line, plain_text, table_rows, terminal_text
 from paramsched.core.time.calendar import Facts
-from paramsched.errors import ConfigError, MissingDependency, MissingFact, ParamschedError, UnreadableLog
+from paramsched.errors import ConfigError, MissingDependency, MissingFact, ParamschedError, UnreadableLog, Unresolved
 
 
 @final
@@ -65,7 +65,7 @@ def run_guarded(run: Callable[[], _Result]) -> _Result:
         raise _usage_error(problem_text(error), error.ctx) from None
     except UnreadableLog as error:
         raise _usage_error(problem_text(error), None) from None
-    except (MissingFact, MissingDependency) as error:
+    except (MissingFact, Unresolved, MissingDependency) as error:
         _end_with(problem_text(error), BAD_USAGE)
     except ParamschedError as error:
         _end_with(problem_text(error), BAD_PLAN)
@@ -96,10 +96,12 @@ def problem_text(error: ParamschedError | OSError | click.UsageError) -> str:
 
 
 def problem_with_options(error: ParamschedError) -> Problem:
-    """Return the problem of an error. That of a missing run fact names the options of a command."""
+    """Return the problem of an error. Advice that is a keyword in Python is an option here."""
     problem = error.problem
+    if isinstance(error, Unresolved):
+        return problem.changed(advice="For example: --horizon 10_000")
     if not isinstance(error, MissingFact):
-        return problem
+        return problem.changed(advice=problem.advice.replace('format="yaml"', "--format yaml"))
     options = {
         name: f"--{[*fact.other_names, name][0].replace('_', '-')}" for name, fact in params_of_record(Facts).items()
     }

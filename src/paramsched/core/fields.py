@@ -132,7 +132,7 @@ class Field:
             meant = did_you_mean(near or str(self), names)
             found = f"unknown field; {meant}" if names else "the group has no numeric field"
             instead = f'A value outside the optimizer is a target: targets: in a file, ps.Target("{self}", 1.0) in code'
-            instead = instead if near is None else ""
+            instead = instead if near is None and self.index is None else ""  # a name of a target has no index
             raise UnknownField(
                 f'"{self}" in {where}', found, instead if names else f'For example: group["{self.key}"] = 0.1'
             )

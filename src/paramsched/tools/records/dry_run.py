@@ -19,7 +19,7 @@ from paramsched.core.run.on_base import BasePolicy
 from paramsched.core.run.record import Carried, OnChange, read_groups, read_scheduler_state
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.time import Calendar
-from paramsched.errors import InvalidArgument, MissingFact, ParamschedError
+from paramsched.errors import InvalidArgument, MissingFact, ParamschedError, Unresolved
 
 Message: TypeAlias = tuple[Literal["error", "warning", "info"], str]
 
@@ -107,6 +107,7 @@ def dry_run(
     Raises:
         StateError: the state, or an entry of paramsched in a group, is invalid.
         MissingFact: a unit of the plan needs another run fact.
+        Unresolved: the plan needs the length of the run.
     """
     saved = None if state is None else read_scheduler_state(state)
     given = {name: [dict(group) for group in groups] for name, groups in optimizers.items()}
@@ -166,7 +167,7 @@ def dry_run(
                 if taken:
                     scheduler.step()
                 values += _coming_values(scheduler, names_of_values, places, {*given, ""})
-        except MissingFact:
+        except (MissingFact, Unresolved):
             raise
         except ParamschedError as error:
             messages.append(("error", str(error)))
