@@ -89,10 +89,12 @@ def config_in(given: str) -> Config | None:
 
 def _code_is_not_run(given: str) -> WrongUsage:
     """Return the error of a config of MMEngine in Python, or with a base in Python."""
+    from paramsched.mmengine.config_file import IS_CODE
+
     advice = f"To draw it, write paramsched show {shlex.quote(given)} --run-config"
     if click.get_current_context().info_name in _COMMANDS:
         advice = "Pass --run-config to run it, only for files that you trust"
-    return WrongUsage(given, "it is code, a config of MMEngine in Python", advice)
+    return WrongUsage(given, IS_CODE, advice)
 
 
 def refuse_config(given: str) -> None:

@@ -50,7 +50,7 @@ class ConfigDict(dict[str, Any]):
 
     def merge(self, other: Mapping[str, Any]) -> None:
         """Merge a dict into this one. A dict with `_delete_=True` replaces the entry of the same name."""
-        merged = _merged(deepcopy(other), deepcopy(self))
+        merged = _merged_values(deepcopy(other), deepcopy(self))
         self.clear()
         self.update(merged)
 
@@ -101,12 +101,12 @@ def _plain(value: Any) -> Any:
     return inside(value, _plain)
 
 
-def _merged(over: Any, base: Any) -> Any:
-    """Return a dict merged into another; any other value replaces what the base has."""
+def _merged_values(over: Any, base: Any) -> Any:
+    """Return a dict merged into another; any other value replaces what the base has, as in `ConfigDict.merge`."""
     if not isinstance(over, dict):
         return over
     replaces = over.pop("_delete_", False)
     if not isinstance(base, dict):
         return over
     kept = {} if replaces else base
-    return {**kept, **{key: _merged(value, kept.get(key)) for key, value in over.items()}}
+    return {**kept, **{key: _merged_values(value, kept.get(key)) for key, value in over.items()}}

@@ -66,7 +66,7 @@ def _load(path: Path, text: str, above: tuple[Path, ...]) -> ConfigDict:
         base = _entries_of_bases(own.get("_base_", []), path, above)
     own = {name: one for name, one in own.items() if name not in _NOT_ENTRIES and not name.startswith("__")}
     own = {name: one for name, one in own.items() if not isinstance(one, (FunctionType, ModuleType))}
-    return _merged(_with_base_values(deepcopy(own), placeholders, base), base, path, ROOT)
+    return _merged_files(_with_base_values(deepcopy(own), placeholders, base), base, path, ROOT)
 
 
 def entries_of_data(text: str, path: Path) -> dict[str, Any]:
@@ -193,8 +193,8 @@ def _with_base_values(value: Any, placeholders: Placeholders, base: ConfigDict) 
     return found
 
 
-def _merged(over: Mapping[str, Any], base: ConfigDict, path: Path, place: str) -> ConfigDict:
-    """Return the base updated by a config: dicts are merged; a dict with `_delete_=True` replaces that of the base."""
+def _merged_files(over: Mapping[str, Any], base: ConfigDict, path: Path, place: str) -> ConfigDict:
+    """Return the base updated by a config, as in `Config.fromfile`: a dict over another value is an error."""
     merged = base.copy()
     for key, value in over.items():
         if isinstance(value, dict) and key in merged and not value.pop("_delete_", False):
@@ -203,7 +203,7 @@ def _merged(over: Mapping[str, Any], base: ConfigDict, path: Path, place: str) -
                 found = f"expected {type_name_of(before)} as in the base, got a dict"
                 advice = "Write _delete_=True in the dict to replace what the base has"
                 raise ConfigError(str(path), [Problem(child_path(place, key), found, advice, code=UNREADABLE)])
-            merged[key] = _merged(value, before, path, child_path(place, key))
+            merged[key] = _merged_files(value, before, path, child_path(place, key))
         else:
             merged[key] = value
     return merged

@@ -17,7 +17,7 @@ from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.files.arguments import is_count
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json, type_name_of
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact
-from paramsched.mmengine.config_file import load_config, runs_code
+from paramsched.mmengine.config_file import IS_CODE, load_config, runs_code
 from paramsched.mmengine.reader.config_run import RunLength, bare_class_name
 from paramsched.mmengine.reader.entry import EXAMPLE, check_entry
 from paramsched.mmengine.reader.row import CONVERTED
@@ -72,8 +72,7 @@ def simulate(
     if not isinstance(config, Mapping):
         source = os.fspath(config)
         if runs_code(Path(source)) and not run_config:
-            found = "it is code, a config of MMEngine in Python"
-            raise ConfigError(source, [f"{found}. Pass run_config=True to run it, only for files that you trust"])
+            raise ConfigError(source, [f"{IS_CODE}. Pass run_config=True to run it, only for files that you trust"])
         config = load_config(Path(source))
     run = _checked_run(config, source, steps_per_epoch, total, bases or {})
     iterations = _iterations_of(run, source)

@@ -51,12 +51,10 @@ def changed_function(carried: Carried, groups: Mapping[str, list[Group]], name: 
         slot = line.field.slot
         entry, value = line.field.read(mine[index]), values[index, slot]
         now = finite_or_none(entry)
-        # A group that was added since has no recorded base.
-        if (
-            now is None
-            or slot not in recorded_bases(mine[index])
-            or isclose(now, value, rel_tol=_tolerance_of(entry), abs_tol=_TOLERANCE**2 * abs(base))
-        ):
+        is_added = slot not in recorded_bases(mine[index])  # since the save
+        if now is None or is_added:
+            continue
+        if isclose(now, value, rel_tol=_tolerance_of(entry), abs_tol=_TOLERANCE**2 * abs(base)):
             continue
         own = next(part for part in parts_inside(line.schedule) if isinstance(part, OwnShape))
         found = (
