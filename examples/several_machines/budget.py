@@ -23,7 +23,7 @@ if torch.cuda.is_available():
 torch.manual_seed(0)
 model = torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(4, 1))
 optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
-lr = 'warmup("5%") >> constant() >> linear(previous, 0, over="50%")'
+lr = 'warmup("5%") >> constant() >> linear(over="50%")'
 plan = ps.Plan(lr=lr, clock="progress")
 scheduler = ps.Scheduler(optimizer, plan)
 parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler}

@@ -26,8 +26,6 @@ from paramsched.core.plan.diff import diff as diff
 from paramsched.core.plan.functions import to_lambda as to_lambda
 from paramsched.core.plan.resolve import resolve as resolve
 from paramsched.core.plan.trace import trace as trace
-from paramsched.core.schedules.affine import following as following
-from paramsched.core.schedules.affine import previous as previous
 from paramsched.core.schedules.anneal import anneal as anneal
 from paramsched.core.schedules.anneal import cooldown as cooldown
 from paramsched.core.schedules.anneal import cosine as cosine

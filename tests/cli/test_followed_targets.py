@@ -60,7 +60,7 @@ def test_diff_has_the_target_and_the_line(plan, tmp_path):
 
 def test_a_changed_plan_keeps_the_name_of_the_target(plan, tmp_path):
     changed = tmp_path / "changed.yaml"
-    new = 'linear(previous, 0) * like("batch_size") / 64'
+    new = 'linear(to=0) * like("batch_size") / 64'
     ps.dump(ps.load(plan).change("20M tokens", lr=new), changed)
 
     assert 'skip(like("batch_size"), "20M tokens")' in changed.read_text()

@@ -10,7 +10,7 @@ from paramsched.cli import main
 from paramsched.show import View, picture
 from paramsched.show.plan_curves import curves_of_plan
 
-PLAN = 'clock: progress\nlr: warmup("5%") >> constant(over="until 57%") >> linear(previous, 0)\n'
+PLAN = 'clock: progress\nlr: warmup("5%") >> constant(over="until 57%") >> linear(to=0)\n'
 MIXED = "clock: {lr: progress}\nhorizon: 100\nlr: linear(1, 0)\nweight_decay: linear(1, 0.5)\n"
 
 

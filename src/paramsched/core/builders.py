@@ -1,7 +1,7 @@
 """Registration of the functions that a schedule's text may call, and an example of a call."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from paramsched.core.base.near_names import did_you_mean, shortened_text
@@ -93,32 +93,9 @@ def unknown_argument(
     return InvalidCall(CallSite(name, key), found, written.format(value=shown(value), call=call))
 
 
-def refused_call(
-    name: str, builder: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], error: Exception
-) -> InvalidCall:
-    """Return the error about arguments that do not fit the signature of a builder, with what to write.
-
-    If all arguments have names, a value without one is refused with what it may mean: one level with both readings, two
-    in the order of the signature, and a last text or a last number of at least 2 as the length.
-    """
-    example, params = example_call(builder, name), params_of(builder)
-    by_name = all(one.form is inspect.Parameter.KEYWORD_ONLY for one in params.values())
-    if not (by_name and {"start", "to", "over"} <= params.keys() and 0 < len(args) <= 3):
-        return InvalidCall(f"{name}(…)", str(error), example=example)
-    levels, length = list(args), dict[str, Any]()
-    if isinstance(args[-1], str) or (isinstance(args[-1], int) and args[-1] > 1):
-        length = {"over": levels.pop()}
-    readings = [dict(zip(("start", "to"), levels, strict=False))]
-    if len(levels) == 1:
-        readings = [{"to": levels[0]}, {"start": levels[0]}]
-    if len(levels) > 2 or any(kwargs.keys() & {*one, *length} for one in readings):
-        return InvalidCall(f"{name}(…)", str(error), example=example)
-    calls = [
-        ", ".join(f"{key}={shown(value)}" for key, value in {**one, **length, **kwargs}.items()) for one in readings
-    ]
-    return InvalidCall(
-        f"{name}(…)", "its arguments have names", "Write " + ", or ".join(f"{name}({one})" for one in calls)
-    )
+def refused_call(name: str, builder: Callable[..., Any], error: Exception) -> InvalidCall:
+    """Return the error about arguments that do not fit the signature of a builder."""
+    return InvalidCall(f"{name}(…)", str(error), example=example_call(builder, name))
 
 
 def register_builder(table: MutableMapping[str, Callable[..., Any]], builder: Builder, *, kind: str) -> Builder:

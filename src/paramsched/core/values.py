@@ -29,7 +29,7 @@ _PLAN_KEYS: Final = frozenset({"targets", "groups", "horizon", "clock"})
 """Keys that a mapping with the entries of a plan file has, and one with the lines of values has not."""
 _FIELDS: Final = ("lr", "weight_decay", "momentum", "eps", "betas")
 """Fields of optimizers, whose lines are multiples of a base that an optimizer would have."""
-_VERSION: Final = 2
+_VERSION: Final = 3
 _AHEAD: Final = 256
 """Values of a line that are computed at once, because one takes as long as a hundred. They are the same bits."""
 

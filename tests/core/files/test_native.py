@@ -84,9 +84,9 @@ def pyramid(
     ],
 )
 def test_a_shape_passed_to_the_reader_is_known_only_in_that_config(arguments):
-    written = f"pyramid({arguments}) >> cosine()"
+    written = f"pyramid({arguments}) >> cosine(start=1)"
 
-    assert read(written, shapes=[pyramid]) == constant(3.0) >> cosine()
+    assert read(written, shapes=[pyramid]) == constant(3.0) >> cosine(start=1)
     with pytest.raises(ConfigError, match='unknown schedule "pyramid"'):
         read(written)
 

@@ -46,24 +46,30 @@ def written(length: tuple[str, str]) -> str:
 
 @dataclass
 class Anneal:
-    """`linear` or `cosine` from one level to another; without a length it fills the remaining time."""
+    """`linear`, `cosine` or `warmup`; without a length it fills the remaining time. A level of None is open."""
 
     shape: str
-    start: float | str
-    to: float | str
+    start: float | None
+    to: float | None
     over: tuple[str, str] | None = None
     until: bool = False
+    index: str = "t/n"
 
     @property
     def kind(self) -> str:
         return "fills" if self.over is None else "length"
 
     def text(self) -> str:
-        over = "" if self.over is None else f", over={written(self.over)}"
-        start, to = ("start=", "to=") if self.shape == "cosine" else ("", "")
-        return f"{self.shape}({start}{self.start}, {to}{self.to}{over})".replace(
-            'over="', 'over="until ' if self.until else 'over="'
-        )
+        over = "" if self.over is None else f"over={written(self.over)}"
+        over = over.replace('over="', 'over="until ' if self.until else 'over="')
+        levels = [f"{name}={level}" for name, level in (("start", self.start), ("to", self.to)) if level is not None]
+        index = "" if self.index == "t/n" else f'index="{self.index}"'
+        return f"{self.shape}({', '.join(filter(None, [*levels, over, index]))})"
+
+    @property
+    def own_start(self) -> float:
+        """The level of an open start without a stage before it."""
+        return 0.0 if self.shape == "warmup" else 1.0
 
     def length(self, clock: Clock, begin: Fraction) -> Fraction:
         assert self.over is not None
@@ -74,15 +80,45 @@ class Anneal:
     def value(self, clock: Clock, begin: Fraction, end: Fraction, neighbors: Levels) -> Value:
         end = end if self.over is None else begin + self.length(clock, begin)
         size = ceil(end) - ceil(begin)
-        start, to = (neighbors.get(level, level) for level in (self.start, self.to))
+        start = neighbors.get("start", self.own_start) if self.start is None else self.start
+        to = neighbors.get("to", 1.0) if self.to is None else self.to
 
         def at(time: int) -> float:
-            if time >= size:
+            numerator, whole = {
+                "t/n": (time, size), "(t+1)/n": (time + 1, size), "(t+1)/(n+1)": (time + 1, size + 1),
+                "t/(n-1)": (time, size - 1),
+            }[self.index]  # fmt: skip
+            if time >= size or whole <= 0 or numerator >= whole:
                 return to
-            share = time / size
-            return start + (to - start) * (share if self.shape == "linear" else (1 - cos(pi * share)) / 2)
+            share = numerator / whole
+            return start + (to - start) * ((1 - cos(pi * share)) / 2 if self.shape == "cosine" else share)
 
         return at
+
+
+@dataclass
+class Hold:
+    """`constant` with a length; a level of None is open."""
+
+    level: float | None
+    over: tuple[str, str]
+    kind = "length"
+    own_start = 1.0
+
+    @property
+    def start(self) -> float | None:
+        return self.level
+
+    def text(self) -> str:
+        level = "" if self.level is None else f"{self.level}, "
+        return f"constant({level}over={written(self.over)})"
+
+    def length(self, clock: Clock, begin: Fraction) -> Fraction:
+        return clock.count(self.over, begin)
+
+    def value(self, clock: Clock, begin: Fraction, end: Fraction, neighbors: Levels) -> Value:
+        level = neighbors.get("start", 1.0) if self.level is None else self.level
+        return lambda time: level
 
 
 @dataclass
@@ -122,7 +158,7 @@ class Open:
 
 @dataclass
 class Stages:
-    """`a >> b`; a level may be that of a neighboring stage."""
+    """`a >> b`: an open start is the end of the stage before, the open end of a warmup the start of the next stage."""
 
     stages: list
 
@@ -152,29 +188,32 @@ class Stages:
             parts.append((stage, at, at + size))
             at += size
         parts = [part for part in parts if ceil(part[2]) > ceil(part[1])] or parts[-1:]
-        values: dict[int, Value] = {}
-
-        def value_of(place: int) -> Value:
-            if place not in values:
-                stage, first, last = parts[place]
-                levels = [level for level in (getattr(stage, "start", None), getattr(stage, "to", None)) if level]
-                neighbors: Levels = {}
-                if "previous" in levels:
-                    before = parts[place - 1]
-                    neighbors["previous"] = value_of(place - 1)(ceil(before[2]) - ceil(before[1]))
-                if "following" in levels:
-                    neighbors["following"] = value_of(place + 1)(0)
-                values[place] = stage.value(clock, first, last, neighbors)
-            return values[place]
+        values: list[Value] = []
+        for place, (stage, first, last) in enumerate(parts):
+            levels = dict(neighbors) if place == len(parts) - 1 else {}
+            if place:
+                _, before_first, before_last = parts[place - 1]
+                levels["start"] = values[-1](ceil(before_last) - ceil(before_first))
+            if place + 1 < len(parts):
+                levels["to"] = level_at_start(parts[place + 1], clock)
+            values.append(stage.value(clock, first, last, levels))
 
         def at_time(time: int) -> float:
             place = max(i for i, part in enumerate(parts) if i == 0 or time + ceil(begin) >= ceil(part[1]))
             stage, first, last = parts[place]
             own = time + ceil(begin) - ceil(first)
             is_last = place == len(parts) - 1 and stage.kind != "length"
-            return value_of(place)(own if is_last else min(own, ceil(last) - ceil(first)))
+            return values[place](own if is_last else min(own, ceil(last) - ceil(first)))
 
         return at_time
+
+
+def level_at_start(part: tuple, clock: Clock) -> float:
+    """Return the level at which a stage begins; base if its start is open."""
+    stage, first, last = part
+    if hasattr(stage, "own_start"):
+        return 1.0 if stage.start is None else stage.start
+    return stage.value(clock, first, last, {})(0)
 
 
 @dataclass
@@ -218,7 +257,7 @@ class Overlay:
         size = self.first.length(clock, begin)
         own = ceil(begin + size) - ceil(begin)
         below = self.curve.value(clock, begin, end, neighbors)
-        above = self.first.value(clock, begin, begin + size, {"following": below(own)})
+        above = self.first.value(clock, begin, begin + size, {"to": below(own)})
         return lambda time: above(time) if time < own else below(time)
 
 

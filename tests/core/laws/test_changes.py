@@ -22,9 +22,9 @@ FREE = (
     "cosine(start=0.5, to=0.05)",
     "constant(0.3)",
     'linear(1, 0, over="30%") >> step(3)',
-    "warmup(5) >> inverse_sqrt(5)",
+    "warmup(5, 0, 1) >> inverse_sqrt(5)",
 )
-JOINED = ("linear(previous, 0)", "linear(previous, 0.1, over=7) >> constant(0.1)", "constant(previous)")
+JOINED = ("linear(to=0)", "linear(to=0.1, over=7) >> constant(0.1)", "constant()")
 
 
 @pytest.fixture(autouse=True, scope="module")

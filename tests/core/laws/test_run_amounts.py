@@ -192,7 +192,7 @@ def test_a_length_in_any_unit_is_that_of_a_count_update_by_update(clock, by_amou
     size = ps.resolve(ps.parse(written.format(40 if by_amount else 12)), ps.Calendar())
     counted = Counted(lambda t, amount: round(size(amount if by_amount else t)))
     first, second = data.draw(LENGTHS), data.draw(LENGTHS)
-    lr = 'constant(0.5, "{} {}") >> constant(0.25, "{} {}") >> constant()'.format(*first, *second)
+    lr = 'constant(0.5, "{} {}") >> constant(0.25, "{} {}") >> constant(1)'.format(*first, *second)
     clocks = {"lr": clock.replace("steps", "updates")} | ({"batch_size": clock} if by_amount else {})
     batch = size_of_batch(written.format("'40 samples'" if by_amount else 12))
 

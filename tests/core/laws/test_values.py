@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-import typing
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -20,9 +19,10 @@ from core.laws import schedule_laws as laws
 from paramsched.core import files as config
 from paramsched.core.plan import Binding, Plan, Target, resolve
 from paramsched.core.plan.value_ranges import range_of
-from paramsched.core.schedules import SHAPES, Level, Schedule, absolute, following, parse, parse_own, previous
+from paramsched.core.schedules import SHAPES, Schedule, absolute, parse, parse_own
 from paramsched.core.schedules.affine import Affine, Bounds
-from paramsched.core.schedules.anneal import linear
+from paramsched.core.schedules.anneal import linear, warmup
+from paramsched.core.schedules.connected import open_start, started_at
 from paramsched.core.schedules.cuts import skip, take
 from paramsched.core.schedules.evaluation import columns, evaluate, values_by_base
 from paramsched.core.schedules.leaves import constant
@@ -175,45 +175,32 @@ def resolved_or_rejected(schedule, world):
         return assume(False)
 
 
-def levels_of(builder):
-    """Return the arguments of a shape that are levels."""
-    hints = typing.get_type_hints(builder)
-    return sorted(name for name, hint in hints.items() if strategies.without_none(hint) == Level)
-
-
-def shapes_with_levels():
-    """Return the shapes with a level argument, except tanh, whose levels must be numbers."""
-    return sorted(name for name, builder in strategies.BUILDERS.items() if levels_of(builder) and name != "tanh")
-
-
-@pytest.mark.parametrize("word", [previous, following], ids=str)
-@pytest.mark.parametrize("name", shapes_with_levels())
+@pytest.mark.parametrize("name", ["linear", "cosine", "anneal", "polynomial", "geometric", "warmup", "constant"])
 @at_most(3)
 @given(st.data())
-def test_previous_and_following_are_accepted_for_every_level(name, word, data):
-    wanted = data.draw(st.sampled_from(levels_of(SHAPES[name])))
+def test_an_open_start_is_not_the_written_level_that_it_has_alone(name, data):
     drawing = strategies.drawing(strategies.World(1000, 20, 32, 1), 2, names=strategies.SIMPLE)
+    key = "value" if name == "constant" else "start"
 
-    def argument(key, *rest):
-        return st.just(word) if key == wanted else drawing(key, *rest)
+    def argument(parameter, *rest):
+        return st.none() if parameter == key else drawing(parameter, *rest)
 
-    schedule = data.draw(strategies.built(SHAPES[name], argument).filter(lambda made: str(word) in str(made)))
+    schedule = data.draw(strategies.built(SHAPES[name], argument))
 
-    assert schedule.has_neighbor_levels
-    assert not schedule.is_resolved
-    assert parse(str(schedule)) == schedule
-    assert hash(parse(str(schedule))) == hash(schedule)
-    for form in ("yaml", "json"):
-        plan = Plan(lr=schedule)
-        assert config.loads(config.dump(plan, format=form), form) == plan
-    with pytest.raises(InvalidArgument, match="it contains previous or following"):
-        schedule(0)
+    assert f"{key}=" not in str(schedule)
+    written = started_at(schedule, open_start(schedule))
+    assert written != schedule
+    for one in (schedule, written):
+        assert parse(str(one)) == one
+        for form in ("yaml", "json"):
+            plan = Plan(lr=one)
+            assert config.loads(config.dump(plan, format=form), form) == plan
 
 
 @given(stages_before(affine=True), strategies.bases())
-def test_a_stage_from_previous_starts_exactly_at_the_end_of_the_previous_stage(drawn, base):
+def test_a_stage_starts_exactly_at_the_end_of_the_stage_before(drawn, base):
     before, world = drawn
-    whole = resolved_or_rejected(before >> linear(previous, 0, over=9), world)
+    whole = resolved_or_rejected(before >> linear(to=0, over=9), world)
     assume(len(whole.stages) == 2)
     first, second = whole.stages
 
@@ -224,9 +211,9 @@ def test_a_stage_from_previous_starts_exactly_at_the_end_of_the_previous_stage(d
 
 
 @given(stages_before(affine=True), strategies.bases())
-def test_a_stage_to_following_ends_exactly_at_the_start_of_the_next_stage(drawn, base):
+def test_a_warmup_ends_exactly_at_the_start_of_the_next_stage(drawn, base):
     behind, world = drawn
-    whole = resolved_or_rejected(linear(0, following, over=9) >> behind, world)
+    whole = resolved_or_rejected(warmup(9) >> behind, world)
     assume(len(whole.stages) == 2)
     first, second = whole.stages
 
@@ -236,7 +223,7 @@ def test_a_stage_to_following_ends_exactly_at_the_start_of_the_next_stage(drawn,
 @given(stages_before(fixed=False), st.floats(1e-8, 10))
 def test_without_absolute_values_the_level_is_the_same_multiple_for_every_base(drawn, base):
     before, world = drawn
-    whole = resolved_or_rejected(before >> constant(previous), world)
+    whole = resolved_or_rejected(before >> constant(), world)
     assume(len(whole.stages) == 2)
     first, second = whole.stages
     end = first.length.updates
@@ -246,17 +233,17 @@ def test_without_absolute_values_the_level_is_the_same_multiple_for_every_base(d
 
 
 @given(stages_before())
-def test_previous_resolves_to_the_same_plan_as_its_level(drawn):
+def test_an_open_level_resolves_to_the_same_plan_as_its_level(drawn):
     before, world = drawn
-    written = before >> linear(previous, 0.25, over=5) >> constant(0.25)
+    written = before >> linear(to=0.25, over=5) >> constant(0.25)
     whole = resolved_or_rejected(written, world)
 
     assert parse(str(written)) == written
     assert parse_own(str(whole)) == whole
-    assert not whole.has_neighbor_levels
     assert resolve(whole, world.calendar) == whole
     level = whole.stages[-2].start
-    assert resolve(before >> linear(level, 0.25, over=5) >> constant(0.25), world.calendar) == whole
+    assume(level is not None)  # it is that of a first stage
+    assert resolve(before >> linear(start=level, to=0.25, over=5) >> constant(0.25), world.calendar) == whole
 
 
 BASES = st.sampled_from([0.0, 1e-8, 0.1, 0.9, 1.0, 10.0, -0.5])
@@ -369,7 +356,7 @@ def run_of(case: Case, total: int) -> Calendar:
 def beside() -> st.SearchStrategy[Schedule]:
     """Draw the stage after a part: with an absolute level, or not affine."""
     return st.sampled_from(
-        [linear(0.5, over=7), clamp(constant(0.3), high=0.2), minimum(constant(0.1), linear(over=5))]
+        [linear(start=0.5, over=7), clamp(constant(0.3), high=0.2), minimum(constant(0.1), linear(over=5))]
     )
 
 
@@ -551,7 +538,7 @@ def test_different_schedules_have_different_text(first, second):
 
 
 def test_a_binding_in_text_equals_the_one_in_code():
-    assert Binding("lr", 'warmup("5%") >> cosine()') == Binding("lr", parse('warmup( "5 %")>>cosine(start=1,to=0)'))
+    assert Binding("lr", 'warmup("5%") >> cosine()') == Binding("lr", parse('warmup( "5 %")>>cosine(to=0)'))
 
 
 def drawn_times(data: st.DataObject, case: Case, size: int = 8) -> np.ndarray:

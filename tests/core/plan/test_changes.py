@@ -34,12 +34,12 @@ GROUPED = Plan(
 
 
 def test_a_group_without_its_own_binding_continues_from_the_default():
-    changed = GROUPED.change(50, Binding("lr", "linear(previous, 0)", groups="neck"), horizon=80)
+    changed = GROUPED.change(50, Binding("lr", "linear(to=0)", groups="neck"), horizon=80)
 
     assert lines(changed)[1:4] == [
         "lr: take(cosine(), 100, 100)",
         "lr @ head: take(0.1 * cosine(), 100, 100)",
-        "lr @ neck: take(cosine(), 50, 100) >> linear(previous)",
+        "lr @ neck: take(cosine(), 50, 100) >> linear()",
     ]
 
 
@@ -54,7 +54,7 @@ def sized(clock, horizon, **fields):
 def test_changing_the_batch_size_at_an_amount_keeps_the_past():
     plan = sized("tokens", "5M tokens")
 
-    changed = plan.change("2M tokens", batch_size="constant(20)", lr="linear(previous, 0)", horizon="6M tokens")
+    changed = plan.change("2M tokens", batch_size="constant(20)", lr="linear(to=0)", horizon="6M tokens")
 
     before, after = (ps.trace(one, {"lr": 0.1}, SIZES) for one in (plan, changed))
     at = before.amounts.tolist().index(2_000_000)
@@ -80,7 +80,7 @@ def test_changing_the_batch_size_at_an_amount_keeps_the_past():
 def test_a_batch_size_that_changes_the_past_of_a_schedule_is_rejected(plan, message):
     assert message in refused(PlanError, lambda: plan.change("2M tokens", batch_size="constant(20)"))
     assert message in refused(PlanError, lambda: plan.scale("2M tokens", batch_size=2))
-    assert plan.change("2M tokens", lr="linear(previous, 0)").clock == plan.clock
+    assert plan.change("2M tokens", lr="linear(to=0)").clock == plan.clock
 
 
 # ---------------------------------------------------------------- cooldown and scale
@@ -235,8 +235,8 @@ def test_a_targets_initial_value_is_a_change():
 
 
 def test_a_calendar_adds_the_time_and_size_of_a_change():
-    a = Plan(lr=warmup("50%") >> constant(1.0))
-    b = Plan(lr=warmup("50%") >> constant(0.25))
+    a = Plan(lr=warmup("50%", to=1) >> constant(1.0))
+    b = Plan(lr=warmup("50%", to=1) >> constant(0.25))
 
     (change,) = diff(a, b, Calendar(total=10))
 

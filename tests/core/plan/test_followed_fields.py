@@ -204,7 +204,7 @@ def test_a_changed_target_changes_every_line_that_follows_it():
     assert [change.what for change in ps.diff(plan, changed)] == ["lr", "size", "weight_decay"]
     lr, size, weight_decay = map(str, ps.diff(plan, changed, Calendar()))
     assert lr == 'lr: cosine() * like("size") (follows a changed target)  [from update 51, by up to 0.334205 x base]'
-    assert size.startswith("size: 2.0 * linear(to=5.0) -> 2.0 * take(linear(to=5.0), 50) >> constant(3.0)")
+    assert size.startswith("size: 2.0 * linear(1.0, 5.0) -> 2.0 * take(linear(1.0, 5.0), 50) >> constant(3.0)")
     assert weight_decay.startswith('weight_decay: like("lr") (follows a changed target)  [from update 51')
     assert not ps.diff(plan, Plan.of_text(plan.text))
     for name in ("lr", "weight_decay"):

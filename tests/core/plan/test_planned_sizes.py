@@ -121,7 +121,7 @@ def test_epochs_are_converted_by_batches_if_accumulation_grows():
         'linear(1, 4, over="2 epochs")',
         name="accumulation",
         lr='warmup("3 epochs") >> constant()',
-        weight_decay='constant(0.5, over="1 epoch") >> constant()',
+        weight_decay='constant(0.5, over="1 epoch") >> constant(1)',
         clock={"lr": "batches", "accumulation": "batches"},
         horizon="5 epochs",
     )

@@ -10,7 +10,7 @@ import paramsched as ps
 from paramsched.errors import InvalidArgument
 
 NO_FACTS = ps.Calendar()
-TEXT = 'clock: progress\nlr: warmup("5%") >> constant(over="until 57%") >> linear(previous)'
+TEXT = 'clock: progress\nlr: warmup("5%") >> constant(over="until 57%") >> linear()'
 PLAN = ps.loads(TEXT)
 
 
@@ -52,8 +52,8 @@ def test_recorded_progress_is_a_fraction_that_never_goes_back(amounts, found):
 
 
 @given(st.sampled_from([0.0, 0.3, 0.57, 0.6, 0.600000001, 0.9, 1.0]))
-def test_change_scale_and_previous_keep_the_past(at):
-    changed, scaled = PLAN.change("60%", lr="linear(previous, 0.5)"), PLAN.scale("60%", lr=0.5)
+def test_changes_keep_the_past(at):
+    changed, scaled = PLAN.change("60%", lr="linear(to=0.5)"), PLAN.scale("60%", lr=0.5)
     (before,) = lr_of(PLAN, amounts=[at])
     level = 1 - 0.03 / 0.43
 
@@ -68,7 +68,7 @@ MIXED = ps.Plan(lr="linear(1, 0)", weight_decay="linear(1, 0.5)", clock={"lr": "
 
 
 def test_a_changed_horizon_concerns_the_other_fields_only():
-    changed = MIXED.change("60%", lr="linear(previous, 1)", weight_decay="constant(2)", horizon=200)
+    changed = MIXED.change("60%", lr="linear(to=1)", weight_decay="constant(2)", horizon=200)
 
     assert lr_of(changed, amounts=[0.3, 0.6, 1.0]) == [0.7, 0.4, 1.0]
     shown = ps.trace(changed, {"lr": 1.0, "weight_decay": 1.0}, ps.Calendar())["weight_decay", 0]
@@ -81,5 +81,5 @@ def test_differences_name_the_progress_at_which_they_start():
 
         assert (change.when, change.unit) == (0.57, "progress")
         assert "  [from progress 0.57, by up to 0." in str(change)
-    (at_the_end,) = ps.diff(PLAN, ps.loads(TEXT.replace("previous", "previous, 0.1")), NO_FACTS)
+    (at_the_end,) = ps.diff(PLAN, ps.loads(TEXT.replace("linear()", "linear(to=0.1)")), NO_FACTS)
     assert at_the_end.by == 0.1

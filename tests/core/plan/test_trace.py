@@ -278,7 +278,7 @@ def test_the_amounts_of_many_updates_are_computed_in_large_blocks(size):
 
 LINES = [
     "cosine(to=0.1)", 'warmup("10%") >> cosine()', "0.5 * linear(0, 1, over=20)", "absolute(0.3)", "step(7, 0.5)",
-    "linear(absolute(0.9), absolute(0.99))", "warmup(5) >> inverse_sqrt(5) >> linear(previous, over=9)",
+    "linear(absolute(0.9), absolute(0.99))", "warmup(5) >> inverse_sqrt(5) >> linear(over=9)",
     "exponential(0.97)", "table([1, 0.5, 0.25], every=9)",
     "minimum(warmup(9), cosine())",
 ]  # fmt: skip

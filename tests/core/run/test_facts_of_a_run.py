@@ -84,7 +84,7 @@ def test_a_checkpoint_without_samples_keeps_those_of_another_one_of_its_update(b
 
 LRS = [
     'warmup("7%") >> cosine(to=0.1)',
-    'linear(1, 0.3, over="333 {unit}") >> constant() >> linear(previous, 0, over="20%")',
+    'linear(1, 0.3, over="333 {unit}") >> constant() >> linear(to=0, over="20%")',
     "linear() * cosine(to=0.5) + constant(absolute(0.001))",
     'every(linear(0.9, 0.2), "13%")',
 ]

@@ -45,7 +45,7 @@ def test_one_schedule_object_in_two_lines_has_the_values_of_two_equal_objects(fi
 # ---------------------------------------------------------------------- a state with an optimizer that is behind
 
 BEHIND = {
-    "version": 3, "plan": '{"horizon":10,"bindings":[["lr",null,"linear()"]]}', "calendar": {},
+    "version": 4, "plan": '{"horizon":10,"bindings":[["lr",null,"linear()"]]}', "calendar": {},
     "optimizers": ["a", "b"], "t": 4, "behind": ["b"], "groups": 1, "bases": {"lr": [0.1, 0.2]},
 }  # fmt: skip
 """The state of a run whose optimizer `b` has not stepped in the last update."""

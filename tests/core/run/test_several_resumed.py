@@ -189,7 +189,7 @@ def test_an_optimizer_without_a_count_joins_the_run_and_leaves_its_history():
 def test_a_state_without_a_count_is_checked_from_the_position_of_the_run_which_it_joins():
     optimizers, plain = probes("ab"), probes("b")["b"].state_dict()
     ps.Scheduler(optimizers, PLAN).seek(5)
-    scheduler = ps.Scheduler(optimizers, ps.Plan(lr="constant(-1, 2) >> cosine()", horizon=64))
+    scheduler = ps.Scheduler(optimizers, ps.Plan(lr="constant(-1, 2) >> cosine(start=1)", horizon=64))
 
     optimizers["b"].load_state_dict(plain)
 

@@ -161,7 +161,7 @@ NO_PLANS = {
     "a refused argument": text(binding='["lr",null,"cosine(to=True)"]'),
     "no expression": text(binding='["lr",null,"import os"]'),
     "too deep a line": text(binding='["lr",null,"' + "(" * 5000 + '"]'),
-    "an argument that is refused here": SOUND["plan"].replace("linear(to=0.5", "linear(to=true"),
+    "an argument that is refused here": SOUND["plan"].replace("linear(1.0, 0.5", "linear(1.0, true"),
     "a horizon in per cent": text(horizon='"5%"'),
 }
 
@@ -244,7 +244,7 @@ def test_any_state_loads_completely_or_changes_nothing(path, value):
     run(optimizer, 1)
 
 
-@table("text", [None, 5, b"{}", "", "{", "[]", "null", '{"version": 3'])
+@table("text", [None, 5, b"{}", "", "{", "[]", "null", '{"version": 4'])
 def test_a_record_that_is_not_the_text_of_a_mapping_is_rejected_and_changes_nothing(text):
     assert_state_rejected({"paramsched": text})
 

@@ -112,7 +112,7 @@ def test_the_repr_of_a_scheduler_has_lines_of_at_most_100_columns():
     stages = " >> ".join(f"constant({n}, over={n})" for n in range(1, 20))
     text = repr(ps.Scheduler(optimizer(), ps.Plan(lr=stages, horizon=500)))
 
-    assert text.startswith("<Scheduler at update 0 of <Plan horizon: 500; lr: constant(over=1) >> ")
+    assert text.startswith("<Scheduler at update 0 of <Plan horizon: 500; lr: constant(1.0, 1) >> constant(2.0, 2) >>")
     assert 80 < max(map(len, text.split("\n"))) <= 100
 
 

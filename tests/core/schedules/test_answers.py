@@ -21,7 +21,7 @@ from support.expressions import code_of
 FILE = Path(__file__).with_name("answers.yaml")
 TIMES = range(24)
 BASE = 0.5
-PROPERTIES = ("fills", "has_length", "affine", "has_absolute", "has_neighbor_levels", "serializable", "is_resolved")
+PROPERTIES = ("fills", "has_length", "affine", "has_absolute", "serializable", "is_resolved")
 
 
 def answer_to(question: dict[str, Any]) -> dict[str, Any]:

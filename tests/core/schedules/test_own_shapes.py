@@ -155,8 +155,8 @@ def test_a_run_that_is_longer_than_its_plan_keeps_the_last_value_of_a_list():
 LINES = [
     "drawn_progress()", 'drawn_progress("50%", power=3.5, bend=True)', "drawn_progress(to=0.1)",
     'drawn_progress("until 80%", start=absolute(0.5), to=0.5 + absolute(0.1))', "drawn_updates()",
-    'drawn_updates("2 epochs", period="1.5 epochs")', "warmup(5) >> drawn_progress(start=previous, to=0.1)",
-    "drawn_updates(10) >> constant(previous)", "restarts(drawn_progress(), 7)", "0.5 * drawn_progress(power=1)",
+    'drawn_updates("2 epochs", period="1.5 epochs")', "warmup(5) >> drawn_progress(to=0.1)",
+    "drawn_updates(10) >> constant()", "restarts(drawn_progress(), 7)", "0.5 * drawn_progress(power=1)",
 ]  # fmt: skip
 
 
@@ -306,7 +306,6 @@ MISTAKES: list[tuple[Any, str, str | None]] = [
     (named("bad", "u", "power: float = 'x'"), VALUE, "power"),
     (named("cosine", "u"), VALUE, None),
     (named("absolute", "u"), VALUE, None),
-    (named("previous", "u"), VALUE, None),
     (named("größe", "u"), VALUE, None),
     (lambda: ps.shape(lambda u: u), VALUE, None),
     (lambda: ps.shape(math.cos), VALUE, None),

@@ -6,14 +6,12 @@ import numpy as np
 import pytest
 
 from paramsched.core.plan import resolve
-from paramsched.core.schedules import absolute, following, parse, previous
+from paramsched.core.schedules import absolute, parse
 from paramsched.core.schedules.anneal import cosine_wave, linear, tanh, warmup
 from paramsched.core.schedules.decays import geometric
-from paramsched.core.schedules.leaves import constant
 from paramsched.core.schedules.periods import one_cycle
 from paramsched.core.schedules.recipes import noam, overlay
 from paramsched.core.time import Calendar
-from paramsched.errors import InvalidArgument
 from support.tables import table
 
 TIMES = range(120)
@@ -35,12 +33,16 @@ def test_a_cosine_wave_equals_the_transformers_cosine_until_its_end(cycles):
     assert_is(cosine_wave(cycles, 2.0, absolute(0.5)), lambda t: 0.5 + 0.5 * peer(t), base=0.5)
 
 
-def test_geometric_accepts_following_and_absolute_levels():
-    rising = resolve(geometric(0.01, following, 10) >> constant(0.5), Calendar(total=20))
-    absolutes = constant(absolute(0.4), 5) >> geometric(previous, absolute(0.1), 10)
+def test_geometric_connects_and_accepts_absolute_levels():
+    falling = linear(to=0.5, over=5) >> geometric(to=0.05, over=10)
+    absolutes = absolute(linear(0.5, 0.4, 5)) >> geometric(to=absolute(0.1), over=10)
 
-    assert_is(rising, lambda t: 0.01 * 50 ** min(t / 10, 1))
-    assert_is(resolve(absolutes, Calendar()), lambda t: 0.4 * 0.25 ** min(max(t - 5, 0) / 10, 1), base=7.0)
+    assert_is(falling, lambda t: 1 - t / 10 if t < 5 else 0.5 * 0.1 ** min((t - 5) / 10, 1))
+    assert_is(
+        resolve(absolutes, Calendar()),
+        lambda t: 0.5 - t / 50 if t < 5 else 0.4 * 0.25 ** min((t - 5) / 10, 1),
+        base=7.0,
+    )
 
 
 def test_tanh_equals_timm():
@@ -50,8 +52,6 @@ def test_tanh_equals_timm():
 
     assert_is(tanh(to=absolute(0.01)), peer, base=0.1)
     assert_is(tanh(-6, 4, to=0.1), lambda t: 0.1 + 0.45 * (1 - math.tanh(-6 + 10 * min(t / 100, 1))))
-    with pytest.raises(InvalidArgument, match=r"expected a number or absolute\(x\), got"):
-        tanh(to=following)
 
 
 # Decays s(u) over 10 updates.
@@ -79,7 +79,7 @@ def test_an_overlay_equals_the_schedule_of_bert():
     """BERT uses a polynomial decay from update 0, replaced by base * t / warmup in the first updates."""
     run, up = 1000, 100
 
-    own = resolve(overlay(warmup("10%"), linear()), Calendar(total=run))
+    own = resolve(overlay(warmup("10%", to=1), linear()), Calendar(total=run))
 
     peer = [1e-4 * t / up if t < up else 1e-4 * (1 - t / run) for t in range(run + 1)]
     np.testing.assert_allclose(own(np.arange(run + 1), 1e-4), peer, rtol=1e-14, atol=1e-18)

@@ -41,7 +41,7 @@ def test_a_refused_resume_has_its_error_and_no_values():
 
     assert (found.values, found.amount, found.differs) == ((), None, True)
     assert [severity for severity, _ in found.messages][-1] == "error"
-    assert "-> linear(0.5, over=20)" in found.messages[-1][1]
+    assert "-> linear(start=0.5, over=20)" in found.messages[-1][1]
 
 
 @pytest.mark.parametrize("has_state", [True, False])

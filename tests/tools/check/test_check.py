@@ -42,7 +42,7 @@ from support.tables import table
         "lr: warmup('5%') >> cosine(over='until 80%') >> constant(0.1, over='until 100%')\nhorizon: 10 epochs",
         "lr: warmup('5%') >> skip(cosine(), '5%')\nweight_decay: like('lr')\nhorizon: 10 epochs",
         "lr: linear(over='50%')\nweight_decay: like('lr') >> constant(0)\nhorizon: 10 epochs",
-        "lr: take(cosine(), '60%', of='300%') >> linear(0.5)\nhorizon: 10 epochs",
+        "lr: take(cosine(), '60%', of='300%') >> linear(start=0.5)\nhorizon: 10 epochs",
     ],
 )
 def test_a_valid_plan_has_no_diagnostics(text):

@@ -100,7 +100,7 @@ def test_the_plan_change_to_a_cooldown_is_in_the_checkpoint(whole):
     assert finished.stdout.count("The run cools down from here") == 1
     assert lr[-1] < 0.25 * max(lr)
     assert cooling[0] == pytest.approx(0.8 * whole_run, rel=0.05)  # an update or two of 64 · 16 tokens
-    assert shown.count("linear(previous") == 1
+    assert shown.count(">> linear(") == 1
 
 
 @pytest.mark.long

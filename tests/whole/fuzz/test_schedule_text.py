@@ -35,7 +35,7 @@ PIECES = (
     ),
     *("сosine()", "lambda: 1", "if", "not", "for x in y", "*[1]", "**{}", "over=", "to=", "T_max=", "phase=10**400"),
     *("cosine()", "linear(1, 0, over=5)", "warmup(10)", "step(3)", "plateau()", "absolute(0.1)", "curves.rex"),
-    *("previous", "following", "linear(previous)", "0.5 + absolute(0.1)"),
+    *("linear()", "0.5 + absolute(0.1)"),
     *("curves.power(2)", "every(", "window("),
     *("\x00", "\ud800", "\u2028", "\xa0", "ﬁ", "𝟏", "é", "…"),
 )

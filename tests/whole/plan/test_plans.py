@@ -21,7 +21,7 @@ PLAN = Plan(lr='warmup("5%") >> cosine(to=0.1)', weight_decay="linear(to=0.5)", 
 @pytest.mark.parametrize(
     "changed",
     [
-        PLAN.change(8000, lr="linear(previous, 0)", horizon=9000),
+        PLAN.change(8000, lr="linear(to=0)", horizon=9000),
         PLAN.change(10_000, horizon=12_000),
         PLAN.cooldown(6000, 1000),
         PLAN.scale(6000, lr=0.5),

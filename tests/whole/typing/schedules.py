@@ -44,8 +44,8 @@ def builders_take_what_people_write() -> None:
     ps.warmup(5, 0.1, curve="rex")
     ps.warmup(5, ps.absolute(0.1), curve=lambda u: u)
     ps.anneal(1.0, ps.absolute(0.1), "10 epochs", curves.power(2), "(t+1)/n")
-    ps.linear(ps.previous, 0.5 + ps.absolute(2e-05))
-    ps.constant(ps.following)
+    ps.linear(to=0.5 + ps.absolute(2e-05))
+    ps.constant()
     ps.multistep((5, "10%"))
     ps.restarts(ps.cosine(), "20%", times=3)
 

@@ -19,8 +19,9 @@ from paramsched.core.plan.binding import (
 from paramsched.core.plan.follow import name_followed, replace_likes, target_names
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
 from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.connected import open_start
 from paramsched.core.schedules.cuts import Take, depends_on_horizon, skip, take
-from paramsched.core.schedules.sequence import in_order, stages_of
+from paramsched.core.schedules.sequence import TwoReadings, in_order, stages_of
 from paramsched.core.time import Duration
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.errors import CallSite, InvalidArgument, PlanError, UnknownField
@@ -50,7 +51,7 @@ class PlanLines:
                 in `lines`.
         """
         if not lines and not fields and horizon == self.horizon:
-            instead = f"For example: plan.change({at.written()}, lr=linear(previous, 0))"
+            instead = f"For example: plan.change({at.written()}, lr=linear())"
             raise InvalidArgument(f'change("{at}")', "expected a field to change or a new horizon", instead)
         when = at if horizon == self.horizon else self.without_percent(f'change("{at}")', at)
         if lines or fields:
@@ -192,7 +193,12 @@ class PlanLines:
         if at.terms:
             targets = target_names(self.bindings)  # a followed target keeps the time of the run
             bare = replace_likes(bare, lambda like: skip(like, at) if name_followed(like) in targets else like)
-        past = take(old, at, self._planned_for(line, old, horizon)) >> bare if at.terms else bare
+        past = bare
+        if at.terms:
+            try:
+                past = take(old, at, self._planned_for(line, old, horizon)) >> bare
+            except TwoReadings as error:
+                raise error.after_first(f'change("{at}", {line.name}={bare})', f"{line.name}=") from None
         return replace_schedule(line, _with_rules(past, (*rules, *more)))
 
     def _kept(self, line: Binding, horizon: Duration | None) -> tuple[Schedule, tuple[MetricRule[Any], ...]]:
@@ -228,7 +234,8 @@ def _scaled_from(schedule: Schedule, at: Duration, factor: float) -> Schedule:
     ended = in_order(done).length if done else None
     if ended is not None and isinstance(done[-1], Take) and at.is_resolved and ended.is_resolved:
         rest = at.updates - ended.updates
-        if rest > 0:
+        # An open level belongs to the boundary, so that stage is not taken out of its sequence.
+        if rest > 0 and open_start(last) is None:
             return in_order((*done, take(last, rest), factor * skip(last, rest)))
     return take(schedule, at) >> factor * skip(schedule, at) if at.terms else factor * schedule
 

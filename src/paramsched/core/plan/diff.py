@@ -30,7 +30,7 @@ from paramsched.core.plan.run_amounts import Amount, ReportedProgress
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.cuts import InSeconds
 from paramsched.core.schedules.evaluation import evaluate
-from paramsched.core.schedules.neighbor_levels import FollowedTarget
+from paramsched.core.schedules.followed_target import FollowedTarget
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import BOUNDARIES_OF_A_SECOND, PROGRESS, WHOLE, amount_text
 from paramsched.errors import MissingFact, PlanError

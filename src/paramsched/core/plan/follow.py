@@ -21,8 +21,8 @@ from paramsched.core.plan.group_matching import Overlap, overlap_of
 from paramsched.core.schedules import Constant, Schedule, sequence
 from paramsched.core.schedules.base import with_changed_fields
 from paramsched.core.schedules.cuts import Skip, Take
+from paramsched.core.schedules.followed_target import FollowedTarget
 from paramsched.core.schedules.leaves import Like
-from paramsched.core.schedules.neighbor_levels import FollowedTarget
 from paramsched.core.schedules.one_operand import Raised
 from paramsched.core.schedules.pointwise import Product, Sum
 from paramsched.core.schedules.restarts import Restarts
@@ -58,7 +58,7 @@ def advice_to_factor_out(schedule: Schedule) -> str:
             operands = value.operands if isinstance(value, Product) else (value,)
             factors.update(dict.fromkeys(filter(_is_factor, operands)))
             others = tuple(without_factors(one) for one in operands if not _is_factor(one))
-            return Product(others) if len(others) > 1 else others[0] if others else Constant(1.0, None)
+            return Product(others) if len(others) > 1 else others[0] if others else Constant(None, None)
         return with_changed_fields(value, without_factors) if isinstance(value, (*_RETIMING, tuple)) else value
 
     rest = without_factors(schedule)
@@ -133,6 +133,10 @@ def replace_likes(value: Any, replaced: Callable[[Like], Schedule]) -> Any:
         return replaced(value)
     if not isinstance(value, (Schedule, tuple)):
         return value
+    if isinstance(value, sequence.Sequence):  # the followed line has its own levels, whatever is beside it here
+        value = sequence.Sequence(
+            tuple(sequence.with_own_ends(replaced(one)) if isinstance(one, Like) else one for one in value.stages)
+        )
     made = with_changed_fields(value, lambda one: replace_likes(one, replaced))
     if made is not value and isinstance(made, (Product, Sum)):  # not nested, like the result of parsing the text
         flat = (one.operands if type(one) is type(made) else (one,) for one in made.operands)

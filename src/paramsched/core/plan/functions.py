@@ -13,8 +13,8 @@ from paramsched.core.plan.forms import FORMS, PlanLike, is_line, plan_of
 from paramsched.core.plan.group_matching import Overlap, overlap_of
 from paramsched.core.plan.plan import require_calendar
 from paramsched.core.schedules import Schedule, parse
+from paramsched.core.schedules.connected import scales_with_base
 from paramsched.core.schedules.leaves import schedule_of
-from paramsched.core.schedules.neighbor_levels import scales_with_base
 from paramsched.core.schedules.writing import short_line
 from paramsched.core.time import Calendar
 from paramsched.errors import CallSite, InvalidArgument, PlanError, UnknownField, UnknownGroup, shown

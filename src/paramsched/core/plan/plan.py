@@ -39,11 +39,10 @@ from paramsched.core.plan.changes import PlanLines, refuse_after_the_end
 from paramsched.core.plan.follow import with_followed_lines
 from paramsched.core.plan.resolve_clocks import resolve_on_clocks
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
-from paramsched.core.schedules import Level, Schedule, previous
+from paramsched.core.schedules import Level, Schedule
 from paramsched.core.schedules.anneal import anneal
 from paramsched.core.schedules.cuts import is_resolved_in
 from paramsched.core.schedules.lengths import Span
-from paramsched.core.schedules.neighbor_levels import resolve_in_span
 from paramsched.core.time import Calendar, Duration, DurationLike
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.calendar import Facts
@@ -317,7 +316,7 @@ class Plan:
         if calendar.total != total:
             calendar = replace(calendar, total=total)
         span = Span.of_run(calendar, total)
-        lines = [replace_schedule(binding, resolve_in_span(binding.schedule, span)) for binding in written]
+        lines = [replace_schedule(binding, binding.schedule.resolved_in(span)) for binding in written]
         if len(lines) != len(self.bindings):  # a line that follows another one has a line for each of its selectors
             return Plan(*lines, horizon=total)
         return self._with_resolved(lines, total)
@@ -358,9 +357,9 @@ class Plan:
 
         >>> lr = warmup("5%") >> cosine(to=0.1)
         >>> plan = Plan(lr=lr, weight_decay="linear(to=0.5)", horizon=10_000)
-        >>> print(plan.change(8000, lr="linear(previous, over=1000)", horizon="9000 steps"))
+        >>> print(plan.change(8000, lr="linear(over=1000)", horizon="9000 steps"))
         horizon: 9000
-        lr: take(warmup("5%") >> cosine(to=0.1), 8000, 10000) >> linear(previous, over=1000)
+        lr: take(warmup("5%") >> cosine(to=0.1), 8000, 10000) >> linear(over=1000)
         weight_decay: take(linear(to=0.5), 10000, 10000)
         """
         lines = PlanLines(self.as_written(), self.horizon, self.clock)
@@ -382,7 +381,7 @@ class Plan:
     ) -> "Plan":
         """Return a plan that decays from its current level and then ends: a branch of a longer run.
 
-        This is `change` with `anneal(previous, to, over, curve)` and the horizon `at + over`.
+        This is `change` with `anneal(to=to, over=over, curve=curve)` and the horizon `at + over`.
 
         Args:
             at: the start of the cooldown, in any unit; percent refer to this plan's horizon.
@@ -397,17 +396,17 @@ class Plan:
 
         >>> print(Plan(lr="warmup(100) >> constant()", horizon=10_000).cooldown(6000, 1000))
         horizon: 7000
-        lr: take(warmup(100) >> constant(), 6000) >> linear(previous, over=1000)
+        lr: take(warmup(100) >> constant(), 6000) >> linear(over=1000)
         """
         site = f'cooldown("{at}", "{over}")'
         if self.clock == PROGRESS:
-            in_python = f'For example: plan.change("{at}", lr=linear(previous, 0))'
+            in_python = f'For example: plan.change("{at}", lr=linear())'
             raise _without_horizon(site, in_python)
         lines = PlanLines(self.as_written(), self.horizon, self.clock)
         start, length = (lines.without_percent(site, Duration.of(time)) for time in (at, over))
         if not length.terms:
             raise InvalidArgument(site, "the length of the cooldown must be greater than 0", 'For example: over="10%"')
-        decay = anneal(previous, to, length, curve)
+        decay = anneal(None, to, length, curve)
         names = (fields,) if isinstance(fields, str) else tuple(fields)
         end = start + length
         longer = ", ".join((*(f"{name}={str(decay)!r}" for name in names), f"horizon={end.written()}"))

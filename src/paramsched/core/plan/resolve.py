@@ -24,7 +24,6 @@ from paramsched.core.plan.run_amounts import ConstantAmounts, EvenProgress, Repo
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.cuts import without_unit
 from paramsched.core.schedules.lengths import Span
-from paramsched.core.schedules.neighbor_levels import resolve_in_span
 from paramsched.core.time import Calendar
 from paramsched.core.time.calendar import SIZES
 from paramsched.errors import InvalidArgument, MissingFact, shown
@@ -61,7 +60,7 @@ def resolve(plan: PlanLike, calendar: Calendar) -> Schedule | Plan:
     if not isinstance(plan, Schedule):
         return plan_of(plan, "ps.resolve").resolve(calendar)
     require_calendar("resolve(…, %s)", calendar)
-    return resolve_in_span(plan, Span.of_run(calendar, calendar.horizon))
+    return plan.resolved_in(Span.of_run(calendar, calendar.horizon))
 
 
 def amounts_of_run(plan: Plan, calendar: Calendar) -> RunAmounts | None:

@@ -26,7 +26,6 @@ from paramsched.core.plan.run_amounts import (
 )
 from paramsched.core.schedules.cuts import with_unit, without_unit
 from paramsched.core.schedules.lengths import Span
-from paramsched.core.schedules.neighbor_levels import resolve_in_span
 from paramsched.core.time import Calendar, Duration
 from paramsched.core.time.amounts import BOUNDARIES_OF_A_SECOND, COUNTS_OF_A_PERCENT, PROGRESS, SECONDS, WHOLE
 from paramsched.core.time.calendar import SIZES
@@ -250,7 +249,7 @@ def _resolved_on_clock(
             raise total from None
     lengths = ClockLengths(sizes, clock, total)
     grid = in_second if clock == SECONDS else 1
-    schedule = resolve_in_span(binding.schedule, Span.of_run(lengths, total, grid))
+    schedule = binding.schedule.resolved_in(Span.of_run(lengths, total, grid))
     return replace_schedule(binding, schedule if clock == UPDATES else with_unit(schedule, clock))
 
 

@@ -231,12 +231,14 @@ def _is_warmup(part: Any) -> bool:
     """Return whether a shape rises, like a warmup, which may be intended to take only a few updates."""
     if not isinstance(part, Anneal):
         return False
-    return isinstance(part.start, float) and isinstance(part.to, float) and part.start < part.to
+    first, last = part.first_level, part.last_level
+    return isinstance(first, float) and isinstance(last, float) and first < last
 
 
 def _is_low(warmup: Anneal) -> bool:
     """Return whether a warmup starts well below its level."""
-    return isinstance(warmup.start, float) and isinstance(warmup.to, float) and warmup.start < IS_HIGH * warmup.to
+    first, last = warmup.first_level, warmup.last_level
+    return isinstance(first, float) and isinstance(last, float) and first < IS_HIGH * last
 
 
 def _beyond_horizon(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> Iterator[Problem]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
-from functools import cache
+from functools import cache, cached_property
 from math import ceil, prod
 from typing import Any, Final, Literal, TypeAlias, final
 
@@ -16,23 +16,22 @@ from paramsched.core.feedback.plateau import Plateau
 from paramsched.core.fields import Field
 from paramsched.core.plan import Binding, Target
 from paramsched.core.rules.line import Line
+from paramsched.core.rules.trial_run import resolved_in_any_run
 from paramsched.core.schedules import AbsoluteSchedule, Anneal, Constant, Schedule
 from paramsched.core.schedules.affine import Absolute, level_of
 from paramsched.core.schedules.contents import parts_inside
 from paramsched.core.schedules.decays import Exponential
 from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.schedules.followed_target import FollowedTarget
 from paramsched.core.schedules.leaves import Like
-from paramsched.core.schedules.lengths import Span
-from paramsched.core.schedules.neighbor_levels import FollowedTarget, resolve_in_span
 from paramsched.core.schedules.one_operand import AsFactor, Raised
 from paramsched.core.schedules.own import OfProgress, OfTime
 from paramsched.core.schedules.periods import CosineRestarts, Stairs
 from paramsched.core.schedules.pointwise import Clamp, Maximum, Minimum, Product, Sum
 from paramsched.core.schedules.retimed import Chain, Window
-from paramsched.core.schedules.sequence import Sequence, in_order, stages_of
+from paramsched.core.schedules.sequence import Sequence, in_order_anew, stages_of
 from paramsched.core.schedules.table import Table
-from paramsched.core.time import Calendar, Duration
-from paramsched.errors import ParamschedError
+from paramsched.core.time import Duration
 
 Trap: TypeAlias = tuple[str, str, str]
 """A code, the effect of the line, and the line to write instead."""
@@ -65,7 +64,7 @@ class Suspicion:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Line:
     """A line of a plan with the base of its first group, if known, and the schedule resolved for the run, if known."""
 
@@ -79,13 +78,25 @@ class _Line:
         schedule = self.binding.schedule
         return schedule.schedule if isinstance(schedule, Guided) else schedule
 
+    @cached_property
+    def connected(self) -> Schedule:
+        """The schedule with its open levels written; as written if its lengths do not fit."""
+        known = self.resolved or resolved_in_any_run(self.schedule)
+        return self.schedule if known is None else known
+
+    @property
+    def connected_stages(self) -> tuple[Schedule, ...]:
+        """The stages of `schedule`, in their order, with their open levels written."""
+        written, connected = stages_of(self.schedule), stages_of(self.connected)
+        return connected if len(connected) == len(written) else written
+
     def with_schedule(self, schedule: Schedule) -> str:
         """Return the text of the line with another schedule and the same metric rules."""
         line = self.binding.schedule
         return str(replace(line, schedule=schedule) if isinstance(line, Guided) else schedule)
 
     def with_stages(self, stages: Iterable[Schedule]) -> str:
-        return self.with_schedule(in_order(stages))
+        return self.with_schedule(in_order_anew(stages))
 
     def in_values(self, verb: str, *multiples: float, because: str = "") -> str:
         """Return the clause of a message with the values of some multiples of base, or with the multiples alone."""
@@ -154,7 +165,7 @@ def _levels_inside(schedule: Schedule) -> _Levels | None:
     if any(level < 0 for part in parts for level in part.all):
         return None  # because a product or a sum of them need not have the largest of their peaks
     if isinstance(schedule, (Product, Chain)):
-        numbers_of = [one.value for one in schedule.operands if isinstance(one, Constant) and type(one.value) is float]
+        numbers_of = [one.level for one in schedule.operands if isinstance(one, Constant) and type(one.level) is float]
         curves = [part for one, part in zip(schedule.operands, parts, strict=True) if not isinstance(one, Constant)]
         if len(curves) == 1:
             return curves[0].scaled(prod(numbers_of))
@@ -182,7 +193,12 @@ def _levels_inside(schedule: Schedule) -> _Levels | None:
 
 def _levels_of_leaf(schedule: Schedule) -> _Levels | None:
     """Return the levels in the fields of a schedule. Without a level for its start it starts at base."""
-    named = {name: getattr(schedule, name) for name in _level_names(schedule.__class__)}
+    if isinstance(schedule, Constant):
+        named: dict[str, Any] = {"value": schedule.level}
+    elif isinstance(schedule, Anneal):
+        named = {"start": schedule.first_level, "to": schedule.last_level}
+    else:
+        named = {name: getattr(schedule, name) for name in _level_names(schedule.__class__)}
     if not all(isinstance(level, float) for level in named.values()):
         return None
     first = named.get("start", named.get("value", 1.0))
@@ -197,7 +213,7 @@ def _level_names(kind: Any) -> tuple[str, ...]:
 
 def _below_base(line: _Line, limit: float) -> tuple[str, str] | None:
     """Judge whether no level of a line reaches base. A factor of base was chosen in place of a number alone."""
-    found = _levels_of(line.schedule)
+    found = _levels_of(line.connected)
     if found is None or not 0 < found.peak < limit:
         return None
     parts = line.binding.schedule.operands if isinstance(line.binding.schedule, Product) else (line.binding.schedule,)
@@ -213,7 +229,7 @@ def _begins_near_zero(line: _Line, limit: float) -> tuple[str, str] | None:
     before it is a step of a staircase, or continues that stage.
     """
     stages = stages_of(line.schedule)
-    found = [_levels_of(stage) for stage in stages]
+    found = [_levels_of(stage) for stage in line.connected_stages]
     told: list[_Levels] = []
     before: _Levels | None = None
     for place, (stage, levels) in enumerate(zip(stages, found, strict=True), 1):
@@ -233,7 +249,7 @@ def _begins_near_zero(line: _Line, limit: float) -> tuple[str, str] | None:
     if all(small) and len(stages) > 1:
         return _as_values(line, levels, AbsoluteSchedule(line.schedule))
     chosen = zip(stages, found, strict=True)
-    return _as_values(line, levels, in_order(_in_values(one) if its in told else one for one, its in chosen))
+    return _as_values(line, levels, in_order_anew(_in_values(one) if its in told else one for one, its in chosen))
 
 
 _STEP: Final = 10.0 * (1 + 1e-9)
@@ -298,10 +314,13 @@ def _decays_from_its_first_argument(line: _Line, limit: float) -> tuple[str, str
     for place, stage in enumerate(stages):
         if not (isinstance(stage, Anneal) and isinstance(stage.start, float) and 0 < stage.start < limit):
             continue
-        start, top = stage.start, _last_level(stages[place - 1]) if place else 1.0
+        before = stages[place - 1] if place else None
+        # The open end of a warmup follows this start, so it is no higher level.
+        falls_from_base = before is None or (isinstance(before, Anneal) and before.to is None)
+        start, top = stage.start, 1.0 if falls_from_base else _last_level(line.connected_stages[place - 1])
         if stage.to != 0 or top is None or top <= start:
             continue
-        fall = replace(stage, start=top, to=start)
+        fall = replace(stage, start=None if top == 1.0 else top, to=start)
         high = "base" if top == 1 else f"{top:g} × base"
         because = f"start is {start:g}" if stage.curve == curves.cosine else "the first argument is start"
         found = line.in_values("falls from", start, 0.0, because=because)
@@ -326,7 +345,7 @@ def _adds_stages(line: _Line, limit: float) -> tuple[str, str] | None:
             continue
         resolved = () if line.resolved is None else stages_of(line.resolved)
         known = len(resolved) == len(stages)
-        peak = _peak(resolved[place] if known else _in_any_run(stage))
+        peak = _peak(resolved[place] if known else resolved_in_any_run(stage))
         if peak is None or peak <= limit * (1 + 1e-6):
             continue
         adds = "a sum adds all of its schedules"
@@ -351,15 +370,6 @@ def _last_level(schedule: Schedule) -> float | None:
 def _rises(schedule: Schedule) -> bool:
     levels = _levels_of(schedule)
     return levels is not None and levels.first is not None and levels.last is not None and levels.first < levels.last
-
-
-def _in_any_run(schedule: Schedule) -> Schedule | None:
-    """Return a schedule resolved for a run of ten thousand updates; None if its lengths do not fit."""
-    calendar = Calendar(total=10_000, steps_per_epoch=100, batch_size=1, sequence_length=1, seconds_per_step=1)
-    try:
-        return resolve_in_span(schedule, Span.of_run(calendar, 10_000))
-    except (ParamschedError, ArithmeticError):
-        return None
 
 
 def _peak(schedule: Schedule | None) -> float | None:
@@ -457,8 +467,9 @@ def floor_as_value(line: Line) -> Problem | None:
 def _is_rise_of_one_cycle(part: object) -> bool:
     """Return whether a schedule rises from above 0, as the first part of one cycle does and a warmup does not."""
     match part:
-        case Anneal(start=float(start), to=float(to)):
-            return 0 < start < to
+        case Anneal():
+            start, to = part.first_level, part.last_level
+            return isinstance(start, float) and isinstance(to, float) and 0 < start < to
     return False
 
 
@@ -472,14 +483,15 @@ def _ends_of_decays(parts: Iterable[object]) -> Iterator[float]:
         if part.__class__ is Duration:
             continue
         match part:
-            case Anneal(start=start, to=to):
+            case Anneal():
+                start, to = part.first_level, part.last_level
                 levels = () if isinstance(start, float) and isinstance(to, float) and start <= to else (to,)
             case Stairs(to=to) | CosineRestarts(to=to):
                 levels = (to,)
             case Clamp(low=low):
                 levels = (low,)
             case Maximum(operands=inside) | Sequence(stages=(_, *inside)):
-                levels = tuple(one.value for one in inside if isinstance(one, Constant))
+                levels = tuple(one.value for one in inside if isinstance(one, Constant) and one.value is not None)
         yield from (one for one in levels if isinstance(one, float))
 
 

@@ -8,8 +8,7 @@ from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.binding import binding_key, is_by_amount
 from paramsched.core.plan.follow import schedules_followed
 from paramsched.core.plan.lines import Line as GroupLine
-from paramsched.core.rules.idle_shapes import idle_problems
-from paramsched.core.rules.jumps import jump_problems
+from paramsched.core.rules.boundaries import boundary_problems
 from paramsched.core.rules.lengths import accumulation_unused, horizon_in_epochs, length_problems
 from paramsched.core.rules.levels import floor_as_value, unlikely_level
 from paramsched.core.rules.line import Line
@@ -29,7 +28,7 @@ def line_problems(line: Line) -> Iterator[Problem]:
     yield from of_lengths
     if of_levels or of_lengths:  # what follows from another mistake is not told
         return
-    yield from [*jump_problems(line)] or idle_problems(line)
+    yield from boundary_problems(line)
 
 
 def level_problems(line: Line) -> Iterator[Problem]:

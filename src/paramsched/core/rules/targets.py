@@ -58,9 +58,9 @@ def _is_warmup(part: object) -> bool:
     return (
         isinstance(part, Anneal)
         and part.over is not None
-        and part.to == 1.0
-        and isinstance(part.start, float)
-        and part.start <= _HIGHEST_START
+        and part.last_level == 1.0
+        and isinstance(part.first_level, float)
+        and part.first_level <= _HIGHEST_START
     )
 
 
@@ -79,10 +79,12 @@ def _are_values(levels: list[float], initial: float) -> bool:
 
 def _levels(part: object) -> tuple[float, ...]:
     match part:
-        case Anneal(start=start, to=to) | Stairs(start=start, to=to):
+        case Anneal():
+            return tuple(one for one in (part.first_level, part.last_level) if isinstance(one, float))
+        case Stairs(start=start, to=to):
             return tuple(one for one in (start, to) if isinstance(one, float))
-        case Constant(value=float(value)):
-            return (value,)
+        case Constant():
+            return (part.level,) if isinstance(part.level, float) else ()
         case Table(values=values):
             return tuple(values.array.tolist())
     return ()

@@ -16,7 +16,6 @@ from paramsched.core.plan import Plan
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.contents import durations_in
 from paramsched.core.schedules.lengths import Span
-from paramsched.core.schedules.neighbor_levels import resolve_in_span
 from paramsched.core.time import Calendar, Duration
 from paramsched.core.time.calendar import ASSUMED_SIZES, SIZES
 from paramsched.core.time.duration import count_text
@@ -187,11 +186,20 @@ def resolved_in_run(schedule: Schedule, run: TrialRun | None) -> Schedule | None
         return None
 
 
+def resolved_in_any_run(schedule: Schedule) -> Schedule | None:
+    """Return a schedule resolved for a run of ten thousand updates; None if its lengths do not fit."""
+    calendar = Calendar(total=10_000, steps_per_epoch=100, batch_size=1, sequence_length=1, seconds_per_step=1)
+    try:
+        return resolved_without_begins(schedule, Span.of_run(calendar, 10_000))
+    except (ParamschedError, ArithmeticError):
+        return None
+
+
 def resolved_without_begins(schedule: Schedule, span: Span) -> Schedule:
     """Return a resolved schedule; the times from which on its metric rules count, which no value depends on, stay."""
     if isinstance(schedule, Guided):
-        return replace(schedule, schedule=resolve_in_span(schedule.schedule, span))
-    return resolve_in_span(schedule, span)
+        return replace(schedule, schedule=schedule.schedule.resolved_in(span))
+    return schedule.resolved_in(span)
 
 
 _MOST_SEAMS: Final = 128  # stage boundaries next to which a schedule is evaluated

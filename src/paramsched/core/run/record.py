@@ -370,7 +370,8 @@ def _check_keys(data: Any, *, bases: bool) -> None:
     if isinstance(version, bool) or not isinstance(version, int):
         raise StateError(f"state: version is {version!r}, not an integer")
     if version != VERSION:
-        raise StateError(f"state of version {version}; this paramsched reads version {VERSION}: update it")
+        instead = "continue with the paramsched that wrote it" if version < VERSION else "update it"
+        raise StateError(f"state of version {version}; this paramsched reads version {VERSION}: {instead}")
     needed = _OF_PLAN | {"t"} | ({"bases", "groups"} if bases else set())
     if missing := needed - data.keys():
         raise StateError(f"state is truncated: {', '.join(sorted(missing))} missing")

@@ -34,8 +34,8 @@ def count_carried(groups: list[Group]) -> int | None:
 def joined(record: str, more: Mapping[str, Any]) -> str:
     """Return a JSON object with further entries; the text of a plan may be long, so it is not written again.
 
-    >>> joined("", {"bases": {"lr": 0.1}}), joined('{"version": 3}', {"bases": {"lr": 0.1}})
-    ('{"bases": {"lr": 0.1}}', '{"version": 3, "bases": {"lr": 0.1}}')
+    >>> joined("", {"bases": {"lr": 0.1}}), joined('{"version": 4}', {"bases": {"lr": 0.1}})
+    ('{"bases": {"lr": 0.1}}', '{"version": 4, "bases": {"lr": 0.1}}')
     """
     text = json.dumps(more)
     return f"{record[:-1]}, {text[1:]}" if record else text
@@ -560,7 +560,7 @@ class RunState(Clock):
         return [rule for rule, state in rules if rule.metric not in self.observed and state == rule.init()]
 
 
-VERSION: Final = 3
+VERSION: Final = 4
 """The version of a record."""
 
 

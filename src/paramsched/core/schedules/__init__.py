@@ -10,8 +10,6 @@ from paramsched.core.schedules import rules as rules
 from paramsched.core.schedules.affine import Absolute as Absolute
 from paramsched.core.schedules.affine import AffineLevel as AffineLevel
 from paramsched.core.schedules.affine import Level as Level
-from paramsched.core.schedules.affine import following as following
-from paramsched.core.schedules.affine import previous as previous
 from paramsched.core.schedules.anneal import Anneal as Anneal
 from paramsched.core.schedules.base import Schedule as Schedule
 from paramsched.core.schedules.decays import Exponential as Exponential

@@ -13,7 +13,7 @@ from paramsched.core.base.signatures import short_name
 from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.number_checks import check_fields, checked, finite_number
 from paramsched.core.schedules.registry import combine_operands
-from paramsched.errors import CallSite, InvalidArgument, Unresolved, site_with_value
+from paramsched.errors import CallSite
 
 
 @final
@@ -193,48 +193,19 @@ class AffineLevel:
         return f"{self.factor!r} + absolute({self.offset!r})"
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class NeighborLevel:
-    """A level taken from the previous or the next stage; `resolve` replaces it by a number.
-
-    >>> previous, following
-    (previous, following)
-    """
-
-    word: str
-
-    def __repr__(self) -> str:
-        return self.word
-
-
-previous: Final = NeighborLevel("previous")
-"""The level at which the previous stage ends: `warmup(100) >> inverse_sqrt(100) >> linear(previous, 0, over=50)`."""
-
-following: Final = NeighborLevel("following")
-"""The level at which the next stage starts, that is, its value at its first update."""
-
-NEIGHBOR_LEVELS: Final = {level.word: level for level in (previous, following)}
-
-Level: TypeAlias = float | Absolute | AffineLevel | NeighborLevel
+Level: TypeAlias = float | Absolute | AffineLevel
 short_name("Level", Level)
-"""A level: a number is a multiple of base, `absolute(x)` an absolute value, and `0.5 + absolute(x)` a sum of both.
-
-`previous` and `following` are the levels of the neighboring stages.
-"""
+"""A level: a number is a multiple of base, `absolute(x)` an absolute value, and `0.5 + absolute(x)` a sum of both."""
 
 
 def level_of(site: str | CallSite, level: Level) -> Level:
     """Check and normalize a level."""
     if type(level) is float and isfinite(level):
         return level + 0.0  # turns -0.0 into 0.0, as `finite_number` does
-    if isinstance(level, (Absolute, NeighborLevel)):
+    if isinstance(level, Absolute):
         return level
     if isinstance(level, AffineLevel):
         return level_from_parts(level.factor, level.offset)
-    if isinstance(level, str) and level in NEIGHBOR_LEVELS:
-        advice = f"Write ps.{level}"
-        raise InvalidArgument(site_with_value(site, level), "expected a level, got str", advice)
     return finite_number(site, level)
 
 
@@ -258,10 +229,6 @@ def split_level(level: Level) -> tuple[float | None, float | None]:
             return None, level.value
         case AffineLevel():
             return level.factor, level.offset
-        case NeighborLevel():
-            raise Unresolved(
-                level.word, "the level is not resolved yet", "For example: ps.resolve(schedule, ps.Calendar(…))"
-            )
     return level, None
 
 
@@ -299,12 +266,7 @@ def has_fixed_part(level: object) -> bool:
 
 
 def always_above(low: Level, high: Level) -> bool:
-    """Return whether `low` is above `high` for every base above 0.
-
-    False if the order depends on base or is not known yet.
-    """
-    if isinstance(low, NeighborLevel) or isinstance(high, NeighborLevel):
-        return False
+    """Return whether `low` is above `high` for every base above 0; False if the order depends on base."""
     if isinstance(low, Absolute) != isinstance(high, Absolute) and not (
         isinstance(low, AffineLevel) or isinstance(high, AffineLevel)
     ):
@@ -335,14 +297,12 @@ class Bounds(NamedTuple):
 ONE_BASE, FROM_ZERO_TO_ONE = Bounds(1.0, 1.0), Bounds(0.0, 1.0)
 
 
-def bounds_of_levels(levels: Iterable[Level], bases: Bounds) -> Bounds | None:
-    """Return the bounds of some levels; None if one is that of a neighbor."""
+def bounds_of_levels(levels: Iterable[Level], bases: Bounds) -> Bounds:
+    """Return the bounds of some levels."""
     ends: list[float] = []
     for level in levels:
         if isinstance(level, float):
             ends += [level * bases.low, level * bases.high]
-        elif isinstance(level, NeighborLevel):
-            return None
         else:
             factor, offset = (part or 0.0 for part in split_level(level))
             ends += [factor * bases.low + offset, factor * bases.high + offset]

@@ -18,7 +18,6 @@ from paramsched.core.schedules.affine import (
     Affine,
     Bounds,
     Level,
-    NeighborLevel,
     bounds_of_levels,
     is_first_share,
     level_from_parts,
@@ -48,18 +47,36 @@ class Anneal(Schedule):
     value(t) = start + (to - start) * curve(u), with u = t / n or as `index` defines; exactly `to` from t = n on.
 
     Args:
-        start: first level.
-        to: last level.
+        start: first level; None if it is open: that of the stage before. Without one it is 1, and 0 of a warmup.
+        to: last level; None is the open end of a warmup: the level at which the next stage begins, and 1 without one.
         over: n, the length; None takes the rest of the run.
         curve: the curve, from 0 to 1.
         index: u at update t: `"t/n"`, `"(t+1)/n"`, `"(t+1)/(n+1)"` or `"t/(n-1)"`, which is 1 if n is 1.
+        is_warmup: True if `warmup` built it.
     """
 
-    start: Level = field(metadata=LEVEL)
-    to: Level = field(metadata=LEVEL)
+    start: Level | None = field(metadata=LEVEL)
+    to: Level | None = field(metadata=LEVEL)
     over: Duration | None = field(metadata=FILLS)
     curve: Curve
     index: Index = field(metadata=one_of(Index))
+    is_warmup: bool = False
+
+    def check_together(self) -> None:
+        if self.to is None and not self.is_warmup:
+            raise InvalidArgument(CallSite("anneal", "to", "None"), "expected a level", example="to=0.0")
+
+    @property
+    def first_level(self) -> Level:
+        """The written level of its start; if that is open, its level without a stage before it."""
+        if self.start is not None:
+            return self.start
+        return 0.0 if self.is_warmup else 1.0
+
+    @property
+    def last_level(self) -> Level:
+        """The written level of its end; if that is open, its level without a stage after it."""
+        return 1.0 if self.to is None else self.to
 
     def _factor_of_number(self) -> Callable[[float], float] | None:
         factor, offset = self._interpolations
@@ -85,21 +102,22 @@ class Anneal(Schedule):
         return self._interpolations.at(k, whole, base, ops)
 
     def bounds(self, bases: Bounds) -> Bounds | None:
-        return bounds_of_levels((self.start, self.to), bases) if self.curve.monotone else None
+        return bounds_of_levels((self.first_level, self.last_level), bases) if self.curve.monotone else None
 
     @cached_property
     def _interpolations(self) -> "Interpolations":
-        return Interpolations.of(self.start, self.to, self.curve)
+        return Interpolations.of(self.first_level, self.last_level, self.curve)
 
     def __str__(self) -> str:
         named = {"start": self.start, "to": self.to, "over": self.over, "curve": self.curve, "index": self.index}
-        if self.over is not None and self.to == 1.0 and isinstance(self.start, float) and self.start < 1.0:
+        if self.is_warmup:
             return write_call("warmup", warmup, named)
+        one_level = self.start is None or self.to == 0.0  # the other is left out, and one alone needs its name
         if self.curve == curves.linear:
-            return write_call("linear", linear, named)
+            return write_call("linear", linear, named, by_name=one_level)
         if self.curve == curves.cosine:
-            return write_call("cosine", cosine, named)
-        return write_call("anneal", anneal, named)
+            return write_call("cosine", cosine, named, by_name=one_level)
+        return write_call("anneal", anneal, named, by_name=one_level)
 
 
 def stage_fraction(index: Index, t: Array, n: float) -> tuple[Array, float]:
@@ -221,7 +239,7 @@ class Interpolations(NamedTuple):
 
 @shape
 def anneal(
-    start: Level = 1.0,
+    start: Level | None = None,
     to: Level = 0.0,
     over: DurationLike | None = None,
     curve: CurveLike = curves.linear,
@@ -232,9 +250,9 @@ def anneal(
     value(t) = start + (to - start) * curve(u), u = t / n; exactly `to` from t = n on.
 
     Args:
-        start: the first level, a multiple of base, `absolute(x)` for an absolute value, `0.5 + absolute(x)` for a sum
-            of both, or `previous` for the level at which the previous stage ends.
-        to: the last level, likewise. `following` is the level at which the next stage starts.
+        start: the first level, a multiple of base, `absolute(x)` for an absolute value, or `0.5 + absolute(x)` for a
+            sum of both. None is the level at which the stage before ends; in a first stage it is 1.
+        to: the last level, a number likewise.
         over: n, the length in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`. None takes the rest of the run.
         curve: a curve such as `curves.linear`, `curves.cosine` or `curves.power(2)`, or a function of u.
         index: the formula of the elapsed fraction. With `"t/n"` the first update, 0, has the value `start`. With
@@ -260,15 +278,17 @@ def anneal(
 
 
 @shape
-def linear(start: Level = 1.0, to: Level = 0.0, over: DurationLike | None = None, index: Index = "t/n") -> Anneal:
+def linear(
+    start: Level | None = None, to: Level = 0.0, over: DurationLike | None = None, index: Index = "t/n"
+) -> Anneal:
     """Change from `start` to `to` along a straight line.
 
     value(t) = start + (to - start) * t / n; exactly `to` from t = n on.
 
     Args:
-        start: the first level, a multiple of base, `absolute(x)` for an absolute value, `0.5 + absolute(x)` for a sum
-            of both, or `previous` for the level at which the previous stage ends.
-        to: the last level, likewise. `following` is the level at which the next stage starts.
+        start: the first level, a multiple of base, `absolute(x)` for an absolute value, or `0.5 + absolute(x)` for a
+            sum of both. None is the level at which the stage before ends; in a first stage it is 1.
+        to: the last level, a number likewise.
         over: n, the length in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`. None takes the rest of the run.
         index: the formula of the elapsed fraction. With `"t/n"` the first update, 0, has the value `start`. With
             `"(t+1)/n"` the last update, n - 1, has the value `to`. With `"t/(n-1)"` both are true, with `"(t+1)/(n+1)"`
@@ -286,15 +306,17 @@ def linear(start: Level = 1.0, to: Level = 0.0, over: DurationLike | None = None
 
 
 @shape
-def cosine(*, start: Level = 1.0, to: Level = 0.0, over: DurationLike | None = None, index: Index = "t/n") -> Anneal:
+def cosine(
+    start: Level | None = None, to: Level = 0.0, over: DurationLike | None = None, index: Index = "t/n"
+) -> Anneal:
     """Decay from `start` to `to` along half a cosine wave.
 
     value(t) = to + (start - to) * (1 + cos(pi * t / n)) / 2; exactly `to` from t = n on.
 
     Args:
-        start: the first level, a multiple of base, `absolute(x)` for an absolute value, `0.5 + absolute(x)` for a sum
-            of both, or `previous` for the level at which the previous stage ends.
-        to: the last level, likewise. `following` is the level at which the next stage starts.
+        start: the first level, a multiple of base, `absolute(x)` for an absolute value, or `0.5 + absolute(x)` for a
+            sum of both. None is the level at which the stage before ends; in a first stage it is 1.
+        to: the last level, a number likewise.
         over: n, the length in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`. None takes the rest of the run.
         index: the formula of the elapsed fraction. With `"t/n"` the first update, 0, has the value `start`. With
             `"(t+1)/n"` the last update, n - 1, has the value `to`. With `"t/(n-1)"` both are true, with `"(t+1)/(n+1)"`
@@ -314,8 +336,8 @@ def cosine(*, start: Level = 1.0, to: Level = 0.0, over: DurationLike | None = N
 @shape
 def warmup(
     over: DurationLike,
-    start: Level = 0.0,
-    to: Level = 1.0,
+    start: Level | None = None,
+    to: Level | None = None,
     curve: CurveLike = curves.linear,
     index: Index = "t/n",
 ) -> Anneal:
@@ -325,9 +347,11 @@ def warmup(
 
     Args:
         over: n, the length in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`.
-        start: the first level, a multiple of base, or `absolute(x)` for an absolute value. With 0, update 0 has the
-            value 0, as in transformers; `index="(t+1)/n"` starts at 1/n.
-        to: the last level; 1 is base. `following` is the level at which the next stage starts.
+        start: the first level, a multiple of base, or `absolute(x)` for an absolute value. None is 0 in a first stage,
+            so that update 0 has the value 0, as in transformers; `index="(t+1)/n"` starts at 1/n. In a later stage None
+            is the level at which the stage before ends.
+        to: the last level. None is the level at which the next stage begins; 1, which is base, if that has none
+            written or there is no next stage.
         curve: a curve such as `curves.linear` or `curves.cosine`, or a function of t / n.
         index: the formula of the elapsed fraction. With `"t/n"` the first update has the value `start`, often 0. With
             `"(t+1)/(n+1)"` its value is above `start`. With `"(t+1)/n"` and `"t/(n-1)"` the level `to` is reached one
@@ -341,35 +365,33 @@ def warmup(
     >>> warmup(4)(1), warmup(4, index="(t+1)/n")(0)
     (0.25, 0.25)
     """
-    return anneal(start, to, over, curve, index)
+    return Anneal(start, to, Duration.of(over), curve_argument("warmup", curve), index, is_warmup=True)
 
 
 @shape
 def cooldown(over: DurationLike, to: Level = 0.0, curve: CurveLike = curves.linear, index: Index = "t/n") -> Anneal:
-    """Decay from base to `to` along a curve, at the end of a run.
+    """Decay to `to` along a curve, at the end of a run, from the level at which the stage before ends.
 
-    value(t) = 1 + (to - 1) * curve(t / n); exactly `to` from t = n on.
+    value(t) = start + (to - start) * curve(t / n), `start` that level, or 1 in a first stage; exactly `to` from t = n
+    on.
 
     Args:
         over: n, the length in any unit of time: `500` (updates), `"10%"`, `"2 epochs"`.
         to: the last level, a multiple of base, or `absolute(x)` for an absolute value.
         curve: a curve such as `curves.linear` or `curves.one_minus_sqrt`, or a function of t / n.
-        index: the formula of the elapsed fraction. With `"t/n"` the first update, 0, has the value base. With
+        index: the formula of the elapsed fraction. With `"t/n"` the first update, 0, has that level. With
             `"(t+1)/n"` the last update, n - 1, has the value `to`. With `"t/(n-1)"` both are true, with `"(t+1)/(n+1)"`
             neither.
 
     Raises:
         InvalidArgument: a level is not a finite number, a length is invalid, or the curve or index is unknown.
 
-    If the previous stage does not end at base, write `anneal(previous, to, over)`, which starts at the level where that
-    stage ends.
-
     Source: Haegele et al. 2024 (2405.18392).
 
     >>> cooldown(4, curve=curves.one_minus_sqrt)(1)
     0.5
     """
-    return anneal(1.0, to, over, curve, index)
+    return anneal(None, to, over, curve, index)
 
 
 @shape
@@ -406,10 +428,6 @@ def tanh(
     (0.999999168, 0.5, 0.002472623)
     """
     curve = curves.tanh(lower, upper)
-    for name, level in (("start", start), ("to", to)):
-        if isinstance(level, NeighborLevel):
-            found = f"expected a number or absolute(x), got {level}"
-            raise InvalidArgument(CallSite("tanh", name, str(level)), found, example=f"{name}=0.1")
     begins, ends = (
         split_level(level_of(CallSite("tanh", name), level)) for name, level in (("start", start), ("to", to))
     )

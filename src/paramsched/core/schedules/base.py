@@ -1,7 +1,7 @@
 """Schedule: a pure function of time and base."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, replace
 from fractions import Fraction
 from functools import cached_property
@@ -16,7 +16,7 @@ from paramsched.core.base.params import argument_kind
 from paramsched.core.curves import Curve
 from paramsched.core.curves.arrays import Array, Arrays, Floats
 from paramsched.core.number_checks import check_fields
-from paramsched.core.schedules.affine import FIXED_PARTS, Affine, Bounds, NeighborLevel
+from paramsched.core.schedules.affine import FIXED_PARTS, Affine, Bounds, Level
 from paramsched.core.schedules.evaluation import value_at
 from paramsched.core.schedules.lengths import Span, is_resolved_field, length_field
 from paramsched.core.schedules.registry import builder_name, combine_operands, has_shape
@@ -79,8 +79,8 @@ class Schedule(ABC):
             Unresolved: a length is not in updates, or a stage has no length. Call `ps.resolve(schedule, calendar)`
                 first.
         """
-        self.require_resolved()
-        return value_at(self, t, base)
+        self.require_lengths()
+        return value_at(self.connected, t, base)
 
     @abstractmethod
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
@@ -139,11 +139,22 @@ class Schedule(ABC):
         """True if the schedule contains `like(…)`, which `resolve` replaces by the line that it follows."""
         return any(part.has_likes for part in self.parts())
 
+    @property
+    def connected(self) -> "Schedule":
+        """The schedule with each open level between its stages written, unless it is the level without a neighbor.
+
+        Its lengths must be in updates.
+
+        Raises:
+            InvalidArgument: a level is unknown, or could mean two things.
+        """
+        return self if self._connected is None else self._connected
+
     @cached_property
-    def has_neighbor_levels(self) -> bool:
-        """True if the schedule contains `previous` or `following`, which `resolve` replaces by numbers."""
-        own = any(isinstance(leaf, NeighborLevel) for leaf in self.leaves)
-        return own or any(part.has_neighbor_levels for part in self.parts())
+    def _connected(self) -> "Schedule | None":
+        """`connected`; None if it is the schedule itself, which would be a reference cycle."""
+        changed: Schedule = with_changed_fields(self, _connected_parts) if self._parts else self
+        return None if changed is self else changed
 
     @property
     def serializable(self) -> bool:
@@ -155,8 +166,8 @@ class Schedule(ABC):
 
     @cached_property
     def is_resolved(self) -> bool:
-        """True if every length is in updates and every level is a number."""
-        return not self.has_neighbor_levels and self._lengths_known(whole=True)
+        """True if every length is in updates, and every level is written or needs no neighbor."""
+        return self._lengths_known(whole=True) and self.connected is self
 
     def _lengths_known(self, *, whole: bool) -> bool:
         """Return whether every length is in updates.
@@ -174,14 +185,11 @@ class Schedule(ABC):
                     return False
         return all(part._lengths_known(whole=whole) for part in self.parts())
 
-    def require_resolved(self) -> None:
-        if not self.is_resolved:
-            found = "it still has units or open-ended stages; resolve it first"
-            if self.has_neighbor_levels:
-                found = "it contains previous or following, a level that ps.resolve takes from a neighboring stage"
+    def require_lengths(self) -> None:
+        if not self._lengths_known(whole=True):
             raise Unresolved(
                 str(self),
-                found,
+                "it still has units or open-ended stages; resolve it first",
                 example="ps.resolve(schedule, ps.Calendar(total=10_000, steps_per_epoch=100))",
             )
 
@@ -199,10 +207,6 @@ class Schedule(ABC):
     def metric_rules(self) -> tuple[Any, ...]:
         """The metric rules that the schedule is multiplied by."""
         return ()
-
-    def _with_fields(self, fields: Mapping[str, Any]) -> "Schedule":
-        """Return the schedule with all of its fields replaced."""
-        return replace(self, **fields)  # type: ignore[type-var]  # every schedule is a dataclass
 
     @cached_property
     def leaves(self) -> tuple[object, ...]:
@@ -227,7 +231,7 @@ class Schedule(ABC):
             Unresolved: a length is not in updates.
             InvalidArgument: the schedule has no end, so `until` is required.
         """
-        self.require_resolved()
+        self.require_lengths()
         length = self.length
         if until is None and length is None:
             raise InvalidArgument(f"({self}).breakpoints()", "it has no end", "For example: .breakpoints(until=10_000)")
@@ -299,6 +303,14 @@ class Schedule(ABC):
                 "Use over: Duration | None = field(metadata=FILLS)",
             )
         return resolved
+
+    def resolved_in(self, span: Span) -> "Schedule":
+        """Return the schedule for a part of a run, with its lengths in updates, connected."""
+        return self._resolve(span).connected
+
+    def _constant_at(self, time: Duration | None) -> Level | None:
+        """Return x if the schedule is `constant(x)` at a time (None: at its end), with a written x; else None."""
+        return None
 
     def __rshift__(self, other: "Schedule") -> "Schedule":
         return _combined_operands("sequence", self, other)
@@ -387,6 +399,13 @@ def with_changed_fields(value: Any, change: Callable[[Any], Any]) -> Any:
     old = {name: getattr(value, name) for name, _ in field_names(kind)}
     changed = {name: new for name, one in old.items() if (new := change(one)) is not one}
     return replace(value, **changed) if changed else value
+
+
+def _connected_parts(value: Any) -> Any:
+    """Return a value of a field with every schedule in it connected."""
+    if isinstance(value, Schedule):
+        return value.connected
+    return with_changed_fields(value, _connected_parts) if isinstance(value, tuple) else value
 
 
 def _resolved_item(value: Any, span: Span) -> Any:

@@ -8,7 +8,7 @@ from typing import Any, final
 
 from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.number_checks import checked
-from paramsched.core.schedules.affine import BASE, Affine, Bounds
+from paramsched.core.schedules.affine import BASE, Affine, Bounds, Level
 from paramsched.core.schedules.base import Schedule, leaves_of_fields, with_changed_fields
 from paramsched.core.schedules.evaluation import MAX_LENGTH
 from paramsched.core.schedules.leaves import Constant, Like, schedule_of
@@ -30,6 +30,9 @@ class Take(Schedule):
     schedule: Schedule
     over: Duration = field(metadata=LENGTH)
     of: Duration | None = field(metadata=_RUN)
+
+    def _constant_at(self, time: Duration | None) -> Level | None:
+        return self.schedule._constant_at(self.over)
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         return self.schedule._at(ops.at_most(t, self.over.count), base, ops)
@@ -156,8 +159,8 @@ def take(schedule: Schedule, over: DurationLike, of: DurationLike | None = None)
     >>> print(resolve(take(cosine(), 50) >> constant(0.1), Calendar(total=100)))
     take(cosine(over=100), 50) >> constant(0.1)
     >>> part = take(warmup("5%") >> cosine(), 50, of=200)
-    >>> print(resolve(part >> linear(0.5), Calendar(total=100)))
-    take(warmup(10) >> cosine(over=190), 50) >> linear(0.5, over=50)
+    >>> print(resolve(part >> linear(start=0.5), Calendar(total=100)))
+    take(warmup(10) >> cosine(over=190), 50) >> linear(start=0.5, over=50)
     """
     of = None if of is None else Duration.of(of)
     return Take(schedule_of(schedule, "take(…)"), Duration.of(over), of)

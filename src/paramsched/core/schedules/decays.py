@@ -1,13 +1,22 @@
 """Decays without an end, such as exponential and inverse square root decays, and growth by the same formulas."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, final
+from functools import cached_property
+from typing import final
 
 from paramsched.core import curves
 from paramsched.core.curves.arrays import Array, Arrays
-from paramsched.core.number_checks import checked, finite_number, positive_number
-from paramsched.core.schedules.affine import FROM_ZERO_TO_ONE, Absolute, Affine, Bounds, Level, NeighborLevel, level_of
+from paramsched.core.number_checks import checked, finite_number, one_of, positive_number
+from paramsched.core.schedules.affine import (
+    FROM_ZERO_TO_ONE,
+    LEVEL,
+    Absolute,
+    Affine,
+    Bounds,
+    Level,
+    level_of,
+    split_level,
+)
 from paramsched.core.schedules.anneal import Index, anneal
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.lengths import FILLS, POSITIVE_SCALE, positive_length
@@ -57,16 +66,18 @@ def exponential(gamma: float, per: DurationLike = 1) -> Exponential:
 
 
 @shape
-def geometric(start: Level = 1.0, to: Level = 0.01, over: DurationLike | None = None, index: Index = "t/n") -> Schedule:
+def geometric(
+    start: Level | None = None, to: Level = 0.01, over: DurationLike | None = None, index: Index = "t/n"
+) -> Schedule:
     """Change from `start` to `to` by the same ratio at every update.
 
     value(t) = start * (to / start) ** (t / n); exactly `to` from t = n on
 
     Args:
-        start: the first level, a multiple of base, `absolute(x)` or `previous`, the level at which the previous stage
-            ends.
-        to: the last level, or `following`. It must have the sign of `start`, and be a multiple of base if `start` is
-            one. Neither level may be 0.
+        start: the first level, a multiple of base or `absolute(x)`. None is the level at which the stage before ends;
+            in a first stage it is 1.
+        to: the last level. It must have the sign of `start`, and be a multiple of base if `start` is one. Neither level
+            may be 0.
         over: n, the length in any unit of time. None takes the rest of the run.
         index: the formula of the elapsed fraction. With `"t/n"` the first update, 0, has the value `start`. With
             `"(t+1)/n"` the last update, n - 1, has the value `to`. With `"t/(n-1)"` both are true, with `"(t+1)/(n+1)"`
@@ -83,9 +94,9 @@ def geometric(start: Level = 1.0, to: Level = 0.01, over: DurationLike | None = 
     >>> round(geometric(0.001, 1.0, over=3)(1), 12)
     0.01
     """
+    if start is None:
+        return OpenGeometric(to, None if over is None else Duration.of(over), index)
     first, last = level_of(CallSite("geometric", "start"), start), level_of(CallSite("geometric", "to"), to)
-    if isinstance(first, NeighborLevel) or isinstance(last, NeighborLevel):
-        return _GeometricWithNeighbor(first, last, None if over is None else Duration.of(over), index)
     if isinstance(first, Absolute) and isinstance(last, Absolute):
         begins, ends = first.value, last.value
     elif isinstance(first, float) and isinstance(last, float):
@@ -102,22 +113,31 @@ def geometric(start: Level = 1.0, to: Level = 0.01, over: DurationLike | None = 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class _GeometricWithNeighbor(Schedule):
-    """A `geometric` change from `previous` or to `following`. Its ratio is unknown until that level is a number."""
+class OpenGeometric(Schedule):
+    """A `geometric` change whose start is open. Its ratio is unknown until that is a number, and it is an anneal."""
 
-    start: Level
-    to: Level
+    to: Level = field(metadata=LEVEL)
     over: Duration | None = field(metadata=FILLS)
-    index: Index
+    index: Index = field(metadata=one_of(Index))
 
-    def _with_fields(self, fields: Mapping[str, Any]) -> Schedule:
-        return geometric(**fields)
+    def check_together(self) -> None:
+        if split_level(self.to) in ((0.0, None), (None, 0.0)):
+            site = CallSite("geometric", "to", str(self.to))
+            raise InvalidArgument(site, "must not be 0, which no ratio reaches", example="to=0.01")
+
+    def started_at(self, level: Level) -> Schedule:
+        """Return the anneal from a level."""
+        return geometric(level, self.to, self.over, self.index)
+
+    @cached_property
+    def _connected(self) -> Schedule | None:
+        return self.started_at(1.0)
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         raise AssertionError(f"{self} is evaluated before its level is a number")
 
     def __str__(self) -> str:
-        named = {"start": self.start, "to": self.to, "over": self.over, "index": self.index}
+        named = {"start": None, "to": self.to, "over": self.over, "index": self.index}
         return write_call("geometric", geometric, named)
 
 

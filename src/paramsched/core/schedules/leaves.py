@@ -29,41 +29,53 @@ from paramsched.errors import CallSite, InvalidArgument, Unresolved, shown
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Constant(Schedule):
-    """value(t) = value. Without `over` it has no end; in a sequence it takes the rest of the run."""
+    """value(t) = value. Without `over` it has no end; in a sequence it takes the rest of the run.
 
-    value: Level = field(metadata=LEVEL)
+    A value of None is open: the level at which the stage before ends. Without one it is 1.
+    """
+
+    value: Level | None = field(metadata=LEVEL)
     over: Duration | None = field(metadata=OPEN)
 
+    @property
+    def level(self) -> Level:
+        """The written level; if it is open, the level without a stage before it."""
+        return 1.0 if self.value is None else self.value
+
+    def _constant_at(self, time: Duration | None) -> Level | None:
+        return self.value
+
     def _factor_of_number(self) -> Callable[[float], float] | None:
-        value = self.value
+        value = self.level
         return (lambda _: value) if isinstance(value, float) else None
 
     def _held_from(self) -> int:
         return 0
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        return base.mapped(*split_level(self.value))
+        return base.mapped(*split_level(self.level))
 
     def bounds(self, bases: Bounds) -> Bounds | None:
-        return bounds_of_levels((self.value,), bases)
+        return bounds_of_levels((self.level,), bases)
 
 
 @shape
-def constant(value: Level = 1.0, over: DurationLike | None = None) -> Constant:
+def constant(value: Level | None = None, over: DurationLike | None = None) -> Constant:
     """Hold one level.
 
     value(t) = value
 
     Args:
-        value: the level, a multiple of base, `absolute(x)` for an absolute value, `0.5 + absolute(x)` for a sum of
-            both, `previous` or `following` for the level of a neighboring stage.
+        value: the level, a multiple of base, `absolute(x)` for an absolute value, or `0.5 + absolute(x)` for a sum of
+            both. None is the level at which the stage before ends; in a first stage it is 1.
         over: the length in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`. None holds to the end of the run;
             in a sequence it takes the rest of the run.
 
     Raises:
         InvalidArgument: the level is not a finite number, or the length is invalid.
 
-    Source: optax `constant_schedule`. (torch's `ConstantLR` returns to base at its end; this shape does not.)
+    Source: optax `constant_schedule`. torch's `ConstantLR` returns to base at its end: write
+    `constant(0.5, over=10) >> constant(1)`.
 
     >>> constant(0.1)(1000, base=0.5), constant(absolute(0.9))(0, base=0.5)
     (0.05, 0.9)

@@ -196,7 +196,7 @@ class Span:
         return replace(self, calendar=calendar, begin=begin, end=end, run_end=end, staged=False, run=run)
 
 
-_FILLED_UNTIL = 'warmup("5%") >> cosine(over="until 80%") >> linear(0.1)'
+_FILLED_UNTIL = 'warmup("5%") >> cosine(over="until 80%") >> linear(start=0.1)'
 
 
 PERIOD = {"role": "period"}

@@ -208,11 +208,6 @@ class AsFactor(OneOperand):
     schedule: Schedule
     initial: float = field(metadata=checked(finite_number))
 
-    def check_together(self) -> None:
-        if self.schedule.has_neighbor_levels:
-            found = "previous and following are multiples of the outer base, not of initial"
-            raise InvalidArgument(short_line(self), found, "Use the level as a number")
-
     length = None
 
     fills = False
@@ -248,7 +243,7 @@ def as_factor(schedule: Schedule, initial: float = 1.0) -> AsFactor:
         initial: the base of this schedule, a finite number.
 
     Raises:
-        InvalidArgument: `initial` is not finite, or a level of the schedule is `previous` or `following`.
+        InvalidArgument: `initial` is not finite.
 
     `plan.resolve` replaces `like("batch_size")` by `as_factor` of the schedule and the initial value of that target.
 

@@ -18,6 +18,7 @@ from paramsched.core.schedules.affine import (
     Bounds,
     Level,
     bounds_of_levels,
+    level_of,
     mixed_levels,
     split_level,
     zero_safe_product,
@@ -272,11 +273,11 @@ def one_cycle(
     `linear_onecycle_schedule` with `back="55%"`, both rounded down: `with_lengths(one_cycle(), "floor")`.
 
     >>> print(one_cycle())
-    warmup("30%", 0.04, curve=curves.cosine) >> cosine(to=4e-06)
+    cosine(0.04, 1.0, "30%") >> cosine(1.0, 4e-06)
     >>> print(one_cycle(index="t/(n-1)", curve=curves.linear))
-    with_lengths(warmup("30% - 1 step", 0.04) >> linear(to=4e-06, index="t/(n-1)"))
+    with_lengths(linear(0.04, 1.0, "30% - 1 step") >> linear(1.0, 4e-06, index="t/(n-1)"))
     >>> print(one_cycle("30%", back="55%", curve=curves.linear))
-    warmup("30%", 0.04) >> linear(to=0.04, over="55%") >> linear(0.04, 4e-06)
+    linear(0.04, 1.0, "30%") >> linear(1.0, 0.04, "55%") >> linear(0.04, 4e-06)
     """
     closed = isinstance(index, str) and index == "t/(n-1)"
     inner: Index = "t/n" if closed else index
@@ -293,6 +294,7 @@ def one_cycle(
             raise InvalidArgument(CallSite("one_cycle", name, shown(length)), found, 'Use "30%", or omit index')
         return over - Duration.of(1)
 
+    start, peak = level_of(CallSite("one_cycle", "start"), start), level_of(CallSite("one_cycle", "peak"), peak)
     ramp = anneal(start, peak, length_of_ramp("up", up), curve, inner)
     if back is None:
         cycle = ramp >> anneal(peak, to, None, curve, index)

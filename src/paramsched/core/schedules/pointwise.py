@@ -134,7 +134,10 @@ class Product(Pointwise):
             else in_brackets(part, NEGATIVE)
             for part in shown
         ]  # fmt: skip
-        return ("-" if negative else "") + chain_text(texts, " * ".join)
+        text = chain_text(texts, " * ".join)
+        if not negative:
+            return text
+        return f"-({text})" if shown and _is_factor(shown[0]) else f"-{text}"  # -0.1 alone is a number
 
 
 def _is_factor(part: Schedule) -> bool:

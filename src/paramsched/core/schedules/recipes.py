@@ -8,8 +8,8 @@ from typing import Any
 from paramsched.core import curves
 from paramsched.core.curves import CurveLike
 from paramsched.core.number_checks import positive_number, whole_number
-from paramsched.core.schedules.affine import Absolute, Level
-from paramsched.core.schedules.anneal import Index, anneal, cooldown, warmup
+from paramsched.core.schedules.affine import Absolute, Level, level_of
+from paramsched.core.schedules.anneal import Index, anneal, warmup
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.cuts import skip
 from paramsched.core.schedules.decays import inverse_sqrt
@@ -25,7 +25,7 @@ from paramsched.errors import CallSite, InvalidArgument, shown
 @shape
 def polynomial(
     power: float = 1.0,
-    start: Level = 1.0,
+    start: Level | None = None,
     to: Level = 0.0,
     over: DurationLike | None = None,
     index: Index = "t/n",
@@ -36,8 +36,9 @@ def polynomial(
 
     Args:
         power: the exponent, above 0; 1 is a straight line.
-        start: the first level, a multiple of base, or `absolute(x)` for an absolute value.
-        to: the last level, likewise.
+        start: the first level, a multiple of base, or `absolute(x)` for an absolute value. None is the level at which
+            the stage before ends; in a first stage it is 1.
+        to: the last level, a number likewise.
         over: n, the length in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`. None takes the rest of the run.
         index: the formula of the elapsed fraction. With `"t/n"` the first update, 0, has the value `start`. With
             `"(t+1)/n"` the last update, n - 1, has the value `to`. With `"t/(n-1)"` both are true, with `"(t+1)/(n+1)"`
@@ -89,12 +90,13 @@ def wsd(
     Source: MiniCPM, Hu et al. 2024 (2404.06395); Haegele et al. 2024 (2405.18392), curve `curves.one_minus_sqrt`.
 
     >>> str(wsd("2%", "20%"))
-    'warmup("2%") >> constant() >> linear(over="20%")'
-    >>> print(wsd(200, "20%", index="(t+1)/n", warmup_curve=curves.cosine))
-    warmup(200, curve=curves.cosine, index="(t+1)/n") >> constant() >> linear(over="20%")
+    'warmup("2%", 0.0, 1.0) >> constant(1.0) >> linear(start=1.0, over="20%")'
+    >>> print(wsd(200, "20%", to=0.1, index="(t+1)/n"))
+    warmup(200, 0.0, 1.0, index="(t+1)/n") >> constant(1.0) >> linear(1.0, 0.1, "20%")
     """
-    up = _warmup(warmup, start, curve=warmup_curve, index=index)
-    return up >> constant() >> cooldown(decay, to, curve, decay_index)
+    up = _warmup(warmup, level_of(CallSite("wsd", "start"), start), 1.0, warmup_curve, index)
+    down = anneal(1.0, to, Duration.of(decay), curve, decay_index)
+    return up >> constant(1.0) >> down
 
 
 @shape
@@ -122,7 +124,7 @@ def noam(width: int, warmup: DurationLike, factor: float = 1.0) -> Schedule:
     peak = positive_number(CallSite("noam", "factor"), factor) / math.sqrt(
         whole_number(CallSite("noam", "width"), width)
     )
-    return _noam_peak(peak, length) * (_warmup(before, 0.0, index="(t+1)/(n+1)") >> inverse_sqrt(length))
+    return _noam_peak(peak, length) * (_warmup(before, 0.0, 1.0, index="(t+1)/(n+1)") >> inverse_sqrt(length))
 
 
 @shape
@@ -168,8 +170,8 @@ def overlay(first: Schedule, curve: Schedule) -> Schedule:
     value(t) = first(t) for the length of `first`, then curve(t)
 
     Args:
-        first: the schedule at the start, which needs a length: `warmup("5%")`. With `to=following` it ends at
-            the value of `curve`.
+        first: the schedule at the start, which needs a length: `warmup("5%")`, which ends at the value that `curve` has
+            there.
         curve: the schedule to continue with. Its time counts from the start of `first`, not from its end.
 
     Raises:
@@ -179,8 +181,8 @@ def overlay(first: Schedule, curve: Schedule) -> Schedule:
 
     Source: the warmups of BERT, EfficientNet and timm.
 
-    >>> print(overlay(warmup(1000, 0.001, to=following), cosine()))
-    linear(0.001, following, 1000) >> skip(cosine(), 1000)
+    >>> print(overlay(warmup(1000), cosine()))
+    warmup(1000) >> skip(cosine(), 1000)
     """
     over = schedule_of(first, "overlay(…)")
     below = schedule_of(curve, "overlay(…)")

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from paramsched.core.base.signatures import readable
 from paramsched.core.builders import Builder, built_class, refused_call, register_builder, unknown_argument
+from paramsched.core.schedules.two_levels import refuse_two_readings_of_call
 
 SHAPES: dict[str, Callable[..., Any]] = {}
 """Every function that builds a schedule, by its name in text, configs and the command line.
@@ -41,6 +42,7 @@ def _answering(builder: Builder) -> Builder:
 
     @wraps(builder)
     def build(*args: Any, **kwargs: Any) -> Any:
+        refuse_two_readings_of_call(builder.__name__, args, kwargs)
         try:
             return builder(*args, **kwargs)
         except TypeError:
@@ -52,7 +54,7 @@ def _answering(builder: Builder) -> Builder:
             try:
                 signature.bind(*args, **kwargs)
             except TypeError as error:
-                raise refused_call(name, builder, args, kwargs, error) from None
+                raise refused_call(name, builder, error) from None
             raise
 
     return cast(Builder, build)

@@ -99,7 +99,7 @@ class Restarts(Cycles):
             if self.times is None:
                 found = "expected every, times, or both"
                 line = f"restarts({self.schedule}, times=4)"
-                one = self.schedule.value if isinstance(self.schedule, Constant) else None
+                one = self.schedule.level if isinstance(self.schedule, Constant) else None
                 if isinstance(one, (int, float)) and one > 1:  # restarts(100)
                     line = f"restarts(cosine(), {one:g})"
                 raise InvalidArgument(CallSite("restarts", "times", "None"), found, f"For example: {line}")

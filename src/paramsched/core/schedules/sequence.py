@@ -8,17 +8,20 @@ from fractions import Fraction
 from functools import cached_property
 from itertools import accumulate, repeat
 from math import ceil, floor
-from typing import final
+from operator import is_
+from typing import Self, final
 
 from paramsched.core.curves.arrays import Array, Arrays
-from paramsched.core.schedules.affine import Affine, Bounds, bounds_around, choose_affine
+from paramsched.core.schedules.affine import Affine, Bounds, Level, bounds_around, choose_affine
+from paramsched.core.schedules.anneal import Anneal
 from paramsched.core.schedules.base import Schedule, no_horizon
+from paramsched.core.schedules.connected import connect, open_start, started_at, takes_time
 from paramsched.core.schedules.leaves import Constant, schedule_of
 from paramsched.core.schedules.lengths import ROUNDING_OF_CYCLES, Lengths, Span
 from paramsched.core.schedules.one_operand import OneOperand
 from paramsched.core.schedules.registry import operator_builder, shape
 from paramsched.core.schedules.retimed import Window
-from paramsched.core.schedules.writing import SEQUENCE, chain_text, in_brackets
+from paramsched.core.schedules.writing import SEQUENCE, chain_text, in_brackets, short_line
 from paramsched.core.time import Duration, count_of
 from paramsched.errors import InvalidArgument
 
@@ -37,6 +40,7 @@ class Sequence(Schedule):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stages", tuple(one for stage in self.stages for one in stages_of(stage)))
+        refuse_two_readings(self.stages)
 
     def _refuse_two_without_length(self) -> None:
         """Reject two stages that would both take the rest of the run."""
@@ -60,6 +64,25 @@ class Sequence(Schedule):
     @cached_property
     def has_length(self) -> bool:
         return all(stage.has_length for stage in self.stages)
+
+    @cached_property
+    def _connected(self) -> Schedule | None:
+        refuse_two_readings(self.stages)  # again, because now all lengths are known
+        stages = connect(self.stages)
+        return None if all(map(is_, stages, self.stages)) else Sequence(tuple(stages))
+
+    def _constant_at(self, time: Duration | None) -> Level | None:
+        if time is None:
+            return self.stages[-1]._constant_at(None)
+        exact, begin = time.exact, Fraction(0)
+        for stage in self.stages:
+            own = None if stage.length is None else stage.length.exact
+            if exact is None or (own is None and stage is not self.stages[-1]):
+                return None  # it is not known which stage the time is in
+            if own is None or exact < begin + own or stage is self.stages[-1]:
+                return stage._constant_at(Duration.of_updates(exact - begin))
+            begin += own
+        return None
 
     def _held_from(self) -> int | Fraction | None:
         last = self.stages[-1]._held_from()
@@ -219,10 +242,87 @@ def stages_of(stage: Schedule) -> tuple[Schedule, ...]:
     return stage.stages if isinstance(stage, Sequence) else (stage,)
 
 
+@final
+class TwoReadings(InvalidArgument):
+    """The start of a stage after `constant(x)` could be x or its own level.
+
+    Args:
+        site: the sequence.
+        found: description of the problem.
+        readings: the sequence that continues from x, and the one with the stage's own level.
+    """
+
+    def __init__(self, site: str, found: str, readings: tuple[Schedule, ...] = ()) -> None:
+        super().__init__(site, found, _both_lines(*readings) if readings else "")  # a copy has none at first
+        self.readings = readings
+
+    def within(self, text: str, begin: int, end: int) -> Self:
+        """Return a copy whose advice has the entire line; `text[begin:end]` is the sequence in it."""
+        lines = [f"{text[:begin].lstrip()}{one}{text[end:].rstrip()}" for one in self.readings]
+        return self.changed(advice=_both_lines(*lines))
+
+    def after_first(self, site: str, prefix: str) -> Self:
+        """Return a copy about the stages after the first, for a plan that was changed.
+
+        Args:
+            site: the call.
+            prefix: the name of the argument, written before each line.
+        """
+        lines = [f'{prefix}"{in_order(stages_of(one)[1:])}"' for one in self.readings]
+        return self.changed(site=site, advice=_both_lines(*lines))
+
+
+def _both_lines(continued: object, own: object) -> str:
+    return f"Write {continued} to continue at that level, or {own} to begin anew"
+
+
+def refuse_two_readings(stages: Several[Schedule]) -> None:
+    """Raise if an open start after `constant(x)` could mean x or its own level, and these differ."""
+    readings = [_with_starts(stages, continues=True), _with_starts(stages, continues=False)]
+    place = next((at for at, pair in enumerate(zip(*readings, strict=True)) if pair[0] is not pair[1]), None)
+    if place is not None:
+        continued, own = (one[place] for one in readings)
+        raise TwoReadings(
+            " >> ".join(map(short_line, stages)),
+            f"{short_line(stages[place])} after a constant could be {short_line(continued)} or {short_line(own)}",
+            tuple(Sequence(tuple(one)) for one in readings),
+        )
+
+
+def _with_starts(stages: Several[Schedule], *, continues: bool) -> list[Schedule]:
+    """Write each open start after `constant(x)` that differs from x: x if it `continues`, else its own level."""
+    written: list[Schedule] = []
+    before: Schedule | None = None
+    for stage in stages:
+        own, held = open_start(stage), None if before is None else before._constant_at(None)
+        written.append(stage if own is None or held in (None, own) else started_at(stage, held if continues else own))
+        if takes_time(stage):
+            before = written[-1]
+    return written
+
+
+def with_own_ends(schedule: Schedule) -> Schedule:
+    """Write the open level at the begin and at the end of a schedule, so that it does not depend on its neighbors."""
+    stages = list(stages_of(schedule))
+    if (own := open_start(stages[0])) is not None:
+        stages[0] = started_at(stages[0], own)
+    if isinstance(last := stages[-1], Anneal) and last.to is None:
+        stages[-1] = replace(last, to=last.last_level)
+    return in_order(stages)
+
+
 def in_order(stages: Iterable[Schedule]) -> Schedule:
     """Join stages to a sequence; a single stage is returned unchanged."""
     first, *rest = stages
     return sequence(first, *rest) if rest else first
+
+
+def in_order_anew(stages: Iterable[Schedule]) -> Schedule:
+    """Join stages as `in_order`; one that could begin at two levels has its own level. For lines of advice."""
+    try:
+        return in_order(stages)
+    except TwoReadings as error:
+        return error.readings[1]
 
 
 @operator_builder("sequence")

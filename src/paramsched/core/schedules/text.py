@@ -25,11 +25,13 @@ from paramsched.core.base.problem import TextLines
 from paramsched.core.base.signatures import readable
 from paramsched.core.builders import example_call, refused_call, unknown_argument
 from paramsched.core.curves import CONSTANTS, FAMILIES, Curve
-from paramsched.core.schedules.affine import NEIGHBOR_LEVELS, Absolute, AffineLevel, NeighborLevel
+from paramsched.core.schedules.affine import Absolute, AffineLevel
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.leaves import line_of
 from paramsched.core.schedules.one_operand import absolute
 from paramsched.core.schedules.registry import SHAPES, combine_operands
+from paramsched.core.schedules.sequence import TwoReadings
+from paramsched.core.schedules.two_levels import refuse_two_readings_of_call
 from paramsched.core.time import Duration
 from paramsched.errors import CallSite, InvalidArgument, ParseError, shown
 
@@ -53,7 +55,7 @@ def fits(param: Param, value: Any) -> bool:
         case "schedule":
             return isinstance(value, (Schedule, Absolute, AffineLevel)) or is_number(value)
         case "level":
-            return isinstance(value, (Absolute, AffineLevel, NeighborLevel)) or is_number(value)
+            return isinstance(value, (Absolute, AffineLevel)) or is_number(value)
         case "number":
             return is_number(value)
         case "count":
@@ -254,7 +256,7 @@ def known_names(own: KnownNames = MappingProxyType({})) -> KnownNames:
 
 def reserved_names() -> frozenset[str]:
     """Return the names that a line may contain, which no shape may have."""
-    return frozenset({*_FUNCTIONS, *NEIGHBOR_LEVELS, *_SPACES})
+    return frozenset({*_FUNCTIONS, *_SPACES})
 
 
 def read_line(text: str, own: KnownNames = MappingProxyType({}), *, limited: bool = True) -> Schedule:
@@ -424,17 +426,13 @@ class _Line:
         raise self.at(node, _SYNTAX)
 
     def _word(self, node: ast.Name, name: str) -> Any:
-        if name in NEIGHBOR_LEVELS:
-            return NEIGHBOR_LEVELS[name]
         if name in self.names:
             write = example_call(self.names[name], name)
             raise self.at(node, f"{name} is a function and needs brackets", example=write, code=UNKNOWN_NAME)
-        raise self.unknown(node, name, "name", [*self.names, *NEIGHBOR_LEVELS])
+        raise self.unknown(node, name, "name", self.names)
 
     def _operand(self, node: ast.expr) -> Any:
         value = self.value(node)
-        if isinstance(value, NeighborLevel):
-            raise self.at(node, f"{value} is a level, neither a number nor a schedule", example="linear(previous, 0)")
         if value is None or isinstance(value, (bool, str, tuple)):
             raise self.at(node, f"{shown(value)} is neither a number nor a schedule")
         return value
@@ -468,6 +466,9 @@ class _Line:
     def _apply(self, node: ast.expr, function: Callable[..., Any], *values: Any) -> Any:
         try:
             found = joined(function, *values)
+        except TwoReadings as error:
+            span = self.span(node)
+            raise error.within(self.text, *span).at(self.text, *span) from None
         except InvalidArgument as error:
             raise error.at(self.text, *self.span(node)) from None
         return found
@@ -485,8 +486,6 @@ class _Line:
                 raise self.unknown(node.func, name, "schedule", self.names)
             case _:
                 raise self.at(node.func, _SYNTAX)
-        if function is None and name in NEIGHBOR_LEVELS:
-            raise self.at(node, f"{name} is a level and takes no brackets", example=f"linear({name}, 0)")
         if function is None or not (self.text.isascii() or self.text[slice(*self.span(node.func))].isascii()):
             raise self.unknown(node.func, name.rpartition(".")[2], kind, known)
         for one in (*node.args, *node.keywords):
@@ -569,13 +568,15 @@ def bound_arguments(
         InvalidArgument: an argument is wrong; the error has an example of the call.
     """
     params = params_of(function)
+    args = list(args)
+    refuse_two_readings_of_call(name, args, kwargs)
     for key in kwargs:
         if key not in params and not any(one.free for one in params.values()):
             raise unknown_argument(name, function, key, kwargs[key], params)
     try:
         bound = _signature_of(function).bind(*args, **kwargs)
     except (TypeError, ValueError) as error:
-        raise refused_call(name, function, list(args), kwargs, error) from None
+        raise refused_call(name, function, error) from None
     for key, value in bound.arguments.items():
         if (param := params.get(key)) is not None:
             for one in value.values() if param.free else value if param.several else (value,):

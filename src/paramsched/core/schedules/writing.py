@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from paramsched.core.base.frozen_values import shown_fields
 from paramsched.core.base.printing import printable
-from paramsched.core.schedules.affine import Absolute, AffineLevel, NeighborLevel
+from paramsched.core.schedules.affine import Absolute, AffineLevel
 from paramsched.core.schedules.registry import BUILDER_OF_CLASS, has_shape
 from paramsched.core.time import Duration
 
@@ -27,10 +27,10 @@ def call_text(value: Any) -> str:
     return write_call(name, builder, arguments)
 
 
-def write_call(name: str, builder: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
-    """Write the shortest call of `builder` with `arguments`."""
+def write_call(name: str, builder: Callable[..., Any], arguments: Mapping[str, Any], *, by_name: bool = False) -> str:
+    """Write the shortest call of `builder` with `arguments`; `by_name` if each of them is written with its name."""
     written: list[str] = []
-    gap = False
+    gap = by_name
     for parameter, default in _parameters_of(builder):
         argument = arguments[parameter.name]
         if parameter.kind is parameter.VAR_POSITIONAL:
@@ -62,7 +62,7 @@ def written_value(value: object) -> str:
             return '"' + printable(value.replace("\\", "\\\\").replace('"', '\\"')) + '"'
         case tuple() | list():
             return f"[{', '.join(written_value(item) for item in value)}]"
-        case bool() | int() | float() | None | Absolute() | AffineLevel() | NeighborLevel():
+        case bool() | int() | float() | None | Absolute() | AffineLevel():
             return repr(value)
         case _:
             return str(value)

@@ -8,7 +8,7 @@ from paramsched.core.plan import Plan, Target
 from paramsched.core.schedules import AbsoluteSchedule, Anneal, Schedule
 from paramsched.core.schedules.affine import Absolute
 from paramsched.core.schedules.pointwise import Product
-from paramsched.core.schedules.sequence import Sequence, in_order
+from paramsched.core.schedules.sequence import Sequence, in_order_anew
 
 
 def note_of_first_update(plan: Plan) -> str:
@@ -28,7 +28,7 @@ def note_of_first_update(plan: Plan) -> str:
     updates = None if ramp.over is None else ramp.over.exact
     if updates is None or not 1 < updates <= _SHORT:
         return ""
-    share = f"at 1/{updates} of base" if ramp.to == 1.0 else "above 0"
+    share = f"at 1/{updates} of base" if ramp.last_level == 1.0 else "above 0"
     return f"the {line.name} of the first update is 0. To begin {share} write {schedule}"
 
 
@@ -36,15 +36,18 @@ _SHORT: Final = 10
 """Updates of a warmup. In a longer one the first update would have less than a tenth of base."""
 
 
+_ZERO: Final = (0.0, Absolute(0.0))
+
+
 def _above_zero(schedule: Schedule) -> tuple[Schedule, Anneal] | None:
     """Return a schedule that begins at 0 with a first value above 0, and its ramp; None for any other schedule."""
     match schedule:
-        case Anneal(start=0.0 | Absolute(0.0), index="t/n") if schedule.to not in (0.0, Absolute(0.0)):
+        case Anneal(index="t/n") if schedule.first_level in _ZERO and schedule.last_level not in _ZERO:
             ramp = replace(schedule, index="(t+1)/n")
             return ramp, ramp
         case Sequence(stages=(first, *rest)):
             found = _above_zero(first)
-            return None if found is None else (in_order([found[0], *rest]), found[1])
+            return None if found is None else (in_order_anew([found[0], *rest]), found[1])
         case Product(operands=operands):
             for place, one in enumerate(operands):
                 if (found := _above_zero(one)) is not None:

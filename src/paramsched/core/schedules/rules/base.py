@@ -18,7 +18,7 @@ from paramsched.core.number_checks import (
     positive_number,
     whole_number,
 )
-from paramsched.core.schedules.affine import Level, NeighborLevel, has_fixed_part, split_level
+from paramsched.core.schedules.affine import Level, has_fixed_part, split_level
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.evaluation import quiet
 from paramsched.core.schedules.registry import builder_name, has_shape
@@ -107,15 +107,6 @@ class Rule(ABC):
 
     def __post_init__(self) -> None:
         call = builder_name(self)
-        if any(
-            isinstance(value, NeighborLevel) or (isinstance(value, Schedule) and value.has_neighbor_levels)
-            for value in self._values()
-        ):
-            raise InvalidArgument(
-                f"{self}",
-                "a rule continues from the current value; previous and following are levels of stages only",
-                "Use a number, a multiple of base",
-            )
         check_fields(self, call)
         keep_checked(self, call, whole_number, "begin", least=0)
         if self.end is not None:
