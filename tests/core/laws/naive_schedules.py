@@ -190,7 +190,7 @@ class Stages:
         parts = [part for part in parts if ceil(part[2]) > ceil(part[1])] or parts[-1:]
         values: list[Value] = []
         for place, (stage, first, last) in enumerate(parts):
-            levels = dict(neighbors) if place == len(parts) - 1 else {}
+            levels: Levels = {}
             if place:
                 _, before_first, before_last = parts[place - 1]
                 levels["start"] = values[-1](ceil(before_last) - ceil(before_first))
@@ -238,7 +238,7 @@ class Take:
         if self.of is not None:
             run = clock.count(self.of, begin)
             clock, run_end = replace(clock, horizon=run, run_end=begin + run), begin + run
-        inner = self.whole.value(clock, begin, run_end, neighbors)
+        inner = self.whole.value(clock, begin, run_end, {})
         return lambda time: inner(min(time, size))
 
 
@@ -256,7 +256,7 @@ class Overlay:
     def value(self, clock: Clock, begin: Fraction, end: Fraction, neighbors: Levels) -> Value:
         size = self.first.length(clock, begin)
         own = ceil(begin + size) - ceil(begin)
-        below = self.curve.value(clock, begin, end, neighbors)
+        below = self.curve.value(clock, begin, end, {})
         above = self.first.value(clock, begin, begin + size, {"to": below(own)})
         return lambda time: above(time) if time < own else below(time)
 
@@ -275,8 +275,8 @@ class Joined:
         return f"({self.left.text()}) {self.operator} {right}"
 
     def value(self, clock: Clock, begin: Fraction, end: Fraction, neighbors: Levels) -> Value:
-        left = self.left.value(clock, begin, end, neighbors)
+        left = self.left.value(clock, begin, end, {})
         if self.right is None:
             return lambda time: left(time) ** 2
-        right = self.right.value(clock, begin, end, neighbors)
+        right = self.right.value(clock, begin, end, {})
         return lambda time: left(time) * right(time) if self.operator == "*" else left(time) + right(time)

@@ -208,6 +208,7 @@ class Sequence(Schedule):
                     resolved = Window(resolved, Duration.of(0), room)
             stages.append(resolved)
             begin += size or 0
+        refuse_two_readings(self.stages, stages)
         return Sequence(tuple(stages))
 
     def _rest_of_span(self, lengths: list[Fraction | None], span: Span) -> Fraction | None:
@@ -276,9 +277,15 @@ def _both_lines(continued: object, own: object) -> str:
     return f"Write {continued} to continue at that level, or {own} to begin anew"
 
 
-def refuse_two_readings(stages: Several[Schedule]) -> None:
-    """Raise if an open start after `constant(x)` could mean x or its own level, and these differ."""
-    readings = [_with_starts(stages, continues=True), _with_starts(stages, continues=False)]
+def refuse_two_readings(stages: Several[Schedule], resolved: Several[Schedule] | None = None) -> None:
+    """Raise if an open start after `constant(x)` could mean x or its own level, and these differ.
+
+    Args:
+        stages: the stages as written, for the error.
+        resolved: the stages in a run; None if they are not known.
+    """
+    known = stages if resolved is None else resolved
+    readings = [_with_starts(stages, known, continues=True), _with_starts(stages, known, continues=False)]
     place = next((at for at, pair in enumerate(zip(*readings, strict=True)) if pair[0] is not pair[1]), None)
     if place is not None:
         continued, own = (one[place] for one in readings)
@@ -289,15 +296,17 @@ def refuse_two_readings(stages: Several[Schedule]) -> None:
         )
 
 
-def _with_starts(stages: Several[Schedule], *, continues: bool) -> list[Schedule]:
+def _with_starts(stages: Several[Schedule], known: Several[Schedule], *, continues: bool) -> list[Schedule]:
     """Write each open start after `constant(x)` that differs from x: x if it `continues`, else its own level."""
     written: list[Schedule] = []
     before: Schedule | None = None
-    for stage in stages:
+    for stage, in_run in zip(stages, known, strict=True):
         own, held = open_start(stage), None if before is None else before._constant_at(None)
-        written.append(stage if own is None or held in (None, own) else started_at(stage, held if continues else own))
-        if takes_time(stage):
-            before = written[-1]
+        is_open = own is not None and held not in (None, own)
+        level = held if continues else own
+        written.append(started_at(stage, level) if is_open and level is not None else stage)
+        if takes_time(in_run):
+            before = started_at(in_run, level) if is_open and level is not None else in_run
     return written
 
 
