@@ -456,7 +456,7 @@ OUTSIDE = [  # field, line, horizon, the first update
     ("lr", "linear(1.0, -1.0)", 100, 51),
     ("lr", "cosine() - 0.5", 100, 51),
     ("lr", "linear(1.0, -1.0)", 100_000, 50_001),
-    ("lr", "warmup(10) >> constant(-0.1, 5) >> constant()", 1_000_000, 10),
+    ("lr", "warmup(10) >> constant(-0.1, 5) >> constant(1)", 1_000_000, 10),
     ("weight_decay", "absolute(linear(0.1, -0.1))", 100, 51),
     ("eps", "absolute(table([1e-8, -1e-8], every=20))", 100, 20),
 ]

@@ -259,7 +259,7 @@ def test_a_line_without_a_known_base_has_its_multiples():
     ("line", "base"),
     [
         ("betas[0]: linear(0.85, 1.25, 50) >> constant(1.25)", "0.8"),
-        ("momentum: constant(2, over=9) >> constant()", "0.5"),
+        ("momentum: constant(2, over=9) >> constant(1)", "0.5"),
     ],
 )
 def test_a_momentum_above_an_unknown_base_is_reported_with_the_base_that_makes_it_1(line, base):

@@ -17,7 +17,7 @@ CASES = [  # field, line, the update, the words
     ("momentum", "absolute(linear(0.9, 1.1))", 50, "reaches 1"),
     ("lr", "linear(1.0, -1.0)", 51, "falls below 0"),
     ("lr", "cosine() - 0.5", 51, "falls below 0"),
-    ("lr", "warmup(10) >> constant(-0.1, 5) >> constant()", 10, "falls below 0"),
+    ("lr", "warmup(10) >> constant(-0.1, 5) >> constant(1)", 10, "falls below 0"),
     ("weight_decay", "absolute(linear(0.1, -0.1))", 51, "falls below 0"),
     ("eps", "absolute(table([1e-8, -1e-8], every=20))", 20, "falls below 0"),
     ("betas[1]", "absolute(warmup(10, 0.9))", 10, "reaches 1"),
@@ -180,7 +180,7 @@ def test_a_plan_of_a_resume_counts_from_its_position_and_a_refused_one_changes_n
     assert optimizer.state_dict() == before
     optimizer.step()
     assert scheduler.t == 4
-    ps.Scheduler(optimizer, ps.Plan(lr="constant(-1, 2) >> cosine()", horizon=100))  # the bad updates are over
+    ps.Scheduler(optimizer, ps.Plan(lr="constant(-1, 2) >> cosine(start=1)", horizon=100))  # the bad updates are over
 
 
 def test_a_loaded_base_that_leaves_the_range_is_refused_before_torch_writes():
