@@ -646,7 +646,7 @@ def test_the_table_needs_no_facts(folder):
 
     assert printed.startswith("The run is 20 epochs long.\n\nlr: ")
     assert "lr of group head: constant(0.5)\n" in printed
-    assert "temperature, a target with the initial value 2.0: linear(to=0.5)\n" in printed
+    assert "temperature, a target with the initial value 2.0: linear(1.0, 0.5)\n" in printed
 
 
 def test_the_table_names_the_fact_needed_for_a_given_horizon():

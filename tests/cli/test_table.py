@@ -98,7 +98,7 @@ def test_a_terminal_that_is_too_narrow_shows_the_common_unit_once(monkeypatch, m
 @pytest.mark.parametrize("steps", [1, 2, 7, 2000])
 @pytest.mark.parametrize(("missing", "unit"), [(0, "updates, absolute"), (1, "updates, × base + absolute")])
 def test_the_unit_names_base_if_a_value_of_the_run_depends_on_it(steps, missing, unit):
-    plan = Plan(lr=f"constant(absolute(0.5), over={steps}) >> constant()")
+    plan = Plan(lr=f"constant(absolute(0.5), over={steps}) >> constant(1)")
 
     found = rows(plan, Calendar(total=steps + missing))
 

@@ -41,11 +41,11 @@ def test_colors_are_used_in_a_terminal_that_supports_them(environment: dict[str,
 
 
 PLANS = {
-    "short.yaml": "horizon: 50\nlr: linear(1, 0)\n",
+    "short.yaml": "horizon: 50\nlr: linear()\n",
     "long.yaml": "horizon: 100\nlr: cosine()\n",
-    "million.yaml": "horizon: 1e6 tokens\nlr: linear(1, 0)\n",
-    "two.yaml": "horizon: 2e6 tokens\nlr: linear(1, 0)\n",
-    "open.yaml": "lr: linear(1, 0)\n",
+    "million.yaml": "horizon: 1e6 tokens\nlr: linear()\n",
+    "two.yaml": "horizon: 2e6 tokens\nlr: linear()\n",
+    "open.yaml": "lr: linear()\n",
 }
 
 

@@ -39,6 +39,8 @@ CONNECTED = {
     "take(cosine(over=100), 50) >> linear(over=50)": {50: 0.5, 75: 0.25},
     "overlay(warmup(20), linear(over=100))": {10: 0.4, 20: 0.8, 60: 0.4},
     "warmup(10) >> linear(start=0.5, over=90, index='(t+1)/n')": {5: 0.25, 10: 0.5 * 89 / 90},
+    "warmup(10) >> 0.5 * linear(over=90, index='(t+1)/n')": {5: 0.25, 10: 0.5 * 89 / 90},
+    "warmup(10) >> take(linear(over=90, index='(t+1)/n'), 80)": {5: 0.5, 10: 89 / 90},
     "linear(to=0.5, over=50, index='(t+1)/n') >> constant()": {49: 0.5, 50: 0.5},
     "cosine(to=absolute(0.2), over=50) >> linear(over=50)": {50: 0.2, 75: 0.1},
     "0.5 * (warmup(10) >> cosine(to=0.1, over=40) >> linear(over=50))": {10: 0.5, 50: 0.05, 75: 0.025},

@@ -320,7 +320,7 @@ def codes(name, initial, line, **options):
         ("ema_decay", 0.996, "linear(0.996, 1.0)", "PS408"),
         ("temperature", 0.04, "linear(0.04, 0.07)", "PS408"),
         ("temperature", 0.04, "linear(0.07, 0.04)", "PS408"),
-        ("length", 128, "linear(128, 1024)", "PS408"),
+        ("length", 128, 'linear(128, 1024, "100%")', "PS408"),
         ("length", 16, "stairs(16, 128, 3)", "PS408"),
         ("ema_decay", 0.996, 'linear(0.996, 1, over="50%") >> constant(1)', "PS408"),
         ("temperature", 0.04, 'linear(0.04, 0.07, over="50%") >> constant(0.07)', "PS408"),
@@ -456,7 +456,7 @@ OUTSIDE = [  # field, line, horizon, the first update
     ("lr", "linear(1.0, -1.0)", 100, 51),
     ("lr", "cosine() - 0.5", 100, 51),
     ("lr", "linear(1.0, -1.0)", 100_000, 50_001),
-    ("lr", "warmup(10) >> constant(-0.1, 5) >> constant(1)", 1_000_000, 10),
+    ("lr", "warmup(10, to=1) >> constant(-0.1, 5) >> constant(1)", 1_000_000, 10),
     ("weight_decay", "absolute(linear(0.1, -0.1))", 100, 51),
     ("eps", "absolute(table([1e-8, -1e-8], every=20))", 100, 20),
 ]

@@ -555,7 +555,7 @@ def test_lengths_in_updates_are_the_same_on_a_token_clock():
     plan = ps.loads("""
         clock: {lr: tokens}
         horizon: 255k steps
-        lr: constant(0.5, over="10k steps") >> constant(over="until 60k steps") >> constant(0.1)
+        lr: constant(0.5, over="10k steps") >> constant(1, over="until 60k steps") >> constant(0.1)
         targets:
           batch_size: {initial: 1, schedule: 'piecewise([(0, 512), (50000, 1024), (115000, 2048)])'}
     """)

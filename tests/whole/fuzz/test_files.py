@@ -242,7 +242,9 @@ def test_data_that_is_not_text_is_rejected(odd: Any) -> None:
 
 
 def test_many_bindings_are_one_plan(tmp_path: Path) -> None:
-    plan = Plan(**{f"field_{index}": f"linear(1, {index + 1}) >> cosine()" for index in range(200)}, horizon=1000)
+    plan = Plan(
+        **{f"field_{index}": f"linear(1, {index + 1}, '50%') >> cosine()" for index in range(200)}, horizon=1000
+    )
     for syntax in WRITTEN:
         config.dump(plan, tmp_path / f"plan.{syntax}")
 

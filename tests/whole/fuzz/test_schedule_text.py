@@ -7,12 +7,11 @@ from hypothesis import strategies as st
 from paramsched import curves
 from paramsched.core.plan import Plan, resolve
 from paramsched.core.schedules import SHAPES, Schedule, absolute, parse, parse_own
-from paramsched.core.schedules.affine import NEIGHBOR_LEVELS
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, ParamschedError
 from support import strategies
 
-NAMES = {**SHAPES, **NEIGHBOR_LEVELS, "absolute": absolute, "curves": curves}
+NAMES = {**SHAPES, "absolute": absolute, "curves": curves}
 PIECES = (
     *"()[],=.+-*/>'\"#% \t\n\\_~{}:@",
     *(">>", "<<", "**", "//", "==", "0", "1", "-1", "0.5", "1e999", "1e-999", "10**9", "1j"),

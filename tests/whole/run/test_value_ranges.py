@@ -17,7 +17,7 @@ CASES = [  # field, line, the update, the words
     ("momentum", "absolute(linear(0.9, 1.1))", 50, "reaches 1"),
     ("lr", "linear(1.0, -1.0)", 51, "falls below 0"),
     ("lr", "cosine() - 0.5", 51, "falls below 0"),
-    ("lr", "warmup(10) >> constant(-0.1, 5) >> constant(1)", 10, "falls below 0"),
+    ("lr", "warmup(10, to=1) >> constant(-0.1, 5) >> constant(1)", 10, "falls below 0"),
     ("weight_decay", "absolute(linear(0.1, -0.1))", 51, "falls below 0"),
     ("eps", "absolute(table([1e-8, -1e-8], every=20))", 20, "falls below 0"),
     ("betas[1]", "absolute(warmup(10, 0.9))", 10, "reaches 1"),

@@ -17,6 +17,7 @@ from support.tables import table
 EPOCHS = {"total": "90 epochs", "steps_per_epoch": 500}
 LONG = {"total": 10_000}
 FLOOR, EPOCH, RISES, BEYOND, ZERO, JUMP = "PS304", "PS211", "PS205", "PS201", "PS315", "PS319"
+IDLE = "PS320"
 ACCUMULATES, WARMUP, MODE = "PS216", "PS505", "PS506"
 SAMPLES = {"steps_per_epoch": 9, "accumulation": 4, "batch_size": 1}
 
@@ -94,16 +95,13 @@ TOLD = [  # base, line, run facts, code
     (0.1, "exponential(0.5)", LONG, ZERO),
     (0.1, "exponential(1.01)", LONG, "PS318"),
     # A stage begins at another level than the one at which the stage before it ends.
-    (1e-3, "0.1 * warmup('20%') >> cosine()", LONG, JUMP),
-    (1e-3, "warmup('20%') >> cosine() * 0.1", LONG, JUMP),
-    (1e-3, "warmup(4) >> constant(0.3, over=8) >> linear(start=1)", LONG, JUMP),
-    (1e-3, "warmup('5%', to=0.5) >> cosine()", LONG, JUMP),
-    (1e-3, "cosine(to=0.1, over='80%') >> linear()", LONG, JUMP),
-    (1e-3, "cosine(to=0.1, over='80%') >> constant()", LONG, JUMP),
-    (1e-3, "warmup(100) >> inverse_sqrt(100) * 0.5", LONG, JUMP),
-    (1e-3, "warmup('20%') >> skip(cosine(), '50%')", LONG, JUMP),
-    (1e-3, "0.5 * (0.1 * warmup('20%') >> cosine()) * plateau('loss', patience=3)", LONG, JUMP),
-    (1e-3, "warmup(50) >> inverse_sqrt(50) >> linear(over='10%')", LONG, JUMP),
+    (1e-3, "0.1 * warmup('20%') >> exponential(0.999)", LONG, JUMP),
+    (1e-3, "warmup('5%', to=0.5) >> inverse_sqrt(500)", LONG, JUMP),
+    (1e-3, "cosine(to=0.1, over='80%') >> exponential(0.99)", LONG, JUMP),
+    (1e-3, "0.5 * (0.1 * warmup('20%') >> exponential(0.999)) * plateau('loss', patience=3)", LONG, JUMP),
+    (1e-3, "cosine(over='50%') >> cosine()", LONG, IDLE),
+    (1e-3, "cosine(to=0.1, over='50%') >> linear(to=0.1)", LONG, IDLE),
+    (1e-3, "warmup('10%') >> linear(0, 1)", LONG, IDLE),
     (1e-3, "cosine() >> warmup(50)", LONG, RISES),
     # A warmup that takes the run.
     (0.1, "warmup(10_000) >> cosine()", LONG, RISES),
@@ -190,7 +188,11 @@ RIGHT = [
     "0.5 * warmup({w}) >> 0.5 * cosine()",
     "constant(0.1, {w}) >> cosine(start=1)",
     "constant(over='50%') >> 0.1 * cosine()",
-    "cosine(over='50%') >> cosine()",
+    "cosine(over='50%') >> cosine(start=1)",
+    "0.1 * warmup('20%') >> cosine()",
+    "cosine(to=0.1, over='80%') >> linear()",
+    "cosine(to=0.1, over='80%') >> constant()",
+    "warmup(50) >> inverse_sqrt(50) >> linear(over='10%')",
     "cosine(to=0.1, over='80%') >> linear()",
     "warmup({w}) >> skip(linear(), {w})",
     "warmup('40%') >> skip(linear(), '40%')",

@@ -162,8 +162,9 @@ def _idle_shape(line: Line) -> Iterator[Problem]:
     Reason: `to` is the level at the end, so `cosine(to=1.0)` holds base. Two other levels that are equal were written
     as a pair, such as `linear(0.1, 0.1)`.
     """
+    later = {id(stage) for part in line.inside if isinstance(part, Sequence) for stage in part.stages[1:]}
     for part in line.inside:
-        if _holds_base(part):
+        if _holds_base(part) and not (isinstance(part, Anneal) and part.start is None and id(part) in later):
             found = f"{part} begins and ends at 1 × base, so it changes nothing"
             yield Problem(line.path, found, "Write another level, such as to=0.1, or constant()", code=NO_CHANGE)
             return
@@ -173,7 +174,9 @@ def _holds_base(part: object) -> bool:
     match part:
         case Anneal(over=Duration(terms=())):  # it has no updates
             return False
-        case Anneal(start=1.0, to=1.0) | Stairs(start=1.0, to=1.0) | CosineWave(start=1.0, to=1.0):
+        case Anneal():
+            return part.first_level == part.last_level == 1.0
+        case Stairs(start=1.0, to=1.0) | CosineWave(start=1.0, to=1.0):
             return True
         case Cyclic(start=1.0, to=1.0, gamma=1.0) | CosineRestarts(to=1.0, gamma=1.0, to_gamma=1.0):
             return True

@@ -20,7 +20,7 @@ from paramsched.core.rules.trial_run import resolved_in_any_run
 from paramsched.core.schedules import AbsoluteSchedule, Anneal, Constant, Schedule
 from paramsched.core.schedules.affine import Absolute, level_of
 from paramsched.core.schedules.contents import parts_inside
-from paramsched.core.schedules.decays import Exponential
+from paramsched.core.schedules.decays import Exponential, OpenGeometric
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.followed_target import FollowedTarget
 from paramsched.core.schedules.leaves import Like
@@ -80,7 +80,9 @@ class _Line:
 
     @cached_property
     def connected(self) -> Schedule:
-        """The schedule with its open levels written; as written if its lengths do not fit."""
+        """The schedule with its open levels written; as written if it follows another line, or its lengths do not fit."""
+        if self.schedule.has_likes:
+            return self.schedule
         known = self.resolved or resolved_in_any_run(self.schedule)
         return self.schedule if known is None else known
 
@@ -486,7 +488,7 @@ def _ends_of_decays(parts: Iterable[object]) -> Iterator[float]:
             case Anneal():
                 start, to = part.first_level, part.last_level
                 levels = () if isinstance(start, float) and isinstance(to, float) and start <= to else (to,)
-            case Stairs(to=to) | CosineRestarts(to=to):
+            case Stairs(to=to) | CosineRestarts(to=to) | OpenGeometric(to=to):
                 levels = (to,)
             case Clamp(low=low):
                 levels = (low,)

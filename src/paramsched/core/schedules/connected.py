@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil, isfinite
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from paramsched.core.schedules.affine import Level, level_from_parts
 from paramsched.core.schedules.anneal import Anneal
-from paramsched.core.schedules.base import Schedule
+from paramsched.core.schedules.base import Schedule, with_changed_fields
+from paramsched.core.schedules.cuts import Skip
 from paramsched.core.schedules.decays import OpenGeometric
 from paramsched.core.schedules.evaluation import columns, evaluate
 from paramsched.core.schedules.leaves import Constant
@@ -89,10 +90,20 @@ def _end_before(stage: Schedule, before: Schedule) -> Level:
 
 
 def _start_after(stage: Schedule, after: Schedule) -> Level:
-    """Return the level at which the next stage begins: the start of an anneal, whatever its `index`, or its value."""
+    """Return the level at which the next stage begins: its start, whatever its `index`."""
     if isinstance(after, Anneal):
         return after.first_level
-    return _level_at(after.connected, 0, stage, "begins")
+    return _level_at(_from_start(after.connected), 0, stage, "begins")
+
+
+def _from_start(value: Any) -> Any:
+    """Return a schedule whose anneals have their start at their first update; a later part has the value it has."""
+    match value:
+        case Anneal():
+            return value if value.index == "t/n" else replace(value, index="t/n")
+        case Schedule() | tuple() if not isinstance(value, Skip):
+            return with_changed_fields(value, _from_start)
+    return value
 
 
 def _level_at(neighbor: Schedule, time: int, stage: Schedule, verb: str) -> Level:
