@@ -362,7 +362,7 @@ def tree(folder):
     (folder / "trunk.yaml").write_text("horizon: 100\nlr: constant()\n")
     (folder / "sub").mkdir()
     for at in (40, 60):
-        (folder / f"at-{at}.yaml").write_text(f"horizon: {at + 10}\nlr: constant(over={at}) >> linear(1, 0)\n")
+        (folder / f"at-{at}.yaml").write_text(f"horizon: {at + 10}\nlr: constant(over={at}) >> linear()\n")
     (folder / "sub" / "trunk.yaml").write_text("lr: constant()\n")
     return folder
 

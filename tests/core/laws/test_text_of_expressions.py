@@ -12,6 +12,7 @@ LEAVES = st.sampled_from([
     "cosine()", "cosine(start=1)", "linear(0.1, 1, 20)", "warmup(20)", "warmup(20, to=1)", "constant()", "constant(1)",
     "constant(-2)", "step(5)", "linear(over=4)", "geometric(over=9)", "0.1", "2", "-0.5", "1", "absolute(0.3)",
     "absolute(-0.5)", "0.5 + absolute(0.2)", "absolute(cosine())", "like(\"lr\")", "exponential(0.9)",
+    "linear(start=1, to=500)", "cosine(2, absolute(300))",
 ])  # fmt: skip
 
 

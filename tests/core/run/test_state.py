@@ -214,7 +214,7 @@ def test_a_detached_scheduler_describes_the_groups_that_are_left(several):
         {},
         [],
         None,
-        state_with({**SOUND, "version": 4}),
+        state_with({**SOUND, "version": 5}),
     ],
     ids=["MMEngine", "text", "huge", "negative", "optimizer", "empty", "list", "None", "from the future"],
 )
@@ -344,7 +344,7 @@ def test_an_invalid_entry_in_a_group_is_rejected_before_the_optimizer_changes(en
         {"plan": 5},
         {"calendar": None},
         {"version": 2},
-        {"version": 4},
+        {"version": 5},
         {"history": [[0]]},
         {"behind": ["x"]},
         {"rules": [1]},

@@ -198,7 +198,8 @@ class PlanLines:
             try:
                 past = take(old, at, self._planned_for(line, old, horizon)) >> bare
             except TwoReadings as error:
-                raise error.after_first(f'change("{at}", {line.name}={bare})', f"{line.name}=") from None
+                argument = f"{line.name}=" if line.name.isidentifier() else ""
+                raise error.after_first(f'change("{at}", {argument}{bare})', argument) from None
         return replace_schedule(line, _with_rules(past, (*rules, *more)))
 
     def _kept(self, line: Binding, horizon: Duration | None) -> tuple[Schedule, tuple[MetricRule[Any], ...]]:

@@ -291,7 +291,7 @@ def one_plan_advice(plans: Mapping[str, Plan], line: str | None = None) -> str:
         line: the line to write, with `{plan}` and the `{names}` of the optimizers; None for a plan without an engine.
 
     >>> print(one_plan_advice({"a": Plan(lr="linear()", horizon=9), "b": Plan(Binding("eps", 1.0, groups="x"))}))
-    Write ps.Plan(ps.Binding('lr', 'linear()', groups='a'), ps.Binding('eps', 'constant()', groups='b/x'), horizon=9)
+    Write ps.Plan(ps.Binding('lr', 'linear()', groups='a'), ps.Binding('eps', 'constant(1.0)', groups='b/x'), horizon=9)
     """
     lines: dict[str, None] = {}  # a target that several plans have occurs once
     for name, plan in plans.items():

@@ -105,7 +105,7 @@ def with_floor(schedule: Schedule) -> str:
     """Return the advice to clamp a schedule at 0.
 
     >>> with_floor(linear(1, -0.1))
-    'For example: clamp(linear(to=-0.1), low=0)'
+    'For example: clamp(linear(1.0, -0.1), low=0)'
     """
     line = str(schedule)
     if schedule.metric_rules or "<" in line or len(line) > _LONGEST_LINE:

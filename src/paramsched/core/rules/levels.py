@@ -80,7 +80,7 @@ class _Line:
 
     @cached_property
     def connected(self) -> Schedule:
-        """The schedule with its open levels written; as written if it follows another line, or its lengths do not fit."""
+        """The schedule with its open levels; as written if it follows another line, or its lengths do not fit."""
         if self.schedule.has_likes:
             return self.schedule
         known = self.resolved or resolved_in_any_run(self.schedule)

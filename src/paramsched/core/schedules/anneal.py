@@ -28,6 +28,7 @@ from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.leaves import curve_argument
 from paramsched.core.schedules.lengths import FILLS
 from paramsched.core.schedules.registry import shape
+from paramsched.core.schedules.two_levels import may_be_length
 from paramsched.core.schedules.writing import write_call
 from paramsched.core.time import Duration, DurationLike
 from paramsched.errors import CallSite, InvalidArgument, shown
@@ -112,12 +113,13 @@ class Anneal(Schedule):
         named = {"start": self.start, "to": self.to, "over": self.over, "curve": self.curve, "index": self.index}
         if self.is_warmup:
             return write_call("warmup", warmup, named)
-        one_level = self.start is None or self.to == 0.0  # the other is left out, and one alone needs its name
+        # One level alone needs its name, and so does a second one that could be a length.
+        needs_names = self.start is None or self.to == 0.0 or (self.over is None and may_be_length(self.to))
         if self.curve == curves.linear:
-            return write_call("linear", linear, named, by_name=one_level)
+            return write_call("linear", linear, named, by_name=needs_names)
         if self.curve == curves.cosine:
-            return write_call("cosine", cosine, named, by_name=one_level)
-        return write_call("anneal", anneal, named, by_name=one_level)
+            return write_call("cosine", cosine, named, by_name=needs_names)
+        return write_call("anneal", anneal, named, by_name=needs_names)
 
 
 def stage_fraction(index: Index, t: Array, n: float) -> tuple[Array, float]:

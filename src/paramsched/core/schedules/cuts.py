@@ -184,8 +184,8 @@ def skip(schedule: Schedule, by: DurationLike, of: DurationLike | None = None) -
     Source: BERT and timm, whose decay runs during the warmup. At the start of a run, `skip(schedule, 1)` counts
     the time of `schedule` from 1.
 
-    >>> print(resolve(warmup(20) >> skip(cosine(), 20), Calendar(total=100)))
-    warmup(20) >> skip(cosine(over=100), 20)
+    >>> print(resolve(warmup(20, to=1) >> skip(cosine(), 20), Calendar(total=100)))
+    warmup(20, to=1.0) >> skip(cosine(over=100), 20)
     >>> skip(linear(over=10), 4)(1), linear(over=10)(5)
     (0.5, 0.5)
     """

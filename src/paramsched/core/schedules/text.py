@@ -216,7 +216,7 @@ def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
         ParseError: the text is not such an expression, or it contains an unknown name.
         InvalidArgument: an argument is invalid. For both errors, `error.span` is the range of the text at fault.
 
-    >>> print(parse(" warmup( over = '5 %' )>>cosine( start=1, to=.1 )"))
+    >>> print(parse(" warmup( over = '5 %' )>>cosine( to=.1 )"))
     warmup("5%") >> cosine(to=0.1)
     """
     if not isinstance(text, str):

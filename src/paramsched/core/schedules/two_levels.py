@@ -31,9 +31,14 @@ def _readings(args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[dict[str, 
             return _readings_of_one(level, has_length="over" in kwargs)
         case [level, str() as length] if kwargs.keys().isdisjoint({"start", "to", "over"}):
             return [{"start": level, "over": length}, {"to": level, "over": length}]
-        case [level, int() | float() as second] if second > _MOST_LEVEL and "over" not in kwargs:
+        case [level, second] if may_be_length(second) and kwargs.keys().isdisjoint({"start", "to", "over"}):
             return [{"start": level, "over": second}, {"to": level, "over": second}, {"start": level, "to": second}]
     return []
+
+
+def may_be_length(level: object) -> bool:
+    """Return whether a second level is a large number, which is probably a length."""
+    return isinstance(level, (int, float)) and level > _MOST_LEVEL
 
 
 def _readings_of_one(level: object, *, has_length: bool) -> list[dict[str, Any]]:
