@@ -41,7 +41,7 @@ def test_each_call_in_the_table_of_changes_keeps_the_past(call):
 
 @table("level", re.findall(r"^\| `([^`]+)` \|", LEVELS, re.MULTILINE))
 def test_each_level_in_the_table_of_levels_is_accepted(level):
-    whole = ps.resolve(ps.parse(f"constant(0.5, 5) >> linear({level}, 0, 5) >> constant(0.5)"), ps.Calendar(total=100))
+    whole = ps.resolve(ps.parse(f"constant(0.5, 5) >> linear({level}, 0, 5) >> constant(0.5)"), total=100)
 
     assert whole(5, base=2.0) == {"0.1": 0.2, "absolute(2e-05)": 2e-05, "0.5 + absolute(2e-05)": 1.00002}.get(
         level, 1.0

@@ -153,7 +153,7 @@ def test_a_longer_horizon_in_the_plan_takes_precedence_and_is_told() -> None:
             accelerator, optimizer, ps.Plan(lr=ps.cosine(), horizon="9 epochs"), loader, epochs=3
         )
 
-    assert scheduler.plan.resolve(scheduler.calendar).horizon == ps.Duration.of(162)
+    assert scheduler.plan.resolve(calendar=scheduler.calendar).horizon == ps.Duration.of(162)
 
 
 def test_the_values_of_the_next_update_reach_the_trackers(tmp_path: Path) -> None:

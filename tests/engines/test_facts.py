@@ -207,7 +207,7 @@ def curve(line, processes, accumulation, samples=SAMPLES, whole=True):
         why={},
     )
     calendar = facts.calendar(tokens_per_sample=TOKENS)
-    values = ps.resolve(ps.parse(line), calendar)(np.arange(EPOCHS * updates), base=0.1)
+    values = ps.resolve(ps.parse(line), calendar=calendar)(np.arange(EPOCHS * updates), base=0.1)
     within = np.minimum(np.arange(updates) * accumulation * processes * BATCH, samples)
     seen = (np.arange(EPOCHS)[:, None] * samples + within).ravel()
     return seen, values

@@ -22,7 +22,7 @@ from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.own import has_open_function, require_values_until
 from paramsched.core.time import Calendar, Duration
-from paramsched.core.time.calendar import Facts
+from paramsched.core.time.calendar import Facts, calendar_of_call
 from paramsched.errors import InvalidArgument, PlanError, StateError, shown
 
 _PLAN_KEYS: Final = frozenset({"targets", "groups", "horizon", "clock"})
@@ -47,6 +47,7 @@ class Values(Mapping[str, float]):
         bases: the value that a line multiplies, by name. Default: 1; a target of a plan has its `initial`. A field of
             an optimizer, such as `lr`, needs it unless its levels are absolute.
         strict: True to raise what is otherwise a warning.
+        calendar: the run facts as one object, in place of keywords.
         facts: the run facts, as in `ps.Scheduler`: `total=10_000`.
 
     Raises:
@@ -67,6 +68,7 @@ class Values(Mapping[str, float]):
         *,
         bases: Mapping[str, float] | None = None,
         strict: bool = False,
+        calendar: Calendar | None = None,
         **facts: Unpack[Facts],
     ) -> None:
         if isinstance(plan, Mapping) and not plan.keys() & _PLAN_KEYS:
@@ -77,8 +79,8 @@ class Values(Mapping[str, float]):
             raise PlanError("ps.Values(plan)", found, "Use ps.Scheduler(optimizer, plan), which has groups and clocks")
         given = dict(bases or {})
         self._lines: dict[str, tuple[Schedule, float]] = {}
-        self._strict, self._calendar = strict, Calendar(**facts)
-        resolved = self._plan.resolve(self._calendar)
+        self._strict, self._calendar = strict, calendar_of_call("ps.Values(plan)", calendar, facts)
+        resolved = self._plan.resolve(calendar=self._calendar)
         self._end = updates_of_horizon(resolved, None)
         for line in resolved.bindings:
             own = line.field.initial if isinstance(line.field, Target) else 1.0
@@ -108,7 +110,7 @@ class Values(Mapping[str, float]):
             for line in self._plan.bindings
         ]
         plan = Plan(*bindings, horizon=self._plan.horizon)
-        counted = plan.resolve(self._calendar)
+        counted = plan.resolve(calendar=self._calendar)
         lines = [
             Line(line.name, Field.of(line.name), line.schedule, UPDATES, (0,), (self._lines[line.name][1],))
             for line in counted.bindings

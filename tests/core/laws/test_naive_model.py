@@ -131,7 +131,7 @@ def test_values_equal_the_naive_model(seed):
             continue
 
         try:
-            trace = ps.trace(ps.loads(f"{draw.head}lr: '{schedule.text()}'\n"), {"lr": 1.0}, draw.calendar)
+            trace = ps.trace(ps.loads(f"{draw.head}lr: '{schedule.text()}'\n"), {"lr": 1.0}, calendar=draw.calendar)
         except InvalidArgument as refused:  # for a level behind the end of a `take`, although it is not used
             if not kind.startswith("take") or "depend on each other" not in str(refused):
                 raise

@@ -25,7 +25,7 @@ RUN = ps.Calendar(total=10_000)
     "before", ["inverse_sqrt(37)", "exponential(0.99)", "cosine(start=0.9, to=0.17, over=1000)", "noam(512, 40)"]
 )
 def test_a_stage_starts_at_exactly_the_float_at_which_the_preceding_stage_ends(before, base):
-    schedule = ps.resolve(ps.parse(f"window({before}, end=77) >> linear(previous, 0, 10)"), RUN)
+    schedule = ps.resolve(ps.parse(f"window({before}, end=77) >> linear(previous, 0, 10)"), calendar=RUN)
 
     assert schedule(77, base) == schedule.stages[0](77, base)
     assert np.array_equal(schedule(np.arange(77), base), schedule.stages[0](np.arange(77), base))
@@ -54,7 +54,7 @@ class Squared(Schedule):
 
 def test_a_user_shape_that_is_nonlinear_in_base_requires_a_number():
     with pytest.raises(ps.errors.InvalidArgument, match=NO_MULTIPLE):
-        ps.resolve(Squared() >> ps.linear(ps.previous, 0, over=10), RUN)
+        ps.resolve(Squared() >> ps.linear(ps.previous, 0, over=10), calendar=RUN)
 
 
 # ---- errors

@@ -12,7 +12,6 @@ from paramsched.core.schedules.decays import geometric
 from paramsched.core.schedules.leaves import constant
 from paramsched.core.schedules.periods import one_cycle
 from paramsched.core.schedules.recipes import noam, overlay
-from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument
 from support.tables import table
 
@@ -20,7 +19,7 @@ TIMES = range(120)
 
 
 def assert_is(schedule, formula, base=1.0, total=100):
-    resolved = resolve(schedule, Calendar(total=total))
+    resolved = resolve(schedule, total=total)
     expected = [formula(t) for t in TIMES]
     np.testing.assert_allclose(resolved(np.array(TIMES), base), expected, rtol=0, atol=1e-12)
     assert parse(str(schedule)) == schedule
@@ -36,11 +35,11 @@ def test_a_cosine_wave_equals_the_transformers_cosine_until_its_end(cycles):
 
 
 def test_geometric_accepts_following_and_absolute_levels():
-    rising = resolve(geometric(0.01, following, 10) >> constant(0.5), Calendar(total=20))
+    rising = resolve(geometric(0.01, following, 10) >> constant(0.5), total=20)
     absolutes = constant(absolute(0.4), 5) >> geometric(previous, absolute(0.1), 10)
 
     assert_is(rising, lambda t: 0.01 * 50 ** min(t / 10, 1))
-    assert_is(resolve(absolutes, Calendar()), lambda t: 0.4 * 0.25 ** min(max(t - 5, 0) / 10, 1), base=7.0)
+    assert_is(resolve(absolutes), lambda t: 0.4 * 0.25 ** min(max(t - 5, 0) / 10, 1), base=7.0)
 
 
 def test_tanh_equals_timm():
@@ -58,7 +57,7 @@ def test_tanh_equals_timm():
 
 
 def test_one_cycle_equals_torch_with_phases_one_update_longer():
-    schedule = resolve(one_cycle(10), Calendar(total=50))
+    schedule = resolve(one_cycle(10), total=50)
 
     assert schedule(0) == 0.04
     assert schedule(10) == 1.0
@@ -79,7 +78,7 @@ def test_an_overlay_equals_the_schedule_of_bert():
     """BERT uses a polynomial decay from update 0, replaced by base * t / warmup in the first updates."""
     run, up = 1000, 100
 
-    own = resolve(overlay(warmup("10%"), linear()), Calendar(total=run))
+    own = resolve(overlay(warmup("10%"), linear()), total=run)
 
     peer = [1e-4 * t / up if t < up else 1e-4 * (1 - t / run) for t in range(run + 1)]
     np.testing.assert_allclose(own(np.arange(run + 1), 1e-4), peer, rtol=1e-14, atol=1e-18)

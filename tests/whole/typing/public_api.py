@@ -25,7 +25,7 @@ def operators_make_schedules() -> None:
 def a_plan_is_loaded_and_traced() -> None:
     plan = ps.load("plan.yaml")
     assert_type(plan, ps.Plan)
-    trace = ps.trace(plan, {"lr": 0.1}, ps.Calendar(steps_per_epoch=10))
+    trace = ps.trace(plan, {"lr": 0.1}, steps_per_epoch=10)
     assert_type(trace, ps.extend.Trace)
     assert_type(trace.total, int)
     assert_type(trace["lr", 0], NDArray[np.float64])

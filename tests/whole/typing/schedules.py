@@ -51,9 +51,9 @@ def builders_take_what_people_write() -> None:
 
 
 def resolving_keeps_the_kind(plan: ps.Plan, schedule: ps.extend.Schedule, calendar: ps.Calendar) -> None:
-    assert_type(ps.resolve(plan, calendar), ps.Plan)
-    assert_type(ps.resolve(schedule, calendar), ps.extend.Schedule)
-    assert_type(plan.resolve(calendar), ps.Plan)
+    assert_type(ps.resolve(plan, calendar=calendar), ps.Plan)
+    assert_type(ps.resolve(schedule, calendar=calendar), ps.extend.Schedule)
+    assert_type(plan.resolve(calendar=calendar), ps.Plan)
 
 
 def refuses_what_cannot_be() -> None:

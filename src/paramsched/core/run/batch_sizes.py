@@ -41,13 +41,13 @@ def planned_sizes(given: PlanLike, calendar: Calendar) -> ResolvedPlan:
     lines = [one for one in lines if one.name in SIZES_OF_BATCHES]
     if not any(one.name == "batch_size" for one in lines):
         if calendar.batch_size is None:
-            raise _missing_size("For example: calendar=ps.Calendar(batch_size=32)")
+            raise _missing_size("For example: batch_size=32")
         lines.append(Binding(Target("batch_size", calendar.batch_size), constant()))
     clock = plan.clock
     if isinstance(clock, Mapping):
         clock = {name: unit for name, unit in clock.items() if name in SIZES_OF_BATCHES} or UPDATES
     part = Plan(*lines, horizon=plan.horizon, clock=clock)
-    return ResolvedPlan(part, part.resolve(calendar), calendar)
+    return ResolvedPlan(part, part.resolve(calendar=calendar), calendar)
 
 
 def _missing_size(instead: str) -> MissingFact:

@@ -260,7 +260,7 @@ def split_level(level: Level) -> tuple[float | None, float | None]:
             return level.factor, level.offset
         case NeighborLevel():
             raise Unresolved(
-                level.word, "the level is not resolved yet", "For example: ps.resolve(schedule, ps.Calendar(…))"
+                level.word, "the level is not resolved yet", "For example: ps.resolve(schedule, total=10_000)"
             )
     return level, None
 

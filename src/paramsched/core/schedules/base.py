@@ -182,7 +182,7 @@ class Schedule(ABC):
             raise Unresolved(
                 str(self),
                 found,
-                example="ps.resolve(schedule, ps.Calendar(total=10_000, steps_per_epoch=100))",
+                example="ps.resolve(schedule, total=10_000, steps_per_epoch=100)",
             )
 
     def bounds(self, bases: Bounds) -> Bounds | None:
