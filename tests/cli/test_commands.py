@@ -348,7 +348,7 @@ def test_a_missing_fact_has_the_name_and_an_example_of_its_option(name, plan, mo
 def test_a_horizon_that_contradicts_the_plan_is_a_plan_error(folder):
     printed = refused(1, "show", "plan.yaml", "--steps-per-epoch", 10, "--horizon", "5 epochs")
 
-    assert printed.startswith('horizon "20 epochs": it is 200 updates')
+    assert printed.startswith('horizon "20 epochs": the plan has 200 updates, but total="5 epochs" is 50 updates')
 
 
 def test_two_plans_are_overlaid(folder):

@@ -173,12 +173,6 @@ def test_a_target_that_is_not_followed_on_the_clock_of_the_run_is_an_error():
     )
 
 
-@pytest.mark.parametrize("wrong", [100, "100", object()])
-def test_only_a_calendar_is_taken_for_one(wrong):
-    with pytest.raises(InvalidArgument, match=r"^ps\.check\(…, .*\): not a Calendar\. .*ps\.Calendar\(total="):
-        check(Plan(lr=cosine()), calendar=wrong)
-
-
 @table(
     ("line", "code", "when"),
     [

@@ -76,7 +76,7 @@ class Schedule(ABC):
             InvalidTime: a time is negative or not finite.
             InvalidArgument: `base` is not a finite real number, or an argument is no number or array, such as a
                 tensor.
-            Unresolved: a length is not in updates, or a stage has no length. Call `ps.resolve(schedule, calendar)`
+            Unresolved: a length is not in updates, or a stage has no length. Call `ps.resolve(schedule, total=10_000)`
                 first.
         """
         self.require_resolved()
