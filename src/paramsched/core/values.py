@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any, Final, Unpack, final
+from typing import Any, Final, SupportsFloat, Unpack, final
 
 import numpy as np
 
@@ -165,7 +165,7 @@ class Values(Mapping[str, float]):
         self._t += whole_number("values.advance(…)", updates, 0)
         self._write()
 
-    def observe(self, **metrics: float) -> None:
+    def observe(self, **metrics: SupportsFloat) -> None:
         """Pass metrics to the metric rules of the plan, such as `plateau("val_loss")`.
 
         Raises:

@@ -140,7 +140,7 @@ class LrLambda:
 
 @readable
 def to_lambda(
-    schedule: PlanLike | ScheduleLike,
+    schedule: PlanLike | ScheduleLike | float,
     *,
     calendar: Calendar | None = None,
     base: float | None = None,

@@ -6,7 +6,7 @@ from functools import partial
 from math import isnan
 from numbers import Integral, Real
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, TypeAlias, Unpack, cast, final, get_args
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, SupportsFloat, TypeAlias, Unpack, cast, final, get_args
 from weakref import ref
 
 import torch
@@ -502,7 +502,7 @@ class Scheduler(LRScheduler):
             raise InvalidArgument(site, f"more {source.unit} than a clock can count", "Pass the number of one update")
         return source, reported
 
-    def observe(self, **metrics: Any) -> None:
+    def observe(self, **metrics: SupportsFloat) -> None:
         """Pass metrics to the metric rules of the plan, and write changed values into the groups.
 
         A rule ignores what is observed before its time `after`.

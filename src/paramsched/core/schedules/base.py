@@ -16,7 +16,7 @@ from paramsched.core.base.params import argument_kind
 from paramsched.core.curves import Curve
 from paramsched.core.curves.arrays import Array, Arrays, Floats
 from paramsched.core.number_checks import check_fields
-from paramsched.core.schedules.affine import FIXED_PARTS, Affine, Bounds, NeighborLevel
+from paramsched.core.schedules.affine import FIXED_PARTS, Absolute, Affine, AffineLevel, Bounds, NeighborLevel
 from paramsched.core.schedules.evaluation import value_at
 from paramsched.core.schedules.lengths import Span, is_resolved_field, length_field
 from paramsched.core.schedules.registry import builder_name, combine_operands, has_shape
@@ -300,25 +300,25 @@ class Schedule(ABC):
             )
         return resolved
 
-    def __rshift__(self, other: "Schedule") -> "Schedule":
+    def __rshift__(self, other: "Schedule | Absolute | AffineLevel") -> "Schedule":
         return _combined_operands("sequence", self, other)
 
-    def __mul__(self, other: "Schedule | float") -> "Schedule":
+    def __mul__(self, other: "Schedule | float | Absolute | AffineLevel") -> "Schedule":
         return _combined_operands("product", self, other)
 
     def __rmul__(self, other: float) -> "Schedule":
         return _combined_operands("product", other, self)
 
-    def __add__(self, other: "Schedule | float") -> "Schedule":
+    def __add__(self, other: "Schedule | float | Absolute | AffineLevel") -> "Schedule":
         return _combined_operands("sum", self, other)
 
-    def __radd__(self, other: float) -> "Schedule":
+    def __radd__(self, other: float | Absolute | AffineLevel) -> "Schedule":
         return _combined_operands("sum", other, self)
 
-    def __sub__(self, other: "Schedule | float") -> "Schedule":
+    def __sub__(self, other: "Schedule | float | Absolute | AffineLevel") -> "Schedule":
         return _combined_operands("difference", self, other)
 
-    def __rsub__(self, other: float) -> "Schedule":
+    def __rsub__(self, other: float | Absolute | AffineLevel) -> "Schedule":
         return _combined_operands("difference", other, self)
 
     def __truediv__(self, divisor: float) -> "Schedule":
