@@ -10,6 +10,7 @@ from paramsched.engines import accelerate, pytorch_accelerated, transformers
 from paramsched.errors import InvalidArgument, MissingFact, PlanError
 from paramsched.mmengine.engine import _PlanScheduler
 from paramsched.tools.audit import compare_with_plan, read_log
+from paramsched.tools.recipes import Recipe
 from support.updates import probe
 
 FACTS = list(ps.Calendar.__dataclass_fields__)
@@ -36,7 +37,8 @@ CALLS = {
     "PlanScheduler": (_PlanScheduler, lambda plan, **facts: str(_PlanScheduler(probe(), plan, **facts).scheduler)),
     "compare_with_plan": (compare_with_plan, audited),
 }
-ENGINES = {
+OTHERS = {
+    "ps.extend.replay": ps.extend.replay,
     "planned": transformers.planned,
     "accelerate.scheduler": accelerate.scheduler,
     "pytorch_accelerated.scheduler": pytorch_accelerated.scheduler,
@@ -53,7 +55,7 @@ def call(request, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "function", [*(one for one, _ in CALLS.values() if one is not _PlanScheduler), *ENGINES.values()]
+    "function", [*(one for one, _ in CALLS.values() if one is not _PlanScheduler), *OTHERS.values()]
 )
 def test_each_run_fact_is_a_keyword(function):
     parameters = inspect.signature(function).parameters
@@ -102,6 +104,16 @@ def test_a_missing_fact_is_named_with_a_call_that_works(call):
     if name not in ("to_lambda", "ps.BatchSampler", "PlanScheduler", "compare_with_plan"):  # they need other arguments
         names = {"ps": ps, "optimizer": probe(), "plan": ps.Plan(SIZE, lr="absolute(cosine())"), "a": PLAN, "b": OTHER}
         eval(advice.removeprefix("For example: "), names)
+
+
+def test_the_total_replaces_the_length_of_a_recipe(call):
+    name, made = call
+    if name.startswith("plan."):  # a method of a plan
+        return
+    plan = ps.Plan(SIZE, lr="cosine()", horizon=20)
+    recipe = Recipe("tiny", "Tiny", "vision", plan, ps.Calendar(), ({"lr": 0.5},), "a test", (), ())
+
+    assert made(recipe, total=12) == made(ps.Plan(SIZE, lr="cosine()"), total=12)
 
 
 def test_a_second_length_is_refused_unless_it_is_the_plans(call):

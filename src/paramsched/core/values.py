@@ -13,7 +13,7 @@ from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import Field
 from paramsched.core.number_checks import finite_number, whole_number
 from paramsched.core.plan.binding import UPDATES, Binding, Target
-from paramsched.core.plan.forms import PlanLike, plan_of
+from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.lines import Line
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolve import updates_of_horizon
@@ -73,13 +73,13 @@ class Values(Mapping[str, float]):
     ) -> None:
         if isinstance(plan, Mapping) and not plan.keys() & _PLAN_KEYS:
             plan = Plan(*(Binding(Target(name, 1.0), line) for name, line in plan.items()))
-        self._plan = plan_of(plan, "ps.Values")
+        self._strict, self._calendar = strict, calendar_of_call("ps.Values(plan)", calendar, facts)
+        self._plan = plan_in_run(plan, "ps.Values", self._calendar)
         if self._plan.clock != UPDATES or any(line.groups is not None for line in self._plan.bindings):
             found = "the clock counts an amount" if self._plan.clock != UPDATES else "a line is for some groups"
             raise PlanError("ps.Values(plan)", found, "Use ps.Scheduler(optimizer, plan), which has groups and clocks")
         given = dict(bases or {})
         self._lines: dict[str, tuple[Schedule, float]] = {}
-        self._strict, self._calendar = strict, calendar_of_call("ps.Values(plan)", calendar, facts)
         resolved = self._plan.resolve(calendar=self._calendar)
         self._end = updates_of_horizon(resolved, None)
         for line in resolved.bindings:

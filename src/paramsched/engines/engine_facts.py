@@ -7,7 +7,7 @@ from functools import partial
 from inspect import Parameter, signature
 from math import ceil, inf
 from numbers import Real
-from typing import Any, TypeVar, cast, final, get_args
+from typing import Any, TypeVar, cast, final, get_args, get_type_hints
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
 from paramsched.core.base.codes import ACCUMULATION_UNUSED, BEYOND_HORIZON
@@ -101,7 +101,7 @@ def with_named_options(adapter: _Adapter) -> _Adapter:
     defaults = {one.name: one.default for one in fields(PlanOptions)}
     named = [
         Parameter(name, Parameter.KEYWORD_ONLY, default=defaults.get(name), annotation=type_)
-        for name, type_ in kind.__annotations__.items()
+        for name, type_ in get_type_hints(kind).items()
     ]
     adapter.__signature__ = written.replace(parameters=[*own, *named])  # type: ignore[attr-defined]  # read by inspect
     return adapter

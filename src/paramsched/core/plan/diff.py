@@ -23,7 +23,7 @@ from paramsched.core.plan.binding import (
     is_by_amount,
 )
 from paramsched.core.plan.follow import targets_followed, with_followed_lines
-from paramsched.core.plan.forms import PlanLike, plan_of
+from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
 from paramsched.core.plan.run_amounts import Amount, ReportedProgress
 from paramsched.core.schedules import Schedule
@@ -157,8 +157,8 @@ def diff(a: PlanLike, b: PlanLike, *, calendar: Calendar | None = None, **facts:
     >>> print(diff(Plan(lr=cosine(to=0.1)), Plan(lr=cosine(to=0.2)), total=10))
     lr: cosine(to=0.1) -> cosine(to=0.2)  [from update 1, by up to 0.0975528 x base]
     """
-    a, b = plan_of(a, "ps.diff"), plan_of(b, "ps.diff")
     calendar = calendar_if_passed("diff(a, b)", calendar, facts)
+    a, b = plan_in_run(a, "ps.diff", calendar), plan_in_run(b, "ps.diff", calendar)
     if a == b:
         return Diff(())
     left, right = _bindings_by_key(a), _bindings_by_key(b)

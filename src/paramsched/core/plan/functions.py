@@ -9,9 +9,10 @@ from paramsched.core.feedback.base import MetricRule
 from paramsched.core.number_checks import finite_number
 from paramsched.core.plan import Binding, Plan, ScheduleLike, Target, resolve, selector_text
 from paramsched.core.plan.binding import clock_of_field, is_by_amount
-from paramsched.core.plan.forms import FORMS, PlanLike, is_line, plan_of
+from paramsched.core.plan.forms import FORMS, PlanLike, is_line, plan_in_run
 from paramsched.core.plan.group_matching import Overlap, overlap_of
 from paramsched.core.schedules import Schedule, parse
+from paramsched.core.schedules.affine import Absolute
 from paramsched.core.schedules.leaves import schedule_of
 from paramsched.core.schedules.neighbor_levels import scales_with_base
 from paramsched.core.schedules.writing import short_line
@@ -43,7 +44,7 @@ def _handed_schedule(
         Unresolved: `calendar` is None, and a length is missing or not in updates.
     """
     if isinstance(source, FORMS) and not isinstance(source, (Schedule, MetricRule)) and not is_line(source):
-        source = plan_of(source, "ps.to_lambda")
+        source = plan_in_run(source, "ps.to_lambda", calendar)
     if isinstance(source, Plan):
         line = _chosen_line(source.resolve(calendar=calendar), field, group)
         _refuse_metric(line.schedule)
@@ -140,7 +141,7 @@ class LrLambda:
 
 @readable
 def to_lambda(
-    schedule: PlanLike | ScheduleLike | float,
+    schedule: PlanLike | Absolute | float,
     *,
     calendar: Calendar | None = None,
     base: float | None = None,

@@ -17,7 +17,7 @@ from paramsched.core.plan.binding import (
     replace_schedule,
 )
 from paramsched.core.plan.follow import with_followed_lines
-from paramsched.core.plan.forms import FormOfPlan, PlanLike, plan_of
+from paramsched.core.plan.forms import FormOfPlan, PlanLike, plan_in_run
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolve_clocks import sizes_of_run
 from paramsched.core.plan.run_amounts import ConstantAmounts, EvenProgress, ReportedProgress, RunAmounts, UnknownAmounts
@@ -61,7 +61,7 @@ def resolve(plan: PlanLike, *, calendar: Calendar | None = None, **facts: Unpack
     """
     calendar = calendar_of_call("resolve(plan)", calendar, facts)
     if not isinstance(plan, Schedule):
-        return plan_of(plan, "ps.resolve").resolve(calendar=calendar)
+        return plan_in_run(plan, "ps.resolve", calendar).resolve(calendar=calendar)
     return resolve_in_span(plan, Span.of_run(calendar, calendar.horizon))
 
 
@@ -147,29 +147,37 @@ def resolved_rules(plan: Plan, resolved: Plan) -> dict[MetricRule[Any], MetricRu
     }
 
 
+@readable
 def replay(
-    plan: PlanLike, events: Iterable[tuple[int, Mapping[str, float]]], calendar: Calendar | None = None
+    plan: PlanLike,
+    events: Iterable[tuple[int, Mapping[str, float]]],
+    *,
+    calendar: Calendar | None = None,
+    **facts: Unpack[Facts],
 ) -> dict[MetricRule[Any], Any]:
     """Rebuild the states of a plan's metric rules from observed metrics.
 
     Args:
         plan: the plan with the metric rules.
         events: pairs of the number of completed updates and the metrics, in the order in which they were observed.
-        calendar: the run facts; needed if a rule has an `after` in another unit than updates.
+        calendar: the run facts as one object, in place of keywords.
+        facts: the run facts, as in `ps.Scheduler`. They are needed if a rule has an `after` in another unit than
+            updates.
 
     Returns:
         The state of each rule, equal to `scheduler.states` after the same observations.
 
     Raises:
         InvalidArgument: the events are not in order, or no rule watches a metric.
-        MissingFact: the calendar lacks a run fact that `after` needs.
+        MissingFact: a run fact that `after` needs is unknown.
 
     >>> plan = Plan(lr=constant() * plateau("loss", patience=0, factor=0.5), horizon=10)
     >>> states = replay(plan, [(1, {"loss": 1.0}), (2, {"loss": 1.0})])
     >>> [state.factor for state in states.values()]
     [0.5]
     """
-    plan = plan_of(plan, "ps.extend.replay")
+    calendar = calendar_of_call("ps.extend.replay(plan, events)", calendar, facts)
+    plan = plan_in_run(plan, "ps.extend.replay", calendar)
     try:
         pairs = [(int(t), dict(metrics)) for t, metrics in events]
     except (TypeError, ValueError, OverflowError):
@@ -180,7 +188,7 @@ def replay(
     if not all(begin.is_resolved for begin in begins.values()):
         begins |= {
             rule: begin
-            for rule, same in resolved_rules(plan, plan.resolve(calendar=calendar or Calendar())).items()
+            for rule, same in resolved_rules(plan, plan.resolve(calendar=calendar)).items()
             if (begin := same.begin) is not None
         }
     watched = {rule.metric for rule in states}

@@ -17,7 +17,7 @@ from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import Group
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES, clock_of_field
-from paramsched.core.plan.forms import PlanLike, plan_of
+from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.lines import Line, base_in, by_group, lines_of
 from paramsched.core.plan.optimizers import ALONE, check_names, find_group, scopes_of
 from paramsched.core.plan.resolve import (
@@ -452,7 +452,7 @@ def _traced(
     *,
     is_picture: bool = False,
 ) -> Trace:
-    plan = plan_of(plan, "ps.trace")
+    plan = plan_in_run(plan, "ps.trace", facts)
     named = isinstance(optimizer, Mapping) and bool(optimizer) and all(map(_has_groups, optimizer.values()))
     if named:
         check_names("trace", optimizer)

@@ -15,7 +15,7 @@ from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.fields import numeric
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES
-from paramsched.core.plan.forms import PlanLike, PublishedPlan, is_path, plan_of, published_plan
+from paramsched.core.plan.forms import PlanLike, PublishedPlan, is_path, plan_of, published_plan, without_horizon
 from paramsched.core.plan.lines import base_in, lines_of
 from paramsched.core.plan.optimizers import ALONE, check_names, errors_of, refuse_several_plans, scopes_of
 from paramsched.core.plan.resolve import counted_plan
@@ -170,7 +170,7 @@ class PlanSource:
         self, recipe: PublishedPlan, calendar: Calendar, optimizers: Mapping[str, Any]
     ) -> "Iterator[PlanSource]":
         """Apply the rules of recipes to the attaching of a plan. Yield the source that is attached."""
-        plan = self.plan if calendar.total is None else Plan(*self.plan.as_written(), clock=self.plan.clock)
+        plan = self.plan if calendar.total is None else without_horizon(self.plan)
         source = replace(self, plan=plan)
         try:
             differences = differing_bases(recipe, plan, source.facts_for(plan, calendar), optimizers)

@@ -12,7 +12,7 @@ from paramsched.core.curves.arrays import Array
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.binding import UPDATES, clock_of_field
 from paramsched.core.plan.follow import with_followed_lines
-from paramsched.core.plan.forms import PlanLike, plan_of
+from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES, Amount, SizeTarget, UnknownAmounts
 from paramsched.core.run.state import BEGIN_OF_DATA, History, RunPosition
@@ -36,7 +36,7 @@ def planned_sizes(given: PlanLike, calendar: Calendar) -> ResolvedPlan:
 
     Other lines may need run facts or a horizon that only an engine knows.
     """
-    plan = plan_of(given, "ps.BatchSampler")
+    plan = plan_in_run(given, "ps.BatchSampler", calendar)
     lines = [one for one in with_followed_lines(plan.bindings, plan.clock) if isinstance(one.field, Target)]
     lines = [one for one in lines if one.name in SIZES_OF_BATCHES]
     if not any(one.name == "batch_size" for one in lines):

@@ -6,7 +6,19 @@ from functools import partial
 from math import isnan
 from numbers import Integral, Real
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, SupportsFloat, TypeAlias, Unpack, cast, final, get_args
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    NoReturn,
+    Protocol,
+    SupportsFloat,
+    TypeAlias,
+    Unpack,
+    cast,
+    final,
+    get_args,
+)
 from weakref import ref
 
 import torch

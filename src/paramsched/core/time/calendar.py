@@ -89,7 +89,8 @@ ASSUMED_SIZES = {"accumulation": 1}
 class Calendar:
     """The facts of a run that convert the units of a plan into updates.
 
-    Every fact is optional. Only the facts that the units of the plan need are required.
+    Every fact is optional. Only the facts that the units of the plan need are required. Functions take them as
+    keywords, or one object with all of them as `calendar`.
 
     Args:
         total: the planned length of the run (the horizon): an integer number of updates, or text with a unit that the

@@ -10,7 +10,7 @@ from paramsched.core.base.frozen_values import text_on_screen
 from paramsched.core.base.signatures import readable
 from paramsched.core.curves.arrays import Floats, last_of_each
 from paramsched.core.plan import Plan
-from paramsched.core.plan.forms import PlanLike, plan_of
+from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.resolve import amounts_of_run
 from paramsched.core.time import Calendar, Duration
 from paramsched.core.time.amounts import PROGRESS, WHOLE, amount_text
@@ -220,7 +220,7 @@ def matched_with_plan(
     processes: int | None = None,
 ) -> tuple[Report, list[MatchedColumn]]:
     """Compare a log with a plan as `compare_with_plan`, and return the columns with their planned values too."""
-    plan, calendar = plan_of(plan, "compare_with_plan"), calendar or Calendar()
+    plan, calendar = plan_in_run(plan, "compare_with_plan", calendar), calendar or Calendar()
     if logged.unit == "epochs":
         logged, calendar = _in_updates(logged, plan, calendar)
     facts = RunFacts(plan, calendar)

@@ -15,7 +15,7 @@ from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.binding import clock_of_field
 from paramsched.core.plan.extras import Bases
 from paramsched.core.plan.follow import schedules_followed
-from paramsched.core.plan.forms import PlanLike, plan_of
+from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.group_matching import is_selected, refuse_unmatched
 from paramsched.core.plan.resolve_clocks import two_lengths
 from paramsched.core.rules.lengths import accumulation_unused, horizon_in_epochs
@@ -69,8 +69,8 @@ def check(
     ...     print(found.code, found.severity, found.path)
     PS201 warning $.lr
     """
-    plan = plan_of(plan, "ps.check")
     calendar = calendar_if_passed("ps.check(plan)", calendar, facts)
+    plan = plan_in_run(plan, "ps.check", calendar)
     found = [*_two_horizons(plan, calendar)]
     trial = None if found else trial_run(plan, calendar)
     mixed = () if found else mixed_runs(plan)
