@@ -52,7 +52,7 @@ def test_a_rule_has_the_state_of_one_that_has_observed_only_what_came_from_its_b
 
     expected = ps.extend.replay(line.format(RULES[name]()), [one for one in events if one[0] >= at])
     assert [*scheduler.states.values()] == [*expected.values()]
-    assert scheduler.states == ps.extend.replay(plan, events, calendar)
+    assert scheduler.states == ps.extend.replay(plan, events, calendar=calendar)
     assert [*ps.extend.replay(plan.resolve(calendar=calendar), events).values()] == [*expected.values()]
 
 
