@@ -31,7 +31,7 @@ def main() -> None:
         weight_decay=0.1,
     )
 
-    planned = ps.trace(plan, optimizer, ps.Calendar(steps_per_epoch=len(loader)))
+    planned = ps.trace(plan, optimizer, steps_per_epoch=len(loader))
     used, keys = record(optimizer), planned.keys()
     ps.Scheduler(optimizer, plan, steps_per_epoch=len(loader))
 

@@ -37,7 +37,7 @@ def picture() -> str:
     plan = re.search(
         r"```yaml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL
     )[1]
-    trace = ps.trace(ps.loads(plan), BASE, ps.Calendar(steps_per_epoch=45))
+    trace = ps.trace(ps.loads(plan), BASE, steps_per_epoch=45)
     lines = [
         f'<text x="28" y="{92 + 29 * row}">{colored(line)}</text>'
         for row, line in enumerate(plan.splitlines())

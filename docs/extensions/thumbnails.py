@@ -75,7 +75,7 @@ def run_of(line: str) -> show.Curves:
     """Return the rate of each of 100 updates."""
     if follows_metric(line):
         return run_with_loss(line)
-    return ps.trace(ps.Plan(lr=line, horizon=100), {"lr": 1.0}, _FACTS)
+    return ps.trace(ps.Plan(lr=line, horizon=100), {"lr": 1.0}, calendar=_FACTS)
 
 
 class RecipeGallery(SphinxDirective):

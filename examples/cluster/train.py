@@ -105,7 +105,7 @@ def load(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer)
 
 def compare(folder: Path, optimizer: torch.optim.Optimizer) -> None:
     """Print for each rank at how many updates it used exactly the planned values."""
-    planned = ps.trace(PLAN, optimizer, ps.Calendar(batch_size=1))  # one value per sample
+    planned = ps.trace(PLAN, optimizer, batch_size=1)  # one value per sample
     for file in sorted(folder.glob("values-*.jsonl")):
         lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
         equal = sum(

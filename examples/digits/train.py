@@ -94,7 +94,7 @@ def train(plan_file: Path, folder: Folder) -> int:
     state, kept = None, b""
     try:
         plan = ps.load(plan_file)
-        trace = ps.trace(plan, optimizer, ps.Calendar(steps_per_epoch=len(batches)))
+        trace = ps.trace(plan, optimizer, steps_per_epoch=len(batches))
         scheduler = ps.Scheduler(optimizer, plan, steps_per_epoch=len(batches))
         if not folder.is_starting:
             state, kept = last_checkpoint(folder)

@@ -81,7 +81,7 @@ def train(plan: ps.Plan, folder: RunFolder, *, resume: bool) -> int:
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
     plan = scheduler.plan
-    trace = ps.trace(plan, optimizer, CALENDAR)
+    trace = ps.trace(plan, optimizer, calendar=CALENDAR)
     progress = Progress(int(trace.amounts[-1]) // EVALUATIONS, []) if state is None else Progress(*state["progress"])
     if not resume:
         folder.clear()  # here, because an invalid plan has been rejected above
@@ -107,7 +107,7 @@ def train(plan: ps.Plan, folder: RunFolder, *, resume: bool) -> int:
                 at, over = f"{amount} tokens", f"{amount // 4} tokens"
                 print(f"The run cools down from here, over {over}.", flush=True)
                 plan = plan.cooldown(at, over)
-                trace = ps.trace(plan, optimizer, CALENDAR)
+                trace = ps.trace(plan, optimizer, calendar=CALENDAR)
                 # It logs the difference between the plans.
                 scheduler = ps.Scheduler(optimizer, plan, calendar=CALENDAR)
         if scheduler.t % CHECKPOINT_EVERY == 0 or scheduler.t == trace.total:

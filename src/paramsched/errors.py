@@ -19,6 +19,7 @@ ParamschedError
 └── MissingDependency (ImportError)
 """
 
+from argparse import ArgumentTypeError
 from collections.abc import Iterable
 from copy import copy
 from dataclasses import replace
@@ -31,9 +32,10 @@ from paramsched.core.base.problem import CallSite as CallSite
 from paramsched.core.base.problem import Problem as Problem
 
 
-class ParamschedError(Exception):
+class ParamschedError(ArgumentTypeError):
     """Base class of all exceptions that the library raises intentionally.
 
+    It is an `argparse.ArgumentTypeError`, because of other errors argparse does not show the message: `type=ps.loads`.
     Control characters in a message are escaped, because names in it may be from a file, and a traceback shows it.
 
     Args:

@@ -243,7 +243,7 @@ def test_color_is_used_only_on_request_or_in_a_terminal():
 def test_show_prints_values_at_times():
     table = good("show", LINE, *RUN, "--base", "0.2", "--at", "0", "--at", "2.5%", "--at", "100%", "--at", "10 epochs")
 
-    schedule = Plan(lr=LINE).resolve(paramsched.Calendar(total=45_000)).bindings[0].schedule
+    schedule = Plan(lr=LINE).resolve(total=45_000).bindings[0].schedule
     assert table.splitlines() == [
         f"update  {'lr':>20}",
         *(f"{t:>6,}  {schedule(t, base=0.2)!r:>20}" for t in (0, 1125, 45_000, 5_000)),
@@ -254,7 +254,7 @@ def test_values_in_json_equal_the_trace(folder):
     printed = json.loads(good("show", "plan.yaml", "--steps-per-epoch", 10, "--base", "lr=0.1,lr@head=0.3", "--json"))
 
     groups = [{"lr": 0.1, "betas": (1.0,), "name": "default"}, {"lr": 0.3, "betas": (1.0,), "name": "head"}]
-    trace = paramsched.trace(config.load("plan.yaml"), groups, paramsched.Calendar(steps_per_epoch=10))
+    trace = paramsched.trace(config.load("plan.yaml"), groups, steps_per_epoch=10)
     assert printed == {"total": 200, "steps_per_epoch": 10, "values": trace.to_dict()}
     assert printed["values"]["lr[head]"] == [0.15] * 200
 
@@ -348,7 +348,7 @@ def test_a_missing_fact_has_the_name_and_an_example_of_its_option(name, plan, mo
 def test_a_horizon_that_contradicts_the_plan_is_a_plan_error(folder):
     printed = refused(1, "show", "plan.yaml", "--steps-per-epoch", 10, "--horizon", "5 epochs")
 
-    assert printed.startswith('horizon "20 epochs": it is 200 updates')
+    assert printed.startswith('horizon "20 epochs": the plan has 200 updates, but total="5 epochs" is 50 updates')
 
 
 def test_two_plans_are_overlaid(folder):
@@ -759,7 +759,7 @@ def test_the_table_of_a_plan_has_the_bits_of_its_trace(folder, arguments, plan, 
     rows = list(csv.reader(Path("values.csv").read_text().splitlines()))
     columns = {name: [float(one) for one in column] for name, *column in zip(*rows, strict=True)}
     planned = config.loads(plan) if isinstance(plan, str) else plan
-    expected = paramsched.trace(planned, groups, facts)
+    expected = paramsched.trace(planned, groups, calendar=facts)
     assert columns.pop("t") == [*range(expected.total)]
     assert columns.pop("tokens", None) == (expected.amounts.tolist() if plan is TOKENS else None)
     assert columns == expected.to_dict()

@@ -51,7 +51,7 @@ def test_show_spreads_the_updates_evenly(run, times):
     _, output = run("show", "plan.yaml", "--horizon", "200", "--json", *at)
 
     found = json.loads(output)["values"]["lr"]
-    shown = ps.trace(ps.loads(PLAN), {"lr": 1.0}, ps.Calendar(total=200))["lr", 0]
+    shown = ps.trace(ps.loads(PLAN), {"lr": 1.0}, total=200)["lr", 0]
     expected = [shown[t] if t < 200 else 0.0 for t in json.loads(output)["at"]]
     assert found == expected
 

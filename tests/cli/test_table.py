@@ -18,7 +18,7 @@ RUN = Calendar(total=2000, steps_per_epoch=100)
 
 def rows(plan, calendar=RUN):
     """Return the table of a plan with one schedule as lists of cells."""
-    resolved = None if calendar is None else plan.resolve(calendar)
+    resolved = None if calendar is None else plan.resolve(calendar=calendar)
     text = stage_table(plan, resolved, NO_BASES, None, None if calendar is None else calendar.updates_per_epoch)
     table = [line for line in text.splitlines() if re.match(r"  +\d+  ", line)]
     return [re.split(r"  +", line.strip()) for line in table]
@@ -32,7 +32,7 @@ def number(text):
 def test_stages_cover_the_run_and_have_the_values_of_the_schedule(data):
     case = data.draw(cases())
     plan = Plan(lr=case.written, horizon=case.world.total)
-    resolved = plan.resolve(case.world.calendar)
+    resolved = plan.resolve(calendar=case.world.calendar)
     schedule = resolved.bindings[0].schedule
     begin = 0
 
@@ -86,11 +86,13 @@ def test_a_run_of_any_length_is_shown_at_once(line):
 @pytest.mark.parametrize(("missing", "shown"), [(0, True), (1, False)])
 def test_a_terminal_that_is_too_narrow_shows_the_common_unit_once(monkeypatch, missing, shown):
     plan = Plan(lr="warmup('5%') >> cosine(to=0.1)")
-    columns = max(len(line) for line in stage_table(plan, plan.resolve(RUN), NO_BASES, None, None).splitlines())
+    columns = max(
+        len(line) for line in stage_table(plan, plan.resolve(calendar=RUN), NO_BASES, None, None).splitlines()
+    )
 
     monkeypatch.setattr("paramsched.cli._output.is_terminal", lambda *, err: True)
     monkeypatch.setenv("COLUMNS", str(columns - missing))
-    text = stage_table(plan, plan.resolve(RUN), NO_BASES, None, None)
+    text = stage_table(plan, plan.resolve(calendar=RUN), NO_BASES, None, None)
 
     assert (text.count("updates, × base"), "units: updates, × base" in text) == ((2, False) if shown else (1, True))
 

@@ -49,7 +49,7 @@ def test_schedules_of_maximum_depth_work_in_every_operation(name):
     assert Plan.of_text(plan.text) == plan
     assert MOST_DEPTH - 2 <= schedule.depth <= MOST_DEPTH
     assert refusal.problem.found == f"schedules nested more than {MOST_DEPTH} deep"
-    assert np.isfinite(plan.resolve(ps.Calendar()).bindings[0].schedule(np.arange(10))).all()
+    assert np.isfinite(plan.resolve().bindings[0].schedule(np.arange(10))).all()
 
 
 itself: list = []
@@ -70,6 +70,6 @@ def test_breakpoints_are_computed_only_up_to_the_requested_update(schedule, expe
 
 
 def test_plans_of_any_length_are_compared_at_selected_updates():
-    (change,) = ps.diff(ps.Plan(lr=ps.cosine()), ps.Plan(lr=ps.cosine(to=0.1)), ps.Calendar(total=10**15))
+    (change,) = ps.diff(ps.Plan(lr=ps.cosine()), ps.Plan(lr=ps.cosine(to=0.1)), total=10**15)
 
     assert change.by == pytest.approx(0.1)

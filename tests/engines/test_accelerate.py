@@ -116,7 +116,7 @@ def test_a_loader_without_a_length_is_reported_with_the_argument_to_pass() -> No
         engine.scheduler(accelerator, optimizer, ps.Plan(lr=ps.warmup("1 epochs")), loader, epochs=3)
 
     assert "the loader has no length" in str(refusal.value)
-    assert "accelerate.scheduler(..., calendar=ps.Calendar(steps_per_epoch=100))" in str(refusal.value)
+    assert "accelerate.scheduler(..., steps_per_epoch=100)" in str(refusal.value)
 
 
 def test_a_plan_that_needs_the_horizon_is_rejected_without_epochs() -> None:
@@ -137,9 +137,7 @@ def test_the_users_facts_take_precedence() -> None:
     accelerator = accelerate.Accelerator(cpu=True)
     optimizer, loader = accelerator.prepare(optimizer_of(Tiny()), DataLoader(Numbers(), BATCH))
 
-    scheduler = engine.scheduler(
-        accelerator, optimizer, PLAN, loader, epochs=3, calendar=ps.Calendar(total=7, steps_per_epoch=2)
-    )
+    scheduler = engine.scheduler(accelerator, optimizer, PLAN, loader, epochs=3, total=7, steps_per_epoch=2)
 
     assert (scheduler.calendar.horizon, scheduler.calendar.updates_per_epoch) == (7, 2)
 
@@ -153,7 +151,7 @@ def test_a_longer_horizon_in_the_plan_takes_precedence_and_is_told() -> None:
             accelerator, optimizer, ps.Plan(lr=ps.cosine(), horizon="9 epochs"), loader, epochs=3
         )
 
-    assert scheduler.plan.resolve(scheduler.calendar).horizon == ps.Duration.of(162)
+    assert scheduler.plan.resolve(calendar=scheduler.calendar).horizon == ps.Duration.of(162)
 
 
 def test_the_values_of_the_next_update_reach_the_trackers(tmp_path: Path) -> None:

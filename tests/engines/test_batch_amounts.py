@@ -243,7 +243,7 @@ def test_the_sequence_length_is_multiplied_by_the_planned_batch_size():
     for _ in range(4):
         amounts.append(scheduler.amount)
         scheduler.optimizer.step()
-    sizes = ps.trace(plan, {"lr": 0.1}, scheduler.calendar)["batch_size", ""][:3]
+    sizes = ps.trace(plan, {"lr": 0.1}, calendar=scheduler.calendar)["batch_size", ""][:3]
     assert amounts == [0, *np.cumsum(sizes * 2 * 16)]
 
 
@@ -263,7 +263,7 @@ def test_epochs_in_samples_have_the_length_known_to_the_engine():
 
     scheduler = FACTS.attach(optimizer_of(Tiny()), plan, PlanOptions())
 
-    assert scheduler.plan.resolve(scheduler.calendar).bindings[0].schedule.over == ps.Duration.of("40 samples")
+    assert scheduler.plan.resolve(calendar=scheduler.calendar).bindings[0].schedule.over == ps.Duration.of("40 samples")
 
 
 LENGTH = 37

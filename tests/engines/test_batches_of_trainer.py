@@ -28,7 +28,7 @@ def stepped(weight: float, lr: float, samples: list[int]) -> float:
 def reference(name: str) -> tuple[list[list[int]], float]:
     """Return the batches of a run in one process, and its last weight, from the trace."""
     facts = ps.Calendar(total=None if job.PLANS[name].horizon else RUNS[name])
-    trace = ps.trace(job.PLANS[name], {"lr": 0.1}, facts)
+    trace = ps.trace(job.PLANS[name], {"lr": 0.1}, calendar=facts)
     batches = list(ps.BatchSampler(job.PLANS[name], LENGTH, seed=7, calendar=facts))
     left, weight = iter(batches), 3.0
     for t in range(trace.total):
@@ -105,7 +105,7 @@ def test_a_plan_in_samples_without_a_horizon_ends_with_the_passes_of_the_trainer
 
     trainer.train()
 
-    trace = ps.trace(plan, {"lr": 0.1}, ps.Calendar(total="93 samples"))
+    trace = ps.trace(plan, {"lr": 0.1}, total="93 samples")
     assert [row["learning_rate"] for row in trainer.state.log_history if "learning_rate" in row] == trace["lr"].tolist()
 
 

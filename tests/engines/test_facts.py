@@ -66,25 +66,25 @@ def test_the_length_of_a_sequence_is_a_fact_of_a_plan_in_tokens_and_else_a_facto
 
 
 @table(
-    ("plan", "by_keyword", "fact", "instead"),
+    ("plan", "by_step", "fact", "instead"),
     [
-        ("linear()", False, "total", "calendar=ps.Calendar(total=10_000)"),
-        (ps.Plan(lr="linear()", clock="tokens"), False, "total", "calendar=ps.Calendar(total=10_000)"),
-        (ps.Plan(lr="linear(over='5%')"), False, "total", "calendar=ps.Calendar(total=10_000)"),
-        ('warmup("5%") >> cosine()', False, "total", "calendar=ps.Calendar(total=10_000)"),
+        ("linear()", False, "total", "total=10_000"),
+        (ps.Plan(lr="linear()", clock="tokens"), False, "total", "total=10_000"),
+        (ps.Plan(lr="linear(over='5%')"), False, "total", "total=10_000"),
+        ('warmup("5%") >> cosine()', False, "total", "total=10_000"),
         ('warmup("5%") >> cosine()', True, "total", "total=10_000"),
-        (ps.Plan(lr="linear()", horizon="3 epochs"), False, "steps_per_epoch", "calendar=ps.Calendar(steps_per_epoch="),
+        (ps.Plan(lr="linear()", horizon="3 epochs"), False, "steps_per_epoch", "steps_per_epoch="),
         ('step("2 epochs")', True, "steps_per_epoch", "steps_per_epoch=100"),
         (ps.Plan(lr=1.0, horizon="3 tokens"), False, "tokens_per_step", "tokens_per_sample=1024"),
         ('step("2k tokens")', True, "tokens_per_step", "tokens_per_step=4096"),
     ],
 )
-def test_a_missing_fact_has_the_reason_of_the_engine_and_an_argument_that_provides_it(plan, by_keyword, fact, instead):
+def test_a_missing_fact_has_the_reason_of_the_engine_and_an_argument_that_provides_it(plan, by_step, fact, instead):
     optimizer = probe()
     before = dict(optimizer.param_groups[0])
 
     with pytest.raises(MissingFact) as missing:
-        facts(by_keyword=by_keyword).attach(optimizer, plan, PlanOptions())
+        facts(has_tokens_per_sample=not by_step).attach(optimizer, plan, PlanOptions())
 
     problem = missing.value.problem
     assert missing.value.fact == fact
@@ -160,7 +160,6 @@ def test_a_metric_with_the_name_of_a_planned_value_is_warned_of_once_and_renames
 @table(
     ("options", "found"),
     [
-        ({"calendar": 5}, "calendar=5: not a Calendar"),
         *(({"tokens_per_sample": one}, "expected a number greater than 0") for one in (0, -1, INF, NAN, True, "128")),
     ],
 )
@@ -207,7 +206,7 @@ def curve(line, processes, accumulation, samples=SAMPLES, whole=True):
         why={},
     )
     calendar = facts.calendar(tokens_per_sample=TOKENS)
-    values = ps.resolve(ps.parse(line), calendar)(np.arange(EPOCHS * updates), base=0.1)
+    values = ps.resolve(ps.parse(line), calendar=calendar)(np.arange(EPOCHS * updates), base=0.1)
     within = np.minimum(np.arange(updates) * accumulation * processes * BATCH, samples)
     seen = (np.arange(EPOCHS)[:, None] * samples + within).ravel()
     return seen, values

@@ -95,7 +95,7 @@ def test_the_epoch_length_is_that_of_the_trainer() -> None:
 
 
 def test_a_step_limit_is_passed_as_a_calendar() -> None:
-    short = engine.scheduler(PLAN, calendar=ps.Calendar(total=10))
+    short = engine.scheduler(PLAN, total=10)
 
     assert Recording().fit(create_scheduler_fn=short, max_num_train_steps=10)[:10] == planned(10)
 
@@ -105,7 +105,7 @@ def test_a_plan_in_samples_names_the_fact_and_the_argument() -> None:
         Recording().fit(ps.Plan(lr=ps.warmup("100 samples")))
 
     assert "the Trainer has no placeholder for its batch size" in str(refusal.value)
-    assert "pytorch_accelerated.scheduler(..., calendar=ps.Calendar(batch_size=256))" in str(refusal.value)
+    assert "pytorch_accelerated.scheduler(..., batch_size=256)" in str(refusal.value)
 
 
 @pytest.mark.parametrize(("unit", "arguments"), [("tokens", "tokens_per_sample=1024"), ("samples", "")])

@@ -73,7 +73,7 @@ def test_a_trainer_with_deepspeed_that_is_cut_and_killed_ends_with_the_weights_o
     pytest.importorskip("deepspeed")
     expected, found = whole_and_cut(tmp_path, "deepspeed_job", str(stage))
 
-    planned = ps.trace(ps.Plan(lr="warmup(4) >> cosine()"), {"lr": 1e-2}, ps.Calendar(total=UPDATES))["lr"].tolist()
+    planned = ps.trace(ps.Plan(lr="warmup(4) >> cosine()"), {"lr": 1e-2}, total=UPDATES)["lr"].tolist()
     assert found["logged"] == expected["logged"]
     assert [rate for rate, _, _ in found["logged"]] == planned
 

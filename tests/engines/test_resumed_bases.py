@@ -48,7 +48,7 @@ def test_a_resumed_run_uses_the_base_that_on_base_chooses_from_its_first_update_
         again = Run(folder, PLAN, options, resumes=True, lr=AFTER)
         engine(again)
 
-        expected = ps.trace(PLAN, [{"lr": base}], ps.Calendar())["lr", 0].tolist()
+        expected = ps.trace(PLAN, [{"lr": base}])["lr", 0].tolist()
         assert len(again.used) >= 18
         assert again.used == expected[at : at + len(again.used)]
 
@@ -62,7 +62,7 @@ def test_the_values_of_an_absolute_schedule_do_not_depend_on_the_base_also_after
     engine: Callable[[Run], None], tmp_path: Path
 ) -> None:
     line = ps.warmup(5) >> ps.cosine(to=0.1)
-    expected = ps.resolve(line, ps.Calendar(total=100))(np.arange(100), base=1.0).tolist()
+    expected = ps.resolve(line, total=100)(np.arange(100), base=1.0).tolist()
     plan = ps.Plan(lr=ps.absolute(line), horizon=100)
     first = Run(tmp_path / "first", plan, lr=BEFORE, epochs=1)
     first.folder.mkdir()

@@ -61,7 +61,7 @@ def test_the_accumulation_of_pytorch_accelerated_follows_from_its_updates(batche
     )  # fmt: skip
 
     assert (made.calendar.accumulation, made.total) == (accumulation, 3 * updates)
-    assert str(made.plan.resolve(made.calendar).bindings[0].schedule).startswith(f"warmup({updates}) >> ")
+    assert str(made.plan.resolve(calendar=made.calendar).bindings[0].schedule).startswith(f"warmup({updates}) >> ")
 
 
 class Loader:
@@ -239,7 +239,7 @@ def test_trl(monkeypatch, tmp_path):
     exec(BLOCKS[0], names)
     logged = [row["learning_rate"] for row in names["trainer"].state.log_history if "learning_rate" in row]
 
-    assert logged == ps.trace(names["plan"], {"lr": 2e-5}, ps.Calendar(total=16))["lr"].tolist()
+    assert logged == ps.trace(names["plan"], {"lr": 2e-5}, total=16)["lr"].tolist()
 
     exec(BLOCKS[1], names)
     names["trainer"].train()
@@ -311,7 +311,7 @@ def test_verl(monkeypatch):
         scheduler.step()
 
     plan = ps.Plan(lr='warmup("3%") >> cosine(to=0.1)')
-    assert rates[::3] == ps.trace(plan, {"lr": 0.1}, ps.Calendar(total=50))["lr"].tolist()
+    assert rates[::3] == ps.trace(plan, {"lr": 0.1}, total=50)["lr"].tolist()
     assert rates[::3] == rates[2::3]
 
     engine.optimizer_config.total_training_steps = -1

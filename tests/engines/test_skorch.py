@@ -77,5 +77,5 @@ def test_scikit_learn_can_clone_a_net_with_the_callback_of_the_page(tmp_path: Pa
     found = model_selection.cross_validate(planned_net, names["x"], names["y"], cv=2, return_estimator=True)
 
     # 40 samples of a fold: 32 train, in 8 batches of 4
-    rate = ps.trace(names["plan"], {"lr": 0.01}, ps.Calendar(batches_per_epoch=16))["lr"][24]
+    rate = ps.trace(names["plan"], {"lr": 0.01}, batches_per_epoch=16)["lr"][24]
     assert [one.optimizer_.param_groups[0]["lr"] for one in found["estimator"]] == [rate, rate]

@@ -57,7 +57,7 @@ def test_the_trainer_uses_the_values_of_each_update_also_after_a_resume(tmp_path
     first = run_of_trainer(tmp_path, WRITE)
     again = run_of_trainer(tmp_path, WRITE, resume=True)
 
-    shown = ps.trace(PLAN, optimizer_of(Tiny()), ps.Calendar())
+    shown = ps.trace(PLAN, optimizer_of(Tiny()))
     expected = [(e, int(w)) for e, w in zip(shown["entropy", ""].tolist(), shown["window", ""].tolist(), strict=True)]
     assert first.seen == expected
     assert again.seen == expected[10:]

@@ -125,7 +125,7 @@ def test_a_strict_plan_refuses_a_scheduler_of_mmengine_beside_it(run):
 @pytest.mark.parametrize("counts", [1, 4])
 def test_a_plan_uses_its_traced_values(run, counts):
     total = BATCHES * EPOCHS // counts
-    trace = ps.trace(PLAN, sgd(Toy()), ps.Calendar(total=total))
+    trace = ps.trace(PLAN, sgd(Toy()), total=total)
 
     found, _ = run(lambda wrapper: engine.PlanScheduler(wrapper, PLAN, total=total), counts=counts)
 
@@ -270,7 +270,7 @@ def test_a_plan_in_samples_counts_the_batches_and_resumes_from_a_checkpoint(run,
     rest, runner = cut(EPOCHS, resume=True)
 
     used = np.concatenate([first, rest])[:, 0]
-    planned = ps.trace(BY_SAMPLES, sgd(Toy()), ps.Calendar(batch_size=2, total=24))["lr", 0]
+    planned = ps.trace(BY_SAMPLES, sgd(Toy()), batch_size=2, total=24)["lr", 0]
     check_resumed("MMEngine Runner, AmountHook", used.tolist(), planned.tolist(), 24)
     assert used == pytest.approx(OF_TWO, rel=1e-15)
     assert runner.param_schedulers[0].scheduler.amount == 48

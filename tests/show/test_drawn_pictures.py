@@ -32,7 +32,7 @@ def curves_of(plan: Any, question: dict[str, Any]) -> Any:
     if question.get("base", "") is None:
         return curves_of_plan(ps.loads(plan), None, ps.Calendar(**question.get("facts", {})))[0]
     base = question.get("base", {"lr": 0.1})
-    return ps.trace(ps.loads(plan), base, ps.Calendar(**question.get("facts", {})))
+    return ps.trace(ps.loads(plan), base, calendar=ps.Calendar(**question.get("facts", {})))
 
 
 def run_of(name: str, run: dict[str, Any], trace: Any) -> show.LoggedRun:
@@ -116,7 +116,11 @@ def drawn(question: dict[str, Any]) -> dict[str, Any]:
     """Return a question with its picture."""
     if question["as"] in ("notebook", "changes"):
         plans = [ps.loads(plan) for plan in question["plans"].values()]
-        value = plans[0] if question["as"] == "notebook" else ps.diff(*plans, ps.Calendar(**question.get("facts", {})))
+        value = (
+            plans[0]
+            if question["as"] == "notebook"
+            else ps.diff(*plans, calendar=ps.Calendar(**question.get("facts", {})))
+        )
         shown = {kind: outline(f"<cell>{text}</cell>") for kind, text in show.mime_bundle(value).items()}
         return {key: value for key, value in question.items() if key != "shown"} | {"shown": shown}
     if question["as"] == "loss":

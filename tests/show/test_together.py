@@ -137,7 +137,7 @@ def test_plans_on_a_clock_of_tokens_branch_at_updates():
     plans = {"trunk": trunk, "branch": trunk.cooldown("400k tokens", "50k tokens")}
     facts = ps.Calendar(tokens_per_step=1000)
 
-    traces = {name: ps.trace(plan, {"lr": 0.1}, facts) for name, plan in plans.items()}
+    traces = {name: ps.trace(plan, {"lr": 0.1}, calendar=facts) for name, plan in plans.items()}
     panel = panel_of(show.together(traces, branches=True))
 
     assert panel.notes[0].text == "branch diverges from trunk at update 401"

@@ -78,7 +78,7 @@ FACTS = ps.Calendar(steps_per_epoch=45, batch_size=32, sequence_length=8)
 
 
 def traced(lr="linear()", horizon="20 epochs", calendar=FACTS):
-    return ps.trace(ps.Plan(lr=lr, horizon=horizon), {"lr": 1.0}, calendar)
+    return ps.trace(ps.Plan(lr=lr, horizon=horizon), {"lr": 1.0}, calendar=calendar)
 
 
 def growing():

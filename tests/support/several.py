@@ -18,7 +18,7 @@ def probes(names: Iterable[str], *groups: Mapping[str, Any]) -> dict[str, Probe]
 
 def lines(plan: ps.Plan, optimizers: Mapping[str, Any], **facts: Any) -> dict[str, list[float]]:
     """The planned lr of the first group of each optimizer."""
-    shown = ps.trace(plan, optimizers, ps.Calendar(**facts))
+    shown = ps.trace(plan, optimizers, calendar=ps.Calendar(**facts))
     return {name: shown["lr", name].tolist() for name in optimizers}
 
 

@@ -61,4 +61,4 @@ def used(optimizer: Probe, field: str = "lr", index: int = 0) -> list[float]:
 
 def planned(plan: Plan, bases: Any, field: str = "lr", index: int = 0, **facts: Any) -> list[float]:
     """Return the planned values of a field of a group for the entire run, from the trace."""
-    return trace(plan, bases, Calendar(**facts))[field, index].tolist()
+    return trace(plan, bases, calendar=Calendar(**facts))[field, index].tolist()

@@ -25,9 +25,9 @@ def numbers_of(name: str) -> dict[str, list[float]]:
         warnings.simplefilter("ignore")
         if name.startswith("recipe:"):
             recipe = ps.recipes[name.removeprefix("recipe:")]
-            trace = ps.trace(recipe.plan, recipe.bases, recipe.calendar)
+            trace = ps.trace(recipe.plan, recipe.bases, calendar=recipe.calendar)
         else:
-            trace = ps.trace(ps.Plan(lr=name), [{"lr": 0.1}], FACTS)
+            trace = ps.trace(ps.Plan(lr=name), [{"lr": 0.1}], calendar=FACTS)
     found = {}
     for key in sorted(trace.keys(), key=str):
         values = np.asarray(trace[key], dtype=np.float64)

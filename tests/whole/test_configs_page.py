@@ -1,8 +1,12 @@
-"""The examples on the page on configs: Hydra builds the plan, jsonargparse reads it."""
+"""The examples on the page on configs: argparse and jsonargparse read a plan, Hydra builds it."""
+
+import re
+from argparse import ArgumentParser
 
 import pytest
 
 import paramsched as ps
+from paramsched.errors import ParamschedError
 from support.pages import run_section
 
 PAGE = "how-to/configs.md"
@@ -17,9 +21,33 @@ def folder(tmp_path, monkeypatch):
 def test_hydra_builds_a_scheduler_from_a_plan_in_its_config(folder):
     pytest.importorskip("hydra")
 
-    names, _ = run_section(PAGE, "Hydra", folder)
+    names, printed = run_section(PAGE, "Hydra", folder)
 
     assert names["scheduler"].plan == ps.Plan(lr=ps.cosine(to=0.1), horizon="20 epochs")
+    *overridden, sweep = printed
+    assert [line_of(text) for text in overridden] == ["cosine(to=0.2)", 'warmup("10%") >> cosine(to=0.2)']
+    assert re.findall("^lr: (.+)$", sweep, re.MULTILINE) == ["linear()", 'warmup("10%") >> linear()']
+
+
+def line_of(text):
+    return str(ps.loads(text).bindings[0].schedule)
+
+
+def test_argparse_reads_a_plan_and_shows_the_message_of_an_error(folder, capsys):
+    _, printed = run_section(PAGE, "argparse", folder)
+    parser = ArgumentParser()
+    parser.add_argument("--plan", type=ps.loads)
+
+    assert [ps.loads(text) for text in printed] == [
+        ps.Plan(lr=ps.warmup("5%") >> ps.cosine(to=0.1)),
+        ps.recipes["bert-base"].plan,
+    ]
+    for wrong in ("cosin()", "lr: cosin()", "recipe:bert-bas", "plan.yaml", "0.1", ""):
+        with pytest.raises(ParamschedError) as refused:
+            ps.loads(wrong)
+        with pytest.raises(SystemExit):
+            parser.parse_args(["--plan", wrong])
+        assert f"error: argument --plan: {refused.value}" in capsys.readouterr().err
 
 
 def test_omegaconf_references_become_plain_data():

@@ -72,14 +72,17 @@ CASES: dict[str, tuple[Plan, Callable[[Any], Any]]] = {
         PLAN,
         lambda plan: list(ps.BatchSampler(plan, 5, calendar=ps.Calendar(total=8, batch_size=2))),
     ),
-    "ps.trace": (PLAN, lambda plan: ps.trace(plan, BASE, RUN)["lr"].tolist()),
+    "ps.trace": (PLAN, lambda plan: ps.trace(plan, BASE, calendar=RUN)["lr"].tolist()),
     "ps.Values": (Plan(lr="absolute(0.5) * step(2)"), lambda plan: dict(ps.Values(plan, bases={"lr": 1.0}, total=8))),
-    "ps.diff": (PLAN, lambda plan: [str(ps.diff(*pair, RUN)) for pair in ((plan, Plan(lr=1.0)), (Plan(lr=1.0), plan))]),
+    "ps.diff": (
+        PLAN,
+        lambda plan: [str(ps.diff(*pair, calendar=RUN)) for pair in ((plan, Plan(lr=1.0)), (Plan(lr=1.0), plan))],
+    ),
     "ps.dump": (PLAN, ps.dump),
-    "ps.resolve": (PLAN, lambda plan: ps.resolve(plan, RUN)),
+    "ps.resolve": (PLAN, lambda plan: ps.resolve(plan, calendar=RUN)),
     "ps.extend.replay": (Plan(lr="plateau()"), lambda plan: ps.extend.replay(plan, [(1, {"loss": 1.0})])),
-    "ps.to_lambda": (PLAN, lambda plan: [ps.to_lambda(plan, RUN)(t) for t in range(8)]),
-    "ps.check": (Plan(lr="linear(0.0, 3.0, 2)"), lambda plan: ps.check(plan, RUN)),
+    "ps.to_lambda": (PLAN, lambda plan: [ps.to_lambda(plan, calendar=RUN)(t) for t in range(8)]),
+    "ps.check": (Plan(lr="linear(0.0, 3.0, 2)"), lambda plan: ps.check(plan, calendar=RUN)),
     "ps.show.figure": (PLAN, figure_of),
     "ps.show.plan_axes": (PLAN, lambda plan: ps.show.plan_axes(plan, [BASE], RUN)[0].lines[0].get_ydata().tolist()),
 }
@@ -153,9 +156,9 @@ def test_a_value_that_is_not_a_plan_has_one_error(name, given):
 
 
 def test_a_log_is_compared_with_a_plan_in_every_form(tmp_path):
-    rows = [f"{t},{value!r}" for t, value in enumerate(ps.trace(PLAN, BASE, RUN)["lr"].tolist())]
+    rows = [f"{t},{value!r}" for t, value in enumerate(ps.trace(PLAN, BASE, calendar=RUN)["lr"].tolist())]
     (tmp_path / "log.csv").write_text("\n".join(["step,lr", *rows]) + "\n")
     logged = read_log(tmp_path / "log.csv", ["lr"])
 
     for given in forms_of(PLAN, tmp_path).values():
-        assert str(compare_with_plan(logged, given, RUN)) == str(compare_with_plan(logged, PLAN, RUN))
+        assert str(compare_with_plan(logged, given, calendar=RUN)) == str(compare_with_plan(logged, PLAN, calendar=RUN))

@@ -24,7 +24,7 @@ Rows = list[tuple[int, Mapping[str, float]]]
 
 def rates_of_run(names):
     plan, bases = names["scheduler"].plan, [{"lr": 0.1, "betas": (0.9, 0.999)}, {"lr": 1.0, "betas": (0.9, 0.999)}]
-    return ps.trace(plan, bases, ps.Calendar(steps_per_epoch=16))["lr", 1][:UPDATES].tolist()
+    return ps.trace(plan, bases, steps_per_epoch=16)["lr", 1][:UPDATES].tolist()
 
 
 def audited(log: Path, plan: ps.Plan, *options: str) -> dict[str, Any]:

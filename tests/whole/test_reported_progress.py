@@ -149,9 +149,9 @@ def test_the_runner(tmp_path: Path) -> None:
 
     assert (scheduler.t, scheduler.amount) == (2 * BATCHES, (BATCHES - 1) / 100)
     assert logged.amounts.amounts.tolist() == [min(t, BATCHES - 1) / 100 for t in range(2 * BATCHES)]
-    report = compare_with_plan(logged, plan, ps.Calendar(), bases={("lr", None): 0.1})
+    report = compare_with_plan(logged, plan, bases={("lr", None): 0.1})
     assert (report.exact, report.values) == (2 * BATCHES, 2 * BATCHES)
-    other = compare_with_plan(logged, plan.scale("10%", lr=0.5), ps.Calendar(), bases={("lr", None): 0.1})
+    other = compare_with_plan(logged, plan.scale("10%", lr=0.5), bases={("lr", None): 0.1})
     assert "at update 10 (progress 0.1)" in str(other)
     assert other.first is not None
 

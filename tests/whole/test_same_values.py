@@ -95,7 +95,7 @@ def test_each_shape_and_each_recipe_is_recorded():
 
 @pytest.mark.parametrize("line", ["warmup(100) >> cosine(to=0.1)", "polynomial(0.9)", "exponential(0.9995)", "tanh()"])
 def test_a_value_has_the_same_bits_alone_and_among_others(line):
-    schedule = recorded_values.ps.resolve(recorded_values.ps.parse(line), recorded_values.FACTS)
+    schedule = recorded_values.ps.resolve(recorded_values.ps.parse(line), calendar=recorded_values.FACTS)
     times = np.arange(0, recorded_values.UPDATES, 7)
     all_values = schedule(np.arange(recorded_values.UPDATES))
 

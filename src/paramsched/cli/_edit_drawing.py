@@ -186,5 +186,5 @@ def _findings(read: PlanInput) -> list[str]:
     except ModuleNotFoundError:
         return []
     groups = groups_to_check(read.loaded, read.options.bases)
-    found = read.placed(check(read.plan, calendar_if_known(read.known), groups=groups))
+    found = read.placed(check(read.plan, calendar=calendar_if_known(read.known), groups=groups))
     return [f"{one.location('')}: {one}".lstrip(":") + f" [{one.code}]" for one in found]

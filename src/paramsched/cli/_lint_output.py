@@ -46,7 +46,7 @@ def _of_log(log: str, plan: Plan, calendar: Calendar) -> Iterator[Problem]:
     last = max((int(column.t.max()) for column in logged.columns if column.t.size), default=None)
     yield from _beyond_the_plan(plan, calendar, last, "log")
     try:
-        report = compare_with_plan(logged, plan, calendar)
+        report = compare_with_plan(logged, plan, calendar=calendar)
     except UnknownGroup as error:
         advice = f"For example: paramsched audit {log} --plan plan.yaml --group head"
         raise error.changed(site=log, advice=advice) from None
@@ -216,12 +216,12 @@ def _findings_in(read: PlanInput, options: PlanOptions, checkpoint: str | None, 
         saved = read_groups(Path(checkpoint))
     groups = () if saved is None else saved.groups
     known = groups or groups_to_check(loaded, options.bases)
-    found = check(read.plan, calendar, groups=known, whole=bool(groups))
+    found = check(read.plan, calendar=calendar, groups=known, whole=bool(groups))
     yield from found
     if any(one.severity == "error" for one in found):
         return
     if options.facts:
-        read.plan.resolve(calendar_from_options(with_facts_beside(loaded, options)))
+        read.plan.resolve(calendar=calendar_from_options(with_facts_beside(loaded, options)))
     facts = calendar or Calendar()
     if saved is not None:
         yield from _beyond_the_plan(read.plan, facts, saved.updates, "checkpoint")

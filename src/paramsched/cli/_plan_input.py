@@ -220,7 +220,7 @@ def assumed_fact(plan: Plan, options: PlanOptions) -> tuple[str, float] | None:
         return None
     try:
         calendar = calendar_from_options(options)
-        if known_total(plan.resolve(calendar), calendar) is not None:
+        if known_total(plan.resolve(calendar=calendar), calendar) is not None:
             return None
     except InvalidArgument:
         pass

@@ -54,7 +54,7 @@ def stage_table(
     >>> from paramsched.core.files import NO_BASES
     >>> from paramsched.core.time import Calendar
     >>> plan = Plan(lr="warmup('5%') >> cosine(to=0.1)")
-    >>> print(stage_table(plan, plan.resolve(Calendar(total=1000)), NO_BASES, 1000, None))
+    >>> print(stage_table(plan, plan.resolve(total=1000), NO_BASES, 1000, None))
     The run is 1,000 updates long.
     <BLANKLINE>
     lr: warmup("5%") >> cosine(to=0.1)

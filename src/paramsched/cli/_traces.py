@@ -62,7 +62,8 @@ def _trace_plan(
     groups, assumed = groups_with_bases(loaded, options.bases, beside)
     echo_plan_notes(loaded)
     refuse_too_long(loaded.plan, calendar, len(groups))
-    found = (trace if is_compared else trace_for_picture)(loaded.plan, groups, calendar)
+    plan = loaded.plan
+    found = trace(plan, groups, calendar=calendar) if is_compared else trace_for_picture(plan, groups, calendar)
     return found.with_assumed_bases(pair for pair in found.keys() if pair in assumed)
 
 
@@ -90,7 +91,7 @@ def values_to_write(read: PlanInput) -> Trace:
     count, _ = _size_of_trace(loaded.plan, calendar, len(groups))
     if count > _MOST_WRITTEN:
         raise WrongUsage("", f"{count:,} values are too many to write", f"Shorten {option_of('total')}")
-    found = trace(loaded.plan, groups, calendar)
+    found = trace(loaded.plan, groups, calendar=calendar)
     multiples = [pair for pair in found.keys() if pair in assumed and found.base(*pair).share != "none"]
     if multiples:
         echo_note(f"no --base for {names_listed(map(column_name, multiples))}; taken to be 1")
@@ -99,7 +100,7 @@ def values_to_write(read: PlanInput) -> Trace:
 
 def _size_of_trace(plan: Plan, calendar: Calendar, groups: int) -> tuple[int, int]:
     """Return the number of values in a trace, and that of updates; 0 and 0 if the horizon is unknown."""
-    resolved = plan.resolve(calendar)
+    resolved = plan.resolve(calendar=calendar)
     total = updates_of_horizon(resolved, amounts_of_run(resolved, calendar)) or 0
     return total * max(groups, 1) * len({one.name for one in plan.bindings}), total
 
@@ -240,7 +241,7 @@ class RunTimes:
 def times_of_run(plan: Plan, options: PlanOptions, times: Iterable[str]) -> RunTimes:
     """Return times such as `250` or `"50%"` in the run of a plan."""
     calendar = calendar_for_picture(plan, options)
-    resolved = plan.resolve(calendar)
+    resolved = plan.resolve(calendar=calendar)
     run = planned_amounts(resolved, calendar)
     total = updates_of_horizon(resolved, run)
     if total is not None:  # percentages refer to it

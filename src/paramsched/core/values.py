@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any, Final, Unpack, final
+from typing import Any, Final, SupportsFloat, Unpack, final
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import Field
 from paramsched.core.number_checks import finite_number, whole_number
 from paramsched.core.plan.binding import UPDATES, Binding, Target
-from paramsched.core.plan.forms import PlanLike, plan_of
+from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.lines import Line
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolve import updates_of_horizon
@@ -22,7 +22,7 @@ from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.own import has_open_function, require_values_until
 from paramsched.core.time import Calendar, Duration
-from paramsched.core.time.calendar import Facts
+from paramsched.core.time.calendar import Facts, calendar_of_call
 from paramsched.errors import InvalidArgument, PlanError, StateError, shown
 
 _PLAN_KEYS: Final = frozenset({"targets", "groups", "horizon", "clock"})
@@ -47,6 +47,7 @@ class Values(Mapping[str, float]):
         bases: the value that a line multiplies, by name. Default: 1; a target of a plan has its `initial`. A field of
             an optimizer, such as `lr`, needs it unless its levels are absolute.
         strict: True to raise what is otherwise a warning.
+        calendar: the run facts as one object, in place of keywords.
         facts: the run facts, as in `ps.Scheduler`: `total=10_000`.
 
     Raises:
@@ -67,18 +68,19 @@ class Values(Mapping[str, float]):
         *,
         bases: Mapping[str, float] | None = None,
         strict: bool = False,
+        calendar: Calendar | None = None,
         **facts: Unpack[Facts],
     ) -> None:
         if isinstance(plan, Mapping) and not plan.keys() & _PLAN_KEYS:
             plan = Plan(*(Binding(Target(name, 1.0), line) for name, line in plan.items()))
-        self._plan = plan_of(plan, "ps.Values")
+        self._strict, self._calendar = strict, calendar_of_call("ps.Values(plan)", calendar, facts)
+        self._plan = plan_in_run(plan, "ps.Values", self._calendar)
         if self._plan.clock != UPDATES or any(line.groups is not None for line in self._plan.bindings):
             found = "the clock counts an amount" if self._plan.clock != UPDATES else "a line is for some groups"
             raise PlanError("ps.Values(plan)", found, "Use ps.Scheduler(optimizer, plan), which has groups and clocks")
         given = dict(bases or {})
         self._lines: dict[str, tuple[Schedule, float]] = {}
-        self._strict, self._calendar = strict, Calendar(**facts)
-        resolved = self._plan.resolve(self._calendar)
+        resolved = self._plan.resolve(calendar=self._calendar)
         self._end = updates_of_horizon(resolved, None)
         for line in resolved.bindings:
             own = line.field.initial if isinstance(line.field, Target) else 1.0
@@ -108,7 +110,7 @@ class Values(Mapping[str, float]):
             for line in self._plan.bindings
         ]
         plan = Plan(*bindings, horizon=self._plan.horizon)
-        counted = plan.resolve(self._calendar)
+        counted = plan.resolve(calendar=self._calendar)
         lines = [
             Line(line.name, Field.of(line.name), line.schedule, UPDATES, (0,), (self._lines[line.name][1],))
             for line in counted.bindings
@@ -163,7 +165,7 @@ class Values(Mapping[str, float]):
         self._t += whole_number("values.advance(…)", updates, 0)
         self._write()
 
-    def observe(self, **metrics: float) -> None:
+    def observe(self, **metrics: SupportsFloat) -> None:
         """Pass metrics to the metric rules of the plan, such as `plateau("val_loss")`.
 
         Raises:

@@ -7,7 +7,7 @@ from functools import partial
 from inspect import Parameter, signature
 from math import ceil, inf
 from numbers import Real
-from typing import Any, TypedDict, TypeVar, final, get_args
+from typing import Any, TypeVar, cast, final, get_args, get_type_hints
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
 from paramsched.core.base.codes import ACCUMULATION_UNUSED, BEYOND_HORIZON
@@ -22,6 +22,7 @@ from paramsched.core.run.processes import Processes
 from paramsched.core.run.record import OnChange
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.time import Calendar, DurationLike
+from paramsched.core.time.calendar import Facts, calendar_if_passed
 from paramsched.errors import InvalidArgument, MissingFact, Unresolved, shown
 
 AmountOf = Callable[[Any], Any]
@@ -36,11 +37,14 @@ _LONGER = 1.01
 _Adapter = TypeVar("_Adapter", bound=Callable[..., Any])
 
 
-class EngineOptions(TypedDict, total=False):
-    """The options that adapters share. Each adapter has them as keywords: `**options: Unpack[EngineOptions]`."""
+class EngineOptions(Facts, total=False):
+    """The options that adapters share. Each adapter has them as keywords: `**options: Unpack[EngineOptions]`.
+
+    The run facts, such as `batch_size=32`, take precedence over the engine's, or are those that it does not know.
+    """
 
     calendar: Calendar | None
-    """Run facts that take precedence over the engine's, or that the engine does not know."""
+    """The run facts as one object, in place of keywords."""
     tokens_per_sample: float | None
     """The length of a sequence, for plans in tokens."""
     on_change: OnChange
@@ -65,7 +69,7 @@ class PlanOptions:
     """The options of an adapter, checked: those of `LoopOptions`, and their defaults.
 
     Raises:
-        InvalidArgument: a fact is passed twice, or an option has a wrong type.
+        InvalidArgument: an option has a wrong type.
     """
 
     calendar: Calendar | None = None
@@ -76,17 +80,12 @@ class PlanOptions:
     strict: bool = False
 
     def __post_init__(self) -> None:
-        calendar: Any = self.calendar
-        if calendar is not None and not isinstance(calendar, Calendar):
-            instead = "For example: calendar=ps.Calendar(steps_per_epoch=100)"
-            raise InvalidArgument(f"calendar={shown(calendar)}", "not a Calendar", instead)
         tokens: Any = self.tokens_per_sample
         is_number = isinstance(tokens, Real) and tokens is not True
         if tokens is not None and not (is_number and 0 < tokens < inf):
             site = f"tokens_per_sample={shown(tokens)}"
             raise InvalidArgument(site, "expected a number greater than 0", "For example: tokens_per_sample=1024")
         checked_strict(self.strict)
-        object.__setattr__(self, "calendar", calendar)
 
     @property
     def processes(self) -> Processes:
@@ -101,8 +100,8 @@ def with_named_options(adapter: _Adapter) -> _Adapter:
     (kind,) = get_args(options.annotation)
     defaults = {one.name: one.default for one in fields(PlanOptions)}
     named = [
-        Parameter(name, Parameter.KEYWORD_ONLY, default=defaults[name], annotation=type_)
-        for name, type_ in kind.__annotations__.items()
+        Parameter(name, Parameter.KEYWORD_ONLY, default=defaults.get(name), annotation=type_)
+        for name, type_ in get_type_hints(kind).items()
     ]
     adapter.__signature__ = written.replace(parameters=[*own, *named])  # type: ignore[attr-defined]  # read by inspect
     return adapter
@@ -112,14 +111,16 @@ def options_of(call: str, adapter: Callable[..., Any], given: EngineOptions) -> 
     """Return the options of a call of an adapter.
 
     Raises:
-        TypeError: a keyword is no parameter of the adapter.
-        InvalidArgument: as `PlanOptions`.
+        TypeError: a keyword is not a parameter of the adapter.
+        InvalidArgument: an option has a wrong type, or run facts are invalid or passed twice.
     """
     known = signature(adapter).parameters
     for name in given:
         if name not in known:  # the annotation of `**options` is checked by type checkers only
             raise TypeError(f"{call}() got an unexpected keyword argument {name!r}; {did_you_mean(name, known)}")
-    return PlanOptions(**given)
+    options: dict[str, Any] = {name: value for name, value in given.items() if name not in Facts.__annotations__}
+    facts = cast(Facts, {name: value for name, value in given.items() if name in Facts.__annotations__})
+    return PlanOptions(**options | {"calendar": calendar_if_passed(f"{call}(…)", given.get("calendar"), facts)})
 
 
 @final
@@ -138,7 +139,7 @@ class EngineFacts:
         why: a dict from a run fact to the reason why it is unknown, for messages.
         counter: the call that counts batches, with `{}` for its arguments. Default: `call`.
         warns_of_metrics: True if the engine warns about metrics that were never reported.
-        by_keyword: True if the user passes run facts as keywords of `call`, not as `calendar`.
+        has_tokens_per_sample: True if `call` has the argument `tokens_per_sample`.
     """
 
     call: str
@@ -151,7 +152,7 @@ class EngineFacts:
     why: Mapping[str, str]
     counter: str = ""
     warns_of_metrics: bool = False
-    by_keyword: bool = False
+    has_tokens_per_sample: bool = True
 
     def attach(
         self,
@@ -250,7 +251,7 @@ class EngineFacts:
                 raise MissingFact(
                     f"{self.call}(..., tokens_per_sample={tokens_per_sample})",
                     self._reason_for("batch_size"),
-                    f"For example: {self.call}(..., calendar=ps.Calendar(tokens_per_step=4096))",
+                    f"For example: {self.call}(..., tokens_per_step=4096)",
                     fact="tokens_per_step",
                     example="4096",
                 )
@@ -273,9 +274,8 @@ class EngineFacts:
         return self.why.get(fact, f"{self.call.partition('.')[0]} does not provide {fact}")
 
     def _missing_fact(self, site: str, found: str, fact: str, example: str) -> MissingFact:
-        line = f"{fact}={example}"
-        if not self.by_keyword:
-            line = "tokens_per_sample=1024" if fact == "tokens_per_step" else f"calendar=ps.Calendar({line})"
+        takes_samples = fact == "tokens_per_step" and self.has_tokens_per_sample
+        line = "tokens_per_sample=1024" if takes_samples else f"{fact}={example}"
         return MissingFact(site, found, f"For example: {self.call}(..., {line})", fact=fact, example=example)
 
 

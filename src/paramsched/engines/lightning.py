@@ -32,7 +32,7 @@ class _LightningPlan:
     from this lr: the callback writes the base as `initial_lr` of the group, and logs the added group.
 
     With automatic optimization the Trainer knows the number of updates. With manual optimization only the module knows
-    when its optimizers step, so units other than updates need `calendar`.
+    when its optimizers step, so units other than updates need run facts, such as `steps_per_epoch=100`.
 
     If the training loader has a `ps.BatchSampler`, it follows the plan of the callback, also after a resume.
 

@@ -30,13 +30,13 @@ def scheduler(plan: PlanLike, **options: Unpack[EngineOptions]) -> Callable[...,
     """Return a function for `Trainer.train(create_scheduler_fn=…)`.
 
     The default horizon is `num_epochs`, in updates of one process. (The Trainer's `NUM_UPDATE_STEPS_PER_EPOCH` counts
-    the updates of all processes together.) With `max_num_train_steps`, pass `calendar=ps.Calendar(total=…)`, because
+    the updates of all processes together.) With `max_num_train_steps`, pass `total=…`, because
     the Trainer has no placeholder for it.
 
     Args:
         plan: the plan to apply, or as in `ps.Scheduler` its file, text or mapping.
-        options: those that adapters share, `paramsched.engines.engine_facts.EngineOptions`. The Trainer does not
-            provide some run facts, such as `batch_size`: pass them in `calendar`.
+        options: those that adapters share, `paramsched.engines.engine_facts.EngineOptions`, which include the run
+            facts. The Trainer does not provide some of these, such as `batch_size`.
 
     Raises:
         MissingDependency: pytorch-accelerated is not installed.

@@ -296,7 +296,7 @@ class BatchAmounts:
         if self._unit is not None:
             sizes = {name for product in SIZES[self._unit] for name in product}
             if any(target.name in sizes for target in plan.targets):
-                planned = amounts_of_run(plan.resolve(self.scheduler.calendar), self.scheduler.calendar)
+                planned = amounts_of_run(plan.resolve(calendar=self.scheduler.calendar), self.scheduler.calendar)
                 # Unknown if a factor such as sequence_length is missing.
                 self._planned = None if isinstance(planned, UnknownAmounts) else planned
             self._measure = measure_for(self._unit, self.options, self.samples or samples_in)

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from functools import cache, partial
 from math import ceil
 from pickle import UnpicklingError
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 from weakref import WeakKeyDictionary
 
 from paramsched.engines.torch_required import torch  # first, because it reports that torch is missing
@@ -26,6 +26,7 @@ from paramsched.core.run.on_base import OnBase
 from paramsched.core.run.record import OnChange
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.time import Calendar
+from paramsched.core.time.calendar import Facts, calendar_if_passed
 from paramsched.engines.argument_order import check_kinds
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions
 from paramsched.engines.other_schedulers import Writer, warn_of_writers
@@ -120,7 +121,8 @@ class _PlanScheduler:
         on_change: as in `ps.Scheduler`.
         on_base: as in `ps.Scheduler`.
         strict: as in `ps.Scheduler`.
-        facts: run facts that the engine does not know, as in `ps.Calendar`: `steps_per_epoch`, `total`, ….
+        calendar: the run facts as one object, in place of keywords.
+        facts: run facts that the engine does not know, as in `ps.Scheduler`: `steps_per_epoch`, `total`, ….
 
     Raises:
         MissingFact: a unit of the plan needs an unknown run fact.
@@ -139,12 +141,13 @@ class _PlanScheduler:
         on_change: OnChange = "new",
         on_base: OnBase = "checkpoint",
         strict: bool = False,
-        **facts: Any,
+        calendar: Calendar | None = None,
+        **facts: Unpack[Facts],
     ) -> None:
         check_kinds("PlanScheduler", optimizer=optimizer, plan=plan)
         allow_checkpoints()
         self.optimizer = optimizer
-        user_facts = Calendar(**facts) if facts else None
+        user_facts = calendar_if_passed("PlanScheduler(optimizer, plan)", calendar, facts)
         accumulation, total = getattr(optimizer, "_accumulative_counts", 1), None
         if epoch_length is not None and end is not None and end < INF:
             total = ceil(epoch_length * end / accumulation)
@@ -157,7 +160,7 @@ class _PlanScheduler:
             total=total,
             whole=False,  # MMEngine's accumulation continues into the next epoch
             why={"steps_per_epoch": convert or uneven, "total": convert or "its argument end (epochs) is unknown"},
-            by_keyword=True,
+            has_tokens_per_sample=False,
             counter="Runner(…, custom_hooks=[AmountHook({})])",
         )
         inner = optimizers.inner_optimizer(optimizer)

@@ -136,7 +136,7 @@ def bundle_of_run(
     metric has changed the values, or the updates consumed other amounts than planned.
     """
     try:
-        drawn = trace(plan, optimizers, calendar)
+        drawn = trace(plan, optimizers, calendar=calendar)
     except ParamschedError:  # the length of the run, or of an update on its clock, is unknown
         return {}
     if t < drawn.total and any(drawn[key][t] != value for key, value in values.items()):

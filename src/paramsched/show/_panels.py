@@ -94,7 +94,7 @@ def picture(
             raise InvalidArgument("show(trace)", found, f"For example: {call}")
         if one.total < 1 or not one.keys():
             found = f"nothing can be drawn from {len(one.keys())} curves of {one.total} updates"
-            instead = 'For example: trace(Plan(lr=linear(1, 0)), {"lr": 0.1}, Calendar(total=100)).'
+            instead = 'For example: trace(Plan(lr=linear(1, 0)), {"lr": 0.1}, total=100).'
             raise InvalidArgument("show(trace)", found, instead)
     if other is not None and len(plans) > 1:
         found = f"{len(plans)} plans are already drawn together"
@@ -105,7 +105,7 @@ def picture(
     runs = [_checked_run(trace, run) for run in runs_of(log)]
     if isinstance(trace, Trace) and trace.computed is not None and (other is not None or any(run.used for run in runs)):
         found = f"only {trace.computed:,} of {trace.total:,} values were computed, so they cannot be compared"
-        raise InvalidArgument("show(trace)", found, "Compare ps.trace(plan, optimizer, calendar)")
+        raise InvalidArgument("show(trace)", found, "Compare ps.trace(plan, optimizer, total=1000)")
     drawn = [*(one for _, one in plans), *([] if other is None else [other])]
     ends = [one.total for one in drawn]
     ends += [int(times[-1]) + 1 for run in runs for times, _ in run.used.values()]

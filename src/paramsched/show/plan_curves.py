@@ -99,7 +99,7 @@ def length_of_plan(plan: Plan, calendar: Calendar) -> int | None:
     100
     """
     try:
-        lengths = [resolve(one.schedule, calendar).length for one in plan.bindings if one.schedule.has_length]
+        lengths = [resolve(one.schedule, calendar=calendar).length for one in plan.bindings if one.schedule.has_length]
     except (MissingFact, InvalidArgument):
         return None
     complete = len(lengths) == len(plan.bindings)

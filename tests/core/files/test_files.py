@@ -147,7 +147,7 @@ def test_an_alias_bomb_is_rejected_at_its_first_anchor():
 # ---------------------------------------------------------------- files
 
 
-@pytest.mark.parametrize("read", [config.load, lambda path: ps.resolve(path, ps.Calendar(total=9)), config.open_plan])
+@pytest.mark.parametrize("read", [config.load, lambda path: ps.resolve(path, total=9), config.open_plan])
 @pytest.mark.parametrize("name", ["plan.yml", "paln.yaml", "gone/none.yaml"])
 def test_a_missing_plan_file_is_answered_with_the_folder_and_a_file_that_can_be_read(read, name, tmp_path):
     (tmp_path / "plan.yaml").write_text("lr: cosine()")
@@ -459,6 +459,6 @@ def test_plans_that_differ_only_in_order_are_equal():
 def test_a_copy_and_a_resolved_plan_keep_the_order():
     plan = ps.loads(FIRST)
 
-    kept = [pickle.loads(pickle.dumps(plan)), plan.resolve(ps.Calendar(total=10))]
+    kept = [pickle.loads(pickle.dumps(plan)), plan.resolve(total=10)]
 
     assert [[binding.name for binding in one.as_written()] for one in kept] == [["weight_decay", "lr", "betas[0]"]] * 2

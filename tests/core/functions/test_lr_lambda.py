@@ -46,21 +46,21 @@ def test_base_times_factor_equals_the_value_bit_for_bit(case, base):
 
 def test_lambda_lr_uses_the_values_of_the_plan():
     optimizer = optimizer_of(0.1, 3e-4)
-    used = values_of(optimizer, LambdaLR(optimizer, ps.to_lambda(WHOLE, RUN)), 60)
+    used = values_of(optimizer, LambdaLR(optimizer, ps.to_lambda(WHOLE, calendar=RUN)), 60)
 
-    planned = ps.resolve(ps.parse(WHOLE), RUN)
+    planned = ps.resolve(ps.parse(WHOLE), calendar=RUN)
     assert used == [[planned(t, 0.1), planned(t, 3e-4)] for t in range(60)]
 
 
 def test_a_checkpoint_contains_only_the_count_and_resumes(tmp_path):
     first = optimizer_of(0.1)
-    scheduler = LambdaLR(first, ps.to_lambda(WHOLE, RUN))
+    scheduler = LambdaLR(first, ps.to_lambda(WHOLE, calendar=RUN))
     values_of(first, scheduler, 20)
     torch.save({"optimizer": first.state_dict(), "scheduler": scheduler.state_dict()}, tmp_path / "last.pt")
 
     saved = torch.load(tmp_path / "last.pt", weights_only=True)
     again = optimizer_of(0.1)
-    resumed = LambdaLR(again, ps.to_lambda(WHOLE, RUN))
+    resumed = LambdaLR(again, ps.to_lambda(WHOLE, calendar=RUN))
     again.load_state_dict(saved["optimizer"])
     resumed.load_state_dict(saved["scheduler"])
 

@@ -41,7 +41,7 @@ def bits(values):
 @given(st.data())
 def test_it_equals_the_schedule_for_a_base_of_one(name, data):
     case, written = data.draw(pairs(name))
-    made = ps.resolve(written, case.world.calendar)
+    made = ps.resolve(written, calendar=case.world.calendar)
     times = np.unique(np.append(np.arange(100), np.linspace(0, 2 * case.world.total, 100).astype(np.int64)))
     with np.errstate(all="ignore"):
         expected = evaluate(case.resolved, times, 1.0)

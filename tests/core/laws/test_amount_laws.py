@@ -128,9 +128,9 @@ def plans_by_samples(draw, sources=SOURCES):
     fields = sorted({binding.name for binding in bindings})
     clock = draw(st.just("samples") | st.sampled_from(fields).map(lambda name: {name: "samples"}))
     try:
-        resolved = ps.Plan(*bindings, horizon=plan.horizon, clock=clock).resolve(world.calendar)
+        resolved = ps.Plan(*bindings, horizon=plan.horizon, clock=clock).resolve(calendar=world.calendar)
         bind(resolved, GROUPS)
-        resolved.resolve(ps.Calendar() if source == "told" else world.calendar)
+        resolved.resolve(calendar=ps.Calendar() if source == "told" else world.calendar)
     except InvalidArgument:
         reject()
     return world, resolved, source
@@ -172,7 +172,7 @@ def test_used_values_equal_planned_values_at_the_consumed_amount_after_any_distu
 @given(st.data())
 def test_a_run_with_constant_consumption_uses_the_values_of_its_trace(data):
     world, plan, _ = data.draw(plans_by_samples(("told",)))
-    shown = ps.trace(plan, GROUPS, world.calendar)
+    shown = ps.trace(plan, GROUPS, calendar=world.calendar)
     run = started(plan, world, "told")
 
     for _ in range(min(shown.total, 40)):

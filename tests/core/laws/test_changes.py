@@ -70,7 +70,7 @@ def follows_another(plan: Plan, name: str) -> bool:
 
 
 def traced(plan: Plan, world: World, total: int) -> ps.extend.Trace:
-    return ps.trace(plan, GROUPS, run_of(world, total))
+    return ps.trace(plan, GROUPS, calendar=run_of(world, total))
 
 
 @pytest.mark.heavy
@@ -96,7 +96,7 @@ def test_after_the_planned_end_a_field_stays_constant_or_continues_if_open_ended
     after = traced(plan.change(world.total, horizon=longer), world, longer)
 
     held_times = np.minimum(np.arange(longer), world.total)
-    for index, bounds in enumerate(bind(plan.resolve(world.calendar), GROUPS)):
+    for index, bounds in enumerate(bind(plan.resolve(calendar=world.calendar), GROUPS)):
         for bound in bounds:
             base, key = bound.field.base(GROUPS[index]), (bound.name, index)
             held, going_on = bound.schedule(held_times, base), bound.schedule(np.arange(longer), base)
@@ -112,7 +112,7 @@ def test_a_changed_field_follows_the_new_schedule_on_its_own_clock(data):
 
     for key in changed.keys():
         if key[0] in fields:
-            alone = resolve(constant(1.0, over=at) >> ps.parse(fields[key[0]]), run_of(world, total))
+            alone = resolve(constant(1.0, over=at) >> ps.parse(fields[key[0]]), calendar=run_of(world, total))
             expected = alone(np.arange(at, total), changed.base(*key).value)
             np.testing.assert_array_equal(changed[key][at:], expected)
 
@@ -143,7 +143,7 @@ def test_a_change_starts_at_the_value_of_the_old_plan(data):
 
     try:
         changed = plan.change(at, horizon=None if total == world.total else total, **fields)
-        changed.resolve(run_of(world, total))
+        changed.resolve(calendar=run_of(world, total))
     except InvalidArgument as refused:  # a level that is not known or not finite, or `constant(x)` before the change
         if "the level at which the stage before" not in str(refused) and "after a constant could be" not in str(
             refused
@@ -154,7 +154,7 @@ def test_a_change_starts_at_the_value_of_the_old_plan(data):
 
     before = {
         (bound.name, index): bound
-        for index, bounds in enumerate(bind(plan.resolve(world.calendar), GROUPS))
+        for index, bounds in enumerate(bind(plan.resolve(calendar=world.calendar), GROUPS))
         for bound in bounds
     }
     for (name, index), bound in before.items():
@@ -223,7 +223,7 @@ def test_a_change_on_a_sample_clock_keeps_the_past(data):
     total = world.total * each
     counted = Plan(*plan.as_written(), horizon=f"{total} samples", clock="samples")
     try:
-        before = ps.trace(counted, GROUPS, run_of(world, world.total))
+        before = ps.trace(counted, GROUPS, calendar=run_of(world, world.total))
     except InvalidArgument:
         reject()
     at = data.draw(st.integers(0, total - 1))
@@ -232,7 +232,7 @@ def test_a_change_on_a_sample_clock_keeps_the_past(data):
 
     changed = counted.change(f"{at} samples", horizon=f"{longer} samples", **{name: "cosine(start=0.5, to=0.05)"})
 
-    after = ps.trace(changed, GROUPS, replace(run_of(world, 1), total=f"{longer} samples"))
+    after = ps.trace(changed, GROUPS, calendar=replace(run_of(world, 1), total=f"{longer} samples"))
     for key in before.keys():
         until = min(-(-at // each) if key[0] == name else before.total, after.total)
         assert_same_bits(after[key][:until], before[key][:until])

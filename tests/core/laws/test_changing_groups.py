@@ -204,7 +204,7 @@ class Model:
             LINES_OF_CHANGING_GROUPS if self.clock == "updates" else LINES_OF_CHANGING_GROUPS[:2]
         )  # the others have lengths in updates
         lines = {"lr": line, "momentum": "linear(1, 0.5)"}
-        self.planned = {name: ps.resolve(ps.parse(one), ps.Calendar(total=END)) for name, one in lines.items()}
+        self.planned = {name: ps.resolve(ps.parse(one), total=END) for name, one in lines.items()}
         self.plan = ps.Plan(**lines, clock=self.clock, horizon=END if self.clock == "updates" else f"{END} tokens")
         self.t, self.bases, self.written = 0, {}, {}
         self.has_late, self.ahead = False, ""

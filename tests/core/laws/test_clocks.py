@@ -31,11 +31,11 @@ def test_tokens_are_updates_if_an_update_consumes_one_token(name, data):
         tokens_per_step=1,
     )
 
-    resolved = ps.Plan(lr=case.written, clock="tokens").resolve(calendar)
+    resolved = ps.Plan(lr=case.written, clock="tokens").resolve(calendar=calendar)
 
     assert resolved.is_resolved
     assert counted_plan(resolved).bindings[0].schedule == case.resolved
-    assert resolved.resolve(calendar) == resolved
+    assert resolved.resolve(calendar=calendar) == resolved
 
 
 @every_shape()
@@ -58,7 +58,7 @@ def test_a_schedule_is_evaluated_at_the_amount_before_each_update(data):
     facts = {"tokens": "tokens_per_step", "samples": "batch_size", "frames": "frames_per_step"}[unit]
     plan = ps.Plan(lr=with_unit(case.resolved, unit), clock=unit, horizon=f"{case.world.total} {unit}")
 
-    found = ps.trace(plan, {"lr": 1.0}, ps.Calendar(**{facts: rate}))
+    found = ps.trace(plan, {"lr": 1.0}, calendar=ps.Calendar(**{facts: rate}))
 
     amounts = np.arange(0, case.world.total, rate)
     assert found.amounts.tolist() == amounts.tolist()
@@ -85,7 +85,7 @@ def test_planned_amounts_equal_a_count_update_by_update(drawn, accumulation):
         size = schedule(amounts[-1] if by_amount else len(amounts) - 1)
         amounts.append(amounts[-1] + round(size) * accumulation)
     try:
-        found = ps.trace(plan, {"lr": 1.0}, ps.Calendar(accumulation=accumulation))
+        found = ps.trace(plan, {"lr": 1.0}, accumulation=accumulation)
     except PlanError:  # lr fills: on updates its horizon depends on the sizes, which is valid; nan sizes are not
         assume(False)
 
@@ -134,6 +134,6 @@ def test_lengths_in_amounts_do_not_depend_on_the_rate(name, data):
     assume(written.serializable and "epoch" not in str(written) and "sample" not in str(written))
     plan = ps.Plan(lr=written, clock=unit, horizon=f"{case.world.total} {unit}")
 
-    resolved = plan.resolve(ps.Calendar(tokens_per_step=rate))
+    resolved = plan.resolve(tokens_per_step=rate)
 
     assert counted_plan(resolved).bindings[0].schedule == case.resolved

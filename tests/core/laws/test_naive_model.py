@@ -140,7 +140,7 @@ def test_values_equal_the_naive_model(seed):
             continue
 
         try:
-            trace = ps.trace(ps.loads(f"{draw.head}lr: '{schedule.text()}'\n"), {"lr": 1.0}, draw.calendar)
+            trace = ps.trace(ps.loads(f"{draw.head}lr: '{schedule.text()}'\n"), {"lr": 1.0}, calendar=draw.calendar)
         except InvalidArgument as refused:  # the part that is taken ends in `constant(x)`
             if not kind.startswith("take") or "after a constant could be" not in str(refused):
                 raise

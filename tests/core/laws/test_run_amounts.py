@@ -41,7 +41,9 @@ def runs(draw, clock=None):
     over, counted, calendar = "'40 samples'", "samples", ps.Calendar(sequence_length=8)
     if clock == "sizes by updates":
         over, counted = "12", {"lr": "samples"}
-    plan = ps.Plan(size_of_batch(draw(st.sampled_from(SIZES)).format(over)), lr=1.0, clock=counted).resolve(calendar)
+    plan = ps.Plan(size_of_batch(draw(st.sampled_from(SIZES)).format(over)), lr=1.0, clock=counted).resolve(
+        calendar=calendar
+    )
     sizes = sizes_of_run(plan.bindings, plan.clock, calendar)
     return sizes.amounts_of("tokens" if clock == "sizes by another amount" else "samples")
 
@@ -131,7 +133,7 @@ def test_amounts_of_the_first_updates_are_found_again(clock):
     ids=["no rate", "a factor is missing", "progress is reported"],
 )
 def test_of_unknown_amounts_only_the_beginning_of_the_run_is_known(plan, fact):
-    run = amounts_of_run(plan.resolve(ps.Calendar()), ps.Calendar())
+    run = amounts_of_run(plan.resolve(), ps.Calendar())
 
     assert (run.amount_at(0), run.updates_until(0), run.amounts_from(0, 0, 1).tolist()) == (0, 0, [0])
     assert (run.exact_at(Fraction(0)), run.update_of(Fraction(0))) == (0, 0)
@@ -189,14 +191,14 @@ class Counted:
 def test_a_length_in_any_unit_is_that_of_a_count_update_by_update(clock, by_amount, data):
     written = data.draw(st.sampled_from(SIZES))
     by_amount = by_amount and clock in ("samples", "tokens")
-    size = ps.resolve(ps.parse(written.format(40 if by_amount else 12)), ps.Calendar())
+    size = ps.resolve(ps.parse(written.format(40 if by_amount else 12)))
     counted = Counted(lambda t, amount: round(size(amount if by_amount else t)))
     first, second = data.draw(LENGTHS), data.draw(LENGTHS)
     lr = 'constant(0.5, "{} {}") >> constant(0.25, "{} {}") >> constant(1)'.format(*first, *second)
     clocks = {"lr": clock.replace("steps", "updates")} | ({"batch_size": clock} if by_amount else {})
     batch = size_of_batch(written.format("'40 samples'" if by_amount else 12))
 
-    resolved = ps.Plan(batch, lr=lr, clock=clocks).resolve(ps.Calendar(**FACTS))
+    resolved = ps.Plan(batch, lr=lr, clock=clocks).resolve(calendar=ps.Calendar(**FACTS))
 
     ends = [counted.end(clock, 0, first)]
     ends.append(counted.end(clock, ends[0], second))

@@ -25,7 +25,7 @@ def attachable(data, *, rules=1):
     """Draw a plan, its run, and the resolved plan."""
     world = data.draw(strategies.worlds())
     plan = data.draw(strategies.plans(world, rules=rules, follow=True, attachable=True))
-    return world, plan, plan.resolve(world.calendar)
+    return world, plan, plan.resolve(calendar=world.calendar)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -82,7 +82,7 @@ class Run:
 @given(st.data())
 def test_used_values_equal_planned_values_after_any_disturbance(data):
     world, plan, resolved = attachable(data)
-    shown = ps.trace(plan, [*GROUPS, LATE], world.calendar)
+    shown = ps.trace(plan, [*GROUPS, LATE], calendar=world.calendar)
     bound = bind(resolved, [*GROUPS, LATE])
 
     with warnings.catch_warnings():
@@ -134,7 +134,7 @@ def test_a_tensor_contains_the_planned_value_rounded_to_its_dtype(data, dtype):
     for _ in range(count):
         optimizer.step()
 
-    shown = ps.trace(plan, bases, world.calendar)
+    shown = ps.trace(plan, bases, calendar=world.calendar)
     for index, bounds in enumerate(bind(resolved, bases)):
         if any(one.name == "lr" for one in bounds):
             expected = torch.from_numpy(shown["lr", index][:count].copy()).to(dtype).tolist()

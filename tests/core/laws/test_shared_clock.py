@@ -132,7 +132,7 @@ BY_AMOUNT = {
 @given(st.lists(st.tuples(st.sampled_from([*NAMES, "kill"]), st.integers(1, 9)), max_size=50), st.randoms())
 def test_each_step_uses_the_value_at_the_amount_of_its_update_also_after_kills(unit, events, random):
     plan, model, amounts = BY_AMOUNT[unit], SharedClock(NAMES), [0]
-    (line,) = counted_plan(plan.resolve(ps.Calendar())).bindings
+    (line,) = counted_plan(plan.resolve()).bindings
     optimizers = probes(NAMES)
     scheduler = ps.Scheduler(optimizers, plan)
 

@@ -26,7 +26,7 @@ from paramsched.core.schedules.pointwise import Pointwise
 from paramsched.core.schedules.restarts import Restarts
 from paramsched.core.schedules.retimed import Every, Shift, Window, every, window
 from paramsched.core.schedules.sequence import Sequence
-from paramsched.core.time import Calendar, Duration
+from paramsched.core.time import Duration
 from paramsched.errors import InvalidArgument
 from support import strategies
 from support.strategies import Case, every_shape
@@ -116,9 +116,7 @@ def test_a_schedule_keeps_its_final_value_exactly(name, data):
 def lasting(case):
     """Return the schedule of a case, continued by its last value to update 1000."""
     try:
-        return resolve(
-            case.resolved if case.resolved.length is None else case.resolved >> constant(), Calendar(total=1000)
-        )
+        return resolve(case.resolved if case.resolved.length is None else case.resolved >> constant(), total=1000)
     except InvalidArgument:  # a window in a sum begins after the end of the other operand
         reject()
 
@@ -282,8 +280,8 @@ def test_resolving_twice_is_resolving_once(name, data):
     case = data.draw(strategies.cases(name=name, small=False))
 
     assert case.resolved.is_resolved
-    assert resolve(case.resolved, case.world.calendar) == case.resolved
-    assert resolve(case.resolved, Calendar(total=case.world.total)) == case.resolved
+    assert resolve(case.resolved, calendar=case.world.calendar) == case.resolved
+    assert resolve(case.resolved, total=case.world.total) == case.resolved
 
 
 @given(st.data())
@@ -293,7 +291,7 @@ def test_a_schedule_that_takes_the_remaining_time_needs_the_total(data):
     assume(schedule.fills)
 
     with pytest.raises(InvalidArgument):
-        resolve(schedule, replace(world.calendar, total=None))
+        resolve(schedule, calendar=replace(world.calendar, total=None))
 
 
 @given(st.data())
@@ -306,7 +304,7 @@ def test_lengths_add_up_to_the_horizon(data):
         whole = whole >> stage
     assume(isinstance(whole, Sequence))
     try:
-        resolved = resolve(whole, world.calendar)
+        resolved = resolve(whole, calendar=world.calendar)
     except InvalidArgument:
         return
 
@@ -331,7 +329,7 @@ def test_each_boundary_is_rounded_up_once_from_the_start_of_the_run(lengths, dat
         whole = whole >> constant(float(number), length)
     whole = whole >> constant(float(len(lengths)), "0 steps") >> constant(-1.0)
 
-    values = resolve(whole, world.calendar)(np.arange(world.total))
+    values = resolve(whole, calendar=world.calendar)(np.arange(world.total))
 
     bounds = [ceil(sum(exact[:n], Fraction(0))) for n in range(len(exact) + 1)]
     expected = np.full(world.total, -1.0)
@@ -357,12 +355,12 @@ def test_the_same_plan_in_epochs_steps_and_percent_gives_the_same_values(data):
     share = Fraction(100, epochs)
     in_per_cent = re.sub(r'"(\d+) epochs"', lambda found: f'"{float(int(found[1]) * share):g}%"', in_epochs)
     try:
-        expected = resolve(parse(in_epochs), world.calendar)
+        expected = resolve(parse(in_epochs), calendar=world.calendar)
     except InvalidArgument:
         return
 
-    assert resolve(parse(in_steps), world.calendar) == expected
-    assert resolve(parse(in_per_cent), world.calendar) == expected
+    assert resolve(parse(in_steps), calendar=world.calendar) == expected
+    assert resolve(parse(in_per_cent), calendar=world.calendar) == expected
 
 
 @given(st.data())
@@ -370,7 +368,7 @@ def test_a_resolved_schedule_needs_no_calendar_and_keeps_its_values(data):
     case = data.draw(strategies.cases())
     times = np.arange(case.world.total)
 
-    again = resolve(case.resolved, Calendar(total=case.world.total))
+    again = resolve(case.resolved, total=case.world.total)
 
     np.testing.assert_array_equal(again(times, 0.1), case.resolved(times, 0.1))
 
@@ -380,13 +378,15 @@ def test_a_resolved_plan_is_the_plan_of_resolved_schedules(data):
     world = data.draw(strategies.worlds())
     plan = data.draw(strategies.plans(world))
     try:
-        resolved = plan.resolve(world.calendar)
+        resolved = plan.resolve(calendar=world.calendar)
     except InvalidArgument:
         return
 
     assert resolved.is_resolved
-    assert resolved.resolve(world.calendar) == resolved
-    assert [b.schedule for b in resolved.bindings] == [resolve(b.schedule, world.calendar) for b in plan.bindings]
+    assert resolved.resolve(calendar=world.calendar) == resolved
+    assert [b.schedule for b in resolved.bindings] == [
+        resolve(b.schedule, calendar=world.calendar) for b in plan.bindings
+    ]
 
 
 MILLISECONDS = st.integers(1, 3_000)
@@ -438,7 +438,7 @@ def test_cycles_and_windows_start_exactly(times, period, durations):
 @given(st.integers(1, 9_999), st.integers(1, 200))
 def test_percentages_are_rounded_up_to_milliseconds(share, total):
     plan = ps.Plan(lr=f'warmup("{share / 100}%") >> constant()', clock="seconds", horizon=f"{total / 10} s")
-    (line,) = plan.resolve(ps.Calendar()).bindings
+    (line,) = plan.resolve().bindings
     first = ceil(Fraction(share * total, 100)) if total else 0  # of total / 10 s, in milliseconds
     assert line.schedule.stages[0].over.terms == (("seconds", Fraction(first, 1000)),)
 
@@ -453,7 +453,7 @@ def test_the_run_is_over_at_the_first_update_after_its_horizon(step, horizon):
 
 def test_breakpoints_of_a_trace_are_in_fractions_of_a_second():
     plan = ps.Plan(lr='warmup("5%") >> cosine(to=0.1)', clock="seconds", horizon="4 s")
-    trace = ps.trace(plan, {"lr": 1.0}, ps.Calendar(seconds_per_step=0.1))
+    trace = ps.trace(plan, {"lr": 1.0}, seconds_per_step=0.1)
 
     assert trace.breakpoints("lr", 0) == (0.0, 0.2, 4.0)
     assert trace.line("lr", 0) == 'warmup("0.2 s") >> cosine(to=0.1, over="3.8 s")'
@@ -461,7 +461,7 @@ def test_breakpoints_of_a_trace_are_in_fractions_of_a_second():
 
 def test_a_difference_between_two_seconds_is_found():
     plans = [ps.Plan(lr=f'warmup("{over} s") >> constant()', clock="seconds", horizon="4 s") for over in (0.27, 0.5)]
-    (change,) = ps.diff(*plans, ps.Calendar())
+    (change,) = ps.diff(*plans, calendar=ps.Calendar())
 
     assert (change.when, change.unit) == (0.001, "seconds")
     assert change.by == 1 - 270 / 500

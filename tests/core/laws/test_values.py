@@ -140,7 +140,7 @@ def test_an_absolute_schedule_has_the_bits_of_the_schedule_at_base_1(name, data,
         reject()
     times = np.array(data.draw(strategies.times(case, 7)))
 
-    resolved = resolve(written, case.world.calendar)
+    resolved = resolve(written, calendar=case.world.calendar)
 
     assert str(written) == f"absolute({case.written})"
     assert parse_own(str(written)) == written
@@ -170,7 +170,7 @@ def stages_before(draw, **kinds):
 def resolved_or_rejected(schedule, world):
     """Resolve a schedule; reject one that is longer than the run or not finite at the boundary."""
     try:
-        return resolve(schedule, world.calendar)
+        return resolve(schedule, calendar=world.calendar)
     except InvalidArgument:
         return assume(False)
 
@@ -240,10 +240,10 @@ def test_an_open_level_resolves_to_the_same_plan_as_its_level(drawn):
 
     assert parse(str(written)) == written
     assert parse_own(str(whole)) == whole
-    assert resolve(whole, world.calendar) == whole
+    assert resolve(whole, calendar=world.calendar) == whole
     level = whole.stages[-2].start
     assume(level is not None)  # it is that of a first stage
-    assert resolve(before >> linear(start=level, to=0.25, over=5) >> constant(0.25), world.calendar) == whole
+    assert resolve(before >> linear(start=level, to=0.25, over=5) >> constant(0.25), calendar=world.calendar) == whole
 
 
 BASES = st.sampled_from([0.0, 1e-8, 0.1, 0.9, 1.0, 10.0, -0.5])
@@ -267,7 +267,7 @@ def test_values_are_inside_of_the_bounds(name, data):
 
 
 def test_the_bounds_of_a_decay_are_its_levels():
-    line = ps.resolve(ps.parse("warmup(10) >> cosine(to=absolute(1e-5))"), ps.Calendar(total=100))
+    line = ps.resolve(ps.parse("warmup(10) >> cosine(to=absolute(1e-5))"), total=100)
 
     assert line.bounds(Bounds(0.1, 0.3)) == (0.0, 0.3)
 
@@ -319,10 +319,10 @@ def test_a_stage_of_no_updates_changes_no_value(data):
     calendar = ps.Calendar(total=total, steps_per_epoch=7, batch_size=3, tokens_per_step=11)
 
     try:
-        expected = ps.trace(ps.Plan(lr=plain), GROUP, calendar)
+        expected = ps.trace(ps.Plan(lr=plain), GROUP, calendar=calendar)
     except InvalidArgument:  # no updates remain for a stage
         reject()
-    found = ps.trace(ps.Plan(lr=padded), GROUP, calendar)
+    found = ps.trace(ps.Plan(lr=padded), GROUP, calendar=calendar)
     assert np.array_equal(found["lr"], expected["lr"], equal_nan=True)
     assert found.breakpoints("lr", 0) == expected.breakpoints("lr", 0)
 
@@ -337,7 +337,7 @@ def test_neighbor_levels_and_open_stages_skip_a_stage_of_no_updates(empty):
         both = [plain.replace("|", f"{empty} >>"), plain.replace("| ", "")]
         plans = [ps.Plan(lr=text, horizon=40) for text in both]
 
-        found, expected = (ps.trace(plan, GROUP, FACTS) for plan in plans)
+        found, expected = (ps.trace(plan, GROUP, calendar=FACTS) for plan in plans)
         assert found["lr"].tolist() == expected["lr"].tolist(), both
         assert found.breakpoints("lr", 0) == expected.breakpoints("lr", 0)
 
@@ -367,7 +367,7 @@ def test_take_keeps_the_values_and_then_stays_constant(name, data):
     over = data.draw(st.integers(0, case.world.total))
     times = np.arange(case.world.total + 1)
 
-    part = resolve(take(case.written, over), case.world.calendar)
+    part = resolve(take(case.written, over), calendar=case.world.calendar)
 
     expected = case.resolved(times, base)
     assert bits(part(times[:over], base)) == bits(expected[:over])
@@ -395,7 +395,7 @@ def test_a_stage_after_take_does_not_change_its_values(name, data):
     times = np.arange(at)
 
     plan = take(case.written, at, of=case.world.total) >> data.draw(beside())
-    changed = resolve(plan, run_of(case, at + later))
+    changed = resolve(plan, calendar=run_of(case, at + later))
 
     assert bits(changed(times, base)) == bits(case.resolved(times, base))
     assert [changed(int(t), base) for t in times[-3:]] == [case.resolved(int(t), base) for t in times[-3:]]
@@ -410,7 +410,7 @@ def test_skip_continues_at_the_value_of_the_schedule(name, data):
     by = data.draw(st.integers(0, case.world.total - 1))
     times = np.arange(by, case.world.total + 1)
 
-    rest = resolve(constant(0.0, by) >> skip(case.written, by), case.world.calendar)
+    rest = resolve(constant(0.0, by) >> skip(case.written, by), calendar=case.world.calendar)
 
     if case.resolved.has_length:
         # A sequence cuts its stages at exact sums, rounded once. A shape that rounds two lengths of its own, as a shift
@@ -426,7 +426,7 @@ def test_take_and_skip_together_equal_the_schedule(name, data):
     at = data.draw(st.integers(0, case.world.total))
     times = np.arange(case.world.total + 1)
 
-    whole = resolve(take(case.written, at) >> skip(case.written, at), case.world.calendar)
+    whole = resolve(take(case.written, at) >> skip(case.written, at), calendar=case.world.calendar)
 
     np.testing.assert_array_equal(whole(times, base), case.resolved(times, base))
 
@@ -437,8 +437,8 @@ def test_a_part_with_of_does_not_depend_on_the_length_of_the_run(data):
     longer = run_of(case, case.world.total + data.draw(st.integers(1, 1000)))
     by = data.draw(st.integers(0, case.world.total))
 
-    part = resolve(take(case.written, 5, of=case.world.total), longer)
-    rest = resolve(constant(0.0, over=by) >> skip(case.written, by, of=case.world.total), longer)
+    part = resolve(take(case.written, 5, of=case.world.total), calendar=longer)
+    rest = resolve(constant(0.0, over=by) >> skip(case.written, by, of=case.world.total), calendar=longer)
 
     assert part.schedule == case.resolved
     times = np.arange(by, case.world.total + 1)

@@ -22,7 +22,7 @@ TWO = {"a": [{"lr": 0.5, "momentum": 0.5}], "b": GROUPS}
 
 def values(plan: Any, groups: Any = None, amounts: Any = None, **facts: Any) -> str:
     """Return the values of a plan, with the times at which each formula changes."""
-    trace = ps.trace(plan, [{"lr": 0.5}] if groups is None else groups, ps.Calendar(**facts), amounts=amounts)
+    trace = ps.trace(plan, [{"lr": 0.5}] if groups is None else groups, calendar=ps.Calendar(**facts), amounts=amounts)
     rows = [f"{trace.total} {trace.clock} {' '.join(f'{one:.7g}' for one in trace.amounts)}"]
     for name, group in trace.keys():
         numbers = " ".join(f"{one:.7g}" for one in trace[name, group])
@@ -33,7 +33,7 @@ def values(plan: Any, groups: Any = None, amounts: Any = None, **facts: Any) -> 
 
 
 def resolved(plan: Any, names: tuple[str, ...] = (), **facts: Any) -> str:
-    return str(plan.resolve(ps.Calendar(**facts), names))
+    return str(plan.resolve(calendar=ps.Calendar(**facts), optimizers=names))
 
 
 def differences(before: Any, after: Any) -> str:
@@ -43,7 +43,7 @@ def differences(before: Any, after: Any) -> str:
 def unlikely(line: str, field: str = "lr", base: float | None = None, groups: Any = None) -> str:
     """Return what is unlikely in a line."""
     binding = ps.Binding(field, line, groups)
-    known = ps.resolve(binding.schedule, ps.Calendar(total=100, steps_per_epoch=10))
+    known = ps.resolve(binding.schedule, total=100, steps_per_epoch=10)
     return " | ".join(str(unlikely_level(binding, base, one)) for one in (None, known))
 
 

@@ -56,7 +56,7 @@ def test_changing_the_batch_size_at_an_amount_keeps_the_past():
 
     changed = plan.change("2M tokens", batch_size="constant(20)", lr="linear(to=0)", horizon="6M tokens")
 
-    before, after = (ps.trace(one, {"lr": 0.1}, SIZES) for one in (plan, changed))
+    before, after = (ps.trace(one, {"lr": 0.1}, calendar=SIZES) for one in (plan, changed))
     at = before.amounts.tolist().index(2_000_000)
     for values, expected in ((after.amounts, before.amounts), (after["lr"], before["lr"])):
         assert values[: at + 1].tolist() == pytest.approx(expected[: at + 1].tolist(), rel=1e-15)
@@ -188,7 +188,7 @@ def differences(plans, name):
     columns = []
     for plan in plans:
         clock = plan.clock if isinstance(plan.clock, str) else plan.clock.get(name, "updates")
-        (schedule,) = (one.schedule for one in counted_plan(plan.resolve(FACTS)).bindings if one.name == name)
+        (schedule,) = (one.schedule for one in counted_plan(plan.resolve(calendar=FACTS)).bindings if one.name == name)
         columns.append([schedule(t * RATES[clock]) for t in range(max(one.horizon.updates for one in plans))])
     return np.abs(np.subtract(*columns))
 
@@ -197,7 +197,7 @@ def differences(plans, name):
 def test_a_change_is_that_of_the_values_update_by_update(names, data):
     both = data.draw(plans(names)), data.draw(plans(names))
 
-    found = {change.name: change for change in diff(*both, FACTS)}
+    found = {change.name: change for change in diff(*both, calendar=FACTS)}
 
     for name in names:
         lines = [next(str(one.schedule) for one in plan.bindings if one.name == name) for plan in both]
@@ -222,7 +222,7 @@ def test_a_change_on_a_clock_of_unknown_amounts_is_found_at_its_exact_time(at, t
             for line in ("constant()", f'constant(1.0, "{length}") >> constant({to})')
         )
 
-        for change in diff(before, after, Calendar()), diff(after, before, Calendar()):
+        for change in diff(before, after, calendar=Calendar()), diff(after, before, calendar=Calendar()):
             assert [(one.when, one.by, one.unit) for one in change] == [(when, 1.0 - to, clock)]
 
 
@@ -238,14 +238,14 @@ def test_a_calendar_adds_the_time_and_size_of_a_change():
     a = Plan(lr=warmup("50%", to=1) >> constant(1.0))
     b = Plan(lr=warmup("50%", to=1) >> constant(0.25))
 
-    (change,) = diff(a, b, Calendar(total=10))
+    (change,) = diff(a, b, total=10)
 
     assert (change.when, change.by) == (5, 0.75)
     assert "from update 5, by up to 0.75 x base" in str(change)
 
 
 def test_without_a_horizon_a_change_has_the_time_at_which_it_starts():
-    (change,) = diff(Plan(lr=linear(over=10)), Plan(lr=linear(over=20)), Calendar())
+    (change,) = diff(Plan(lr=linear(over=10)), Plan(lr=linear(over=20)), calendar=Calendar())
 
     assert (change.when, change.by) == (1, 0.5)
 
@@ -254,7 +254,7 @@ def test_without_a_horizon_a_change_has_the_time_at_which_it_starts():
 def test_with_unknown_consumption_a_change_has_its_time_on_its_own_clock(clock):
     before = Plan(lr="constant()", clock=clock, horizon="300B tokens")
     after = Plan(lr='constant(1.0, "123456789012 tokens") >> constant(0.5)', clock=clock, horizon="300B tokens")
-    (change,) = diff(before, after, Calendar())
+    (change,) = diff(before, after, calendar=Calendar())
 
     assert (change.when, change.unit, change.by) == (123456789012, "tokens", 0.5)
     assert str(change).endswith("[from 123456789012 tokens, by up to 0.5 x base]")
@@ -264,12 +264,12 @@ def test_with_unknown_consumption_a_change_has_its_time_on_its_own_clock(clock):
 def test_the_first_different_update_of_a_long_run_is_found_without_computing_all(at):
     before = Plan(lr=constant(), horizon=12_000_000)
     after = Plan(lr=constant(1.0, at) >> constant(0.25), horizon=12_000_000)
-    (change,) = diff(before, after, Calendar())
+    (change,) = diff(before, after, calendar=Calendar())
 
     assert (change.when, change.unit, change.by) == (at, "updates", 0.75)
 
 
 def test_a_change_of_text_alone_has_no_time():
-    (change,) = diff(Plan(lr=linear(over=10)), Plan(lr=linear(over="100%")), Calendar(total=10))
+    (change,) = diff(Plan(lr=linear(over=10)), Plan(lr=linear(over="100%")), total=10)
 
     assert (change.when, change.by) == (None, None)

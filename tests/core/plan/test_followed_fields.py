@@ -30,8 +30,8 @@ GROUPS = (
 
 def lines(*bindings, groups=GROUPS, **fields):
     """Return the bindings of a plan as text, resolved and bound to groups."""
-    resolved = Plan(*bindings, **fields).resolve(RUN)
-    assert resolved.resolve(RUN) == resolved
+    resolved = Plan(*bindings, **fields).resolve(calendar=RUN)
+    assert resolved.resolve(calendar=RUN) == resolved
     assert Plan.of_text(resolved.text) == resolved
     bind(resolved, groups)
     return str(resolved).splitlines()[1:]
@@ -42,7 +42,7 @@ def test_a_field_that_follows_another_uses_its_own_base(data):
     case = data.draw(strategies.cases(fixed=False).filter(lambda case: not case.written.has_absolute))
     times = np.arange(case.world.total + 1)
 
-    plan = Plan(lr=case.written, weight_decay=like("lr")).resolve(case.world.calendar)
+    plan = Plan(lr=case.written, weight_decay=like("lr")).resolve(calendar=case.world.calendar)
 
     lr, weight_decay = (binding.schedule for binding in plan.bindings)
     assert lr == weight_decay == case.resolved
@@ -110,9 +110,9 @@ def test_a_chain_of_very_many_lines_that_follow_each_other_is_refused(lines, is_
 
     if is_refused:
         with pytest.raises(PlanError, match="more than 40 lines follow each other"):
-            plan.resolve(ps.Calendar())
+            plan.resolve()
     else:
-        assert plan.resolve(ps.Calendar()).bindings[-1].schedule == plan.resolve(ps.Calendar()).bindings[0].schedule
+        assert plan.resolve().bindings[-1].schedule == plan.resolve().bindings[0].schedule
 
 
 SIZE = Binding(Target("size", 2.0), "linear(1, 5)")
@@ -131,15 +131,15 @@ TOKENS = Calendar(sequence_length=2048)
 
 
 def values(plan, name="lr", calendar=RUN, **bases):
-    return ps.trace(plan, {"lr": 0.1, "weight_decay": 0.05, **bases}, calendar)[name]
+    return ps.trace(plan, {"lr": 0.1, "weight_decay": 0.05, **bases}, calendar=calendar)[name]
 
 
 def test_the_rate_of_a_growing_batch_follows_its_size():
     plan = ps.loads(GPT3.replace("300B", "1B").replace("375M", "100M").replace("12B", "500M"))
     alone = Plan(lr='warmup("100M tokens") >> cosine(to=0.1)', clock="tokens", horizon="1B tokens")
 
-    found = ps.trace(plan, {"lr": 0.1}, TOKENS)
-    factors = counted_plan(alone.resolve(TOKENS)).bindings[0].schedule(found.amounts)
+    found = ps.trace(plan, {"lr": 0.1}, calendar=TOKENS)
+    factors = counted_plan(alone.resolve(calendar=TOKENS)).bindings[0].schedule(found.amounts)
 
     assert len(set(found["batch_size"])) > 50
     np.testing.assert_allclose(found["lr"], 0.1 * factors * (found["batch_size"] / 256) ** 0.5, rtol=1e-14)
@@ -187,13 +187,15 @@ def test_elsewhere_it_is_refused_with_the_line_in_brackets(line, why, instead):
         plan = Plan(SIZE, lr=line)
 
     with pytest.raises(PlanError) as refused:
-        plan.resolve(RUN)
+        plan.resolve(calendar=RUN)
 
     assert refused.value.problem.site == 'like("size") in lr'
     assert why in refused.value.problem.found
     advice = refused.value.problem.advice
     assert advice.startswith("Multiply the entire line, with brackets:" if instead is None else f"Write {instead}")
-    Plan(SIZE, Binding(Target("batch_size", 4), 1.0), lr=advice.split(": ")[-1].removeprefix("Write ")).resolve(RUN)
+    Plan(SIZE, Binding(Target("batch_size", 4), 1.0), lr=advice.split(": ")[-1].removeprefix("Write ")).resolve(
+        calendar=RUN
+    )
 
 
 def test_a_changed_target_changes_every_line_that_follows_it():
@@ -202,7 +204,7 @@ def test_a_changed_target_changes_every_line_that_follows_it():
     changed = plan.change("50 steps", size="constant(3)")
 
     assert [change.what for change in ps.diff(plan, changed)] == ["lr", "size", "weight_decay"]
-    lr, size, weight_decay = map(str, ps.diff(plan, changed, Calendar()))
+    lr, size, weight_decay = map(str, ps.diff(plan, changed, calendar=Calendar()))
     assert lr == 'lr: cosine() * like("size") (follows a changed target)  [from update 51, by up to 0.334205 x base]'
     assert size.startswith("size: 2.0 * linear(1.0, 5.0) -> 2.0 * take(linear(1.0, 5.0), 50) >> constant(3.0)")
     assert weight_decay.startswith('weight_decay: like("lr") (follows a changed target)  [from update 51')
@@ -222,7 +224,7 @@ def test_a_changed_target_changes_every_line_that_follows_it():
 def test_changes_keep_the_past_if_sizes_are_planned(changed, at, updates):
     plan = ps.loads(GPT3.replace("300B", "3B").replace("375M", "37M").replace("12B", "1200M"))
 
-    before, after = (ps.trace(one, {"lr": 1.0}, TOKENS) for one in (plan, changed(plan, at)))
+    before, after = (ps.trace(one, {"lr": 1.0}, calendar=TOKENS) for one in (plan, changed(plan, at)))
 
     np.testing.assert_array_equal(before["lr"][:updates], after["lr"][:updates])
     assert len(after) <= updates + 1 or before["lr"][updates + 1] != after["lr"][updates + 1]

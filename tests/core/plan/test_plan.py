@@ -50,7 +50,7 @@ def test_a_scheduler_writes_zero_to_groups_with_a_base_of_zero():
 
 @table("line", ["linear(1, 0, over=50)", "cosine(start=0.5, over=50)", "exponential(0.9)", "constant(0.5)"])
 def test_the_values_of_a_schedule_are_not_computed_if_its_bounds_are_inside(line):
-    schedule = ps.resolve(ps.parse(line), ps.Calendar(total=100))
+    schedule = ps.resolve(ps.parse(line), total=100)
 
     assert first_outside(schedule, ValueRange(1.0), 0.1, pytest.fail, 0, 100) is None
 
@@ -66,7 +66,7 @@ def test_the_values_of_a_metric_rule_are_checked_at_the_first_update_only():
 
 
 def test_the_fields_of_each_optimizer_are_a_tuple():
-    plan = ps.Plan(ps.Binding("lr", "cosine()", groups="muon"), lr="linear()", horizon=10).resolve(ps.Calendar())
+    plan = ps.Plan(ps.Binding("lr", "cosine()", groups="muon"), lr="linear()", horizon=10).resolve()
     optimizers = {"muon": [{"lr": 1.0}], "adamw": [{"lr": 2.0, "name": "a"}, {"lr": 3.0, "name": "b"}]}
 
     for name, scope in scopes_of(plan, plan, optimizers).items():
@@ -82,14 +82,14 @@ def test_a_clock_has_one_canonical_name(word, clock):
 @table("name", sorted(PLANNED_SIZES))
 def test_a_field_of_the_optimizer_with_the_name_of_a_size_plans_none(name):
     group, facts = {"lr": 0.1, name: 4.0}, ps.Calendar(batch_size=4, sequence_length=8)
-    alone = ps.trace(ps.Plan(lr="linear()", clock="tokens", horizon="3000 tokens"), group, facts)
+    alone = ps.trace(ps.Plan(lr="linear()", clock="tokens", horizon="3000 tokens"), group, calendar=facts)
 
     shown = ps.trace(
         ps.Plan(
             ps.Binding(name, 'stairs(1, 4, 2, over="40 tokens")'), lr="linear()", clock="tokens", horizon="3000 tokens"
         ),
         group,
-        facts,
+        calendar=facts,
     )
 
     assert shown.amounts.tolist() == alone.amounts.tolist()
@@ -103,28 +103,28 @@ def test_a_bare_number_means_updates_on_every_clock():
     )
     assert bare == explicit
     assert not bare.is_resolved
-    resolved = bare.resolve(ps.Calendar(tokens_per_step=4))
+    resolved = bare.resolve(tokens_per_step=4)
     assert str(resolved.bindings[0].schedule) == 'warmup("8000 tokens") >> cosine(over="992000 tokens")'
 
 
 @table("horizon", ["1000 tokens", "1001 tokens", "1023 tokens", "1024 tokens", "1025 tokens"])
 def test_the_horizon_ends_with_the_first_update_that_starts_at_or_after_it(horizon):
     plan = ps.Plan(lr="linear(1, 0)", clock="tokens", horizon=horizon)
-    found = ps.trace(plan, {"lr": 1.0}, ps.Calendar(tokens_per_step=128))
+    found = ps.trace(plan, {"lr": 1.0}, tokens_per_step=128)
     end = int(horizon.split()[0])
     assert found.amounts[-1] < end <= found.amounts[-1] + 128
 
 
 def test_a_csv_has_the_amounts_after_the_updates(tmp_path):
     plan = ps.Plan(lr="linear(1, 0)", clock="samples", horizon="20 samples")
-    ps.trace(plan, {"lr": 1.0}, ps.Calendar(batch_size=8)).to_csv(tmp_path / "plan.csv")
+    ps.trace(plan, {"lr": 1.0}, batch_size=8).to_csv(tmp_path / "plan.csv")
     assert (tmp_path / "plan.csv").read_text() == "t,samples,lr[0]\n0,0,1.0\n1,8,0.6\n2,16,0.2\n"
 
 
 def test_a_difference_on_a_clock_of_amounts_includes_its_time():
     before, after = (ps.Plan(lr=f"linear(1, {end})", clock="samples", horizon="80 samples") for end in (0, 0.5))
-    assert "[from update 1, by up to 0.45 x base]" in str(ps.diff(before, after, ps.Calendar(batch_size=8)))
-    assert "[from 1 samples, by up to 0.49375 x base]" in str(ps.diff(before, after, ps.Calendar()))
+    assert "[from update 1, by up to 0.45 x base]" in str(ps.diff(before, after, batch_size=8))
+    assert "[from 1 samples, by up to 0.49375 x base]" in str(ps.diff(before, after, calendar=ps.Calendar()))
 
 
 GROUPS = {"muon": [{"lr": 0.1}], "adamw": [{"lr": 0.2, "name": "a"}, {"lr": 0.3, "name": "b"}]}
@@ -162,17 +162,17 @@ def test_the_one_plan_has_the_values_of_the_plans_that_it_replaces(name):
     plans, calendar = PLANS[name], ps.Calendar(batch_size=10)
 
     advice = one_plan_advice(plans)
-    one = ps.trace(eval(advice[advice.index("ps.Plan") :], {"ps": ps}), GROUPS, calendar)
+    one = ps.trace(eval(advice[advice.index("ps.Plan") :], {"ps": ps}), GROUPS, calendar=calendar)
 
     expected = {}
     for optimizer, plan in plans.items():
         total = None if plan.horizon is not None else 9
-        shown = ps.trace(plan, GROUPS[optimizer], ps.Calendar(batch_size=10, total=total))
+        shown = ps.trace(plan, GROUPS[optimizer], batch_size=10, total=total)
         for field, group in shown.keys():
             key = (field, group) if group == "" else (field, f"{optimizer}/{group}")
             expected[key] = shown[field, group].tolist()
     assert {key: one[key].tolist() for key in one.keys()} == expected
-    assert one.clock == ps.trace(plans["adamw"], GROUPS["adamw"], calendar).clock
+    assert one.clock == ps.trace(plans["adamw"], GROUPS["adamw"], calendar=calendar).clock
 
 
 GROUPS_OF_GROUP_MATCHING = (
@@ -312,7 +312,7 @@ RUNS = {
 
 def consumed(plan, facts, name):
     """Return the amount of a unit before each update, and after the last one."""
-    shown = ps.trace(plan, GROUP, ps.Calendar(**facts))
+    shown = ps.trace(plan, GROUP, calendar=ps.Calendar(**facts))
     sizes = {target: np.rint(shown[target]) if target in shown else np.ones(shown.total)
              for target in ("batch_size", "accumulation")}  # fmt: skip
     factors = {"samples": 1, "tokens": 8, "batches": 1, "epochs": 1 / 7}
@@ -323,7 +323,7 @@ def consumed(plan, facts, name):
 @table("name", RUNS)
 def test_each_unit_converts_updates_like_a_count(name):
     plan, facts, rates = RUNS[name]
-    trace = ps.trace(plan, GROUP, ps.Calendar(**facts))
+    trace = ps.trace(plan, GROUP, calendar=ps.Calendar(**facts))
     units = {unit.name: unit for unit in trace.time_units()}
     updates = np.arange(trace.total + 1)
 
@@ -343,7 +343,7 @@ def test_each_unit_converts_updates_like_a_count(name):
 @table("name", RUNS)
 def test_a_longer_run_continues_with_the_last_rate(name):
     plan, facts, _ = RUNS[name]
-    trace = ps.trace(plan, GROUP, ps.Calendar(**facts))
+    trace = ps.trace(plan, GROUP, calendar=ps.Calendar(**facts))
 
     for unit in trace.time_units():
         end, before = unit.at(trace.total).item(), unit.at(trace.total - 1).item()
@@ -358,7 +358,7 @@ def test_a_longer_run_continues_with_the_last_rate(name):
 def test_the_unit_of_the_clock_ends_at_the_horizon(horizon, size, grows):
     batch = ps.Binding(ps.Target("batch_size", 1.0), 'stairs(2, 9, rises=5, over="40 samples")')
     plan = ps.Plan(*[batch] * grows, lr=1.0, clock="samples", horizon=f"{horizon} samples")
-    trace = ps.trace(plan, GROUP, ps.Calendar(batch_size=size))
+    trace = ps.trace(plan, GROUP, batch_size=size)
     (unit,) = trace.time_units()
 
     updates, expected = np.arange(trace.total + 1), np.append(trace.amounts, horizon)

@@ -31,7 +31,7 @@ def one_by_one(size, horizon):
 
 
 def amounts_of(plan, **facts):
-    return ps.trace(plan, {"lr": 1.0}, ps.Calendar(**facts)).amounts.tolist()
+    return ps.trace(plan, {"lr": 1.0}, calendar=ps.Calendar(**facts)).amounts.tolist()
 
 
 def test_batch_sizes_that_jump_at_every_amount_are_exact():
@@ -53,7 +53,7 @@ def test_a_size_below_1_is_named_by_its_update_on_every_clock(over):
     plan = plan_of(size, lr=f'linear(over="{over}")', clock={"batch_size": "samples"})
 
     with pytest.raises(PlanError, match="target batch_size: at update 286 it is 0;"):
-        plan.resolve(ps.Calendar(sequence_length=8))
+        plan.resolve(sequence_length=8)
 
 
 def test_the_advice_for_a_size_below_1_can_be_pasted():
@@ -72,16 +72,16 @@ def test_the_advice_for_a_size_below_1_can_be_pasted():
 
 def test_a_resolved_plan_resolves_to_itself_and_survives_its_text():
     plan = plan_of('linear(16, 1600, over="12B tokens")', lr=GPT, clock="tokens", horizon="300B tokens")
-    resolved = plan.resolve(ps.Calendar(sequence_length=2048))
+    resolved = plan.resolve(sequence_length=2048)
     assert resolved.is_resolved
-    assert resolved.resolve(ps.Calendar(sequence_length=2048)) == resolved
+    assert resolved.resolve(sequence_length=2048) == resolved
     assert ps.Plan.of_text(resolved.text) == resolved
 
 
 def test_a_batch_size_cannot_depend_on_a_horizon_that_depends_on_it():
     with pytest.raises(PlanError, match="its lengths depend on"):
-        plan_of("linear(16, 1)", clock="samples", horizon="100 steps").resolve(ps.Calendar())
-    plan_of('linear(16, 1, over="10 samples")', clock="samples", horizon="100 steps").resolve(ps.Calendar())
+        plan_of("linear(16, 1)", clock="samples", horizon="100 steps").resolve()
+    plan_of('linear(16, 1, over="10 samples")', clock="samples", horizon="100 steps").resolve()
 
 
 @table("schedule", ["linear(16, 0)", "constant(0.4)", "linear(3, -2)", "constant() - 1"])
@@ -104,7 +104,7 @@ def test_a_batch_size_with_a_metric_rule_is_unknown_before_the_run():
 
 def test_amounts_are_consistent_for_any_update():
     plan = plan_of('linear(1, 400, over="2M samples")', clock="samples", horizon="4M samples")
-    run = amounts_of_run(plan.resolve(ps.Calendar()), ps.Calendar())
+    run = amounts_of_run(plan.resolve(), ps.Calendar())
     whole = run.amounts_from(0, 0, 20_000)
     for t in (0, 1, 4095, 4096, 4097, 12_345, 19_999):
         assert run.amount_at(t) == whole[t]
@@ -126,7 +126,7 @@ def test_epochs_are_converted_by_batches_if_accumulation_grows():
         horizon="5 epochs",
     )
 
-    trace = ps.trace(plan, {"lr": 1.0, "weight_decay": 1.0}, ps.Calendar(batches_per_epoch=10))
+    trace = ps.trace(plan, {"lr": 1.0, "weight_decay": 1.0}, batches_per_epoch=10)
 
     amounts = one_by_one(lambda t, batch: round(1 + 3 * min(Fraction(batch, 20), 1)), 50)
     assert trace.amounts.tolist() == amounts
@@ -146,7 +146,7 @@ def test_amounts_equal_those_counted_update_by_update(size, line):
     plan = ps.Plan(
         ps.Binding(ps.Target("batch_size", size), line), lr=1.0, horizon=f"{300 * size} samples", clock="samples"
     )
-    resolved = plan.resolve(ps.Calendar())
+    resolved = plan.resolve()
     amounts = amounts_of_run(resolved, ps.Calendar())
     schedule = next(one.schedule for one in counted_plan(resolved).bindings if one.name == "batch_size")
 

@@ -32,7 +32,7 @@ def test_a_boundary_is_met_exactly(place, spread):
 def test_the_even_run_is_that_of_a_loop_that_reports_t_of_total(total):
     plan = ps.Plan(lr='linear(1, 0, over="30%") >> cosine(start=0.5)', clock="progress")
 
-    even = ps.trace(plan, {"lr": 1.0}, ps.Calendar(total=total))
+    even = ps.trace(plan, {"lr": 1.0}, total=total)
 
     assert even.amounts.tolist() == [round(t / total * 10**9) / 10**9 for t in range(total)]
     assert even["lr"].tolist() == lr_of(plan, amounts=[t / total for t in range(total)])
@@ -71,15 +71,15 @@ def test_a_changed_horizon_concerns_the_other_fields_only():
     changed = MIXED.change("60%", lr="linear(to=1)", weight_decay="constant(2)", horizon=200)
 
     assert lr_of(changed, amounts=[0.3, 0.6, 1.0]) == [0.7, 0.4, 1.0]
-    shown = ps.trace(changed, {"lr": 1.0, "weight_decay": 1.0}, ps.Calendar())["weight_decay", 0]
+    shown = ps.trace(changed, {"lr": 1.0, "weight_decay": 1.0})["weight_decay", 0]
     assert (shown.size, shown[59], shown[60]) == (200, 0.705, 2.0)
 
 
 def test_differences_name_the_progress_at_which_they_start():
     for facts in (NO_FACTS, ps.Calendar(total=10)):
-        (change,) = ps.diff(PLAN, PLAN.scale("57%", lr=0.5), facts)
+        (change,) = ps.diff(PLAN, PLAN.scale("57%", lr=0.5), calendar=facts)
 
         assert (change.when, change.unit) == (0.57, "progress")
         assert "  [from progress 0.57, by up to 0." in str(change)
-    (at_the_end,) = ps.diff(PLAN, ps.loads(TEXT.replace("linear()", "linear(to=0.1)")), NO_FACTS)
+    (at_the_end,) = ps.diff(PLAN, ps.loads(TEXT.replace("linear()", "linear(to=0.1)")), calendar=NO_FACTS)
     assert at_the_end.by == 0.1

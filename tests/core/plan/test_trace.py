@@ -44,14 +44,14 @@ def test_trace_values_equal_single_calls_bit_for_bit(data):
     world = data.draw(strategies.worlds())
     plan = data.draw(strategies.plans(world))
     try:
-        shown = trace(plan, strategies.GROUPS, world.calendar)
+        shown = trace(plan, strategies.GROUPS, calendar=world.calendar)
     except InvalidArgument:
         return
     bases = {"lr": "lr", "weight_decay": "weight_decay", "momentum": "momentum", "eps": "eps"}
 
     for binding in plan.bindings:
         if isinstance(binding.field, str) and binding.field in bases and binding.groups == "head":
-            schedule = resolve(binding.schedule, world.calendar)
+            schedule = resolve(binding.schedule, calendar=world.calendar)
             base = strategies.GROUPS[1][binding.field]
             times = data.draw(st.lists(st.integers(0, world.total - 1), min_size=1, max_size=5))
             assert [shown[binding.field, "head"][t] for t in times] == [schedule(t, base) for t in times]
@@ -141,7 +141,7 @@ CONSTANT = ps.Plan(lr="constant(1.0)", horizon=LONG)
     ],
 )
 def test_a_difference_of_long_plans_starts_where_it_is_found(lr, first):
-    (change,) = ps.diff(CONSTANT, ps.Plan(lr=lr, horizon=LONG), ps.Calendar()).changes
+    (change,) = ps.diff(CONSTANT, ps.Plan(lr=lr, horizon=LONG), calendar=ps.Calendar()).changes
 
     assert (change.when, change.by) == ((None, None) if first is None else (first, 0.5))
 
@@ -188,8 +188,10 @@ def test_a_difference_is_found_on_the_clock_of_its_field():
     third = plan("constant()", "constant(1.0, '500 tokens') >> constant(0.5)")
     fourth = plan("constant()", "constant()")
 
-    assert [(one.what, one.when, one.by) for one in ps.diff(first, second, facts).changes] == [("lr", 15, 0.5)]
-    assert [(one.what, one.when, one.by) for one in ps.diff(third, fourth, facts).changes] == [("weight_decay", 5, 0.5)]
+    assert [(one.what, one.when, one.by) for one in ps.diff(first, second, calendar=facts).changes] == [("lr", 15, 0.5)]
+    assert [(one.what, one.when, one.by) for one in ps.diff(third, fourth, calendar=facts).changes] == [
+        ("weight_decay", 5, 0.5)
+    ]
 
 
 def test_a_trace_has_at_most_as_many_updates_as_can_be_stored(monkeypatch):
@@ -232,7 +234,7 @@ def test_a_deep_schedule_is_saved_and_read_back(form, times):
     plan = ps.Plan(lr=schedule, horizon=1000)
 
     assert Plan.of_text(plan.text) == plan
-    assert plan.resolve(ps.Calendar()).bindings[0].schedule == schedule
+    assert plan.resolve().bindings[0].schedule == schedule
     assert schedule(3) == parse_own(str(schedule))(3)
 
 
@@ -263,7 +265,7 @@ def test_the_time_to_read_a_long_line_grows_linearly(monkeypatch):
 def test_the_amounts_of_many_updates_are_computed_in_large_blocks(size):
     evaluated, at = [], UpdateSizes.at
     batch = ps.Binding(ps.Target("batch_size", 1.0), size)
-    plan = Plan(batch, lr=1.0, clock="samples", horizon="1000000 samples").resolve(ps.Calendar())
+    plan = Plan(batch, lr=1.0, clock="samples", horizon="1000000 samples").resolve()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(UpdateSizes, "at", lambda self, updates, amounts: (
             evaluated.append(updates.size), at(self, updates, amounts)
@@ -291,7 +293,7 @@ LINES = [
 def test_values_equal_the_trace_bit_for_bit_and_resume_at_each_update(lines, base, total):
     plan = ps.Plan(*(ps.Binding(ps.Target(f"v{n}", base), line) for n, line in enumerate(lines)))
     try:
-        curves = ps.trace(plan, {}, ps.Calendar(total=total))
+        curves = ps.trace(plan, {}, total=total)
     except InvalidArgument:
         if total > 15:  # the longest stages
             raise

@@ -86,7 +86,7 @@ CASES = [*yaml.safe_load(Path(__file__).with_name("worked_plans.yaml").read_text
 def test_values_equal_those_worked_out_by_hand(case):
     groups = GROUPS if case.get("groups") == "four" else case.get("groups", BASES)
 
-    trace = ps.trace(ps.loads(case["plan"]), groups, ps.Calendar(**case.get("facts", {})))
+    trace = ps.trace(ps.loads(case["plan"]), groups, calendar=ps.Calendar(**case.get("facts", {})))
 
     assert len(trace) == case.get("total", len(trace))
     amounts = list(trace.amounts) if case["plan"].startswith("clock:") else list(range(len(trace)))

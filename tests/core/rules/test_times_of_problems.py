@@ -41,7 +41,7 @@ def test_a_time_in_a_run_of_unknown_epochs_is_right_for_each_length_of_an_epoch(
 
     name, number = UNIT.search(found.message).groups()
     for epoch in (7, 100):
-        values = ps.trace(plan, {"lr": 1.0}, ps.Calendar(steps_per_epoch=epoch))["lr"]
+        values = ps.trace(plan, {"lr": 1.0}, steps_per_epoch=epoch)["lr"]
         assert float(number) * (epoch if name == "epoch" else 1) == np.argmax(values < 0)
 
 
@@ -61,6 +61,6 @@ REST = "skip(cosine(over=2000), 10)"
 def test_only_a_stage_that_continues_a_longer_schedule_may_be_cut(line, is_beyond):
     plan = ps.Plan(lr=line, horizon=1000)
 
-    found = {one.code for _, one in start_problems(plan, plan.resolve(ps.Calendar()), ps.Calendar(), ())}
+    found = {one.code for _, one in start_problems(plan, plan.resolve(), ps.Calendar(), ())}
 
     assert (BEYOND_HORIZON in found) == is_beyond

@@ -14,7 +14,7 @@ ROWS = [
 
 def trap_of(line, base):
     plan = ps.loads(f"{line}\nhorizon: 100")
-    (resolved,) = plan.resolve(ps.Calendar(steps_per_epoch=10)).bindings
+    (resolved,) = plan.resolve(steps_per_epoch=10).bindings
     return unlikely_level(plan.bindings[0], base, resolved.schedule)
 
 

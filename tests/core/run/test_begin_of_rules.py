@@ -52,8 +52,8 @@ def test_a_rule_has_the_state_of_one_that_has_observed_only_what_came_from_its_b
 
     expected = ps.extend.replay(line.format(RULES[name]()), [one for one in events if one[0] >= at])
     assert [*scheduler.states.values()] == [*expected.values()]
-    assert scheduler.states == ps.extend.replay(plan, events, calendar)
-    assert [*ps.extend.replay(plan.resolve(calendar), events).values()] == [*expected.values()]
+    assert scheduler.states == ps.extend.replay(plan, events, calendar=calendar)
+    assert [*ps.extend.replay(plan.resolve(calendar=calendar), events).values()] == [*expected.values()]
 
 
 @table("name", RULES)
@@ -66,8 +66,8 @@ def test_the_text_of_a_plan_has_the_time_and_a_file_too(name, tmp_path):
     assert 'after="4 epochs"' in str(plan)
     assert ps.load(str(file)) == ps.Plan.of_text(plan.text) == plan != ps.Plan(lr=1.0 * RULES[name]())
     assert plan.fingerprint != ps.Plan(lr=1.0 * RULES[name](after="5 epochs")).fingerprint
-    resolved = plan.resolve(ps.Calendar(steps_per_epoch=10))
-    assert resolved == ps.Plan(lr=1.0 * RULES[name](after=40)) == resolved.resolve(ps.Calendar())
+    resolved = plan.resolve(steps_per_epoch=10)
+    assert resolved == ps.Plan(lr=1.0 * RULES[name](after=40)) == resolved.resolve()
     assert resolved.is_resolved
     assert not plan.is_resolved
 
@@ -129,7 +129,7 @@ def test_a_growing_batch_size_is_counted():
         lr=1.0 * plateau("val", after="20 samples"),
     )
 
-    (rule,) = plan.resolve(ps.Calendar()).metric_rules
+    (rule,) = plan.resolve().metric_rules
 
     assert rule.after == ps.Duration.of(7)  # 1 + 2 + 3 + 4 + 4 + 4 are 18 samples
 

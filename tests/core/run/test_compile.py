@@ -128,7 +128,7 @@ def test_a_token_clock_causes_no_extra_compilations(told):
         with torch._dynamo.config.patch(error_on_recompile=t >= WARM):
             step()
 
-    lr = plan.resolve(ps.Calendar()).bindings[0].schedule
+    lr = plan.resolve().bindings[0].schedule
     assert found == [without_unit(lr, "tokens")(amount, 0.1) for amount in amounts]
     assert (scheduler.t, len(graphs)) == (45, 2)
 

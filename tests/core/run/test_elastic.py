@@ -144,7 +144,7 @@ def test_every_update_uses_the_value_of_its_amount(kind, unit, ranks):
     name = f"{kind} {unit}"
     seen = np.array(first[0][name] + again[0][name])
     amounts = seen[:, 0]
-    schedules = {one.name: one.schedule for one in counted_plan(PLANS[unit].resolve(ps.Calendar())).bindings}
+    schedules = {one.name: one.schedule for one in counted_plan(PLANS[unit].resolve()).bindings}
     lr, decay = schedules["lr"](amounts, 0.1), schedules["weight_decay"](amounts, 0.01)
 
     assert all(one[name] == first[0][name] for one in first)

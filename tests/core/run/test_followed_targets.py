@@ -35,7 +35,7 @@ def test_a_line_of_the_code_follows_the_target_in_force(kept, caplog):
     expected = plan(lr='cosine() * like("batch_size") / 4')
     assert used(optimizer)[-5:] == planned(expected, BASE)[10:15]
     assert used(optimizer, "weight_decay")[-5:] == planned(expected, BASE, "weight_decay")[10:15]
-    assert scheduler.value("batch_size") == ps.trace(old, BASE, ps.Calendar())["batch_size"][15]
+    assert scheduler.value("batch_size") == ps.trace(old, BASE)["batch_size"][15]
     assert "batch_size: 1.0 * rounded(" in caplog.text
     assert "lr: linear(" in caplog.text
     again = ps.Scheduler(probe(), new, on_change="checkpoint")
@@ -92,7 +92,10 @@ def test_one_of_two_optimizers_follows_the_batch_size_also_after_a_kill_between_
     following = ps.Binding("lr", '(like("batch_size") / 4) ** 0.5', groups="adamw")
     horizon = 20 if clock == "updates" else f"{20 * 18 * 16} tokens"
     plan = ps.Plan(growing, following, lr="linear(1, 0)", horizon=horizon, clock=clock)
-    shown, planned_values = ps.trace(plan, probes(names), ps.Calendar(**facts)), lines(plan, probes(names), **facts)
+    shown, planned_values = (
+        ps.trace(plan, probes(names), calendar=ps.Calendar(**facts)),
+        lines(plan, probes(names), **facts),
+    )
     optimizers = probes(names)
     scheduler = ps.Scheduler(optimizers, plan, drive=drive, **facts)
     found = {name: [] for name in names}

@@ -95,7 +95,7 @@ def test_a_target_receives_each_value_once_even_if_the_groups_change(drive, exch
         optimizer.step()
         scheduler.step()
 
-    assert told == [2.0 * plan.resolve(ps.Calendar()).bindings[1].schedule(t) for t in range(41)]
+    assert told == [2.0 * plan.resolve().bindings[1].schedule(t) for t in range(41)]
 
 
 PLAN_OF_FACTORS_IN_GROUPS = "lr: cosine()\nweight_decay: 1.0 * constant()\n"

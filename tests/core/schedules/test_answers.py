@@ -29,7 +29,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     answer = {key: question[key] for key in ("line", "run") if key in question}
     try:
         written = parse(question["line"])
-        schedule = resolve(written, Calendar(**question.get("run", {})))
+        schedule = resolve(written, calendar=Calendar(**question.get("run", {})))
     except ParamschedError as error:
         return {**answer, "error": f"{type(error).__name__} {code_of(error)}".strip()}
     values = schedule(np.array(TIMES), BASE).tolist()

@@ -46,7 +46,7 @@ def values(schedule, *times, base=1.0):
 
 
 def test_a_stage_that_exactly_fills_the_run_leaves_no_update():
-    schedule = resolve(warmup(100) >> cosine(), RUN)
+    schedule = resolve(warmup(100) >> cosine(), calendar=RUN)
 
     assert values(schedule, 99, 100, 500) == [0.99, 1.0, 1.0]
 
@@ -116,7 +116,7 @@ def growing_run(steps):
     line = f'cosine() >> linear(1, 0.5, "{steps} steps") >> constant(0.4, "4 steps")'
     plan = Plan(sizes, lr=line, clock="samples", horizon="1000 samples")
     trace = ps.trace(plan, {"lr": 1.0})
-    schedule = next(one.schedule for one in plan.resolve(Calendar()).bindings if one.name == "lr")
+    schedule = next(one.schedule for one in plan.resolve().bindings if one.name == "lr")
     lengths = [int(dict(stage.length.terms)["samples"]) for stage in schedule.stages]
     return lengths, trace.amounts.tolist(), trace["lr"].tolist()
 

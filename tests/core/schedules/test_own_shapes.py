@@ -55,7 +55,7 @@ def test_the_values_of_a_function_of_progress_are_its_own_bits(times, n, power, 
 
 @given(TIMES, st.integers(1, 50), BASES)
 def test_the_values_of_a_function_of_updates_are_its_own_bits(times, epochs, base):
-    schedule = ps.resolve(drawn_updates(period=f"{epochs} epochs"), ps.Calendar(total=100, steps_per_epoch=3))
+    schedule = ps.resolve(drawn_updates(period=f"{epochs} epochs"), total=100, steps_per_epoch=3)
     own = [fading(t, 3 * epochs) * base for t in times]
 
     assert schedule(np.array(times), base).tolist() == own == [schedule(t, base) for t in times]
@@ -168,7 +168,7 @@ def test_text_files_and_code_have_one_text(line):
     assert ps.parse(str(ps.parse(line))) == ps.parse(line)
     assert ps.loads(ps.dump(plan)) == plan
     assert plan.serializable
-    resolved = plan.resolve(ps.Calendar(steps_per_epoch=10))
+    resolved = plan.resolve(steps_per_epoch=10)
     assert ps.Plan.of_text(resolved.text) == resolved
     for schedule in (one.bindings[0].schedule for one in (plan, resolved)):
         for same in (copy.copy(schedule), copy.deepcopy(schedule), pickle.loads(pickle.dumps(schedule))):
@@ -186,9 +186,9 @@ def test_arguments_have_the_type_of_their_annotation_or_default():
 
     schedule = every_kind(10, a=1, e=[1, 2], d='"', g="2 epochs", h=4, j=np.array([0.5]).tolist())
     assert ps.parse(str(schedule)) == schedule
-    resolved = ps.resolve(schedule, ps.Calendar(steps_per_epoch=5))
+    resolved = ps.resolve(schedule, steps_per_epoch=5)
     assert resolved(3) == 1 + 2 + 1 + 3 + 1 + 10 + 4 + 1.5 + 0.5
-    assert hash(resolved) == hash(ps.resolve(schedule, ps.Calendar(steps_per_epoch=5)))
+    assert hash(resolved) == hash(ps.resolve(schedule, steps_per_epoch=5))
 
 
 def defined(power: float) -> Callable[..., Any]:
@@ -422,7 +422,7 @@ def test_an_unregistered_shape_can_be_planned_but_not_written(schedule):
 def test_a_config_reads_an_unregistered_shape_if_given_its_builder():
     plan = config.loads("lr: warmup(5) >> flat(0.5)\nweight_decay: 2 * flat(0.25)", shapes=[flat])
 
-    schedule = plan.resolve(Calendar(total=10)).bindings[0].schedule
+    schedule = plan.resolve(total=10).bindings[0].schedule
     assert schedule(7) == 0.5
     assert plan.bindings[1].schedule == 2 * Flat(0.25)
 
@@ -483,10 +483,12 @@ class Late(Schedule):
 def test_a_length_without_metadata_counts_from_the_start_of_the_stage():
     calendar = Calendar(total=100, steps_per_epoch=8)
 
-    assert resolve(Late(Duration.of("1.5 epochs")), calendar).begin == Duration.of(12)
-    assert resolve(warmup("2.5 steps") >> Late(Duration.of("10%")), calendar).stages[1].begin == Duration.of(10)
+    assert resolve(Late(Duration.of("1.5 epochs")), calendar=calendar).begin == Duration.of(12)
+    assert resolve(warmup("2.5 steps") >> Late(Duration.of("10%")), calendar=calendar).stages[1].begin == Duration.of(
+        10
+    )
 
 
 def test_a_filling_shape_without_a_length_field_is_rejected_with_a_fix():
     with pytest.raises(InvalidArgument, match=r"field\(metadata=FILLS\)"):
-        resolve(Unmarked(), Calendar(total=100))
+        resolve(Unmarked(), total=100)

@@ -11,14 +11,13 @@ from paramsched.core.schedules.anneal import cosine_wave, linear, tanh, warmup
 from paramsched.core.schedules.decays import geometric
 from paramsched.core.schedules.periods import one_cycle
 from paramsched.core.schedules.recipes import noam, overlay
-from paramsched.core.time import Calendar
 from support.tables import table
 
 TIMES = range(120)
 
 
 def assert_is(schedule, formula, base=1.0, total=100):
-    resolved = resolve(schedule, Calendar(total=total))
+    resolved = resolve(schedule, total=total)
     expected = [formula(t) for t in TIMES]
     np.testing.assert_allclose(resolved(np.array(TIMES), base), expected, rtol=0, atol=1e-12)
     assert parse(str(schedule)) == schedule
@@ -39,7 +38,7 @@ def test_geometric_connects_and_accepts_absolute_levels():
 
     assert_is(falling, lambda t: 1 - t / 10 if t < 5 else 0.5 * 0.1 ** min((t - 5) / 10, 1))
     assert_is(
-        resolve(absolutes, Calendar()),
+        resolve(absolutes),
         lambda t: 0.5 - t / 50 if t < 5 else 0.4 * 0.25 ** min((t - 5) / 10, 1),
         base=7.0,
     )
@@ -58,7 +57,7 @@ def test_tanh_equals_timm():
 
 
 def test_one_cycle_equals_torch_with_phases_one_update_longer():
-    schedule = resolve(one_cycle(10), Calendar(total=50))
+    schedule = resolve(one_cycle(10), total=50)
 
     assert schedule(0) == 0.04
     assert schedule(10) == 1.0
@@ -79,7 +78,7 @@ def test_an_overlay_equals_the_schedule_of_bert():
     """BERT uses a polynomial decay from update 0, replaced by base * t / warmup in the first updates."""
     run, up = 1000, 100
 
-    own = resolve(overlay(warmup("10%", to=1), linear()), Calendar(total=run))
+    own = resolve(overlay(warmup("10%", to=1), linear()), total=run)
 
     peer = [1e-4 * t / up if t < up else 1e-4 * (1 - t / run) for t in range(run + 1)]
     np.testing.assert_allclose(own(np.arange(run + 1), 1e-4), peer, rtol=1e-14, atol=1e-18)

@@ -79,7 +79,7 @@ def test_integral_float_times_count_the_same_periods(name):
 
 
 def test_the_steps_of_efficientnet_do_not_drift():
-    schedule = resolve(step("2.4 epochs", 0.97), EFFICIENTNET)
+    schedule = resolve(step("2.4 epochs", 0.97), calendar=EFFICIENTNET)
     total = EFFICIENTNET.horizon
 
     assert str(schedule) == 'step("3002.4 steps", 0.97)'
@@ -92,7 +92,7 @@ def test_the_steps_of_efficientnet_do_not_drift():
 
 @table("period", [Fraction(5, 2), Fraction(475, 2), Fraction(1000, 3), Fraction(30024, 10)])
 def test_restarts_follow_the_exact_time_of_each_cycle(period):
-    schedule = resolve(restarts(cosine(), Duration.of_updates(period)), Calendar(total=50_000))
+    schedule = resolve(restarts(cosine(), Duration.of_updates(period)), total=50_000)
     times = [*range(2000), *range(10**6, 10**6 + 50), 10**12 + 1]
 
     left = [float((t % period) / period) for t in times]
@@ -100,7 +100,7 @@ def test_restarts_follow_the_exact_time_of_each_cycle(period):
 
 
 def test_every_inside_a_fractional_cycle_changes_at_updates():
-    schedule = resolve(restarts(every(linear(1, 0), "2.5 steps"), "7.2 steps"), Calendar(total=20))
+    schedule = resolve(restarts(every(linear(1, 0), "2.5 steps"), "7.2 steps"), total=20)
 
     local = [Fraction(t) % Fraction(36, 5) for t in range(40)]
     held = [x - floor(x - floor(x / Fraction(5, 2)) * Fraction(5, 2)) for x in local]

@@ -212,7 +212,7 @@ def test_a_loader_whose_batches_follow_the_plan_is_as_planned(tmp_path):
         train_cfg=dict(by_epoch=False, max_iters=12),
     )
 
-    planned = ps.trace(ps.loads(BATCHES_GROW), {"lr": 0.1}, ps.Calendar(total=12)).amounts
+    planned = ps.trace(ps.loads(BATCHES_GROW), {"lr": 0.1}, total=12).amounts
     assert [line["samples"] for line in lines(runner)] == planned.tolist()
 
 

@@ -85,7 +85,7 @@ def test_a_plan_counts_the_updates_of_one_process(tmp_path):
     used = [json.loads(line)["groups"][0]["lr"] for line in (tmp_path / "values.jsonl").read_text().splitlines()]
     plan = ps.Plan(lr=ps.warmup("3 steps") >> ps.cosine(to=0.1))
     assert first == second
-    assert used == ps.trace(plan, {"lr": 0.1}, ps.Calendar(total=12))["lr", 0].tolist()
+    assert used == ps.trace(plan, {"lr": 0.1}, total=12)["lr", 0].tolist()
 
 
 @pytest.mark.long
@@ -110,7 +110,7 @@ def test_the_samples_of_both_processes_are_summed_also_after_a_kill(tmp_path):
     # Eleven batches of two samples for each process: cycles of three, three, three and two batches in each epoch.
     assert [line["samples"] for line in lines] == [0, 12, 24, 36, 44, 56, 68, 80]
     plan = ps.Plan(lr=ps.warmup("20 samples") >> ps.cosine(to=0.1), clock="samples")
-    planned = ps.trace(plan, {"lr": 0.1}, ps.Calendar(total=96, batch_size=1))["lr", 0]
+    planned = ps.trace(plan, {"lr": 0.1}, total=96, batch_size=1)["lr", 0]
     assert [line["groups"][0]["lr"] for line in lines] == [planned[line["samples"]] for line in lines]
     first, second = facts(whole)
     assert first == second == facts(again)[0] == facts(again)[1]

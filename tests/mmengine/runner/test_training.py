@@ -346,7 +346,7 @@ def test_a_plan_counts_updates_and_an_epoch_ends_a_cycle(tmp_path):
     )
 
     used = [json.loads(line)["groups"][0]["lr"] for line in (tmp_path / "values.jsonl").read_text().splitlines()]
-    trace = ps.trace(plan, {"lr": 0.1}, ps.Calendar(batches_per_epoch=10, accumulation=4))
+    trace = ps.trace(plan, {"lr": 0.1}, batches_per_epoch=10, accumulation=4)
     assert used == trace["lr", 0].tolist()
     assert runner.schedulers[""][0].last_epoch == 6
 

@@ -126,7 +126,7 @@ class Growing(Sampler[list[int]]):
     batch_size, drop_last, sampler = None, False, None  # engines read these attributes
 
     def __init__(self) -> None:
-        sizes = ps.trace(RAMP, BASES, ps.Calendar())["batch_size", ""].astype(int).tolist()
+        sizes = ps.trace(RAMP, BASES)["batch_size", ""].astype(int).tolist()
         ends = np.cumsum(sizes).tolist()
         self.batches = [list(range(end - size, end)) for end, size in zip(ends, sizes, strict=True)]
 
@@ -201,7 +201,7 @@ BASES = [
 
 def planned(total: int, plan: ps.Plan = PLAN) -> list[list[float]]:
     """Return the planned values of each update of a run, group by group."""
-    return rows_of(ps.trace(plan, BASES, ps.Calendar(total=total)))
+    return rows_of(ps.trace(plan, BASES, total=total))
 
 
 def rows_of(shown: ps.extend.Trace) -> list[list[float]]:
@@ -260,7 +260,7 @@ def result(used: Used, case: Case, total: int, epochs: int = EPOCHS) -> Run:
         amounts = [tokens for tokens, _ in used.amounts]
         return Run(list(used), planned_by_tokens(amounts), made, amounts)
     if case.clock == "ramp":
-        shown = ps.trace(RAMP, BASES, ps.Calendar())
+        shown = ps.trace(RAMP, BASES)
         samples, sizes = [samples for _, samples in used.amounts], shown["batch_size", ""].tolist()
         pairs = zip(rows_of(shown), samples, sizes, strict=True)
         return Run(list(used), [row if seen == size else [] for row, seen, size in pairs], len(sizes), samples)
@@ -283,7 +283,7 @@ def together(first: Run, second: Run) -> Run:
 def planned_by_tokens(amounts: list[int]) -> list[list[float]]:
     """Return the values of `BY_TOKENS` for updates with these token counts, summed over all processes."""
     before = np.cumsum([0, *amounts])[:-1]
-    counted = counted_plan(BY_TOKENS.resolve(ps.Calendar()))
+    counted = counted_plan(BY_TOKENS.resolve())
     columns = []
     for group, base in zip(("weight", "bias"), BASES, strict=True):
         for field in ("lr", "weight_decay", "betas[0]"):

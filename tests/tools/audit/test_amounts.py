@@ -63,7 +63,9 @@ def log(folder: Path, *, key: str | None = "tokens", counted=lambda t: TOKENS[t]
 def audit(file: Path, plan: ps.Plan = PLAN, name: str | None = None, *, calendar=None, **options):
     fields = [one.name for one in plan.bindings]
     logged = read_log(file, fields, amount=AmountColumn("tokens", name))
-    return compare_with_plan(logged, plan, calendar, bases={(field, None): BASES[field] for field in fields}, **options)
+    return compare_with_plan(
+        logged, plan, calendar=calendar, bases={(field, None): BASES[field] for field in fields}, **options
+    )
 
 
 def test_a_log_without_tokens_is_compared_at_the_tokens_of_the_run_facts(tmp_path):

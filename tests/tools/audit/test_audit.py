@@ -17,7 +17,7 @@ pytestmark = pytest.mark.door("show")
 PLAN = ps.Plan(lr='warmup("10%") >> cosine(to=0.1)', weight_decay="linear(1.0, 0.5)", horizon="10 epochs")
 EPOCH, TOTAL, BASES = 20, 200, {"lr": 0.1, "weight_decay": 0.04}
 NOW = np.arange(TOTAL)
-RESOLVED = PLAN.resolve(ps.Calendar(steps_per_epoch=EPOCH))
+RESOLVED = PLAN.resolve(steps_per_epoch=EPOCH)
 
 
 def values(times, resolved=RESOLVED):
@@ -55,7 +55,7 @@ def test_the_csv_of_a_trace_is_read_without_options(audit, tmp_path):
     plan = ps.Plan(*PLAN.bindings, ps.Binding("lr", ps.cosine(), groups="head"), horizon=PLAN.horizon)
     ps.dump(plan, tmp_path / "two.yaml")
     groups = [{**BASES, "name": "body"}, {**BASES, "name": "head"}]
-    ps.trace(plan, groups, ps.Calendar(steps_per_epoch=EPOCH)).to_csv(tmp_path / "trace.csv")
+    ps.trace(plan, groups, steps_per_epoch=EPOCH).to_csv(tmp_path / "trace.csv")
 
     code, said = audit(str(tmp_path / "trace.csv"), plan=str(tmp_path / "two.yaml"))
 

@@ -21,7 +21,7 @@ TOTAL = 400
 PLAN = ps.Plan(lr='warmup("5%") >> cosine(to=0.1)')
 
 
-SCHEDULE = PLAN.resolve(ps.Calendar(total=TOTAL)).bindings[0].schedule
+SCHEDULE = PLAN.resolve(total=TOTAL).bindings[0].schedule
 
 
 T = np.arange(TOTAL)
@@ -38,7 +38,7 @@ def report(tmp_path):
         file.write_text("\n".join(json.dumps({"step": t, "lr": value}) for t, value in rows))
         calendar = ps.Calendar(**({"total": TOTAL} | facts))
         given = {("lr", None): 0.1} if bases is None else bases
-        return compare_with_plan(read_log(file, ["lr"]), plan, calendar, bases=given, processes=processes)
+        return compare_with_plan(read_log(file, ["lr"]), plan, calendar=calendar, bases=given, processes=processes)
 
     return compare
 
@@ -86,7 +86,7 @@ def test_a_log_without_groups_has_no_fields(tmp_path):
     file.write_text('{"t": 0, "groups": []}')
 
     with pytest.raises(UnreadableLog, match="the log has no fields"):
-        compare_with_plan(read_log(file, ["lr"]), PLAN, ps.Calendar(total=TOTAL))
+        compare_with_plan(read_log(file, ["lr"]), PLAN, total=TOTAL)
 
 
 TOTAL_OF_BASES = 100
@@ -96,7 +96,7 @@ T_OF_BASES = np.arange(TOTAL_OF_BASES)
 
 
 def used_by(text, base, times=T_OF_BASES):
-    return ps.Plan(lr=text).resolve(ps.Calendar(total=TOTAL_OF_BASES)).bindings[0].schedule(times, base=base)
+    return ps.Plan(lr=text).resolve(total=TOTAL_OF_BASES).bindings[0].schedule(times, base=base)
 
 
 def column_of(field, values, digits=17, times=T_OF_BASES):
@@ -109,7 +109,7 @@ def column_of(field, values, digits=17, times=T_OF_BASES):
 def compared(plans, *columns, bases=None, amounts=None, **options):
     logged = LoggedValues("log.csv", columns, (None,), amounts=amounts)
     known = {(field, None): base for field, base in (bases or {}).items()}
-    return compare_with_plan(logged, ps.Plan(**plans, **options), ps.Calendar(total=TOTAL_OF_BASES), bases=known)
+    return compare_with_plan(logged, ps.Plan(**plans, **options), total=TOTAL_OF_BASES, bases=known)
 
 
 @table("used", [2.0, 5.0])
@@ -221,7 +221,7 @@ def test_a_target_with_a_name_that_no_field_has_is_compared():
     log = log_of(("params", 0, LINE), ("lr", 0, 0.1 * LINE))
     plan = ps.Plan(ps.Binding(ps.Target("params", 1.0), "linear()"), ps.Binding("lr", "linear()"))
 
-    assert compare_with_plan(log, plan, CALENDAR).exact == 40
+    assert compare_with_plan(log, plan, calendar=CALENDAR).exact == 40
 
 
 def test_epochs_are_compared_without_their_length_if_the_plan_counts_them():
@@ -242,7 +242,7 @@ def test_fields_with_other_numbers_of_rows_are_compared_with_other_epochs():
     report = compare_with_plan(
         LoggedValues("log.csv", (rates, decays, momenta), (None,)),
         plan,
-        ps.Calendar(steps_per_epoch=40),
+        steps_per_epoch=40,
         bases={("lr", None): 0.1, ("weight_decay", None): 0.05},
     )
 

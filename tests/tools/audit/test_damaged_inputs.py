@@ -140,7 +140,7 @@ def test_planned_amounts_of_a_log(rows):
     calendar = ps.Calendar(tokens_per_step=7)
     from paramsched.core.plan.resolve import amounts_of_run
 
-    times = AmountTimes.planned(amounts_of_run(plan.resolve(calendar), calendar), np.array(rows))
+    times = AmountTimes.planned(amounts_of_run(plan.resolve(calendar=calendar), calendar), np.array(rows))
 
     assert times(np.array(rows)).tolist() == [7 * t for t in rows]
     assert times(np.array([max(rows) + 1])).tolist() == [7 * (max(rows) + 1)]

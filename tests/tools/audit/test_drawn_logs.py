@@ -221,7 +221,7 @@ def is_written(planned: float, text: str, form: str) -> bool:
 
 
 def schedule_of(plan: str, total: int = TOTAL) -> Any:
-    return ps.Plan(lr=plan).resolve(ps.Calendar(total=total, steps_per_epoch=EPOCH)).bindings[0].schedule
+    return ps.Plan(lr=plan).resolve(total=total, steps_per_epoch=EPOCH).bindings[0].schedule
 
 
 def written(value: float, form: str) -> str:
@@ -246,7 +246,7 @@ def audited(folder: Path, plan: str, t: Any, values: Any, form: str, base: float
         )
     calendar = ps.Calendar(**{"total": TOTAL, "steps_per_epoch": EPOCH, **facts})
     bases = None if base is None else {("lr", None): base}
-    return compare_with_plan(read_log(file, ["lr"]), ps.Plan(lr=plan), calendar, bases=bases)
+    return compare_with_plan(read_log(file, ["lr"]), ps.Plan(lr=plan), calendar=calendar, bases=bases)
 
 
 @pytest.mark.parametrize(
@@ -472,9 +472,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         logged = read_log(file, ["lr"])
         kept["facts"] = lines_of(log_facts(logged))
         try:
-            report = compare_with_plan(
-                logged, ps.Plan(lr=plan), ps.Calendar(total=TOTAL, steps_per_epoch=EPOCH), bases=bases
-            )
+            report = compare_with_plan(logged, ps.Plan(lr=plan), total=TOTAL, steps_per_epoch=EPOCH, bases=bases)
         except InvalidArgument as error:
             return kept | {"error": error.problem.code}
         causes = [f"{one.name}, {one.fitted} fitted: {' '.join(lines_of(one.text))}" for one in report.causes]
@@ -540,7 +538,7 @@ def test_both_generations_of_the_trainer_are_as_planned(tmp_path, is_after):
     (tmp_path / "trainer_state.json").write_text(json.dumps({"log_history": rows}))
 
     logged = read_log(tmp_path / "trainer_state.json", ["lr"])
-    report = compare_with_plan(logged, ps.Plan(lr="warmup(10) >> cosine()"), ps.Calendar(total=TOTAL))
+    report = compare_with_plan(logged, ps.Plan(lr="warmup(10) >> cosine()"), total=TOTAL)
 
     assert report.first is None
     assert any("next update" in one for one in report.notes) == is_after

@@ -30,7 +30,7 @@ ROWS = (np.arange(TOTAL), np.arange(13, TOTAL, 7))
 
 
 def planned(plan, t, base, total=TOTAL):
-    schedule = ps.Plan(lr=plan).resolve(ps.Calendar(total=total)).bindings[0].schedule
+    schedule = ps.Plan(lr=plan).resolve(total=total).bindings[0].schedule
     return np.asarray(schedule(t, base=base), dtype=np.float64)
 
 
@@ -48,7 +48,7 @@ def column(t, values, form="bits", field="lr"):
 def audited(plan, one, base=None, total=TOTAL):
     bases = None if base is None else {(one.field, None): base}
     logged = LoggedValues("log.csv", (one,), (None,))
-    return compare_with_plan(logged, ps.Plan(**{one.field: plan}), ps.Calendar(total=total), bases=bases)
+    return compare_with_plan(logged, ps.Plan(**{one.field: plan}), total=total, bases=bases)
 
 
 @pytest.mark.parametrize("form", spread(["bits", "float32", ".4g"], "bits"))

@@ -309,7 +309,7 @@ def test_an_empty_folder_has_no_event_file(tmp_path):
 
 
 def test_float32_values_match_the_plan(events):
-    report = compare_with_plan(read_log(events, ["lr"]), PLAN, ps.Calendar())
+    report = compare_with_plan(read_log(events, ["lr"]), PLAN)
 
     assert (report.first, report.exact, report.values) == (None, 10, 10)
 

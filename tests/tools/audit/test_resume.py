@@ -175,11 +175,11 @@ def test_without_a_plan_the_plan_of_the_checkpoint_resumes_with_its_run_facts(tm
     report = resume(file)
     changed = resume(file, "--steps-per-epoch", 40)
 
-    shown = ps.trace(plan, {"lr": 0.1}, ps.Calendar(steps_per_epoch=20, total=100))["lr", 0]
+    shown = ps.trace(plan, {"lr": 0.1}, steps_per_epoch=20, total=100)["lr", 0]
     assert values(report) == shown[30:33].tolist()
     assert (report["exit"], report["changes"], report["diagnostics"]) == (0, [], [])
     assert changed["exit"] == 1
-    assert values(changed)[0] == ps.trace(plan, {"lr": 0.1}, ps.Calendar(steps_per_epoch=40, total=100))["lr", 0][30]
+    assert values(changed)[0] == ps.trace(plan, {"lr": 0.1}, steps_per_epoch=40, total=100)["lr", 0][30]
     assert "an epoch has 40 updates instead of 20" in "".join(messages(changed, "warning"))
 
 

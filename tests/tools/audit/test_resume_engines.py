@@ -243,7 +243,7 @@ def test_a_run_that_torchs_scheduler_started(engine, tmp_path):
     assert any("ps.Scheduler(optimizer, plan, t=18)" in one["message"] for one in report["diagnostics"])
     bases = [{"name": "weight", "lr": 0.1, "weight_decay": 0.01, "betas": (0.9, 0.999)}]
     bases.append(bases[0] | {"name": "bias", "lr": 0.02})
-    shown = ps.trace(PLAN, bases, ps.Calendar(total=54))
+    shown = ps.trace(PLAN, bases, total=54)
     for row in report["rows"]:
         assert row["value"] == shown[row["field"], row["group"]][row["update"]]
 

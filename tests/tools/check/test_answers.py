@@ -20,7 +20,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     question = {key: value for key, value in question.items() if key != "found"}
     calendar = ps.Calendar(**question["facts"]) if "facts" in question else None
     options = {key: question[key] for key in ("groups", "whole") if key in question}
-    found = check(config.loads(question["plan"]), calendar, **options)
+    found = check(config.loads(question["plan"]), calendar=calendar, **options)
     return {**question, "found": [shown(one) for one in found]}
 
 

@@ -271,7 +271,7 @@ def test_a_momentum_above_an_unknown_base_is_reported_with_the_base_that_makes_i
 
 def test_every_published_recipe_is_silent():
     for recipe in recipe_book.recipes.values():
-        found = ps.check(recipe.plan, recipe.calendar)
+        found = ps.check(recipe.plan, calendar=recipe.calendar)
         assert not [one for one in found if one.code == "PS301"], recipe.name
 
 

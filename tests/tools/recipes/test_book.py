@@ -69,14 +69,14 @@ def test_every_recipe_is_described_and_survives_its_text(name):
     assert recipe.certain
     assert recipe.plan.horizon is not None
     assert ps.loads(ps.dump(recipe.plan)) == recipe.plan
-    assert recipe.plan.resolve(recipe.calendar).horizon is not None
+    assert recipe.plan.resolve(calendar=recipe.calendar).horizon is not None
 
 
 @table("name", list(ps.recipes))
 def test_every_schedule_has_a_base_and_every_base_a_schedule(name):
     recipe = ps.recipes[name]
 
-    plans.bind(recipe.plan.resolve(recipe.calendar), list(recipe.bases))  # raises for a field without a base
+    plans.bind(recipe.plan.resolve(calendar=recipe.calendar), list(recipe.bases))  # raises for a field without a base
 
 
 FILES = sorted((Path(ps.__file__).parent / "tools" / "recipes" / "data").glob("*.yaml"))
@@ -101,7 +101,7 @@ def test_the_recipes_of_a_file_are_sorted_by_name(file):
 @table("name", list(ps.recipes))
 def test_every_run_is_short_enough_to_be_drawn(name):
     recipe = ps.recipes[name]
-    resolved = recipe.plan.resolve(recipe.calendar)
+    resolved = recipe.plan.resolve(calendar=recipe.calendar)
     total = updates_of_horizon(resolved, amounts_of_run(resolved, recipe.calendar))
 
     assert total * len(recipe.bases) * len({one.name for one in recipe.plan.bindings}) <= 25_000_000

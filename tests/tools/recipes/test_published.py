@@ -27,7 +27,7 @@ class Run:
 
     def __init__(self, name: str) -> None:
         recipe = ps.recipes[name]
-        resolved = recipe.plan.resolve(recipe.calendar)
+        resolved = recipe.plan.resolve(calendar=recipe.calendar)
         self.plan, self.groups = counted_plan(resolved), list(recipe.bases)
         self.run = amounts_of_run(resolved, recipe.calendar)
         self.total = updates_of_horizon(resolved, self.run)

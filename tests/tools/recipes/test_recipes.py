@@ -99,7 +99,7 @@ BETA, GAMMA = 1.5, 0.02
 
 
 def test_lr_equals_the_paper():
-    trace = ps.trace(recipe("bolton"), {"lr": 123.0}, ps.Calendar(total=10_000))
+    trace = ps.trace(recipe("bolton"), {"lr": 123.0}, total=10_000)
 
     assert_values(trace["lr"], lambda t: min(1 / BETA, 1 / (GAMMA * (t + 1))), range(10_000))
 
@@ -108,7 +108,7 @@ def test_keras_evaluates_the_first_update_at_step_0():
     """TensorFlow Privacy divides by the completed updates: the first value is infinite, so 1 / beta is smaller."""
     plan = ps.loads(f"lr: constant(absolute(1.0)) * minimum(1 / {BETA}, shift(inverse_time(1.0), 1) / {GAMMA})")
 
-    trace = ps.trace(plan, {"lr": 123.0}, ps.Calendar(total=10_000))
+    trace = ps.trace(plan, {"lr": 123.0}, total=10_000)
 
     assert_values(trace["lr"], lambda t: min(1 / BETA, 1 / (GAMMA * t)) if t else 1 / BETA, range(10_000))
 
@@ -116,7 +116,7 @@ def test_keras_evaluates_the_first_update_at_step_0():
 def test_a_clock_that_counts_from_1_equals_a_run_that_started_one_update_earlier():
     plan = ps.loads("lr: skip(linear(1.0, 0.0, over=100), 1)\nweight_decay: skip(exponential(0.9), 1)")
 
-    trace = ps.trace(plan, {"lr": 1.0, "weight_decay": 1.0}, ps.Calendar(total=200))
+    trace = ps.trace(plan, {"lr": 1.0, "weight_decay": 1.0}, total=200)
 
     assert_values(trace["lr"], lambda t: max(0.0, 1 - (t + 1) / 100), range(200))
     assert_values(trace["weight_decay"], lambda t: 0.9 ** (t + 1), range(200))
@@ -142,7 +142,7 @@ def test_every_field_equals_the_report_at_every_update():
     amounts = amounts_before_updates(lambda t, amount: batch_size(amount) * LENGTH, TOTAL_OF_DEEPSEEK_V3)
     warm = amounts[2000]
 
-    trace = ps.trace(ps.recipes["deepseek-v3"].plan, {"lr": PEAK_OF_DEEPSEEK_V3}, ps.Calendar(sequence_length=LENGTH))
+    trace = ps.trace(ps.recipes["deepseek-v3"].plan, {"lr": PEAK_OF_DEEPSEEK_V3}, sequence_length=LENGTH)
 
     def rate(t):
         amount = amounts[t]
@@ -171,7 +171,7 @@ def test_on_the_update_clock_the_warmup_is_linear_in_updates():
           mix: {{initial: 1, schedule: 'constant(0.3, over="10T tokens") >> constant(0.1)'}}
     """.format('rounded(linear(3072, 15360, over="469B tokens"), 64)')
 
-    trace = ps.trace(ps.loads(line), {"lr": PEAK_OF_DEEPSEEK_V3}, ps.Calendar(sequence_length=LENGTH))
+    trace = ps.trace(ps.loads(line), {"lr": PEAK_OF_DEEPSEEK_V3}, sequence_length=LENGTH)
 
     amounts = amounts_before_updates(lambda t, amount: batch_size(amount) * LENGTH, TOTAL_OF_DEEPSEEK_V3)
     assert trace.amounts.tolist() == amounts
@@ -205,7 +205,7 @@ def rate(t):
 
 @pytest.fixture(scope="module")
 def trace():
-    return ps.trace(recipe("dinov2"), GROUPS, ps.Calendar(steps_per_epoch=EPOCH))
+    return ps.trace(recipe("dinov2"), GROUPS, steps_per_epoch=EPOCH)
 
 
 SEEN = known_bounds(TOTAL_OF_DINOV2, EPOCH, WARM_OF_DINOV2, 30 * EPOCH)
@@ -240,7 +240,7 @@ def rate_of_edm2(seen):
 
 
 def test_lr_and_weight_average_equal_the_paper():
-    trace = ps.trace(recipe("edm2"), {"lr": PEAK_OF_EDM2}, ps.Calendar(batch_size=BATCH))
+    trace = ps.trace(recipe("edm2"), {"lr": PEAK_OF_EDM2}, batch_size=BATCH)
 
     assert len(trace) == TOTAL_OF_EDM2 // BATCH
     seen = known_bounds(len(trace), 10_000_000 // BATCH, 70_000)
@@ -269,7 +269,7 @@ def test_lr_equals_the_published_code_at_every_decay():
     trace = ps.trace(
         ps.recipes["efficientnet-b0"].plan,
         {"lr": PEAK_OF_EFFICIENTNET},
-        ps.Calendar(steps_per_epoch=EPOCH_OF_EFFICIENTNET),
+        steps_per_epoch=EPOCH_OF_EFFICIENTNET,
     )
 
     total = 350 * EPOCH_OF_EFFICIENTNET
@@ -303,7 +303,7 @@ def rate_of_gpt3(amount):
 def test_lr_and_batch_size_equal_the_paper_at_every_update():
     amounts = amounts_before_updates(lambda t, amount: batch_size_of_gpt3(amount) * LENGTH_OF_GPT3, TOTAL_OF_GPT3)
 
-    trace = ps.trace(ps.recipes["gpt3-175b"].plan, {"lr": PEAK_OF_GPT3}, ps.Calendar(sequence_length=LENGTH_OF_GPT3))
+    trace = ps.trace(ps.recipes["gpt3-175b"].plan, {"lr": PEAK_OF_GPT3}, sequence_length=LENGTH_OF_GPT3)
 
     assert trace.amounts.tolist() == amounts
     assert trace["batch_size"].tolist() == [batch_size_of_gpt3(amount) for amount in amounts]
@@ -378,7 +378,7 @@ def factor(amount):
 def test_lr_equals_the_scheduler_at_every_batch(tokens):
     amounts = amounts_before_updates(lambda t, amount: tokens, TOTAL_OF_LLM_FOUNDRY)
 
-    trace = ps.trace(recipe("llm_foundry"), {"lr": PEAK_OF_LLM_FOUNDRY}, ps.Calendar(tokens_per_step=tokens))
+    trace = ps.trace(recipe("llm_foundry"), {"lr": PEAK_OF_LLM_FOUNDRY}, tokens_per_step=tokens)
 
     assert trace.amounts.tolist() == amounts
     marks = [first_at(amounts, amount) for amount in (WARM_OF_LLM_FOUNDRY, TOTAL_OF_LLM_FOUNDRY - COOL)]
@@ -444,7 +444,7 @@ def test_the_slope_of_a_warmup_in_samples_does_not_depend_on_the_batch(batch):
         weight_decay: linear(absolute(0.01), absolute(0.1))
     """)
 
-    trace = ps.trace(plan, {"lr": 1.5e-4, "weight_decay": 0.1}, ps.Calendar(batch_size=batch))
+    trace = ps.trace(plan, {"lr": 1.5e-4, "weight_decay": 0.1}, batch_size=batch)
 
     updates = -(-20_000_000 // batch)
     assert len(trace) == updates
@@ -540,7 +540,7 @@ def test_a_schedule_in_tokens_follows_a_batch_size_planned_in_updates():
           share_of_code: {initial: 1, schedule: 'linear(0.05, 0.24, over="700B tokens")'}
     """)
 
-    trace = ps.trace(plan, GROUP, ps.Calendar(sequence_length=LENGTH_OF_PALM))
+    trace = ps.trace(plan, GROUP, sequence_length=LENGTH_OF_PALM)
 
     amounts = np.concatenate(
         [[0], np.cumsum([batch_size_of_palm(t) * LENGTH_OF_PALM for t in range(TOTAL_OF_PALM - 1)])]
@@ -560,7 +560,7 @@ def test_lengths_in_updates_are_the_same_on_a_token_clock():
           batch_size: {initial: 1, schedule: 'piecewise([(0, 512), (50000, 1024), (115000, 2048)])'}
     """)
 
-    trace = ps.trace(plan, {"lr": 1.0}, ps.Calendar(sequence_length=LENGTH_OF_PALM))
+    trace = ps.trace(plan, {"lr": 1.0}, sequence_length=LENGTH_OF_PALM)
 
     assert len(trace) == TOTAL_OF_PALM
     assert_values(
@@ -600,7 +600,7 @@ def accumulation(batch, most):
 def test_the_run_equals_the_published_one_at_the_first_batch_of_every_update(most):
     amounts = amounts_before_updates(lambda t, batch: accumulation(batch, most), TOTAL_OF_YOLO)
 
-    trace = ps.trace(recipe("yolo"), GROUPS_OF_YOLO, ps.Calendar(batches_per_epoch=EPOCH_OF_YOLO))
+    trace = ps.trace(recipe("yolo"), GROUPS_OF_YOLO, batches_per_epoch=EPOCH_OF_YOLO)
 
     assert trace.amounts.tolist() == amounts
     seen = known_bounds(
@@ -625,7 +625,7 @@ def test_with_one_batch_per_update_the_run_equals_the_published_one():
             lr: linear(absolute(0.1), 0.0, over="3 epochs") + like("lr")
     """)
 
-    trace = ps.trace(plan, GROUPS_OF_YOLO, ps.Calendar(batches_per_epoch=EPOCH_OF_YOLO))
+    trace = ps.trace(plan, GROUPS_OF_YOLO, batches_per_epoch=EPOCH_OF_YOLO)
 
     seen = known_bounds(TOTAL_OF_YOLO, WARM_OF_YOLO, EPOCH_OF_YOLO, 2 * EPOCH_OF_YOLO, 9 * EPOCH_OF_YOLO)
     assert len(trace) == TOTAL_OF_YOLO

@@ -87,7 +87,7 @@ def test_the_plan_in_a_row_has_the_values_of_mmengine(page: str, theirs: str, li
         expected = mmengine_peer.run(built, optimizer, epochs, length)[:, 0]
 
     plan, facts = ps.Plan(lr=line, horizon=f"{epochs} epochs"), ps.Calendar(steps_per_epoch=length)
-    assert ps.trace(plan, {"lr": 0.1}, facts)["lr", 0] == pytest.approx(expected, rel=1e-9, abs=1e-13)
+    assert ps.trace(plan, {"lr": 0.1}, calendar=facts)["lr", 0] == pytest.approx(expected, rel=1e-9, abs=1e-13)
 
 
 @pytest.mark.heavy
@@ -100,7 +100,7 @@ def test_the_plan_in_a_row_has_the_rates_of_timm_at_every_update(page: str, thei
     expected, epochs = timm_peer.rates(schedulers, arguments, lr=0.1, updates_per_epoch=per_epoch)
     plan, facts = ps.Plan(lr=line, horizon=f"{epochs} epochs"), ps.Calendar(steps_per_epoch=per_epoch)
 
-    assert ps.trace(plan, {"lr": 0.1}, facts)["lr", 0] == pytest.approx(expected, rel=0, abs=1e-13)
+    assert ps.trace(plan, {"lr": 0.1}, calendar=facts)["lr", 0] == pytest.approx(expected, rel=0, abs=1e-13)
     if metric is not None:
         tops = [30.0 - abs(epoch % 30 - 12) for epoch in range(epochs)]
         (rule,) = ps.parse(line).metric_rules

@@ -176,7 +176,7 @@ def test_a_killed_run_of_muon_and_adamw_goes_on_exactly(number, tmp_path):
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
     plan, steps = ps.load(MUON.with_name("plan.yaml")), len(logs[0].splitlines()) // 4
     log = read_log(tmp_path / "whole" / "values.jsonl", ["lr", "weight_decay", "momentum"])
-    assert compare_with_plan(log, plan, ps.Calendar(steps_per_epoch=steps)).first is None
+    assert compare_with_plan(log, plan, steps_per_epoch=steps).first is None
     assert set(json.loads(logs[0].splitlines()[0])) >= {"lr/muon", "momentum/muon", "lr/adamw/head"}
 
 
@@ -258,7 +258,7 @@ def test_a_run_that_is_killed_and_moved_is_one_run_over_its_tokens(seed, tmp_pat
     assert set(final.values()) == {2, 3, 4}
     assert set(sizes) == {12, 24, 36, 48}
 
-    trace = ps.trace(PLAN_OF_MOVING_RUN, {"lr": 0.02, "weight_decay": 0.01}, FACTS)
+    trace = ps.trace(PLAN_OF_MOVING_RUN, {"lr": 0.02, "weight_decay": 0.01}, calendar=FACTS)
     planned = dict(zip(tokens, zip(trace["lr"].tolist(), trace["weight_decay"].tolist(), strict=True), strict=True))
     assert all((one["lr"], one["weight_decay"]) == planned[one["token"]] for lines in ranks for one in lines)
 
@@ -439,7 +439,7 @@ def test_the_check_of_the_draft_prints_what_the_readme_shows(tmp_path, monkeypat
 
 def test_the_audit_of_the_log_prints_what_the_readme_shows(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    schedule = ps.resolve(ps.cosine(), ps.Calendar(total=1000))
+    schedule = ps.resolve(ps.cosine(), total=1000)
     rows = "".join(f"{t},{schedule(2 * t, base=0.1)!r}\n" for t in range(0, 500, 10))
     Path("colleague.csv").write_text(f"step,lr\n{rows}", encoding="utf-8")
     command, output = examples()["audit"]

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from paramsched import curves
 from paramsched.core.plan import Plan, resolve
 from paramsched.core.schedules import SHAPES, Schedule, absolute, parse, parse_own
-from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, ParamschedError
 from support import strategies
 
@@ -104,7 +103,7 @@ def test_a_damaged_line_is_read_as_in_python_or_rejected(text):
 def test_a_parsed_schedule_can_be_resolved_and_evaluated_or_is_rejected(text, total, epoch, base):
     try:
         schedule = parse(text)
-        resolved = resolve(schedule, Calendar(total=total, steps_per_epoch=epoch))
+        resolved = resolve(schedule, total=total, steps_per_epoch=epoch)
         assert parse_own(str(resolved)) == resolved
         resolved(np.array([0, 1, total // 2, total, 10**18]), base)
         Plan.of_text(Plan(lr=schedule, horizon=total).text)

@@ -8,7 +8,6 @@ import paramsched as ps
 from paramsched.core.plan import Plan
 from paramsched.core.plan.forms import plan_of, published_plan
 from paramsched.core.plan.trace import trace
-from paramsched.core.time import Calendar
 from paramsched.errors import ConfigError, InvalidArgument, PlanError, UnknownRecipe
 from paramsched.show import picture
 from paramsched.tools.check import plan_check
@@ -104,7 +103,7 @@ def test_lengths_must_be_in_percent(lr):
     plan = ps.Plan(lr=lr, clock="progress")
 
     with pytest.raises(PlanError, match=r'must be in percent\. For example: "5%"'):
-        plan.resolve(ps.Calendar(total=100, steps_per_epoch=10, tokens_per_step=7, seconds_per_step=0.1))
+        plan.resolve(total=100, steps_per_epoch=10, tokens_per_step=7, seconds_per_step=0.1)
     (found,) = plan_check.check(plan)
     assert (found.code, found.path, found.severity) == ("PS106", "$.lr", "error")
 
@@ -116,7 +115,7 @@ AMOUNTS = [0, 10, 10, 700, 1200]
 
 
 def test_pictures_and_tables_have_the_recorded_amounts(tmp_path):
-    shown = trace(BY_TOKENS, {"lr": 1.0}, Calendar(steps_per_epoch=5, batch_size=2, sequence_length=3), amounts=AMOUNTS)
+    shown = trace(BY_TOKENS, {"lr": 1.0}, steps_per_epoch=5, batch_size=2, sequence_length=3, amounts=AMOUNTS)
     shown.to_csv(tmp_path / "values.csv")
 
     assert [row[1] for row in csv.reader((tmp_path / "values.csv").open())] == [

@@ -14,7 +14,6 @@ from paramsched.core.schedules.anneal import cosine, linear
 from paramsched.core.schedules.periods import cosine_restarts
 from paramsched.core.schedules.recipes import polynomial
 from paramsched.core.schedules.restarts import restarts
-from paramsched.core.time import Calendar
 from whole.reference import timm_peer
 
 UPDATES = 90
@@ -41,7 +40,7 @@ def test_cycles_equal_timm(first, mult, decay, limit, lowest, lr):
     }
     for name, peer in peers.items():
         expected = [peer._get_lr(t)[0] for t in range(UPDATES)]
-        values = resolve(ours[name], Calendar(total=UPDATES))(np.arange(UPDATES), base=lr)
+        values = resolve(ours[name], total=UPDATES)(np.arange(UPDATES), base=lr)
         assert values == pytest.approx(expected, rel=1e-12, abs=1e-15)
     shape = cosine_restarts(first, mult, floor_level, decay, times=limit, lengths="exact")
     expected = [peers["cosine"]._get_lr(t)[0] for t in range(UPDATES)]

@@ -44,7 +44,7 @@ def test_the_scheduler_and_check_refuse_with_the_first_update_and_nothing_is_tou
 
 
 def all_values(line, base, horizon):
-    schedule = ps.Plan(lr=line, horizon=horizon).resolve(ps.Calendar()).bindings[0].schedule
+    schedule = ps.Plan(lr=line, horizon=horizon).resolve().bindings[0].schedule
     return [schedule(t, base=base) for t in range(horizon)]
 
 

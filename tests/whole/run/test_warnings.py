@@ -151,7 +151,7 @@ def groups_of(plan):
 
 
 def codes_of_the_check(plan, groups, **facts):
-    found = ps.check(plan, facts["calendar"] if "calendar" in facts else ps.Calendar(**facts), groups=groups)
+    found = ps.check(plan, calendar=facts["calendar"] if "calendar" in facts else ps.Calendar(**facts), groups=groups)
     return [one.code for one in found if one.severity == "warning"]
 
 
@@ -259,7 +259,7 @@ def test_an_accumulation_that_is_used_is_silent(line, facts):
 @table(("line", "facts"), [(line, facts) for _, line, facts, code in TOLD if code in (WARMUP, MODE)])
 def test_the_line_that_is_advised_for_a_metric_rule_is_silent(line, facts):
     plan = ps.Plan(lr=line)
-    (found,) = [one for one in ps.check(plan, ps.Calendar(**facts)) if one.code in (WARMUP, MODE)]
+    (found,) = [one for one in ps.check(plan, calendar=ps.Calendar(**facts)) if one.code in (WARMUP, MODE)]
 
     advised = ps.parse(found.advice.removeprefix("Write ")).metric_rules[0]
     (schedule,) = [one.schedule for one in plan.bindings]

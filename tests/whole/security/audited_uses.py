@@ -163,7 +163,7 @@ class Case:
 
     @property
     def trace(self) -> Any:
-        return ps.trace(self.plan, {"lr": 0.1, "weight_decay": 0.1}, ps.Calendar(total=20))
+        return ps.trace(self.plan, {"lr": 0.1, "weight_decay": 0.1}, total=20)
 
     def out(self, suffix: str) -> str:
         return str(self.written / f"out{suffix}")
@@ -214,8 +214,8 @@ _FUNCTIONS: dict[str, Callable[[Case], Any]] = {
     "parse": lambda case: ps.parse(case.text[:2000]),
     "to_lambda": lambda case: [ps.to_lambda(case.plan), ps.to_lambda(case.plan, group=MARK)],
     "trace": lambda case: case.trace,
-    "diff": lambda case: ps.diff(case.plan, "cosine()", ps.Calendar(total=20)),
-    "resolve": lambda case: [ps.resolve(case.plan, ps.Calendar(total=20)), ps.resolve(case.plan, ps.Calendar())],
+    "diff": lambda case: ps.diff(case.plan, "cosine()", total=20),
+    "resolve": lambda case: [ps.resolve(case.plan, total=20), ps.resolve(case.plan)],
     "extend.replay": lambda case: ps.extend.replay(case.plan, [(1, {MARK: 1.0})]),
     "tools.audit.log_facts": lambda case: ps.tools.audit.log_facts(ps.tools.audit.read_values(case.path)),
     "tools.audit.read_values": lambda case: ps.tools.audit.read_values(case.path),

@@ -31,7 +31,7 @@ def of_log(name: str, folder: Path) -> Iterator[Any]:
     yield log
     yield log_facts(read_values(file))
     for text in ("linear(over=20)", "linear(over=30)"):
-        yield compare_with_plan(log, ps.Plan(lr=text), ps.Calendar(total=TOTAL))
+        yield compare_with_plan(log, ps.Plan(lr=text), total=TOTAL)
 
 
 def of_run(name: str, folder: Path) -> Iterator[Any]:

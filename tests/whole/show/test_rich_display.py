@@ -27,7 +27,7 @@ def figures():
     [
         PLAN,
         ps.cosine(),
-        ps.trace(PLAN, {"lr": 0.1, "weight_decay": 0.05}, ps.Calendar(steps_per_epoch=5)),
+        ps.trace(PLAN, {"lr": 0.1, "weight_decay": 0.05}, steps_per_epoch=5),
         ps.Plan(lr='warmup("5%") >> cosine()', weight_decay="linear(1, 0.5)", horizon=1_000_000),
         ps.recipes["llama3-405b"].plan,
         ps.recipes["resnet50-goyal"],
@@ -143,7 +143,7 @@ def test_a_scheduler_whose_curves_are_not_those_of_the_run_is_displayed_as_text(
 def test_a_diff_is_displayed_as_a_table_with_escaped_text():
     after = ps.Plan(ps.Binding("lr", "cosine()", groups="<b>"), lr="linear()", horizon="20 epochs")
 
-    table = ps.diff(PLAN, after, ps.Calendar(steps_per_epoch=5))._repr_mimebundle_()["text/html"]
+    table = ps.diff(PLAN, after, steps_per_epoch=5)._repr_mimebundle_()["text/html"]
 
     assert "<td><b>lr</b></td>" in table
     assert "<td>update 0</td>" in table
@@ -188,7 +188,7 @@ def test_a_plan_is_plotted_with_the_values_of_its_trace():
 
     axes = PLAN.plot(bases, steps_per_epoch=10)
 
-    trace = ps.trace(PLAN, bases, ps.Calendar(steps_per_epoch=10))
+    trace = ps.trace(PLAN, bases, steps_per_epoch=10)
     assert len(axes) == 2
     for ax, field in zip(axes, ("lr", "weight_decay"), strict=True):
         drawn = ax.lines[0]

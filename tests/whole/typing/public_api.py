@@ -25,7 +25,7 @@ def operators_make_schedules() -> None:
 def a_plan_is_loaded_and_traced() -> None:
     plan = ps.load("plan.yaml")
     assert_type(plan, ps.Plan)
-    trace = ps.trace(plan, {"lr": 0.1}, ps.Calendar(steps_per_epoch=10))
+    trace = ps.trace(plan, {"lr": 0.1}, steps_per_epoch=10)
     assert_type(trace, ps.extend.Trace)
     assert_type(trace.total, int)
     assert_type(trace["lr", 0], NDArray[np.float64])
@@ -40,6 +40,43 @@ def refuses_text_for_a_number() -> None:
     ps.Calendar(totl=3)  # type: ignore[call-arg]
     ps.Plan(lr="cosine()", clock="token")  # type: ignore[arg-type]
     ps.Plan(lr="cosine()", clock={"lr": "token"})  # type: ignore[dict-item]
+
+
+def refuses_a_number_for_a_line() -> None:
+    ps.Plan(lr=0.1)  # type: ignore[arg-type]
+    ps.Plan(lr=2)  # type: ignore[arg-type]
+    ps.Plan(temperature=0.5)  # type: ignore[arg-type]
+    ps.Binding("lr", 0.1)  # type: ignore[arg-type]
+    assert_type(ps.Plan(lr=1, weight_decay=ps.absolute(0.1)), ps.Plan)
+
+
+def run_facts_are_keywords_of_each_function(plan: ps.Plan, optimizer: torch.optim.Optimizer) -> None:
+    facts = ps.Calendar(total="10 epochs", steps_per_epoch=100)
+    ps.Scheduler(optimizer, plan, calendar=facts)
+    ps.trace(plan, {"lr": 0.1}, total="10 epochs", steps_per_epoch=100)
+    assert_type(ps.resolve(plan, calendar=facts), ps.Plan)
+    assert_type(ps.resolve(ps.cosine(), total=10), ps.extend.Schedule)
+    assert_type(plan.resolve(steps_per_epoch=100), ps.Plan)
+    ps.Values(plan, batch_size=32)
+    ps.check(plan, tokens_per_step=4096.0)
+    ps.diff(plan, "cosine()", total=10)
+    plan.plot(total=10)
+    pytorch_accelerated.scheduler(plan, batch_size=32)
+
+
+def refuses_wrong_run_facts(plan: ps.Plan) -> None:
+    ps.trace(plan, {"lr": 0.1}, ps.Calendar(total=10))  # type: ignore[call-arg]
+    ps.trace(plan, {"lr": 0.1}, totl=10)  # type: ignore[call-arg]
+    ps.check(plan, total=0.5)  # type: ignore[arg-type]
+    ps.Values(plan, total_steps=10)  # type: ignore[call-arg]
+    plan.plot(calendar=10)  # type: ignore[arg-type]
+
+
+def metrics_are_numbers(scheduler: ps.Scheduler, values: ps.Values, loss: torch.Tensor) -> None:
+    scheduler.observe(val_loss=0.3, accuracy=np.float32(0.5), loss=loss)
+    values.observe(loss=loss)
+    scheduler.observe(val_loss="0.3")  # type: ignore[arg-type]
+    values.observe(val_loss=None)  # type: ignore[arg-type]
 
 
 def refuses_misspelled_names() -> None:

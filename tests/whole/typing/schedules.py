@@ -29,6 +29,12 @@ def operators_make_schedules(a: ps.extend.Schedule, b: ps.extend.Schedule) -> No
     assert_type(a + 1, ps.extend.Schedule)
     assert_type(1 - a, ps.extend.Schedule)
     assert_type(-a, ps.extend.Schedule)
+    assert_type(0.5 * a + ps.absolute(1e-5), ps.extend.Schedule)
+    assert_type(ps.absolute(1e-5) + 0.5 * a, ps.extend.Schedule)
+    assert_type(a - ps.absolute(1e-5), ps.extend.Schedule)
+    assert_type(ps.absolute(1e-5) - a, ps.extend.Schedule)
+    assert_type(a * ps.absolute(1e-5), ps.extend.Schedule)
+    assert_type(a >> ps.absolute(1e-5), ps.extend.Schedule)
     assert_type(ps.overlay(ps.warmup(5), a), ps.extend.Schedule)
     assert_type(ps.take(a, "until 80%") >> ps.skip(b, 5, of="20 epochs") * ps.like("lr"), ps.extend.Schedule)
     assert_type((ps.shapes.as_factor(a, 256) / 256) ** 0.5, ps.extend.Schedule)
@@ -51,9 +57,9 @@ def builders_take_what_people_write() -> None:
 
 
 def resolving_keeps_the_kind(plan: ps.Plan, schedule: ps.extend.Schedule, calendar: ps.Calendar) -> None:
-    assert_type(ps.resolve(plan, calendar), ps.Plan)
-    assert_type(ps.resolve(schedule, calendar), ps.extend.Schedule)
-    assert_type(plan.resolve(calendar), ps.Plan)
+    assert_type(ps.resolve(plan, calendar=calendar), ps.Plan)
+    assert_type(ps.resolve(schedule, calendar=calendar), ps.extend.Schedule)
+    assert_type(plan.resolve(calendar=calendar), ps.Plan)
 
 
 def refuses_what_cannot_be() -> None:

@@ -37,7 +37,7 @@ def paramsched_diff(before: str, after: str, options: PlanOptions, as_json: bool
     from paramsched.core.plan.diff import diff
 
     plans = [read_plan_input(given, options).plan for given in (before, after)]
-    changes = diff(plans[0], plans[1], calendar_from_options(options) if options.facts else None)
+    changes = diff(plans[0], plans[1], calendar=calendar_from_options(options) if options.facts else None)
     if as_json:
         echo_data(json_text([*map(asdict, changes)]))
     elif changes:

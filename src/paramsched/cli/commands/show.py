@@ -273,7 +273,7 @@ def _stages(read: "PlanInput", options: PlanOptions) -> str:
 
     try:
         calendar = calendar_from_options(read.known)
-        resolved = read.plan.resolve(calendar)
+        resolved = read.plan.resolve(calendar=calendar)
     except (MissingFact, Unresolved):
         if options.horizon is not None:
             raise

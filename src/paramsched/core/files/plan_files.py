@@ -41,7 +41,7 @@ from paramsched.core.files.yaml_text import (
 )
 from paramsched.core.plan import Plan
 from paramsched.core.plan.extras import NO_BASES, Bases
-from paramsched.core.plan.forms import SUFFIXES, PlanLike, is_path, plan_of
+from paramsched.core.plan.forms import SUFFIXES, PlanLike, is_path, is_plan_text, plan_of
 from paramsched.core.time import Calendar
 from paramsched.errors import ConfigError, InvalidArgument, shown
 
@@ -91,8 +91,16 @@ def loads(
 ) -> Plan:
     """Read a plan from a text, as `load` does from a file, or from a mapping with the same entries.
 
+    The text may also be a schedule for lr, or `recipe:NAME`, as in `ps.Scheduler`. `argparse` accepts `type=ps.loads`.
+
+    Raises:
+        ConfigError: the text or the mapping has errors; the exception contains all of them.
+        InvalidArgument: the schedule or the format is invalid, or the text is a path.
+
     >>> print(loads("lr: warmup('5%') >> cosine()"))
     lr: warmup("5%") >> cosine()
+    >>> loads("cosine()") == Plan(lr="cosine()")
+    True
     >>> loads({"lr": "cosine()"}) == Plan(lr="cosine()")
     True
     """
@@ -104,6 +112,10 @@ def loads(
     elif ": " not in text and is_path(text):
         found = "expected the text of a plan, got a path"
         raise InvalidArgument(f"loads({text!r})", found, f"Write ps.load({text!r})")
+    elif format == "yaml" and text.strip() and ": " not in text and not is_plan_text(text):  # a schedule, or a recipe
+        if not shapes:
+            return plan_of(text, "ps.loads")
+        given = PlanText("text", text, format, {"lr": text})
     else:
         given = PlanText(f"{format} text", text, format)
     return given.loaded(shapes).plan

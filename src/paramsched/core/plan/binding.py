@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, TypeAlias, final
+from typing import Any, Literal, TypeAlias, final
 
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.signatures import readable, short_name
@@ -32,7 +32,7 @@ A text is the name of a group, an entry and its value (`is_last_layer=true`), or
 (`layer_*, head`).
 """
 
-ScheduleLike: TypeAlias = Schedule | MetricRule[Any] | Absolute | float | str
+ScheduleLike: TypeAlias = Schedule | MetricRule[Any] | Absolute | Literal[0, 1] | str
 short_name("ScheduleLike", ScheduleLike)
 """A schedule, a metric rule, a finite number, or the text of a schedule."""
 

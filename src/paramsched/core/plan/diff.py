@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import ceil
-from typing import Any, NamedTuple, TypeAlias, final
+from typing import Any, NamedTuple, TypeAlias, Unpack, final
 
 import numpy as np
 
@@ -23,8 +23,7 @@ from paramsched.core.plan.binding import (
     is_by_amount,
 )
 from paramsched.core.plan.follow import targets_followed, with_followed_lines
-from paramsched.core.plan.forms import PlanLike, plan_of
-from paramsched.core.plan.plan import require_calendar
+from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
 from paramsched.core.plan.run_amounts import Amount, ReportedProgress
 from paramsched.core.schedules import Schedule
@@ -33,6 +32,7 @@ from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.followed_target import FollowedTarget
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import BOUNDARIES_OF_A_SECOND, PROGRESS, WHOLE, amount_text
+from paramsched.core.time.calendar import Facts, calendar_if_passed
 from paramsched.errors import MissingFact, PlanError
 
 
@@ -141,24 +141,24 @@ class PlanTexts:
 
 
 @readable
-def diff(a: PlanLike, b: PlanLike, calendar: Calendar | None = None) -> Diff:
+def diff(a: PlanLike, b: PlanLike, *, calendar: Calendar | None = None, **facts: Unpack[Facts]) -> Diff:
     """Compare two plans, and return the changes from `a` to `b`.
 
     Args:
         a, b: the plans.
-        calendar: the run facts. With them, each change also has the first update at which the values differ, and the
-            largest difference. For runs with more than 10,000,000 values only a sample is compared, and for runs of
-            unknown length the first 20,000 updates.
+        calendar: the run facts as one object, in place of keywords.
+        facts: the run facts, as in `ps.Scheduler`. With them, each change also has the first update at which the values
+            differ, and the largest difference. For runs with more than 10,000,000 values only a sample is compared,
+            and for runs of unknown length the first 20,000 updates.
 
     Returns:
         An iterable of changes; empty for equal plans.
 
-    >>> print(diff(Plan(lr=cosine(to=0.1)), Plan(lr=cosine(to=0.2)), Calendar(total=10)))
+    >>> print(diff(Plan(lr=cosine(to=0.1)), Plan(lr=cosine(to=0.2)), total=10))
     lr: cosine(to=0.1) -> cosine(to=0.2)  [from update 1, by up to 0.0975528 x base]
     """
-    a, b = plan_of(a, "ps.diff"), plan_of(b, "ps.diff")
-    if calendar is not None:
-        require_calendar("diff(…, %s)", calendar)
+    calendar = calendar_if_passed("diff(a, b)", calendar, facts)
+    a, b = plan_in_run(a, "ps.diff", calendar), plan_in_run(b, "ps.diff", calendar)
     if a == b:
         return Diff(())
     left, right = _bindings_by_key(a), _bindings_by_key(b)
@@ -222,7 +222,7 @@ class _Lines(NamedTuple):
 
 def _comparison(a: Plan, b: Plan, calendar: Calendar, most: int) -> _FirstDifference:
     """Return a function from the key of a binding to its difference in the two plans, over the longer horizon."""
-    resolved = [a.resolve(calendar), b.resolve(calendar)]
+    resolved = [a.resolve(calendar=calendar), b.resolve(calendar=calendar)]
     plans = [_Lines(plan.clock, _bindings_by_key(plan)) for plan in map(counted_plan, resolved)]
     try:
         runs = [amounts_of_run(plan, calendar) for plan in resolved]

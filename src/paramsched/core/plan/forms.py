@@ -140,6 +140,19 @@ def plan_of(given: PlanLike, call: str) -> Plan:
     raise InvalidArgument(f"{call}(…, plan={shown(given)})", f"expected a plan, got {type(given).__name__}", instead)
 
 
+def plan_in_run(given: PlanLike, call: str, calendar: Calendar | None) -> Plan:
+    """Return the plan that a form of a plan means in a run. The total of the run facts replaces the one of a recipe."""
+    plan = plan_of(given, call)
+    if calendar is None or calendar.total is None or published_plan(given) is None:
+        return plan
+    return without_horizon(plan)
+
+
+def without_horizon(plan: Plan) -> Plan:
+    """Return a plan without its length."""
+    return Plan(*plan.as_written(), clock=plan.clock)
+
+
 def _advice_for_number(number: float | str) -> str:
     """Return the advice for a number in place of a plan, or for a text such as `10k`."""
     with suppress(ValueError, OverflowError):

@@ -1,7 +1,7 @@
 """Convert a schedule, or one schedule of a plan, to a function for torch's `LambdaLR`."""
 
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, Unpack, final
 
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.signatures import readable
@@ -9,14 +9,15 @@ from paramsched.core.feedback.base import MetricRule
 from paramsched.core.number_checks import finite_number
 from paramsched.core.plan import Binding, Plan, ScheduleLike, Target, resolve, selector_text
 from paramsched.core.plan.binding import clock_of_field, is_by_amount
-from paramsched.core.plan.forms import FORMS, PlanLike, is_line, plan_of
+from paramsched.core.plan.forms import FORMS, PlanLike, is_line, plan_in_run
 from paramsched.core.plan.group_matching import Overlap, overlap_of
-from paramsched.core.plan.plan import require_calendar
 from paramsched.core.schedules import Schedule, parse
+from paramsched.core.schedules.affine import Absolute
 from paramsched.core.schedules.connected import scales_with_base
 from paramsched.core.schedules.leaves import schedule_of
 from paramsched.core.schedules.writing import short_line
 from paramsched.core.time import Calendar
+from paramsched.core.time.calendar import Facts, calendar_if_passed
 from paramsched.errors import CallSite, InvalidArgument, PlanError, UnknownField, UnknownGroup, shown
 
 
@@ -42,15 +43,10 @@ def _handed_schedule(
         PlanError: the selection is ambiguous, or the schedule's clock does not count updates.
         Unresolved: `calendar` is None, and a length is missing or not in updates.
     """
-    if isinstance(calendar, float):
-        instead = f"For example: ps.Calendar(total=10_000), base={calendar!r}"
-        raise InvalidArgument(f"to_lambda(…, {calendar!r})", "not a Calendar; the rate is the base", instead)
-    if calendar is not None:
-        require_calendar("to_lambda(…, %s)", calendar)
     if isinstance(source, FORMS) and not isinstance(source, (Schedule, MetricRule)) and not is_line(source):
-        source = plan_of(source, "ps.to_lambda")
+        source = plan_in_run(source, "ps.to_lambda", calendar)
     if isinstance(source, Plan):
-        line = _chosen_line(source.resolve(Calendar() if calendar is None else calendar), field, group)
+        line = _chosen_line(source.resolve(calendar=calendar), field, group)
         _refuse_metric(line.schedule)
         return line.schedule, line.field.initial if isinstance(line.field, Target) else None
     if field is not None or group is not None:
@@ -59,10 +55,10 @@ def _handed_schedule(
     schedule = parse(source) if isinstance(source, str) else source
     _refuse_metric(schedule)
     written = schedule_of(schedule, lambda: f"to_lambda({shown(schedule)})")
-    resolved = written if calendar is None else resolve(written, calendar)
+    resolved = written if calendar is None else resolve(written, calendar=calendar)
     if not resolved.is_resolved:
         found = "the schedule has a length that is missing or not in updates"
-        write = "ps.to_lambda(schedule, ps.Calendar(total=10_000, steps_per_epoch=100))"
+        write = "ps.to_lambda(schedule, total=10_000, steps_per_epoch=100)"
         raise InvalidArgument(f"to_lambda({short_line(written)})", found, example=write)
     return resolved, None
 
@@ -145,12 +141,13 @@ class LrLambda:
 
 @readable
 def to_lambda(
-    schedule: PlanLike | ScheduleLike,
-    calendar: Calendar | None = None,
+    schedule: PlanLike | Absolute | float,
     *,
+    calendar: Calendar | None = None,
     base: float | None = None,
     field: str | None = None,
     group: str | int | None = None,
+    **facts: Unpack[Facts],
 ) -> LrLambda:
     """Convert a schedule to a function from the update to a multiple of base, for torch's `LambdaLR`.
 
@@ -161,19 +158,20 @@ def to_lambda(
     Args:
         schedule: a schedule, a number, a line of text, or a plan. If a plan has several schedules, select one by
             `field` and `group`.
-        calendar: the run facts. Required if a length is missing or not in updates.
+        calendar: the run facts as one object, in place of keywords.
         base: the learning rate that the factors multiply. Required for absolute levels, `absolute(…)`; base times
             factor then equals the level, except for one rounding. For the schedule of a target, the default is its
             initial value.
         field: the field, or the name of a target, whose schedule is converted. By default the only one of the plan.
         group: the groups whose schedule is converted: a group's name, or the selector in the plan. If a group has no
             schedule of its own, the default schedule of the field is converted.
+        facts: the run facts, as in `ps.Scheduler`: `total=10_000`. Required if a length is missing or not in updates.
 
     Raises:
         InvalidArgument: the schedule reacts to metrics, has a length that is not in updates, or needs a base.
         PlanError: the selection in the plan is ambiguous or unknown, or the plan's clock does not count updates.
 
-    >>> factor = to_lambda("warmup('10%') >> cosine(to=0.1)", Calendar(total=100))
+    >>> factor = to_lambda("warmup('10%') >> cosine(to=0.1)", total=100)
     >>> factor(5), factor(10), factor(100)
     (0.5, 1.0, 0.1)
     >>> to_lambda("constant(absolute(0.25))", base=0.5)(0)
@@ -183,7 +181,8 @@ def to_lambda(
     >>> to_lambda(plan, field="weight_decay")(50)
     0.75
     """
-    resolved, initial = _handed_schedule(schedule, calendar, field, group)
+    known = calendar_if_passed("to_lambda(schedule)", calendar, facts)
+    resolved, initial = _handed_schedule(schedule, known, field, group)
     needs_base = resolved.has_absolute or not scales_with_base(resolved)
     if base is None and needs_base:
         base = initial

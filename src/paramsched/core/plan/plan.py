@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from math import ceil
-from typing import TYPE_CHECKING, Any, NoReturn, final
+from typing import TYPE_CHECKING, Any, NoReturn, Unpack, final
 
 from paramsched.core.base.entries import load_entry, notebook_display
 from paramsched.core.base.frozen_values import text_on_screen
@@ -37,7 +37,7 @@ from paramsched.core.plan.binding import (
 )
 from paramsched.core.plan.changes import PlanLines, refuse_after_the_end
 from paramsched.core.plan.follow import with_followed_lines
-from paramsched.core.plan.resolve_clocks import resolve_on_clocks
+from paramsched.core.plan.resolve_clocks import resolve_on_clocks, two_lengths
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
 from paramsched.core.schedules import Level, Schedule
 from paramsched.core.schedules.anneal import anneal
@@ -45,24 +45,11 @@ from paramsched.core.schedules.cuts import is_resolved_in
 from paramsched.core.schedules.lengths import Span
 from paramsched.core.time import Calendar, Duration, DurationLike
 from paramsched.core.time.amounts import PROGRESS
-from paramsched.core.time.calendar import Facts
-from paramsched.errors import InvalidArgument, InvalidCall, MissingFact, PlanError, Unresolved, shown
+from paramsched.core.time.calendar import Facts, calendar_of_call
+from paramsched.errors import InvalidArgument, InvalidCall, MissingFact, PlanError, Unresolved
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-
-def require_calendar(call: str, calendar: object) -> None:
-    """Raise for a value that is not a Calendar; for an integer, suggest it as the total.
-
-    Args:
-        call: the call that errors name, with `%s` in place of the value.
-        calendar: the value.
-    """
-    if isinstance(calendar, Calendar):
-        return
-    site = call % shown(calendar)
-    raise InvalidArgument(site, "not a Calendar", example="ps.Calendar(total=10_000)")
 
 
 def fingerprint_of(text: str) -> str:
@@ -273,20 +260,23 @@ class Plan:
         return all(is_resolved_in(one.schedule, clock_of_field(self.clock, one.name)) for one in self.bindings)
 
     @readable
-    def resolve(self, calendar: Calendar, optimizers: Collection[str] = ()) -> "Plan":
+    def resolve(
+        self, *, calendar: Calendar | None = None, optimizers: Collection[str] = (), **facts: Unpack[Facts]
+    ) -> "Plan":
         """Return the plan with every length in updates, or in the unit of its clock.
 
         Args:
-            calendar: the run facts that convert units.
+            calendar: the run facts as one object, in place of keywords.
             optimizers: the names of the optimizers, if the plan drives several: a line for `muon/*` that follows a
                 field then follows its line for `muon`.
+            facts: the run facts that convert units, as in `ps.Scheduler`: `plan.resolve(steps_per_epoch=100)`.
 
         Raises:
-            MissingFact: the calendar lacks a run fact that a unit needs.
-            PlanError: the horizon and the calendar's total differ.
+            MissingFact: a run fact that a unit needs is unknown.
+            PlanError: the plan's horizon and the run's total differ.
             Unresolved: a stage depends on the length of the run, which is unknown.
         """
-        require_calendar("plan.resolve(%s)", calendar)
+        calendar = calendar_of_call("plan.resolve()", calendar, facts)
         try:
             return self._resolved(calendar, optimizers)
         except Unresolved as refusal:
@@ -309,9 +299,7 @@ class Plan:
             except MissingFact as error:
                 raise calendar.with_size_of_epoch(error, length) from None
             if total is not None and total != updates:
-                found = f"it is {updates} updates, but the Calendar's total is {total}"
-                advice = "Omit one of them"
-                raise PlanError(f'horizon "{length}"', found, advice)
+                raise two_lengths(length, f"{updates} updates", calendar.total, f"{total} updates")
             total = updates
         if calendar.total != total:
             calendar = replace(calendar, total=total)
@@ -456,19 +444,20 @@ class Plan:
         log: bool | None = None,
         unit: str = UPDATES,
         label: str | None = None,
-        **facts: Any,
+        **facts: Unpack[Facts],
     ) -> "tuple[Axes, ...]":
         """Draw the plan with Matplotlib, one plot for each field.
 
         Args:
             bases: an optimizer, or dicts like its groups, such as `{"lr": 0.1}`. Default: draw multiples of base.
-            calendar: the run facts that convert units, which may also be passed as keywords: `steps_per_epoch=500`. A
-                missing fact that only scales the time axis is assumed, and the title reports it.
+            calendar: the run facts as one object, in place of keywords.
             axes: the axes to draw on, one for each field; their title and limits stay, and the curves have their next
                 colors. Default: a new figure.
             log: True for logarithmic axes of values. Default: logarithmic if the values span three decades.
             unit: the unit of the axis of time, for example `"epochs"` or `"tokens"`; the run facts must convert it.
             label: the name of the plan in the legend, for several plans on the same axes. Default: that of the group.
+            facts: the run facts that convert units, as in `ps.Scheduler`: `steps_per_epoch=500`. A missing fact that
+                only scales the time axis is assumed, and the title reports it.
 
         Returns:
             The axes, in the order of the fields: `plan.plot()[0].figure.savefig("plan.png")`.
@@ -477,10 +466,7 @@ class Plan:
             MissingFact: a run fact is missing that determines the shape of a curve.
             MissingDependency: Matplotlib is not installed.
         """
-        if calendar is not None and facts:
-            given = f"plot(calendar=…, {', '.join(facts)}=…)"
-            raise InvalidArgument(given, "run facts are passed twice", "Omit one of them")
-        known = Calendar(**facts) if calendar is None else calendar
+        known = calendar_of_call("plan.plot()", calendar, facts)
         show = load_entry("packages", "drawing")
         drawn: tuple[Axes, ...] = show.plan_axes(self, bases, known, axes, show.View(log, unit), label)
         return drawn

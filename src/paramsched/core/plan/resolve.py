@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, final, overload
+from typing import Any, Unpack, final, overload
 
 import numpy as np
 
@@ -17,49 +17,50 @@ from paramsched.core.plan.binding import (
     replace_schedule,
 )
 from paramsched.core.plan.follow import with_followed_lines
-from paramsched.core.plan.forms import FormOfPlan, PlanLike, plan_of
-from paramsched.core.plan.plan import Plan, require_calendar
+from paramsched.core.plan.forms import FormOfPlan, PlanLike, plan_in_run
+from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolve_clocks import sizes_of_run
 from paramsched.core.plan.run_amounts import ConstantAmounts, EvenProgress, ReportedProgress, RunAmounts, UnknownAmounts
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.cuts import without_unit
 from paramsched.core.schedules.lengths import Span
 from paramsched.core.time import Calendar
-from paramsched.core.time.calendar import SIZES
+from paramsched.core.time.calendar import SIZES, Facts, calendar_of_call
 from paramsched.errors import InvalidArgument, MissingFact, shown
 
 
 @overload
-def resolve(plan: Schedule, calendar: Calendar) -> Schedule: ...
+def resolve(plan: Schedule, *, calendar: Calendar | None = None, **facts: Unpack[Facts]) -> Schedule: ...
 @overload
-def resolve(plan: FormOfPlan, calendar: Calendar) -> Plan: ...
+def resolve(plan: FormOfPlan, *, calendar: Calendar | None = None, **facts: Unpack[Facts]) -> Plan: ...
 @readable
-def resolve(plan: PlanLike, calendar: Calendar) -> Schedule | Plan:
+def resolve(plan: PlanLike, *, calendar: Calendar | None = None, **facts: Unpack[Facts]) -> Schedule | Plan:
     """Convert every length into updates. Each boundary is measured from the start of the run and rounded up once.
 
     Args:
         plan: a schedule, or a plan in any other form.
-        calendar: the run facts that convert its units.
+        calendar: the run facts as one object, in place of keywords.
+        facts: the run facts that convert its units, as in `ps.Scheduler`: `total=10_000`.
 
     Returns:
         The schedule or plan with every length in updates. Resolving a resolved plan has no effect.
 
     Raises:
-        MissingFact: the calendar lacks a run fact that a unit needs.
+        MissingFact: a run fact that a unit needs is unknown.
         Unresolved: a stage depends on the length of the run, which is unknown.
         InvalidArgument: two stages have no length, no updates remain for the stage without a length, or a milestone is
             after the end of its stage.
-        PlanError: a plan's horizon and the calendar's total differ.
+        PlanError: the plan's horizon and the run's total differ.
 
-    >>> lr = resolve(warmup("5%") >> cosine(to=0.1), Calendar(total=10_000))
+    >>> lr = resolve(warmup("5%") >> cosine(to=0.1), total=10_000)
     >>> print(lr)
     warmup(500) >> cosine(to=0.1, over=9500)
     >>> lr(250, base=3e-4)
     0.00015
     """
+    calendar = calendar_of_call("resolve(plan)", calendar, facts)
     if not isinstance(plan, Schedule):
-        return plan_of(plan, "ps.resolve").resolve(calendar)
-    require_calendar("resolve(…, %s)", calendar)
+        return plan_in_run(plan, "ps.resolve", calendar).resolve(calendar=calendar)
     return plan.resolved_in(Span.of_run(calendar, calendar.horizon))
 
 
@@ -101,7 +102,7 @@ def is_complete(plan: Plan, resolved: Plan) -> bool:
     try:
         lines = with_followed_lines(plan.bindings, plan.clock)
         fills = plan.clock == UPDATES and plan.horizon is None and any(line.schedule.fills for line in lines)
-        return not fills and plan.resolve(Calendar()).bindings == resolved.bindings
+        return not fills and plan.resolve().bindings == resolved.bindings
     except InvalidArgument:  # a unit or a horizon that needs the calendar
         return False
 
@@ -134,7 +135,7 @@ def resolved_rules(plan: Plan, resolved: Plan) -> dict[MetricRule[Any], MetricRu
     """Return a dict from each metric rule of a plan to the resolved one, whose `after` is a number of updates.
 
     >>> plan = Plan(lr='plateau("loss", after="2 epochs")')
-    >>> [str(rule) for rule in resolved_rules(plan, plan.resolve(Calendar(steps_per_epoch=50))).values()]
+    >>> [str(rule) for rule in resolved_rules(plan, plan.resolve(steps_per_epoch=50)).values()]
     ['plateau(after=100)']
     """
     by_key = {binding_key(line): line.schedule.metric_rules for line in resolved.bindings}
@@ -145,29 +146,37 @@ def resolved_rules(plan: Plan, resolved: Plan) -> dict[MetricRule[Any], MetricRu
     }
 
 
+@readable
 def replay(
-    plan: PlanLike, events: Iterable[tuple[int, Mapping[str, float]]], calendar: Calendar | None = None
+    plan: PlanLike,
+    events: Iterable[tuple[int, Mapping[str, float]]],
+    *,
+    calendar: Calendar | None = None,
+    **facts: Unpack[Facts],
 ) -> dict[MetricRule[Any], Any]:
     """Rebuild the states of a plan's metric rules from observed metrics.
 
     Args:
         plan: the plan with the metric rules.
         events: pairs of the number of completed updates and the metrics, in the order in which they were observed.
-        calendar: the run facts; needed if a rule has an `after` in another unit than updates.
+        calendar: the run facts as one object, in place of keywords.
+        facts: the run facts, as in `ps.Scheduler`. They are needed if a rule has an `after` in another unit than
+            updates.
 
     Returns:
         The state of each rule, equal to `scheduler.states` after the same observations.
 
     Raises:
         InvalidArgument: the events are not in order, or no rule watches a metric.
-        MissingFact: the calendar lacks a run fact that `after` needs.
+        MissingFact: a run fact that `after` needs is unknown.
 
     >>> plan = Plan(lr=constant() * plateau("loss", patience=0, factor=0.5), horizon=10)
     >>> states = replay(plan, [(1, {"loss": 1.0}), (2, {"loss": 1.0})])
     >>> [state.factor for state in states.values()]
     [0.5]
     """
-    plan = plan_of(plan, "ps.extend.replay")
+    calendar = calendar_of_call("ps.extend.replay(plan, events)", calendar, facts)
+    plan = plan_in_run(plan, "ps.extend.replay", calendar)
     try:
         pairs = [(int(t), dict(metrics)) for t, metrics in events]
     except (TypeError, ValueError, OverflowError):
@@ -178,7 +187,7 @@ def replay(
     if not all(begin.is_resolved for begin in begins.values()):
         begins |= {
             rule: begin
-            for rule, same in resolved_rules(plan, plan.resolve(calendar or Calendar())).items()
+            for rule, same in resolved_rules(plan, plan.resolve(calendar=calendar)).items()
             if (begin := same.begin) is not None
         }
     watched = {rule.metric for rule in states}

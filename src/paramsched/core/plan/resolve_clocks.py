@@ -26,7 +26,7 @@ from paramsched.core.plan.run_amounts import (
 )
 from paramsched.core.schedules.cuts import with_unit, without_unit
 from paramsched.core.schedules.lengths import Span
-from paramsched.core.time import Calendar, Duration
+from paramsched.core.time import Calendar, Duration, DurationLike
 from paramsched.core.time.amounts import BOUNDARIES_OF_A_SECOND, COUNTS_OF_A_PERCENT, PROGRESS, SECONDS, WHOLE
 from paramsched.core.time.calendar import SIZES
 from paramsched.core.time.duration import count_text
@@ -153,12 +153,13 @@ class ClockLengths:
             if amounts.missing_factor is not None:
                 raise amounts.missing(site)
             planned = f" or plan {usual_size(self.clock)}," if self.clock != "seconds" else ""
+            fact, example = SIZES[self.clock][-1][0], example_of_size(self.clock)
             raise MissingFact(
                 site,
                 f"the plan's clock counts {self.clock}, but the number of {self.clock} of an update is unknown",
-                f"Give the length in {self.clock},{planned} or pass the constant to Calendar(…)",
-                fact=SIZES[self.clock][-1][0],
-                example=example_of_size(self.clock),
+                f"Give the length in {self.clock},{planned} or write {fact}={example}",
+                fact=fact,
+                example=example,
             )
         return amounts
 
@@ -281,7 +282,7 @@ def _totals(horizon: Duration | None, calendar: Calendar, sizes: RunSizes, clock
 
 
 def _require_one_horizon(horizon: Duration, total: Duration, found: Fraction, lengths: ClockLengths) -> None:
-    """Raise if the horizon and the calendar's total differ."""
+    """Raise if the horizon and the total of the run facts differ."""
     try:
         other = _rounded_horizon(lengths.exact(total, site=CallSite("Calendar", "total")), lengths.clock)
     except MissingFact:  # an engine knows the updates of its run; its loop reports the amounts
@@ -291,11 +292,21 @@ def _require_one_horizon(horizon: Duration, total: Duration, found: Fraction, le
     except MissingFact:
         ends = [found, other]
     if ends[0] != ends[1]:
-        raise PlanError(
-            f'horizon "{horizon}"',
-            f"it is {found} {lengths.clock}, but the Calendar's total is {other}",
-            "Omit one of them",
-        )
+        raise two_lengths(horizon, f"{found} {lengths.clock}", total, f"{other} {lengths.clock}")
+
+
+def two_lengths(horizon: Duration, planned: str, total: DurationLike | None, passed: str) -> PlanError:
+    """Return the error for a plan with a length that is not the total of the run facts.
+
+    >>> print(two_lengths(Duration.of("2 epochs"), "90 updates", 80, "80 updates"))
+    horizon "2 epochs": the plan has 90 updates, but total=80. Omit one of them
+    >>> print(two_lengths(Duration.of(90), "90 updates", "2 epochs", "80 updates"))
+    horizon "90": the plan has 90 updates, but total="2 epochs" is 80 updates. Omit one of them
+    """
+    length = Duration.of(total or 0)
+    is_passed = "" if length.is_resolved and passed.endswith(UPDATES) else f" is {passed}"
+    found = f"the plan has {planned}, but total={length.written()}{is_passed}"
+    return PlanError(f'horizon "{horizon}"', found, "Omit one of them")
 
 
 def _updates_in(length: Duration, amount: Fraction, sizes: RunSizes, clock: str) -> Fraction:

@@ -144,7 +144,7 @@ class UnknownAmounts(RunAmounts):
             return missing_amounts(self.clock, site)
         planned, fact = self.missing_factor
         found = f"{planned} is planned, but {fact} is missing; the {self.clock} of an update are their product"
-        return MissingFact(site, found, f"For example: Calendar(..., {fact}=2048)", fact=fact, example="2048")
+        return MissingFact(site, found, f"For example: {fact}=2048", fact=fact, example="2048")
 
 
 @final
@@ -209,7 +209,8 @@ def missing_amounts(clock: str, site: str | CallSite) -> MissingFact:
     fact = SIZES[clock][-1][0]
     planned = f"Plan {usual_size(clock)}, or write" if clock != "seconds" else "For example:"
     found = f"the number of {clock} of an update is unknown"
-    return MissingFact(site, found, f"{planned} Calendar(..., {fact}=…)", fact=fact, example=example_of_size(clock))
+    example = example_of_size(clock)
+    return MissingFact(site, found, f"{planned} {fact}={example}", fact=fact, example=example)
 
 
 def usual_size(clock: str) -> str:

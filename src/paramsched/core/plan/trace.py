@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack, final
 
 import numpy as np
 
@@ -17,10 +17,9 @@ from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import Group
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES, clock_of_field
-from paramsched.core.plan.forms import PlanLike, plan_of
+from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.lines import Line, base_in, by_group, lines_of
 from paramsched.core.plan.optimizers import ALONE, check_names, find_group, scopes_of
-from paramsched.core.plan.plan import require_calendar
 from paramsched.core.plan.resolve import (
     TimeUnit,
     amounts_of_run,
@@ -38,6 +37,7 @@ from paramsched.core.schedules.cuts import with_unit
 from paramsched.core.schedules.evaluation import depends_on_base, evaluate
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import PROGRESS, WHOLE, rounded_array, times_on
+from paramsched.core.time.calendar import Facts, calendar_of_call
 from paramsched.errors import InvalidArgument, MissingDependency, MissingFact, UnknownField, Unresolved, shown
 
 if TYPE_CHECKING:
@@ -77,14 +77,14 @@ class TracedTimes:
         """
         run = planned_amounts(resolved, facts)
         total = updates_of_horizon(resolved, run)
-        instead = "Use Plan(…, horizon=…), or pass Calendar(total=…)"
+        instead = "For example: ps.trace(plan, bases, total=1000)"
         if resolved.clock == PROGRESS:
-            total, instead = facts.horizon, "For example: ps.trace(plan, bases, ps.Calendar(total=1000))"
+            total = facts.horizon
         if total is None:
             raise Unresolved("trace(…)", "the length of the run is unknown", instead)
         if total > _MAX_UPDATES:
             found = f"{total} updates are too many to store a value for each"
-            instead = "Call the schedules instead: plan.resolve(calendar).bindings[0].schedule(t)"
+            instead = "Call the schedules instead: plan.resolve().bindings[0].schedule(t)"
             raise InvalidArgument("trace(…)", found, instead)
         if run is None:
             return TracedTimes(total)
@@ -378,7 +378,12 @@ def column_name(key: Key) -> str:
 
 @readable
 def trace(
-    plan: PlanLike, optimizer: Any, calendar: Calendar | None = None, *, amounts: Iterable[float] | None = None
+    plan: PlanLike,
+    optimizer: Any,
+    *,
+    calendar: Calendar | None = None,
+    amounts: Iterable[float] | None = None,
+    **facts: Unpack[Facts],
 ) -> Trace:
     """Compute the values of a plan for an optimizer, one for each update of the horizon or for each recorded amount.
 
@@ -388,10 +393,12 @@ def trace(
             group. For several optimizers a mapping from names to any of these; the curves are then those of
             `optimizer/group`, such as `trace["lr", "adamw/embed"]`, and `trace["lr", "muon"]` is that of the first
             group of an optimizer. If an optimizer carries a plan, its recorded bases are used. No optimizer is changed.
-        calendar: the run facts that convert units. A plan in updates with a horizon needs none.
+        calendar: the run facts as one object, in place of keywords.
         amounts: the amounts that a run had consumed before each of its updates, on the plan's clock, such as
             `scalars()["consumed_tokens"]`. The trace has one value for each of them, bit for bit the one that the run
             used. Fields whose clock counts updates are at update 0 for the first amount.
+        facts: the run facts that convert units, as in `ps.Scheduler`: `total=10_000`. A plan in updates with a horizon
+            needs none.
 
     Returns:
         The values by field and group.
@@ -409,12 +416,12 @@ def trace(
     >>> trace(by_tokens, {"lr": 0.1}, amounts=[0, 100, 300])["lr", 0].tolist()
     [0.1, 0.07500000000000001, 0.025]
     """
-    return _traced(plan, optimizer, calendar, amounts)
+    return _traced(plan, optimizer, calendar_of_call("trace(plan, optimizer)", calendar, facts), amounts)
 
 
 def trace_for_picture(plan: PlanLike, optimizer: Any, calendar: Calendar | None = None) -> Trace:
-    """Return `trace(plan, optimizer, calendar)`, but compute a line of very many parts at fewer updates."""
-    return _traced(plan, optimizer, calendar, is_picture=True)
+    """Return `trace(plan, optimizer, calendar=calendar)`, but compute a line of very many parts at fewer updates."""
+    return _traced(plan, optimizer, calendar or Calendar(), is_picture=True)
 
 
 _MANY_PARTS = 64  # more than any plan of a paper has
@@ -440,21 +447,18 @@ def _times_of_picture(schedule: Schedule, total: int, end: int | None) -> Array 
 def _traced(
     plan: PlanLike,
     optimizer: Any,
-    calendar: Calendar | None,
+    facts: Calendar,
     amounts: Iterable[float] | None = None,
     *,
     is_picture: bool = False,
 ) -> Trace:
-    plan = plan_of(plan, "ps.trace")
-    if calendar is not None:
-        require_calendar("trace(…, %s)", calendar)
-    facts = calendar or Calendar()
+    plan = plan_in_run(plan, "ps.trace", facts)
     named = isinstance(optimizer, Mapping) and bool(optimizer) and all(map(_has_groups, optimizer.values()))
     if named:
         check_names("trace", optimizer)
     optimizers = {name: groups_of(one) for name, one in optimizer.items()} if named else {ALONE: groups_of(optimizer)}
     names = tuple(optimizers) if named else ()
-    resolved = plan.resolve(facts, names)
+    resolved = plan.resolve(calendar=facts, optimizers=names)
     times = TracedTimes.planned(resolved, facts) if amounts is None else TracedTimes.of_record(resolved, facts, amounts)
     updates = np.arange(times.total)
     columns: dict[Key, Floats] = {}

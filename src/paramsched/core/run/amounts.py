@@ -100,7 +100,7 @@ class ConsumptionSource:
         else:
             error = missing_amounts(self.unit, "")
             call = f"scheduler.consumed({self.unit}=n)"
-            instead = f"Call {call} before optimizer.step(), or pass {error.fact} to Calendar(…)"
+            instead = f"Call {call} before optimizer.step(), or write ps.Scheduler(…, {error.fact}={error.example})"
             if self._counted_by:
                 counted = self._counted_by.format(_COUNTER_ARGUMENTS.get(self.unit, ""))
                 instead = f"For example: {counted.replace(', )', ')')}"

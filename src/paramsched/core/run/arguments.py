@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, final, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final, get_args
 
 import numpy as np
 from torch.optim import Optimizer
@@ -15,7 +15,7 @@ from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.fields import numeric
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES
-from paramsched.core.plan.forms import PlanLike, PublishedPlan, is_path, plan_of, published_plan
+from paramsched.core.plan.forms import PlanLike, PublishedPlan, is_path, plan_of, published_plan, without_horizon
 from paramsched.core.plan.lines import base_in, lines_of
 from paramsched.core.plan.optimizers import ALONE, check_names, errors_of, refuse_several_plans, scopes_of
 from paramsched.core.plan.resolve import counted_plan
@@ -29,7 +29,7 @@ from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.evaluation import depends_on_base
 from paramsched.core.schedules.writing import short_line
 from paramsched.core.time import DurationLike
-from paramsched.core.time.calendar import Calendar, Facts
+from paramsched.core.time.calendar import Calendar
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, PlanError, Unresolved, shown
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def differing_bases(recipe: PublishedPlan, plan: Plan, calendar: Calendar, optim
         PlanError: a schedule depends on a base that differs, and also has absolute levels.
     """
     named = {} if ALONE in optimizers else dict(optimizers)
-    plan = counted_plan(plan.resolve(calendar, tuple(named)))
+    plan = counted_plan(plan.resolve(calendar=calendar, optimizers=tuple(named)))
     source = _bases_by_field(plan, {ALONE: recipe.bases})
     found = []
     for field, lines in _bases_by_field(plan, {name: one.param_groups for name, one in optimizers.items()}).items():
@@ -170,7 +170,7 @@ class PlanSource:
         self, recipe: PublishedPlan, calendar: Calendar, optimizers: Mapping[str, Any]
     ) -> "Iterator[PlanSource]":
         """Apply the rules of recipes to the attaching of a plan. Yield the source that is attached."""
-        plan = self.plan if calendar.total is None else Plan(*self.plan.as_written(), clock=self.plan.clock)
+        plan = self.plan if calendar.total is None else without_horizon(self.plan)
         source = replace(self, plan=plan)
         try:
             differences = differing_bases(recipe, plan, source.facts_for(plan, calendar), optimizers)
@@ -231,7 +231,7 @@ class Request:
         """
         plan, facts = self.plan, self.source.facts_for(self.plan, calendar)
         try:
-            in_force = ResolvedPlan(plan, plan.resolve(facts, self.names), facts, self.names)
+            in_force = ResolvedPlan(plan, plan.resolve(calendar=facts, optimizers=self.names), facts, self.names)
         except MissingFact as error:
             raise self._advised(error) from None
         except Unresolved as error:
@@ -307,44 +307,6 @@ def checked_on_base(on_base: Any) -> BasePolicy:
     """Validate the argument `on_base`."""
     _check_choice("on_base", on_base, on_base, get_args(OnBase), "code")
     return BasePolicy(on_base)
-
-
-def specified_facts(facts: Facts) -> Facts:
-    """Return the facts that are not None."""
-    # A name that is no fact is kept, because `calendar_of_call` refuses it.
-    return cast(
-        Facts, {name: fact for name, fact in facts.items() if fact is not None or name not in Facts.__annotations__}
-    )
-
-
-def calendar_of_call(call: str, calendar: Any, given: Facts) -> Calendar:
-    """Return the Calendar of a call that accepts either a Calendar or its facts as keywords."""
-    for name in given:
-        if name not in Facts.__annotations__:  # the annotation of `**facts` is checked by type checkers only
-            found = did_you_mean(name, Facts.__annotations__)
-            raise TypeError(f"{call}() got an unexpected keyword argument {name!r}; {found}")
-    if calendar is not None and given:
-        raise InvalidArgument(
-            f"{call}(calendar=…, {', '.join(given)}=…)",
-            "run facts are passed twice",
-            "Pass all of them in the Calendar",
-        )
-    if calendar is not None and not isinstance(calendar, Calendar):
-        instead = "For example: calendar=ps.Calendar(steps_per_epoch=100)"
-        if isinstance(calendar, int) and not isinstance(calendar, bool) and calendar > 0:
-            instead = f"Write calendar=ps.Calendar(total={calendar})"
-        found = "not a Calendar; the run facts must be known at this call"
-        raise InvalidArgument(f"{call}(calendar={shown(calendar)})", found, instead)
-    if calendar is not None:
-        return calendar
-    try:
-        return Calendar(**given)
-    except MissingFact as error:  # the caller passed facts to this call and has no Calendar
-        facts = ", ".join(f"{name}={value!r}" for name, value in given.items())
-        instead = f"For example: ps.Scheduler(optimizer, plan, {facts}, {error.fact}={error.example})"
-        raise MissingFact(
-            f"{call}(total=…)", error.problem.found, instead, fact=error.fact, example=error.example
-        ) from None
 
 
 def unwrapped_optimizers(given: Mapping[Any, Any]) -> dict[str, Any]:

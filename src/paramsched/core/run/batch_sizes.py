@@ -12,7 +12,7 @@ from paramsched.core.curves.arrays import Array
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.binding import UPDATES, clock_of_field
 from paramsched.core.plan.follow import with_followed_lines
-from paramsched.core.plan.forms import PlanLike, plan_of
+from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES, Amount, SizeTarget, UnknownAmounts
 from paramsched.core.run.state import BEGIN_OF_DATA, History, RunPosition
@@ -36,18 +36,18 @@ def planned_sizes(given: PlanLike, calendar: Calendar) -> ResolvedPlan:
 
     Other lines may need run facts or a horizon that only an engine knows.
     """
-    plan = plan_of(given, "ps.BatchSampler")
+    plan = plan_in_run(given, "ps.BatchSampler", calendar)
     lines = [one for one in with_followed_lines(plan.bindings, plan.clock) if isinstance(one.field, Target)]
     lines = [one for one in lines if one.name in SIZES_OF_BATCHES]
     if not any(one.name == "batch_size" for one in lines):
         if calendar.batch_size is None:
-            raise _missing_size("For example: calendar=ps.Calendar(batch_size=32)")
+            raise _missing_size("For example: batch_size=32")
         lines.append(Binding(Target("batch_size", calendar.batch_size), constant()))
     clock = plan.clock
     if isinstance(clock, Mapping):
         clock = {name: unit for name, unit in clock.items() if name in SIZES_OF_BATCHES} or UPDATES
     part = Plan(*lines, horizon=plan.horizon, clock=clock)
-    return ResolvedPlan(part, part.resolve(calendar), calendar)
+    return ResolvedPlan(part, part.resolve(calendar=calendar), calendar)
 
 
 def _missing_size(instead: str) -> MissingFact:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain, count, islice
-from typing import final
+from typing import Final, Unpack, final
 
 import numpy as np
 import torch.distributed
@@ -15,11 +15,13 @@ from paramsched.core.number_checks import whole_number
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount, UnknownAmounts
-from paramsched.core.run.arguments import calendar_of_call
 from paramsched.core.run.batch_sizes import AT_ONCE, BatchSizes, planned_sizes, samples_at
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.time import Calendar
+from paramsched.core.time.calendar import Facts, calendar_of_call
 from paramsched.errors import CallSite, InvalidArgument, StateError, shown
+
+_CALL: Final = "ps.BatchSampler(plan, length)"
 
 
 @final
@@ -39,12 +41,13 @@ class BatchSampler(Sampler[list[int]]):
     Args:
         plan: a Scheduler, or a plan as in `ps.Scheduler`.
         length: the number of samples in the data, `len(data)`.
-        calendar: run facts; those of a Scheduler are used if `plan` is one.
+        calendar: the run facts as one object; those of a Scheduler are used if `plan` is one.
         shuffle: False for the order of the data in each pass.
         seed: determines the order of each pass, an integer from 0 to 2**32 - 1.
         num_replicas: the number of processes that share a batch. Default: those of torch.distributed, or 1.
         rank: the number of this process. Default: that of torch.distributed, or 0.
         t: the update at which iteration begins; that of a Scheduler is used if `plan` is one.
+        facts: the run facts as keywords, in place of `calendar`, as in `ps.Scheduler`: `batch_size=32`.
 
     Raises:
         InvalidArgument: an argument is invalid, a size cannot be divided among the processes, or its clock counts
@@ -70,6 +73,7 @@ class BatchSampler(Sampler[list[int]]):
         num_replicas: int | None = None,
         rank: int | None = None,
         t: int = 0,
+        **facts: Unpack[Facts],
     ) -> None:
         self._length = whole_number(_argument("length"), length)
         self._seed = whole_number(_argument("seed"), seed, 0, 2**32 - 1)
@@ -84,14 +88,13 @@ class BatchSampler(Sampler[list[int]]):
         self._shuffle, self._num_replicas, self._rank = shuffle, num_replicas, rank
         self._scheduler: Scheduler | None = None
         if isinstance(plan, Scheduler):
-            for name, given in (("calendar", calendar is not None), ("t", t != 0)):
-                if given:
-                    raise InvalidArgument(
-                        f"ps.BatchSampler(scheduler, {name}=…)", "the Scheduler has it", f"Omit {name}"
-                    )
+            _ = calendar_of_call(_CALL, None, facts)  # refuses a keyword that is not a run fact
+            passed = {"calendar": calendar, **facts, "t": t or None}
+            if (name := next((name for name, value in passed.items() if value is not None), None)) is not None:
+                raise InvalidArgument(f"ps.BatchSampler(scheduler, {name}=…)", "the Scheduler has it", f"Omit {name}")
             self.follow(plan)
         else:
-            self._planned = planned_sizes(plan, calendar_of_call("ps.BatchSampler", calendar, {}))
+            self._planned = planned_sizes(plan, calendar_of_call(_CALL, calendar, facts))
             self._check_sizes()
 
     def follow(self, scheduler: Scheduler, *, num_replicas: int | None = None, rank: int | None = None) -> None:

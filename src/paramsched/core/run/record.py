@@ -385,7 +385,7 @@ def _resolved_or_why(text: str, calendar: Calendar, names: tuple[str, ...]) -> t
     if isinstance(plan := plan_or_why(text), str):
         return None, plan
     try:
-        return ResolvedPlan(plan, plan.resolve(calendar, names), calendar, names), None
+        return ResolvedPlan(plan, plan.resolve(calendar=calendar, optimizers=names), calendar, names), None
     except InvalidArgument as error:
         raise StateError(f"state: calendar does not resolve its plan: {error}") from None
 

@@ -503,7 +503,7 @@ def mixed_plans(code: ResolvedPlan, saved: ResolvedPlan, choices: Mapping[str, O
     targets = [name for name in followed_targets(code.plan.bindings) if choices.get(name) == "checkpoint"]
     if targets:  # the other lines of the code's plan follow the checkpoint's targets
         written = mixed_plan(code.plan, saved.resolved, dict.fromkeys(targets, "checkpoint"))
-        mine = written.resolve(code.calendar)
+        mine = written.resolve(calendar=code.calendar)
     mixed = mixed_plan(mine, saved.resolved, choices)
     return ResolvedPlan(
         mixed, mixed, replace(code.calendar, total=None), code.optimizers

@@ -6,7 +6,19 @@ from functools import partial
 from math import isnan
 from numbers import Integral, Real
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, TypeAlias, Unpack, cast, final, get_args
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    NoReturn,
+    Protocol,
+    SupportsFloat,
+    TypeAlias,
+    Unpack,
+    cast,
+    final,
+    get_args,
+)
 from weakref import ref
 
 import torch
@@ -30,13 +42,11 @@ from paramsched.core.run.arguments import (
     Drive,
     PlanSource,
     Request,
-    calendar_of_call,
     checked_on_base,
     checked_on_change,
     checked_strict,
     is_count_of_updates,
     request_of,
-    specified_facts,
     unwrapped_optimizer,
     unwrapped_optimizers,
     with_location,
@@ -58,7 +68,7 @@ from paramsched.core.run.start import start
 from paramsched.core.run.state import Group, RunPosition, RunState, remove_entries
 from paramsched.core.run.steps import refuse_steps_of_processes
 from paramsched.core.time.amounts import PROGRESS
-from paramsched.core.time.calendar import Calendar, Facts, meant_clock
+from paramsched.core.time.calendar import Calendar, Facts, calendar_of_call, meant_clock
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, PlanError, shown
 
 if TYPE_CHECKING:
@@ -156,7 +166,6 @@ class Scheduler(LRScheduler):
         strict: bool = False,
         **facts: Unpack[Facts],
     ) -> None:
-        given = specified_facts(facts)
         several = isinstance(optimizer, Mapping)
         self._optimizers = MappingProxyType(
             unwrapped_optimizers(optimizer)
@@ -170,7 +179,7 @@ class Scheduler(LRScheduler):
         resume = Resume(policy, checked_on_base(on_base), processes)
         request = request_of(source, drive, resume, t, names)
         try:
-            self._attach(request, calendar_of_call("Scheduler", calendar, given))
+            self._attach(request, calendar_of_call("Scheduler(optimizer, plan)", calendar, facts))
         except PlanError as refusal:
             raise refusal if source.text is None else with_location(refusal, source.text)  # noqa: B904  # the same error, with its location
         if source.is_of_user:
@@ -505,7 +514,7 @@ class Scheduler(LRScheduler):
             raise InvalidArgument(site, f"more {source.unit} than a clock can count", "Pass the number of one update")
         return source, reported
 
-    def observe(self, **metrics: Any) -> None:
+    def observe(self, **metrics: SupportsFloat) -> None:
         """Pass metrics to the metric rules of the plan, and write changed values into the groups.
 
         A rule ignores what is observed before its time `after`.

@@ -16,7 +16,7 @@ from paramsched.core.base.params import argument_kind
 from paramsched.core.curves import Curve
 from paramsched.core.curves.arrays import Array, Arrays, Floats
 from paramsched.core.number_checks import check_fields
-from paramsched.core.schedules.affine import FIXED_PARTS, Affine, Bounds, Level
+from paramsched.core.schedules.affine import FIXED_PARTS, Absolute, Affine, AffineLevel, Bounds, Level
 from paramsched.core.schedules.evaluation import value_at
 from paramsched.core.schedules.lengths import Span, is_resolved_field, length_field
 from paramsched.core.schedules.registry import builder_name, combine_operands, has_shape
@@ -76,7 +76,7 @@ class Schedule(ABC):
             InvalidTime: a time is negative or not finite.
             InvalidArgument: `base` is not a finite real number, or an argument is no number or array, such as a
                 tensor.
-            Unresolved: a length is not in updates, or a stage has no length. Call `ps.resolve(schedule, calendar)`
+            Unresolved: a length is not in updates, or a stage has no length. Call `ps.resolve(schedule, total=10_000)`
                 first.
         """
         self.require_lengths()
@@ -190,7 +190,7 @@ class Schedule(ABC):
             raise Unresolved(
                 str(self),
                 "it still has units or open-ended stages; resolve it first",
-                example="ps.resolve(schedule, ps.Calendar(total=10_000, steps_per_epoch=100))",
+                example="ps.resolve(schedule, total=10_000, steps_per_epoch=100)",
             )
 
     def bounds(self, bases: Bounds) -> Bounds | None:
@@ -312,25 +312,25 @@ class Schedule(ABC):
         """Return x if the schedule is `constant(x)` at a time (None: at its end), with a written x; else None."""
         return None
 
-    def __rshift__(self, other: "Schedule") -> "Schedule":
+    def __rshift__(self, other: "Schedule | Absolute | AffineLevel") -> "Schedule":
         return _combined_operands("sequence", self, other)
 
-    def __mul__(self, other: "Schedule | float") -> "Schedule":
+    def __mul__(self, other: "Schedule | float | Absolute | AffineLevel") -> "Schedule":
         return _combined_operands("product", self, other)
 
     def __rmul__(self, other: float) -> "Schedule":
         return _combined_operands("product", other, self)
 
-    def __add__(self, other: "Schedule | float") -> "Schedule":
+    def __add__(self, other: "Schedule | float | Absolute | AffineLevel") -> "Schedule":
         return _combined_operands("sum", self, other)
 
-    def __radd__(self, other: float) -> "Schedule":
+    def __radd__(self, other: float | Absolute | AffineLevel) -> "Schedule":
         return _combined_operands("sum", other, self)
 
-    def __sub__(self, other: "Schedule | float") -> "Schedule":
+    def __sub__(self, other: "Schedule | float | Absolute | AffineLevel") -> "Schedule":
         return _combined_operands("difference", self, other)
 
-    def __rsub__(self, other: float) -> "Schedule":
+    def __rsub__(self, other: float | Absolute | AffineLevel) -> "Schedule":
         return _combined_operands("difference", other, self)
 
     def __truediv__(self, divisor: float) -> "Schedule":

@@ -156,10 +156,10 @@ def take(schedule: Schedule, over: DurationLike, of: DurationLike | None = None)
 
     Source: a plan that is changed during a run keeps its past.
 
-    >>> print(resolve(take(cosine(), 50) >> constant(0.1), Calendar(total=100)))
+    >>> print(resolve(take(cosine(), 50) >> constant(0.1), total=100))
     take(cosine(over=100), 50) >> constant(0.1)
     >>> part = take(warmup("5%") >> cosine(), 50, of=200)
-    >>> print(resolve(part >> linear(start=0.5), Calendar(total=100)))
+    >>> print(resolve(part >> linear(start=0.5), total=100))
     take(warmup(10) >> cosine(over=190), 50) >> linear(start=0.5, over=50)
     """
     of = None if of is None else Duration.of(of)
@@ -184,7 +184,7 @@ def skip(schedule: Schedule, by: DurationLike, of: DurationLike | None = None) -
     Source: BERT and timm, whose decay runs during the warmup. At the start of a run, `skip(schedule, 1)` counts
     the time of `schedule` from 1.
 
-    >>> print(resolve(warmup(20, to=1) >> skip(cosine(), 20), Calendar(total=100)))
+    >>> print(resolve(warmup(20, to=1) >> skip(cosine(), 20), total=100))
     warmup(20, to=1.0) >> skip(cosine(over=100), 20)
     >>> skip(linear(over=10), 4)(1), linear(over=10)(5)
     (0.5, 0.5)

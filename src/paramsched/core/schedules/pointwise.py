@@ -59,7 +59,7 @@ class Pointwise(Schedule, ABC):
         raise Unresolved(
             str(self),
             "its operands' lengths are in different units",
-            "For example: ps.resolve(schedule, ps.Calendar(…)).length",
+            "For example: ps.resolve(schedule, total=10_000).length",
         )
 
     @cached_property

@@ -247,7 +247,7 @@ def restarts(
     >>> saw = restarts(linear(1, 0, over=4), 4, times=2)
     >>> [saw(t) for t in (0, 3, 4, 7, 8, 100)]
     [1.0, 0.25, 1.0, 0.25, 0.0, 0.0]
-    >>> print(resolve(warmup("10%") >> restarts(cosine(), times=4), Calendar(total=1000)))
+    >>> print(resolve(warmup("10%") >> restarts(cosine(), times=4), total=1000))
     warmup(100) >> restarts(cosine(over=225), 225, 4)
     >>> growing = restarts(linear(1, absolute(0.0), over=4), 4, mult=2, gamma=0.5)
     >>> [growing(t) for t in (0, 2, 4, 8, 12)]

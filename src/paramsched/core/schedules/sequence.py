@@ -423,11 +423,11 @@ def with_lengths(schedule: Schedule, lengths: Lengths = "exact") -> WithLengths:
 
     >>> line = linear(1.0, 0.5, "33%") >> constant(0.5)
     >>> floored = with_lengths(linear(1.0, 0.5, "33%") >> constant(0.5), "floor")
-    >>> print(resolve(floored, Calendar(total=101)))
+    >>> print(resolve(floored, total=101))
     with_lengths(linear(1.0, 0.5, 33) >> constant(0.5), "floor")
-    >>> print(resolve(line, Calendar(total=101)))
+    >>> print(resolve(line, total=101))
     linear(1.0, 0.5, 34) >> constant(0.5)
-    >>> print(resolve(with_lengths(line), Calendar(total=101)))
+    >>> print(resolve(with_lengths(line), total=101))
     with_lengths(linear(1.0, 0.5, "33.33 steps") >> constant(0.5))
     """
     return WithLengths(schedule_of(schedule, "with_lengths(…)"), lengths)

@@ -34,12 +34,12 @@ MOST: Final = 10**18
 """The largest number of updates, and the largest value of a fact."""
 
 
-@final
 class Facts(TypedDict, total=False):
     """The run facts that convert units: fields of a Calendar, keywords of a Scheduler and options of commands.
 
     Each has its type, its range, an example and a short description here. A TypedDict, so that type checkers know them
-    as keywords: `**facts: Unpack[Facts]`. The first of the other names of a fact is its option.
+    as keywords: `**facts: Unpack[Facts]`. `calendar_of_call` reads them in every function that has them. The first of
+    the other names of a fact is its option.
     """
 
     total: Annotated[DurationLike | None, Example(10_000), Other("horizon"), Doc("Length of the run")]
@@ -89,7 +89,8 @@ ASSUMED_SIZES = {"accumulation": 1}
 class Calendar:
     """The facts of a run that convert the units of a plan into updates.
 
-    Every fact is optional. Only the facts that the units of the plan need are required.
+    Every fact is optional. Only the facts that the units of the plan need are required. Functions take them as
+    keywords, or one object with all of them as `calendar`.
 
     Args:
         total: the planned length of the run (the horizon): an integer number of updates, or text with a unit that the
@@ -300,6 +301,56 @@ class Calendar:
 
 
 readable(Calendar, Calendar.__init__)
+
+
+def calendar_of_call(call: str, calendar: object, facts: Facts) -> Calendar:
+    """Return the run facts of a call, which has them either as keywords or as one Calendar.
+
+    Args:
+        call: the call with its positional arguments, for messages, such as `Scheduler(optimizer, plan)`.
+        calendar: the argument `calendar` of the call.
+        facts: the keywords of the call.
+
+    Raises:
+        TypeError: a keyword is not a run fact.
+        InvalidArgument: `calendar` is not a Calendar, both are passed, or a fact is invalid.
+        MissingFact: the total has a unit that the other facts do not convert.
+    """
+    return calendar_if_passed(call, calendar, facts) or Calendar()
+
+
+def calendar_if_passed(call: str, calendar: object, facts: Facts) -> Calendar | None:
+    """Return the run facts of a call, as `calendar_of_call` does; None if the call has none.
+
+    >>> calendar_if_passed("diff(a, b)", None, {"total": 100, "batch_size": None}), calendar_if_passed("f()", None, {})
+    (Calendar(total=100), None)
+    """
+    if not facts and (calendar is None or isinstance(calendar, Calendar)):
+        return calendar
+    name = call.partition("(")[0]
+    for fact in facts:  # the annotation of `**facts` is checked by type checkers only
+        if fact not in Facts.__annotations__:
+            found = did_you_mean(fact, Facts.__annotations__)
+            raise TypeError(f"{name}() got an unexpected keyword argument {fact!r}; {found}")
+    given: dict[str, Any] = {fact: value for fact, value in facts.items() if value is not None}
+    if calendar is not None and given:
+        site, found = f"{name}(calendar=…, {', '.join(given)}=…)", "run facts are passed twice"
+        raise InvalidArgument(site, found, "Pass all of them in the Calendar")
+    if calendar is not None and not isinstance(calendar, Calendar):
+        is_length = isinstance(calendar, int) and not isinstance(calendar, bool) and calendar > 0
+        instead = f"Write total={calendar}" if is_length else "For example: calendar=ps.Calendar(steps_per_epoch=100)"
+        found = "not a Calendar; the run facts must be known at this call"
+        raise InvalidArgument(f"{name}(calendar={shown(calendar)})", found, instead)
+    try:
+        return Calendar(**given) if given else calendar
+    except MissingFact as error:  # the caller passed facts to this call and has no Calendar
+        arguments = [call.partition("(")[2][:-1], *(f"{fact}={value!r}" for fact, value in given.items())]
+        module = "" if name.startswith(("ps.", "plan.")) else "ps."
+        example = ", ".join([*filter(None, arguments), f"{error.fact}={error.example}"])
+        instead = f"For example: {module}{name}({example})"
+        raise MissingFact(
+            f"{name}(total=…)", error.problem.found, instead, fact=error.fact, example=error.example
+        ) from None
 
 
 def product_of_facts(calendar: Calendar, names: Iterable[str]) -> Fraction | None:

@@ -47,7 +47,7 @@ _MOST_TEXT = 200
 _MOST = Fraction(10**18)  # below the largest 64-bit integer, so that clocks can count in 64 bits
 NEGATIVE = "a length must not be negative"
 _LEAST = 1 / _MOST
-_RESOLVE_IT = "For example: ps.resolve(schedule, ps.Calendar(...))"
+_RESOLVE_IT = "For example: ps.resolve(schedule, total=10_000)"
 
 
 @argument_kind("length")

@@ -38,7 +38,7 @@ class RunFacts:
 
     @cached_property
     def resolved(self) -> Plan:
-        return self.plan.resolve(self.calendar)
+        return self.plan.resolve(calendar=self.calendar)
 
     @cached_property
     def counted(self) -> Plan:
@@ -54,7 +54,7 @@ class RunFacts:
     def for_total(self, total: int) -> Plan | None:
         """Return the plan of a run of another length, as `counted`; None if there is none."""
         try:
-            other = Plan(*self.plan.as_written(), horizon=total).resolve(replace(self.calendar, total=total))
+            other = Plan(*self.plan.as_written(), horizon=total).resolve(calendar=replace(self.calendar, total=total))
         except InvalidArgument:
             return None
         return counted_plan(other)

@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, final
+from typing import NamedTuple, Unpack, final
 
 import numpy as np
 
 from paramsched.core.base.frozen_values import text_on_screen
+from paramsched.core.base.signatures import readable
 from paramsched.core.curves.arrays import Floats, last_of_each
 from paramsched.core.plan import Plan
-from paramsched.core.plan.forms import PlanLike, plan_of
+from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.resolve import amounts_of_run
 from paramsched.core.time import Calendar, Duration
 from paramsched.core.time.amounts import PROGRESS, WHOLE, amount_text
+from paramsched.core.time.calendar import Facts, calendar_of_call
 from paramsched.errors import InvalidArgument, MissingFact, UnreadableLog
 from paramsched.show import Figure, curves_from_values, figure
 from paramsched.tools.audit.bases import base_of_first
@@ -174,25 +176,28 @@ def _refuse_only_zeros(logged: LoggedValues, matched: Sequence[MatchedColumn]) -
         raise InvalidArgument(f"audit of {logged.source}", found, example="lr=0.1")
 
 
+@readable
 def compare_with_plan(
     logged: LoggedValues,
     plan: PlanLike,
-    calendar: Calendar | None = None,
     *,
+    calendar: Calendar | None = None,
     bases: BasesByPlace | None = None,
     names: Sequence[str] = (),
     processes: int | None = None,
+    **facts: Unpack[Facts],
 ) -> Report:
     """Compare a log with a plan, and name the causes that explain every value.
 
     Args:
         logged: the values that a run used, from `read_log`.
         plan: the plan of the run.
-        calendar: the facts of the run. Default: none.
+        calendar: the run facts as one object, in place of keywords.
         bases: a dict from (field, group) to the base, where group None means all groups. A missing base is fitted to
             the log, if all values agree then.
         names: the names of the groups in order, for plans that select groups by name. Default: those of the log.
         processes: the number of processes, for the text of a cause. Default: unknown.
+        facts: the run facts, as in `ps.Scheduler`: `steps_per_epoch=100`.
 
     Raises:
         UnreadableLog: the log and the plan have no field in common.
@@ -200,7 +205,8 @@ def compare_with_plan(
         InvalidArgument: each learning rate in the log is 0, and their bases are missing: the plan has such rates for
             bases of 0 only.
     """
-    return matched_with_plan(logged, plan, calendar, bases=bases, names=names, processes=processes)[0]
+    known = calendar_of_call("compare_with_plan(logged, plan)", calendar, facts)
+    return matched_with_plan(logged, plan, known, bases=bases, names=names, processes=processes)[0]
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a log may contain infinities, and values too large
@@ -214,7 +220,7 @@ def matched_with_plan(
     processes: int | None = None,
 ) -> tuple[Report, list[MatchedColumn]]:
     """Compare a log with a plan as `compare_with_plan`, and return the columns with their planned values too."""
-    plan, calendar = plan_of(plan, "compare_with_plan"), calendar or Calendar()
+    plan, calendar = plan_in_run(plan, "compare_with_plan", calendar), calendar or Calendar()
     if logged.unit == "epochs":
         logged, calendar = _in_updates(logged, plan, calendar)
     facts = RunFacts(plan, calendar)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from math import ceil, isfinite
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, Unpack
 
 from paramsched.core.base import codes
 from paramsched.core.base.codes import GROWS, LEVEL_AS_VALUE, REFUSED_VALUE, SAID_TWICE
@@ -15,9 +15,9 @@ from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.binding import clock_of_field
 from paramsched.core.plan.extras import Bases
 from paramsched.core.plan.follow import schedules_followed
-from paramsched.core.plan.forms import PlanLike, plan_of
+from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.group_matching import is_selected, refuse_unmatched
-from paramsched.core.plan.plan import require_calendar
+from paramsched.core.plan.resolve_clocks import two_lengths
 from paramsched.core.rules.lengths import accumulation_unused, horizon_in_epochs
 from paramsched.core.rules.levels import base_is_zero
 from paramsched.core.rules.line import FieldCurve, Line, binding_path
@@ -37,6 +37,7 @@ from paramsched.core.schedules.own import has_own_shape, require_values_until
 from paramsched.core.schedules.sequence import Sequence as Stages
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import PROGRESS
+from paramsched.core.time.calendar import Facts, calendar_if_passed
 from paramsched.errors import InvalidArgument, MissingFact, PlanError, UnknownGroup, Unresolved
 from paramsched.tools.check._field_names import field_name_problems
 
@@ -44,20 +45,22 @@ from paramsched.tools.check._field_names import field_name_problems
 @readable
 def check(
     plan: PlanLike,
-    calendar: Calendar | None = None,
     *,
+    calendar: Calendar | None = None,
     groups: Sequence[Mapping[str, Any]] = (),
     whole: bool = False,
+    **facts: Unpack[Facts],
 ) -> tuple[Problem, ...]:
-    """Check a plan for errors and likely mistakes, in any run or in the run that a calendar describes.
+    """Check a plan for errors and likely mistakes, in any run or in the run that the run facts describe.
 
-    Without a calendar, lengths are compared only with lengths of the same unit and with the horizon.
+    Without run facts, lengths are compared only with lengths of the same unit and with the horizon.
 
     Args:
         plan: the plan, resolved or not.
-        calendar: the known facts of the run.
+        calendar: the run facts as one object, in place of keywords.
         groups: the known values of the optimizer, in the form of its param groups.
         whole: True if `groups` contains all groups of the optimizer and all their fields.
+        facts: the known facts of the run, as in `ps.Scheduler`: `total=10_000`.
 
     Returns:
         Errors, warnings of likely mistakes, and information, each with its code, in the order of the plan.
@@ -66,9 +69,8 @@ def check(
     ...     print(found.code, found.severity, found.path)
     PS201 warning $.lr
     """
-    plan = plan_of(plan, "ps.check")
-    if not isinstance(calendar, Calendar | None):
-        require_calendar("ps.check(…, %s)", calendar)
+    calendar = calendar_if_passed("ps.check(plan)", calendar, facts)
+    plan = plan_in_run(plan, "ps.check", calendar)
     found = [*_two_horizons(plan, calendar)]
     trial = None if found else trial_run(plan, calendar)
     mixed = () if found else mixed_runs(plan)
@@ -128,7 +130,7 @@ _PARTS_OF_PS301 = (GROWS,)
 
 
 def _two_horizons(plan: Plan, calendar: Calendar | None) -> Iterator[Problem]:
-    """Yield a diagnostic if the plan and the Calendar specify different lengths of the run."""
+    """Yield a diagnostic if the plan and the run facts specify different lengths of the run."""
     if calendar is None or calendar.total is None or plan.horizon is None:
         return
     try:
@@ -136,8 +138,8 @@ def _two_horizons(plan: Plan, calendar: Calendar | None) -> Iterator[Problem]:
     except MissingFact:
         return
     if planned != calendar.horizon:
-        found = f'the horizon "{plan.horizon}" is {planned} updates, but the Calendar\'s total is {calendar.horizon}'
-        yield Problem(HORIZON, found, "Specify only one of them", code=codes.TWO_HORIZONS)
+        refusal = two_lengths(plan.horizon, f"{planned} updates", calendar.total, f"{calendar.horizon} updates").problem
+        yield Problem(HORIZON, refusal.found, refusal.advice, code=codes.TWO_HORIZONS)
 
 
 _Errors: TypeAlias = list[tuple[str, str, str]]

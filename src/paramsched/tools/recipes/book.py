@@ -59,7 +59,7 @@ class Recipe(PublishedPlan):
         >>> float(recipes["resnet50-goyal"].trace()["lr"].max())
         3.2
         """
-        return trace(self.plan, self.bases, self.calendar)
+        return trace(self.plan, self.bases, calendar=self.calendar)
 
 
 # Each document of a data file is a recipe, and starts with the line `name: …`. It contains a native plan under `plan`,

@@ -209,7 +209,7 @@ def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tupl
 def _resolved(plan: Plan, facts: Iterable[tuple[str, Any]], names: tuple[str, ...]) -> Plan:
     """Resolve a plan with the run facts of its time; return it as written if they do not fit."""
     try:
-        return plan.resolve(Calendar(**dict(facts)), names)
+        return plan.resolve(calendar=Calendar(**dict(facts)), optimizers=names)
     except (InvalidArgument, TypeError, ValueError):
         return plan
 
@@ -217,6 +217,6 @@ def _resolved(plan: Plan, facts: Iterable[tuple[str, Any]], names: tuple[str, ..
 def changes_between(before: Plan, after: Plan, facts: Calendar | None) -> Diff:
     """Return the changes from one plan to another, without times if the run facts do not fit the earlier plan."""
     try:
-        return diff(before, after, facts)
+        return diff(before, after, calendar=facts)
     except InvalidArgument:  # the earlier plan was for a run with other facts, e.g. another length
         return diff(before, after)

@@ -137,7 +137,7 @@ def dry_run(
             if bases:
                 _load_with_bases(scheduler, made, bases, carried)
             scheduler._run.clock.warns_of_metrics, scheduler._run.clock.told_of_end = False, True
-            code = plan.resolve(source.facts_for(plan, calendar), names)
+            code = plan.resolve(calendar=source.facts_for(plan, calendar), optimizers=names)
             differs = saved is not None and (earlier is None or earlier.resolved != code)
             if state is not None:
                 scheduler.load_state_dict(dict(state))
