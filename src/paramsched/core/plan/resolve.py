@@ -9,6 +9,7 @@ import numpy as np
 from paramsched.core.base.signatures import readable
 from paramsched.core.curves.arrays import Array, Floats, interpolated
 from paramsched.core.feedback.base import MetricRule
+from paramsched.core.foreign_calls import answering
 from paramsched.core.plan.binding import (
     UPDATES,
     amount_clock,
@@ -35,6 +36,7 @@ def resolve(plan: Schedule, calendar: Calendar) -> Schedule: ...
 @overload
 def resolve(plan: FormOfPlan, calendar: Calendar) -> Plan: ...
 @readable
+@answering
 def resolve(plan: PlanLike, calendar: Calendar) -> Schedule | Plan:
     """Convert every length into updates. Each boundary is measured from the start of the run and rounded up once.
 

@@ -319,10 +319,6 @@ def specified_facts(facts: Facts) -> Facts:
 
 def calendar_of_call(call: str, calendar: Any, given: Facts) -> Calendar:
     """Return the Calendar of a call that accepts either a Calendar or its facts as keywords."""
-    for name in given:
-        if name not in Facts.__annotations__:  # the annotation of `**facts` is checked by type checkers only
-            found = did_you_mean(name, Facts.__annotations__)
-            raise TypeError(f"{call}() got an unexpected keyword argument {name!r}; {found}")
     if calendar is not None and given:
         raise InvalidArgument(
             f"{call}(calendar=…, {', '.join(given)}=…)",
