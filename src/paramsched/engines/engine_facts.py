@@ -11,8 +11,8 @@ from typing import Any, TypedDict, TypeVar, final, get_args
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
 from paramsched.core.base.codes import ACCUMULATION_UNUSED, BEYOND_HORIZON
-from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.problem import Problem
+from paramsched.core.foreign_calls import unknown_keyword
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import amount_clock
 from paramsched.core.plan.forms import PlanLike
@@ -112,13 +112,13 @@ def options_of(call: str, adapter: Callable[..., Any], given: EngineOptions) -> 
     """Return the options of a call of an adapter.
 
     Raises:
-        TypeError: a keyword is no parameter of the adapter.
+        InvalidCall: a keyword is not a parameter of the adapter.
         InvalidArgument: as `PlanOptions`.
     """
-    known = signature(adapter).parameters
-    for name in given:
-        if name not in known:  # the annotation of `**options` is checked by type checkers only
-            raise TypeError(f"{call}() got an unexpected keyword argument {name!r}; {did_you_mean(name, known)}")
+    # The annotation of `**options` is checked by type checkers only.
+    required = [one for one in signature(adapter).parameters.values() if one.default is one.empty]
+    if (error := unknown_keyword(call, adapter, [adapter] * len(required), given, prefix="")) is not None:
+        raise error
     return PlanOptions(**given)
 
 
