@@ -121,10 +121,10 @@ if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not 
 
 def _registered_shape(name: str) -> object:
     """Return the builder of a shape of a user; for another name, raise an error that says what to write."""
+    from paramsched.core.base.foreign_names import answer_to_name
     from paramsched.core.base.near_names import closest
     from paramsched.core.curves import CONSTANTS, FAMILIES, curve_text
     from paramsched.core.schedules import SHAPES
-    from paramsched.core.schedules.text import answer_to_name
 
     if name in dir(shapes):
         raise AttributeError(f"module 'paramsched' has no attribute {name!r}. Write ps.shapes.{name}")

@@ -152,7 +152,7 @@ WITH_OPTIONS = (
 def test_a_misspelled_option_is_refused_with_the_nearest_name(name: str) -> None:
     function, (makers, keywords) = called(f"engines.{name}"), CALLS[f"engines.{name}"]
 
-    with pytest.raises(TypeError, match=rf'{name.split(".")[1]}\(\) got .*; did you mean "strict"'):
+    with pytest.raises(TypeError, match=rf'{name.split(".")[1]}\(strct=…\): .*; did you mean "strict"'):
         function(*(make() for make in makers), **keywords, strct=True)
 
 

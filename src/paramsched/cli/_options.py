@@ -1,6 +1,8 @@
 """Options shared by several commands, and the group of all commands."""
 
+import shlex
 import sys
+from ast import literal_eval
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial, wraps
@@ -11,10 +13,11 @@ from typing import Any, Final, TypeVar, cast, final
 
 import click
 
-from paramsched.cli._output import WrongUsage, run_guarded
+from paramsched.cli._output import WrongUsage, options_of_facts, run_guarded
 from paramsched.core.base.entries import is_installed
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.params import Param, params_of_record
+from paramsched.core.foreign_calls import foreign_fact, foreign_line
 from paramsched.core.time.calendar import Facts
 from paramsched.core.time.duration import UNIT_NAMES
 
@@ -86,7 +89,7 @@ def option_of(fact: str) -> str:
     >>> option_of("steps_per_epoch"), option_of("total")
     ('--steps-per-epoch', '--horizon')
     """
-    return _names_of_option(UNIT_FACTS[fact])[0]
+    return options_of_facts()[fact]
 
 
 def _names_of_option(fact: Param) -> list[str]:
@@ -284,6 +287,22 @@ tolerance_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
+def _answer_to_option(option: str, arguments: Sequence[str]) -> str:
+    """Return what to write for an option that is an argument of another library; empty if it is not one."""
+    begin = next(place for place, one in enumerate(arguments) if one.partition("=")[0] == option)
+    _, equals, text = arguments[begin].partition("=")
+    text = text if equals else "".join(arguments[begin + 1 : begin + 2])
+    try:
+        value = literal_eval(text)
+    except (SyntaxError, ValueError):
+        value = text
+    name = option.lstrip("-").replace("-", "_")
+    if (fact := foreign_fact(name, value)) is not None:
+        return f"Write {option_of(fact[0])} {fact[1]}"
+    line = foreign_line({name: value})
+    return "" if line is None else f"Write the plan {shlex.quote(line.line)}"
+
+
 @final
 class Command(click.Command):
     """A command with examples.
@@ -302,7 +321,12 @@ class Command(click.Command):
         for option, number, unit in zip(given, given[1:], given[2:], strict=False):
             if option in lengths and unit in UNIT_NAMES and number.replace(".", "").isdigit():
                 raise WrongUsage("", "A length of two words needs quotes", f'Write {option} "{number} {unit}"', ctx=ctx)
-        return click.Command.parse_args(self, ctx, args)
+        try:
+            return click.Command.parse_args(self, ctx, args)
+        except click.NoSuchOption as error:
+            if advice := _answer_to_option(error.option_name, given):
+                raise WrongUsage("", f"No such option {error.option_name}", advice, ctx=ctx) from None
+            raise
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command. Errors are converted here because their advice names options of this command."""

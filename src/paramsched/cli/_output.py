@@ -1,6 +1,7 @@
 """What commands print: results, notes and errors, for a terminal or for another program; exit codes."""
 
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -33,7 +34,7 @@ class WrongUsage(click.UsageError):
     """
 
     def __init__(self, site: str, found: str, advice: str = "", *, ctx: click.Context | None = None) -> None:
-        self.problem = Problem(site=site, found=found, advice=advice)
+        self.problem = Problem(site=site, found=found, advice=with_options(advice))
         click.UsageError.__init__(self, str(self.problem), ctx)
 
 
@@ -101,16 +102,38 @@ def problem_with_options(error: ParamschedError) -> Problem:
     if isinstance(error, Unresolved):
         return problem.changed(advice="For example: --horizon 10_000")
     if not isinstance(error, MissingFact):
-        return problem.changed(advice=problem.advice.replace('format="yaml"', "--format yaml"))
-    options = {
-        name: f"--{[*fact.other_names, name][0].replace('_', '-')}" for name, fact in params_of_record(Facts).items()
-    }
+        return problem.changed(advice=with_options(problem.advice))
+    options = options_of_facts()
     found, known, names = problem.found.partition(_KNOWN)
     listed = ", ".join(options.get(name, name) for name in names.split(", "))
     advice, argument = problem.advice, f"{error.fact}={error.example}"
     if error.fact in options and argument in advice:  # also in a call, which a command line cannot contain
         advice = f"For example: {options[error.fact]} {error.example}"
     return problem.changed(found=found + known + listed, advice=advice)
+
+
+def options_of_facts() -> dict[str, str]:
+    """Return a dict from each run fact to its option.
+
+    >>> options_of_facts()["steps_per_epoch"]
+    '--steps-per-epoch'
+    """
+    facts = params_of_record(Facts)
+    return {name: f"--{[*fact.other_names, name][0].replace('_', '-')}" for name, fact in facts.items()}
+
+
+def with_options(advice: str) -> str:
+    """Return advice with options in place of keywords in Python. A call in Python is not changed.
+
+    >>> with_options("For example: batch_size=256"), with_options("Pass one of steps_per_epoch and batches_per_epoch")
+    ('For example: --batch-size 256', 'Pass one of --steps-per-epoch and --batches-per-epoch')
+    """
+    if "(" in advice:
+        return advice
+    for name, option in options_of_facts().items():
+        advice = re.sub(rf"\b{name}=(?=[\w\"'])", f"{option} ", advice)
+        advice = re.sub(rf"(?<!-)\b{name}\b", option, advice) if "_" in name else advice
+    return advice.replace('format="yaml"', "--format yaml")
 
 
 _KNOWN = "these are known: "  # before the run facts that a Calendar has, in the error for a missing one

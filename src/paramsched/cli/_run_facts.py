@@ -24,7 +24,9 @@ def length_from_option(text: str, option: str) -> Duration:
         return Duration.of(f"{text} steps" if _NUMBER.fullmatch(text) else text)
     except InvalidArgument as error:
         example = "10000" if option == option_of("total") else "5%"
-        raise WrongUsage(option, error.problem.summary, f"For example: {option} {example}") from None
+        write, _, meant = error.problem.advice.partition("Write ")
+        advice = f"Write {option} {meant}" if meant and not write else f"For example: {option} {example}"
+        raise WrongUsage(option, error.problem.summary, advice) from None
 
 
 def horizon_from_options(options: PlanOptions) -> Duration | None:

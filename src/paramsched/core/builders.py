@@ -1,12 +1,11 @@
 """Registration of the functions that a schedule's text may call, and an example of a call."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
-from paramsched.core.base.near_names import did_you_mean, shortened_text
 from paramsched.core.base.params import Param, params_of
-from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
+from paramsched.errors import InvalidArgument, InvalidCall, shown
 
 _Builder = TypeVar("_Builder", bound=Callable[..., Any])
 _Class = TypeVar("_Class", bound=type)
@@ -52,45 +51,11 @@ def _closing_bracket(line: str, begin: int) -> int | None:
 
 Builder = TypeVar("Builder", bound=Callable[..., Any])
 
+SHAPES: Final[dict[str, Callable[..., Any]]] = {}
+"""Every function that builds a schedule, by its name in text, configs and the command line.
 
-_OF_OTHERS: Final[Mapping[str, tuple[str, str]]] = {
-    **dict.fromkeys(("eta_min", "min_lr", "lr_min", "lr_end"), ("to", "Write to=absolute({value})")),
-    **dict.fromkeys(
-        ("T_max", "total_iters", "total_steps", "num_training_steps", "t_initial", "decay_steps", "max_steps"),
-        ("over", "Write over={value}"),
-    ),
-    **dict.fromkeys(
-        ("warmup_steps", "num_warmup_steps", "warmup_t", "warmup_iters"), ("", "Write warmup({value}) >> {call}")
-    ),
-    **dict.fromkeys(
-        ("max_lr", "base_lr", "lr", "init_value"), ("", "Leave it out: a schedule multiplies the lr of the optimizer")
-    ),
-    "last_epoch": ("", "Leave it out: a resumed optimizer carries its position"),
-    "start_factor": ("start", "Write start={value}"),
-    "end_factor": ("to", "Write to={value}"),
-}
-"""Arguments of torch, transformers, timm and optax: our argument, which a builder must have, and what to write."""
-
-
-def unknown_argument(
-    name: str, builder: Callable[..., Any], key: str, value: object, known: Iterable[str]
-) -> InvalidCall:
-    """Return the error about an argument that a builder does not have, with what to write.
-
-    Args:
-        name: the name of the builder in the call.
-        builder: the function.
-        key: the name of the argument.
-        value: its value.
-        known: the names of the builder's arguments.
-    """
-    names, example = list(known), example_call(builder, name)
-    found = f'unknown argument "{shortened_text(key)}"'
-    ours, written = _OF_OTHERS.get(key, ("", ""))
-    if not written or (ours and ours not in names):
-        return InvalidCall(CallSite(name, key), f"{found}; {did_you_mean(key, names)}", example=example)
-    call = example if any(one.required for one in params_of(builder).values()) else f"{name}()"
-    return InvalidCall(CallSite(name, key), found, written.format(value=shown(value), call=call))
+The table is global, as Python's table of codecs is, because a text must mean the same everywhere in the process.
+"""
 
 
 def refused_call(name: str, builder: Callable[..., Any], error: Exception) -> InvalidCall:

@@ -11,6 +11,7 @@ from paramsched.core.base.problem import PlanWarning, Problem, warn_user
 from paramsched.core.base.signatures import readable
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import Field
+from paramsched.core.foreign_calls import answering_class
 from paramsched.core.number_checks import finite_number, whole_number
 from paramsched.core.plan.binding import UPDATES, Binding, Target
 from paramsched.core.plan.forms import PlanLike, plan_in_run
@@ -34,6 +35,7 @@ _AHEAD: Final = 256
 """Values of a line that are computed at once, because one takes as long as a hundred. They are the same bits."""
 
 
+@answering_class
 @final
 class Values(Mapping[str, float]):
     """The values of a plan for a loop without a torch optimizer: `values["kl"]`, and `values.advance()`.

@@ -2,13 +2,37 @@
 
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from functools import wraps
 from itertools import permutations
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 
 from paramsched.core.plan.forms import FORMS, PlanLike
 from paramsched.core.run.arguments import PlanSource, unwrapped_optimizer, unwrapped_optimizers
 from paramsched.core.run.scheduler import Scheduler
-from paramsched.errors import CallSite, InvalidArgument, shown
+from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
+
+_Adapter = TypeVar("_Adapter", bound=Callable[..., Any])
+
+
+def without_optimizer(line: str, *, most: int) -> Callable[[_Adapter], _Adapter]:
+    """Return a decorator: the adapter refuses an optimizer, because its engine has one.
+
+    Args:
+        line: the call to write, such as `PlanCallback(plan)`.
+        most: the number of positional arguments, with `self`.
+    """
+
+    def decorate(adapter: _Adapter) -> _Adapter:
+        @wraps(adapter)
+        def called(*args: Any, **options: Any) -> Any:
+            if len(args) > most:
+                found = "too many arguments; the Trainer has the optimizer"
+                raise InvalidCall(f"{line.partition('(')[0]}(…)", found, f"Write {line}")
+            return adapter(*args, **options)
+
+        return cast(_Adapter, called)
+
+    return decorate
 
 
 def check_plan(call: str, plan: PlanLike, names: Collection[str] = ()) -> None:

@@ -11,8 +11,8 @@ from typing import Any, TypeVar, cast, final, get_args, get_type_hints
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
 from paramsched.core.base.codes import ACCUMULATION_UNUSED, BEYOND_HORIZON
-from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.problem import Problem
+from paramsched.core.foreign_calls import unknown_keyword
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import amount_clock
 from paramsched.core.plan.forms import PlanLike
@@ -111,13 +111,13 @@ def options_of(call: str, adapter: Callable[..., Any], given: EngineOptions) -> 
     """Return the options of a call of an adapter.
 
     Raises:
-        TypeError: a keyword is not a parameter of the adapter.
+        InvalidCall: a keyword is not a parameter of the adapter.
         InvalidArgument: an option has a wrong type, or run facts are invalid or passed twice.
     """
-    known = signature(adapter).parameters
-    for name in given:
-        if name not in known:  # the annotation of `**options` is checked by type checkers only
-            raise TypeError(f"{call}() got an unexpected keyword argument {name!r}; {did_you_mean(name, known)}")
+    # The annotation of `**options` is checked by type checkers only.
+    required = [one for one in signature(adapter).parameters.values() if one.default is one.empty]
+    if (error := unknown_keyword(call, adapter, [adapter] * len(required), given, prefix="")) is not None:
+        raise error
     options: dict[str, Any] = {name: value for name, value in given.items() if name not in Facts.__annotations__}
     facts = cast(Facts, {name: value for name, value in given.items() if name in Facts.__annotations__})
     return PlanOptions(**options | {"calendar": calendar_if_passed(f"{call}(…)", given.get("calendar"), facts)})

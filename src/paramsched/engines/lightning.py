@@ -15,7 +15,7 @@ from paramsched.core.run.batches import BatchSampler
 from paramsched.core.run.block import LR
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.run.state import COUNT
-from paramsched.engines.argument_order import check_plan
+from paramsched.engines.argument_order import check_plan, without_optimizer
 from paramsched.engines.engine_facts import EngineFacts, LoopOptions, batch_size_of, options_of, with_named_options
 from paramsched.engines.other_schedulers import warn_of_other_schedulers
 from paramsched.engines.reporting import BatchAmounts, MetricRelay, PlannedColumns, callbacks_on_demand
@@ -56,6 +56,7 @@ class _LightningPlan:
     """
 
     @with_named_options
+    @without_optimizer("PlanCallback(plan)", most=2)
     def __init__(
         self,
         plan: PlanLike,

@@ -23,7 +23,7 @@ from paramsched.core.run.processes import WORLD
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.time import DurationLike
 from paramsched.engines.accelerate import batch_amounts
-from paramsched.engines.argument_order import check_kinds, check_plan
+from paramsched.engines.argument_order import check_kinds, check_plan, without_optimizer
 from paramsched.engines.engine_facts import EngineFacts, LoopOptions, length_of, options_of, with_named_options
 from paramsched.engines.planned_batches import PlannedBatches, refuse_other_batches
 from paramsched.engines.reporting import BatchAmounts, MetricRelay, PlannedColumns, is_value
@@ -38,6 +38,7 @@ _Trainer = TypeVar("_Trainer")
 
 
 @with_named_options
+@without_optimizer("planned(Trainer, plan)", most=2)
 def planned(
     trainer: type[_Trainer],
     plan: PlanLike,

@@ -4,6 +4,11 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
+_NEAR = 0.7
+"""The least similarity of two words of which one is a typing error, from 0 to 1: `epoks` and `epochs` have 0.73."""
+_SIMILAR = 0.6
+"""That of two names whose words are compared, of which one name may have a word more: `linear_decay` and `linear`."""
+
 
 def closest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that is most similar to `name`; None if `name` is a typing error of none.
@@ -28,7 +33,7 @@ def _closest_of(name: str, known: tuple[str, ...]) -> str | None:
 
     if (same := next((one for one in known if one.lower() == name.lower()), None)) is not None:
         return same
-    close = get_close_matches(name, known, n=5, cutoff=0.6)
+    close = get_close_matches(name, known, n=5, cutoff=_SIMILAR)
     return next((one for one in close if _is_typing_error(_words(name), _words(one))), None)
 
 
@@ -60,7 +65,9 @@ def _is_typing_error(typed: list[str], meant: list[str]) -> bool:
 
     def is_near(one: str, other: str) -> bool:
         is_letter = len(one) == len(other) == 1 and one.isalpha() and other.isalpha()  # t/m for t/n
-        return is_letter or ratio(one, other) > 0.65 or (len(one) > 2 and other.startswith(one))
+        is_begin = other.startswith(one) and (len(one) > 2 or len(other) - len(one) == 1)  # l for lr
+        is_doubled = one.startswith(other) and len(one) - len(other) == 1
+        return is_letter or is_begin or is_doubled or ratio(one, other) >= _NEAR
 
     return all(map(is_near, typed, meant))
 

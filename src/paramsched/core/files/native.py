@@ -38,6 +38,7 @@ from paramsched.core.files.read_schedule import (
     ShapeNames,
     index_in_name,
 )
+from paramsched.core.foreign_calls import answer_to_entry, is_foreign_entry
 from paramsched.core.number_checks import finite_number
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.binding import UPDATES, PlanClock, checked_plan_clock, clock_as_data, first_without_text
@@ -194,7 +195,7 @@ class _PlanReader:
     def read_field(self, key: str | int, value: Any, path: str, selector: str | int | None) -> None:
         """Read the schedule of a field, for all groups or for a selected group."""
         name = self.name_of_field(key if isinstance(key, str) else shown(key), value, path)
-        if name is None and not isinstance(value, str):
+        if name is None and (not isinstance(value, str) or is_foreign_entry(str(key), value)):
             return
         schedule = self.values.read_line(value, path)
         if name is None:
@@ -214,6 +215,10 @@ class _PlanReader:
             return None
         if key in KNOWN:
             return key
+        if is_foreign_entry(key, value):
+            found = f'"{key}" is not a field'
+            self.diagnostics.add(path, found, answer_to_entry(key, value), at_key=True, code=UNKNOWN_FIELD)
+            return None
         found = ""
         if key in Facts.__annotations__ and not isinstance(value, (str, dict, list)):
             found = f'"{key}" is a run fact, not a field; it is passed to the Scheduler'

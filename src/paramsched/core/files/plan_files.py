@@ -39,6 +39,7 @@ from paramsched.core.files.yaml_text import (
     write_yaml,
     yaml_places,
 )
+from paramsched.core.foreign_calls import answering
 from paramsched.core.plan import Plan
 from paramsched.core.plan.extras import NO_BASES, Bases
 from paramsched.core.plan.forms import SUFFIXES, PlanLike, is_path, is_plan_text, plan_of
@@ -47,6 +48,7 @@ from paramsched.errors import ConfigError, InvalidArgument, shown
 
 
 @readable
+@answering
 def load(
     path: str | os.PathLike[str],
     *,
@@ -83,6 +85,7 @@ def load(
 
 
 @readable
+@answering
 def loads(
     text: str | Mapping[str, Any],
     format: str = "yaml",
@@ -130,6 +133,7 @@ def dump(plan: PlanLike, path: str | os.PathLike[str], format: str | None = None
 
 
 @readable
+@answering
 def dump(plan: PlanLike, path: str | os.PathLike[str] | None = None, format: str | None = None) -> str | None:
     """Write a plan so that reading it back gives an equal one.
 

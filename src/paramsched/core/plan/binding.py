@@ -13,6 +13,7 @@ from paramsched.core.curves import Curve
 from paramsched.core.curves.base import Custom
 from paramsched.core.feedback.base import Guided, MetricRule
 from paramsched.core.fields import PAIRS, Field, Group, is_field_name
+from paramsched.core.foreign_calls import answering_class
 from paramsched.core.number_checks import finite_number
 from paramsched.core.schedules import Schedule, parse, parse_own
 from paramsched.core.schedules.affine import Absolute
@@ -37,6 +38,7 @@ short_name("ScheduleLike", ScheduleLike)
 """A schedule, a metric rule, a finite number, or the text of a schedule."""
 
 
+@answering_class
 @final
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -70,6 +72,7 @@ class Target:
 readable(Target, Target.__init__)
 
 
+@answering_class
 @final
 @dataclass(frozen=True, slots=True)
 class Binding:

@@ -14,6 +14,7 @@ from paramsched.core.base.printing import printable
 from paramsched.core.base.signatures import readable
 from paramsched.core.base.terminal import BREAK, Line, Style, plain_text
 from paramsched.core.curves.arrays import Array, Floats
+from paramsched.core.foreign_calls import answering
 from paramsched.core.plan import Binding, Plan, Target, selector_text
 from paramsched.core.plan.binding import (
     UPDATES,
@@ -141,6 +142,7 @@ class PlanTexts:
 
 
 @readable
+@answering
 def diff(a: PlanLike, b: PlanLike, *, calendar: Calendar | None = None, **facts: Unpack[Facts]) -> Diff:
     """Compare two plans, and return the changes from `a` to `b`.
 

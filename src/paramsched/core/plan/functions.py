@@ -6,6 +6,7 @@ from typing import Any, Unpack, final
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.signatures import readable
 from paramsched.core.feedback.base import MetricRule
+from paramsched.core.foreign_calls import answering
 from paramsched.core.number_checks import finite_number
 from paramsched.core.plan import Binding, Plan, ScheduleLike, Target, resolve, selector_text
 from paramsched.core.plan.binding import clock_of_field, is_by_amount
@@ -140,6 +141,7 @@ class LrLambda:
 
 
 @readable
+@answering
 def to_lambda(
     schedule: PlanLike | Absolute | float,
     *,

@@ -15,6 +15,7 @@ from paramsched.core.curves import CurveLike
 from paramsched.core.curves import linear as linear_curve
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import KNOWN
+from paramsched.core.foreign_calls import is_foreign_entry, unknown_keyword
 from paramsched.core.plan.binding import (
     UPDATES,
     Binding,
@@ -502,6 +503,11 @@ class Plan:
         def __getitem__(self, key: object) -> NoReturn:
             raise TypeError(f"a Plan has no items; {_values_of(key if isinstance(key, str) else 'lr')}")
 
+        def __getattr__(self, name: str) -> NoReturn:
+            lines = [] if name in Plan.__slots__ or name.startswith("__") else [one.name for one in self.bindings]
+            place = f"; its line is plan.bindings[{lines.index(name)}].schedule" if name in lines else ""
+            raise AttributeError(f"'Plan' object has no attribute {name!r}{place}", name=name, obj=self)
+
     def __repr__(self) -> str:
         return text_on_screen(f"<Plan {'; '.join(str(self).splitlines())}>")
 
@@ -521,7 +527,14 @@ def _without_horizon(site: str, instead: str) -> PlanError:
 
 
 def _check_keywords(fields: Mapping[str, Any]) -> None:
-    """Raise for run facts and for misspelled entries of a plan. Every other name may be a field of the optimizer."""
+    """Raise for run facts, arguments of other libraries and misspelled entries of a plan.
+
+    Every other name may be a field of the optimizer.
+    """
+    foreign = {name for name, value in fields.items() if is_foreign_entry(name, value)}
+    known = ("horizon", "clock", *(name for name in fields if name not in foreign))
+    if foreign and (error := unknown_keyword("Plan", Plan.__init__, (), fields, known=known)) is not None:
+        raise error
     for name, value in fields.items():
         found = ""
         if name in Facts.__annotations__ and isinstance(value, (int, float)):

@@ -9,6 +9,7 @@ import numpy as np
 from paramsched.core.base.signatures import readable
 from paramsched.core.curves.arrays import Array, Floats, interpolated
 from paramsched.core.feedback.base import MetricRule
+from paramsched.core.foreign_calls import answering
 from paramsched.core.plan.binding import (
     UPDATES,
     amount_clock,
@@ -34,6 +35,7 @@ def resolve(plan: Schedule, *, calendar: Calendar | None = None, **facts: Unpack
 @overload
 def resolve(plan: FormOfPlan, *, calendar: Calendar | None = None, **facts: Unpack[Facts]) -> Plan: ...
 @readable
+@answering
 def resolve(plan: PlanLike, *, calendar: Calendar | None = None, **facts: Unpack[Facts]) -> Schedule | Plan:
     """Convert every length into updates. Each boundary is measured from the start of the run and rounded up once.
 

@@ -15,6 +15,7 @@ from paramsched.core.base.signatures import readable
 from paramsched.core.curves.arrays import Array, Floats
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import Group
+from paramsched.core.foreign_calls import answering
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES, clock_of_field
 from paramsched.core.plan.forms import PlanLike, plan_in_run
@@ -377,6 +378,7 @@ def column_name(key: Key) -> str:
 
 
 @readable
+@answering
 def trace(
     plan: PlanLike,
     optimizer: Any,

@@ -11,6 +11,7 @@ from torch.utils.data import Sampler
 
 from paramsched.core.base.signatures import readable
 from paramsched.core.curves.arrays import Array
+from paramsched.core.foreign_calls import answering_class
 from paramsched.core.number_checks import whole_number
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.resolved import ResolvedPlan
@@ -24,6 +25,7 @@ from paramsched.errors import CallSite, InvalidArgument, StateError, shown
 _CALL: Final = "ps.BatchSampler(plan, length)"
 
 
+@answering_class
 @final
 class BatchSampler(Sampler[list[int]]):
     """Batches of the sizes that a plan schedules, for `DataLoader(data, batch_sampler=…)`.

@@ -31,6 +31,7 @@ from paramsched.core.base.problem import Problem
 from paramsched.core.base.signatures import readable, short_name
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import Field
+from paramsched.core.foreign_calls import answering_class
 from paramsched.core.plan import Plan
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.lines import bases_of, by_group
@@ -93,6 +94,7 @@ class OptimizerLike(Protocol):
         """The update."""
 
 
+@answering_class
 @final
 class Scheduler(LRScheduler):
     """Applies a plan to an optimizer: keeps the clock, and writes the planned values into the param groups.

@@ -12,6 +12,7 @@ import numpy as np
 from paramsched.core.base.signatures import readable
 from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.curves.elementary import power
+from paramsched.core.foreign_calls import answering
 from paramsched.core.number_checks import checked, finite_number, one_of, positive_number
 from paramsched.core.schedules.affine import (
     ONE,
@@ -343,6 +344,7 @@ def absolute(x: float) -> Absolute: ...
 @overload
 def absolute(x: Schedule) -> AbsoluteSchedule: ...
 @readable
+@answering
 def absolute(x: float | Schedule) -> Absolute | AbsoluteSchedule:
     """Use numbers as values, not as multiples of base: `absolute(linear(0.85, 0.95))`, `cosine(to=absolute(1e-5))`.
 

@@ -379,7 +379,10 @@ def step(every: DurationLike, gamma: float = 0.1) -> Step:
     >>> step("2.5 steps").breakpoints(until=10)
     (0, 3, 5, 8, 10)
     """
-    return Step(Duration.of(every), gamma)
+    period = Duration.of(every)
+    if not isinstance(gamma, bool) and gamma == 0:
+        raise _gamma_of_zero("step", period)
+    return Step(period, gamma)
 
 
 @shape
@@ -406,7 +409,16 @@ def multistep(milestones: tuple[DurationLike, ...], gamma: float = 0.1) -> Multi
     if isinstance(milestones, (str, bytes, Duration, Mapping)) or not isinstance(milestones, Iterable):
         found = f"expected a list of times, got {type(milestones).__name__}"
         raise InvalidArgument(f"multistep({milestones!r})", found, example="multistep([30, 80])")
-    return MultiStep(durations_of(milestones), gamma)
+    times = durations_of(milestones)
+    if times and not isinstance(gamma, bool) and gamma == 0:
+        raise _gamma_of_zero("multistep", times[0])
+    return MultiStep(times, gamma)
+
+
+def _gamma_of_zero(name: str, since: Duration) -> InvalidArgument:
+    """Return the error for a ratio 0, after which every value is 0."""
+    instead = f"Write piecewise([(0, 1), ({since.written()}, 0)])"
+    return InvalidArgument(CallSite(name, "gamma", "0"), "must be greater than 0", instead)
 
 
 _FINEST_TREAD = Fraction(1, 4)  # updates; breakpoints of shorter steps are merged

@@ -6,14 +6,10 @@ from functools import wraps
 from typing import Any, cast
 
 from paramsched.core.base.signatures import readable
-from paramsched.core.builders import Builder, built_class, refused_call, register_builder, unknown_argument
+from paramsched.core.builders import SHAPES as SHAPES
+from paramsched.core.builders import Builder, built_class, refused_call, register_builder
+from paramsched.core.foreign_calls import unknown_argument
 from paramsched.core.schedules.two_levels import refuse_two_readings_of_call
-
-SHAPES: dict[str, Callable[..., Any]] = {}
-"""Every function that builds a schedule, by its name in text, configs and the command line.
-
-The table is global, as Python's table of codecs is, because a text must mean the same everywhere in the process.
-"""
 
 RULES: dict[str, Callable[..., Any]] = {}
 
@@ -50,7 +46,7 @@ def _answering(builder: Builder) -> Builder:
             known = signature.parameters
             for key in kwargs:
                 if key not in known and not any(one.kind is one.VAR_KEYWORD for one in known.values()):
-                    raise unknown_argument(name, builder, key, kwargs[key], known) from None
+                    raise unknown_argument(name, builder, key, args, kwargs) from None
             try:
                 signature.bind(*args, **kwargs)
             except TypeError as error:

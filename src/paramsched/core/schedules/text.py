@@ -16,15 +16,17 @@ from keyword import iskeyword
 from math import isfinite
 from numbers import Real
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, TypeAlias, final
+from typing import Any, Final, TypeAlias, final
 
 from paramsched.core.base.codes import UNKNOWN_NAME, WRONG_TYPE
+from paramsched.core.base.foreign_names import answer_to_name
 from paramsched.core.base.near_names import closest, shortened_text
 from paramsched.core.base.params import Param, params_of
 from paramsched.core.base.problem import TextLines
 from paramsched.core.base.signatures import readable
-from paramsched.core.builders import example_call, refused_call, unknown_argument
+from paramsched.core.builders import example_call, refused_call
 from paramsched.core.curves import CONSTANTS, FAMILIES, Curve
+from paramsched.core.foreign_calls import answering, unknown_argument
 from paramsched.core.schedules.affine import Absolute, AffineLevel
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.leaves import line_of
@@ -90,69 +92,6 @@ def is_number(value: Any) -> bool:
         return False
 
 
-@final
-class _Library(NamedTuple):
-    """A library: its name in the title of its page, the door of its drop-ins or None, and its names."""
-
-    title: str
-    door: str | None
-    names: str
-
-
-_LIBRARIES: Final = (
-    _Library(
-        "torch",
-        "compat.torch",
-        "LambdaLR MultiplicativeLR StepLR MultiStepLR ConstantLR LinearLR ExponentialLR SequentialLR PolynomialLR "
-        "CosineAnnealingLR ChainedScheduler ReduceLROnPlateau CyclicLR OneCycleLR CosineAnnealingWarmRestarts",
-    ),
-    _Library(
-        "MMEngine",
-        "mmengine",
-        "StepLR MultiStepLR ConstantLR LinearLR ExponentialLR CosineAnnealingLR CosineRestartLR OneCycleLR PolyLR "
-        "ReduceOnPlateauLR",
-    ),
-    _Library("pytorch-accelerated", "compat.pytorch_accelerated", "CosineLrScheduler"),
-    _Library("GradualWarmupScheduler", "compat.gradual_warmup", "GradualWarmupScheduler"),
-    _Library("Megatron-LM", None, "OptimizerParamScheduler"),
-    _Library("DeepSpeed", None, "WarmupLR WarmupDecayLR WarmupCosineLR"),
-    _Library(
-        "Hugging Face",
-        None,
-        "get_constant_schedule get_constant_schedule_with_warmup get_cosine_schedule_with_warmup "
-        "get_cosine_with_hard_restarts_schedule_with_warmup get_cosine_with_min_lr_schedule_with_warmup "
-        "get_inverse_sqrt_schedule get_linear_schedule_with_warmup get_polynomial_decay_schedule_with_warmup "
-        "get_reduce_on_plateau_schedule get_scheduler get_wsd_schedule",
-    ),
-    _Library(
-        "timm",
-        None,
-        "CosineLRScheduler MultiStepLRScheduler PlateauLRScheduler PolyLRScheduler StepLRScheduler TanhLRScheduler "
-        "create_scheduler create_scheduler_v2",
-    ),
-)
-NAMES_OF_LIBRARIES: Final = {one.title: tuple(one.names.split()) for one in _LIBRARIES}
-_RATE_FINDERS: Final = frozenset({"lr_find", "lr_finder", "LRFinder", "LearningRateFinder"})
-
-
-def answer_to_name(name: str) -> str | None:
-    """Return what to write for a scheduler of another library; None for every other name.
-
-    >>> print(answer_to_name("CyclicLR"))
-    CyclicLR is a name of torch: from paramsched.compat.torch import CyclicLR, or see the page "Coming from torch"
-    >>> print(answer_to_name("get_wsd_schedule"))
-    get_wsd_schedule is a name of Hugging Face: see the page "Coming from Hugging Face"
-    """
-    if name in _RATE_FINDERS:
-        return f"{name} is ps.find_lr here"
-    found = [one for one in _LIBRARIES if name in NAMES_OF_LIBRARIES[one.title]]
-    if not found:
-        return None
-    ways = [f"from paramsched.{one.door} import {name}" for one in found if one.door is not None]
-    ways.append("see the page " + " or ".join(f'"Coming from {one.title}"' for one in found))
-    return f"{name} is a name of {' and of '.join(one.title for one in found)}: {', or '.join(ways)}"
-
-
 KnownNames: TypeAlias = Mapping[str, Callable[..., Any]]
 
 MOST_BYTES = 1_000_000  # of a line, as of a file
@@ -201,6 +140,7 @@ _FALSE_JOIN: Final = re.compile(rf"{_LITERAL.pattern}|->|=>|\|>|[,()\[\]{{}}]", 
 
 
 @readable
+@answering
 def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
     """Read a schedule from its one-line text; `parse(str(schedule)) == schedule`.
 
@@ -572,7 +512,7 @@ def bound_arguments(
     refuse_two_readings_of_call(name, args, kwargs)
     for key in kwargs:
         if key not in params and not any(one.free for one in params.values()):
-            raise unknown_argument(name, function, key, kwargs[key], params)
+            raise unknown_argument(name, function, key, args, kwargs)
     try:
         bound = _signature_of(function).bind(*args, **kwargs)
     except (TypeError, ValueError) as error:

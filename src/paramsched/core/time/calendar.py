@@ -13,6 +13,7 @@ from paramsched.core.base.frozen_values import only_set_fields
 from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.base.params import Doc, Example, Ge, Gt, Le, Other, Param, params_of_record
 from paramsched.core.base.signatures import readable
+from paramsched.core.foreign_calls import answering_class
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.duration import UNIT_NAMES, Duration, DurationLike
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, shown
@@ -84,6 +85,7 @@ ASSUMED_SIZES = {"accumulation": 1}
 """The values of run facts that were not passed, by name."""
 
 
+@answering_class
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:

@@ -9,6 +9,7 @@ from numbers import Integral
 from typing import TypeAlias, final
 
 from paramsched.core.base.codes import UNKNOWN_NAME
+from paramsched.core.base.foreign_names import FOREIGN_SCALES, FOREIGN_UNITS
 from paramsched.core.base.near_names import closest, shortened_text
 from paramsched.core.base.params import argument_kind
 from paramsched.core.base.signatures import short_name
@@ -41,6 +42,12 @@ _TERM = re.compile(
     r"(?P<scale>[kKMBT]?)(?:\s*/\s*(?P<by>\d[\d_]{0,30}))?\s*(?P<unit>%|[A-Za-z]+)",
     re.ASCII,
 )
+_LOOSE_SCALES = "|".join(sorted({"k", *FOREIGN_SCALES}, key=len, reverse=True))
+_LOOSE_TERM = re.compile(
+    rf"(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d{{1,3}})?)\s*(?P<scale>{_LOOSE_SCALES})?\s*(?P<unit>%|[A-Za-z]+)",
+    re.ASCII | re.IGNORECASE,
+)
+"""A number with any unit, and a scale in any case."""
 _UNITS_LISTED = "steps, epochs, %, samples, tokens, frames, batches, s, min, h"
 _SINGULAR = frozenset(word for word in UNIT_NAMES if {f"{word}s", f"{word}es"} & UNIT_NAMES.keys())
 _MOST_TEXT = 200
@@ -268,9 +275,9 @@ def _no_length(amount: object) -> InvalidArgument:
 def _read_length(text: str) -> Duration:
     """Read a length from text: amounts with units, joined by + and -."""
 
-    def refused(found: str, code: str | None = None) -> InvalidArgument:
+    def refused(found: str, code: str | None = None, advice: str = "") -> InvalidArgument:
         site = f'length "{shortened_text(text)}"'
-        return InvalidArgument(site, found, example='"5%"', refused=text, code=code)
+        return InvalidArgument(site, found, advice, example='"5%"', refused=text, code=code)
 
     bare = text.strip()
     if len(text) > _MOST_TEXT:
@@ -291,9 +298,9 @@ def _read_length(text: str) -> Duration:
         if found is None or (place and not found["sign"]):
             raise refused("expected a number with a unit")
         if found["unit"] not in UNIT_NAMES:
-            unit, close = found["unit"], closest(found["unit"], [name for name in UNIT_NAMES if len(name) > 3])
-            hint = f'did you mean "{close}"?' if close else f"expected one of {_UNITS_LISTED}"
-            raise refused(f'unknown unit "{unit}"; {hint}', UNKNOWN_NAME)
+            meant = _meant_length(text)
+            hint = "" if meant else f"; expected one of {_UNITS_LISTED}"
+            raise refused(f'unknown unit "{found["unit"]}"{hint}', UNKNOWN_NAME, f'Write "{meant}"' if meant else "")
         unit, times = UNIT_NAMES[found["unit"]]
         try:
             number = Fraction(found["number"].replace("_", "")) / int((found["by"] or "1").replace("_", ""))
@@ -311,6 +318,30 @@ def _read_length(text: str) -> Duration:
     if not bare:
         raise refused("the text is empty")
     return Duration(_duration_of(amounts, text).terms, until)
+
+
+def _meant_length(text: str) -> str | None:
+    """Return a length with our units in place of misspelled ones and those of other libraries; None if it has others.
+
+    >>> [_meant_length(text) for text in ("5 ep", "2b tokens", "10 percent", "0.5dur", "100% - 3 epoks", "5 miles")]
+    ['5 epochs', '2B tokens', '10%', '50%', '100% - 3 epochs', None]
+    """
+
+    def with_our_unit(found: re.Match[str]) -> str:
+        number, word, unit = found["number"], found["scale"] or "", found["unit"]
+        if {f"{word}{unit}", f"{word}{unit}".lower()} & {*UNIT_NAMES, *FOREIGN_UNITS}:  # "10 batches" has no scale
+            word, unit = "", f"{word}{unit}"
+        if unit == "dur":  # of Composer, a share of the run
+            number, unit = _amount_text(Fraction(number) * 100), "%"
+        ours = FOREIGN_UNITS.get(unit.lower()) or closest(unit, [name for name in UNIT_NAMES if len(name) > 3]) or unit
+        scale = FOREIGN_SCALES.get(word.lower(), word)
+        return f"{number}{scale}{'' if ours == '%' else ' '}{ours}"
+
+    meant = _LOOSE_TERM.sub(with_our_unit, " ".join(text.split()))
+    try:
+        return None if meant == text else str(Duration.of(meant)) and meant
+    except InvalidArgument:
+        return None
 
 
 def _term_text(unit: str, amount: Fraction, *, alone: bool) -> str:

@@ -11,6 +11,7 @@ from paramsched.core.base.printing import GROUPS, HORIZON, child_path
 from paramsched.core.base.problem import Problem
 from paramsched.core.base.signatures import readable
 from paramsched.core.fields import Field
+from paramsched.core.foreign_calls import answering
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.binding import clock_of_field
 from paramsched.core.plan.extras import Bases
@@ -43,6 +44,7 @@ from paramsched.tools.check._field_names import field_name_problems
 
 
 @readable
+@answering
 def check(
     plan: PlanLike,
     *,

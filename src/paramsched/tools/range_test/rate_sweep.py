@@ -19,6 +19,7 @@ from paramsched.core.base.signatures import readable
 from paramsched.core.curves.arrays import Floats
 from paramsched.core.dropins.group_fields import set_value
 from paramsched.core.fields import Field, base_of, is_own
+from paramsched.core.foreign_calls import answering
 from paramsched.core.number_checks import positive_number
 from paramsched.core.plan import Plan
 from paramsched.core.plan.trace import trace
@@ -179,6 +180,7 @@ _A_STEP = "Let step() call loss.backward() and optimizer.step()"
 
 
 @readable
+@answering
 def find_lr(
     optimizer: Any,
     step: Callable[[], Any],

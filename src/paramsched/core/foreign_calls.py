@@ -1,0 +1,377 @@
+"""Calls with arguments of other libraries, written with the arguments of this one.
+
+The table of the arguments is `paramsched.core.base.foreign_names`.
+"""
+
+import ast
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import wraps
+from typing import Any, Final, TypeVar, cast, final, get_args, is_typeddict
+
+from paramsched.core.base.foreign_names import Foreign, Given, Way, foreign_argument, text_of
+from paramsched.core.base.near_names import KNOWN, did_you_mean, shortened_text
+from paramsched.core.base.params import Param, params_of
+from paramsched.core.builders import SHAPES, example_call
+from paramsched.errors import CallSite, InvalidCall
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_Class = TypeVar("_Class", bound=type)
+
+_OF_WARMUP: Final[Mapping[str, tuple[str, ...]]] = {
+    "over": ("warmup", "after"),
+    "start": ("start",),
+    "curve": ("warmup_curve",),
+}
+"""The arguments of a warmup, with their names in shapes that contain one, and in metric rules."""
+_PLANS: Final = ("plan", "schedule")
+"""The argument of a function that takes a plan."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A call that is written with our arguments.
+
+    Args:
+        line: the call.
+        run: the run facts that the call cannot contain, as text by name.
+        notes: reasons why arguments were left out.
+    """
+
+    line: str
+    run: Mapping[str, str]
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Return the advice as a sentence."""
+        facts = f", and pass {', '.join(_keywords(self.run))} to the Scheduler" if self.run else ""
+        notes = f": {'; '.join(self.notes)}" if self.notes else ""
+        return f"Write {self.line}{facts}{notes}"
+
+
+def unknown_argument(
+    name: str, builder: Callable[..., Any], key: str, args: Iterable[Any], kwargs: Mapping[str, Any]
+) -> InvalidCall:
+    """Return the error about an argument that a builder does not have, with what to write.
+
+    Args:
+        name: the name of the builder in the call.
+        builder: the function.
+        key: the name of the argument.
+        args, kwargs: the arguments of the call.
+    """
+    params = params_of(builder)
+    found = f'unknown argument "{shortened_text(key)}"'
+    known = {one: value for one, value in kwargs.items() if one in params or foreign_argument(name, one)}
+    if key in known and (advice := _advice_of_shape(name, params, tuple(args), known)) is not None:
+        return InvalidCall(CallSite(name, key), found, str(advice))
+    return InvalidCall(
+        CallSite(name, key), f"{found}; {did_you_mean(key, params)}", example=example_call(builder, name)
+    )
+
+
+def foreign_fact(key: str, value: Any) -> tuple[str, str] | None:
+    """Return the run fact that an argument of another library is, with its text; None if it is not one.
+
+    >>> foreign_fact("num_train_epochs", 3), foreign_fact("eta_min", 0.1)
+    (('total', '"3 epochs"'), None)
+    """
+    row = foreign_argument("", key)
+    for way in row.ways if row is not None else ():
+        if way.belongs == "run" and (text := way.form(value, {key: value})) is not None:
+            return way.argument, text
+    return None
+
+
+def foreign_line(given: Given) -> Advice | None:
+    """Return the schedule to which arguments of another library belong; None if they belong to none.
+
+    >>> print(foreign_line({"num_warmup_steps": 500, "min_lr": 1e-6}))
+    Write warmup(500) >> cosine(to=absolute(1e-06))
+    """
+    return next(filter(None, (_advice(home, params_of(SHAPES[home]), (), given) for home in _homes("", given))), None)
+
+
+def is_foreign_entry(name: str, value: Any) -> bool:
+    """Return whether an entry of a plan is an argument of another library, rather than a field with a schedule.
+
+    >>> is_foreign_entry("max_steps", 100), is_foreign_entry("max_lr", "cosine()"), is_foreign_entry("alpha", 0.9)
+    (True, False, False)
+    """
+    is_line = isinstance(value, str) and "(" in value
+    if name in KNOWN or is_line or not (value is None or isinstance(value, (str, bool, int, float, list, tuple))):
+        return False
+    fact = foreign_fact(name, value)
+    if fact is not None:
+        return fact[0] != name  # a run fact of ours is no name of others
+    if name.startswith("warmup_") and foreign_line({name: value}) is not None:
+        return True
+    is_constant = value in (0, 1) and not isinstance(value, bool)  # the value of any field
+    return not is_constant and foreign_line({name: value}) is not None
+
+
+def answer_to_entry(name: str, value: Any) -> str:
+    """Return what to write for an entry of a plan file that is an argument of another library.
+
+    >>> answer_to_entry("max_epochs", 90), answer_to_entry("milestones", [30, 80])
+    ('Write horizon: "90 epochs"', 'Write lr: multistep([30, 80])')
+    """
+    fact = foreign_fact(name, value)
+    if fact is not None and fact[0] == "total":
+        return f"Write horizon: {fact[1]}"
+    if fact is not None:
+        return f"Pass it to the Scheduler as a run fact: {fact[0]}={fact[1]}"
+    line = foreign_line({name: value})
+    return "" if line is None else str(replace(line, line=f"lr: {line.line}"))
+
+
+# ---- shapes
+
+
+def _advice_of_shape(name: str, params: Mapping[str, Param], args: Sequence[Any], given: Given) -> Advice | None:
+    """Return the call of a shape; if it cannot use the arguments, that of another shape that has them."""
+    if (advice := _advice(name, params, args, given)) is not None:
+        return advice
+    named = {**dict(zip(params, args, strict=False)), **given}
+    for home in _homes(name, given):
+        others = params_of(SHAPES[home])
+        kept = {key: value for key, value in named.items() if key in others or foreign_argument(home, key)}
+        if (advice := _advice(home, others, (), kept)) is not None:
+            return advice
+    return None
+
+
+def _homes(name: str, given: Given) -> Iterable[str]:
+    """Return the shapes to which arguments belong, without the function itself."""
+    rows = (foreign_argument(name, key) for key in given)
+    homes = dict.fromkeys(home for row in rows if row is not None for home in row.homes)
+    specific = [home for home in homes if home != "cosine"]  # because most arguments of a cosine belong to others too
+    return [home for home in (*specific, *homes.keys() - specific) if home != name and home in SHAPES]
+
+
+def _advice(name: str, params: Mapping[str, Param], args: Sequence[Any], given: Given) -> Advice | None:
+    """Return the call of a shape with our arguments; None if an argument cannot be written."""
+    by_place = dict(zip(params, map(text_of, args), strict=False))
+    named: dict[str, str | None] = {key: text_of(value) for key, value in given.items() if key in params}
+    chosen = _chosen_ways(name, params, {*by_place, *named}, given)
+    if chosen is None:
+        return None
+    warmup, hold, run = (
+        {way.argument: text for way, text in chosen if way.belongs == place} for place in ("warmup", "hold", "run")
+    )
+    overlays = any(way.overlays for way, _ in chosen) and given.get("warmup_prefix") is not True
+    for way, text in chosen:
+        if way.argument and not way.belongs:
+            named[way.argument] = _until(text) if way.until and warmup and not overlays else text
+    required = {key for key, one in params.items() if one.required}
+    if required - {*by_place, *named} or None in (*by_place.values(), *named.values()):
+        return None
+    line = f"{name}({', '.join([*map(str, by_place.values()), *_in_order(params, by_place, named)])})"
+    for way, text in chosen:
+        line = way.around.format(call=line, value=text) if way.around else line
+    if warmup and "over" not in warmup:
+        return None
+    if warmup:
+        before = f"warmup({', '.join([warmup.pop('over'), *_keywords(warmup)])})"
+        line = f"overlay({before}, {line})" if overlays else f"{before} >> {line}"
+    line = f"constant(over={hold['over']}) >> {line}" if hold else line
+    return Advice(line, run, tuple(dict.fromkeys(way.note for way, _ in chosen if way.note)))
+
+
+def _chosen_ways(
+    name: str, params: Mapping[str, Param], taken: Iterable[str], given: Given
+) -> list[tuple[Way, str]] | None:
+    """Return a way and the text of the value for each argument of another library; None if there is none for one."""
+    free, chosen = [key for key in params if key not in taken], list[tuple[Way, str]]()
+    for key in (key for key in given if key not in params):
+        row = foreign_argument(name, key)
+        way = None if row is None else _way(name, row, params, free, given[key], given)
+        if way is None:
+            return None
+        free = [one for one in free if way[0].belongs or one != way[0].argument]
+        chosen.append(way)
+    return chosen
+
+
+def _way(
+    name: str, row: Foreign, params: Mapping[str, Param], free: Iterable[str], value: Any, given: Given
+) -> tuple[Way, str] | None:
+    """Return the first way that a function can use, with the text of the value."""
+    for way in row.ways:
+        text = way.form(value, given)
+        if text is None or (way.until and name == "warmup"):  # the length of a run is not that of its warmup
+            continue
+        if way.belongs == "warmup":
+            if (inner := _way_of_warmup(name, way, params, free)) is not None:
+                return inner, text
+        elif way.belongs or not way.argument or way.argument in free:
+            return way, text
+    return None
+
+
+def _way_of_warmup(name: str, way: Way, params: Mapping[str, Param], free: Iterable[str]) -> Way | None:
+    """Return the way for an argument of a warmup: of this shape, of a part of it, or of a stage before it."""
+    if name == "warmup":
+        return Way(way.argument) if way.argument in free else None
+    for own in _OF_WARMUP[way.argument]:
+        if own in params and (own != "start" or "warmup" in params):
+            return Way(own) if own in free else None
+    return way
+
+
+def _in_order(params: Mapping[str, Param], by_place: Iterable[str], named: Mapping[str, str | None]) -> list[str]:
+    """Return the arguments after those without a name, in the order of the signature; required ones have no name."""
+    begins, written = True, list[str]()
+    for name, param in params.items():
+        begins = begins and (param.required or name in by_place) and param.form is param.form.POSITIONAL_OR_KEYWORD
+        if name in named:
+            written.append(str(named[name]) if begins else f"{name}={named[name]}")
+    return written
+
+
+def _until(text: str) -> str:
+    """Return a length as the time at which a stage ends."""
+    return f'"until {text} steps"' if text.isdecimal() else f'"until {text[1:]}'
+
+
+def _keywords(texts: Mapping[str, str | None]) -> list[str]:
+    return [f"{key}={text}" for key, text in texts.items()]
+
+
+# ---- functions that are not shapes
+
+
+def unknown_keyword(
+    call: str,
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Given,
+    *,
+    prefix: str = "ps.",
+    known: Iterable[str] = (),
+) -> InvalidCall | None:
+    """Return the error about an argument that a function does not have, with what to write; None if it has all.
+
+    Args:
+        call: the name of the function.
+        function: the function, or the `__init__` of a class.
+        args, kwargs: the arguments of the call.
+        prefix: what is written before the name of the function.
+        known: other arguments that the function has.
+    """
+    names = [*_names_of(function), *known]
+    key = next((one for one in kwargs if one not in names), None)
+    if key is None:
+        return None
+    found = f'unknown argument "{shortened_text(key)}"'
+    given = {one: value for one, value in kwargs.items() if one in names or foreign_argument(call, one)}
+    advice = _advice_of_function(call, names, args, given) if key in given else None
+    if advice is None:
+        return InvalidCall(CallSite(call, key), f"{found}; {did_you_mean(key, names)}")
+    return InvalidCall(CallSite(call, key), found, str(Advice(f"{prefix}{advice.line}", advice.run, advice.notes)))
+
+
+def answering(function: _Function) -> _Function:
+    """Return a function that says what to write for an argument of another library."""
+    return _answering(function, function.__name__)
+
+
+def answering_class(kind: _Class) -> _Class:
+    """Let a class say what to write for an argument of another library."""
+    made = cast(Any, kind)
+    made.__init__ = _answering(made.__init__, kind.__name__)
+    return kind
+
+
+def _answering(function: _Function, call: str) -> _Function:
+    @wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except TypeError:
+            is_method = next(iter(inspect.signature(function).parameters), "") == "self"
+            error = unknown_keyword(call, function, args[is_method:], kwargs)
+            if error is None:
+                raise
+        raise error
+
+    return cast(_Function, called)
+
+
+def _names_of(function: Callable[..., Any]) -> list[str]:
+    """Return the names of the arguments of a function; of run facts as keywords, their names."""
+    names = list[str]()
+    for name, one in inspect.signature(function).parameters.items():
+        facts = next(iter(get_args(one.annotation)), None)
+        if is_typeddict(facts):
+            names += facts.__annotations__
+        elif name != "self" and one.kind is not one.VAR_KEYWORD:
+            names.append(name)
+    return names
+
+
+def _advice_of_function(call: str, names: Sequence[str], args: Sequence[Any], given: Given) -> Advice | None:
+    """Return the call of a function that is not a shape, with our arguments.
+
+    What belongs to a schedule changes its plan, and what is a run fact is passed as one.
+    """
+    by_place = {name: _variable(name, value) for name, value in zip(names, args, strict=False)}
+    written = {name: _variable(name, value) for name, value in given.items() if name in names}
+    of_plan, run, notes = dict[str, Any](), dict[str, str](), list[str]()
+    for key, value in given.items():
+        if key in names:
+            continue
+        row = foreign_argument(call, key)
+        own = None if row is None else _way(call, _own_ways(row), dict.fromkeys(names, _ANY), names, value, given)
+        if own is not None and own[0].argument not in {*by_place, *written}:
+            if own[0].argument:
+                written[own[0].argument] = own[1]
+            notes += [own[0].note] if own[0].note else []
+        elif (fact := foreign_fact(key, value)) is not None:
+            run[fact[0]] = fact[1]
+        else:
+            of_plan[key] = value
+    if of_plan:
+        place = next((name for name in _PLANS if name in names), "lr" if call == "Plan" else "")
+        line = _line_with(dict(zip(names, args, strict=False)).get(place, given.get(place)), of_plan)
+        if line is None or not place:
+            return None
+        run |= line.run
+        notes += line.notes
+        (by_place if place in by_place else written)[place] = repr(line.line)
+    if run and "calendar" in names and "calendar" not in {*by_place, *written}:
+        written["calendar"] = f"ps.Calendar({', '.join(_keywords(run))})"
+        run = {}
+    return Advice(f"{call}({', '.join([*by_place.values(), *_keywords(written)])})", run, tuple(dict.fromkeys(notes)))
+
+
+_ANY: Final = Param("", "any")
+
+
+def _own_ways(row: Foreign) -> Foreign:
+    """Return the ways that concern no schedule."""
+    ways = tuple(way for way in row.ways if not way.belongs and not way.around)
+    return Foreign(tuple(way for way in ways if way.argument or len(row.ways) == len(ways)))
+
+
+def _line_with(plan: Any, given: Given) -> Advice | None:
+    """Return a line with the arguments of another library: the call that a text is, or a shape that has them."""
+    if isinstance(plan, str):
+        with suppress(SyntaxError, ValueError):
+            call = ast.parse(plan, mode="eval").body
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in SHAPES:
+                name, args = call.func.id, [ast.literal_eval(one) for one in call.args]
+                kwargs = {str(one.arg): ast.literal_eval(one.value) for one in call.keywords}
+                return _advice_of_shape(name, params_of(SHAPES[name]), args, {**kwargs, **given})
+    return foreign_line(given)
+
+
+def _variable(name: str, value: Any) -> str:
+    """Return an argument as Python code: plain data as such, and another value by the name of the argument."""
+    if isinstance(value, dict):
+        return repr(value) if all(isinstance(one, (str, int, float)) for one in value.values()) else name
+    is_plain = value is None or isinstance(value, (str, bool, int, float))
+    return text_of(value) or name if is_plain else name
