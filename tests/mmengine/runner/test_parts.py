@@ -36,7 +36,7 @@ from paramsched.mmengine.runner._model_calls import (
 )
 from paramsched.mmengine.runner._optimizers import read_optimizers
 from paramsched.mmengine.runner._param_schedulers import (
-    RunFacts,
+    RunnerFacts,
     build_schedulers,
     plans_by_name,
     scheduled_fields,
@@ -48,8 +48,8 @@ from paramsched.mmengine.runner.optim_wrapper import AcceleratedWrapper, AmpOpti
 from paramsched.mmengine.schedulers import OptimWrapper, ReduceOnPlateauLR, StepLR
 from support.tables import table
 
-FACTS = RunFacts(epoch_length=10, max_epochs=3, max_iters=None, accumulation={"": 4, "d": 1}, batch_size=8)
-BY_ITERATION = RunFacts(epoch_length=10, max_epochs=None, max_iters=25, accumulation={"": 4}, in_updates=True)
+FACTS = RunnerFacts(epoch_length=10, max_epochs=3, max_iters=None, accumulation={"": 4, "d": 1}, batch_size=8)
+BY_ITERATION = RunnerFacts(epoch_length=10, max_epochs=None, max_iters=25, accumulation={"": 4}, in_updates=True)
 
 
 def sgd(*lrs, **options):
@@ -62,7 +62,7 @@ def sgd(*lrs, **options):
 
 def changed(**facts):
     values = {name: getattr(FACTS, name) for name in FACTS.__slots__}
-    return RunFacts(**(values | facts))
+    return RunnerFacts(**(values | facts))
 
 
 SIZES = ps.loads("lr: cosine()\ntargets: {batch_size: {initial: 8.0, schedule: constant()}}\nclock: samples")
@@ -141,7 +141,7 @@ def test_the_plans_of_several_optimizers_are_found(config, expected):
 
 
 NO_CHOICES = {"on_change": "new", "on_base": "checkpoint"}
-TWO = RunFacts(epoch_length=10, max_epochs=3, max_iters=None, accumulation={"g": 2, "d": 1})
+TWO = RunnerFacts(epoch_length=10, max_epochs=3, max_iters=None, accumulation={"g": 2, "d": 1})
 
 
 def test_one_plan_drives_all_optimizers_with_the_updates_of_the_fastest():

@@ -8,7 +8,7 @@ from typing import Any
 from paramsched.core.files.arguments import argument, argument_table
 from paramsched.engines.accelerate import replicas
 from paramsched.errors import InvalidArgument
-from paramsched.mmengine.runner._param_schedulers import RunFacts
+from paramsched.mmengine.runner._param_schedulers import RunnerFacts
 from paramsched.mmengine.runner.loops import TrainLoop
 from paramsched.mmengine.runner.optim_wrapper import AmpOptimWrapper
 
@@ -64,7 +64,7 @@ def seed_for(settings: RandomnessSettings, accelerator: Any) -> int:
 
 def facts_for(
     loop: TrainLoop, loader: Any, accelerator: Any, accumulation: Mapping[str, int], **known: Any
-) -> RunFacts:
+) -> RunnerFacts:
     """Return the run facts that schedulers need.
 
     Args:
@@ -77,7 +77,7 @@ def facts_for(
     uneven = None  # samples per epoch, if the last batch of an epoch is smaller
     if isinstance(size, int) and isinstance(sampler, Sized) and not getattr(loader, "drop_last", False):
         uneven = len(sampler) if len(sampler) % size and accelerator.num_processes == 1 else None
-    return RunFacts(
+    return RunnerFacts(
         epoch_length=loop.epoch_length,
         max_epochs=None if loop.by_iterations else loop.max_epochs,
         max_iters=loop.max_iters if loop.by_iterations else None,

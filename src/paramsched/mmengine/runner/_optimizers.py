@@ -17,7 +17,7 @@ from paramsched.core.dropins.group_fields import by_value
 from paramsched.core.files.arguments import argument, argument_table
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.errors import InvalidArgument
-from paramsched.mmengine.runner._param_schedulers import RunFacts
+from paramsched.mmengine.runner._param_schedulers import RunnerFacts
 from paramsched.mmengine.runner._torch_arguments import check_types
 from paramsched.mmengine.runner.optim_wrapper import AcceleratedWrapper, AmpOptimWrapper
 from paramsched.mmengine.schedulers import OptimWrapper
@@ -251,7 +251,7 @@ class ScalingSettings:
     enable: bool = argument(False)
 
 
-def scale_lr(settings: ScalingSettings | None, steppers: Mapping[str, AcceleratedWrapper], facts: RunFacts) -> None:
+def scale_lr(settings: ScalingSettings | None, steppers: Mapping[str, AcceleratedWrapper], facts: RunnerFacts) -> None:
     """Multiply every lr by the ratio of the samples per update to the config's batch size."""
     if settings is None or not settings.enable:
         return

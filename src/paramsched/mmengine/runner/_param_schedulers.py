@@ -31,7 +31,7 @@ from paramsched.mmengine.schedulers.base import _ParamScheduler
 
 @final
 @dataclass(frozen=True, slots=True)
-class RunFacts:
+class RunnerFacts:
     """The run facts that are known when schedulers are built.
 
     Args:
@@ -126,7 +126,7 @@ def _is_line(value: Any) -> bool:
 def build_schedulers(
     config: Any,
     wrappers: Mapping[str, OptimWrapper],
-    facts: RunFacts,
+    facts: RunnerFacts,
     choices: Mapping[str, Any],
 ) -> Schedulers:
     """Build the schedulers of every optimizer; `choices` are the arguments `on_change` and `on_base` of a Scheduler."""
@@ -150,7 +150,7 @@ def _build_for_one(
     config: Any,
     wrapper: OptimWrapper,
     name: str,
-    facts: RunFacts,
+    facts: RunnerFacts,
     choices: Mapping[str, Any],
 ) -> list[Any]:
     """Build the schedulers of one optimizer."""

@@ -21,7 +21,7 @@ from paramsched.mmengine.runner._checkpoints import (
     read_torch,
     require_fit,
 )
-from paramsched.mmengine.runner._param_schedulers import RunFacts, Schedulers
+from paramsched.mmengine.runner._param_schedulers import RunnerFacts, Schedulers
 from paramsched.mmengine.runner.context import Position, RunContext
 from paramsched.mmengine.runner.optim_wrapper import AcceleratedWrapper
 from paramsched.mmengine.schedulers import restore
@@ -44,7 +44,7 @@ class SavedParts:
     steppers: Mapping[str, AcceleratedWrapper]
     schedulers: Schedulers
     hooks: Sequence[Any]
-    facts: RunFacts
+    facts: RunnerFacts
     config: Any
     on_change: Any
 

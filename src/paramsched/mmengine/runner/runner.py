@@ -25,7 +25,7 @@ from paramsched.mmengine.runner._loaders import build_loader, each_sample_once
 from paramsched.mmengine.runner._model_calls import LossFunction, ModelCalls
 from paramsched.mmengine.runner._optimizers import scale_lr
 from paramsched.mmengine.runner._param_schedulers import (
-    RunFacts,
+    RunnerFacts,
     Schedulers,
     build_schedulers,
     distinct_schedulers,
@@ -149,7 +149,7 @@ class Runner:
         self.schedulers: Schedulers = {}
         self._is_scaled = False
         self._wrappers: dict[str, OptimWrapper] = {}
-        self.facts: RunFacts | None = None
+        self.facts: RunnerFacts | None = None
         self._aligned: set[str] = set()  # names of optimizers for which an epoch has an integer number of updates
 
     @classmethod

@@ -30,7 +30,7 @@ _EXACT = (Reading(17),)
 
 @final
 @dataclass(frozen=True)
-class RunFacts:
+class PlannedRun:
     """A plan with its run facts."""
 
     plan: Plan
@@ -97,12 +97,12 @@ def bases_if_explained(pairs: Sequence[PlannedColumn], clock: Clock | None = Non
     return tuple(bases)
 
 
-def causes_of(pairs: Sequence[PlannedColumn], facts: RunFacts, processes: int | None) -> tuple[Cause, ...]:
+def causes_of(pairs: Sequence[PlannedColumn], planned: PlannedRun, processes: int | None) -> tuple[Cause, ...]:
     """Return the causes that explain every value with the fewest fitted numbers; none if there is none.
 
     Args:
         pairs: the columns and their schedules.
-        facts: the plan and the facts of the run.
+        planned: the plan and the facts of the run.
         processes: the number of processes; None if unknown.
     """
     moving = [pair for pair in pairs if _moves(pair)]
@@ -112,14 +112,14 @@ def causes_of(pairs: Sequence[PlannedColumn], facts: RunFacts, processes: int | 
         return (still,)
     if all(one.of != "column" for pair in moving for one in pair.column.readings or _EXACT):
         return ()  # one number shows no clock
-    if found := list(_clocks_without_a_number(pairs, facts)):
+    if found := list(_clocks_without_a_number(pairs, planned)):
         return tuple(found)
     # A cause with as many fitted numbers as the log has values would explain any log.
     shown = 1 + max(np.count_nonzero(np.diff(pair.column.values)) for pair in moving)
     shown -= any(pair.base is None for pair in pairs)
     if shown <= 1:
         return ()
-    search = _Search(pairs, moving, facts, processes)
+    search = _Search(pairs, moving, planned, processes)
     if found := [*search.clocks(), *search.totals(), *_factors(pairs)]:
         return _with_fewest(found)
     found = [one for one in search.jumps() if one.fitted < shown]
@@ -179,12 +179,12 @@ def _may_have_moved(pair: PlannedColumn) -> bool:
     return bool(near.all())
 
 
-def _clocks_without_a_number(pairs: Sequence[PlannedColumn], facts: RunFacts) -> Iterator[Cause]:
+def _clocks_without_a_number(pairs: Sequence[PlannedColumn], planned: PlannedRun) -> Iterator[Cause]:
     tried: list[tuple[str, str, Clock]] = [
         ("one update late", "each value is the one planned for the update before", lambda t: np.maximum(t - 1, 0)),
         ("one update early", "each value is the one planned for the next update", lambda t: t + 1),
     ]
-    if (epoch := facts.calendar.updates_per_epoch) is not None and epoch > 1:
+    if (epoch := planned.calendar.updates_per_epoch) is not None and epoch > 1:
         text = f"the values are planned for updates 0, 1, 2, …, each for an epoch of {epoch} updates"
         tried.append(("once per epoch", text, lambda t: t // epoch))
         text = f"each value is the one planned for the first of the {epoch} updates of its epoch"
@@ -255,10 +255,10 @@ class _Search:
         self,
         pairs: Sequence[PlannedColumn],
         moving: Sequence[PlannedColumn],
-        facts: RunFacts,
+        planned: PlannedRun,
         processes: int | None,
     ) -> None:
-        self._pairs, self._facts, self._processes = pairs, facts, processes
+        self._pairs, self._planned, self._processes = pairs, planned, processes
         self._shown = max(moving, key=lambda pair: np.count_nonzero(np.diff(pair.column.values)))
         t, values = self._shown.column.t, self._shown.column.values
         self._last = max(int(pair.column.t.max()) for pair in pairs)
@@ -315,7 +315,7 @@ class _Search:
 
     def totals(self) -> Iterator[Cause]:
         """Yield the cause that the run has another total."""
-        if (total := self._facts.total) is None:
+        if (total := self._planned.total) is None:
             return
         found = self._best_totals(total)
         for other in found:
@@ -371,7 +371,7 @@ class _Search:
 
     def _meaning(self, numbers: Sequence[int]) -> str:
         """Return a clause that names the fact of the run that is the only number."""
-        calendar = self._facts.calendar
+        calendar = self._planned.calendar
         known = {
             "the processes": self._processes,
             "the batches of an update": calendar.accumulation,
@@ -425,10 +425,10 @@ class _Search:
 
     def _pairs_of(self, total: int, pairs: Sequence[PlannedColumn]) -> list[PlannedColumn] | None:
         """Return columns with the schedules of a run of another length; None if there is no such plan."""
-        plan = self._facts.for_total(total) if total > 0 else None
+        plan = self._planned.for_total(total) if total > 0 else None
         if plan is None:
             return None
-        places = {id(one.schedule): place for place, one in enumerate(self._facts.counted.bindings)}
+        places = {id(one.schedule): place for place, one in enumerate(self._planned.counted.bindings)}
         return [replace(pair, schedule=plan.bindings[places[id(pair.schedule)]].schedule) for pair in pairs]
 
     def _best_totals(self, total: int) -> list[int]:

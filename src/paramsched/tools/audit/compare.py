@@ -18,7 +18,7 @@ from paramsched.core.time.calendar import Facts, calendar_of_call
 from paramsched.errors import InvalidArgument, MissingFact, UnreadableLog
 from paramsched.show import Figure, curves_from_values, figure
 from paramsched.tools.audit.bases import base_of_first
-from paramsched.tools.audit.causes import Cause, RunFacts, bases_if_explained, causes_of, place_of
+from paramsched.tools.audit.causes import Cause, PlannedRun, bases_if_explained, causes_of, place_of
 from paramsched.tools.audit.facts import MOST_DRAWN
 from paramsched.tools.audit.match import BasesByPlace, PlannedColumn, pair_columns
 from paramsched.tools.records.columns import Program
@@ -223,9 +223,9 @@ def matched_with_plan(
     plan, calendar = plan_in_run(plan, "compare_with_plan", calendar), calendar or Calendar()
     if logged.unit == "epochs":
         logged, calendar = _in_updates(logged, plan, calendar)
-    facts = RunFacts(plan, calendar)
-    run = amounts_of_run(facts.resolved, calendar)
-    all_pairs = pair_columns(logged, facts.counted, run, bases or {}, names)
+    planned = PlannedRun(plan, calendar)
+    run = amounts_of_run(planned.resolved, calendar)
+    all_pairs = pair_columns(logged, planned.counted, run, bases or {}, names)
     pairs, found, program = _of_program(all_pairs, logged.programs)
     apart = _not_compared(logged, plan, pairs)
     notes = (*logged.notes, *([f"not compared: {', '.join(apart)}"] if apart else []))
@@ -235,7 +235,7 @@ def matched_with_plan(
     are_sure = [True] * len(pairs)
     if found is None:
         each = [bases_if_explained([pair]) for pair in pairs]
-        causes = causes_of(pairs, facts, processes)
+        causes = causes_of(pairs, planned, processes)
         if causes and causes[0].bases is not None:
             found = tuple(
                 base if pair.base is None else pair.base for pair, base in zip(pairs, causes[0].bases, strict=True)
