@@ -139,7 +139,7 @@ def test_the_users_facts_take_precedence() -> None:
 
     scheduler = engine.scheduler(accelerator, optimizer, PLAN, loader, epochs=3, total=7, steps_per_epoch=2)
 
-    assert (scheduler.calendar.horizon, scheduler.calendar.updates_per_epoch) == (7, 2)
+    assert (scheduler.calendar.total_updates, scheduler.calendar.updates_per_epoch) == (7, 2)
 
 
 def test_a_longer_horizon_in_the_plan_takes_precedence_and_is_told() -> None:

@@ -220,7 +220,7 @@ class EngineFacts:
                 error.problem.site, f"{error.problem.found}; {self._reason_for(error.fact)}", error.fact, error.example
             ) from None
         except Unresolved as error:
-            if calendar.horizon is not None or horizon is not None:
+            if calendar.total_updates is not None or horizon is not None:
                 raise
             raise self._missing_fact(error.problem.site, self._reason_for("total"), "total", "10_000") from None
 

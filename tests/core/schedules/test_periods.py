@@ -80,7 +80,7 @@ def test_integral_float_times_count_the_same_periods(name):
 
 def test_the_steps_of_efficientnet_do_not_drift():
     schedule = resolve(step("2.4 epochs", 0.97), calendar=EFFICIENTNET)
-    total = EFFICIENTNET.horizon
+    total = EFFICIENTNET.total_updates
 
     assert str(schedule) == 'step("3002.4 steps", 0.97)'
     expected = [ceil(Fraction(number * 1251 * 24, 10)) for number in range(146)]

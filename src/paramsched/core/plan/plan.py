@@ -291,7 +291,7 @@ class Plan:
         if self.clock != UPDATES or any(target.name in PLANNED_SIZES for target in self.targets):
             resolved, length = resolve_on_clocks(written, self.clock, self.horizon, calendar, *in_second)
             return Plan(*resolved, horizon=length, clock=self.clock)
-        total = calendar.horizon
+        total = calendar.total_updates
         if self.horizon is not None:
             length = self.horizon
             site = "" if length.is_resolved else f'horizon "{length}"'

@@ -63,7 +63,7 @@ def resolve(plan: PlanLike, *, calendar: Calendar | None = None, **facts: Unpack
     calendar = calendar_of_call("resolve(plan)", calendar, facts)
     if not isinstance(plan, Schedule):
         return plan_in_run(plan, "ps.resolve", calendar).resolve(calendar=calendar)
-    return plan.resolved_in(Span.of_run(calendar, calendar.horizon))
+    return plan.resolved_in(Span.of_run(calendar, calendar.total_updates))
 
 
 def amounts_of_run(plan: Plan, calendar: Calendar) -> RunAmounts | None:
@@ -84,7 +84,7 @@ def planned_amounts(plan: Plan, calendar: Calendar) -> RunAmounts | None:
     """
     run = amounts_of_run(plan, calendar)
     if isinstance(run, ReportedProgress):
-        total = calendar.horizon if plan.horizon is None else updates_of_horizon(plan, None)
+        total = calendar.total_updates if plan.horizon is None else updates_of_horizon(plan, None)
         return run if total is None else EvenProgress(total)
     return run
 

@@ -80,7 +80,7 @@ class TracedTimes:
         total = updates_of_horizon(resolved, run)
         instead = "For example: ps.trace(plan, bases, total=1000)"
         if resolved.clock == PROGRESS:
-            total = facts.horizon
+            total = facts.total_updates
         if total is None:
             raise Unresolved("trace(…)", "the length of the run is unknown", instead)
         if total > _MAX_UPDATES:

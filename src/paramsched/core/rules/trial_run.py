@@ -148,7 +148,7 @@ def mixed_runs(plan: Plan) -> tuple[TrialRun, ...]:
 
 
 def _span_of_run(calendar: Calendar, unit: str = "", updates: int = 0) -> Span:
-    return Span.of_run(_WrittenUnits(calendar, unit, updates) if unit else calendar, calendar.horizon or 0)
+    return Span.of_run(_WrittenUnits(calendar, unit, updates) if unit else calendar, calendar.total_updates or 0)
 
 
 @final

@@ -113,7 +113,7 @@ class Calendar:
         InvalidArgument: a fact is not a positive number, or two facts contradict each other.
 
     >>> calendar = Calendar(batches_per_epoch=10, accumulation=4, total="2 epochs")
-    >>> calendar.updates_per_epoch, calendar.horizon
+    >>> calendar.updates_per_epoch, calendar.total_updates
     (3, 6)
     """
 
@@ -176,7 +176,7 @@ class Calendar:
             # A total in a unit that these facts cannot convert is accepted here, because the plan's clock may count
             # that unit. `resolve` reports the missing fact otherwise.
             known = all(unit not in SIZES or self.amount_of_update(unit) for unit, _ in total.terms)
-            if known and self.horizon == 0:
+            if known and self.total_updates == 0:
                 raise InvalidArgument(
                     CallSite("Calendar", "total", f'"{total}"'),
                     "a run must have at least 1 update",
@@ -193,7 +193,7 @@ class Calendar:
         return None
 
     @property
-    def horizon(self) -> int | None:
+    def total_updates(self) -> int | None:
         """The total in updates, rounded up; None if `total` is None."""
         if self.total is None or (type(self.total) is int and 0 < self.total <= MOST):
             return self.total
@@ -267,13 +267,13 @@ class Calendar:
         '45'
         """
         (_, epochs), *more = length.terms
-        size = Fraction(self.horizon or 0) / epochs
+        size = Fraction(self.total_updates or 0) / epochs
         if more or error.fact != "steps_per_epoch" or size < 1 or size.denominator > 1:
             return error
         if size == 1:  # the total probably counts epochs, too
-            found = f"total={self.horizon} counts updates, so omit it; {_NEEDED['epochs'][1]} is unknown"
+            found = f"total={self.total_updates} counts updates, so omit it; {_NEEDED['epochs'][1]} is unknown"
             return MissingFact(error.problem.site, found, fact=error.fact, example="len(loader)")
-        found = f"{_NEEDED['epochs'][1]} is unknown; with {size} of them it is the total, {self.horizon}"
+        found = f"{_NEEDED['epochs'][1]} is unknown; with {size} of them it is the total, {self.total_updates}"
         return MissingFact(error.problem.site, found, fact=error.fact, example=str(size))
 
     def amount_of_update(self, unit: str) -> Fraction | None:
@@ -291,8 +291,8 @@ class Calendar:
         match unit:
             case "epochs" if (epoch := self.updates_per_epoch) is not None:
                 return Fraction(epoch)
-            case "percent" if (horizon := self.horizon) is not None:
-                return Fraction(horizon, 100)
+            case "percent" if (updates := self.total_updates) is not None:
+                return Fraction(updates, 100)
             case _ if unit in SIZES and (amount := self.amount_of_update(unit)) is not None:
                 return 1 / amount
         fact, missing = _NEEDED[unit]

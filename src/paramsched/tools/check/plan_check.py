@@ -139,8 +139,8 @@ def _two_horizons(plan: Plan, calendar: Calendar | None) -> Iterator[Problem]:
         planned = ceil(calendar.exact(plan.horizon))
     except MissingFact:
         return
-    if planned != calendar.horizon:
-        refusal = two_lengths(plan.horizon, f"{planned} updates", calendar.total, f"{calendar.horizon} updates").problem
+    if planned != calendar.total_updates:
+        refusal = two_lengths(plan.horizon, f"{planned} updates", calendar.total, f"{calendar.total_updates} updates").problem
         yield Problem(HORIZON, refusal.found, refusal.advice, code=codes.TWO_HORIZONS)
 
 
