@@ -71,4 +71,4 @@ def test_a_picture_has_an_axis_in_percent_and_breakpoints_at_updates():
     assert assumed == "horizon assumed to be 1000 updates"
     assert drawn.panels[0].breakpoints.tolist() == [50, 570]
     assert [tick.label for tick in drawn.axis.ticks(5)] == ["0%", "20%", "40%", "60%", "80%", "100%"]
-    assert drawn.horizon == "1,000 updates"
+    assert drawn.length == "1,000 updates"

@@ -19,7 +19,7 @@ from support.updates import probe
 INF, NAN = float("inf"), float("nan")
 
 
-def facts(**given):
+def engine_facts(**given):
     return EngineFacts(**{"call": "engine.scheduler", "why": {"total": "there is no end"}, **given})
 
 
@@ -40,7 +40,7 @@ def facts(**given):
     ],
 )
 def test_the_facts_of_the_user_take_precedence_over_those_of_the_engine(engine, user, expected):
-    assert facts(**engine).calendar(Calendar(**user)) == Calendar(**expected)
+    assert engine_facts(**engine).merged(Calendar(**user)) == Calendar(**expected)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_the_facts_of_the_user_take_precedence_over_those_of_the_engine(engine, 
     ],
 )
 def test_the_length_of_a_sequence_is_a_fact_of_a_plan_in_tokens_and_else_a_factor(plan, length, user, expected):
-    known = facts(batch_size=8, processes=3, accumulation=2)
+    known = engine_facts(batch_size=8, processes=3, accumulation=2)
     options = PlanOptions(calendar=Calendar(**user), tokens_per_sample=length)
 
     found = known.facts_for(ps.Plan(lr="cosine(over=9)", **plan), options)
@@ -84,7 +84,7 @@ def test_a_missing_fact_has_the_reason_of_the_engine_and_an_argument_that_provid
     before = dict(optimizer.param_groups[0])
 
     with pytest.raises(MissingFact) as missing:
-        facts(has_tokens_per_sample=not by_step).attach(optimizer, plan, PlanOptions())
+        engine_facts(has_tokens_per_sample=not by_step).attach(optimizer, plan, PlanOptions())
 
     problem = missing.value.problem
     assert missing.value.fact == fact
@@ -94,15 +94,15 @@ def test_a_missing_fact_has_the_reason_of_the_engine_and_an_argument_that_provid
 
 
 @pytest.mark.parametrize(
-    ("horizon", "total", "user", "is_logged"),
+    ("horizon", "engine_total", "user", "is_logged"),
     [(100, 100, {}, False), (90, 100, {}, True), (90, 100, {"total": 90}, False), (100, None, {}, False)],
 )
-def test_a_horizon_that_is_shorter_than_the_run_of_the_engine_is_logged(horizon, total, user, is_logged, caplog):
+def test_a_horizon_that_is_shorter_than_the_run_of_the_engine_is_logged(horizon, engine_total, user, is_logged, caplog):
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
     plan = ps.Plan(lr="linear()", horizon=horizon)
 
     with caplog.at_level("INFO", "paramsched"):
-        made = facts(total=total).attach(optimizer, plan, PlanOptions(calendar=Calendar(**user)))
+        made = engine_facts(total=engine_total).attach(optimizer, plan, PlanOptions(calendar=Calendar(**user)))
 
     assert made.total == horizon
     assert ("but engine.scheduler counts 100" in caplog.text) == is_logged
@@ -195,7 +195,7 @@ def curve(line, processes, accumulation, samples=SAMPLES, whole=True):
     """The values of each update, and the samples seen before it."""
     batches = -(-samples // (BATCH * processes))
     updates = -(-batches // accumulation)
-    facts = EngineFacts(
+    engine = EngineFacts(
         call="test",
         batches=batches,
         accumulation=accumulation,
@@ -205,7 +205,7 @@ def curve(line, processes, accumulation, samples=SAMPLES, whole=True):
         whole=whole,
         why={},
     )
-    calendar = facts.calendar(tokens_per_sample=TOKENS)
+    calendar = engine.merged(tokens_per_sample=TOKENS)
     values = ps.resolve(ps.parse(line), calendar=calendar)(np.arange(EPOCHS * updates), base=0.1)
     within = np.minimum(np.arange(updates) * accumulation * processes * BATCH, samples)
     seen = (np.arange(EPOCHS)[:, None] * samples + within).ravel()

@@ -38,7 +38,7 @@ def test_the_axis_is_as_long_as_the_longest_plan(tree):
     whole = show.picture(tree)
 
     assert whole.axis.total == 1010
-    assert whole.horizon == "3 plans · 1,010 updates"
+    assert whole.length == "3 plans · 1,010 updates"
 
 
 def test_a_branch_is_drawn_from_the_trunk_to_its_own_end(tree):

@@ -222,11 +222,11 @@ def _findings_in(read: PlanInput, options: PlanOptions, checkpoint: str | None, 
         return
     if options.facts:
         read.plan.resolve(calendar=calendar_from_options(with_facts_beside(loaded, options)))
-    facts = calendar or Calendar()
+    calendar = calendar or Calendar()
     if saved is not None:
-        yield from _beyond_the_plan(read.plan, facts, saved.updates, "checkpoint")
+        yield from _beyond_the_plan(read.plan, calendar, saved.updates, "checkpoint")
     if log is not None:
-        yield from _of_log(log, read.plan, facts)
+        yield from _of_log(log, read.plan, calendar)
         yield from _never_logged(Path(log), read.plan)
 
 

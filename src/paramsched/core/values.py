@@ -71,11 +71,11 @@ class Values(Mapping[str, float]):
         bases: Mapping[str, float] | None = None,
         strict: bool = False,
         calendar: Calendar | None = None,
-        **facts: Unpack[Facts],
+        **run_facts: Unpack[Facts],
     ) -> None:
         if isinstance(plan, Mapping) and not plan.keys() & _PLAN_KEYS:
             plan = Plan(*(Binding(Target(name, 1.0), line) for name, line in plan.items()))
-        self._strict, self._calendar = strict, calendar_of_call("ps.Values(plan)", calendar, facts)
+        self._strict, self._calendar = strict, calendar_of_call("ps.Values(plan)", calendar, run_facts)
         self._plan = plan_in_run(plan, "ps.Values", self._calendar)
         if self._plan.clock != UPDATES or any(line.groups is not None for line in self._plan.bindings):
             found = "the clock counts an amount" if self._plan.clock != UPDATES else "a line is for some groups"

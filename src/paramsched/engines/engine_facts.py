@@ -229,10 +229,10 @@ class EngineFacts:
         user_facts, length = options.calendar or Calendar(), options.tokens_per_sample
         by_amount = amount_clock(plan.clock) is not None
         if by_amount and length is not None and length == int(length) and not user_facts.tokens_per_step:
-            return self.calendar(replace(user_facts, sequence_length=int(length)))  # a run fact of its own
-        return self.calendar(user_facts, tokens_per_sample=length)
+            return self.merged(replace(user_facts, sequence_length=int(length)))  # a run fact of its own
+        return self.merged(user_facts, tokens_per_sample=length)
 
-    def calendar(self, user_facts: Calendar | None = None, *, tokens_per_sample: float | None = None) -> Calendar:
+    def merged(self, user_facts: Calendar | None = None, *, tokens_per_sample: float | None = None) -> Calendar:
         """Return the Calendar of these facts; the user's facts take precedence."""
         user_facts = user_facts or Calendar()
         facts = {one.name: getattr(user_facts, one.name) for one in fields(user_facts)}

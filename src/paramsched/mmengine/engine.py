@@ -142,12 +142,12 @@ class _PlanScheduler:
         on_base: OnBase = "checkpoint",
         strict: bool = False,
         calendar: Calendar | None = None,
-        **facts: Unpack[Facts],
+        **run_facts: Unpack[Facts],
     ) -> None:
         check_kinds("PlanScheduler", optimizer=optimizer, plan=plan)
         allow_checkpoints()
         self.optimizer = optimizer
-        user_facts = calendar_if_passed("PlanScheduler(optimizer, plan)", calendar, facts)
+        user_facts = calendar_if_passed("PlanScheduler(optimizer, plan)", calendar, run_facts)
         accumulation, total = getattr(optimizer, "_accumulative_counts", 1), None
         if epoch_length is not None and end is not None and end < INF:
             total = ceil(epoch_length * end / accumulation)

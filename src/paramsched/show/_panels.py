@@ -138,8 +138,8 @@ def picture(
         replace(panel, overlays=tuple(replace(one, color=colors.get(one.owner, one.color)) for one in panel.overlays))
         for panel in panels
     ]
-    horizon = _horizon_summary([one for _, one in plans])
-    return Picture((*panels, *_metric_panels(runs, axis, view, colors)), axis, horizon, tuple(verdicts))
+    length = _length_summary([one for _, one in plans])
+    return Picture((*panels, *_metric_panels(runs, axis, view, colors)), axis, length, tuple(verdicts))
 
 
 def _checked_run(trace: Curves, run: LoggedRun) -> _Run:
@@ -179,7 +179,7 @@ def _checked_points(site: str, at: ArrayLike, given: ArrayLike) -> _Points:
     return last_of_each(times.astype(np.int64), values)
 
 
-def _horizon_summary(traces: Sequence[Curves]) -> str:
+def _length_summary(traces: Sequence[Curves]) -> str:
     """Describe the longest horizon: `460 updates · 20 epochs of 23`."""
     trace = max(traces, key=lambda one: one.total)
     parts = [f"{trace.total:,} update{'s' if trace.total > 1 else ''}"]

@@ -239,11 +239,11 @@ class Picture:
     Args:
         panels: one per field.
         axis: the time axis.
-        horizon: the length of the run as text.
+        length: the length of the run as text.
         verdicts: one sentence per compared run or plan.
     """
 
     panels: tuple[Panel, ...]
     axis: TimeAxis
-    horizon: str
+    length: str
     verdicts: tuple[Note, ...]

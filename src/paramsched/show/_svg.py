@@ -77,7 +77,7 @@ def html(
     return Template(_page_file("report.html")).substitute(
         title=escaped(title),
         style=_page_file("report.css") + _page_file("picture.css"),
-        horizon=escaped(chart.horizon),
+        length=escaped(chart.length),
         verdicts="".join(verdicts),
         units="".join(units),
         body="\n".join(body),
@@ -102,7 +102,7 @@ def _panel_section(index: int, panel: Panel, chart: Picture, ticks: tuple[TimeTi
     yield f'<section data-panel="{index}"><h2>{escaped(panel.title)}</h2>'
     if panel.heading:
         yield f"<code>{escaped(panel.heading)}</code>"
-    aria_label = escaped(f"{panel.title} over {chart.horizon}")
+    aria_label = escaped(f"{panel.title} over {chart.length}")
     yield (
         f'<svg class="ps plot" viewBox="0 0 {_WIDTH} {_HEIGHT + 10 + below}" role="img" '
         f'aria-label="{aria_label}"><g transform="translate({_LEFT} 10)">'
@@ -244,7 +244,7 @@ def svg(
             body.append(f'<g transform="translate({_LEFT} {y})">{row}</g>')
         y += 22
     fields = (f"{panel.title}: {'; '.join(panel.schedules) or 'values'}" for panel in chart.panels)
-    aria_label = escaped(f"{chart.horizon}. {'. '.join(fields)}")
+    aria_label = escaped(f"{chart.length}. {'. '.join(fields)}")
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" class="ps" viewBox="0 0 {width} {y}" '

@@ -34,7 +34,7 @@ def curves_of_plan(plan: Plan, bases: Any = None, calendar: Calendar | None = No
     >>> curves.total, assumed
     (2000, 'steps_per_epoch assumed to be 100')
     """
-    facts = calendar or Calendar()
+    known = calendar or Calendar()
     notes = []
     units = units_of_plan(plan) - {"percent"}
     if len(units) == 1 and "updates" not in units:
@@ -42,25 +42,25 @@ def curves_of_plan(plan: Plan, bases: Any = None, calendar: Calendar | None = No
         amounts = plan.horizon.terms if plan.horizon is not None else _terms_of(plan)
         share = 1 if plan.horizon is not None else 4  # the longest length fills a quarter of the picture
         fact, value = assumed_value(unit, share * max(float(amount) for one, amount in amounts if one == unit))
-        if getattr(facts, fact) is None and not (unit == "epochs" and facts.updates_per_epoch):
+        if getattr(known, fact) is None and not (unit == "epochs" and known.updates_per_epoch):
             more: dict[str, Any] = {fact: value}
-            facts = replace(facts, **more)
+            known = replace(known, **more)
             notes.append(f"{fact} assumed to be {value:g}")
-    if plan.horizon is None and facts.total is None:
-        total = length_of_plan(plan, facts)
+    if plan.horizon is None and known.total is None:
+        total = length_of_plan(plan, known)
         if total is None:
-            total = max([ASSUMED_TOTAL, *(4 * ceil(facts.exact(Duration((term,)))) for term in _terms_of(plan))])
+            total = max([ASSUMED_TOTAL, *(4 * ceil(known.exact(Duration((term,)))) for term in _terms_of(plan))])
             notes.append(f"horizon assumed to be {total} updates")
-        facts = replace(facts, total=total)
+        known = replace(known, total=total)
     assumed = ", ".join(notes)
     if bases is not None:
-        return trace_for_picture(plan, bases, facts), assumed
+        return trace_for_picture(plan, bases, known), assumed
     bindings = [one for one in plan.bindings if not isinstance(one.field, Target)]
     groups = groups_of_selectors(bindings)
     for group in groups:
         for one in bindings:
             Field.of(one.name).fill(group, 1.0)
-    found = trace_for_picture(plan, groups, facts)
+    found = trace_for_picture(plan, groups, known)
     return found.with_assumed_bases(key for key in found.keys() if key[1] != ""), assumed
 
 

@@ -67,7 +67,7 @@ def on_each_clock() -> list[dict[str, Any]]:
     cases: list[dict[str, Any]] = []
     for clock, unit, facts in RATES:
         rounded = 73.5 if clock == "seconds" else 74
-        for horizon, lr, value, total in [
+        for horizon, lr, value, updates in [
             (f"1000 {unit}", f'warmup("100 {unit}") >> cosine()',
              "a / 100 if a < 100 else cosine_between(a - 100, 900, 1, 0)", 42),
             ("40 steps", 'warmup("10 steps") >> linear()', "t / 10 if t < 10 else 1 - (t - 10) / 30", 40),
@@ -75,7 +75,7 @@ def on_each_clock() -> list[dict[str, Any]]:
              f"a / {rounded} if a < {rounded} else 1 - (a - {rounded}) / (1000 - {rounded})", 42),
         ]:  # fmt: skip
             plan = f"clock: {clock}\nhorizon: {horizon}\nlr: {lr}\n"
-            cases.append({"plan": plan, "facts": facts, "values": {"lr": value}, "amounts": "24", "total": total})
+            cases.append({"plan": plan, "facts": facts, "values": {"lr": value}, "amounts": "24", "total": updates})
     return cases
 
 

@@ -87,12 +87,12 @@ SIZES = ps.loads("lr: cosine()\ntargets: {batch_size: {initial: 8.0, schedule: c
     ],
 )
 def test_the_length_of_a_run_counts_updates_or_all_samples(facts, plan, total):
-    calendar = facts.calendar_for("", plan)
+    known = facts.for_optimizer("", plan)
 
-    assert calendar.total == ps.Calendar(total=total).total
-    assert (calendar.batches_per_epoch, calendar.accumulation) == (10, 4)
-    assert calendar.batch_size == facts.batch_size
-    assert calendar.sequence_length == facts.tokens_per_sample
+    assert known.total == ps.Calendar(total=total).total
+    assert (known.batches_per_epoch, known.accumulation) == (10, 4)
+    assert known.batch_size == facts.batch_size
+    assert known.sequence_length == facts.tokens_per_sample
 
 
 @table(

@@ -36,9 +36,9 @@ def report(tmp_path):
         file = tmp_path / "log.jsonl"
         rows = zip(np.asarray(times).tolist(), np.asarray(values).tolist(), strict=True)
         file.write_text("\n".join(json.dumps({"step": t, "lr": value}) for t, value in rows))
-        calendar = ps.Calendar(**({"total": TOTAL} | facts))
+        known = ps.Calendar(**({"total": TOTAL} | facts))
         given = {("lr", None): 0.1} if bases is None else bases
-        return compare_with_plan(read_log(file, ["lr"]), plan, calendar=calendar, bases=given, processes=processes)
+        return compare_with_plan(read_log(file, ["lr"]), plan, calendar=known, bases=given, processes=processes)
 
     return compare
 

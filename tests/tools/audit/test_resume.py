@@ -28,8 +28,8 @@ TOKENS = ps.Plan(lr="linear(over='640 tokens')", weight_decay="linear(1, 0, over
 
 
 def options_of(calendar: ps.Calendar) -> list[object]:
-    facts = ((one.name, getattr(calendar, one.name)) for one in fields(calendar))
-    return [part for name, fact in facts if fact is not None for part in (option_of(name), fact)]
+    known = ((one.name, getattr(calendar, one.name)) for one in fields(calendar))
+    return [part for name, fact in known if fact is not None for part in (option_of(name), fact)]
 
 
 def saved(folder, plan, updates, *, scheduler=True, groups=(), **facts):

@@ -63,8 +63,8 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         save_run(question, file)
         try:
             run = read_saved_run(load_checkpoint(file), **question.get("read", {}))
-            plan, calendar = run.own_plan() if "resumed" not in question else (ps.loads(question["resumed"]), None)
-            facts = calendar or ps.Calendar(**question.get("resumed facts", question.get("facts", {})))
+            plan, own = run.own_plan() if "resumed" not in question else (ps.loads(question["resumed"]), None)
+            facts = own or ps.Calendar(**question.get("resumed facts", question.get("facts", {})))
             times = facts if question.get("with times") else None
             report = predict_resume(run, plan, facts, compared_with=times, **question.get("options", {}))
             assert str(report) == "\n".join(one.rstrip() for one in plain_text(report.lines()).split("\n"))

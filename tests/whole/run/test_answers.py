@@ -127,8 +127,8 @@ class Story:
         """Take a dry run of the saved checkpoint; return its lines."""
         state, own = copy.deepcopy(self.names["saved"])
         groups = {name: one["param_groups"] for name, one in zip(self.optimizers, state, strict=True)}
-        plan, calendar = plan_of(plan, "dry_run"), ps.Calendar(**facts or {})
-        found = dry_run(groups, own if has_state else None, plan, calendar, **options)
+        plan, known = plan_of(plan, "dry_run"), ps.Calendar(**facts or {})
+        found = dry_run(groups, own if has_state else None, plan, known, **options)
         values = [
             f"{one.update} {one.field} {one.group}: {_shown(one.stored)} -> {_shown(one.value)}" for one in found.values
         ]

@@ -143,14 +143,14 @@ class PlanTexts:
 
 @readable
 @answering
-def diff(a: PlanLike, b: PlanLike, *, calendar: Calendar | None = None, **facts: Unpack[Facts]) -> Diff:
+def diff(a: PlanLike, b: PlanLike, *, calendar: Calendar | None = None, **run_facts: Unpack[Facts]) -> Diff:
     """Compare two plans, and return the changes from `a` to `b`.
 
     Args:
         a, b: the plans.
         calendar: the run facts as one object, in place of keywords.
-        facts: the run facts, as in `ps.Scheduler`. With them, each change also has the first update at which the values
-            differ, and the largest difference. For runs with more than 10,000,000 values only a sample is compared,
+        run_facts: the run facts, as in `ps.Scheduler`. With them, each change also has the first update at which the
+            values differ, and the largest difference. For runs with more than 10,000,000 values only a sample is compared,
             and for runs of unknown length the first 20,000 updates.
 
     Returns:
@@ -159,7 +159,7 @@ def diff(a: PlanLike, b: PlanLike, *, calendar: Calendar | None = None, **facts:
     >>> print(diff(Plan(lr=cosine(to=0.1)), Plan(lr=cosine(to=0.2)), total=10))
     lr: cosine(to=0.1) -> cosine(to=0.2)  [from update 1, by up to 0.0975528 x base]
     """
-    calendar = calendar_if_passed("diff(a, b)", calendar, facts)
+    calendar = calendar_if_passed("diff(a, b)", calendar, run_facts)
     a, b = plan_in_run(a, "ps.diff", calendar), plan_in_run(b, "ps.diff", calendar)
     if a == b:
         return Diff(())

@@ -149,7 +149,7 @@ def to_lambda(
     base: float | None = None,
     field: str | None = None,
     group: str | int | None = None,
-    **facts: Unpack[Facts],
+    **run_facts: Unpack[Facts],
 ) -> LrLambda:
     """Convert a schedule to a function from the update to a multiple of base, for torch's `LambdaLR`.
 
@@ -167,7 +167,8 @@ def to_lambda(
         field: the field, or the name of a target, whose schedule is converted. By default the only one of the plan.
         group: the groups whose schedule is converted: a group's name, or the selector in the plan. If a group has no
             schedule of its own, the default schedule of the field is converted.
-        facts: the run facts, as in `ps.Scheduler`: `total=10_000`. Required if a length is missing or not in updates.
+        run_facts: the run facts, as in `ps.Scheduler`: `total=10_000`. Required if a length is missing, or is not in
+            updates.
 
     Raises:
         InvalidArgument: the schedule reacts to metrics, has a length that is not in updates, or needs a base.
@@ -183,7 +184,7 @@ def to_lambda(
     >>> to_lambda(plan, field="weight_decay")(50)
     0.75
     """
-    known = calendar_if_passed("to_lambda(schedule)", calendar, facts)
+    known = calendar_if_passed("to_lambda(schedule)", calendar, run_facts)
     resolved, initial = _handed_schedule(schedule, known, field, group)
     needs_base = resolved.has_absolute or not scales_with_base(resolved)
     if base is None and needs_base:

@@ -262,7 +262,7 @@ class Plan:
 
     @readable
     def resolve(
-        self, *, calendar: Calendar | None = None, optimizers: Collection[str] = (), **facts: Unpack[Facts]
+        self, *, calendar: Calendar | None = None, optimizers: Collection[str] = (), **run_facts: Unpack[Facts]
     ) -> "Plan":
         """Return the plan with every length in updates, or in the unit of its clock.
 
@@ -270,14 +270,14 @@ class Plan:
             calendar: the run facts as one object, in place of keywords.
             optimizers: the names of the optimizers, if the plan drives several: a line for `muon/*` that follows a
                 field then follows its line for `muon`.
-            facts: the run facts that convert units, as in `ps.Scheduler`: `plan.resolve(steps_per_epoch=100)`.
+            run_facts: the run facts that convert units, as in `ps.Scheduler`: `plan.resolve(steps_per_epoch=100)`.
 
         Raises:
             MissingFact: a run fact that a unit needs is unknown.
             PlanError: the plan's horizon and the run's total differ.
             Unresolved: a stage depends on the length of the run, which is unknown.
         """
-        calendar = calendar_of_call("plan.resolve()", calendar, facts)
+        calendar = calendar_of_call("plan.resolve()", calendar, run_facts)
         try:
             return self._resolved(calendar, optimizers)
         except Unresolved as refusal:
@@ -445,7 +445,7 @@ class Plan:
         log: bool | None = None,
         unit: str = UPDATES,
         label: str | None = None,
-        **facts: Unpack[Facts],
+        **run_facts: Unpack[Facts],
     ) -> "tuple[Axes, ...]":
         """Draw the plan with Matplotlib, one plot for each field.
 
@@ -467,7 +467,7 @@ class Plan:
             MissingFact: a run fact is missing that determines the shape of a curve.
             MissingDependency: Matplotlib is not installed.
         """
-        known = calendar_of_call("plan.plot()", calendar, facts)
+        known = calendar_of_call("plan.plot()", calendar, run_facts)
         show = load_entry("packages", "drawing")
         drawn: tuple[Axes, ...] = show.plan_axes(self, bases, known, axes, show.View(log, unit), label)
         return drawn

@@ -31,18 +31,18 @@ from paramsched.errors import InvalidArgument, MissingFact, shown
 
 
 @overload
-def resolve(plan: Schedule, *, calendar: Calendar | None = None, **facts: Unpack[Facts]) -> Schedule: ...
+def resolve(plan: Schedule, *, calendar: Calendar | None = None, **run_facts: Unpack[Facts]) -> Schedule: ...
 @overload
-def resolve(plan: FormOfPlan, *, calendar: Calendar | None = None, **facts: Unpack[Facts]) -> Plan: ...
+def resolve(plan: FormOfPlan, *, calendar: Calendar | None = None, **run_facts: Unpack[Facts]) -> Plan: ...
 @readable
 @answering
-def resolve(plan: PlanLike, *, calendar: Calendar | None = None, **facts: Unpack[Facts]) -> Schedule | Plan:
+def resolve(plan: PlanLike, *, calendar: Calendar | None = None, **run_facts: Unpack[Facts]) -> Schedule | Plan:
     """Convert every length into updates. Each boundary is measured from the start of the run and rounded up once.
 
     Args:
         plan: a schedule, or a plan in any other form.
         calendar: the run facts as one object, in place of keywords.
-        facts: the run facts that convert its units, as in `ps.Scheduler`: `total=10_000`.
+        run_facts: the run facts that convert its units, as in `ps.Scheduler`: `total=10_000`.
 
     Returns:
         The schedule or plan with every length in updates. Resolving a resolved plan has no effect.
@@ -60,7 +60,7 @@ def resolve(plan: PlanLike, *, calendar: Calendar | None = None, **facts: Unpack
     >>> lr(250, base=3e-4)
     0.00015
     """
-    calendar = calendar_of_call("resolve(plan)", calendar, facts)
+    calendar = calendar_of_call("resolve(plan)", calendar, run_facts)
     if not isinstance(plan, Schedule):
         return plan_in_run(plan, "ps.resolve", calendar).resolve(calendar=calendar)
     return plan.resolved_in(Span.of_run(calendar, calendar.total_updates))
@@ -154,7 +154,7 @@ def replay(
     events: Iterable[tuple[int, Mapping[str, float]]],
     *,
     calendar: Calendar | None = None,
-    **facts: Unpack[Facts],
+    **run_facts: Unpack[Facts],
 ) -> dict[MetricRule[Any], Any]:
     """Rebuild the states of a plan's metric rules from observed metrics.
 
@@ -162,7 +162,7 @@ def replay(
         plan: the plan with the metric rules.
         events: pairs of the number of completed updates and the metrics, in the order in which they were observed.
         calendar: the run facts as one object, in place of keywords.
-        facts: the run facts, as in `ps.Scheduler`. They are needed if a rule has an `after` in another unit than
+        run_facts: the run facts, as in `ps.Scheduler`. They are needed if a rule has an `after` in another unit than
             updates.
 
     Returns:
@@ -177,7 +177,7 @@ def replay(
     >>> [state.factor for state in states.values()]
     [0.5]
     """
-    calendar = calendar_of_call("ps.extend.replay(plan, events)", calendar, facts)
+    calendar = calendar_of_call("ps.extend.replay(plan, events)", calendar, run_facts)
     plan = plan_in_run(plan, "ps.extend.replay", calendar)
     try:
         pairs = [(int(t), dict(metrics)) for t, metrics in events]

@@ -233,9 +233,9 @@ def resolve_on_clocks(
     by_updates = unit is None or (UPDATES in totals and _is_by_updates(length, known))
     own = UPDATES if by_updates else unit  # if there are several clocks, the one of the written horizon
     assert own is not None
-    total = totals[own]
-    assert isinstance(total, Fraction)  # because the horizon is written on this clock
-    return resolved, Duration(((own, total),))
+    count = totals[own]
+    assert isinstance(count, Fraction)  # because the horizon is written on this clock
+    return resolved, Duration(((own, count),))
 
 
 def _resolved_on_clock(
@@ -281,18 +281,18 @@ def _totals(horizon: Duration | None, calendar: Calendar, sizes: RunSizes, clock
     return totals
 
 
-def _require_one_horizon(horizon: Duration, total: Duration, found: Fraction, lengths: ClockLengths) -> None:
+def _require_one_horizon(horizon: Duration, run_total: Duration, found: Fraction, lengths: ClockLengths) -> None:
     """Raise if the horizon and the total of the run facts differ."""
     try:
-        other = _rounded_horizon(lengths.exact(total, site=CallSite("Calendar", "total")), lengths.clock)
+        other = _rounded_horizon(lengths.exact(run_total, site=CallSite("Calendar", "total")), lengths.clock)
     except MissingFact:  # an engine knows the updates of its run; its loop reports the amounts
         return
     try:
-        ends = [_updates_in(*pair, lengths.sizes, lengths.clock) for pair in ((horizon, found), (total, other))]
+        ends = [_updates_in(*pair, lengths.sizes, lengths.clock) for pair in ((horizon, found), (run_total, other))]
     except MissingFact:
         ends = [found, other]
     if ends[0] != ends[1]:
-        raise two_lengths(horizon, f"{found} {lengths.clock}", total, f"{other} {lengths.clock}")
+        raise two_lengths(horizon, f"{found} {lengths.clock}", run_total, f"{other} {lengths.clock}")
 
 
 def two_lengths(horizon: Duration, planned: str, total: DurationLike | None, passed: str) -> PlanError:

@@ -45,10 +45,10 @@ class ResolvedPlan:
         object.__setattr__(self, "no_end_below", amounts[0] * (1 - 1e-9) if amounts else 0.0)
 
     @cached_property
-    def facts(self) -> tuple[tuple[str, Any], ...]:
+    def needed_facts(self) -> tuple[tuple[str, Any], ...]:
         """The run facts if they determine the lengths of the plan, for its entry in the history of a run."""
-        needs_facts = self.text is not None and not is_complete(self.plan, self.resolved)
-        return tuple(facts_of_calendar(self.calendar).items()) if needs_facts else ()
+        is_needed = self.text is not None and not is_complete(self.plan, self.resolved)
+        return tuple(facts_as_data(self.calendar).items()) if is_needed else ()
 
     @property
     def text(self) -> str | None:
@@ -112,7 +112,7 @@ class ResolvedPlan:
             return None
 
 
-def facts_of_calendar(calendar: Calendar) -> dict[str, float | str]:
+def facts_as_data(calendar: Calendar) -> dict[str, float | str]:
     """Return the run facts as plain data."""
-    facts = ((field.name, getattr(calendar, field.name)) for field in fields(calendar))
-    return {name: fact if isinstance(fact, (int, float)) else str(fact) for name, fact in facts if fact is not None}
+    known = ((field.name, getattr(calendar, field.name)) for field in fields(calendar))
+    return {name: fact if isinstance(fact, (int, float)) else str(fact) for name, fact in known if fact is not None}

@@ -385,7 +385,7 @@ def trace(
     *,
     calendar: Calendar | None = None,
     amounts: Iterable[float] | None = None,
-    **facts: Unpack[Facts],
+    **run_facts: Unpack[Facts],
 ) -> Trace:
     """Compute the values of a plan for an optimizer, one for each update of the horizon or for each recorded amount.
 
@@ -399,8 +399,8 @@ def trace(
         amounts: the amounts that a run had consumed before each of its updates, on the plan's clock, such as
             `scalars()["consumed_tokens"]`. The trace has one value for each of them, bit for bit the one that the run
             used. Fields whose clock counts updates are at update 0 for the first amount.
-        facts: the run facts that convert units, as in `ps.Scheduler`: `total=10_000`. A plan in updates with a horizon
-            needs none.
+        run_facts: the run facts that convert units, as in `ps.Scheduler`: `total=10_000`. A plan in updates with a
+            horizon needs none.
 
     Returns:
         The values by field and group.
@@ -418,7 +418,7 @@ def trace(
     >>> trace(by_tokens, {"lr": 0.1}, amounts=[0, 100, 300])["lr", 0].tolist()
     [0.1, 0.07500000000000001, 0.025]
     """
-    return _traced(plan, optimizer, calendar_of_call("trace(plan, optimizer)", calendar, facts), amounts)
+    return _traced(plan, optimizer, calendar_of_call("trace(plan, optimizer)", calendar, run_facts), amounts)
 
 
 def trace_for_picture(plan: PlanLike, optimizer: Any, calendar: Calendar | None = None) -> Trace:
@@ -449,19 +449,19 @@ def _times_of_picture(schedule: Schedule, total: int, end: int | None) -> Array 
 def _traced(
     plan: PlanLike,
     optimizer: Any,
-    facts: Calendar,
+    known: Calendar,
     amounts: Iterable[float] | None = None,
     *,
     is_picture: bool = False,
 ) -> Trace:
-    plan = plan_in_run(plan, "ps.trace", facts)
+    plan = plan_in_run(plan, "ps.trace", known)
     named = isinstance(optimizer, Mapping) and bool(optimizer) and all(map(_has_groups, optimizer.values()))
     if named:
         check_names("trace", optimizer)
     optimizers = {name: groups_of(one) for name, one in optimizer.items()} if named else {ALONE: groups_of(optimizer)}
     names = tuple(optimizers) if named else ()
-    resolved = plan.resolve(calendar=facts, optimizers=names)
-    times = TracedTimes.planned(resolved, facts) if amounts is None else TracedTimes.of_record(resolved, facts, amounts)
+    resolved = plan.resolve(calendar=known, optimizers=names)
+    times = TracedTimes.planned(resolved, known) if amounts is None else TracedTimes.of_record(resolved, known, amounts)
     updates = np.arange(times.total)
     columns: dict[Key, Floats] = {}
     schedules: dict[Key, Schedule] = {}
@@ -493,7 +493,7 @@ def _traced(
             share = "some" if depends_on_base(schedule, few) else "none"
         bases[key] = Base(base, share)
 
-    made_of = resolved, facts
+    made_of = resolved, known
     scopes = scopes_of(plan, resolved, optimizers)
     labels = {name: scopes[name].labels(groups) for name, groups in optimizers.items()}
     resolved = counted_plan(resolved)
@@ -510,7 +510,7 @@ def _traced(
             keep((binding.name, ""), binding.schedule, binding.field.initial, clock)
     indices = {} if named else dict(enumerate(labels[ALONE]))
     return Trace(
-        times.total, facts.updates_per_epoch, columns, schedules, indices, bases, times.clock or UPDATES, times.amounts,
+        times.total, known.updates_per_epoch, columns, schedules, indices, bases, times.clock or UPDATES, times.amounts,
         ends, made_of, names, times.unit(), min(computed, default=None),
     )  # fmt: skip
 

@@ -143,8 +143,8 @@ def mixed_runs(plan: Plan) -> tuple[TrialRun, ...]:
     if horizon is None or {unit for unit, _ in horizon.terms} != {"epochs"}:
         return ()
     units = frozenset(["epochs", "updates", "percent"])
-    calendars = [(one, Calendar(total=horizon, steps_per_epoch=one)) for one in _USUAL_EPOCHS]
-    return tuple(TrialRun(_span_of_run(calendar), units, epoch, to_scale=False) for epoch, calendar in calendars)
+    cases = [(one, Calendar(total=horizon, steps_per_epoch=one)) for one in _USUAL_EPOCHS]
+    return tuple(TrialRun(_span_of_run(calendar), units, epoch, to_scale=False) for epoch, calendar in cases)
 
 
 def _span_of_run(calendar: Calendar, unit: str = "", updates: int = 0) -> Span:

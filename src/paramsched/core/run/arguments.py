@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 def with_number_of_recipe(refusal: MissingFact, recipe: PublishedPlan) -> MissingFact:
     """Return the error with the number that the recipe has for the missing fact."""
     calendar = recipe.calendar
-    facts = {one.name: getattr(calendar, one.name) for one in fields(calendar)}
+    numbers = {one.name: getattr(calendar, one.name) for one in fields(calendar)}
     if calendar.tokens_per_step is None and calendar.batch_size and calendar.sequence_length:
-        facts["tokens_per_step"] = calendar.batch_size * calendar.sequence_length
-    if (number := facts.get(refusal.fact)) is None:
+        numbers["tokens_per_step"] = calendar.batch_size * calendar.sequence_length
+    if (number := numbers.get(refusal.fact)) is None:
         return refusal
     instead = f"Use {refusal.fact}={number!r}, as in the recipe"
     return MissingFact(refusal.problem.site, refusal.problem.found, instead, fact=refusal.fact, example=repr(number))
@@ -229,9 +229,9 @@ class Request:
         Raises:
             ParamschedError: the plan cannot be resolved.
         """
-        plan, facts = self.plan, self.source.facts_for(self.plan, calendar)
+        plan, known = self.plan, self.source.facts_for(self.plan, calendar)
         try:
-            in_force = ResolvedPlan(plan, plan.resolve(calendar=facts, optimizers=self.names), facts, self.names)
+            in_force = ResolvedPlan(plan, plan.resolve(calendar=known, optimizers=self.names), known, self.names)
         except MissingFact as error:
             raise self._advised(error) from None
         except Unresolved as error:

@@ -69,10 +69,10 @@ class BatchSizes:
         if isinstance(self._amounts, UnknownAmounts) or in_force.unit in _NOT_PLANNED:
             self._amounts = None
         calendar, targets = in_force.calendar, in_force.batch_sizes
-        facts = {"batch_size": calendar.batch_size, "accumulation": calendar.accumulation or 1}
+        constants = {"batch_size": calendar.batch_size, "accumulation": calendar.accumulation or 1}
         self._sizes: list[SizeTarget | int] = []
-        for name, fact in facts.items():
-            size, unit = targets.get(name, fact), clock_of_field(in_force.resolved.clock, name)
+        for name, number in constants.items():
+            size, unit = targets.get(name, number), clock_of_field(in_force.resolved.clock, name)
             rules = isinstance(size, SizeTarget) and size.schedule.metric_rules
             if unit in _NOT_PLANNED or rules:
                 cause = "it follows a metric" if rules else f"its clock counts {unit}"

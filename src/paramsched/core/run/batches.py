@@ -75,7 +75,7 @@ class BatchSampler(Sampler[list[int]]):
         num_replicas: int | None = None,
         rank: int | None = None,
         t: int = 0,
-        **facts: Unpack[Facts],
+        **run_facts: Unpack[Facts],
     ) -> None:
         self._length = whole_number(_argument("length"), length)
         self._seed = whole_number(_argument("seed"), seed, 0, 2**32 - 1)
@@ -90,13 +90,13 @@ class BatchSampler(Sampler[list[int]]):
         self._shuffle, self._num_replicas, self._rank = shuffle, num_replicas, rank
         self._scheduler: Scheduler | None = None
         if isinstance(plan, Scheduler):
-            _ = calendar_of_call(_CALL, None, facts)  # refuses a keyword that is not a run fact
-            passed = {"calendar": calendar, **facts, "t": t or None}
+            _ = calendar_of_call(_CALL, None, run_facts)  # refuses a keyword that is not a run fact
+            passed = {"calendar": calendar, **run_facts, "t": t or None}
             if (name := next((name for name, value in passed.items() if value is not None), None)) is not None:
                 raise InvalidArgument(f"ps.BatchSampler(scheduler, {name}=…)", "the Scheduler has it", f"Omit {name}")
             self.follow(plan)
         else:
-            self._planned = planned_sizes(plan, calendar_of_call(_CALL, calendar, facts))
+            self._planned = planned_sizes(plan, calendar_of_call(_CALL, calendar, run_facts))
             self._check_sizes()
 
     def follow(self, scheduler: Scheduler, *, num_replicas: int | None = None, rank: int | None = None) -> None:

@@ -15,7 +15,7 @@ from paramsched.core.fields import RECORD, json_or_none, recorded_bases
 from paramsched.core.plan import Plan
 from paramsched.core.plan.lines import Line, RuleStates, Values, bases_of
 from paramsched.core.plan.optimizers import ALONE, WHOLE, Scope
-from paramsched.core.plan.resolved import ResolvedPlan, facts_of_calendar
+from paramsched.core.plan.resolved import ResolvedPlan, facts_as_data
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.groups import Groups
 from paramsched.core.run.metric_states import saved_states
@@ -157,7 +157,9 @@ def _by_field(values: Mapping[str, Values], sizes: Mapping[str, int]) -> dict[st
 
 def _single_plan_history(text: str | None, amount: Amount | None, in_force: ResolvedPlan | None) -> History:
     """Return the history of a run whose only plan started at update 0; records omit this history."""
-    return History((Entry(0, None if amount is None else 0, text, facts=() if in_force is None else in_force.facts),))
+    return History(
+        (Entry(0, None if amount is None else 0, text, facts=() if in_force is None else in_force.needed_facts),)
+    )
 
 
 @final
@@ -326,14 +328,14 @@ def _read(data: Any, known: ResolvedPlan | None, *, bases: bool = False, is_curr
     _check_keys(data, bases=bases)
     optimizers, text = _read_sizes(data), data["plan"]
     groups = sum(optimizers.values())
-    facts = mapping_in("calendar", data["calendar"])
+    recorded = mapping_in("calendar", data["calendar"])
     names, unreadable = () if ALONE in optimizers else tuple(optimizers), "it has no text" if text is None else None
     in_force, is_known = None, known is not None and (known.text, known.optimizers) == (text, names)
     # Compared as text, because a damaged fact may equal that of the run: True and 1.
-    if known is not None and is_known and str(facts_of_calendar(known.calendar)) == str(facts):
+    if known is not None and is_known and str(facts_as_data(known.calendar)) == str(recorded):
         calendar, in_force = known.calendar, None if text is None else known
     else:
-        calendar = _read_calendar(facts)
+        calendar = _read_calendar(recorded)
     if in_force is None and text is not None:
         if not isinstance(text, str) or not isinstance(json_or_none(text), dict):
             raise StateError(f"state: plan is {shown(text)}, not the text of a plan: the checkpoint is damaged")
@@ -354,10 +356,10 @@ def _read(data: Any, known: ResolvedPlan | None, *, bases: bool = False, is_curr
     )  # fmt: skip
 
 
-def _read_calendar(facts: dict[str, Any]) -> Calendar:
+def _read_calendar(recorded: dict[str, Any]) -> Calendar:
     """Return the run facts of a record."""
     try:
-        return Calendar(**facts)
+        return Calendar(**recorded)
     except (TypeError, ValueError) as error:
         raise StateError(f"state: calendar: {error}") from None
 

@@ -128,8 +128,8 @@ class Scheduler(LRScheduler):
             carries takes precedence.
         strict: True raises a `ps.PlanWarning` in place of each warning of this Scheduler, whatever the filters of the
             script are. A start that raises has changed nothing; during the run the update is counted, then it raises.
-        facts: the run facts as keywords, in place of `calendar`: the arguments of `ps.Calendar`, such as `total=1000`
-            or `steps_per_epoch=100`.
+        run_facts: the run facts as keywords, in place of `calendar`: the arguments of `ps.Calendar`, such as
+            `total=1000` or `steps_per_epoch=100`.
 
     Raises:
         InvalidArgument: an argument is invalid, or the optimizer's step does not call hooks.
@@ -166,7 +166,7 @@ class Scheduler(LRScheduler):
         on_base: OnBase = "checkpoint",
         t: int | None = None,
         strict: bool = False,
-        **facts: Unpack[Facts],
+        **run_facts: Unpack[Facts],
     ) -> None:
         several = isinstance(optimizer, Mapping)
         self._optimizers = MappingProxyType(
@@ -181,7 +181,7 @@ class Scheduler(LRScheduler):
         resume = Resume(policy, checked_on_base(on_base), processes)
         request = request_of(source, drive, resume, t, names)
         try:
-            self._attach(request, calendar_of_call("Scheduler(optimizer, plan)", calendar, facts))
+            self._attach(request, calendar_of_call("Scheduler(optimizer, plan)", calendar, run_facts))
         except PlanError as refusal:
             raise refusal if source.text is None else with_location(refusal, source.text)  # noqa: B904  # the same error, with its location
         if source.is_of_user:

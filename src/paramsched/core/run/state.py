@@ -13,7 +13,7 @@ from paramsched.core.base.problem import Problem
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import RECORD, entry_of, is_own, recorded_bases
 from paramsched.core.plan.lines import RuleStates, UpdateTimes
-from paramsched.core.plan.resolved import ResolvedPlan, facts_of_calendar
+from paramsched.core.plan.resolved import ResolvedPlan, facts_as_data
 from paramsched.core.plan.run_amounts import Amount, lacking_amount
 from paramsched.core.run.processes import WORLD, Processes
 from paramsched.core.time.amounts import largest_on, rounded_on
@@ -519,7 +519,7 @@ class RunState(Clock):
         """The plans of the run. That of a start is made here, because its text and its facts take time."""
         if self._begin is not None:
             in_force, position = self._begin
-            self._history = History((Entry(position.t, position.amount, in_force.text, facts=in_force.facts),))
+            self._history = History((Entry(position.t, position.amount, in_force.text, facts=in_force.needed_facts),))
             self._begin = None
         return self._history
 
@@ -533,7 +533,7 @@ class RunState(Clock):
 
     def entry(self, in_force: ResolvedPlan) -> Entry:
         """Return the history entry of a plan that is in force from the present position on."""
-        return Entry(self.t, self.amount, in_force.text, facts=in_force.facts)
+        return Entry(self.t, self.amount, in_force.text, facts=in_force.needed_facts)
 
     def history_before_seek(self) -> History:
         """Return the history that a `seek` resumes; one that no update followed is undone."""
@@ -566,7 +566,7 @@ VERSION: Final = 4
 
 def record_of_plan(in_force: ResolvedPlan) -> dict[str, Any]:
     """Return the part of a record that is constant between two bindings."""
-    record = {"version": VERSION, "plan": in_force.plan.text, "calendar": facts_of_calendar(in_force.calendar)}
+    record = {"version": VERSION, "plan": in_force.plan.text, "calendar": facts_as_data(in_force.calendar)}
     return record | ({"optimizers": list(in_force.optimizers)} if in_force.optimizers else {})
 
 

@@ -357,13 +357,13 @@ def calendar_if_passed(call: str, calendar: object, facts: Facts) -> Calendar | 
 
 def product_of_facts(calendar: Calendar, names: Iterable[str]) -> Fraction | None:
     """Return the product of some run facts; None if one of them is unknown."""
-    facts: list[Any] = [
+    factors: list[Any] = [
         ASSUMED_SIZES.get(name) if (fact := getattr(calendar, name)) is None else fact for name in names
     ]
-    if None in facts:
+    if None in factors:
         return None
     # repr, because 0.1 means exactly one tenth, not the float nearest to it.
-    exact = (Fraction(fact if isinstance(fact, int) else repr(float(fact))) for fact in facts)
+    exact = (Fraction(fact if isinstance(fact, int) else repr(float(fact))) for fact in factors)
     return prod(exact, start=Fraction(1))
 
 

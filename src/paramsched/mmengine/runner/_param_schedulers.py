@@ -53,7 +53,7 @@ class RunnerFacts:
     tokens_per_sample: int | None = None
     in_updates: bool = False
 
-    def calendar_for(self, name: str, plan: Plan | None = None) -> Calendar:
+    def for_optimizer(self, name: str, plan: Plan | None = None) -> Calendar:
         """Return the Calendar of the run, in which an epoch contains an integer number of updates.
 
         Args:
@@ -137,7 +137,7 @@ def build_schedulers(
         source = PlanSource.of(config)
         optimizers = {name: wrapper.optimizer for name, wrapper in wrappers.items()}
         fastest = min(names, key=lambda name: facts.accumulation[name])
-        shared = _scheduler_of_plan(source, optimizers, facts.calendar_for(fastest, source.plan), choices)
+        shared = _scheduler_of_plan(source, optimizers, facts.for_optimizer(fastest, source.plan), choices)
         return {name: [shared] for name in names}
     if isinstance(config, Mapping) and "type" not in config and set(config) == set(names):
         return {name: _build_for_one(config[name], wrappers[name], name, facts, choices) for name in names}
@@ -156,7 +156,7 @@ def _build_for_one(
     """Build the schedulers of one optimizer."""
     if is_plan(config, names=()):
         source = PlanSource.of(config)
-        return [_scheduler_of_plan(source, wrapper.optimizer, facts.calendar_for(name, source.plan), choices)]
+        return [_scheduler_of_plan(source, wrapper.optimizer, facts.for_optimizer(name, source.plan), choices)]
     _require_no_on_base(choices)
     built = build_param_scheduler(config, wrapper, **facts.lengths_for(name))
     if facts.accumulation[name] > 1 and not facts.in_updates and any(not one.by_epoch for one in built):

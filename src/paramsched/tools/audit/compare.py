@@ -185,7 +185,7 @@ def compare_with_plan(
     bases: BasesByPlace | None = None,
     names: Sequence[str] = (),
     processes: int | None = None,
-    **facts: Unpack[Facts],
+    **run_facts: Unpack[Facts],
 ) -> Report:
     """Compare a log with a plan, and name the causes that explain every value.
 
@@ -197,7 +197,7 @@ def compare_with_plan(
             the log, if all values agree then.
         names: the names of the groups in order, for plans that select groups by name. Default: those of the log.
         processes: the number of processes, for the text of a cause. Default: unknown.
-        facts: the run facts, as in `ps.Scheduler`: `steps_per_epoch=100`.
+        run_facts: the run facts, as in `ps.Scheduler`: `steps_per_epoch=100`.
 
     Raises:
         UnreadableLog: the log and the plan have no field in common.
@@ -205,7 +205,7 @@ def compare_with_plan(
         InvalidArgument: each learning rate in the log is 0, and their bases are missing: the plan has such rates for
             bases of 0 only.
     """
-    known = calendar_of_call("compare_with_plan(logged, plan)", calendar, facts)
+    known = calendar_of_call("compare_with_plan(logged, plan)", calendar, run_facts)
     return matched_with_plan(logged, plan, known, bases=bases, names=names, processes=processes)[0]
 
 

@@ -51,7 +51,7 @@ def check(
     calendar: Calendar | None = None,
     groups: Sequence[Mapping[str, Any]] = (),
     whole: bool = False,
-    **facts: Unpack[Facts],
+    **run_facts: Unpack[Facts],
 ) -> tuple[Problem, ...]:
     """Check a plan for errors and likely mistakes, in any run or in the run that the run facts describe.
 
@@ -62,7 +62,7 @@ def check(
         calendar: the run facts as one object, in place of keywords.
         groups: the known values of the optimizer, in the form of its param groups.
         whole: True if `groups` contains all groups of the optimizer and all their fields.
-        facts: the known facts of the run, as in `ps.Scheduler`: `total=10_000`.
+        run_facts: the known facts of the run, as in `ps.Scheduler`: `total=10_000`.
 
     Returns:
         Errors, warnings of likely mistakes, and information, each with its code, in the order of the plan.
@@ -71,7 +71,7 @@ def check(
     ...     print(found.code, found.severity, found.path)
     PS201 warning $.lr
     """
-    calendar = calendar_if_passed("ps.check(plan)", calendar, facts)
+    calendar = calendar_if_passed("ps.check(plan)", calendar, run_facts)
     plan = plan_in_run(plan, "ps.check", calendar)
     found = [*_two_horizons(plan, calendar)]
     trial = None if found else trial_run(plan, calendar)
@@ -139,8 +139,9 @@ def _two_horizons(plan: Plan, calendar: Calendar | None) -> Iterator[Problem]:
         planned = ceil(calendar.exact(plan.horizon))
     except MissingFact:
         return
-    if planned != calendar.total_updates:
-        refusal = two_lengths(plan.horizon, f"{planned} updates", calendar.total, f"{calendar.total_updates} updates").problem
+    updates = calendar.total_updates
+    if planned != updates:
+        refusal = two_lengths(plan.horizon, f"{planned} updates", calendar.total, f"{updates} updates").problem
         yield Problem(HORIZON, refusal.found, refusal.advice, code=codes.TWO_HORIZONS)
 
 
