@@ -221,9 +221,7 @@ def _resolved_rule(rule: MetricRule[Any], span: Span) -> MetricRule[Any]:
     """Return a rule whose begin is a number of updates of the run, or a count of its clock if that is unknown."""
     begin = rule.begin
     return (
-        rule
-        if begin is None or begin.is_resolved
-        else replace(rule, after=span.of_whole_run.calendar.time_of_run(begin))
+        rule if begin is None or begin.is_resolved else replace(rule, after=span.of_whole_run.units.time_of_run(begin))
     )
 
 

@@ -281,7 +281,7 @@ def _milestones_after_end(line: Line, trial: TrialRun, parts: Iterable[_Part]) -
     """
     for part, _, _ in parts:
         milestones = part.milestones if isinstance(part, MultiStep) and (line.known or trial.knows(part)) else ()
-        late = [(when, one) for one in milestones if (when := trial.span.calendar.exact(one)) > trial.end]
+        late = [(when, one) for one in milestones if (when := trial.span.units.exact(one)) > trial.end]
         if late:
             place = f"{float(late[0][0] / trial.end):.0%} of the run"
             found = f'milestone "{late[0][1]}" is after the end of the run, at {place}'
@@ -296,9 +296,7 @@ def _periods_beyond_run(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> 
     """
     for part, _, _ in parts:
         periods = [
-            (trial.span.calendar.exact(one), f'"{one}"')
-            for one in _periods_of(part)
-            if (line.known or trial.knows(part))
+            (trial.span.units.exact(one), f'"{one}"') for one in _periods_of(part) if (line.known or trial.knows(part))
         ]
         for length, text in periods:
             if length <= trial.end:

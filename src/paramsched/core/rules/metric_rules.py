@@ -143,7 +143,7 @@ def _written_time(line: Line, run: _Run, begin: Fraction) -> Duration:
             sums.append(part.length)
     for time in sums:
         try:
-            if time.terms and not time.until and ceil(run.span.calendar.exact(time)) == begin:
+            if time.terms and not time.until and ceil(run.span.units.exact(time)) == begin:
                 return time
         except ParamschedError:
             continue

@@ -56,11 +56,11 @@ class Span:
         staged: True if the schedule is a stage or in a window, so that it has its own end.
         origin: the start of the sequence that contains the stage; None after an open-ended stage.
         restarted: True if the schedule is in a cycle, whose clock restarts.
-        run: the span of the run, if the calendar or `run_end` is not that of the run.
+        run: the span of the run, if `units` or `run_end` is not that of the run.
         grid: the number of possible boundaries in one count of the clock: 1000 for seconds.
     """
 
-    calendar: Units
+    units: Units
     begin: Fraction
     end: Fraction | None
     run_end: Fraction | None
@@ -72,15 +72,15 @@ class Span:
     grid: int = 1
 
     @staticmethod
-    def of_run(calendar: Units, length: Fraction | int | None, grid: int = 1) -> "Span":
+    def of_run(units: Units, length: Fraction | int | None, grid: int = 1) -> "Span":
         """Return the span of a run of `length` updates."""
         end = None if length is None else Fraction(length)
-        return Span(calendar, Fraction(0), end, end, grid=grid)
+        return Span(units, Fraction(0), end, end, grid=grid)
 
     @property
     def of_whole_run(self) -> "Span":
         """The span of the run that contains this span."""
-        return Span.of_run(self.calendar, self.run_end, self.grid) if self.run is None else self.run
+        return Span.of_run(self.units, self.run_end, self.grid) if self.run is None else self.run
 
     @property
     def rounds(self) -> bool:
@@ -108,14 +108,14 @@ class Span:
             found = '"until" is only valid as the length of a stage'
             instead = f'Use over="{duration}" of a stage, or "{Duration(duration.terms)}" here'
             raise InvalidArgument(f'"{duration}"', found, instead)
-        return self.calendar.exact(duration, begin=self.begin)
+        return self.units.exact(duration, begin=self.begin)
 
     def before(self, duration: Duration) -> Fraction:
         """Return the exact count of a length that ends at the start of the span.
 
         If the length would start before the run, it is counted from the start of the run instead.
         """
-        if not self.calendar.varies:
+        if not self.units.varies:
             return self.exact(duration)
 
         def count_from(begin: Fraction) -> Fraction:
@@ -132,14 +132,14 @@ class Span:
     def exact_length(self, length: Duration) -> Fraction:
         """Return the exact count of a length that starts with the span."""
         if not length.until:
-            return self.calendar.exact(length, begin=self.begin)
+            return self.units.exact(length, begin=self.begin)
         if self.origin is None:
             found = "a stage after an open-ended stage needs a length"
             instead = f'Write "until" in the open-ended stage: {_FILLED_UNTIL}'
             raise InvalidArgument(f'"{length}"', found, instead)
-        end = self.origin + self.calendar.exact(Duration(length.terms), begin=self.origin)
+        end = self.origin + self.units.exact(Duration(length.terms), begin=self.origin)
         if end < self.begin:
-            begins, ends = (self.calendar.count_text(time - self.origin) for time in (self.begin, end))
+            begins, ends = (self.units.count_text(time - self.origin) for time in (self.begin, end))
             found = f"counted from the start of the sequence, the stage would end at {ends}, but it starts at {begins}"
             raise InvalidArgument(f'"{length}"', found, "Use a later time, or shorten the stages before it")
         return end - self.begin
@@ -156,7 +156,7 @@ class Span:
         """Return the updates from the start of the span to the end of a length; the end is rounded as a boundary."""
         updates = self.boundary(self.begin + exact) - self.first if self.rounds else exact
         if updates < 0:
-            found = f"the length resolves to {self.calendar.count_text(Fraction(updates))}; it must not be negative"
+            found = f"the length resolves to {self.units.count_text(Fraction(updates))}; it must not be negative"
             raise InvalidArgument(f'length "{length}"', found, "Use a longer length")
         return Duration.of_updates(updates)
 
@@ -187,13 +187,13 @@ class Span:
         """
         if length is None:
             return replace(self, begin=begin, end=end, staged=False)
-        calendar, total = self.calendar.for_run(length)
+        units, total = self.units.for_run(length)
         if total <= 0:
             raise InvalidArgument(
                 f'of="{length}"', "the run must be longer than 0", 'For example: of="20 epochs", or omit it'
             )
         end, run = begin + total, self.of_whole_run
-        return replace(self, calendar=calendar, begin=begin, end=end, run_end=end, staged=False, run=run)
+        return replace(self, units=units, begin=begin, end=end, run_end=end, staged=False, run=run)
 
 
 _FILLED_UNTIL = 'warmup("5%") >> cosine(over="until 80%") >> linear(start=0.1)'

@@ -226,7 +226,7 @@ class Sequence(Schedule):
             stage = self.stages[place]
             if not any(lengths[place + 1 :]) and not stage.fills:
                 return Fraction(0)  # the run ends before the open stage starts; `check` reports it
-            needed, available = map(span.calendar.count_text, (taken, left + taken))
+            needed, available = map(span.units.count_text, (taken, left + taken))
             raise InvalidArgument(
                 str(self),
                 f"the timed stages need {needed}, but only {available} are left; no updates remain for {stage}",
@@ -440,7 +440,7 @@ def lengths_up_to_end(stages: Several[Schedule], span: Span) -> list[Fraction | 
     integer from which the stages reach the end of the span. A later start has a later end.
     """
     end = span.end
-    if not span.calendar.varies or end is None:
+    if not span.units.varies or end is None:
         return [stage._exact_length(span) for stage in stages]
 
     def lengths_from(begin: Fraction) -> list[Fraction | None]:
