@@ -150,8 +150,8 @@ def diff(a: PlanLike, b: PlanLike, *, calendar: Calendar | None = None, **run_fa
         a, b: the plans.
         calendar: the run facts as one object, in place of keywords.
         run_facts: the run facts, as in `ps.Scheduler`. With them, each change also has the first update at which the
-            values differ, and the largest difference. For runs with more than 10,000,000 values only a sample is compared,
-            and for runs of unknown length the first 20,000 updates.
+            values differ, and the largest difference. For runs with more than 10,000,000 values only a sample is
+            compared, and for runs of unknown length the first 20,000 updates.
 
     Returns:
         An iterable of changes; empty for equal plans.

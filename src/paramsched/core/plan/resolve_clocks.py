@@ -295,7 +295,7 @@ def _require_one_horizon(horizon: Duration, run_total: Duration, found: Fraction
         raise two_lengths(horizon, f"{found} {lengths.clock}", run_total, f"{other} {lengths.clock}")
 
 
-def two_lengths(horizon: Duration, planned: str, total: DurationLike | None, passed: str) -> PlanError:
+def two_lengths(horizon: Duration, planned: str, run_total: DurationLike | None, passed: str) -> PlanError:
     """Return the error for a plan with a length that is not the total of the run facts.
 
     >>> print(two_lengths(Duration.of("2 epochs"), "90 updates", 80, "80 updates"))
@@ -303,7 +303,7 @@ def two_lengths(horizon: Duration, planned: str, total: DurationLike | None, pas
     >>> print(two_lengths(Duration.of(90), "90 updates", "2 epochs", "80 updates"))
     horizon "90": the plan has 90 updates, but total="2 epochs" is 80 updates. Omit one of them
     """
-    length = Duration.of(total or 0)
+    length = Duration.of(run_total or 0)
     is_passed = "" if length.is_resolved and passed.endswith(UPDATES) else f" is {passed}"
     found = f"the plan has {planned}, but total={length.written()}{is_passed}"
     return PlanError(f'horizon "{horizon}"', found, "Omit one of them")

@@ -39,7 +39,7 @@ class Facts(TypedDict, total=False):
     """The run facts that convert units: fields of a Calendar, keywords of a Scheduler and options of commands.
 
     Each has its type, its range, an example and a short description here. A TypedDict, so that type checkers know them
-    as keywords: `**facts: Unpack[Facts]`. `calendar_of_call` reads them in every function that has them. The first of
+    as keywords: `**run_facts: Unpack[Facts]`. `calendar_of_call` reads them in every function that has them. The first of
     the other names of a fact is its option.
     """
 
@@ -305,36 +305,36 @@ class Calendar:
 readable(Calendar, Calendar.__init__)
 
 
-def calendar_of_call(call: str, calendar: object, facts: Facts) -> Calendar:
+def calendar_of_call(call: str, calendar: object, keywords: Facts) -> Calendar:
     """Return the run facts of a call, which has them either as keywords or as one Calendar.
 
     Args:
         call: the call with its positional arguments, for messages, such as `Scheduler(optimizer, plan)`.
         calendar: the argument `calendar` of the call.
-        facts: the keywords of the call.
+        keywords: the keywords of the call.
 
     Raises:
         TypeError: a keyword is not a run fact.
         InvalidArgument: `calendar` is not a Calendar, both are passed, or a fact is invalid.
         MissingFact: the total has a unit that the other facts do not convert.
     """
-    return calendar_if_passed(call, calendar, facts) or Calendar()
+    return calendar_if_passed(call, calendar, keywords) or Calendar()
 
 
-def calendar_if_passed(call: str, calendar: object, facts: Facts) -> Calendar | None:
+def calendar_if_passed(call: str, calendar: object, keywords: Facts) -> Calendar | None:
     """Return the run facts of a call, as `calendar_of_call` does; None if the call has none.
 
     >>> calendar_if_passed("diff(a, b)", None, {"total": 100, "batch_size": None}), calendar_if_passed("f()", None, {})
     (Calendar(total=100), None)
     """
-    if not facts and (calendar is None or isinstance(calendar, Calendar)):
+    if not keywords and (calendar is None or isinstance(calendar, Calendar)):
         return calendar
     name = call.partition("(")[0]
-    for fact in facts:  # the annotation of `**facts` is checked by type checkers only
+    for fact in keywords:  # the annotation of `**run_facts` is checked by type checkers only
         if fact not in Facts.__annotations__:
             found = did_you_mean(fact, Facts.__annotations__)
             raise TypeError(f"{name}() got an unexpected keyword argument {fact!r}; {found}")
-    given: dict[str, Any] = {fact: value for fact, value in facts.items() if value is not None}
+    given: dict[str, Any] = {fact: value for fact, value in keywords.items() if value is not None}
     if calendar is not None and given:
         site, found = f"{name}(calendar=…, {', '.join(given)}=…)", "run facts are passed twice"
         raise InvalidArgument(site, found, "Pass all of them in the Calendar")
