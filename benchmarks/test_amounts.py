@@ -9,10 +9,10 @@ import paramsched as ps
 
 UPDATES = 1024
 LR = ps.warmup("100 steps") >> ps.cosine(to=0.1)
-BY_UPDATES = ps.Plan(lr=LR, horizon=10**7)
-CONSTANT = ps.Plan(lr=LR, horizon=10**7, clock="tokens")
-REPORTED = ps.Plan(lr=ps.warmup("400_000 tokens") >> ps.cosine(to=0.1), horizon="40B tokens", clock="tokens")
-RATE = ps.Calendar(tokens_per_step=4096)
+BY_UPDATES = ps.Plan(lr=LR, total=10**7)
+CONSTANT = ps.Plan(lr=LR, total=10**7, clock="tokens")
+REPORTED = ps.Plan(lr=ps.warmup("400_000 tokens") >> ps.cosine(to=0.1), total="40B tokens", clock="tokens")
+RATE = ps.RunFacts(tokens_per_step=4096)
 VARYING = [4096 + t % 97 for t in range(UPDATES)]
 
 
@@ -27,9 +27,9 @@ class Bare(torch.optim.Optimizer):
         pass
 
 
-def steps(count, plan, calendar=None):
+def steps(count, plan, facts=None):
     optimizer = Bare(count)
-    ps.Scheduler(optimizer, plan, calendar=calendar)
+    ps.Scheduler(optimizer, plan, facts=facts)
 
     def loop():
         for _ in itertools.repeat(None, UPDATES):

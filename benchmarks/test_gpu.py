@@ -21,7 +21,7 @@ def _loop(*, planned, capturable):
     for weight in weights:
         weight.grad = torch.ones_like(weight)
     if planned:
-        ps.Scheduler(optimizer, ps.Plan(lr="warmup(100) >> cosine(to=0.1)", horizon=10**6))
+        ps.Scheduler(optimizer, ps.Plan(lr="warmup(100) >> cosine(to=0.1)", total=10**6))
 
     def loop():
         for _ in range(UPDATES):

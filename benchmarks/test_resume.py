@@ -15,12 +15,12 @@ ROUNDS = 5
 def test_a_dry_run(report, tmp_path):
     parameters = [torch.nn.Parameter(torch.zeros(256, 256)) for _ in range(100)]
     optimizer = torch.optim.AdamW(parameters, lr=1e-3)
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.warmup("5%") >> ps.cosine(to=0.1), horizon=10_000))
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.warmup("5%") >> ps.cosine(to=0.1), total=10_000))
     for one in parameters:
         one.grad = torch.ones_like(one)
     optimizer.step()
     torch.save({"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}, tmp_path / "last.pt")
-    (tmp_path / "new.yaml").write_text("horizon: 9000\nlr: warmup('5%') >> cosine(to=0.1)\n")
+    (tmp_path / "new.yaml").write_text("total: 9000\nlr: warmup('5%') >> cosine(to=0.1)\n")
     spent: dict[str, list[float]] = {"history": [], "resume": []}
     for _ in range(ROUNDS):
         for what, options in (("history", ["--history"]), ("resume", ["--plan", str(tmp_path / "new.yaml")])):

@@ -5,7 +5,7 @@ import torch
 
 import paramsched as ps
 
-PLAN = ps.Plan(lr=ps.warmup(1000) >> ps.cosine(to=0.1), horizon=10**7)
+PLAN = ps.Plan(lr=ps.warmup(1000) >> ps.cosine(to=0.1), total=10**7)
 
 
 @pytest.mark.parametrize("count", [1, 10, 100])

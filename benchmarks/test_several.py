@@ -8,7 +8,7 @@ import torch
 
 import paramsched as ps
 
-PLAN = ps.Plan(lr=ps.warmup(100) >> ps.cosine(to=0.1), horizon=10**7)
+PLAN = ps.Plan(lr=ps.warmup(100) >> ps.cosine(to=0.1), total=10**7)
 
 
 class Bare(torch.optim.Optimizer):

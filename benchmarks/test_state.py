@@ -7,7 +7,7 @@ import torch
 
 import paramsched as ps
 
-PLAN = ps.Plan(lr=ps.warmup("2%") >> ps.cosine(to=0.1), horizon="20 epochs")
+PLAN = ps.Plan(lr=ps.warmup("2%") >> ps.cosine(to=0.1), total="20 epochs")
 
 
 def scheduler(bases):

@@ -26,9 +26,9 @@ UPDATES = 4096  # a full block, so that every round includes the computation of 
 ROWS_OF_FLOOR = 1024  # repeated, because rows for all updates would not fit into memory
 BLOCKS = 1058  # updates until the blocks reach their full length
 LR = ps.warmup(100) >> ps.cosine(to=0.1)
-ONE = ps.Plan(lr=LR, horizon=10**7)
-THREE = ps.Plan(ps.Binding("betas[0]", ps.linear(1.0, 0.9)), lr=LR, weight_decay=ps.linear(1.0, 0.5), horizon=10**7)
-ROWS = ps.Plan(ps.Binding("lr", ps.linear(2.0, 0.1), groups=0), lr=LR + ps.constant(ps.absolute(1e-9)), horizon=10**7)
+ONE = ps.Plan(lr=LR, total=10**7)
+THREE = ps.Plan(ps.Binding("betas[0]", ps.linear(1.0, 0.9)), lr=LR, weight_decay=ps.linear(1.0, 0.5), total=10**7)
+ROWS = ps.Plan(ps.Binding("lr", ps.linear(2.0, 0.1), groups=0), lr=LR + ps.constant(ps.absolute(1e-9)), total=10**7)
 
 
 class Bare(torch.optim.Optimizer):

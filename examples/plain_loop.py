@@ -11,7 +11,7 @@ plan = ps.Plan(
     lr=ps.warmup("5%") >> ps.cosine(to=0.01),
     weight_decay=ps.linear(1.0, 0.5),
     momentum=ps.linear(ps.absolute(0.85), ps.absolute(0.95), over="2 epochs"),
-    horizon="10 epochs",
+    total="10 epochs",
 )
 
 

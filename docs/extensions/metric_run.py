@@ -21,6 +21,6 @@ def follows_metric(line: str) -> bool:
 def run_with_loss(line: str) -> show.Curves:
     """Return the rate of each update of a run in which the scheduler observes the made-up loss after each update."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=line, horizon=len(_LOSS)))
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=line, total=len(_LOSS)))
     rate = show.simulate(scheduler, len(_LOSS), metrics=_LOSS)["lr", 0]
     return show.curves_from_values({("lr", 0): rate}, lines={("lr", 0): line})

@@ -1,7 +1,7 @@
 """The directive `{plan}`: a plan as text to paste, and the picture that the library draws of it.
 
     ```{plan} --steps-per-epoch 45 --base lr=0.001
-    horizon: 20 epochs
+    total: 20 epochs
     lr: warmup("2 epochs") >> cosine(to=0.01)
     ```
 

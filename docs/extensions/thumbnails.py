@@ -18,7 +18,7 @@ from paramsched.show._svg import svg_path
 
 _WIDTH, _HEIGHT = 160, 50
 _LINE = re.compile(r"^## (\w+)\n\n```\{plan\}.*\n:small:\n(.*)\n```$", re.MULTILINE)
-_FACTS = ps.Calendar(tokens_per_step=50_000_000)  # for the shapes that count tokens
+_FACTS = ps.RunFacts(tokens_per_step=50_000_000)  # for the shapes that count tokens
 
 
 def thumbnail(trace: show.Curves) -> str:
@@ -75,7 +75,7 @@ def run_of(line: str) -> show.Curves:
     """Return the rate of each of 100 updates."""
     if follows_metric(line):
         return run_with_loss(line)
-    return ps.trace(ps.Plan(lr=line, horizon=100), {"lr": 1.0}, calendar=_FACTS)
+    return ps.trace(ps.Plan(lr=line, total=100), {"lr": 1.0}, facts=_FACTS)
 
 
 class RecipeGallery(SphinxDirective):
@@ -114,7 +114,7 @@ def pictures_of_recipe(directive: SphinxDirective, name: str) -> tuple[str, str]
     folder = Path(directive.env.srcdir, "_generated", "pictures")
     folder.mkdir(parents=True, exist_ok=True)
     recipe = ps.recipes[name]
-    drawn = (recipe.plan, recipe.calendar, recipe.bases)
+    drawn = (recipe.plan, recipe.facts, recipe.bases)
     state = f"{directive.config.library_digest} {drawn}".encode()
     file = folder / f"{name}-{hashlib.sha256(state).hexdigest()[:12]}.html"
     if not file.exists():

@@ -34,7 +34,7 @@ PLAN = ps.Plan(
     lr='warmup("10%") >> cosine(to=0.01)',
     weight_decay='constant(over="50%") >> linear(1.0, 0.2)',
     clock="samples",
-    horizon=f"{SAMPLES} samples",
+    total=f"{SAMPLES} samples",
 )
 FIELDS = ("lr", "weight_decay")
 

@@ -45,7 +45,7 @@ def main(folder: Path) -> None:
 def train(
     plan: ps.Plan, folder: Path, *, checkpoints: Iterable[int] = (), resume: Path | None = None
 ) -> dict[int, float]:
-    """Train up to the horizon of `plan`, from the checkpoint `resume` if set. Return some losses by update."""
+    """Train up to the total of `plan`, from the checkpoint `resume` if set. Return some losses by update."""
     model, optimizer = new_model()
     if resume is not None:
         saved = torch.load(resume, weights_only=True)

@@ -11,7 +11,7 @@ import paramsched as ps
 ROUNDS, CRITIC_STEPS = 200, 5
 
 plan = ps.loads("""
-horizon: 200
+total: 200
 lr: constant(over="50%") >> linear()
 groups:
   critic: {lr: 'constant(over="75%") >> linear()'}

@@ -26,7 +26,7 @@ def plan() -> ps.Plan:
         ps.Binding(size, "rounded(linear(16, 64, over='50%'), 16)"),
         lr="warmup('5%') >> cosine(to=0.1)",
         clock="samples",
-        horizon=f"{SAMPLES} samples",
+        total=f"{SAMPLES} samples",
     )
 
 

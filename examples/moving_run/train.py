@@ -23,7 +23,7 @@ import paramsched as ps
 
 PLAN = """
 clock: tokens
-horizon: 48000 tokens
+total: 48000 tokens
 lr: warmup("10%") >> cosine(to=0.1)
 weight_decay: linear(1, 0.5)
 targets:

@@ -51,7 +51,7 @@ def main() -> None:
     optimizers = optimizers_of(model)
     plan = ps.load(Path(__file__).with_name("plan.yaml"))
     scheduler = ps.Scheduler(optimizers, plan, steps_per_epoch=len(batches))
-    trace = ps.trace(plan, optimizers, calendar=scheduler.calendar)
+    trace = ps.trace(plan, optimizers, facts=scheduler.facts)
     lines: list[str] = []
     if (folder / "checkpoint.pt").exists():
         lines = load(folder, model, optimizers)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-EVALUATIONS = 20  # in a run of the full horizon
+EVALUATIONS = 20  # in a run of full length
 FLAT = 0.985  # the loss is flat if it is above this fraction of the loss two evaluations earlier
 
 
@@ -26,6 +26,6 @@ class Progress:
 
     @property
     def is_time_to_cool_down(self) -> bool:
-        """True if the loss is flat, or if a cooldown of a fifth of the run just fits into the horizon."""
+        """True if the loss is flat, or if a cooldown of a fifth of the run just fits into the run."""
         is_flat = len(self.losses) > 2 and self.losses[-1] > FLAT * self.losses[-3]
         return is_flat or len(self.losses) >= 0.8 * EVALUATIONS

@@ -25,7 +25,7 @@ from saved_run import Damaged, Key, RunFolder, Series, ValuesLog
 
 PYTHON = [os.path.relpath(sys.executable) if Path(sys.executable).is_relative_to(Path.cwd()) else sys.executable]
 CHECKPOINT_EVERY = 10  # updates; after a kill at most so many are repeated, with the same results
-CALENDAR = ps.Calendar(sequence_length=LENGTH)  # with the plan's batch_size it defines the tokens of an update
+FACTS = ps.RunFacts(sequence_length=LENGTH)  # with the plan's batch_size it defines the tokens of an update
 
 
 def main() -> int:
@@ -76,12 +76,12 @@ def train(plan: ps.Plan, folder: RunFolder, *, resume: bool) -> int:
     if state is not None and state["text"] != digest:
         raise Damaged(f"{folder.checkpoint} belongs to a run with another text, the help of another Python version")
     # The run may have changed its plan, so the plan of the checkpoint is followed, and not that of the file.
-    scheduler = ps.Scheduler(optimizer, plan, calendar=CALENDAR, on_change="checkpoint")
+    scheduler = ps.Scheduler(optimizer, plan, facts=FACTS, on_change="checkpoint")
     if state is not None:
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
     plan = scheduler.plan
-    trace = ps.trace(plan, optimizer, calendar=CALENDAR)
+    trace = ps.trace(plan, optimizer, facts=FACTS)
     progress = Progress(int(trace.amounts[-1]) // EVALUATIONS, []) if state is None else Progress(*state["progress"])
     if not resume:
         folder.clear()  # here, because an invalid plan has been rejected above
@@ -107,9 +107,9 @@ def train(plan: ps.Plan, folder: RunFolder, *, resume: bool) -> int:
                 at, over = f"{amount} tokens", f"{amount // 4} tokens"
                 print(f"The run cools down from here, over {over}.", flush=True)
                 plan = plan.cooldown(at, over)
-                trace = ps.trace(plan, optimizer, calendar=CALENDAR)
+                trace = ps.trace(plan, optimizer, facts=FACTS)
                 # It logs the difference between the plans.
-                scheduler = ps.Scheduler(optimizer, plan, calendar=CALENDAR)
+                scheduler = ps.Scheduler(optimizer, plan, facts=FACTS)
         if scheduler.t % CHECKPOINT_EVERY == 0 or scheduler.t == trace.total:
             parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler}
             states = {name: part.state_dict() for name, part in parts.items()}

@@ -29,8 +29,8 @@ outputs = inputs.sum(dim=1, keepdim=True)
 model = torch.nn.Sequential(torch.nn.Linear(4, 16), torch.nn.Tanh(), torch.nn.Linear(16, 1))
 fully_shard(model)
 optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
-lr, horizon = 'warmup("10%") >> cosine(to=0.1)', f"{SAMPLES} samples"
-plan = ps.Plan(lr=lr, clock="samples", horizon=horizon)
+lr, total = 'warmup("10%") >> cosine(to=0.1)', f"{SAMPLES} samples"
+plan = ps.Plan(lr=lr, clock="samples", total=total)
 scheduler = ps.Scheduler(optimizer, plan, batch_size=BATCH * processes)
 
 

@@ -20,7 +20,7 @@ def trial(config):
     model = torch.nn.Linear(4, 2)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     factor = config["factor"]
-    plan = ps.Plan(lr=factor * CURVE, horizon=60)
+    plan = ps.Plan(lr=factor * CURVE, total=60)
     if checkpoint := tune.get_checkpoint():
         with checkpoint.as_directory() as folder:
             saved = torch.load(Path(folder, "state.pt"))

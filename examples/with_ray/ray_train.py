@@ -52,10 +52,10 @@ def train(config):
 
 
 if __name__ == "__main__":
-    lr, horizon = 'warmup("10%") >> cosine(to=0.1)', f"{SAMPLES} samples"
+    lr, total = 'warmup("10%") >> cosine(to=0.1)', f"{SAMPLES} samples"
     result = ray.train.torch.TorchTrainer(
         train,
-        train_loop_config={"plan": ps.Plan(lr=lr, clock="samples", horizon=horizon)},
+        train_loop_config={"plan": ps.Plan(lr=lr, clock="samples", total=total)},
         scaling_config=ray.train.ScalingConfig(num_workers=2),
         run_config=ray.train.RunConfig(
             storage_path=str(Path("ray").resolve()),

@@ -13,7 +13,7 @@ def trial(config):
     y = (x.sum(dim=1) > 0).long()
     model = torch.nn.Linear(4, 2)
     optimizer = torch.optim.SGD(model.parameters(), lr=config["lr"])
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=config["schedule"], horizon=60))
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=config["schedule"], total=60))
     while scheduler.t < 60:
         loss = torch.nn.functional.cross_entropy(model(x), y)
         loss.backward()

@@ -55,8 +55,8 @@ from paramsched.core.schedules.restarts import restarts as restarts
 from paramsched.core.schedules.retimed import every as every
 from paramsched.core.schedules.table import table as table
 from paramsched.core.schedules.text import parse as parse
-from paramsched.core.time import Calendar as Calendar
 from paramsched.core.time import Duration as Duration
+from paramsched.core.time import RunFacts as RunFacts
 from paramsched.core.values import Values as Values
 
 if TYPE_CHECKING:

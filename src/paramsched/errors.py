@@ -137,7 +137,7 @@ class MissingFact(InvalidArgument):
 
     Args:
         site, found, advice: as for InvalidArgument.
-        fact: the argument of Calendar that specifies it, such as `steps_per_epoch`.
+        fact: the argument of RunFacts that specifies it, such as `steps_per_epoch`.
         example: the text of an example value, such as `100`.
     """
 

@@ -33,11 +33,11 @@ def call(words):
 @pytest.mark.parametrize(
     ("line", "wrong", "printed"),
     [
-        ("show plan.yaml --horizon 9 --format yml", "yml", 'did you mean "yaml"?'),
+        ("show plan.yaml --total 9 --format yml", "yml", 'did you mean "yaml"?'),
         ("convert plan.yaml --to jsn", "jsn", 'did you mean "json"?'),
-        ("show plan.yaml --horizon 9 --base l=0.1", "l=0.1", 'did you mean "lr"?'),
-        ("show groups.yaml --horizon 9 --base lr@haed=0.1", "haed", 'did you mean "head"?'),
-        ("audit log.csv --plan plan.yaml --horizon 4 --column 'lr=my rat'", "my rat", 'did you mean "my rate"'),
+        ("show plan.yaml --total 9 --base l=0.1", "l=0.1", 'did you mean "lr"?'),
+        ("show groups.yaml --total 9 --base lr@haed=0.1", "haed", 'did you mean "head"?'),
+        ("audit log.csv --plan plan.yaml --total 4 --column 'lr=my rat'", "my rat", 'did you mean "my rate"'),
     ],
 )
 def test_a_suggested_name_is_valid(line, wrong, printed):
@@ -52,13 +52,13 @@ def test_a_suggested_name_is_valid(line, wrong, printed):
 
 def test_every_listed_image_format_can_be_drawn(folder):
     pytest.importorskip("matplotlib")
-    output = call(["show", "plan.yaml", "--horizon", "9", "-o", "plan.gif"]).stderr
+    output = call(["show", "plan.yaml", "--total", "9", "-o", "plan.gif"]).stderr
 
     suffixes = output.rpartition("Use one of ")[2].strip().split(", ")
 
     assert len(suffixes) == 4
     for suffix in suffixes:
-        assert call(["show", "plan.yaml", "--horizon", "9", "-o", f"plan{suffix}"]).exit_code == 0
+        assert call(["show", "plan.yaml", "--total", "9", "-o", f"plan{suffix}"]).exit_code == 0
         assert (folder / f"plan{suffix}").stat().st_size > 1000
 
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 import paramsched as ps
 from paramsched.cli import main
 
-LATE = 'horizon: 20 epochs\nlr: step("30 epochs")\n'
+LATE = 'total: 20 epochs\nlr: step("30 epochs")\n'
 
 
 @pytest.fixture
@@ -102,29 +102,29 @@ def test_a_checkpoint_provides_the_groups_and_fields(plan, tmp_path):
     parameters = [torch.nn.Parameter(torch.zeros(1)) for _ in range(2)]
     groups = [{"params": [one], "name": name} for one, name in zip(parameters, ("body", "head"), strict=True)]
     optimizer = torch.optim.SGD(groups, lr=0.1, momentum=0.9)
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.cosine(), horizon=100))
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.cosine(), total=100))
     for _ in range(3):
         parameters[0].grad = torch.ones(1)
         optimizer.step()
     torch.save({"optimizer": optimizer.state_dict()}, tmp_path / "model.pt")
     scheduler.detach()
-    text = "horizon: 2\nlr: cosine()\nbetas[0]: constant(0.5)\ngroups: {haed: {lr: constant(0.1)}}\n"
+    text = "total: 2\nlr: cosine()\nbetas[0]: constant(0.5)\ngroups: {haed: {lr: constant(0.1)}}\n"
 
     found = {one["code"]: one for one in json.loads(call(plan(text), "--checkpoint", "model.pt", "--json").stdout)}
-    right = call(plan("horizon: 100\nlr: cosine()\ngroups: {head: {lr: constant(0.1)}}\n"), "--checkpoint", "model.pt")
+    right = call(plan("total: 100\nlr: cosine()\ngroups: {head: {lr: constant(0.1)}}\n"), "--checkpoint", "model.pt")
 
     assert {"PS401", "PS402"} <= set(found)
     assert (found["PS401"]["line"], 'did you mean "head"' in found["PS401"]["found"]) == (4, True)
     assert (right.exit_code, right.stderr) == (0, "")
-    assert codes(plan("horizon: 2\nlr: cosine()\n"), "--checkpoint", "model.pt") == ["PS406"]
+    assert codes(plan("total: 2\nlr: cosine()\n"), "--checkpoint", "model.pt") == ["PS406"]
 
 
 def test_a_log_with_one_step_per_process_is_reported_with_its_cause(plan, tmp_path):
-    lr = ps.trace(ps.Plan(lr=ps.cosine(), horizon=100), {"lr": 0.1})["lr"]
+    lr = ps.trace(ps.Plan(lr=ps.cosine(), total=100), {"lr": 0.1})["lr"]
     rows = [json.dumps({"step": t, "lr": float(lr[min(4 * t, 99)])}) for t in range(20)]
     (tmp_path / "values.jsonl").write_text("\n".join(rows))
 
-    (found,) = json.loads(call(plan("horizon: 100\nlr: cosine()\n"), "--log", "values.jsonl", "--json").stdout)
+    (found,) = json.loads(call(plan("total: 100\nlr: cosine()\n"), "--log", "values.jsonl", "--json").stdout)
 
     assert (found["code"], found["severity"], found["line"]) == ("PS405", "error", 2)
     assert "4" in found["advice"]
@@ -145,14 +145,14 @@ def test_a_metric_missing_from_the_log_is_reported(plan, tmp_path, logged, metri
     measured = dict.fromkeys(logged.split(), 2.5)
     rows = [json.dumps({"step": t, "lr": 0.01} | (measured if t % 10 == 9 else {})) for t in range(20)]
     (tmp_path / "values.jsonl").write_text("\n".join(rows))
-    file = plan(f'horizon: 20\nlr: 0.1 * plateau("{metric}")\n')
+    file = plan(f'total: 20\nlr: 0.1 * plateau("{metric}")\n')
 
     assert codes(file, "--log", "values.jsonl", "--select", "PS504") == found
 
 
 def test_the_problems_of_files_are_printed_in_the_order_of_the_files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "a.yaml").write_text("horizon: 10\nlr: cosin()\n", encoding="utf-8")
+    (tmp_path / "a.yaml").write_text("total: 10\nlr: cosin()\n", encoding="utf-8")
 
     done = CliRunner().invoke(main, ["check", "a.yaml", "absent.yaml"])
 
@@ -163,7 +163,7 @@ def test_the_problems_of_files_are_printed_in_the_order_of_the_files(tmp_path, m
 def test_a_missing_fact_is_reported_beside_the_other_problems(tmp_path):
     (tmp_path / "plan.yaml").write_text("lr: warmup(10) >> cosine(to=1e-6)\n")
 
-    result = CliRunner().invoke(main, ["check", str(tmp_path / "plan.yaml"), "--horizon", "90 epochs", "--json"])
+    result = CliRunner().invoke(main, ["check", str(tmp_path / "plan.yaml"), "--total", "90 epochs", "--json"])
 
     found = json.loads(result.stdout)
     assert result.exit_code == 2

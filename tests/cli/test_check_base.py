@@ -23,7 +23,7 @@ from support.tables import table
 )
 def test_a_base_decides_whether_an_end_is_a_rate(line, options, found, tmp_path):
     file = tmp_path / "plan.yaml"
-    file.write_text(f"horizon: 1000\nlr: {line}\nweight_decay: cosine(to=0.5)\n")
+    file.write_text(f"total: 1000\nlr: {line}\nweight_decay: cosine(to=0.5)\n")
 
     result = CliRunner().invoke(main, ["check", str(file), "--json", *options], prog_name="paramsched")
 

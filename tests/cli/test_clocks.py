@@ -9,7 +9,7 @@ from paramsched.cli import main
 
 PLAN = """\
 clock: tokens
-horizon: 30M tokens
+total: 30M tokens
 lr: warmup("3M tokens") >> cosine(to=0.1)
 targets:
   batch_size: {initial: 1, schedule: 'linear(1, 5, over="2M tokens")'}
@@ -65,6 +65,6 @@ def test_values_at_an_update_use_its_consumed_amount(plan):
 
 def test_a_constant_consumption_is_assumed_if_none_is_specified(tmp_path):
     path = tmp_path / "plan.yaml"
-    path.write_text("clock: frames\nhorizon: 10M frames\nlr: linear(1, 0)\n")
+    path.write_text("clock: frames\ntotal: 10M frames\nlr: linear(1, 0)\n")
     assert "--frames-per-step given; taken to be 10000" in output_of("show", str(path))
     assert output_of("check", str(path)) == f"{path}: no problems found\n"

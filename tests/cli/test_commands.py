@@ -20,9 +20,9 @@ from paramsched.core.schedules.anneal import cosine, linear, warmup
 from support.tables import table
 
 LINE = 'warmup("5%") >> cosine(to=0.1)'
-RUN = ("--horizon", "90 epochs", "--steps-per-epoch", "500")
+RUN = ("--total", "90 epochs", "--steps-per-epoch", "500")
 PLAN = """
-horizon: 20 epochs
+total: 20 epochs
 lr: warmup("2 epochs") >> cosine(to=0.01)
 betas[0]: linear(absolute(0.85), absolute(0.95), over="10 epochs")
 groups:
@@ -30,7 +30,7 @@ groups:
 targets:
   temperature: {initial: 2.0, schedule: 'linear(1, 0.5)'}
 """
-TOKENS = "clock: tokens\nhorizon: 4000 tokens\nlr: cosine(to=0.1)\nweight_decay: absolute(1e-5)\n"
+TOKENS = "clock: tokens\ntotal: 4000 tokens\nlr: cosine(to=0.1)\nweight_decay: absolute(1e-5)\n"
 BAD = "lr: cosin()\nweight_decy: true\n"
 
 
@@ -189,10 +189,10 @@ def test_an_unknown_format_gets_the_nearest_suggestion(folder, name, more):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (["--horizon", "5 parsecs"], 'unknown unit "parsecs"'),
-        (["--horizon", "5.5"], "expected a unit after the number"),
-        (["--horizon", "0"], "a run must have at least 1 update"),
-        (["--horizon", "50%", "--steps-per-epoch", "5"], "a percentage is a share"),
+        (["--total", "5 parsecs"], 'unknown unit "parsecs"'),
+        (["--total", "5.5"], "expected a unit after the number"),
+        (["--total", "0"], "a run must have at least 1 update"),
+        (["--total", "50%", "--steps-per-epoch", "5"], "a percentage is a share"),
         (["--steps-per-epoch", "0"], "'--steps-per-epoch': 0"),
         (["--steps-per-epoch", "x"], "'--steps-per-epoch': 'x'"),
         (["--tokens-per-step", "-1"], "expected a number greater than 0"),
@@ -269,7 +269,7 @@ def test_values_at_times_in_json_equal_the_trace(folder):
 
 
 def test_json_output_has_no_infinities():
-    printed = json.loads(good("show", "exponential(1e300)", "--horizon", 3, "--json"))
+    printed = json.loads(good("show", "exponential(1e300)", "--total", 3, "--json"))
 
     assert printed["values"]["lr"] == [1.0, 1e300, None]
 
@@ -277,13 +277,13 @@ def test_json_output_has_no_infinities():
 @pytest.mark.parametrize(
     ("arguments", "note"),
     [
-        ((LINE,), "note: no --horizon given; taken to be 1000 updates\n"),
-        ((LINE, "--horizon", "90 epochs"), "note: no --steps-per-epoch given; taken to be 100\n"),
-        ((LINE, "--horizon", "2e9 tokens"), "note: no --tokens-per-step given; taken to be 2e+06\n"),
-        ((LINE, "--horizon", "1e6 samples"), "note: no --batch-size given; taken to be 1000\n"),
-        ((LINE, "--horizon", "1 h"), "note: no --seconds-per-step given; taken to be 3.6\n"),
+        ((LINE,), "note: no --total given; taken to be 1000 updates\n"),
+        ((LINE, "--total", "90 epochs"), "note: no --steps-per-epoch given; taken to be 100\n"),
+        ((LINE, "--total", "2e9 tokens"), "note: no --tokens-per-step given; taken to be 2e+06\n"),
+        ((LINE, "--total", "1e6 samples"), "note: no --batch-size given; taken to be 1000\n"),
+        ((LINE, "--total", "1 h"), "note: no --seconds-per-step given; taken to be 3.6\n"),
         (
-            ("warmup('3 epochs') >> cosine()", "--horizon", "9 epochs"),
+            ("warmup('3 epochs') >> cosine()", "--total", "9 epochs"),
             "note: no --steps-per-epoch given; taken to be 100\n",
         ),
         (("warmup(30) >> linear(over=70)",), ""),
@@ -300,25 +300,25 @@ def test_facts_that_only_scale_the_picture_are_assumed_with_a_note(arguments, no
 @table(
     ("arguments", "expected"),
     [
-        (("warmup(500) >> cosine()",), "For example: --horizon 10000"),
-        (("step(30)",), "For example: --horizon 10000"),
-        (("warmup(500) >> cosine()", "--horizon", "9 epochs"), "For example: --steps-per-epoch 100"),
-        (("warmup('5 epochs') >> cosine()", "--horizon", "1000"), "For example: --steps-per-epoch 100"),
-        (("warmup('1e9 tokens') >> cosine()", "--horizon", "9 epochs"), "For example: --steps-per-epoch 100"),
-        (("cosine()", "--horizon", "1e17"), "values are too many to draw"),
-        (("cosine()", "--horizon", "1e5", "--at", "-5 steps"), "must not be negative"),
+        (("warmup(500) >> cosine()",), "For example: --total 10000"),
+        (("step(30)",), "For example: --total 10000"),
+        (("warmup(500) >> cosine()", "--total", "9 epochs"), "For example: --steps-per-epoch 100"),
+        (("warmup('5 epochs') >> cosine()", "--total", "1000"), "For example: --steps-per-epoch 100"),
+        (("warmup('1e9 tokens') >> cosine()", "--total", "9 epochs"), "For example: --steps-per-epoch 100"),
+        (("cosine()", "--total", "1e17"), "values are too many to draw"),
+        (("cosine()", "--total", "1e5", "--at", "-5 steps"), "must not be negative"),
         (
-            ("cosine()", "--horizon", "10", "--base", "weight_decay=1"),
+            ("cosine()", "--total", "10", "--base", "weight_decay=1"),
             'unknown field "weight_decay" of the plan; expected lr',
         ),
-        (("cosine()", "--horizon", "10", "--base", "lr=x"), 'expected a finite number, got "x"'),
-        (("cosine()", "--horizon", "10", "--base", "lr=inf"), 'expected a finite number, got "inf"'),
-        (("cosine()", "--horizon", "10", "--base", "0,1"), "lr has two bases; the decimal separator is a point. For"),
-        (("cosine()", "--horizon", "10", "--base", "lr=1", "--base", "lr=2"), "two bases; the decimal separator is a"),
-        (("cosine()", "--horizon", "10", "--base", "lr@head=1"), 'the plan has no group "head"'),
-        (("cosine()", "--horizon", "10", "--width", "5"), "'--width': 5"),
-        (("cosine()", "--horizon", "10", "--at", "x"), "expected a number with a unit"),
-        (("cosine()", "--horizon", "10", "--at", "1 epoch"), "For example: --steps-per-epoch 100"),
+        (("cosine()", "--total", "10", "--base", "lr=x"), 'expected a finite number, got "x"'),
+        (("cosine()", "--total", "10", "--base", "lr=inf"), 'expected a finite number, got "inf"'),
+        (("cosine()", "--total", "10", "--base", "0,1"), "lr has two bases; the decimal separator is a point. For"),
+        (("cosine()", "--total", "10", "--base", "lr=1", "--base", "lr=2"), "two bases; the decimal separator is a"),
+        (("cosine()", "--total", "10", "--base", "lr@head=1"), 'the plan has no group "head"'),
+        (("cosine()", "--total", "10", "--width", "5"), "'--width': 5"),
+        (("cosine()", "--total", "10", "--at", "x"), "expected a number with a unit"),
+        (("cosine()", "--total", "10", "--at", "1 epoch"), "For example: --steps-per-epoch 100"),
     ],
 )
 def test_a_missing_fact_is_named_by_its_option(arguments, expected):
@@ -329,10 +329,10 @@ def test_a_missing_fact_is_named_by_its_option(arguments, expected):
 @table(
     ("plan", "more", "option"),
     [
-        ("warmup('5 epochs') >> cosine()", ("--horizon", "1000"), "--steps-per-epoch"),
-        ("warmup('5 samples') >> cosine()", ("--horizon", "1000"), "--batch-size"),
-        ("warmup('5 tokens') >> cosine()", ("--horizon", "1000"), "--tokens-per-step"),
-        ("warmup(5) >> cosine()", ("--horizon", "9 epochs"), "--steps-per-epoch"),
+        ("warmup('5 epochs') >> cosine()", ("--total", "1000"), "--steps-per-epoch"),
+        ("warmup('5 samples') >> cosine()", ("--total", "1000"), "--batch-size"),
+        ("warmup('5 tokens') >> cosine()", ("--total", "1000"), "--tokens-per-step"),
+        ("warmup(5) >> cosine()", ("--total", "9 epochs"), "--steps-per-epoch"),
     ],
 )
 def test_a_missing_fact_has_the_name_and_an_example_of_its_option(name, plan, more, option):
@@ -345,10 +345,10 @@ def test_a_missing_fact_has_the_name_and_an_example_of_its_option(name, plan, mo
     assert call(*arguments, name, value).exit_code in (0, 1)
 
 
-def test_a_horizon_that_contradicts_the_plan_is_a_plan_error(folder):
-    printed = refused(1, "show", "plan.yaml", "--steps-per-epoch", 10, "--horizon", "5 epochs")
+def test_a_total_that_contradicts_the_plan_is_a_plan_error(folder):
+    printed = refused(1, "show", "plan.yaml", "--steps-per-epoch", 10, "--total", "5 epochs")
 
-    assert printed.startswith('horizon "20 epochs": the plan has 200 updates, but total="5 epochs" is 50 updates')
+    assert printed.startswith('total "20 epochs": the plan has 200 updates, but total="5 epochs" is 50 updates')
 
 
 def test_two_plans_are_overlaid(folder):
@@ -359,10 +359,10 @@ def test_two_plans_are_overlaid(folder):
 
 @pytest.fixture
 def tree(folder):
-    (folder / "trunk.yaml").write_text("horizon: 100\nlr: constant()\n")
+    (folder / "trunk.yaml").write_text("total: 100\nlr: constant()\n")
     (folder / "sub").mkdir()
     for at in (40, 60):
-        (folder / f"at-{at}.yaml").write_text(f"horizon: {at + 10}\nlr: constant(over={at}) >> linear()\n")
+        (folder / f"at-{at}.yaml").write_text(f"total: {at + 10}\nlr: constant(over={at}) >> linear()\n")
     (folder / "sub" / "trunk.yaml").write_text("lr: constant()\n")
     return folder
 
@@ -391,8 +391,8 @@ def test_a_plan_has_the_name_that_it_is_given(tree):
 
 def test_plans_in_one_picture_share_groups_and_have_bases_of_their_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "plain.yaml").write_text("horizon: 10\nlr: linear()\n")
-    (tmp_path / "heads.yaml").write_text("horizon: 10\nlr: cosine()\ngroups:\n  head:\n    lr: constant()\n")
+    (tmp_path / "plain.yaml").write_text("total: 10\nlr: linear()\n")
+    (tmp_path / "heads.yaml").write_text("total: 10\nlr: cosine()\ngroups:\n  head:\n    lr: constant()\n")
 
     drawn = good("show", "plain.yaml", "heads.yaml", "--base", "lr=0.1,lr@head=0.2")
 
@@ -401,13 +401,12 @@ def test_plans_in_one_picture_share_groups_and_have_bases_of_their_own(tmp_path,
     assert "heads.yaml group head   0.2" in drawn
 
 
-def test_files_with_equal_names_are_distinguished_and_use_the_longest_horizon(tree):
+def test_files_with_equal_names_are_distinguished_and_use_the_longest_total(tree):
     result = call("show", "at-40.yaml", "trunk.yaml", "sub/trunk.yaml", "--branches")
 
     assert result.exit_code == 0
     assert (
-        result.stderr
-        == "note: no horizon given for sub/trunk.yaml; taken to be that of the longest plan, 100 updates\n"
+        result.stderr == "note: no total given for sub/trunk.yaml; taken to be that of the longest plan, 100 updates\n"
     )
     assert "sub/trunk.yaml is identical to trunk.yaml" in result.stdout
 
@@ -437,14 +436,12 @@ def test_the_title_of_a_page_lists_all_plans(tree):
 
 
 def test_a_line_of_text_applies_to_the_requested_field():
-    assert good("show", "cosine()", "--field", "weight_decay", "--horizon", 9, "--base", "0.1").startswith(
-        "weight_decay"
-    )
-    assert "expected the name of a field" in refused(1, "show", "cosine()", "--field", "weight decay", "--horizon", 9)
+    assert good("show", "cosine()", "--field", "weight_decay", "--total", 9, "--base", "0.1").startswith("weight_decay")
+    assert "expected the name of a field" in refused(1, "show", "cosine()", "--field", "weight decay", "--total", 9)
 
 
 def test_standard_input_is_yaml_unless_a_format_is_specified():
-    assert good("show", "--table", "-", input="lr: constant(0.5)\nhorizon: 5").startswith("The run is 5 updates long.")
+    assert good("show", "--table", "-", input="lr: constant(0.5)\ntotal: 5").startswith("The run is 5 updates long.")
     assert good("show", "--table", "-", "--format", "toml", input="lr = 1").startswith(
         "The length of the run is unknown."
     )
@@ -457,11 +454,11 @@ def test_groups_selected_by_index_are_drawn(folder):
         "lr: 1\ngroups:\n  1: {lr: constant(2)}\n  3: {lr: constant(4)}\n  head: {lr: constant(5)}\n"
     )
 
-    printed = json.loads(good("show", "indices.yaml", "--horizon", 1, "--json", "--base", "lr@3=10"))
+    printed = json.loads(good("show", "indices.yaml", "--total", 1, "--json", "--base", "lr@3=10"))
 
     assert printed["values"] == {"lr[0]": [1], "lr[1]": [2], "lr[2]": [1], "lr[3]": [40], "lr[head]": [5]}
     (folder / "indices.yaml").write_text("groups:\n  999999999: {lr: constant(2)}\n")
-    assert "a picture shows at most 1,000 groups" in refused(2, "show", "indices.yaml", "--horizon", 1)
+    assert "a picture shows at most 1,000 groups" in refused(2, "show", "indices.yaml", "--total", 1)
 
 
 # ---------------------------------------------------------------- show -o FILE
@@ -533,7 +530,7 @@ def test_run_facts_add_the_first_update_of_a_difference(folder):
 
 
 def test_an_infinite_difference_is_null_in_json():
-    result = call("diff", "exponential(1e300)", "exponential(1e100)", "--horizon", 3, "--json")
+    result = call("diff", "exponential(1e300)", "exponential(1e100)", "--total", 3, "--json")
 
     (change,) = json.loads(result.stdout, parse_constant=pytest.fail)
     assert change["by"] is None
@@ -544,7 +541,7 @@ def test_an_infinite_difference_is_null_in_json():
 
 def test_a_good_plan_has_no_problems(folder):
     assert good("check", "plan.yaml") == "plan.yaml: no problems found\n"
-    assert good("check", "plan.yaml", LINE, "--steps-per-epoch", "10", "--horizon", "20 epochs") == (
+    assert good("check", "plan.yaml", LINE, "--steps-per-epoch", "10", "--total", "20 epochs") == (
         f"plan.yaml: no problems found\n{LINE}: no problems found\n"
     )
 
@@ -585,7 +582,7 @@ def test_binary_standard_input_does_not_stop_the_check_of_other_files(folder):
 
 def test_a_missing_fact_of_one_plan_does_not_stop_the_check_of_other_plans(folder):
     (folder / "short.yaml").write_text("lr: warmup('30 epochs') >> cosine()")
-    facts = ("--horizon", "1000")
+    facts = ("--total", "1000")
 
     result = call("check", "short.yaml", "bad.yaml", "cosine()", *facts)
     alone = call("check", "bad.yaml", *facts)
@@ -596,7 +593,7 @@ def test_a_missing_fact_of_one_plan_does_not_stop_the_check_of_other_plans(folde
     assert "For example: --steps-per-epoch 100" in result.stderr
     assert alone.stderr in result.stderr
     assert {one["plan"] for one in printed} == {"short.yaml", "bad.yaml"}
-    assert good("check", "short.yaml", "cosine()", "--horizon", "90 epochs", "--steps-per-epoch", "100") == (
+    assert good("check", "short.yaml", "cosine()", "--total", "90 epochs", "--steps-per-epoch", "100") == (
         "short.yaml: no problems found\ncosine(): no problems found\n"
     )
 
@@ -614,7 +611,7 @@ def test_an_error_in_a_line_of_text_has_a_caret_below_it():
 
 
 def test_a_warning_is_not_an_error(folder):
-    result = call("check", "linear(over=30)", "--horizon", "20")
+    result = call("check", "linear(over=30)", "--total", "20")
 
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr.startswith("linear(over=30): $.lr: warning: ")
@@ -624,8 +621,8 @@ def test_check_resolves_lengths_if_run_facts_are_given(folder):
     line = 'warmup("30 epochs") >> cosine()'
 
     assert good("check", line) == f"{line}: no problems found\n"
-    assert "no updates remain for cosine()" in refused(1, "check", line, "--horizon", 1000, "--steps-per-epoch", 100)
-    assert "For example: --steps-per-epoch 100" in refused(2, "check", line, "--horizon", 1000)
+    assert "no updates remain for cosine()" in refused(1, "check", line, "--total", 1000, "--steps-per-epoch", 100)
+    assert "For example: --steps-per-epoch 100" in refused(2, "check", line, "--total", 1000)
 
 
 # ---------------------------------------------------------------- show --table
@@ -649,8 +646,8 @@ def test_the_table_needs_no_facts(folder):
     assert "temperature, a target with the initial value 2.0: linear(1.0, 0.5)\n" in printed
 
 
-def test_the_table_names_the_fact_needed_for_a_given_horizon():
-    assert "For example: --steps-per-epoch 100" in refused(2, "show", "--table", LINE, "--horizon", "9 epochs")
+def test_the_table_names_the_fact_needed_for_a_given_total():
+    assert "For example: --steps-per-epoch 100" in refused(2, "show", "--table", LINE, "--total", "9 epochs")
 
 
 @pytest.mark.parametrize(
@@ -665,7 +662,7 @@ def test_the_table_names_the_fact_needed_for_a_given_horizon():
     ],
 )
 def test_the_table_supports_every_combinator(line):
-    for facts in ((), ("--horizon", "20 epochs", "--steps-per-epoch", "10")):
+    for facts in ((), ("--total", "20 epochs", "--steps-per-epoch", "10")):
         result = call("show", "--table", line, *facts)
         assert result.exit_code == 0, result.output
         assert "None" not in result.stdout
@@ -700,10 +697,10 @@ def test_convert_prints_the_same_plan(folder, name):
 
 def test_convert_writes_a_file_in_the_format_of_its_suffix(folder):
     assert good("convert", "plan.yaml", "-o", "plan.json") == ""
-    assert good("convert", LINE, "--horizon", "90 epochs", "-o", "line.yaml") == ""
+    assert good("convert", LINE, "--total", "90 epochs", "-o", "line.yaml") == ""
 
     assert config.load("plan.json") == config.load("plan.yaml")
-    assert config.load("line.yaml") == Plan(lr=warmup("5%") >> cosine(to=0.1), horizon="90 epochs")
+    assert config.load("line.yaml") == Plan(lr=warmup("5%") >> cosine(to=0.1), total="90 epochs")
 
 
 @pytest.mark.parametrize(
@@ -738,16 +735,16 @@ AIRBENCH = paramsched.recipes["airbench94-cifar10"]
             ("plan.yaml", "--steps-per-epoch", 10, "--base", "lr=0.3,lr@head=0.7"),
             PLAN,
             [{"name": "default", "lr": 0.3}, {"name": "head", "lr": 0.7}],
-            paramsched.Calendar(steps_per_epoch=10),
+            paramsched.RunFacts(steps_per_epoch=10),
         ),
         (
             ("tokens.yaml", "--tokens-per-step", 100, "--base", "lr=0.1"),
             TOKENS,
             [{"lr": 0.1, "weight_decay": 1.0}],
-            paramsched.Calendar(tokens_per_step=100),
+            paramsched.RunFacts(tokens_per_step=100),
         ),
-        ((LINE, "--horizon", 40, "--base", 0.3), f"lr: {LINE}", [{"lr": 0.3}], paramsched.Calendar(total=40)),
-        (("recipe:airbench94-cifar10",), AIRBENCH.plan, AIRBENCH.bases, AIRBENCH.calendar),
+        ((LINE, "--total", 40, "--base", 0.3), f"lr: {LINE}", [{"lr": 0.3}], paramsched.RunFacts(total=40)),
+        (("recipe:airbench94-cifar10",), AIRBENCH.plan, AIRBENCH.bases, AIRBENCH.facts),
     ],
 )
 def test_the_table_of_a_plan_has_the_bits_of_its_trace(folder, arguments, plan, groups, facts):
@@ -759,7 +756,7 @@ def test_the_table_of_a_plan_has_the_bits_of_its_trace(folder, arguments, plan, 
     rows = list(csv.reader(Path("values.csv").read_text().splitlines()))
     columns = {name: [float(one) for one in column] for name, *column in zip(*rows, strict=True)}
     planned = config.loads(plan) if isinstance(plan, str) else plan
-    expected = paramsched.trace(planned, groups, calendar=facts)
+    expected = paramsched.trace(planned, groups, facts=facts)
     assert columns.pop("t") == [*range(expected.total)]
     assert columns.pop("tokens", None) == (expected.amounts.tolist() if plan is TOKENS else None)
     assert columns == expected.to_dict()
@@ -768,9 +765,9 @@ def test_the_table_of_a_plan_has_the_bits_of_its_trace(folder, arguments, plan, 
 
 def test_the_table_assumes_no_run_fact_and_names_the_fields_without_a_base(folder):
     assert "--steps-per-epoch" in refused(2, "convert", "plan.yaml", "--to", "csv")
-    assert "Shorten --horizon" in refused(2, "convert", LINE, "--to", "csv", "--horizon", "1e8")
+    assert "Shorten --total" in refused(2, "convert", LINE, "--to", "csv", "--total", "1e8")
 
-    told = call("convert", "linear(1, 0)", "--to", "csv", "--horizon", "2").stderr
+    told = call("convert", "linear(1, 0)", "--to", "csv", "--total", "2").stderr
 
     assert told == "note: no --base for lr[0]; taken to be 1\n"
 
@@ -871,7 +868,7 @@ def test_the_longest_recipes_are_drawn(name: str) -> None:
 
 
 def test_a_number_alone_is_the_base_of_the_only_field(folder):
-    (folder / "momentum.yaml").write_text("momentum: linear(1, 0.5)\nhorizon: 10\n")
+    (folder / "momentum.yaml").write_text("momentum: linear(1, 0.5)\ntotal: 10\n")
 
     assert call("show", "momentum.yaml", "--base", "0.9", "--at", "0").stdout.split()[-1] == "0.9"
 

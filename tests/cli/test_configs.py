@@ -92,7 +92,7 @@ def test_a_config_is_drawn_beside_a_plan_and_a_log_over_it(place):
     curves = simulate(CONFIG, steps_per_epoch=5)
     (place / "log.csv").write_text("step,lr\n" + "".join(f"{t},{v}\n" for t, v in enumerate(curves["lr", 0].tolist())))
 
-    both = call("show", "config.yaml", "b=linear(1, 0, over=20)", "--horizon", "20", "--steps-per-epoch", "5")
+    both = call("show", "config.yaml", "b=linear(1, 0, over=20)", "--total", "20", "--steps-per-epoch", "5")
     call("show", "config.yaml", "--steps-per-epoch", "5", "-o", "picture.svg", "--used", "log.csv")
 
     assert "a config.yaml" in both.stdout

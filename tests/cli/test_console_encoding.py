@@ -7,14 +7,14 @@ import paramsched as ps
 from paramsched.cli import main
 
 PLAN = ps.Plan(
-    ps.Binding("lr", "warmup('5%') >> cosine(to=0.1)", groups="头→*"), lr="step('30%', 0.5)", horizon="2000 steps"
+    ps.Binding("lr", "warmup('5%') >> cosine(to=0.1)", groups="头→*"), lr="step('30%', 0.5)", total="2000 steps"
 )
 
 
 @pytest.fixture(autouse=True)
 def _files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name, plan in {"plan.yaml": PLAN, "other.yaml": ps.Plan(lr="cosine()", horizon=2000)}.items():
+    for name, plan in {"plan.yaml": PLAN, "other.yaml": ps.Plan(lr="cosine()", total=2000)}.items():
         (tmp_path / name).write_text(ps.dump(plan, format="yaml"), encoding="utf-8")
 
 

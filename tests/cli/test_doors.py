@@ -11,7 +11,7 @@ from paramsched.cli._options import _DOORS
 from support.spread import spread
 
 FILES = ROOT / "src" / "paramsched" / "cli" / "commands"
-PLANS = {"old.yaml": "horizon: 90\nlr: cosine()\n", "new.yaml": "horizon: 90\nlr: cosine(to=0.1)\n"}
+PLANS = {"old.yaml": "total: 90\nlr: cosine()\n", "new.yaml": "total: 90\nlr: cosine(to=0.1)\n"}
 USES = {
     "--help": [],
     "audit": ["log.csv"],

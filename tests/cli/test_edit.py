@@ -30,7 +30,7 @@ from support.examples import examples
 
 pytestmark = [pytest.mark.door("show"), pytest.mark.door("tools")]
 
-PLAN = 'horizon: 90 epochs\nlr: warmup("5%") >> cosine(to=0.1)\n'
+PLAN = 'total: 90 epochs\nlr: warmup("5%") >> cosine(to=0.1)\n'
 
 
 # ---------------------------------------------------------------- saves, in any order of events
@@ -186,7 +186,7 @@ def test_the_mode_and_the_link_of_a_file_stay(tmp_path):
 def test_a_refused_text_is_compared_saved_over_the_compared_file_or_under_another_name(file):
     editor = Editor(file, PlanOptions())
     begun = Page(editor.page()).digest
-    file.write_bytes(b"horizon: 90 epochs\r\nlr: 1\r\n")
+    file.write_bytes(b"total: 90 epochs\r\nlr: 1\r\n")
 
     refused, compared = editor.save(PLAN, begun), editor.compare(PLAN)
     lines = compared["difference"].split("\n")
@@ -281,7 +281,7 @@ def test_facts_and_bases_are_used(drawn):
 
 
 def test_a_base_whose_line_is_not_written_yet_is_a_problem_beside_the_curves(drawn):
-    answer = drawn("horizon: 100\nlr: cosine()\n", bases="lr=0.5,,weight_decay=0.1,lr@head=0.3,")
+    answer = drawn("total: 100\nlr: cosine()\n", bases="lr=0.5,,weight_decay=0.1,lr@head=0.3,")
 
     assert "0.5" in answer["page"]
     assert [line for line in answer["problems"].splitlines() if "weight_decay=0.1" in line]
@@ -290,22 +290,22 @@ def test_a_base_whose_line_is_not_written_yet_is_a_problem_beside_the_curves(dra
 
 
 def test_the_checks_use_the_bases_of_the_page(drawn):
-    told = drawn("horizon: 100\nlr: cosine(to=1e-5)\n", bases="lr=0.001")["problems"]
+    told = drawn("total: 100\nlr: cosine(to=1e-5)\n", bases="lr=0.001")["problems"]
 
     assert "PS304" in told
     assert "1e-08" in told
 
 
 def test_a_check_of_the_plan_is_shown(drawn):
-    assert "PS304" in drawn("horizon: 100\nlr: cosine(to=3e-5)\n")["problems"]
+    assert "PS304" in drawn("total: 100\nlr: cosine(to=3e-5)\n")["problems"]
 
 
-@pytest.mark.parametrize("horizon", [1_000_000, 10**9])
-def test_a_long_plan_is_drawn_or_refused(drawn, horizon):
-    answer = drawn(f"horizon: {horizon}\nlr: cosine()\n")
+@pytest.mark.parametrize("total", [1_000_000, 10**9])
+def test_a_long_plan_is_drawn_or_refused(drawn, total):
+    answer = drawn(f"total: {total}\nlr: cosine()\n")
 
-    assert ("page" in answer) is (horizon == 1_000_000)
-    assert ("too many" in answer["problems"]) is (horizon != 1_000_000)
+    assert ("page" in answer) is (total == 1_000_000)
+    assert ("too many" in answer["problems"]) is (total != 1_000_000)
 
 
 def test_a_drawing_that_takes_too_long_is_ended_and_the_next_one_is_drawn(file, monkeypatch):

@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed: nothing runs the page's script"),
 ]
 
-PLAN = "horizon: 1000\nlr: cosine(to=0.1)\n"
+PLAN = "total: 1000\nlr: cosine(to=0.1)\n"
 TYPIST = """<pre id="found"></pre><script>{
 const found = {}, get = (css) => document.querySelector(css), text = get("textarea");
 addEventListener("error", (event) => { found.fault = event.message; });
@@ -62,7 +62,7 @@ const until = async (is_so) => {
   found.mended = await until((now) => !now.wrong);
   get("button").click();
   found.saved = await until((now) => now.status === "saved");
-  const ofOther = { text: "horizon: 9\\nlr: cosine()\\n", digest };
+  const ofOther = { text: "total: 9\\nlr: cosine()\\n", digest };
   await fetch("save", { method: "POST", body: JSON.stringify(ofOther) });
   type("linear", "constant");
   get("button").click();
@@ -116,7 +116,7 @@ def test_a_plan_is_typed_misspelled_mended_saved_refused_and_compared(tmp_path, 
         True,
         False,
     )
-    assert {"-horizon: 9\n", "+horizon: 1000\n"} <= {*compared["difference"].splitlines(keepends=True)}
+    assert {"-total: 9\n", "+total: 1000\n"} <= {*compared["difference"].splitlines(keepends=True)}
     assert (file.read_text(), (tmp_path / "plan-2.yaml").read_text()) == (typed, typed)
     if width == 400:
         assert compared["scrolled"] == []

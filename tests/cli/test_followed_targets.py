@@ -10,7 +10,7 @@ from paramsched.cli import main
 
 PLAN = """\
 clock: tokens
-horizon: 30M tokens
+total: 30M tokens
 lr: (warmup("3M tokens") >> cosine(to=0.1)) * (like("batch_size") / 4) ** 0.5
 targets:
   batch_size: {initial: 1, schedule: 'rounded(linear(4, 64, over="20M tokens"), 4)'}

@@ -24,7 +24,7 @@ def shown(tmp_path, monkeypatch):
 
 def test_the_line_of_a_plan_that_is_in_force_is_named_for_each_group(shown, tmp_path):
     (tmp_path / "plan.yaml").write_text(
-        "horizon: 100\nlr: linear()\ngroups:\n  head:\n    lr: constant(0.5)\n  body: {weight_decay: constant(0.1)}\n"
+        "total: 100\nlr: linear()\ngroups:\n  head:\n    lr: constant(0.5)\n  body: {weight_decay: constant(0.1)}\n"
     )
 
     rows = shown("plan.yaml", "--base", "lr=0.1", "--at", 50)
@@ -47,14 +47,14 @@ def test_the_line_of_a_plan_that_is_in_force_is_named_for_each_group(shown, tmp_
     ],
 )
 def test_the_note_about_an_unknown_base_is_only_for_multiples(shown, line, note):
-    (row,) = shown(line, "--horizon", 10, "--at", 5)
+    (row,) = shown(line, "--total", 10, "--at", 5)
 
     assert row["note"] == note
 
 
 def test_the_table_of_a_group_has_a_line_for_each_time(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "plan.yaml").write_text("horizon: 100\nlr: linear()\nweight_decay: linear(1, 0.5)\n")
+    (tmp_path / "plan.yaml").write_text("total: 100\nlr: linear()\nweight_decay: linear(1, 0.5)\n")
 
     result = CliRunner().invoke(main, ["show", "plan.yaml", "--groups", "--base", "lr=0.1"])
 
@@ -80,6 +80,6 @@ def test_the_table_of_a_group_has_a_line_for_each_time(tmp_path, monkeypatch):
 
 
 def test_a_value_that_overflows_is_null_in_json(shown):
-    (row,) = shown("exponential(1e300)", "--horizon", 100, "--base", "lr=0.1", "--at", 0, "--at", 10)
+    (row,) = shown("exponential(1e300)", "--total", 100, "--base", "lr=0.1", "--at", 0, "--at", 10)
 
     assert (row["values"], row["factors"]) == ([0.1, None], [1.0, None])

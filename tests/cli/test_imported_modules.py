@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from paramsched.cli import main
 from support.registered_shapes import shapes_as_before
 
-PLAN = ("show", "linear()", "--horizon", "5")
+PLAN = ("show", "linear()", "--total", "5")
 
 
 @pytest.fixture

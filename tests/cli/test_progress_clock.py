@@ -11,7 +11,7 @@ from paramsched.show import View, picture
 from paramsched.show.plan_curves import curves_of_plan
 
 PLAN = 'clock: progress\nlr: warmup("5%") >> constant(over="until 57%") >> linear(to=0)\n'
-MIXED = "clock: {lr: progress}\nhorizon: 100\nlr: linear(1, 0)\nweight_decay: linear(1, 0.5)\n"
+MIXED = "clock: {lr: progress}\ntotal: 100\nlr: linear(1, 0)\nweight_decay: linear(1, 0.5)\n"
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_the_table_shows_the_stages_in_percent(run):
 @pytest.mark.parametrize("times", [["5%", "57%"], ["157", "200"]])
 def test_show_spreads_the_updates_evenly(run, times):
     at = [argument for time in times for argument in ("--at", time)]
-    _, output = run("show", "plan.yaml", "--horizon", "200", "--json", *at)
+    _, output = run("show", "plan.yaml", "--total", "200", "--json", *at)
 
     found = json.loads(output)["values"]["lr"]
     shown = ps.trace(ps.loads(PLAN), {"lr": 1.0}, total=200)["lr", 0]
@@ -58,7 +58,7 @@ def test_show_spreads_the_updates_evenly(run, times):
 
 def test_diff_names_the_progress(run):
     ps.dump(ps.loads(PLAN).scale("57%", lr=0.5), "half.yaml")
-    _, output = run("diff", "plan.yaml", "half.yaml", "--json", "--horizon", "50")
+    _, output = run("diff", "plan.yaml", "half.yaml", "--json", "--total", "50")
 
     (change,) = json.loads(output)
     assert (change["when"], change["unit"]) == (0.57, "progress")
@@ -68,7 +68,7 @@ def test_a_picture_has_an_axis_in_percent_and_breakpoints_at_updates():
     curves, assumed = curves_of_plan(ps.loads(PLAN))
     drawn = picture(curves, view=View(unit="progress"))
 
-    assert assumed == "horizon assumed to be 1000 updates"
+    assert assumed == "total assumed to be 1000 updates"
     assert drawn.panels[0].breakpoints.tolist() == [50, 570]
     assert [tick.label for tick in drawn.axis.ticks(5)] == ["0%", "20%", "40%", "60%", "80%", "100%"]
     assert drawn.length == "1,000 updates"

@@ -25,7 +25,7 @@ def halving_of_a_test(over: int = 3) -> ps.extend.Schedule:
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "plan.yaml").write_text("horizon: 100\nlr: warmup(10) >> cosine()\n")
+    (tmp_path / "plan.yaml").write_text("total: 100\nlr: warmup(10) >> cosine()\n")
     (tmp_path / "plan.txt").write_text("lr: cosine()\n")
     (tmp_path / "log.csv").write_text("step,lr\n0,0.1\n1,0.1\n")
     (tmp_path / "hooks_of_a_test.py").write_text(HOOKS)
@@ -41,8 +41,8 @@ def run(command):
 @table(
     ("command", "code", "said"),
     [
-        ("show halving_of_a_test(4) --horizon 9 --import hooks_of_a_test --at 5", 0, "     5  0.5"),
-        ("check cosine() --total 0", 2, "--horizon 0: a run must have at least 1 update"),
+        ("show halving_of_a_test(4) --total 9 --import hooks_of_a_test --at 5", 0, "     5  0.5"),
+        ("check cosine() --total 0", 2, "--total 0: a run must have at least 1 update"),
         ("show plan.yaml --base lr 0.1 --at 5", 2, "got \"lr\". For example: --base lr=0.1"),
         ("show plan.yaml --base betas[0] --at 5", 2, "--base betas[0]: expected a finite number"),
         ("show plan.yaml --import broken_in_a_test", 2, "broken_in_a_test: ZeroDivisionError: division by zero"),
@@ -58,8 +58,8 @@ def run(command):
         ("convert plan.yaml --base 0.1", 2, "--base: it is for a table of values. Write --to csv"),
         ("audit log.csv --plan plan.yaml --column lr", 2, "FIELD=NAME. For example: --column lr=learning_rate"),
         ("audit log.csv --plan plan.yaml --amount tokens", 2, "the plan's clock counts updates. Leave --amount out"),
-        ("audit log.csv --plan linear()", 2, "For example: --horizon 10_000"),
-        ("diff plan.yaml linear() --steps-per-epoch 5", 2, "For example: --horizon 10_000"),
+        ("audit log.csv --plan linear()", 2, "For example: --total 10_000"),
+        ("diff plan.yaml linear() --steps-per-epoch 5", 2, "For example: --total 10_000"),
         ("check plan.txt", 1, "For example: --format yaml"),
         ("resume log.csv --on-change x", 2, "--on-change x: expected one of new, checkpoint, error"),
         ("resume log.csv --on-change new --on-change lr=error", 2, "one of them for each field. Write --on-change new"),
@@ -95,35 +95,33 @@ def test_recipes_for_programs():
     recipe = ps.recipes["llama3-405b"]
     assert (found["name"], found["area"], found["source"]) == (recipe.name, recipe.area, recipe.source)
     assert found["facts"] == {
-        name: one
-        for name in recipe.calendar.__dataclass_fields__
-        if (one := getattr(recipe.calendar, name)) is not None
+        name: one for name in recipe.facts.__dataclass_fields__ if (one := getattr(recipe.facts, name)) is not None
     }
 
 
 def test_the_states_of_a_run_for_programs(folder):
     torch = pytest.importorskip("torch")
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear()", horizon=10))
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear()", total=10))
     for _ in range(4):
         optimizer.step()
     torch.save({"o": optimizer.state_dict(), "s": scheduler.state_dict()}, folder / "a.pt")
 
     report = json.loads(run("resume a.pt --json --updates 2").stdout)
     history = json.loads(run("resume a.pt --history --json").stdout)
-    changed = run("resume a.pt --plan 'cosine()' --horizon 10 --json")
+    changed = run("resume a.pt --plan 'cosine()' --total 10 --json")
 
     assert (report["update"], report["clock"], report["optimizer"], report["scheduler"]) == (4, "updates", "o", "s")
     assert [(one["update"], one["stored"]) for one in report["rows"]] == [(4, report["rows"][0]["value"]), (5, None)]
     assert report["rows"][0]["value"] == pytest.approx(0.06)
     assert (report["differs"], report["changes"], report["ignored"]) == (False, [], [])
-    assert history == [{"update": 0, "amount": None, "plan": "horizon: 10\nlr: linear()", "changes": None}]
+    assert history == [{"update": 0, "amount": None, "plan": "total: 10\nlr: linear()", "changes": None}]
     assert (changed.exit_code, json.loads(changed.stdout)["differs"]) == (1, True)
     assert [one["what"] for one in json.loads(changed.stdout)["changes"]] == ["lr"]
-    assert run("resume a.pt --history").output == "from update 0:\n  horizon: 10\n  lr: linear()\n"
+    assert run("resume a.pt --history").output == "from update 0:\n  total: 10\n  lr: linear()\n"
 
 
-def test_a_horizon_is_for_the_plans_without_one(folder):
+def test_a_total_is_for_the_plans_without_one(folder):
     options = PlanOptions({"total": "80"})
 
     both, _ = trace_plan_inputs(["cosine()", "plan.yaml"], options)
@@ -153,7 +151,7 @@ def test_a_terminal_without_braille_gets_ascii(folder):
 def test_the_advised_base_of_a_log_names_the_group_only_if_there_are_several(folder):
     (folder / "log.csv").write_text("step,lr\n5,0.05\n6,0.06\n")
     (folder / "two.csv").write_text("step,lr[a],lr[b]\n0,0.5,0.25\n1,0.4,0.2\n")
-    (folder / "groups.yaml").write_text("horizon: 9\ngroups:\n  a: {lr: cosine()}\n  b: {lr: linear()}\n")
+    (folder / "groups.yaml").write_text("total: 9\ngroups:\n  a: {lr: cosine()}\n  b: {lr: linear()}\n")
 
     one, two = (run(command) for command in ("show plan.yaml --used log.csv", "show groups.yaml --used two.csv"))
 

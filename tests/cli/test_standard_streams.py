@@ -42,10 +42,10 @@ def test_standard_output_is_piped(shell, output):
 @pytest.mark.parametrize(
     ("line", "code", "message"),
     [
-        ("$P show plan.yaml --horizon 9 >&-", 0, ""),
+        ("$P show plan.yaml --total 9 >&-", 0, ""),
         ("$P check plan.yaml >&- 2>&-", 0, ""),
         ("$P check - <&-", 2, "standard input: it is closed\n"),
-        ("$P show plan.yaml --horizon 9 > /dev/full", 2, "standard output: No space left on device\n"),
+        ("$P show plan.yaml --total 9 > /dev/full", 2, "standard output: No space left on device\n"),
         ("$P check none.yaml 2> /dev/full", 2, ""),
         ("mkdir gone; cd gone; rmdir ../gone; $P check 'cosine()'", 0, ""),
         (
@@ -68,7 +68,7 @@ def test_the_error_names_a_closed_or_full_stream(shell, line, code, message):
     ("arguments", "begin"),
     [
         (["convert", "cosine()", "--to", "json"], '{\n  "lr": "cosine()"'),
-        (["show", "cosine()", "--horizon", "9", "--to", "svg"], "<svg"),
+        (["show", "cosine()", "--total", "9", "--to", "svg"], "<svg"),
     ],
 )
 def test_a_dash_means_standard_output(tmp_path, monkeypatch, arguments, begin):
@@ -82,7 +82,7 @@ def test_a_dash_means_standard_output(tmp_path, monkeypatch, arguments, begin):
 
 
 def test_a_picture_on_standard_output_needs_a_format_and_the_advice_works():
-    arguments = ["show", "cosine()", "--horizon", "9", "-o", "-"]
+    arguments = ["show", "cosine()", "--total", "9", "-o", "-"]
     refused = CliRunner().invoke(main, arguments)
 
     assert refused.exit_code == 2

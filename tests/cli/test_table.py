@@ -10,16 +10,16 @@ from paramsched.cli._table import stage_table
 from paramsched.cli._traces import _size_of_trace
 from paramsched.core.files import NO_BASES
 from paramsched.core.plan import Plan
-from paramsched.core.time import Calendar
+from paramsched.core.time import RunFacts
 from support.strategies import cases
 
-RUN = Calendar(total=2000, steps_per_epoch=100)
+RUN = RunFacts(total=2000, steps_per_epoch=100)
 
 
-def rows(plan, calendar=RUN):
+def rows(plan, facts=RUN):
     """Return the table of a plan with one schedule as lists of cells."""
-    resolved = None if calendar is None else plan.resolve(calendar=calendar)
-    text = stage_table(plan, resolved, NO_BASES, None, None if calendar is None else calendar.updates_per_epoch)
+    resolved = None if facts is None else plan.resolve(facts=facts)
+    text = stage_table(plan, resolved, NO_BASES, None, None if facts is None else facts.updates_per_epoch)
     table = [line for line in text.splitlines() if re.match(r"  +\d+  ", line)]
     return [re.split(r"  +", line.strip()) for line in table]
 
@@ -31,12 +31,12 @@ def number(text):
 @given(data=st.data())
 def test_stages_cover_the_run_and_have_the_values_of_the_schedule(data):
     case = data.draw(cases())
-    plan = Plan(lr=case.written, horizon=case.world.total)
-    resolved = plan.resolve(calendar=case.world.calendar)
+    plan = Plan(lr=case.written, total=case.world.total)
+    resolved = plan.resolve(facts=case.world.facts)
     schedule = resolved.bindings[0].schedule
     begin = 0
 
-    found = rows(plan, case.world.calendar)
+    found = rows(plan, case.world.facts)
 
     assert found
     for _, first, last, start, end, *_ in found:
@@ -45,7 +45,7 @@ def test_stages_cover_the_run_and_have_the_values_of_the_schedule(data):
         if number(last) >= number(first) and not schedule.has_absolute:
             assert start == f"{schedule(int(number(first)), 1.0):.6g}"
             assert end == f"{schedule(int(number(last)), 1.0):.6g}"
-    assert begin == resolved.horizon.updates
+    assert begin == resolved.total.updates
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_stage_after_an_unknown_length_starts_at_an_unknown_time():
 
 @pytest.mark.parametrize("line", ["cosine()", "every(warmup(5) >> cosine(), '1 epoch')", "step(1) * plateau()"])
 def test_a_run_of_any_length_is_shown_at_once(line):
-    (*_, last) = rows(Plan(lr=line), Calendar(total=10**15, steps_per_epoch=1000))
+    (*_, last) = rows(Plan(lr=line), RunFacts(total=10**15, steps_per_epoch=1000))
 
     assert last[2] == "999,999,999,999,999"
 
@@ -86,13 +86,11 @@ def test_a_run_of_any_length_is_shown_at_once(line):
 @pytest.mark.parametrize(("missing", "shown"), [(0, True), (1, False)])
 def test_a_terminal_that_is_too_narrow_shows_the_common_unit_once(monkeypatch, missing, shown):
     plan = Plan(lr="warmup('5%') >> cosine(to=0.1)")
-    columns = max(
-        len(line) for line in stage_table(plan, plan.resolve(calendar=RUN), NO_BASES, None, None).splitlines()
-    )
+    columns = max(len(line) for line in stage_table(plan, plan.resolve(facts=RUN), NO_BASES, None, None).splitlines())
 
     monkeypatch.setattr("paramsched.cli._output.is_terminal", lambda *, err: True)
     monkeypatch.setenv("COLUMNS", str(columns - missing))
-    text = stage_table(plan, plan.resolve(calendar=RUN), NO_BASES, None, None)
+    text = stage_table(plan, plan.resolve(facts=RUN), NO_BASES, None, None)
 
     assert (text.count("updates, × base"), "units: updates, × base" in text) == ((2, False) if shown else (1, True))
 
@@ -102,7 +100,7 @@ def test_a_terminal_that_is_too_narrow_shows_the_common_unit_once(monkeypatch, m
 def test_the_unit_names_base_if_a_value_of_the_run_depends_on_it(steps, missing, unit):
     plan = Plan(lr=f"constant(absolute(0.5), over={steps}) >> constant(1)")
 
-    found = rows(plan, Calendar(total=steps + missing))
+    found = rows(plan, RunFacts(total=steps + missing))
 
     assert {row[-1] for row in found} == {unit}
 
@@ -111,4 +109,4 @@ def test_the_unit_names_base_if_a_value_of_the_run_depends_on_it(steps, missing,
 def test_a_plan_has_a_value_for_each_field_of_each_group_at_each_update(total, groups, fields):
     plan = Plan(**dict.fromkeys(("lr", "momentum", "weight_decay")[:fields], "cosine()"))
 
-    assert _size_of_trace(plan, Calendar(total=total), groups) == (total * max(groups, 1) * fields, total)
+    assert _size_of_trace(plan, RunFacts(total=total), groups) == (total * max(groups, 1) * fields, total)

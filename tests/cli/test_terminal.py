@@ -25,22 +25,22 @@ DATA = ("--json", "--to json", "other.toml --at", " -o -")
 
 LONG = {
     "long.yaml": (
-        'horizon: 900 epochs\nlr: warmup("5 epochs", start=0.001) >> cosine(to=absolute(1e-05), over="300 epochs") '
+        'total: 900 epochs\nlr: warmup("5 epochs", start=0.001) >> cosine(to=absolute(1e-05), over="300 epochs") '
         '>> constant(over="200 epochs") >> polynomial(to=0.0001, power=2.5, over="200 epochs") >> linear(to=0)\n'
         "weight_decay: linear(1.0, absolute(0.3))\n"
         "groups:\n  the_classification_head_of_the_model: {lr: cosine(to=0.5)}\n  backbone: {lr: cosine(to=0.25)}\n"
     ),
     "longer.yaml": (
-        'horizon: 900 epochs\nlr: warmup("15 epochs", start=0.001) >> cosine(to=absolute(2e-05), over="300 epochs") '
+        'total: 900 epochs\nlr: warmup("15 epochs", start=0.001) >> cosine(to=absolute(2e-05), over="300 epochs") '
         '>> constant(over="200 epochs") >> polynomial(to=0.0002, power=2.5, over="200 epochs") >> linear(to=0)\n'
     ),
-    "many.yaml": "horizon: 900 epochs\nlr: cosine()\ngroups:\n"
+    "many.yaml": "total: 900 epochs\nlr: cosine()\ngroups:\n"
     + "".join(f"  group_{number}: {{lr: cosine(to=0.{number})}}\n" for number in range(1, 9)),
-    "wrong.yaml": "horizon: 900 epochs\n"
+    "wrong.yaml": "total: 900 epochs\n"
     "lr: warmup('5 epochs') >> cosine(too=0.1, over='300 epochs') >> linear(to=0.001)\n"
     "weight_decay: cosine(to=0.1, period=3000, over='10 epochs') >> cosin(to=0.1) "
     ">> linear(to=0.001, over='5 epoks')\n",
-    "unlikely.yaml": "horizon: 900\nlr: warmup(60) >> cosine(start=0.1)\n"
+    "unlikely.yaml": "total: 900\nlr: warmup(60) >> cosine(start=0.1)\n"
     "weight_decay: 0.1 * cosine(to=0.1)\nmomentum: linear(0.85, 0.95)\n",
     "config.py": "param_scheduler = dict(type='CosineAnnealingLR', T_max=9, end=9)\ntrain_cfg = dict(max_epochs=9)\n",
 }
@@ -68,7 +68,7 @@ COMMANDS = (
     "resume checkpoint.pt --plan longer.yaml " + FACTS,
     "resume checkpoint.pt --plan longer.yaml --on-change error " + FACTS,
     "resume checkpoint.pt --history",
-    "plot long.yaml --steps-per-epoch 100 --base lr=0.1 --base weight_decay=0.05 --horizon '90 epochs'",
+    "plot long.yaml --steps-per-epoch 100 --base lr=0.1 --base weight_decay=0.05 --total '90 epochs'",
 )
 HELP = ("--help", *(f"{name} --help" for name in main.list_commands(click.Context(main))))
 EXPLAINED = tuple(f"check --explain {code}" for code in check_rules())

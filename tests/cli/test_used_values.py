@@ -6,7 +6,7 @@ from click.testing import CliRunner
 import paramsched as ps
 from paramsched.cli import main
 
-PLAN = ps.Plan(ps.Binding("lr", "linear()", groups="head"), lr="cosine()", horizon=40)
+PLAN = ps.Plan(ps.Binding("lr", "linear()", groups="head"), lr="cosine()", total=40)
 BASES = [{"name": "default", "lr": 0.1}, {"name": "head", "lr": 1.0}]
 
 

@@ -43,7 +43,7 @@ def test_schedules_of_maximum_depth_work_in_every_operation(name):
             schedule = WRAPS[name](schedule)
         except InvalidArgument as error:
             refusal = error
-    plan = ps.Plan(lr=schedule, horizon=10_000)
+    plan = ps.Plan(lr=schedule, total=10_000)
 
     assert pickle.loads(pickle.dumps(schedule)) == copy.copy(schedule) == schedule
     assert Plan.of_text(plan.text) == plan

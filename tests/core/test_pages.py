@@ -13,7 +13,7 @@ GROWING = (DOCS / "how-to" / "growing-batch.md").read_text(encoding="utf-8")
 LENGTHS = (DOCS / "reference" / "lengths-and-levels.md").read_text(encoding="utf-8")
 LEVELS = LENGTHS.partition("\n## Levels\n")[2].partition("\n## Clocks\n")[0]
 PLAN = (
-    'horizon: 10000\nlr: warmup("5%") >> cosine(to=0.1)\nweight_decay: linear(to=0.5)\ngroups:\n  head: {lr: step(9)}\n'
+    'total: 10000\nlr: warmup("5%") >> cosine(to=0.1)\nweight_decay: linear(to=0.5)\ngroups:\n  head: {lr: step(9)}\n'
 )
 
 

@@ -18,7 +18,7 @@ from support.ports import free_port
 PLAN = f"""
 lr: warmup(4) >> cosine()
 weight_decay: linear(0.1, 0.01)
-horizon: {UPDATES}
+total: {UPDATES}
 """
 
 

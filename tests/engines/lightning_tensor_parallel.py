@@ -38,7 +38,7 @@ def main() -> None:
     os.environ |= {"LOCAL_RANK": rank, "RANK": rank, "NODE_RANK": "0", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "TORCHELASTIC_RUN_ID": "1", "GROUP_RANK": "0"}
     seen: list[Any] = []
-    for facts in ({}, {"horizon": f"{SAMPLES * EPOCHS} samples"}):
+    for facts in ({}, {"total": f"{SAMPLES * EPOCHS} samples"}):
         plan = ps.Plan(lr=ps.linear(1.0, 0.0), clock="samples", **facts)
         callback = PlanCallback(plan, amount_of=(lambda batch: len(batch[0])) if facts else None)
         trainer = Trainer(
@@ -50,7 +50,7 @@ def main() -> None:
         data = torch.utils.data.TensorDataset(torch.ones(SAMPLES, 4))
         trainer.fit(Tensor(), torch.utils.data.DataLoader(data, batch_size=BATCH))
         scheduler = callback.schedulers[0]
-        seen.append([scheduler.t, scheduler.amount, scheduler.calendar.batch_size])
+        seen.append([scheduler.t, scheduler.amount, scheduler.facts.batch_size])
     Path(file).write_text(json.dumps(seen), encoding="utf-8")
 
 

@@ -119,7 +119,7 @@ def test_a_loader_without_a_length_is_reported_with_the_argument_to_pass() -> No
     assert "accelerate.scheduler(..., steps_per_epoch=100)" in str(refusal.value)
 
 
-def test_a_plan_that_needs_the_horizon_is_rejected_without_epochs() -> None:
+def test_a_plan_that_needs_the_total_is_rejected_without_epochs() -> None:
     accelerator = accelerate.Accelerator(cpu=True)
     optimizer, loader = accelerator.prepare(optimizer_of(Tiny()), DataLoader(Numbers(), BATCH))
 
@@ -139,19 +139,19 @@ def test_the_users_facts_take_precedence() -> None:
 
     scheduler = engine.scheduler(accelerator, optimizer, PLAN, loader, epochs=3, total=7, steps_per_epoch=2)
 
-    assert (scheduler.calendar.total_updates, scheduler.calendar.updates_per_epoch) == (7, 2)
+    assert (scheduler.facts.total_updates, scheduler.facts.updates_per_epoch) == (7, 2)
 
 
-def test_a_longer_horizon_in_the_plan_takes_precedence_and_is_told() -> None:
+def test_a_longer_total_in_the_plan_takes_precedence_and_is_told() -> None:
     accelerator = accelerate.Accelerator(cpu=True)
     optimizer, loader = accelerator.prepare(optimizer_of(Tiny()), DataLoader(Numbers(), BATCH))
 
-    with pytest.warns(ps.PlanWarning, match='horizon "9 epochs" of the plan is 162 updates, but .* counts 54'):
+    with pytest.warns(ps.PlanWarning, match='total "9 epochs" of the plan is 162 updates, but .* counts 54'):
         scheduler = engine.scheduler(
-            accelerator, optimizer, ps.Plan(lr=ps.cosine(), horizon="9 epochs"), loader, epochs=3
+            accelerator, optimizer, ps.Plan(lr=ps.cosine(), total="9 epochs"), loader, epochs=3
         )
 
-    assert scheduler.plan.resolve(calendar=scheduler.calendar).horizon == ps.Duration.of(162)
+    assert scheduler.plan.resolve(facts=scheduler.facts).total == ps.Duration.of(162)
 
 
 def test_the_values_of_the_next_update_reach_the_trackers(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_a_run_started_with_torchs_scheduler_continues_with_a_plan(tmp_path: Pat
         optimizer.step()
         scheduler.step()
 
-    plan = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=100)
+    plan = ps.Plan(lr=ps.linear(1.0, 0.0), total=100)
     first = prepared(lambda optimizer: torch.optim.lr_scheduler.StepLR(optimizer, 2))
     for _ in range(7):
         update(*first)
@@ -247,7 +247,7 @@ def test_processes_with_the_same_batches_are_counted_once(sizes: dict[str, int],
 
 @pytest.mark.parametrize("how", ["helper", "prepared", "before prepare"])
 def test_two_optimizers_follow_one_plan_and_resume(how: str, tmp_path: Path) -> None:
-    plan = ps.Plan(ps.Binding("lr", "cosine()", groups="muon"), lr="linear()", horizon=24)
+    plan = ps.Plan(ps.Binding("lr", "cosine()", groups="muon"), lr="linear()", total=24)
 
     def loop(updates: int, folder: Path | None = None) -> tuple[list[list[float]], Any]:
         accelerator = accelerate.Accelerator(cpu=True)

@@ -128,14 +128,14 @@ def numel(one):
     [
         (BY_TOKENS, {"tokens_per_sample": 16}, {}, 48),
         (BY_TOKENS, {"tokens_per_sample": 16.0}, {}, 48),
-        (BY_TOKENS, {"calendar": ps.Calendar(sequence_length=8)}, {}, 24),
-        (BY_TOKENS, {"calendar": ps.Calendar(sequence_length=8), "tokens_per_sample": 16}, {}, 48),
+        (BY_TOKENS, {"facts": ps.RunFacts(sequence_length=8)}, {}, 24),
+        (BY_TOKENS, {"facts": ps.RunFacts(sequence_length=8), "tokens_per_sample": 16}, {}, 48),
         (BY_TOKENS, {"amount_of": numel}, {}, 9),
         (BY_TOKENS, {"amount_of": numel, "tokens_per_sample": 16}, {}, 9),
         (BY_TOKENS, {"amount_of": lambda one: torch.tensor(5)}, {}, 5),
         (BY_TOKENS, {}, {"tokens_per_step": 100}, 100),
         (BY_TOKENS, {"tokens_per_sample": 1.5}, {"tokens_per_step": 100}, 100),  # an average
-        (BY_TOKENS, {"calendar": ps.Calendar(tokens_per_step=9, sequence_length=8)}, {"tokens_per_step": 9}, 9),
+        (BY_TOKENS, {"facts": ps.RunFacts(tokens_per_step=9, sequence_length=8)}, {"tokens_per_step": 9}, 9),
         (BY_SAMPLES, {"tokens_per_sample": 8}, {}, 3),
         # The planned number of sequences does not contain their lengths.
         (ps.Plan(*FOUR.bindings, clock="tokens"), {"amount_of": numel}, {}, 9),
@@ -215,22 +215,22 @@ FACTS = EngineFacts(call="engine", batches=10, accumulation=2, batch_size=4, tot
 def test_the_length_of_the_run_is_omitted_if_it_cannot_be_converted():
     scheduler = FACTS.attach(optimizer_of(Tiny()), BY_TOKENS, PlanOptions())
 
-    assert scheduler.calendar.total is None
+    assert scheduler.facts.total is None
 
 
-def test_a_plan_without_a_horizon_requires_the_missing_fact():
+def test_a_plan_without_a_total_requires_the_missing_fact():
     plan = ps.Plan(lr=ps.cosine(), clock="tokens")
 
     with pytest.raises(MissingFact, match=r"engine\(\.\.\., tokens_per_sample=1024\)"):
         FACTS.attach(optimizer_of(Tiny()), plan, PlanOptions())
 
 
-def test_a_horizon_in_tokens_needs_no_rate():
-    plan = ps.Plan(lr=ps.cosine(), clock="tokens", horizon="1000 tokens")
+def test_a_total_in_tokens_needs_no_rate():
+    plan = ps.Plan(lr=ps.cosine(), clock="tokens", total="1000 tokens")
 
     scheduler = FACTS.attach(optimizer_of(Tiny()), plan, PlanOptions())
 
-    assert scheduler.plan.horizon == ps.Duration.of("1000 tokens")
+    assert scheduler.plan.total == ps.Duration.of("1000 tokens")
 
 
 def test_the_sequence_length_is_multiplied_by_the_planned_batch_size():
@@ -243,7 +243,7 @@ def test_the_sequence_length_is_multiplied_by_the_planned_batch_size():
     for _ in range(4):
         amounts.append(scheduler.amount)
         scheduler.optimizer.step()
-    sizes = ps.trace(plan, {"lr": 0.1}, calendar=scheduler.calendar)["batch_size", ""][:3]
+    sizes = ps.trace(plan, {"lr": 0.1}, facts=scheduler.facts)["batch_size", ""][:3]
     assert amounts == [0, *np.cumsum(sizes * 2 * 16)]
 
 
@@ -263,7 +263,7 @@ def test_epochs_in_samples_have_the_length_known_to_the_engine():
 
     scheduler = FACTS.attach(optimizer_of(Tiny()), plan, PlanOptions())
 
-    assert scheduler.plan.resolve(calendar=scheduler.calendar).bindings[0].schedule.over == ps.Duration.of("40 samples")
+    assert scheduler.plan.resolve(facts=scheduler.facts).bindings[0].schedule.over == ps.Duration.of("40 samples")
 
 
 LENGTH = 37
@@ -275,7 +275,7 @@ SIZE = ps.Binding(ps.Target("batch_size", 4), "stairs(1, 3, 2, over=8)")  # 4, 8
 OPEN = ps.Plan(SIZE, lr="linear()")
 
 
-CLOSED = ps.Plan(SIZE, ps.Binding(ps.Target("accumulation", 1), "stairs(1, 3, 2, over=10)"), lr="linear()", horizon=14)
+CLOSED = ps.Plan(SIZE, ps.Binding(ps.Target("accumulation", 1), "stairs(1, 3, 2, over=10)"), lr="linear()", total=14)
 
 
 def planned(plan=CLOSED, *, shards=1, options=None, step=0, **arguments):
@@ -327,7 +327,7 @@ def test_the_length_of_the_run_is_that_of_the_plan_or_of_the_epochs(plan, argume
 
 
 def test_the_facts_of_the_user_determine_the_length():
-    options = PlanOptions(calendar=ps.Calendar(total=3))
+    options = PlanOptions(facts=ps.RunFacts(total=3))
 
     assert planned(OPEN, options=options).updates == 3
     assert planned(OPEN, options=PlanOptions()).updates > 3

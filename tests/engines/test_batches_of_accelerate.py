@@ -28,17 +28,17 @@ def test_the_model_sees_the_planned_batches_also_after_a_kill(workers, tmp_path)
     assert whole["t"] == trace.total
 
 
-def test_a_constant_accumulation_and_epochs_of_a_plan_without_a_horizon(tmp_path):
+def test_a_constant_accumulation_and_epochs_of_a_plan_without_a_total(tmp_path):
     plan = ps.Plan(STAIRS, lr="linear()")
 
     done = job.train(tmp_path, plan, accumulation=2, epochs=3)
 
-    facts = ps.Calendar(accumulation=2, total=f"{3 * LENGTH} samples")
-    assert done["seen"] == list(ps.BatchSampler(plan, LENGTH, seed=7, calendar=facts))
+    facts = ps.RunFacts(accumulation=2, total=f"{3 * LENGTH} samples")
+    assert done["seen"] == list(ps.BatchSampler(plan, LENGTH, seed=7, facts=facts))
     assert done["t"] == done["total"] == len(done["seen"]) / 2
 
 
-def test_the_horizon_of_a_plan_takes_precedence_over_epochs(tmp_path):
+def test_the_total_of_a_plan_takes_precedence_over_epochs(tmp_path):
     done = job.train(tmp_path, BY_SAMPLES, epochs=30)
 
     assert done["seen"] == BATCHES

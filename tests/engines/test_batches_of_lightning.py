@@ -15,7 +15,7 @@ pytest.importorskip("lightning.pytorch")
 from engines import lightning_batches as job
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-BY_UPDATES = ps.Plan(STAIRS, lr="linear()", horizon=14)
+BY_UPDATES = ps.Plan(STAIRS, lr="linear()", total=14)
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +69,7 @@ def test_validations_within_the_epoch_are_divided_by_the_planned_batches(interva
     assert module.validated == 2 * count  # of two batches each, one of them at the end
 
 
-def test_batches_accumulate_and_a_plan_without_a_horizon_ends_at_max_steps(tmp_path, caplog):
+def test_batches_accumulate_and_a_plan_without_a_total_ends_at_max_steps(tmp_path, caplog):
     first, again = job.Model(BY_UPDATES, kill=11), job.Model(BY_UPDATES)
     job.fit(tmp_path / "killed", first, accumulate_grad_batches=2)
     trainer = job.fit(tmp_path / "killed", again, accumulate_grad_batches=2)
@@ -86,11 +86,11 @@ def test_batches_accumulate_and_a_plan_without_a_horizon_ends_at_max_steps(tmp_p
 
 def test_the_length_of_an_epoch_is_unknown_because_the_plan_schedules_it(tmp_path):
     with pytest.raises(MissingFact, match=r"or the plan schedules its batches.*PlanCallback\(..., steps_per_epoch="):
-        job.fit(tmp_path, job.Model(ps.Plan(STAIRS, lr="step('1 epochs')", horizon=14)))
+        job.fit(tmp_path, job.Model(ps.Plan(STAIRS, lr="step('1 epochs')", total=14)))
 
 
 def test_a_planned_accumulation_is_refused(tmp_path):
-    accumulating = ps.Plan(STAIRS, ps.Binding(ps.Target("accumulation", 1), "constant(2)"), lr="linear()", horizon=4)
+    accumulating = ps.Plan(STAIRS, ps.Binding(ps.Target("accumulation", 1), "constant(2)"), lr="linear()", total=4)
 
     with pytest.raises(InvalidArgument, match="accumulates the same number of batches"):
         job.fit(tmp_path, job.Model(accumulating))

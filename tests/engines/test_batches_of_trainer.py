@@ -27,9 +27,9 @@ def stepped(weight: float, lr: float, samples: list[int]) -> float:
 
 def reference(name: str) -> tuple[list[list[int]], float]:
     """Return the batches of a run in one process, and its last weight, from the trace."""
-    facts = ps.Calendar(total=None if job.PLANS[name].horizon else RUNS[name])
-    trace = ps.trace(job.PLANS[name], {"lr": 0.1}, calendar=facts)
-    batches = list(ps.BatchSampler(job.PLANS[name], LENGTH, seed=7, calendar=facts))
+    facts = ps.RunFacts(total=None if job.PLANS[name].total else RUNS[name])
+    trace = ps.trace(job.PLANS[name], {"lr": 0.1}, facts=facts)
+    batches = list(ps.BatchSampler(job.PLANS[name], LENGTH, seed=7, facts=facts))
     left, weight = iter(batches), 3.0
     for t in range(trace.total):
         number = round(trace["accumulation"][t]) if ("accumulation", "") in trace.keys() else 1
@@ -90,7 +90,7 @@ def test_max_steps_shortens_a_run_and_does_not_lengthen_it(name, updates, tmp_pa
     assert name != "open" or trainer.lr_scheduler.total == 12
 
 
-def test_a_plan_without_a_horizon_ends_at_max_steps(tmp_path):
+def test_a_plan_without_a_total_ends_at_max_steps(tmp_path):
     trainer = job.trainer_of(tmp_path, job.PLANS["open"], max_steps=5)
 
     trainer.train()
@@ -98,7 +98,7 @@ def test_a_plan_without_a_horizon_ends_at_max_steps(tmp_path):
     assert trainer.lr_scheduler.total == trainer.lr_scheduler.t == 5
 
 
-def test_a_plan_in_samples_without_a_horizon_ends_with_the_passes_of_the_trainer(tmp_path):
+def test_a_plan_in_samples_without_a_total_ends_with_the_passes_of_the_trainer(tmp_path):
     sizes = ps.Binding(ps.Target("batch_size", 4), "stairs(1, 3, 2, over='40 samples')")
     plan = ps.Plan(sizes, lr="linear()", clock="samples")
     trainer = job.trainer_of(tmp_path, plan, num_train_epochs=2.5)
@@ -219,14 +219,14 @@ def test_a_data_set_without_a_length_is_refused_in_train(tmp_path):
 
 
 def test_a_constant_accumulation_of_the_trainer_multiplies_a_planned_batch(tmp_path):
-    plan = ps.Plan(ps.Binding(ps.Target("batch_size", 4), "stairs(1, 3, 2, over=8)"), lr="linear()", horizon=10)
+    plan = ps.Plan(ps.Binding(ps.Target("batch_size", 4), "stairs(1, 3, 2, over=8)"), lr="linear()", total=10)
     trainer = job.trainer_of(tmp_path, plan, [job.Kill(7)], gradient_accumulation_steps=2)
     with pytest.raises(Killed):
         trainer.train()
     again = job.trainer_of(tmp_path, plan, gradient_accumulation_steps=2)
     again.train(resume_from_checkpoint=True)
 
-    expected = list(ps.BatchSampler(plan, LENGTH, seed=7, calendar=ps.Calendar(accumulation=2)))
+    expected = list(ps.BatchSampler(plan, LENGTH, seed=7, facts=ps.RunFacts(accumulation=2)))
     assert len(expected) == 20
     assert trainer.model.seen == expected[:14]
     assert again.model.seen == expected[12:]

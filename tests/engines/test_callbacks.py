@@ -38,7 +38,7 @@ def test_a_callback_has_the_documentation_of_its_own_class_unless_another_is_pas
 
 
 def test_a_state_that_was_loaded_into_one_run_is_not_loaded_into_the_next():
-    plan = ps.Plan(lr="linear()", horizon=10)
+    plan = ps.Plan(lr="linear()", total=10)
     callback = lightning._LightningPlan(plan)
     saved = ps.Scheduler(optimizer(), plan)
     saved.seek(4)
@@ -73,7 +73,7 @@ def test_metrics_are_observed_at_the_end_of_each_validation_or_epoch(observe, sa
 class Loader(list):
     """A loader whose sampler Lightning cannot replace."""
 
-    batch_sampler = ps.BatchSampler(ps.Plan(ps.Binding(ps.Target("batch_size", 2), "constant()"), horizon=9), 8)
+    batch_sampler = ps.BatchSampler(ps.Plan(ps.Binding(ps.Target("batch_size", 2), "constant()"), total=9), 8)
 
 
 @pytest.mark.parametrize(("loader", "error"), [(Loader(), ps.errors.InvalidArgument), ([], TypeError)])
@@ -84,7 +84,7 @@ def test_a_sampler_that_lightning_would_replace_is_named(loader, error):
     source = SimpleNamespace(dataloader=lambda: loader)
     loop = SimpleNamespace(setup_data=replace, _data_source=source)
     trainer = SimpleNamespace(optimizers=[optimizer()], fit_loop=loop, callbacks=[])
-    callback = lightning._LightningPlan(ps.Plan(lr="linear()", horizon=9))
+    callback = lightning._LightningPlan(ps.Plan(lr="linear()", total=9))
 
     with pytest.raises(
         error, match="use_distributed_sampler=False" if error is ps.errors.InvalidArgument else "no argument"
@@ -94,8 +94,8 @@ def test_a_sampler_that_lightning_would_replace_is_named(loader, error):
 
 @pytest.mark.parametrize(("number", "names"), [(1, ["lr"]), (2, ["optimizer_0/lr", "optimizer_1/lr"])])
 def test_the_values_of_several_optimizers_are_logged_with_their_numbers(number, names):
-    callback = lightning._LightningPlan(ps.Plan(lr="linear()", horizon=10))
-    callback.schedulers = [ps.Scheduler(optimizer(), ps.Plan(lr="linear()", horizon=10)) for _ in range(number)]
+    callback = lightning._LightningPlan(ps.Plan(lr="linear()", total=10))
+    callback.schedulers = [ps.Scheduler(optimizer(), ps.Plan(lr="linear()", total=10)) for _ in range(number)]
     logged = []
     logger = SimpleNamespace(log_metrics=lambda values, step: logged.append((values, step)))
     trainer = SimpleNamespace(global_step=6, log_every_n_steps=3, loggers=[logger], logged_metrics={})
@@ -109,7 +109,7 @@ def test_the_values_of_several_optimizers_are_logged_with_their_numbers(number, 
 
 
 def test_with_manual_optimization_each_batch_is_counted_for_the_next_step_of_each_process():
-    plan = ps.Plan(lr="linear()", clock="samples", horizon="100 samples")
+    plan = ps.Plan(lr="linear()", clock="samples", total="100 samples")
     callback = lightning._LightningPlan(plan)
     stepped, scheduler, trainer, module = begun(callback, plan)
     callback._amounts = [BatchAmounts(scheduler, PlanOptions(), 2, lambda amount: amount * 2)]

@@ -17,7 +17,7 @@ from support.programs import run
 from support.tables import table
 
 ROOT = Path(__file__).parents[2]
-PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=10)
+PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), total=10)
 
 
 class Zero:
@@ -159,4 +159,4 @@ def test_the_plan_in_a_row_of_the_page_has_the_rates_of_deepspeeds_scheduler(pag
         used.append(float(made.param_groups[0]["lr"]))
         theirs.step()
 
-    assert ps.trace(ps.Plan(lr=line, horizon=1000), {"lr": 0.1})["lr", 0].tolist() == pytest.approx(used, rel=1e-12)
+    assert ps.trace(ps.Plan(lr=line, total=1000), {"lr": 0.1})["lr", 0].tolist() == pytest.approx(used, rel=1e-12)

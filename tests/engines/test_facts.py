@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.time import Calendar
+from paramsched.core.time import RunFacts
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions, batch_size_of, length_of
 from paramsched.engines.reporting import MetricRelay, PlannedColumns
 from paramsched.engines.run_end import RunEnd
@@ -40,7 +40,7 @@ def engine_facts(**given):
     ],
 )
 def test_the_facts_of_the_user_take_precedence_over_those_of_the_engine(engine, user, expected):
-    assert engine_facts(**engine).merged(Calendar(**user)) == Calendar(**expected)
+    assert engine_facts(**engine).merged(RunFacts(**user)) == RunFacts(**expected)
 
 
 @pytest.mark.parametrize(
@@ -58,11 +58,11 @@ def test_the_facts_of_the_user_take_precedence_over_those_of_the_engine(engine, 
 )
 def test_the_length_of_a_sequence_is_a_fact_of_a_plan_in_tokens_and_else_a_factor(plan, length, user, expected):
     known = engine_facts(batch_size=8, processes=3, accumulation=2)
-    options = PlanOptions(calendar=Calendar(**user), tokens_per_sample=length)
+    options = PlanOptions(facts=RunFacts(**user), tokens_per_sample=length)
 
     found = known.facts_for(ps.Plan(lr="cosine(over=9)", **plan), options)
 
-    assert found == Calendar(**{"batch_size": 24, "accumulation": 2, **expected})
+    assert found == RunFacts(**{"batch_size": 24, "accumulation": 2, **expected})
 
 
 @table(
@@ -73,9 +73,9 @@ def test_the_length_of_a_sequence_is_a_fact_of_a_plan_in_tokens_and_else_a_facto
         (ps.Plan(lr="linear(over='5%')"), False, "total", "total=10_000"),
         ('warmup("5%") >> cosine()', False, "total", "total=10_000"),
         ('warmup("5%") >> cosine()', True, "total", "total=10_000"),
-        (ps.Plan(lr="linear()", horizon="3 epochs"), False, "steps_per_epoch", "steps_per_epoch="),
+        (ps.Plan(lr="linear()", total="3 epochs"), False, "steps_per_epoch", "steps_per_epoch="),
         ('step("2 epochs")', True, "steps_per_epoch", "steps_per_epoch=100"),
-        (ps.Plan(lr=1.0, horizon="3 tokens"), False, "tokens_per_step", "tokens_per_sample=1024"),
+        (ps.Plan(lr=1.0, total="3 tokens"), False, "tokens_per_step", "tokens_per_sample=1024"),
         ('step("2k tokens")', True, "tokens_per_step", "tokens_per_step=4096"),
     ],
 )
@@ -94,17 +94,17 @@ def test_a_missing_fact_has_the_reason_of_the_engine_and_an_argument_that_provid
 
 
 @pytest.mark.parametrize(
-    ("horizon", "engine_total", "user", "is_logged"),
+    ("total", "engine_total", "user", "is_logged"),
     [(100, 100, {}, False), (90, 100, {}, True), (90, 100, {"total": 90}, False), (100, None, {}, False)],
 )
-def test_a_horizon_that_is_shorter_than_the_run_of_the_engine_is_logged(horizon, engine_total, user, is_logged, caplog):
+def test_a_total_that_is_shorter_than_the_run_of_the_engine_is_logged(total, engine_total, user, is_logged, caplog):
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
-    plan = ps.Plan(lr="linear()", horizon=horizon)
+    plan = ps.Plan(lr="linear()", total=total)
 
     with caplog.at_level("INFO", "paramsched"):
-        made = engine_facts(total=engine_total).attach(optimizer, plan, PlanOptions(calendar=Calendar(**user)))
+        made = engine_facts(total=engine_total).attach(optimizer, plan, PlanOptions(facts=RunFacts(**user)))
 
-    assert made.total == horizon
+    assert made.total == total
     assert ("but engine.scheduler counts 100" in caplog.text) == is_logged
 
 
@@ -125,7 +125,7 @@ def test_the_length_and_the_batch_size_of_a_loader_may_be_unknown(loader, length
 
 
 def test_only_watched_metrics_are_passed_and_those_that_never_came_are_named():
-    plan = ps.Plan(lr=ps.plateau("a") * ps.plateau("b") * ps.plateau("d") * ps.constant(1.0), horizon=9)
+    plan = ps.Plan(lr=ps.plateau("a") * ps.plateau("b") * ps.plateau("d") * ps.constant(1.0), total=9)
     relay, scheduler = MetricRelay("engine"), ps.Scheduler(probe(), plan, drive="manual")
     scheduler.step()
 
@@ -144,7 +144,7 @@ def test_only_watched_metrics_are_passed_and_those_that_never_came_are_named():
 
 def test_a_metric_with_the_name_of_a_planned_value_is_warned_of_once_and_renames_the_value_from_then_on():
     columns, values = PlannedColumns("engine.scheduler"), {"lr": 0.1, "beta": 0.5}
-    processes = ps.Scheduler(probe(), ps.Plan(lr="linear()", horizon=9))._resume.processes
+    processes = ps.Scheduler(probe(), ps.Plan(lr="linear()", total=9))._resume.processes
 
     with pytest.warns(UserWarning, match="lr as planned/lr") as first:
         renamed = columns.beside({"lr": torch.tensor([1.0, 2.0]), "beta": torch.tensor(0.5)}, values, processes)
@@ -205,8 +205,8 @@ def curve(line, processes, accumulation, samples=SAMPLES, whole=True):
         whole=whole,
         why={},
     )
-    calendar = engine.merged(tokens_per_sample=TOKENS)
-    values = ps.resolve(ps.parse(line), calendar=calendar)(np.arange(EPOCHS * updates), base=0.1)
+    facts = engine.merged(tokens_per_sample=TOKENS)
+    values = ps.resolve(ps.parse(line), facts=facts)(np.arange(EPOCHS * updates), base=0.1)
     within = np.minimum(np.arange(updates) * accumulation * processes * BATCH, samples)
     seen = (np.arange(EPOCHS)[:, None] * samples + within).ravel()
     return seen, values
@@ -215,7 +215,7 @@ def curve(line, processes, accumulation, samples=SAMPLES, whole=True):
 @pytest.mark.parametrize(("processes", "accumulation"), [(1, 2), (1, 4), (2, 1), (2, 4), (3, 2), (8, 3)])
 @table(
     ("unit", "samples"),
-    # 900 samples end with a short window, which counts as a full one: the Calendar has one size of update.
+    # 900 samples end with a short window, which counts as a full one: RunFacts has one size of update.
     [
         (unit, samples)
         for unit in PLANS
@@ -241,7 +241,7 @@ def warned(plan, **facts):
     engine = EngineFacts(call="engine.plan", batches=16, accumulation=4, total=12, why={})
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        engine.attach(optimizer, plan, PlanOptions(calendar=ps.Calendar(**facts)))
+        engine.attach(optimizer, plan, PlanOptions(facts=ps.RunFacts(**facts)))
     return [str(one.message).rpartition("[")[2].rstrip("]") for one in caught]
 
 
@@ -259,7 +259,7 @@ def test_batches_as_updates_of_an_epoch_are_told_at_once(facts, codes):
 
 
 @pytest.mark.parametrize(
-    ("horizon", "codes"), [("3 epochs", []), (12, []), (30, ["PS201"]), ("10 epochs", ["PS201"]), (6, [])]
+    ("total", "codes"), [("3 epochs", []), (12, []), (30, ["PS201"]), ("10 epochs", ["PS201"]), (6, [])]
 )
-def test_a_plan_that_is_longer_than_the_run_is_told_at_the_start(horizon, codes):
-    assert warned(ps.Plan(lr="cosine()", horizon=horizon)) == codes
+def test_a_plan_that_is_longer_than_the_run_is_told_at_the_start(total, codes):
+    assert warned(ps.Plan(lr="cosine()", total=total)) == codes

@@ -51,7 +51,7 @@ def fit(
 
 
 class Stop(pl.Callback):
-    """Stop a run early, as a crash would, without changing its horizon."""
+    """Stop a run early, as a crash would, without changing its total."""
 
     def __init__(self, after: int) -> None:
         self.after = after
@@ -185,7 +185,7 @@ def test_manual_optimization_without_facts_is_rejected_with_the_argument() -> No
     assert "PlanCallback(..., total=10_000)" in str(refusal.value)
 
 
-def test_max_steps_is_the_horizon_if_it_is_reached_first() -> None:
+def test_max_steps_is_the_total_if_it_is_reached_first() -> None:
     callback = PlanCallback(PLAN)
     module = small(callback, max_steps=10)
 
@@ -215,7 +215,7 @@ class Pair(Small):
                 optimizer.zero_grad()
 
 
-BOTH = ps.Plan(ps.Binding("lr", "cosine()", groups="critic"), lr="linear()", horizon=54)
+BOTH = ps.Plan(ps.Binding("lr", "cosine()", groups="critic"), lr="linear()", total=54)
 
 
 @pytest.mark.parametrize("drive", ["critic", "generator"])
@@ -256,7 +256,7 @@ def test_two_optimizers_resume_from_a_checkpoint(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("plans", [list, dict])
 def test_a_plan_for_each_optimizer_is_refused_with_the_one_plan_to_write(plans: Any) -> None:
-    given = {"critic": ps.Plan(lr="cosine()", horizon=54), "generator": ps.Plan(lr="linear()", horizon=54)}
+    given = {"critic": ps.Plan(lr="cosine()", total=54), "generator": ps.Plan(lr="linear()", total=54)}
 
     with pytest.raises(ps.errors.InvalidArgument, match="one plan drives all optimizers") as refusal:
         PlanCallback(given if plans is dict else list(given.values()))  # type: ignore[arg-type]
@@ -265,7 +265,7 @@ def test_a_plan_for_each_optimizer_is_refused_with_the_one_plan_to_write(plans: 
     written = eval(line, {"ps": ps, "PlanCallback": PlanCallback})
     names = tuple(given) if plans is dict else ("optimizer_0", "optimizer_1")
     lines = [ps.Binding("lr", "cosine()", groups=names[0]), ps.Binding("lr", "linear()", groups=names[1])]
-    assert (written._plan, written._names) == (ps.Plan(*lines, horizon=54), names)
+    assert (written._plan, written._names) == (ps.Plan(*lines, total=54), names)
 
 
 @table(
@@ -289,10 +289,10 @@ def test_names_that_are_not_as_many_as_the_optimizers_are_refused() -> None:
 
 
 def test_a_plan_may_be_a_mapping_as_in_a_plan_file() -> None:
-    callback = PlanCallback({"lr": "linear()", "horizon": 54}, optimizers=("critic", "generator"))
+    callback = PlanCallback({"lr": "linear()", "total": 54}, optimizers=("critic", "generator"))
     runs.fit(Pair(), callback)
 
-    assert callback.schedulers[0].plan == ps.Plan(lr="linear()", horizon=54)
+    assert callback.schedulers[0].plan == ps.Plan(lr="linear()", total=54)
 
 
 def test_a_scheduler_of_several_may_be_returned_by_configure_optimizers() -> None:
@@ -372,14 +372,14 @@ def test_an_added_group_continues_from_its_lr_if_the_plan_has_an_absolute_level(
     lr, total = first[0] / 10, len(module.rates)
     levels = level * at / total
     base = (lr - levels) / (1 - at / total) if lr > levels else lr
-    planned = ps.trace(ps.Plan(lr=line, horizon=total), {"lr": base})["lr"].tolist()
+    planned = ps.trace(ps.Plan(lr=line, total=total), {"lr": base})["lr"].tolist()
     assert [row[before] for row in module.rates[at:]] == pytest.approx(planned[at:], rel=1e-12)
     assert (planned[at] == pytest.approx(lr)) is (lr > levels)
 
 
 def test_a_resumed_run_continues_the_groups_that_finetuning_has_added(tmp_path: Path) -> None:
     def fit(until: int, **where: Any) -> list[list[float]]:
-        module, plan = Late(), ps.Plan(lr=ps.linear(1.0, 0.1), horizon=40)
+        module, plan = Late(), ps.Plan(lr=ps.linear(1.0, 0.1), total=40)
         saving = pl.callbacks.ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1)
         trainer = runs.trainer(
             Case("lightning"), callbacks=[saving, PlanCallback(plan), Unfreeze(), Stop(until)], max_epochs=4,

@@ -29,7 +29,7 @@ from pytorch_accelerated.callbacks import MoveModulesToDeviceCallback
 
 from paramsched.engines import pytorch_accelerated as engine
 
-FIXED = ps.Plan(*PLAN.bindings, horizon=15)
+FIXED = ps.Plan(*PLAN.bindings, total=15)
 
 
 class Recording(Trainer):
@@ -94,7 +94,7 @@ def test_the_epoch_length_is_that_of_the_trainer() -> None:
     assert [row[0] for row in used] == [0.1] * 5 + [0.05] * 5 + [0.025] * 5
 
 
-def test_a_step_limit_is_passed_as_a_calendar() -> None:
+def test_a_step_limit_is_passed_as_run_facts() -> None:
     short = engine.scheduler(PLAN, total=10)
 
     assert Recording().fit(create_scheduler_fn=short, max_num_train_steps=10)[:10] == planned(10)

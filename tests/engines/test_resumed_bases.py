@@ -15,7 +15,7 @@ from support.spread import spread
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-PLAN = ps.Plan(lr=ps.warmup(5) >> ps.cosine(to=0.1), horizon=100)
+PLAN = ps.Plan(lr=ps.warmup(5) >> ps.cosine(to=0.1), total=100)
 
 
 BEFORE, AFTER = 1e-3, 5e-4
@@ -63,7 +63,7 @@ def test_the_values_of_an_absolute_schedule_do_not_depend_on_the_base_also_after
 ) -> None:
     line = ps.warmup(5) >> ps.cosine(to=0.1)
     expected = ps.resolve(line, total=100)(np.arange(100), base=1.0).tolist()
-    plan = ps.Plan(lr=ps.absolute(line), horizon=100)
+    plan = ps.Plan(lr=ps.absolute(line), total=100)
     first = Run(tmp_path / "first", plan, lr=BEFORE, epochs=1)
     first.folder.mkdir()
     engine(first)
@@ -76,7 +76,7 @@ def test_the_values_of_an_absolute_schedule_do_not_depend_on_the_base_also_after
     assert [*first.used, *again.used] == expected[: at + len(again.used)]
 
 
-JOB = ps.Plan(lr="warmup(4) >> cosine()", horizon=120)
+JOB = ps.Plan(lr="warmup(4) >> cosine()", total=120)
 
 
 @pytest.mark.parametrize("engine", ENGINES.values(), ids=lambda engine: engine.__name__)

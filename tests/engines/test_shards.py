@@ -20,7 +20,7 @@ from paramsched.engines.transformers import planned as planned_of_trl_verl_olmo_
 from paramsched.errors import InvalidArgument
 from support.engine_runs.harness import BATCH, EPOCHS, PLAN, Numbers, Tiny, optimizer_of, planned, recorded
 
-BY_SAMPLES = ps.Plan(lr="cosine()", clock="samples", horizon="1000 samples")
+BY_SAMPLES = ps.Plan(lr="cosine()", clock="samples", total="1000 samples")
 
 
 def optimizer():
@@ -60,8 +60,8 @@ def test_the_accumulation_of_pytorch_accelerated_follows_from_its_updates(batche
         batches=batches,
     )  # fmt: skip
 
-    assert (made.calendar.accumulation, made.total) == (accumulation, 3 * updates)
-    assert str(made.plan.resolve(calendar=made.calendar).bindings[0].schedule).startswith(f"warmup({updates}) >> ")
+    assert (made.facts.accumulation, made.total) == (accumulation, 3 * updates)
+    assert str(made.plan.resolve(facts=made.facts).bindings[0].schedule).startswith(f"warmup({updates}) >> ")
 
 
 class Loader:
@@ -113,7 +113,7 @@ def test_a_loader_that_splits_its_batches_has_the_size_of_a_part(total, size):
 @pytest.mark.parametrize("copies", [1, 2])
 def test_the_shards_of_accelerate_divide_the_batches_of_one_process(copies):
     size = ps.Binding(ps.Target("batch_size", 4), "stairs(1, 3, 2, over=8)")
-    plan, parts = ps.Plan(size, lr="linear()", horizon=9), []
+    plan, parts = ps.Plan(size, lr="linear()", total=9), []
     for rank in range(2 * copies):
         sampler = ps.BatchSampler(plan, 37, seed=7)
         loader = torch.utils.data.DataLoader(range(37), batch_sampler=sampler)
@@ -141,7 +141,7 @@ def epoch(model: Tiny, optimizer: torch.optim.Optimizer) -> None:
 
 
 def test_the_constant_lr_of_weight_averaging_is_a_stage_of_the_plan() -> None:
-    plan = ps.Plan(lr=ps.cosine(to=0.5) >> ps.linear(0.5, 0.05, over="5%") >> ps.constant(0.05, over="30%"), horizon=54)
+    plan = ps.Plan(lr=ps.cosine(to=0.5) >> ps.linear(0.5, 0.05, over="5%") >> ps.constant(0.05, over="30%"), total=54)
     model = Tiny()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     scheduler = ps.Scheduler(optimizer, plan)

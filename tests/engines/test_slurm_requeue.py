@@ -47,7 +47,7 @@ class Module(pl.LightningModule):
         return torch.optim.AdamW(self.parameters(), lr=1e-2)
 
 size = ps.Binding(ps.Target("batch_size", 16), "constant()")
-plan = ps.Plan(size, lr='warmup("5%") >> cosine(to=0.1)', horizon=160)
+plan = ps.Plan(size, lr='warmup("5%") >> cosine(to=0.1)', total=160)
 loader = torch.utils.data.DataLoader(data, batch_sampler=ps.BatchSampler(plan, len(data)))
 trainer = pl.Trainer(
     max_epochs=1000, accelerator="cpu", devices=1, callbacks=[PlanCallback(plan)], logger=False,

@@ -21,7 +21,7 @@ PLAN = ps.Plan(
     ps.Binding(ps.Target("entropy", initial=0.1), "linear(1, 0)"),
     ps.Binding(ps.Target("window", initial=100), "stairs(1, 5, rises=4)"),
     lr="cosine()",
-    horizon=36,
+    total=36,
 )
 
 
@@ -223,7 +223,7 @@ def test_another_write_in_between_causes_one_warning() -> None:
     assert len(warned) == 1
 
 
-PLAN_OF_TRAINED_OPTIMIZERS = ps.Plan(lr="linear()", horizon=100)
+PLAN_OF_TRAINED_OPTIMIZERS = ps.Plan(lr="linear()", total=100)
 
 
 def sgd(model: Any = None, lr: float = 0.1) -> Any:

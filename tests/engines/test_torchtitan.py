@@ -12,7 +12,7 @@ pytest.importorskip("torchtitan")
 
 from torchtitan.components.optimizer.optimizer import OptimizersContainer, ParamGroupConfig
 
-PLAN = ps.Plan(lr="warmup(4) >> cosine(to=0.1)", weight_decay="linear(1, 0.5)", horizon=20)
+PLAN = ps.Plan(lr="warmup(4) >> cosine(to=0.1)", weight_decay="linear(1, 0.5)", total=20)
 
 
 def containers(parts=2):

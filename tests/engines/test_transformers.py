@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 class Stop(transformers.TrainerCallback):
-    """Stop a run after the first epoch without changing its horizon."""
+    """Stop a run after the first epoch without changing its total."""
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
         control.should_training_stop = state.epoch >= 1
@@ -169,10 +169,10 @@ def test_the_optimizer_built_by_the_trainer_is_scheduled(tmp_path: Path) -> None
     trainer.add_callback(Seen())
     trainer.train()
 
-    assert seen == ps.trace(ps.Plan(lr=ps.linear(1.0, 0.0), horizon=54), {"lr": 0.1})["lr"].tolist()
+    assert seen == ps.trace(ps.Plan(lr=ps.linear(1.0, 0.0), total=54), {"lr": 0.1})["lr"].tolist()
 
 
-def test_max_steps_is_the_horizon(tmp_path: Path) -> None:
+def test_max_steps_is_the_total(tmp_path: Path) -> None:
     trainer = runs.planned_trainer(PLAN, tmp_path, max_steps=10)
 
     trainer.train()
@@ -269,7 +269,7 @@ def scheduler_of_another_plan(optimizer: Any) -> Any:
 
 
 GROWING = """
-horizon: 20 updates
+total: 20 updates
 lr: cosine()
 targets:
   batch_size: {initial: 4, schedule: "stairs(1, 4, 2, over='50%')"}
@@ -358,7 +358,7 @@ def test_processes_with_the_same_batches_are_counted_once(
     trainer.create_optimizer()
     scheduler = trainer.create_scheduler(15)
 
-    assert scheduler.calendar.batch_size == expected * trainer.args.per_device_train_batch_size
+    assert scheduler.facts.batch_size == expected * trainer.args.per_device_train_batch_size
     assert trainer._paramsched_amounts.processes == expected
 
 
@@ -368,7 +368,7 @@ def test_an_optimizer_that_steps_two_follows_one_plan_by_the_inner_ones(tmp_path
     model = trainer.model
     parameters = list(model.parameters())
     parts = [torch.optim.SGD([one], lr=base) for one, base in zip(parameters[:2], (0.1, 0.2), strict=True)]
-    plan = ps.Plan(ps.Binding("lr", "cosine()", groups="b"), lr="linear()", horizon=15)
+    plan = ps.Plan(ps.Binding("lr", "cosine()", groups="b"), lr="linear()", total=15)
     scheduler = ps.Scheduler({"a": parts[0], "b": parts[1]}, plan)
     used: list[list[float]] = []
     for part in parts:

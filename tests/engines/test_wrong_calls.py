@@ -44,7 +44,7 @@ def trainer() -> Any:
 
 
 def scheduler() -> Any:
-    return ps.Scheduler(probe(), ps.Plan(lr=PLAN, horizon=9))
+    return ps.Scheduler(probe(), ps.Plan(lr=PLAN, total=9))
 
 
 def plan() -> Any:
@@ -171,10 +171,10 @@ def test_an_argument_that_is_no_plan_is_answered_as_by_a_scheduler():
         check_kinds("engine.attach", plan=5)
 
 
-LR = ps.Plan(lr="cosine()", horizon=54)
+LR = ps.Plan(lr="cosine()", total=54)
 
 
-DECAY = ps.Plan(weight_decay="cosine()", horizon=54)
+DECAY = ps.Plan(weight_decay="cosine()", total=54)
 
 
 def step_of(optimizer: Any) -> Any:
@@ -240,7 +240,7 @@ def test_a_scheduler_of_lightning_is_named_before_the_first_update(plan, make, n
 
 def test_only_the_optimizers_whose_lr_is_planned_count():
     critic, generator = harness.optimizer_of(harness.Tiny()), harness.optimizer_of(harness.Tiny())
-    plan = ps.Plan(ps.Binding("lr", "cosine()", groups="critic"), horizon=9)
+    plan = ps.Plan(ps.Binding("lr", "cosine()", groups="critic"), total=9)
     made = ps.Scheduler({"critic": critic, "generator": generator}, plan)
 
     with pytest.warns(UserWarning, match="StepLR") as told:
@@ -356,7 +356,7 @@ def test_a_counter_of_batches_refuses_a_trainer_that_steps_another_scheduler():
             callback.on_training_run_start(SimpleNamespace(scheduler=other, _accelerator=accelerator()))
 
 
-LONGER = ps.Plan(lr="linear()", horizon=60)
+LONGER = ps.Plan(lr="linear()", total=60)
 
 
 @pytest.mark.heavy

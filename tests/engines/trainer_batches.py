@@ -16,7 +16,7 @@ from paramsched.engines.transformers import planned
 PLANS = {
     "samples": BY_SAMPLES,
     "updates": ps.Plan(
-        STAIRS, ps.Binding(ps.Target("accumulation", 1), "stairs(1, 3, 2, over=10)"), lr="linear()", horizon=14
+        STAIRS, ps.Binding(ps.Target("accumulation", 1), "stairs(1, 3, 2, over=10)"), lr="linear()", total=14
     ),
     "open": ps.Plan(STAIRS, lr="linear()"),
 }

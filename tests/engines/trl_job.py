@@ -23,7 +23,7 @@ from paramsched.engines.transformers import planned
 
 PLAN = f"""
 lr: warmup(4) >> cosine()
-horizon: {UPDATES}
+total: {UPDATES}
 """
 HELD = (
     PLAN

@@ -10,7 +10,7 @@ from support.updates import planned
 
 pytestmark = pytest.mark.heavy
 
-PLAN = ps.Plan(lr=ps.warmup(3, start=0.1) >> ps.cosine(to=0.01), horizon=12)
+PLAN = ps.Plan(lr=ps.warmup(3, start=0.1) >> ps.cosine(to=0.01), total=12)
 RATES = planned(PLAN, {"lr": 0.1})
 
 

@@ -6,7 +6,7 @@ import torch
 import paramsched as ps
 from support.updates import planned
 
-PLAN = ps.Plan(lr=ps.warmup(3, start=0.1) >> ps.cosine(to=0.01), horizon=100)
+PLAN = ps.Plan(lr=ps.warmup(3, start=0.1) >> ps.cosine(to=0.01), total=100)
 RATES = planned(PLAN, {"lr": 0.1})
 
 ADAMW, SGD = torch.optim.AdamW, torch.optim.SGD
@@ -171,7 +171,7 @@ def test_a_graph_replay_reads_each_value_that_the_plan_has_written(device):
 
 def test_a_graph_replay_reads_the_values_of_every_group(device):
     weights = [weight_on(device) for _ in range(3)]
-    plan = ps.Plan(ps.Binding("lr", "linear()", groups=1), lr="warmup(3, start=0.1) >> cosine(to=0.01)", horizon=100)
+    plan = ps.Plan(ps.Binding("lr", "linear()", groups=1), lr="warmup(3, start=0.1) >> cosine(to=0.01)", total=100)
     bases = [0.1, 0.2, 0.3]
     groups = [
         {"params": [one], "lr": torch.tensor(base, device=device)} for one, base in zip(weights, bases, strict=True)
@@ -204,7 +204,7 @@ def test_a_capture_whose_replays_would_not_follow_the_plan_is_refused(device, dr
     lr = torch.tensor(0.1, device=device)
     optimizer = ADAMW([weight], lr=lr, capturable=True)
     fields = {"lr": "linear()"} | ({"weight_decay": "linear(1, 0.5)"} if drive == "manual" else {})
-    scheduler = ps.Scheduler(optimizer, ps.Plan(**fields, horizon=100), drive=drive)
+    scheduler = ps.Scheduler(optimizer, ps.Plan(**fields, total=100), drive=drive)
     weight.grad = torch.ones_like(weight)
     before = scheduler.t
 

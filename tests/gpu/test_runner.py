@@ -10,7 +10,7 @@ from support.runner_kills import assert_same_run
 from support.updates import planned
 
 pytestmark = pytest.mark.heavy
-PLAN = ps.Plan(lr="warmup(5, start=0.1) >> cosine(to=0.01)", weight_decay="linear(1, 0.5)", horizon=40)
+PLAN = ps.Plan(lr="warmup(5, start=0.1) >> cosine(to=0.01)", weight_decay="linear(1, 0.5)", total=40)
 
 
 class Stop(Hook):

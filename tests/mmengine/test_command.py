@@ -80,7 +80,7 @@ def raising(error):
         (MissingDependency("Runner", "accelerate"), 2, "pip install accelerate"),
         (ParamschedError("the folder is in use"), 1, "the folder is in use\n"),
         (
-            MissingFact("horizon", "it is in tokens", "Write tokens_per_sample=1024", fact="x", example="1"),
+            MissingFact("total", "it is in tokens", "Write tokens_per_sample=1024", fact="x", example="1"),
             1,
             "Write tok",
         ),
@@ -99,11 +99,11 @@ def test_each_error_has_its_exit_code_and_no_traceback(error, code, output):
 
 
 def test_a_missing_fact_is_an_error_of_the_config_without_a_call():
-    error = MissingFact("horizon", "it is in tokens", "Write tokens_per_sample=1024", fact="total", example="10_000")
+    error = MissingFact("total", "it is in tokens", "Write tokens_per_sample=1024", fact="total", example="10_000")
 
     result = Call(raising(error), {"train_cfg": 1}).result
 
-    assert result.stderr == "horizon: it is in tokens. Write tokens_per_sample=1024\n"
+    assert result.stderr == "total: it is in tokens. Write tokens_per_sample=1024\n"
 
 
 def test_a_warning_is_printed_once():

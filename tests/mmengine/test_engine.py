@@ -155,7 +155,7 @@ def test_a_plan_in_a_config_uses_the_length_of_the_run(run):
     found, runner = run(config)
 
     assert found[::BATCHES, 0] == pytest.approx([0.1, 0.075, 0.05, 0.025])
-    assert runner.param_schedulers[0].scheduler.calendar.total_updates == BATCHES * EPOCHS
+    assert runner.param_schedulers[0].scheduler.facts.total_updates == BATCHES * EPOCHS
 
 
 @pytest.mark.parametrize(

@@ -278,7 +278,7 @@ def test_a_module_that_cannot_be_imported_is_a_usage_error(tmp_path, monkeypatch
         (tmp_path / f"{name}.py").write_text(text)
     monkeypatch.chdir(tmp_path)
 
-    refused = call("show", "cosine()", "--horizon", "9", "--import", name)
+    refused = call("show", "cosine()", "--total", "9", "--import", name)
 
     assert refused.exit_code == 2
     assert f"--import {name}: {said}" in refused.stderr

@@ -30,9 +30,9 @@ def curves_of(plan: Any, question: dict[str, Any]) -> Any:
         values = {tuple(name.split("/")): values for name, values in plan.items()}
         return show.curves_from_values(values, **question.get("facts", {}))
     if question.get("base", "") is None:
-        return curves_of_plan(ps.loads(plan), None, ps.Calendar(**question.get("facts", {})))[0]
+        return curves_of_plan(ps.loads(plan), None, ps.RunFacts(**question.get("facts", {})))[0]
     base = question.get("base", {"lr": 0.1})
-    return ps.trace(ps.loads(plan), base, calendar=ps.Calendar(**question.get("facts", {})))
+    return ps.trace(ps.loads(plan), base, facts=ps.RunFacts(**question.get("facts", {})))
 
 
 def run_of(name: str, run: dict[str, Any], trace: Any) -> show.LoggedRun:
@@ -119,7 +119,7 @@ def drawn(question: dict[str, Any]) -> dict[str, Any]:
         value = (
             plans[0]
             if question["as"] == "notebook"
-            else ps.diff(*plans, calendar=ps.Calendar(**question.get("facts", {})))
+            else ps.diff(*plans, facts=ps.RunFacts(**question.get("facts", {})))
         )
         shown = {kind: outline(f"<cell>{text}</cell>") for kind, text in show.mime_bundle(value).items()}
         return {key: value for key, value in question.items() if key != "shown"} | {"shown": shown}

@@ -95,7 +95,7 @@ GAP = float("nan")
 def growing(total, share=100):
     """Return curves over 100 updates of 10 samples and then of `share` times as many."""
     size = ps.Binding(ps.Target("batch_size", 10), f"piecewise([(0, 1.0), ({total // 2}, {share}.0)])")
-    return ps.trace(ps.Plan(size, lr=f"exponential({10 ** (-3.2 / total)})", horizon=total), {"lr": 1.0})
+    return ps.trace(ps.Plan(size, lr=f"exponential({10 ** (-3.2 / total)})", total=total), {"lr": 1.0})
 
 
 # ---------------------------------------------------------------- what is refused
@@ -132,8 +132,8 @@ class Own:
 
 
 def test_a_branch_has_no_breakpoint_before_it_leaves():
-    trunk = ps.Plan(lr="constant() >> linear(over=100)", horizon=200)
-    other = ps.Plan(lr="constant(1.0, over=40) >> constant(1.0, over=40) >> linear(over=50)", horizon=200)
+    trunk = ps.Plan(lr="constant() >> linear(over=100)", total=200)
+    other = ps.Plan(lr="constant(1.0, over=40) >> constant(1.0, over=40) >> linear(over=50)", total=200)
     traces = {name: ps.trace(plan, {"lr": 1.0}) for name, plan in (("a", trunk), ("b", other))}
     drawn = show.together(traces, branches=True)
 
@@ -189,7 +189,7 @@ def test_positive_values_of_a_column_that_crosses_zero_reach_the_bottom_of_a_log
 
 
 def test_a_breakpoint_at_a_value_that_is_not_drawn_has_no_dot():
-    plan = ps.Plan(lr="piecewise([(0, 1.0), (50, -1.0), (80, 0.5)])", horizon=100)
+    plan = ps.Plan(lr="piecewise([(0, 1.0), (50, -1.0), (80, 0.5)])", total=100)
 
     drawn = show.svg(ps.trace(plan, {"lr": 1.0}), view=View(log=True))
 

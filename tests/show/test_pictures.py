@@ -201,7 +201,7 @@ def test_a_simulation_shares_the_state_of_the_optimizer():
 def test_a_notebook_shows_a_scheduler_at_the_end_of_its_run():
     torch = pytest.importorskip("torch")
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.4)
-    scheduler = ps.Scheduler(optimizer, "lr: linear()\nhorizon: 4")
+    scheduler = ps.Scheduler(optimizer, "lr: linear()\ntotal: 4")
     for _ in range(4):
         optimizer.step()
 

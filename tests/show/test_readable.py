@@ -85,8 +85,8 @@ def test_matplotlib_receives_no_control_characters() -> None:
 
 def test_another_plan_is_drawn_in_its_own_color() -> None:
     first, second = (
-        ps.trace(ps.Plan(lr="cosine()", horizon=40), {"lr": 1}),
-        ps.trace(ps.Plan(lr="linear()", horizon=40), {"lr": 1}),
+        ps.trace(ps.Plan(lr="cosine()", total=40), {"lr": 1}),
+        ps.trace(ps.Plan(lr="linear()", total=40), {"lr": 1}),
     )
 
     svg = show.svg(first, other=second)

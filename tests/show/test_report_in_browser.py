@@ -63,7 +63,7 @@ setTimeout(() => {
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     """Return the text of the page after each of its switches, in a window of 400 pixels."""
-    plan = ps.Plan(lr=ps.warmup(100) >> ps.cosine(), horizon=1000)
+    plan = ps.Plan(lr=ps.warmup(100) >> ps.cosine(), total=1000)
     trace = ps.trace(plan, {"lr": 0.1}, steps_per_epoch=50, batch_size=32)
     folder = tmp_path_factory.mktemp("browser")
     page = folder / "report.html"

@@ -26,7 +26,7 @@ BUILT = {
     "lambda": lambda o: peers.LambdaLR(o, lambda t: 1 / (1 + t)),
     "sequence": lambda o: peers.SequentialLR(o, [peers.LinearLR(o), peers.ExponentialLR(o, 0.9)], [5]),
     "chain": lambda o: peers.ChainedScheduler([peers.ConstantLR(o), peers.ExponentialLR(o, 0.9)]),
-    "a plan": lambda o: ps.Scheduler(o, ps.Plan(lr=ps.warmup(10) >> ps.cosine(to=0.1), horizon=60)),
+    "a plan": lambda o: ps.Scheduler(o, ps.Plan(lr=ps.warmup(10) >> ps.cosine(to=0.1), total=60)),
 }
 
 
@@ -85,7 +85,7 @@ def test_the_copy_that_is_stepped_shares_the_parameters():
 
 def test_the_learning_rates_come_first_and_then_the_other_fields_by_name():
     one = optimizer()
-    plan = ps.Plan(weight_decay=ps.linear(0.1, 0.2), momentum=ps.linear(), lr=ps.cosine(), horizon=9)
+    plan = ps.Plan(weight_decay=ps.linear(0.1, 0.2), momentum=ps.linear(), lr=ps.cosine(), total=9)
 
     read = show.simulate(ps.Scheduler(one, plan), 9)
 

@@ -15,7 +15,7 @@ from paramsched.cli import main
 def in_terminal(**environment: str) -> str:
     """Return the text that the command writes to a terminal."""
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "paramsched", "show", "cosine()", "--horizon", "40", "--height", "3"]
+    command = [sys.executable, "-m", "paramsched", "show", "cosine()", "--total", "40", "--height", "3"]
     kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
     subprocess.run(command, stdout=theirs, env={**kept, "TERM": "xterm-256color", **environment}, check=True)
     os.close(theirs)
@@ -41,10 +41,10 @@ def test_colors_are_used_in_a_terminal_that_supports_them(environment: dict[str,
 
 
 PLANS = {
-    "short.yaml": "horizon: 50\nlr: linear()\n",
-    "long.yaml": "horizon: 100\nlr: cosine()\n",
-    "million.yaml": "horizon: 1e6 tokens\nlr: linear()\n",
-    "two.yaml": "horizon: 2e6 tokens\nlr: linear()\n",
+    "short.yaml": "total: 50\nlr: linear()\n",
+    "long.yaml": "total: 100\nlr: cosine()\n",
+    "million.yaml": "total: 1e6 tokens\nlr: linear()\n",
+    "two.yaml": "total: 2e6 tokens\nlr: linear()\n",
     "open.yaml": "lr: linear()\n",
 }
 
@@ -79,11 +79,11 @@ def test_a_plan_without_a_length_uses_the_length_of_the_other_plan(beside, first
     drawn, said = beside(first, second)
 
     assert "linear(over=100)" in drawn
-    assert "no horizon given for open.yaml; taken to be the other plan's, 100 updates" in said
+    assert "no total given for open.yaml; taken to be the other plan's, 100 updates" in said
 
 
-def test_a_horizon_option_applies_to_plans_without_one(beside) -> None:
-    drawn, _ = beside("open.yaml", "short.yaml", "--horizon", "200")
+def test_a_total_option_applies_to_plans_without_one(beside) -> None:
+    drawn, _ = beside("open.yaml", "short.yaml", "--total", "200")
 
     assert "linear(over=200)" in drawn
     assert "linear(over=50)" in drawn

@@ -8,14 +8,14 @@ import pytest
 import paramsched as ps
 import paramsched.show as show
 
-TRUNK = ps.Plan(lr="warmup(100) >> constant()", weight_decay="linear(to=0.5)", horizon=1000)
+TRUNK = ps.Plan(lr="warmup(100) >> constant()", weight_decay="linear(to=0.5)", total=1000)
 
 
 def branch(at):
     return ps.Plan(
         lr=f"warmup(100) >> constant(over={at - 100}) >> linear(1, 0, over=50)",
         weight_decay="linear(to=0.5, over=1000)",
-        horizon=at + 50,
+        total=at + 50,
     )
 
 
@@ -133,11 +133,11 @@ def test_a_custom_format_receives_combined_plans_as_ordinary_curves(tree):
 
 
 def test_plans_on_a_clock_of_tokens_branch_at_updates():
-    trunk = ps.Plan(lr='warmup("100k tokens") >> constant()', horizon="1M tokens", clock="tokens")
+    trunk = ps.Plan(lr='warmup("100k tokens") >> constant()', total="1M tokens", clock="tokens")
     plans = {"trunk": trunk, "branch": trunk.cooldown("400k tokens", "50k tokens")}
-    facts = ps.Calendar(tokens_per_step=1000)
+    facts = ps.RunFacts(tokens_per_step=1000)
 
-    traces = {name: ps.trace(plan, {"lr": 0.1}, calendar=facts) for name, plan in plans.items()}
+    traces = {name: ps.trace(plan, {"lr": 0.1}, facts=facts) for name, plan in plans.items()}
     panel = panel_of(show.together(traces, branches=True))
 
     assert panel.notes[0].text == "branch diverges from trunk at update 401"
@@ -152,7 +152,7 @@ def test_plans_on_axes_of_a_user_have_their_own_colors_and_names_and_change_noth
     ax.set_xlim(0, 500)
     ax.set_ylim(0, 1e-3)
     for name, line in (("wsd", 'wsd(warmup=50, decay="20%")'), ("cosine", "warmup(50) >> cosine()")):
-        drawn = ps.Plan(lr=line, horizon=500).plot({"lr": 3e-4}, axes=[ax], label=name)
+        drawn = ps.Plan(lr=line, total=500).plot({"lr": 3e-4}, axes=[ax], label=name)
 
     assert drawn == (ax,)
     assert [one.get_label() for one in ax.lines] == ["wsd", "cosine"]

@@ -64,27 +64,27 @@ def test_a_negative_value_is_a_gap_in_every_format():
 
 
 def test_the_command_line_and_plot_accept_the_axis_scale(tmp_path):
-    drawn = CliRunner().invoke(main, ["show", "linear(1, 0)", "--horizon", "100", "--log"]).output
+    drawn = CliRunner().invoke(main, ["show", "linear(1, 0)", "--total", "100", "--log"]).output
     page = tmp_path / "plan.html"
-    written = CliRunner().invoke(main, ["show", "linear(1, 0)", "--horizon", "100", "--linear", "-o", str(page)])
-    (ax,) = ps.Plan(lr="linear(1, 0.1)", horizon=100).plot(log=True)
+    written = CliRunner().invoke(main, ["show", "linear(1, 0)", "--total", "100", "--linear", "-o", str(page)])
+    (ax,) = ps.Plan(lr="linear(1, 0.1)", total=100).plot(log=True)
 
     assert "0.01 ┤" in drawn
     assert (written.exit_code, data_of(page.read_text())["axis"]) == (0, "linear")
     assert ax.get_yscale() == "log"
 
 
-FACTS = ps.Calendar(steps_per_epoch=45, batch_size=32, sequence_length=8)
+FACTS = ps.RunFacts(steps_per_epoch=45, batch_size=32, sequence_length=8)
 
 
-def traced(lr="linear()", horizon="20 epochs", calendar=FACTS):
-    return ps.trace(ps.Plan(lr=lr, horizon=horizon), {"lr": 1.0}, calendar=calendar)
+def traced(lr="linear()", total="20 epochs", facts=FACTS):
+    return ps.trace(ps.Plan(lr=lr, total=total), {"lr": 1.0}, facts=facts)
 
 
 def growing():
     """Return a trace with batches of 10 samples for 50 updates and of 30 for 50 more."""
     size = ps.Binding(ps.Target("batch_size", 10), "piecewise([(0, 1.0), (50, 3.0)])")
-    return ps.trace(ps.Plan(size, lr="linear()", horizon=100), {"lr": 1.0})
+    return ps.trace(ps.Plan(size, lr="linear()", total=100), {"lr": 1.0})
 
 
 def axis_of(curves, **view):
@@ -100,7 +100,7 @@ def test_updates_with_larger_batches_are_wider_on_an_axis_of_samples():
 
 
 def test_matplotlib_uses_the_unit_of_the_axis():
-    (ax,) = ps.Plan(lr="linear()", horizon="20 epochs").plot(steps_per_epoch=45, unit="epochs")
+    (ax,) = ps.Plan(lr="linear()", total="20 epochs").plot(steps_per_epoch=45, unit="epochs")
 
     assert (ax.get_xlabel(), ax.get_xlim(), float(ax.lines[0].get_xdata()[-1])) == ("epochs", (0, 20), 899 / 45)
 
@@ -117,7 +117,7 @@ def test_the_page_has_a_table_for_each_known_unit():
 
 
 def test_plans_with_different_conversions_do_not_share_a_unit():
-    other = traced(calendar=ps.Calendar(steps_per_epoch=45, batch_size=64))
+    other = traced(facts=ps.RunFacts(steps_per_epoch=45, batch_size=64))
 
     assert [one.name for one in show.picture(traced(), other=other).axis.units] == ["updates", "epochs"]
     with pytest.raises(InvalidArgument, match="the plans differ in the samples per update"):
@@ -126,7 +126,7 @@ def test_plans_with_different_conversions_do_not_share_a_unit():
 
 def test_the_command_line_accepts_a_unit_and_names_the_missing_option():
     def shown(*options):
-        return CliRunner().invoke(main, ["show", "linear()", "--horizon", "900", *options])
+        return CliRunner().invoke(main, ["show", "linear()", "--total", "900", *options])
 
     assert "\n  epochs  0" in shown("--unit", "epochs", "--steps-per-epoch", "45").output
     assert "For example: --steps-per-epoch 100" in shown("--unit", "epochs").output

@@ -17,7 +17,7 @@ from paramsched.core.schedules import Schedule, absolute
 from paramsched.core.schedules.affine import Absolute, Level
 from paramsched.core.schedules.registry import RULES
 from paramsched.core.schedules.rules import Rule
-from paramsched.core.time import Calendar, Duration, DurationLike
+from paramsched.core.time import Duration, DurationLike, RunFacts
 from paramsched.errors import InvalidArgument
 
 FACTORS = (0.0, 1.0, 0.1, 0.5, 0.04, 4e-06, 1 / 3, 1e-300, 5e-324, -0.25, 7.0, 1e30)
@@ -45,8 +45,8 @@ class World:
     accumulation: int
 
     @property
-    def calendar(self) -> Calendar:
-        return Calendar(
+    def facts(self) -> RunFacts:
+        return RunFacts(
             total=self.total,
             steps_per_epoch=self.epoch,
             batch_size=self.batch,

@@ -8,7 +8,7 @@ from typing import Any
 import paramsched as ps
 from support.updates import Probe, probe
 
-PLAN = ps.Plan(lr="linear(1, 0)", weight_decay="linear(0.5, 1.5)", horizon=64)
+PLAN = ps.Plan(lr="linear(1, 0)", weight_decay="linear(0.5, 1.5)", total=64)
 
 
 def probes(names: Iterable[str], *groups: Mapping[str, Any]) -> dict[str, Probe]:
@@ -18,7 +18,7 @@ def probes(names: Iterable[str], *groups: Mapping[str, Any]) -> dict[str, Probe]
 
 def lines(plan: ps.Plan, optimizers: Mapping[str, Any], **facts: Any) -> dict[str, list[float]]:
     """The planned lr of the first group of each optimizer."""
-    shown = ps.trace(plan, optimizers, calendar=ps.Calendar(**facts))
+    shown = ps.trace(plan, optimizers, facts=ps.RunFacts(**facts))
     return {name: shown["lr", name].tolist() for name in optimizers}
 
 

@@ -205,7 +205,7 @@ def cases(
         else shape(name, world, depth, fixed=fixed, affine=affine, names=names)
     )
     try:
-        return Case(written, resolve_(written, calendar=world.calendar), world)
+        return Case(written, resolve_(written, facts=world.facts), world)
     except InvalidArgument:  # stages longer than the run, or a milestone after its stage
         return reject()
 
@@ -304,10 +304,10 @@ def plans(
         if follow and draw(st.integers(0, 3)) == 0:
             schedule = draw(st.sampled_from([like("lr"), schedule * like("temperature"), like("temperature") ** 2]))
         bindings.append(Binding(Target(name, base), schedule))
-    horizon = draw(st.sampled_from([None, world.total, f"{world.total} steps"]))
+    total = draw(st.sampled_from([None, world.total, f"{world.total} steps"]))
     if attachable:
         bindings = _attachable(bindings, plain, world)
-    return Plan(*draw(st.permutations(bindings)), horizon=horizon) if bindings else reject()
+    return Plan(*draw(st.permutations(bindings)), total=total) if bindings else reject()
 
 
 @functools.lru_cache(maxsize=1024)
@@ -326,7 +326,7 @@ def _times_of(world: World) -> Any:
 def _in_range(schedule: Schedule, world: World) -> Iterator[Schedule]:
     """Return schedules that are proportional to another one, with values that an optimizer can use for any field."""
     try:
-        resolved = resolve_(schedule, calendar=world.calendar)
+        resolved = resolve_(schedule, facts=world.facts)
     except InvalidArgument:
         return
     numbers = [key for group in (*GROUPS, LATE) for key in group.values() if isinstance(key, float)]
@@ -346,7 +346,7 @@ def _attachable(lines: Sequence[Binding], plain: Sequence[Binding], world: World
     def can_be_attached(chosen: Iterable[Binding | None]) -> bool:
         try:
             groups = (*GROUPS, LATE)
-            bound = bind(Plan(*(one for one in chosen if one is not None)).resolve(calendar=world.calendar), groups)
+            bound = bind(Plan(*(one for one in chosen if one is not None)).resolve(facts=world.facts), groups)
         except InvalidArgument:
             return False
         pairs = zip(groups, bound, strict=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from paramsched import Calendar, Plan, trace
+from paramsched import Plan, RunFacts, trace
 from paramsched.core.fields import Field
 
 
@@ -61,4 +61,4 @@ def used(optimizer: Probe, field: str = "lr", index: int = 0) -> list[float]:
 
 def planned(plan: Plan, bases: Any, field: str = "lr", index: int = 0, **facts: Any) -> list[float]:
     """Return the planned values of a field of a group for the entire run, from the trace."""
-    return trace(plan, bases, calendar=Calendar(**facts))[field, index].tolist()
+    return trace(plan, bases, facts=RunFacts(**facts))[field, index].tolist()

@@ -16,7 +16,7 @@ import paramsched as ps
 from paramsched.core.curves.arrays import LAST_PLACES
 
 UPDATES = 10_007
-FACTS = ps.Calendar(total=UPDATES, steps_per_epoch=100, tokens_per_step=50_000, seconds_per_step=0.7)
+FACTS = ps.RunFacts(total=UPDATES, steps_per_epoch=100, tokens_per_step=50_000, seconds_per_step=0.7)
 
 
 def numbers_of(name: str) -> dict[str, list[float]]:
@@ -25,9 +25,9 @@ def numbers_of(name: str) -> dict[str, list[float]]:
         warnings.simplefilter("ignore")
         if name.startswith("recipe:"):
             recipe = ps.recipes[name.removeprefix("recipe:")]
-            trace = ps.trace(recipe.plan, recipe.bases, calendar=recipe.calendar)
+            trace = ps.trace(recipe.plan, recipe.bases, facts=recipe.facts)
         else:
-            trace = ps.trace(ps.Plan(lr=name), [{"lr": 0.1}], calendar=FACTS)
+            trace = ps.trace(ps.Plan(lr=name), [{"lr": 0.1}], facts=FACTS)
     found = {}
     for key in sorted(trace.keys(), key=str):
         values = np.asarray(trace[key], dtype=np.float64)

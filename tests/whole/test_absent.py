@@ -9,7 +9,7 @@ import pytest
 import paramsched as ps
 from paramsched.errors import MissingDependency
 
-PLAN = ps.Plan(lr=ps.cosine(), horizon=10)
+PLAN = ps.Plan(lr=ps.cosine(), total=10)
 
 
 def made(engine):

@@ -23,7 +23,7 @@ def test_hydra_builds_a_scheduler_from_a_plan_in_its_config(folder):
 
     names, printed = run_section(PAGE, "Hydra", folder)
 
-    assert names["scheduler"].plan == ps.Plan(lr=ps.cosine(to=0.1), horizon="20 epochs")
+    assert names["scheduler"].plan == ps.Plan(lr=ps.cosine(to=0.1), total="20 epochs")
     *overridden, sweep = printed
     assert [line_of(text) for text in overridden] == ["cosine(to=0.2)", 'warmup("10%") >> cosine(to=0.2)']
     assert re.findall("^lr: (.+)$", sweep, re.MULTILINE) == ["linear()", 'warmup("10%") >> linear()']
@@ -52,10 +52,10 @@ def test_argparse_reads_a_plan_and_shows_the_message_of_an_error(folder, capsys)
 
 def test_omegaconf_references_become_plain_data():
     omegaconf = pytest.importorskip("omegaconf")
-    text = 'lr: warmup("5%") >> cosine(to=${floor})\nhorizon: 20 epochs\n'
+    text = 'lr: warmup("5%") >> cosine(to=${floor})\ntotal: 20 epochs\n'
     config = omegaconf.OmegaConf.create({"plan": omegaconf.OmegaConf.create(text), "floor": 0.1})
 
-    assert ps.loads(config.plan) == ps.Plan(lr=ps.warmup("5%") >> ps.cosine(to=0.1), horizon="20 epochs")
+    assert ps.loads(config.plan) == ps.Plan(lr=ps.warmup("5%") >> ps.cosine(to=0.1), total="20 epochs")
 
 
 def test_jsonargparse_accepts_a_file_a_text_and_single_fields(folder):
@@ -64,7 +64,7 @@ def test_jsonargparse_accepts_a_file_a_text_and_single_fields(folder):
     _, printed = run_section(PAGE, "jsonargparse", folder)
 
     assert [ps.loads(text) for text in printed] == [
-        ps.Plan(lr=ps.warmup("5%") >> ps.cosine(to=0.1), horizon="20 epochs"),
+        ps.Plan(lr=ps.warmup("5%") >> ps.cosine(to=0.1), total="20 epochs"),
         ps.Plan(lr=ps.cosine(to=0.1)),
-        ps.Plan(lr=ps.linear(), horizon="20 epochs"),
+        ps.Plan(lr=ps.linear(), total="20 epochs"),
     ]

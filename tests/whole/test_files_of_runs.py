@@ -23,7 +23,7 @@ from paramsched.errors import ParamschedError
 from paramsched.mmengine.config_file import load_config
 from paramsched.tools.audit import read_log, read_metrics, read_plan_history
 
-PLAN = ps.Plan(lr="cosine(to=0.1)", horizon=20)
+PLAN = ps.Plan(lr="cosine(to=0.1)", total=20)
 NOBODY = 65534
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="makes devices and files of others")
 
@@ -40,7 +40,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "dump": lambda file: ps.dump(PLAN, file, "yaml"),
     "to_csv": lambda file: ps.trace(PLAN, {"lr": 0.1}).to_csv(file),
     "convert": lambda file: command("convert", "cosine()", "--to", "json", "-o", file),
-    "show": lambda file: command("show", "cosine()", "--horizon", 9, "--to", "svg", "-o", file),
+    "show": lambda file: command("show", "cosine()", "--total", 9, "--to", "svg", "-o", file),
 }
 all_writers = pytest.mark.parametrize("writer", WRITERS)
 names = os.listdir

@@ -20,7 +20,7 @@ from support.tables import table
 from whole.reference import timm_peer
 
 BASE, TOTAL = 0.1, 100
-FACTS = ps.Calendar(total=TOTAL, steps_per_epoch=10)
+FACTS = ps.RunFacts(total=TOTAL, steps_per_epoch=10)
 NAMES = {**SHAPES, "absolute": ps.absolute, "curves": ps.curves}
 ADVICE = re.compile(r"Write (?P<line>.*?)(?:, and pass (?P<run>.*?) to the Scheduler)?(?:: [a-z][^()]*)?$")
 
@@ -252,7 +252,7 @@ FUNCTIONS = [
     ("ps.Scheduler(optimizer, schedule='cosine()', total=50)", 'ps.Scheduler(optimizer, total=50, plan="cosine()")'),
     ("ps.Values({'kl': 'cosine()'}, total_steps=10)", None),
     ("ps.Values('1.0 * cosine()', bases={'lr': 1.0}, max_steps=10)", None),
-    ("ps.Calendar(num_training_steps=10, seq_len=8)", "ps.Calendar(total=10, sequence_length=8)"),
+    ("ps.RunFacts(num_training_steps=10, seq_len=8)", "ps.RunFacts(total=10, sequence_length=8)"),
     ("ps.Plan(lr='cosine()', num_epochs=3)", None),
     ("ps.Plan(lr='cosine()', warmup_steps=5)", "ps.Plan(lr='warmup(5) >> cosine()')"),
     ("ps.Plan(milestones=[30, 80], gamma=0.5)", "ps.Plan(lr='multistep([30, 80], gamma=0.5)')"),
@@ -288,8 +288,8 @@ def test_an_engine_is_answered_with_its_call():
 @table(
     ("entry", "value", "line"),
     [
-        ("max_steps", 100, "horizon: 100"),
-        ("num_train_epochs", 90, 'horizon: "90 epochs"'),
+        ("max_steps", 100, "total: 100"),
+        ("num_train_epochs", 90, 'total: "90 epochs"'),
         ("num_warmup_steps", 500, "lr: warmup(500) >> cosine()"),
         ("warmup_ratio", 0.1, 'lr: warmup("10%") >> cosine()'),
         ("eta_min", 1e-6, "lr: cosine(to=absolute(1e-06))"),
@@ -320,12 +320,12 @@ def test_a_plan_with_a_schedule_for_a_field_of_that_name_is_accepted():
 @table(
     ("arguments", "advice"),
     [
-        (("--max-steps", "100"), "Write --horizon 100"),
-        (("--num-train-epochs=3", "--steps-per-epoch", "5"), 'Write --horizon "3 epochs"'),
+        (("--max-steps", "100"), "Write --total 100"),
+        (("--num-train-epochs=3", "--steps-per-epoch", "5"), 'Write --total "3 epochs"'),
         (("--gradient-accumulation-steps", "4"), "Write --accumulation 4"),
         (("--num-warmup-steps", "500"), "Write the plan 'warmup(500) >> cosine()'"),
-        (("--horizon", "0"), "For example: --horizon 1"),
-        (("--horizon", "5 ep"), 'Write --horizon "5 epochs"'),
+        (("--total", "0"), "For example: --total 1"),
+        (("--total", "5 ep"), 'Write --total "5 epochs"'),
         (("--batches-per-epoch", "7", "--steps-per-epoch", "10"), "Pass only one of --steps-per-epoch and --batches-"),
     ],
 )
@@ -384,6 +384,6 @@ def test_a_line_of_a_plan_is_found():
 
 
 def test_a_missing_run_fact_is_answered_with_its_option():
-    result = CliRunner().invoke(main, ["check", "cosine(over='2 epochs')", "--horizon", "100"])
+    result = CliRunner().invoke(main, ["check", "cosine(over='2 epochs')", "--total", "100"])
 
     assert "For example: --steps-per-epoch 100" in " ".join(result.output.split())

@@ -20,13 +20,13 @@ from support.pages import public_paths
 
 LINE = "warmup(2) >> linear(1.0, 0.25, 6)"
 PLAN = Plan(lr=LINE)
-RUN = ps.Calendar(total=8)
+RUN = ps.RunFacts(total=8)
 BASE = {"lr": 0.5}
 PATHS = public_paths()
 
 
 def recipe_of(plan: Plan, **facts: Any) -> Recipe:
-    return Recipe("tiny", "Tiny", "vision", plan, ps.Calendar(**facts), (BASE,), "a test", (), ())
+    return Recipe("tiny", "Tiny", "vision", plan, ps.RunFacts(**facts), (BASE,), "a test", (), ())
 
 
 def forms_of(plan: Plan, folder: Path) -> dict[str, PlanLike]:
@@ -70,19 +70,19 @@ CASES: dict[str, tuple[Plan, Callable[[Any], Any]]] = {
     "ps.Scheduler": (PLAN, values_of_scheduler),
     "ps.BatchSampler": (
         PLAN,
-        lambda plan: list(ps.BatchSampler(plan, 5, calendar=ps.Calendar(total=8, batch_size=2))),
+        lambda plan: list(ps.BatchSampler(plan, 5, facts=ps.RunFacts(total=8, batch_size=2))),
     ),
-    "ps.trace": (PLAN, lambda plan: ps.trace(plan, BASE, calendar=RUN)["lr"].tolist()),
+    "ps.trace": (PLAN, lambda plan: ps.trace(plan, BASE, facts=RUN)["lr"].tolist()),
     "ps.Values": (Plan(lr="absolute(0.5) * step(2)"), lambda plan: dict(ps.Values(plan, bases={"lr": 1.0}, total=8))),
     "ps.diff": (
         PLAN,
-        lambda plan: [str(ps.diff(*pair, calendar=RUN)) for pair in ((plan, Plan(lr=1.0)), (Plan(lr=1.0), plan))],
+        lambda plan: [str(ps.diff(*pair, facts=RUN)) for pair in ((plan, Plan(lr=1.0)), (Plan(lr=1.0), plan))],
     ),
     "ps.dump": (PLAN, ps.dump),
-    "ps.resolve": (PLAN, lambda plan: ps.resolve(plan, calendar=RUN)),
+    "ps.resolve": (PLAN, lambda plan: ps.resolve(plan, facts=RUN)),
     "ps.extend.replay": (Plan(lr="plateau()"), lambda plan: ps.extend.replay(plan, [(1, {"loss": 1.0})])),
-    "ps.to_lambda": (PLAN, lambda plan: [ps.to_lambda(plan, calendar=RUN)(t) for t in range(8)]),
-    "ps.check": (Plan(lr="linear(0.0, 3.0, 2)"), lambda plan: ps.check(plan, calendar=RUN)),
+    "ps.to_lambda": (PLAN, lambda plan: [ps.to_lambda(plan, facts=RUN)(t) for t in range(8)]),
+    "ps.check": (Plan(lr="linear(0.0, 3.0, 2)"), lambda plan: ps.check(plan, facts=RUN)),
     "ps.show.figure": (PLAN, figure_of),
     "ps.show.plan_axes": (PLAN, lambda plan: ps.show.plan_axes(plan, [BASE], RUN)[0].lines[0].get_ydata().tolist()),
 }
@@ -140,7 +140,7 @@ def test_every_form_of_a_plan_has_the_result_of_the_plan(name, tmp_path):
 @pytest.mark.parametrize("name", CASES)
 def test_a_schedule_or_its_text_is_the_plan_of_lr(name):
     plan, result = CASES[name]
-    if plan.horizon is not None or name in ("ps.resolve", "ps.show.figure"):
+    if plan.total is not None or name in ("ps.resolve", "ps.show.figure"):
         pytest.skip("the plan has more than a schedule, or the function takes a schedule as such")
     (line,) = plan.bindings
     expected = result(plan)
@@ -156,9 +156,9 @@ def test_a_value_that_is_not_a_plan_has_one_error(name, given):
 
 
 def test_a_log_is_compared_with_a_plan_in_every_form(tmp_path):
-    rows = [f"{t},{value!r}" for t, value in enumerate(ps.trace(PLAN, BASE, calendar=RUN)["lr"].tolist())]
+    rows = [f"{t},{value!r}" for t, value in enumerate(ps.trace(PLAN, BASE, facts=RUN)["lr"].tolist())]
     (tmp_path / "log.csv").write_text("\n".join(["step,lr", *rows]) + "\n")
     logged = read_log(tmp_path / "log.csv", ["lr"])
 
     for given in forms_of(PLAN, tmp_path).values():
-        assert str(compare_with_plan(logged, given, calendar=RUN)) == str(compare_with_plan(logged, PLAN, calendar=RUN))
+        assert str(compare_with_plan(logged, given, facts=RUN)) == str(compare_with_plan(logged, PLAN, facts=RUN))

@@ -24,7 +24,7 @@ def plan_of(script, *replacements):
 
 
 def planned(plan, groups, field="lr", index=0, **facts):
-    return ps.trace(plan, groups, calendar=ps.Calendar(**facts))[field, index]
+    return ps.trace(plan, groups, facts=ps.RunFacts(**facts))[field, index]
 
 
 def assert_equal(values, formula):

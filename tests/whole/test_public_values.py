@@ -13,7 +13,7 @@ from paramsched.tools.check.plan_check import check
 
 
 def test_a_diagnostic_is_one_line():
-    (found,) = ps.check(ps.Plan(lr="linear(0.5, 0)", horizon=100))[:1]
+    (found,) = ps.check(ps.Plan(lr="linear(0.5, 0)", total=100))[:1]
 
     assert repr(found) == f"<Problem {found}>"
     assert "\n" not in repr(found)
@@ -21,10 +21,10 @@ def test_a_diagnostic_is_one_line():
 
 def test_long_lists_of_numbers_are_shortened():
     numbers = [t / 8 for t in range(200)]
-    table, plan = ps.table(numbers), ps.Plan(lr=ps.table(numbers), horizon=200)
+    table, plan = ps.table(numbers), ps.Plan(lr=ps.table(numbers), total=200)
 
     assert repr(table) == "table([0.0, 0.125, 0.25, ..., 24.625, 24.75, 24.875])"
-    assert repr(plan) == "<Plan horizon: 200; lr: table([0.0, 0.125, 0.25, ..., 24.625, 24.75, 24.875])>"
+    assert repr(plan) == "<Plan total: 200; lr: table([0.0, 0.125, 0.25, ..., 24.625, 24.75, 24.875])>"
     assert str(plan).count(",") == 199
 
 
@@ -59,4 +59,4 @@ def test_a_stage_with_a_length_keeps_its_value_after_a_final_stage_of_no_updates
     schedule = stage >> ps.linear(to=2.0, over=0)
 
     assert schedule([100, 101, 5000]).tolist() == [stage(100)] * 3
-    assert [one.code for one in check(ps.Plan(lr=schedule, horizon=200))].count("PS212") == 1
+    assert [one.code for one in check(ps.Plan(lr=schedule, total=200))].count("PS212") == 1

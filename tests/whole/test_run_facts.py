@@ -13,7 +13,7 @@ from paramsched.tools.audit import compare_with_plan, read_log
 from paramsched.tools.recipes import Recipe
 from support.updates import probe
 
-FACTS = list(ps.Calendar.__dataclass_fields__)
+FACTS = list(ps.RunFacts.__dataclass_fields__)
 SIZE = ps.Binding(ps.Target("batch_size", 3), "constant()")
 PLAN, OTHER = ps.Plan(SIZE, lr="warmup(2) >> cosine()"), ps.Plan(SIZE, lr="linear()")
 BASES = {"lr": 0.5}
@@ -60,8 +60,8 @@ def call(request, tmp_path):
 def test_each_run_fact_is_a_keyword(function):
     parameters = inspect.signature(function).parameters
 
-    assert {name: parameters[name].kind for name in ["calendar", *FACTS]} == dict.fromkeys(
-        ["calendar", *FACTS], inspect.Parameter.KEYWORD_ONLY
+    assert {name: parameters[name].kind for name in ["facts", *FACTS]} == dict.fromkeys(
+        ["facts", *FACTS], inspect.Parameter.KEYWORD_ONLY
     )
 
 
@@ -69,7 +69,7 @@ def test_each_run_fact_is_a_keyword(function):
 def test_keywords_and_an_object_have_the_same_result(call, facts):
     _, made = call
 
-    assert made(PLAN, **facts) == made(PLAN, calendar=ps.Calendar(**facts))
+    assert made(PLAN, **facts) == made(PLAN, facts=ps.RunFacts(**facts))
 
 
 @pytest.mark.parametrize(
@@ -78,11 +78,11 @@ def test_keywords_and_an_object_have_the_same_result(call, facts):
         ({"totl": 10}, TypeError, "unexpected keyword argument 'totl'; did you mean \"total\"?"),
         ({"totl": None}, TypeError, "unexpected keyword argument 'totl'; did you mean \"total\"?"),
         (
-            {"calendar": ps.Calendar(), "total": 10},
+            {"facts": ps.RunFacts(), "total": 10},
             InvalidArgument,
-            "(calendar=…, total=…): run facts are passed twice",
+            "(facts=…, total=…): run facts are passed twice",
         ),
-        ({"calendar": 10}, InvalidArgument, "(calendar=10): not a Calendar"),
+        ({"facts": 10}, InvalidArgument, "(facts=10): not RunFacts"),
         ({"total": 0}, InvalidArgument, "a run must have at least 1 update"),
     ],
 )
@@ -110,15 +110,15 @@ def test_the_total_replaces_the_length_of_a_recipe(call):
     name, made = call
     if name.startswith("plan."):  # a method of a plan
         return
-    plan = ps.Plan(SIZE, lr="cosine()", horizon=20)
-    recipe = Recipe("tiny", "Tiny", "vision", plan, ps.Calendar(), ({"lr": 0.5},), "a test", (), ())
+    plan = ps.Plan(SIZE, lr="cosine()", total=20)
+    recipe = Recipe("tiny", "Tiny", "vision", plan, ps.RunFacts(), ({"lr": 0.5},), "a test", (), ())
 
     assert made(recipe, total=12) == made(ps.Plan(SIZE, lr="cosine()"), total=12)
 
 
 def test_a_second_length_is_refused_unless_it_is_the_plans(call):
     name, made = call
-    plan = ps.Plan(SIZE, lr="cosine()", horizon="2 epochs")
+    plan = ps.Plan(SIZE, lr="cosine()", total="2 epochs")
 
     assert made(plan, total=12, steps_per_epoch=6) == made(plan, total="2 epochs", steps_per_epoch=6)
     if name == "ps.check":
@@ -128,5 +128,5 @@ def test_a_second_length_is_refused_unless_it_is_the_plans(call):
         with pytest.raises(PlanError) as refused:
             made(plan, total=11, steps_per_epoch=6)
         message = str(refused.value)
-        assert message.startswith('horizon "2 epochs": ')
+        assert message.startswith('total "2 epochs": ')
     assert "the plan has 12 updates, but total=11" in message

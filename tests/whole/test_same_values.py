@@ -95,7 +95,7 @@ def test_each_shape_and_each_recipe_is_recorded():
 
 @pytest.mark.parametrize("line", ["warmup(100) >> cosine(to=0.1)", "polynomial(0.9)", "exponential(0.9995)", "tanh()"])
 def test_a_value_has_the_same_bits_alone_and_among_others(line):
-    schedule = recorded_values.ps.resolve(recorded_values.ps.parse(line), calendar=recorded_values.FACTS)
+    schedule = recorded_values.ps.resolve(recorded_values.ps.parse(line), facts=recorded_values.FACTS)
     times = np.arange(0, recorded_values.UPDATES, 7)
     all_values = schedule(np.arange(recorded_values.UPDATES))
 
@@ -120,7 +120,7 @@ def test_a_value_has_the_same_bits_alone_and_among_others(line):
 @pytest.mark.parametrize("sizes", [[1000], [997, 1003, 1013]], ids=["equal", "varying"])
 def test_the_values_that_are_applied_are_those_of_the_trace(line, sizes):
     """Values of equal amounts are computed in blocks, and those of varying amounts one by one."""
-    plan, optimizer = recorded_values.ps.Plan(lr=line, clock="tokens", horizon="100_000 tokens"), probe()
+    plan, optimizer = recorded_values.ps.Plan(lr=line, clock="tokens", total="100_000 tokens"), probe()
     scheduler, amounts = recorded_values.ps.Scheduler(optimizer, plan), []
     for t in range(99):
         amounts.append(scheduler.amount)

@@ -26,7 +26,7 @@ def test_optuna_prunes_trials_and_keeps_the_best_plan(folder):
 
     states = {trial.state.name for trial in names["study"].trials}
     assert states == {"COMPLETE", "PRUNED"}
-    assert names["best"].horizon == ps.Duration.of(60)
+    assert names["best"].total == ps.Duration.of(60)
 
 
 @pytest.mark.heavy
@@ -43,5 +43,5 @@ def test_ray_tune_searches_texts_and_changes_the_plans_of_a_population(folder):
     )  # fmt: skip
 
     assert re.fullmatch(r"\{'lr': .*, 'schedule': .*\} loss 0\.\d+", search.splitlines()[-1])
-    assert population.splitlines()[-2] == "horizon: 60"
+    assert population.splitlines()[-2] == "total: 60"
     assert population.splitlines()[-1].startswith("lr: ")

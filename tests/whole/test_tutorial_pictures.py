@@ -30,7 +30,7 @@ PICTURES = {
 def test_plot_draws_the_picture_of_each_config(config, suffix, tmp_path: Path):
     (tmp_path / "config.py").write_text(f"param_scheduler = {config}\n")
     out = tmp_path / f"picture{suffix}"
-    options = ["--run-config", "--horizon", "60 epochs", "--steps-per-epoch", "20", "-o", str(out)]
+    options = ["--run-config", "--total", "60 epochs", "--steps-per-epoch", "20", "-o", str(out)]
 
     drawn = CliRunner().invoke(main, ["show", str(tmp_path / "config.py"), *options])
 

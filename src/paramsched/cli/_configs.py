@@ -13,7 +13,7 @@ import click
 
 from paramsched.cli._options import PlanOptions, option_of, runs_configs
 from paramsched.cli._output import WrongUsage, echo_note
-from paramsched.cli._run_facts import calendar_from_options, length_from_option, names_a_file
+from paramsched.cli._run_facts import facts_from_options, length_from_option, names_a_file
 from paramsched.core.base.entries import is_installed
 from paramsched.core.base.problem import Problem
 from paramsched.core.files.plan_files import PlanText, read_peer_data
@@ -21,7 +21,7 @@ from paramsched.core.files.text_limits import read_bounded_text
 from paramsched.core.plan import Binding, Plan
 from paramsched.core.plan.forms import SUFFIXES
 from paramsched.core.schedules.table import Table, TableValues
-from paramsched.core.time import Calendar, Duration
+from paramsched.core.time import Duration, RunFacts
 from paramsched.errors import ConfigError, MissingDependency, MissingFact
 
 if TYPE_CHECKING:
@@ -159,8 +159,8 @@ def _simulation() -> Any:
 
 def _total(options: PlanOptions) -> int | None:
     """Return the length of the run in iterations that the options specify; None if there is none."""
-    calendar = calendar_from_options(options)
-    return None if calendar.total is None else ceil(calendar.exact(Duration.of(calendar.total)))
+    facts = facts_from_options(options)
+    return None if facts.total is None else ceil(facts.exact(Duration.of(facts.total)))
 
 
 def _bases(options: PlanOptions) -> dict[str, float]:
@@ -175,8 +175,8 @@ def times_in_run(curves: "RecordedCurves", times: Iterable[str]) -> list[int]:
     Raises:
         WrongUsage: a time is after the last iteration.
     """
-    calendar = Calendar(total=curves.total, steps_per_epoch=curves.steps_per_epoch)
-    found = [ceil(calendar.exact(length_from_option(time, "--at"))) for time in times]
+    facts = RunFacts(total=curves.total, steps_per_epoch=curves.steps_per_epoch)
+    found = [ceil(facts.exact(length_from_option(time, "--at"))) for time in times]
     for time, update in zip(times, found, strict=True):
         if update >= curves.total:
             last = f"the last one of the run is {curves.total - 1:,}"
@@ -191,4 +191,4 @@ def plan_of_curves(curves: "RecordedCurves") -> Plan:
     for name, group in curves.keys():
         table = Table(TableValues(curves[name, group].tobytes()), Duration.of(1), None, True)
         lines.append(Binding(name, table, groups=None if single else group))
-    return Plan(*lines, horizon=curves.total)
+    return Plan(*lines, total=curves.total)

@@ -22,9 +22,9 @@ from paramsched.core.files.text_limits import MOST_BYTES, decoded_text, read_bou
 from paramsched.errors import ConfigError, ParamschedError
 
 TEMPLATES: Final = {
-    "yaml": 'horizon: 10000\nlr: warmup("5%") >> cosine(to=0.1)\n',
-    "toml": "horizon = 10000\nlr = 'warmup(\"5%\") >> cosine(to=0.1)'\n",
-    "json": '{\n  "horizon": 10000,\n  "lr": "warmup(\'5%\') >> cosine(to=0.1)"\n}\n',
+    "yaml": 'total: 10000\nlr: warmup("5%") >> cosine(to=0.1)\n',
+    "toml": "total = 10000\nlr = 'warmup(\"5%\") >> cosine(to=0.1)'\n",
+    "json": '{\n  "total": 10000,\n  "lr": "warmup(\'5%\') >> cosine(to=0.1)"\n}\n',
 }
 """The text with which a new file begins, by its format."""
 _PAGE: Final = Path(__file__).with_name("edit.html")

@@ -18,7 +18,7 @@ import click
 from paramsched.cli._options import UNIT_FACTS, PlanOptions, check_numbers_of_bases
 from paramsched.cli._output import WrongUsage, problem_text
 from paramsched.cli._plan_input import PlanInput, read_plan_input
-from paramsched.cli._run_facts import calendar_if_known
+from paramsched.cli._run_facts import facts_if_known
 from paramsched.cli._traces import given_bases, groups_to_check, groups_with_bases, refuse_too_long
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.problem import PlanWarning
@@ -172,10 +172,10 @@ def _curves(read: PlanInput) -> tuple[Any, str]:
     """Return the curves of a plan, and a text with the run facts that were assumed."""
     from paramsched.show.plan_curves import curves_of_plan
 
-    calendar = calendar_if_known(read.known)
+    facts = facts_if_known(read.known)
     groups, assumed = groups_with_bases(read.loaded, read.options.bases)
-    refuse_too_long(read.plan, calendar, len(groups))
-    trace, text = curves_of_plan(read.plan, groups, calendar)
+    refuse_too_long(read.plan, facts, len(groups))
+    trace, text = curves_of_plan(read.plan, groups, facts)
     return trace.with_assumed_bases(pair for pair in trace.keys() if pair in assumed), text
 
 
@@ -186,5 +186,5 @@ def _findings(read: PlanInput) -> list[str]:
     except ModuleNotFoundError:
         return []
     groups = groups_to_check(read.loaded, read.options.bases)
-    found = read.placed(check(read.plan, calendar=calendar_if_known(read.known), groups=groups))
+    found = read.placed(check(read.plan, facts=facts_if_known(read.known), groups=groups))
     return [f"{one.location('')}: {one}".lstrip(":") + f" [{one.code}]" for one in found]

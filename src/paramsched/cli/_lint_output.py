@@ -14,7 +14,7 @@ from paramsched.cli._configs import Config, check_config, config_in
 from paramsched.cli._options import PlanOptions
 from paramsched.cli._output import WrongUsage, problem_with_options
 from paramsched.cli._plan_input import PlanInput, read_plan_input, text_of_plan_input, with_facts_beside
-from paramsched.cli._run_facts import calendar_from_options, calendar_if_known, names_a_file
+from paramsched.cli._run_facts import facts_from_options, facts_if_known, names_a_file
 from paramsched.cli._traces import groups_to_check
 from paramsched.core.base.codes import (
     BEYOND_THE_PLAN,
@@ -24,19 +24,19 @@ from paramsched.core.base.codes import (
     REFUSED_VALUE,
     UNREADABLE,
 )
-from paramsched.core.base.printing import HORIZON, entry_path, json_text
+from paramsched.core.base.printing import TOTAL, entry_path, json_text
 from paramsched.core.base.problem import PlanWarning, Problem, with_advice
 from paramsched.core.base.terminal import BREAK, SEVERITY_STYLES, Line, Part
 from paramsched.core.files.plan_files import PlanText
 from paramsched.core.plan import Plan
 from paramsched.core.rules.line import binding_path
-from paramsched.core.time import Calendar, Duration
+from paramsched.core.time import Duration, RunFacts
 from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, UnknownGroup, UnreadableLog
 from paramsched.tools.check.first_update import note_of_first_update
 from paramsched.tools.check.plan_check import check
 
 
-def _of_log(log: str, plan: Plan, calendar: Calendar) -> Iterator[Problem]:
+def _of_log(log: str, plan: Plan, facts: RunFacts) -> Iterator[Problem]:
     """Yield a diagnostic if the values of a log differ from the plan, and one if the log is longer than the plan."""
     from paramsched.core.plan.binding import amount_clock
     from paramsched.tools.audit import AmountColumn, compare_with_plan, read_log
@@ -44,9 +44,9 @@ def _of_log(log: str, plan: Plan, calendar: Calendar) -> Iterator[Problem]:
     fields = list(dict.fromkeys(one.name for one in plan.bindings))
     logged = read_log(log, fields, columns={}, amount=AmountColumn(amount_clock(plan.clock)))
     last = max((int(column.t.max()) for column in logged.columns if column.t.size), default=None)
-    yield from _beyond_the_plan(plan, calendar, last, "log")
+    yield from _beyond_the_plan(plan, facts, last, "log")
     try:
-        report = compare_with_plan(logged, plan, calendar=calendar)
+        report = compare_with_plan(logged, plan, facts=facts)
     except UnknownGroup as error:
         advice = f"For example: paramsched audit {log} --plan plan.yaml --group head"
         raise error.changed(site=log, advice=advice) from None
@@ -79,19 +79,19 @@ def _plain_name(metric: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", metric.lower())
 
 
-def _beyond_the_plan(plan: Plan, facts: Calendar, updates: int | None, source: str) -> Iterator[Problem]:
-    """Yield a diagnostic if the run has more updates than the plan's horizon."""
-    length = facts.total if plan.horizon is None else plan.horizon
+def _beyond_the_plan(plan: Plan, facts: RunFacts, updates: int | None, source: str) -> Iterator[Problem]:
+    """Yield a diagnostic if the run has more updates than the plan's total."""
+    length = facts.total if plan.total is None else plan.total
     if updates is None or length is None:
         return
     try:
-        horizon = ceil(facts.exact(Duration.of(length)))
+        total = ceil(facts.exact(Duration.of(length)))
     except (MissingFact, InvalidArgument):
         return
-    if updates > horizon:
-        found = f"the {source} is from update {updates}, but the plan ends at {horizon}"
-        advice = "Give the horizon in optimizer updates: batches divided by accumulation, of all processes together"
-        yield Problem(HORIZON, found, advice, code=BEYOND_THE_PLAN)
+    if updates > total:
+        found = f"the {source} is from update {updates}, but the plan ends at {total}"
+        advice = "Give the total in optimizer updates: batches divided by accumulation, of all processes together"
+        yield Problem(TOTAL, found, advice, code=BEYOND_THE_PLAN)
 
 
 @final
@@ -208,7 +208,7 @@ def _findings_in(read: PlanInput, options: PlanOptions, checkpoint: str | None, 
         MissingFact: facts were passed, but a length cannot be converted.
     """
     loaded = read.loaded
-    calendar = calendar_if_known(read.known)
+    facts = facts_if_known(read.known)
     saved = None
     if checkpoint is not None:
         from paramsched.tools.records.checkpoint_log import read_groups
@@ -216,17 +216,17 @@ def _findings_in(read: PlanInput, options: PlanOptions, checkpoint: str | None, 
         saved = read_groups(Path(checkpoint))
     groups = () if saved is None else saved.groups
     known = groups or groups_to_check(loaded, options.bases)
-    found = check(read.plan, calendar=calendar, groups=known, whole=bool(groups))
+    found = check(read.plan, facts=facts, groups=known, whole=bool(groups))
     yield from found
     if any(one.severity == "error" for one in found):
         return
     if options.facts:
-        read.plan.resolve(calendar=calendar_from_options(with_facts_beside(loaded, options)))
-    calendar = calendar or Calendar()
+        read.plan.resolve(facts=facts_from_options(with_facts_beside(loaded, options)))
+    facts = facts or RunFacts()
     if saved is not None:
-        yield from _beyond_the_plan(read.plan, calendar, saved.updates, "checkpoint")
+        yield from _beyond_the_plan(read.plan, facts, saved.updates, "checkpoint")
     if log is not None:
-        yield from _of_log(log, read.plan, calendar)
+        yield from _of_log(log, read.plan, facts)
         yield from _never_logged(Path(log), read.plan)
 
 

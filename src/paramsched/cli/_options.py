@@ -18,8 +18,8 @@ from paramsched.core.base.entries import is_installed
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.params import Param, params_of_record
 from paramsched.core.foreign_calls import foreign_fact, foreign_line
-from paramsched.core.time.calendar import Facts
 from paramsched.core.time.duration import UNIT_NAMES
+from paramsched.core.time.run_facts import Facts
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -45,7 +45,7 @@ class PlanOptions:
         return replace(self, facts={name: value for name, value in known.items() if value is not None})
 
     @property
-    def horizon(self) -> str | None:
+    def total(self) -> str | None:
         """The length of the run, as text; None if it was not passed."""
         return self.facts.get("total")
 
@@ -87,7 +87,7 @@ def option_of(fact: str) -> str:
     """Return the option that passes a run fact.
 
     >>> option_of("steps_per_epoch"), option_of("total")
-    ('--steps-per-epoch', '--horizon')
+    ('--steps-per-epoch', '--total')
     """
     return options_of_facts()[fact]
 

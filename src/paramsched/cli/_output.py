@@ -18,7 +18,7 @@ from paramsched.core.base.params import params_of_record
 from paramsched.core.base.printing import printable, printable_lines
 from paramsched.core.base.problem import Problem
 from paramsched.core.base.terminal import Line, plain_text, table_rows, terminal_text
-from paramsched.core.time.calendar import Facts
+from paramsched.core.time.run_facts import Facts
 from paramsched.errors import ConfigError, MissingDependency, MissingFact, ParamschedError, UnreadableLog, Unresolved
 
 
@@ -100,7 +100,7 @@ def problem_with_options(error: ParamschedError) -> Problem:
     """Return the problem of an error. Advice that is a keyword in Python is an option here."""
     problem = error.problem
     if isinstance(error, Unresolved):
-        return problem.changed(advice="For example: --horizon 10_000")
+        return problem.changed(advice="For example: --total 10_000")
     if not isinstance(error, MissingFact):
         return problem.changed(advice=with_options(problem.advice))
     options = options_of_facts()
@@ -136,7 +136,7 @@ def with_options(advice: str) -> str:
     return advice.replace('format="yaml"', "--format yaml")
 
 
-_KNOWN = "these are known: "  # before the run facts that a Calendar has, in the error for a missing one
+_KNOWN = "these are known: "  # before the run facts that are known, in the error for a missing one
 
 
 def file_problem(error: OSError) -> str:

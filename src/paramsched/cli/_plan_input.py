@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, final
 
 from paramsched.cli._options import UNIT_FACTS, PlanOptions, option_of
 from paramsched.cli._output import WrongUsage, echo_note
-from paramsched.cli._run_facts import calendar_from_options, calendar_if_known, horizon_from_options, names_a_file
+from paramsched.cli._run_facts import facts_from_options, facts_if_known, names_a_file, total_from_options
 from paramsched.core import files as config
 from paramsched.core.base.entries import entry_names, load_entry
 from paramsched.core.base.files import naming_errors
@@ -26,7 +26,7 @@ from paramsched.core.plan import Binding, Plan
 from paramsched.core.plan.plan import units_of_plan
 from paramsched.core.plan.resolve import known_total
 from paramsched.core.schedules import SHAPES
-from paramsched.core.time import Calendar
+from paramsched.core.time import RunFacts
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact, UnknownRecipe
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def read_plan_input(given: str, options: PlanOptions, *, source: PlanText | None
     source = source or text_of_plan_input(given, options.format)  # read once, because a pipe cannot be read again
     if source is None:
         return PlanInput(given, _loaded_text(given, options), None, options)
-    calendar_if_known(options)  # raises an error for invalid facts
+    facts_if_known(options)  # raises an error for invalid facts
     loaded = source.loaded()
     names = dict.fromkeys(one.name for one in loaded.plan.bindings)
     if options.field not in ("lr", *names):
@@ -134,10 +134,10 @@ def _recipes() -> "Mapping[str, Recipe]":
 
 def _loaded_text(given: str, options: PlanOptions) -> Loaded:
     """Read a recipe or a line of text."""
-    calendar_if_known(options)  # raises an error for invalid facts
+    facts_if_known(options)  # raises an error for invalid facts
     if given.startswith(_RECIPE):
         recipe = recipe_named(given)
-        return Loaded(recipe.plan, Bases(recipe.bases), facts=recipe.calendar)
+        return Loaded(recipe.plan, Bases(recipe.bases), facts=recipe.facts)
     names = list(_recipes())
     if given in names:
         raise WrongUsage(given, "no such file", f"Write {_RECIPE}{given}")
@@ -155,7 +155,7 @@ def _loaded_text(given: str, options: PlanOptions) -> Loaded:
         line = " ".join(given.splitlines())
         placed = [one.changed(column=one.span[0] + 1, text=line) if one.span else one for one in diagnostics.found()]
         raise ConfigError(options.field, placed)
-    return Loaded(Plan(Binding(options.field, schedule), horizon=horizon_from_options(options)))
+    return Loaded(Plan(Binding(options.field, schedule), total=total_from_options(options)))
 
 
 def title_of_plans(given: Sequence[str]) -> str:
@@ -180,29 +180,29 @@ def with_facts_beside(loaded: Loaded, options: PlanOptions) -> PlanOptions:
     return options.with_facts(**{**of_file, **options.facts})
 
 
-def calendar_for_picture(plan: Plan, options: PlanOptions) -> Calendar:
-    """Return the Calendar for a picture. A missing fact that only scales the time axis is assumed, with a note."""
+def facts_for_picture(plan: Plan, options: PlanOptions) -> RunFacts:
+    """Return the run facts for a picture. A missing fact that only scales the time axis is assumed, with a note."""
     from paramsched.show.plan_curves import ASSUMED_TOTAL
 
-    if plan.horizon is None and options.horizon is None:
+    if plan.total is None and options.total is None:
         known = known_length(plan, options)
         if known is not None:
-            return calendar_from_options(options, total=known)
-        # A plan in percent looks the same for every horizon.
+            return facts_from_options(options, total=known)
+        # A plan in percent looks the same for every total.
         if units_of_plan(plan) <= {"percent"}:
-            echo_note(f"no --horizon given; taken to be {ASSUMED_TOTAL} updates")
-            return calendar_from_options(options, total=ASSUMED_TOTAL)
+            echo_note(f"no --total given; taken to be {ASSUMED_TOTAL} updates")
+            return facts_from_options(options, total=ASSUMED_TOTAL)
         raise WrongUsage(
             "",
             "The length of the run is unknown",
-            "For example: --horizon 10000, or --horizon '90 epochs' --steps-per-epoch 500",
+            "For example: --total 10000, or --total '90 epochs' --steps-per-epoch 500",
         )
     assumed = assumed_fact(plan, options)
     if assumed is None:
-        return calendar_from_options(options)
+        return facts_from_options(options)
     fact, value = assumed
     echo_note(f"no {option_of(fact)} given; taken to be {value:g}")
-    return calendar_from_options(options, **{fact: value})
+    return facts_from_options(options, **{fact: value})
 
 
 def assumed_fact(plan: Plan, options: PlanOptions) -> tuple[str, float] | None:
@@ -212,21 +212,21 @@ def assumed_fact(plan: Plan, options: PlanOptions) -> tuple[str, float] | None:
     """
     from paramsched.show.plan_curves import assumed_value
 
-    horizon = horizon_from_options(options) or plan.horizon
-    if horizon is None:
+    total = total_from_options(options) or plan.total
+    if total is None:
         return None
-    units = (units_of_plan(plan) | {unit for unit, _ in horizon.terms}) - {"percent"}
+    units = (units_of_plan(plan) | {unit for unit, _ in total.terms}) - {"percent"}
     if units <= {"updates"}:  # no fact converts a length
         return None
     try:
-        calendar = calendar_from_options(options)
-        if known_total(plan.resolve(calendar=calendar), calendar) is not None:
+        facts = facts_from_options(options)
+        if known_total(plan.resolve(facts=facts), facts) is not None:
             return None
     except InvalidArgument:
         pass
     # Lengths in a single unit keep their proportions for every number of updates per unit.
     if len(units) == 1 and "updates" not in units:
-        ((unit, amount),) = horizon.terms
+        ((unit, amount),) = total.terms
         fact, value = assumed_value(unit, float(amount))
         if fact not in options.facts and not (unit == "epochs" and options.has_epoch):
             return fact, value
@@ -238,6 +238,6 @@ def known_length(plan: Plan, options: PlanOptions) -> int | None:
     from paramsched.show.plan_curves import length_of_plan
 
     try:
-        return length_of_plan(plan, calendar_from_options(options))
+        return length_of_plan(plan, facts_from_options(options))
     except (MissingFact, InvalidArgument):
         return None

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from paramsched.cli._options import PlanOptions, option_of
 from paramsched.cli._output import WrongUsage
-from paramsched.core.time import Calendar, Duration
+from paramsched.core.time import Duration, RunFacts
 from paramsched.errors import InvalidArgument, MissingFact
 
 _NUMBER: Final = re.compile(r"\s*\d[\d_]*(e\d+)?\s*")
@@ -29,33 +29,33 @@ def length_from_option(text: str, option: str) -> Duration:
         raise WrongUsage(option, error.problem.summary, advice) from None
 
 
-def horizon_from_options(options: PlanOptions) -> Duration | None:
-    """Return the horizon that the options specify; None if there is none."""
-    return None if options.horizon is None else length_from_option(options.horizon, option_of("total"))
+def total_from_options(options: PlanOptions) -> Duration | None:
+    """Return the total that the options specify; None if there is none."""
+    return None if options.total is None else length_from_option(options.total, option_of("total"))
 
 
-def calendar_from_options(options: PlanOptions, **assumed: Any) -> Calendar:
-    """Return the Calendar that the options specify. The facts in `assumed` take precedence over the options."""
-    total = horizon_from_options(options)
+def facts_from_options(options: PlanOptions, **assumed: Any) -> RunFacts:
+    """Return the run facts that the options specify. The facts in `assumed` take precedence over the options."""
+    total = total_from_options(options)
     try:
-        return Calendar(**{**options.facts, "total": total, **assumed})
+        return RunFacts(**{**options.facts, "total": total, **assumed})
     except MissingFact as error:
-        # A horizon in epochs needs the length of an epoch.
-        raise error.changed(site=f"{option_of('total')} {options.horizon}") from None
+        # A total in epochs needs the length of an epoch.
+        raise error.changed(site=f"{option_of('total')} {options.total}") from None
     except InvalidArgument as error:
         passed = {**options.facts, **assumed}
         site = " ".join(f"{option_of(name)} {shlex.quote(str(value))}" for name, value in passed.items())
         raise WrongUsage(site, error.problem.found, error.problem.advice) from None
 
 
-def calendar_if_known(options: PlanOptions) -> Calendar | None:
-    """Return the Calendar that the options specify; None if no option is passed.
+def facts_if_known(options: PlanOptions) -> RunFacts | None:
+    """Return the run facts that the options specify; None if no option is passed.
 
-    A horizon that cannot be converted to updates is omitted.
+    A total that cannot be converted to updates is omitted.
     """
     if not options.facts:
         return None
     try:
-        return calendar_from_options(options)
+        return facts_from_options(options)
     except MissingFact:
-        return calendar_from_options(options.with_facts(total=None))
+        return facts_from_options(options.with_facts(total=None))

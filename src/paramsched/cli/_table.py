@@ -52,7 +52,7 @@ def stage_table(
         amounts: the amounts of the run on the plan's clock; None if it counts updates, or if no facts are known.
 
     >>> from paramsched.core.files import NO_BASES
-    >>> from paramsched.core.time import Calendar
+    >>> from paramsched.core.time import RunFacts
     >>> plan = Plan(lr="warmup('5%') >> cosine(to=0.1)")
     >>> print(stage_table(plan, plan.resolve(total=1000), NO_BASES, 1000, None))
     The run is 1,000 updates long.
@@ -63,13 +63,13 @@ def stage_table(
           2    50  999            1   0.100002  cosine(to=0.1, over=950)  updates, × base
     """
     clock = amount_clock(plan.clock)
-    if clock is None and resolved is not None and resolved.horizon is not None:
-        total = resolved.horizon.updates
+    if clock is None and resolved is not None and resolved.total is not None:
+        total = resolved.total.updates
     if total is not None:
         epochs = f", {total / steps_per_epoch:.6g} epochs of {steps_per_epoch:,}" if steps_per_epoch else ""
         lines = [f"The run is {total:,} updates long{epochs}."]
-    elif plan.horizon is not None:
-        lines = [f"The run is {plan.horizon}{' updates' * plan.horizon.is_resolved} long."]
+    elif plan.total is not None:
+        lines = [f"The run is {plan.total}{' updates' * plan.total.is_resolved} long."]
     else:
         lines = ["The length of the run is unknown."]
     if clock is not None:
@@ -80,10 +80,10 @@ def stage_table(
         # Resolving a field that follows another field may add bindings for its groups.
         written = as_written.get((isinstance(one.field, Target), one.name, one.groups), one)
         lines += ["", *_heading(written, bases)]
-        end, unit = plan.horizon if total is None else Duration.of(total), "updates"
+        end, unit = plan.total if total is None else Duration.of(total), "updates"
         if resolved is not None and is_by_amount(plan.clock, one.name):
             unit = clock_of_field(plan.clock, one.name)
-            end = Duration.of_updates(WHOLE) if unit == PROGRESS else _end_by_amount(resolved.horizon, amounts)
+            end = Duration.of_updates(WHOLE) if unit == PROGRESS else _end_by_amount(resolved.total, amounts)
         rows = [_HEAD, *_rows(one.schedule, end, unit)]
         width = terminal_width()
         if width is None or max(map(len, table_rows(rows))) + 2 <= width:
@@ -100,12 +100,12 @@ def stage_table(
     return "\n".join(lines)
 
 
-def _end_by_amount(horizon: Duration | None, amounts: RunAmounts | None) -> Duration | None:
+def _end_by_amount(total: Duration | None, amounts: RunAmounts | None) -> Duration | None:
     """Return the end of a run as an amount; None if it is unknown."""
-    if horizon is None or not horizon.is_resolved:
-        return None if horizon is None else Duration.of(ceil(horizon.terms[0][1]))
+    if total is None or not total.is_resolved:
+        return None if total is None else Duration.of(ceil(total.terms[0][1]))
     with suppress(MissingFact):  # the size of an update is unknown
-        return None if amounts is None else Duration.of(ceil(amounts.amount_at(horizon.updates)))
+        return None if amounts is None else Duration.of(ceil(amounts.amount_at(total.updates)))
     return None
 
 

@@ -16,12 +16,12 @@ from paramsched.cli._output import WrongUsage, echo_note
 from paramsched.cli._plan_input import (
     PlanInput,
     assumed_fact,
-    calendar_for_picture,
+    facts_for_picture,
     known_length,
     read_plan_input,
     with_facts_beside,
 )
-from paramsched.cli._run_facts import calendar_from_options, length_from_option, names_a_file
+from paramsched.cli._run_facts import facts_from_options, length_from_option, names_a_file
 from paramsched.core.base.entries import is_installed
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.printing import names_listed
@@ -31,9 +31,9 @@ from paramsched.core.fields import Field
 from paramsched.core.files import Loaded
 from paramsched.core.plan import Binding, Plan, Target, selector_text
 from paramsched.core.plan.binding import UPDATES
-from paramsched.core.plan.resolve import amounts_of_run, counted_plan, planned_amounts, updates_of_horizon
+from paramsched.core.plan.resolve import amounts_of_run, counted_plan, planned_amounts, updates_of_total
 from paramsched.core.plan.trace import Trace, column_name, trace, trace_for_picture
-from paramsched.core.time import Calendar
+from paramsched.core.time import RunFacts
 from paramsched.core.time.amounts import times_on
 from paramsched.errors import MissingFact, UnreadableLog, Unresolved
 
@@ -58,19 +58,19 @@ def _trace_plan(
     loaded: Loaded, options: PlanOptions, beside: Sequence[Plan] = (), *, is_compared: bool = True
 ) -> Trace:
     """Return the values of a plan at every update, for a picture; those of a long line that is compared exactly."""
-    calendar = calendar_for_picture(loaded.plan, options)
+    facts = facts_for_picture(loaded.plan, options)
     groups, assumed = groups_with_bases(loaded, options.bases, beside)
     echo_plan_notes(loaded)
-    refuse_too_long(loaded.plan, calendar, len(groups))
+    refuse_too_long(loaded.plan, facts, len(groups))
     plan = loaded.plan
-    found = trace(plan, groups, calendar=calendar) if is_compared else trace_for_picture(plan, groups, calendar)
+    found = trace(plan, groups, facts=facts) if is_compared else trace_for_picture(plan, groups, facts)
     return found.with_assumed_bases(pair for pair in found.keys() if pair in assumed)
 
 
-def refuse_too_long(plan: Plan, calendar: Calendar | None, groups: int) -> None:
+def refuse_too_long(plan: Plan, facts: RunFacts | None, groups: int) -> None:
     """Raise for a plan with more values than can be drawn. The length of a run may be unknown."""
     try:
-        count, total = _size_of_trace(plan, calendar or Calendar(), groups)
+        count, total = _size_of_trace(plan, facts or RunFacts(), groups)
     except (MissingFact, Unresolved):
         return
     if total > _MOST_UPDATES or count > _MOST_VALUES:
@@ -83,25 +83,25 @@ def values_to_write(read: PlanInput) -> Trace:
     A note names the fields whose values are multiples of an unknown base.
     """
     loaded, options = read.loaded, read.known
-    calendar = calendar_from_options(options)
-    if loaded.plan.horizon is None and options.horizon is None:
-        calendar = replace(calendar, total=known_length(loaded.plan, options))
+    facts = facts_from_options(options)
+    if loaded.plan.total is None and options.total is None:
+        facts = replace(facts, total=known_length(loaded.plan, options))
     groups, assumed = groups_with_bases(loaded, options.bases)
     echo_plan_notes(loaded)
-    count, _ = _size_of_trace(loaded.plan, calendar, len(groups))
+    count, _ = _size_of_trace(loaded.plan, facts, len(groups))
     if count > _MOST_WRITTEN:
         raise WrongUsage("", f"{count:,} values are too many to write", f"Shorten {option_of('total')}")
-    found = trace(loaded.plan, groups, calendar=calendar)
+    found = trace(loaded.plan, groups, facts=facts)
     multiples = [pair for pair in found.keys() if pair in assumed and found.base(*pair).share != "none"]
     if multiples:
         echo_note(f"no --base for {names_listed(map(column_name, multiples))}; taken to be 1")
     return found
 
 
-def _size_of_trace(plan: Plan, calendar: Calendar, groups: int) -> tuple[int, int]:
-    """Return the number of values in a trace, and that of updates; 0 and 0 if the horizon is unknown."""
-    resolved = plan.resolve(calendar=calendar)
-    total = updates_of_horizon(resolved, amounts_of_run(resolved, calendar)) or 0
+def _size_of_trace(plan: Plan, facts: RunFacts, groups: int) -> tuple[int, int]:
+    """Return the number of values in a trace, and that of updates; 0 and 0 if the total is unknown."""
+    resolved = plan.resolve(facts=facts)
+    total = updates_of_total(resolved, amounts_of_run(resolved, facts)) or 0
     return total * max(groups, 1) * len({one.name for one in plan.bindings}), total
 
 
@@ -182,8 +182,8 @@ def _trace_plans(given: Sequence[tuple[str, str | None]], known: PlanOptions, *,
         plans.append(read.loaded)
     if len(plans) == 1:
         return [_trace_plan(plans[0], with_facts_beside(plans[0], known), is_compared=is_compared)]
-    # --horizon is for plans without a horizon. If the first plan has one too, an error is raised, as for one plan.
-    facts_of = [known, *(known if one.plan.horizon is None else known.with_facts(total=None) for one in plans[1:])]
+    # --total is for plans without a total. If the first plan has one too, an error is raised, as for one plan.
+    facts_of = [known, *(known if one.plan.total is None else known.with_facts(total=None) for one in plans[1:])]
     facts_of = [with_facts_beside(plan, one) for plan, one in zip(plans, facts_of, strict=True)]
     assumed: dict[str, float] = {}  # each fact, with the largest value assumed for one of the plans
     for one, its_facts in zip(plans, facts_of, strict=True):
@@ -193,7 +193,7 @@ def _trace_plans(given: Sequence[tuple[str, str | None]], known: PlanOptions, *,
         echo_note(f"no {option_of(fact)} given; taken to be {value:g}")
         facts_of = [one.with_facts(**{fact: value}) for one in facts_of]
     lengthless = [
-        one.plan.horizon is None and its_facts.horizon is None and known_length(one.plan, its_facts) is None
+        one.plan.total is None and its_facts.total is None and known_length(one.plan, its_facts) is None
         for one, its_facts in zip(plans, facts_of, strict=True)
     ]
     drawn: dict[int, Trace] = {}
@@ -202,7 +202,7 @@ def _trace_plans(given: Sequence[tuple[str, str | None]], known: PlanOptions, *,
         if lengthless[index] and drawn:
             longest = max(one.total for one in drawn.values())
             whose = "the other plan's" if len(plans) == 2 else "that of the longest plan"
-            echo_note(f"no horizon given for {given[index][0]}; taken to be {whose}, {longest} updates")
+            echo_note(f"no total given for {given[index][0]}; taken to be {whose}, {longest} updates")
             facts_of[index] = facts_of[index].with_facts(total=str(longest))
         drawn[index] = _trace_plan(plans[index], facts_of[index], [one.plan for one in plans])
     return [drawn[index] for index in range(len(plans))]
@@ -240,13 +240,13 @@ class RunTimes:
 
 def times_of_run(plan: Plan, options: PlanOptions, times: Iterable[str]) -> RunTimes:
     """Return times such as `250` or `"50%"` in the run of a plan."""
-    calendar = calendar_for_picture(plan, options)
-    resolved = plan.resolve(calendar=calendar)
-    run = planned_amounts(resolved, calendar)
-    total = updates_of_horizon(resolved, run)
+    facts = facts_for_picture(plan, options)
+    resolved = plan.resolve(facts=facts)
+    run = planned_amounts(resolved, facts)
+    total = updates_of_total(resolved, run)
     if total is not None:  # percentages refer to it
-        calendar = replace(calendar, total=total)
-    at = [ceil(calendar.exact(length_from_option(time, "--at"))) for time in times]
+        facts = replace(facts, total=total)
+    at = [ceil(facts.exact(length_from_option(time, "--at"))) for time in times]
     found: dict[str, Sequence[float]] = {UPDATES: at}
     if run is not None:
         found[run.clock] = times_on(run.clock, np.array([run.amount_at(time) for time in at])).tolist()

@@ -117,11 +117,11 @@ def answer_to_entry(name: str, value: Any) -> str:
     """Return what to write for an entry of a plan file that is an argument of another library.
 
     >>> answer_to_entry("max_epochs", 90), answer_to_entry("milestones", [30, 80])
-    ('Write horizon: "90 epochs"', 'Write lr: multistep([30, 80])')
+    ('Write total: "90 epochs"', 'Write lr: multistep([30, 80])')
     """
     fact = foreign_fact(name, value)
     if fact is not None and fact[0] == "total":
-        return f"Write horizon: {fact[1]}"
+        return f"Write total: {fact[1]}"
     if fact is not None:
         return f"Pass it to the Scheduler as a run fact: {fact[0]}={fact[1]}"
     line = foreign_line({name: value})
@@ -342,8 +342,8 @@ def _advice_of_function(call: str, names: Sequence[str], args: Sequence[Any], gi
         run |= line.run
         notes += line.notes
         (by_place if place in by_place else written)[place] = repr(line.line)
-    if run and "calendar" in names and "calendar" not in {*by_place, *written}:
-        written["calendar"] = f"ps.Calendar({', '.join(_keywords(run))})"
+    if run and "facts" in names and "facts" not in {*by_place, *written}:
+        written["facts"] = f"ps.RunFacts({', '.join(_keywords(run))})"
         run = {}
     return Advice(f"{call}({', '.join([*by_place.values(), *_keywords(written)])})", run, tuple(dict.fromkeys(notes)))
 

@@ -17,16 +17,16 @@ from paramsched.core.plan.binding import UPDATES, Binding, Target
 from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.lines import Line
 from paramsched.core.plan.plan import Plan
-from paramsched.core.plan.resolve import updates_of_horizon
+from paramsched.core.plan.resolve import updates_of_total
 from paramsched.core.rules.plan_rules import start_problems
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.own import has_open_function, require_values_until
-from paramsched.core.time import Calendar, Duration
-from paramsched.core.time.calendar import Facts, calendar_of_call
+from paramsched.core.time import Duration, RunFacts
+from paramsched.core.time.run_facts import Facts, facts_of_call
 from paramsched.errors import InvalidArgument, PlanError, StateError, shown
 
-_PLAN_KEYS: Final = frozenset({"targets", "groups", "horizon", "clock"})
+_PLAN_KEYS: Final = frozenset({"targets", "groups", "total", "clock"})
 """Keys that a mapping with the entries of a plan file has, and one with the lines of values has not."""
 _FIELDS: Final = ("lr", "weight_decay", "momentum", "eps", "betas")
 """Fields of optimizers, whose lines are multiples of a base that an optimizer would have."""
@@ -49,7 +49,7 @@ class Values(Mapping[str, float]):
         bases: the value that a line multiplies, by name. Default: 1; a target of a plan has its `initial`. A field of
             an optimizer, such as `lr`, needs it unless its levels are absolute.
         strict: True to raise what is otherwise a warning.
-        calendar: the run facts as one object, in place of keywords.
+        facts: the run facts as one object, in place of keywords.
         facts: the run facts, as in `ps.Scheduler`: `total=10_000`.
 
     Raises:
@@ -70,20 +70,20 @@ class Values(Mapping[str, float]):
         *,
         bases: Mapping[str, float] | None = None,
         strict: bool = False,
-        calendar: Calendar | None = None,
+        facts: RunFacts | None = None,
         **run_facts: Unpack[Facts],
     ) -> None:
         if isinstance(plan, Mapping) and not plan.keys() & _PLAN_KEYS:
             plan = Plan(*(Binding(Target(name, 1.0), line) for name, line in plan.items()))
-        self._strict, self._calendar = strict, calendar_of_call("ps.Values(plan)", calendar, run_facts)
-        self._plan = plan_in_run(plan, "ps.Values", self._calendar)
+        self._strict, self._facts = strict, facts_of_call("ps.Values(plan)", facts, run_facts)
+        self._plan = plan_in_run(plan, "ps.Values", self._facts)
         if self._plan.clock != UPDATES or any(line.groups is not None for line in self._plan.bindings):
             found = "the clock counts an amount" if self._plan.clock != UPDATES else "a line is for some groups"
             raise PlanError("ps.Values(plan)", found, "Use ps.Scheduler(optimizer, plan), which has groups and clocks")
         given = dict(bases or {})
         self._lines: dict[str, tuple[Schedule, float]] = {}
-        resolved = self._plan.resolve(calendar=self._calendar)
-        self._end = updates_of_horizon(resolved, None)
+        resolved = self._plan.resolve(facts=self._facts)
+        self._end = updates_of_total(resolved, None)
         for line in resolved.bindings:
             own = line.field.initial if isinstance(line.field, Target) else 1.0
             is_field = line.name.partition("[")[0] in _FIELDS and own == 1.0 and not line.schedule.has_absolute
@@ -111,14 +111,14 @@ class Values(Mapping[str, float]):
             Binding(line.name if line.name in _FIELDS else Target(line.name, self._lines[line.name][1]), line.schedule)
             for line in self._plan.bindings
         ]
-        plan = Plan(*bindings, horizon=self._plan.horizon)
-        counted = plan.resolve(calendar=self._calendar)
+        plan = Plan(*bindings, total=self._plan.total)
+        counted = plan.resolve(facts=self._facts)
         lines = [
             Line(line.name, Field.of(line.name), line.schedule, UPDATES, (0,), (self._lines[line.name][1],))
             for line in counted.bindings
             if not isinstance(line.field, Target)
         ]
-        for binding, problem in start_problems(plan, counted, self._calendar, lines):
+        for binding, problem in start_problems(plan, counted, self._facts, lines):
             site = "" if binding is None else binding.name
             yield Problem(code=problem.code, found=problem.found, site=site, advice=problem.advice)
 

@@ -50,7 +50,7 @@ def scheduler(
         plan: the plan to apply, or as in `ps.Scheduler` its file, text or mapping.
         loader: the prepared training loader, whose length counts only the batches of one process; or one with a
             `ps.BatchSampler`, which is not prepared, because it divides the batches itself.
-        epochs: the number of epochs. Needed for percent and for stages without a length, if the plan has no horizon.
+        epochs: the number of epochs. Needed for percent and for stages without a length, if the plan has no total.
         drive: as in `ps.Scheduler`, for several optimizers.
         options: those that adapters share, `paramsched.engines.engine_facts.EngineOptions`.
 
@@ -163,10 +163,10 @@ def batch_counter(
         scheduler: the scheduler of the optimizer that uses the batches.
         amount_of: returns the number of samples, tokens or frames in a batch of one process. Default: the
             number of samples, times `tokens_per_sample` if the clock counts tokens.
-        tokens_per_sample: the length of a sequence. Default: the calendar's `sequence_length`.
+        tokens_per_sample: the length of a sequence. Default: `sequence_length` of the run facts.
     """
     check_kinds("accelerate.batch_counter", accelerator=accelerator, scheduler=scheduler)
-    options = PlanOptions(calendar=scheduler.calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of)
+    options = PlanOptions(facts=scheduler.facts, tokens_per_sample=tokens_per_sample, amount_of=amount_of)
     amounts = batch_amounts(accelerator, scheduler, options)
     return lambda batch: amounts.count_batch(batch, ends_update=accelerator.sync_gradients)
 

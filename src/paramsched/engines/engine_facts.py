@@ -10,7 +10,7 @@ from numbers import Real
 from typing import Any, TypeVar, cast, final, get_args, get_type_hints
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
-from paramsched.core.base.codes import ACCUMULATION_UNUSED, BEYOND_HORIZON
+from paramsched.core.base.codes import ACCUMULATION_UNUSED, BEYOND_TOTAL
 from paramsched.core.base.problem import Problem
 from paramsched.core.foreign_calls import unknown_keyword
 from paramsched.core.plan import Plan
@@ -21,8 +21,8 @@ from paramsched.core.run.on_base import OnBase
 from paramsched.core.run.processes import Processes
 from paramsched.core.run.record import OnChange
 from paramsched.core.run.scheduler import Scheduler
-from paramsched.core.time import Calendar, DurationLike
-from paramsched.core.time.calendar import Facts, calendar_if_passed
+from paramsched.core.time import DurationLike, RunFacts
+from paramsched.core.time.run_facts import Facts, facts_if_passed
 from paramsched.errors import InvalidArgument, MissingFact, Unresolved, shown
 
 AmountOf = Callable[[Any], Any]
@@ -43,7 +43,7 @@ class EngineOptions(Facts, total=False):
     The run facts, such as `batch_size=32`, take precedence over the engine's, or are those that it does not know.
     """
 
-    calendar: Calendar | None
+    facts: RunFacts | None
     """The run facts as one object, in place of keywords."""
     tokens_per_sample: float | None
     """The length of a sequence, for plans in tokens."""
@@ -72,7 +72,7 @@ class PlanOptions:
         InvalidArgument: an option has a wrong type.
     """
 
-    calendar: Calendar | None = None
+    facts: RunFacts | None = None
     tokens_per_sample: float | None = None
     amount_of: AmountOf | None = None
     on_change: OnChange = "new"
@@ -120,7 +120,7 @@ def options_of(call: str, adapter: Callable[..., Any], given: EngineOptions) -> 
         raise error
     options: dict[str, Any] = {name: value for name, value in given.items() if name not in Facts.__annotations__}
     facts = cast(Facts, {name: value for name, value in given.items() if name in Facts.__annotations__})
-    return PlanOptions(**options | {"calendar": calendar_if_passed(f"{call}(…)", given.get("calendar"), facts)})
+    return PlanOptions(**options | {"facts": facts_if_passed(f"{call}(…)", given.get("facts"), facts)})
 
 
 @final
@@ -164,7 +164,7 @@ class EngineFacts:
     ) -> Scheduler:
         """Attach a plan to an optimizer, or to several in a mapping from their names.
 
-        The plan's horizon takes precedence over the length of the run in the engine; if they differ, a warning is
+        The plan's total takes precedence over the length of the run in the engine; if they differ, a warning is
         logged.
 
         Raises:
@@ -177,67 +177,67 @@ class EngineFacts:
             counted_by=self.counter or f"{self.call}(…, {{}})",
             warns_of_metrics=self.warns_of_metrics,
         )
-        horizon, user_facts = source.plan.horizon, options.calendar or Calendar()
-        by_amount, calendar = amount_clock(source.plan.clock) is not None, self.facts_for(source.plan, options)
+        total, user_facts = source.plan.total, options.facts or RunFacts()
+        by_amount, facts = amount_clock(source.plan.clock) is not None, self.facts_for(source.plan, options)
         self._check_epoch(user_facts, processes)
         if user_facts.total is None:
-            source = replace(source, engine_total=calendar.total)
+            source = replace(source, engine_total=facts.total)
         attach_with = partial(
             Scheduler, optimizer, drive=drive, on_change=options.on_change, on_base=options.on_base,
             strict=options.strict,
         )  # fmt: skip
         is_longer = False  # the plan than the run; told at the start, and not at the end again
         try:
-            if horizon is not None and user_facts.total is None:
-                engine = calendar.total if isinstance(calendar.total, int) else None
-                calendar = replace(calendar, total=None)
-                # A plan by samples or tokens may itself determine the number of updates, so horizons are not compared.
-                own = None if by_amount else ceil(calendar.exact(horizon, site=f'horizon "{horizon}"'))
+            if total is not None and user_facts.total is None:
+                engine = facts.total if isinstance(facts.total, int) else None
+                facts = replace(facts, total=None)
+                # A plan by samples or tokens may itself determine the number of updates, so totals are not compared.
+                own = None if by_amount else ceil(facts.exact(total, site=f'total "{total}"'))
                 is_longer = own is not None and engine is not None and own > _LONGER * engine
                 if is_longer:
-                    found = f'horizon "{horizon}" of the plan is {own} updates, but {self.call} counts {engine}'
-                    advice = "Omit the horizon, to take that of the engine"
-                    processes.warn(Problem(code=BEYOND_HORIZON, found=f"{found}: the run ends first", advice=advice))
+                    found = f'total "{total}" of the plan is {own} updates, but {self.call} counts {engine}'
+                    advice = "Omit the total, to take that of the engine"
+                    processes.warn(Problem(code=BEYOND_TOTAL, found=f"{found}: the run ends first", advice=advice))
                 elif own is not None and engine is not None and engine != own:
                     processes.log(
-                        'horizon "%s" of the plan is %d updates, but %s counts %d; the plan takes precedence',
-                        horizon, own, self.call, engine,
+                        'total "%s" of the plan is %d updates, but %s counts %d; the plan takes precedence',
+                        total, own, self.call, engine,
                     )  # fmt: skip
             try:
-                made = attach_with(source, calendar=calendar)
+                made = attach_with(source, facts=facts)
                 made._run.clock.end_is_known = is_longer
                 return made
             except MissingFact:
                 # The engine's length of the run is in updates. A plan by tokens cannot use it if the tokens per update
                 # are unknown, and does not need it if the plan specifies all of its lengths.
-                if by_amount and calendar.total is not None:
+                if by_amount and facts.total is not None:
                     with suppress(Unresolved):  # a stage depends on the length of the run: report the missing fact
                         own_length = replace(source, engine_total=None)
-                        return attach_with(own_length, calendar=replace(calendar, total=None))
+                        return attach_with(own_length, facts=replace(facts, total=None))
                 raise
         except MissingFact as error:
             raise self._missing_fact(
                 error.problem.site, f"{error.problem.found}; {self._reason_for(error.fact)}", error.fact, error.example
             ) from None
         except Unresolved as error:
-            if calendar.total_updates is not None or horizon is not None:
+            if facts.total_updates is not None or total is not None:
                 raise
             raise self._missing_fact(error.problem.site, self._reason_for("total"), "total", "10_000") from None
 
-    def facts_for(self, plan: Plan, options: PlanOptions) -> Calendar:
-        """Return the Calendar of these facts for a plan; the user's facts take precedence."""
-        user_facts, length = options.calendar or Calendar(), options.tokens_per_sample
+    def facts_for(self, plan: Plan, options: PlanOptions) -> RunFacts:
+        """Return the run facts of the engine and the user for a plan; the user's take precedence."""
+        user_facts, length = options.facts or RunFacts(), options.tokens_per_sample
         by_amount = amount_clock(plan.clock) is not None
         if by_amount and length is not None and length == int(length) and not user_facts.tokens_per_step:
             return self.merged(replace(user_facts, sequence_length=int(length)))  # a run fact of its own
         return self.merged(user_facts, tokens_per_sample=length)
 
-    def merged(self, user_facts: Calendar | None = None, *, tokens_per_sample: float | None = None) -> Calendar:
-        """Return the Calendar of these facts; the user's facts take precedence."""
-        user_facts = user_facts or Calendar()
+    def merged(self, user_facts: RunFacts | None = None, *, tokens_per_sample: float | None = None) -> RunFacts:
+        """Return the run facts of the engine and the user; the user's take precedence."""
+        user_facts = user_facts or RunFacts()
         facts = {one.name: getattr(user_facts, one.name) for one in fields(user_facts)}
         given = {name: fact for name, fact in facts.items() if fact is not None}
-        # The batch size of a Calendar is the sum over all processes.
+        # The batch size of RunFacts is the sum over all processes.
         samples = None if self.batch_size is None else self.batch_size * self.processes
         known: dict[str, Any] = {"accumulation": self.accumulation, "batch_size": samples}
         known["total"] = self.total
@@ -256,9 +256,9 @@ class EngineFacts:
                     example="4096",
                 )
             merged["tokens_per_step"] = tokens_per_sample * merged["batch_size"] * merged["accumulation"]
-        return Calendar(**merged)
+        return RunFacts(**merged)
 
-    def _check_epoch(self, given: Calendar, processes: Processes) -> None:
+    def _check_epoch(self, given: RunFacts, processes: Processes) -> None:
         """Warn if the updates of an epoch are its batches, although several batches are one update."""
         batches = given.steps_per_epoch
         if batches is None or batches != self.batches or self.accumulation == 1 or given.accumulation is not None:

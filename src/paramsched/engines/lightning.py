@@ -1,7 +1,7 @@
 """Lightning. Construct `ps.Scheduler(optimizer, plan)` in `configure_optimizers`; returning it is optional.
 
 `PlanCallback(plan)` needs no change of the module: `Trainer(callbacks=[PlanCallback(plan)])`. It provides the
-horizon and the epoch length in updates, passes metrics, logs every scheduled field, and is part of the checkpoints.
+total and the epoch length in updates, passes metrics, logs every scheduled field, and is part of the checkpoints.
 """
 
 from collections.abc import Sequence

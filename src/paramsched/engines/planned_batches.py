@@ -25,7 +25,7 @@ _LOADER_OPTIONS = (
 class PlannedBatches:
     """The batches of a run of a Trainer, whose one epoch is the entire run.
 
-    Without a horizon of the plan, the run has the passes of `num_train_epochs`; `max_steps` may shorten it.
+    Without a total in the plan, the run has the passes of `num_train_epochs`; `max_steps` may shorten it.
 
     Args:
         trainer: the Trainer.
@@ -36,11 +36,11 @@ class PlannedBatches:
 
     def __init__(self, trainer: Any, plan: Plan, known: EngineFacts, options: PlanOptions) -> None:
         self._trainer, self._args, self._length = trainer, trainer.args, len(trainer.train_dataset)
-        self._plan, self._options, user = plan, options, options.calendar
+        self._plan, self._options, user = plan, options, options.facts
         self._rows: Iterator[tuple[int, int, int]] = iter(())
         self._seen, most = 0, self._args.max_steps
         self._needed = ceil(self._args.num_train_epochs * self._length)
-        has_length = plan.horizon is not None or (user is not None and user.total is not None)
+        has_length = plan.total is not None or (user is not None and user.total is not None)
         self._plan_for(known, None if has_length else f"{self._needed} samples")
         if not has_length and self.updates == most:
             with suppress(PlanError):  # a size by samples cannot use a length in updates
@@ -52,7 +52,7 @@ class PlannedBatches:
         self.sampler = BatchSampler(
             self._plan,
             self._length,
-            calendar=facts.facts_for(self._plan, self._options),
+            facts=facts.facts_for(self._plan, self._options),
             shuffle=getattr(args, "train_sampling_strategy", "random") != "sequential",
             seed=args.seed if args.data_seed is None else args.data_seed,
             num_replicas=facts.processes,

@@ -29,7 +29,7 @@ from paramsched.errors import InvalidArgument, MissingDependency
 def scheduler(plan: PlanLike, **options: Unpack[EngineOptions]) -> Callable[..., Scheduler]:
     """Return a function for `Trainer.train(create_scheduler_fn=…)`.
 
-    The default horizon is `num_epochs`, in updates of one process. (The Trainer's `NUM_UPDATE_STEPS_PER_EPOCH` counts
+    The default total is `num_epochs`, in updates of one process. (The Trainer's `NUM_UPDATE_STEPS_PER_EPOCH` counts
     the updates of all processes together.) With `max_num_train_steps`, pass `total=…`, because
     the Trainer has no placeholder for it.
 

@@ -22,7 +22,7 @@ from paramsched.core.run.amounts import checked_amount
 from paramsched.core.run.processes import Processes
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.time.amounts import PROGRESS
-from paramsched.core.time.calendar import SIZES
+from paramsched.core.time.run_facts import SIZES
 from paramsched.engines.engine_facts import PlanOptions
 from paramsched.errors import InvalidArgument, MissingDependency
 
@@ -296,7 +296,7 @@ class BatchAmounts:
         if self._unit is not None:
             sizes = {name for product in SIZES[self._unit] for name in product}
             if any(target.name in sizes for target in plan.targets):
-                planned = amounts_of_run(plan.resolve(calendar=self.scheduler.calendar), self.scheduler.calendar)
+                planned = amounts_of_run(plan.resolve(facts=self.scheduler.facts), self.scheduler.facts)
                 # Unknown if a factor such as sequence_length is missing.
                 self._planned = None if isinstance(planned, UnknownAmounts) else planned
             self._measure = measure_for(self._unit, self.options, self.samples or samples_in)
@@ -326,9 +326,9 @@ def measure_for(unit: str, options: PlanOptions, samples: Callable[[Any], int]) 
         return lambda _: 1
     if unit == "samples":
         return samples
-    calendar, length = options.calendar, options.tokens_per_sample
-    if length is None and calendar is not None and calendar.tokens_per_step is None:
-        length = calendar.sequence_length
+    facts, length = options.facts, options.tokens_per_sample
+    if length is None and facts is not None and facts.tokens_per_step is None:
+        length = facts.sequence_length
     if unit != "tokens" or length is None or length != int(length):  # a fraction such as 371.5 is an average
         return None
     tokens = int(length)

@@ -54,7 +54,7 @@ def planned(
 
     Args:
         trainer: `transformers.Trainer` or a subclass of it.
-        plan: the plan to apply, or as in `ps.Scheduler` its file, text or mapping. If it has no horizon, its horizon is
+        plan: the plan to apply, or as in `ps.Scheduler` its file, text or mapping. If it has no total, its total is
             the length of the run in the Trainer's arguments (`num_train_epochs`, `max_steps`).
         write: a dict from the name of a target of the plan to the path of an attribute of the Trainer, or to several:
             `write={"beta": "beta", "clip": ("epsilon_high", "args.epsilon_high")}`. The value is written before the
@@ -171,16 +171,16 @@ def planned(
                     self._paramsched_made = []
                 self._paramsched_made.append(made)
                 self._paramsched_metrics = MetricRelay("transformers.planned")
-                evaluations = _evaluations_of(self.args, num_training_steps, made.calendar.updates_per_epoch)
+                evaluations = _evaluations_of(self.args, num_training_steps, made.facts.updates_per_epoch)
                 self._paramsched_metrics.warn_of_patience(made, evaluations, prefix="eval_")
                 self._paramsched_columns = PlannedColumns("transformers.planned")
-                facts = chosen.calendar
+                facts = chosen.facts
                 specified = chosen.amount_of or chosen.tokens_per_sample or (facts and facts.tokens_per_step)
                 by_trainer = not specified and getattr(self.args, "include_num_input_tokens_seen", "no") not in (
                     "no",
                     False,
                 )
-                own = replace(chosen, calendar=None) if by_trainer else chosen
+                own = replace(chosen, facts=None) if by_trainer else chosen
                 amounts = batch_amounts(self.accelerator, made, own, shards=_replicas(self))
                 self._paramsched_amounts = amounts
                 copies = _processes_of_one_batch(self, "tp", "cp") if by_trainer else 0

@@ -25,8 +25,8 @@ from paramsched.core.plan.forms import PlanLike
 from paramsched.core.run.on_base import OnBase
 from paramsched.core.run.record import OnChange
 from paramsched.core.run.scheduler import Scheduler
-from paramsched.core.time import Calendar
-from paramsched.core.time.calendar import Facts, calendar_if_passed
+from paramsched.core.time import RunFacts
+from paramsched.core.time.run_facts import Facts, facts_if_passed
 from paramsched.engines.argument_order import check_kinds
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions
 from paramsched.engines.other_schedulers import Writer, warn_of_writers
@@ -115,13 +115,13 @@ class _PlanScheduler:
     Args:
         optimizer: an optimizer, or MMEngine's wrapper of one.
         plan: a plan, a mapping as in a plan file, the text of a plan, or the path of a file.
-        end: the number of epochs of the run, passed by a Runner: the default horizon of the plan.
+        end: the number of epochs of the run, passed by a Runner: the default total of the plan.
         epoch_length: the number of batches in an epoch, passed by a Runner if the config has
             `convert_to_iter_based=True`.
         on_change: as in `ps.Scheduler`.
         on_base: as in `ps.Scheduler`.
         strict: as in `ps.Scheduler`.
-        calendar: the run facts as one object, in place of keywords.
+        facts: the run facts as one object, in place of keywords.
         facts: run facts that the engine does not know, as in `ps.Scheduler`: `steps_per_epoch`, `total`, ….
 
     Raises:
@@ -141,13 +141,13 @@ class _PlanScheduler:
         on_change: OnChange = "new",
         on_base: OnBase = "checkpoint",
         strict: bool = False,
-        calendar: Calendar | None = None,
+        facts: RunFacts | None = None,
         **run_facts: Unpack[Facts],
     ) -> None:
         check_kinds("PlanScheduler", optimizer=optimizer, plan=plan)
         allow_checkpoints()
         self.optimizer = optimizer
-        user_facts = calendar_if_passed("PlanScheduler(optimizer, plan)", calendar, run_facts)
+        user_facts = facts_if_passed("PlanScheduler(optimizer, plan)", facts, run_facts)
         accumulation, total = getattr(optimizer, "_accumulative_counts", 1), None
         if epoch_length is not None and end is not None and end < INF:
             total = ceil(epoch_length * end / accumulation)
@@ -165,7 +165,7 @@ class _PlanScheduler:
         )
         inner = optimizers.inner_optimizer(optimizer)
         options = PlanOptions(
-            calendar=user_facts, on_change=on_change, on_base=on_base,
+            facts=user_facts, on_change=on_change, on_base=on_base,
             strict=strict,
         )  # fmt: skip
         written = _fields_of_others(optimizer, inner)

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.plan.resolve import TimeUnit, even_unit
 from paramsched.core.plan.trace import Trace
-from paramsched.core.time import Calendar, Duration
+from paramsched.core.time import Duration, RunFacts
 from paramsched.core.time.amounts import PROGRESS
-from paramsched.core.time.calendar import CLOCK_SYNONYMS, CLOCKS
+from paramsched.core.time.run_facts import CLOCK_SYNONYMS, CLOCKS
 from paramsched.errors import CallSite, InvalidArgument, MissingFact
 from paramsched.show._curves import Curves, Envelope, Floats, Times
 from paramsched.show._labels import short_amount, short_number, tick_label
@@ -433,12 +433,12 @@ def axis_of_curves(traces: Sequence[Curves], total: int, view: View) -> TimeAxis
             found = f"the plans differ in the {view.unit} per update"
             raise InvalidArgument(f'unit "{view.unit}"', found, "Draw each plan separately")
         site = f'unit "{view.unit}"'
-        Calendar().exact(Duration.of(f"1 {view.unit}"), site=site)  # its error names the missing fact
+        RunFacts().exact(Duration.of(f"1 {view.unit}"), site=site)  # its error names the missing fact
         found = f"the {view.unit} per update are unknown"
         raise MissingFact(site, found, fact="accumulation", example="4")
     second = "epochs"
     (*others, trace) = traces
-    if not others and isinstance(trace, Trace) and trace.horizon_amount is not None:
+    if not others and isinstance(trace, Trace) and trace.total_amount is not None:
         second = trace.clock
     return TimeAxis(units, view.unit, second if second in names else "")
 

@@ -32,7 +32,7 @@ class Curves(Protocol):
 
     @property
     def total(self) -> int:
-        """The horizon in updates; curves have a value for each t = 0, …, total - 1."""
+        """The total in updates; curves have a value for each t = 0, …, total - 1."""
 
     @property
     def steps_per_epoch(self) -> int | None:

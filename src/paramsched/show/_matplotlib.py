@@ -8,7 +8,7 @@ import numpy as np
 
 from paramsched.core.base.printing import printable
 from paramsched.core.plan.forms import PlanLike, plan_of
-from paramsched.core.time import Calendar
+from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.show._axes import AS_VALUES_ASK, View
 from paramsched.show._curves import Curves, RunsOrLog
@@ -108,13 +108,13 @@ def _draw(chart: Picture, given: "Sequence[Axes]", own: bool, label: str | None 
 def plan_axes(
     plan: PlanLike,
     bases: Any = None,
-    calendar: Calendar | None = None,
+    facts: RunFacts | None = None,
     given: "Axes | Sequence[Axes] | None" = None,
     view: View = AS_VALUES_ASK,
     label: str | None = None,
 ) -> "tuple[Axes, ...]":
     """Draw a plan on matplotlib axes for `Plan.plot`, with the assumed facts above the first panel of a new figure."""
-    drawn, assumed = curves_of_plan(plan_of(plan, "show.plan_axes"), bases, calendar)
+    drawn, assumed = curves_of_plan(plan_of(plan, "show.plan_axes"), bases, facts)
     found = axes(drawn, given, view=view, label=label)
     if assumed and given is None:
         found[0].figure.suptitle(assumed, fontsize="small", color="0.4")

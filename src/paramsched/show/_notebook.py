@@ -14,7 +14,7 @@ from paramsched.core.plan.diff import Diff
 from paramsched.core.plan.forms import PlanLike, PublishedPlan, plan_of
 from paramsched.core.plan.trace import Key, Trace, trace
 from paramsched.core.schedules.base import Schedule
-from paramsched.core.time import Calendar
+from paramsched.core.time import RunFacts
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.errors import InvalidArgument, ParamschedError, shown
 from paramsched.show._axes import AS_VALUES_ASK, View
@@ -94,21 +94,21 @@ Drawn: TypeAlias = Plan | PublishedPlan | Schedule | Trace | Figure
 """A value with curves, which a notebook draws."""
 
 
-def mime_bundle(value: Drawn | Diff | Calendar | MetricRule[Any]) -> dict[str, str]:
+def mime_bundle(value: Drawn | Diff | RunFacts | MetricRule[Any]) -> dict[str, str]:
     """Return what a notebook shows of a value, by MIME type; empty if it cannot be drawn, so that its text is shown.
 
     Diffs, run facts and metric rules are tables.
 
     A notebook stores them in its file, so they do not contain the value of each update as the page of `figure` does.
 
-    >>> sorted(mime_bundle(Plan(lr="cosine()", horizon=10)))
+    >>> sorted(mime_bundle(Plan(lr="cosine()", total=10)))
     ['image/svg+xml']
     >>> mime_bundle(Plan(lr="warmup('1 epoch') >> cosine(over='10 samples')"))
     {}
     """
     if isinstance(value, Diff):
         return {"text/html": _table_of_changes(value)}
-    if isinstance(value, (Calendar, MetricRule)):
+    if isinstance(value, (RunFacts, MetricRule)):
         return {"text/html": _table_of_fields(value)}
     try:
         drawn: Curves
@@ -117,7 +117,7 @@ def mime_bundle(value: Drawn | Diff | Calendar | MetricRule[Any]) -> dict[str, s
         elif isinstance(value, Trace):
             drawn, title = value, ""
         elif isinstance(value, PublishedPlan):
-            drawn, title = curves_of_plan(value.plan, value.bases, value.calendar)[0], repr(value)[1:-1]
+            drawn, title = curves_of_plan(value.plan, value.bases, value.facts)[0], repr(value)[1:-1]
         else:
             drawn, assumed = curves_of_plan(value if isinstance(value, Plan) else plan_of_schedule(value))
             kind = "Plan" if isinstance(value, Plan) else "Schedule"
@@ -127,16 +127,14 @@ def mime_bundle(value: Drawn | Diff | Calendar | MetricRule[Any]) -> dict[str, s
     return _pictures(value if isinstance(value, Figure) else Figure(drawn, title, None, None), title)
 
 
-def bundle_of_run(
-    plan: Plan, optimizers: Any, calendar: Calendar, t: int, values: Mapping[Key, float]
-) -> dict[str, str]:
+def bundle_of_run(plan: Plan, optimizers: Any, facts: RunFacts, t: int, values: Mapping[Key, float]) -> dict[str, str]:
     """Return what a notebook shows of a Scheduler: the curves of its plan, below the values of update `t`.
 
     It is empty, so that only the text is shown, if the curves are unknown, or if they are not those of the run: a
     metric has changed the values, or the updates consumed other amounts than planned.
     """
     try:
-        drawn = trace(plan, optimizers, calendar=calendar)
+        drawn = trace(plan, optimizers, facts=facts)
     except ParamschedError:  # the length of the run, or of an update on its clock, is unknown
         return {}
     if t < drawn.total and any(drawn[key][t] != value for key, value in values.items()):

@@ -180,14 +180,14 @@ def _checked_points(site: str, at: ArrayLike, given: ArrayLike) -> _Points:
 
 
 def _length_summary(traces: Sequence[Curves]) -> str:
-    """Describe the longest horizon: `460 updates · 20 epochs of 23`."""
+    """Describe the longest run: `460 updates · 20 epochs of 23`."""
     trace = max(traces, key=lambda one: one.total)
     parts = [f"{trace.total:,} update{'s' if trace.total > 1 else ''}"]
     if trace.steps_per_epoch:
         epochs = short_number(trace.total / trace.steps_per_epoch, 4)
         parts.append(f"{epochs} epoch{'s' if epochs != '1' else ''} of {trace.steps_per_epoch:,}")
-    if isinstance(trace, Trace) and trace.horizon_amount is not None and trace.clock != PROGRESS:
-        parts.append(f"{trace.horizon_amount:,} {trace.clock}")
+    if isinstance(trace, Trace) and trace.total_amount is not None and trace.clock != PROGRESS:
+        parts.append(f"{trace.total_amount:,} {trace.clock}")
     if len(traces) > 1:
         parts.insert(0, f"{len(traces)} plans")
     return " · ".join(parts)

@@ -14,43 +14,43 @@ from paramsched.core.plan.optimizers import unique_labels
 from paramsched.core.plan.plan import units_of_plan
 from paramsched.core.plan.trace import Trace, groups_of, trace_for_picture
 from paramsched.core.schedules.base import Schedule
-from paramsched.core.time import Calendar, Duration
-from paramsched.core.time.calendar import SIZES
+from paramsched.core.time import Duration, RunFacts
+from paramsched.core.time.run_facts import SIZES
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.show._curves import Key, RecordedCurves, curves_from_values
 
 
-def curves_of_plan(plan: Plan, bases: Any = None, calendar: Calendar | None = None) -> tuple[Trace, str]:
+def curves_of_plan(plan: Plan, bases: Any = None, facts: RunFacts | None = None) -> tuple[Trace, str]:
     """Return the values of a plan at every update, and a text with the facts that were assumed.
 
     Args:
         plan: the plan.
         bases: an optimizer, or dicts like its groups; None uses groups that match the plan's selectors, with values
             as multiples of base.
-        calendar: the known run facts. If all lengths are in one unit, a missing conversion to updates is assumed,
+        facts: the known run facts. If all lengths are in one unit, a missing conversion to updates is assumed,
             which only stretches the picture. A missing length of the run is assumed too.
 
-    >>> curves, assumed = curves_of_plan(Plan(lr="warmup('5%') >> cosine()", horizon="20 epochs"))
+    >>> curves, assumed = curves_of_plan(Plan(lr="warmup('5%') >> cosine()", total="20 epochs"))
     >>> curves.total, assumed
     (2000, 'steps_per_epoch assumed to be 100')
     """
-    known = calendar or Calendar()
+    known = facts or RunFacts()
     notes = []
     units = units_of_plan(plan) - {"percent"}
     if len(units) == 1 and "updates" not in units:
         (unit,) = units
-        amounts = plan.horizon.terms if plan.horizon is not None else _terms_of(plan)
-        share = 1 if plan.horizon is not None else 4  # the longest length fills a quarter of the picture
+        amounts = plan.total.terms if plan.total is not None else _terms_of(plan)
+        share = 1 if plan.total is not None else 4  # the longest length fills a quarter of the picture
         fact, value = assumed_value(unit, share * max(float(amount) for one, amount in amounts if one == unit))
         if getattr(known, fact) is None and not (unit == "epochs" and known.updates_per_epoch):
             more: dict[str, Any] = {fact: value}
             known = replace(known, **more)
             notes.append(f"{fact} assumed to be {value:g}")
-    if plan.horizon is None and known.total is None:
+    if plan.total is None and known.total is None:
         total = length_of_plan(plan, known)
         if total is None:
             total = max([ASSUMED_TOTAL, *(4 * ceil(known.exact(Duration((term,)))) for term in _terms_of(plan))])
-            notes.append(f"horizon assumed to be {total} updates")
+            notes.append(f"total assumed to be {total} updates")
         known = replace(known, total=total)
     assumed = ", ".join(notes)
     if bases is not None:
@@ -92,14 +92,14 @@ def assumed_value(unit: str, amount: float) -> tuple[str, float]:
     return fact, max(1, round(share)) if unit in ("samples", "batches") else share
 
 
-def length_of_plan(plan: Plan, calendar: Calendar) -> int | None:
+def length_of_plan(plan: Plan, facts: RunFacts) -> int | None:
     """Return the length of the longest schedule of a plan in updates; None if a schedule has no length.
 
-    >>> length_of_plan(Plan(lr="warmup(10) >> cosine(over=90)"), Calendar())
+    >>> length_of_plan(Plan(lr="warmup(10) >> cosine(over=90)"), RunFacts())
     100
     """
     try:
-        lengths = [resolve(one.schedule, calendar=calendar).length for one in plan.bindings if one.schedule.has_length]
+        lengths = [resolve(one.schedule, facts=facts).length for one in plan.bindings if one.schedule.has_length]
     except (MissingFact, InvalidArgument):
         return None
     complete = len(lengths) == len(plan.bindings)

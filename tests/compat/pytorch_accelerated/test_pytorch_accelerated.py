@@ -125,7 +125,7 @@ def test_a_state_from_before_a_late_group_restores_the_values_of_all_groups():
 
 def test_a_cosine_without_k_decay_has_the_bits_of_a_cosine():
     scheduler = CosineLrScheduler(sgd({"lr": 0.1}), 7, 7, lr_min=0.0)
-    planned = ps.trace(ps.Plan(lr="cosine()", horizon=49), {"lr": 0.1})["lr"].tolist()
+    planned = ps.trace(ps.Plan(lr="cosine()", total=49), {"lr": 0.1})["lr"].tolist()
 
     assert [scheduler.get_updated_values(n)[0] for n in range(49)] == planned
 

@@ -178,7 +178,7 @@ def test_the_state_is_in_checkpoints_and_replayed_from_observations():
     def started():
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
         plan = ps.Plan(
-            ps.Binding(ps.Target("beta", 0.2), 'constant() * hold("kl", at=1, gain=0.3)'), lr="linear()", horizon=9
+            ps.Binding(ps.Target("beta", 0.2), 'constant() * hold("kl", at=1, gain=0.3)'), lr="linear()", total=9
         )
         return optimizer, ps.Scheduler(optimizer, plan)
 

@@ -113,7 +113,7 @@ def test_a_state_survives_json_at_any_point(metrics, options, place):
 @given(METRICS)
 def test_replay_rebuilds_the_observed_state(metrics):
     a, b = plateau("a", patience=1), plateau("b", patience=0, factor=0.5)
-    plan = Plan(lr=constant() * a, weight_decay=constant() * b, horizon=100)
+    plan = Plan(lr=constant() * a, weight_decay=constant() * b, total=100)
     states = {a: a.init(), b: b.init()}
     for metric in metrics:
         states = {rule: rule.observe(state, metric) for rule, state in states.items()}

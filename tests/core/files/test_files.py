@@ -37,7 +37,7 @@ PLAN = Plan(
     Binding("betas[0]", linear(absolute(0.85), absolute(0.95), over="300 steps")),
     lr=warmup("5%") >> cosine(to=0.1 + 0.2),
     weight_decay=linear(1.0, 0.5) * plateau("loss"),
-    horizon="20 epochs",
+    total="20 epochs",
 )
 
 
@@ -82,7 +82,7 @@ def test_a_line_is_as_long_as_its_table_needs(format, count):
 
 
 def test_a_mapping_is_read_like_its_text():
-    plan = {"horizon": 10, "lr": "warmup(2) >> cosine(to=0.1)"}
+    plan = {"total": 10, "lr": "warmup(2) >> cosine(to=0.1)"}
 
     assert config.loads(plan) == config.loads(json.dumps(plan), format="json")
 
@@ -101,10 +101,10 @@ def test_a_key_of_more_digits_than_python_prints_is_reported(path, format):
 ODD = [["x"], {"x": 1}, None, True, 10**400, float("nan"), [{}], [["x"]], [{"type": ["x"]}], {"type": {}}]
 
 
-@table("key", ["lr", "horizon", "clock", "groups", "targets", "optimizer"])
+@table("key", ["lr", "total", "clock", "groups", "targets", "optimizer"])
 def test_an_entry_of_a_wrong_type_is_an_error_of_the_config(key):
     for odd in ODD:
-        if odd is None and key in ("clock", "horizon"):
+        if odd is None and key in ("clock", "total"):
             continue  # as if it was not written
         with pytest.raises(ConfigError):
             config.loads({"weight_decay": 1, key: odd})
@@ -112,7 +112,7 @@ def test_an_entry_of_a_wrong_type_is_an_error_of_the_config(key):
 
 def test_a_complete_example_is_read():
     text = """
-horizon: 20 epochs
+total: 20 epochs
 lr: warmup("5%") >> cosine(to=0.01)
 weight_decay: linear(1.0, 0.5)
 betas[0]: linear(absolute(0.85), absolute(0.95), over="300 steps")
@@ -128,7 +128,7 @@ targets:
         Binding(Target("temperature", 1.0), linear(1.0, 0.1)),
         lr=warmup("5%") >> cosine(to=0.01),
         weight_decay=linear(1.0, 0.5),
-        horizon="20 epochs",
+        total="20 epochs",
     )
 
 
@@ -179,9 +179,9 @@ def test_invalid_utf_8_is_reported_with_its_location(tmp_path):
 
 def test_a_byte_order_mark_and_windows_line_ends_are_accepted(tmp_path):
     file = tmp_path / "plan.yaml"
-    file.write_bytes(b"\xef\xbb\xbflr: constant(0.1)\r\nhorizon: 5\r\n")
+    file.write_bytes(b"\xef\xbb\xbflr: constant(0.1)\r\ntotal: 5\r\n")
 
-    assert config.load(file) == Plan(lr="constant(0.1)", horizon=5)
+    assert config.load(file) == Plan(lr="constant(0.1)", total=5)
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no such device")
@@ -300,7 +300,7 @@ def test_the_error_names_a_missing_folder(tmp_path):
         Plan(Binding("lr", "constant(0.1)", groups=lambda group: True)),
         Plan(lr=anneal(curve=lambda u: u)),
         Plan(Binding("lr", "constant(0.1)", groups="[0]")),
-        Plan(Binding("horizon", "constant(0.1)")),
+        Plan(Binding("total", "constant(0.1)")),
     ],
 )
 def test_a_plan_without_text_is_not_written(tmp_path, plan):
@@ -433,7 +433,7 @@ def test_reading_and_writing_yaml_keeps_the_order_of_fields(text):
 def test_a_conversion_keeps_the_order_of_fields_of_groups_and_of_targets():
     text = (
         "groups:\n  tail:\n    weight_decay: constant(0.1)\n    lr: linear()\n  head:\n    lr: cosine()\n"
-        "targets:\n  zeta: {initial: 1, schedule: linear()}\n  alpha: {initial: 2, schedule: cosine()}\nhorizon: 10\n"
+        "targets:\n  zeta: {initial: 1, schedule: linear()}\n  alpha: {initial: 2, schedule: cosine()}\ntotal: 10\n"
     )
 
     written = ps.dump(ps.loads(text), format="json")

@@ -153,7 +153,7 @@ def test_names_that_are_not_shapes_are_rejected():
 def test_reading_a_plan_imports_no_heavy_library():
     code = (
         "import sys, paramsched.errors, paramsched.core.files as c\n"
-        "c.loads('lr: cosine(to=0.1, index=\"t/n\")\\nhorizon: 20 epochs')\n"
+        "c.loads('lr: cosine(to=0.1, index=\"t/n\")\\ntotal: 20 epochs')\n"
         "try:\n"
         "    c.loads('lr: table(5)')\n"
         "except paramsched.errors.ConfigError as error:\n"
@@ -165,7 +165,7 @@ def test_reading_a_plan_imports_no_heavy_library():
 
 
 GOOD = {
-    "horizon": "20 epochs",
+    "total": "20 epochs",
     "lr": "warmup('5%') >> cosine(to=0.01)",
     "weight_decay": 1,
     "betas[0]": "linear(0.85, 0.95, '300 steps')",
@@ -186,7 +186,7 @@ WRONG = {
 
 
 KINDS = {
-    ("horizon",): "length",
+    ("total",): "length",
     ("lr",): "schedule",
     ("weight_decay",): "schedule",
     ("betas[0]",): "schedule",
@@ -224,7 +224,7 @@ def problems(data):
 
 
 def test_a_valid_config_has_no_errors():
-    assert native.to_plan(GOOD).horizon is not None
+    assert native.to_plan(GOOD).total is not None
 
 
 @pytest.mark.heavy

@@ -9,14 +9,14 @@ import paramsched as ps
 from support import strategies
 
 WHOLE = "warmup('10%') >> cosine(to=0.1)"
-RUN = ps.Calendar(total=50)
+RUN = ps.RunFacts(total=50)
 SEVERAL = ps.Plan(
     ps.Binding("lr", "constant(0.5)", groups="head"),
     ps.Binding("lr", "linear(to=0.5)", groups="layer_3"),
     ps.Binding(ps.Target("temperature", 2.0), "linear(1.0, absolute(0.5))"),
     lr=WHOLE,
     weight_decay="constant(0.5)",
-    horizon=50,
+    total=50,
 )
 
 
@@ -46,21 +46,21 @@ def test_base_times_factor_equals_the_value_bit_for_bit(case, base):
 
 def test_lambda_lr_uses_the_values_of_the_plan():
     optimizer = optimizer_of(0.1, 3e-4)
-    used = values_of(optimizer, LambdaLR(optimizer, ps.to_lambda(WHOLE, calendar=RUN)), 60)
+    used = values_of(optimizer, LambdaLR(optimizer, ps.to_lambda(WHOLE, facts=RUN)), 60)
 
-    planned = ps.resolve(ps.parse(WHOLE), calendar=RUN)
+    planned = ps.resolve(ps.parse(WHOLE), facts=RUN)
     assert used == [[planned(t, 0.1), planned(t, 3e-4)] for t in range(60)]
 
 
 def test_a_checkpoint_contains_only_the_count_and_resumes(tmp_path):
     first = optimizer_of(0.1)
-    scheduler = LambdaLR(first, ps.to_lambda(WHOLE, calendar=RUN))
+    scheduler = LambdaLR(first, ps.to_lambda(WHOLE, facts=RUN))
     values_of(first, scheduler, 20)
     torch.save({"optimizer": first.state_dict(), "scheduler": scheduler.state_dict()}, tmp_path / "last.pt")
 
     saved = torch.load(tmp_path / "last.pt", weights_only=True)
     again = optimizer_of(0.1)
-    resumed = LambdaLR(again, ps.to_lambda(WHOLE, calendar=RUN))
+    resumed = LambdaLR(again, ps.to_lambda(WHOLE, facts=RUN))
     again.load_state_dict(saved["optimizer"])
     resumed.load_state_dict(saved["scheduler"])
 

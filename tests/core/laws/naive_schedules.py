@@ -18,7 +18,7 @@ class Clock:
     """The clock of a run. It converts units with a constant rate, or with the amounts consumed before each update."""
 
     unit: str
-    horizon: Fraction
+    total: Fraction
     rate: Fraction = Fraction(1)
     epoch: int = 1
     amounts: list[int] | None = None
@@ -30,7 +30,7 @@ class Clock:
         """Return the amount of a length that starts at the time `begin`."""
         number, unit = Fraction(length[0]), length[1]
         if unit == "%":
-            return number * self.horizon / 100
+            return number * self.total / 100
         if unit == self.unit:
             return number * self.per_unit
         if self.amounts is None:
@@ -240,7 +240,7 @@ class Take:
         run_end = clock.run_end
         if self.of is not None:
             run = clock.count(self.of, begin)
-            clock, run_end = replace(clock, horizon=run, run_end=begin + run), begin + run
+            clock, run_end = replace(clock, total=run, run_end=begin + run), begin + run
         inner = self.whole.value(clock, begin, run_end, {})
         return lambda time: inner(min(time, size))
 

@@ -41,7 +41,7 @@ def bits(values):
 @given(st.data())
 def test_it_equals_the_schedule_for_a_base_of_one(name, data):
     case, written = data.draw(pairs(name))
-    made = ps.resolve(written, calendar=case.world.calendar)
+    made = ps.resolve(written, facts=case.world.facts)
     times = np.unique(np.append(np.arange(100), np.linspace(0, 2 * case.world.total, 100).astype(np.int64)))
     with np.errstate(all="ignore"):
         expected = evaluate(case.resolved, times, 1.0)
@@ -57,7 +57,7 @@ def test_it_equals_the_schedule_for_a_base_of_one(name, data):
 def test_it_reads_back_equal_from_text_and_every_format(name, data):
     case, written = data.draw(pairs(name))
     assume(written.serializable)
-    plan = ps.Plan(ps.Binding("weight_decay", written, groups="head"), lr=written, horizon=case.world.total)
+    plan = ps.Plan(ps.Binding("weight_decay", written, groups="head"), lr=written, total=case.world.total)
 
     assert str(written) == f"absolute({case.written})"
     assert ps.parse(str(written)) == written

@@ -45,7 +45,7 @@ class AmountRun:
 
     def __init__(self, plan: ps.Plan, world: World, source: str) -> None:
         self.plan, self.source, self.t, self.amount, self.said = plan, source, 0, 0, None
-        self.calendar = world.calendar if source != "told" else None
+        self.facts = world.facts if source != "told" else None
         self.rate, self.accumulation = world.batch * world.accumulation, world.accumulation
         sizes = [one for one in counted_plan(plan).bindings if one.name == "batch_size"]
         self.size = sizes[0] if source.startswith("planned") else None
@@ -58,7 +58,7 @@ class AmountRun:
         return probe(*GROUPS)
 
     def built(self, optimizer):
-        return ps.Scheduler(optimizer, self.plan, calendar=self.calendar)
+        return ps.Scheduler(optimizer, self.plan, facts=self.facts)
 
     def say(self, samples):
         self.scheduler.consumed(samples=samples)
@@ -128,9 +128,9 @@ def plans_by_samples(draw, sources=SOURCES):
     fields = sorted({binding.name for binding in bindings})
     clock = draw(st.just("samples") | st.sampled_from(fields).map(lambda name: {name: "samples"}))
     try:
-        resolved = ps.Plan(*bindings, horizon=plan.horizon, clock=clock).resolve(calendar=world.calendar)
+        resolved = ps.Plan(*bindings, total=plan.total, clock=clock).resolve(facts=world.facts)
         bind(resolved, GROUPS)
-        resolved.resolve(calendar=ps.Calendar() if source == "told" else world.calendar)
+        resolved.resolve(facts=ps.RunFacts() if source == "told" else world.facts)
     except InvalidArgument:
         reject()
     return world, resolved, source
@@ -172,7 +172,7 @@ def test_used_values_equal_planned_values_at_the_consumed_amount_after_any_distu
 @given(st.data())
 def test_a_run_with_constant_consumption_uses_the_values_of_its_trace(data):
     world, plan, _ = data.draw(plans_by_samples(("told",)))
-    shown = ps.trace(plan, GROUPS, calendar=world.calendar)
+    shown = ps.trace(plan, GROUPS, facts=world.facts)
     run = started(plan, world, "told")
 
     for _ in range(min(shown.total, 40)):

@@ -23,11 +23,11 @@ TIMES = st.sampled_from([("samples", "700 samples"), ("updates", 23), ("tokens",
 @st.composite
 def plans(draw):
     """Return a plan with growing batches."""
-    clock, horizon = draw(TIMES)
+    clock, total = draw(TIMES)
     lines = [ps.Binding(ps.Target("batch_size", 1), draw(st.sampled_from(SIZES)))]
     if clock != "batches" and draw(st.booleans()):
         lines.append(ps.Binding(ps.Target("accumulation", 1), draw(st.sampled_from(["constant(3)", "linear(1, 4)"]))))
-    return ps.Plan(*lines, lr="linear()", clock=clock, horizon=horizon)
+    return ps.Plan(*lines, lr="linear()", clock=clock, total=total)
 
 
 def attached(plan, state=None):
@@ -78,7 +78,7 @@ def test_a_resumed_run_gets_the_rest_of_the_batches(plan, length, data):
     _, resumed = attached(plan, scheduler.state_dict())
 
     assert list(ps.BatchSampler(resumed, length, seed=5)) == expected[taken:]
-    alone = ps.BatchSampler(plan, length, seed=5, t=scheduler.t, calendar=ps.Calendar(sequence_length=7))
+    alone = ps.BatchSampler(plan, length, seed=5, t=scheduler.t, facts=ps.RunFacts(sequence_length=7))
     assert (list(alone), len(alone)) == (expected[taken:], len(expected) - taken)
 
 
@@ -96,7 +96,7 @@ def test_a_changed_plan_continues_with_the_next_sample(first, second, length, se
     _, resumed = attached(second, scheduler.state_dict())
     seen += chain.from_iterable(islice(ps.BatchSampler(resumed, length, seed=seed), 5))
 
-    endless = ps.BatchSampler(ps.Plan(lr="constant()"), length, seed=seed, calendar=ps.Calendar(batch_size=1))
+    endless = ps.BatchSampler(ps.Plan(lr="constant()"), length, seed=seed, facts=ps.RunFacts(batch_size=1))
     assert seen == [index for (index,) in islice(endless, len(seen))]
 
 
@@ -109,7 +109,7 @@ def opened(draw, states):
         lines = [ps.Binding(ps.Target("batch_size", size), draw(st.sampled_from(["constant()", "stairs(1, 3, 3)"])))]
     else:
         facts["batch_size"] = size
-    plan = ps.Plan(*lines, lr="linear()", clock=clock, horizon={"updates": 40}.get(clock, f"500 {clock}"))
+    plan = ps.Plan(*lines, lr="linear()", clock=clock, total={"updates": 40}.get(clock, f"500 {clock}"))
     optimizer, saved = probe(lr=1.0), draw(st.permutations(states))[: draw(st.integers(1, 2))]
     if saved and draw(st.booleans()):
         for state in saved[:1]:
@@ -146,7 +146,7 @@ def test_resumes_with_other_sizes_get_the_next_sample_or_an_error(data):
 @given(st.lists(st.tuples(st.integers(0, 4), st.booleans()), min_size=2, max_size=4), st.integers(1, 30))
 def test_sizes_that_follow_reported_amounts_are_those_of_the_iterators(parts, reported):
     size = ps.Binding(ps.Target("batch_size", 1), "stairs(1, 6, 5, over='200 tokens')")
-    plan = ps.Plan(size, lr="linear()", clock="tokens", horizon="900 tokens")
+    plan = ps.Plan(size, lr="linear()", clock="tokens", total="900 tokens")
     (optimizer, scheduler), taken = attached(plan), 0
     for updates, is_resumed in parts:
         if is_resumed:
@@ -161,7 +161,7 @@ def test_sizes_that_follow_reported_amounts_are_those_of_the_iterators(parts, re
 
 
 def test_a_checkpoint_without_the_number_of_samples_is_refused():
-    optimizer, scheduler = attached(ps.Plan(lr="linear()", horizon=10))
+    optimizer, scheduler = attached(ps.Plan(lr="linear()", total=10))
     run(optimizer, 3)
     resumed = ps.Scheduler(probe(lr=1.0), scheduler.plan, batch_size=4)
     resumed.load_state_dict(scheduler.state_dict())
@@ -176,7 +176,7 @@ def test_a_checkpoint_without_the_number_of_samples_is_refused():
 
 def test_a_jump_before_a_checkpoint_of_other_sizes_is_refused():
     optimizer = probe(lr=1.0)
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear()", horizon=10), batch_size=2)
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear()", total=10), batch_size=2)
     run(optimizer, 3)
     resumed = ps.Scheduler(probe(lr=1.0), scheduler.plan, batch_size=4)
     resumed.load_state_dict(scheduler.state_dict())
@@ -194,7 +194,7 @@ def test_a_jump_before_a_checkpoint_of_other_sizes_is_refused():
 def test_passes_of_other_seeds_have_other_orders():
     orders = {
         tuple(chain.from_iterable(islice(ps.BatchSampler(ps.Plan(lr="constant()"), 50, seed=seed, t=t,
-              calendar=ps.Calendar(batch_size=10)), 5)))
+              facts=ps.RunFacts(batch_size=10)), 5)))
         for seed in range(3) for t in (0, 5, 10)
     }  # fmt: skip
 

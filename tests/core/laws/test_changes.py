@@ -12,7 +12,7 @@ import paramsched as ps
 from paramsched.core.fields import Field
 from paramsched.core.plan import Plan, bind, resolve
 from paramsched.core.schedules.leaves import constant
-from paramsched.core.time import Calendar
+from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument
 from support import strategies
 from support.strategies import GROUPS, World
@@ -34,8 +34,8 @@ def quiet():
         yield
 
 
-def run_of(world: World, total: int) -> Calendar:
-    return replace(world.calendar, total=total)
+def run_of(world: World, total: int) -> RunFacts:
+    return replace(world.facts, total=total)
 
 
 @st.composite
@@ -53,7 +53,7 @@ def changes(draw, world: World, plan: Plan, lines: tuple[str, ...] = FREE):
     """Draw the time of the change, the new length of the run, and new schedules for some fields."""
     at = draw(st.integers(0, world.total - 1))
     longer = draw(st.sampled_from([at + 1, world.total + 1, 2 * world.total + 3]) | st.integers(at + 1, at + 5000))
-    total = world.total if plan.horizon is None else draw(st.sampled_from([world.total, longer]))
+    total = world.total if plan.total is None else draw(st.sampled_from([world.total, longer]))
     names = sorted({one.name for one in plan.bindings})
     fields = draw(st.dictionaries(st.sampled_from(names), st.sampled_from(lines), min_size=1))
     return at, total, fields
@@ -70,7 +70,7 @@ def follows_another(plan: Plan, name: str) -> bool:
 
 
 def traced(plan: Plan, world: World, total: int) -> ps.extend.Trace:
-    return ps.trace(plan, GROUPS, calendar=run_of(world, total))
+    return ps.trace(plan, GROUPS, facts=run_of(world, total))
 
 
 @pytest.mark.heavy
@@ -79,7 +79,7 @@ def test_a_change_keeps_the_past_and_unchanged_fields_continue(data):
     world, plan = data.draw(planned())
     at, total, fields = data.draw(changes(world, plan))
 
-    changed = plan.change(at, horizon=None if total == world.total else total, **fields)
+    changed = plan.change(at, total=None if total == world.total else total, **fields)
 
     before, after = traced(plan, world, world.total), traced(changed, world, total)
     for key in before.keys():
@@ -90,13 +90,13 @@ def test_a_change_keeps_the_past_and_unchanged_fields_continue(data):
 @given(st.data())
 def test_after_the_planned_end_a_field_stays_constant_or_continues_if_open_ended(data):
     world, plan = data.draw(planned(follow=False))
-    assume(plan.horizon is not None)
+    assume(plan.total is not None)
     longer = world.total + data.draw(st.integers(1, 2000))
 
-    after = traced(plan.change(world.total, horizon=longer), world, longer)
+    after = traced(plan.change(world.total, total=longer), world, longer)
 
     held_times = np.minimum(np.arange(longer), world.total)
-    for index, bounds in enumerate(bind(plan.resolve(calendar=world.calendar), GROUPS)):
+    for index, bounds in enumerate(bind(plan.resolve(facts=world.facts), GROUPS)):
         for bound in bounds:
             base, key = bound.field.base(GROUPS[index]), (bound.name, index)
             held, going_on = bound.schedule(held_times, base), bound.schedule(np.arange(longer), base)
@@ -108,11 +108,11 @@ def test_a_changed_field_follows_the_new_schedule_on_its_own_clock(data):
     world, plan = data.draw(planned())
     at, total, fields = data.draw(changes(world, plan))
 
-    changed = traced(plan.change(at, horizon=None if total == world.total else total, **fields), world, total)
+    changed = traced(plan.change(at, total=None if total == world.total else total, **fields), world, total)
 
     for key in changed.keys():
         if key[0] in fields:
-            alone = resolve(constant(1.0, over=at) >> ps.parse(fields[key[0]]), calendar=run_of(world, total))
+            alone = resolve(constant(1.0, over=at) >> ps.parse(fields[key[0]]), facts=run_of(world, total))
             expected = alone(np.arange(at, total), changed.base(*key).value)
             np.testing.assert_array_equal(changed[key][at:], expected)
 
@@ -125,7 +125,7 @@ def test_each_of_several_changes_keeps_the_past(data):
     for _ in range(data.draw(st.integers(2, 3))):
         run = World(now, world.epoch, world.batch, world.accumulation)
         at, total, fields = data.draw(changes(run, plan))
-        later = plan.change(at, horizon=None if total == now else total, **fields)
+        later = plan.change(at, total=None if total == now else total, **fields)
         before, after = traced(plan, world, now), traced(later, world, total)
         for key in before.keys():
             until = min(at if key[0] in fields or follows_another(plan, key[0]) else now, total)
@@ -142,8 +142,8 @@ def test_a_change_starts_at_the_value_of_the_old_plan(data):
     assume(at)
 
     try:
-        changed = plan.change(at, horizon=None if total == world.total else total, **fields)
-        changed.resolve(calendar=run_of(world, total))
+        changed = plan.change(at, total=None if total == world.total else total, **fields)
+        changed.resolve(facts=run_of(world, total))
     except InvalidArgument as refused:  # a level that is not known or not finite, or `constant(x)` before the change
         if "the level at which the stage before" not in str(refused) and "after a constant could be" not in str(
             refused
@@ -154,7 +154,7 @@ def test_a_change_starts_at_the_value_of_the_old_plan(data):
 
     before = {
         (bound.name, index): bound
-        for index, bounds in enumerate(bind(plan.resolve(calendar=world.calendar), GROUPS))
+        for index, bounds in enumerate(bind(plan.resolve(facts=world.facts), GROUPS))
         for bound in bounds
     }
     for (name, index), bound in before.items():
@@ -193,17 +193,17 @@ def test_a_scaled_field_is_its_old_value_times_the_factors(data):
 def test_a_scheduler_continues_with_the_changed_plan_at_its_update(data):
     world, plan = data.draw(planned())
     at, total, fields = data.draw(changes(world, plan))
-    changed = plan.change(at, horizon=None if total == world.total else total, **fields)
+    changed = plan.change(at, total=None if total == world.total else total, **fields)
     now = data.draw(st.integers(0, min(at, 20)))
     expected = traced(changed, world, total)
 
     optimizer = probe(*GROUPS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        ps.Scheduler(optimizer, plan, calendar=world.calendar)
+        ps.Scheduler(optimizer, plan, facts=world.facts)
         for _ in range(now):
             optimizer.step()
-        scheduler = ps.Scheduler(optimizer, changed, calendar=run_of(world, total))
+        scheduler = ps.Scheduler(optimizer, changed, facts=run_of(world, total))
         assert scheduler.t == now
         for _ in range(min(total, now + 30) - now):
             optimizer.step()
@@ -221,18 +221,18 @@ def test_a_change_on_a_sample_clock_keeps_the_past(data):
     world, plan = data.draw(planned(follow=False))
     each = world.batch * world.accumulation
     total = world.total * each
-    counted = Plan(*plan.as_written(), horizon=f"{total} samples", clock="samples")
+    counted = Plan(*plan.as_written(), total=f"{total} samples", clock="samples")
     try:
-        before = ps.trace(counted, GROUPS, calendar=run_of(world, world.total))
+        before = ps.trace(counted, GROUPS, facts=run_of(world, world.total))
     except InvalidArgument:
         reject()
     at = data.draw(st.integers(0, total - 1))
     longer = data.draw(st.integers(at + 1, total + 1000))
     name = data.draw(st.sampled_from(sorted({one.name for one in plan.bindings})))
 
-    changed = counted.change(f"{at} samples", horizon=f"{longer} samples", **{name: "cosine(start=0.5, to=0.05)"})
+    changed = counted.change(f"{at} samples", total=f"{longer} samples", **{name: "cosine(start=0.5, to=0.05)"})
 
-    after = ps.trace(changed, GROUPS, calendar=replace(run_of(world, 1), total=f"{longer} samples"))
+    after = ps.trace(changed, GROUPS, facts=replace(run_of(world, 1), total=f"{longer} samples"))
     for key in before.keys():
         until = min(-(-at // each) if key[0] == name else before.total, after.total)
         assert_same_bits(after[key][:until], before[key][:until])

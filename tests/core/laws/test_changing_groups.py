@@ -35,7 +35,7 @@ def plan_text(clock, random):
     unit, size = CLOCKS[clock]
     chosen = {name: line for name, lines in LINES.items() if (line := random.choice(lines)) is not None}
     target = chosen.pop("temperature", None)
-    lines = [f"clock: {clock}"] + ([] if unit is None else [f"horizon: {40 * size}{unit}"])
+    lines = [f"clock: {clock}"] + ([] if unit is None else [f"total: {40 * size}{unit}"])
     lines += [f'{name}: "{line}"' for name, line in chosen.items()]
     lines += [] if target is None else [f'targets: {{temperature: {{initial: 2.0, schedule: "{target}"}}}}']
     if random.random() < 0.5:
@@ -205,7 +205,7 @@ class Model:
         )  # the others have lengths in updates
         lines = {"lr": line, "momentum": "linear(1, 0.5)"}
         self.planned = {name: ps.resolve(ps.parse(one), total=END) for name, one in lines.items()}
-        self.plan = ps.Plan(**lines, clock=self.clock, horizon=END if self.clock == "updates" else f"{END} tokens")
+        self.plan = ps.Plan(**lines, clock=self.clock, total=END if self.clock == "updates" else f"{END} tokens")
         self.t, self.bases, self.written = 0, {}, {}
         self.has_late, self.ahead = False, ""
         self.optimizers = {

@@ -23,7 +23,7 @@ CLOCKS = st.sampled_from(["tokens", "samples", "frames"])
 @given(st.data())
 def test_tokens_are_updates_if_an_update_consumes_one_token(name, data):
     case = data.draw(strategies.cases(name=name))
-    calendar = ps.Calendar(
+    facts = ps.RunFacts(
         total=case.world.total,
         steps_per_epoch=case.world.epoch,
         batch_size=case.world.batch,
@@ -31,11 +31,11 @@ def test_tokens_are_updates_if_an_update_consumes_one_token(name, data):
         tokens_per_step=1,
     )
 
-    resolved = ps.Plan(lr=case.written, clock="tokens").resolve(calendar=calendar)
+    resolved = ps.Plan(lr=case.written, clock="tokens").resolve(facts=facts)
 
     assert resolved.is_resolved
     assert counted_plan(resolved).bindings[0].schedule == case.resolved
-    assert resolved.resolve(calendar=calendar) == resolved
+    assert resolved.resolve(facts=facts) == resolved
 
 
 @every_shape()
@@ -56,9 +56,9 @@ def test_a_schedule_is_evaluated_at_the_amount_before_each_update(data):
     case, unit = data.draw(strategies.cases(fixed=False)), data.draw(CLOCKS)
     rate = data.draw(st.integers(1, 50))
     facts = {"tokens": "tokens_per_step", "samples": "batch_size", "frames": "frames_per_step"}[unit]
-    plan = ps.Plan(lr=with_unit(case.resolved, unit), clock=unit, horizon=f"{case.world.total} {unit}")
+    plan = ps.Plan(lr=with_unit(case.resolved, unit), clock=unit, total=f"{case.world.total} {unit}")
 
-    found = ps.trace(plan, {"lr": 1.0}, calendar=ps.Calendar(**{facts: rate}))
+    found = ps.trace(plan, {"lr": 1.0}, facts=ps.RunFacts(**{facts: rate}))
 
     amounts = np.arange(0, case.world.total, rate)
     assert found.amounts.tolist() == amounts.tolist()
@@ -73,20 +73,20 @@ def planned_sizes(draw):
     by_amount = draw(st.booleans())
     clock = {"batch_size": "samples"} if by_amount else {"lr": "samples"}
     target = ps.Binding(ps.Target("batch_size", 1.0), with_unit(schedule, "samples") if by_amount else schedule)
-    horizon = draw(st.integers(case.world.total, 3 * case.world.total))
-    return schedule, by_amount, ps.Plan(target, lr="linear(1, 0)", clock=clock, horizon=f"{horizon} samples"), horizon
+    total = draw(st.integers(case.world.total, 3 * case.world.total))
+    return schedule, by_amount, ps.Plan(target, lr="linear(1, 0)", clock=clock, total=f"{total} samples"), total
 
 
 @given(planned_sizes(), st.integers(1, 3))
 def test_planned_amounts_equal_a_count_update_by_update(drawn, accumulation):
-    schedule, by_amount, plan, horizon = drawn
+    schedule, by_amount, plan, total = drawn
     amounts = [0]
-    while amounts[-1] < horizon:
+    while amounts[-1] < total:
         size = schedule(amounts[-1] if by_amount else len(amounts) - 1)
         amounts.append(amounts[-1] + round(size) * accumulation)
     try:
         found = ps.trace(plan, {"lr": 1.0}, accumulation=accumulation)
-    except PlanError:  # lr fills: on updates its horizon depends on the sizes, which is valid; nan sizes are not
+    except PlanError:  # lr fills: on updates its total depends on the sizes, which is valid; nan sizes are not
         assume(False)
 
     assert found.amounts.tolist() == amounts[:-1]
@@ -94,12 +94,12 @@ def test_planned_amounts_equal_a_count_update_by_update(drawn, accumulation):
 
 @given(planned_sizes())
 def test_sizes_after_the_end_of_the_run_do_not_matter(drawn):
-    schedule, by_amount, plan, horizon = drawn
+    schedule, by_amount, plan, total = drawn
     assume(by_amount)
-    ends = take(with_unit(schedule, "samples"), f"{horizon} samples") >> constant(0.0)
+    ends = take(with_unit(schedule, "samples"), f"{total} samples") >> constant(0.0)
     other = ps.Plan(
         *(replace_schedule(one, ends) if one.name == "batch_size" else one for one in plan.bindings),
-        horizon=plan.horizon,
+        total=plan.total,
         clock=plan.clock,
     )
     try:
@@ -132,7 +132,7 @@ def test_lengths_in_amounts_do_not_depend_on_the_rate(name, data):
     unit, rate = "tokens", data.draw(st.integers(2, 50))
     written = with_unit(case.written, unit)
     assume(written.serializable and "epoch" not in str(written) and "sample" not in str(written))
-    plan = ps.Plan(lr=written, clock=unit, horizon=f"{case.world.total} {unit}")
+    plan = ps.Plan(lr=written, clock=unit, total=f"{case.world.total} {unit}")
 
     resolved = plan.resolve(tokens_per_step=rate)
 

@@ -8,11 +8,11 @@ import paramsched as ps
 from support.updates import probe, run, used
 
 PLANS = {
-    "updates": ps.Plan(lr="warmup(5) >> cosine()", momentum="linear(1, 0.5)", horizon=40),
-    "tokens": ps.Plan(lr="warmup('300 tokens') >> linear()", clock="tokens", horizon="4000 tokens"),
+    "updates": ps.Plan(lr="warmup(5) >> cosine()", momentum="linear(1, 0.5)", total=40),
+    "tokens": ps.Plan(lr="warmup('300 tokens') >> linear()", clock="tokens", total="4000 tokens"),
     "without an end": ps.Plan(lr="linear(1, 0.5, over=30)"),
     "planned sizes": ps.Plan(
-        ps.Binding(ps.Target("batch_size", 1), "stairs(1, 8, 4, over=20)"), lr="linear()", horizon=40
+        ps.Binding(ps.Target("batch_size", 1), "stairs(1, 8, 4, over=20)"), lr="linear()", total=40
     ),
 }
 

@@ -25,35 +25,35 @@ class Draw:
         self.random = Random(seed)
         self.behind_filled = False
         getattr(self, "_by_ramp" if clock == "ramp" else "_by_rate")(clock)
-        self.clock.run_end = self.clock.horizon
+        self.clock.run_end = self.clock.total
 
     def _by_rate(self, unit):
         rate = 1 if unit == "steps" else self.random.choice([7, 10, 33, 64])
-        horizon = self.random.randint(20, 300) * rate + self.random.randint(0, rate - 1)
+        total = self.random.randint(20, 300) * rate + self.random.randint(0, rate - 1)
         epoch = self.random.randint(3, 30)
         per_unit = 1000 if unit == "seconds" else 1  # boundaries are whole milliseconds
-        self.clock = Clock(unit, Fraction(horizon), Fraction(rate), epoch, per_unit=per_unit)
-        self.times = list(range(0, horizon, rate))
-        self.head = f"horizon: {self.number(horizon)} {unit}\n" + (f"clock: {unit}\n" if unit != "steps" else "")
+        self.clock = Clock(unit, Fraction(total), Fraction(rate), epoch, per_unit=per_unit)
+        self.times = list(range(0, total, rate))
+        self.head = f"total: {self.number(total)} {unit}\n" + (f"clock: {unit}\n" if unit != "steps" else "")
         facts = {
             "steps": {}, "tokens": {"tokens_per_step": rate}, "samples": {"batch_size": rate},
             "seconds": {"seconds_per_step": rate / 1000},
         }[unit]  # fmt: skip
-        self.calendar = ps.Calendar(steps_per_epoch=epoch, **facts)
+        self.facts = ps.RunFacts(steps_per_epoch=epoch, **facts)
 
     def _by_ramp(self, _):
         low, high, over = self.random.randint(1, 5), self.random.randint(6, 40), self.random.randint(100, 4000)
-        horizon, amounts = self.random.randint(2000, 9000), [0]
-        while amounts[-1] < 3 * horizon:
+        total, amounts = self.random.randint(2000, 9000), [0]
+        while amounts[-1] < 3 * total:
             share = min(Fraction(amounts[-1], over), 1)
             amounts.append(amounts[-1] + round(low + (high - low) * share))
-        self.clock = Clock("samples", Fraction(horizon), amounts=amounts)
-        self.times = [amount for amount in amounts if amount < horizon]
+        self.clock = Clock("samples", Fraction(total), amounts=amounts)
+        self.times = [amount for amount in amounts if amount < total]
         size = f'linear({low}, {high}, over="{over} samples")'
         self.head = (
-            f"horizon: {horizon} samples\nclock: samples\ntargets: {{batch_size: {{initial: 1, schedule: '{size}'}}}}\n"
+            f"total: {total} samples\nclock: samples\ntargets: {{batch_size: {{initial: 1, schedule: '{size}'}}}}\n"
         )
-        self.calendar = ps.Calendar()
+        self.facts = ps.RunFacts()
 
     def number(self, amount):
         """Return the text of an amount of the clock in its unit."""
@@ -61,7 +61,7 @@ class Draw:
 
     def length(self, share):
         """Draw a length of about a fraction of the run, in a known unit."""
-        amount = float(self.clock.horizon) * share
+        amount = float(self.clock.total) * share
         units = ["%", self.clock.unit]
         if self.clock.amounts is None:
             units.append("epochs")
@@ -73,7 +73,7 @@ class Draw:
         if unit == "epochs":
             return f"{max(0.1, amount / float(self.clock.epoch * self.clock.rate)):.1f}", unit
         if unit == "steps":
-            return str(max(1, round(amount * len(self.times) / float(self.clock.horizon)))), unit
+            return str(max(1, round(amount * len(self.times) / float(self.clock.total)))), unit
         return self.number(amount), unit
 
     def level(self):
@@ -118,7 +118,7 @@ class Draw:
     def schedule(self, kind):
         whole = self.stages()
         if kind in ("take", "take of"):
-            of = (self.number(self.random.randint(1, 2 * int(self.clock.horizon))), self.clock.unit)
+            of = (self.number(self.random.randint(1, 2 * int(self.clock.total))), self.clock.unit)
             part = Take(whole, self.length(0.3), of if kind == "take of" else None)
             return Stages([part, Anneal("linear", self.open_or(0.5), 0.1)])
         if kind == "overlay":
@@ -134,13 +134,13 @@ def test_values_equal_the_naive_model(seed):
         draw = Draw(seed + place, clock)
         schedule = draw.schedule(kind)
         try:
-            value = schedule.value(draw.clock, Fraction(0), draw.clock.horizon, {})
+            value = schedule.value(draw.clock, Fraction(0), draw.clock.total, {})
             expected = [value(time) for time in draw.times]
         except (ValueError, IndexError):  # stages longer than the run, which is an error of its own
             continue
 
         try:
-            trace = ps.trace(ps.loads(f"{draw.head}lr: '{schedule.text()}'\n"), {"lr": 1.0}, calendar=draw.calendar)
+            trace = ps.trace(ps.loads(f"{draw.head}lr: '{schedule.text()}'\n"), {"lr": 1.0}, facts=draw.facts)
         except InvalidArgument as refused:  # the part that is taken ends in `constant(x)`
             if not kind.startswith("take") or "after a constant could be" not in str(refused):
                 raise

@@ -11,13 +11,13 @@ from paramsched.errors import ParamschedError
 from support.spread import every
 from support.updates import probe, used
 
-PLAN = ps.Plan(lr="linear() * plateau('loss', factor=0.5, patience=0)", weight_decay="cosine(to=0.5)", horizon=20)
+PLAN = ps.Plan(lr="linear() * plateau('loss', factor=0.5, patience=0)", weight_decay="cosine(to=0.5)", total=20)
 PLANS = {
     "the same": PLAN,
-    "another": ps.Plan(lr="cosine() * plateau('loss', factor=0.5, patience=0)", horizon=20),
-    "another rule": ps.Plan(lr="linear() * plateau('loss', factor=0.25, patience=3)", horizon=20),
-    "a longer one": ps.Plan(lr="linear()", weight_decay="cosine(to=0.5)", horizon=40),
-    "values outside": ps.Plan(ps.Binding("betas[0]", "linear(1, 2)"), horizon=20),
+    "another": ps.Plan(lr="cosine() * plateau('loss', factor=0.5, patience=0)", total=20),
+    "another rule": ps.Plan(lr="linear() * plateau('loss', factor=0.25, patience=3)", total=20),
+    "a longer one": ps.Plan(lr="linear()", weight_decay="cosine(to=0.5)", total=40),
+    "values outside": ps.Plan(ps.Binding("betas[0]", "linear(1, 2)"), total=20),
 }
 SAVES = {  # what a state has that is loaded: the updates of the run, and what is changed in the groups
     "of an earlier update": (3, {}),

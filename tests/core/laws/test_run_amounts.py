@@ -37,14 +37,12 @@ def runs(draw, clock=None):
     if clock in RATES:
         whole = clock in ("samples", "batches", "progress")
         rate = draw(st.integers(1, 500) if whole else st.integers(1, 500_000).map(lambda one: one / 1000))
-        return planned_amounts(ps.Plan(lr=1.0, clock=clock), ps.Calendar(**{RATES[clock]: rate}))
-    over, counted, calendar = "'40 samples'", "samples", ps.Calendar(sequence_length=8)
+        return planned_amounts(ps.Plan(lr=1.0, clock=clock), ps.RunFacts(**{RATES[clock]: rate}))
+    over, counted, facts = "'40 samples'", "samples", ps.RunFacts(sequence_length=8)
     if clock == "sizes by updates":
         over, counted = "12", {"lr": "samples"}
-    plan = ps.Plan(size_of_batch(draw(st.sampled_from(SIZES)).format(over)), lr=1.0, clock=counted).resolve(
-        calendar=calendar
-    )
-    sizes = sizes_of_run(plan.bindings, plan.clock, calendar)
+    plan = ps.Plan(size_of_batch(draw(st.sampled_from(SIZES)).format(over)), lr=1.0, clock=counted).resolve(facts=facts)
+    sizes = sizes_of_run(plan.bindings, plan.clock, facts)
     return sizes.amounts_of("tokens" if clock == "sizes by another amount" else "samples")
 
 
@@ -79,7 +77,7 @@ def test_amounts_continue_from_any_consumed_amount(data, t, more):
 
 @given(st.decimals(0, 10**9, places=9, allow_nan=False).filter(bool))
 def test_the_rate_of_a_run_is_the_decimal_number_as_written(written):
-    run = planned_amounts(ps.Plan(lr=1.0, clock="seconds"), ps.Calendar(seconds_per_step=float(written)))
+    run = planned_amounts(ps.Plan(lr=1.0, clock="seconds"), ps.RunFacts(seconds_per_step=float(written)))
 
     assert run.exact_at(Fraction(3)) == 3 * Fraction(repr(float(written)))
 
@@ -95,7 +93,7 @@ def test_the_rate_of_a_run_is_the_decimal_number_as_written(written):
     ids=str,
 )
 def test_amounts_within_half_of_what_they_are_rounded_to_are_the_same(clock, fact, rate, rounded_to):
-    run = planned_amounts(ps.Plan(lr=1.0, clock=clock), ps.Calendar(**fact))
+    run = planned_amounts(ps.Plan(lr=1.0, clock=clock), ps.RunFacts(**fact))
 
     found = [run.updates_until(7 * rate + Fraction(more, 10 * rounded_to)) for more in (-6, -4, 4, 6)]
 
@@ -117,7 +115,7 @@ def test_a_fraction_of_an_update_is_found_again_from_its_amount(run, place):
 
 @table("clock", list(RATES))
 def test_amounts_of_the_first_updates_are_found_again(clock):
-    run = planned_amounts(ps.Plan(lr=1.0, clock=clock), ps.Calendar(**{RATES[clock]: 10}))
+    run = planned_amounts(ps.Plan(lr=1.0, clock=clock), ps.RunFacts(**{RATES[clock]: 10}))
 
     for place in (Fraction(0), Fraction(1, 4), Fraction(1), Fraction(5, 4), Fraction(7)):
         assert run.update_of(run.exact_at(place)) == place
@@ -133,7 +131,7 @@ def test_amounts_of_the_first_updates_are_found_again(clock):
     ids=["no rate", "a factor is missing", "progress is reported"],
 )
 def test_of_unknown_amounts_only_the_beginning_of_the_run_is_known(plan, fact):
-    run = amounts_of_run(plan.resolve(), ps.Calendar())
+    run = amounts_of_run(plan.resolve(), ps.RunFacts())
 
     assert (run.amount_at(0), run.updates_until(0), run.amounts_from(0, 0, 1).tolist()) == (0, 0, [0])
     assert (run.exact_at(Fraction(0)), run.update_of(Fraction(0))) == (0, 0)
@@ -198,7 +196,7 @@ def test_a_length_in_any_unit_is_that_of_a_count_update_by_update(clock, by_amou
     clocks = {"lr": clock.replace("steps", "updates")} | ({"batch_size": clock} if by_amount else {})
     batch = size_of_batch(written.format("'40 samples'" if by_amount else 12))
 
-    resolved = ps.Plan(batch, lr=lr, clock=clocks).resolve(calendar=ps.Calendar(**FACTS))
+    resolved = ps.Plan(batch, lr=lr, clock=clocks).resolve(facts=ps.RunFacts(**FACTS))
 
     ends = [counted.end(clock, 0, first)]
     ends.append(counted.end(clock, ends[0], second))

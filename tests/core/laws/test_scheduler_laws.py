@@ -25,7 +25,7 @@ def attachable(data, *, rules=1):
     """Draw a plan, its run, and the resolved plan."""
     world = data.draw(strategies.worlds())
     plan = data.draw(strategies.plans(world, rules=rules, follow=True, attachable=True))
-    return world, plan, plan.resolve(calendar=world.calendar)
+    return world, plan, plan.resolve(facts=world.facts)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -48,7 +48,7 @@ class Run:
         return probe(*GROUPS, *([LATE] if self.late_at is not None else []))
 
     def built(self, optimizer):
-        return ps.Scheduler(optimizer, self.plan, calendar=self.world.calendar)
+        return ps.Scheduler(optimizer, self.plan, facts=self.world.facts)
 
     def update(self):
         self.optimizer.step()
@@ -82,7 +82,7 @@ class Run:
 @given(st.data())
 def test_used_values_equal_planned_values_after_any_disturbance(data):
     world, plan, resolved = attachable(data)
-    shown = ps.trace(plan, [*GROUPS, LATE], calendar=world.calendar)
+    shown = ps.trace(plan, [*GROUPS, LATE], facts=world.facts)
     bound = bind(resolved, [*GROUPS, LATE])
 
     with warnings.catch_warnings():
@@ -111,7 +111,7 @@ def test_used_values_equal_planned_values_after_any_disturbance(data):
 def test_unplanned_fields_are_not_changed(data):
     world, plan, resolved = attachable(data)
     optimizer = probe(*GROUPS)
-    ps.Scheduler(optimizer, plan, calendar=world.calendar)
+    ps.Scheduler(optimizer, plan, facts=world.facts)
 
     for _ in range(3):
         optimizer.step()
@@ -128,13 +128,13 @@ def test_a_tensor_contains_the_planned_value_rounded_to_its_dtype(data, dtype):
     tensors = [{**one, "lr": torch.tensor(one["lr"], dtype=dtype)} for one in GROUPS]
     bases = [{**one, "lr": one["lr"].item()} for one in tensors]
     optimizer = probe(*tensors)
-    ps.Scheduler(optimizer, plan, calendar=world.calendar)
+    ps.Scheduler(optimizer, plan, facts=world.facts)
 
     count = min(world.total, 40)
     for _ in range(count):
         optimizer.step()
 
-    shown = ps.trace(plan, bases, calendar=world.calendar)
+    shown = ps.trace(plan, bases, facts=world.facts)
     for index, bounds in enumerate(bind(resolved, bases)):
         if any(one.name == "lr" for one in bounds):
             expected = torch.from_numpy(shown["lr", index][:count].copy()).to(dtype).tolist()
@@ -146,8 +146,8 @@ def test_seek_gives_the_same_state_as_running_the_updates(data):
     world, plan, _ = attachable(data, rules=0)
     t = data.draw(st.integers(0, 60))
     walked, sought = probe(*GROUPS), probe(*GROUPS)
-    first = ps.Scheduler(walked, plan, calendar=world.calendar)
-    second = ps.Scheduler(sought, plan, calendar=world.calendar)
+    first = ps.Scheduler(walked, plan, facts=world.facts)
+    second = ps.Scheduler(sought, plan, facts=world.facts)
 
     for _ in range(t):
         walked.step()
@@ -166,7 +166,7 @@ def test_replay_gives_the_same_metric_rules_as_the_observations(data):
         reject()
     names = sorted({rule.metric for rule in rules})
     optimizer, events = probe(*GROUPS), []
-    scheduler = ps.Scheduler(optimizer, plan, calendar=world.calendar)
+    scheduler = ps.Scheduler(optimizer, plan, facts=world.facts)
 
     for t in range(data.draw(st.integers(1, 10))):
         if data.draw(st.booleans()):

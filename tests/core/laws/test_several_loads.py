@@ -16,7 +16,7 @@ from support.updates import used
 
 NAMES = ("critic", "generator", "head")
 PLANS = {
-    "updates": ps.Plan(lr="linear(1, 0.2)", weight_decay="cosine(to=0.5)", horizon=300),
+    "updates": ps.Plan(lr="linear(1, 0.2)", weight_decay="cosine(to=0.5)", total=300),
     "tokens": ps.Plan(lr="linear(1, 0.2, over='1200 tokens')", clock="tokens"),
     "mostly known tokens": ps.Plan(lr="linear(1, 0.2, over='1200 tokens')", clock="tokens"),
 }
@@ -130,7 +130,7 @@ PLATEAU = "constant() * plateau('loss', factor=0.5, patience=0)"
 @pytest.mark.parametrize("on_change", ["new", "checkpoint"])
 @given(st.integers(0, 5), st.permutations([*NAMES[:2], "scheduler"]), st.integers(0, 4))
 def test_loads_in_any_order_restore_the_states_of_metric_rules_and_the_plan(is_new, on_change, count, order, more):
-    plan = ps.Plan(lr=PLATEAU, horizon=30)
+    plan = ps.Plan(lr=PLATEAU, total=30)
     names = NAMES[:2]
     optimizers = probes(names)
     scheduler = ps.Scheduler(optimizers, plan)
@@ -148,7 +148,7 @@ def test_loads_in_any_order_restore_the_states_of_metric_rules_and_the_plan(is_n
         scheduler.observe(loss=3.0)
     if is_new:  # another rule in the code
         optimizers = probes(names)
-        other = plan if on_change == "new" else ps.Plan(lr=PLATEAU.replace("patience=0", "patience=5"), horizon=30)
+        other = plan if on_change == "new" else ps.Plan(lr=PLATEAU.replace("patience=0", "patience=5"), total=30)
         scheduler = ps.Scheduler(optimizers, other, on_change=on_change)
 
     for part in order:
@@ -177,8 +177,8 @@ def test_a_copy_between_two_loads_ends_in_the_same_state(copying):
     assert (other.t, other.amount) == (1, 1)
 
 
-FIELDS = ps.Plan(lr="linear()", weight_decay="linear(1, 0.5)", horizon=20)
-WITHOUT = ps.Plan(lr="linear()", horizon=20)
+FIELDS = ps.Plan(lr="linear()", weight_decay="linear(1, 0.5)", total=20)
+WITHOUT = ps.Plan(lr="linear()", total=20)
 
 
 @pytest.mark.parametrize("first", ["optimizer", "scheduler", "both"])

@@ -123,7 +123,7 @@ def test_by_hand_only_the_scheduler_moves_and_moves_all(steps):
 
 
 BY_AMOUNT = {
-    unit: ps.Plan(lr=f'linear(1, 0.25, over="200 {unit}")', clock=unit, horizon=f"200 {unit}")
+    unit: ps.Plan(lr=f'linear(1, 0.25, over="200 {unit}")', clock=unit, total=f"200 {unit}")
     for unit in ("tokens", "seconds")
 }
 
@@ -184,7 +184,7 @@ def test_steps_inside_backward_are_one_update_per_iteration():
 
 def test_a_step_of_a_closure_optimizer_that_steps_another_in_its_closure_is_one_update():
     optimizers = {"lbfgs": torch.optim.LBFGS([torch.nn.Parameter(torch.ones(2))], max_iter=1), **probes(["inner"])}
-    scheduler = ps.Scheduler(optimizers, ps.Plan(lr="linear()", horizon=9))
+    scheduler = ps.Scheduler(optimizers, ps.Plan(lr="linear()", total=9))
 
     def closure():
         optimizers["inner"].step()

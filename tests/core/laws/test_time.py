@@ -280,7 +280,7 @@ def test_resolving_twice_is_resolving_once(name, data):
     case = data.draw(strategies.cases(name=name, small=False))
 
     assert case.resolved.is_resolved
-    assert resolve(case.resolved, calendar=case.world.calendar) == case.resolved
+    assert resolve(case.resolved, facts=case.world.facts) == case.resolved
     assert resolve(case.resolved, total=case.world.total) == case.resolved
 
 
@@ -291,11 +291,11 @@ def test_a_schedule_that_takes_the_remaining_time_needs_the_total(data):
     assume(schedule.fills)
 
     with pytest.raises(InvalidArgument):
-        resolve(schedule, calendar=replace(world.calendar, total=None))
+        resolve(schedule, facts=replace(world.facts, total=None))
 
 
 @given(st.data())
-def test_lengths_add_up_to_the_horizon(data):
+def test_lengths_add_up_to_the_total(data):
     world = data.draw(strategies.worlds(small=False))
     stages = data.draw(st.lists(strategies.schedules(world, depth=2), min_size=2, max_size=5))
     assume(sum(not stage.has_length for stage in stages) == 1)
@@ -304,7 +304,7 @@ def test_lengths_add_up_to_the_horizon(data):
         whole = whole >> stage
     assume(isinstance(whole, Sequence))
     try:
-        resolved = resolve(whole, calendar=world.calendar)
+        resolved = resolve(whole, facts=world.facts)
     except InvalidArgument:
         return
 
@@ -322,14 +322,14 @@ def test_lengths_add_up_to_the_horizon(data):
 )
 def test_each_boundary_is_rounded_up_once_from_the_start_of_the_run(lengths, data):
     world = data.draw(strategies.worlds())
-    exact = [world.calendar.exact(Duration.of(length)) for length in lengths]
+    exact = [world.facts.exact(Duration.of(length)) for length in lengths]
     assume(sum(exact) <= world.total)
     whole: Schedule = constant(0.0, lengths[0])
     for number, length in enumerate(lengths[1:], start=1):
         whole = whole >> constant(float(number), length)
     whole = whole >> constant(float(len(lengths)), "0 steps") >> constant(-1.0)
 
-    values = resolve(whole, calendar=world.calendar)(np.arange(world.total))
+    values = resolve(whole, facts=world.facts)(np.arange(world.total))
 
     bounds = [ceil(sum(exact[:n], Fraction(0))) for n in range(len(exact) + 1)]
     expected = np.full(world.total, -1.0)
@@ -355,16 +355,16 @@ def test_the_same_plan_in_epochs_steps_and_percent_gives_the_same_values(data):
     share = Fraction(100, epochs)
     in_per_cent = re.sub(r'"(\d+) epochs"', lambda found: f'"{float(int(found[1]) * share):g}%"', in_epochs)
     try:
-        expected = resolve(parse(in_epochs), calendar=world.calendar)
+        expected = resolve(parse(in_epochs), facts=world.facts)
     except InvalidArgument:
         return
 
-    assert resolve(parse(in_steps), calendar=world.calendar) == expected
-    assert resolve(parse(in_per_cent), calendar=world.calendar) == expected
+    assert resolve(parse(in_steps), facts=world.facts) == expected
+    assert resolve(parse(in_per_cent), facts=world.facts) == expected
 
 
 @given(st.data())
-def test_a_resolved_schedule_needs_no_calendar_and_keeps_its_values(data):
+def test_a_resolved_schedule_needs_no_facts_and_keeps_its_values(data):
     case = data.draw(strategies.cases())
     times = np.arange(case.world.total)
 
@@ -378,15 +378,13 @@ def test_a_resolved_plan_is_the_plan_of_resolved_schedules(data):
     world = data.draw(strategies.worlds())
     plan = data.draw(strategies.plans(world))
     try:
-        resolved = plan.resolve(calendar=world.calendar)
+        resolved = plan.resolve(facts=world.facts)
     except InvalidArgument:
         return
 
     assert resolved.is_resolved
-    assert resolved.resolve(calendar=world.calendar) == resolved
-    assert [b.schedule for b in resolved.bindings] == [
-        resolve(b.schedule, calendar=world.calendar) for b in plan.bindings
-    ]
+    assert resolved.resolve(facts=world.facts) == resolved
+    assert [b.schedule for b in resolved.bindings] == [resolve(b.schedule, facts=world.facts) for b in plan.bindings]
 
 
 MILLISECONDS = st.integers(1, 3_000)
@@ -437,22 +435,22 @@ def test_cycles_and_windows_start_exactly(times, period, durations):
 
 @given(st.integers(1, 9_999), st.integers(1, 200))
 def test_percentages_are_rounded_up_to_milliseconds(share, total):
-    plan = ps.Plan(lr=f'warmup("{share / 100}%") >> constant()', clock="seconds", horizon=f"{total / 10} s")
+    plan = ps.Plan(lr=f'warmup("{share / 100}%") >> constant()', clock="seconds", total=f"{total / 10} s")
     (line,) = plan.resolve().bindings
     first = ceil(Fraction(share * total, 100)) if total else 0  # of total / 10 s, in milliseconds
     assert line.schedule.stages[0].over.terms == (("seconds", Fraction(first, 1000)),)
 
 
-@table(("step", "horizon"), [(0.1, 0.3), (0.57, 1.71), (0.19, 0.57), (1 / 3, 1)])
-def test_the_run_is_over_at_the_first_update_after_its_horizon(step, horizon):
-    scheduler, _, over = seconds_run("constant()", [step] * 4, total=f"{horizon} s", seconds_per_step=step)
+@table(("step", "total"), [(0.1, 0.3), (0.57, 1.71), (0.19, 0.57), (1 / 3, 1)])
+def test_the_run_is_over_at_the_first_update_after_its_end(step, total):
+    scheduler, _, over = seconds_run("constant()", [step] * 4, total=f"{total} s", seconds_per_step=step)
 
     assert over == [False, False, False, True, True]
     assert scheduler.total == 3
 
 
 def test_breakpoints_of_a_trace_are_in_fractions_of_a_second():
-    plan = ps.Plan(lr='warmup("5%") >> cosine(to=0.1)', clock="seconds", horizon="4 s")
+    plan = ps.Plan(lr='warmup("5%") >> cosine(to=0.1)', clock="seconds", total="4 s")
     trace = ps.trace(plan, {"lr": 1.0}, seconds_per_step=0.1)
 
     assert trace.breakpoints("lr", 0) == (0.0, 0.2, 4.0)
@@ -460,8 +458,8 @@ def test_breakpoints_of_a_trace_are_in_fractions_of_a_second():
 
 
 def test_a_difference_between_two_seconds_is_found():
-    plans = [ps.Plan(lr=f'warmup("{over} s") >> constant()', clock="seconds", horizon="4 s") for over in (0.27, 0.5)]
-    (change,) = ps.diff(*plans, calendar=ps.Calendar())
+    plans = [ps.Plan(lr=f'warmup("{over} s") >> constant()', clock="seconds", total="4 s") for over in (0.27, 0.5)]
+    (change,) = ps.diff(*plans, facts=ps.RunFacts())
 
     assert (change.when, change.unit) == (0.001, "seconds")
     assert change.by == 1 - 270 / 500

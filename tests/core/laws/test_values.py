@@ -28,7 +28,7 @@ from paramsched.core.schedules.evaluation import columns, evaluate, values_by_ba
 from paramsched.core.schedules.leaves import constant
 from paramsched.core.schedules.pointwise import clamp, minimum
 from paramsched.core.schedules.retimed import window
-from paramsched.core.time import Calendar
+from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument, InvalidTime, PlanError, Unresolved
 from support import strategies
 from support.examples import at_most
@@ -140,7 +140,7 @@ def test_an_absolute_schedule_has_the_bits_of_the_schedule_at_base_1(name, data,
         reject()
     times = np.array(data.draw(strategies.times(case, 7)))
 
-    resolved = resolve(written, calendar=case.world.calendar)
+    resolved = resolve(written, facts=case.world.facts)
 
     assert str(written) == f"absolute({case.written})"
     assert parse_own(str(written)) == written
@@ -170,7 +170,7 @@ def stages_before(draw, **kinds):
 def resolved_or_rejected(schedule, world):
     """Resolve a schedule; reject one that is longer than the run or not finite at the boundary."""
     try:
-        return resolve(schedule, calendar=world.calendar)
+        return resolve(schedule, facts=world.facts)
     except InvalidArgument:
         return assume(False)
 
@@ -240,10 +240,10 @@ def test_an_open_level_resolves_to_the_same_plan_as_its_level(drawn):
 
     assert parse(str(written)) == written
     assert parse_own(str(whole)) == whole
-    assert resolve(whole, calendar=world.calendar) == whole
+    assert resolve(whole, facts=world.facts) == whole
     level = whole.stages[-2].start
     assume(level is not None)  # it is that of a first stage
-    assert resolve(before >> linear(start=level, to=0.25, over=5) >> constant(0.25), calendar=world.calendar) == whole
+    assert resolve(before >> linear(start=level, to=0.25, over=5) >> constant(0.25), facts=world.facts) == whole
 
 
 BASES = st.sampled_from([0.0, 1e-8, 0.1, 0.9, 1.0, 10.0, -0.5])
@@ -279,12 +279,12 @@ def test_a_start_is_refused_exactly_if_a_value_of_the_run_is_outside_with_the_fi
     base = {"lr": 0.1, "betas[0]": 0.9}[field]
     optimizer, allowed = probe({"lr": 0.1, "betas": (0.9, 0.999)}), range_of(field)
     outside = np.flatnonzero(allowed.outside(evaluate(case.resolved, np.arange(case.world.total), base), base))
-    plan = ps.Plan(ps.Binding(field, case.written), horizon=case.world.total)
+    plan = ps.Plan(ps.Binding(field, case.written), total=case.world.total)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            ps.Scheduler(optimizer, plan, calendar=replace(case.world.calendar, total=None))
+            ps.Scheduler(optimizer, plan, facts=replace(case.world.facts, total=None))
             found = None
         except PlanError as refused:
             found = int(re.search(r"at update (\d+)", str(refused))[1])
@@ -298,7 +298,7 @@ EMPTY = ("constant(7, {})", "warmup({})", "linear(2, 5, over={})", "cosine(start
 NOTHING = ("0", "'0%'", "'0 epochs'", "'0 samples'", "'0 tokens'")
 
 
-FACTS = ps.Calendar(steps_per_epoch=7, batch_size=3, tokens_per_step=11)
+FACTS = ps.RunFacts(steps_per_epoch=7, batch_size=3, tokens_per_step=11)
 
 
 GROUP = {"lr": 0.3}
@@ -316,13 +316,13 @@ def test_a_stage_of_no_updates_changes_no_value(data):
     plain, padded = first >> last, stages[0]
     for stage in stages[1:]:
         padded = padded >> stage
-    calendar = ps.Calendar(total=total, steps_per_epoch=7, batch_size=3, tokens_per_step=11)
+    facts = ps.RunFacts(total=total, steps_per_epoch=7, batch_size=3, tokens_per_step=11)
 
     try:
-        expected = ps.trace(ps.Plan(lr=plain), GROUP, calendar=calendar)
+        expected = ps.trace(ps.Plan(lr=plain), GROUP, facts=facts)
     except InvalidArgument:  # no updates remain for a stage
         reject()
-    found = ps.trace(ps.Plan(lr=padded), GROUP, calendar=calendar)
+    found = ps.trace(ps.Plan(lr=padded), GROUP, facts=facts)
     assert np.array_equal(found["lr"], expected["lr"], equal_nan=True)
     assert found.breakpoints("lr", 0) == expected.breakpoints("lr", 0)
 
@@ -335,9 +335,9 @@ def test_neighbor_levels_and_open_stages_skip_a_stage_of_no_updates(empty):
         "| cosine() >> linear(0.5, 0, over='20%')",
     ):
         both = [plain.replace("|", f"{empty} >>"), plain.replace("| ", "")]
-        plans = [ps.Plan(lr=text, horizon=40) for text in both]
+        plans = [ps.Plan(lr=text, total=40) for text in both]
 
-        found, expected = (ps.trace(plan, GROUP, calendar=FACTS) for plan in plans)
+        found, expected = (ps.trace(plan, GROUP, facts=FACTS) for plan in plans)
         assert found["lr"].tolist() == expected["lr"].tolist(), both
         assert found.breakpoints("lr", 0) == expected.breakpoints("lr", 0)
 
@@ -347,10 +347,10 @@ def bits(values: np.ndarray) -> bytes:
     return (values + 0.0).tobytes()
 
 
-def run_of(case: Case, total: int) -> Calendar:
+def run_of(case: Case, total: int) -> RunFacts:
     """Return the run facts of a case with another length."""
     world = case.world
-    return replace(world.calendar, total=total)
+    return replace(world.facts, total=total)
 
 
 def beside() -> st.SearchStrategy[Schedule]:
@@ -367,7 +367,7 @@ def test_take_keeps_the_values_and_then_stays_constant(name, data):
     over = data.draw(st.integers(0, case.world.total))
     times = np.arange(case.world.total + 1)
 
-    part = resolve(take(case.written, over), calendar=case.world.calendar)
+    part = resolve(take(case.written, over), facts=case.world.facts)
 
     expected = case.resolved(times, base)
     assert bits(part(times[:over], base)) == bits(expected[:over])
@@ -395,7 +395,7 @@ def test_a_stage_after_take_does_not_change_its_values(name, data):
     times = np.arange(at)
 
     plan = take(case.written, at, of=case.world.total) >> data.draw(beside())
-    changed = resolve(plan, calendar=run_of(case, at + later))
+    changed = resolve(plan, facts=run_of(case, at + later))
 
     assert bits(changed(times, base)) == bits(case.resolved(times, base))
     assert [changed(int(t), base) for t in times[-3:]] == [case.resolved(int(t), base) for t in times[-3:]]
@@ -410,7 +410,7 @@ def test_skip_continues_at_the_value_of_the_schedule(name, data):
     by = data.draw(st.integers(0, case.world.total - 1))
     times = np.arange(by, case.world.total + 1)
 
-    rest = resolve(constant(0.0, by) >> skip(case.written, by), calendar=case.world.calendar)
+    rest = resolve(constant(0.0, by) >> skip(case.written, by), facts=case.world.facts)
 
     if case.resolved.has_length:
         # A sequence cuts its stages at exact sums, rounded once. A shape that rounds two lengths of its own, as a shift
@@ -426,7 +426,7 @@ def test_take_and_skip_together_equal_the_schedule(name, data):
     at = data.draw(st.integers(0, case.world.total))
     times = np.arange(case.world.total + 1)
 
-    whole = resolve(take(case.written, at) >> skip(case.written, at), calendar=case.world.calendar)
+    whole = resolve(take(case.written, at) >> skip(case.written, at), facts=case.world.facts)
 
     np.testing.assert_array_equal(whole(times, base), case.resolved(times, base))
 
@@ -437,8 +437,8 @@ def test_a_part_with_of_does_not_depend_on_the_length_of_the_run(data):
     longer = run_of(case, case.world.total + data.draw(st.integers(1, 1000)))
     by = data.draw(st.integers(0, case.world.total))
 
-    part = resolve(take(case.written, 5, of=case.world.total), calendar=longer)
-    rest = resolve(constant(0.0, over=by) >> skip(case.written, by, of=case.world.total), calendar=longer)
+    part = resolve(take(case.written, 5, of=case.world.total), facts=longer)
+    rest = resolve(constant(0.0, over=by) >> skip(case.written, by, of=case.world.total), facts=longer)
 
     assert part.schedule == case.resolved
     times = np.arange(by, case.world.total + 1)
@@ -471,7 +471,7 @@ def test_a_curve_reads_back(curve):
 def test_fingerprints_are_equal_exactly_for_equal_plans(data):
     world = data.draw(strategies.worlds())
     a, b = (data.draw(strategies.plans(world, follow=True)) for _ in range(2))
-    shuffled = Plan(*reversed(a.bindings), horizon=a.horizon)
+    shuffled = Plan(*reversed(a.bindings), total=a.total)
 
     assert (a == b) == (a.fingerprint == b.fingerprint) == (str(a) == str(b))
     assert shuffled == a
@@ -488,7 +488,7 @@ def test_the_text_of_a_plan_reads_back_as_the_plan(data):
 
 def _as_data(plan: Plan) -> list[object]:
     return [
-        None if plan.horizon is None else plan.horizon.updates,
+        None if plan.total is None else plan.total.updates,
         [
             [[b.field.name, b.field.initial] if isinstance(b.field, Target) else b.field, str(b.schedule), b.groups]
             for b in plan.bindings
@@ -501,9 +501,9 @@ import json, sys
 sys.path[:0] = sys.argv[1:]
 from paramsched.core.plan import Binding, Plan, Target
 from support import drawn_shapes
-for horizon, bindings in json.load(sys.stdin):
+for total, bindings in json.load(sys.stdin):
     of = lambda field: Target(*field) if isinstance(field, list) else field
-    print(Plan(*(Binding(of(f), line, groups) for f, line, groups in bindings), horizon=horizon).fingerprint)
+    print(Plan(*(Binding(of(f), line, groups) for f, line, groups in bindings), total=total).fingerprint)
 """
 
 

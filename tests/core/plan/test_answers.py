@@ -22,7 +22,7 @@ TWO = {"a": [{"lr": 0.5, "momentum": 0.5}], "b": GROUPS}
 
 def values(plan: Any, groups: Any = None, amounts: Any = None, **facts: Any) -> str:
     """Return the values of a plan, with the times at which each formula changes."""
-    trace = ps.trace(plan, [{"lr": 0.5}] if groups is None else groups, calendar=ps.Calendar(**facts), amounts=amounts)
+    trace = ps.trace(plan, [{"lr": 0.5}] if groups is None else groups, facts=ps.RunFacts(**facts), amounts=amounts)
     rows = [f"{trace.total} {trace.clock} {' '.join(f'{one:.7g}' for one in trace.amounts)}"]
     for name, group in trace.keys():
         numbers = " ".join(f"{one:.7g}" for one in trace[name, group])
@@ -33,7 +33,7 @@ def values(plan: Any, groups: Any = None, amounts: Any = None, **facts: Any) -> 
 
 
 def resolved(plan: Any, names: tuple[str, ...] = (), **facts: Any) -> str:
-    return str(plan.resolve(calendar=ps.Calendar(**facts), optimizers=names))
+    return str(plan.resolve(facts=ps.RunFacts(**facts), optimizers=names))
 
 
 def differences(before: Any, after: Any) -> str:
@@ -48,7 +48,7 @@ def unlikely(line: str, field: str = "lr", base: float | None = None, groups: An
 
 
 NAMES = {
-    "ps": ps, "np": np, "P": ps.Plan, "B": ps.Binding, "T": ps.Target, "C": ps.Calendar, "GROUPS": GROUPS, "TWO": TWO,
+    "ps": ps, "np": np, "P": ps.Plan, "B": ps.Binding, "T": ps.Target, "C": ps.RunFacts, "GROUPS": GROUPS, "TWO": TWO,
     "values": values, "resolved": resolved, "differences": differences, "unlikely": unlikely,
 }  # fmt: skip
 

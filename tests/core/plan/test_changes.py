@@ -11,11 +11,11 @@ from paramsched.core.plan.diff import diff
 from paramsched.core.plan.resolve import counted_plan
 from paramsched.core.schedules.anneal import linear, warmup
 from paramsched.core.schedules.leaves import constant
-from paramsched.core.time import Calendar
+from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument, PlanError, UnknownField
 from support.tables import table
 
-PLAN = Plan(lr='warmup("5%") >> cosine(to=0.1)', weight_decay="linear(to=0.5)", horizon=10_000)
+PLAN = Plan(lr='warmup("5%") >> cosine(to=0.1)', weight_decay="linear(to=0.5)", total=10_000)
 
 
 def lines(plan):
@@ -29,12 +29,12 @@ GROUPED = Plan(
     Binding("lr", "0.1 * cosine()", groups="head"),
     Binding(Target("temperature", 2.0), "linear(1, 0.5)"),
     Binding("betas[0]", "constant(0.5)"),
-    horizon=100,
+    total=100,
 )
 
 
 def test_a_group_without_its_own_binding_continues_from_the_default():
-    changed = GROUPED.change(50, Binding("lr", "linear(to=0)", groups="neck"), horizon=80)
+    changed = GROUPED.change(50, Binding("lr", "linear(to=0)", groups="neck"), total=80)
 
     assert lines(changed)[1:4] == [
         "lr: take(cosine(), 100, 100)",
@@ -43,20 +43,20 @@ def test_a_group_without_its_own_binding_continues_from_the_default():
     ]
 
 
-SIZES = ps.Calendar(sequence_length=1000)
+SIZES = ps.RunFacts(sequence_length=1000)
 
 
-def sized(clock, horizon, **fields):
+def sized(clock, total, **fields):
     sizes = Binding(Target("batch_size", 1.0), 'rounded(linear(10, 40, over="1M tokens"), 10)')
-    return Plan(sizes, lr="linear()", horizon=horizon, clock=clock, **fields)
+    return Plan(sizes, lr="linear()", total=total, clock=clock, **fields)
 
 
 def test_changing_the_batch_size_at_an_amount_keeps_the_past():
     plan = sized("tokens", "5M tokens")
 
-    changed = plan.change("2M tokens", batch_size="constant(20)", lr="linear(to=0)", horizon="6M tokens")
+    changed = plan.change("2M tokens", batch_size="constant(20)", lr="linear(to=0)", total="6M tokens")
 
-    before, after = (ps.trace(one, {"lr": 0.1}, calendar=SIZES) for one in (plan, changed))
+    before, after = (ps.trace(one, {"lr": 0.1}, facts=SIZES) for one in (plan, changed))
     at = before.amounts.tolist().index(2_000_000)
     for values, expected in ((after.amounts, before.amounts), (after["lr"], before["lr"])):
         assert values[: at + 1].tolist() == pytest.approx(expected[: at + 1].tolist(), rel=1e-15)
@@ -71,11 +71,11 @@ def test_changing_the_batch_size_at_an_amount_keeps_the_past():
         (
             sized({"batch_size": "tokens"}, "5M tokens"),
             'lr: linear() depends on the length of the run, and with another batch_size a run of "5M tokens" has '
-            "another number of updates. Give the horizon of the plan in updates",
+            "another number of updates. Give the total of the plan in updates",
         ),
         (sized("tokens", "500 steps"), 'a run of "500" has another number of tokens'),
     ],
-    ids=["a line by updates", "a horizon by updates"],
+    ids=["a line by updates", "a total by updates"],
 )
 def test_a_batch_size_that_changes_the_past_of_a_schedule_is_rejected(plan, message):
     assert message in refused(PlanError, lambda: plan.change("2M tokens", batch_size="constant(20)"))
@@ -121,10 +121,10 @@ def test_an_unknown_field_raises_with_the_nearest_name():
 @table(
     ("call", "message"),
     [
-        (lambda: PLAN.change(8000), "expected a field to change or a new horizon"),
-        (lambda: PLAN.change(8000, horizon=10_000), "expected a field to change or a new horizon"),
+        (lambda: PLAN.change(8000), "expected a field to change or a new total"),
+        (lambda: PLAN.change(8000, total=10_000), "expected a field to change or a new total"),
         (lambda: PLAN.change(10_000, lr="constant(0.1)"), 'the run ends at "10000"'),
-        (lambda: PLAN.change(8000, lr="constant(0.1)", horizon=8000), 'the run ends at "8000"'),
+        (lambda: PLAN.change(8000, lr="constant(0.1)", total=8000), 'the run ends at "8000"'),
         (lambda: PLAN.scale(10_000, lr=0.1), 'the run ends at "10000"'),
         (lambda: PLAN.change("100%", lr="constant(0.1)"), 'the run ends at "100%"'),
         (lambda: PLAN.scale(8000), "expected at least one field"),
@@ -132,7 +132,7 @@ def test_an_unknown_field_raises_with_the_nearest_name():
         (lambda: PLAN.scale(8000, lr="half"), "expected a number, got str"),
         (lambda: PLAN.change(-5, lr="constant(0.1)"), "must not be negative"),
         (lambda: PLAN.change("soon", lr="constant(0.1)"), "soon"),
-        (lambda: PLAN.change(5, lr=1.0, horizon="50%"), "percent would refer to the horizon itself"),
+        (lambda: PLAN.change(5, lr=1.0, total="50%"), "percent would refer to the total itself"),
         (lambda: PLAN.change(5, "lr"), "not a Binding"),
         (
             lambda: GROUPED.change(5, Binding(Target("temperature", 1.0), 1.0)),
@@ -147,11 +147,11 @@ def test_an_unknown_field_raises_with_the_nearest_name():
             "change(…, Binding('temperature', …)): temperature is a target, without groups. Use change(…, temperature",
         ),
         (
-            lambda: Plan(Binding("lr", 1.0, groups="head"), horizon=9).change(5, Binding("lr", 1.0)),
+            lambda: Plan(Binding("lr", 1.0, groups="head"), total=9).change(5, Binding("lr", 1.0)),
             "lr has no default; it has lines for head. Use change(…, lr=…) for all lines",
         ),
         (
-            lambda: Plan(Binding("lr", 1.0, groups="head"), horizon=9).change(5, Binding("lr", 1.0, groups="neck")),
+            lambda: Plan(Binding("lr", 1.0, groups="head"), total=9).change(5, Binding("lr", 1.0, groups="neck")),
             "lr has no line for neck",
         ),
     ])  # fmt: skip
@@ -162,7 +162,7 @@ def test_a_change_without_effect_or_of_the_past_is_rejected(call, message):
 RATES = {"updates": 1, "tokens": 7, "seconds": 0.25}
 
 
-FACTS = Calendar(tokens_per_step=7, seconds_per_step=0.25)
+FACTS = RunFacts(tokens_per_step=7, seconds_per_step=0.25)
 
 
 LEVELS = (-1.0, 0.0, 0.5, 1.0)
@@ -180,7 +180,7 @@ def plans(draw, names):
         start, to = draw(st.sampled_from(LEVELS)), draw(st.sampled_from(LEVELS))
         over = draw(st.integers(1, 20)) * RATES[clock]
         lines[name] = f'linear({start}, {to}, over="{over} {clock}") >> constant({draw(st.sampled_from(LEVELS))})'
-    return Plan(**lines, horizon=draw(st.integers(21, 40)), clock=clocks)
+    return Plan(**lines, total=draw(st.integers(21, 40)), clock=clocks)
 
 
 def differences(plans, name):
@@ -188,8 +188,8 @@ def differences(plans, name):
     columns = []
     for plan in plans:
         clock = plan.clock if isinstance(plan.clock, str) else plan.clock.get(name, "updates")
-        (schedule,) = (one.schedule for one in counted_plan(plan.resolve(calendar=FACTS)).bindings if one.name == name)
-        columns.append([schedule(t * RATES[clock]) for t in range(max(one.horizon.updates for one in plans))])
+        (schedule,) = (one.schedule for one in counted_plan(plan.resolve(facts=FACTS)).bindings if one.name == name)
+        columns.append([schedule(t * RATES[clock]) for t in range(max(one.total.updates for one in plans))])
     return np.abs(np.subtract(*columns))
 
 
@@ -197,7 +197,7 @@ def differences(plans, name):
 def test_a_change_is_that_of_the_values_update_by_update(names, data):
     both = data.draw(plans(names)), data.draw(plans(names))
 
-    found = {change.name: change for change in diff(*both, calendar=FACTS)}
+    found = {change.name: change for change in diff(*both, facts=FACTS)}
 
     for name in names:
         lines = [next(str(one.schedule) for one in plan.bindings if one.name == name) for plan in both]
@@ -218,11 +218,11 @@ def test_a_change_on_a_clock_of_unknown_amounts_is_found_at_its_exact_time(at, t
         ("progress", f"{at / 100}%", None, at / 10_000),
     ):
         before, after = (
-            Plan(lr=line, clock=clock, horizon=end)
+            Plan(lr=line, clock=clock, total=end)
             for line in ("constant()", f'constant(1.0, "{length}") >> constant({to})')
         )
 
-        for change in diff(before, after, calendar=Calendar()), diff(after, before, calendar=Calendar()):
+        for change in diff(before, after, facts=RunFacts()), diff(after, before, facts=RunFacts()):
             assert [(one.when, one.by, one.unit) for one in change] == [(when, 1.0 - to, clock)]
 
 
@@ -234,7 +234,7 @@ def test_a_targets_initial_value_is_a_change():
     ]
 
 
-def test_a_calendar_adds_the_time_and_size_of_a_change():
+def test_run_facts_add_the_time_and_size_of_a_change():
     a = Plan(lr=warmup("50%", to=1) >> constant(1.0))
     b = Plan(lr=warmup("50%", to=1) >> constant(0.25))
 
@@ -244,17 +244,17 @@ def test_a_calendar_adds_the_time_and_size_of_a_change():
     assert "from update 5, by up to 0.75 x base" in str(change)
 
 
-def test_without_a_horizon_a_change_has_the_time_at_which_it_starts():
-    (change,) = diff(Plan(lr=linear(over=10)), Plan(lr=linear(over=20)), calendar=Calendar())
+def test_without_a_total_a_change_has_the_time_at_which_it_starts():
+    (change,) = diff(Plan(lr=linear(over=10)), Plan(lr=linear(over=20)), facts=RunFacts())
 
     assert (change.when, change.by) == (1, 0.5)
 
 
 @table("clock", ["tokens", {"lr": "tokens"}])
 def test_with_unknown_consumption_a_change_has_its_time_on_its_own_clock(clock):
-    before = Plan(lr="constant()", clock=clock, horizon="300B tokens")
-    after = Plan(lr='constant(1.0, "123456789012 tokens") >> constant(0.5)', clock=clock, horizon="300B tokens")
-    (change,) = diff(before, after, calendar=Calendar())
+    before = Plan(lr="constant()", clock=clock, total="300B tokens")
+    after = Plan(lr='constant(1.0, "123456789012 tokens") >> constant(0.5)', clock=clock, total="300B tokens")
+    (change,) = diff(before, after, facts=RunFacts())
 
     assert (change.when, change.unit, change.by) == (123456789012, "tokens", 0.5)
     assert str(change).endswith("[from 123456789012 tokens, by up to 0.5 x base]")
@@ -262,9 +262,9 @@ def test_with_unknown_consumption_a_change_has_its_time_on_its_own_clock(clock):
 
 @table("at", [0, 1, 2, 77_777, 11_999_999])
 def test_the_first_different_update_of_a_long_run_is_found_without_computing_all(at):
-    before = Plan(lr=constant(), horizon=12_000_000)
-    after = Plan(lr=constant(1.0, at) >> constant(0.25), horizon=12_000_000)
-    (change,) = diff(before, after, calendar=Calendar())
+    before = Plan(lr=constant(), total=12_000_000)
+    after = Plan(lr=constant(1.0, at) >> constant(0.25), total=12_000_000)
+    (change,) = diff(before, after, facts=RunFacts())
 
     assert (change.when, change.unit, change.by) == (at, "updates", 0.75)
 

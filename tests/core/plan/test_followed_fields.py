@@ -14,12 +14,12 @@ from paramsched.core.schedules.decays import exponential
 from paramsched.core.schedules.leaves import like
 from paramsched.core.schedules.periods import stairs, step
 from paramsched.core.schedules.pointwise import clamp
-from paramsched.core.time import Calendar
+from paramsched.core.time import RunFacts
 from paramsched.errors import PlanError
 from support import strategies
 from support.tables import table
 
-RUN = Calendar(total=100)
+RUN = RunFacts(total=100)
 
 
 GROUPS = (
@@ -30,8 +30,8 @@ GROUPS = (
 
 def lines(*bindings, groups=GROUPS, **fields):
     """Return the bindings of a plan as text, resolved and bound to groups."""
-    resolved = Plan(*bindings, **fields).resolve(calendar=RUN)
-    assert resolved.resolve(calendar=RUN) == resolved
+    resolved = Plan(*bindings, **fields).resolve(facts=RUN)
+    assert resolved.resolve(facts=RUN) == resolved
     assert Plan.of_text(resolved.text) == resolved
     bind(resolved, groups)
     return str(resolved).splitlines()[1:]
@@ -42,7 +42,7 @@ def test_a_field_that_follows_another_uses_its_own_base(data):
     case = data.draw(strategies.cases(fixed=False).filter(lambda case: not case.written.has_absolute))
     times = np.arange(case.world.total + 1)
 
-    plan = Plan(lr=case.written, weight_decay=like("lr")).resolve(calendar=case.world.calendar)
+    plan = Plan(lr=case.written, weight_decay=like("lr")).resolve(facts=case.world.facts)
 
     lr, weight_decay = (binding.schedule for binding in plan.bindings)
     assert lr == weight_decay == case.resolved
@@ -106,7 +106,7 @@ def test_a_target_follows_the_default_binding():
 @pytest.mark.parametrize(("lines", "is_refused"), [(40, False), (42, True), (2000, True)])
 def test_a_chain_of_very_many_lines_that_follow_each_other_is_refused(lines, is_refused):
     chain = {f"f{n}": f"like('f{n - 1}')" for n in range(1, lines)}
-    plan = ps.Plan(f0="linear()", **chain, horizon=100)
+    plan = ps.Plan(f0="linear()", **chain, total=100)
 
     if is_refused:
         with pytest.raises(PlanError, match="more than 40 lines follow each other"):
@@ -120,26 +120,26 @@ SIZE = Binding(Target("size", 2.0), "linear(1, 5)")
 
 GPT3 = """
 clock: tokens
-horizon: 300B tokens
+total: 300B tokens
 lr: (warmup("375M tokens") >> cosine(to=0.1)) * (like("batch_size") / 256) ** 0.5
 targets:
   batch_size: {initial: 1, schedule: 'rounded(linear(16, 1600, over="12B tokens"), 16)'}
 """
 
 
-TOKENS = Calendar(sequence_length=2048)
+TOKENS = RunFacts(sequence_length=2048)
 
 
-def values(plan, name="lr", calendar=RUN, **bases):
-    return ps.trace(plan, {"lr": 0.1, "weight_decay": 0.05, **bases}, calendar=calendar)[name]
+def values(plan, name="lr", facts=RUN, **bases):
+    return ps.trace(plan, {"lr": 0.1, "weight_decay": 0.05, **bases}, facts=facts)[name]
 
 
 def test_the_rate_of_a_growing_batch_follows_its_size():
     plan = ps.loads(GPT3.replace("300B", "1B").replace("375M", "100M").replace("12B", "500M"))
-    alone = Plan(lr='warmup("100M tokens") >> cosine(to=0.1)', clock="tokens", horizon="1B tokens")
+    alone = Plan(lr='warmup("100M tokens") >> cosine(to=0.1)', clock="tokens", total="1B tokens")
 
-    found = ps.trace(plan, {"lr": 0.1}, calendar=TOKENS)
-    factors = counted_plan(alone.resolve(calendar=TOKENS)).bindings[0].schedule(found.amounts)
+    found = ps.trace(plan, {"lr": 0.1}, facts=TOKENS)
+    factors = counted_plan(alone.resolve(facts=TOKENS)).bindings[0].schedule(found.amounts)
 
     assert len(set(found["batch_size"])) > 50
     np.testing.assert_allclose(found["lr"], 0.1 * factors * (found["batch_size"] / 256) ** 0.5, rtol=1e-14)
@@ -187,30 +187,30 @@ def test_elsewhere_it_is_refused_with_the_line_in_brackets(line, why, instead):
         plan = Plan(SIZE, lr=line)
 
     with pytest.raises(PlanError) as refused:
-        plan.resolve(calendar=RUN)
+        plan.resolve(facts=RUN)
 
     assert refused.value.problem.site == 'like("size") in lr'
     assert why in refused.value.problem.found
     advice = refused.value.problem.advice
     assert advice.startswith("Multiply the entire line, with brackets:" if instead is None else f"Write {instead}")
     Plan(SIZE, Binding(Target("batch_size", 4), 1.0), lr=advice.split(": ")[-1].removeprefix("Write ")).resolve(
-        calendar=RUN
+        facts=RUN
     )
 
 
 def test_a_changed_target_changes_every_line_that_follows_it():
-    plan = Plan(SIZE, lr='cosine() * like("size")', weight_decay='like("lr")', eps=1.0, horizon=100)
+    plan = Plan(SIZE, lr='cosine() * like("size")', weight_decay='like("lr")', eps=1.0, total=100)
 
     changed = plan.change("50 steps", size="constant(3)")
 
     assert [change.what for change in ps.diff(plan, changed)] == ["lr", "size", "weight_decay"]
-    lr, size, weight_decay = map(str, ps.diff(plan, changed, calendar=Calendar()))
+    lr, size, weight_decay = map(str, ps.diff(plan, changed, facts=RunFacts()))
     assert lr == 'lr: cosine() * like("size") (follows a changed target)  [from update 51, by up to 0.334205 x base]'
     assert size.startswith("size: 2.0 * linear(1.0, 5.0) -> 2.0 * take(linear(1.0, 5.0), 50) >> constant(3.0)")
     assert weight_decay.startswith('weight_decay: like("lr") (follows a changed target)  [from update 51')
     assert not ps.diff(plan, Plan.of_text(plan.text))
     for name in ("lr", "weight_decay"):
-        before, after = (values(one, name, Calendar(), eps=1e-8) for one in (plan, changed))
+        before, after = (values(one, name, RunFacts(), eps=1e-8) for one in (plan, changed))
         np.testing.assert_array_equal(before[:50], after[:50])
         assert before[60] != after[60]
 
@@ -224,7 +224,7 @@ def test_a_changed_target_changes_every_line_that_follows_it():
 def test_changes_keep_the_past_if_sizes_are_planned(changed, at, updates):
     plan = ps.loads(GPT3.replace("300B", "3B").replace("375M", "37M").replace("12B", "1200M"))
 
-    before, after = (ps.trace(one, {"lr": 1.0}, calendar=TOKENS) for one in (plan, changed(plan, at)))
+    before, after = (ps.trace(one, {"lr": 1.0}, facts=TOKENS) for one in (plan, changed(plan, at)))
 
     np.testing.assert_array_equal(before["lr"][:updates], after["lr"][:updates])
     assert len(after) <= updates + 1 or before["lr"][updates + 1] != after["lr"][updates + 1]

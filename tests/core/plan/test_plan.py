@@ -18,7 +18,7 @@ from paramsched.core.plan.optimizers import Scope, one_plan_advice, scopes_of
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
 from paramsched.core.plan.value_ranges import ValueRange, first_outside
 from paramsched.core.schedules.anneal import cosine, warmup
-from paramsched.core.time.calendar import CLOCKS
+from paramsched.core.time.run_facts import CLOCKS
 from paramsched.errors import UnknownGroup
 from support.tables import table
 
@@ -26,20 +26,20 @@ from support.tables import table
 
 
 def test_a_plan_is_frozen_copies_and_pickles():
-    plan = Plan(lr=warmup("5%") >> cosine(), horizon="2 epochs")
+    plan = Plan(lr=warmup("5%") >> cosine(), total="2 epochs")
 
     for same in (copy.deepcopy(plan), pickle.loads(pickle.dumps(plan))):
         assert same == plan
         assert same.fingerprint == plan.fingerprint
     with pytest.raises(AttributeError, match="frozen"):
-        plan.horizon = None
+        plan.total = None
     with pytest.raises(AttributeError, match="frozen"):
         del plan.bindings
 
 
 def test_a_scheduler_writes_zero_to_groups_with_a_base_of_zero():
     groups = [{"params": [torch.zeros(1)], "lr": lr} for lr in (0.0, 1e-300)]
-    scheduler = ps.Scheduler(torch.optim.SGD(groups), ps.Plan(lr=ps.exponential(1e200), horizon=10))
+    scheduler = ps.Scheduler(torch.optim.SGD(groups), ps.Plan(lr=ps.exponential(1e200), total=10))
 
     for _ in range(5):
         scheduler.optimizer.step()
@@ -66,7 +66,7 @@ def test_the_values_of_a_metric_rule_are_checked_at_the_first_update_only():
 
 
 def test_the_fields_of_each_optimizer_are_a_tuple():
-    plan = ps.Plan(ps.Binding("lr", "cosine()", groups="muon"), lr="linear()", horizon=10).resolve()
+    plan = ps.Plan(ps.Binding("lr", "cosine()", groups="muon"), lr="linear()", total=10).resolve()
     optimizers = {"muon": [{"lr": 1.0}], "adamw": [{"lr": 2.0, "name": "a"}, {"lr": 3.0, "name": "b"}]}
 
     for name, scope in scopes_of(plan, plan, optimizers).items():
@@ -81,15 +81,15 @@ def test_a_clock_has_one_canonical_name(word, clock):
 
 @table("name", sorted(PLANNED_SIZES))
 def test_a_field_of_the_optimizer_with_the_name_of_a_size_plans_none(name):
-    group, facts = {"lr": 0.1, name: 4.0}, ps.Calendar(batch_size=4, sequence_length=8)
-    alone = ps.trace(ps.Plan(lr="linear()", clock="tokens", horizon="3000 tokens"), group, calendar=facts)
+    group, facts = {"lr": 0.1, name: 4.0}, ps.RunFacts(batch_size=4, sequence_length=8)
+    alone = ps.trace(ps.Plan(lr="linear()", clock="tokens", total="3000 tokens"), group, facts=facts)
 
     shown = ps.trace(
         ps.Plan(
-            ps.Binding(name, 'stairs(1, 4, 2, over="40 tokens")'), lr="linear()", clock="tokens", horizon="3000 tokens"
+            ps.Binding(name, 'stairs(1, 4, 2, over="40 tokens")'), lr="linear()", clock="tokens", total="3000 tokens"
         ),
         group,
-        calendar=facts,
+        facts=facts,
     )
 
     assert shown.amounts.tolist() == alone.amounts.tolist()
@@ -98,7 +98,7 @@ def test_a_field_of_the_optimizer_with_the_name_of_a_size_plans_none(name):
 
 def test_a_bare_number_means_updates_on_every_clock():
     bare, explicit = (
-        ps.Plan(lr=f"warmup({over}) >> cosine()", horizon="1M tokens", clock="tokens")
+        ps.Plan(lr=f"warmup({over}) >> cosine()", total="1M tokens", clock="tokens")
         for over in ("2000", '"2000 steps"')
     )
     assert bare == explicit
@@ -107,24 +107,24 @@ def test_a_bare_number_means_updates_on_every_clock():
     assert str(resolved.bindings[0].schedule) == 'warmup("8000 tokens") >> cosine(over="992000 tokens")'
 
 
-@table("horizon", ["1000 tokens", "1001 tokens", "1023 tokens", "1024 tokens", "1025 tokens"])
-def test_the_horizon_ends_with_the_first_update_that_starts_at_or_after_it(horizon):
-    plan = ps.Plan(lr="linear(1, 0)", clock="tokens", horizon=horizon)
+@table("total", ["1000 tokens", "1001 tokens", "1023 tokens", "1024 tokens", "1025 tokens"])
+def test_the_total_ends_with_the_first_update_that_starts_at_or_after_it(total):
+    plan = ps.Plan(lr="linear(1, 0)", clock="tokens", total=total)
     found = ps.trace(plan, {"lr": 1.0}, tokens_per_step=128)
-    end = int(horizon.split()[0])
+    end = int(total.split()[0])
     assert found.amounts[-1] < end <= found.amounts[-1] + 128
 
 
 def test_a_csv_has_the_amounts_after_the_updates(tmp_path):
-    plan = ps.Plan(lr="linear(1, 0)", clock="samples", horizon="20 samples")
+    plan = ps.Plan(lr="linear(1, 0)", clock="samples", total="20 samples")
     ps.trace(plan, {"lr": 1.0}, batch_size=8).to_csv(tmp_path / "plan.csv")
     assert (tmp_path / "plan.csv").read_text() == "t,samples,lr[0]\n0,0,1.0\n1,8,0.6\n2,16,0.2\n"
 
 
 def test_a_difference_on_a_clock_of_amounts_includes_its_time():
-    before, after = (ps.Plan(lr=f"linear(1, {end})", clock="samples", horizon="80 samples") for end in (0, 0.5))
+    before, after = (ps.Plan(lr=f"linear(1, {end})", clock="samples", total="80 samples") for end in (0, 0.5))
     assert "[from update 1, by up to 0.45 x base]" in str(ps.diff(before, after, batch_size=8))
-    assert "[from 1 samples, by up to 0.49375 x base]" in str(ps.diff(before, after, calendar=ps.Calendar()))
+    assert "[from 1 samples, by up to 0.49375 x base]" in str(ps.diff(before, after, facts=ps.RunFacts()))
 
 
 GROUPS = {"muon": [{"lr": 0.1}], "adamw": [{"lr": 0.2, "name": "a"}, {"lr": 0.3, "name": "b"}]}
@@ -134,45 +134,45 @@ TEMPERATURE = ps.Binding(ps.Target("temperature", 2.0), "linear(1, 0)")
 
 
 PLANS = {
-    "the same horizon": ({"muon": ps.Plan(lr="cosine()", horizon=9), "adamw": ps.Plan(lr="linear()", horizon=9)}),
-    "one horizon": ({"muon": ps.Plan(lr="cosine()"), "adamw": ps.Plan(lr="linear()", horizon=9)}),
+    "the same total": ({"muon": ps.Plan(lr="cosine()", total=9), "adamw": ps.Plan(lr="linear()", total=9)}),
+    "one total": ({"muon": ps.Plan(lr="cosine()"), "adamw": ps.Plan(lr="linear()", total=9)}),
     "groups": {
-        "muon": ps.Plan(lr="cosine()", horizon=9),
+        "muon": ps.Plan(lr="cosine()", total=9),
         "adamw": ps.Plan(
-            ps.Binding("lr", "linear()", groups="a"), ps.Binding("lr", "constant(0.5)", groups="b"), horizon=9
+            ps.Binding("lr", "linear()", groups="a"), ps.Binding("lr", "constant(0.5)", groups="b"), total=9
         ),
     },
     "groups by index and together": {
-        "muon": ps.Plan(ps.Binding("lr", "cosine()", groups=0), horizon=9),
-        "adamw": ps.Plan(ps.Binding("lr", "linear()", groups="a, b"), horizon=9),
+        "muon": ps.Plan(ps.Binding("lr", "cosine()", groups=0), total=9),
+        "adamw": ps.Plan(ps.Binding("lr", "linear()", groups="a, b"), total=9),
     },
     "a target of both": {
-        "muon": ps.Plan(TEMPERATURE, lr="cosine()", horizon=9),
-        "adamw": ps.Plan(TEMPERATURE, lr="linear()", horizon=9),
+        "muon": ps.Plan(TEMPERATURE, lr="cosine()", total=9),
+        "adamw": ps.Plan(TEMPERATURE, lr="linear()", total=9),
     },
     "an amount": {
-        "muon": ps.Plan(lr="cosine()", clock="samples", horizon="90 samples"),
-        "adamw": ps.Plan(lr="linear()", clock="samples", horizon="90 samples"),
+        "muon": ps.Plan(lr="cosine()", clock="samples", total="90 samples"),
+        "adamw": ps.Plan(lr="linear()", clock="samples", total="90 samples"),
     },
 }
 
 
 @pytest.mark.parametrize("name", PLANS)
 def test_the_one_plan_has_the_values_of_the_plans_that_it_replaces(name):
-    plans, calendar = PLANS[name], ps.Calendar(batch_size=10)
+    plans, facts = PLANS[name], ps.RunFacts(batch_size=10)
 
     advice = one_plan_advice(plans)
-    one = ps.trace(eval(advice[advice.index("ps.Plan") :], {"ps": ps}), GROUPS, calendar=calendar)
+    one = ps.trace(eval(advice[advice.index("ps.Plan") :], {"ps": ps}), GROUPS, facts=facts)
 
     expected = {}
     for optimizer, plan in plans.items():
-        total = None if plan.horizon is not None else 9
+        total = None if plan.total is not None else 9
         shown = ps.trace(plan, GROUPS[optimizer], batch_size=10, total=total)
         for field, group in shown.keys():
             key = (field, group) if group == "" else (field, f"{optimizer}/{group}")
             expected[key] = shown[field, group].tolist()
     assert {key: one[key].tolist() for key in one.keys()} == expected
-    assert one.clock == ps.trace(plans["adamw"], GROUPS["adamw"], calendar=calendar).clock
+    assert one.clock == ps.trace(plans["adamw"], GROUPS["adamw"], facts=facts).clock
 
 
 GROUPS_OF_GROUP_MATCHING = (
@@ -296,23 +296,23 @@ ACCUMULATION = ps.Binding(ps.Target("accumulation", 1.0), "stairs(1, 4, rises=3,
 
 RUNS = {
     "by updates": (
-        ps.Plan(lr=1.0, horizon=30),
+        ps.Plan(lr=1.0, total=30),
         {"steps_per_epoch": 10, "batch_size": 4, "sequence_length": 8, "seconds_per_step": 0.5},
         {"epochs": 0.1, "samples": 4, "tokens": 32, "seconds": 0.5},
     ),
-    "accumulation": (ps.Plan(lr=1.0, horizon=30), {"accumulation": 3, "batch_size": 4}, {"samples": 12, "batches": 3}),
-    "a growing batch": (ps.Plan(RAMP, lr=1.0, horizon=30), {"sequence_length": 8}, {"samples": None, "tokens": None}),
+    "accumulation": (ps.Plan(lr=1.0, total=30), {"accumulation": 3, "batch_size": 4}, {"samples": 12, "batches": 3}),
+    "a growing batch": (ps.Plan(RAMP, lr=1.0, total=30), {"sequence_length": 8}, {"samples": None, "tokens": None}),
     "growing accumulation": (
-        ps.Plan(ACCUMULATION, lr=1.0, horizon=30), {"batches_per_epoch": 7}, {"epochs": None, "batches": None},
+        ps.Plan(ACCUMULATION, lr=1.0, total=30), {"batches_per_epoch": 7}, {"epochs": None, "batches": None},
     ),
-    "an amount": (ps.Plan(lr=1.0, clock="samples", horizon="101 samples"), {"batch_size": 4}, {"samples": None}),
-    "one update": (ps.Plan(lr=1.0, horizon=1), {"batch_size": 4}, {"samples": 4}),
+    "an amount": (ps.Plan(lr=1.0, clock="samples", total="101 samples"), {"batch_size": 4}, {"samples": None}),
+    "one update": (ps.Plan(lr=1.0, total=1), {"batch_size": 4}, {"samples": 4}),
 }  # fmt: skip
 
 
 def consumed(plan, facts, name):
     """Return the amount of a unit before each update, and after the last one."""
-    shown = ps.trace(plan, GROUP, calendar=ps.Calendar(**facts))
+    shown = ps.trace(plan, GROUP, facts=ps.RunFacts(**facts))
     sizes = {target: np.rint(shown[target]) if target in shown else np.ones(shown.total)
              for target in ("batch_size", "accumulation")}  # fmt: skip
     factors = {"samples": 1, "tokens": 8, "batches": 1, "epochs": 1 / 7}
@@ -323,14 +323,14 @@ def consumed(plan, facts, name):
 @table("name", RUNS)
 def test_each_unit_converts_updates_like_a_count(name):
     plan, facts, rates = RUNS[name]
-    trace = ps.trace(plan, GROUP, calendar=ps.Calendar(**facts))
+    trace = ps.trace(plan, GROUP, facts=ps.RunFacts(**facts))
     units = {unit.name: unit for unit in trace.time_units()}
     updates = np.arange(trace.total + 1)
 
     assert units.keys() == rates.keys()
     for unit, rate in rates.items():
         found = units[unit]
-        if name == "an amount":  # the last of the 26 updates is longer than the horizon
+        if name == "an amount":  # the last of the 26 updates is longer than the run
             expected = np.minimum(updates * 4.0, 101.0)
         else:
             expected = consumed(plan, facts, unit) if rate is None else updates * float(rate)
@@ -343,7 +343,7 @@ def test_each_unit_converts_updates_like_a_count(name):
 @table("name", RUNS)
 def test_a_longer_run_continues_with_the_last_rate(name):
     plan, facts, _ = RUNS[name]
-    trace = ps.trace(plan, GROUP, calendar=ps.Calendar(**facts))
+    trace = ps.trace(plan, GROUP, facts=ps.RunFacts(**facts))
 
     for unit in trace.time_units():
         end, before = unit.at(trace.total).item(), unit.at(trace.total - 1).item()
@@ -355,15 +355,15 @@ def test_a_longer_run_continues_with_the_last_rate(name):
 
 
 @given(st.integers(1, 90), st.sampled_from([1, 4, 7]), st.booleans())
-def test_the_unit_of_the_clock_ends_at_the_horizon(horizon, size, grows):
+def test_the_unit_of_the_clock_ends_at_the_total(total, size, grows):
     batch = ps.Binding(ps.Target("batch_size", 1.0), 'stairs(2, 9, rises=5, over="40 samples")')
-    plan = ps.Plan(*[batch] * grows, lr=1.0, clock="samples", horizon=f"{horizon} samples")
+    plan = ps.Plan(*[batch] * grows, lr=1.0, clock="samples", total=f"{total} samples")
     trace = ps.trace(plan, GROUP, batch_size=size)
     (unit,) = trace.time_units()
 
-    updates, expected = np.arange(trace.total + 1), np.append(trace.amounts, horizon)
+    updates, expected = np.arange(trace.total + 1), np.append(trace.amounts, total)
 
-    assert trace.amounts[-1] < horizon <= trace.amounts[-1] + (9 if grows else size)
+    assert trace.amounts[-1] < total <= trace.amounts[-1] + (9 if grows else size)
     np.testing.assert_allclose(unit.at(updates), expected, rtol=1e-12)
     np.testing.assert_allclose(unit.update_of(expected), updates, rtol=1e-12)
 

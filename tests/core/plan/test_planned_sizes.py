@@ -22,28 +22,28 @@ def plan_of(schedule, *, lr="cosine()", name="batch_size", initial=1.0, **kwargs
     return ps.Plan(ps.Binding(ps.Target(name, initial), schedule), lr=lr, **kwargs)
 
 
-def one_by_one(size, horizon):
+def one_by_one(size, total):
     """Return the amount before each update by definition; `size` takes the update and its amount."""
     amounts = [0]
-    while amounts[-1] < horizon:
+    while amounts[-1] < total:
         amounts.append(amounts[-1] + size(len(amounts) - 1, amounts[-1]))
     return amounts[:-1]
 
 
 def amounts_of(plan, **facts):
-    return ps.trace(plan, {"lr": 1.0}, calendar=ps.Calendar(**facts)).amounts.tolist()
+    return ps.trace(plan, {"lr": 1.0}, facts=ps.RunFacts(**facts)).amounts.tolist()
 
 
 def test_batch_sizes_that_jump_at_every_amount_are_exact():
-    plan = plan_of(sizes_that_jump(), clock="samples", horizon="20_000 samples")
+    plan = plan_of(sizes_that_jump(), clock="samples", total="20_000 samples")
     assert amounts_of(plan) == one_by_one(lambda t, amount: 1 + amount * 7919 % 97, 20_000)
 
 
 def test_half_batch_sizes_are_rounded_to_even():
-    plan = plan_of('linear(0.5, 4.5, over="4 steps")', clock={"lr": "samples"}, initial=1.0, horizon="5 steps")
+    plan = plan_of('linear(0.5, 4.5, over="4 steps")', clock={"lr": "samples"}, initial=1.0, total="5 steps")
     with pytest.raises(PlanError, match="at update 0 it is 0; a size must be an integer of at least 1"):
         ps.trace(plan, {"lr": 1.0})
-    plan = plan_of('linear(1.5, 4.5, over="3 steps")', clock={"lr": "samples"}, initial=1.0, horizon="5 steps")
+    plan = plan_of('linear(1.5, 4.5, over="3 steps")', clock={"lr": "samples"}, initial=1.0, total="5 steps")
     assert amounts_of(plan) == [0, 2, 4, 8, 12]
 
 
@@ -61,7 +61,7 @@ def test_the_advice_for_a_size_below_1_can_be_pasted():
 
     def trace(line):
         binding = ps.Binding(ps.Target("batch_size", 1), line)
-        return ps.trace(ps.Plan(binding, lr="linear()", horizon="5k samples", clock="samples"), {"lr": 1.0})
+        return ps.trace(ps.Plan(binding, lr="linear()", total="5k samples", clock="samples"), {"lr": 1.0})
 
     with pytest.raises(ps.errors.PlanError, match="at update 286 it is 0") as found:
         trace(schedule)
@@ -71,40 +71,40 @@ def test_the_advice_for_a_size_below_1_can_be_pasted():
 
 
 def test_a_resolved_plan_resolves_to_itself_and_survives_its_text():
-    plan = plan_of('linear(16, 1600, over="12B tokens")', lr=GPT, clock="tokens", horizon="300B tokens")
+    plan = plan_of('linear(16, 1600, over="12B tokens")', lr=GPT, clock="tokens", total="300B tokens")
     resolved = plan.resolve(sequence_length=2048)
     assert resolved.is_resolved
     assert resolved.resolve(sequence_length=2048) == resolved
     assert ps.Plan.of_text(resolved.text) == resolved
 
 
-def test_a_batch_size_cannot_depend_on_a_horizon_that_depends_on_it():
+def test_a_batch_size_cannot_depend_on_a_total_that_depends_on_it():
     with pytest.raises(PlanError, match="its lengths depend on"):
-        plan_of("linear(16, 1)", clock="samples", horizon="100 steps").resolve()
-    plan_of('linear(16, 1, over="10 samples")', clock="samples", horizon="100 steps").resolve()
+        plan_of("linear(16, 1)", clock="samples", total="100 steps").resolve()
+    plan_of('linear(16, 1, over="10 samples")', clock="samples", total="100 steps").resolve()
 
 
 @table("schedule", ["linear(16, 0)", "constant(0.4)", "linear(3, -2)", "constant() - 1"])
 def test_an_update_without_consumption_is_rejected(schedule):
-    plan = plan_of(schedule, clock="samples", horizon="1000 samples")
+    plan = plan_of(schedule, clock="samples", total="1000 samples")
     with pytest.raises(PlanError, match="a size must be an integer of at least 1"):
         ps.trace(plan, {"lr": 1.0})
 
 
-def test_a_batch_size_after_the_horizon_is_not_evaluated():
-    plan = plan_of('linear(10, 0, over="1000 samples")', clock="samples", horizon="900 samples")
+def test_a_batch_size_after_the_end_is_not_evaluated():
+    plan = plan_of('linear(10, 0, over="1000 samples")', clock="samples", total="900 samples")
     assert amounts_of(plan)[-1] < 900
 
 
 def test_a_batch_size_with_a_metric_rule_is_unknown_before_the_run():
-    plan = plan_of(ps.constant() * ps.plateau("loss"), clock="samples", horizon="100 samples")
+    plan = plan_of(ps.constant() * ps.plateau("loss"), clock="samples", total="100 samples")
     with pytest.raises(MissingFact):
         ps.trace(plan, {"lr": 1.0})
 
 
 def test_amounts_are_consistent_for_any_update():
-    plan = plan_of('linear(1, 400, over="2M samples")', clock="samples", horizon="4M samples")
-    run = amounts_of_run(plan.resolve(), ps.Calendar())
+    plan = plan_of('linear(1, 400, over="2M samples")', clock="samples", total="4M samples")
+    run = amounts_of_run(plan.resolve(), ps.RunFacts())
     whole = run.amounts_from(0, 0, 20_000)
     for t in (0, 1, 4095, 4096, 4097, 12_345, 19_999):
         assert run.amount_at(t) == whole[t]
@@ -123,7 +123,7 @@ def test_epochs_are_converted_by_batches_if_accumulation_grows():
         lr='warmup("3 epochs") >> constant()',
         weight_decay='constant(0.5, over="1 epoch") >> constant(1)',
         clock={"lr": "batches", "accumulation": "batches"},
-        horizon="5 epochs",
+        total="5 epochs",
     )
 
     trace = ps.trace(plan, {"lr": 1.0, "weight_decay": 1.0}, batches_per_epoch=10)
@@ -144,10 +144,10 @@ LINES = [
 @pytest.mark.parametrize("line", LINES)
 def test_amounts_equal_those_counted_update_by_update(size, line):
     plan = ps.Plan(
-        ps.Binding(ps.Target("batch_size", size), line), lr=1.0, horizon=f"{300 * size} samples", clock="samples"
+        ps.Binding(ps.Target("batch_size", size), line), lr=1.0, total=f"{300 * size} samples", clock="samples"
     )
     resolved = plan.resolve()
-    amounts = amounts_of_run(resolved, ps.Calendar())
+    amounts = amounts_of_run(resolved, ps.RunFacts())
     schedule = next(one.schedule for one in counted_plan(resolved).bindings if one.name == "batch_size")
 
     found = [0]

@@ -1,4 +1,4 @@
-"""Plans on the clock of progress: lengths in percent, no horizon, and boundaries that are met exactly."""
+"""Plans on the clock of progress: lengths in percent, no total, and boundaries that are met exactly."""
 
 from fractions import Fraction
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.errors import InvalidArgument
 
-NO_FACTS = ps.Calendar()
+NO_FACTS = ps.RunFacts()
 TEXT = 'clock: progress\nlr: warmup("5%") >> constant(over="until 57%") >> linear()'
 PLAN = ps.loads(TEXT)
 
@@ -64,11 +64,11 @@ def test_changes_keep_the_past(at):
         assert lr_of(scaled, amounts=[at]) == [0.5 * before]
 
 
-MIXED = ps.Plan(lr="linear(1, 0)", weight_decay="linear(1, 0.5)", clock={"lr": "progress"}, horizon=100)
+MIXED = ps.Plan(lr="linear(1, 0)", weight_decay="linear(1, 0.5)", clock={"lr": "progress"}, total=100)
 
 
-def test_a_changed_horizon_concerns_the_other_fields_only():
-    changed = MIXED.change("60%", lr="linear(to=1)", weight_decay="constant(2)", horizon=200)
+def test_a_changed_total_concerns_the_other_fields_only():
+    changed = MIXED.change("60%", lr="linear(to=1)", weight_decay="constant(2)", total=200)
 
     assert lr_of(changed, amounts=[0.3, 0.6, 1.0]) == [0.7, 0.4, 1.0]
     shown = ps.trace(changed, {"lr": 1.0, "weight_decay": 1.0})["weight_decay", 0]
@@ -76,10 +76,10 @@ def test_a_changed_horizon_concerns_the_other_fields_only():
 
 
 def test_differences_name_the_progress_at_which_they_start():
-    for facts in (NO_FACTS, ps.Calendar(total=10)):
-        (change,) = ps.diff(PLAN, PLAN.scale("57%", lr=0.5), calendar=facts)
+    for facts in (NO_FACTS, ps.RunFacts(total=10)):
+        (change,) = ps.diff(PLAN, PLAN.scale("57%", lr=0.5), facts=facts)
 
         assert (change.when, change.unit) == (0.57, "progress")
         assert "  [from progress 0.57, by up to 0." in str(change)
-    (at_the_end,) = ps.diff(PLAN, ps.loads(TEXT.replace("linear()", "linear(to=0.1)")), calendar=NO_FACTS)
+    (at_the_end,) = ps.diff(PLAN, ps.loads(TEXT.replace("linear()", "linear(to=0.1)")), facts=NO_FACTS)
     assert at_the_end.by == 0.1

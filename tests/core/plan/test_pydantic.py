@@ -12,14 +12,14 @@ class Run(pydantic.BaseModel):  # type: ignore[misc, name-defined]
     seed: int = 0
 
 
-@pytest.mark.parametrize("given", ["horizon: 100\nlr: cosine()\n", {"lr": "cosine()", "horizon": 100}, "plan.yaml"])
+@pytest.mark.parametrize("given", ["total: 100\nlr: cosine()\n", {"lr": "cosine()", "total": 100}, "plan.yaml"])
 def test_each_form_of_a_plan_is_read_and_written(tmp_path, monkeypatch, given):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "plan.yaml").write_text("horizon: 100\nlr: cosine()\n")
+    (tmp_path / "plan.yaml").write_text("total: 100\nlr: cosine()\n")
 
     run = Run(plan=given)
 
-    assert run.plan == ps.Plan(lr="cosine()", horizon=100)
+    assert run.plan == ps.Plan(lr="cosine()", total=100)
     assert Run.model_validate_json(run.model_dump_json()) == run == Run(**run.model_dump())
     assert "plan" in Run.model_json_schema()["properties"]
 

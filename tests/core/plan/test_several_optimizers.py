@@ -24,7 +24,7 @@ GROUPS = ["muon/0", "adamw/embed", "adamw/rest", "adamw/2"]
 
 def scheduled(*bindings, bases=BASES, **fields):
     """The groups in which a plan schedules each field."""
-    shown = ps.trace(ps.Plan(*bindings, horizon=4, **fields), bases)
+    shown = ps.trace(ps.Plan(*bindings, total=4, **fields), bases)
     found = {}
     for field, group in shown.keys():  # a Trace is not a mapping
         found.setdefault(field, []).append(group)
@@ -80,7 +80,7 @@ def test_momentum_for_all_means_the_entry_and_only_if_no_optimizer_has_it_the_fi
 )
 def test_a_line_that_means_nothing_is_refused(binding, error, found):
     with pytest.raises(error) as caught:
-        ps.trace(ps.Plan(binding, horizon=4), BASES)
+        ps.trace(ps.Plan(binding, total=4), BASES)
 
     assert found in str(caught.value)
 
@@ -138,7 +138,7 @@ def test_names_of_parameters_are_names_of_optimizers():
 
 
 def test_a_trace_is_looked_up_by_optimizer_group_or_unique_name():
-    shown = ps.trace(ps.Plan(lr="linear()", weight_decay=1.0, horizon=4), BASES)
+    shown = ps.trace(ps.Plan(lr="linear()", weight_decay=1.0, total=4), BASES)
 
     assert [shown["lr", group][0] for group in ("muon", "adamw", "adamw/2", "rest")] == [0.02, 3e-4, 1e-4, 3e-4]
     assert shown["lr"][0] == 0.02

@@ -35,7 +35,7 @@ PLAN = Plan(
     Binding("lr", constant(0.5), groups=1),
     Binding(Target("temperature", 2.0), linear(1.0, 0.0)),
     lr=linear(1.0, 0.0),
-    horizon=4,
+    total=4,
 )
 
 
@@ -44,14 +44,14 @@ def test_trace_values_equal_single_calls_bit_for_bit(data):
     world = data.draw(strategies.worlds())
     plan = data.draw(strategies.plans(world))
     try:
-        shown = trace(plan, strategies.GROUPS, calendar=world.calendar)
+        shown = trace(plan, strategies.GROUPS, facts=world.facts)
     except InvalidArgument:
         return
     bases = {"lr": "lr", "weight_decay": "weight_decay", "momentum": "momentum", "eps": "eps"}
 
     for binding in plan.bindings:
         if isinstance(binding.field, str) and binding.field in bases and binding.groups == "head":
-            schedule = resolve(binding.schedule, calendar=world.calendar)
+            schedule = resolve(binding.schedule, facts=world.facts)
             base = strategies.GROUPS[1][binding.field]
             times = data.draw(st.lists(st.integers(0, world.total - 1), min_size=1, max_size=5))
             assert [shown[binding.field, "head"][t] for t in times] == [schedule(t, base) for t in times]
@@ -62,7 +62,7 @@ def test_the_share_of_a_base_is_that_of_the_updates_of_the_run(scaled, data):
     total = data.draw(st.integers(1, len(scaled)))
     line = " >> ".join(f"constant({1 if one else 'absolute(0.5)'}, over=1)" for one in scaled)
 
-    shown = trace(Plan(lr=line, horizon=total), {"lr": 0.25})
+    shown = trace(Plan(lr=line, total=total), {"lr": 0.25})
 
     of_run = scaled[:total]
     assert shown["lr"].tolist() == [0.25 if one else 0.5 for one in of_run]
@@ -70,7 +70,7 @@ def test_the_share_of_a_base_is_that_of_the_updates_of_the_run(scaled, data):
 
 
 def test_the_flat_table_has_a_row_per_update_and_reads_back_exactly(tmp_path):
-    shown = trace(Plan(lr=cosine(to=1 / 3), weight_decay=warmup(7), horizon=9), {"lr": 0.1, "weight_decay": 0.3})
+    shown = trace(Plan(lr=cosine(to=1 / 3), weight_decay=warmup(7), total=9), {"lr": 0.1, "weight_decay": 0.3})
     shown.to_csv(tmp_path / "values.csv")
 
     rows = list(csv.reader((tmp_path / "values.csv").open()))
@@ -102,10 +102,10 @@ def test_an_unknown_curve_lists_the_available_curves():
 
 
 def many(part, sign=" * ", count=100):
-    return ps.Plan(lr=sign.join([part] * count), horizon=1_000_000)
+    return ps.Plan(lr=sign.join([part] * count), total=1_000_000)
 
 
-@table("plan", [many("cosine()", count=20), ps.Plan(lr=" * ".join(["cosine()"] * 300), horizon=900)])
+@table("plan", [many("cosine()", count=20), ps.Plan(lr=" * ".join(["cosine()"] * 300), total=900)])
 def test_a_picture_of_fewer_parts_or_of_a_short_run_is_exact(plan):
     drawn = trace_for_picture(plan, {"lr": 0.1})
 
@@ -121,13 +121,13 @@ def test_an_empty_record_has_no_rows():
     assert (shown.total, shown["lr"].tolist(), shown.time_units()) == (0, [], ())
 
 
-LOSS = ps.Plan(lr='constant() * plateau("loss", patience=0, factor=0.5)', weight_decay='plateau("error")', horizon=9)
+LOSS = ps.Plan(lr='constant() * plateau("loss", patience=0, factor=0.5)', weight_decay='plateau("error")', total=9)
 
 
 LONG = 3_000_000_000
 
 
-CONSTANT = ps.Plan(lr="constant(1.0)", horizon=LONG)
+CONSTANT = ps.Plan(lr="constant(1.0)", total=LONG)
 
 
 @table(
@@ -141,7 +141,7 @@ CONSTANT = ps.Plan(lr="constant(1.0)", horizon=LONG)
     ],
 )
 def test_a_difference_of_long_plans_starts_where_it_is_found(lr, first):
-    (change,) = ps.diff(CONSTANT, ps.Plan(lr=lr, horizon=LONG), calendar=ps.Calendar()).changes
+    (change,) = ps.diff(CONSTANT, ps.Plan(lr=lr, total=LONG), facts=ps.RunFacts()).changes
 
     assert (change.when, change.by) == ((None, None) if first is None else (first, 0.5))
 
@@ -169,7 +169,7 @@ def test_an_error_names_the_optimizer_if_there_are_several(error, kind):
 
 @table("times", [(10, 10), (10, 12), (12, 10), (10, 10, 10), (5, 9, 7), (0, 3)])
 def test_scaling_twice_multiplies_from_each_time_on(times):
-    plan = scaled = ps.Plan(lr="linear()", horizon=20)
+    plan = scaled = ps.Plan(lr="linear()", total=20)
     for at in times:
         scaled = scaled.scale(f"{at} steps", lr=0.5)
 
@@ -181,15 +181,15 @@ def test_scaling_twice_multiplies_from_each_time_on(times):
 def test_a_difference_is_found_on_the_clock_of_its_field():
     def plan(lr, decay):
         clock = {"lr": "updates", "weight_decay": "tokens"}
-        return ps.Plan(lr=lr, weight_decay=decay, clock=clock, horizon=20)
+        return ps.Plan(lr=lr, weight_decay=decay, clock=clock, total=20)
 
-    facts, decay = ps.Calendar(tokens_per_step=100), "linear(over='900 tokens')"
+    facts, decay = ps.RunFacts(tokens_per_step=100), "linear(over='900 tokens')"
     first, second = plan("constant()", decay), plan("constant(1.0, 15) >> constant(0.5)", decay)
     third = plan("constant()", "constant(1.0, '500 tokens') >> constant(0.5)")
     fourth = plan("constant()", "constant()")
 
-    assert [(one.what, one.when, one.by) for one in ps.diff(first, second, calendar=facts).changes] == [("lr", 15, 0.5)]
-    assert [(one.what, one.when, one.by) for one in ps.diff(third, fourth, calendar=facts).changes] == [
+    assert [(one.what, one.when, one.by) for one in ps.diff(first, second, facts=facts).changes] == [("lr", 15, 0.5)]
+    assert [(one.what, one.when, one.by) for one in ps.diff(third, fourth, facts=facts).changes] == [
         ("weight_decay", 5, 0.5)
     ]
 
@@ -197,14 +197,14 @@ def test_a_difference_is_found_on_the_clock_of_its_field():
 def test_a_trace_has_at_most_as_many_updates_as_can_be_stored(monkeypatch):
     monkeypatch.setattr(traced_times, "_MAX_UPDATES", 9)
 
-    assert ps.trace(ps.Plan(lr="linear()", horizon=9), {"lr": 0.1}).total == 9
+    assert ps.trace(ps.Plan(lr="linear()", total=9), {"lr": 0.1}).total == 9
     with pytest.raises(InvalidArgument, match="10 updates are too many to store"):
-        ps.trace(ps.Plan(lr="linear()", horizon=10), {"lr": 0.1})
+        ps.trace(ps.Plan(lr="linear()", total=10), {"lr": 0.1})
 
 
 def test_a_table_of_700_points_survives_save_and_resume():
     table = ps.piecewise([(10 * i, 1.0 / (1 + i)) for i in range(700)])
-    plan = ps.Plan(lr=table, horizon=7000)
+    plan = ps.Plan(lr=table, total=7000)
     first = ps.Scheduler(torch.optim.SGD([torch.zeros(1)], lr=0.1), plan)
     first.seek(4321)
 
@@ -231,7 +231,7 @@ def test_a_deep_schedule_is_saved_and_read_back(form, times):
     for _ in range(times):
         line = form.format(line)
     schedule = parse_own(line)
-    plan = ps.Plan(lr=schedule, horizon=1000)
+    plan = ps.Plan(lr=schedule, total=1000)
 
     assert Plan.of_text(plan.text) == plan
     assert plan.resolve().bindings[0].schedule == schedule
@@ -265,12 +265,12 @@ def test_the_time_to_read_a_long_line_grows_linearly(monkeypatch):
 def test_the_amounts_of_many_updates_are_computed_in_large_blocks(size):
     evaluated, at = [], UpdateSizes.at
     batch = ps.Binding(ps.Target("batch_size", 1.0), size)
-    plan = Plan(batch, lr=1.0, clock="samples", horizon="1000000 samples").resolve()
+    plan = Plan(batch, lr=1.0, clock="samples", total="1000000 samples").resolve()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(UpdateSizes, "at", lambda self, updates, amounts: (
             evaluated.append(updates.size), at(self, updates, amounts)
         )[1])  # fmt: skip
-        run = planned_amounts(plan, ps.Calendar())
+        run = planned_amounts(plan, ps.RunFacts())
         updates = run.updates_until(1_000_000)
         run.amounts_from(0, 0, updates)
 
@@ -326,7 +326,7 @@ def test_a_list_that_ends_with_the_run_is_read_no_further(facts):
 
 def test_the_lines_of_a_dict_and_of_a_plan_with_an_lr_have_their_bases():
     values = ps.Values({"lr": "cosine()", "kl": "linear(0, 1)"}, bases={"lr": 0.1, "kl": 4.0}, total=8)
-    plan = ps.Values(ps.Plan(lr="cosine()", horizon=8), bases={"lr": 0.1})
+    plan = ps.Values(ps.Plan(lr="cosine()", total=8), bases={"lr": 0.1})
     values.advance(4)
     plan.advance(4)
 
@@ -335,7 +335,7 @@ def test_the_lines_of_a_dict_and_of_a_plan_with_an_lr_have_their_bases():
 
 def test_a_target_is_written_at_the_start_at_each_update_and_after_a_load():
     written = []
-    plan = ps.Plan(ps.Binding(ps.Target("dropout", 0.5, write=written.append), "linear(1, 0)"), horizon=4)
+    plan = ps.Plan(ps.Binding(ps.Target("dropout", 0.5, write=written.append), "linear(1, 0)"), total=4)
     values = ps.Values(plan)
     values.advance()
     values.load_state_dict(values.state_dict())
@@ -392,7 +392,7 @@ EPOCHS = {"kl": 'linear(0, 1, over="2 epochs")'}
 @table(
     ("before", "after", "changes"),
     [
-        (({"kl": "linear()"}, {"total": 10}), ({"kl": "linear()", "horizon": 10}, {}), []),
+        (({"kl": "linear()"}, {"total": 10}), ({"kl": "linear()", "total": 10}, {}), []),
         (({"kl": "linear()"}, {"total": 10}), ({"kl": "linear()"}, {"total": "2 epochs", "steps_per_epoch": 5}), []),
         ((EPOCHS, {"total": 10, "steps_per_epoch": 5}), (EPOCHS, {"total": 10, "steps_per_epoch": 4}), ["kl"]),
         ((EPOCHS, {"steps_per_epoch": 5}), ({"kl": "linear(0, 1, over=10)"}, {}), []),
@@ -412,7 +412,7 @@ def test_a_resume_of_the_same_length_in_other_units_is_silent(before, after, cha
     ("plan", "bases", "code"),
     [
         ({"lr": "cosine(to=1e-5)"}, {"lr": 3e-4}, "PS304"),
-        ({"lr": "cosine(to=1e-5)", "horizon": 10}, {"lr": 3e-4}, "PS304"),
+        ({"lr": "cosine(to=1e-5)", "total": 10}, {"lr": 3e-4}, "PS304"),
         ({"ema": "linear(0.996, 1)"}, {"ema": 0.996}, "PS408"),
         ({"lr": "cosine()", "eps": "linear(1, 0.05)"}, {"lr": 0.1, "eps": 1e-8}, None),
         ({"kl": "linear(0, 1)", "entropy": "linear(0.01, 0)"}, {}, None),

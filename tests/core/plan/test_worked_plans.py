@@ -67,14 +67,14 @@ def on_each_clock() -> list[dict[str, Any]]:
     cases: list[dict[str, Any]] = []
     for clock, unit, facts in RATES:
         rounded = 73.5 if clock == "seconds" else 74
-        for horizon, lr, value, updates in [
+        for total, lr, value, updates in [
             (f"1000 {unit}", f'warmup("100 {unit}") >> cosine()',
              "a / 100 if a < 100 else cosine_between(a - 100, 900, 1, 0)", 42),
             ("40 steps", 'warmup("10 steps") >> linear()', "t / 10 if t < 10 else 1 - (t - 10) / 30", 40),
             (f"1000 {unit}", 'warmup("7.35%") >> linear()',
              f"a / {rounded} if a < {rounded} else 1 - (a - {rounded}) / (1000 - {rounded})", 42),
         ]:  # fmt: skip
-            plan = f"clock: {clock}\nhorizon: {horizon}\nlr: {lr}\n"
+            plan = f"clock: {clock}\ntotal: {total}\nlr: {lr}\n"
             cases.append({"plan": plan, "facts": facts, "values": {"lr": value}, "amounts": "24", "total": updates})
     return cases
 
@@ -86,7 +86,7 @@ CASES = [*yaml.safe_load(Path(__file__).with_name("worked_plans.yaml").read_text
 def test_values_equal_those_worked_out_by_hand(case):
     groups = GROUPS if case.get("groups") == "four" else case.get("groups", BASES)
 
-    trace = ps.trace(ps.loads(case["plan"]), groups, calendar=ps.Calendar(**case.get("facts", {})))
+    trace = ps.trace(ps.loads(case["plan"]), groups, facts=ps.RunFacts(**case.get("facts", {})))
 
     assert len(trace) == case.get("total", len(trace))
     amounts = list(trace.amounts) if case["plan"].startswith("clock:") else list(range(len(trace)))

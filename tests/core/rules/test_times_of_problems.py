@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.base.codes import BEYOND_HORIZON
+from paramsched.core.base.codes import BEYOND_TOTAL
 from paramsched.core.rules.line import Line
 from paramsched.core.rules.plan_rules import start_problems
 from paramsched.core.rules.trial_run import mixed_runs, trial_run
@@ -24,9 +24,9 @@ def curve(plan, run):
 
 @given(st.integers(3_000, 60_000), st.floats(0.02, 0.05), st.sampled_from(["exponential(0.5, {})", "step({}, 0.25)"]))
 def test_a_rate_is_nearly_0_from_the_first_update_on_that_an_evaluation_of_all_finds(total, share, shape):
-    plan = ps.Plan(lr=shape.format(round(total * share)), horizon=total)
+    plan = ps.Plan(lr=shape.format(round(total * share)), total=total)
 
-    (found,) = check_rates([curve(plan, trial_run(plan, ps.Calendar()))])
+    (found,) = check_rates([curve(plan, trial_run(plan, ps.RunFacts()))])
 
     values = ps.trace(plan, {"lr": 1.0})["lr"]
     first = np.flatnonzero(values > PRACTICALLY_ZERO * values.max())[-1] + 1
@@ -35,7 +35,7 @@ def test_a_rate_is_nearly_0_from_the_first_update_on_that_an_evaluation_of_all_f
 
 @given(st.integers(1, 9), st.sampled_from(["epochs", "steps"]))
 def test_a_time_in_a_run_of_unknown_epochs_is_right_for_each_length_of_an_epoch(count, unit):
-    plan = ps.Plan(lr=f'constant(1, "{count} {unit}") >> constant(-1.0)', horizon="10 epochs")
+    plan = ps.Plan(lr=f'constant(1, "{count} {unit}") >> constant(-1.0)', total="10 epochs")
 
     (found,) = found_in_all([[curve(plan, run)] for run in mixed_runs(plan)], lambda curves: check_values(curves))
 
@@ -59,8 +59,8 @@ REST = "skip(cosine(over=2000), 10)"
     ],
 )
 def test_only_a_stage_that_continues_a_longer_schedule_may_be_cut(line, is_beyond):
-    plan = ps.Plan(lr=line, horizon=1000)
+    plan = ps.Plan(lr=line, total=1000)
 
-    found = {one.code for _, one in start_problems(plan, plan.resolve(), ps.Calendar(), ())}
+    found = {one.code for _, one in start_problems(plan, plan.resolve(), ps.RunFacts(), ())}
 
-    assert (BEYOND_HORIZON in found) == is_beyond
+    assert (BEYOND_TOTAL in found) == is_beyond

@@ -13,7 +13,7 @@ ROWS = [
 
 
 def trap_of(line, base):
-    plan = ps.loads(f"{line}\nhorizon: 100")
+    plan = ps.loads(f"{line}\ntotal: 100")
     (resolved,) = plan.resolve(steps_per_epoch=10).bindings
     return unlikely_level(plan.bindings[0], base, resolved.schedule)
 

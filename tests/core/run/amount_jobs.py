@@ -14,7 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 import paramsched as ps
 from support.updates import probe, used
 
-PLAN = ps.Plan(lr=ps.warmup("1000 tokens") >> ps.linear(1.0, 0.0), clock="tokens", horizon="90000 tokens")
+PLAN = ps.Plan(lr=ps.warmup("1000 tokens") >> ps.linear(1.0, 0.0), clock="tokens", total="90000 tokens")
 UPDATES = 150
 
 
@@ -83,7 +83,7 @@ def local_kl(rank: int, t: int) -> float:
 def hold_of_the_mean(rank: int) -> dict[str, Any]:
     """Observe the mean of a metric before each update."""
     optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr='constant() * hold("kl", at=6.0, gain=0.1)', horizon=UPDATES))
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr='constant() * hold("kl", at=6.0, gain=0.1)', total=UPDATES))
     for t in range(UPDATES):
         scheduler.observe(kl=mean_of_ranks(local_kl(rank, t)))
         optimizer.step()
@@ -92,7 +92,7 @@ def hold_of_the_mean(rank: int) -> dict[str, Any]:
 
 LINE = 'linear(1, 0.1) * plateau("loss", factor=0.5, patience=1, threshold=0.2)'
 REDUCED = {
-    "tokens": ps.Plan(lr=LINE, clock="tokens", horizon="15000 tokens"),
+    "tokens": ps.Plan(lr=LINE, clock="tokens", total="15000 tokens"),
     "progress": ps.Plan(lr=LINE, clock="progress"),
 }
 SHORT = 24  # updates

@@ -15,13 +15,13 @@ GROWING = "rounded(linear(4, 16, over='50%'), 4)"
 
 
 def plan(size=GROWING, **options):
-    return ps.Plan(ps.Binding(ps.Target("batch_size", 1), size), lr="cosine()", **{"horizon": 40, **options})
+    return ps.Plan(ps.Binding(ps.Target("batch_size", 1), size), lr="cosine()", **{"total": 40, **options})
 
 
 def test_a_loader_with_workers_returns_the_planned_batches_and_resumes_after_them():
     data = TensorDataset(torch.arange(30))
     optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, plan(clock="samples", horizon="200 samples"))
+    scheduler = ps.Scheduler(optimizer, plan(clock="samples", total="200 samples"))
     loader = DataLoader(data, batch_sampler=ps.BatchSampler(scheduler, len(data)), num_workers=2)
     sizes, seen, updates = ps.trace(scheduler.plan, optimizer)["batch_size"], [], 0
     assert len(loader) == len(sizes)
@@ -53,9 +53,9 @@ def test_a_loader_with_workers_returns_the_planned_batches_and_resumes_after_the
         ((plan(), 10), {"num_replicas": 0}, "num_replicas=0): expected an integer of at least 1"),
         ((plan(), 10), {"num_replicas": 4, "rank": 4}, "rank=4): expected an integer from 0 to 3"),
         ((plan(), 10), {"shuffle": 1}, "shuffle=1): expected True or False"),
-        ((plan(), 10), {"calendar": 3}, "not a Calendar"),
-        ((plan("linear(4, 8, over='10 s')", clock="seconds", horizon=None), 10), {}, "clock counts seconds"),
-        ((plan("linear(4, 8)", clock="progress", horizon=None), 10), {}, "clock counts progress"),
+        ((plan(), 10), {"facts": 3}, "not RunFacts"),
+        ((plan("linear(4, 8, over='10 s')", clock="seconds", total=None), 10), {}, "clock counts seconds"),
+        ((plan("linear(4, 8)", clock="progress", total=None), 10), {}, "clock counts progress"),
         ((plan("8 * plateau('loss')"), 10), {}, "follows a metric"),
     ],
 )
@@ -70,7 +70,7 @@ def test_sizes_that_cannot_be_divided_are_refused_at_construction_or_when_they_a
     grows = "linear(4, 8, over=4)"
     with pytest.raises(InvalidArgument) as refusal:
         ps.BatchSampler(plan(grows), 10, num_replicas=4, rank=0)
-    endless = ps.BatchSampler(plan(grows, horizon=None), 10, num_replicas=4, rank=0)
+    endless = ps.BatchSampler(plan(grows, total=None), 10, num_replicas=4, rank=0)
 
     assert "at update 1 the batch has 5 samples" in str(refusal.value)
     assert "rounded(…, 4)" in str(refusal.value)
@@ -82,16 +82,16 @@ def test_sizes_that_cannot_be_divided_are_refused_at_construction_or_when_they_a
 
 
 def test_sizes_are_rounded_and_at_least_1():
-    assert [len(batch) for batch in ps.BatchSampler(plan("linear(0, 2.4, over=4)", horizon=5), 10)] == [1, 1, 1, 2, 2]
+    assert [len(batch) for batch in ps.BatchSampler(plan("linear(0, 2.4, over=4)", total=5), 10)] == [1, 1, 1, 2, 2]
 
 
 @pytest.mark.parametrize(("initial", "accumulation"), [(1e300, 1), (1e19, 1), (1e15, 10**15), (2, 10**18)])
 def test_an_update_of_more_samples_than_can_be_counted_is_refused(initial, accumulation):
-    facts = ps.Calendar(accumulation=accumulation)
-    huge = ps.Plan(ps.Binding(ps.Target("batch_size", initial), "constant()"), horizon=5)
+    facts = ps.RunFacts(accumulation=accumulation)
+    huge = ps.Plan(ps.Binding(ps.Target("batch_size", initial), "constant()"), total=5)
 
     with pytest.raises(InvalidArgument, match=r"update 0 has .* samples"):
-        next(ps.BatchSampler(huge, 10, calendar=facts).updates())
+        next(ps.BatchSampler(huge, 10, facts=facts).updates())
 
 
 def test_the_largest_seed_and_rank_are_accepted():
@@ -109,6 +109,6 @@ def test_the_largest_seed_and_rank_are_accepted():
     [("12 samples", {"batch_size": "samples"}, [4, 5, 7, 8, 8]), ("4 steps", {"lr": "seconds"}, [4, 5, 6, 7, 8])],
 )
 def test_of_several_clocks_only_that_of_the_sizes_matters(over, clock, expected):
-    sampler = ps.BatchSampler(plan(f"linear(4, 8, over='{over}')", clock=clock, horizon=None), 10)
+    sampler = ps.BatchSampler(plan(f"linear(4, 8, over='{over}')", clock=clock, total=None), 10)
 
     assert [len(batch) for batch in islice(sampler, 5)] == expected

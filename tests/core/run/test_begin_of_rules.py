@@ -17,9 +17,9 @@ from support.updates import planned, probe, run
 
 LINE = ps.linear(1.0, 0.0)
 LOSS, ACCURACY = ps.plateau("loss", patience=0, factor=0.5), ps.plateau("accuracy", mode="max", patience=1, factor=0.25)
-ONE = ps.Plan(lr=LINE * LOSS, horizon=20)
-TWO = ps.Plan(lr=LINE * LOSS, weight_decay=ps.linear(1.0, 0.5) * ACCURACY, horizon=20)
-LR = planned(ps.Plan(lr=LINE, horizon=20), {"lr": 0.1})
+ONE = ps.Plan(lr=LINE * LOSS, total=20)
+TWO = ps.Plan(lr=LINE * LOSS, weight_decay=ps.linear(1.0, 0.5) * ACCURACY, total=20)
+LR = planned(ps.Plan(lr=LINE, total=20), {"lr": 0.1})
 
 
 RULES = {
@@ -45,15 +45,15 @@ def observed(plan, metrics, **facts):
 @given(st.sampled_from(sorted(RULES)), st.sampled_from([(at, one) for at in TIMES for one in TIMES[at]]), METRICS)
 def test_a_rule_has_the_state_of_one_that_has_observed_only_what_came_from_its_begin_on(name, time, metrics):
     at, after = time
-    line, calendar = "(warmup(4) >> constant()) * {}", ps.Calendar(**FACTS)
+    line, facts = "(warmup(4) >> constant()) * {}", ps.RunFacts(**FACTS)
     plan = ps.Plan(lr=line.format(RULES[name](after=after)))
 
     scheduler, events = observed(plan, metrics, **FACTS)
 
     expected = ps.extend.replay(line.format(RULES[name]()), [one for one in events if one[0] >= at])
     assert [*scheduler.states.values()] == [*expected.values()]
-    assert scheduler.states == ps.extend.replay(plan, events, calendar=calendar)
-    assert [*ps.extend.replay(plan.resolve(calendar=calendar), events).values()] == [*expected.values()]
+    assert scheduler.states == ps.extend.replay(plan, events, facts=facts)
+    assert [*ps.extend.replay(plan.resolve(facts=facts), events).values()] == [*expected.values()]
 
 
 @table("name", RULES)
@@ -91,7 +91,7 @@ def test_a_fact_that_is_missing_refuses_the_start_and_leaves_the_optimizer(after
 
 
 @table(
-    ("clock", "horizon", "facts", "after", "first"),
+    ("clock", "total", "facts", "after", "first"),
     [
         ("tokens", "200 tokens", {"tokens_per_step": 10}, "80 tokens", 8),
         ("tokens", "200 tokens", {"tokens_per_step": 10}, "25%", 5),
@@ -105,10 +105,10 @@ def test_a_fact_that_is_missing_refuses_the_start_and_leaves_the_optimizer(after
         ("progress", None, {"steps_per_epoch": 3}, "2 epochs", 6),
     ],
 )
-def test_on_a_clock_of_amounts_the_time_is_that_of_the_run(clock, horizon, facts, after, first):
+def test_on_a_clock_of_amounts_the_time_is_that_of_the_run(clock, total, facts, after, first):
     rule = plateau("val", patience=0, factor=0.5, after=after)
     optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=1.0 * rule, clock=clock, horizon=horizon), **facts)
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=1.0 * rule, clock=clock, total=total), **facts)
     counted = []
 
     for t in range(12):
@@ -186,7 +186,7 @@ def test_a_resume_with_the_checkpoints_plan_continues_the_state():
 
 def test_rules_that_differ_only_in_their_begin_have_states_of_their_own():
     plan = ps.Plan(
-        lr='plateau("val", patience=0, after=1)', weight_decay='plateau("val", patience=0, after=3)', horizon=9
+        lr='plateau("val", patience=0, after=1)', weight_decay='plateau("val", patience=0, after=3)', total=9
     )
     optimizer = probe(weight_decay=0.1)
     scheduler = ps.Scheduler(optimizer, plan)
@@ -218,11 +218,11 @@ def test_several_optimizers_and_copies_share_the_begin():
     assert copied.states == scheduler.states
 
 
-def test_a_change_of_the_horizon_keeps_the_time_at_which_a_rule_begins():
-    plan = ps.Plan(lr='(warmup("5%") >> constant()) * plateau("val", after="10%")', horizon="20 epochs")
+def test_a_change_of_the_total_keeps_the_time_at_which_a_rule_begins():
+    plan = ps.Plan(lr='(warmup("5%") >> constant()) * plateau("val", after="10%")', total="20 epochs")
 
-    longer = plan.change("10 epochs", horizon="40 epochs")
-    changed = plan.change("10 epochs", lr="constant(0.5)", horizon="40 epochs")
+    longer = plan.change("10 epochs", total="40 epochs")
+    changed = plan.change("10 epochs", lr="constant(0.5)", total="40 epochs")
 
     assert [rule.after for one in (longer, changed) for rule in one.metric_rules] == [ps.Duration.of("2 epochs")] * 2
     assert plan.change("10 epochs", lr="constant(0.5)").metric_rules == plan.metric_rules

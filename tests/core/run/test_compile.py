@@ -20,9 +20,9 @@ from support.updates import planned, probe, run, used
 
 LR = ps.warmup(3, start=0.1) >> ps.cosine(to=0.01)
 PLANS = {
-    "lr": ps.Plan(lr=LR, horizon=100),
-    "two fields": ps.Plan(lr=LR, weight_decay=ps.linear(1.0, 2.0), horizon=100),
-    "rows": ps.Plan(ps.Binding("lr", ps.linear(2.0, 1.0), groups=1), lr=LR, horizon=100),
+    "lr": ps.Plan(lr=LR, total=100),
+    "two fields": ps.Plan(lr=LR, weight_decay=ps.linear(1.0, 2.0), total=100),
+    "rows": ps.Plan(ps.Binding("lr", ps.linear(2.0, 1.0), groups=1), lr=LR, total=100),
 }
 WARM = 3  # no compilation is allowed after this number of updates
 
@@ -64,7 +64,7 @@ def test_twelve_checkpoints_cause_no_extra_compilations():
     torch._dynamo.reset()
     parameter, graphs = torch.nn.Parameter(torch.ones(3)), []
     optimizer = torch.optim.AdamW([parameter], lr=torch.tensor(0.1))
-    plan = ps.Plan(lr=ps.cosine() * ps.plateau("loss", patience=0), horizon=100)
+    plan = ps.Plan(lr=ps.cosine() * ps.plateau("loss", patience=0), total=100)
     scheduler = ps.Scheduler(optimizer, plan)
 
     def counting(graph, inputs):
@@ -107,7 +107,7 @@ def test_compiled_steps_of_two_optimizers_share_the_clock(drive):
 @pytest.mark.parametrize("told", [False, True], ids=["constant", "told"])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_token_clock_causes_no_extra_compilations(told):
-    plan = ps.Plan(lr='warmup("30 tokens") >> linear(1, 0)', clock="tokens", horizon="9000 tokens")
+    plan = ps.Plan(lr='warmup("30 tokens") >> linear(1, 0)', clock="tokens", total="9000 tokens")
     graphs, found, amounts = [], [], []
     weight = torch.nn.Parameter(torch.ones(3))
     optimizer = torch.optim.AdamW([weight], lr=0.1)
@@ -172,7 +172,7 @@ def test_an_optimizer_that_was_deleted_does_not_keep_the_setting(monkeypatch):
         assert torch.compiler.config.dynamic_sources == ""
 
 
-LINE = ps.Plan(lr="linear()", horizon=20)
+LINE = ps.Plan(lr="linear()", total=20)
 
 
 @pytest.fixture
@@ -210,7 +210,7 @@ def test_a_captured_step_that_would_be_counted_is_refused_and_counts_nothing(cap
 @pytest.mark.parametrize("lr", [0.1, torch.tensor(0.1)], ids=["float", "tensor of the CPU"])
 def test_a_field_that_changes_and_is_no_tensor_on_the_device_is_refused(capturing, lr):
     optimizer = probe(lr=lr)
-    plan = ps.Plan(lr="linear()", weight_decay="constant(2)", momentum="linear(1, 0.5)", horizon=20)
+    plan = ps.Plan(lr="linear()", weight_decay="constant(2)", momentum="linear(1, 0.5)", total=20)
     scheduler = ps.Scheduler(optimizer, plan, drive="manual")
 
     capturing.append("on")

@@ -10,7 +10,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 import paramsched as ps
 from support.updates import planned, probe, run, used
 
-PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
+PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), total=20)
 LR = planned(PLAN, {"lr": 0.1})
 
 
@@ -32,7 +32,7 @@ def test_attaching_does_not_replace_the_step_or_the_groups():
 
 
 def test_group_entries_are_plain_values():
-    plan = ps.Plan(ps.Binding("betas[1]", ps.linear(1.0, 0.5)), lr=ps.cosine(), horizon=20)
+    plan = ps.Plan(ps.Binding("betas[1]", ps.linear(1.0, 0.5)), lr=ps.cosine(), total=20)
     optimizer = probe({"lr": 0.5})
     ps.Scheduler(optimizer, plan)
 
@@ -40,7 +40,7 @@ def test_group_entries_are_plain_values():
 
     (saved,) = optimizer.state_dict()["param_groups"]
     ours = {key: value for key, value in saved.items() if key.startswith("paramsched")}
-    record = {"version": 4, "plan": plan.text, "calendar": {}, "t": 3, "bases": {"lr": 0.5, "betas_1": 0.999}}
+    record = {"version": 4, "plan": plan.text, "facts": {}, "t": 3, "bases": {"lr": 0.5, "betas_1": 0.999}}
     assert ours == {"paramsched_t": 3, "paramsched": json.dumps(record)}
 
 
@@ -95,7 +95,7 @@ def test_other_base_lrs_are_refused_with_lines_that_set_them():
 
 
 def test_the_state_loads_with_weights_only():
-    plan = ps.Plan(lr=ps.linear(1.0, 0.0) * ps.plateau("loss"), horizon="2 epochs")
+    plan = ps.Plan(lr=ps.linear(1.0, 0.0) * ps.plateau("loss"), total="2 epochs")
     scheduler = ps.Scheduler(probe({}, {"lr": 0.5}), plan, batches_per_epoch=10, accumulation=2)
     scheduler.observe(loss=1.0)
     file = io.BytesIO()
@@ -106,7 +106,7 @@ def test_the_state_loads_with_weights_only():
 
 
 def test_values_uses_the_field_and_group_names_of_a_trace():
-    plan = ps.Plan(ps.Binding(ps.Target("temperature", 2.0), "linear(1.0, 0.5)"), lr=ps.linear(1.0, 0.0), horizon=20)
+    plan = ps.Plan(ps.Binding(ps.Target("temperature", 2.0), "linear(1.0, 0.5)"), lr=ps.linear(1.0, 0.0), total=20)
     optimizer = probe({"name": "body"}, {"name": "head", "lr": 0.5})
     scheduler = ps.Scheduler(optimizer, plan)
     run(optimizer, 5)

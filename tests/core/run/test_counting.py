@@ -12,7 +12,7 @@ from paramsched.errors import InvalidArgument
 from support.tables import table
 from support.updates import group, planned, probe, run, used
 
-PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=10)
+PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), total=10)
 LR = planned(PLAN, {"lr": 0.1})
 
 
@@ -162,7 +162,7 @@ def test_steps_in_no_grad_and_inference_mode_count_and_keep_ordinary_tensors(con
 
 def test_a_step_without_gradients_counts():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.warmup(3), horizon=10))
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.warmup(3), total=10))
 
     run(optimizer, 2)
 
@@ -265,7 +265,7 @@ def test_steps_of_parts_are_refused_by_their_caller_and_the_number_of_parts(modu
 
 def test_a_first_step_without_gradients_at_a_rate_of_the_user_is_an_update():
     optimizer = torch.optim.Adam([torch.nn.Parameter(torch.ones(1))], lr=0.1)
-    scheduler = ps.Scheduler(optimizer, "lr: linear()\nhorizon: 4")
+    scheduler = ps.Scheduler(optimizer, "lr: linear()\ntotal: 4")
     group = optimizer.param_groups[0]
     group["params"][0].grad = torch.zeros(1)
     group["lr"] = 0.3

@@ -24,23 +24,23 @@ import paramsched as ps
 from core.run.dcp import load, made, save, through_a_file, train
 from support.updates import planned
 
-LR = ps.Plan(lr=ps.cosine(), horizon=20)
-LINEAR = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
+LR = ps.Plan(lr=ps.cosine(), total=20)
+LINEAR = ps.Plan(lr=ps.linear(1.0, 0.0), total=20)
 PLANS = {
     "lr": LR,
-    "another lr": ps.Plan(lr=ps.linear(1.0, 0.1), horizon=25),
-    "two fields": ps.Plan(lr=ps.cosine(), weight_decay=ps.linear(1.0, 0.5), horizon=20),
-    "betas": ps.Plan(ps.Binding("betas[0]", ps.linear(1.0, 0.9)), weight_decay=ps.cosine(to=2.0), horizon=20),
-    "one group": ps.Plan(ps.Binding("lr", ps.cosine(), groups=1), horizon=20),
-    "epochs": ps.Plan(lr='warmup("1 epoch") >> cosine()', horizon="2 epochs"),
-    "plateau": ps.Plan(lr=ps.cosine() * ps.plateau("loss", patience=0, factor=0.5), horizon=20),
-    "another plateau": ps.Plan(lr=ps.cosine() * ps.plateau("loss", patience=1, factor=0.1), horizon=20),
-    "tokens": ps.Plan(lr=ps.cosine(), clock="tokens", horizon="2000 tokens"),
+    "another lr": ps.Plan(lr=ps.linear(1.0, 0.1), total=25),
+    "two fields": ps.Plan(lr=ps.cosine(), weight_decay=ps.linear(1.0, 0.5), total=20),
+    "betas": ps.Plan(ps.Binding("betas[0]", ps.linear(1.0, 0.9)), weight_decay=ps.cosine(to=2.0), total=20),
+    "one group": ps.Plan(ps.Binding("lr", ps.cosine(), groups=1), total=20),
+    "epochs": ps.Plan(lr='warmup("1 epoch") >> cosine()', total="2 epochs"),
+    "plateau": ps.Plan(lr=ps.cosine() * ps.plateau("loss", patience=0, factor=0.5), total=20),
+    "another plateau": ps.Plan(lr=ps.cosine() * ps.plateau("loss", patience=1, factor=0.1), total=20),
+    "tokens": ps.Plan(lr=ps.cosine(), clock="tokens", total="2000 tokens"),
     "tokens for one field": ps.Plan(
-        lr=ps.linear(1.0, 0.0, over="2000 tokens"), weight_decay=ps.linear(1.0, 0.5), clock={"lr": "tokens"}, horizon=20
+        lr=ps.linear(1.0, 0.0, over="2000 tokens"), weight_decay=ps.linear(1.0, 0.5), clock={"lr": "tokens"}, total=20
     ),
-    "samples": ps.Plan(lr=ps.linear(), clock="samples", horizon="300 samples"),
-    "target": ps.Plan(ps.Binding(ps.Target("heat", 2.0), ps.linear()), lr=ps.cosine(), horizon=20),
+    "samples": ps.Plan(lr=ps.linear(), clock="samples", total="300 samples"),
+    "target": ps.Plan(ps.Binding(ps.Target("heat", 2.0), ps.linear()), lr=ps.cosine(), total=20),
 }
 FACTS = [
     {"steps_per_epoch": 10, "batch_size": 8, "tokens_per_step": 100},
@@ -97,14 +97,14 @@ def test_a_run_resumes_from_dcp_as_from_torch_save(
 ):
     model, optimizer = made(groups)
     for name in names:
-        scheduler = ps.Scheduler(optimizer, PLANS[name], calendar=ps.Calendar(**facts[0]))
+        scheduler = ps.Scheduler(optimizer, PLANS[name], facts=ps.RunFacts(**facts[0]))
         run(model, optimizer, scheduler, updates)
     if pending and scheduler.plan.clock != "updates":
         scheduler.consumed(**{"samples" if names[-1] == "samples" else "tokens": pending})
 
     def resumed(load_into):
         model, optimizer = made(groups)
-        scheduler = ps.Scheduler(optimizer, PLANS[new], calendar=ps.Calendar(**facts[1]), on_change=on_change)
+        scheduler = ps.Scheduler(optimizer, PLANS[new], facts=ps.RunFacts(**facts[1]), on_change=on_change)
         told = outcome(lambda: load_into(model, optimizer, scheduler if with_scheduler else None))
         return model, optimizer, scheduler, told
 
@@ -135,7 +135,7 @@ def test_the_state_keys_are_the_same_for_every_plan_and_dcp_flattens_none(names)
     model, optimizer = made(2)
     forms = set()
     for name in names:
-        scheduler = ps.Scheduler(optimizer, PLANS[name], calendar=ps.Calendar(**FACTS[0]))
+        scheduler = ps.Scheduler(optimizer, PLANS[name], facts=ps.RunFacts(**FACTS[0]))
         run(model, optimizer, scheduler, 2)
         report(scheduler, 1)
         state, groups = scheduler.state_dict(), optimizer.state_dict()["param_groups"]
@@ -153,7 +153,7 @@ def test_the_state_keys_are_the_same_for_every_plan_and_dcp_flattens_none(names)
 @given(count=st.integers(2, 9), clock=st.sampled_from(["updates", "tokens"]))
 @settings(deadline=None, max_examples=10)
 def test_two_optimizers_resume_from_dcp_also_after_a_kill_between_their_steps(flat, loads, count, clock):
-    lengths = {"horizon": 20} if clock == "updates" else {"horizon": "900 tokens", "clock": "tokens"}
+    lengths = {"total": 20} if clock == "updates" else {"total": "900 tokens", "clock": "tokens"}
     plan = ps.Plan(ps.Binding("lr", "cosine()", groups="second"), lr="linear()", **lengths)
     parts = ("first", "second")
     options = StateDictOptions(flatten_optimizer_state_dict=flat)
@@ -219,12 +219,12 @@ def test_dcp_treats_a_scheduler_as_stateful(tmp_path):
 @pytest.mark.parametrize("name", sorted(PLANS))
 def test_a_checkpoint_converted_to_torch_save_loads(name, tmp_path):
     model, optimizer = made(2)
-    scheduler = ps.Scheduler(optimizer, PLANS[name], calendar=ps.Calendar(**FACTS[0]))
+    scheduler = ps.Scheduler(optimizer, PLANS[name], facts=ps.RunFacts(**FACTS[0]))
     run(model, optimizer, scheduler, 3)
     save(tmp_path / "dcp", model, optimizer, scheduler=scheduler)
 
     dcp_to_torch_save(tmp_path / "dcp", tmp_path / "one.pt")
-    again = ps.Scheduler(made(2)[1], PLANS[name], calendar=ps.Calendar(**FACTS[0]))
+    again = ps.Scheduler(made(2)[1], PLANS[name], facts=ps.RunFacts(**FACTS[0]))
     again.load_state_dict(torch.load(tmp_path / "one.pt")["scheduler"])
 
     assert again.state_dict() == scheduler.state_dict()

@@ -24,9 +24,9 @@ from support.ports import free_port
 
 # ---------------------------------------------------------------------- in each process
 
-LR = ps.Plan(lr=ps.cosine(), horizon=20)
-BOTH = ps.Plan(lr=ps.cosine(), weight_decay=ps.linear(1.0, 0.5), horizon=20)
-TOKENS = ps.Plan(lr=ps.linear(), clock="tokens", horizon="4000 tokens")
+LR = ps.Plan(lr=ps.cosine(), total=20)
+BOTH = ps.Plan(lr=ps.cosine(), weight_decay=ps.linear(1.0, 0.5), total=20)
+TOKENS = ps.Plan(lr=ps.linear(), clock="tokens", total="4000 tokens")
 CASES: dict[str, tuple[list[ps.Plan], ps.Plan, list[str]]] = {
     "a field more": ([LR], BOTH, []),
     "a field less, flattened": ([BOTH], LR, ["flat"]),

@@ -31,7 +31,7 @@ BATCH, SAVED_AT = 4, 320
 
 PLANS = {
     unit: ps.Plan(
-        lr=f'warmup("64 {unit}") >> cosine(to=0.1)', weight_decay="linear(1, 0.5)", clock=unit, horizon=f"640 {unit}"
+        lr=f'warmup("64 {unit}") >> cosine(to=0.1)', weight_decay="linear(1, 0.5)", clock=unit, total=f"640 {unit}"
     )
     for unit in ("samples", "tokens")
 }

@@ -45,12 +45,12 @@ def by_several():
 
 def by_reports():
     optimizer = sgd()
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="cosine()", clock="tokens", horizon="1000 tokens"))
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="cosine()", clock="tokens", total="1000 tokens"))
     return lambda: (scheduler.consumed(tokens=100), optimizer.step())
 
 
 def by_amounts():
-    return by_hooks(ps.Plan(lr="cosine()", clock="tokens", horizon="1000 tokens"), tokens_per_step=100)
+    return by_hooks(ps.Plan(lr="cosine()", clock="tokens", total="1000 tokens"), tokens_per_step=100)
 
 
 def told_at(step, updates):
@@ -171,7 +171,7 @@ def finished_by_another_process():
 
 def over_by_its_tokens():
     optimizer = sgd()
-    plan = ps.Plan(lr="linear()", clock="tokens", horizon="1000 tokens")
+    plan = ps.Plan(lr="linear()", clock="tokens", total="1000 tokens")
     scheduler = ps.Scheduler(optimizer, plan, tokens_per_step=10)
     for _ in range(3):
         scheduler.consumed(tokens=400)
@@ -296,11 +296,11 @@ LR = "linear(1, 0)"
 
 
 def on_tokens(**facts):
-    return ps.Scheduler(probe(), ps.Plan(lr=LR, clock="tokens", horizon="1000 tokens"), **facts)
+    return ps.Scheduler(probe(), ps.Plan(lr=LR, clock="tokens", total="1000 tokens"), **facts)
 
 
 @given(st.lists(st.integers(0, 400), min_size=1, max_size=12))
-def test_a_loop_on_a_clock_of_tokens_ends_with_the_last_update_that_starts_before_the_horizon(amounts):
+def test_a_loop_on_a_clock_of_tokens_ends_with_the_last_update_that_starts_before_the_total(amounts):
     scheduler = on_tokens()
     before = 0
     for tokens in amounts:
@@ -311,11 +311,11 @@ def test_a_loop_on_a_clock_of_tokens_ends_with_the_last_update_that_starts_befor
     assert scheduler.should_stop is (before >= 1000)
 
 
-@pytest.mark.parametrize(("rate", "horizon"), [(0.1, "1 s"), (0.3, "1 s"), (0.25, "1.5 s")])
-def test_planned_seconds_end_at_the_exact_horizon(rate, horizon):
-    plan = ps.Plan(lr=LR, clock="seconds", horizon=horizon)
+@pytest.mark.parametrize(("rate", "total"), [(0.1, "1 s"), (0.3, "1 s"), (0.25, "1.5 s")])
+def test_planned_seconds_end_at_the_exact_total(rate, total):
+    plan = ps.Plan(lr=LR, clock="seconds", total=total)
     scheduler = ps.Scheduler(probe(), plan, seconds_per_step=rate)
     while not scheduler.should_stop:
         scheduler.optimizer.step()
 
-    assert scheduler.t == math.ceil(Fraction(horizon.removesuffix(" s")) / Fraction(str(rate)))
+    assert scheduler.t == math.ceil(Fraction(total.removesuffix(" s")) / Fraction(str(rate)))

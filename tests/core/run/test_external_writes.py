@@ -13,7 +13,7 @@ from support.spread import every
 from support.tables import table
 from support.updates import group, planned, probe, run, used
 
-PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), momentum=ps.linear(1.0, 0.5), horizon=3000)
+PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), momentum=ps.linear(1.0, 0.5), total=3000)
 ONE = {"lr": 0.1, "betas": (0.9, 0.999)}
 LR, BETA = (planned(PLAN, ONE, name) for name in ("lr", "momentum"))
 
@@ -47,7 +47,7 @@ LEFT_IN_PLACE = {
 @pytest.mark.parametrize("name", LEFT_IN_PLACE)
 @pytest.mark.parametrize("every", [1, 7])
 def test_a_scheduler_that_was_left_in_place_is_reported_once_and_its_values_are_used_once(name, every, caplog):
-    optimizer, plan = probe(lr=0.1), ps.Plan(lr="warmup(10) >> cosine(to=0.1)", horizon=100)
+    optimizer, plan = probe(lr=0.1), ps.Plan(lr="warmup(10) >> cosine(to=0.1)", total=100)
     expected = planned(plan, {"lr": 0.1})
     scheduler, step = ps.Scheduler(optimizer, plan), LEFT_IN_PLACE[name](torch.optim.lr_scheduler, optimizer)
     optimizer.param_groups[0]["lr"] = expected[0]  # which torch's scheduler has replaced
@@ -108,7 +108,7 @@ def test_an_external_write_is_warned_of_although_groups_change(change, kind, dri
         torch.optim.SGD([group() for _ in range(3)], lr=0.1 if kind == "float" else torch.tensor(0.1)) for _ in "ab"
     ]
     one = optimizers[0]
-    plan = ps.Plan(lr="linear()", clock=clock, horizon=f"3000 {clock}")
+    plan = ps.Plan(lr="linear()", clock=clock, total=f"3000 {clock}")
     scheduler = ps.Scheduler(dict(zip("ab", optimizers, strict=True)) if several else one, plan, drive=drive)
 
     def step():
@@ -142,17 +142,17 @@ def test_an_unscheduled_element_of_a_tuple_may_be_written_externally():
     assert used(optimizer, "betas[1]")[2:] == [0.5, 0.5, 0.5]
 
 
-BOTH = ps.Plan(PLAN.bindings[0], ps.Binding("momentum", ps.linear(1.0, 0.5)), weight_decay=ps.cosine(), horizon=3000)
+BOTH = ps.Plan(PLAN.bindings[0], ps.Binding("momentum", ps.linear(1.0, 0.5)), weight_decay=ps.cosine(), total=3000)
 WAYS = {
     "equal bases": ([{}] * 5, PLAN),
     "distinct bases": ([{"lr": 0.1 * (i + 1), "betas": (0.9 - 0.1 * i, 0.999)} for i in range(5)], PLAN),
     "rows": ([{"lr": 0.1 * (i + 1)} for i in range(5)], ps.Plan(
         ps.Binding("lr", ps.cosine(), groups=0), momentum=ps.linear(1.0, ps.absolute(0.5)), lr=ps.linear(1.0, 0.0),
-        horizon=3000,
+        total=3000,
     )),
     "some groups": ([{"name": name} for name in "abcde"], ps.Plan(
         *[ps.Binding(field, ps.linear(1.0, 0.5), groups=name) for field in ("lr", "momentum") for name in "bde"],
-        horizon=3000,
+        total=3000,
     )),
     "three elements": ([{"betas": (0.9, 0.99, 0.999)} for _ in range(5)], PLAN),
     "three of distinct bases": ([{"betas": (0.9 - 0.1 * i, 0.99, 0.999)} for i in range(5)], PLAN),
@@ -187,7 +187,7 @@ def test_an_external_write_into_any_group_is_warned_of_at_the_update_that_uses_i
 @pytest.mark.parametrize("index", [0, 1, 2, 3, 4, 64, 65])
 def test_an_external_write_into_any_of_many_groups_is_warned_of(index):
     optimizer = without_momentum(*({"lr": 0.1 * (place + 1)} for place in range(66)))
-    ps.Scheduler(optimizer, ps.Plan(lr=ps.linear(1.0, 0.5), horizon=3000))
+    ps.Scheduler(optimizer, ps.Plan(lr=ps.linear(1.0, 0.5), total=3000))
     run(optimizer, 3)
 
     with pytest.warns(UserWarning, match=f"lr of group {index} was 0.7 at update 3"):
@@ -288,7 +288,7 @@ def test_a_factor_that_overflows_beside_a_base_of_zero_is_no_external_write(cloc
 
 def test_a_replaced_element_of_betas_is_warned_of_and_restored():
     optimizer = probe(*[{"betas": (torch.tensor(beta), 0.99)} for beta in (0.5, 0.25)])
-    ps.Scheduler(optimizer, ps.Plan(ps.Binding("betas[0]", "linear(1, 0)"), horizon=64))
+    ps.Scheduler(optimizer, ps.Plan(ps.Binding("betas[0]", "linear(1, 0)"), total=64))
     run(optimizer, 4)
     ours = optimizer.param_groups[1]["betas"][0]
 
@@ -341,7 +341,7 @@ def test_an_error_of_the_function_of_a_target_is_raised_and_the_plan_continues(c
 @pytest.mark.parametrize(("count", "updates"), [(1, 1), (2, 1), (4, 1), (9, 1), (1, 600), (2, 600), (4, 600), (9, 600)])
 def test_a_write_into_any_one_of_the_groups_is_warned_of(count, updates, bases, entry):
     lines = {"lr": "cosine()", "betas[0]": "linear(1.0, 0.5)", "weight_decay": "linear(1.0, absolute(0.5))"}
-    plan = ps.Plan(**lines, horizon=1000)
+    plan = ps.Plan(**lines, total=1000)
     groups = [group(lr=0.1 * (1 + at * (bases == "different"))) for at in range(count)]
     for at in range(count):
         optimizer = torch.optim.AdamW(map(dict, groups))

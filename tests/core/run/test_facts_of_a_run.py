@@ -11,28 +11,28 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.core.run.state import BEGIN_OF_DATA, Choices, RunPosition, RunState
-from paramsched.core.time.calendar import Facts, example_of_fact, facts_by_name
+from paramsched.core.time.run_facts import Facts, example_of_fact, facts_by_name
 from paramsched.errors import MissingFact
 from support.tables import table
 from support.updates import probe, used
 
 
-def test_a_calendar_has_the_facts_of_the_record_with_the_same_types():
-    assert [one.name for one in fields(ps.Calendar)] == list(Facts.__annotations__)
-    assert get_type_hints(ps.Calendar) == get_type_hints(Facts)
+def test_run_facts_have_the_facts_of_the_record_with_the_same_types():
+    assert [one.name for one in fields(ps.RunFacts)] == list(Facts.__annotations__)
+    assert get_type_hints(ps.RunFacts) == get_type_hints(Facts)
 
 
 @pytest.mark.parametrize("name", [name for name, one in facts_by_name().items() if one.kind in ("count", "number")])
 def test_a_fact_below_its_range_is_refused_with_the_declared_example(name):
     with pytest.raises(ps.errors.InvalidArgument, match=f"{name}={example_of_fact(name)}") as refused:
-        ps.Calendar(**{name: False})
+        ps.RunFacts(**{name: False})
 
     assert refused.value.problem.argument == name
 
 
 def test_a_fact_that_a_total_needs_is_added_to_the_call():
     with pytest.raises(ps.errors.MissingFact) as refusal:
-        ps.Scheduler(probe(), ps.Plan(lr="linear()", horizon="2 epochs"), total="2 epochs", batch_size=8)
+        ps.Scheduler(probe(), ps.Plan(lr="linear()", total="2 epochs"), total="2 epochs", batch_size=8)
 
     example = "For example: ps.Scheduler(optimizer, plan, total='2 epochs', batch_size=8, steps_per_epoch=100)"
     assert refusal.value.problem.advice == example
@@ -46,7 +46,7 @@ OTHER = 100  # the number of an example
 
 @table(("epochs", "total"), list(product([1, 2, 10, 20], [None, 1, 2, 10, 20, 30, 400, 900])))
 def test_a_run_with_the_advised_facts_has_the_epochs_of_the_plan(epochs: int, total: int | None) -> None:
-    optimizer, plan = probe(), ps.Plan(lr="cosine()", horizon=f"{epochs} epochs")
+    optimizer, plan = probe(), ps.Plan(lr="cosine()", total=f"{epochs} epochs")
     facts = {} if total is None else {"total": total}
     with pytest.raises(MissingFact) as refused:
         ps.Scheduler(optimizer, plan, **facts)
@@ -105,7 +105,7 @@ def test_a_trace_of_the_log_equals_the_run(mixed, data):
     target = ps.Binding(ps.Target("temperature", 2.0), "linear(1, 0.25)")
     clock = {"lr": unit, "temperature": unit} if mixed else unit
     decay = 'linear(1, 0.5, over="9 steps")' if mixed else "linear(1, 0.5)"
-    plan = ps.Plan(target, lr=lr, weight_decay=decay, horizon=f"1000 {word}", clock=clock)
+    plan = ps.Plan(target, lr=lr, weight_decay=decay, total=f"1000 {word}", clock=clock)
     groups = [{"lr": 0.3}, {"lr": 0.07, "name": "head"}]
     optimizer = probe(*groups)
     scheduler = ps.Scheduler(optimizer, plan)

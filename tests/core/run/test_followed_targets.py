@@ -14,7 +14,7 @@ SIZES = "rounded(linear(4, 32, over=20), 4)"
 
 def plan(size=SIZES, initial=1.0, **fields):
     lines = {"lr": 'linear(1, 0.5) * (like("batch_size") / 4) ** 0.5', "weight_decay": 'like("lr")'} | fields
-    return ps.Plan(ps.Binding(ps.Target("batch_size", initial), size), horizon=30, **lines)
+    return ps.Plan(ps.Binding(ps.Target("batch_size", initial), size), total=30, **lines)
 
 
 @pytest.mark.parametrize("kept", ["optimizer of this process", "state"])
@@ -61,7 +61,7 @@ def test_it_follows_the_plan_and_not_the_reported_consumption():
         ps.Binding(ps.Target("batch_size", 1.0), 'linear(4, 32, over="1000 tokens")'),
         lr='constant() * like("batch_size") / 4',
         clock="tokens",
-        horizon="2000 tokens",
+        total="2000 tokens",
     )
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, by_tokens, sequence_length=8)
@@ -90,10 +90,10 @@ def test_one_of_two_optimizers_follows_the_batch_size_also_after_a_kill_between_
     names, facts = ("muon", "adamw"), {} if clock == "updates" else {"sequence_length": 16}
     growing = ps.Binding(ps.Target("batch_size", 1), "rounded(linear(4, 32), 4)")
     following = ps.Binding("lr", '(like("batch_size") / 4) ** 0.5', groups="adamw")
-    horizon = 20 if clock == "updates" else f"{20 * 18 * 16} tokens"
-    plan = ps.Plan(growing, following, lr="linear(1, 0)", horizon=horizon, clock=clock)
+    total = 20 if clock == "updates" else f"{20 * 18 * 16} tokens"
+    plan = ps.Plan(growing, following, lr="linear(1, 0)", total=total, clock=clock)
     shown, planned_values = (
-        ps.trace(plan, probes(names), calendar=ps.Calendar(**facts)),
+        ps.trace(plan, probes(names), facts=ps.RunFacts(**facts)),
         lines(plan, probes(names), **facts),
     )
     optimizers = probes(names)

@@ -6,7 +6,7 @@ import torch
 import paramsched as ps
 from support.updates import group, planned, probe, run, used
 
-PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=100)
+PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), total=100)
 LR = planned(PLAN, {"lr": 0.1})
 SCHEDULERS = torch.optim.lr_scheduler
 MAKERS = {

@@ -13,7 +13,7 @@ from support.records import record_in
 from support.tables import table
 from support.updates import group, planned, probe, run
 
-PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=100)
+PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), total=100)
 
 
 LR = planned(PLAN, {"lr": 0.1})
@@ -53,7 +53,7 @@ def test_a_checkpoint_saved_before_the_first_step_of_a_late_group_has_its_base()
 
 def test_the_bases_are_those_of_the_groups_before_the_next_step_too():
     optimizer = probe({"lr": 0.1}, {"lr": 0.2}, lr=1.0)
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.cosine(), horizon=90))
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.cosine(), total=90))
     run(optimizer, 30)
 
     del optimizer.param_groups[0]
@@ -62,7 +62,7 @@ def test_the_bases_are_those_of_the_groups_before_the_next_step_too():
     assert scheduler.base_lrs == [0.2, 0.3]
 
 
-PLAN_OF_GROUPS = ps.Plan(lr=ps.linear(1.0, 0.0), weight_decay=ps.linear(1.0, 0.5), horizon=20)
+PLAN_OF_GROUPS = ps.Plan(lr=ps.linear(1.0, 0.0), weight_decay=ps.linear(1.0, 0.5), total=20)
 
 
 def lr(base):
@@ -85,7 +85,7 @@ def turn_round(optimizer):
 @pytest.mark.parametrize("exchange", [copy_all, copy_the_last, turn_round])
 def test_a_target_receives_each_value_once_even_if_the_groups_change(drive, exchange):
     told, line = [], ps.linear(1.0, 0.0)
-    plan = ps.Plan(ps.Binding(ps.Target("rate", 2.0, told.append), line), lr=line, horizon=50)
+    plan = ps.Plan(ps.Binding(ps.Target("rate", 2.0, told.append), line), lr=line, total=50)
     optimizer = probe({"lr": 0.1}, {"lr": 0.2})
     scheduler = ps.Scheduler(optimizer, plan, drive=drive)
 
@@ -159,10 +159,10 @@ def test_only_factors_of_planned_fields_are_told(plan):
     assert warned(adamw({f"{field}_mult": 0.5}, {}), plan) == []
 
 
-PLAN_OF_SPOILED_GROUPS = ps.Plan(lr=ps.linear(1.0, 0.0), momentum=ps.linear(1.0, 0.9), horizon=20)
+PLAN_OF_SPOILED_GROUPS = ps.Plan(lr=ps.linear(1.0, 0.0), momentum=ps.linear(1.0, 0.9), total=20)
 
 
-NAMED = ps.Plan(ps.Binding("momentum", ps.linear(1.0, 0.9), groups="head"), lr=ps.linear(1.0, 0.0), horizon=20)
+NAMED = ps.Plan(ps.Binding("momentum", ps.linear(1.0, 0.9), groups="head"), lr=ps.linear(1.0, 0.0), total=20)
 
 
 SPOILED = [None, 0.9, (), (0.9,), "ab", (None, 0.9), ("x", 0.9), (True, 0.9), (1j, 0.9), (0.9, 0.99, 0.999)]
@@ -234,7 +234,7 @@ def test_removing_all_groups_is_detected_before_the_step(drive):
     scheduler.detach()
 
 
-ONLY_LR = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
+ONLY_LR = ps.Plan(lr=ps.linear(1.0, 0.0), total=20)
 
 
 def test_a_removed_field_is_restored_by_a_checkpoint():
@@ -266,13 +266,13 @@ def test_group_keys_that_are_not_text_are_ignored():
     run(optimizer, 3)
     optimizer.load_state_dict(optimizer.state_dict())
     with pytest.raises(PlanError, match="did you mean"):
-        ps.Scheduler(optimizer, ps.Plan(weight_deca=ps.cosine(), horizon=10))
+        ps.Scheduler(optimizer, ps.Plan(weight_deca=ps.cosine(), total=10))
     scheduler.detach()
 
     assert {5, None, ("a",)} < optimizer.param_groups[0].keys()
 
 
-RISING = ps.Plan(lr=ps.linear(1.0, 0.0), momentum=ps.linear(1.0, 1.05), horizon=20)
+RISING = ps.Plan(lr=ps.linear(1.0, 0.0), momentum=ps.linear(1.0, 1.05), total=20)
 
 
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])

@@ -15,7 +15,7 @@ PLAN = ps.Plan(
     ps.Binding("weight_decay", "linear(0.5, 1)"),
     ps.Binding("momentum", "cosine()", groups="head"),
     ps.Binding("lr", "linear()"),
-    horizon=10,
+    total=10,
 )
 
 
@@ -29,7 +29,7 @@ def test_one_schedule_object_in_two_lines_has_the_values_of_two_equal_objects(fi
     def used(first, second):
         optimizer = four_groups()
         plan = ps.Plan(
-            ps.Binding(fields[0], first, groups="head"), ps.Binding(fields[1], second, groups="body"), horizon=40
+            ps.Binding(fields[0], first, groups="head"), ps.Binding(fields[1], second, groups="body"), total=40
         )
         scheduler = ps.Scheduler(optimizer, plan)
         run(optimizer, 35)  # beyond the first block
@@ -45,7 +45,7 @@ def test_one_schedule_object_in_two_lines_has_the_values_of_two_equal_objects(fi
 # ---------------------------------------------------------------------- a state with an optimizer that is behind
 
 BEHIND = {
-    "version": 4, "plan": '{"horizon":10,"bindings":[["lr",null,"linear()"]]}', "calendar": {},
+    "version": 4, "plan": '{"total":10,"bindings":[["lr",null,"linear()"]]}', "facts": {},
     "optimizers": ["a", "b"], "t": 4, "behind": ["b"], "groups": 1, "bases": {"lr": [0.1, 0.2]},
 }  # fmt: skip
 """The state of a run whose optimizer `b` has not stepped in the last update."""
@@ -57,7 +57,7 @@ def two(plan):
 
 
 def state_behind():
-    both, scheduler = two({"lr": "linear()", "horizon": 10})
+    both, scheduler = two({"lr": "linear()", "total": 10})
     for _ in range(3):
         both["a"].step()
         both["b"].step()
@@ -98,7 +98,7 @@ def test_the_work_of_a_line_for_each_group_grows_as_their_number(what, by_name):
         groups = [{"params": [torch.nn.Parameter(torch.ones(1))], "name": f"g{i}", "lr": 0.1} for i in range(count)]
         optimizer = torch.optim.SGD(groups, lr=0.1)
         lines = [ps.Binding("lr", f"cosine(to=0.{i + 1})", groups=f"g{i}" if by_name else i) for i in range(count)]
-        plan = ps.Plan(*lines, horizon=100)
+        plan = ps.Plan(*lines, total=100)
         if what == "start":
             return work_of(lambda: ps.Scheduler(optimizer, plan)).calls
         scheduler = ps.Scheduler(optimizer, plan)

@@ -17,7 +17,7 @@ from paramsched.errors import InvalidArgument
 from support.tables import table
 from support.updates import planned, probe, run, used
 
-PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), weight_decay=ps.linear(1.0, 0.5), horizon=20)
+PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), weight_decay=ps.linear(1.0, 0.5), total=20)
 
 
 LR = planned(PLAN, {"lr": 0.1, "weight_decay": 0.01})
@@ -66,7 +66,7 @@ FOR_EVERY_LOGGER = re.compile(r"[\w.-]+(/[\w.-]+)?")
 @table("updates", [1, 6, 7, 8, 30])
 def test_last_scalars_belong_to_the_last_update_and_next_scalars_to_the_next(schedule, updates):
     optimizer = probe({"name": "body"}, {"name": "head", "lr": 1.0})
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=schedule, horizon=20), steps_per_epoch=5)
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=schedule, total=20), steps_per_epoch=5)
     run(optimizer, updates)
 
     last, coming = scheduler.scalars(), scheduler.scalars("coming")
@@ -87,7 +87,7 @@ def test_every_logger_accepts_the_names_and_they_are_unique(names):
 
 
 PLAN_OF_SEEK_DETACH = ps.Plan(
-    ps.Binding("betas[1]", ps.linear(1.0, 0.9)), lr=ps.warmup(5) >> ps.cosine(to=0.1), horizon=40
+    ps.Binding("betas[1]", ps.linear(1.0, 0.9)), lr=ps.warmup(5) >> ps.cosine(to=0.1), total=40
 )
 
 

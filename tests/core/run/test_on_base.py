@@ -11,7 +11,7 @@ import paramsched as ps
 from support.tables import table
 from support.updates import group, planned, probe, run, used
 
-PLAN = ps.Plan(weight_decay=ps.linear(1.0, 0.0), lr=ps.warmup(5) >> ps.cosine(to=0.1), horizon=100)
+PLAN = ps.Plan(weight_decay=ps.linear(1.0, 0.0), lr=ps.warmup(5) >> ps.cosine(to=0.1), total=100)
 OLD, NEW = (planned(PLAN, {"lr": base, "weight_decay": 0.01}) for base in (1e-3, 5e-4))
 LINE = "base of lr in group 0: 0.001 in the checkpoint, 0.0005 in the code. From update 40 on, that of the code applies"
 
@@ -117,7 +117,7 @@ def test_a_field_that_only_the_checkpoint_has_keeps_the_choice_of_its_base(
 
     def resumed_with_decay():
         optimizer = probe(weight_decay=0.02)
-        plan = ps.Plan(lr=ps.warmup(5) >> ps.cosine(to=0.1), horizon=100)
+        plan = ps.Plan(lr=ps.warmup(5) >> ps.cosine(to=0.1), total=100)
         scheduler = ps.Scheduler(optimizer, plan, on_base=on_base, on_change=on_change)
         for part in order:
             (optimizer if part == "optimizer" else scheduler).load_state_dict(

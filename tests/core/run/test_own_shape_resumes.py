@@ -37,7 +37,7 @@ def resumed(optimizer, scheduler, line, how):
 
 @table(("line", "how"), [(line, how) for line in LINES for how in ("load before", "load after", "copy", "pickle")])
 def test_a_run_resumed_at_any_update_uses_the_planned_values(line, how):
-    planned = ps.trace(ps.Plan(lr=line, horizon=TOTAL), {"lr": 0.1})["lr"].tolist()
+    planned = ps.trace(ps.Plan(lr=line, total=TOTAL), {"lr": 0.1})["lr"].tolist()
     for stop in range(TOTAL):
         optimizer = adamw()
         scheduler = ps.Scheduler(optimizer, line, total=TOTAL)

@@ -50,28 +50,28 @@ class Kind(NamedTuple):
 
 
 def plan(lr: Any, **options: Any) -> ps.Plan:
-    return ps.Plan(lr=lr, weight_decay=ps.linear(1.0, 0.5), **{"horizon": 20} | options)
+    return ps.Plan(lr=lr, weight_decay=ps.linear(1.0, 0.5), **{"total": 20} | options)
 
 
 def by_function(lr: str) -> ps.Plan:
-    return ps.Plan(ps.Binding("lr", lr, groups=lambda one: True), weight_decay=ps.linear(1.0, 0.5), horizon=20)
+    return ps.Plan(ps.Binding("lr", lr, groups=lambda one: True), weight_decay=ps.linear(1.0, 0.5), total=20)
 
 
 HALF = ps.constant(0.5)
 KINDS = {
     "updates": Kind(plan(ps.cosine()), plan(HALF)),
     "units": Kind(
-        plan('warmup("10%") >> cosine()', horizon="2 epochs"), plan(HALF, horizon="2 epochs"), {"steps_per_epoch": 10}
+        plan('warmup("10%") >> cosine()', total="2 epochs"), plan(HALF, total="2 epochs"), {"steps_per_epoch": 10}
     ),
     "amounts": Kind(
-        plan(ps.cosine(), clock="tokens", horizon="2000 tokens"), plan(HALF, clock="tokens", horizon="2000 tokens")
+        plan(ps.cosine(), clock="tokens", total="2000 tokens"), plan(HALF, clock="tokens", total="2000 tokens")
     ),
     "longer": Kind(
-        plan('warmup("10%") >> cosine()', horizon="2 epochs"), plan('warmup("10%") >> cosine()', horizon="3 epochs"),
+        plan('warmup("10%") >> cosine()', total="2 epochs"), plan('warmup("10%") >> cosine()', total="3 epochs"),
         {"steps_per_epoch": 10}, is_whole=True,
     ),
     "other epochs": Kind(
-        *[plan('warmup("10%") >> cosine()', horizon="2 epochs")] * 2,
+        *[plan('warmup("10%") >> cosine()', total="2 epochs")] * 2,
         {"steps_per_epoch": 10}, later={"steps_per_epoch": 14}, is_whole=True,
     ),
     "rules": Kind(plan('linear() * plateau("loss", patience=0)'), plan('constant() * plateau("loss", patience=0)')),
@@ -197,7 +197,7 @@ def test_a_checkpoint_of_other_code_never_moves_a_base_that_the_code_had(order, 
     recwarn.clear()
     state = probe(lr=0.025).state_dict()
     state["param_groups"][0] |= entries
-    optimizer, linear = probe(lr=0.1), ps.Plan(lr="linear()", weight_decay="linear()", horizon="2 epochs")
+    optimizer, linear = probe(lr=0.1), ps.Plan(lr="linear()", weight_decay="linear()", total="2 epochs")
     if order == "OS":
         optimizer.load_state_dict(state)
     scheduler = ps.Scheduler(optimizer, linear, t=t, steps_per_epoch=10)
@@ -385,7 +385,7 @@ def test_the_first_group_that_has_a_record_is_read():
     assert (scheduler.t, scheduler.base_lrs) == (AT, [0.2, 0.1])
 
 
-@table("changes", [{"t": 5}, {"history": [[0, None, "x"]]}, {"calendar": {"total": 0}}, {"rules": {"x": 1}}])
+@table("changes", [{"t": 5}, {"history": [[0, None, "x"]]}, {"facts": {"total": 0}}, {"rules": {"x": 1}}])
 def test_states_of_two_updates_are_told_and_damaged_ones_change_nothing(caplog, changes):
     kind = KINDS["rules"]
     states, state = saved(kind)
@@ -406,7 +406,7 @@ def test_states_of_two_updates_are_told_and_damaged_ones_change_nothing(caplog, 
 # ---------------------------------------------------------------------- what else differs
 
 BASES = ({"lr": 0.1, "weight_decay": 0.01}, {"lr": 0.5, "weight_decay": 0.02})
-OLD = ps.Plan(lr=ps.warmup("10%") >> ps.cosine(to=0.1), weight_decay=ps.linear(1.0, 0.5), horizon="2 epochs")
+OLD = ps.Plan(lr=ps.warmup("10%") >> ps.cosine(to=0.1), weight_decay=ps.linear(1.0, 0.5), total="2 epochs")
 
 
 def of_two_groups(updates=0, plan=OLD, bases=BASES, **options):
@@ -484,7 +484,7 @@ def test_a_checkpoint_that_lacks_a_group_or_a_field_changes_nothing(spoil, error
 
 @pytest.mark.parametrize("facts", [{"total": 20}, {"steps_per_epoch": 10}])
 def test_run_facts_that_a_plan_does_not_need_are_no_change(caplog, facts):
-    plan = ps.Plan(lr=ps.warmup(3) >> ps.cosine(), horizon=20)
+    plan = ps.Plan(lr=ps.warmup(3) >> ps.cosine(), total=20)
     optimizer, other = probe(), probe()
     ps.Scheduler(optimizer, plan)
     scheduler = ps.Scheduler(other, plan, on_change="error", **facts)

@@ -140,7 +140,7 @@ def test_a_report_reaches_all_optimizers(drive):
 @given(st.lists(st.sampled_from(["a", "b", "a", "b", "report", "optimizers", "scheduler"]), max_size=20), st.data())
 def test_any_order_of_steps_reports_and_restarts(actions, data):
     """Fields by updates follow the shared clock; fields by progress follow the last report."""
-    plan = ps.Plan(lr="linear(1, 0)", weight_decay="linear(1, 0)", clock={"lr": "progress"}, horizon=64)
+    plan = ps.Plan(lr="linear(1, 0)", weight_decay="linear(1, 0)", clock={"lr": "progress"}, total=64)
     optimizers, model = probes("ab"), SharedClock("ab")
     scheduler, progress = ps.Scheduler(optimizers, plan), 0.1
     scheduler.report(progress=progress)

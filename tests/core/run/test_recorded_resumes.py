@@ -26,33 +26,33 @@ LINE = "warmup(20) >> linear(1.0, 0.125, over=80) >> constant(0.125)"
 
 # The plan, its run facts, the optimizers, and the plan of the code after the resume, if it is another one.
 RUNS = {
-    "updates": ({"lr": LINE, "weight_decay": "linear(0, 1)", "horizon": 150}, {}, ["sgd"], None),
+    "updates": ({"lr": LINE, "weight_decay": "linear(0, 1)", "total": 150}, {}, ["sgd"], None),
     "groups": (
-        {"lr": LINE, "groups": {"head": {"lr": "step(25, 0.5)", "momentum": "linear(1.0, 0.5)"}}, "horizon": 150},
+        {"lr": LINE, "groups": {"head": {"lr": "step(25, 0.5)", "momentum": "linear(1.0, 0.5)"}}, "total": 150},
         {}, ["two groups"], None,
     ),
-    "changed": ({"lr": LINE, "horizon": 150}, {}, ["sgd"], {"lr": "linear(1.0, 0.25)", "horizon": 140}),
+    "changed": ({"lr": LINE, "total": 150}, {}, ["sgd"], {"lr": "linear(1.0, 0.25)", "total": 140}),
     "tokens": (
         {"lr": 'warmup("2000 tokens") >> linear(1.0, 0.0)', "betas[0]": "linear(1.0, 0.5)", "clock": "tokens",
-         "horizon": "12000 tokens"},
+         "total": "12000 tokens"},
         {"tokens_per_step": 96}, ["adam"], None,
     ),
     "metric": (
-        {"lr": f'({LINE}) * plateau("loss", patience=2, factor=0.5)', "horizon": 150,
+        {"lr": f'({LINE}) * plateau("loss", patience=2, factor=0.5)', "total": 150,
          "targets": {"mix": {"initial": 0.5, "schedule": 'linear(0, 1) * hold("loss", at=0.5, factor=2)'}}},
         {}, ["sgd"], None,
     ),
     "epochs by hand": (
-        {"lr": 'warmup("1 epoch") >> step("2 epochs", 0.5)', "horizon": "12 epochs"},
+        {"lr": 'warmup("1 epoch") >> step("2 epochs", 0.5)', "total": "12 epochs"},
         {"steps_per_epoch": 12, "drive": "manual"}, ["two groups"], None,
     ),
     "two": (
-        {"lr": LINE, "groups": {"b": {"lr": "linear(1.0, 0.5)"}}, "horizon": 150,
+        {"lr": LINE, "groups": {"b": {"lr": "linear(1.0, 0.5)"}}, "total": 150,
          "targets": {"mix": {"initial": 2.0, "schedule": "linear(0, 1)"}}},
         {}, ["sgd", "two groups"], None,
     ),
     "two on tokens": (
-        {"lr": 'warmup("2000 tokens") >> linear(1.0, 0.0)', "clock": "tokens", "horizon": "12000 tokens"},
+        {"lr": 'warmup("2000 tokens") >> linear(1.0, 0.0)', "clock": "tokens", "total": "12000 tokens"},
         {"tokens_per_step": 96, "drive": "b"}, ["adam", "sgd"], None,
     ),
 }  # fmt: skip

@@ -11,7 +11,7 @@ from paramsched.errors import InvalidArgument, ParamschedError
 from support.tables import table
 from support.updates import group, probe, run
 
-PLAN = ps.Plan(lr="linear() * plateau('loss')", horizon=10)
+PLAN = ps.Plan(lr="linear() * plateau('loss')", total=10)
 USES = {
     "t": lambda one: one.t,
     "last_epoch": lambda one: one.last_epoch,
@@ -71,7 +71,7 @@ def test_a_detached_scheduler_keeps_its_position_and_the_values_of_the_groups():
 )
 def test_a_number_of_updates_that_would_have_no_effect_is_refused_with_seek(call):
     optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear()", horizon=10))
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear()", total=10))
     run(optimizer, 3)
 
     with pytest.raises(InvalidArgument, match=r"Write scheduler.seek\((7|0|n)\)"):
@@ -82,7 +82,7 @@ def test_a_number_of_updates_that_would_have_no_effect_is_refused_with_seek(call
 @table("call", [lambda one: one.step(), lambda one: one.step(0.25), lambda one: setattr(one, "last_epoch", one.t + 1)])
 def test_calls_of_engines_are_accepted_and_do_not_advance_the_plan(call):
     optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear()", horizon=10))
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear()", total=10))
     run(optimizer, 3)
     call(scheduler)
 
@@ -200,9 +200,9 @@ def test_groups_with_other_names_in_the_same_places_are_warned_of_before_the_loa
 )
 def test_a_second_scheduler_that_drops_a_line_is_warned_of(first, second, warns):
     optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, ps.Plan(**first, horizon=10))
+    scheduler = ps.Scheduler(optimizer, ps.Plan(**first, total=10))
     run(optimizer, 2)
-    plan = ps.Plan(**second, horizon=10)
+    plan = ps.Plan(**second, total=10)
     if not warns:
         assert ps.Scheduler(optimizer, plan, strict=True).t == 2
         return

@@ -14,9 +14,9 @@ from paramsched.core.run import block
 from support.tables import table
 from support.updates import probe, run, used
 
-PLAN = ps.Plan(lr=ps.warmup("1000 tokens") >> ps.linear(1.0, 0.0), clock="tokens", horizon="9000 tokens")
-BY_UPDATES = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=10)
-RATE = ps.Calendar(tokens_per_step=512)
+PLAN = ps.Plan(lr=ps.warmup("1000 tokens") >> ps.linear(1.0, 0.0), clock="tokens", total="9000 tokens")
+BY_UPDATES = ps.Plan(lr=ps.linear(1.0, 0.0), total=10)
+RATE = ps.RunFacts(tokens_per_step=512)
 AMOUNTS = [100, 100, 100, 640, 7, 0, 100, 2048, 2048, 2048, 2048, 100]
 
 
@@ -71,7 +71,7 @@ def test_long_runs_of_changing_amounts_have_the_values_of_a_seek_and_notice_a_fo
             ps.Plan(
                 ps.Binding("betas[0]", ps.linear(1.0, 0.5)),
                 ps.Binding(ps.Target("temperature", initial=2.0, write=values.append), ps.linear(1.0, 0.0)),
-                lr=lr, weight_decay=ps.linear(), clock="tokens", horizon="500000 tokens",
+                lr=lr, weight_decay=ps.linear(), clock="tokens", total="500000 tokens",
             ),
         )
         for optimizer, values in zip(optimizers, seen, strict=True)

@@ -27,9 +27,9 @@ TRACED = (
 )  # the second one copies the values
 SIZE = 4  # samples of an update
 RUNS: dict[str, tuple[ps.Plan, dict[str, Any]]] = {
-    "updates": (ps.Plan(lr='(warmup(2) >> cosine()) * plateau("loss")', horizon=100_000), {}),
+    "updates": (ps.Plan(lr='(warmup(2) >> cosine()) * plateau("loss")', total=100_000), {}),
     "samples": (
-        ps.Plan(lr='warmup("8 samples") >> cosine()', horizon="400_000 samples", clock="samples"),
+        ps.Plan(lr='warmup("8 samples") >> cosine()', total="400_000 samples", clock="samples"),
         {"batch_size": SIZE},
     ),
 }

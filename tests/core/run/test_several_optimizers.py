@@ -28,7 +28,7 @@ def model_optimizers():
 
 def test_engines_read_the_lr_of_all_groups_in_the_order_of_the_mapping():
     optimizers = model_optimizers()
-    scheduler = ps.Scheduler(optimizers, ps.Plan(lr="linear()", horizon=10))
+    scheduler = ps.Scheduler(optimizers, ps.Plan(lr="linear()", total=10))
 
     assert scheduler.optimizers == optimizers
     assert scheduler.optimizer is optimizers["muon"]
@@ -48,7 +48,7 @@ def test_one_optimizer_passed_alone_has_a_name_too():
 
 def test_a_target_is_written_once_per_update():
     written = []
-    plan = ps.Plan(ps.Binding(ps.Target("temperature", 4, written.append), "linear()"), lr=1.0, horizon=4)
+    plan = ps.Plan(ps.Binding(ps.Target("temperature", 4, written.append), "linear()"), lr=1.0, total=4)
     optimizers = probes("abc")
     ps.Scheduler(optimizers, plan)
     for _ in range(3):
@@ -162,7 +162,7 @@ class NoHooks:
 def test_an_error_about_one_of_several_optimizers_names_it(second):
     first = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
     before = dict(first.param_groups[0])
-    plan = ps.Plan(lr="linear()", horizon=9)
+    plan = ps.Plan(lr="linear()", total=9)
 
     with pytest.raises(ParamschedError, match="adamw"):
         ps.Scheduler({"muon": first, "adamw": second}, plan)
@@ -181,7 +181,7 @@ def test_an_update_that_could_not_be_written_for_one_optimizer_is_counted_for_al
 
     optimizers = probes("abc")
     target = ps.Binding(ps.Target("x", 1.0, write=write), ps.linear(1.0, 0.0))
-    plan = ps.Plan(target, lr=ps.linear(1.0, 0.0), horizon=20)
+    plan = ps.Plan(target, lr=ps.linear(1.0, 0.0), total=20)
     scheduler = ps.Scheduler(optimizers, plan, drive=drive)
 
     def iterate(names="abc"):

@@ -19,7 +19,7 @@ from support.several import PLAN, lines, probes
 from support.tables import table
 from support.updates import group, probe, run, used
 
-CHANGED = ps.Plan(lr="linear(0.5, 0)", weight_decay="linear(0.5, 1.5)", horizon=64)
+CHANGED = ps.Plan(lr="linear(0.5, 0)", weight_decay="linear(0.5, 1.5)", total=64)
 NAMES = ("muon", "adamw", "sgd")
 TOKENS = ps.Plan(lr="linear(1, 0, over='640 tokens')", weight_decay="linear(over='640 tokens')", clock="tokens")
 
@@ -189,7 +189,7 @@ def test_an_optimizer_without_a_count_joins_the_run_and_leaves_its_history():
 def test_a_state_without_a_count_is_checked_from_the_position_of_the_run_which_it_joins():
     optimizers, plain = probes("ab"), probes("b")["b"].state_dict()
     ps.Scheduler(optimizers, PLAN).seek(5)
-    scheduler = ps.Scheduler(optimizers, ps.Plan(lr="constant(-1, 2) >> cosine(start=1)", horizon=64))
+    scheduler = ps.Scheduler(optimizers, ps.Plan(lr="constant(-1, 2) >> cosine(start=1)", total=64))
 
     optimizers["b"].load_state_dict(plain)
 
@@ -250,7 +250,7 @@ def test_a_state_of_one_optimizer_the_reverse_and_one_of_torch_are_refused():
     assert (one.t, several.t) == (3, 0)
 
 
-SAMPLES = ps.Plan(lr="linear(1, 0)", weight_decay="linear(0.5, 1.5)", horizon="64 samples", clock="samples")
+SAMPLES = ps.Plan(lr="linear(1, 0)", weight_decay="linear(0.5, 1.5)", total="64 samples", clock="samples")
 
 
 @table(
@@ -299,7 +299,7 @@ def test_the_plan_of_a_checkpoint_schedules_fields_that_the_plan_of_the_code_lac
     first, optimizers = probes("ab"), probes("ab")
     scheduler = ps.Scheduler(first, PLAN)
     steps_until(first, scheduler, 6)
-    again = ps.Scheduler(optimizers, ps.Plan(lr="linear(1, 0)", horizon=64), on_change="checkpoint")
+    again = ps.Scheduler(optimizers, ps.Plan(lr="linear(1, 0)", total=64), on_change="checkpoint")
 
     again.load_state_dict(scheduler.state_dict())
 
@@ -310,7 +310,7 @@ def test_the_plan_of_a_checkpoint_schedules_fields_that_the_plan_of_the_code_lac
 def test_a_state_is_loaded_although_a_group_that_a_line_names_was_removed():
     optimizers = {"a": probe({}, {"name": "head"}), "b": probe()}
     scheduler = ps.Scheduler(
-        optimizers, ps.Plan(ps.Binding("lr", "constant(0.5)", groups="head"), lr="linear()", horizon=9)
+        optimizers, ps.Plan(ps.Binding("lr", "constant(0.5)", groups="head"), lr="linear()", total=9)
     )
     steps_until(optimizers, scheduler, 6)
     state = scheduler.state_dict()
@@ -361,7 +361,7 @@ def test_other_bases_are_warned_of_in_one_line_for_each_field(recwarn, count, lo
     def made(lr):
         return {f"o{index}": probe({}, {}, lr=lr * (1 + index)) for index in range(count)}
 
-    plan = ps.Plan(lr="cosine()", weight_decay="linear()", horizon=100)
+    plan = ps.Plan(lr="cosine()", weight_decay="linear()", total=100)
     first, second = made(0.1), made(0.2)
     before, after = ps.Scheduler(first, plan), ps.Scheduler(second, plan)
     for one in first.values():
@@ -397,9 +397,9 @@ def test_an_optimizer_that_is_behind_under_the_same_plan_carries_that_plan():
 @pytest.mark.parametrize("drive", ["optimizer", "a", "manual"])
 def test_the_checkpoint_of_any_optimizer_with_another_plan_is_refused(drive):
     optimizers = {"a": probe(lr=0.1), "b": probe(lr=0.2)}
-    ps.Scheduler(optimizers, ps.Plan(lr="linear()", horizon=100), drive=drive)
+    ps.Scheduler(optimizers, ps.Plan(lr="linear()", total=100), drive=drive)
     resumed = {"a": probe(lr=0.1), "b": probe(lr=0.2)}
-    scheduler = ps.Scheduler(resumed, ps.Plan(lr="constant(0.5)", horizon=100), drive=drive, on_change="error")
+    scheduler = ps.Scheduler(resumed, ps.Plan(lr="constant(0.5)", total=100), drive=drive, on_change="error")
 
     for name, optimizer in resumed.items():
         with pytest.raises(PlanChanged, match="the plan differs from the checkpoint's"):
@@ -425,7 +425,7 @@ def test_samples_are_counted_from_the_checkpoint_of_an_optimizer_that_has_taken_
 def test_a_load_of_one_optimizer_that_moves_the_run_writes_its_targets():
     def plan(written):
         target = ps.Binding(ps.Target("tau", 2.0, write=written.append), "linear(1, 0, 10)")
-        return ps.Plan(target, lr="linear(1, 0, 10)", horizon=10)
+        return ps.Plan(target, lr="linear(1, 0, 10)", total=10)
 
     optimizers = probes(NAMES)
     steps_until(optimizers, ps.Scheduler(optimizers, plan([])), 15)
@@ -444,9 +444,9 @@ def made_of_two():
 @pytest.mark.parametrize("order", ["ab", "ba"])
 def test_the_own_state_may_be_loaded_again_under_another_plan(order):
     optimizers, again = made_of_two(), made_of_two()
-    scheduler = ps.Scheduler(optimizers, ps.Plan(lr="linear()", horizon=100))
+    scheduler = ps.Scheduler(optimizers, ps.Plan(lr="linear()", total=100))
     steps_until(optimizers, scheduler, 7)
-    resumed = ps.Scheduler(again, ps.Plan(lr="constant(0.5)", horizon=100))
+    resumed = ps.Scheduler(again, ps.Plan(lr="constant(0.5)", total=100))
     for name in order:
         again[name].load_state_dict(optimizers[name].state_dict())
     before = [one.param_groups[0]["lr"] for one in again.values()], resumed.t
@@ -458,9 +458,9 @@ def test_the_own_state_may_be_loaded_again_under_another_plan(order):
 
 def test_an_optimizer_that_is_behind_a_change_of_the_plan_is_not_refused():
     optimizers, other, resumed = made_of_two(), made_of_two(), made_of_two()
-    scheduler = ps.Scheduler(optimizers, ps.Plan(lr="linear()", horizon=100))
+    scheduler = ps.Scheduler(optimizers, ps.Plan(lr="linear()", total=100))
     steps_until(optimizers, scheduler, 7)
-    plan = ps.Plan(lr="constant(0.5)", horizon=100)
+    plan = ps.Plan(lr="constant(0.5)", total=100)
     changed = ps.Scheduler(other, plan)
     changed.load_state_dict(scheduler.state_dict())
     again = ps.Scheduler(resumed, plan, on_change="error")
@@ -476,7 +476,7 @@ def test_an_optimizer_that_is_behind_a_change_of_the_plan_is_not_refused():
 def test_a_write_into_an_optimizer_that_is_behind_is_compared_with_the_plan_in_force(clock):
     first, resumed = ({name: probe(*({"lr": torch.tensor(lr)} for lr in (0.5, 0.25))) for name in "ab"} for _ in "12")
     before, after = (
-        ps.Scheduler(made, ps.Plan(lr=line, clock=clock, horizon=f"16 {clock}"), tokens_per_step=1)
+        ps.Scheduler(made, ps.Plan(lr=line, clock=clock, total=f"16 {clock}"), tokens_per_step=1)
         for made, line in ((first, "linear()"), (resumed, "cosine()"))
     )
     steps_until(first, before, 3)

@@ -22,7 +22,7 @@ PLAN = ps.Plan(
     ps.Binding("weight_decay", ps.constant(0.0), groups=1),
     lr=(ps.warmup("10%") >> ps.cosine(to=0.1)) * ps.plateau("loss", patience=1, factor=0.5),
     weight_decay=ps.linear(1.0, 0.5),
-    horizon="2 epochs",
+    total="2 epochs",
 )
 GROUPS = ({"lr": 0.1}, {"lr": 0.5})
 
@@ -128,8 +128,8 @@ def test_a_state_with_an_invalid_value_is_rejected_and_changes_nothing(path, val
 def test_a_run_fact_of_another_type_is_rejected_although_it_equals_that_of_the_run():
     scheduler = ps.Scheduler(probe(*GROUPS), PLAN, steps_per_epoch=1)
 
-    with pytest.raises(ps.errors.StateError, match="state: calendar: "):
-        scheduler.load_state_dict(with_record(scheduler.state_dict(), calendar={"steps_per_epoch": True}))
+    with pytest.raises(ps.errors.StateError, match="state: facts: "):
+        scheduler.load_state_dict(with_record(scheduler.state_dict(), facts={"steps_per_epoch": True}))
 
 
 @table("path", [path for path in PATHS if path[0] != "bases" or len(path) == 1])
@@ -146,23 +146,23 @@ def test_a_truncated_plan_is_rejected_and_changes_nothing(length):
 
 
 def test_a_plan_of_any_depth_that_is_truncated_is_rejected_and_changes_nothing():
-    assert_rejected(corrupted(("plan",), '{"horizon":' + "[" * 100_000))
+    assert_rejected(corrupted(("plan",), '{"total":' + "[" * 100_000))
 
 
-def text(horizon="null", binding='["lr",null,"cosine()"]'):
-    return f'{{"horizon":{horizon},"bindings":[{binding}]}}'
+def text(total="null", binding='["lr",null,"cosine()"]'):
+    return f'{{"total":{total},"bindings":[{binding}]}}'
 
 
 NO_PLANS = {
     "no binding": text(binding=""),
-    "no bindings": '{"horizon":null}',
+    "no bindings": '{"total":null}',
     "half a binding": text(binding='["lr",null]'),
     "a field that is none": text(binding='[["lr"],null,"cosine()"]'),
     "a refused argument": text(binding='["lr",null,"cosine(to=True)"]'),
     "no expression": text(binding='["lr",null,"import os"]'),
     "too deep a line": text(binding='["lr",null,"' + "(" * 5000 + '"]'),
     "an argument that is refused here": SOUND["plan"].replace("linear(1.0, 0.5", "linear(1.0, true"),
-    "a horizon in per cent": text(horizon='"5%"'),
+    "a total in per cent": text(total='"5%"'),
 }
 
 
@@ -190,7 +190,7 @@ def test_a_plan_that_cannot_be_read_here_is_told_once_and_that_of_the_code_conti
 def test_a_detached_scheduler_describes_the_groups_that_are_left(several):
     optimizer, other = probe({"lr": 0.1}, {"lr": 0.5}), probe(lr=0.7)
     optimizers = {"a": optimizer, "b": other} if several else {"a": optimizer}
-    scheduler = ps.Scheduler(optimizers if several else optimizer, ps.Plan(lr=ps.linear(), horizon=10))
+    scheduler = ps.Scheduler(optimizers if several else optimizer, ps.Plan(lr=ps.linear(), total=10))
     for one in optimizers.values():
         run(one, 1)
     scheduler.detach()
@@ -250,7 +250,7 @@ def test_a_record_that_is_not_the_text_of_a_mapping_is_rejected_and_changes_noth
 
 
 def weight(bases):
-    plan = ps.Plan(lr=ps.warmup("2%") >> ps.cosine(to=0.1), horizon="20 epochs")
+    plan = ps.Plan(lr=ps.warmup("2%") >> ps.cosine(to=0.1), total="20 epochs")
     optimizer = torch.optim.SGD([{"params": [torch.zeros(1)], "lr": base} for base in bases])
     scheduler = ps.Scheduler(optimizer, plan, batches_per_epoch=1000, accumulation=4)
     return len(pickle.dumps(scheduler.state_dict()))
@@ -315,7 +315,7 @@ def test_a_report_without_the_amount_before_it_is_rejected():
     ],
 )
 def test_an_invalid_entry_in_a_group_is_rejected_before_the_optimizer_changes(entry, value, found):
-    plan = ps.Plan(lr="linear()", horizon=10)
+    plan = ps.Plan(lr="linear()", total=10)
     saved, optimizer = probe(), probe(lr=0.5)
     ps.Scheduler(saved, plan)
     scheduler = ps.Scheduler(optimizer, plan)
@@ -342,7 +342,7 @@ def test_an_invalid_entry_in_a_group_is_rejected_before_the_optimizer_changes(en
         {"t": "3"},
         {"plan": "{"},
         {"plan": 5},
-        {"calendar": None},
+        {"facts": None},
         {"version": 2},
         {"version": 5},
         {"history": [[0]]},
@@ -366,16 +366,16 @@ def test_a_damaged_record_of_an_optimizer_is_rejected_before_it_changes(changes)
 
 
 def test_a_plan_that_its_run_facts_do_not_resolve_is_rejected():
-    state = with_record(attached()[1].state_dict(), calendar={})
+    state = with_record(attached()[1].state_dict(), facts={})
 
-    with pytest.raises(ps.errors.StateError, match="calendar does not resolve its plan"):
+    with pytest.raises(ps.errors.StateError, match="facts do not resolve its plan"):
         attached()[1].load_state_dict(state)
 
 
 def test_the_state_has_no_base_of_a_group_that_the_plan_does_not_schedule():
     groups = [{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in range(2)]
     scheduler = ps.Scheduler(
-        torch.optim.SGD(groups, lr=0.1), ps.Plan(ps.Binding("lr", ps.cosine(), groups=1), horizon=10)
+        torch.optim.SGD(groups, lr=0.1), ps.Plan(ps.Binding("lr", ps.cosine(), groups=1), total=10)
     )
 
     assert record_in(scheduler.state_dict())["bases"] == {"lr": [None, 0.1]}
@@ -384,5 +384,5 @@ def test_the_state_has_no_base_of_a_group_that_the_plan_does_not_schedule():
 def test_the_run_facts_of_a_saved_plan_have_the_total_of_the_run():
     scheduler = ps.Scheduler(probe(), ps.Plan(lr="linear()"), total=40)
 
-    assert record_in(scheduler.state_dict())["calendar"] == {"total": 40}
-    assert scheduler.calendar.total == 40
+    assert record_in(scheduler.state_dict())["facts"] == {"total": 40}
+    assert scheduler.facts.total == 40

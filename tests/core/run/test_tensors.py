@@ -7,7 +7,7 @@ import paramsched as ps
 from paramsched.core.fields import Field
 from support.updates import group, planned, probe, run, used
 
-PLAN = ps.Plan(lr=ps.warmup(3, start=0.1) >> ps.cosine(to=0.01), horizon=20)
+PLAN = ps.Plan(lr=ps.warmup(3, start=0.1) >> ps.cosine(to=0.01), total=20)
 F32, F64 = torch.float32, torch.float64
 
 
@@ -16,8 +16,8 @@ def rounded(values, dtype=F32):
 
 
 def test_groups_that_share_a_tensor_get_separate_tensors():
-    by_index = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
-    other = ps.Plan(ps.Binding("lr", ps.linear(2.0, 1.0), groups=1), lr=ps.linear(1.0, 0.0), horizon=20)
+    by_index = ps.Plan(lr=ps.linear(1.0, 0.0), total=20)
+    other = ps.Plan(ps.Binding("lr", ps.linear(2.0, 1.0), groups=1), lr=ps.linear(1.0, 0.0), total=20)
     optimizer = probe({}, {}, {}, lr=torch.tensor(0.1))
     assert optimizer.param_groups[0]["lr"] is optimizer.param_groups[2]["lr"]
     ps.Scheduler(optimizer, other)
@@ -35,7 +35,7 @@ def test_groups_that_share_a_tensor_get_separate_tensors():
 def test_a_load_fills_the_tensors_that_the_groups_had(groups, position):
     entry = [lambda: {"lr": torch.tensor(0.1)}, lambda: {"betas": (torch.tensor(0.9), 0.99)}][position]
     field = ["lr", "betas[0]"][position]
-    plan = ps.Plan(ps.Binding(field, ps.linear(1.0, 0.5)), horizon=20)
+    plan = ps.Plan(ps.Binding(field, ps.linear(1.0, 0.5)), total=20)
     first, again = (probe(*[entry() for _ in range(groups)]) for _ in range(2))
     ps.Scheduler(first, plan), ps.Scheduler(again, plan)
     run(first, 7), run(again, 2)
@@ -57,7 +57,7 @@ def test_a_second_scheduler_and_a_jump_fill_the_tensors_that_the_groups_had(grou
     run(optimizer, 3)
     held = [one["lr"] for one in optimizer.param_groups]
 
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.linear(1.0, 0.5), horizon=20))
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.linear(1.0, 0.5), total=20))
     run(optimizer, 3)
     scheduler.seek(2)
 
@@ -70,7 +70,7 @@ def test_some_of_the_tensors_of_an_earlier_plan_get_a_vector_of_their_own():
     ps.Scheduler(optimizer, PLAN)
     run(optimizer, 3)
     last = optimizer.param_groups[2]["lr"].item()
-    halved = ps.Plan(*[ps.Binding("lr", ps.linear(1.0, 0.5), groups=index) for index in range(2)], horizon=20)
+    halved = ps.Plan(*[ps.Binding("lr", ps.linear(1.0, 0.5), groups=index) for index in range(2)], total=20)
 
     scheduler = ps.Scheduler(optimizer, halved)
     run(optimizer, 3)
@@ -109,7 +109,7 @@ def test_floats_and_tensors_of_several_dtypes_can_be_mixed():
 
 
 def test_elements_of_betas_may_be_tensors():
-    plan = ps.Plan(ps.Binding("betas[1]", ps.linear(1.0, 0.5)), momentum=ps.linear(1.0, 0.9), horizon=20)
+    plan = ps.Plan(ps.Binding("betas[1]", ps.linear(1.0, 0.5)), momentum=ps.linear(1.0, 0.9), total=20)
     optimizer = torch.optim.AdamW(
         [group(), group()], lr=torch.tensor(0.1), betas=(torch.tensor(0.9), torch.tensor(0.99)), foreach=False
     )

@@ -14,7 +14,7 @@ import paramsched as ps
 from support.updates import group, probe, run, used
 from support.updates import planned as planned_of_copies
 
-PLAN = ps.Plan(lr=ps.warmup("20%") >> ps.cosine(to=0.1), weight_decay=ps.linear(1.0, 0.5), horizon=12)
+PLAN = ps.Plan(lr=ps.warmup("20%") >> ps.cosine(to=0.1), weight_decay=ps.linear(1.0, 0.5), total=12)
 
 
 def record(optimizer):
@@ -91,7 +91,7 @@ def optimizer(**entries):
 
 
 def test_the_states_of_a_scheduler_are_a_copy():
-    scheduler = ps.Scheduler(optimizer(), ps.Plan(lr="cosine() * plateau()", horizon=10))
+    scheduler = ps.Scheduler(optimizer(), ps.Plan(lr="cosine() * plateau()", total=10))
     (rule,) = scheduler.states
 
     scheduler.states.clear()
@@ -101,7 +101,7 @@ def test_the_states_of_a_scheduler_are_a_copy():
 
 def test_the_state_of_an_optimizer_whose_groups_were_removed_is_empty():
     one = optimizer()
-    scheduler = ps.Scheduler(one, ps.Plan(lr="cosine()", horizon=10))
+    scheduler = ps.Scheduler(one, ps.Plan(lr="cosine()", total=10))
     one.param_groups.clear()
 
     assert one.state_dict()["param_groups"] == []
@@ -110,9 +110,9 @@ def test_the_state_of_an_optimizer_whose_groups_were_removed_is_empty():
 
 def test_the_repr_of_a_scheduler_has_lines_of_at_most_100_columns():
     stages = " >> ".join(f"constant({n}, over={n})" for n in range(1, 20))
-    text = repr(ps.Scheduler(optimizer(), ps.Plan(lr=stages, horizon=500)))
+    text = repr(ps.Scheduler(optimizer(), ps.Plan(lr=stages, total=500)))
 
-    assert text.startswith("<Scheduler at update 0 of <Plan horizon: 500; lr: constant(1.0, 1) >> constant(2.0, 2) >>")
+    assert text.startswith("<Scheduler at update 0 of <Plan total: 500; lr: constant(1.0, 1) >> constant(2.0, 2) >>")
     assert 80 < max(map(len, text.split("\n"))) <= 100
 
 
@@ -126,7 +126,7 @@ def test_a_hook_of_another_library_on_the_loading_is_kept_and_is_no_scheduler():
 
     one, other = optimizer(), Other()
     one.register_load_state_dict_post_hook(other.note)
-    scheduler = ps.Scheduler(one, ps.Plan(lr="cosine()", horizon=10))
+    scheduler = ps.Scheduler(one, ps.Plan(lr="cosine()", total=10))
     one.step()
 
     one.load_state_dict(one.state_dict())
@@ -135,7 +135,7 @@ def test_a_hook_of_another_library_on_the_loading_is_kept_and_is_no_scheduler():
 
 
 def test_a_variable_of_the_caller_is_not_the_number_of_processes_of_accelerate():
-    scheduler = ps.Scheduler(optimizer(), ps.Plan(lr="cosine()", horizon=10), drive="manual")
+    scheduler = ps.Scheduler(optimizer(), ps.Plan(lr="cosine()", total=10), drive="manual")
     num_processes = 4
 
     scheduler.step()
@@ -153,7 +153,7 @@ def test_a_variable_of_the_caller_is_not_the_number_of_processes_of_accelerate()
 def test_a_floor_of_a_metric_rule_is_a_multiple_of_base_or_a_value_inside_absolute(line, floors):
     one = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr} for lr in (0.1, 0.02)])
     target = ps.Target("temperature", 4.0)
-    scheduler = ps.Scheduler(one, ps.Plan(ps.Binding("lr", line), ps.Binding(target, line), horizon=50))
+    scheduler = ps.Scheduler(one, ps.Plan(ps.Binding("lr", line), ps.Binding(target, line), total=50))
 
     for _ in range(6):
         scheduler.observe(loss=1.0)
@@ -167,7 +167,7 @@ SCHEDULERS = torch.optim.lr_scheduler
 
 
 PLAN_OF_LEAVING = ps.Plan(
-    ps.Binding("weight_decay", ps.linear(1.0, 0.0)), lr=ps.warmup(5) >> ps.cosine(to=0.1), horizon=40
+    ps.Binding("weight_decay", ps.linear(1.0, 0.0)), lr=ps.warmup(5) >> ps.cosine(to=0.1), total=40
 )
 
 
@@ -215,7 +215,7 @@ def test_torchs_scheduler_continues_from_the_true_base(maker, leaves):
 
 def test_initial_lr_is_the_base_in_force_in_groups_whose_lr_is_planned():
     optimizer = probe({"name": "body"}, {"name": "head", "lr": torch.tensor(0.5, dtype=torch.float64)})
-    ps.Scheduler(optimizer, ps.Plan(ps.Binding("lr", ps.cosine(), groups="head"), momentum=ps.linear(), horizon=9))
+    ps.Scheduler(optimizer, ps.Plan(ps.Binding("lr", ps.cosine(), groups="head"), momentum=ps.linear(), total=9))
     run(optimizer, 3)
 
     assert initial(optimizer) == [None, 0.5]
@@ -260,15 +260,15 @@ def test_a_second_plan_takes_initial_lr_and_the_warning_has_the_line_to_avoid_it
 def test_failed_constructions_leave_no_key():
     optimizer = probe()
     with pytest.raises(ps.errors.ParamschedError):
-        ps.Scheduler(optimizer, ps.Plan(lr=ps.cosine(), horizon="3 epochs"))
+        ps.Scheduler(optimizer, ps.Plan(lr=ps.cosine(), total="3 epochs"))
     with pytest.raises(ps.errors.UnknownField):
-        ps.Scheduler(optimizer, ps.Plan(lr=ps.cosine(), nu=ps.linear(), horizon=9))
+        ps.Scheduler(optimizer, ps.Plan(lr=ps.cosine(), nu=ps.linear(), total=9))
 
     assert initial(optimizer) == [None]
 
 
 PLAN_OF_COPIES = ps.Plan(
-    lr=ps.linear(1.0, 0.0) * ps.plateau("loss", patience=0, factor=0.5), momentum=ps.linear(1.0, 0.5), horizon=20
+    lr=ps.linear(1.0, 0.0) * ps.plateau("loss", patience=0, factor=0.5), momentum=ps.linear(1.0, 0.5), total=20
 )
 
 
@@ -322,14 +322,14 @@ def test_a_copy_of_model_optimizer_and_scheduler_continues_independently(copied)
     assert copies[:4] == mine
     assert (scheduler.last_epoch, scheduler2.last_epoch) == (7, 9)
     torch.testing.assert_close(
-        copies[0][1][0], 0.5 * 0.125 * planned_of_copies(ps.Plan(lr=ps.linear(1, 0), horizon=20), {"lr": 1.0})[3]
+        copies[0][1][0], 0.5 * 0.125 * planned_of_copies(ps.Plan(lr=ps.linear(1, 0), total=20), {"lr": 1.0})[3]
     )
 
 
 @WAYS
 @pytest.mark.parametrize("tensor", [False, True])
 def test_a_copy_of_the_optimizer_alone_contains_count_and_bases(copied, tensor):
-    plan = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
+    plan = ps.Plan(lr=ps.linear(1.0, 0.0), total=20)
     bases = [torch.tensor(0.25), torch.tensor(0.5)] if tensor else [0.25, 0.5]
     optimizer = torch.optim.SGD([group(lr=base) for base in bases], lr=1.0)
     ps.Scheduler(optimizer, plan)
@@ -376,7 +376,7 @@ def test_deleting_an_optimizer_frees_it_without_the_cycle_collector():
 
 
 def test_the_plan_continues_after_the_scheduler_object_is_dropped():
-    plan = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
+    plan = ps.Plan(lr=ps.linear(1.0, 0.0), total=20)
     optimizer = probe()
     gone = weakref.ref(ps.Scheduler(optimizer, plan))
 

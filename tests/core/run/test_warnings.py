@@ -13,7 +13,7 @@ from support.tables import table
 from support.updates import group, planned, probe
 
 TOTAL = 10
-PLAN = ps.Plan(lr="linear()", horizon=TOTAL)
+PLAN = ps.Plan(lr="linear()", total=TOTAL)
 
 
 def sgd(lr=0.1, **entries):
@@ -32,12 +32,12 @@ def decayed_in_part():
 
 
 STARTS = {
-    "an end that looks like a rate": (sgd, ps.Plan(lr="cosine(to=1e-8)", horizon=TOTAL), {}),
+    "an end that looks like a rate": (sgd, ps.Plan(lr="cosine(to=1e-8)", total=TOTAL), {}),
     "a base of 0": (lambda: sgd(0.0), PLAN, {}),
-    "two warmups": (lambda: sgd(warmup_steps=5), ps.Plan(lr="warmup(5) >> constant()", horizon=TOTAL), {}),
+    "two warmups": (lambda: sgd(warmup_steps=5), ps.Plan(lr="warmup(5) >> constant()", total=TOTAL), {}),
     "a decay that one group has": (
         decayed_in_part,
-        ps.Plan(weight_decay="linear(1, absolute(0.4))", horizon=TOTAL),
+        ps.Plan(weight_decay="linear(1, absolute(0.4))", total=TOTAL),
         {},
     ),
     "an unknown position": (stepped, PLAN, {}),
@@ -111,8 +111,8 @@ BEGINS = {
 
 PLANS = {
     "updates": (PLAN, {}),
-    "amounts": (ps.Plan(lr="linear()", clock="tokens", horizon="1000 tokens"), {"tokens_per_step": 100}),
-    "a target": (ps.Plan(ps.Binding(ps.Target("dropout", 0.5), "linear()"), lr="linear(1, 0.5)", horizon=TOTAL), {}),
+    "amounts": (ps.Plan(lr="linear()", clock="tokens", total="1000 tokens"), {"tokens_per_step": 100}),
+    "a target": (ps.Plan(ps.Binding(ps.Target("dropout", 0.5), "linear()"), lr="linear(1, 0.5)", total=TOTAL), {}),
 }
 
 
@@ -318,28 +318,28 @@ def test_a_plan_that_warms_up_and_an_optimizer_that_does_are_one_warning(line, s
     groups = [group(warmup_steps=steps) for _ in range(2)]
     plain = {"plain": sgd(), "free": torch.optim.SGD(groups, lr=0.1)}
     for optimizer in (torch.optim.SGD(groups, lr=0.1), plain):
-        _, found = said(recwarn, caplog, optimizer, ps.Plan(lr=line, horizon=1000))
+        _, found = said(recwarn, caplog, optimizer, ps.Plan(lr=line, total=1000))
 
         assert [f"has warmup_steps={steps}, and the plan begins at" in text for text in found] == [True] * warns
 
 
 @table("line", ["absolute(linear(0, 0.4))", "linear(1, absolute(0.4))"])
 def test_an_absolute_decay_of_a_group_without_decay_is_one_warning_and_its_line_silences_it(line, recwarn, caplog):
-    _, (text,) = said(recwarn, caplog, decayed_in_part(), ps.Plan(weight_decay=line, horizon=100))
+    _, (text,) = said(recwarn, caplog, decayed_in_part(), ps.Plan(weight_decay=line, total=100))
 
     assert text.startswith("weight_decay of group 'no_decay' is 0 in the optimizer")
     added = eval(text.rsplit("this group: ", 1)[1], {"ps": ps})  # the line that the message shows
     optimizer = decayed_in_part()
-    assert said(recwarn, caplog, optimizer, ps.Plan(added, weight_decay=line, horizon=100))[1] == []
+    assert said(recwarn, caplog, optimizer, ps.Plan(added, weight_decay=line, total=100))[1] == []
     assert optimizer.param_groups[1]["weight_decay"] == 0
 
 
 @table(
     "plan",
     [
-        ps.Plan(weight_decay="linear(0.4, 1)", horizon=100),
-        ps.Plan(ps.Binding("weight_decay", "absolute(0.1)", groups="no_decay"), horizon=100),
-        ps.Plan(lr="absolute(0.1)", horizon=100),
+        ps.Plan(weight_decay="linear(0.4, 1)", total=100),
+        ps.Plan(ps.Binding("weight_decay", "absolute(0.1)", groups="no_decay"), total=100),
+        ps.Plan(lr="absolute(0.1)", total=100),
     ],
 )
 def test_multiples_a_line_of_the_group_itself_and_other_fields_are_silent(plan, recwarn, caplog):
@@ -356,7 +356,7 @@ def test_what_every_process_detects_is_a_warning_in_the_first_one_only(
 ):
     caplog.set_level(logging.INFO, "paramsched")
     first, second = sgd(), sgd(lr=0.3)
-    ps.Scheduler(first, ps.Plan(lr="cosine()", horizon=TOTAL))
+    ps.Scheduler(first, ps.Plan(lr="cosine()", total=TOTAL))
     first.step()
     for name, value in {"is_initialized": True, "get_backend": backend, "get_rank": rank}.items():
         monkeypatch.setattr(dist, name, lambda *_, value=value: value)
@@ -373,7 +373,7 @@ def test_what_every_process_detects_is_a_warning_in_the_first_one_only(
     assert found == [1, 1, 1]
 
 
-LONGER = ps.Plan(lr="cosine()", horizon=30)
+LONGER = ps.Plan(lr="cosine()", total=30)
 
 
 @table(

@@ -8,7 +8,7 @@ import torch
 import paramsched as ps
 from support.updates import group, planned, probe, run, used
 
-PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
+PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), total=20)
 LR = planned(PLAN, {"lr": 0.1})
 
 
@@ -129,7 +129,7 @@ def test_a_container_whose_groups_its_optimizers_read_is_an_optimizer(attribute)
     first, second = probe(), probe()
     container = SimpleNamespace(param_groups=first.param_groups + second.param_groups, **{attribute: [first, second]})
 
-    ps.Scheduler(container, ps.Plan(lr="linear(0.5, 0)", horizon=10), drive="manual").step()
+    ps.Scheduler(container, ps.Plan(lr="linear(0.5, 0)", total=10), drive="manual").step()
 
     assert [one.param_groups[0]["lr"] for one in (first, second)] == [0.1 * 0.45] * 2
 
@@ -147,7 +147,7 @@ def test_wrappers_that_refer_to_each_other_are_no_endless_search():
     one.optimizer, two.optimizer = two, one
 
     for wrapper in (one, Wrapper(one.param_groups)):
-        scheduler = ps.Scheduler(wrapper, ps.Plan(lr=ps.cosine(), horizon=10), drive="manual")
+        scheduler = ps.Scheduler(wrapper, ps.Plan(lr=ps.cosine(), total=10), drive="manual")
         scheduler.step()
         assert scheduler.t == 1
         scheduler.detach()

@@ -12,8 +12,8 @@ import numpy as np
 from paramsched.core.plan import resolve
 from paramsched.core.schedules import parse
 from paramsched.core.schedules.affine import Bounds
-from paramsched.core.schedules.cuts import depends_on_horizon
-from paramsched.core.time import Calendar
+from paramsched.core.schedules.cuts import depends_on_total
+from paramsched.core.time import RunFacts
 from paramsched.errors import ParamschedError
 from support import answers
 from support.expressions import code_of
@@ -29,7 +29,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     answer = {key: question[key] for key in ("line", "run") if key in question}
     try:
         written = parse(question["line"])
-        schedule = resolve(written, calendar=Calendar(**question.get("run", {})))
+        schedule = resolve(written, facts=RunFacts(**question.get("run", {})))
     except ParamschedError as error:
         return {**answer, "error": f"{type(error).__name__} {code_of(error)}".strip()}
     values = schedule(np.array(TIMES), BASE).tolist()
@@ -37,7 +37,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     bounds = schedule.bounds(Bounds(0.25, BASE))
     found = {
         "is": " ".join(name for name in PROPERTIES if getattr(written, name)),
-        "needs the horizon": depends_on_horizon(written),
+        "needs the total": depends_on_total(written),
         "resolved": str(schedule),
         "length": str(schedule.length),
         "changes": list(schedule.breakpoints(until=TIMES[-1])),

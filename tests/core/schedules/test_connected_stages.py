@@ -16,7 +16,7 @@ from paramsched.core.time import Duration
 from support.advice import advised_lines
 from support.tables import table
 
-RUN = ps.Calendar(total=100, steps_per_epoch=10)
+RUN = ps.RunFacts(total=100, steps_per_epoch=10)
 
 CONNECTED = {
     "cosine(to=0.1, over=80) >> linear(over=20)": {79: 0.1003469, 80: 0.1, 90: 0.05, 100: 0},
@@ -55,13 +55,13 @@ CONNECTED = {
 @table(("line", "values"), list(CONNECTED.items()))
 def test_a_stage_begins_where_the_stage_before_ends(line, values):
     schedule = ps.parse(line)
-    resolved = ps.resolve(schedule, calendar=RUN)
+    resolved = ps.resolve(schedule, facts=RUN)
 
     for t, value in values.items():
         assert schedule(t) == pytest.approx(value, rel=1e-6, abs=1e-12), t
     times = np.arange(120)
     assert schedule(times).tobytes() == resolved(times).tobytes()
-    assert ps.resolve(ps.parse(str(resolved)), calendar=RUN) == resolved
+    assert ps.resolve(ps.parse(str(resolved)), facts=RUN) == resolved
 
 
 @table("base", [1.0, 0.1, 3e-4, -0.5, 0.0])
@@ -69,7 +69,7 @@ def test_a_stage_begins_where_the_stage_before_ends(line, values):
     "before", ["inverse_sqrt(37)", "exponential(0.99)", "cosine(0.9, 0.17, 1000)", "noam(512, 40)"]
 )
 def test_a_stage_starts_at_exactly_the_float_at_which_the_stage_before_ends(before, base):
-    schedule = ps.resolve(ps.parse(f"window({before}, end=77) >> linear(over=10)"), calendar=RUN)
+    schedule = ps.resolve(ps.parse(f"window({before}, end=77) >> linear(over=10)"), facts=RUN)
 
     assert schedule(77, base) == schedule.stages[0](77, base)
     assert np.array_equal(schedule(np.arange(77), base), schedule.stages[0](np.arange(77), base))
@@ -119,17 +119,17 @@ REFUSED = {
 @table(("line", "levels"), list(REFUSED.items()))
 def test_an_open_start_after_a_written_constant_is_refused_with_both_lines(line, levels):
     with pytest.raises(ps.errors.InvalidArgument) as refused:
-        ps.resolve(ps.parse(line), calendar=RUN)
+        ps.resolve(ps.parse(line), facts=RUN)
 
     lines = advised_lines(refused.value.problem.advice)
     assert len(lines) == 2
     for text, level in zip(lines, levels, strict=True):
-        assert ps.resolve(ps.parse(text), calendar=RUN)(10) == pytest.approx(level)
+        assert ps.resolve(ps.parse(text), facts=RUN)(10) == pytest.approx(level)
 
 
 @table("form", ["yaml", "python"])
 def test_a_change_of_a_constant_is_refused_with_both_lines(form):
-    plan = ps.Plan(lr="warmup(5) >> constant(0.1)", horizon=100)
+    plan = ps.Plan(lr="warmup(5) >> constant(0.1)", total=100)
     if form == "yaml":
         plan = ps.loads(ps.dump(plan))
 
@@ -138,12 +138,12 @@ def test_a_change_of_a_constant_is_refused_with_both_lines(form):
 
     for line, level in zip(advised_lines(refused.value.problem.advice), (0.1, 1), strict=True):
         text = line.removeprefix('lr="').removesuffix('"')
-        new = plan.change(50, lr=text) if text != line else ps.Plan(lr=line, horizon=100)
+        new = plan.change(50, lr=text) if text != line else ps.Plan(lr=line, total=100)
         assert new.resolve().bindings[0].schedule(50) == level
 
 
 def test_a_line_that_follows_another_keeps_its_levels_beside_other_stages():
-    plan = ps.Plan(lr="cosine()", weight_decay='constant(0.5, over=50) >> like("lr")', horizon=100)
+    plan = ps.Plan(lr="cosine()", weight_decay='constant(0.5, over=50) >> like("lr")', total=100)
 
     _, line = plan.resolve().bindings
 
@@ -151,7 +151,7 @@ def test_a_line_that_follows_another_keeps_its_levels_beside_other_stages():
 
 
 def test_scaling_keeps_the_level_at_which_a_changed_plan_continues():
-    plan = ps.Plan(lr="cosine(to=0.2, over=50) >> constant()", horizon=100).change(60, lr="linear()")
+    plan = ps.Plan(lr="cosine(to=0.2, over=50) >> constant()", total=100).change(60, lr="linear()")
 
     values = ps.trace(plan.scale(80, lr=0.5), {"lr": 1.0})["lr"]
 
@@ -189,14 +189,14 @@ UNKNOWN = [
 @table("schedule", UNKNOWN)
 def test_a_level_that_is_not_known_must_be_written(schedule):
     with pytest.raises(ps.errors.InvalidArgument) as refused:
-        ps.resolve(schedule, calendar=RUN)
+        ps.resolve(schedule, facts=RUN)
 
     advice = refused.value.problem.advice
     (text,) = advised_lines(advice)
     place = 0 if "to=" in text else 1
     stages = list(schedule.stages)
     stages[place] = ps.parse(text)
-    ps.resolve(stages[0] >> stages[1], calendar=RUN)
+    ps.resolve(stages[0] >> stages[1], facts=RUN)
 
 
 # ---- two levels by position

@@ -13,7 +13,7 @@ from paramsched.core.schedules.anneal import Index, cosine, warmup
 from paramsched.core.schedules.evaluation import columns
 from paramsched.core.schedules.leaves import MOST_DEPTH, constant
 from paramsched.core.schedules.retimed import shift
-from paramsched.core.time import Calendar
+from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument
 from support.tables import table
 
@@ -35,7 +35,7 @@ def test_the_values_of_an_array_of_bases_can_be_changed():
     assert values.tolist() == [7.0, 1.0, 1.0]
 
 
-RUN = Calendar(total=100, steps_per_epoch=10)
+RUN = RunFacts(total=100, steps_per_epoch=10)
 
 
 def values(schedule, *times, base=1.0):
@@ -46,7 +46,7 @@ def values(schedule, *times, base=1.0):
 
 
 def test_a_stage_that_exactly_fills_the_run_leaves_no_update():
-    schedule = resolve(warmup(100) >> cosine(), calendar=RUN)
+    schedule = resolve(warmup(100) >> cosine(), facts=RUN)
 
     assert values(schedule, 99, 100, 500) == [0.99, 1.0, 1.0]
 
@@ -114,7 +114,7 @@ def growing_run(steps):
     """Return the resolved stages of a run with growing batches, the last of which count updates, and its amounts."""
     sizes = ps.Binding(ps.Target("batch_size", 4.0), 'linear(1, 8, over="700 samples")')
     line = f'cosine() >> linear(1, 0.5, "{steps} steps") >> constant(0.4, "4 steps")'
-    plan = Plan(sizes, lr=line, clock="samples", horizon="1000 samples")
+    plan = Plan(sizes, lr=line, clock="samples", total="1000 samples")
     trace = ps.trace(plan, {"lr": 1.0})
     schedule = next(one.schedule for one in plan.resolve().bindings if one.name == "lr")
     lengths = [int(dict(stage.length.terms)["samples"]) for stage in schedule.stages]

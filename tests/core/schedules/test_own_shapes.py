@@ -22,7 +22,7 @@ from paramsched.core.plan import Plan, resolve
 from paramsched.core.plan.value_ranges import first_outside, range_of
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.anneal import cosine, warmup
-from paramsched.core.time import Calendar, Duration
+from paramsched.core.time import Duration, RunFacts
 from paramsched.errors import ConfigError, InvalidArgument, PlanError
 from support import drawn_shapes, strategies
 from support.drawn_shapes import drawn_progress, drawn_updates, fading, falling
@@ -105,7 +105,7 @@ def test_a_list_is_read_by_its_index_and_its_last_value_is_kept():
     def replay(t):
         return values[t]
 
-    assert ps.trace(ps.Plan(lr="replay()", horizon=12), {"lr": 1.0})["lr"].tolist() == values.tolist()
+    assert ps.trace(ps.Plan(lr="replay()", total=12), {"lr": 1.0})["lr"].tolist() == values.tolist()
     assert [replay()(t) for t in (11, 12, 13, 1000)] == [values[-1]] * 4
     assert replay()(np.arange(20)).tolist() == [*values, *[values[-1]] * 8]
 
@@ -131,8 +131,8 @@ def test_a_list_that_ends_before_the_run_is_refused_at_the_start(length, line, r
         return read([1.0] * length, t)
 
     starts = [
-        lambda: ps.Scheduler(probe(), ps.Plan(lr=line, horizon=100)),
-        lambda: ps.Scheduler(probe(), ps.Plan(ps.Binding(ps.Target("kl", 0.5), line), lr="cosine()", horizon=100)),
+        lambda: ps.Scheduler(probe(), ps.Plan(lr=line, total=100)),
+        lambda: ps.Scheduler(probe(), ps.Plan(ps.Binding(ps.Target("kl", 0.5), line), lr="cosine()", total=100)),
         lambda: ps.Values({"kl": line}, total=100),
     ]
     for start in starts:
@@ -162,7 +162,7 @@ LINES = [
 
 @table("line", LINES)
 def test_text_files_and_code_have_one_text(line):
-    plan = ps.Plan(lr=line, horizon=100)
+    plan = ps.Plan(lr=line, total=100)
 
     assert str(ps.parse(line)) == line
     assert ps.parse(str(ps.parse(line))) == ps.parse(line)
@@ -362,7 +362,7 @@ def test_a_mistake_has_its_code_and_its_place(mistake, code, place):
     if isinstance(mistake, str):
         assert mistake[slice(*found.span)] == place
         with pytest.raises(ConfigError) as in_file:
-            ps.loads(f"horizon: 10\nlr: |-\n  {mistake}\n")
+            ps.loads(f"total: 10\nlr: |-\n  {mistake}\n")
         (diagnostic,) = in_file.value.diagnostics
         assert (diagnostic.path, diagnostic.line, diagnostic.column) == ("$.lr", 3, 3 + found.span[0])
     else:
@@ -481,12 +481,10 @@ class Late(Schedule):
 
 
 def test_a_length_without_metadata_counts_from_the_start_of_the_stage():
-    calendar = Calendar(total=100, steps_per_epoch=8)
+    facts = RunFacts(total=100, steps_per_epoch=8)
 
-    assert resolve(Late(Duration.of("1.5 epochs")), calendar=calendar).begin == Duration.of(12)
-    assert resolve(warmup("2.5 steps") >> Late(Duration.of("10%")), calendar=calendar).stages[1].begin == Duration.of(
-        10
-    )
+    assert resolve(Late(Duration.of("1.5 epochs")), facts=facts).begin == Duration.of(12)
+    assert resolve(warmup("2.5 steps") >> Late(Duration.of("10%")), facts=facts).stages[1].begin == Duration.of(10)
 
 
 def test_a_filling_shape_without_a_length_field_is_rejected_with_a_fix():

@@ -21,10 +21,10 @@ from paramsched.core.schedules.one_operand import rounded
 from paramsched.core.schedules.periods import step
 from paramsched.core.schedules.restarts import restarts
 from paramsched.core.schedules.retimed import every
-from paramsched.core.time import Calendar, Duration
+from paramsched.core.time import Duration, RunFacts
 from support.tables import table
 
-EFFICIENTNET = Calendar(total="350 epochs", steps_per_epoch=1251)  # ImageNet in batches of 1024
+EFFICIENTNET = RunFacts(total="350 epochs", steps_per_epoch=1251)  # ImageNet in batches of 1024
 
 
 PERIODS = {
@@ -79,7 +79,7 @@ def test_integral_float_times_count_the_same_periods(name):
 
 
 def test_the_steps_of_efficientnet_do_not_drift():
-    schedule = resolve(step("2.4 epochs", 0.97), calendar=EFFICIENTNET)
+    schedule = resolve(step("2.4 epochs", 0.97), facts=EFFICIENTNET)
     total = EFFICIENTNET.total_updates
 
     assert str(schedule) == 'step("3002.4 steps", 0.97)'

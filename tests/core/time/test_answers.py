@@ -7,20 +7,20 @@ from pathlib import Path
 
 import numpy as np
 
-from paramsched.core.time import amounts, calendar, duration
+from paramsched.core.time import amounts, duration, run_facts
 from paramsched.core.time import amounts as progress
 from support import answers
 from support.expressions import answers_with
 
 FILE = Path(__file__).with_name("answers.yaml")
-MODULES = (amounts, calendar, duration, progress)
+MODULES = (amounts, run_facts, duration, progress)
 
 
-def size_of_epoch(run: calendar.Calendar, length: str) -> str:
-    """Return the size of an epoch that the error for a horizon shows."""
+def size_of_epoch(run: run_facts.RunFacts, length: str) -> str:
+    """Return the size of an epoch that the error for a total shows."""
     try:
         run.exact(duration.Duration.of(length))
-    except calendar.MissingFact as error:
+    except run_facts.MissingFact as error:
         return run.with_size_of_epoch(error, duration.Duration.of(length)).example
     raise AssertionError(f"expected an error for {length}, got a length")
 

@@ -236,7 +236,7 @@ def test_a_clock_of_uncounted_tokens_raises_before_the_update(tmp_path):
             {},
             r"2000 tokens.*For example: Runner\(\.\.\., tokens_per_sample=1024\)",
         ),
-        ("clock: frames\nlr: warmup('5%')", {}, r"train_cfg: .*Write horizon and lengths in frames"),
+        ("clock: frames\nlr: warmup('5%')", {}, r"train_cfg: .*Write total and lengths in frames"),
         ("lr: linear(1, 0, over='90 seconds')", {}, r"90 s.*Give the length in epochs or updates"),
     ],
     ids=["tokens-without-a-rate", "a-length-in-tokens", "frames-without-a-rate", "a-length-in-seconds"],
@@ -316,7 +316,7 @@ def test_a_checkpoint_of_a_plan_in_updates_contains_no_amounts(tmp_path):
 def test_an_audit_of_the_log_finds_every_value_as_planned(tmp_path, counts):
     plan = ps.Plan(
         lr=ps.warmup("30 samples") >> ps.cosine(to=0.1), momentum=ps.linear(0.5, 1, over="100 samples"),
-        clock="samples", horizon=f"{SAMPLES * EPOCHS} samples",
+        clock="samples", total=f"{SAMPLES * EPOCHS} samples",
     )  # fmt: skip
     job(tmp_path, plan, counts=counts)
 

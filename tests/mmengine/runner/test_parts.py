@@ -89,7 +89,7 @@ SIZES = ps.loads("lr: cosine()\ntargets: {batch_size: {initial: 8.0, schedule: c
 def test_the_length_of_a_run_counts_updates_or_all_samples(facts, plan, total):
     known = facts.for_optimizer("", plan)
 
-    assert known.total == ps.Calendar(total=total).total
+    assert known.total == ps.RunFacts(total=total).total
     assert (known.batches_per_epoch, known.accumulation) == (10, 4)
     assert known.batch_size == facts.batch_size
     assert known.sequence_length == facts.tokens_per_sample
@@ -185,7 +185,7 @@ def test_a_plan_in_the_unit_of_its_clock_needs_no_length():
 
     (built,) = build_schedulers(plan, {"": OptimWrapper(sgd())}, changed(batch_size=None), NO_CHOICES)[""]
 
-    assert built.calendar.total is None
+    assert built.facts.total is None
 
 
 def test_the_end_that_a_config_omits_is_that_of_the_present_run():

@@ -49,7 +49,7 @@ SCHEDULES = {
         ps.Binding("lr", ps.warmup("20%") >> ps.cosine(to=0.1)),
         ps.Binding("lr", ps.parse('constant() * plateau("loss", patience=0, threshold=0.9, cooldown=1)')),
         momentum=ps.linear(0.5, 1.0),
-        horizon="4 epochs",
+        total="4 epochs",
     ),
 }  # fmt: skip
 

@@ -216,7 +216,7 @@ def test_one_plan_drives_two_optimizers_by_the_names_of_their_wrappers(tmp_path)
     train(1)
     runner = train(2, resume=True)
 
-    shown = ps.trace(ps.Plan(*plan.bindings, horizon=20), {"body": {"lr": 0.1, "momentum": 0.9}, "head": {"lr": 0.01}})
+    shown = ps.trace(ps.Plan(*plan.bindings, total=20), {"body": {"lr": 0.1, "momentum": 0.9}, "head": {"lr": 0.01}})
     lines = [json.loads(line) for line in (tmp_path / "values.jsonl").read_text().splitlines()]
     for name in ("body", "head"):
         used = [line["groups"][0] for line in lines if line["optimizer"] == name]
@@ -337,7 +337,7 @@ def test_a_built_scheduler_allows_validation_before_training():
 
 
 def test_a_plan_counts_updates_and_an_epoch_ends_a_cycle(tmp_path):
-    plan = ps.Plan(lr=ps.linear(1.0, 0.0), horizon="2 epochs")
+    plan = ps.Plan(lr=ps.linear(1.0, 0.0), total="2 epochs")
     runner = run(
         work_dir=tmp_path,
         param_scheduler=plan,
@@ -353,13 +353,13 @@ def test_a_plan_counts_updates_and_an_epoch_ends_a_cycle(tmp_path):
 
 @pytest.mark.parametrize("form", ["text", "file", "mapping", "plan"])
 def test_a_plan_may_be_text_a_file_a_mapping_or_a_plan(tmp_path, form):
-    text = 'horizon: 2 epochs\nlr: warmup("10%") >> cosine(to=0.1)\n'
+    text = 'total: 2 epochs\nlr: warmup("10%") >> cosine(to=0.1)\n'
     file = tmp_path / "plan.yaml"
     file.write_text(text)
     given = {
         "text": text,
         "file": str(file),
-        "mapping": {"horizon": "2 epochs", "lr": 'warmup("10%") >> cosine(to=0.1)'},
+        "mapping": {"total": "2 epochs", "lr": 'warmup("10%") >> cosine(to=0.1)'},
         "plan": ps.loads(text),
     }[form]
 
@@ -548,7 +548,7 @@ def test_an_optimizer_that_a_hook_replaces_is_named(is_replaced, recwarn):
             if runner.epoch == 1 and is_replaced:
                 runner.steppers[""].inner.optimizer = torch.optim.Adam(runner.model.parameters(), lr=0.5)
 
-    run(param_scheduler=ps.Plan(lr="linear()", horizon=20), custom_hooks=[Replace()])
+    run(param_scheduler=ps.Plan(lr="linear()", total=20), custom_hooks=[Replace()])
 
     told = [str(one.message) for one in recwarn if "trains another optimizer, Adam" in str(one.message)]
     assert len(told) == is_replaced

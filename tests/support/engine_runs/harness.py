@@ -1,6 +1,6 @@
 """The training task of the engines, the record of the values of each update, and runs in two processes.
 
-Each module of this package trains in one engine: `train(case) -> Run`. It computes the expected horizon from batches,
+Each module of this package trains in one engine: `train(case) -> Run`. It computes the expected total from batches,
 epochs and accumulation, so that the run facts of an adapter are tested too.
 """
 
@@ -50,7 +50,7 @@ RAMP = ps.Plan(
     lr=ps.warmup("10%") >> ps.cosine(to=0.1),
     weight_decay=ps.linear(1.0, 0.5),
     clock="samples",
-    horizon="68 samples",
+    total="68 samples",
 )
 """A plan whose batches grow from 2 to 8 samples, in a run of one epoch."""
 

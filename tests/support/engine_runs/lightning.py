@@ -137,8 +137,8 @@ def train(case: Case) -> Run:
     callbacks = {
         "": [callback],
         "sharded": [callback],
-        "manual": [PlanCallback(PLAN, calendar=ps.Calendar(total=total))],
-        "two": [PlanCallback(PLAN, optimizers=("weights", "biases"), calendar=ps.Calendar(total=total))],
+        "manual": [PlanCallback(PLAN, facts=ps.RunFacts(total=total))],
+        "two": [PlanCallback(PLAN, optimizers=("weights", "biases"), facts=ps.RunFacts(total=total))],
     }.get(case.variant, [])
 
     trainer(case, callbacks=callbacks).fit(module, loader_of(case, Numbers(case.overflow)))

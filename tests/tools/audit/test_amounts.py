@@ -20,7 +20,7 @@ PLAN = ps.Plan(
     momentum=ps.linear(0.5, 1, over="30000 tokens"),
     weight_decay=ps.linear(1, 0, over="100 steps"),
     clock={"lr": "tokens", "momentum": "tokens"},
-    horizon="40000 tokens",
+    total="40000 tokens",
 )
 
 
@@ -60,11 +60,11 @@ def log(folder: Path, *, key: str | None = "tokens", counted=lambda t: TOKENS[t]
     return file
 
 
-def audit(file: Path, plan: ps.Plan = PLAN, name: str | None = None, *, calendar=None, **options):
+def audit(file: Path, plan: ps.Plan = PLAN, name: str | None = None, *, facts=None, **options):
     fields = [one.name for one in plan.bindings]
     logged = read_log(file, fields, amount=AmountColumn("tokens", name))
     return compare_with_plan(
-        logged, plan, calendar=calendar, bases={(field, None): BASES[field] for field in fields}, **options
+        logged, plan, facts=facts, bases={(field, None): BASES[field] for field in fields}, **options
     )
 
 
@@ -75,13 +75,13 @@ def test_a_log_without_tokens_is_compared_at_the_tokens_of_the_run_facts(tmp_pat
         MissingFact, match=r"tokens that the updates consumed are unknown.*the log has no column tokens"
     ):
         audit(file)
-    assert audit(file, calendar=ps.Calendar(tokens_per_step=300)).first is None
-    assert audit(file, calendar=ps.Calendar(tokens_per_step=301)).first is not None
+    assert audit(file, facts=ps.RunFacts(tokens_per_step=300)).first is None
+    assert audit(file, facts=ps.RunFacts(tokens_per_step=301)).first is not None
 
 
 def test_a_log_without_tokens_is_compared_at_the_tokens_of_the_plan(tmp_path):
     plan = ps.loads(
-        "clock: tokens\nhorizon: 40000 tokens\nlr: warmup('5000 tokens') >> cosine(to=0.1)\n"
+        "clock: tokens\ntotal: 40000 tokens\nlr: warmup('5000 tokens') >> cosine(to=0.1)\n"
         "targets: {tokens_per_step: {initial: 1, schedule: 'stairs(100, 400, 3, over=\"9000 tokens\")'}}"
     )
     amounts = ps.trace(plan, {"lr": 0.3}).amounts.tolist()
@@ -134,7 +134,7 @@ def test_the_first_difference_of_a_run_by_progress_includes_its_progress(tmp_pat
 
 def test_the_command_compares_amounts_and_names_a_missing_fact(tmp_path):
     (tmp_path / "plan.yaml").write_text(
-        "clock: tokens\nhorizon: 40000 tokens\nlr: warmup('5000 tokens') >> cosine(to=0.1)\n"
+        "clock: tokens\ntotal: 40000 tokens\nlr: warmup('5000 tokens') >> cosine(to=0.1)\n"
     )
     plan = ["--plan", str(tmp_path / "plan.yaml")]
     named = str(log(tmp_path, key="seen", fields=["lr"]))
@@ -174,7 +174,7 @@ FIELDS = ["lr", "momentum", "weight_decay"]
 
 
 PLAN_OF_SEVERAL_OPTIMIZERS = """
-horizon: 40
+total: 40
 lr: linear(1, 0)
 momentum: linear(absolute(0.85), absolute(0.95), over="30 steps")
 weight_decay: like("lr")

@@ -14,7 +14,7 @@ import paramsched as ps
 from paramsched.cli import main
 
 pytestmark = pytest.mark.door("show")
-PLAN = ps.Plan(lr='warmup("10%") >> cosine(to=0.1)', weight_decay="linear(1.0, 0.5)", horizon="10 epochs")
+PLAN = ps.Plan(lr='warmup("10%") >> cosine(to=0.1)', weight_decay="linear(1.0, 0.5)", total="10 epochs")
 EPOCH, TOTAL, BASES = 20, 200, {"lr": 0.1, "weight_decay": 0.04}
 NOW = np.arange(TOTAL)
 RESOLVED = PLAN.resolve(steps_per_epoch=EPOCH)
@@ -52,7 +52,7 @@ def audit(tmp_path):
 
 
 def test_the_csv_of_a_trace_is_read_without_options(audit, tmp_path):
-    plan = ps.Plan(*PLAN.bindings, ps.Binding("lr", ps.cosine(), groups="head"), horizon=PLAN.horizon)
+    plan = ps.Plan(*PLAN.bindings, ps.Binding("lr", ps.cosine(), groups="head"), total=PLAN.total)
     ps.dump(plan, tmp_path / "two.yaml")
     groups = [{**BASES, "name": "body"}, {**BASES, "name": "head"}]
     ps.trace(plan, groups, steps_per_epoch=EPOCH).to_csv(tmp_path / "trace.csv")

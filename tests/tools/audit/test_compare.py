@@ -36,14 +36,14 @@ def report(tmp_path):
         file = tmp_path / "log.jsonl"
         rows = zip(np.asarray(times).tolist(), np.asarray(values).tolist(), strict=True)
         file.write_text("\n".join(json.dumps({"step": t, "lr": value}) for t, value in rows))
-        known = ps.Calendar(**({"total": TOTAL} | facts))
+        known = ps.RunFacts(**({"total": TOTAL} | facts))
         given = {("lr", None): 0.1} if bases is None else bases
-        return compare_with_plan(read_log(file, ["lr"]), plan, calendar=known, bases=given, processes=processes)
+        return compare_with_plan(read_log(file, ["lr"]), plan, facts=known, bases=given, processes=processes)
 
     return compare
 
 
-TARGETS = ps.Plan(ps.Binding("lr", "linear()"), ps.Binding(ps.Target("clip", 0.28), "linear(1, 0.5)"), horizon=12)
+TARGETS = ps.Plan(ps.Binding("lr", "linear()"), ps.Binding(ps.Target("clip", 0.28), "linear(1, 0.5)"), total=12)
 
 
 @pytest.mark.parametrize("column", ["clip", "targets/clip"])
@@ -208,7 +208,7 @@ T_OF_PAIRS = np.arange(20)
 LINE = 1 - T_OF_PAIRS / 20
 
 
-CALENDAR = ps.Calendar(total=20)
+FACTS = ps.RunFacts(total=20)
 
 
 def log_of(*columns, names=(None,)):
@@ -221,14 +221,14 @@ def test_a_target_with_a_name_that_no_field_has_is_compared():
     log = log_of(("params", 0, LINE), ("lr", 0, 0.1 * LINE))
     plan = ps.Plan(ps.Binding(ps.Target("params", 1.0), "linear()"), ps.Binding("lr", "linear()"))
 
-    assert compare_with_plan(log, plan, calendar=CALENDAR).exact == 40
+    assert compare_with_plan(log, plan, facts=FACTS).exact == 40
 
 
 def test_epochs_are_compared_without_their_length_if_the_plan_counts_them():
     column = LogColumn("lr", 0, T_OF_PAIRS, 0.1 * (1 - T_OF_PAIRS / 19))
     log = LoggedValues("log.csv", (column,), (None,), unit="epochs")
 
-    report = compare_with_plan(log, ps.Plan(lr='linear(index="t/(n-1)")', horizon="20 epochs"))
+    report = compare_with_plan(log, ps.Plan(lr='linear(index="t/(n-1)")', total="20 epochs"))
 
     assert (report.exact, report.bases) == (20, {"lr of group 0": 0.1})
 

@@ -119,7 +119,7 @@ def test_a_plan_without_a_field_of_the_log_is_refused(tmp_path, name, content, c
     file.write_text(content)
     log = read_log(file, ["lr"], columns=columns)
 
-    error = refused(compare_with_plan, log, ps.Plan(momentum="cosine()", horizon=5))
+    error = refused(compare_with_plan, log, ps.Plan(momentum="cosine()", total=5))
 
     assert error.problem.found == "the log has lr, and the plan schedules momentum"
     assert (error.problem.advice, error.option) == (instead, option)
@@ -129,18 +129,18 @@ def test_a_column_without_values_is_left_out_of_the_comparison(tmp_path):
     file = tmp_path / "log.csv"
     file.write_text("step,lr,momentum\n0,1,\n1,1,\n")
 
-    report = compare_with_plan(read_log(file, FIELDS), ps.Plan(lr="constant(1)", momentum="cosine()", horizon=5))
+    report = compare_with_plan(read_log(file, FIELDS), ps.Plan(lr="constant(1)", momentum="cosine()", total=5))
 
     assert (report.values, report.exact, report.first) == (2, 2, None)
 
 
 @table("rows", [[0, 1, 5, 6], [3], [0, 2**23]])
 def test_planned_amounts_of_a_log(rows):
-    plan = ps.Plan(lr="linear(over='100 tokens')", clock="tokens", horizon="9000000000 tokens")
-    calendar = ps.Calendar(tokens_per_step=7)
+    plan = ps.Plan(lr="linear(over='100 tokens')", clock="tokens", total="9000000000 tokens")
+    facts = ps.RunFacts(tokens_per_step=7)
     from paramsched.core.plan.resolve import amounts_of_run
 
-    times = AmountTimes.planned(amounts_of_run(plan.resolve(calendar=calendar), calendar), np.array(rows))
+    times = AmountTimes.planned(amounts_of_run(plan.resolve(facts=facts), facts), np.array(rows))
 
     assert times(np.array(rows)).tolist() == [7 * t for t in rows]
     assert times(np.array([max(rows) + 1])).tolist() == [7 * (max(rows) + 1)]
@@ -308,10 +308,10 @@ def printed(*arguments, code=0):
 
 def test_a_resume_shows_a_ratio_for_changed_values_only(tmp_path):
     optimizer = probe({"lr": 0.1}, {"lr": 0.2})
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="constant()", horizon=100))
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="constant()", total=100))
     run(optimizer, 30)
     torch.save({"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}, tmp_path / "last.pt")
-    ps.dump(ps.Plan(lr="constant(0.5)", horizon=100), tmp_path / "half.yaml")
+    ps.dump(ps.Plan(lr="constant(0.5)", total=100), tmp_path / "half.yaml")
 
     same = printed("resume", tmp_path / "last.pt")
     half = printed("resume", tmp_path / "last.pt", "-p", tmp_path / "half.yaml", code=1)
@@ -354,7 +354,7 @@ def test_the_plans_of_a_run_are_in_the_state_of_the_optimizer_alone(tmp_path):
     row = next(one.split() for one in printed("resume", tmp_path / "last.pt").splitlines() if one.split()[0] == "50")
 
     assert [(one.update, one.plan) for one in plans] == [(0, relative), (30, relative)]
-    assert text[text.index("from update 30:") :][:2] == ["from update 30:", "  horizon: 100 -> 120"]
+    assert text[text.index("from update 30:") :][:2] == ["from update 30:", "  total: 100 -> 120"]
     assert float(row[3]) == float(row[4]) == pytest.approx(longer.param_groups[0]["lr"], rel=1e-5)  # of 6 digits
     assert read_log(tmp_path / "last.pt", ["lr"]).columns[0].values.tolist() == [longer.param_groups[0]["lr"]]
 
@@ -362,11 +362,9 @@ def test_the_plans_of_a_run_are_in_the_state_of_the_optimizer_alone(tmp_path):
 def test_the_plans_of_a_run_are_listed_with_their_changes_and_bases(tmp_path):
     optimizer = probe({"lr": 0.1})
     (tmp_path / "plan.yaml").write_text("lr: linear(over='640 tokens')\nclock: tokens\n")
-    scheduler = ps.Scheduler(optimizer, tmp_path / "plan.yaml", calendar=ps.Calendar(tokens_per_step=16))
+    scheduler = ps.Scheduler(optimizer, tmp_path / "plan.yaml", facts=ps.RunFacts(tokens_per_step=16))
     run(optimizer, 10)
-    again = ps.Scheduler(
-        probe({"lr": 0.1}), "clock: tokens\nlr: constant(0.5)", calendar=ps.Calendar(tokens_per_step=16)
-    )
+    again = ps.Scheduler(probe({"lr": 0.1}), "clock: tokens\nlr: constant(0.5)", facts=ps.RunFacts(tokens_per_step=16))
     again.load_state_dict(scheduler.state_dict())
     torch.save({"scheduler": again.state_dict()}, tmp_path / "last.pt")
 

@@ -244,9 +244,9 @@ def audited(folder: Path, plan: str, t: Any, values: Any, form: str, base: float
         csv.writer(stream).writerows(
             [("step", "lr"), *zip(t.tolist(), (written(one, form) for one in values.tolist()), strict=True)]
         )
-    known = ps.Calendar(**{"total": TOTAL, "steps_per_epoch": EPOCH, **facts})
+    known = ps.RunFacts(**{"total": TOTAL, "steps_per_epoch": EPOCH, **facts})
     bases = None if base is None else {("lr", None): base}
-    return compare_with_plan(read_log(file, ["lr"]), ps.Plan(lr=plan), calendar=known, bases=bases)
+    return compare_with_plan(read_log(file, ["lr"]), ps.Plan(lr=plan), facts=known, bases=bases)
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,11 @@ PLAN = ps.Plan(
     ps.Binding(ps.Target("temperature", 2.0), "linear(1, 0)"),
     ps.Binding("betas[1]", "linear(1, 0.9)"),
     lr="warmup(4) >> cosine()",
-    horizon=20,
+    total=20,
 )
-TOKENS = ps.Plan(lr="linear(1, 0)", clock="tokens", horizon="2000 tokens")
-PLAN_OF_TWO = ps.Plan(lr="linear(1, 0)", horizon=20)
-RULE = ps.Plan(lr="linear(1, 0.5) * plateau('loss', factor=0.5, patience=0)", horizon=20)
+TOKENS = ps.Plan(lr="linear(1, 0)", clock="tokens", total="2000 tokens")
+PLAN_OF_TWO = ps.Plan(lr="linear(1, 0)", total=20)
+RULE = ps.Plan(lr="linear(1, 0.5) * plateau('loss', factor=0.5, patience=0)", total=20)
 GROUPS = ({"lr": 0.1, "name": "body"}, {"lr": 0.3, "name": "head"})
 
 
@@ -35,9 +35,9 @@ def checkpoint(groups, plan, facts):
 
 def test_a_refused_resume_has_its_error_and_no_values():
     state, scheduler_state = checkpoint(GROUPS, PLAN, {})
-    other = ps.Plan(lr="linear(0.5, 0)", horizon=20)
+    other = ps.Plan(lr="linear(0.5, 0)", total=20)
 
-    found = dry_run({"optimizer": state["param_groups"]}, scheduler_state, other, ps.Calendar(), on_change="error")
+    found = dry_run({"optimizer": state["param_groups"]}, scheduler_state, other, ps.RunFacts(), on_change="error")
 
     assert (found.values, found.amount, found.differs) == ((), None, True)
     assert [severity for severity, _ in found.messages][-1] == "error"
@@ -68,7 +68,7 @@ def test_bases_are_those_of_the_code_with_on_base(bases, has_state):
         scheduler.load_state_dict(scheduler_state)
 
     given = scheduler_state if has_state else None
-    found = dry_run({"optimizer": state["param_groups"]}, given, PLAN, ps.Calendar(), bases=bases, updates=3)
+    found = dry_run({"optimizer": state["param_groups"]}, given, PLAN, ps.RunFacts(), bases=bases, updates=3)
 
     for t in range(5, 8):
         assert {(one.field, one.group): one.value for one in found.values if one.update == t} == scheduler._values()
@@ -82,7 +82,7 @@ def test_a_dry_run_on_the_clock_of_progress_says_that_later_values_depend_on_rep
     scheduler.report(progress=0.25)
     groups = {"optimizer": scheduler.optimizer.param_groups}
 
-    found = dry_run(groups, scheduler.state_dict(), plan, ps.Calendar())
+    found = dry_run(groups, scheduler.state_dict(), plan, ps.RunFacts())
 
     assert [text for _, text in found.messages] == [
         "the values after update 0 depend on the progress that the loop reports"
@@ -95,12 +95,12 @@ def test_a_dry_run_without_a_run_fact_raises_and_a_stored_value_that_is_no_float
     state, _ = checkpoint(GROUPS, PLAN_OF_TWO, {})
     groups = {"optimizer": [{**one, "lr": 10**400} for one in state["param_groups"]]}
 
-    found = dry_run(groups, None, PLAN_OF_TWO, ps.Calendar(), updates=1)
+    found = dry_run(groups, None, PLAN_OF_TWO, ps.RunFacts(), updates=1)
 
     assert [one.stored for one in found.values] == [None, None]
     assert [one.value for one in found.values] == [0.1 * 0.75, 0.3 * 0.75]
     with pytest.raises(ps.errors.MissingFact, match="the number of updates per epoch is unknown"):
-        dry_run(groups, None, ps.Plan(lr="linear()", horizon="2 epochs"), ps.Calendar())
+        dry_run(groups, None, ps.Plan(lr="linear()", total="2 epochs"), ps.RunFacts())
 
 
 @pytest.mark.parametrize("has_state", [False, True])
@@ -114,7 +114,7 @@ def test_an_optimizer_that_is_behind_takes_its_coming_step_at_the_amount_that_wa
     state = copy.deepcopy(scheduler.state_dict()) if has_state else None
     groups = {name: copy.deepcopy(one.state_dict())["param_groups"] for name, one in optimizers.items()}
 
-    found = dry_run(groups, state, TOKENS, ps.Calendar())
+    found = dry_run(groups, state, TOKENS, ps.RunFacts())
 
     coming = {one.group: one.value for one in found.values if one.update == 1}
     optimizers["b"].step()
@@ -123,10 +123,10 @@ def test_an_optimizer_that_is_behind_takes_its_coming_step_at_the_amount_that_wa
 
 def test_a_dry_run_says_that_no_further_metric_is_assumed():
     one = probe({"lr": 0.1})
-    plan = ps.Plan(lr='cosine() * plateau("val_loss")', horizon=10)
+    plan = ps.Plan(lr='cosine() * plateau("val_loss")', total=10)
     scheduler = ps.Scheduler(one, plan)
 
-    found = dry_run({"optimizer": one.state_dict()["param_groups"]}, scheduler.state_dict(), plan, ps.Calendar())
+    found = dry_run({"optimizer": one.state_dict()["param_groups"]}, scheduler.state_dict(), plan, ps.RunFacts())
 
     assert ("info", "the values assume that no further metric is reported: val_loss") in found.messages
 
@@ -143,7 +143,7 @@ def test_an_optimizer_that_is_behind_takes_its_coming_step_as_in_the_resumed_run
     groups, state = {name: one["param_groups"] for name, one in states.items()}, scheduler.state_dict()
 
     given = state if has_state else None
-    found = dry_run(groups, given, PLAN_OF_TWO, ps.Calendar(), bases={("lr", "a/0"): 0.5}, updates=2)
+    found = dry_run(groups, given, PLAN_OF_TWO, ps.RunFacts(), bases={("lr", "a/0"): 0.5}, updates=2)
 
     both, scheduler = made(0.5)
     for name, one in both.items():

@@ -274,7 +274,7 @@ def test_a_column_that_is_not_a_metric_is_rejected(tmp_path, name, message):
         read_metrics(log, names=[name])
 
 
-PLAN = ps.Plan(lr=ps.warmup(3) >> ps.cosine(), horizon=10)
+PLAN = ps.Plan(lr=ps.warmup(3) >> ps.cosine(), total=10)
 
 
 RATES = ps.trace(PLAN, {"lr": 0.1})["lr"]
@@ -407,7 +407,7 @@ def test_updates_that_decrease_are_noted_unless_the_newest_row_comes_first(log, 
     assert len(logged.notes) == number
     is_descending = updates == sorted(updates, reverse=True)
     assert logged.columns[0].t.tolist() == (sorted(updates) if is_descending else updates)
-    assert compare_with_plan(logged, ps.Plan(lr="linear()", horizon=4), bases={("lr", None): 1.0}).first is None
+    assert compare_with_plan(logged, ps.Plan(lr="linear()", total=4), bases={("lr", None): 1.0}).first is None
 
 
 PRINTED = [2.0000000000000003e-06, 0.001, 0.0]

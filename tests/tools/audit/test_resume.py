@@ -23,12 +23,12 @@ from support.strategies import GROUPS, plans, worlds
 from support.updates import probe, run
 from tools.audit.dry_runs import resume, values
 
-PLAN = ps.Plan(lr="warmup('5%') >> cosine(to=0.1)", horizon=100)
+PLAN = ps.Plan(lr="warmup('5%') >> cosine(to=0.1)", total=100)
 TOKENS = ps.Plan(lr="linear(over='640 tokens')", weight_decay="linear(1, 0, over='640 tokens')", clock="tokens")
 
 
-def options_of(calendar: ps.Calendar) -> list[object]:
-    known = ((one.name, getattr(calendar, one.name)) for one in fields(calendar))
+def options_of(facts: ps.RunFacts) -> list[object]:
+    known = ((one.name, getattr(facts, one.name)) for one in fields(facts))
     return [part for name, fact in known if fact is not None for part in (option_of(name), fact)]
 
 
@@ -61,7 +61,7 @@ def test_the_prediction_of_any_plan_is_what_the_resumed_run_uses(
     after = data.draw(st.just(before) | plans(world))
     optimizer = probe(*GROUPS)
     try:
-        scheduler = ps.Scheduler(optimizer, before, calendar=world.calendar)
+        scheduler = ps.Scheduler(optimizer, before, facts=world.facts)
     except ParamschedError:
         return
     for _ in range(updates):
@@ -72,15 +72,13 @@ def test_the_prediction_of_any_plan_is_what_the_resumed_run_uses(
     state = {"optimizer": optimizer.state_dict(), **({"scheduler": scheduler.state_dict()} if with_scheduler else {})}
     torch.save(state, folder / "last.pt")
     ps.dump(after, folder / "plan.yaml")
-    report = resume(
-        folder / "last.pt", "-p", folder / "plan.yaml", "--on-change", on_change, *options_of(world.calendar)
-    )
+    report = resume(folder / "last.pt", "-p", folder / "plan.yaml", "--on-change", on_change, *options_of(world.facts))
 
     state = torch.load(folder / "last.pt")
     resumed = probe(*GROUPS)
     resumed.load_state_dict(state["optimizer"])
     try:
-        again = ps.Scheduler(resumed, after, calendar=world.calendar, on_change=on_change)
+        again = ps.Scheduler(resumed, after, facts=world.facts, on_change=on_change)
         if with_scheduler:
             again.load_state_dict(state["scheduler"])
     except MissingFact:
@@ -124,7 +122,7 @@ def test_several_optimizers_resume_together_also_between_two_steps(
     folder = tmp_path_factory.mktemp("run")
     names = ("muon", "adamw", "sgd")
     plan, facts = (TOKENS, {"tokens_per_step": 7}) if by_tokens else (OF_SEVERAL, {})
-    after = plan if not is_new else ps.Plan(ps.Binding("lr", "cosine()", "muon"), lr="linear(2, 1)", horizon=64)
+    after = plan if not is_new else ps.Plan(ps.Binding("lr", "cosine()", "muon"), lr="linear(2, 1)", total=64)
     facts_after = facts if after is plan else {}
     if by_tokens and is_new:
         return
@@ -147,7 +145,7 @@ def test_several_optimizers_resume_together_also_between_two_steps(
     named = [part for name, path in paths.items() for part in ("--optimizer", f"{name}={path}")]
     report = resume(
         folder / "last.pt", "-p", folder / "plan.yaml", *([] if with_scheduler else named),
-        *options_of(ps.Calendar(**facts_after)),
+        *options_of(ps.RunFacts(**facts_after)),
     )  # fmt: skip
 
     state = torch.load(folder / "last.pt")
@@ -189,11 +187,11 @@ def test_without_a_plan_the_plan_of_the_checkpoint_resumes_with_its_run_facts(tm
 def test_a_refused_resume_has_exit_code_1_and_the_reason(tmp_path):
     file = saved(tmp_path, PLAN, 30)
 
-    report = resume(file, "-p", "linear()", "--horizon", 90, "--on-change", "error")
+    report = resume(file, "-p", "linear()", "--total", 90, "--on-change", "error")
 
     assert (report["exit"], report["update"], report["rows"], report["differs"]) == (1, 30, [], True)
     assert "on_change is 'error', so nothing was written" in messages(report, "error")[0]
-    assert [one["what"] for one in report["changes"]] == ["horizon", "lr"]
+    assert [one["what"] for one in report["changes"]] == ["total", "lr"]
 
 
 @pytest.mark.parametrize("clock", ["tokens", "seconds"])
@@ -234,7 +232,7 @@ def test_a_plan_with_a_metric_rule_names_the_metric(tmp_path):
 
 
 def test_targets_have_no_group_and_no_stored_value(tmp_path):
-    plan = ps.Plan(ps.Binding(ps.Target("dropout", 0.4), ps.linear()), lr="linear()", horizon=10)
+    plan = ps.Plan(ps.Binding(ps.Target("dropout", 0.4), ps.linear()), lr="linear()", total=10)
 
     report = resume(saved(tmp_path, plan, 5))
 
@@ -266,7 +264,7 @@ def test_a_base_is_that_of_the_code_as_with_on_base(scheduler, option, changed, 
     optimizer.load_state_dict(torch.load(file)["optimizer"])
     run(optimizer, 3)
 
-    own = () if scheduler else ("--plan", "warmup('5%') >> cosine(to=0.1)", "--horizon", 100)
+    own = () if scheduler else ("--plan", "warmup('5%') >> cosine(to=0.1)", "--total", 100)
     report = resume(file, "--base", option, *own)
 
     assert report.get("exit") == 1, report

@@ -64,7 +64,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         try:
             run = read_saved_run(load_checkpoint(file), **question.get("read", {}))
             plan, own = run.own_plan() if "resumed" not in question else (ps.loads(question["resumed"]), None)
-            facts = own or ps.Calendar(**question.get("resumed facts", question.get("facts", {})))
+            facts = own or ps.RunFacts(**question.get("resumed facts", question.get("facts", {})))
             times = facts if question.get("with times") else None
             report = predict_resume(run, plan, facts, compared_with=times, **question.get("options", {}))
             assert str(report) == "\n".join(one.rstrip() for one in plain_text(report.lines()).split("\n"))

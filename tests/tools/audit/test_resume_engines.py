@@ -33,7 +33,7 @@ def plan(request) -> ps.Plan:
 def predict(checkpoint: Path, plan: ps.Plan, *options: object, total: int = 15) -> dict[str, Any]:
     file = checkpoint.parent / "plan of the resume.yaml"
     ps.dump(plan, file)
-    return resume(checkpoint, "--plan", file, "--horizon", total, "--updates", 4, *options)
+    return resume(checkpoint, "--plan", file, "--total", total, "--updates", 4, *options)
 
 
 def check(report: dict[str, Any], used: list[list[float]], plan: ps.Plan, format: str, update: int = 5) -> None:
@@ -248,7 +248,7 @@ def test_a_run_that_torchs_scheduler_started(engine, tmp_path):
         assert row["value"] == shown[row["field"], row["group"]][row["update"]]
 
 
-BOTH = ps.Plan(ps.Binding("lr", "cosine()", groups="critic"), lr="linear()", weight_decay="linear(0.5, 1)", horizon=54)
+BOTH = ps.Plan(ps.Binding("lr", "cosine()", groups="critic"), lr="linear()", weight_decay="linear(0.5, 1)", total=54)
 
 
 def test_two_optimizers_in_lightning_of_which_one_steps_in_every_second_batch(tmp_path):

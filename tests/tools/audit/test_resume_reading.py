@@ -25,7 +25,7 @@ from support.updates import probe, run
 from tools.audit.dry_runs import resume, values
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-PLAN = ps.Plan(lr="cosine()", horizon=100)
+PLAN = ps.Plan(lr="cosine()", total=100)
 
 
 def states(updates=30, plan=PLAN):
@@ -267,7 +267,7 @@ def test_a_missing_state_has_a_usage_error_with_the_option(tmp_path):
         (states(), ["--scheduler", "schedule"], 'did you mean "scheduler"?'),
         ({"optimizer": states()["optimizer"]}, ["--scheduler", "scheduler"], "no state of a ps.Scheduler"),
         ({"optimizer": {"param_groups": [{"lr": 0.1, "paramsched_t": 3}]}}, [], "Write --plan plan.yaml"),
-        ({"optimizer": probe().state_dict()}, ["-p", "linear()", "--horizon", "9"], "For example: --at 1000"),
+        ({"optimizer": probe().state_dict()}, ["-p", "linear()", "--total", "9"], "For example: --at 1000"),
         ({**states(), "scheduler": with_record(states()["scheduler"], t=-1)}, [], "state: t is -1"),
         ({"optimizer": {"param_groups": [{"lr": 0.1, "paramsched_t": "x"}]}}, ["-p", "linear()"], "paramsched_t"),
         (states(), ["-p", "linear(over='2 epochs')"], "--steps-per-epoch 100"),
@@ -307,7 +307,7 @@ def test_one_of_several_runs_is_chosen_by_its_paths(options, tmp_path):
     assert (report["update"], report["optimizer"], report["scheduler"]) == (30, "b.optimizer", "b.scheduler")
 
 
-SEVERAL = ps.Plan(ps.Binding("lr", "linear()", groups="muon"), lr="cosine()", horizon=100)
+SEVERAL = ps.Plan(ps.Binding("lr", "linear()", groups="muon"), lr="cosine()", total=100)
 
 
 def of_several(updates=30):
@@ -350,7 +350,7 @@ def test_a_plan_that_states_the_length_of_the_run_changes_nothing(tmp_path, stat
     scheduler = ps.Scheduler(optimizer, "lr: cosine()", total=40)
     run(optimizer, 10)
     torch.save({"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}, tmp_path / "last.pt")
-    (tmp_path / "plan.yaml").write_text(f"lr: cosine()\nhorizon: {stated}\n")
+    (tmp_path / "plan.yaml").write_text(f"lr: cosine()\ntotal: {stated}\n")
 
     report = resume(tmp_path / "last.pt", "--plan", tmp_path / "plan.yaml")
 
@@ -460,7 +460,7 @@ def test_several_optimizers_without_a_scheduler_are_each_named_in_the_advice(tmp
     made = (torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1) for _ in range(2))
     file = tmp_path / "c.pt"
     torch.save({name: one.state_dict() for name, one in zip(("muon", "adamw"), made, strict=True)}, file)
-    words = ["resume", str(file), "--plan", "cosine()", "--horizon", "10", "--at", "3"]
+    words = ["resume", str(file), "--plan", "cosine()", "--total", "10", "--at", "3"]
 
     ended = CliRunner().invoke(main, words)
 

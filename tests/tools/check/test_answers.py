@@ -18,9 +18,9 @@ FILE = Path(__file__).with_name("answers.yaml")
 def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     """Return a question with the diagnostics of its plan."""
     question = {key: value for key, value in question.items() if key != "found"}
-    calendar = ps.Calendar(**question["facts"]) if "facts" in question else None
+    facts = ps.RunFacts(**question["facts"]) if "facts" in question else None
     options = {key: question[key] for key in ("groups", "whole") if key in question}
-    found = check(config.loads(question["plan"]), calendar=calendar, **options)
+    found = check(config.loads(question["plan"]), facts=facts, **options)
     return {**question, "found": [shown(one) for one in found]}
 
 

@@ -17,7 +17,7 @@ from paramsched.core.base.codes import check_rules
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.schedules import parse
 from paramsched.core.schedules.anneal import cosine
-from paramsched.core.time import Calendar
+from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument, ParamschedError
 from paramsched.tools.check.first_update import note_of_first_update
 from paramsched.tools.check.named_codes import codes_given, rule_of_code
@@ -30,19 +30,19 @@ from support.tables import table
 @table(
     "text",
     [
-        "lr: warmup('5%') >> cosine(to=0.01)\nhorizon: 20 epochs",
+        "lr: warmup('5%') >> cosine(to=0.01)\ntotal: 20 epochs",
         "lr: warmup(500) >> cosine()",
-        "lr: warmup('1e9 tokens') >> cosine()\nhorizon: 250B tokens\nweight_decay: linear(1, 0, over='3 epochs')",
-        "lr: linear(1, 0, over='100%')\nhorizon: 7 steps",
-        "lr: linear(1, 0, over='15 epochs') >> linear(0, 0.3, over='25%')\nhorizon: 20 epochs",
+        "lr: warmup('1e9 tokens') >> cosine()\ntotal: 250B tokens\nweight_decay: linear(1, 0, over='3 epochs')",
+        "lr: linear(1, 0, over='100%')\ntotal: 7 steps",
+        "lr: linear(1, 0, over='15 epochs') >> linear(0, 0.3, over='25%')\ntotal: 20 epochs",
         "lr: step('30 epochs')",
-        "lr: warmup('90 min') >> cosine()\nhorizon: 10 h",
-        "lr: cosine()\nhorizon: 1e6 samples + 2 epochs",
+        "lr: warmup('90 min') >> cosine()\ntotal: 10 h",
+        "lr: cosine()\ntotal: 1e6 samples + 2 epochs",
         "momentum: step(9)\ngroups: {head: {'betas[0]': step(9)}}",
-        "lr: warmup('5%') >> cosine(over='until 80%') >> constant(0.1, over='until 100%')\nhorizon: 10 epochs",
-        "lr: warmup('5%') >> skip(cosine(), '5%')\nweight_decay: like('lr')\nhorizon: 10 epochs",
-        "lr: linear(over='50%')\nweight_decay: like('lr') >> constant(0)\nhorizon: 10 epochs",
-        "lr: take(cosine(), '60%', of='300%') >> linear(start=0.5)\nhorizon: 10 epochs",
+        "lr: warmup('5%') >> cosine(over='until 80%') >> constant(0.1, over='until 100%')\ntotal: 10 epochs",
+        "lr: warmup('5%') >> skip(cosine(), '5%')\nweight_decay: like('lr')\ntotal: 10 epochs",
+        "lr: linear(over='50%')\nweight_decay: like('lr') >> constant(0)\ntotal: 10 epochs",
+        "lr: take(cosine(), '60%', of='300%') >> linear(start=0.5)\ntotal: 10 epochs",
     ],
 )
 def test_a_valid_plan_has_no_diagnostics(text):
@@ -55,21 +55,21 @@ def test_a_valid_plan_has_no_diagnostics(text):
         ("lr: cosine() >> constant()", "error", "$.lr", "cosine and constant both have no length"),
         ("lr: 0.5 * (cosine() >> linear() >> step(5))", "error", "$.lr", "cosine and linear and step all have no"),
         ("groups: {head: {lr: 'cosine() >> constant()'}}", "error", "$.groups.head.lr", "both have no length"),
-        ("lr: warmup('30 epochs') >> cosine()\nhorizon: 20 epochs", "error", "$.lr", "no updates remain for cosine()"),
+        ("lr: warmup('30 epochs') >> cosine()\ntotal: 20 epochs", "error", "$.lr", "no updates remain for cosine()"),
         (
             "lr: warmup('60%') >> linear(1, 0, over='50%') >> cosine()",
             "error",
             "$.lr",
             "no updates remain for cosine()",
         ),
-        ("lr: multistep([5, 30]) >> cosine(over='1 epoch')\nhorizon: 20 steps", None, "", ""),
-        ("lr: multistep(['30%']) >> cosine(over='80%')\nhorizon: 20", "error", "$.lr", "milestone"),
-        ("lr: linear(1, 0, over='30 epochs')\nhorizon: 20 epochs", "warning", "$.lr", "takes 150% of the horizon"),
-        ("lr: linear(1, 0, over=30)\nhorizon: 20", "warning", "$.lr", "takes 150% of the horizon"),
-        ("lr: warmup('60%') >> linear(over='60%')", "warning", "$.lr", "takes 120% of the horizon"),
-        ("lr: warmup(30) >> constant()\nhorizon: 20", "warning", "$.lr", "takes 150% of the horizon"),
-        ("lr: 0.5 * (warmup('30 epochs') >> step('5 epochs'))\nhorizon: 20 epochs", "warning", "$.lr", "takes 150%"),
-        ("lr: linear(over='30 epochs') * plateau()\nhorizon: 20 epochs", "warning", "$.lr", "takes 150%"),
+        ("lr: multistep([5, 30]) >> cosine(over='1 epoch')\ntotal: 20 steps", None, "", ""),
+        ("lr: multistep(['30%']) >> cosine(over='80%')\ntotal: 20", "error", "$.lr", "milestone"),
+        ("lr: linear(1, 0, over='30 epochs')\ntotal: 20 epochs", "warning", "$.lr", "takes 150% of the total"),
+        ("lr: linear(1, 0, over=30)\ntotal: 20", "warning", "$.lr", "takes 150% of the total"),
+        ("lr: warmup('60%') >> linear(over='60%')", "warning", "$.lr", "takes 120% of the total"),
+        ("lr: warmup(30) >> constant()\ntotal: 20", "warning", "$.lr", "takes 150% of the total"),
+        ("lr: 0.5 * (warmup('30 epochs') >> step('5 epochs'))\ntotal: 20 epochs", "warning", "$.lr", "takes 150%"),
+        ("lr: linear(over='30 epochs') * plateau()\ntotal: 20 epochs", "warning", "$.lr", "takes 150%"),
         (
             "lr: cosine(over='until 80%')\nweight_decay: like('lrr')",
             "error",
@@ -77,14 +77,14 @@ def test_a_valid_plan_has_no_diagnostics(text):
             "lrr is not a field of this",
         ),
         ("lr: warmup('30%') >> linear(over='until 20%')", "error", "$.lr", "but it starts at"),
-        ("lr: warmup('30%') >> linear(over='until 130%')", "warning", "$.lr", "takes 130% of the horizon"),
+        ("lr: warmup('30%') >> linear(over='until 130%')", "warning", "$.lr", "takes 130% of the total"),
         ("momentum: absolute(0.9)\n'betas[0]': absolute(0.9)", "error", "$.momentum", "momentum means betas[0]"),
     ],
 )
 def test_diagnostics_have_their_location(text, severity, path, message):
     found = check(config.loads(text))
 
-    if severity is None:  # only the calendar of the run converts this unit
+    if severity is None:  # only the facts of the run convert this unit
         assert found == ()
         return
     assert [(one.severity, one.path) for one in found] == [(severity, path)]
@@ -98,9 +98,9 @@ def test_diagnostics_of_targets_and_indices_have_the_path_in_the_file():
 
 
 def test_a_warning_is_labeled_as_a_warning():
-    (found,) = check(Plan(lr=cosine(over=30), horizon=20))
+    (found,) = check(Plan(lr=cosine(over=30), total=20))
 
-    assert str(found) == "$.lr: warning: cosine(over=30) takes 150% of the horizon, so the run ends first"
+    assert str(found) == "$.lr: warning: cosine(over=30) takes 150% of the total, so the run ends first"
 
 
 def test_plans_without_text_can_be_checked():
@@ -110,16 +110,16 @@ def test_plans_without_text_can_be_checked():
 WORLD = World(total=200, epoch=20, batch=32, accumulation=1)
 
 
-@given(plans(WORLD, follow=True), st.sampled_from([None, WORLD.calendar]))
-def test_any_plan_can_be_checked(plan, calendar):
-    for found in check(plan, calendar=calendar, groups=GROUPS):
+@given(plans(WORLD, follow=True), st.sampled_from([None, WORLD.facts]))
+def test_any_plan_can_be_checked(plan, facts):
+    for found in check(plan, facts=facts, groups=GROUPS):
         assert found.severity in ("error", "warning", "info")
         assert found.path.startswith("$")
 
 
 @given(plans(WORLD, follow=True))
 def test_diagnostics_do_not_depend_on_the_order_of_lines(plan):
-    turned = Plan(*reversed(plan.bindings), horizon=plan.horizon)
+    turned = Plan(*reversed(plan.bindings), total=plan.total)
 
     assert sorted(map(str, check(turned))) == sorted(map(str, check(plan)))
 
@@ -128,18 +128,18 @@ def test_diagnostics_do_not_depend_on_the_order_of_lines(plan):
     ("facts", "expected"),
     [
         (None, "the learning rate rises until epoch 20 of 21"),
-        (Calendar(steps_per_epoch=100), "the learning rate rises until update 2000 of 2100"),
+        (RunFacts(steps_per_epoch=100), "the learning rate rises until update 2000 of 2100"),
     ],
 )
-def test_the_message_shows_the_time_and_the_horizon_in_the_same_unit(facts, expected):
-    plan = Plan(lr='warmup("20 epochs") >> constant()', horizon="21 epochs")
+def test_the_message_shows_the_time_and_the_total_in_the_same_unit(facts, expected):
+    plan = Plan(lr='warmup("20 epochs") >> constant()', total="21 epochs")
 
-    assert expected in " ".join(one.found for one in check(plan, calendar=facts))
+    assert expected in " ".join(one.found for one in check(plan, facts=facts))
 
 
 FOLLOWING = """
 clock: tokens
-horizon: 30B tokens
+total: 30B tokens
 lr: {}
 targets:
   batch_size: {{initial: 1, schedule: '{}'}}
@@ -149,7 +149,7 @@ targets:
 GROWING = 'rounded(linear(16, 1600, over="12B tokens"), 16)'
 
 
-@pytest.mark.parametrize("calendar", [None, Calendar(sequence_length=2048)])
+@pytest.mark.parametrize("facts", [None, RunFacts(sequence_length=2048)])
 @pytest.mark.parametrize(
     ("lr", "size", "codes"),
     [
@@ -158,8 +158,8 @@ GROWING = 'rounded(linear(16, 1600, over="12B tokens"), 16)'
         ('(warmup("375M tokens") >> cosine()) * like("batchsize")', GROWING, ["PS206"]),
     ],
 )
-def test_lines_that_follow_a_target_are_checked(lr, size, codes, calendar):
-    assert [one.code for one in check(config.loads(FOLLOWING.format(lr, size)), calendar=calendar)] == codes
+def test_lines_that_follow_a_target_are_checked(lr, size, codes, facts):
+    assert [one.code for one in check(config.loads(FOLLOWING.format(lr, size)), facts=facts)] == codes
 
 
 def test_a_target_that_is_not_followed_on_the_clock_of_the_run_is_an_error():
@@ -186,7 +186,7 @@ def test_a_target_that_is_not_followed_on_the_clock_of_the_run_is_an_error():
     ],
 )  # fmt: skip
 def test_what_depends_on_the_unknown_length_of_an_epoch_is_not_stated(line, code, when):
-    plan = config.loads(f"{line}\nhorizon: 90 epochs")
+    plan = config.loads(f"{line}\ntotal: 90 epochs")
     found = {one.code: str(one) for one in check(plan)}
 
     assert [*found] == ([] if code is None else [code])
@@ -247,7 +247,7 @@ def test_other_plans_have_no_note(text):
 
 
 @pytest.mark.door("show")
-@pytest.mark.parametrize("command", [["check"], ["show", "--horizon", "100", "--table"], ["show", "--horizon", "100"]])
+@pytest.mark.parametrize("command", [["check"], ["show", "--total", "100", "--table"], ["show", "--total", "100"]])
 def test_check_and_show_print_the_note_on_standard_error_and_succeed(command, tmp_path):
     plan = tmp_path / "plan.yaml"
     plan.write_text("lr: warmup(10) >> cosine()\n")
@@ -281,7 +281,7 @@ def test_a_prefix_selects_its_rules_next_to_others():
 
 @pytest.mark.parametrize(
     ("given", "text"),
-    [("PS999", "PS101"), ("PS9999", "PS"), ("beyond-horizn", "beyond-horizon"), ("horiz", "PS101")],
+    [("PS999", "PS101"), ("PS9999", "PS"), ("beyond-totl", "beyond-total"), ("horiz", "PS101")],
 )
 def test_an_unknown_code_is_rejected_with_the_nearest_name_or_examples_of_codes(given, text):
     with pytest.raises(InvalidArgument) as refused:
@@ -292,7 +292,7 @@ def test_an_unknown_code_is_rejected_with_the_nearest_name_or_examples_of_codes(
 
 def codes(name, initial, line, **options):
     """Return the codes of a plan with a target, by the check and by a start; they are the same."""
-    plan = ps.Plan(ps.Binding(ps.Target(name, initial, **options), line), horizon=100)
+    plan = ps.Plan(ps.Binding(ps.Target(name, initial, **options), line), total=100)
     checked = [one.code for one in ps.check(plan)]
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
     with warnings.catch_warnings(record=True) as caught:
@@ -441,7 +441,7 @@ def test_a_likely_mistake_is_reported_at_its_location():
 GROUP = {"lr": 1e-3, "weight_decay": 0.01, "eps": 1e-8, "betas": (0.9, 0.999), "momentum": 0.9, "dampening": 0.5}
 
 
-OUTSIDE = [  # field, line, horizon, the first update
+OUTSIDE = [  # field, line, total, the first update
     ("betas[0]", "absolute(linear(0.9, 1.1))", 100, 50),
     ("betas[0]", "linear(1.0, 1.2)", 100, 56),
     ("betas[1]", "absolute(warmup(10, 0.9))", 100, 10),
@@ -458,34 +458,34 @@ OUTSIDE = [  # field, line, horizon, the first update
 
 INSIDE = [
     ("betas[0]", "absolute(linear(0.85, 0.95))"),
-    ("betas[0]", "absolute(linear(0.9, 1.0))"),  # 1 only at the horizon
+    ("betas[0]", "absolute(linear(0.9, 1.0))"),  # 1 only at the end
     ("lr", "linear(1, 0)"),
     ("lr", "clamp(linear(1, -1), low=0)"),
-    ("lr", "linear(1, -1, over=200)"),  # negative only after the horizon
+    ("lr", "linear(1, -1, over=200)"),  # negative only after the end
     ("lr", "0.5 + 0.5 * cosine(start=1, to=-1)"),
     ("weight_decay", "absolute(cosine(start=0.4, to=0))"),
 ]
 
 
-def reported(field, line, horizon):
-    plan = ps.Plan(ps.Binding(field, line), horizon=horizon)
+def reported(field, line, total):
+    plan = ps.Plan(ps.Binding(field, line), total=total)
     return [one for one in check(plan, groups=[GROUP]) if one.code in ("PS311", "PS312")]
 
 
-@pytest.mark.parametrize(("field", "line", "horizon", "update"), OUTSIDE)
-def test_the_first_update_outside_is_reported_as_an_error(field, line, horizon, update):
-    (found,) = reported(field, line, horizon)
+@pytest.mark.parametrize(("field", "line", "total", "update"), OUTSIDE)
+def test_the_first_update_outside_is_reported_as_an_error(field, line, total, update):
+    (found,) = reported(field, line, total)
 
-    schedule = ps.resolve(ps.parse(line), total=horizon)
+    schedule = ps.resolve(ps.parse(line), total=total)
     base = GROUP["betas"][int(field[6])] if field.startswith("betas") else GROUP[field]
     below = 1.0 if field.startswith(("betas", "momentum", "dampening")) else float("inf")
-    first = next(t for t in range(horizon) if not -1e-9 * base <= schedule(t, base=base) < below)
+    first = next(t for t in range(total) if not -1e-9 * base <= schedule(t, base=base) < below)
     assert (found.severity, first) == ("error", update)
     assert f"at update {update}." in str(found)
 
 
 @pytest.mark.parametrize(("field", "line"), INSIDE)
-def test_values_inside_and_values_after_the_horizon_are_silent(field, line):
+def test_values_inside_and_values_after_the_end_are_silent(field, line):
     assert reported(field, line, 100) == []
 
 
@@ -496,7 +496,7 @@ def test_the_advice_for_a_negative_line_is_accepted():
 
 
 def test_the_base_of_each_group_counts():
-    plan = ps.loads("betas[0]: linear(1, 1.2)\nhorizon: 100")
+    plan = ps.loads("betas[0]: linear(1, 1.2)\ntotal: 100")
 
     def outside(*betas):
         found = ps.check(plan, groups=[{"betas": (beta, 0.999)} for beta in betas])
@@ -515,6 +515,6 @@ def test_the_first_and_the_last_updates_of_a_long_run_are_looked_at_one_by_one(p
         def dip(t):
             return -1.0 if t == place else 1.0 - t / total
 
-        (found,) = check(ps.Plan(lr=dip(), horizon=total))
+        (found,) = check(ps.Plan(lr=dip(), total=total))
 
     assert f"-1 × base at update {place}" in found.message

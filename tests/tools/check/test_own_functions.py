@@ -39,9 +39,7 @@ def functions():
 )
 def test_a_function_that_fails_during_the_run_is_an_error_of_its_line(line, facts, codes):
     for field in ("lr", "weight_decay"):
-        found = [
-            one for one in check(ps.Plan(**{field: line}), calendar=ps.Calendar(**facts)) if one.severity == "error"
-        ]
+        found = [one for one in check(ps.Plan(**{field: line}), facts=ps.RunFacts(**facts)) if one.severity == "error"]
 
         assert [one.code for one in found] == codes
         assert {one.path for one in found} <= {f"$.{field}"}

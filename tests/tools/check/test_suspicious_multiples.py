@@ -28,7 +28,7 @@ ONE_WARNING = ("PS301", "PS302", "PS304", "PS315", "PS318")
 
 
 def found_in(line):
-    plan = ps.loads(f"{line}\nhorizon: 100")
+    plan = ps.loads(f"{line}\ntotal: 100")
     return [one for one in ps.check(plan, groups=GROUPS) if one.code in ONE_WARNING]
 
 
@@ -263,7 +263,7 @@ def test_a_line_without_a_known_base_has_its_multiples():
     ],
 )
 def test_a_momentum_above_an_unknown_base_is_reported_with_the_base_that_makes_it_1(line, base):
-    (one,) = ps.check(ps.loads(f"{line}\nhorizon: 100"))
+    (one,) = ps.check(ps.loads(f"{line}\ntotal: 100"))
 
     assert one.code == "PS301"
     assert f"which is 1 or more for a base of {base} or more" in one.found
@@ -271,7 +271,7 @@ def test_a_momentum_above_an_unknown_base_is_reported_with_the_base_that_makes_i
 
 def test_every_published_recipe_is_silent():
     for recipe in recipe_book.recipes.values():
-        found = ps.check(recipe.plan, calendar=recipe.calendar)
+        found = ps.check(recipe.plan, facts=recipe.facts)
         assert not [one for one in found if one.code == "PS301"], recipe.name
 
 
@@ -287,7 +287,7 @@ def test_the_scheduler_warns_once_of_a_suspicious_line(line):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with suppress(ps.errors.PlanError):  # of a sum that reaches 1, after its warning
-            ps.Scheduler(optimizer, ps.loads(f"{line}\nhorizon: 100"))
+            ps.Scheduler(optimizer, ps.loads(f"{line}\ntotal: 100"))
 
     (warned,) = [str(one.message) for one in caught]
     assert "[PS301]" in warned
@@ -305,7 +305,7 @@ def test_the_warning_of_the_scheduler_names_the_field_once_and_the_group_of_its_
     def warned(text):
         groups = [{"params": [torch.nn.Parameter(torch.ones(1))], "name": name} for name in ("body", "head")]
         with pytest.warns(UserWarning, match="PS301") as caught:
-            ps.Scheduler(torch.optim.AdamW(groups, lr=1e-3), ps.loads(f"horizon: 100\n{text}"))
+            ps.Scheduler(torch.optim.AdamW(groups, lr=1e-3), ps.loads(f"total: 100\n{text}"))
         return str(caught[0].message)
 
     assert warned("lr: warmup(10) + cosine()").startswith("lr rises to 0.00198")

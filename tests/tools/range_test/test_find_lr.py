@@ -179,7 +179,7 @@ def test_the_rates_follow_a_plan_and_groups_keep_their_ratio():
 
     found = ps.find_lr(training.optimizer, training.step, low=1e-6, high=1e-2, updates=41, stop_at=1e9)
 
-    planned = ps.trace(ps.Plan(lr=ps.shapes.geometric(1e-6 / 1e-2, 1.0, over=40), horizon=41), {"lr": 1e-2})["lr", 0]
+    planned = ps.trace(ps.Plan(lr=ps.shapes.geometric(1e-6 / 1e-2, 1.0, over=40), total=41), {"lr": 1e-2})["lr", 0]
     assert found.ending == "highest rate"
     assert found.rates.tolist() == [row[1] for row in training.used] == planned.tolist()
     assert (found.rates[0], found.rates[-1]) == pytest.approx((1e-6, 1e-2), rel=1e-15)
@@ -397,7 +397,7 @@ def test_a_step_that_changes_no_parameter_is_rejected():
 
 def test_an_optimizer_with_an_attached_plan_is_rejected():
     scripted = Parabola([1.0, 0.9, 0.8, 0.7])
-    scheduler = ps.Scheduler(scripted.optimizer, ps.Plan(lr=ps.linear(), horizon=10))
+    scheduler = ps.Scheduler(scripted.optimizer, ps.Plan(lr=ps.linear(), total=10))
 
     with pytest.raises(ParamschedError, match=r"Call find_lr before ps\.Scheduler"):
         ps.find_lr(scripted.optimizer, scripted.step)

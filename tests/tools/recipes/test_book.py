@@ -9,7 +9,7 @@ import yaml
 
 import paramsched as ps
 from paramsched.core import plan as plans
-from paramsched.core.plan.resolve import amounts_of_run, updates_of_horizon
+from paramsched.core.plan.resolve import amounts_of_run, updates_of_total
 from paramsched.errors import UnknownRecipe
 from support.tables import table
 
@@ -17,12 +17,12 @@ from support.tables import table
 def test_a_recipe_has_its_plan_its_run_and_its_source():
     recipe = ps.recipes["llama3-405b"]
 
-    assert recipe.plan.horizon.updates == 1_200_000
+    assert recipe.plan.total.updates == 1_200_000
     assert recipe.bases == ({"lr": 8e-05},)
     assert "2407.21783" in recipe.source
     assert recipe.certain
     assert recipe.inferred
-    assert recipe.calendar == ps.Calendar()
+    assert recipe.facts == ps.RunFacts()
 
 
 @pytest.mark.heavy
@@ -67,16 +67,16 @@ def test_every_recipe_is_described_and_survives_its_text(name):
     assert recipe.area
     assert recipe.source
     assert recipe.certain
-    assert recipe.plan.horizon is not None
+    assert recipe.plan.total is not None
     assert ps.loads(ps.dump(recipe.plan)) == recipe.plan
-    assert recipe.plan.resolve(calendar=recipe.calendar).horizon is not None
+    assert recipe.plan.resolve(facts=recipe.facts).total is not None
 
 
 @table("name", list(ps.recipes))
 def test_every_schedule_has_a_base_and_every_base_a_schedule(name):
     recipe = ps.recipes[name]
 
-    plans.bind(recipe.plan.resolve(calendar=recipe.calendar), list(recipe.bases))  # raises for a field without a base
+    plans.bind(recipe.plan.resolve(facts=recipe.facts), list(recipe.bases))  # raises for a field without a base
 
 
 FILES = sorted((Path(ps.__file__).parent / "tools" / "recipes" / "data").glob("*.yaml"))
@@ -101,8 +101,8 @@ def test_the_recipes_of_a_file_are_sorted_by_name(file):
 @table("name", list(ps.recipes))
 def test_every_run_is_short_enough_to_be_drawn(name):
     recipe = ps.recipes[name]
-    resolved = recipe.plan.resolve(calendar=recipe.calendar)
-    total = updates_of_horizon(resolved, amounts_of_run(resolved, recipe.calendar))
+    resolved = recipe.plan.resolve(facts=recipe.facts)
+    total = updates_of_total(resolved, amounts_of_run(resolved, recipe.facts))
 
     assert total * len(recipe.bases) * len({one.name for one in recipe.plan.bindings}) <= 25_000_000
 

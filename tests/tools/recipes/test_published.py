@@ -11,7 +11,7 @@ import paramsched as ps
 from paramsched.core import plan as plans
 from paramsched.core.plan import Target
 from paramsched.core.plan.binding import is_by_amount
-from paramsched.core.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
+from paramsched.core.plan.resolve import amounts_of_run, counted_plan, updates_of_total
 
 RELATIVE = 1e-12  # tolerance relative to a value
 
@@ -27,10 +27,10 @@ class Run:
 
     def __init__(self, name: str) -> None:
         recipe = ps.recipes[name]
-        resolved = recipe.plan.resolve(calendar=recipe.calendar)
+        resolved = recipe.plan.resolve(facts=recipe.facts)
         self.plan, self.groups = counted_plan(resolved), list(recipe.bases)
-        self.run = amounts_of_run(resolved, recipe.calendar)
-        self.total = updates_of_horizon(resolved, self.run)
+        self.run = amounts_of_run(resolved, recipe.facts)
+        self.total = updates_of_total(resolved, self.run)
 
     def amount_at(self, t: int) -> int:
         """Return the amount before an update, or the update itself if the plan counts updates."""

@@ -24,11 +24,11 @@ def recipe(name: str) -> ps.Plan:
     return ps.load(PLANS / f"{name}.yaml")
 
 
-def amounts_before_updates(size: Callable[[int, int], int], horizon: int) -> list[int]:
-    """Return the amount before each update. Update t consumes `size(t, amount)`; the last may exceed the horizon."""
+def amounts_before_updates(size: Callable[[int, int], int], total: int) -> list[int]:
+    """Return the amount before each update. Update t consumes `size(t, amount)`; the last may exceed the total."""
     amounts = []
     amount = 0
-    while amount < horizon:
+    while amount < total:
         consumed = size(len(amounts), amount)
         assert consumed >= 1
         amounts.append(amount)
@@ -164,7 +164,7 @@ def test_every_field_equals_the_report_at_every_update():
 def test_on_the_update_clock_the_warmup_is_linear_in_updates():
     line = """
         clock: {{batch_size: tokens, mix: tokens}}
-        horizon: 14.8T tokens
+        total: 14.8T tokens
         lr: warmup("2000 steps")
         targets:
           batch_size: {{initial: 1, schedule: '{}'}}
@@ -318,7 +318,7 @@ def test_the_batch_size_may_be_written_in_tokens():
     amounts = amounts_before_updates(lambda t, amount: taken(amount), TOTAL_OF_GPT3)
     plan = ps.loads("""
         clock: tokens
-        horizon: 300B tokens
+        total: 300B tokens
         lr: warmup("375M tokens") >> cosine(to=0.1, over="until 260B tokens") >> constant(0.1)
         targets:
           tokens_per_step: {initial: 1, schedule: 'rounded(linear(32_000, 3.2e6, over="12B tokens"), 32_000)'}
@@ -423,7 +423,7 @@ def test_lr_and_batch_size_equal_the_gpt3_script_at_every_iteration():
 def test_a_ramp_with_increments_is_a_line_rounded_down():
     line = ps.loads(f"""
         clock: samples
-        horizon: {TOTAL_OF_MEGATRON} samples
+        total: {TOTAL_OF_MEGATRON} samples
         lr: constant()
         targets:
           batch_size: {{initial: 1, schedule: 'rounded(linear(16, 1536, over="5859375 samples"), 16, "down")'}}
@@ -439,7 +439,7 @@ def test_a_ramp_with_increments_is_a_line_rounded_down():
 def test_the_slope_of_a_warmup_in_samples_does_not_depend_on_the_batch(batch):
     plan = ps.loads("""
         clock: samples
-        horizon: 20M samples
+        total: 20M samples
         lr: warmup("1M samples") >> linear(1.0, 0.1)
         weight_decay: linear(absolute(0.01), absolute(0.1))
     """)
@@ -533,7 +533,7 @@ def test_every_field_equals_the_paper():
 def test_a_schedule_in_tokens_follows_a_batch_size_planned_in_updates():
     plan = ps.loads("""
         clock: {share_of_code: tokens}
-        horizon: 255k steps
+        total: 255k steps
         lr: constant(over="10k steps") >> inverse_sqrt("10k steps")
         targets:
           batch_size: {initial: 1, schedule: 'piecewise([(0, 512), (50000, 1024), (115000, 2048)])'}
@@ -554,7 +554,7 @@ def test_a_schedule_in_tokens_follows_a_batch_size_planned_in_updates():
 def test_lengths_in_updates_are_the_same_on_a_token_clock():
     plan = ps.loads("""
         clock: {lr: tokens}
-        horizon: 255k steps
+        total: 255k steps
         lr: constant(0.5, over="10k steps") >> constant(1, over="until 60k steps") >> constant(0.1)
         targets:
           batch_size: {initial: 1, schedule: 'piecewise([(0, 512), (50000, 1024), (115000, 2048)])'}
@@ -617,7 +617,7 @@ def test_the_run_equals_the_published_one_at_the_first_batch_of_every_update(mos
 
 def test_with_one_batch_per_update_the_run_equals_the_published_one():
     plan = ps.loads("""
-        horizon: 300 epochs
+        total: 300 epochs
         lr: warmup("3 epochs") * every(linear(1.0, 0.01), "epoch")
         momentum: warmup("3 epochs", absolute(0.8))
         groups:

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[3]
 
 def test_a_missing_library_is_installed_by_its_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
-    trace = ps.trace(ps.Plan(lr="cosine()", horizon=4), {"lr": 0.1})
+    trace = ps.trace(ps.Plan(lr="cosine()", total=4), {"lr": 0.1})
 
     with pytest.raises(MissingDependency, match=r"pip install pandas$"):
         trace.to_pandas()

@@ -38,7 +38,7 @@ def test_the_signature_of_a_public_name_has_short_names_of_types():
 
 
 def test_a_bound_method_has_every_argument_in_its_signature():
-    assert list(inspect.signature(ps.Plan(lr="cosine()").change).parameters) == ["at", "bindings", "horizon", "fields"]
+    assert list(inspect.signature(ps.Plan(lr="cosine()").change).parameters) == ["at", "bindings", "total", "fields"]
 
 
 def test_a_star_imports_the_public_names():

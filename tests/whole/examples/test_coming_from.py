@@ -70,7 +70,7 @@ def test_the_code_on_a_page_runs(page: str) -> None:
     rows("coming_from/torch", "engines/pytorch_accelerated") + rows("coming_from/transformers", of="get_"),
 )
 def test_the_plan_in_a_row_has_the_peers_curve(page: str, theirs: str, line: str) -> None:
-    planned = ps.trace(ps.Plan(lr=line, horizon=TOTAL), {"lr": 0.1})["lr", 0].tolist()
+    planned = ps.trace(ps.Plan(lr=line, total=TOTAL), {"lr": 0.1})["lr", 0].tolist()
 
     assert stepped(page, theirs) == pytest.approx(planned, rel=1e-12, abs=1e-14)  # torch's own recursions
 
@@ -86,8 +86,8 @@ def test_the_plan_in_a_row_has_the_values_of_mmengine(page: str, theirs: str, li
         built = mmengine_peer.built_by_peer(listed, optimizer, epochs, length)
         expected = mmengine_peer.run(built, optimizer, epochs, length)[:, 0]
 
-    plan, facts = ps.Plan(lr=line, horizon=f"{epochs} epochs"), ps.Calendar(steps_per_epoch=length)
-    assert ps.trace(plan, {"lr": 0.1}, calendar=facts)["lr", 0] == pytest.approx(expected, rel=1e-9, abs=1e-13)
+    plan, facts = ps.Plan(lr=line, total=f"{epochs} epochs"), ps.RunFacts(steps_per_epoch=length)
+    assert ps.trace(plan, {"lr": 0.1}, facts=facts)["lr", 0] == pytest.approx(expected, rel=1e-9, abs=1e-13)
 
 
 @pytest.mark.heavy
@@ -98,9 +98,9 @@ def test_the_plan_in_a_row_has_the_rates_of_timm_at_every_update(page: str, thei
     per_epoch = arguments.get("updates_per_epoch", 4)
     schedulers = timm_peer.timm_schedulers()
     expected, epochs = timm_peer.rates(schedulers, arguments, lr=0.1, updates_per_epoch=per_epoch)
-    plan, facts = ps.Plan(lr=line, horizon=f"{epochs} epochs"), ps.Calendar(steps_per_epoch=per_epoch)
+    plan, facts = ps.Plan(lr=line, total=f"{epochs} epochs"), ps.RunFacts(steps_per_epoch=per_epoch)
 
-    assert ps.trace(plan, {"lr": 0.1}, calendar=facts)["lr", 0] == pytest.approx(expected, rel=0, abs=1e-13)
+    assert ps.trace(plan, {"lr": 0.1}, facts=facts)["lr", 0] == pytest.approx(expected, rel=0, abs=1e-13)
     if metric is not None:
         tops = [30.0 - abs(epoch % 30 - 12) for epoch in range(epochs)]
         (rule,) = ps.parse(line).metric_rules
@@ -130,7 +130,7 @@ def test_the_plan_in_a_row_has_the_rates_of_the_trainer(tmp_path: Path, page: st
 
 
 def rates(line: str, total: int, lr: float = 0.1) -> list[float]:
-    return ps.trace(ps.Plan(lr=line, horizon=total), {"lr": lr})["lr", 0].tolist()
+    return ps.trace(ps.Plan(lr=line, total=total), {"lr": lr})["lr", 0].tolist()
 
 
 @table(("page", "theirs", "line"), rows("engines/deepspeed"))
@@ -160,7 +160,7 @@ def test_the_weight_decay_on_the_page_is_that_of_megatron() -> None:
     args = megatron_formulas.arguments_of(f"--train-iters 1000 {options}")
     expected = [megatron_formulas.weight_decay_of(args, t) for t in range(1000)]
 
-    trace = ps.trace(ps.loads(f"horizon: 1000\n{line}"), {"weight_decay": 0.3})
+    trace = ps.trace(ps.loads(f"total: 1000\n{line}"), {"weight_decay": 0.3})
 
     assert trace["weight_decay", 0].tolist() == pytest.approx(expected, rel=1e-12)
 

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from support.spread import every
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "digits"
-PLAN = "horizon: 1 epoch\nlr: linear(1, 0.1)\n"
+PLAN = "total: 1 epoch\nlr: linear(1, 0.1)\n"
 MODULES = ("train", "folder", "checkpoint", "record", "digits", "model")
 
 

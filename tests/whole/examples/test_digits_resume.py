@@ -64,7 +64,7 @@ def whole(plan, tmp_path_factory):
 def one_epoch(tmp_path):
     """A plan as short as the tests that need no more."""
     plan = tmp_path / "plan.yaml"
-    plan.write_text("horizon: 1 epoch\nlr: linear(1, 0.1)\n")
+    plan.write_text("total: 1 epoch\nlr: linear(1, 0.1)\n")
     return plan
 
 
@@ -155,7 +155,7 @@ def test_resuming_without_a_run_is_reported_and_creates_no_files(tmp_path):
 
 def test_an_invalid_plan_is_one_message_and_does_not_change_the_previous_run(whole, tmp_path):
     invalid = tmp_path / "plan.yaml"
-    invalid.write_text("horizon: 1 epoch\nlr: cosin(to=0.1)\n")
+    invalid.write_text("total: 1 epoch\nlr: cosin(to=0.1)\n")
     output = tmp_path / "run"
     shutil.copytree(whole[0], output)
     before = {file.name: file.read_bytes() for file in output.iterdir()}

@@ -39,7 +39,7 @@ PLAN = ps.Plan(
     lr='warmup("300 samples") >> cosine(to=0.01)',
     weight_decay='constant(over="1500 samples") >> linear(1.0, 0.2)',
     clock="samples",
-    horizon=f"{SAMPLES} samples",
+    total=f"{SAMPLES} samples",
 )
 
 
@@ -197,7 +197,7 @@ PLAN_OF_MOVING_RUN = ps.loads(
 )
 
 
-FACTS = ps.Calendar(sequence_length=16)
+FACTS = ps.RunFacts(sequence_length=16)
 
 
 SEQUENCES = 4000
@@ -252,19 +252,19 @@ def test_a_run_that_is_killed_and_moved_is_one_run_over_its_tokens(seed, tmp_pat
 
     ranks = lines_of(moved)
     final = {line["token"]: line["processes"] for line in ranks[0]}
-    sizes = [len(one) for one in ps.BatchSampler(PLAN_OF_MOVING_RUN, SEQUENCES, calendar=FACTS)]
+    sizes = [len(one) for one in ps.BatchSampler(PLAN_OF_MOVING_RUN, SEQUENCES, facts=FACTS)]
     tokens = [16 * sum(sizes[:t]) for t in range(len(sizes))]
     assert sorted(final) == tokens
     assert set(final.values()) == {2, 3, 4}
     assert set(sizes) == {12, 24, 36, 48}
 
-    trace = ps.trace(PLAN_OF_MOVING_RUN, {"lr": 0.02, "weight_decay": 0.01}, calendar=FACTS)
+    trace = ps.trace(PLAN_OF_MOVING_RUN, {"lr": 0.02, "weight_decay": 0.01}, facts=FACTS)
     planned = dict(zip(tokens, zip(trace["lr"].tolist(), trace["weight_decay"].tolist(), strict=True), strict=True))
     assert all((one["lr"], one["weight_decay"]) == planned[one["token"]] for lines in ranks for one in lines)
 
     last = [{line["token"]: line["sequences"] for line in lines} for lines in ranks]
     seen = [one for token in tokens for rank in range(final[token]) for one in last[rank][token]]
-    assert seen == [one for batch in ps.BatchSampler(PLAN_OF_MOVING_RUN, SEQUENCES, calendar=FACTS) for one in batch]
+    assert seen == [one for batch in ps.BatchSampler(PLAN_OF_MOVING_RUN, SEQUENCES, facts=FACTS) for one in batch]
     assert len(set(seen)) == len(seen)
 
     assert ended(4, copied) < resumed  # the same processes, without the last kill
@@ -276,9 +276,9 @@ def test_a_run_that_is_killed_and_moved_is_one_run_over_its_tokens(seed, tmp_pat
 
 def test_every_batch_can_be_shared_by_the_numbers_of_processes_that_the_script_names():
     for count in (1, 2, 3, 4, 6, 12):
-        ps.BatchSampler(PLAN_OF_MOVING_RUN, SEQUENCES, calendar=FACTS, num_replicas=count, rank=count - 1)
+        ps.BatchSampler(PLAN_OF_MOVING_RUN, SEQUENCES, facts=FACTS, num_replicas=count, rank=count - 1)
     with pytest.raises(ps.errors.InvalidArgument, match="12 samples, which cannot be divided among 5 processes"):
-        ps.BatchSampler(PLAN_OF_MOVING_RUN, SEQUENCES, calendar=FACTS, num_replicas=5, rank=0)
+        ps.BatchSampler(PLAN_OF_MOVING_RUN, SEQUENCES, facts=FACTS, num_replicas=5, rank=0)
 
 
 BUDGET = 4.0  # seconds
@@ -431,7 +431,7 @@ def shown(command: str) -> str:
 
 def test_the_check_of_the_draft_prints_what_the_readme_shows(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Path("draft.yaml").write_text("horizon: 20 epochs\nlr: cosine(to=1e-5)\n", encoding="utf-8")
+    Path("draft.yaml").write_text("total: 20 epochs\nlr: cosine(to=1e-5)\n", encoding="utf-8")
     command, output = examples()["check"]
 
     assert output in shown(command)

@@ -19,7 +19,7 @@ from support.spread import spread
 TRAIN = ROOT / "examples" / "pretraining" / "train.py"
 PLAN = """
 clock: tokens
-horizon: 60k tokens
+total: 60k tokens
 lr: warmup("10%") >> constant()
 weight_decay: linear(0.5, 1)
 targets:
@@ -148,7 +148,7 @@ def test_an_interrupted_run_prints_the_resume_command_and_so_does_a_new_start(pl
 @pytest.mark.long
 def test_an_invalid_plan_is_one_message_and_does_not_change_the_previous_run(whole, tmp_path):
     bad = tmp_path / "plan.yaml"
-    bad.write_text("horizon: 10 steps\nlearning: cosine()\n")
+    bad.write_text("total: 10 steps\nlearning: cosine()\n")
     output = tmp_path / "run"
     shutil.copytree(whole[0], output)
     before = files(output)

@@ -13,7 +13,7 @@ from paramsched.core.feedback import hold
 def test_a_simulated_run_has_the_values_of_the_rule_and_a_trace_those_without_it():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
     rule = hold("kl", at=1.0, factor=2.0)
-    plan = ps.Plan(lr=1.0 * rule, horizon=6)
+    plan = ps.Plan(lr=1.0 * rule, total=6)
     values = [3.0, 3.0, 1.0, 0.1, 0.1, 0.1]
 
     run = ps.show.simulate(ps.Scheduler(optimizer, plan), 6, metrics=values)

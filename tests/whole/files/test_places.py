@@ -28,7 +28,7 @@ def pointed_at(text, format):
 
 MEANING = [
     ("yaml", "lr: warmup(5) >> cosin(to=0.1)\n", "cosin(to=0.1)"),
-    ("yaml", "horizon: 9\nlr: 'warmup(''5 parsecs'') >> cosine()'\n", "''5 parsecs''"),
+    ("yaml", "total: 9\nlr: 'warmup(''5 parsecs'') >> cosine()'\n", "''5 parsecs''"),
     ("yaml", 'lr: "warmup(\\"5 parsecs\\") >> cosine()"\n', '\\"5 parsecs'),
     ("yaml", "groups:\n  head:\n    lr: cosine(to=True)\n", "to=True)"),
     ("yaml", "groups:\n  head:\n    lr: {cosine: {to: 1}}\n", "{cosine: {to: 1}}"),
@@ -42,7 +42,7 @@ MEANING = [
     ("yaml", "lr: |\n  warmup(5) >> cosin()\n", "cosin()"),
     ("yaml", "lr: 1\nlr: constant(2)\n", "lr: constant(2)"),
     ("yaml", "lr: 1\nweight_decy: 0\n", "weight_decy: 0"),
-    ("yaml", "lr: 1\r\nhorizon: 5 parsecs\r\n", "5 parsecs"),
+    ("yaml", "lr: 1\r\ntotal: 5 parsecs\r\n", "5 parsecs"),
     ("yaml", "# größe\nlr: plateau('größe') * cosin()\n", "cosin()"),
     ("json", '{"lr": "warmup(5) >> cosin()"}', 'cosin()"'),
     ("json", '{\n "groups": {"head": {"lr": ["warmup(5)", "cosine()"]}}}', '["warmup'),
@@ -91,7 +91,7 @@ def test_each_quote_and_escape_is_skipped(raw, text, index, at):
 
 def test_the_error_shows_the_location_and_a_caret_below_it(tmp_path):
     file = tmp_path / "plan.yaml"
-    file.write_text('horizon: 20 epochs\nlr: warmup("5%") >> cosin(to=0.1)\n')
+    file.write_text('total: 20 epochs\nlr: warmup("5%") >> cosin(to=0.1)\n')
 
     with pytest.raises(ConfigError) as refusal:
         config.load(file)

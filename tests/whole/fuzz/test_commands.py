@@ -20,7 +20,7 @@ either_profile = settings(
 
 
 FILES = {
-    "plan.yaml": 'horizon: 20 epochs\nlr: warmup("2 epochs") >> cosine(to=0.01)\ngroups:\n  head: {lr: step(9)}\n',
+    "plan.yaml": 'total: 20 epochs\nlr: warmup("2 epochs") >> cosine(to=0.01)\ngroups:\n  head: {lr: step(9)}\n',
     "other.toml": 'lr = "cosine()"\n"betas[0]" = "linear(absolute(0.85), absolute(0.95))"\n',
     "bad.yaml": "lr: cosin()\nweight_decy: true\n\x1b[31m: 1\n",
     "config.py": (
@@ -32,9 +32,9 @@ FILES = {
     "log.jsonl": '{"t": 0, "groups": [{"lr": 0.1}]}\n{"t": 1, "groups": [{"lr": 0.2}]}\n',
     "log.csv": "step,lr\n0,0.1\n1,nan\n",
     "empty.json": "",
-    "strange.yaml": 'horizon: 20\nlr: cosine()\ngroups: {"\\u009b31m\\u202e": {lr: constant(0.5)}}\n',
+    "strange.yaml": 'total: 20\nlr: cosine()\ngroups: {"\\u009b31m\\u202e": {lr: constant(0.5)}}\n',
     "half.json": '{"lr": "\\ud800"}',
-    "many.json": json.dumps({"horizon": 100} | {f"field_{index}": "cosine()" for index in range(200)}),
+    "many.json": json.dumps({"total": 100} | {f"field_{index}": "cosine()" for index in range(200)}),
 }
 ODD_NAME = "odd\x1b[31m\udcff.yaml"
 RED_NAME = "a\x1b]0;title\x07\x9b31m\u202ered.yaml"
@@ -55,7 +55,7 @@ VALUES = {
     "plan": st.sampled_from(NAMES) | st.sampled_from(LINES) | words,
     "file": st.sampled_from(NAMES) | words,
     "format": st.sampled_from(["yaml", "json", "toml", "", "\x1b[31m"]) | words,
-    "field": st.sampled_from(["lr", "momentum", "betas[0]", "betas[99999999999]", "horizon", "", "\udcff"]) | words,
+    "field": st.sampled_from(["lr", "momentum", "betas[0]", "betas[99999999999]", "total", "", "\udcff"]) | words,
     "bases": st.sampled_from(["1", "lr=1", "lr=1e400", "lr@head=1", "lr@=1", "=", ",", "lr=0,lr=1", "lr@99999999=1"]),
     "output": st.sampled_from(["x.svg", "x.html", "x.png", "x.SVG", "x.yaml", "no/x.svg", ".", "a" * 300 + ".svg", ""])
     | words,
@@ -106,7 +106,7 @@ def ends_well(folder: Path, words: list[str], program: click.Command = main) -> 
     for name, text in FILES.items():
         (folder / name).write_text(text, encoding="utf-8", errors="surrogateescape")
     (folder / ODD_NAME).write_text("lr: cosin()\n")
-    (folder / RED_NAME).write_text("horizon: 20\nlr: cosine()\n")
+    (folder / RED_NAME).write_text("total: 20\nlr: cosine()\n")
     (folder / RED_LOG).write_text(FILES["log.jsonl"].replace("lr", "loss"))
     if not (folder / "pipe.yaml").exists():
         os.mkfifo(folder / "pipe.yaml")
@@ -160,11 +160,11 @@ def ends_well(folder: Path, words: list[str], program: click.Command = main) -> 
 @example(["show", "--table", "many.json"])
 @example(["check", "many.json"])
 @example(["diff", "many.json", "plan.yaml"])
-@example(["show", "cosine()", "--horizon", "10", "--at", "9" * 400])
-@example(["show", "cosine()", "--horizon", "10", "--at", "1e400"])
-@example(["show", "cosine()", "--horizon", "10", "--field", "\udcff"])
-@example(["show", "cosine()", "--horizon", "10", "--field", "betas[99999999999]"])
-@example(["show", "every(cosine(), 2, 999999999999)", "--horizon", "100"])
+@example(["show", "cosine()", "--total", "10", "--at", "9" * 400])
+@example(["show", "cosine()", "--total", "10", "--at", "1e400"])
+@example(["show", "cosine()", "--total", "10", "--field", "\udcff"])
+@example(["show", "cosine()", "--total", "10", "--field", "betas[99999999999]"])
+@example(["show", "every(cosine(), 2, 999999999999)", "--total", "100"])
 def test_a_call_ends_without_a_traceback(folder: Path, words: list[str]) -> None:
     ends_well(folder, words)
 

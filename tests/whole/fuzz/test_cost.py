@@ -32,18 +32,18 @@ def lines(piece: str, begin: str = "", end: str = "", sep: str = "") -> Text:
 
 
 def of_line(piece: str, sep: str, begin: str = "", end: str = "") -> Text:
-    return lines(piece, f"horizon: 1000\nlr: '{begin}", f"{end}'\n", sep)
+    return lines(piece, f"total: 1000\nlr: '{begin}", f"{end}'\n", sep)
 
 
 PLANS: dict[str, Text] = {
-    "fields": lines("f{i}: cosine(to=0.{i})\n", "horizon: 1000\n"),
-    "fields of stages": lines('f{i}: warmup("5%") >> linear(to=0.{i}) * 0.5\n', "horizon: 10 epochs\n"),
-    "wrong fields": lines("f{i}: cosin(to=0.{i})\n", "horizon: 1000\n"),
-    "misspelt fields": lines("weight_decy{i}: linear(0.1, 0.001, {i}00)\n", "horizon: 1000\n"),
-    "groups": lines("  g{i}: {lr: cosine(to=0.{i})}\n", "horizon: 1000\ngroups:\n"),
-    "stages": lines("- linear(1, 0.{i}, 3)\n", "horizon: 1000\nlr:\n"),
-    "targets": lines("  t{i}: {initial: 1.0, schedule: cosine(to=0.{i})}\n", "horizon: 1000\ntargets:\n"),
-    "followers": lines('f{i}: like("lr")\n', "horizon: 1000\nlr: cosine()\n"),
+    "fields": lines("f{i}: cosine(to=0.{i})\n", "total: 1000\n"),
+    "fields of stages": lines('f{i}: warmup("5%") >> linear(to=0.{i}) * 0.5\n', "total: 10 epochs\n"),
+    "wrong fields": lines("f{i}: cosin(to=0.{i})\n", "total: 1000\n"),
+    "misspelt fields": lines("weight_decy{i}: linear(0.1, 0.001, {i}00)\n", "total: 1000\n"),
+    "groups": lines("  g{i}: {lr: cosine(to=0.{i})}\n", "total: 1000\ngroups:\n"),
+    "stages": lines("- linear(1, 0.{i}, 3)\n", "total: 1000\nlr:\n"),
+    "targets": lines("  t{i}: {initial: 1.0, schedule: cosine(to=0.{i})}\n", "total: 1000\ntargets:\n"),
+    "followers": lines('f{i}: like("lr")\n', "total: 1000\nlr: cosine()\n"),
     "factors": of_line("cosine()", " * "),
     "terms": of_line("(linear(over=9) >> cosine())", " + "),
     "stages in a line": of_line("constant(0.{i}, 5)", " >> "),
@@ -88,10 +88,10 @@ LOGS: dict[str, tuple[str, Text]] = {
     "history": ("trainer_state.json", lines('{"step": {i}, "learning_rate": 0.{i}},\n', '{"log_history": [', '{"step": 1, "learning_rate": 1}]}')),
 }  # fmt: skip
 READERS: dict[str, tuple[str, ...]] = {
-    "audit": ("audit", "{}", "--plan", "cosine()", "--horizon", "5000", "--base", "lr=0.5"),
+    "audit": ("audit", "{}", "--plan", "cosine()", "--total", "5000", "--base", "lr=0.5"),
     "facts": ("audit", "{}"),
-    "used": ("show", "cosine()", "--horizon", "1000", "--base", "0.1", "--used", "{}"),
-    "metric": ("check", "cosine()", "--horizon", "1000", "--log", "{}"),
+    "used": ("show", "cosine()", "--total", "1000", "--base", "0.1", "--used", "{}"),
+    "metric": ("check", "cosine()", "--total", "1000", "--log", "{}"),
 }
 
 
@@ -153,7 +153,7 @@ def large(text: Text) -> str:
 @pytest.mark.parametrize(("command", "plan"), every(35, product(COMMANDS, PLANS)))
 def test_a_large_plan_is_read_or_refused_in_bounded_time_and_memory(folder: Path, command: str, plan: str) -> None:
     (folder / "plan.yaml").write_text(large(PLANS[plan]))
-    (folder / "other.yaml").write_text("lr: cosine()\nhorizon: 1000\n")
+    (folder / "other.yaml").write_text("lr: cosine()\ntotal: 1000\n")
 
     is_cheap(*(word.replace("{}", "plan.yaml") for word in COMMANDS[command]))
 
@@ -186,7 +186,7 @@ def test_deeply_nested_text_is_read_or_refused_in_bounded_time_and_memory(
 @pytest.mark.parametrize(("line", "number"), every(13, product(HUGE, ("3", "1000000", str(10**12), str(10**18)))))
 def test_huge_lengths_are_bounded(line: str, number: str) -> None:
     for command in (["check"], ["show"], ["show", "--table"], ["convert", "--to", "csv"]):
-        is_cheap(command[0], line.replace("{n}", number), *command[1:], "--horizon", str(10**12))
+        is_cheap(command[0], line.replace("{n}", number), *command[1:], "--total", str(10**12))
 
 
 @pytest.mark.parametrize("number", every(3, NUMBERS))
@@ -242,14 +242,14 @@ def test_a_checkpoint_that_declares_more_data_than_it_has_is_bounded(folder: Pat
     (folder / "last.pt").write_bytes(stream.getvalue())
 
     is_cheap("resume", "last.pt", "--history")
-    is_cheap("audit", "last.pt", "--plan", "cosine()", "--horizon", "10", "--at", "3")
+    is_cheap("audit", "last.pt", "--plan", "cosine()", "--total", "10", "--at", "3")
     is_cheap("check", "cosine()", "--checkpoint", "last.pt")
 
 
 @pytest.mark.parametrize("number", spread([650, 3_900], 650))
 def test_a_picture_of_many_fields_shows_the_first_and_counts_the_rest(folder: Path, number: int) -> None:
     fields = "".join(f"f{i}: cosine(to=0.{i + 1})\n" for i in range(number))
-    (folder / "plan.yaml").write_text(f"horizon: 100\n{fields}")
+    (folder / "plan.yaml").write_text(f"total: 100\n{fields}")
 
     assert f"{number - 200:,} more fields are not drawn" in is_cheap("show", "plan.yaml")
 
@@ -314,12 +314,12 @@ def test_the_work_of_a_reader_grows_linearly_with_the_groups_of_a_checkpoint(fol
     def write(many: int) -> None:
         groups = [{"params": [torch.nn.Parameter(torch.ones(1))]} for _ in range(many)]
         optimizer = torch.optim.SGD(groups, lr=0.1)
-        ps.Scheduler(optimizer, ps.Plan(lr="linear()", horizon=1000))
+        ps.Scheduler(optimizer, ps.Plan(lr="linear()", total=1000))
         torch.save(optimizer.state_dict(), folder / "last.pt")
 
     for words in (
         ("resume", "last.pt", "--history"),
-        ("audit", "last.pt", "--plan", "linear()", "--horizon", "1000"),
-        ("resume", "last.pt", "--plan", "linear()", "--horizon", "1000"),
+        ("audit", "last.pt", "--plan", "linear()", "--total", "1000"),
+        ("resume", "last.pt", "--plan", "linear()", "--total", "1000"),
     ):
         grows_linearly(write, words, 60)

@@ -21,10 +21,10 @@ either_profile = settings(
 )
 
 
-GOOD = Plan(lr='warmup("5%") >> cosine(to=0.1)', weight_decay="constant(0.5)", horizon="20 epochs")
+GOOD = Plan(lr='warmup("5%") >> cosine(to=0.1)', weight_decay="constant(0.5)", total="20 epochs")
 KEPT = {
     "yaml": """# how the run goes
-horizon: 20 epochs
+total: 20 epochs
 lr: warmup("2 epochs")
   >> cosine(to=0.01)
 betas[0]: "linear(absolute(0.85), absolute(0.95), over='10 epochs')"
@@ -35,7 +35,7 @@ targets:
   temperature: {initial: 2.0, schedule: "linear(1, 0.5)"}
 """,
     "toml": """# how the run goes
-horizon = "20 epochs"
+total = "20 epochs"
 lr = 'warmup("2 epochs") >> cosine(to=0.01)'
 "betas[0]" = "linear(absolute(0.85), absolute(0.95), over='10 epochs')"
 [groups.head]
@@ -47,7 +47,7 @@ linear(1, 0.5)'''
 """,
 }
 KEPT["json"] = json.dumps(
-    {"horizon": 100, "lr": "warmup(5) >> cosine(to=0.01)", "groups": {"head": {"momentum": "constant(0.5)"}}},
+    {"total": 100, "lr": "warmup(5) >> cosine(to=0.01)", "groups": {"head": {"momentum": "constant(0.5)"}}},
     indent=1,
 )
 PIECES = (
@@ -200,7 +200,7 @@ scalars = st.one_of(
     ),
 )
 NAMES = (
-    *("lr", "weight_decay", "betas[0]", "betas[99999999999]", "horizon", "groups", "targets", "initial", "schedule"),
+    *("lr", "weight_decay", "betas[0]", "betas[99999999999]", "total", "groups", "targets", "initial", "schedule"),
     *("cosine", "linear", "warmup", "multistep", "piecewise", "to", "over", "product", "sum", "every"),
     *("T_max", "lambda", "", "[0]", "[-1]", "[999999999999]", "head", "\x1b[31m", "lr\u200b", "lr ", "LR", "true"),
 )
@@ -242,9 +242,7 @@ def test_data_that_is_not_text_is_rejected(odd: Any) -> None:
 
 
 def test_many_bindings_are_one_plan(tmp_path: Path) -> None:
-    plan = Plan(
-        **{f"field_{index}": f"linear(1, {index + 1}, '50%') >> cosine()" for index in range(200)}, horizon=1000
-    )
+    plan = Plan(**{f"field_{index}": f"linear(1, {index + 1}, '50%') >> cosine()" for index in range(200)}, total=1000)
     for syntax in WRITTEN:
         config.dump(plan, tmp_path / f"plan.{syntax}")
 

@@ -21,7 +21,7 @@ from paramsched.cli import main
 from paramsched.errors import ParamschedError
 from paramsched.tools.audit import compare_with_plan, read_log
 
-PLAN = ps.Plan(lr='warmup("10%") >> cosine(to=0.1)', weight_decay="linear(1.0, 0.5)", horizon=40)
+PLAN = ps.Plan(lr='warmup("10%") >> cosine(to=0.1)', weight_decay="linear(1.0, 0.5)", total=40)
 FIELDS = ("lr", "weight_decay")
 either_profile = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, *settings().suppress_health_check]
@@ -302,6 +302,6 @@ def test_the_command_ends_without_a_traceback(tmp_path: Path, data: bytes, suffi
     file.write_bytes(data)
 
     for more in ([], ["--json"]):
-        found = CliRunner().invoke(main, ["audit", str(file), "--plan", "cosine()", "--horizon", "40", *more])
+        found = CliRunner().invoke(main, ["audit", str(file), "--plan", "cosine()", "--total", "40", *more])
         assert found.exit_code in (0, 1, 2)
         assert found.exception is None or isinstance(found.exception, SystemExit), found.exception

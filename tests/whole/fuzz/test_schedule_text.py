@@ -106,7 +106,7 @@ def test_a_parsed_schedule_can_be_resolved_and_evaluated_or_is_rejected(text, to
         resolved = resolve(schedule, total=total, steps_per_epoch=epoch)
         assert parse_own(str(resolved)) == resolved
         resolved(np.array([0, 1, total // 2, total, 10**18]), base)
-        Plan.of_text(Plan(lr=schedule, horizon=total).text)
+        Plan.of_text(Plan(lr=schedule, total=total).text)
     except ParamschedError:
         return
 

@@ -16,11 +16,11 @@ from support.records import KEY, record_in
 from support.updates import Probe, group, run
 
 PLANS = {
-    "lr": ps.Plan(lr=ps.warmup(3) >> ps.cosine(to=0.1), horizon=20),
-    "momentum": ps.Plan(lr=ps.linear(1.0, 0.0), momentum=ps.linear(1.0, 0.9), horizon="2 epochs"),
-    "metric": ps.Plan(lr=ps.linear(1.0, 0.0) * ps.plateau("loss", patience=0), weight_decay="constant(2.0)", horizon=9),
+    "lr": ps.Plan(lr=ps.warmup(3) >> ps.cosine(to=0.1), total=20),
+    "momentum": ps.Plan(lr=ps.linear(1.0, 0.0), momentum=ps.linear(1.0, 0.9), total="2 epochs"),
+    "metric": ps.Plan(lr=ps.linear(1.0, 0.0) * ps.plateau("loss", patience=0), weight_decay="constant(2.0)", total=9),
     "tokens": ps.Plan(lr=ps.linear(1.0, 0.0, over="900 tokens"), weight_decay="constant(2.0)", clock={"lr": "tokens"}),
-    "target": ps.Plan(ps.Binding(ps.Target("heat", 2.0), ps.linear(1.0, 0.0)), lr="constant(0.5)", horizon=9),
+    "target": ps.Plan(ps.Binding(ps.Target("heat", 2.0), ps.linear(1.0, 0.0)), lr="constant(0.5)", total=9),
 }
 
 loop: list[Any] = []

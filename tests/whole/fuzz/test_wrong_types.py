@@ -22,8 +22,8 @@ VALUES = (
     None, True, -1, 0, 3, 10**400, math.nan, math.inf, 1.5, 1e-320, "", "x", "lr", "cosine()", "5%", "\ud800", "\0",
     b"x", [], [1], ["a"], {}, {"lr": 0.1}, {1: 2}, (), (1, 2), set(), object(), int, len, range(5), 1j, 10**18,
     np.array([1.0, 2.0]), np.array("x"), np.array([], dtype=object), np.float32(3), np.int64(-5), torch.tensor(1.0),
-    torch.tensor([1, 2]), ps.cosine(), ps.plateau(), ps.absolute(0.1), ps.Plan(lr="cosine()", horizon=10),
-    ps.Calendar(total=10), 5e-324, 1e308, (1e9, 1e-300), (5e-324, 1e9), np.array(1.0), {0: 1}, {"": 1}, {None: 1},
+    torch.tensor([1, 2]), ps.cosine(), ps.plateau(), ps.absolute(0.1), ps.Plan(lr="cosine()", total=10),
+    ps.RunFacts(total=10), 5e-324, 1e308, (1e9, 1e-300), (5e-324, 1e9), np.array(1.0), {0: 1}, {"": 1}, {None: 1},
     {"weight_decay": 0.1}, "linear", "adamw-timescale", np.linspace(1, 0, 30),
 )
 # fmt: on

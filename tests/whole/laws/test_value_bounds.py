@@ -13,7 +13,7 @@ from support.tables import table
 @table("name", sorted({*recipes} - {"palm-540b"}))  # whose beta approaches 1
 def test_the_bounds_of_published_recipes_decide_so_that_a_start_evaluates_none_of_their_lines(name):
     recipe = recipes[name]
-    resolved = recipe.plan.resolve(calendar=recipe.calendar)
+    resolved = recipe.plan.resolve(facts=recipe.facts)
 
     for line in resolved.bindings:
         allowed = None if isinstance(line.field, ps.Target) else range_of(line.name)

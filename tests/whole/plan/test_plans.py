@@ -14,18 +14,18 @@ from paramsched.tools.check import plan_check
 from paramsched.tools.check.plan_check import check
 from support.tables import table
 
-PLAN = Plan(lr='warmup("5%") >> cosine(to=0.1)', weight_decay="linear(to=0.5)", horizon=10_000)
+PLAN = Plan(lr='warmup("5%") >> cosine(to=0.1)', weight_decay="linear(to=0.5)", total=10_000)
 
 
 @pytest.mark.parametrize(
     "changed",
     [
-        PLAN.change(8000, lr="linear(to=0)", horizon=9000),
-        PLAN.change(10_000, horizon=12_000),
+        PLAN.change(8000, lr="linear(to=0)", total=9000),
+        PLAN.change(10_000, total=12_000),
         PLAN.cooldown(6000, 1000),
         PLAN.scale(6000, lr=0.5),
-        Plan(lr="(warmup(5) >> cosine()) * plateau()", horizon=10_000).cooldown(6000, 1000),
-        Plan(lr='warmup("5%") >> linear(1, 0, over="95%")', weight_decay=1.0, horizon=10_000).cooldown(
+        Plan(lr="(warmup(5) >> cosine()) * plateau()", total=10_000).cooldown(6000, 1000),
+        Plan(lr='warmup("5%") >> linear(1, 0, over="95%")', weight_decay=1.0, total=10_000).cooldown(
             6000, 1000, fields="weight_decay"
         ),
     ],
@@ -69,7 +69,7 @@ def test_a_changed_plan_has_no_diagnostics(changed):
             r"got builtin_function_or_method. Write @ps\.shape above def f\(t\), and f\(\) in the plan$",
         ),
         *(
-            (one, InvalidArgument, rf"got {kind}. For example: ps\.Plan\(lr=ps\.cosine\(to=0\.1\), horizon=1000\)$")
+            (one, InvalidArgument, rf"got {kind}. For example: ps\.Plan\(lr=ps\.cosine\(to=0\.1\), total=1000\)$")
             for one, kind in ((int, "type"), (None, "NoneType"))
         ),
         (3, InvalidArgument, r'got int. Write "absolute\(3\)" for the value 3, or "3 \* constant\(\)" for 3 × base$'),
@@ -108,7 +108,7 @@ def test_lengths_must_be_in_percent(lr):
     assert (found.code, found.path, found.severity) == ("PS106", "$.lr", "error")
 
 
-BY_TOKENS = Plan(lr="linear(1, 0)", clock="tokens", horizon="1000 tokens")
+BY_TOKENS = Plan(lr="linear(1, 0)", clock="tokens", total="1000 tokens")
 
 
 AMOUNTS = [0, 10, 10, 700, 1200]

@@ -26,7 +26,7 @@ def test_a_schedule_has_the_published_values(name):
     times = curve.get("times") or range(curve.get("begin", 0), curve.get("until", TOTAL + 31))
     value = eval(f"lambda t: {curve['value']}", vars(math) | vars(published_formulas))
 
-    schedule = ps.resolve(ps.parse(curve["line"]), calendar=ps.Calendar(total=total, **curve.get("facts", {})))
+    schedule = ps.resolve(ps.parse(curve["line"]), facts=ps.RunFacts(total=total, **curve.get("facts", {})))
 
     found = schedule(np.array(list(times)), BASE)
     np.testing.assert_allclose(found, [value(t) for t in times], rtol=1e-12, atol=1e-15)
@@ -44,11 +44,11 @@ def test_a_one_cycle_equals_torch_for_lr_and_momentum(total, pct, strategy, thre
     peer = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, BASE, total_steps=total, pct_start=pct, anneal_strategy=strategy, three_phase=three_phase
     )
-    facts, up = ps.Calendar(total=total), f"{pct * 100:g}%"
+    facts, up = ps.RunFacts(total=total), f"{pct * 100:g}%"
     curve, back = curves.cosine if strategy == "cos" else curves.linear, up if three_phase else None
-    rate = ps.resolve(ps.one_cycle(up, curve=curve, index="t/(n-1)", back=back), calendar=facts)
+    rate = ps.resolve(ps.one_cycle(up, curve=curve, index="t/(n-1)", back=back), facts=facts)
     high, low = ps.absolute(0.95), ps.absolute(0.85)
-    momentum = ps.resolve(ps.one_cycle(up, high, high, curve, "t/(n-1)", back, peak=low), calendar=facts)
+    momentum = ps.resolve(ps.one_cycle(up, high, high, curve, "t/(n-1)", back, peak=low), facts=facts)
 
     for t in range(total):
         group = optimizer.param_groups[0]

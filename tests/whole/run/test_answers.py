@@ -127,7 +127,7 @@ class Story:
         """Take a dry run of the saved checkpoint; return its lines."""
         state, own = copy.deepcopy(self.names["saved"])
         groups = {name: one["param_groups"] for name, one in zip(self.optimizers, state, strict=True)}
-        plan, known = plan_of(plan, "dry_run"), ps.Calendar(**facts or {})
+        plan, known = plan_of(plan, "dry_run"), ps.RunFacts(**facts or {})
         found = dry_run(groups, own if has_state else None, plan, known, **options)
         values = [
             f"{one.update} {one.field} {one.group}: {_shown(one.stored)} -> {_shown(one.value)}" for one in found.values

@@ -11,7 +11,7 @@ from paramsched.core.run.steps import watch_updates
 from paramsched.mmengine.schedulers import optimizers
 from support.updates import Probe, group, probe, run
 
-PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=10)
+PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), total=10)
 
 
 class NestedProbe(Probe):

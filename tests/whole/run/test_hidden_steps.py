@@ -15,7 +15,7 @@ KINDS = {
     "sgd": lambda model, lr: torch.optim.SGD(model.parameters(), lr=lr, weight_decay=0.1),
     "adamw": lambda model, lr: torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.1),
 }
-PLAN = ps.Plan(lr=ps.linear(1.0, 0.1), weight_decay=ps.linear(1.0, 2.0), horizon=20)
+PLAN = ps.Plan(lr=ps.linear(1.0, 0.1), weight_decay=ps.linear(1.0, 2.0), total=20)
 
 
 def model_with_a_frozen_part():
@@ -76,7 +76,7 @@ OPTIMIZERS = {
     "adamw": lambda groups: torch.optim.AdamW(groups, lr=0.1, weight_decay=0.1),
     "tensor lr": lambda groups: torch.optim.AdamW(groups, lr=torch.tensor(0.1)),
 }
-WARMUP = ps.Plan(lr=ps.warmup(5), horizon=20)
+WARMUP = ps.Plan(lr=ps.warmup(5), total=20)
 
 
 def zero_gradients(model):
@@ -106,7 +106,7 @@ def test_a_warmup_from_zero_counts_updates_with_zero_gradients(kind, gradients, 
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)
 @pytest.mark.parametrize("drive", ["optimizer", "runner", "mmengine"])
-@pytest.mark.parametrize("plan", [WARMUP, ps.Plan(lr=ps.linear(0.0, 0.0), horizon=20), PLAN])
+@pytest.mark.parametrize("plan", [WARMUP, ps.Plan(lr=ps.linear(0.0, 0.0), total=20), PLAN])
 def test_a_hidden_step_is_distinguished_from_an_update_for_any_planned_lr(kind, drive, plan):
     model = model_with_a_frozen_part()
     optimizer = OPTIMIZERS[kind]([{"params": [one]} for one in model.parameters()])
@@ -200,7 +200,7 @@ def counters(optimizer, plan):
 def test_a_warmup_from_zero_counts_its_first_update():
     model = model_with_a_frozen_part()
     optimizer = KINDS["adamw"](model, 0.1)
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.warmup(5), horizon=20))
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.warmup(5), total=20))
 
     train(model, optimizer, 2)
 

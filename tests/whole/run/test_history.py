@@ -13,10 +13,10 @@ from paramsched.errors import StateError
 from support.records import record_in, with_record
 from support.updates import probe, run
 
-FIRST = ps.Plan(lr=ps.cosine(to=0.1), horizon=100)
-SECOND = ps.Plan(lr=ps.cosine(to=0.5), horizon=120)
-THIRD = ps.Plan(lr=ps.constant(), horizon=120)
-NAMELESS = ps.Plan(ps.Binding("lr", ps.constant(), groups=lambda group: True), horizon=100)
+FIRST = ps.Plan(lr=ps.cosine(to=0.1), total=100)
+SECOND = ps.Plan(lr=ps.cosine(to=0.5), total=120)
+THIRD = ps.Plan(lr=ps.constant(), total=120)
+NAMELESS = ps.Plan(ps.Binding("lr", ps.constant(), groups=lambda group: True), total=100)
 
 
 def changed(*plans_and_updates):
@@ -44,7 +44,7 @@ def test_the_history_of_one_plan_is_that_plan_and_is_not_in_the_state():
 def test_the_length_of_the_run_is_not_part_of_the_plan_in_the_history():
     plan = ps.Plan(lr="linear()")
 
-    scheduler = ps.Scheduler(probe(), plan, calendar=ps.Calendar(total=20))
+    scheduler = ps.Scheduler(probe(), plan, facts=ps.RunFacts(total=20))
 
     assert scheduler.history == [[0, None, plan.text, {"facts": {"total": 20}}]]
     assert record_in(scheduler.state_dict())["plan"] == plan.text
@@ -110,8 +110,8 @@ def test_continuing_the_plan_of_the_checkpoint_adds_no_entry():
 
 
 def test_a_mix_of_two_plans_has_its_own_entry():
-    saved = ps.Scheduler(probe(), ps.Plan(lr=ps.cosine(), weight_decay=ps.linear(), horizon=100)).state_dict()
-    code = ps.Plan(lr=ps.constant(), weight_decay=ps.constant(), horizon=100)
+    saved = ps.Scheduler(probe(), ps.Plan(lr=ps.cosine(), weight_decay=ps.linear(), total=100)).state_dict()
+    code = ps.Plan(lr=ps.constant(), weight_decay=ps.constant(), total=100)
     before = record_in(saved)["plan"]
 
     scheduler = resumed(with_record(saved, t=7), code, {"lr": "checkpoint"})
@@ -238,10 +238,10 @@ def test_the_command_prints_the_first_plan_and_the_diff_of_each_change(tmp_path)
     assert shown.exit_code == 0
     assert shown.stdout.splitlines() == [
         "from update 0:",
-        "  horizon: 100",
+        "  total: 100",
         "  lr: cosine(to=0.1)",
         "from update 50:",
-        "  horizon: 100 -> 120",
+        "  total: 100 -> 120",
         "  lr: cosine(to=0.1) -> cosine(to=0.5)  [from update 1, by up to 0.451308 x base]",
     ]
 
@@ -249,7 +249,7 @@ def test_the_command_prints_the_first_plan_and_the_diff_of_each_change(tmp_path)
 def test_the_command_prints_the_only_plan_of_a_run_without_changes(tmp_path):
     _, scheduler = changed((FIRST, 50))
 
-    assert said(tmp_path, scheduler.state_dict()).stdout == "from update 0:\n  horizon: 100\n  lr: cosine(to=0.1)\n"
+    assert said(tmp_path, scheduler.state_dict()).stdout == "from update 0:\n  total: 100\n  lr: cosine(to=0.1)\n"
 
 
 def test_the_command_reports_a_plan_without_text_and_prints_the_next_one_in_full(tmp_path):
@@ -260,7 +260,7 @@ def test_the_command_reports_a_plan_without_text_and_prints_the_next_one_in_full
         "from update 0:",
         "  (a plan without a text)",
         "from update 50:",
-        "  horizon: 120",
+        "  total: 120",
         "  lr: constant()",
     ]
 
@@ -269,10 +269,10 @@ def test_the_command_compares_plans_with_different_facts_without_times(tmp_path)
     optimizer = probe()
     ps.Scheduler(optimizer, ps.Plan(lr=ps.cosine()), total=50)
     run(optimizer, 5)
-    state = ps.Scheduler(optimizer, ps.Plan(lr=ps.constant(), horizon="2 epochs"), steps_per_epoch=20).state_dict()
+    state = ps.Scheduler(optimizer, ps.Plan(lr=ps.constant(), total="2 epochs"), steps_per_epoch=20).state_dict()
 
     assert said(tmp_path, state).stdout.splitlines()[-2:] == [
-        "  horizon: (nothing) -> 2 epochs",
+        "  total: (nothing) -> 2 epochs",
         "  lr: cosine() -> constant()",
     ]
 
@@ -283,7 +283,7 @@ def test_the_command_prints_json(tmp_path):
 
     assert [entry["update"] for entry in entries] == [0, 50]
     assert entries[0]["plan"] == str(FIRST)
-    assert [change["name"] for change in entries[1]["changes"]] == ["horizon", "lr"]
+    assert [change["name"] for change in entries[1]["changes"]] == ["total", "lr"]
 
 
 @pytest.mark.parametrize(

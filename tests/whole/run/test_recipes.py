@@ -14,19 +14,19 @@ from paramsched.tools.records.log_values import AmountColumn
 from support.tables import table
 from support.updates import probe, used
 
-TOKENS = Plan(lr="cosine()", horizon="1280 tokens")
+TOKENS = Plan(lr="cosine()", total="1280 tokens")
 
 
 def recipe_of(plan: Any, *bases: Any, **facts: Any) -> Recipe:
-    plan = plan if isinstance(plan, Plan) else Plan(lr=plan, horizon=10)
-    return Recipe("tiny", "Tiny", "vision", plan, ps.Calendar(**facts), bases or ({"lr": 0.5},), "a test", (), ())
+    plan = plan if isinstance(plan, Plan) else Plan(lr=plan, total=10)
+    return Recipe("tiny", "Tiny", "vision", plan, ps.RunFacts(**facts), bases or ({"lr": 0.5},), "a test", (), ())
 
 
 @table(
     ("plan", "facts", "said"),
     [
-        (Plan(lr="cosine()", horizon="64 samples"), {"batch_size": 8}, "Use batch_size=8, as in the recipe"),
-        (Plan(lr="cosine()", horizon="2 epochs"), {"batch_size": 8}, r"steps_per_epoch=100"),
+        (Plan(lr="cosine()", total="64 samples"), {"batch_size": 8}, "Use batch_size=8, as in the recipe"),
+        (Plan(lr="cosine()", total="2 epochs"), {"batch_size": 8}, r"steps_per_epoch=100"),
         (TOKENS, {"batch_size": 8, "sequence_length": 16}, "Use tokens_per_step=128, as in the recipe"),
         (
             TOKENS,
@@ -43,7 +43,7 @@ def test_the_facts_of_a_recipe_are_advice(plan, facts, said):
         ps.Scheduler(optimizer, recipe_of(plan, **facts))
 
 
-def test_total_replaces_the_horizon_of_a_recipe():
+def test_total_replaces_that_of_a_recipe():
     recipe = recipe_of("warmup(2) >> linear()")
     scheduler = ps.Scheduler(probe(lr=0.5), recipe, total=8)
 
@@ -53,7 +53,7 @@ def test_total_replaces_the_horizon_of_a_recipe():
         ps.Scheduler(probe(lr=0.5), recipe.plan, total=8)
 
 
-DECAYS = Plan(lr="cosine()", weight_decay="linear(1, 0.5)", horizon=10)
+DECAYS = Plan(lr="cosine()", weight_decay="linear(1, 0.5)", total=10)
 
 
 BOTH = {"lr": 0.5, "weight_decay": 0.2}
@@ -102,7 +102,7 @@ def test_bases_that_differ_from_the_recipe_are_one_warning(recipe, optimizer, sa
     ],
 )
 def test_an_absolute_level_of_a_recipe_belongs_to_its_base(text):
-    plan = Plan(lr=text, horizon=9_000_000)
+    plan = Plan(lr=text, total=9_000_000)
     optimizer = probe(lr=0.25)
     before = dict(optimizer.param_groups[0])
     with pytest.raises(PlanError, match=r"recipe:tiny: lr.*base 0\.5, got 0\.25"):
@@ -117,7 +117,7 @@ def test_the_plan_of_a_recipe_is_a_plan_like_any_other():
 
 def test_audit_reads_a_csv_of_scalars(tmp_path):
     optimizer = probe({"name": "body"}, {"name": "head", "lr": 1.0})
-    scheduler = ps.Scheduler(optimizer, {"lr": "linear()", "betas[0]": "linear()", "horizon": 10})
+    scheduler = ps.Scheduler(optimizer, {"lr": "linear()", "betas[0]": "linear()", "total": 10})
     with (tmp_path / "log.csv").open("w", newline="") as file:
         rows = csv.DictWriter(file, ["t", *scheduler.scalars()])
         rows.writeheader()

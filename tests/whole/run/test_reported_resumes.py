@@ -126,14 +126,14 @@ class Row(NamedTuple):
     at: int = AT
 
 
-COSINE = ps.Plan(lr="cosine()", horizon=40)
-WARM = ps.Plan(lr="warmup(15) >> cosine()", horizon=40)
+COSINE = ps.Plan(lr="cosine()", total=40)
+WARM = ps.Plan(lr="warmup(15) >> cosine()", total=40)
 MILESTONES = ps.Plan(lr=f"multistep([{AT}, {AT + 5}])")
 EXPONENTIAL = ps.Plan(lr="exponential(0.9)")
 PLATEAU = ps.Plan(lr="constant() * plateau('loss', factor=0.5, patience=2)")
 RELATIVE = ps.Plan(lr="warmup('25%') >> cosine()")
-CYCLES = ps.Plan(lr="cosine_restarts(10)", horizon=20)
-LONGER_CYCLES = ps.Plan(lr="cosine_restarts(10)", horizon=40)
+CYCLES = ps.Plan(lr="cosine_restarts(10)", total=20)
+LONGER_CYCLES = ps.Plan(lr="cosine_restarts(10)", total=40)
 
 PLANS = {
     "a loop without initial_lr, the plan before the load": Row(
@@ -169,12 +169,12 @@ PLANS = {
     "milestones, interrupted at one": Row(lambda: of_plan(MILESTONES), MILESTONES, milestones),
     "milestones, after the load": Row(lambda: of_plan(MILESTONES), MILESTONES, milestones, "OS"),
     "an exponential decay": Row(lambda: of_plan(EXPONENTIAL), EXPONENTIAL, exponential),
-    "more epochs": Row(lambda: of_plan(COSINE), ps.Plan(lr="cosine()", horizon=60), lambda t: cosine(t, 60)),
+    "more epochs": Row(lambda: of_plan(COSINE), ps.Plan(lr="cosine()", total=60), lambda t: cosine(t, 60)),
     "more epochs in the run facts": Row(
         lambda: of_plan(RELATIVE, total=40), RELATIVE, lambda t: warm_cosine(t, 15, 60), options={"total": 60}
     ),
     "more epochs, but the old curve": Row(
-        lambda: of_plan(COSINE), ps.Plan(lr="cosine()", horizon=60), cosine, options={"on_change": "checkpoint"}
+        lambda: of_plan(COSINE), ps.Plan(lr="cosine()", total=60), cosine, options={"on_change": "checkpoint"}
     ),
     "restarts, with more cycles": Row(lambda: of_plan(CYCLES), LONGER_CYCLES, cycles),
     "restarts, after their end, with more cycles": Row(lambda: of_plan(CYCLES, 20), LONGER_CYCLES, cycles, at=20),
@@ -207,7 +207,7 @@ def test_a_plan_uses_the_values_of_the_formula_and_of_an_uninterrupted_run(name)
     assert values == pytest.approx([row.base * row.formula(t) for t in range(row.at, row.at + REST)], rel=1e-12)
     assert scheduler.t == row.at + REST
     if not scheduler.states:
-        total = row.options.get("total") or (None if scheduler.plan.horizon else END)
+        total = row.options.get("total") or (None if scheduler.plan.total else END)
         assert values == planned(scheduler.plan, {"lr": row.base}, total=total)[row.at : row.at + REST]
 
 

@@ -30,7 +30,7 @@ def adamw(**settings):
 
 @pytest.mark.parametrize(("field", "line", "update", "words"), CASES)
 def test_the_scheduler_and_check_refuse_with_the_first_update_and_nothing_is_touched(field, line, update, words):
-    plan, optimizer = ps.Plan(ps.Binding(field, line), horizon=100), adamw()
+    plan, optimizer = ps.Plan(ps.Binding(field, line), total=100), adamw()
     before = copy.deepcopy(optimizer.state_dict())
 
     with pytest.raises(PlanError, match=rf"{words}.* at update {update}\b") as refused:
@@ -43,9 +43,9 @@ def test_the_scheduler_and_check_refuse_with_the_first_update_and_nothing_is_tou
     assert (found.severity, f"at update {update}" in str(found)) == ("error", True)
 
 
-def all_values(line, base, horizon):
-    schedule = ps.Plan(lr=line, horizon=horizon).resolve().bindings[0].schedule
-    return [schedule(t, base=base) for t in range(horizon)]
+def all_values(line, base, total):
+    schedule = ps.Plan(lr=line, total=total).resolve().bindings[0].schedule
+    return [schedule(t, base=base) for t in range(total)]
 
 
 @pytest.mark.parametrize(("field", "line", "update", "words"), CASES)
@@ -62,17 +62,17 @@ def test_the_reported_update_is_the_first_of_a_loop_over_all_updates(field, line
     ("field", "line"),
     [
         ("betas[0]", "absolute(linear(0.85, 0.95))"),
-        ("betas[0]", "absolute(linear(0.9, 1.0))"),  # 1 only at the horizon
+        ("betas[0]", "absolute(linear(0.9, 1.0))"),  # 1 only at the end
         ("lr", "linear(1, 0)"),
         ("lr", "clamp(linear(1, -1), low=0)"),
         ("lr", "cosine() - 0.0"),
         ("weight_decay", "absolute(cosine(start=0.4, to=0))"),
-        ("lr", "linear(1, -1, over=200)"),  # negative after the horizon
+        ("lr", "linear(1, -1, over=200)"),  # negative after the end
         ("lr", "0.5 + 0.5 * cosine(start=1, to=-1)"),
     ],
 )
-def test_values_inside_are_accepted_with_those_after_the_horizon_ignored(field, line):
-    plan, optimizer = ps.Plan(ps.Binding(field, line), horizon=100), adamw()
+def test_values_inside_are_accepted_with_those_after_the_end_ignored(field, line):
+    plan, optimizer = ps.Plan(ps.Binding(field, line), total=100), adamw()
 
     ps.Scheduler(optimizer, plan)
 
@@ -87,7 +87,7 @@ ADVISED += [("lr", "linear(1, -1)", "progress"), ("lr", "like('weight_decay') - 
 def test_the_line_to_write_has_the_units_of_the_plan_and_starts(field, line, clock):
     def plan_of(text):
         more = {"weight_decay": "cosine()"} if "like" in text else {}
-        return ps.Plan(ps.Binding(field, text), clock=clock, horizon=None if clock else 100, **more)
+        return ps.Plan(ps.Binding(field, text), clock=clock, total=None if clock else 100, **more)
 
     with pytest.raises(PlanError) as refused:
         ps.Scheduler(adamw(), plan_of(line))
@@ -100,16 +100,16 @@ def test_the_line_to_write_has_the_units_of_the_plan_and_starts(field, line, clo
 @pytest.mark.parametrize("line", ["rounded(cosine(), 0.001)"])
 @pytest.mark.parametrize("clock", ["samples", "tokens"])
 def test_a_line_without_bounds_starts_on_a_clock_whose_amounts_are_reported(line, clock):
-    ps.Scheduler(adamw(), ps.Plan(lr=line, horizon=f"6400 {clock}", clock=clock))
+    ps.Scheduler(adamw(), ps.Plan(lr=line, total=f"6400 {clock}", clock=clock))
     if "cosine" not in line:
         ps.Scheduler(adamw(), ps.Plan(lr=line, clock=clock))
 
 
 def test_a_target_may_be_negative():
-    ps.Scheduler(adamw(), ps.Plan(ps.Binding(ps.Target("momentum_bias", 1.0), "linear(1, -1)"), horizon=10))
+    ps.Scheduler(adamw(), ps.Plan(ps.Binding(ps.Target("momentum_bias", 1.0), "linear(1, -1)"), total=10))
 
 
-def test_without_a_horizon_the_length_of_the_schedule_counts():
+def test_without_a_total_the_length_of_the_schedule_counts():
     with pytest.raises(PlanError, match="at update 51"):
         ps.Scheduler(adamw(), ps.Plan(lr="linear(1, -1, over=100)"))
     with pytest.raises(PlanError, match="at update 1001"):
@@ -121,7 +121,7 @@ def test_each_group_has_its_own_base():
     optimizer = torch.optim.AdamW([dict(one) for one in groups])
 
     with pytest.raises(PlanError, match=r"betas\[0\] of group 1.* at update 56"):
-        ps.Scheduler(optimizer, ps.Plan(ps.Binding("betas[0]", "linear(1, 1.2)"), horizon=100))
+        ps.Scheduler(optimizer, ps.Plan(ps.Binding("betas[0]", "linear(1, 1.2)"), total=100))
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -131,7 +131,7 @@ def test_one_of_several_optimizers_is_refused_and_none_is_touched(order):
     before = {name: copy.deepcopy(one.state_dict()) for name, one in optimizers.items()}
 
     line = ps.Binding("betas[0]", "absolute(linear(0.9, 1.1))", groups="adam/*")
-    plan = ps.Plan(line, lr="cosine()", horizon=100)
+    plan = ps.Plan(line, lr="cosine()", total=100)
     with pytest.raises(PlanError, match=r"betas\[0\] of group .*adam.* at update 50"):
         ps.Scheduler(optimizers, plan)
 
@@ -139,7 +139,7 @@ def test_one_of_several_optimizers_is_refused_and_none_is_touched(order):
 
 
 @pytest.mark.parametrize(
-    ("clock", "horizon", "facts", "when"),
+    ("clock", "total", "facts", "when"),
     [
         ("tokens", "6400 tokens", {"tokens_per_step": 64}, "update 51"),
         ("samples", "6400 samples", {"batch_size": 64}, "update 51"),
@@ -147,12 +147,12 @@ def test_one_of_several_optimizers_is_refused_and_none_is_touched(order):
         ("tokens", "6400 tokens", {}, r"3201 tokens"),
     ],
 )
-def test_a_plan_on_another_clock_is_refused(clock, horizon, facts, when):
+def test_a_plan_on_another_clock_is_refused(clock, total, facts, when):
     optimizer = adamw()
     before = copy.deepcopy(optimizer.state_dict())
 
     with pytest.raises(PlanError, match=f"falls below 0: .* at {when}"):
-        ps.Scheduler(optimizer, ps.Plan(lr="linear(1, -1)", horizon=horizon, clock=clock), **facts)
+        ps.Scheduler(optimizer, ps.Plan(lr="linear(1, -1)", total=total, clock=clock), **facts)
 
     assert optimizer.state_dict() == before
 
@@ -163,31 +163,31 @@ def test_a_line_by_updates_is_checked_at_each_update_although_other_lines_count_
     with pytest.raises(PlanError, match=r"it is 1\.008 at update 4"):
         ps.Scheduler(
             torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=0.1, momentum=0.9),
-            ps.Plan(lr="linear()", momentum=line, clock={"lr": "tokens"}, horizon="1000 tokens"),
+            ps.Plan(lr="linear()", momentum=line, clock={"lr": "tokens"}, total="1000 tokens"),
         )
 
 
 def test_a_plan_of_a_resume_counts_from_its_position_and_a_refused_one_changes_nothing():
     optimizer = adamw()
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="cosine()", horizon=100))
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="cosine()", total=100))
     for _ in range(3):
         optimizer.step()
     before = copy.deepcopy(optimizer.state_dict())
 
     with pytest.raises(PlanError, match="at update 51"):
-        ps.Scheduler(optimizer, ps.Plan(lr="linear(1, -1)", horizon=100))
+        ps.Scheduler(optimizer, ps.Plan(lr="linear(1, -1)", total=100))
 
     assert optimizer.state_dict() == before
     optimizer.step()
     assert scheduler.t == 4
-    ps.Scheduler(optimizer, ps.Plan(lr="constant(-1, 2) >> cosine(start=1)", horizon=100))  # the bad updates are over
+    ps.Scheduler(optimizer, ps.Plan(lr="constant(-1, 2) >> cosine(start=1)", total=100))  # the bad updates are over
 
 
 def test_a_loaded_base_that_leaves_the_range_is_refused_before_torch_writes():
     def made(beta):
         return adamw(betas=(beta, 0.999))
 
-    line = ps.Plan(ps.Binding("betas[0]", "linear(1, 1.2)"), horizon=100)
+    line = ps.Plan(ps.Binding("betas[0]", "linear(1, 1.2)"), total=100)
     saved = made(0.8)
     ps.Scheduler(saved, line)
     state = saved.state_dict()
@@ -203,7 +203,7 @@ def test_a_loaded_base_that_leaves_the_range_is_refused_before_torch_writes():
 
 
 def test_a_state_of_an_earlier_update_than_those_checked_so_far_is_checked_from_there_on():
-    plan = ps.Plan(lr=ps.table([1.0] * 5 + [-1.0] * 5 + [1.0] * 5), horizon=15)  # below 0 from update 5 to 9
+    plan = ps.Plan(lr=ps.table([1.0] * 5 + [-1.0] * 5 + [1.0] * 5), total=15)  # below 0 from update 5 to 9
     optimizer = adamw()
     optimizer.param_groups[0]["initial_lr"] = 1e-3
     scheduler = ps.Scheduler(optimizer, plan, t=11)
@@ -219,9 +219,9 @@ def test_a_state_of_an_earlier_update_than_those_checked_so_far_is_checked_from_
 
 
 def test_a_base_in_the_state_of_a_scheduler_that_leaves_the_range_is_refused_and_nothing_changes():
-    earlier = ps.Scheduler(adamw(betas=(0.95, 0.999)), ps.Plan(ps.Binding("betas[0]", "constant()"), horizon=100))
+    earlier = ps.Scheduler(adamw(betas=(0.95, 0.999)), ps.Plan(ps.Binding("betas[0]", "constant()"), total=100))
     optimizer = adamw(betas=(0.8, 0.999))
-    scheduler = ps.Scheduler(optimizer, ps.Plan(ps.Binding("betas[0]", "linear(1, 1.2)"), horizon=100))
+    scheduler = ps.Scheduler(optimizer, ps.Plan(ps.Binding("betas[0]", "linear(1, 1.2)"), total=100))
     before = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
 
     with pytest.raises(PlanError, match=r"betas\[0\] of group 0.* reaches 1"):
@@ -232,7 +232,7 @@ def test_a_base_in_the_state_of_a_scheduler_that_leaves_the_range_is_refused_and
 
 def test_a_group_added_during_the_run_is_refused_before_it_is_written():
     optimizer = adamw(betas=(0.5, 0.999))
-    ps.Scheduler(optimizer, ps.Plan(ps.Binding("betas[0]", "linear(1, 1.2)"), horizon=100))
+    ps.Scheduler(optimizer, ps.Plan(ps.Binding("betas[0]", "linear(1, 1.2)"), total=100))
     optimizer.step()
     optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "betas": (0.9, 0.999)})
 
@@ -244,7 +244,7 @@ def test_a_group_added_during_the_run_is_refused_before_it_is_written():
 
 @pytest.mark.parametrize(("share", "is_refused"), [("89.9%", True), ("90%", True), ("90.1%", False), ("90.5%", False)])
 def test_a_plan_by_unknown_amounts_that_is_outside_for_a_tenth_of_the_run_is_refused(share, is_refused):
-    plan = ps.Plan(lr=f'constant(1, "{share}") >> constant(-0.5)', clock="tokens", horizon="1000 tokens")
+    plan = ps.Plan(lr=f'constant(1, "{share}") >> constant(-0.5)', clock="tokens", total="1000 tokens")
 
     with pytest.raises(PlanError, match="falls below 0") if is_refused else contextlib.nullcontext():
         ps.Scheduler(adamw(), plan)

@@ -151,7 +151,7 @@ def groups_of(plan):
 
 
 def codes_of_the_check(plan, groups, **facts):
-    found = ps.check(plan, calendar=facts["calendar"] if "calendar" in facts else ps.Calendar(**facts), groups=groups)
+    found = ps.check(plan, facts=facts["facts"] if "facts" in facts else ps.RunFacts(**facts), groups=groups)
     return [one.code for one in found if one.severity == "warning"]
 
 
@@ -259,7 +259,7 @@ def test_an_accumulation_that_is_used_is_silent(line, facts):
 @table(("line", "facts"), [(line, facts) for _, line, facts, code in TOLD if code in (WARMUP, MODE)])
 def test_the_line_that_is_advised_for_a_metric_rule_is_silent(line, facts):
     plan = ps.Plan(lr=line)
-    (found,) = [one for one in ps.check(plan, calendar=ps.Calendar(**facts)) if one.code in (WARMUP, MODE)]
+    (found,) = [one for one in ps.check(plan, facts=ps.RunFacts(**facts)) if one.code in (WARMUP, MODE)]
 
     advised = ps.parse(found.advice.removeprefix("Write ")).metric_rules[0]
     (schedule,) = [one.schedule for one in plan.bindings]
@@ -283,8 +283,8 @@ def test_the_published_recipes_are_silent():
     told = {}
     for name in ps.recipes:
         recipe = ps.recipes[name]
-        told[name] = codes_at_a_start(recipe.plan, recipe.bases, calendar=recipe.calendar)
-        told[name] += codes_of_the_check(recipe.plan, recipe.bases, calendar=recipe.calendar)
+        told[name] = codes_at_a_start(recipe.plan, recipe.bases, facts=recipe.facts)
+        told[name] += codes_of_the_check(recipe.plan, recipe.bases, facts=recipe.facts)
 
     assert {name: codes for name, codes in told.items() if codes} == {}
     assert len(told) > 150
@@ -329,7 +329,7 @@ def right_or_why_not(text):
     if any("/" in str(one.groups) or isinstance(one.groups, int) for one in plan.bindings):
         return None
     facts = FACTS if "epoch" in text else {"batch_size": 32, "sequence_length": 1024}
-    total = {} if plan.horizon is not None else {"total": "90 epochs" if "epoch" in text else 10_000}
+    total = {} if plan.total is not None else {"total": "90 epochs" if "epoch" in text else 10_000}
     try:
         return codes_at_a_start(plan, groups_of(plan), **facts, **total)
     except ParamschedError:
@@ -447,10 +447,10 @@ def scheduled(optimizer, plan):
 
 
 def test_one_frozen_group_and_one_fast_or_slow_group_are_silent():
-    slow = ps.Plan(ps.Binding("lr", ps.constant(1e-3), groups=0), lr="cosine()", horizon=100)
-    fast = ps.Plan(ps.Binding("lr", ps.constant(20.0), groups=0), lr="cosine()", horizon=100)
+    slow = ps.Plan(ps.Binding("lr", ps.constant(1e-3), groups=0), lr="cosine()", total=100)
+    fast = ps.Plan(ps.Binding("lr", ps.constant(20.0), groups=0), lr="cosine()", total=100)
 
-    assert not scheduled(adamw(0.0, 0.1), ps.Plan(lr="cosine()", weight_decay="cosine()", horizon=100))
+    assert not scheduled(adamw(0.0, 0.1), ps.Plan(lr="cosine()", weight_decay="cosine()", total=100))
     for plan in (slow, fast):
         assert not scheduled(adamw(0.1, 0.1), plan)
 
@@ -458,9 +458,9 @@ def test_one_frozen_group_and_one_fast_or_slow_group_are_silent():
 @pytest.mark.parametrize("field", ["momentum", "weight_decay"])
 def test_another_field_of_which_every_base_is_0_is_warned_of(field):
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
-    absolute = ps.Plan(ps.Binding(field, "linear(absolute(0.8), absolute(0.9))"), horizon=100)
+    absolute = ps.Plan(ps.Binding(field, "linear(absolute(0.8), absolute(0.9))"), total=100)
 
     assert not scheduled(optimizer, absolute)
-    (found,) = scheduled(optimizer, ps.Plan(ps.Binding(field, "linear(0.8, 0.9)"), horizon=100))
+    (found,) = scheduled(optimizer, ps.Plan(ps.Binding(field, "linear(0.8, 0.9)"), total=100))
 
     assert str(found.message).startswith(f"{field} of the optimizer is 0, so every multiple of it is 0. ")

@@ -199,7 +199,7 @@ def _shown(case: Case) -> Any:
 
 def _read_logs(case: Case) -> Any:
     read = ps.tools.audit.read_log(case.path, ["lr"])
-    return [repr(read)[:5000], str(ps.tools.audit.compare_with_plan(read, "cosine()", ps.Calendar(total=20)))]
+    return [repr(read)[:5000], str(ps.tools.audit.compare_with_plan(read, "cosine()", ps.RunFacts(total=20)))]
 
 
 _FUNCTIONS: dict[str, Callable[[Case], Any]] = {
@@ -221,7 +221,7 @@ _FUNCTIONS: dict[str, Callable[[Case], Any]] = {
     "tools.audit.read_values": lambda case: ps.tools.audit.read_values(case.path),
     "tools.audit.read_log": _read_logs,
     "tools.audit.compare_with_plan": lambda case: ps.tools.audit.compare_with_plan(
-        ps.tools.audit.read_log(case.path.parent / "good.csv", ["lr"]), case.plan, ps.Calendar(total=20)
+        ps.tools.audit.read_log(case.path.parent / "good.csv", ["lr"]), case.plan, ps.RunFacts(total=20)
     ),
     "tools.audit.read_metrics": lambda case: ps.tools.audit.read_metrics(case.path),
     "tools.audit.read_plan_history": lambda case: ps.tools.audit.read_plan_history(case.path),
@@ -230,7 +230,7 @@ _FUNCTIONS: dict[str, Callable[[Case], Any]] = {
     "show.html": lambda case: bool(ps.show.html(case.trace, title=case.text[:99])),
     "show.text": lambda case: ps.show.text(case.trace),
     "show.mime_bundle": lambda case: bool(ps.show.mime_bundle(case.plan)),
-    "show.plan_axes": lambda case: ps.show.plan_axes(case.plan, 0.1, ps.Calendar(total=20)),
+    "show.plan_axes": lambda case: ps.show.plan_axes(case.plan, 0.1, ps.RunFacts(total=20)),
     "mmengine.Runner.from_cfg": lambda case: (
         runs_code(case.path) or _refused(lambda: ps.mmengine.Runner.from_cfg(case.path))
     ),
@@ -374,9 +374,9 @@ def _invoke(words: list[str], program: click.Command = main) -> str:
 
 def _warm_up(folder: Path, written: Path) -> None:
     """Import what the uses import, so that the hook does not see the library's own modules."""
-    (folder / _GOOD).write_text("horizon: 20\nlr: cosine()\n")
+    (folder / _GOOD).write_text("total: 20\nlr: cosine()\n")
     (folder / "good.csv").write_text("step,lr\n" + "".join(f"{t},{1 - t / 20}\n" for t in range(20)))
-    (folder / "good.json").write_text('{"horizon": 20, "lr": "step(3)"}')
+    (folder / "good.json").write_text('{"total": 20, "lr": "step(3)"}')
     for name in (_GOOD, "good.csv", "good.json"):
         case = Case(folder / name, written)
         for _, use in _uses_of(case):

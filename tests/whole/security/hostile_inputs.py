@@ -79,12 +79,12 @@ class _Imports:
 
 def plans_of(name: str) -> Iterator[tuple[str, object]]:
     """Yield plans as JSON data, with a name in each place that has one."""
-    yield "groups", {"horizon": 20, "lr": "cosine()", "groups": {name: {"lr": "linear()"}}}
-    yield "targets", {"horizon": 20, "lr": "cosine()", "targets": {name: {"initial": 2.0, "schedule": "linear()"}}}
-    yield "field", {"horizon": 20, name: "cosine()", "weight_decay": f"like({json.dumps(name)})"}
-    yield "metric", {"horizon": 20, "lr": f"cosine() * plateau({json.dumps(name, ensure_ascii=False)})"}
-    yield "line", {"horizon": 20, "lr": name, "clock": name}
-    yield "line in a group", {"horizon": 20, "lr": "cosine()", "groups": {name: {"lr": name}}}
+    yield "groups", {"total": 20, "lr": "cosine()", "groups": {name: {"lr": "linear()"}}}
+    yield "targets", {"total": 20, "lr": "cosine()", "targets": {name: {"initial": 2.0, "schedule": "linear()"}}}
+    yield "field", {"total": 20, name: "cosine()", "weight_decay": f"like({json.dumps(name)})"}
+    yield "metric", {"total": 20, "lr": f"cosine() * plateau({json.dumps(name, ensure_ascii=False)})"}
+    yield "line", {"total": 20, "lr": name, "clock": name}
+    yield "line in a group", {"total": 20, "lr": "cosine()", "groups": {name: {"lr": name}}}
 
 
 def logs_of(name: str) -> Iterator[tuple[str, str]]:
@@ -103,7 +103,7 @@ def _cell(text: str) -> str:
 EXPORTED = f'''\
 """Schedule of lr, exported by paramsched 1.0. It needs only Python.
 
-horizon: 10
+total: 10
 lr: linear()
 
 fingerprint: x
@@ -198,13 +198,13 @@ def pickles() -> Iterator[tuple[str, bytes]]:
 def configs() -> Iterator[tuple[str, str]]:
     """Yield configs with tags, code, includes and modules."""
     call = f'!!python/object/apply:os.system ["touch {MARK}"]'
-    yield "tag.yaml", f"horizon: 10\nlr: {call}\n"
-    yield "tag-key.yaml", f"horizon: 10\n? {call}\n: cosine()\n"
-    yield "tag-name.yaml", f"horizon: 10\nlr: !!python/name:{MODULE}.x\nmomentum: !!python/module:{MODULE}\n"
+    yield "tag.yaml", f"total: 10\nlr: {call}\n"
+    yield "tag-key.yaml", f"total: 10\n? {call}\n: cosine()\n"
+    yield "tag-name.yaml", f"total: 10\nlr: !!python/name:{MODULE}.x\nmomentum: !!python/module:{MODULE}\n"
     yield "tag-new.yaml", f'lr: !!python/object/new:type {{args: [x, [], {{"{MARK}": !!python/name:exec}}]}}\n'
     yield "include.yaml", f"_base_: [base.yaml, base.py, {MARK}.py, ../outside.py]\nlr: !include base.py\n"
-    yield "base.yaml", f"_base_: include.yaml\nhorizon: ${{oc.env:HOME}} ${{oc.eval:{CODE}}}\n"
-    yield "reference.yaml", f"horizon: 10\nlr: ${{{MARK}}}\nx: {{{{fileDirname}}}} $(touch {MARK})\n"
+    yield "base.yaml", f"_base_: include.yaml\ntotal: ${{oc.env:HOME}} ${{oc.eval:{CODE}}}\n"
+    yield "reference.yaml", f"total: 10\nlr: ${{{MARK}}}\nx: {{{{fileDirname}}}} $(touch {MARK})\n"
     yield "base.py", f"import {MODULE}\n{CODE}\nlr = 0.1\n{MARK} = {CODE}\n"
     schedule = "param_scheduler = dict(type='StepLR', step_size=3)\n"
     rest = "optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.1))\ntrain_cfg = dict(max_epochs=12)\n"
@@ -254,11 +254,11 @@ def configs() -> Iterator[tuple[str, str]]:
     yield "deep-sum.py", f"x = {'1 + ' * 20_000}1  # {MARK}\n"
     yield "deep.yaml", f"lr: {'[' * 5000}{MARK}{']' * 5000}\n"
     yield "deep.json", '{"lr": ' * 5000 + f'"{MARK}"' + "}" * 5000
-    yield "digits.yaml", f"horizon: {'9' * 5000}\nlr: cosine(over={'9' * 5000})\nnote: {{by: {MARK}}}\n"
-    yield "octal.yaml", f"horizon: 0o{'7' * 5000}\nlr: cosine(over=0o{'7' * 5000})\nnote: {{by: {MARK}}}\n"
-    yield "product.yaml", f"horizon: {'9' * 4000}\nlr: cosine(over={'9' * 4000} * {'9' * 4000})\n"
+    yield "digits.yaml", f"total: {'9' * 5000}\nlr: cosine(over={'9' * 5000})\nnote: {{by: {MARK}}}\n"
+    yield "octal.yaml", f"total: 0o{'7' * 5000}\nlr: cosine(over=0o{'7' * 5000})\nnote: {{by: {MARK}}}\n"
+    yield "product.yaml", f"total: {'9' * 4000}\nlr: cosine(over={'9' * 4000} * {'9' * 4000})\n"
     yield "digits.py", f"a = {'9' * 4000}\nparam_scheduler = dict(type='StepLR', step_size=a * a)\n{rest}"
-    yield "digits.json", f'{{"horizon": {"9" * 5000}, "lr": "cosine(over={"9" * 5000})"}}'
+    yield "digits.json", f'{{"total": {"9" * 5000}, "lr": "cosine(over={"9" * 5000})"}}'
     for number, hide in enumerate(HIDDEN_CODE):
         yield f"exported-{number}.py", hide(EXPORTED, CODE)
     yield "exported-deep.py", EXPORTED.replace("10 - t", "-" * 100_000 + "t")

@@ -40,12 +40,12 @@ def of_run(name: str, folder: Path) -> Iterator[Any]:
     optimizer.step()
     yield scheduler
     yield scheduler.state_dict()
-    yield ps.trace(ps.Plan(lr="linear()", horizon=TOTAL), [{"name": name, "lr": 0.1}])
+    yield ps.trace(ps.Plan(lr="linear()", total=TOTAL), [{"name": name, "lr": 0.1}])
     file = folder / "run.pt"
     torch.save({"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}, file)
     saved = read_saved_run(load_checkpoint(file))
     yield saved
-    yield predict_resume(saved, ps.Plan(lr="cosine()"), ps.Calendar(total=2 * TOTAL))
+    yield predict_resume(saved, ps.Plan(lr="cosine()"), ps.RunFacts(total=2 * TOTAL))
     yield read_plan_history(file)
 
 

@@ -13,7 +13,7 @@ from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.show.plan_curves import curves_of_plan, plan_of_schedule
 
 FACTS = {"total", "steps_per_epoch", "batch_size", "tokens_per_step", "seconds_per_step", "frames_per_step"}
-PLAN = ps.Plan(lr='warmup("5%") >> cosine(to=0.01)', weight_decay="linear(1, 0.5)", horizon="20 epochs")
+PLAN = ps.Plan(lr='warmup("5%") >> cosine(to=0.01)', weight_decay="linear(1, 0.5)", total="20 epochs")
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ def figures():
         PLAN,
         ps.cosine(),
         ps.trace(PLAN, {"lr": 0.1, "weight_decay": 0.05}, steps_per_epoch=5),
-        ps.Plan(lr='warmup("5%") >> cosine()', weight_decay="linear(1, 0.5)", horizon=1_000_000),
+        ps.Plan(lr='warmup("5%") >> cosine()', weight_decay="linear(1, 0.5)", total=1_000_000),
         ps.recipes["llama3-405b"].plan,
         ps.recipes["resnet50-goyal"],
     ],
@@ -45,15 +45,15 @@ def test_plans_schedules_and_traces_are_drawn_as_small_pictures(value):
 @pytest.mark.parametrize(
     "value",
     [
-        ps.trace(ps.Plan(lr="cosine()", horizon=10_000), [{"lr": 0.1, "name": f"group_{i}"} for i in range(500)]),
-        ps.Calendar(total=10, tokens_per_step=4096),
+        ps.trace(ps.Plan(lr="cosine()", total=10_000), [{"lr": 0.1, "name": f"group_{i}"} for i in range(500)]),
+        ps.RunFacts(total=10, tokens_per_step=4096),
         ps.recipes["llama3-405b"],
         *ps.parse('plateau("val_loss")').metric_rules,
         ps.recipes,
         ps.table([1 / (i + 3) for i in range(1000)]),
-        ps.Plan(lr=ps.piecewise([[i, 1 / (i + 3)] for i in range(1000)]), horizon="1 epoch"),
-        ps.Calendar(**{field.name: 7 for field in fields(ps.Calendar) if field.name in FACTS}),
-        ps.Calendar(total="2 epochs", steps_per_epoch=5),
+        ps.Plan(lr=ps.piecewise([[i, 1 / (i + 3)] for i in range(1000)]), total="1 epoch"),
+        ps.RunFacts(**{field.name: 7 for field in fields(ps.RunFacts) if field.name in FACTS}),
+        ps.RunFacts(total="2 epochs", steps_per_epoch=5),
         ps.diff(ps.Plan(lr="cosine()"), ps.Plan(lr=" >> ".join(f"constant({i}, 1)" for i in range(200)))),
     ],
     ids=lambda value: type(value).__name__,
@@ -77,7 +77,7 @@ def test_a_long_repr_is_cut_and_the_text_is_not():
 @pytest.mark.parametrize(
     ("value", "entries"),
     [
-        (ps.Calendar(total=10, batch_size=7), {"total": "10", "batch_size": "7"}),
+        (ps.RunFacts(total=10, batch_size=7), {"total": "10", "batch_size": "7"}),
     ],
 )
 def test_facts_and_metric_rules_are_tables_in_a_notebook(value, entries):
@@ -112,7 +112,7 @@ def test_the_cell_of_a_scheduler_names_optimizers_and_at_most_eight_values():
     one, many = [torch.nn.Parameter(torch.ones(1))], [torch.nn.Parameter(torch.ones(1)) for _ in range(9)]
     optimizers = {"a": torch.optim.SGD(one, lr=0.1), "b": torch.optim.SGD([{"params": [p]} for p in many], lr=0.2)}
 
-    cell = ps.Scheduler(optimizers, ps.Plan(lr="cosine()", horizon=10))._repr_mimebundle_()["text/html"]
+    cell = ps.Scheduler(optimizers, ps.Plan(lr="cosine()", total=10))._repr_mimebundle_()["text/html"]
 
     named = ["lr of a/0 0.1", *(f"lr of b/{place} 0.2" for place in range(7)), "…"]
     assert f"next {', '.join(named)}<" in cell
@@ -128,7 +128,7 @@ def test_a_scheduler_whose_length_is_unknown_is_displayed_as_text():
 
 def test_a_scheduler_whose_curves_are_not_those_of_the_run_is_displayed_as_text():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr='constant() * plateau("loss", patience=0)', horizon=10))
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr='constant() * plateau("loss", patience=0)', total=10))
     assert "next lr 0.1<" in scheduler._repr_mimebundle_()["text/html"]
 
     for _ in range(3):
@@ -141,7 +141,7 @@ def test_a_scheduler_whose_curves_are_not_those_of_the_run_is_displayed_as_text(
 
 
 def test_a_diff_is_displayed_as_a_table_with_escaped_text():
-    after = ps.Plan(ps.Binding("lr", "cosine()", groups="<b>"), lr="linear()", horizon="20 epochs")
+    after = ps.Plan(ps.Binding("lr", "cosine()", groups="<b>"), lr="linear()", total="20 epochs")
 
     table = ps.diff(PLAN, after, steps_per_epoch=5)._repr_mimebundle_()["text/html"]
 
@@ -155,19 +155,19 @@ def test_a_diff_is_displayed_as_a_table_with_escaped_text():
     ("plan", "total", "assumed"),
     [
         (PLAN, 2000, "steps_per_epoch assumed to be 100"),
-        (ps.Plan(lr="cosine()", horizon=300), 300, ""),
+        (ps.Plan(lr="cosine()", total=300), 300, ""),
         (ps.Plan(lr="warmup(10) >> cosine(over=90)"), 100, ""),
-        (ps.Plan(lr="cosine()"), 1000, "horizon assumed to be 1000 updates"),
-        (ps.Plan(lr="step(3000)"), 12000, "horizon assumed to be 12000 updates"),
+        (ps.Plan(lr="cosine()"), 1000, "total assumed to be 1000 updates"),
+        (ps.Plan(lr="step(3000)"), 12000, "total assumed to be 12000 updates"),
         (
-            ps.Plan(lr="warmup('3M tokens') >> cosine()", horizon="3B tokens"),
+            ps.Plan(lr="warmup('3M tokens') >> cosine()", total="3B tokens"),
             1000,
             "tokens_per_step assumed to be 3e+06",
         ),
         (
             plan_of_schedule(ps.step("30 epochs")),
             12000,
-            "steps_per_epoch assumed to be 100, horizon assumed to be 12000 updates",
+            "steps_per_epoch assumed to be 100, total assumed to be 12000 updates",
         ),
     ],
 )  # fmt: skip
@@ -178,7 +178,7 @@ def test_a_fact_that_only_scales_the_picture_is_assumed_with_a_note(plan, total,
 
 
 def test_a_fact_that_is_known_is_not_assumed():
-    curves, said = curves_of_plan(PLAN, calendar=ps.Calendar(steps_per_epoch=7))
+    curves, said = curves_of_plan(PLAN, facts=ps.RunFacts(steps_per_epoch=7))
 
     assert (curves.total, said) == (140, "")
 
@@ -206,6 +206,6 @@ def test_a_plot_uses_the_given_axes_and_leaves_the_title_of_their_figure():
 
 def test_duplicate_or_missing_facts_are_rejected():
     with pytest.raises(InvalidArgument, match="passed twice"):
-        PLAN.plot(calendar=ps.Calendar(steps_per_epoch=5), steps_per_epoch=5)
+        PLAN.plot(facts=ps.RunFacts(steps_per_epoch=5), steps_per_epoch=5)
     with pytest.raises(MissingFact, match="steps_per_epoch"):
-        ps.Plan(lr='warmup("1 epoch") >> cosine()', horizon=100).plot()
+        ps.Plan(lr='warmup("1 epoch") >> cosine()', total=100).plot()

@@ -37,7 +37,7 @@ def a_plan_is_loaded_and_traced() -> None:
 def refuses_text_for_a_number() -> None:
     ps.exponential("0.9")  # type: ignore[arg-type]
     ps.warmup(over=None)  # type: ignore[arg-type]
-    ps.Calendar(totl=3)  # type: ignore[call-arg]
+    ps.RunFacts(totl=3)  # type: ignore[call-arg]
     ps.Plan(lr="cosine()", clock="token")  # type: ignore[arg-type]
     ps.Plan(lr="cosine()", clock={"lr": "token"})  # type: ignore[dict-item]
 
@@ -51,10 +51,10 @@ def refuses_a_number_for_a_line() -> None:
 
 
 def run_facts_are_keywords_of_each_function(plan: ps.Plan, optimizer: torch.optim.Optimizer) -> None:
-    facts = ps.Calendar(total="10 epochs", steps_per_epoch=100)
-    ps.Scheduler(optimizer, plan, calendar=facts)
+    facts = ps.RunFacts(total="10 epochs", steps_per_epoch=100)
+    ps.Scheduler(optimizer, plan, facts=facts)
     ps.trace(plan, {"lr": 0.1}, total="10 epochs", steps_per_epoch=100)
-    assert_type(ps.resolve(plan, calendar=facts), ps.Plan)
+    assert_type(ps.resolve(plan, facts=facts), ps.Plan)
     assert_type(ps.resolve(ps.cosine(), total=10), ps.extend.Schedule)
     assert_type(plan.resolve(steps_per_epoch=100), ps.Plan)
     ps.Values(plan, batch_size=32)
@@ -65,11 +65,11 @@ def run_facts_are_keywords_of_each_function(plan: ps.Plan, optimizer: torch.opti
 
 
 def refuses_wrong_run_facts(plan: ps.Plan) -> None:
-    ps.trace(plan, {"lr": 0.1}, ps.Calendar(total=10))  # type: ignore[call-arg]
+    ps.trace(plan, {"lr": 0.1}, ps.RunFacts(total=10))  # type: ignore[call-arg]
     ps.trace(plan, {"lr": 0.1}, totl=10)  # type: ignore[call-arg]
     ps.check(plan, total=0.5)  # type: ignore[arg-type]
     ps.Values(plan, total_steps=10)  # type: ignore[call-arg]
-    plan.plot(calendar=10)  # type: ignore[arg-type]
+    plan.plot(facts=10)  # type: ignore[arg-type]
 
 
 def metrics_are_numbers(scheduler: ps.Scheduler, values: ps.Values, loss: torch.Tensor) -> None:
@@ -81,9 +81,9 @@ def metrics_are_numbers(scheduler: ps.Scheduler, values: ps.Values, loss: torch.
 
 def refuses_misspelled_names() -> None:
     ps.ploynomial()  # type: ignore[attr-defined]
-    ps.Plan(horizn=100)  # type: ignore[arg-type]
-    ps.Plan(lr="cosine()", horizn="20 epochs")  # type: ignore[arg-type]
-    ps.Plan(lr="cosine()", clok="tokens", horizon="2B tokens")  # type: ignore[arg-type]
+    ps.Plan(totl=100)  # type: ignore[arg-type]
+    ps.Plan(lr="cosine()", totl="20 epochs")  # type: ignore[arg-type]
+    ps.Plan(lr="cosine()", clok="tokens", total="2B tokens")  # type: ignore[arg-type]
     _ = ps.show.txt  # type: ignore[attr-defined]
     _ = ps.errors.Faults  # type: ignore[attr-defined]
     _ = ps.curves.cosin  # type: ignore[attr-defined]
@@ -103,7 +103,7 @@ def engines_take_the_options_that_they_share() -> None:
 
 
 def takes_fields_of_torch_and_of_other_optimizers() -> None:
-    assert_type(ps.Plan(lr="constant(0.1)", weight_decay=ps.linear(1.0, 0.5), horizon="20 epochs"), ps.Plan)
+    assert_type(ps.Plan(lr="constant(0.1)", weight_decay=ps.linear(1.0, 0.5), total="20 epochs"), ps.Plan)
     assert_type(ps.Plan(lr="cosine()", growth_rate="linear(1.0, 0.5)"), ps.Plan)
     assert_type(ps.Plan(lr="cosine()", temperature=ps.linear(1.0, 0.5)), ps.Plan)
     assert_type(ps.Plan(ps.Binding("growth_rate", "constant(0.5)"), lr="cosine()"), ps.Plan)

@@ -56,10 +56,10 @@ def builders_take_what_people_write() -> None:
     ps.restarts(ps.cosine(), "20%", times=3)
 
 
-def resolving_keeps_the_kind(plan: ps.Plan, schedule: ps.extend.Schedule, calendar: ps.Calendar) -> None:
-    assert_type(ps.resolve(plan, calendar=calendar), ps.Plan)
-    assert_type(ps.resolve(schedule, calendar=calendar), ps.extend.Schedule)
-    assert_type(plan.resolve(calendar=calendar), ps.Plan)
+def resolving_keeps_the_kind(plan: ps.Plan, schedule: ps.extend.Schedule, facts: ps.RunFacts) -> None:
+    assert_type(ps.resolve(plan, facts=facts), ps.Plan)
+    assert_type(ps.resolve(schedule, facts=facts), ps.extend.Schedule)
+    assert_type(plan.resolve(facts=facts), ps.Plan)
 
 
 def refuses_what_cannot_be() -> None:
@@ -69,4 +69,4 @@ def refuses_what_cannot_be() -> None:
     ps.cosine(to="0.1")  # type: ignore[arg-type]
     ps.Plan(lr=None)  # type: ignore[arg-type]
     ps.plateau(mode="less")  # type: ignore[arg-type]
-    ps.Calendar(100)  # type: ignore[call-arg]
+    ps.RunFacts(100)  # type: ignore[call-arg]

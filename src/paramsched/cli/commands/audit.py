@@ -97,7 +97,7 @@ def paramsched_audit(
     from paramsched import show
     from paramsched.cli._configs import config_in, curves_of_config, plan_of_curves
     from paramsched.cli._plan_input import read_plan_input
-    from paramsched.cli._run_facts import calendar_from_options
+    from paramsched.cli._run_facts import facts_from_options
     from paramsched.cli._traces import given_bases
     from paramsched.core.plan.binding import amount_clock
     from paramsched.errors import UnknownGroup
@@ -137,7 +137,7 @@ def paramsched_audit(
         report, matched = matched_with_plan(
             logged,
             read,
-            calendar_from_options(known),
+            facts_from_options(known),
             bases=dict(given_bases(read, base_options, logged=(*logged.names, *names)).items()),
             names=names,
             processes=processes,

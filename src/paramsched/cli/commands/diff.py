@@ -33,11 +33,11 @@ def paramsched_diff(before: str, after: str, options: PlanOptions, as_json: bool
     With facts of the run, each change has the first update at which values differ, and the largest difference.
     """
     from paramsched.cli._plan_input import read_plan_input
-    from paramsched.cli._run_facts import calendar_from_options
+    from paramsched.cli._run_facts import facts_from_options
     from paramsched.core.plan.diff import diff
 
     plans = [read_plan_input(given, options).plan for given in (before, after)]
-    changes = diff(plans[0], plans[1], calendar=calendar_from_options(options) if options.facts else None)
+    changes = diff(plans[0], plans[1], facts=facts_from_options(options) if options.facts else None)
     if as_json:
         echo_data(json_text([*map(asdict, changes)]))
     elif changes:

@@ -64,7 +64,7 @@ def _recipe_data(recipe: "Recipe") -> dict[str, Any]:
 
 
 def _facts_of(recipe: "Recipe") -> dict[str, Any]:
-    facts = {name: getattr(recipe.calendar, name) for name in type(recipe.calendar).__dataclass_fields__}
+    facts = {name: getattr(recipe.facts, name) for name in type(recipe.facts).__dataclass_fields__}
     return {name: value for name, value in facts.items() if value is not None}
 
 

@@ -117,7 +117,7 @@ def paramsched_resume(
     from dataclasses import asdict, replace
 
     from paramsched.cli._plan_input import read_plan_input, with_facts_beside
-    from paramsched.cli._run_facts import calendar_from_options
+    from paramsched.cli._run_facts import facts_from_options
     from paramsched.cli._traces import given_bases
     from paramsched.core.files import Loaded
     from paramsched.errors import StateError
@@ -140,17 +140,17 @@ def paramsched_resume(
             read = Loaded(own, facts=known)
         else:
             read, known = read_plan_input(plan, options).loaded, None
-        calendar = calendar_from_options(with_facts_beside(read, options))
-        if known is not None and options.horizon is None:
-            calendar = replace(calendar, total=known.total)
+        facts = facts_from_options(with_facts_beside(read, options))
+        if known is not None and options.total is None:
+            facts = replace(facts, total=known.total)
         report = predict_resume(
             run,
             read.plan,
-            calendar,
+            facts,
             on_change=on_change,
             bases=given_bases(read.plan, options.bases, groups=run.labels),
             updates=updates,
-            compared_with=calendar if options.facts else None,
+            compared_with=facts if options.facts else None,
         )
     except StateError as error:
         raise _wrong_state(checkpoint, error) from None

@@ -34,7 +34,7 @@ from paramsched.cli._output import (
 )
 from paramsched.core.base.printing import json_text
 from paramsched.core.base.terminal import table_rows
-from paramsched.core.time.calendar import CLOCKS
+from paramsched.core.time.run_facts import CLOCKS
 
 if TYPE_CHECKING:
     from paramsched import show
@@ -133,7 +133,7 @@ def drawing_options(command: Callable[..., Any]) -> Callable[..., Any]:
     short_help="Draw plans in the terminal or into a file, or print values.",
     examples=(
         "paramsched show plan.yaml --steps-per-epoch 500 --base lr=0.1",
-        "paramsched show 'warmup(\"5%\") >> cosine(to=0.1)' --horizon 10000",
+        "paramsched show 'warmup(\"5%\") >> cosine(to=0.1)' --total 10000",
         'paramsched show plan.yaml --steps-per-epoch 500 --at "10 epochs" --json',
         "paramsched show trunk.yaml late=at-8000.yaml",
         "paramsched show trunk.yaml at-6000.yaml at-8000.yaml --branches",
@@ -265,23 +265,23 @@ def _groups(read: "PlanInput", times: tuple[str, ...], *, as_json: bool) -> str:
 
 def _stages(read: "PlanInput", options: PlanOptions) -> str:
     """Return the table of a plan's stages; times are as written if no facts of the run are passed."""
-    from paramsched.cli._run_facts import calendar_from_options
+    from paramsched.cli._run_facts import facts_from_options
     from paramsched.cli._table import stage_table
     from paramsched.cli._traces import echo_plan_notes
     from paramsched.core.plan.resolve import amounts_of_run, known_total
     from paramsched.errors import MissingFact, Unresolved
 
     try:
-        calendar = calendar_from_options(read.known)
-        resolved = read.plan.resolve(calendar=calendar)
+        facts = facts_from_options(read.known)
+        resolved = read.plan.resolve(facts=facts)
     except (MissingFact, Unresolved):
-        if options.horizon is not None:
+        if options.total is not None:
             raise
         echo_plan_notes(read.loaded)
         return stage_table(read.plan, None, read.loaded.bases, None, None, None)
     echo_plan_notes(read.loaded)
-    total, amounts = known_total(resolved, calendar), amounts_of_run(resolved, calendar)
-    return stage_table(read.plan, resolved, read.loaded.bases, total, calendar.updates_per_epoch, amounts)
+    total, amounts = known_total(resolved, facts), amounts_of_run(resolved, facts)
+    return stage_table(read.plan, resolved, read.loaded.bases, total, facts.updates_per_epoch, amounts)
 
 
 def _all_values(drawing: Drawing) -> str:

@@ -21,10 +21,10 @@ SAID_TWICE: Final = "PS107"
 NOTHING_PLANNED: Final = "PS108"
 MISSING_FACT: Final = "PS109"
 KEY_TWICE: Final = "PS115"
-BEYOND_HORIZON: Final = "PS201"
+BEYOND_TOTAL: Final = "PS201"
 NOTHING_LEFT: Final = "PS202"
 TWO_WITHOUT_LENGTH: Final = "PS203"
-TWO_HORIZONS: Final = "PS204"
+TWO_TOTALS: Final = "PS204"
 RISES_TO_THE_END: Final = "PS205"
 NOT_FOLLOWED: Final = "PS206"
 MILESTONE_AFTER_END: Final = "PS207"
@@ -33,7 +33,7 @@ MILESTONES_MIXED: Final = "PS209"
 EPOCHS_FOR_UPDATES: Final = "PS210"
 UPDATES_FOR_EPOCHS: Final = "PS211"
 ONE_UPDATE: Final = "PS212"
-HORIZON_NOT_POSITIVE: Final = "PS215"
+TOTAL_NOT_POSITIVE: Final = "PS215"
 ACCUMULATION_UNUSED: Final = "PS216"
 UPDATES_FOR_PERCENT: Final = "PS217"
 LEVEL_AS_VALUE: Final = "PS301"
@@ -93,15 +93,15 @@ class CheckRule:
         """Return the rule as a terminal shows it.
 
         >>> print(check_rules()["PS215"])
-        PS215 horizon-not-positive (error)
-        The horizon is negative or 0.
+        PS215 total-not-positive (error)
+        The total is negative or 0.
         It is probably a placeholder that was not replaced, such as total_training_steps: -1 of verl.
         <BLANKLINE>
         Wrong:
-            horizon: -1
+            total: -1
             lr: cosine()
         Right:
-            horizon: 1000
+            total: 1000
             lr: cosine()
         """
         lines = [f"{self.code} {self.name} ({self.severity})", self.line, self.why]

@@ -222,7 +222,7 @@ def _run(form: Form) -> tuple[Way, ...]:
     return (
         Way("over", form, until=True),
         Way("total", form),
-        Way("horizon", form),
+        Way("total", form),
         Way("total", form, "run"),
     )
 

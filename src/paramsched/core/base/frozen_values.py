@@ -61,9 +61,9 @@ def shown_fields(value: Any) -> str:
 def only_set_fields(value: Any) -> str:
     """Return a repr with the fields that differ from their defaults, for a dataclass with many optional fields.
 
-    >>> from paramsched.core.time import Calendar
-    >>> only_set_fields(Calendar(total=10))
-    'Calendar(total=10)'
+    >>> from paramsched.core.time import RunFacts
+    >>> only_set_fields(RunFacts(total=10))
+    'RunFacts(total=10)'
     """
     entries = ((field.name, getattr(value, field.name), field.default) for field in fields(value))
     shown = (f"{name}={entry!r}" for name, entry, default in entries if entry != default)

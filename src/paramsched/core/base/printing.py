@@ -109,7 +109,7 @@ def path_from_root(path: str) -> str:
 
 
 CLOCK: Final = entry_path("clock")
-HORIZON: Final = entry_path("horizon")
+TOTAL: Final = entry_path("total")
 GROUPS: Final = entry_path("groups")
 TARGETS: Final = entry_path("targets")
 """The path of the targets in a native plan."""

@@ -1,4 +1,4 @@
-"""The entries of a plan: files with a horizon, fields, groups and targets, read and written.
+"""The entries of a plan: files with a total, fields, groups and targets, read and written.
 
 - a schedule is a line of text, a mapping `{name: {argument: value}}`, `{name: value}`, `{name: [values]}`, a list
   (a sequence) or a number (a constant)
@@ -11,16 +11,16 @@ from functools import partial
 from typing import Any, Final, final
 
 from paramsched.core.base.codes import (
-    HORIZON_NOT_POSITIVE,
     NOTHING_PLANNED,
     REFUSED_VALUE,
     SAID_TWICE,
+    TOTAL_NOT_POSITIVE,
     UNKNOWN_FIELD,
     WRONG_ARGUMENT,
     WRONG_TYPE,
 )
 from paramsched.core.base.near_names import closest
-from paramsched.core.base.printing import CLOCK, GROUPS, HORIZON, ROOT, TARGETS, child_path, entry_path
+from paramsched.core.base.printing import CLOCK, GROUPS, ROOT, TARGETS, TOTAL, child_path, entry_path
 from paramsched.core.fields import ELSEWHERE, KNOWN, PAIRS, Field, is_field_name, known_field
 from paramsched.core.files.diagnostic_collector import (
     BadValue,
@@ -45,8 +45,8 @@ from paramsched.core.plan.binding import UPDATES, PlanClock, checked_plan_clock,
 from paramsched.core.schedules import SHAPES, calls_function
 from paramsched.core.time import Duration
 from paramsched.core.time.amounts import PROGRESS
-from paramsched.core.time.calendar import ClockName, Facts, known_clock
 from paramsched.core.time.duration import UNIT_NAMES
+from paramsched.core.time.run_facts import ClockName, Facts, known_clock
 from paramsched.errors import InvalidArgument, PlanError, shown
 
 _A_PLAN: Final = "For example: lr: cosine(to=0.1)"
@@ -62,8 +62,8 @@ def to_plan(data: Mapping[str, Any], *, shapes: Iterable[ShapeLike] = ()) -> Pla
     Raises:
         ConfigError: the plan has errors; the exception contains all of them.
 
-    >>> print(to_plan({"horizon": "20 epochs", "lr": "warmup('5%') >> cosine(to=0.01)"}))
-    horizon: 20 epochs
+    >>> print(to_plan({"total": "20 epochs", "lr": "warmup('5%') >> cosine(to=0.01)"}))
+    total: 20 epochs
     lr: warmup("5%") >> cosine(to=0.01)
     """
     diagnostics = DiagnosticCollector()
@@ -100,11 +100,11 @@ class _PlanReader:
     def read_plan(self) -> Plan | None:
         """Return the plan; None if there is a diagnostic."""
         clock = self.read_clock(self.data["clock"]) if "clock" in self.data else None
-        horizon = self.read_horizon(self.data["horizon"]) if "horizon" in self.data else None
+        total = self.read_total(self.data["total"]) if "total" in self.data else None
         for key, value in self.data.items():
             if read := _READERS.get(key):
                 read(self, value)
-            elif key not in ("clock", "horizon"):
+            elif key not in ("clock", "total"):
                 self.read_field(key, value, entry_path(key), None)
         if self.diagnostics.count:
             return None
@@ -114,8 +114,8 @@ class _PlanReader:
         place = CLOCK
         try:
             plan_clock = checked_plan_clock(clock, [binding.name for binding in self.bindings])
-            place = HORIZON if plan_clock == PROGRESS and horizon is not None else ROOT
-            return Plan(*self.bindings, horizon=horizon, clock=plan_clock)
+            place = TOTAL if plan_clock == PROGRESS and total is not None else ROOT
+            return Plan(*self.bindings, total=total, clock=plan_clock)
         except InvalidArgument as refusal:
             self.diagnostics.refuse(place, refusal)
             return None
@@ -135,25 +135,25 @@ class _PlanReader:
         found = self.values.try_or_note(path, lambda: known_clock(value, ""))
         return None if found is MISSING else found
 
-    def read_horizon(self, value: Any) -> Duration | None:
+    def read_total(self, value: Any) -> Duration | None:
         """Return the length of the run, which must be greater than 0 and not a percentage."""
         if isinstance(value, BadValue):
-            self.values.note_fault(HORIZON, value.problem.found, "For example: 90 epochs")
+            self.values.note_fault(TOTAL, value.problem.found, "For example: 90 epochs")
             return None
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-            self.values.note_wrong_type(value, HORIZON, "a length", "For example: 90 epochs")
+            self.values.note_wrong_type(value, TOTAL, "a length", "For example: 90 epochs")
             return None
         is_negative = not isinstance(value, str) and value < 0
-        length: Duration = self.values.try_or_note(HORIZON, lambda: Duration.of(0 if is_negative else value))
+        length: Duration = self.values.try_or_note(TOTAL, lambda: Duration.of(0 if is_negative else value))
         if length is MISSING:
             return None
         if not length.terms:
-            found = f"the horizon must be greater than 0, got {short_json(value)}"
-            self.values.note_fault(HORIZON, found, "For example: 1000", code=HORIZON_NOT_POSITIVE)
+            found = f"the total must be greater than 0, got {short_json(value)}"
+            self.values.note_fault(TOTAL, found, "For example: 1000", code=TOTAL_NOT_POSITIVE)
         elif "percent" in dict(length.terms):
-            self.values.note_fault(HORIZON, f"{short_json(value)} would refer to the horizon itself")
+            self.values.note_fault(TOTAL, f"{short_json(value)} would refer to the total itself")
         elif length.until:
-            self.values.note_fault(HORIZON, f"{short_json(value)} is a position, but a horizon is a length")
+            self.values.note_fault(TOTAL, f"{short_json(value)} is a position, but the total is a length")
         else:
             return length
         return None
@@ -225,7 +225,7 @@ class _PlanReader:
         elif (key in SHAPES or key.startswith("warmup_")) and isinstance(value, (int, float)):
             found = f'"{key}" is not a field; it belongs to a schedule, such as lr: warmup(100) >> cosine()'
         elif key in UNIT_NAMES and not isinstance(value, dict):
-            found = f'"{key}" is not a field; the length of the run is horizon, such as horizon: 90 {key}'
+            found = f'"{key}" is not a field; the length of the run is total, such as total: 90 {key}'
         elif (near := closest(key.lower(), RESERVED)) is not None:
             found = f'unknown field "{key}"; did you mean "{near}"?'
         if found:
@@ -335,14 +335,14 @@ def from_plan(plan: Plan) -> dict[str, Any]:
         PlanError: a line has no text, as one with a function without a name, or a group's name looks like an index.
 
     >>> from paramsched.core.plan import Binding
-    >>> from_plan(Plan(Binding("lr", "constant(0.1)", groups=0), lr="cosine()", horizon=100))
-    {'horizon': 100, 'lr': 'cosine()', 'groups': {'[0]': {'lr': 'constant(0.1)'}}}
+    >>> from_plan(Plan(Binding("lr", "constant(0.1)", groups=0), lr="cosine()", total=100))
+    {'total': 100, 'lr': 'cosine()', 'groups': {'[0]': {'lr': 'constant(0.1)'}}}
     """
     if not plan.serializable:
         raise PlanError("dump(plan)", *first_without_text(plan.bindings))
     data: dict[str, Any] = {} if plan.clock == UPDATES else {"clock": clock_as_data(plan.clock)}
-    if plan.horizon is not None:
-        data["horizon"] = plan.horizon.updates if plan.horizon.is_resolved else str(plan.horizon)
+    if plan.total is not None:
+        data["total"] = plan.total.updates if plan.total.is_resolved else str(plan.total)
     groups: dict[str, dict[str, Any]] = {}
     targets: dict[str, Any] = {}
     for binding in plan.as_written():

@@ -43,7 +43,7 @@ from paramsched.core.foreign_calls import answering
 from paramsched.core.plan import Plan
 from paramsched.core.plan.extras import NO_BASES, Bases
 from paramsched.core.plan.forms import SUFFIXES, PlanLike, is_path, is_plan_text, plan_of
-from paramsched.core.time import Calendar
+from paramsched.core.time import RunFacts
 from paramsched.errors import ConfigError, InvalidArgument, shown
 
 
@@ -148,8 +148,8 @@ def dump(plan: PlanLike, path: str | os.PathLike[str] | None = None, format: str
         OSError: the file cannot be written. It is unchanged.
 
     >>> from paramsched.core.schedules.anneal import cosine
-    >>> print(dump(Plan(lr=cosine(to=0.1), horizon="20 epochs")))
-    horizon: 20 epochs
+    >>> print(dump(Plan(lr=cosine(to=0.1), total="20 epochs")))
+    total: 20 epochs
     lr: cosine(to=0.1)
     """
     file = None if path is None else path_of_file(path)  # first, because a plan may also be the name of a file
@@ -270,7 +270,7 @@ class Loaded:
 
     plan: Plan
     bases: Bases = NO_BASES
-    facts: Calendar | None = None
+    facts: RunFacts | None = None
 
 
 @final

@@ -22,8 +22,8 @@ from paramsched.core.schedules.leaves import line_of, schedule_of
 from paramsched.core.schedules.own import OwnShape
 from paramsched.core.schedules.retimed import Chain, chain
 from paramsched.core.time import Duration
-from paramsched.core.time.calendar import UPDATES as UPDATES
-from paramsched.core.time.calendar import ClockName, known_clock
+from paramsched.core.time.run_facts import UPDATES as UPDATES
+from paramsched.core.time.run_facts import ClockName, known_clock
 from paramsched.errors import CallSite, InvalidArgument, PlanError, shown
 
 Selector: TypeAlias = str | int | Callable[[Group], bool] | None
@@ -316,7 +316,7 @@ def clock_as_data(clock: PlanClock) -> ClockName | dict[str, ClockName]:
     return clock if isinstance(clock, str) else dict(clock)
 
 
-def write_canonical_text(bindings: Iterable[Binding], horizon: Duration | None, clock: PlanClock) -> str:
+def write_canonical_text(bindings: Iterable[Binding], total: Duration | None, clock: PlanClock) -> str:
     """Return a plan as JSON text. Two plans are equal if and only if their texts are equal."""
     lines = [
         [
@@ -326,15 +326,15 @@ def write_canonical_text(bindings: Iterable[Binding], horizon: Duration | None, 
         ]
         for binding in bindings
     ]
-    length = None if horizon is None else horizon.updates if horizon.is_resolved else str(horizon)
-    data: dict[str, Any] = {"horizon": length, "bindings": lines}
+    length = None if total is None else total.updates if total.is_resolved else str(total)
+    data: dict[str, Any] = {"total": length, "bindings": lines}
     if clock != UPDATES:
         data["clock"] = clock_as_data(clock)
     return json.dumps(data, separators=(",", ":"), ensure_ascii=True)
 
 
 def read_canonical_text(text: str) -> tuple[list[Binding], int | str | None, PlanClock | None]:
-    """Read the arguments of a plan from its canonical text: bindings, horizon and clock.
+    """Read the arguments of a plan from its canonical text: bindings, total and clock.
 
     Raises:
         ValueError, TypeError, LookupError, RecursionError: the text is not the canonical text of a plan.
@@ -344,7 +344,7 @@ def read_canonical_text(text: str) -> tuple[list[Binding], int | str | None, Pla
         Binding(Target(*field) if isinstance(field, list) else field, parse_own(line), groups)
         for field, groups, line in data["bindings"]
     ]
-    return bindings, data["horizon"], data.get("clock")
+    return bindings, data["total"], data.get("clock")
 
 
 def first_without_text(bindings: Iterable[Binding]) -> tuple[str, str]:

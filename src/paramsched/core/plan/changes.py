@@ -20,7 +20,7 @@ from paramsched.core.plan.follow import name_followed, replace_likes, target_nam
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.connected import open_start
-from paramsched.core.schedules.cuts import Take, depends_on_horizon, skip, take
+from paramsched.core.schedules.cuts import Take, depends_on_total, skip, take
 from paramsched.core.schedules.sequence import TwoReadings, in_order, stages_of
 from paramsched.core.time import Duration
 from paramsched.core.time.amounts import PROGRESS
@@ -32,42 +32,42 @@ _SIZES_OF_UPDATE = PLANNED_SIZES | {"seconds_per_step"}
 @final
 @dataclass(frozen=True, slots=True)
 class PlanLines:
-    """The bindings (lines), the horizon and the clock of a plan to change, as written."""
+    """The bindings (lines), the total and the clock of a plan to change, as written."""
 
     bindings: tuple[Binding, ...]
-    horizon: Duration | None
+    total: Duration | None
     clock: PlanClock
 
     def changed(
-        self, at: Duration, horizon: Duration | None, lines: Sequence[Binding], fields: Mapping[str, Binding]
+        self, at: Duration, total: Duration | None, lines: Sequence[Binding], fields: Mapping[str, Binding]
     ) -> list[Binding]:
         """Return the lines of the changed plan.
 
         Args:
             at: the time of the change.
-            horizon: the horizon of the changed plan.
+            total: the total of the changed plan.
             lines: the new schedules of single lines.
             fields: a dict from field name to a binding with the new schedule for those lines of the field that are not
                 in `lines`.
         """
-        if not lines and not fields and horizon == self.horizon:
+        if not lines and not fields and total == self.total:
             instead = f"For example: plan.change({at.written()}, lr=linear())"
-            raise InvalidArgument(f'change("{at}")', "expected a field to change or a new horizon", instead)
-        when = at if horizon == self.horizon else self.without_percent(f'change("{at}")', at)
+            raise InvalidArgument(f'change("{at}")', "expected a field to change or a new total", instead)
+        when = at if total == self.total else self.without_percent(f'change("{at}")', at)
         if lines or fields:
-            refuse_after_the_end("change", when, horizon, _LONGER)
+            refuse_after_the_end("change", when, total, _LONGER)
         self._refuse_changed_size("change", (*(one.name for one in lines), *fields))
         own = [self._line_of(given) for given in lines]
         shared = {name: self._lines_of_field(name) for name in fields}
         made = []
         for index, binding in enumerate(self.bindings):
             if index in own:
-                made.append(self._followed(binding, lines[own.index(index)].schedule, at, when, horizon))
+                made.append(self._followed(binding, lines[own.index(index)].schedule, at, when, total))
             elif name := next((name for name, of_field in shared.items() if index in of_field), None):
-                made.append(self._followed(binding, fields[name].schedule, at, when, horizon))
+                made.append(self._followed(binding, fields[name].schedule, at, when, total))
             else:  # this line continues as planned
-                old, rules = self._kept(binding, horizon)
-                if (planned := self._planned_for(binding, old, horizon)) is not None:
+                old, rules = self._kept(binding, total)
+                if (planned := self._planned_for(binding, old, total)) is not None:
                     old = take(old, planned, planned)
                 if rules or planned is not None:
                     binding = replace_schedule(binding, _with_rules(old, rules))
@@ -75,7 +75,7 @@ class PlanLines:
         for given, place in zip(lines, own, strict=True):
             if place is None:  # a group that followed the default before
                 before = Binding(given.field, self._default_line(given).schedule, given.groups)
-                made.append(self._followed(before, given.schedule, at, when, horizon))
+                made.append(self._followed(before, given.schedule, at, when, total))
         return made
 
     def scaled(self, at: Duration, factors: Mapping[str, float]) -> list[Binding]:
@@ -84,7 +84,7 @@ class PlanLines:
             raise InvalidArgument(
                 f'scale("{at}")', "expected at least one field", f'For example: scale("{at}", lr=0.5)'
             )
-        refuse_after_the_end("scale", at, self.horizon, _LONGER_FIRST)
+        refuse_after_the_end("scale", at, self.total, _LONGER_FIRST)
         self._refuse_changed_size("scale", factors)
         checked = {name: finite_number(CallSite("scale", name), factor) for name, factor in factors.items()}
         made = list(self.bindings)
@@ -95,16 +95,16 @@ class PlanLines:
         return made
 
     def without_percent(self, site: str, length: Duration) -> Duration:
-        """Replace the percent in a length by the corresponding length of the plan's own horizon."""
+        """Replace the percent in a length by the corresponding length of the plan's own total."""
         share = sum(amount for unit, amount in length.terms if unit == "percent")
         if not share:
             return length
-        if self.horizon is None:
+        if self.total is None:
             raise PlanError(
-                site, "percent refer to the plan's horizon, but the plan has none", 'For example: "8000 steps"'
+                site, "percent refer to the plan's total, but the plan has none", 'For example: "8000 steps"'
             )
         rest = Duration(tuple((unit, amount) for unit, amount in length.terms if unit != "percent"))
-        return rest + Duration(tuple((unit, amount * share / 100) for unit, amount in self.horizon.terms))
+        return rest + Duration(tuple((unit, amount * share / 100) for unit, amount in self.total.terms))
 
     def _refuse_changed_size(self, method: str, names: Iterable[str]) -> None:
         """Raise if a change of a size, such as `batch_size`, would change past values of another line.
@@ -112,19 +112,19 @@ class PlanLines:
         A run of 1M samples has fewer updates with larger batches, so a cosine by updates would have other past values.
         """
         size = next((name for name in names if name in _SIZES_OF_UPDATE), None)
-        if size is None or self.horizon is None:
+        if size is None or self.total is None:
             return
         for line in self.bindings:
             clock = clock_of_field(self.clock, line.name)
             if clock == PROGRESS:
                 continue
-            counted_alike = [(unit in ("updates", "epochs")) == (clock == UPDATES) for unit, _ in self.horizon.terms]
-            if not all(counted_alike) and depends_on_horizon(_without_rules(line.schedule)[0]):
+            counted_alike = [(unit in ("updates", "epochs")) == (clock == UPDATES) for unit, _ in self.total.terms]
+            if not all(counted_alike) and depends_on_total(_without_rules(line.schedule)[0]):
                 raise PlanError(
                     f"{method}(…, {size}=…)",
                     f"{line.name}: {line.schedule} depends on the length of the run, and with another {size} a run of "
-                    f'"{self.horizon}" has another number of {clock}',
-                    f"Give the horizon of the plan in {clock}",
+                    f'"{self.total}" has another number of {clock}',
+                    f"Give the total of the plan in {clock}",
                 )
 
     def _line_of(self, given: Binding) -> int | None:
@@ -178,17 +178,15 @@ class PlanLines:
         known = dict.fromkeys(line.name for line in self.bindings)
         return UnknownField(f"change(…, {name}=…)", f'the plan has no "{name}"; {did_you_mean(name, known)}')
 
-    def _followed(
-        self, line: Binding, new: Schedule, at: Duration, when: Duration, horizon: Duration | None
-    ) -> Binding:
+    def _followed(self, line: Binding, new: Schedule, at: Duration, when: Duration, total: Duration | None) -> Binding:
         """Return a line with a new schedule from a time on.
 
         Args:
             at: the time as passed.
-            when: the time without percent if the horizon changes. Lines on the clock of progress use `at`.
+            when: the time without percent if the total changes. Lines on the clock of progress use `at`.
         """
         at = at if clock_of_field(self.clock, line.name) == PROGRESS else when
-        old, rules = self._kept(line, horizon)
+        old, rules = self._kept(line, total)
         bare, more = _without_rules(new)
         if at.terms:
             targets = target_names(self.bindings)  # a followed target keeps the time of the run
@@ -196,34 +194,34 @@ class PlanLines:
         past = bare
         if at.terms:
             try:
-                past = take(old, at, self._planned_for(line, old, horizon)) >> bare
+                past = take(old, at, self._planned_for(line, old, total)) >> bare
             except TwoReadings as error:
                 argument = f"{line.name}=" if line.name.isidentifier() else ""
                 raise error.after_first(f'change("{at}", {argument}{bare})', argument) from None
         return replace_schedule(line, _with_rules(past, (*rules, *more)))
 
-    def _kept(self, line: Binding, horizon: Duration | None) -> tuple[Schedule, tuple[MetricRule[Any], ...]]:
-        """Return the schedule and the rules of a line; with another horizon, a rule keeps the time when it begins."""
+    def _kept(self, line: Binding, total: Duration | None) -> tuple[Schedule, tuple[MetricRule[Any], ...]]:
+        """Return the schedule and the rules of a line; with another total, a rule keeps the time when it begins."""
         schedule, rules = _without_rules(line.schedule)
-        if horizon == self.horizon or clock_of_field(self.clock, line.name) == PROGRESS:
+        if total == self.total or clock_of_field(self.clock, line.name) == PROGRESS:
             return schedule, rules
         return schedule, tuple(
             rule if (begin := rule.begin) is None else replace(rule, after=self.without_percent(str(rule), begin))
             for rule in rules
         )
 
-    def _planned_for(self, line: Binding, schedule: Schedule, horizon: Duration | None) -> Duration | None:
-        """Return the old horizon if a line must keep it when the horizon changes; None if the line does not need it."""
+    def _planned_for(self, line: Binding, schedule: Schedule, total: Duration | None) -> Duration | None:
+        """Return the old total if a line must keep it when the total changes; None if the line does not need it."""
         by_progress = clock_of_field(self.clock, line.name) == PROGRESS
-        if horizon == self.horizon or by_progress or not depends_on_horizon(schedule):
+        if total == self.total or by_progress or not depends_on_total(schedule):
             return None
-        if self.horizon is None:
+        if self.total is None:
             raise PlanError(
-                f'change(…, horizon="{horizon}")',
-                f"{line.name}: {schedule} depends on the length of the run, but the plan has no horizon",
-                "Use Plan(…, horizon=…) with the length for which it was planned, and change that plan",
+                f'change(…, total="{total}")',
+                f"{line.name}: {schedule} depends on the length of the run, but the plan has no total",
+                "Use Plan(…, total=…) with the length for which it was planned, and change that plan",
             )
-        return self.horizon
+        return self.total
 
 
 def _scaled_from(schedule: Schedule, at: Duration, factor: float) -> Schedule:
@@ -249,18 +247,18 @@ def _with_rules(schedule: Schedule, rules: tuple[MetricRule[Any], ...]) -> Sched
     return Guided(schedule, tuple(dict.fromkeys(rules))) if rules else schedule
 
 
-_LONGER: Final = "Use an earlier time, or a longer horizon"
-_LONGER_FIRST: Final = "Use an earlier time, or make the run longer first: plan.change(at, horizon=…)"
+_LONGER: Final = "Use an earlier time, or a larger total"
+_LONGER_FIRST: Final = "Use an earlier time, or make the run longer first: plan.change(at, total=…)"
 
 
 def refuse_after_the_end(
-    method: str, at: Duration, horizon: Duration | None, instead: str, *, or_at: bool = True
+    method: str, at: Duration, total: Duration | None, instead: str, *, or_at: bool = True
 ) -> None:
     """Raise for a change at (`or_at`) or after the end of the run. Times in different units are not compared."""
     if [unit for unit, _ in at.terms] == ["percent"]:
-        horizon = Duration.of("100%")
-    if horizon is not None and is_later(at, horizon, or_at=or_at):
-        raise InvalidArgument(f'{method}("{at}", …)', f'the run ends at "{horizon}"', instead)
+        total = Duration.of("100%")
+    if total is not None and is_later(at, total, or_at=or_at):
+        raise InvalidArgument(f'{method}("{at}", …)', f'the run ends at "{total}"', instead)
 
 
 def is_later(time: Duration, other: Duration, *, or_at: bool = False) -> bool:

@@ -25,15 +25,15 @@ from paramsched.core.plan.binding import (
 )
 from paramsched.core.plan.follow import targets_followed, with_followed_lines
 from paramsched.core.plan.forms import PlanLike, plan_in_run
-from paramsched.core.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
+from paramsched.core.plan.resolve import amounts_of_run, counted_plan, updates_of_total
 from paramsched.core.plan.run_amounts import Amount, ReportedProgress
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.cuts import InSeconds
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.followed_target import FollowedTarget
-from paramsched.core.time import Calendar
+from paramsched.core.time import RunFacts
 from paramsched.core.time.amounts import BOUNDARIES_OF_A_SECOND, PROGRESS, WHOLE, amount_text
-from paramsched.core.time.calendar import Facts, calendar_if_passed
+from paramsched.core.time.run_facts import Facts, facts_if_passed
 from paramsched.errors import MissingFact, PlanError
 
 
@@ -43,10 +43,10 @@ class Change:
     """One difference.
 
     Args:
-        what: the field (with its selector), the target, `"horizon"` or `"clock"`.
-        before, after: the text of this field, target, horizon or clock in each plan; None if the plan lacks it. The
+        what: the field (with its selector), the target, `"total"` or `"clock"`.
+        before, after: the text of this field, target, total or clock in each plan; None if the plan lacks it. The
             texts are equal for a line that has not changed itself, but follows a changed target.
-        when: the first time at which the values differ; None without a calendar, or if one plan lacks the field. A
+        when: the first time at which the values differ; None without run facts, or if one plan lacks the field. A
             float on the clock of progress.
         by: the largest difference, as a multiple of base; None if `when` is None.
         name: `what` without its selector.
@@ -110,12 +110,12 @@ class PlanTexts:
     """The parts of a plan as texts, which are compared without parsing them.
 
     Args:
-        horizon: the horizon; None if the plan has none.
+        total: the total; None if the plan has none.
         clock: the clock.
         lines: a dict from the name of each line, whether it is a target, and its selector, to its text.
     """
 
-    horizon: str | None
+    total: str | None
     clock: PlanClock
     lines: Mapping[tuple[str, bool, Any], str]
 
@@ -123,16 +123,16 @@ class PlanTexts:
     def of(plan: Plan) -> "PlanTexts":
         """Return the parts of a plan."""
         lines = {_key_of(one): _text_of(one.field, one.schedule) for one in plan.bindings}
-        return PlanTexts(None if plan.horizon is None else str(plan.horizon), plan.clock, lines)
+        return PlanTexts(None if plan.total is None else str(plan.total), plan.clock, lines)
 
     def changes_at(
         self, keys: Iterable[tuple[str, bool, Any]], other: "PlanTexts", differ: "_FirstDifference | None" = None
     ) -> Iterator[Change]:
-        """Yield the changes of the clock, the horizon and some lines; `differ` compares the values of a line."""
+        """Yield the changes of the clock, the total and some lines; `differ` compares the values of a line."""
         if self.clock != other.clock:
             yield Change("clock", clock_text(self.clock), clock_text(other.clock), name="clock")
-        if self.horizon != other.horizon:
-            yield Change("horizon", self.horizon, other.horizon, name="horizon")
+        if self.total != other.total:
+            yield Change("total", self.total, other.total, name="total")
         for key in sorted(keys, key=str):
             (name, _, groups), before, after = key, self.lines.get(key), other.lines.get(key)
             first = None if differ is None or before is None or after is None else differ(key)
@@ -143,12 +143,12 @@ class PlanTexts:
 
 @readable
 @answering
-def diff(a: PlanLike, b: PlanLike, *, calendar: Calendar | None = None, **run_facts: Unpack[Facts]) -> Diff:
+def diff(a: PlanLike, b: PlanLike, *, facts: RunFacts | None = None, **run_facts: Unpack[Facts]) -> Diff:
     """Compare two plans, and return the changes from `a` to `b`.
 
     Args:
         a, b: the plans.
-        calendar: the run facts as one object, in place of keywords.
+        facts: the run facts as one object, in place of keywords.
         run_facts: the run facts, as in `ps.Scheduler`. With them, each change also has the first update at which the
             values differ, and the largest difference. For runs with more than 10,000,000 values only a sample is
             compared, and for runs of unknown length the first 20,000 updates.
@@ -159,8 +159,8 @@ def diff(a: PlanLike, b: PlanLike, *, calendar: Calendar | None = None, **run_fa
     >>> print(diff(Plan(lr=cosine(to=0.1)), Plan(lr=cosine(to=0.2)), total=10))
     lr: cosine(to=0.1) -> cosine(to=0.2)  [from update 1, by up to 0.0975528 x base]
     """
-    calendar = calendar_if_passed("diff(a, b)", calendar, run_facts)
-    a, b = plan_in_run(a, "ps.diff", calendar), plan_in_run(b, "ps.diff", calendar)
+    facts = facts_if_passed("diff(a, b)", facts, run_facts)
+    a, b = plan_in_run(a, "ps.diff", facts), plan_in_run(b, "ps.diff", facts)
     if a == b:
         return Diff(())
     left, right = _bindings_by_key(a), _bindings_by_key(b)
@@ -170,7 +170,7 @@ def diff(a: PlanLike, b: PlanLike, *, calendar: Calendar | None = None, **run_fa
         for key in left.keys() | right.keys()
         if _compared_parts(left.get(key), targets) != _compared_parts(right.get(key), new_targets)
     ]
-    differ = None if calendar is None else _comparison(a, b, calendar, _MAX_COMPARED // max(len(differing), 1))
+    differ = None if facts is None else _comparison(a, b, facts, _MAX_COMPARED // max(len(differing), 1))
     return Diff(tuple(PlanTexts.of(a).changes_at(differing, PlanTexts.of(b), differ)))
 
 
@@ -222,14 +222,14 @@ class _Lines(NamedTuple):
     by_key: Mapping[Any, Binding]
 
 
-def _comparison(a: Plan, b: Plan, calendar: Calendar, most: int) -> _FirstDifference:
-    """Return a function from the key of a binding to its difference in the two plans, over the longer horizon."""
-    resolved = [a.resolve(calendar=calendar), b.resolve(calendar=calendar)]
+def _comparison(a: Plan, b: Plan, facts: RunFacts, most: int) -> _FirstDifference:
+    """Return a function from the key of a binding to its difference in the two plans, over the longer run."""
+    resolved = [a.resolve(facts=facts), b.resolve(facts=facts)]
     plans = [_Lines(plan.clock, _bindings_by_key(plan)) for plan in map(counted_plan, resolved)]
     try:
-        runs = [amounts_of_run(plan, calendar) for plan in resolved]
-        horizons = [updates_of_horizon(*pair) for pair in zip(resolved, runs, strict=True)]
-        count = max((horizon for horizon in horizons if horizon is not None), default=_MAX_TIMES)
+        runs = [amounts_of_run(plan, facts) for plan in resolved]
+        totals = [updates_of_total(*pair) for pair in zip(resolved, runs, strict=True)]
+        count = max((total for total in totals if total is not None), default=_MAX_TIMES)
         if count <= most and not any(isinstance(run, ReportedProgress) for run in runs):
             amounts = [None if run is None else run.amounts_from(0, 0, count) for run in runs]
             return partial(_difference_of_updates, plans, np.arange(count), amounts)
@@ -237,7 +237,7 @@ def _comparison(a: Plan, b: Plan, calendar: Calendar, most: int) -> _FirstDiffer
         pass
     ends: dict[str, int] = {PROGRESS: WHOLE + 1}  # the last update may be at progress 1
     for plan in resolved:
-        for unit, length in () if plan.horizon is None else plan.horizon.terms:
+        for unit, length in () if plan.total is None else plan.total.terms:
             ends[unit] = max(ends.get(unit, 1), ceil(length))
     return partial(_difference_of_some_times, plans, ends, min(max(most // 2, 64), _MAX_TIMES))
 

@@ -15,7 +15,7 @@ from paramsched.core.feedback.base import MetricRule
 from paramsched.core.plan.plan import Plan
 from paramsched.core.schedules import SHAPES, Schedule
 from paramsched.core.schedules.leaves import FUNCTION_AS_SHAPE, readings_of_number
-from paramsched.core.time import Calendar
+from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument, shown
 
 
@@ -29,7 +29,7 @@ class PublishedPlan:
 
     name: str
     plan: Plan
-    calendar: Calendar
+    facts: RunFacts
     bases: tuple[Mapping[str, Any], ...]
 
 
@@ -131,7 +131,7 @@ def plan_of(given: PlanLike, call: str) -> Plan:
     shape: object = SHAPES.get(name)
     if is_function and shape is given:  # cosine without brackets
         return _plan_of_line(name, call)
-    example = "ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)"
+    example = "ps.Plan(lr=ps.cosine(to=0.1), total=1000)"
     example = "ps.show.simulate(scheduler, 100)" if hasattr(given, "step") and "show" in call else example
     instead = "Write >> between the stages" if isinstance(given, (list, tuple)) else f"For example: {example}"
     instead = FUNCTION_AS_SHAPE if is_function else instead
@@ -140,15 +140,15 @@ def plan_of(given: PlanLike, call: str) -> Plan:
     raise InvalidArgument(f"{call}(…, plan={shown(given)})", f"expected a plan, got {type(given).__name__}", instead)
 
 
-def plan_in_run(given: PlanLike, call: str, calendar: Calendar | None) -> Plan:
+def plan_in_run(given: PlanLike, call: str, facts: RunFacts | None) -> Plan:
     """Return the plan that a form of a plan means in a run. The total of the run facts replaces the one of a recipe."""
     plan = plan_of(given, call)
-    if calendar is None or calendar.total is None or published_plan(given) is None:
+    if facts is None or facts.total is None or published_plan(given) is None:
         return plan
-    return without_horizon(plan)
+    return without_total(plan)
 
 
-def without_horizon(plan: Plan) -> Plan:
+def without_total(plan: Plan) -> Plan:
     """Return a plan without its length."""
     return Plan(*plan.as_written(), clock=plan.clock)
 

@@ -17,14 +17,14 @@ from paramsched.core.schedules.affine import Absolute
 from paramsched.core.schedules.connected import scales_with_base
 from paramsched.core.schedules.leaves import schedule_of
 from paramsched.core.schedules.writing import short_line
-from paramsched.core.time import Calendar
-from paramsched.core.time.calendar import Facts, calendar_if_passed
+from paramsched.core.time import RunFacts
+from paramsched.core.time.run_facts import Facts, facts_if_passed
 from paramsched.errors import CallSite, InvalidArgument, PlanError, UnknownField, UnknownGroup, shown
 
 
 def _handed_schedule(
     source: PlanLike | ScheduleLike | Any,
-    calendar: Calendar | None,
+    facts: RunFacts | None,
     field: str | None,
     group: str | int | None,
 ) -> tuple[Schedule, float | None]:
@@ -34,7 +34,7 @@ def _handed_schedule(
 
     Args:
         source: a plan in any form, a schedule, a number or a line of text.
-        calendar: the run facts; None if all lengths are in updates.
+        facts: the run facts; None if all lengths are in updates.
         field: the field or target of the plan; None if the plan has only one.
         group: a group's name, or the selector of groups in the plan; None if the field has only one schedule.
 
@@ -42,12 +42,12 @@ def _handed_schedule(
         InvalidArgument: the schedule reacts to metrics, `source` is not a schedule, or `field` is passed without a
             plan.
         PlanError: the selection is ambiguous, or the schedule's clock does not count updates.
-        Unresolved: `calendar` is None, and a length is missing or not in updates.
+        Unresolved: `facts` is None, and a length is missing or not in updates.
     """
     if isinstance(source, FORMS) and not isinstance(source, (Schedule, MetricRule)) and not is_line(source):
-        source = plan_in_run(source, "ps.to_lambda", calendar)
+        source = plan_in_run(source, "ps.to_lambda", facts)
     if isinstance(source, Plan):
-        line = _chosen_line(source.resolve(calendar=calendar), field, group)
+        line = _chosen_line(source.resolve(facts=facts), field, group)
         _refuse_metric(line.schedule)
         return line.schedule, line.field.initial if isinstance(line.field, Target) else None
     if field is not None or group is not None:
@@ -56,7 +56,7 @@ def _handed_schedule(
     schedule = parse(source) if isinstance(source, str) else source
     _refuse_metric(schedule)
     written = schedule_of(schedule, lambda: f"to_lambda({shown(schedule)})")
-    resolved = written if calendar is None else resolve(written, calendar=calendar)
+    resolved = written if facts is None else resolve(written, facts=facts)
     if not resolved.is_resolved:
         found = "the schedule has a length that is missing or not in updates"
         write = "ps.to_lambda(schedule, total=10_000, steps_per_epoch=100)"
@@ -87,7 +87,7 @@ def _chosen_line(plan: Plan, field: str | None, group: str | int | None) -> Bind
         )
     if is_by_amount(plan.clock, name):
         found = f"the clock of {name} counts {clock_of_field(plan.clock, name)}, but the function only receives updates"
-        raise PlanError(site, found, "Leave the plan's clock out: the calendar converts lengths into updates")
+        raise PlanError(site, found, "Leave the plan's clock out: the run facts convert lengths into updates")
     if group is None and len(lines) == 1:
         return next(iter(lines.values()))
     others = [selector for selector in lines if selector is not None]
@@ -145,7 +145,7 @@ class LrLambda:
 def to_lambda(
     schedule: PlanLike | Absolute | float,
     *,
-    calendar: Calendar | None = None,
+    facts: RunFacts | None = None,
     base: float | None = None,
     field: str | None = None,
     group: str | int | None = None,
@@ -160,7 +160,7 @@ def to_lambda(
     Args:
         schedule: a schedule, a number, a line of text, or a plan. If a plan has several schedules, select one by
             `field` and `group`.
-        calendar: the run facts as one object, in place of keywords.
+        facts: the run facts as one object, in place of keywords.
         base: the learning rate that the factors multiply. Required for absolute levels, `absolute(…)`; base times
             factor then equals the level, except for one rounding. For the schedule of a target, the default is its
             initial value.
@@ -180,11 +180,11 @@ def to_lambda(
     >>> to_lambda("constant(absolute(0.25))", base=0.5)(0)
     0.5
     >>> lr = "warmup('10%') >> cosine(to=0.1)"
-    >>> plan = Plan(lr=lr, weight_decay="linear(to=0.5)", horizon=100)
+    >>> plan = Plan(lr=lr, weight_decay="linear(to=0.5)", total=100)
     >>> to_lambda(plan, field="weight_decay")(50)
     0.75
     """
-    known = calendar_if_passed("to_lambda(schedule)", calendar, run_facts)
+    known = facts_if_passed("to_lambda(schedule)", facts, run_facts)
     resolved, initial = _handed_schedule(schedule, known, field, group)
     needs_base = resolved.has_absolute or not scales_with_base(resolved)
     if base is None and needs_base:

@@ -68,7 +68,7 @@ def refuse_several_plans(call: str, plans: Any, names: Collection[str], line: st
     is_mapping_by_name = bool(names) and bool(given) and set(given) <= set(names)
     if not is_mapping_by_name and not any(isinstance(one, Plan) for one in given.values()):
         return
-    instead = 'For example: ps.Plan(ps.Binding("lr", "cosine()", groups="muon"), horizon=10_000)'
+    instead = 'For example: ps.Plan(ps.Binding("lr", "cosine()", groups="muon"), total=10_000)'
     with suppress(InvalidArgument):  # the text of an entire plan, or something else
         read = {str(name): one if isinstance(one, Plan) else Plan(lr=one) for name, one in given.items()}
         instead = one_plan_advice(read, line)
@@ -290,8 +290,8 @@ def one_plan_advice(plans: Mapping[str, Plan], line: str | None = None) -> str:
         plans: the plan of each optimizer, by its name.
         line: the line to write, with `{plan}` and the `{names}` of the optimizers; None for a plan without an engine.
 
-    >>> print(one_plan_advice({"a": Plan(lr="linear()", horizon=9), "b": Plan(Binding("eps", 1.0, groups="x"))}))
-    Write ps.Plan(ps.Binding('lr', 'linear()', groups='a'), ps.Binding('eps', 'constant(1.0)', groups='b/x'), horizon=9)
+    >>> print(one_plan_advice({"a": Plan(lr="linear()", total=9), "b": Plan(Binding("eps", 1.0, groups="x"))}))
+    Write ps.Plan(ps.Binding('lr', 'linear()', groups='a'), ps.Binding('eps', 'constant(1.0)', groups='b/x'), total=9)
     """
     lines: dict[str, None] = {}  # a target that several plans have occurs once
     for name, plan in plans.items():
@@ -301,16 +301,16 @@ def one_plan_advice(plans: Mapping[str, Plan], line: str | None = None) -> str:
             groups = ", ".join(part if "=" in part else f"{name}/{part}" for part in parts) or name
             selected = "" if target else f", groups={groups!r}"
             lines[f"ps.Binding({target or repr(one.name)}, {str(one.schedule)!r}{selected})"] = None
-    horizons = [plan.horizon for plan in plans.values() if plan.horizon is not None]
-    if horizons:
-        longest = max(horizons, key=lambda one: one.updates if one.is_resolved else 0)
-        lines[f"horizon={(longest.updates if longest.is_resolved else str(longest))!r}"] = None
+    totals = [plan.total for plan in plans.values() if plan.total is not None]
+    if totals:
+        longest = max(totals, key=lambda one: one.updates if one.is_resolved else 0)
+        lines[f"total={(longest.updates if longest.is_resolved else str(longest))!r}"] = None
     clocks = [plan.clock for plan in plans.values() if plan.clock != UPDATES]
     if clocks:
         lines[f"clock={clock_as_data(clocks[0])!r}"] = None
     # A group with an index may have a name, which the selector must then contain.
     certain = not any(isinstance(one.groups, int) for plan in plans.values() for one in plan.bindings)
-    if not horizons and line is None:  # no engine knows the length of the run
-        certain, lines["horizon=10_000"] = False, None
+    if not totals and line is None:  # no engine knows the length of the run
+        certain, lines["total=10_000"] = False, None
     text = (line or "{plan}").format(plan=f"ps.Plan({', '.join(lines)})", names=tuple(plans))
     return f"{'Write' if certain else 'For example:'} {text}"

@@ -1,4 +1,4 @@
-"""Plan: an immutable mapping from fields and groups to schedules, with a horizon and a clock."""
+"""Plan: an immutable mapping from fields and groups to schedules, with a total and a clock."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
@@ -44,9 +44,9 @@ from paramsched.core.schedules import Level, Schedule
 from paramsched.core.schedules.anneal import anneal
 from paramsched.core.schedules.cuts import is_resolved_in
 from paramsched.core.schedules.lengths import Span
-from paramsched.core.time import Calendar, Duration, DurationLike
+from paramsched.core.time import Duration, DurationLike, RunFacts
 from paramsched.core.time.amounts import PROGRESS
-from paramsched.core.time.calendar import Facts, calendar_of_call
+from paramsched.core.time.run_facts import Facts, facts_of_call
 from paramsched.errors import InvalidArgument, InvalidCall, MissingFact, PlanError, Unresolved
 
 if TYPE_CHECKING:
@@ -62,47 +62,47 @@ def fingerprint_of(text: str) -> str:
 
 @final
 class Plan:
-    """An immutable mapping from the fields of param groups to schedules, with a horizon and a clock.
+    """An immutable mapping from the fields of param groups to schedules, with a total and a clock.
 
     A binding without `groups` is the default of its field. A binding with `groups` replaces the default for the groups
     that it selects. Bindings of one field with the same selector are chained in the order in which they are written.
 
     Args:
         bindings: bindings for single groups, for targets, or for fields whose name is not an identifier.
-        horizon: the planned length of the run, an integer of updates or a length in any unit except percent. Default:
-            the `total` of the calendar.
+        total: the planned length of the run, an integer of updates or a length in any unit except percent. Default:
+            the `total` of the run facts.
         clock: the unit of `t`: `"updates"` (the default), `"samples"`, `"tokens"`, `"seconds"`, `"frames"`,
-            `"batches"`, or `"progress"`, the reported fraction of the run, without a horizon; or a mapping from fields
+            `"batches"`, or `"progress"`, the reported fraction of the run, without a total; or a mapping from fields
             and targets to clocks, such as `{"batch_size": "tokens"}`. Fields that are not in the mapping count updates.
         fields: `lr=…, weight_decay=…`, each a schedule, a metric rule, a finite number, or the text of a schedule.
 
     Raises:
         PlanError: there is no binding.
-        InvalidArgument: a binding, the horizon or the clock is invalid.
+        InvalidArgument: a binding, the total or the clock is invalid.
 
     >>> lr = warmup("5%") >> cosine(to=0.01)
-    >>> plan = Plan(lr=lr, weight_decay=linear(1.0, 0.5), horizon="20 epochs")
+    >>> plan = Plan(lr=lr, weight_decay=linear(1.0, 0.5), total="20 epochs")
     >>> print(plan)
-    horizon: 20 epochs
+    total: 20 epochs
     lr: warmup("5%") >> cosine(to=0.01)
     weight_decay: linear(to=0.5)
     """
 
-    __slots__ = ("_text", "_written", "bindings", "clock", "horizon")
+    __slots__ = ("_text", "_written", "bindings", "clock", "total")
 
     bindings: tuple[Binding, ...]
-    horizon: Duration | None
+    total: Duration | None
     clock: PlanClock
     _text: str | None
     _written: tuple[Any, ...]  # the order of the bindings as written, in which equal plans may differ
 
     if TYPE_CHECKING:
-        # Only these fields accept numbers and text, so that type checkers reject `Plan(horizn="20 epochs")`. They are
+        # Only these fields accept numbers and text, so that type checkers reject `Plan(totl="20 epochs")`. They are
         # torch's own, and some of other optimizers.
         def __init__(
             self,
             *bindings: Binding,
-            horizon: DurationLike | None = None,
+            total: DurationLike | None = None,
             clock: PlanClock | None = None,
             lr: ScheduleLike = ...,
             weight_decay: ScheduleLike = ...,
@@ -130,7 +130,7 @@ class Plan:
         def __init__(
             self,
             *bindings: Binding,
-            horizon: DurationLike | None = None,
+            total: DurationLike | None = None,
             clock: PlanClock | None = None,
             **fields: ScheduleLike,
         ) -> None:
@@ -139,34 +139,34 @@ class Plan:
                 Binding(name, schedule) for name, schedule in fields.items()
             ]
             if not given:
-                run = "20 epochs" if horizon is None else horizon
+                run = "20 epochs" if total is None else total
                 raise PlanError(
                     "Plan()",
                     "a plan needs at least one field",
-                    f"For example: Plan(lr=cosine(to=0.1), horizon={run!r})",
+                    f"For example: Plan(lr=cosine(to=0.1), total={run!r})",
                 )
             try:
-                length = None if horizon is None else Duration.of(horizon)
+                length = None if total is None else Duration.of(total)
             except InvalidArgument as refusal:
-                raise refusal.changed(example="horizon=10_000") from None
+                raise refusal.changed(example="total=10_000") from None
             if length is not None and any(unit == "percent" for unit, _ in length.terms):
-                found = "percent would refer to the horizon itself"
-                raise InvalidArgument(f'Plan(horizon="{length}")', found, 'For example: horizon="20 epochs"')
+                found = "percent would refer to the total itself"
+                raise InvalidArgument(f'Plan(total="{length}")', found, 'For example: total="20 epochs"')
             if length is not None and not length.terms:
                 raise InvalidArgument(
-                    "Plan(horizon=0)", "the horizon must be greater than 0", 'For example: horizon="20 epochs"'
+                    "Plan(total=0)", "the total must be greater than 0", 'For example: total="20 epochs"'
                 )
             if length is not None and length.until:
                 raise InvalidArgument(
-                    f'Plan(horizon="{length}")',
-                    "a horizon is a length, not a position",
-                    example='horizon="20 epochs"',
+                    f'Plan(total="{length}")',
+                    "the total is a length, not a position",
+                    example='total="20 epochs"',
                 )
             object.__setattr__(self, "bindings", normal_bindings(given))
-            object.__setattr__(self, "horizon", length)
+            object.__setattr__(self, "total", length)
             object.__setattr__(self, "clock", checked_plan_clock(clock, dict.fromkeys(one.name for one in given)))
             if length is not None and self.clock == PROGRESS:
-                raise _without_horizon(f'Plan(horizon="{length}", clock="progress")', "Omit horizon")
+                raise _without_total(f'Plan(total="{length}", clock="progress")', "Omit total")
             object.__setattr__(self, "_written", tuple(dict.fromkeys(binding_key(binding) for binding in given)))
             text = write_canonical_text(self.bindings, length, self.clock) if self.serializable else None
             object.__setattr__(self, "_text", text)
@@ -176,7 +176,7 @@ class Plan:
         try:
             return self._text
         except AttributeError:  # a resolved plan, whose text was not asked for so far
-            text = write_canonical_text(self.bindings, self.horizon, self.clock) if self.serializable else None
+            text = write_canonical_text(self.bindings, self.total, self.clock) if self.serializable else None
             object.__setattr__(self, "_text", text)
             return text
 
@@ -188,8 +188,8 @@ class Plan:
             InvalidArgument: the text is not the canonical text of a plan.
         """
         try:
-            bindings, horizon, clock = read_canonical_text(text)
-            return Plan(*bindings, horizon=horizon, clock=clock)
+            bindings, total, clock = read_canonical_text(text)
+            return Plan(*bindings, total=total, clock=clock)
         except (ValueError, TypeError, LookupError, RecursionError) as error:
             raise InvalidArgument(
                 "Plan.of_text(…)", f"not the text of a plan ({error})", "Pass the value of plan.text"
@@ -208,7 +208,7 @@ class Plan:
 
     def __reduce__(self) -> tuple[Any, ...]:
         make = Plan
-        return partial(make, horizon=self.horizon, clock=clock_as_data(self.clock)), self.as_written()
+        return partial(make, total=self.total, clock=clock_as_data(self.clock)), self.as_written()
 
     def as_written(self) -> tuple[Binding, ...]:
         """Return the bindings in the order in which they were passed, which files keep when they are written.
@@ -251,9 +251,9 @@ class Plan:
     @property
     def is_resolved(self) -> bool:
         """True if every length is in the unit of its clock."""
-        horizon = () if self.horizon is None or self.horizon.is_resolved else self.horizon.terms
+        total = () if self.total is None or self.total.is_resolved else self.total.terms
         unit = amount_clock(self.clock)
-        if any(one != unit for one, _ in horizon):
+        if any(one != unit for one, _ in total):
             return False
         begins = (begin for rule in self.metric_rules if (begin := rule.begin) is not None and not begin.is_resolved)
         if any([one for one, _ in begin.terms] != ["percent" if unit == PROGRESS else unit] for begin in begins):
@@ -262,102 +262,102 @@ class Plan:
 
     @readable
     def resolve(
-        self, *, calendar: Calendar | None = None, optimizers: Collection[str] = (), **run_facts: Unpack[Facts]
+        self, *, facts: RunFacts | None = None, optimizers: Collection[str] = (), **run_facts: Unpack[Facts]
     ) -> "Plan":
         """Return the plan with every length in updates, or in the unit of its clock.
 
         Args:
-            calendar: the run facts as one object, in place of keywords.
+            facts: the run facts as one object, in place of keywords.
             optimizers: the names of the optimizers, if the plan drives several: a line for `muon/*` that follows a
                 field then follows its line for `muon`.
             run_facts: the run facts that convert units, as in `ps.Scheduler`: `plan.resolve(steps_per_epoch=100)`.
 
         Raises:
             MissingFact: a run fact that a unit needs is unknown.
-            PlanError: the plan's horizon and the run's total differ.
+            PlanError: the plan's total and the run's total differ.
             Unresolved: a stage depends on the length of the run, which is unknown.
         """
-        calendar = calendar_of_call("plan.resolve()", calendar, run_facts)
+        facts = facts_of_call("plan.resolve()", facts, run_facts)
         try:
-            return self._resolved(calendar, optimizers)
+            return self._resolved(facts, optimizers)
         except Unresolved as refusal:
             unit = amount_clock(self.clock)
-            horizon = "10_000" if unit is None else f'"10_000 {unit}"'
-            advice = f"Add the horizon to the plan, for example horizon={horizon}"
+            total = "10_000" if unit is None else f'"10_000 {unit}"'
+            advice = f"Add the total to the plan, for example total={total}"
             raise refusal.changed(advice=advice) from None
 
-    def _resolved(self, calendar: Calendar, optimizers: Collection[str], *in_second: int) -> "Plan":
+    def _resolved(self, facts: RunFacts, optimizers: Collection[str], *in_second: int) -> "Plan":
         written = with_followed_lines(self.as_written(), self.clock, optimizers)
         if self.clock != UPDATES or any(target.name in PLANNED_SIZES for target in self.targets):
-            resolved, length = resolve_on_clocks(written, self.clock, self.horizon, calendar, *in_second)
-            return Plan(*resolved, horizon=length, clock=self.clock)
-        total = calendar.total_updates
-        if self.horizon is not None:
-            length = self.horizon
-            site = "" if length.is_resolved else f'horizon "{length}"'
+            resolved, length = resolve_on_clocks(written, self.clock, self.total, facts, *in_second)
+            return Plan(*resolved, total=length, clock=self.clock)
+        total = facts.total_updates
+        if self.total is not None:
+            length = self.total
+            site = "" if length.is_resolved else f'total "{length}"'
             try:
-                updates = ceil(calendar.exact(length, site=site))
+                updates = ceil(facts.exact(length, site=site))
             except MissingFact as error:
-                raise calendar.with_size_of_epoch(error, length) from None
+                raise facts.with_size_of_epoch(error, length) from None
             if total is not None and total != updates:
-                raise two_lengths(length, f"{updates} updates", calendar.total, f"{total} updates")
+                raise two_lengths(length, f"{updates} updates", facts.total, f"{total} updates")
             total = updates
-        if calendar.total != total:
-            calendar = replace(calendar, total=total)
-        span = Span.of_run(calendar, total)
+        if facts.total != total:
+            facts = replace(facts, total=total)
+        span = Span.of_run(facts, total)
         lines = [replace_schedule(binding, binding.schedule.resolved_in(span)) for binding in written]
         if len(lines) != len(self.bindings):  # a line that follows another one has a line for each of its selectors
-            return Plan(*lines, horizon=total)
+            return Plan(*lines, total=total)
         return self._with_resolved(lines, total)
 
     def _with_resolved(self, lines: Iterable[Binding], total: int | None) -> "Plan":
         """Return a copy with resolved lines, in the order as written. Nothing is checked, sorted or written again."""
         resolved, by_key = object.__new__(Plan), {binding_key(line): line for line in lines}
         object.__setattr__(resolved, "bindings", tuple(by_key[binding_key(line)] for line in self.bindings))
-        object.__setattr__(resolved, "horizon", None if total is None else Duration.of_updates(total))
+        object.__setattr__(resolved, "total", None if total is None else Duration.of_updates(total))
         object.__setattr__(resolved, "clock", UPDATES)
         object.__setattr__(resolved, "_written", self._written)
         return resolved
 
     @readable
     def change(
-        self, at: DurationLike, *bindings: Binding, horizon: DurationLike | None = None, **fields: ScheduleLike
+        self, at: DurationLike, *bindings: Binding, total: DurationLike | None = None, **fields: ScheduleLike
     ) -> "Plan":
         """Return a plan with other schedules from a time on; all earlier values are equal to this plan's, bit for bit.
 
-        Fields that are not passed continue as planned, even if the new horizon is shorter. If it is longer, a schedule
+        Fields that are not passed continue as planned, even if the new total is smaller. If it is larger, a schedule
         that depends on the length of the run keeps its last value after the end of this plan. Therefore
-        `change(end, horizon=longer)` without a field extends the run with the last values. A line that follows
+        `change(end, total=longer)` without a field extends the run with the last values. A line that follows
         another one, such as `like("lr")`, follows the changed schedule. In a new schedule, `like("batch_size")` is the
         value of the target at the time of the run, not at the time since the change; the text of the changed plan has
         `skip(like("batch_size"), at)`.
 
         Args:
-            at: the time of the change, in any unit; percent refer to this plan's horizon.
+            at: the time of the change, in any unit; percent refer to this plan's total.
             bindings: new schedules of single lines: of the default if a binding has no `groups`, else of these groups.
-            horizon: the horizon of the changed plan; None keeps this plan's horizon.
+            total: the total of the changed plan; None keeps this plan's total.
             fields: `lr=…`: new schedules of all lines of a field, or of a target, each on its own clock. `previous`
                 is the level of this plan at the time of the change.
 
         Raises:
             UnknownField: the plan does not schedule this field; the error suggests the nearest one.
-            PlanError: the horizon changes, but the plan has none and a schedule depends on the length of the run.
+            PlanError: the total changes, but the plan has none and a schedule depends on the length of the run.
             InvalidArgument: no argument is passed, or `at` is not before the end.
 
         >>> lr = warmup("5%") >> cosine(to=0.1)
-        >>> plan = Plan(lr=lr, weight_decay="linear(to=0.5)", horizon=10_000)
-        >>> print(plan.change(8000, lr="linear(over=1000)", horizon="9000 steps"))
-        horizon: 9000
+        >>> plan = Plan(lr=lr, weight_decay="linear(to=0.5)", total=10_000)
+        >>> print(plan.change(8000, lr="linear(over=1000)", total="9000 steps"))
+        total: 9000
         lr: take(warmup("5%") >> cosine(to=0.1), 8000, 10000) >> linear(over=1000)
         weight_decay: take(linear(to=0.5), 10000, 10000)
         """
-        lines = PlanLines(self.as_written(), self.horizon, self.clock)
+        lines = PlanLines(self.as_written(), self.total, self.clock)
         given = normal_bindings(map(checked_binding, bindings))
         named = {one.name: one for one in (Binding(name, schedule) for name, schedule in fields.items())}
-        length = self.horizon if horizon is None else Duration.of(horizon)
-        if horizon is not None and self.clock == PROGRESS:
-            raise _without_horizon(f'change("{at}", horizon="{length}")', "Omit horizon")
-        return Plan(*lines.changed(Duration.of(at), length, given, named), horizon=length, clock=self.clock)
+        length = self.total if total is None else Duration.of(total)
+        if total is not None and self.clock == PROGRESS:
+            raise _without_total(f'change("{at}", total="{length}")', "Omit total")
+        return Plan(*lines.changed(Duration.of(at), length, given, named), total=length, clock=self.clock)
 
     @readable
     def cooldown(
@@ -370,11 +370,11 @@ class Plan:
     ) -> "Plan":
         """Return a plan that decays from its current level and then ends: a branch of a longer run.
 
-        This is `change` with `anneal(to=to, over=over, curve=curve)` and the horizon `at + over`.
+        This is `change` with `anneal(to=to, over=over, curve=curve)` and the total `at + over`.
 
         Args:
-            at: the start of the cooldown, in any unit; percent refer to this plan's horizon.
-            over: the length of the cooldown, in any unit; percent refer to this plan's horizon.
+            at: the start of the cooldown, in any unit; percent refer to this plan's total.
+            over: the length of the cooldown, in any unit; percent refer to this plan's total.
             to: the level at the end, a multiple of base or an absolute value. Default: 0.
             curve: the shape of the decay. Default: linear.
             fields: the fields that decay; every other field continues as planned. Default: `lr`.
@@ -383,25 +383,25 @@ class Plan:
             UnknownField, PlanError: as in `change`.
             InvalidArgument: `at` is after the end.
 
-        >>> print(Plan(lr="warmup(100) >> constant()", horizon=10_000).cooldown(6000, 1000))
-        horizon: 7000
+        >>> print(Plan(lr="warmup(100) >> constant()", total=10_000).cooldown(6000, 1000))
+        total: 7000
         lr: take(warmup(100) >> constant(), 6000) >> linear(over=1000)
         """
         site = f'cooldown("{at}", "{over}")'
         if self.clock == PROGRESS:
             in_python = f'For example: plan.change("{at}", lr=linear())'
-            raise _without_horizon(site, in_python)
-        lines = PlanLines(self.as_written(), self.horizon, self.clock)
+            raise _without_total(site, in_python)
+        lines = PlanLines(self.as_written(), self.total, self.clock)
         start, length = (lines.without_percent(site, Duration.of(time)) for time in (at, over))
         if not length.terms:
             raise InvalidArgument(site, "the length of the cooldown must be greater than 0", 'For example: over="10%"')
         decay = anneal(None, to, length, curve)
         names = (fields,) if isinstance(fields, str) else tuple(fields)
         end = start + length
-        longer = ", ".join((*(f"{name}={str(decay)!r}" for name in names), f"horizon={end.written()}"))
+        longer = ", ".join((*(f"{name}={str(decay)!r}" for name in names), f"total={end.written()}"))
         instead = f"Use an earlier time. For a longer run: plan.change({start.written()}, {longer})"
-        refuse_after_the_end("cooldown", start, self.horizon, instead, or_at=False)
-        return self.change(start, horizon=end, **dict.fromkeys(names, decay))
+        refuse_after_the_end("cooldown", start, self.total, instead, or_at=False)
+        return self.change(start, total=end, **dict.fromkeys(names, decay))
 
     @readable
     def scale(self, at: DurationLike, **factors: float) -> "Plan":
@@ -415,12 +415,12 @@ class Plan:
             UnknownField: the plan does not schedule this field; the error suggests the nearest one.
             InvalidArgument: no field is passed, a factor is not a finite number, or `at` is not before the end.
 
-        >>> print(Plan(lr="cosine()", horizon=10_000).scale(8000, lr=0.5))
-        horizon: 10000
+        >>> print(Plan(lr="cosine()", total=10_000).scale(8000, lr=0.5))
+        total: 10000
         lr: take(cosine(), 8000) >> 0.5 * skip(cosine(), 8000)
         """
-        scaled = PlanLines(self.as_written(), self.horizon, self.clock).scaled(Duration.of(at), factors)
-        return Plan(*scaled, horizon=self.horizon, clock=self.clock)
+        scaled = PlanLines(self.as_written(), self.total, self.clock).scaled(Duration.of(at), factors)
+        return Plan(*scaled, total=self.total, clock=self.clock)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Plan):
@@ -431,16 +431,16 @@ class Plan:
         return object.__hash__(self) if self._key is None else hash(self._key)
 
     def __str__(self) -> str:
-        horizon = [] if self.horizon is None else [f"horizon: {self.horizon}"]
+        total = [] if self.total is None else [f"total: {self.total}"]
         clock = [] if self.clock == UPDATES else [f"clock: {clock_text(self.clock)}"]
-        return printable_lines("\n".join([*clock, *horizon, *(str(binding) for binding in self.bindings)]))
+        return printable_lines("\n".join([*clock, *total, *(str(binding) for binding in self.bindings)]))
 
     @readable
     def plot(
         self,
         bases: Any = None,
         *,
-        calendar: Calendar | None = None,
+        facts: RunFacts | None = None,
         axes: Any = None,
         log: bool | None = None,
         unit: str = UPDATES,
@@ -451,7 +451,7 @@ class Plan:
 
         Args:
             bases: an optimizer, or dicts like its groups, such as `{"lr": 0.1}`. Default: draw multiples of base.
-            calendar: the run facts as one object, in place of keywords.
+            facts: the run facts as one object, in place of keywords.
             axes: the axes to draw on, one for each field; their title and limits stay, and the curves have their next
                 colors. Default: a new figure.
             log: True for logarithmic axes of values. Default: logarithmic if the values span three decades.
@@ -467,7 +467,7 @@ class Plan:
             MissingFact: a run fact is missing that determines the shape of a curve.
             MissingDependency: Matplotlib is not installed.
         """
-        known = calendar_of_call("plan.plot()", calendar, run_facts)
+        known = facts_of_call("plan.plot()", facts, run_facts)
         show = load_entry("packages", "drawing")
         drawn: tuple[Axes, ...] = show.plan_axes(self, bases, known, axes, show.View(log, unit), label)
         return drawn
@@ -521,9 +521,9 @@ def _values_of(field: str) -> str:
     return f"its lines are plan.bindings, its values a trace. For example: ps.trace(plan, optimizer)[{field!r}]"
 
 
-def _without_horizon(site: str, instead: str) -> PlanError:
-    """Return the error for a horizon of a plan whose clock is progress."""
-    return PlanError(site, "progress 1 is the end of the run, so the plan has no horizon", instead)
+def _without_total(site: str, instead: str) -> PlanError:
+    """Return the error for a total of a plan whose clock is progress."""
+    return PlanError(site, "progress 1 is the end of the run, so the plan has no total", instead)
 
 
 def _check_keywords(fields: Mapping[str, Any]) -> None:
@@ -532,25 +532,25 @@ def _check_keywords(fields: Mapping[str, Any]) -> None:
     Every other name may be a field of the optimizer.
     """
     foreign = {name for name, value in fields.items() if is_foreign_entry(name, value)}
-    known = ("horizon", "clock", *(name for name in fields if name not in foreign))
+    known = ("total", "clock", *(name for name in fields if name not in foreign))
     if foreign and (error := unknown_keyword("Plan", Plan.__init__, (), fields, known=known)) is not None:
         raise error
     for name, value in fields.items():
         found = ""
         if name in Facts.__annotations__ and isinstance(value, (int, float)):
             found = f'"{name}" is a run fact; pass it to ps.Scheduler'
-        elif name not in KNOWN and (near := closest(name.lower(), ("horizon", "clock"))) is not None:
+        elif name not in KNOWN and (near := closest(name.lower(), ("total", "clock"))) is not None:
             found = f'unknown argument "{name}"; did you mean "{near}"?'
         if found:
-            raise InvalidCall(f"Plan({name}=…)", found, example='Plan(lr="cosine()", horizon=100)')
+            raise InvalidCall(f"Plan({name}=…)", found, example='Plan(lr="cosine()", total=100)')
 
 
 def units_of_plan(plan: Plan) -> frozenset[str]:
-    """Return the units in a plan, including its horizon.
+    """Return the units in a plan, including its total.
 
-    >>> sorted(units_of_plan(Plan(lr="warmup('5%') >> cosine()", horizon="20 epochs")))
+    >>> sorted(units_of_plan(Plan(lr="warmup('5%') >> cosine()", total="20 epochs")))
     ['epochs', 'percent']
     """
     lengths = [length for binding in plan.bindings for length in lengths_of_line(binding)]
-    lengths += [plan.horizon] if plan.horizon is not None else []
+    lengths += [plan.total] if plan.total is not None else []
     return frozenset(unit for length in lengths for unit, _ in length.terms)

@@ -25,23 +25,23 @@ from paramsched.core.plan.run_amounts import ConstantAmounts, EvenProgress, Repo
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.cuts import without_unit
 from paramsched.core.schedules.lengths import Span
-from paramsched.core.time import Calendar
-from paramsched.core.time.calendar import SIZES, Facts, calendar_of_call
+from paramsched.core.time import RunFacts
+from paramsched.core.time.run_facts import SIZES, Facts, facts_of_call
 from paramsched.errors import InvalidArgument, MissingFact, shown
 
 
 @overload
-def resolve(plan: Schedule, *, calendar: Calendar | None = None, **run_facts: Unpack[Facts]) -> Schedule: ...
+def resolve(plan: Schedule, *, facts: RunFacts | None = None, **run_facts: Unpack[Facts]) -> Schedule: ...
 @overload
-def resolve(plan: FormOfPlan, *, calendar: Calendar | None = None, **run_facts: Unpack[Facts]) -> Plan: ...
+def resolve(plan: FormOfPlan, *, facts: RunFacts | None = None, **run_facts: Unpack[Facts]) -> Plan: ...
 @readable
 @answering
-def resolve(plan: PlanLike, *, calendar: Calendar | None = None, **run_facts: Unpack[Facts]) -> Schedule | Plan:
+def resolve(plan: PlanLike, *, facts: RunFacts | None = None, **run_facts: Unpack[Facts]) -> Schedule | Plan:
     """Convert every length into updates. Each boundary is measured from the start of the run and rounded up once.
 
     Args:
         plan: a schedule, or a plan in any other form.
-        calendar: the run facts as one object, in place of keywords.
+        facts: the run facts as one object, in place of keywords.
         run_facts: the run facts that convert its units, as in `ps.Scheduler`: `total=10_000`.
 
     Returns:
@@ -52,7 +52,7 @@ def resolve(plan: PlanLike, *, calendar: Calendar | None = None, **run_facts: Un
         Unresolved: a stage depends on the length of the run, which is unknown.
         InvalidArgument: two stages have no length, no updates remain for the stage without a length, or a milestone is
             after the end of its stage.
-        PlanError: the plan's horizon and the run's total differ.
+        PlanError: the plan's total and the run's total differ.
 
     >>> lr = resolve(warmup("5%") >> cosine(to=0.1), total=10_000)
     >>> print(lr)
@@ -60,42 +60,42 @@ def resolve(plan: PlanLike, *, calendar: Calendar | None = None, **run_facts: Un
     >>> lr(250, base=3e-4)
     0.00015
     """
-    calendar = calendar_of_call("resolve(plan)", calendar, run_facts)
+    facts = facts_of_call("resolve(plan)", facts, run_facts)
     if not isinstance(plan, Schedule):
-        return plan_in_run(plan, "ps.resolve", calendar).resolve(calendar=calendar)
-    return plan.resolved_in(Span.of_run(calendar, calendar.total_updates))
+        return plan_in_run(plan, "ps.resolve", facts).resolve(facts=facts)
+    return plan.resolved_in(Span.of_run(facts, facts.total_updates))
 
 
-def amounts_of_run(plan: Plan, calendar: Calendar) -> RunAmounts | None:
+def amounts_of_run(plan: Plan, facts: RunFacts) -> RunAmounts | None:
     """Return the amounts of a run, as far as they are known before it starts; None if the plan's clock is updates.
 
-    >>> amounts_of_run(Plan(lr=1, clock="samples"), Calendar(batch_size=32)).amounts_from(0, 0, 3).tolist()
+    >>> amounts_of_run(Plan(lr=1, clock="samples"), RunFacts(batch_size=32)).amounts_from(0, 0, 3).tolist()
     [0, 32, 64]
     """
     clock = amount_clock(plan.clock)
-    return None if clock is None else sizes_of_run(plan.bindings, plan.clock, calendar).amounts_of(clock)
+    return None if clock is None else sizes_of_run(plan.bindings, plan.clock, facts).amounts_of(clock)
 
 
-def planned_amounts(plan: Plan, calendar: Calendar) -> RunAmounts | None:
+def planned_amounts(plan: Plan, facts: RunFacts) -> RunAmounts | None:
     """Return the amounts of a run as `amounts_of_run` does; progress is spread evenly over a run of known length.
 
-    >>> planned_amounts(Plan(lr=1, clock="progress"), Calendar(total=4)).amounts_from(0, 0, 4).tolist()
+    >>> planned_amounts(Plan(lr=1, clock="progress"), RunFacts(total=4)).amounts_from(0, 0, 4).tolist()
     [0.0, 0.25, 0.5, 0.75]
     """
-    run = amounts_of_run(plan, calendar)
+    run = amounts_of_run(plan, facts)
     if isinstance(run, ReportedProgress):
-        total = calendar.total_updates if plan.horizon is None else updates_of_horizon(plan, None)
+        total = facts.total_updates if plan.total is None else updates_of_total(plan, None)
         return run if total is None else EvenProgress(total)
     return run
 
 
-def updates_of_horizon(plan: Plan, amounts: RunAmounts | None) -> int | None:
-    """Return the horizon of a resolved plan in updates, rounded up; None if it has no horizon."""
-    horizon = plan.horizon
-    if horizon is None or horizon.is_resolved:
-        return None if horizon is None else horizon.updates
+def updates_of_total(plan: Plan, amounts: RunAmounts | None) -> int | None:
+    """Return the total of a resolved plan in updates, rounded up; None if it has no total."""
+    total = plan.total
+    if total is None or total.is_resolved:
+        return None if total is None else total.updates
     assert amounts is not None
-    ((_, count),) = horizon.terms
+    ((_, count),) = total.terms
     return amounts.updates_until(count)
 
 
@@ -103,16 +103,16 @@ def is_complete(plan: Plan, resolved: Plan) -> bool:
     """Return whether a plan resolves without run facts."""
     try:
         lines = with_followed_lines(plan.bindings, plan.clock)
-        fills = plan.clock == UPDATES and plan.horizon is None and any(line.schedule.fills for line in lines)
+        fills = plan.clock == UPDATES and plan.total is None and any(line.schedule.fills for line in lines)
         return not fills and plan.resolve().bindings == resolved.bindings
-    except InvalidArgument:  # a unit or a horizon that needs the calendar
+    except InvalidArgument:  # a unit or a total that needs run facts
         return False
 
 
-def known_total(plan: Plan, calendar: Calendar) -> int | None:
-    """Return the horizon of a resolved plan in updates; None if it is unknown."""
+def known_total(plan: Plan, facts: RunFacts) -> int | None:
+    """Return the total of a resolved plan in updates; None if it is unknown."""
     try:
-        return updates_of_horizon(plan, amounts_of_run(plan, calendar))
+        return updates_of_total(plan, amounts_of_run(plan, facts))
     except MissingFact:
         return None
 
@@ -130,7 +130,7 @@ def counted_plan(plan: Plan) -> Plan:
         replace_schedule(one, without_unit(one.schedule, clock_of_field(plan.clock, one.name)))
         for one in plan.as_written()
     ]
-    return Plan(*bindings, horizon=plan.horizon, clock=plan.clock)
+    return Plan(*bindings, total=plan.total, clock=plan.clock)
 
 
 def resolved_rules(plan: Plan, resolved: Plan) -> dict[MetricRule[Any], MetricRule[Any]]:
@@ -153,7 +153,7 @@ def replay(
     plan: PlanLike,
     events: Iterable[tuple[int, Mapping[str, float]]],
     *,
-    calendar: Calendar | None = None,
+    facts: RunFacts | None = None,
     **run_facts: Unpack[Facts],
 ) -> dict[MetricRule[Any], Any]:
     """Rebuild the states of a plan's metric rules from observed metrics.
@@ -161,7 +161,7 @@ def replay(
     Args:
         plan: the plan with the metric rules.
         events: pairs of the number of completed updates and the metrics, in the order in which they were observed.
-        calendar: the run facts as one object, in place of keywords.
+        facts: the run facts as one object, in place of keywords.
         run_facts: the run facts, as in `ps.Scheduler`. They are needed if a rule has an `after` in another unit than
             updates.
 
@@ -172,13 +172,13 @@ def replay(
         InvalidArgument: the events are not in order, or no rule watches a metric.
         MissingFact: a run fact that `after` needs is unknown.
 
-    >>> plan = Plan(lr=constant() * plateau("loss", patience=0, factor=0.5), horizon=10)
+    >>> plan = Plan(lr=constant() * plateau("loss", patience=0, factor=0.5), total=10)
     >>> states = replay(plan, [(1, {"loss": 1.0}), (2, {"loss": 1.0})])
     >>> [state.factor for state in states.values()]
     [0.5]
     """
-    calendar = calendar_of_call("ps.extend.replay(plan, events)", calendar, run_facts)
-    plan = plan_in_run(plan, "ps.extend.replay", calendar)
+    facts = facts_of_call("ps.extend.replay(plan, events)", facts, run_facts)
+    plan = plan_in_run(plan, "ps.extend.replay", facts)
     try:
         pairs = [(int(t), dict(metrics)) for t, metrics in events]
     except (TypeError, ValueError, OverflowError):
@@ -189,7 +189,7 @@ def replay(
     if not all(begin.is_resolved for begin in begins.values()):
         begins |= {
             rule: begin
-            for rule, same in resolved_rules(plan, plan.resolve(calendar=calendar)).items()
+            for rule, same in resolved_rules(plan, plan.resolve(facts=facts)).items()
             if (begin := same.begin) is not None
         }
     watched = {rule.metric for rule in states}
@@ -278,31 +278,31 @@ def uneven_unit(name: str, passed: Floats) -> TimeUnit:
     return TimeUnit(name, corners, passed[corners])
 
 
-def units_of_run(resolved: Plan, calendar: Calendar, total: int, end: tuple[str, int] | None) -> Iterator[TimeUnit]:
+def units_of_run(resolved: Plan, facts: RunFacts, total: int, end: tuple[str, int] | None) -> Iterator[TimeUnit]:
     """Yield the units, in addition to updates, into which the run facts can convert time.
 
     Args:
         resolved: the resolved plan.
-        calendar: the run facts.
+        facts: the run facts.
         total: the length of the run in updates.
-        end: the plan's clock and its horizon on this clock; None for a plan by updates.
+        end: the plan's clock and its total on this clock; None for a plan by updates.
 
-    >>> calendar = Calendar(steps_per_epoch=45, batch_size=32)
-    >>> [(one.name, one.amounts[-1].item()) for one in units_of_run(Plan(lr=1), calendar, 900, None)]
+    >>> facts = RunFacts(steps_per_epoch=45, batch_size=32)
+    >>> [(one.name, one.amounts[-1].item()) for one in units_of_run(Plan(lr=1), facts, 900, None)]
     [('epochs', 20.0), ('samples', 28800.0)]
     """
-    sizes = sizes_of_run(resolved.bindings, resolved.clock, calendar)
+    sizes = sizes_of_run(resolved.bindings, resolved.clock, facts)
     batches = sizes.batches_of_epoch
     if batches is not None:
         for unit in _unit_of_amounts("epochs", sizes.amounts_of("batches"), total):
             yield replace(unit, amounts=unit.amounts / batches)
-    elif calendar.updates_per_epoch is not None:
-        yield even_unit("epochs", total, 1 / calendar.updates_per_epoch)
+    elif facts.updates_per_epoch is not None:
+        yield even_unit("epochs", total, 1 / facts.updates_per_epoch)
     for name in SIZES:
-        if name == "batches" and calendar.accumulation is None and "accumulation" not in sizes.targets:
+        if name == "batches" and facts.accumulation is None and "accumulation" not in sizes.targets:
             continue  # without accumulation, batches equal updates
         for unit in _unit_of_amounts(name, sizes.amounts_of(name), total):
-            if end is not None and end[0] == name:  # ends at the plan's horizon, which may be inside the last update
+            if end is not None and end[0] == name:  # ends at the plan's total, which may be inside the last update
                 updates, amounts = unit.updates, unit.amounts[:-1]
                 if unit.amounts[-1] != end[1] and total > 1:
                     updates = np.unique(np.append(updates, total - 1))

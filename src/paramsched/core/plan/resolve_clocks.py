@@ -26,10 +26,10 @@ from paramsched.core.plan.run_amounts import (
 )
 from paramsched.core.schedules.cuts import with_unit, without_unit
 from paramsched.core.schedules.lengths import Span
-from paramsched.core.time import Calendar, Duration, DurationLike
+from paramsched.core.time import Duration, DurationLike, RunFacts
 from paramsched.core.time.amounts import BOUNDARIES_OF_A_SECOND, COUNTS_OF_A_PERCENT, PROGRESS, SECONDS, WHOLE
-from paramsched.core.time.calendar import SIZES
 from paramsched.core.time.duration import count_text
+from paramsched.core.time.run_facts import SIZES
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, PlanError
 
 
@@ -44,7 +44,7 @@ class ClockLengths:
     Args:
         sizes: the facts and targets that determine the consumption of an update.
         clock: the clock.
-        total: the horizon in the unit of the clock; None if the length of the run is unknown.
+        total: the total in the unit of the clock; None if the length of the run is unknown.
     """
 
     sizes: RunSizes
@@ -120,7 +120,7 @@ class ClockLengths:
         if unit == "epochs" and (batches := self.sizes.batches_of_epoch) is not None:
             return self._count_in("batches", count * batches, begin, site)
         if unit not in SIZES:
-            updates = self.sizes.calendar.exact(Duration(((unit, count),)), site=site)
+            updates = self.sizes.facts.exact(Duration(((unit, count),)), site=site)
             if self.clock == UPDATES:
                 return updates
             amounts = self._known_amounts(site)
@@ -142,7 +142,7 @@ class ClockLengths:
         if isinstance(amounts, UnknownAmounts):
             if amounts.missing_factor is not None:
                 raise amounts.missing(site)
-            return self.sizes.calendar.exact(
+            return self.sizes.facts.exact(
                 Duration(((unit, count),)), site=site
             )  # raises the error with the missing fact
         return amounts.update_of(amounts.exact_at(begin) + count) - begin
@@ -168,7 +168,7 @@ Total: TypeAlias = Fraction | InvalidArgument | None
 """The length of a run on one clock; None if it is not specified, an error if it is needed but cannot be converted."""
 
 
-def sizes_of_run(bindings: Iterable[Binding], clock: PlanClock, calendar: Calendar) -> RunSizes:
+def sizes_of_run(bindings: Iterable[Binding], clock: PlanClock, facts: RunFacts) -> RunSizes:
     """Return the run facts and targets that determine the consumption of each update.
 
     Bindings of targets that plan a size, such as `batch_size`, must be resolved.
@@ -184,17 +184,17 @@ def sizes_of_run(bindings: Iterable[Binding], clock: PlanClock, calendar: Calend
         for one in bindings
         if isinstance(one.field, Target) and one.name in PLANNED_SIZES
     }
-    return RunSizes(replace(calendar, total=None), amount_clock(clock), targets)
+    return RunSizes(replace(facts, total=None), amount_clock(clock), targets)
 
 
 def resolve_on_clocks(
     bindings: Sequence[Binding],
     clock: PlanClock,
-    horizon: Duration | None,
-    calendar: Calendar,
+    total: Duration | None,
+    facts: RunFacts,
     in_second: int = BOUNDARIES_OF_A_SECOND,
 ) -> tuple[list[Binding], Duration | None]:
-    """Resolve the bindings of a plan, and its horizon, with every length in the unit of its clock.
+    """Resolve the bindings of a plan, and its total, with every length in the unit of its clock.
 
     Targets that plan a size, such as `batch_size`, are resolved first, because they determine the consumption of
     updates, and thereby the other lengths. `in_second` is the number of possible boundaries in a second.
@@ -204,19 +204,19 @@ def resolve_on_clocks(
     names = [one.name for one in planned]
     sizes: list[Binding] = []
     for one in planned:  # its own lengths cannot depend on the consumption of updates
-        unknown = RunSizes(replace(calendar, total=None), unit, dict.fromkeys([one.name, *names]))
-        its_clock, length = clock_of_field(clock, one.name), _horizon_of(horizon, calendar)
+        unknown = RunSizes(replace(facts, total=None), unit, dict.fromkeys([one.name, *names]))
+        its_clock, length = clock_of_field(clock, one.name), _total_of(total, facts)
         size_total: Total = Fraction(WHOLE) if its_clock == PROGRESS else None
         if length is not None and its_clock != PROGRESS:
             try:
-                size_total = _rounded_horizon(
-                    ClockLengths(unknown, its_clock).exact(length, site=_horizon_site(horizon)), its_clock
+                size_total = _rounded_total(
+                    ClockLengths(unknown, its_clock).exact(length, site=_total_site(total)), its_clock
                 )
             except (MissingFact, PlanError) as error:
                 size_total = error
         sizes.append(_resolved_on_clock(one, its_clock, unknown, {its_clock: size_total}, in_second))
-    known = sizes_of_run(sizes, clock, calendar)
-    totals = _totals(horizon, calendar, known, clock)
+    known = sizes_of_run(sizes, clock, facts)
+    totals = _totals(total, facts, known, clock)
     done = {one.name: one for one in sizes}
     resolved = [
         done[one.name]
@@ -227,14 +227,14 @@ def resolve_on_clocks(
     if unit == PROGRESS:
         end = totals.get(UPDATES)
         return resolved, Duration(((UPDATES, end),)) if isinstance(end, Fraction) else None
-    length = _horizon_of(horizon, calendar)
+    length = _total_of(total, facts)
     if length is None:
         return resolved, None
     by_updates = unit is None or (UPDATES in totals and _is_by_updates(length, known))
-    own = UPDATES if by_updates else unit  # if there are several clocks, the one of the written horizon
+    own = UPDATES if by_updates else unit  # if there are several clocks, the one of the written total
     assert own is not None
     count = totals[own]
-    assert isinstance(count, Fraction)  # because the horizon is written on this clock
+    assert isinstance(count, Fraction)  # because the total is written on this clock
     return resolved, Duration(((own, count),))
 
 
@@ -254,24 +254,24 @@ def _resolved_on_clock(
     return replace_schedule(binding, schedule if clock == UPDATES else with_unit(schedule, clock))
 
 
-def _totals(horizon: Duration | None, calendar: Calendar, sizes: RunSizes, clock: PlanClock) -> dict[str, Total]:
+def _totals(total: Duration | None, facts: RunFacts, sizes: RunSizes, clock: PlanClock) -> dict[str, Total]:
     """Return the length of the run on each clock of the plan."""
     unit = amount_clock(clock)
-    if unit == PROGRESS:  # a horizon is that of the fields that count updates
-        of_updates = {} if isinstance(clock, str) else _totals(horizon, calendar, sizes, UPDATES)
+    if unit == PROGRESS:  # the total is that of the fields that count updates
+        of_updates = {} if isinstance(clock, str) else _totals(total, facts, sizes, UPDATES)
         return {PROGRESS: Fraction(WHOLE), **of_updates}
     clocks = [UPDATES] if unit is None else [unit] if isinstance(clock, str) else [unit, UPDATES]
-    length = _horizon_of(horizon, calendar)
+    length = _total_of(total, facts)
     if length is None:
         return dict.fromkeys(clocks)
     try:
-        found = _rounded_horizon(ClockLengths(sizes, clocks[0]).exact(length, site=_horizon_site(horizon)), clocks[0])
+        found = _rounded_total(ClockLengths(sizes, clocks[0]).exact(length, site=_total_site(total)), clocks[0])
     except MissingFact as error:
         if len(clocks) == 1 or not _is_by_updates(length, sizes):
             raise
-        return {clocks[0]: error, UPDATES: Fraction(ceil(sizes.calendar.exact(length)))}
-    if horizon is not None and calendar.total is not None:
-        _require_one_horizon(horizon, Duration.of(calendar.total), found, ClockLengths(sizes, clocks[0]))
+        return {clocks[0]: error, UPDATES: Fraction(ceil(sizes.facts.exact(length)))}
+    if total is not None and facts.total is not None:
+        _require_one_total(total, Duration.of(facts.total), found, ClockLengths(sizes, clocks[0]))
     totals: dict[str, Total] = {clocks[0]: found}
     if len(clocks) > 1:
         try:
@@ -281,32 +281,32 @@ def _totals(horizon: Duration | None, calendar: Calendar, sizes: RunSizes, clock
     return totals
 
 
-def _require_one_horizon(horizon: Duration, run_total: Duration, found: Fraction, lengths: ClockLengths) -> None:
-    """Raise if the horizon and the total of the run facts differ."""
+def _require_one_total(total: Duration, run_total: Duration, found: Fraction, lengths: ClockLengths) -> None:
+    """Raise if the total and the total of the run facts differ."""
     try:
-        other = _rounded_horizon(lengths.exact(run_total, site=CallSite("Calendar", "total")), lengths.clock)
+        other = _rounded_total(lengths.exact(run_total, site=CallSite("RunFacts", "total")), lengths.clock)
     except MissingFact:  # an engine knows the updates of its run; its loop reports the amounts
         return
     try:
-        ends = [_updates_in(*pair, lengths.sizes, lengths.clock) for pair in ((horizon, found), (run_total, other))]
+        ends = [_updates_in(*pair, lengths.sizes, lengths.clock) for pair in ((total, found), (run_total, other))]
     except MissingFact:
         ends = [found, other]
     if ends[0] != ends[1]:
-        raise two_lengths(horizon, f"{found} {lengths.clock}", run_total, f"{other} {lengths.clock}")
+        raise two_lengths(total, f"{found} {lengths.clock}", run_total, f"{other} {lengths.clock}")
 
 
-def two_lengths(horizon: Duration, planned: str, run_total: DurationLike | None, passed: str) -> PlanError:
+def two_lengths(total: Duration, planned: str, run_total: DurationLike | None, passed: str) -> PlanError:
     """Return the error for a plan with a length that is not the total of the run facts.
 
     >>> print(two_lengths(Duration.of("2 epochs"), "90 updates", 80, "80 updates"))
-    horizon "2 epochs": the plan has 90 updates, but total=80. Omit one of them
+    total "2 epochs": the plan has 90 updates, but total=80. Omit one of them
     >>> print(two_lengths(Duration.of(90), "90 updates", "2 epochs", "80 updates"))
-    horizon "90": the plan has 90 updates, but total="2 epochs" is 80 updates. Omit one of them
+    total "90": the plan has 90 updates, but total="2 epochs" is 80 updates. Omit one of them
     """
     length = Duration.of(run_total or 0)
     is_passed = "" if length.is_resolved and passed.endswith(UPDATES) else f" is {passed}"
     found = f"the plan has {planned}, but total={length.written()}{is_passed}"
-    return PlanError(f'horizon "{horizon}"', found, "Omit one of them")
+    return PlanError(f'total "{total}"', found, "Omit one of them")
 
 
 def _updates_in(length: Duration, amount: Fraction, sizes: RunSizes, clock: str) -> Fraction:
@@ -314,22 +314,22 @@ def _updates_in(length: Duration, amount: Fraction, sizes: RunSizes, clock: str)
     if clock == UPDATES:
         return amount
     if _is_by_updates(length, sizes):
-        return Fraction(ceil(sizes.calendar.exact(length)))
+        return Fraction(ceil(sizes.facts.exact(length)))
     return Fraction(sizes.amounts_of(clock).updates_until(amount))
 
 
-def _horizon_of(horizon: Duration | None, calendar: Calendar) -> Duration | None:
-    if horizon is not None:
-        return horizon
-    return None if calendar.total is None else Duration.of(calendar.total)
+def _total_of(total: Duration | None, facts: RunFacts) -> Duration | None:
+    if total is not None:
+        return total
+    return None if facts.total is None else Duration.of(facts.total)
 
 
-def _horizon_site(horizon: Duration | None) -> str | CallSite:
-    return CallSite("Calendar", "total") if horizon is None else f'horizon "{horizon}"'
+def _total_site(total: Duration | None) -> str | CallSite:
+    return CallSite("RunFacts", "total") if total is None else f'total "{total}"'
 
 
-def _rounded_horizon(amount: Fraction, clock: str) -> Fraction:
-    """Return a horizon rounded up, unless it is in seconds."""
+def _rounded_total(amount: Fraction, clock: str) -> Fraction:
+    """Return a total rounded up, unless it is in seconds."""
     return amount if clock == "seconds" else Fraction(ceil(amount))
 
 

@@ -8,10 +8,10 @@ from typing import Any, final
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.plan.binding import UPDATES
 from paramsched.core.plan.plan import Plan
-from paramsched.core.plan.resolve import amounts_of_run, counted_plan, is_complete, updates_of_horizon
+from paramsched.core.plan.resolve import amounts_of_run, counted_plan, is_complete, updates_of_total
 from paramsched.core.plan.resolve_clocks import sizes_of_run
 from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES, Amount, RunAmounts, SizeTarget
-from paramsched.core.time import Calendar, Duration
+from paramsched.core.time import Duration, RunFacts
 from paramsched.core.time.amounts import COUNTS_OF_A_PERCENT, PROGRESS, SECONDS, largest_on, times_on
 from paramsched.errors import MissingFact
 
@@ -19,7 +19,7 @@ from paramsched.errors import MissingFact
 @final
 @dataclass(frozen=True)
 class ResolvedPlan:
-    """A plan as written, its resolved form, and the calendar that resolved it.
+    """A plan as written, its resolved form, and the run facts that resolved it.
 
     `counted` is the resolved plan with plain numbers in place of lengths such as `4 tokens`, ready for evaluation.
     `amounts` are the planned amounts of the run; None if the plan is by updates. `optimizers` are the names of several
@@ -30,7 +30,7 @@ class ResolvedPlan:
 
     plan: Plan
     resolved: Plan
-    calendar: Calendar
+    facts: RunFacts
     optimizers: tuple[str, ...] = ()
     counted: Plan = field(init=False)
     amounts: RunAmounts | None = field(init=False)
@@ -39,16 +39,16 @@ class ResolvedPlan:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "counted", counted_plan(self.resolved))
-        object.__setattr__(self, "amounts", amounts_of_run(self.resolved, self.calendar))
-        horizon = self.resolved.horizon
-        amounts = [float(count) for unit, count in horizon.terms if unit != UPDATES] if horizon is not None else [inf]
+        object.__setattr__(self, "amounts", amounts_of_run(self.resolved, self.facts))
+        total = self.resolved.total
+        amounts = [float(count) for unit, count in total.terms if unit != UPDATES] if total is not None else [inf]
         object.__setattr__(self, "no_end_below", amounts[0] * (1 - 1e-9) if amounts else 0.0)
 
     @cached_property
     def needed_facts(self) -> tuple[tuple[str, Any], ...]:
         """The run facts if they determine the lengths of the plan, for its entry in the history of a run."""
         is_needed = self.text is not None and not is_complete(self.plan, self.resolved)
-        return tuple(facts_as_data(self.calendar).items()) if is_needed else ()
+        return tuple(facts_as_data(self.facts).items()) if is_needed else ()
 
     @property
     def text(self) -> str | None:
@@ -63,7 +63,7 @@ class ResolvedPlan:
     @property
     def batch_sizes(self) -> dict[str, SizeTarget | None]:
         """The targets that determine the batches of an update, by name."""
-        found = sizes_of_run(self.resolved.bindings, self.resolved.clock, self.calendar).targets
+        found = sizes_of_run(self.resolved.bindings, self.resolved.clock, self.facts).targets
         return {name: found[name] for name in SIZES_OF_BATCHES if name in found}
 
     def amount_at(self, t: int) -> Amount | None:
@@ -74,10 +74,10 @@ class ResolvedPlan:
         """Return whether update `t`, before which the run has consumed `amount`, is at or after the end of the plan."""
         if amount is not None and amount >= largest_on(self.unit):
             return True
-        horizon = self.resolved.horizon
-        if horizon is None:
+        total = self.resolved.total
+        if total is None:
             return False
-        ((unit, count),) = horizon.terms
+        ((unit, count),) = total.terms
         if unit == UPDATES or amount is None:
             return unit == UPDATES and t >= count
         return bool(times_on(unit, amount) >= (float(count) if unit == SECONDS else count))
@@ -101,18 +101,18 @@ class ResolvedPlan:
 
     @property
     def total(self) -> int | None:
-        """The horizon in updates; None if it is unknown.
+        """The total in updates; None if it is unknown.
 
         Raises:
             PlanError: an update is planned to consume nothing.
         """
         try:
-            return updates_of_horizon(self.resolved, self.amounts)
+            return updates_of_total(self.resolved, self.amounts)
         except MissingFact:
             return None
 
 
-def facts_as_data(calendar: Calendar) -> dict[str, float | str]:
+def facts_as_data(facts: RunFacts) -> dict[str, float | str]:
     """Return the run facts as plain data."""
-    known = ((field.name, getattr(calendar, field.name)) for field in fields(calendar))
+    known = ((field.name, getattr(facts, field.name)) for field in fields(facts))
     return {name: fact if isinstance(fact, (int, float)) else str(fact) for name, fact in known if fact is not None}

@@ -14,9 +14,9 @@ import numpy as np
 from paramsched.core.curves.arrays import Array
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.evaluation import evaluate
-from paramsched.core.time import Calendar
+from paramsched.core.time import RunFacts
 from paramsched.core.time.amounts import PROGRESS, WHOLE, rounded_array, rounded_progress
-from paramsched.core.time.calendar import ASSUMED_SIZES, SIZES, product_of_facts
+from paramsched.core.time.run_facts import ASSUMED_SIZES, SIZES, product_of_facts
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, PlanError
 
 Amount: TypeAlias = int | float
@@ -304,19 +304,17 @@ class UpdateSizes:
         return all(target.is_held_at(update, amount) for target in self.targets)
 
 
-def factors_of_update(
-    clock: str, calendar: Calendar, planned: Collection[str]
-) -> tuple[tuple[str, ...], Fraction] | None:
+def factors_of_update(clock: str, facts: RunFacts, planned: Collection[str]) -> tuple[tuple[str, ...], Fraction] | None:
     """Return the factors of the consumption of an update: the planned sizes, and the product of the constant ones.
 
     If the amount of an update is planned directly (`tokens_per_step`), this size is used. Otherwise the first known
     product is used. Returns None if no product is known.
 
-    >>> factors_of_update("tokens", Calendar(sequence_length=2048), ["batch_size"])
+    >>> factors_of_update("tokens", RunFacts(sequence_length=2048), ["batch_size"])
     (('batch_size',), Fraction(2048, 1))
     """
     for names in sorted(SIZES[clock], key=lambda names: not (len(names) == 1 and names[0] in planned)):
-        constant = product_of_facts(calendar, [name for name in names if name not in planned])
+        constant = product_of_facts(facts, [name for name in names if name not in planned])
         if constant is not None:
             return tuple(name for name in names if name in planned), constant
     return None
@@ -328,12 +326,12 @@ class RunSizes:
     """The factors of the consumption of an update: constant run facts, and targets that plan sizes.
 
     Args:
-        calendar: the run facts.
+        facts: the run facts.
         clock: the clock of targets that are scheduled by an amount; None if all are by updates.
         targets: the planned sizes by name; all None while the first of them is resolved.
     """
 
-    calendar: Calendar
+    facts: RunFacts
     clock: str | None
     targets: Mapping[str, SizeTarget | None]
     _found: dict[str, RunAmounts] = field(default_factory=dict)
@@ -341,7 +339,7 @@ class RunSizes:
     @property
     def batches_of_epoch(self) -> int | None:
         """The number of batches in an epoch, if the accumulation is planned; else None."""
-        return self.calendar.batches_per_epoch if "accumulation" in self.targets else None
+        return self.facts.batches_per_epoch if "accumulation" in self.targets else None
 
     def amounts_of(self, clock: str) -> RunAmounts:
         """Return the amounts of the run in the unit of `clock`."""
@@ -352,7 +350,7 @@ class RunSizes:
     def _amounts_of(self, clock: str) -> RunAmounts:
         if clock == PROGRESS:
             return ReportedProgress()
-        factors = factors_of_update(clock, self.calendar, self.targets.keys())
+        factors = factors_of_update(clock, self.facts, self.targets.keys())
         if factors is None:
             return UnknownAmounts(clock, self._missing_factor_of(clock, self.targets))
         names, rate = factors
@@ -384,7 +382,7 @@ class RunSizes:
         """Return a planned size that is a factor of an amount, and the run fact that is missing for the product."""
         for names in SIZES[clock]:
             known = [*self.targets, *ASSUMED_SIZES]
-            lacking = [name for name in names if name not in known and getattr(self.calendar, name) is None]
+            lacking = [name for name in names if name not in known and getattr(self.facts, name) is None]
             planned = [name for name in names if name in targets]
             if planned and lacking:
                 return planned[0], lacking[0]
@@ -393,13 +391,13 @@ class RunSizes:
     def ratio(self, many: str, few: str) -> Fraction | None:
         """Return the number of `many` in one of `few`, such as tokens per sample; None if it is unknown or changes.
 
-        >>> RunSizes(Calendar(sequence_length=2048), None, {}).ratio("tokens", "samples")
+        >>> RunSizes(RunFacts(sequence_length=2048), None, {}).ratio("tokens", "samples")
         Fraction(2048, 1)
         """
         for mine, theirs in product(SIZES[many], SIZES[few]):
             fewer, more = sorted((set(mine), set(theirs)), key=len)
             facts: list[Any] = [
-                None if name in self.targets else getattr(self.calendar, name) for name in sorted(more - fewer)
+                None if name in self.targets else getattr(self.facts, name) for name in sorted(more - fewer)
             ]
             if fewer < more and None not in facts:
                 ratio = Fraction(prod(facts))

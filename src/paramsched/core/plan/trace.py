@@ -29,16 +29,16 @@ from paramsched.core.plan.resolve import (
     planned_amounts,
     uneven_unit,
     units_of_run,
-    updates_of_horizon,
+    updates_of_total,
 )
 from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount, RunAmounts
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.contents import parts_inside
 from paramsched.core.schedules.cuts import with_unit
 from paramsched.core.schedules.evaluation import depends_on_base, evaluate
-from paramsched.core.time import Calendar
+from paramsched.core.time import RunFacts
 from paramsched.core.time.amounts import PROGRESS, WHOLE, rounded_array, times_on
-from paramsched.core.time.calendar import Facts, calendar_of_call
+from paramsched.core.time.run_facts import Facts, facts_of_call
 from paramsched.errors import InvalidArgument, MissingDependency, MissingFact, UnknownField, Unresolved, shown
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class TracedTimes:
         total: the number of updates.
         clock: the unit of `amounts`; None if the plan is by updates.
         amounts: the amount before each update; None if the plan is by updates.
-        end: the horizon as schedules on the clock of `amounts` count it; if it is unknown, the last recorded amount.
+        end: the total as schedules on the clock of `amounts` count it; if it is unknown, the last recorded amount.
         recorded: True if the amounts are not those that the plan and the run facts determine.
     """
 
@@ -70,14 +70,14 @@ class TracedTimes:
     recorded: bool = False
 
     @staticmethod
-    def planned(resolved: Plan, facts: Calendar) -> "TracedTimes":
+    def planned(resolved: Plan, facts: RunFacts) -> "TracedTimes":
         """Return the times of a run that follows its plan. On the clock of progress, updates are spread evenly.
 
         Raises:
-            Unresolved: the horizon is unknown.
+            Unresolved: the total is unknown.
         """
         run = planned_amounts(resolved, facts)
-        total = updates_of_horizon(resolved, run)
+        total = updates_of_total(resolved, run)
         instead = "For example: ps.trace(plan, bases, total=1000)"
         if resolved.clock == PROGRESS:
             total = facts.total_updates
@@ -93,7 +93,7 @@ class TracedTimes:
         return TracedTimes(total, run.clock, run.amounts_from(0, 0, total), end)
 
     @staticmethod
-    def of_record(resolved: Plan, facts: Calendar, amounts: Iterable[float]) -> "TracedTimes":
+    def of_record(resolved: Plan, facts: RunFacts, amounts: Iterable[float]) -> "TracedTimes":
         """Return the times of a run whose amounts were recorded.
 
         Raises:
@@ -106,8 +106,8 @@ class TracedTimes:
         if run.clock == PROGRESS:
             return TracedTimes(found.size, PROGRESS, found, WHOLE, recorded=True)
         try:
-            end = None if resolved.horizon is None else _end_of(resolved, run)
-        except MissingFact:  # a horizon in updates
+            end = None if resolved.total is None else _end_of(resolved, run)
+        except MissingFact:  # a total in updates
             end = None
         last = ceil(found[-1]) if found.size else 0
         return TracedTimes(found.size, run.clock, found, last if end is None else end, recorded=True)
@@ -123,8 +123,8 @@ class TracedTimes:
 
 
 def _end_of(resolved: Plan, run: RunAmounts) -> int:
-    assert resolved.horizon is not None
-    ((unit, count),) = resolved.horizon.terms
+    assert resolved.total is not None
+    ((unit, count),) = resolved.total.terms
     return ceil(count if unit == run.clock else run.amount_at(int(count)))
 
 
@@ -189,7 +189,7 @@ class Base:
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
-    """The values of a plan: `trace["lr", "head"]` is a float64 array with one value for each update of the horizon.
+    """The values of a plan: `trace["lr", "head"]` is a float64 array with one value for each update of the run.
 
     The values are equal to those that the optimizer uses, bit for bit.
 
@@ -209,8 +209,8 @@ class Trace:
     _bases: dict[Key, Base]
     clock: str
     _amounts: Array | None
-    _ends: dict[Key, int]  # the horizons of fields whose clock counts an amount
-    _run: tuple[Plan, Calendar]  # the resolved plan and the run facts
+    _ends: dict[Key, int]  # the totals of fields whose clock counts an amount
+    _run: tuple[Plan, RunFacts]  # the resolved plan and the run facts
     _optimizers: tuple[str, ...]  # the names of several optimizers
     _unit: TimeUnit | None  # of the amounts, unless the run facts determine it
     computed: int | None = None
@@ -247,7 +247,7 @@ class Trace:
         return units if self._unit is None else (*(one for one in units if one.name != self.clock), self._unit)
 
     @property
-    def calendar(self) -> Calendar:
+    def facts(self) -> RunFacts:
         """The run facts."""
         return self._run[1]
 
@@ -261,8 +261,8 @@ class Trace:
         return self.clock if self._find_curve((field, group)) in self._ends else UPDATES
 
     @property
-    def horizon_amount(self) -> Amount | None:
-        """The horizon on the plan's clock, or the last recorded amount; None if the clock counts updates."""
+    def total_amount(self) -> Amount | None:
+        """The total on the plan's clock, or the last recorded amount; None if the clock counts updates."""
         end = next(iter(self._ends.values()), None)
         return 1.0 if end is not None and self.clock == PROGRESS else end
 
@@ -383,11 +383,11 @@ def trace(
     plan: PlanLike,
     optimizer: Any,
     *,
-    calendar: Calendar | None = None,
+    facts: RunFacts | None = None,
     amounts: Iterable[float] | None = None,
     **run_facts: Unpack[Facts],
 ) -> Trace:
-    """Compute the values of a plan for an optimizer, one for each update of the horizon or for each recorded amount.
+    """Compute the values of a plan for an optimizer, one for each update of the run or for each recorded amount.
 
     Args:
         plan: the plan, in any form (`PlanLike`); its metric rules have no effect.
@@ -395,35 +395,35 @@ def trace(
             group. For several optimizers a mapping from names to any of these; the curves are then those of
             `optimizer/group`, such as `trace["lr", "adamw/embed"]`, and `trace["lr", "muon"]` is that of the first
             group of an optimizer. If an optimizer carries a plan, its recorded bases are used. No optimizer is changed.
-        calendar: the run facts as one object, in place of keywords.
+        facts: the run facts as one object, in place of keywords.
         amounts: the amounts that a run had consumed before each of its updates, on the plan's clock, such as
             `scalars()["consumed_tokens"]`. The trace has one value for each of them, bit for bit the one that the run
             used. Fields whose clock counts updates are at update 0 for the first amount.
         run_facts: the run facts that convert units, as in `ps.Scheduler`: `total=10_000`. A plan in updates with a
-            horizon needs none.
+            total needs none.
 
     Returns:
         The values by field and group.
 
     Raises:
-        Unresolved: the horizon is unknown.
+        Unresolved: the total is unknown.
         MissingFact: the consumption of an update on the plan's clock is unknown.
         InvalidArgument: the amounts are not those of a run, or the plan's clock counts updates.
         PlanError: the optimizer lacks a group or a field of the plan.
 
-    >>> shown = trace(Plan(lr=linear(1.0, 0.0), horizon=4), {"lr": 0.1})
+    >>> shown = trace(Plan(lr=linear(1.0, 0.0), total=4), {"lr": 0.1})
     >>> shown["lr", 0].tolist()
     [0.1, 0.07500000000000001, 0.05, 0.025]
     >>> by_tokens = Plan(lr=linear(1.0, 0.0, over="400 tokens"), clock="tokens")
     >>> trace(by_tokens, {"lr": 0.1}, amounts=[0, 100, 300])["lr", 0].tolist()
     [0.1, 0.07500000000000001, 0.025]
     """
-    return _traced(plan, optimizer, calendar_of_call("trace(plan, optimizer)", calendar, run_facts), amounts)
+    return _traced(plan, optimizer, facts_of_call("trace(plan, optimizer)", facts, run_facts), amounts)
 
 
-def trace_for_picture(plan: PlanLike, optimizer: Any, calendar: Calendar | None = None) -> Trace:
-    """Return `trace(plan, optimizer, calendar=calendar)`, but compute a line of very many parts at fewer updates."""
-    return _traced(plan, optimizer, calendar or Calendar(), is_picture=True)
+def trace_for_picture(plan: PlanLike, optimizer: Any, facts: RunFacts | None = None) -> Trace:
+    """Return `trace(plan, optimizer, facts=facts)`, but compute a line of very many parts at fewer updates."""
+    return _traced(plan, optimizer, facts or RunFacts(), is_picture=True)
 
 
 _MANY_PARTS = 64  # more than any plan of a paper has
@@ -449,7 +449,7 @@ def _times_of_picture(schedule: Schedule, total: int, end: int | None) -> Array 
 def _traced(
     plan: PlanLike,
     optimizer: Any,
-    known: Calendar,
+    known: RunFacts,
     amounts: Iterable[float] | None = None,
     *,
     is_picture: bool = False,
@@ -460,7 +460,7 @@ def _traced(
         check_names("trace", optimizer)
     optimizers = {name: groups_of(one) for name, one in optimizer.items()} if named else {ALONE: groups_of(optimizer)}
     names = tuple(optimizers) if named else ()
-    resolved = plan.resolve(calendar=known, optimizers=names)
+    resolved = plan.resolve(facts=known, optimizers=names)
     times = TracedTimes.planned(resolved, known) if amounts is None else TracedTimes.of_record(resolved, known, amounts)
     updates = np.arange(times.total)
     columns: dict[Key, Floats] = {}

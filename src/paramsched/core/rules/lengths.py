@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from paramsched.core.base import codes
 from paramsched.core.base.codes import MILESTONE_AFTER_END
-from paramsched.core.base.printing import HORIZON
+from paramsched.core.base.printing import TOTAL
 from paramsched.core.base.problem import Problem
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES, lengths_of_line
@@ -25,7 +25,7 @@ from paramsched.core.schedules.periods import MultiStep
 from paramsched.core.schedules.restarts import Restarts
 from paramsched.core.schedules.retimed import Every, Window
 from paramsched.core.schedules.sequence import Sequence as Stages
-from paramsched.core.time import Calendar, Duration
+from paramsched.core.time import Duration, RunFacts
 
 _MANY_EPOCHS: Final = 100
 _TIMES_THE_RUN: Final = 10  # a length in epochs of at least so many runs probably means updates
@@ -53,7 +53,7 @@ def length_problems(line: Line) -> Iterator[Problem]:
         return
     parts = [_Part.of(one, line) for one in _parts_over_the_run(line.schedule)]
     if not mistaken:
-        yield from _beyond_horizon(line, line.trial, parts)
+        yield from _beyond_total(line, line.trial, parts)
         yield from _milestones_after_end(line, line.trial, parts)
         yield from _periods_beyond_run(line, line.trial, parts)
         yield from _warmup_as_long_as_run(line, line.trial, parts)
@@ -79,42 +79,42 @@ class _Part(NamedTuple):
         return _Part(schedule, stages, lengths)
 
 
-def horizon_in_epochs(plan: Plan, calendar: Calendar | None) -> Problem | None:
-    """Return a diagnostic if the horizon is a number of updates below one epoch: epochs were probably meant.
+def total_in_epochs(plan: Plan, facts: RunFacts | None) -> Problem | None:
+    """Return a diagnostic if the total is a number of updates below one epoch: epochs were probably meant.
 
     Source: torch's examples and Keras' `fit` count the run in epochs, so `total=10` is a usual slip. A run of a
     thousand updates or more is one of pretraining, which may be shorter than an epoch.
     """
-    length = plan.horizon or (None if calendar is None else calendar.total)
-    epoch = None if calendar is None else calendar.updates_per_epoch
+    length = plan.total or (None if facts is None else facts.total)
+    epoch = None if facts is None else facts.updates_per_epoch
     if length is None or epoch is None or plan.clock != UPDATES:
         return None
     length = Duration.of(length)
     if not length.is_resolved or length.updates >= min(epoch, _LONG_RUN):
         return None
-    name = "total" if plan.horizon is None else "horizon"
+    name = "total"
     found = f"{name}={length} is {length} updates, less than one epoch of {epoch}"
     after = f"{found}: after update {length} the last values are kept"
     instead = f'For {length} epochs write {name}="{length} epochs"'
-    return Problem(HORIZON, after, instead, code=codes.UPDATES_FOR_EPOCHS)
+    return Problem(TOTAL, after, instead, code=codes.UPDATES_FOR_EPOCHS)
 
 
 _OF_BATCHES: Final = frozenset({"batches", "samples", "tokens"})
 """Units whose conversion uses the accumulation."""
 
 
-def accumulation_unused(plan: Plan, calendar: Calendar | None) -> Problem | None:
+def accumulation_unused(plan: Plan, facts: RunFacts | None) -> Problem | None:
     """Return a diagnostic if an epoch is given in updates, and nothing of the plan uses the accumulation.
 
     Reason: `steps_per_epoch=len(loader), accumulation=4` is a usual slip, which makes the plan four times too long.
     """
-    accumulation = None if calendar is None else calendar.accumulation
-    if calendar is None or accumulation is None or accumulation < 2 or calendar.batches_per_epoch is not None:
+    accumulation = None if facts is None else facts.accumulation
+    if facts is None or accumulation is None or accumulation < 2 or facts.batches_per_epoch is not None:
         return None
-    epoch = calendar.steps_per_epoch
+    epoch = facts.steps_per_epoch
     if epoch is None or plan.clock != UPDATES or any(one.name in PLANNED_SIZES for one in plan.targets):
         return None
-    given = [Duration.of(one) for one in (plan.horizon, calendar.total) if one is not None]
+    given = [Duration.of(one) for one in (plan.total, facts.total) if one is not None]
     written = [*given, *(length for line in plan.bindings for length in lengths_of_line(line))]
     units = {unit for length in written for unit, _ in length.terms}
     if "epochs" not in units or units & _OF_BATCHES:
@@ -124,7 +124,7 @@ def accumulation_unused(plan: Plan, calendar: Calendar | None) -> Problem | None
         f"{epoch * accumulation} batches; accumulation={accumulation} changes nothing in this plan"
     )
     instead = f"If an epoch has {epoch} batches write batches_per_epoch={epoch}; if not, omit accumulation"
-    return Problem(HORIZON, found, instead, code=codes.ACCUMULATION_UNUSED)
+    return Problem(TOTAL, found, instead, code=codes.ACCUMULATION_UNUSED)
 
 
 def _milestones_mixed(line: Line) -> Iterator[Problem]:
@@ -241,8 +241,8 @@ def _is_low(warmup: Anneal) -> bool:
     return isinstance(first, float) and isinstance(last, float) and first < IS_HIGH * last
 
 
-def _beyond_horizon(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> Iterator[Problem]:
-    """Yield a diagnostic for the first sequence or shape that is longer than the horizon.
+def _beyond_total(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> Iterator[Problem]:
+    """Yield a diagnostic for the first sequence or shape that is longer than the run.
 
     A stage that continues a longer schedule (`skip`) may be cut, as in a published run that ended early: OLMo 3.
 
@@ -253,9 +253,9 @@ def _beyond_horizon(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> Iter
             continue
         taken = sum((one for one in lengths if one is not None), Fraction(0))
         if taken > _CLEARLY_LONGER * trial.end:
-            found = f"{part} takes {float(100 * taken / trial.end):.6g}% of the horizon, so the run ends first"
+            found = f"{part} takes {float(100 * taken / trial.end):.6g}% of the total, so the run ends first"
             # The known lengths already exceed the run, so a stage without length would get no updates.
-            yield Problem(line.path, found, code=codes.NOTHING_LEFT if part.fills else codes.BEYOND_HORIZON)
+            yield Problem(line.path, found, code=codes.NOTHING_LEFT if part.fills else codes.BEYOND_TOTAL)
             return
 
 

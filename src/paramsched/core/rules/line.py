@@ -16,7 +16,7 @@ from paramsched.core.rules.trial_run import TimesIn, TrialRun, resolved_in_run, 
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.contents import lengths_among, parts_inside
 from paramsched.core.schedules.evaluation import evaluate
-from paramsched.core.time import Calendar
+from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument, ParamschedError
 
 
@@ -79,7 +79,7 @@ class Line:
         epochs: the number of epochs in the run; None if it is unknown.
         bases: the known bases of its groups.
         resolved: its schedule in the run; None if that is unknown.
-        calendar: the run facts; None if none are known.
+        facts: the run facts; None if none are known.
         is_tried: True if `resolved` is the schedule in the trial run too.
 
     `inside` are the schedules and lengths inside of the schedule. `has_lengths` is True if there are lengths. `known`
@@ -92,7 +92,7 @@ class Line:
     epochs: Fraction | None = None
     bases: Sequence[float] = ()
     resolved: Schedule | None = None
-    calendar: Calendar | None = None
+    facts: RunFacts | None = None
     is_tried: bool = True
     inside: tuple[Any, ...] = field(init=False)
     has_lengths: bool = field(init=False)

@@ -22,7 +22,7 @@ from paramsched.core.schedules.contents import lengths_among
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.lengths import Span
 from paramsched.core.schedules.sequence import Sequence
-from paramsched.core.time import Calendar, Duration
+from paramsched.core.time import Duration, RunFacts
 from paramsched.errors import ParamschedError
 
 
@@ -117,14 +117,14 @@ def _run_of(line: Line) -> _Run | None:
     if trial is not None and trial.epoch and trial.to_scale and line.resolved is not None:
         return _Run(line.resolved, trial.span, trial.epoch, trial.end)
     units = {unit for length in lengths_among(line.inside) for unit, _ in length.terms}
-    epoch = None if line.calendar is None else line.calendar.updates_per_epoch
-    calendar = line.calendar or Calendar()
+    epoch = None if line.facts is None else line.facts.updates_per_epoch
+    facts = line.facts or RunFacts()
     if epoch is None and units == {"epochs"}:
-        epoch, calendar = _EPOCH, Calendar(steps_per_epoch=_EPOCH)
+        epoch, facts = _EPOCH, RunFacts(steps_per_epoch=_EPOCH)
     if epoch is None or "percent" in units:
         return None
-    calendar = replace(calendar, total=_LONG)
-    span = Span.of_run(calendar, _LONG)
+    facts = replace(facts, total=_LONG)
+    span = Span.of_run(facts, _LONG)
     try:
         return _Run(resolved_without_begins(line.schedule, span), span, epoch, Fraction(_LONG))
     except (ParamschedError, ArithmeticError, MemoryError):

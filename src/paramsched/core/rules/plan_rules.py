@@ -9,14 +9,14 @@ from paramsched.core.plan.binding import binding_key, is_by_amount
 from paramsched.core.plan.follow import schedules_followed
 from paramsched.core.plan.lines import Line as GroupLine
 from paramsched.core.rules.boundaries import boundary_problems
-from paramsched.core.rules.lengths import accumulation_unused, horizon_in_epochs, length_problems
+from paramsched.core.rules.lengths import accumulation_unused, length_problems, total_in_epochs
 from paramsched.core.rules.levels import floor_as_value, unlikely_level
 from paramsched.core.rules.line import Line
 from paramsched.core.rules.metric_rules import metric_problems
 from paramsched.core.rules.targets import target_problems
 from paramsched.core.rules.trial_run import TrialRun, trial_run
 from paramsched.core.rules.values import check_rates, grows
-from paramsched.core.time import Calendar, Duration
+from paramsched.core.time import Duration, RunFacts
 
 
 def line_problems(line: Line) -> Iterator[Problem]:
@@ -41,23 +41,23 @@ def level_problems(line: Line) -> Iterator[Problem]:
 
 
 def start_problems(
-    plan: Plan, counted: Plan, calendar: Calendar, lines: Iterable[GroupLine], *, counts_of_user: bool = True
+    plan: Plan, counted: Plan, facts: RunFacts, lines: Iterable[GroupLine], *, counts_of_user: bool = True
 ) -> Iterator[tuple[Binding | None, Problem]]:
     """Yield what the start of a run warns of, each with its line of the plan, or None for the whole plan.
 
     Args:
         plan: the plan as written; all of its lengths can be resolved.
         counted: the plan with resolved lengths.
-        calendar: the run facts.
+        facts: the run facts.
         lines: the lines of `counted` in the groups of all optimizers.
         counts_of_user: False if an engine counts the updates of the run.
     """
-    if counts_of_user and (short := horizon_in_epochs(plan, calendar)) is not None:
+    if counts_of_user and (short := total_in_epochs(plan, facts)) is not None:
         yield None, short
-    if counts_of_user and (unused := accumulation_unused(plan, calendar)) is not None:
+    if counts_of_user and (unused := accumulation_unused(plan, facts)) is not None:
         yield None, unused
-    trial = trial_run(plan, calendar)
-    epochs = epochs_of_run(plan, calendar, trial)
+    trial = trial_run(plan, facts)
+    epochs = epochs_of_run(plan, facts, trial)
     rates: list[Line] = []
     followed_by = schedules_followed(plan.bindings, plan.clock)
     # `counted` has more lines, if a line for all groups follows lines for some groups.
@@ -73,7 +73,7 @@ def start_problems(
             bases = (binding.field.initial,)
         is_tried = resolved is not None and trial is not None and trial.known
         is_tried = is_tried and not is_by_amount(plan.clock, binding.name)
-        line = Line(binding, followed_by(binding), trial, epochs, bases, resolved, calendar, is_tried=is_tried)
+        line = Line(binding, followed_by(binding), trial, epochs, bases, resolved, facts, is_tried=is_tried)
         found = [*line_problems(line)]
         yield from ((binding, one) for one in found)
         if binding.name == "lr" and trial is not None and not found and _has_values(line):
@@ -98,9 +98,9 @@ def _rate_problems(lines: Sequence[Line]) -> Iterator[tuple[Binding, Problem]]:
         yield by_path[one.path], one
 
 
-def epochs_of_run(plan: Plan, calendar: Calendar | None, trial: TrialRun | None) -> Fraction | None:
+def epochs_of_run(plan: Plan, facts: RunFacts | None, trial: TrialRun | None) -> Fraction | None:
     """Return the number of epochs in the run; None if it is unknown."""
-    for length in (plan.horizon, None if calendar is None else calendar.total):
+    for length in (plan.total, None if facts is None else facts.total):
         if length is not None:
             terms = dict(Duration.of(length).terms)
             if set(terms) == {"epochs"}:

@@ -16,9 +16,9 @@ from paramsched.core.plan import Plan
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.contents import durations_in
 from paramsched.core.schedules.lengths import Span
-from paramsched.core.time import Calendar, Duration
-from paramsched.core.time.calendar import ASSUMED_SIZES, SIZES
+from paramsched.core.time import Duration, RunFacts
 from paramsched.core.time.duration import count_text
+from paramsched.core.time.run_facts import ASSUMED_SIZES, SIZES
 from paramsched.errors import MissingFact, ParamschedError
 
 _USUAL_EPOCHS = (1_000, 1_237)  # updates
@@ -70,9 +70,9 @@ class TrialRun:
         return all(unit in self.units for length in lengths for unit, _ in length.terms)
 
 
-def trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None:
+def trial_run(plan: Plan, facts: RunFacts | None) -> TrialRun | None:
     """Return a trial run for a plan; None if its lengths cannot be compared."""
-    if calendar is not None and (known := _known_run(plan, calendar)) is not None:
+    if facts is not None and (known := _known_run(plan, facts)) is not None:
         return known
     return _run_of_one_unit(plan)
 
@@ -89,35 +89,35 @@ _PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
 
 
 def _run_of_one_unit(plan: Plan) -> TrialRun | None:
-    """Return a run in which only the horizon's unit and per cent can be converted; None if it has several units."""
-    horizon = plan.horizon
-    if horizon is None:
-        return TrialRun(_span_of_run(Calendar(total=10**6), "%", 10**4), frozenset(["percent"]))
-    names = {unit for unit, _ in horizon.terms}
+    """Return a run in which only the total's unit and per cent can be converted; None if it has several units."""
+    total = plan.total
+    if total is None:
+        return TrialRun(_span_of_run(RunFacts(total=10**6), "%", 10**4), frozenset(["percent"]))
+    names = {unit for unit, _ in total.terms}
     if names == {"updates"}:
-        return TrialRun(_span_of_run(Calendar(total=horizon)), frozenset(["updates", "percent"]))
+        return TrialRun(_span_of_run(RunFacts(total=total)), frozenset(["updates", "percent"]))
     if len(names) > 1:
         return None
     unit = names.pop()
-    calendar = Calendar(total=horizon, **_PARTS[unit])
-    span = _span_of_run(calendar, unit, int(calendar.exact(Duration(((unit, Fraction(1)),)))))
-    return TrialRun(span, frozenset([unit, "percent"]), calendar.steps_per_epoch)
+    facts = RunFacts(total=total, **_PARTS[unit])
+    span = _span_of_run(facts, unit, int(facts.exact(Duration(((unit, Fraction(1)),)))))
+    return TrialRun(span, frozenset([unit, "percent"]), facts.steps_per_epoch)
 
 
-def _known_run(plan: Plan, calendar: Calendar) -> TrialRun | None:
-    """Return the run that a calendar describes; None if its length is unknown."""
-    horizon = calendar.total if plan.horizon is None else plan.horizon
-    if horizon is None:
+def _known_run(plan: Plan, facts: RunFacts) -> TrialRun | None:
+    """Return the run that the run facts describe; None if its length is unknown."""
+    total = facts.total if plan.total is None else plan.total
+    if total is None:
         return None
-    if plan.horizon is not None or not isinstance(horizon, int):
+    if plan.total is not None or not isinstance(total, int):
         try:
-            calendar = replace(calendar, total=ceil(calendar.exact(Duration.of(horizon))))
+            facts = replace(facts, total=ceil(facts.exact(Duration.of(total))))
         except MissingFact:
             return None
-    epoch = calendar.updates_per_epoch
-    units = _sized_units(tuple([fact for fact in _SIZES if getattr(calendar, fact) is not None]))
+    epoch = facts.updates_per_epoch
+    units = _sized_units(tuple([fact for fact in _SIZES if getattr(facts, fact) is not None]))
     units |= {"epochs"} if epoch is not None else set()
-    return TrialRun(_span_of_run(calendar), units, epoch, known=True)
+    return TrialRun(_span_of_run(facts), units, epoch, known=True)
 
 
 _SIZES: Final = tuple({fact for sizes in SIZES.values() for one in sizes for fact in one} - {*ASSUMED_SIZES})
@@ -137,43 +137,43 @@ def mixed_runs(plan: Plan) -> tuple[TrialRun, ...]:
     """Return runs with different lengths of an epoch, for a plan in epochs and updates whose epoch length is unknown.
 
     What is not found in each of these runs depends on the length of an epoch, and is not known. Returns no run if the
-    horizon is not in epochs.
+    total is not in epochs.
     """
-    horizon = plan.horizon
-    if horizon is None or {unit for unit, _ in horizon.terms} != {"epochs"}:
+    total = plan.total
+    if total is None or {unit for unit, _ in total.terms} != {"epochs"}:
         return ()
     units = frozenset(["epochs", "updates", "percent"])
-    cases = [(one, Calendar(total=horizon, steps_per_epoch=one)) for one in _USUAL_EPOCHS]
-    return tuple(TrialRun(_span_of_run(calendar), units, epoch, to_scale=False) for epoch, calendar in cases)
+    cases = [(one, RunFacts(total=total, steps_per_epoch=one)) for one in _USUAL_EPOCHS]
+    return tuple(TrialRun(_span_of_run(facts), units, epoch, to_scale=False) for epoch, facts in cases)
 
 
-def _span_of_run(calendar: Calendar, unit: str = "", updates: int = 0) -> Span:
-    return Span.of_run(_WrittenUnits(calendar, unit, updates) if unit else calendar, calendar.total_updates or 0)
+def _span_of_run(facts: RunFacts, unit: str = "", updates: int = 0) -> Span:
+    return Span.of_run(_WrittenUnits(facts, unit, updates) if unit else facts, facts.total_updates or 0)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class _WrittenUnits:
-    """A calendar with an assumed number of updates in a unit of the plan, in which messages count."""
+    """Run facts with an assumed number of updates in a unit of the plan, in which messages count."""
 
-    calendar: Calendar
+    facts: RunFacts
     unit: str
     updates: int
     varies: bool = False
 
     def exact(self, duration: Duration, *, begin: Fraction = Fraction(0)) -> Fraction:
-        return self.calendar.exact(duration, begin=begin)
+        return self.facts.exact(duration, begin=begin)
 
     def count_text(self, count: Fraction) -> str:
         amount = count / self.updates
         return f"{float(amount):.12g}%" if self.unit == "%" else count_text(amount, self.unit)
 
     def time_of_run(self, time: Duration) -> Duration:
-        return self.calendar.time_of_run(time)
+        return self.facts.time_of_run(time)
 
     def for_run(self, length: Duration) -> "tuple[_WrittenUnits, Fraction]":
-        calendar, total = self.calendar.for_run(length)
-        return replace(self, calendar=calendar), total
+        facts, total = self.facts.for_run(length)
+        return replace(self, facts=facts), total
 
 
 def resolved_in_run(schedule: Schedule, run: TrialRun | None) -> Schedule | None:
@@ -188,9 +188,9 @@ def resolved_in_run(schedule: Schedule, run: TrialRun | None) -> Schedule | None
 
 def resolved_in_any_run(schedule: Schedule) -> Schedule | None:
     """Return a schedule resolved for a run of ten thousand updates; None if its lengths do not fit."""
-    calendar = Calendar(total=10_000, steps_per_epoch=100, batch_size=1, sequence_length=1, seconds_per_step=1)
+    facts = RunFacts(total=10_000, steps_per_epoch=100, batch_size=1, sequence_length=1, seconds_per_step=1)
     try:
-        return resolved_without_begins(schedule, Span.of_run(calendar, 10_000))
+        return resolved_without_begins(schedule, Span.of_run(facts, 10_000))
     except (ParamschedError, ArithmeticError):
         return None
 

@@ -25,7 +25,7 @@ from paramsched.core.plan.run_amounts import (
 from paramsched.core.run.block import ValueBlock
 from paramsched.core.run.state import Clock
 from paramsched.core.time.amounts import PROGRESS, rounded_progress
-from paramsched.core.time.calendar import CLOCK_SYNONYMS, CLOCKS, meant_clock
+from paramsched.core.time.run_facts import CLOCK_SYNONYMS, CLOCKS, meant_clock
 from paramsched.errors import InvalidArgument, MissingFact, shown
 
 log = logging.getLogger("paramsched")

@@ -15,7 +15,7 @@ from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.fields import numeric
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES
-from paramsched.core.plan.forms import PlanLike, PublishedPlan, is_path, plan_of, published_plan, without_horizon
+from paramsched.core.plan.forms import PlanLike, PublishedPlan, is_path, plan_of, published_plan, without_total
 from paramsched.core.plan.lines import base_in, lines_of
 from paramsched.core.plan.optimizers import ALONE, check_names, errors_of, refuse_several_plans, scopes_of
 from paramsched.core.plan.resolve import counted_plan
@@ -29,7 +29,7 @@ from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.evaluation import depends_on_base
 from paramsched.core.schedules.writing import short_line
 from paramsched.core.time import DurationLike
-from paramsched.core.time.calendar import Calendar
+from paramsched.core.time.run_facts import RunFacts
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, PlanError, Unresolved, shown
 
 if TYPE_CHECKING:
@@ -38,30 +38,30 @@ if TYPE_CHECKING:
 
 def with_number_of_recipe(refusal: MissingFact, recipe: PublishedPlan) -> MissingFact:
     """Return the error with the number that the recipe has for the missing fact."""
-    calendar = recipe.calendar
-    numbers = {one.name: getattr(calendar, one.name) for one in fields(calendar)}
-    if calendar.tokens_per_step is None and calendar.batch_size and calendar.sequence_length:
-        numbers["tokens_per_step"] = calendar.batch_size * calendar.sequence_length
+    facts = recipe.facts
+    numbers = {one.name: getattr(facts, one.name) for one in fields(facts)}
+    if facts.tokens_per_step is None and facts.batch_size and facts.sequence_length:
+        numbers["tokens_per_step"] = facts.batch_size * facts.sequence_length
     if (number := numbers.get(refusal.fact)) is None:
         return refusal
     instead = f"Use {refusal.fact}={number!r}, as in the recipe"
     return MissingFact(refusal.problem.site, refusal.problem.found, instead, fact=refusal.fact, example=repr(number))
 
 
-def differing_bases(recipe: PublishedPlan, plan: Plan, calendar: Calendar, optimizers: Mapping[str, Any]) -> list[str]:
+def differing_bases(recipe: PublishedPlan, plan: Plan, facts: RunFacts, optimizers: Mapping[str, Any]) -> list[str]:
     """Return a text for each planned field whose base in the optimizer is not the base in the recipe.
 
     Args:
         recipe: the recipe.
         plan: its plan in this run.
-        calendar: the run facts.
+        facts: the run facts.
         optimizers: the optimizers by name.
 
     Raises:
         PlanError: a schedule depends on a base that differs, and also has absolute levels.
     """
     named = {} if ALONE in optimizers else dict(optimizers)
-    plan = counted_plan(plan.resolve(calendar=calendar, optimizers=tuple(named)))
+    plan = counted_plan(plan.resolve(facts=facts, optimizers=tuple(named)))
     source = _bases_by_field(plan, {ALONE: recipe.bases})
     found = []
     for field, lines in _bases_by_field(plan, {name: one.param_groups for name, one in optimizers.items()}).items():
@@ -117,7 +117,7 @@ class PlanSource:
     Args:
         plan: the plan.
         text: the text of its file; None if the plan was not passed as a path.
-        engine_total: the length of the run in an engine, which applies if a plan has no horizon.
+        engine_total: the length of the run in an engine, which applies if a plan has no total.
         published: the recipe, if the plan was passed as one.
         counted_by: the call that counts the batches of an engine, for messages, with `{}` for its arguments.
         warns_of_metrics: True if an engine warns about metrics that were never reported.
@@ -167,23 +167,23 @@ class PlanSource:
 
     @contextmanager
     def attaching(
-        self, recipe: PublishedPlan, calendar: Calendar, optimizers: Mapping[str, Any]
+        self, recipe: PublishedPlan, facts: RunFacts, optimizers: Mapping[str, Any]
     ) -> "Iterator[PlanSource]":
         """Apply the rules of recipes to the attaching of a plan. Yield the source that is attached."""
-        plan = self.plan if calendar.total is None else without_horizon(self.plan)
+        plan = self.plan if facts.total is None else without_total(self.plan)
         source = replace(self, plan=plan)
         try:
-            differences = differing_bases(recipe, plan, source.facts_for(plan, calendar), optimizers)
+            differences = differing_bases(recipe, plan, source.facts_for(plan, facts), optimizers)
             yield source
         except MissingFact as refusal:
             raise with_number_of_recipe(refusal, recipe) from None
         log_differing_bases(recipe, differences, self.processes)
 
-    def facts_for(self, plan: Plan, calendar: Calendar) -> Calendar:
+    def facts_for(self, plan: Plan, facts: RunFacts) -> RunFacts:
         """Return the run facts that resolve a plan, which may be a later one of the file."""
         if self.engine_total is None:
-            return calendar
-        return replace(calendar, total=self.engine_total if plan.horizon is None else None)
+            return facts
+        return replace(facts, total=self.engine_total if plan.total is None else None)
 
 
 def with_location(refusal: PlanError, text: "PlanText") -> PlanError:
@@ -223,15 +223,15 @@ class Request:
         """The plan as written."""
         return self.source.plan
 
-    def resolved(self, calendar: Calendar) -> ResolvedPlan:
+    def resolved(self, facts: RunFacts) -> ResolvedPlan:
         """Return the plan resolved with the run facts.
 
         Raises:
             ParamschedError: the plan cannot be resolved.
         """
-        plan, known = self.plan, self.source.facts_for(self.plan, calendar)
+        plan, known = self.plan, self.source.facts_for(self.plan, facts)
         try:
-            in_force = ResolvedPlan(plan, plan.resolve(calendar=known, optimizers=self.names), known, self.names)
+            in_force = ResolvedPlan(plan, plan.resolve(facts=known, optimizers=self.names), known, self.names)
         except MissingFact as error:
             raise self._advised(error) from None
         except Unresolved as error:
@@ -240,7 +240,7 @@ class Request:
         return in_force
 
     def _with_total(self, error: Unresolved) -> Unresolved:
-        """Suggest `total`, because a plan that is one line of text has no horizon to add to."""
+        """Suggest `total`, because a plan that is one line of text cannot have it."""
         return error.changed(advice=f"For example: {self._constructor}total=10_000)")
 
     @property

@@ -17,7 +17,7 @@ from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES, Amount, SizeTarget, UnknownAmounts
 from paramsched.core.run.state import BEGIN_OF_DATA, History, RunPosition
 from paramsched.core.schedules.leaves import constant
-from paramsched.core.time import Calendar
+from paramsched.core.time import RunFacts
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.errors import InvalidArgument, MissingFact
 
@@ -31,23 +31,23 @@ def plans_sizes(plan: Plan) -> bool:
     return any(isinstance(one.field, Target) and one.name in SIZES_OF_BATCHES for one in plan.bindings)
 
 
-def planned_sizes(given: PlanLike, calendar: Calendar) -> ResolvedPlan:
-    """Resolve the part of a plan that determines the sizes of batches: their lines and the horizon.
+def planned_sizes(given: PlanLike, facts: RunFacts) -> ResolvedPlan:
+    """Resolve the part of a plan that determines the sizes of batches: their lines and the total.
 
-    Other lines may need run facts or a horizon that only an engine knows.
+    Other lines may need run facts or a total that only an engine knows.
     """
-    plan = plan_in_run(given, "ps.BatchSampler", calendar)
+    plan = plan_in_run(given, "ps.BatchSampler", facts)
     lines = [one for one in with_followed_lines(plan.bindings, plan.clock) if isinstance(one.field, Target)]
     lines = [one for one in lines if one.name in SIZES_OF_BATCHES]
     if not any(one.name == "batch_size" for one in lines):
-        if calendar.batch_size is None:
+        if facts.batch_size is None:
             raise _missing_size("For example: batch_size=32")
-        lines.append(Binding(Target("batch_size", calendar.batch_size), constant()))
+        lines.append(Binding(Target("batch_size", facts.batch_size), constant()))
     clock = plan.clock
     if isinstance(clock, Mapping):
         clock = {name: unit for name, unit in clock.items() if name in SIZES_OF_BATCHES} or UPDATES
-    part = Plan(*lines, horizon=plan.horizon, clock=clock)
-    return ResolvedPlan(part, part.resolve(calendar=calendar), calendar)
+    part = Plan(*lines, total=plan.total, clock=clock)
+    return ResolvedPlan(part, part.resolve(facts=facts), facts)
 
 
 def _missing_size(instead: str) -> MissingFact:
@@ -68,8 +68,8 @@ class BatchSizes:
         self._in_force, self._amounts = in_force, in_force.amounts
         if isinstance(self._amounts, UnknownAmounts) or in_force.unit in _NOT_PLANNED:
             self._amounts = None
-        calendar, targets = in_force.calendar, in_force.batch_sizes
-        constants = {"batch_size": calendar.batch_size, "accumulation": calendar.accumulation or 1}
+        facts, targets = in_force.facts, in_force.batch_sizes
+        constants = {"batch_size": facts.batch_size, "accumulation": facts.accumulation or 1}
         self._sizes: list[SizeTarget | int] = []
         for name, number in constants.items():
             size, unit = targets.get(name, number), clock_of_field(in_force.resolved.clock, name)
@@ -87,8 +87,8 @@ class BatchSizes:
     @property
     def ends(self) -> bool:
         """True if the update at which the plan ends is known."""
-        horizon = self._in_force.resolved.horizon
-        return horizon is not None and (horizon.is_resolved or self._amounts is not None)
+        total = self._in_force.resolved.total
+        return total is not None and (total.is_resolved or self._amounts is not None)
 
     def table(self, t: int, amount: Amount | None, most: int) -> tuple[Array, Array, Amount | None]:
         """Return the batch sizes and accumulations of `most` updates from update `t` on, fewer if the plan ends.
@@ -102,14 +102,14 @@ class BatchSizes:
             Both arrays, and the amount before the update that follows.
         """
         amounts = updates = np.arange(t, t + most)
-        horizon = self._in_force.resolved.horizon
+        total = self._in_force.resolved.total
         following = None
         if self._amounts is not None and amount is not None:
             consumed = self._amounts.amounts_from(t, amount, most + 1)
             amounts = consumed[:-1]
-        if self.ends and horizon is not None:
-            ((_, end),) = horizon.terms
-            left = int(np.searchsorted(updates if horizon.is_resolved else amounts, ceil(end)))
+        if self.ends and total is not None:
+            ((_, end),) = total.terms
+            left = int(np.searchsorted(updates if total.is_resolved else amounts, ceil(end)))
             updates, amounts = updates[:left], amounts[:left]
         if self._amounts is not None and amount is not None:
             following = consumed[updates.size].item()
@@ -171,7 +171,7 @@ def _planned(in_force: ResolvedPlan, history: History, start: RunPosition, at: R
         if following is not None and following.left_out:
             return None
         plan = None if following is None or entry.text is None else Plan.of_text(entry.text)
-        facts = in_force.calendar if plan is None or plan.horizon is None else replace(in_force.calendar, total=None)
+        facts = in_force.facts if plan is None or plan.total is None else replace(in_force.facts, total=None)
         sizes = BatchSizes(in_force if plan is None else planned_sizes(plan, facts))
         consumed = entry.amount if begin or entry.amount is None else 0
         if begin == start.t and begin:

@@ -18,8 +18,8 @@ from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount, UnknownAmounts
 from paramsched.core.run.batch_sizes import AT_ONCE, BatchSizes, planned_sizes, samples_at
 from paramsched.core.run.scheduler import Scheduler
-from paramsched.core.time import Calendar
-from paramsched.core.time.calendar import Facts, calendar_of_call
+from paramsched.core.time import RunFacts
+from paramsched.core.time.run_facts import Facts, facts_of_call
 from paramsched.errors import CallSite, InvalidArgument, StateError, shown
 
 _CALL: Final = "ps.BatchSampler(plan, length)"
@@ -32,7 +32,7 @@ class BatchSampler(Sampler[list[int]]):
 
     The data is one stream of passes over `range(length)`, each shuffled by `(seed, pass)`. Update t takes the next
     `batch_size(t) * accumulation(t)` samples, in `accumulation(t)` batches. A batch may cross the end of a pass.
-    Iteration begins at the update of the Scheduler, also after a resume, and ends at the horizon. The position follows
+    Iteration begins at the update of the Scheduler, also after a resume, and ends at the total. The position follows
     from the checkpoints of the optimizer and of the Scheduler, which contain the number of samples of the updates so
     far, also if the sizes have changed since. So the sampler has no state of its own.
 
@@ -43,13 +43,13 @@ class BatchSampler(Sampler[list[int]]):
     Args:
         plan: a Scheduler, or a plan as in `ps.Scheduler`.
         length: the number of samples in the data, `len(data)`.
-        calendar: the run facts as one object; those of a Scheduler are used if `plan` is one.
+        facts: the run facts as one object; those of a Scheduler are used if `plan` is one.
         shuffle: False for the order of the data in each pass.
         seed: determines the order of each pass, an integer from 0 to 2**32 - 1.
         num_replicas: the number of processes that share a batch. Default: those of torch.distributed, or 1.
         rank: the number of this process. Default: that of torch.distributed, or 0.
         t: the update at which iteration begins; that of a Scheduler is used if `plan` is one.
-        facts: the run facts as keywords, in place of `calendar`, as in `ps.Scheduler`: `batch_size=32`.
+        facts: the run facts as keywords, in place of `facts`, as in `ps.Scheduler`: `batch_size=32`.
 
     Raises:
         InvalidArgument: an argument is invalid, a size cannot be divided among the processes, or its clock counts
@@ -58,7 +58,7 @@ class BatchSampler(Sampler[list[int]]):
         StateError: when iteration begins, if the checkpoint of the run does not have the number of samples.
 
     >>> size = Binding(Target("batch_size", 2), "stairs(1, 2, 2, over=2)")
-    >>> plan = Plan(size, horizon=4)
+    >>> plan = Plan(size, total=4)
     >>> sampler = BatchSampler(plan, 5, shuffle=False)
     >>> list(sampler), len(sampler)
     ([[0, 1], [2, 3, 4], [0, 1, 2, 3], [4, 0, 1, 2]], 4)
@@ -69,7 +69,7 @@ class BatchSampler(Sampler[list[int]]):
         plan: "Scheduler | PlanLike",
         length: int,
         *,
-        calendar: Calendar | None = None,
+        facts: RunFacts | None = None,
         shuffle: bool = True,
         seed: int = 0,
         num_replicas: int | None = None,
@@ -90,13 +90,13 @@ class BatchSampler(Sampler[list[int]]):
         self._shuffle, self._num_replicas, self._rank = shuffle, num_replicas, rank
         self._scheduler: Scheduler | None = None
         if isinstance(plan, Scheduler):
-            _ = calendar_of_call(_CALL, None, run_facts)  # refuses a keyword that is not a run fact
-            passed = {"calendar": calendar, **run_facts, "t": t or None}
+            _ = facts_of_call(_CALL, None, run_facts)  # refuses a keyword that is not a run fact
+            passed = {"facts": facts, **run_facts, "t": t or None}
             if (name := next((name for name, value in passed.items() if value is not None), None)) is not None:
                 raise InvalidArgument(f"ps.BatchSampler(scheduler, {name}=…)", "the Scheduler has it", f"Omit {name}")
             self.follow(plan)
         else:
-            self._planned = planned_sizes(plan, calendar_of_call(_CALL, calendar, run_facts))
+            self._planned = planned_sizes(plan, facts_of_call(_CALL, facts, run_facts))
             self._check_sizes()
 
     def follow(self, scheduler: Scheduler, *, num_replicas: int | None = None, rank: int | None = None) -> None:
@@ -161,7 +161,7 @@ class BatchSampler(Sampler[list[int]]):
         raise StateError(
             f"ps.BatchSampler(scheduler, …): the position in the data at update {t} is unknown: {found}. To begin "
             f"where the present sizes would be, write ps.BatchSampler(scheduler.plan, length, t={t}, "
-            "calendar=scheduler.calendar)"
+            "facts=scheduler.facts)"
         )
 
     def __iter__(self) -> Iterator[list[int]]:
@@ -184,7 +184,7 @@ class BatchSampler(Sampler[list[int]]):
 
     def __len__(self) -> int:
         if not self.ends:
-            raise TypeError("ps.BatchSampler has no length, because the plan has no horizon in updates or samples")
+            raise TypeError("ps.BatchSampler has no length, because the plan has no total in updates or samples")
         return sum(int(accumulations.sum()) for _, _, accumulations in self._tables())
 
     @property
@@ -207,7 +207,7 @@ class BatchSampler(Sampler[list[int]]):
         return num_replicas or world, own if rank is None else rank
 
     def _check_sizes(self) -> None:
-        """Refuse sizes that are unknown or, before a known horizon, cannot be divided among the processes."""
+        """Refuse sizes that are unknown or, before a known total, cannot be divided among the processes."""
         replicas, _ = self._shards(self._num_replicas, self._rank)
         if self.ends and replicas > 1:
             for t, sizes, _ in self._tables():

@@ -36,7 +36,7 @@ from paramsched.core.schedules.own import has_open_function, require_values_unti
 from paramsched.core.time.amounts import amount_text, counts_whole, largest_on, times_on
 from paramsched.errors import MissingFact, PlanError
 
-_WITHOUT_END = 2**20  # updates of a run without a horizon whose schedule has no end
+_WITHOUT_END = 2**20  # updates of a run without a total whose schedule has no end
 _AMOUNTS = 65_536  # evaluated if the amounts of the updates are unknown
 
 
@@ -150,8 +150,8 @@ def _amount_outside(
     """
     start, end = now.amounts or 0, largest_on(line.clock)
     if end == inf:
-        horizon = in_force.counted.horizon
-        held = end_of_values(line.schedule) if horizon is None else ceil(horizon.terms[0][1])
+        total = in_force.counted.total
+        held = end_of_values(line.schedule) if total is None else ceil(total.terms[0][1])
         end = start + _WITHOUT_END if held is None else held
     amounts = np.linspace(start, max(start, end), _AMOUNTS, endpoint=False)
     if counts_whole(line.clock):
@@ -186,7 +186,7 @@ def report_unlikely_values(
     mine = [line for lines, _, _ in parts for line in lines]
     told = set()
     for line, found in start_problems(
-        in_force.plan, in_force.counted, in_force.calendar, mine, counts_of_user=counts_of_user
+        in_force.plan, in_force.counted, in_force.facts, mine, counts_of_user=counts_of_user
     ):
         names: list[str] = []
         if line is not None:

@@ -38,11 +38,11 @@ from paramsched.core.run.state import (
     read_entries,
     read_history,
 )
-from paramsched.core.time import Calendar
+from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument, StateError, shown
 
 _MAX_GROUPS = 2**20  # an invalid number would allocate more memory than there is
-_OF_PLAN = {"version", "plan", "calendar"}
+_OF_PLAN = {"version", "plan", "facts"}
 """What a record always has; it is constant between two bindings, so the live groups have it too."""
 _OF_POSITION = {
     "t", "amount", "last_amount", "said", "measured", "samples", "rules", "history", "behind", "optimizers",
@@ -61,7 +61,7 @@ class State:
         text: the plan's canonical text, or None.
         in_force: the plan with its resolved form; None without a text, or if it cannot be read here.
         unreadable: the reason why it cannot be read here, or None.
-        calendar: the run facts.
+        facts: the run facts.
         optimizers: the number of groups of each optimizer, by name.
         bases: the bases of each optimizer, by group index and flat field name; those in its groups if it is missing.
         feedback: the states of metric rules, by `rule_keys`; None if they are unknown.
@@ -76,7 +76,7 @@ class State:
     text: str | None
     in_force: ResolvedPlan | None
     unreadable: str | None
-    calendar: Calendar
+    facts: RunFacts
     optimizers: dict[str, int]
     bases: dict[str, dict[tuple[int, str], float]]
     feedback: dict[str, dict[str, Any]] | None
@@ -98,9 +98,9 @@ class State:
         return None if self.in_force is None else self.in_force.unit
 
     @property
-    def identity(self) -> tuple[str | None, Calendar]:
+    def identity(self) -> tuple[str | None, RunFacts]:
         """The plan and its facts, to recognize a plan that was compared before."""
-        return self.text, self.calendar
+        return self.text, self.facts
 
 
 def record_of(run: Run, now: Reading) -> dict[str, Any]:
@@ -194,7 +194,7 @@ class Carried:
         """Return what the groups of an optimizer carry that an earlier Scheduler drives."""
         planned, clock, in_force, samples = run.members[name], run.clock, run.in_force, run.samples()
         state = State(
-            in_force.text, in_force, None, in_force.calendar, {name: len(planned.bound)}, {},
+            in_force.text, in_force, None, in_force.facts, {name: len(planned.bound)}, {},
             saved_states(clock.states), replace(clock.position, samples=samples), clock.history,
             last_amount=clock.last_amount, owner="that of the previous Scheduler", is_loaded=False,
         )  # fmt: skip
@@ -253,7 +253,7 @@ class Adopted:
     carried: Carried
     in_force: ResolvedPlan
     notes: tuple[LogCall, ...] = ()
-    saved: tuple[str | None, Calendar] | None = None
+    saved: tuple[str | None, RunFacts] | None = None
     scope: Scope = WHOLE
     lines: tuple[Line, ...] = ()
     changes: tuple[OtherBase, ...] = ()
@@ -328,18 +328,18 @@ def _read(data: Any, known: ResolvedPlan | None, *, bases: bool = False, is_curr
     _check_keys(data, bases=bases)
     optimizers, text = _read_sizes(data), data["plan"]
     groups = sum(optimizers.values())
-    recorded = mapping_in("calendar", data["calendar"])
+    recorded = mapping_in("facts", data["facts"])
     names, unreadable = () if ALONE in optimizers else tuple(optimizers), "it has no text" if text is None else None
     in_force, is_known = None, known is not None and (known.text, known.optimizers) == (text, names)
     # Compared as text, because a damaged fact may equal that of the run: True and 1.
-    if known is not None and is_known and str(facts_as_data(known.calendar)) == str(recorded):
-        calendar, in_force = known.calendar, None if text is None else known
+    if known is not None and is_known and str(facts_as_data(known.facts)) == str(recorded):
+        facts, in_force = known.facts, None if text is None else known
     else:
-        calendar = _read_calendar(recorded)
+        facts = _read_facts(recorded)
     if in_force is None and text is not None:
         if not isinstance(text, str) or not isinstance(json_or_none(text), dict):
             raise StateError(f"state: plan is {shown(text)}, not the text of a plan: the checkpoint is damaged")
-        in_force, unreadable = _resolved_or_why(text, calendar, names)
+        in_force, unreadable = _resolved_or_why(text, facts, names)
     position = _read_position(data, in_force)
     entries = data.get("history") or None
     history = _single_plan_history(text, position.amount, in_force)
@@ -351,17 +351,17 @@ def _read(data: Any, known: ResolvedPlan | None, *, bases: bool = False, is_curr
     feedback = {rule: mapping_in("rules", saved) for rule, saved in mapping_in("rules", data.get("rules", {})).items()}
     behind = _read_behind(data.get("behind", []), optimizers, position.t)
     return State(
-        text, in_force, unreadable, calendar, optimizers, _by_optimizer(found, optimizers),
+        text, in_force, unreadable, facts, optimizers, _by_optimizer(found, optimizers),
         feedback if is_current else None, position, history, behind, data.get("last_amount"),
     )  # fmt: skip
 
 
-def _read_calendar(recorded: dict[str, Any]) -> Calendar:
+def _read_facts(recorded: dict[str, Any]) -> RunFacts:
     """Return the run facts of a record."""
     try:
-        return Calendar(**recorded)
+        return RunFacts(**recorded)
     except (TypeError, ValueError) as error:
-        raise StateError(f"state: calendar: {error}") from None
+        raise StateError(f"state: facts: {error}") from None
 
 
 def _check_keys(data: Any, *, bases: bool) -> None:
@@ -382,14 +382,14 @@ def _check_keys(data: Any, *, bases: bool) -> None:
 
 
 @lru_cache(maxsize=4)
-def _resolved_or_why(text: str, calendar: Calendar, names: tuple[str, ...]) -> tuple[ResolvedPlan | None, str | None]:
+def _resolved_or_why(text: str, facts: RunFacts, names: tuple[str, ...]) -> tuple[ResolvedPlan | None, str | None]:
     """Return the plan of a canonical text, and the reason if it cannot be read here."""
     if isinstance(plan := plan_or_why(text), str):
         return None, plan
     try:
-        return ResolvedPlan(plan, plan.resolve(calendar=calendar, optimizers=names), calendar, names), None
+        return ResolvedPlan(plan, plan.resolve(facts=facts, optimizers=names), facts, names), None
     except InvalidArgument as error:
-        raise StateError(f"state: calendar does not resolve its plan: {error}") from None
+        raise StateError(f"state: facts do not resolve its plan: {error}") from None
 
 
 def _read_position(data: Mapping[str, Any], plan: ResolvedPlan | None) -> RunPosition:

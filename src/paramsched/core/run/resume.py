@@ -55,9 +55,9 @@ from paramsched.core.run.state import (
     resume_position,
 )
 from paramsched.core.run.steps import updates_in_state
-from paramsched.core.time import Calendar
+from paramsched.core.time import RunFacts
 from paramsched.core.time.amounts import amount_text
-from paramsched.core.time.calendar import CLOCKS
+from paramsched.core.time.run_facts import CLOCKS
 from paramsched.errors import PlanChanged, StateError, shown
 
 _SAMPLES_CLOCK_HINT = (
@@ -70,7 +70,7 @@ def _other_epoch(state: State, saved: ResolvedPlan, code: ResolvedPlan) -> tuple
 
     The number of processes may have changed, for example.
     """
-    before, now, t = saved.calendar.updates_per_epoch, code.calendar.updates_per_epoch, state.position.t
+    before, now, t = saved.facts.updates_per_epoch, code.facts.updates_per_epoch, state.position.t
     if not state.is_loaded or not t or saved.text != code.text or code.unit is not None:
         return ()
     if before is None or now is None or before == now:
@@ -90,7 +90,7 @@ class Resume:
         self, on_change: OnChange, bases: BasePolicy = BASES_OF_CHECKPOINT, processes: Processes = WORLD
     ) -> None:
         self.on_change, self.bases, self.processes = on_change, bases, processes
-        self.accepted: set[tuple[str | None, Calendar]] = set()  # the plans whose difference was already logged
+        self.accepted: set[tuple[str | None, RunFacts]] = set()  # the plans whose difference was already logged
 
     # ------------------------------------------------------------------ the optimizer's own state
 
@@ -349,7 +349,7 @@ class Resume:
             found = "the optimizer's checkpoint has a count and no record of the run, so its plan is unknown"
             self._refuse_if_error(found)
             return replace(same, notes=((f"{found}: the code's plan continues from update %d", carried.count),))
-        if state.text is not None and (state.text, state.calendar) == (code.text, code.calendar):
+        if state.text is not None and (state.text, state.facts) == (code.text, code.facts):
             return same
         if state.in_force is not None:
             chosen, notes = self.choose_plan(state, state.in_force, code)
@@ -503,24 +503,20 @@ def mixed_plans(code: ResolvedPlan, saved: ResolvedPlan, choices: Mapping[str, O
     targets = [name for name in followed_targets(code.plan.bindings) if choices.get(name) == "checkpoint"]
     if targets:  # the other lines of the code's plan follow the checkpoint's targets
         written = mixed_plan(code.plan, saved.resolved, dict.fromkeys(targets, "checkpoint"))
-        mine = written.resolve(calendar=code.calendar)
+        mine = written.resolve(facts=code.facts)
     mixed = mixed_plan(mine, saved.resolved, choices)
-    return ResolvedPlan(
-        mixed, mixed, replace(code.calendar, total=None), code.optimizers
-    )  # the plan now has the horizon
+    return ResolvedPlan(mixed, mixed, replace(code.facts, total=None), code.optimizers)  # the plan now has the total
 
 
 def mixed_plan(code: Plan, saved: Plan, choices: Mapping[str, OnChangeChoice]) -> Plan:
     """Return the code's plan with the checkpoint's schedules, which are resolved, for some fields."""
     keep = [b for b in code.bindings if choices.get(b.name, "new") != "checkpoint"]
     take = [b for b in saved.bindings if choices.get(b.name, "new") == "checkpoint"]
-    horizon = saved.horizon if choices.get("horizon", "new") == "checkpoint" else code.horizon
+    total = saved.total if choices.get("total", "new") == "checkpoint" else code.total
     clocks = {
         one.name: clock_of_field(plan.clock, one.name) for plan, mine in ((code, keep), (saved, take)) for one in mine
     }
     clock = next(iter(clocks.values())) if len(set(clocks.values())) == 1 else clocks
-    if horizon is not None and {unit for unit, _ in horizon.terms} & {*CLOCKS} - {UPDATES, *clocks.values()}:
-        horizon = (
-            code.horizon if horizon is saved.horizon else saved.horizon
-        )  # no line counts the unit of the other one
-    return Plan(*keep, *take, horizon=horizon, clock=clock)
+    if total is not None and {unit for unit, _ in total.terms} & {*CLOCKS} - {UPDATES, *clocks.values()}:
+        total = code.total if total is saved.total else saved.total  # no line counts the unit of the other one
+    return Plan(*keep, *take, total=total, clock=clock)

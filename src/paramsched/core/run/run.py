@@ -115,7 +115,7 @@ class Run:
             position: the position of the run. Default: the present one.
         """
         in_force, clock = self.in_force, self.clock
-        if in_force.calendar.batch_size is None and not any(one.name == "batch_size" for one in in_force.plan.bindings):
+        if in_force.facts.batch_size is None and not any(one.name == "batch_size" for one in in_force.plan.bindings):
             return None
         from paramsched.core.run.batch_sizes import samples_at
 

@@ -69,7 +69,7 @@ from paramsched.core.run.start import start
 from paramsched.core.run.state import Group, RunPosition, RunState, remove_entries
 from paramsched.core.run.steps import refuse_steps_of_processes
 from paramsched.core.time.amounts import PROGRESS
-from paramsched.core.time.calendar import Calendar, Facts, calendar_of_call, meant_clock
+from paramsched.core.time.run_facts import Facts, RunFacts, facts_of_call, meant_clock
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, PlanError, shown
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Scheduler(LRScheduler):
             and `muon/0` one of them. A name must not contain any of `/ , = * ? [ ]`.
         plan: a plan in any form: a plan, a schedule for lr or its text, `recipe:NAME`, the path of a plan file, the
             text of a plan, or a mapping as in a plan file. The run facts and the bases of a recipe do not apply.
-        calendar: the run facts that convert units. They must be known when the Scheduler is constructed.
+        facts: the run facts that convert units. They must be known when the Scheduler is constructed.
         drive: `"optimizer"`: each step of the optimizer advances the clock; `"manual"`: each `scheduler.step()` does.
             With several optimizers, `"optimizer"` counts shared updates, in which each optimizer takes part at most
             once, and the name of an optimizer counts its updates.
@@ -128,7 +128,7 @@ class Scheduler(LRScheduler):
             carries takes precedence.
         strict: True raises a `ps.PlanWarning` in place of each warning of this Scheduler, whatever the filters of the
             script are. A start that raises has changed nothing; during the run the update is counted, then it raises.
-        run_facts: the run facts as keywords, in place of `calendar`: the arguments of `ps.Calendar`, such as
+        run_facts: the run facts as keywords, in place of `facts`: the arguments of `ps.RunFacts`, such as
             `total=1000` or `steps_per_epoch=100`.
 
     Raises:
@@ -141,7 +141,7 @@ class Scheduler(LRScheduler):
 
     >>> import torch
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
-    >>> scheduler = Scheduler(optimizer, Plan(lr=linear(1.0, 0.0), horizon=4))
+    >>> scheduler = Scheduler(optimizer, Plan(lr=linear(1.0, 0.0), total=4))
     >>> for _ in range(2):
     ...     _ = optimizer.step()
     >>> scheduler.last_epoch, optimizer.param_groups[0]["lr"]
@@ -160,7 +160,7 @@ class Scheduler(LRScheduler):
         optimizer: OptimizerLike | Mapping[str, OptimizerLike],
         plan: PlanLike | PlanSource,
         *,
-        calendar: Calendar | None = None,
+        facts: RunFacts | None = None,
         drive: Drive | str = "optimizer",
         on_change: OnChange = "new",
         on_base: OnBase = "checkpoint",
@@ -181,21 +181,21 @@ class Scheduler(LRScheduler):
         resume = Resume(policy, checked_on_base(on_base), processes)
         request = request_of(source, drive, resume, t, names)
         try:
-            self._attach(request, calendar_of_call("Scheduler(optimizer, plan)", calendar, run_facts))
+            self._attach(request, facts_of_call("Scheduler(optimizer, plan)", facts, run_facts))
         except PlanError as refusal:
             raise refusal if source.text is None else with_location(refusal, source.text)  # noqa: B904  # the same error, with its location
         if source.is_of_user:
             note_run(self._run)
 
-    def _attach(self, request: Request, calendar: Calendar) -> None:
+    def _attach(self, request: Request, facts: RunFacts) -> None:
         """Attach a plan to all optimizers."""
         source = request.source
         if source.published is None:
-            self._start(request, start(self._optimizers, request, calendar))
+            self._start(request, start(self._optimizers, request, facts))
             return
-        with source.attaching(source.published, calendar, self._optimizers) as attached:
+        with source.attaching(source.published, facts, self._optimizers) as attached:
             request = replace(request, source=attached)
-            self._start(request, start(self._optimizers, request, calendar))
+            self._start(request, start(self._optimizers, request, facts))
 
     def _start(self, request: Request, run: Run) -> None:
         """Store the run of an attached plan."""
@@ -217,21 +217,21 @@ class Scheduler(LRScheduler):
         return self._run.in_force.plan
 
     @property
-    def calendar(self) -> Calendar:
+    def facts(self) -> RunFacts:
         """The run facts that resolved the plan."""
-        return self._run.in_force.calendar
+        return self._run.in_force.facts
 
     @property
     def total(self) -> int | None:
         """The length of the run in updates; None if it is unknown.
 
-        It is the horizon after the run facts are applied: `horizon: 3 epochs` with 100 steps per epoch is 300. On a
-        clock of samples, tokens or seconds it is the first update at or after the horizon, if each update consumes the
+        It is the total after the run facts are applied: `total: 3 epochs` with 100 steps per epoch is 300. On a
+        clock of samples, tokens or seconds it is the first update at or after the total, if each update consumes the
         planned amount.
 
         >>> import torch
         >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
-        >>> plan = Plan(lr=linear(), horizon="3 epochs")
+        >>> plan = Plan(lr=linear(), total="3 epochs")
         >>> Scheduler(optimizer, plan, steps_per_epoch=100).total
         300
         """
@@ -271,7 +271,7 @@ class Scheduler(LRScheduler):
 
         >>> import torch
         >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.5)
-        >>> scheduler = Scheduler(optimizer, Plan(lr=linear(1.0, 0.0), horizon=4))
+        >>> scheduler = Scheduler(optimizer, Plan(lr=linear(1.0, 0.0), total=4))
         >>> _ = optimizer.step()
         >>> scheduler.value("lr")
         0.375
@@ -325,7 +325,7 @@ class Scheduler(LRScheduler):
 
         >>> import torch
         >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
-        >>> scheduler = Scheduler(optimizer, Plan(lr=linear(1.0, 0.0), horizon=4))
+        >>> scheduler = Scheduler(optimizer, Plan(lr=linear(1.0, 0.0), total=4))
         >>> _ = optimizer.step()
         >>> scheduler.scalars(), scheduler.scalars("coming")
         ({'lr': 0.1}, {'lr': 0.07500000000000001})
@@ -362,7 +362,7 @@ class Scheduler(LRScheduler):
             t: the number of completed updates, at least 0.
             amount: the amount that these updates have consumed, in the unit of the plan's clock, for example
                 `tokens=4_194_304` or `progress=0.3`. Needed only if it is neither planned nor a constant of the
-                calendar. On the clock of progress, later reports of less have no effect.
+                facts. On the clock of progress, later reports of less have no effect.
 
         Raises:
             InvalidTime: `t` is not an integer of at least 0.
@@ -637,13 +637,13 @@ class Scheduler(LRScheduler):
     def should_stop(self) -> bool:
         """True if the plan is over: `while not scheduler.should_stop`.
 
-        It becomes True when an update ends at or after the horizon, in updates or on the plan's clock, or when a
-        progress of 1 is reported. Without a horizon the plan has no end. A further step is allowed, and uses the values
+        It becomes True when an update ends at or after the total, in updates or on the plan's clock, or when a
+        progress of 1 is reported. Without a total the plan has no end. A further step is allowed, and uses the values
         of the plan. With several optimizers, read it once per iteration, like `t`.
 
         >>> import torch
         >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
-        >>> scheduler = Scheduler(optimizer, Plan(lr=linear(1.0, 0.0), horizon=4))
+        >>> scheduler = Scheduler(optimizer, Plan(lr=linear(1.0, 0.0), total=4))
         >>> while not scheduler.should_stop:
         ...     _ = optimizer.step()
         >>> scheduler.t
@@ -763,7 +763,7 @@ class Scheduler(LRScheduler):
         """Return the picture of the plan in force that a notebook shows, with the values of the next update."""
         optimizers = self._optimizers if self._run.is_shared else self.optimizer
         notebook, values = load_entry("packages", "notebook"), self._values()
-        bundle: dict[str, str] = notebook.bundle_of_run(self.plan, optimizers, self.calendar, self.last_epoch, values)
+        bundle: dict[str, str] = notebook.bundle_of_run(self.plan, optimizers, self.facts, self.last_epoch, values)
         return bundle
 
     # ------------------------------------------------------------------ inside

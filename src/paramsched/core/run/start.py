@@ -28,7 +28,7 @@ from paramsched.core.run.resume import Resume, rule_states
 from paramsched.core.run.run import Run
 from paramsched.core.run.state import COUNT, Choices, Group, History, RunPosition, RunState, resume_position
 from paramsched.core.run.steps import updates_in_state
-from paramsched.core.time import Calendar
+from paramsched.core.time import RunFacts
 
 
 @final
@@ -54,13 +54,13 @@ class Found:
         return {name: position for name, position in positions.items() if position is not None}
 
 
-def start(optimizers: Mapping[str, Any], request: Request, calendar: Calendar) -> Run:
+def start(optimizers: Mapping[str, Any], request: Request, facts: RunFacts) -> Run:
     """Bind a plan to the groups of all optimizers, write its values, and register the hooks.
 
     Args:
         optimizers: the optimizers, by name.
         request: what the arguments of the Scheduler mean.
-        calendar: the run facts.
+        facts: the run facts.
 
     Raises:
         ParamschedError: the plan cannot be attached. The optimizers are unchanged.
@@ -68,7 +68,7 @@ def start(optimizers: Mapping[str, Any], request: Request, calendar: Calendar) -
     if request.choices.drive != "manual":
         for name, optimizer in optimizers.items():
             require_hooks(optimizer, name)
-    in_force = request.resolved(calendar)
+    in_force = request.resolved(facts)
     found = found_on(optimizers, request, in_force)
     chosen = choose_plan(request, found, in_force)
     adopted = adopt(found, chosen, request.resume)
@@ -273,7 +273,7 @@ def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any], source
         "optimizers": dict(optimizers),
         "drive": run.drive,
         "plan": lead.in_force.plan,
-        "calendar": lead.in_force.calendar,
+        "facts": lead.in_force.facts,
         "on_change": resume.on_change,
         "bases": resume.bases,
         "code_bases": {name: dict(planned.code_bases) for name, planned in run.members.items()},
@@ -305,9 +305,9 @@ def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tupl
             groups = optimizers[name].param_groups
             for group in [one for one in groups if COUNT in one] or groups:
                 group[COUNT] = position.t
-        run = start(optimizers, request, state["calendar"])
+        run = start(optimizers, request, state["facts"])
     else:  # its hooks are not registered
-        in_force = request.resolved(state["calendar"])
+        in_force = request.resolved(state["facts"])
         groups = {name: one.param_groups for name, one in optimizers.items()}
         states = {rule: rule.init() for rule in in_force.resolved.metric_rules}
         run = new_run(request, groups, with_lines(Adopted(NOTHING, in_force), groups, state["positions"], states))

@@ -566,7 +566,7 @@ VERSION: Final = 4
 
 def record_of_plan(in_force: ResolvedPlan) -> dict[str, Any]:
     """Return the part of a record that is constant between two bindings."""
-    record = {"version": VERSION, "plan": in_force.plan.text, "calendar": facts_as_data(in_force.calendar)}
+    record = {"version": VERSION, "plan": in_force.plan.text, "facts": facts_as_data(in_force.facts)}
     return record | ({"optimizers": list(in_force.optimizers)} if in_force.optimizers else {})
 
 

@@ -469,8 +469,8 @@ def _note_end(planned: Groups, t: int) -> None:
     if in_force.unit == PROGRESS or not in_force.is_over_at(t - 1, amount):
         return
     run.told_of_end = planned.clock.told_of_end = True
-    length, epoch = in_force.total, in_force.calendar.updates_per_epoch
-    written = str(in_force.resolved.horizon) if length is None else f"{length} updates"
+    length, epoch = in_force.total, in_force.facts.updates_per_epoch
+    written = str(in_force.resolved.total) if length is None else f"{length} updates"
     if length is not None and epoch is not None:
         written += f" ({length / epoch:.3g} epochs)"
     lines, times, values = planned.block.lines, planned.clock.times, dict[str, list[str]]()
@@ -481,7 +481,7 @@ def _note_end(planned: Groups, t: int) -> None:
         mine = values.setdefault(f"{line.name} {'stays at' if is_held else 'is now'}", [])
         mine += {f"{now[index, line.field.slot]:g}"} - {*mine}
     shown = [f"{field} {', '.join(mine[:_SHOWN])}" for field, mine in values.items()]
-    name = "total" if in_force.plan.horizon is None else "horizon"
+    name = "total"
     is_short = length is not None and in_force.unit is None and epoch is not None and length < epoch
     found = f"the plan is over after {written}, and the run goes on" + f": {'; '.join(shown)}" * bool(shown)
     advice = f'For {length} epochs write {name}="{length} epochs"'

@@ -106,7 +106,7 @@ class Schedule(ABC):
 
     @property
     def has_length(self) -> bool:
-        """True if the schedule has a length, even one that only a calendar can convert to updates."""
+        """True if the schedule has a length, even one that only run facts can convert to updates."""
         return self.length is not None
 
     @cached_property
@@ -290,7 +290,7 @@ class Schedule(ABC):
                     value = Duration.of_updates(span.exact(value)) if role == "scale" else span.resolved_length(value)
             elif value is None and role == "fills":
                 if span.room is None:
-                    raise no_horizon(self)
+                    raise no_total(self)
                 value = span.room
             else:
                 value = _resolved_item(value, span)
@@ -419,7 +419,7 @@ def _resolved_item(value: Any, span: Span) -> Any:
     return value
 
 
-def no_horizon(schedule: Schedule) -> Unresolved:
+def no_total(schedule: Schedule) -> Unresolved:
     """Return the error for a schedule that needs the length of the run, which is unknown."""
     return Unresolved(
         str(schedule),

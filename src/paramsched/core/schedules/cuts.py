@@ -193,7 +193,7 @@ def skip(schedule: Schedule, by: DurationLike, of: DurationLike | None = None) -
     return Skip(schedule_of(schedule, "skip(…)"), Duration.of(by), of)
 
 
-def depends_on_horizon(schedule: Schedule) -> bool:
+def depends_on_total(schedule: Schedule) -> bool:
     """Return whether the values of a schedule change with the length of the run.
 
     They do if a length is in percent, or if the schedule takes the remaining time of the run.
@@ -203,13 +203,13 @@ def depends_on_horizon(schedule: Schedule) -> bool:
     >>> from paramsched.core.schedules.leaves import constant
     >>> from paramsched.core.schedules.anneal import cosine, warmup
     >>> from paramsched.core.schedules.cuts import take
-    >>> depends_on_horizon(cosine()), depends_on_horizon(warmup(100) >> constant())
+    >>> depends_on_total(cosine()), depends_on_total(warmup(100) >> constant())
     (True, False)
-    >>> depends_on_horizon(take(cosine(), 80)), depends_on_horizon(take(cosine(), 80, of=100))
+    >>> depends_on_total(take(cosine(), 80)), depends_on_total(take(cosine(), 80, of=100))
     (True, False)
     """
     own = _without_likes(schedule)
-    return own.fills or _needs_horizon(own)
+    return own.fills or _needs_total(own)
 
 
 def _without_likes(value: Any) -> Any:
@@ -219,16 +219,16 @@ def _without_likes(value: Any) -> Any:
     return with_changed_fields(value, _without_likes) if isinstance(value, (Schedule, tuple)) else value
 
 
-def _needs_horizon(schedule: Schedule) -> bool:
+def _needs_total(schedule: Schedule) -> bool:
     """Return whether a part of the schedule needs the length of the run."""
     own = list(leaves_of_fields(schedule))
     if any(unit == "percent" for leaf in own if isinstance(leaf, Duration) for unit, _ in leaf.terms):
         return True
     if isinstance(schedule, (Take, Skip)):  # the schedule is planned for a longer time than the part in use
-        return schedule.of is None and depends_on_horizon(schedule.schedule)
+        return schedule.of is None and depends_on_total(schedule.schedule)
     if isinstance(schedule, AsFactor):  # it has no end, but its schedule may take the rest of the run
-        return depends_on_horizon(schedule.schedule)
-    return any(_needs_horizon(part) for part in schedule.parts())
+        return depends_on_total(schedule.schedule)
+    return any(_needs_total(part) for part in schedule.parts())
 
 
 @final

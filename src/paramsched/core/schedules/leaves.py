@@ -135,12 +135,12 @@ def like(field: str) -> Like:
 
     Source: decoupled weight decay that decreases with the learning rate, Loshchilov & Hutter 2019 (1711.05101).
 
-    >>> print(Plan(lr=cosine(), weight_decay=like("lr"), horizon=100).resolve())
-    horizon: 100
+    >>> print(Plan(lr=cosine(), weight_decay=like("lr"), total=100).resolve())
+    total: 100
     lr: cosine(over=100)
     weight_decay: cosine(over=100)
     >>> size = Binding(Target("batch_size", 16), "stairs(1, 4, 3, over=30)")
-    >>> plan = Plan(size, lr='like("batch_size") / 16', horizon=40)
+    >>> plan = Plan(size, lr='like("batch_size") / 16', total=40)
     >>> rates = trace(plan, {"lr": 0.1})["lr"]
     >>> rates[0].item(), rates[30].item()
     (0.1, 0.4)

@@ -21,7 +21,7 @@ Rounding: TypeAlias = Literal["up", "nearest", "floor", "exact"]
 
 
 class Units(Protocol):
-    """Converts lengths to counts of a run's clock, as a Calendar converts them to updates."""
+    """Converts lengths to counts of a run's clock, as RunFacts converts them to updates."""
 
     @property
     def varies(self) -> bool:
@@ -45,7 +45,7 @@ class Units(Protocol):
 class Span:
     """The start and the latest end of a schedule in the run, both exact.
 
-    Every boundary is rounded once, counted from the start of the run, so that lengths add up to the horizon. Boundaries
+    Every boundary is rounded once, counted from the start of the run, so that lengths add up to the total. Boundaries
     are rounded up by default. In cycles of fractional length they are not rounded, because cycles start at different
     fractions of an update and must be alike.
 

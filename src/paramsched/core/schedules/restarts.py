@@ -10,7 +10,7 @@ from typing import final
 from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.number_checks import checked, positive_number, whole_number
 from paramsched.core.schedules.affine import FROM_ZERO_TO_ONE, Affine, Bounds
-from paramsched.core.schedules.base import Schedule, no_horizon
+from paramsched.core.schedules.base import Schedule, no_total
 from paramsched.core.schedules.cuts import Skip
 from paramsched.core.schedules.leaves import Constant, schedule_of
 from paramsched.core.schedules.lengths import (
@@ -105,7 +105,7 @@ class Restarts(Cycles):
                 raise InvalidArgument(CallSite("restarts", "times", "None"), found, f"For example: {line}")
             if self.lengths != "exact":
                 site = CallSite("restarts", "lengths", repr(self.lengths))
-                found = "cycles that divide the horizon evenly are not rounded"
+                found = "cycles that divide the total evenly are not rounded"
                 raise InvalidArgument(site, found, "Omit lengths")
         first = None if self.every is None else self.every.exact
         require_lengths("restarts", self.lengths, self.mult, first, self.times)
@@ -169,10 +169,10 @@ class Restarts(Cycles):
     def _resolve(self, span: Span) -> Schedule:
         if self.every is not None:
             return self._resolved_cycles(span, span.period(self.every))
-        room, cycles = span.room, self.times  # the cycles divide the horizon evenly
+        room, cycles = span.room, self.times  # the cycles divide the total evenly
         assert cycles is not None
         if room is None:
-            raise no_horizon(self)
+            raise no_total(self)
         if not room.terms:  # a schedule without updates holds its final value
             period = Duration.of(1)
             one = replace(self, schedule=self.schedule._resolve(span.cycle(period)), every=period, times=1)
@@ -224,7 +224,7 @@ def restarts(
     Args:
         schedule: the schedule of one cycle. If it has no length, it takes that of the cycle.
         every: the length of the first cycle, in any unit of time, above 0; at least one update. None divides the
-            horizon evenly into `times` cycles.
+            total evenly into `times` cycles.
         times: the number of cycles, after which the final value is held. None repeats without end.
         mult: the ratio of each cycle's length to the previous one: 1, or at least 1.001. The schedule is stretched to
             its cycle.

@@ -279,7 +279,7 @@ class Window(Schedule):
         begin = span.begin + span.exact(self.begin)
         end = span.end if self.end is None else span.begin + span.exact(self.end)
         if end is not None and end < begin:
-            raise InvalidArgument(str(self), "it ends before it begins", "Swap begin and end, or lengthen the horizon")
+            raise InvalidArgument(str(self), "it ends before it begins", "Swap begin and end, or increase the total")
         return Window(
             self.schedule._resolve(span.later(begin) if self.end is None else span.part(begin, end)),
             span.after(self.begin),

@@ -14,7 +14,7 @@ from typing import Self, final
 from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.schedules.affine import Affine, Bounds, Level, bounds_around, choose_affine
 from paramsched.core.schedules.anneal import Anneal
-from paramsched.core.schedules.base import Schedule, no_horizon
+from paramsched.core.schedules.base import Schedule, no_total
 from paramsched.core.schedules.connected import connect, open_start, started_at, takes_time
 from paramsched.core.schedules.leaves import Constant, schedule_of
 from paramsched.core.schedules.lengths import ROUNDING_OF_CYCLES, Lengths, Span
@@ -48,7 +48,7 @@ class Sequence(Schedule):
         if len(without) > 1:
             names = " and ".join(str(stage).split("(")[0] for stage in without)
             found = f"{names} {'both' if len(without) == 2 else 'all'} have no length"
-            found = f"{found}; only one stage may fill the rest of the horizon"
+            found = f"{found}; only one stage may fill the rest of the run"
             raise InvalidArgument(str(self), found, example='cosine(over="60%") >> linear(0.1, 0)')
 
     # Cached, because each level of a deep tree needs the values of all levels below it.
@@ -218,7 +218,7 @@ class Sequence(Schedule):
         taken = sum((n for n in lengths if n is not None), Fraction(0))
         if span.end is None:
             if self.fills:
-                raise no_horizon(self)
+                raise no_total(self)
             return None
         left = span.end - span.begin - taken
         if left < 0:
@@ -230,7 +230,7 @@ class Sequence(Schedule):
             raise InvalidArgument(
                 str(self),
                 f"the timed stages need {needed}, but only {available} are left; no updates remain for {stage}",
-                "Shorten a stage, or lengthen the horizon",
+                "Shorten a stage, or increase the total",
             )
         return left
 

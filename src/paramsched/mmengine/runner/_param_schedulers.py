@@ -20,7 +20,7 @@ from paramsched.core.plan.optimizers import ALONE, check_names, one_plan_advice,
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
 from paramsched.core.run import Scheduler
 from paramsched.core.run.arguments import PlanSource
-from paramsched.core.time import Calendar
+from paramsched.core.time import RunFacts
 from paramsched.engines.other_schedulers import Writer
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact, Unresolved
 from paramsched.mmengine.reader.config_run import RunLength
@@ -53,8 +53,8 @@ class RunnerFacts:
     tokens_per_sample: int | None = None
     in_updates: bool = False
 
-    def for_optimizer(self, name: str, plan: Plan | None = None) -> Calendar:
-        """Return the Calendar of the run, in which an epoch contains an integer number of updates.
+    def for_optimizer(self, name: str, plan: Plan | None = None) -> RunFacts:
+        """Return the facts of the run, in which an epoch contains an integer number of updates.
 
         Args:
             name: the name of the optimizer.
@@ -74,7 +74,7 @@ class RunnerFacts:
                     total = f"{samples} samples"
                 elif plan.clock == "tokens" and self.tokens_per_sample is not None:
                     total = f"{samples * self.tokens_per_sample} tokens"
-        return Calendar(
+        return RunFacts(
             total=total, batches_per_epoch=self.epoch_length, accumulation=accumulation, batch_size=self.batch_size,
             sequence_length=self.tokens_per_sample,
         )  # fmt: skip
@@ -91,7 +91,7 @@ class RunnerFacts:
 
 _FACT_HINTS = {
     "tokens_per_step": "For example: Runner(..., tokens_per_sample=1024)",
-    "frames_per_step": "Write horizon and lengths in frames",
+    "frames_per_step": "Write total and lengths in frames",
     "batch_size": "Pass a loader with a batch_size, or write the length in epochs or updates",
 }
 """How to pass a missing run fact to a Runner, by the name of the fact."""
@@ -113,7 +113,7 @@ def is_plan(config: Any, *, names: Sequence[str]) -> bool:
     if not config or "type" in config or set(config) & set(names):
         return False
     # The lines of a plan are schedules; a config for several optimizers contains lists of dicts.
-    return not {"lr", "groups", "targets", "clock", "horizon"}.isdisjoint(config) or all(map(_is_line, config.values()))
+    return not {"lr", "groups", "targets", "clock", "total"}.isdisjoint(config) or all(map(_is_line, config.values()))
 
 
 def _is_line(value: Any) -> bool:
@@ -180,19 +180,19 @@ def _require_no_on_base(choices: Mapping[str, Any]) -> None:
 
 
 def _scheduler_of_plan(
-    plan: PlanSource, optimizer: Optimizer | Mapping[str, Optimizer], calendar: Calendar, choices: Mapping[str, Any]
+    plan: PlanSource, optimizer: Optimizer | Mapping[str, Optimizer], facts: RunFacts, choices: Mapping[str, Any]
 ) -> Scheduler:
     """Build the scheduler of a plan; an error about a missing fact names the Runner's argument for it."""
     refused: MissingFact
     try:
-        return Scheduler(optimizer, plan, calendar=calendar, **choices)
+        return Scheduler(optimizer, plan, facts=facts, **choices)
     except MissingFact as error:
         refused = error
     call = refused.problem.call
-    if call is not None and (call.call, call.argument) == ("Calendar", "total"):
+    if call is not None and (call.call, call.argument) == ("RunFacts", "total"):
         # The total is in updates. A plan that uses only the unit of its clock does not need it.
         with suppress(MissingFact, Unresolved):
-            return Scheduler(optimizer, plan, calendar=replace(calendar, total=None), **choices)
+            return Scheduler(optimizer, plan, facts=replace(facts, total=None), **choices)
         refused = refused.changed(site="train_cfg")
     instead = _FACT_HINTS.get(refused.fact, "Give the length in epochs or updates")
     raise refused.changed(advice=instead)

@@ -317,7 +317,7 @@ class Runner:
     def start_epoch(self, batch: int) -> None:
         """Start an epoch, or continue it after its first `batch` batches.
 
-        For a Plan a new update starts too, because an epoch of its Calendar has an integer number of updates.
+        For a Plan a new update starts too, because an epoch of its run facts has an integer number of updates.
         """
         for name in self._aligned:
             self.steppers[name].initialize_count_status(self.model, batch, self.training.epoch_length)
@@ -417,7 +417,7 @@ class Runner:
             for scheduler in self.schedulers[name]:
                 if isinstance(scheduler, Scheduler) and self._counts_batches(name, scheduler):
                     options = PlanOptions(
-                        calendar=scheduler.calendar,
+                        facts=scheduler.facts,
                         tokens_per_sample=self.settings.tokens_per_sample,
                         amount_of=given["amount_of"],
                     )

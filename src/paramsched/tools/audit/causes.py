@@ -10,7 +10,7 @@ import numpy as np
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES
 from paramsched.core.plan.resolve import counted_plan
-from paramsched.core.time import Calendar
+from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument
 from paramsched.tools.audit.bases import base_of_all, base_of_first, factor_of_all, which_can_be_planned
 from paramsched.tools.audit.match import PlannedColumn, spread_rows
@@ -34,11 +34,11 @@ class PlannedRun:
     """A plan with its run facts."""
 
     plan: Plan
-    calendar: Calendar
+    facts: RunFacts
 
     @cached_property
     def resolved(self) -> Plan:
-        return self.plan.resolve(calendar=self.calendar)
+        return self.plan.resolve(facts=self.facts)
 
     @cached_property
     def counted(self) -> Plan:
@@ -48,13 +48,13 @@ class PlannedRun:
     @cached_property
     def total(self) -> int | None:
         """The length of the run in updates; None if it is unknown or the plan counts something else."""
-        length = self.resolved.horizon
+        length = self.resolved.total
         return None if length is None or not length.is_resolved or self.plan.clock != UPDATES else length.updates
 
     def for_total(self, total: int) -> Plan | None:
         """Return the plan of a run of another length, as `counted`; None if there is none."""
         try:
-            other = Plan(*self.plan.as_written(), horizon=total).resolve(calendar=replace(self.calendar, total=total))
+            other = Plan(*self.plan.as_written(), total=total).resolve(facts=replace(self.facts, total=total))
         except InvalidArgument:
             return None
         return counted_plan(other)
@@ -184,7 +184,7 @@ def _clocks_without_a_number(pairs: Sequence[PlannedColumn], planned: PlannedRun
         ("one update late", "each value is the one planned for the update before", lambda t: np.maximum(t - 1, 0)),
         ("one update early", "each value is the one planned for the next update", lambda t: t + 1),
     ]
-    if (epoch := planned.calendar.updates_per_epoch) is not None and epoch > 1:
+    if (epoch := planned.facts.updates_per_epoch) is not None and epoch > 1:
         text = f"the values are planned for updates 0, 1, 2, …, each for an epoch of {epoch} updates"
         tried.append(("once per epoch", text, lambda t: t // epoch))
         text = f"each value is the one planned for the first of the {epoch} updates of its epoch"
@@ -371,11 +371,11 @@ class _Search:
 
     def _meaning(self, numbers: Sequence[int]) -> str:
         """Return a clause that names the fact of the run that is the only number."""
-        calendar = self._planned.calendar
+        facts = self._planned.facts
         known = {
             "the processes": self._processes,
-            "the batches of an update": calendar.accumulation,
-            "the updates of an epoch": calendar.updates_per_epoch,
+            "the batches of an update": facts.accumulation,
+            "the updates of an epoch": facts.updates_per_epoch,
         }
         names = [name for name, value in known.items() if [value] == list(numbers)]
         return f", as many as {' or '.join(names)}" if names else ""

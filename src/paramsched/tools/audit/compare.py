@@ -12,9 +12,9 @@ from paramsched.core.curves.arrays import Floats, last_of_each
 from paramsched.core.plan import Plan
 from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.resolve import amounts_of_run
-from paramsched.core.time import Calendar, Duration
+from paramsched.core.time import Duration, RunFacts
 from paramsched.core.time.amounts import PROGRESS, WHOLE, amount_text
-from paramsched.core.time.calendar import Facts, calendar_of_call
+from paramsched.core.time.run_facts import Facts, facts_of_call
 from paramsched.errors import InvalidArgument, MissingFact, UnreadableLog
 from paramsched.show import Figure, curves_from_values, figure
 from paramsched.tools.audit.bases import base_of_first
@@ -135,7 +135,7 @@ class Report:
         return "\n".join(lines)
 
 
-def _in_updates(logged: LoggedValues, plan: Plan, facts: Calendar) -> tuple[LoggedValues, Calendar]:
+def _in_updates(logged: LoggedValues, plan: Plan, facts: RunFacts) -> tuple[LoggedValues, RunFacts]:
     """Return a log that counts epochs with the first update of each epoch instead, and the run facts.
 
     A plan in epochs needs no length of an epoch: one update per epoch is enough.
@@ -145,7 +145,7 @@ def _in_updates(logged: LoggedValues, plan: Plan, facts: Calendar) -> tuple[Logg
     """
     epoch = facts.updates_per_epoch
     if epoch is None:
-        if plan.horizon is None or [unit for unit, _ in Duration.of(plan.horizon).terms] != ["epochs"]:
+        if plan.total is None or [unit for unit, _ in Duration.of(plan.total).terms] != ["epochs"]:
             found = "the log counts epochs, and the plan does not"
             raise MissingFact(f"audit of {logged.source}", found, fact="steps_per_epoch", example="500")
         epoch, facts = 1, replace(facts, steps_per_epoch=1)
@@ -181,7 +181,7 @@ def compare_with_plan(
     logged: LoggedValues,
     plan: PlanLike,
     *,
-    calendar: Calendar | None = None,
+    facts: RunFacts | None = None,
     bases: BasesByPlace | None = None,
     names: Sequence[str] = (),
     processes: int | None = None,
@@ -192,7 +192,7 @@ def compare_with_plan(
     Args:
         logged: the values that a run used, from `read_log`.
         plan: the plan of the run.
-        calendar: the run facts as one object, in place of keywords.
+        facts: the run facts as one object, in place of keywords.
         bases: a dict from (field, group) to the base, where group None means all groups. A missing base is fitted to
             the log, if all values agree then.
         names: the names of the groups in order, for plans that select groups by name. Default: those of the log.
@@ -205,7 +205,7 @@ def compare_with_plan(
         InvalidArgument: each learning rate in the log is 0, and their bases are missing: the plan has such rates for
             bases of 0 only.
     """
-    known = calendar_of_call("compare_with_plan(logged, plan)", calendar, run_facts)
+    known = facts_of_call("compare_with_plan(logged, plan)", facts, run_facts)
     return matched_with_plan(logged, plan, known, bases=bases, names=names, processes=processes)[0]
 
 
@@ -213,18 +213,18 @@ def compare_with_plan(
 def matched_with_plan(
     logged: LoggedValues,
     plan: PlanLike,
-    calendar: Calendar | None = None,
+    facts: RunFacts | None = None,
     *,
     bases: BasesByPlace | None = None,
     names: Sequence[str] = (),
     processes: int | None = None,
 ) -> tuple[Report, list[MatchedColumn]]:
     """Compare a log with a plan as `compare_with_plan`, and return the columns with their planned values too."""
-    plan, calendar = plan_in_run(plan, "compare_with_plan", calendar), calendar or Calendar()
+    plan, facts = plan_in_run(plan, "compare_with_plan", facts), facts or RunFacts()
     if logged.unit == "epochs":
-        logged, calendar = _in_updates(logged, plan, calendar)
-    planned = PlannedRun(plan, calendar)
-    run = amounts_of_run(planned.resolved, calendar)
+        logged, facts = _in_updates(logged, plan, facts)
+    planned = PlannedRun(plan, facts)
+    run = amounts_of_run(planned.resolved, facts)
     all_pairs = pair_columns(logged, planned.counted, run, bases or {}, names)
     pairs, found, program = _of_program(all_pairs, logged.programs)
     apart = _not_compared(logged, plan, pairs)

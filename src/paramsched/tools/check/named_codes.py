@@ -9,7 +9,7 @@ def rule_of_code(given: str) -> CheckRule:
     """Return a rule by its code or its name, in upper or lower case.
 
     >>> rule_of_code("ps201").name
-    'beyond-horizon'
+    'beyond-total'
     """
     for rule in check_rules().values():
         if given.lower() in (rule.code.lower(), rule.name):
@@ -25,7 +25,7 @@ def rule_of_code(given: str) -> CheckRule:
 def codes_given(given: str) -> frozenset[str]:
     """Return the codes that a list selects: codes, names, and prefixes such as `PS2`, separated by commas or spaces.
 
-    >>> sorted(codes_given("PS50, beyond-horizon"))[:2]
+    >>> sorted(codes_given("PS50, beyond-total"))[:2]
     ['PS201', 'PS502']
     """
     found: set[str] = set()

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, Unpack
 
 from paramsched.core.base import codes
 from paramsched.core.base.codes import GROWS, LEVEL_AS_VALUE, REFUSED_VALUE, SAID_TWICE
-from paramsched.core.base.printing import GROUPS, HORIZON, child_path
+from paramsched.core.base.printing import GROUPS, TOTAL, child_path
 from paramsched.core.base.problem import Problem
 from paramsched.core.base.signatures import readable
 from paramsched.core.fields import Field
@@ -19,7 +19,7 @@ from paramsched.core.plan.follow import schedules_followed
 from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.group_matching import is_selected, refuse_unmatched
 from paramsched.core.plan.resolve_clocks import two_lengths
-from paramsched.core.rules.lengths import accumulation_unused, horizon_in_epochs
+from paramsched.core.rules.lengths import accumulation_unused, total_in_epochs
 from paramsched.core.rules.levels import base_is_zero
 from paramsched.core.rules.line import FieldCurve, Line, binding_path
 from paramsched.core.rules.plan_rules import epochs_of_run, level_problems, line_problems
@@ -36,9 +36,9 @@ from paramsched.core.schedules.contents import durations_in, values_inside
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.own import has_own_shape, require_values_until
 from paramsched.core.schedules.sequence import Sequence as Stages
-from paramsched.core.time import Calendar
+from paramsched.core.time import RunFacts
 from paramsched.core.time.amounts import PROGRESS
-from paramsched.core.time.calendar import Facts, calendar_if_passed
+from paramsched.core.time.run_facts import Facts, facts_if_passed
 from paramsched.errors import InvalidArgument, MissingFact, PlanError, UnknownGroup, Unresolved
 from paramsched.tools.check._field_names import field_name_problems
 
@@ -48,18 +48,18 @@ from paramsched.tools.check._field_names import field_name_problems
 def check(
     plan: PlanLike,
     *,
-    calendar: Calendar | None = None,
+    facts: RunFacts | None = None,
     groups: Sequence[Mapping[str, Any]] = (),
     whole: bool = False,
     **run_facts: Unpack[Facts],
 ) -> tuple[Problem, ...]:
     """Check a plan for errors and likely mistakes, in any run or in the run that the run facts describe.
 
-    Without run facts, lengths are compared only with lengths of the same unit and with the horizon.
+    Without run facts, lengths are compared only with lengths of the same unit and with the total.
 
     Args:
         plan: the plan, resolved or not.
-        calendar: the run facts as one object, in place of keywords.
+        facts: the run facts as one object, in place of keywords.
         groups: the known values of the optimizer, in the form of its param groups.
         whole: True if `groups` contains all groups of the optimizer and all their fields.
         run_facts: the known facts of the run, as in `ps.Scheduler`: `total=10_000`.
@@ -67,19 +67,19 @@ def check(
     Returns:
         Errors, warnings of likely mistakes, and information, each with its code, in the order of the plan.
 
-    >>> for found in check(Plan(lr=linear(1, 0, over="30 epochs"), horizon="20 epochs")):
+    >>> for found in check(Plan(lr=linear(1, 0, over="30 epochs"), total="20 epochs")):
     ...     print(found.code, found.severity, found.path)
     PS201 warning $.lr
     """
-    calendar = calendar_if_passed("ps.check(plan)", calendar, run_facts)
-    plan = plan_in_run(plan, "ps.check", calendar)
-    found = [*_two_horizons(plan, calendar)]
-    trial = None if found else trial_run(plan, calendar)
+    facts = facts_if_passed("ps.check(plan)", facts, run_facts)
+    plan = plan_in_run(plan, "ps.check", facts)
+    found = [*_two_totals(plan, facts)]
+    trial = None if found else trial_run(plan, facts)
     mixed = () if found else mixed_runs(plan)
-    epochs = epochs_of_run(plan, calendar, trial)
-    if not found and (short := horizon_in_epochs(plan, calendar)) is not None:
+    epochs = epochs_of_run(plan, facts, trial)
+    if not found and (short := total_in_epochs(plan, facts)) is not None:
         found.append(short)
-    if (unused := accumulation_unused(plan, calendar)) is not None:
+    if (unused := accumulation_unused(plan, facts)) is not None:
         found.append(unused)
     curves: list[list[FieldCurve]] = []
     known: set[tuple[str, str | None]] = set()
@@ -97,7 +97,7 @@ def check(
             errors += [*_lengths_off_progress(followed)]
         found += [Problem(path, refused, advice, code=code) for code, refused, advice in errors]
         bases = bases_of_binding(binding, groups)
-        line = Line(binding, followed, trial, epochs, bases, resolved, calendar)
+        line = Line(binding, followed, trial, epochs, bases, resolved, facts)
         found += field_name_problems(binding, path)
         found += level_problems(line) if errors else line_problems(line)
         if errors:
@@ -124,25 +124,25 @@ def check(
     found += found_in_all(runs_of_rates, check_rates)
     # Diagnostics are sorted by the lines of the plan. Sorting is stable, so those of one line keep their order.
     places = {binding_path(binding): place for place, binding in enumerate(plan.bindings)}
-    return tuple(sorted(found, key=lambda one: places.get(one.path, -1 if one.path == HORIZON else len(places))))
+    return tuple(sorted(found, key=lambda one: places.get(one.path, -1 if one.path == TOTAL else len(places))))
 
 
 _PARTS_OF_PS301 = (GROWS,)
 """What follows from levels that are reported already."""
 
 
-def _two_horizons(plan: Plan, calendar: Calendar | None) -> Iterator[Problem]:
+def _two_totals(plan: Plan, facts: RunFacts | None) -> Iterator[Problem]:
     """Yield a diagnostic if the plan and the run facts specify different lengths of the run."""
-    if calendar is None or calendar.total is None or plan.horizon is None:
+    if facts is None or facts.total is None or plan.total is None:
         return
     try:
-        planned = ceil(calendar.exact(plan.horizon))
+        planned = ceil(facts.exact(plan.total))
     except MissingFact:
         return
-    updates = calendar.total_updates
+    updates = facts.total_updates
     if planned != updates:
-        refusal = two_lengths(plan.horizon, f"{planned} updates", calendar.total, f"{updates} updates").problem
-        yield Problem(HORIZON, refusal.found, refusal.advice, code=codes.TWO_HORIZONS)
+        refusal = two_lengths(plan.total, f"{planned} updates", facts.total, f"{updates} updates").problem
+        yield Problem(TOTAL, refusal.found, refusal.advice, code=codes.TWO_TOTALS)
 
 
 _Errors: TypeAlias = list[tuple[str, str, str]]

@@ -278,7 +278,7 @@ def _rates_of_groups(optimizer: Any, low: float, high: float, updates: int) -> F
     if not bases or max(bases) <= 0:
         found = f"lr must be greater than 0 in at least one group, got {bases}"
         raise InvalidArgument("find_lr(optimizer, …)", found, "For example: SGD(…, lr=0.1)")
-    sweep = Plan(lr=geometric(first / max(bases), last / max(bases), over=updates - 1), horizon=updates)
+    sweep = Plan(lr=geometric(first / max(bases), last / max(bases), over=updates - 1), total=updates)
     columns = trace(sweep, [{"lr": base} for base in bases])
     return np.stack([columns["lr", index] for index in range(len(bases))], axis=1)
 

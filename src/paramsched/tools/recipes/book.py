@@ -16,7 +16,7 @@ from paramsched.core.files.yaml_text import read_yaml
 from paramsched.core.plan import Plan
 from paramsched.core.plan.forms import PublishedPlan
 from paramsched.core.plan.trace import Trace, trace
-from paramsched.core.time import Calendar
+from paramsched.core.time import RunFacts
 from paramsched.errors import UnknownRecipe
 
 
@@ -30,7 +30,7 @@ class Recipe(PublishedPlan):
         title: a short description of the model or training.
         area: the field of research, e.g. language, vision or speech.
         plan: the plan of the run.
-        calendar: the facts of the run that convert units to updates.
+        facts: the facts of the run that convert units to updates.
         bases: param groups with the base values.
         source: the paper or the code, with the section, table or file.
         certain: facts that the source states explicitly.
@@ -41,7 +41,7 @@ class Recipe(PublishedPlan):
     title: str
     area: str
     plan: Plan
-    calendar: Calendar
+    facts: RunFacts
     bases: tuple[Mapping[str, Any], ...]
     source: str
     certain: tuple[str, ...]
@@ -59,7 +59,7 @@ class Recipe(PublishedPlan):
         >>> float(recipes["resnet50-goyal"].trace()["lr"].max())
         3.2
         """
-        return trace(self.plan, self.bases, calendar=self.calendar)
+        return trace(self.plan, self.bases, facts=self.facts)
 
 
 # Each document of a data file is a recipe, and starts with the line `name: …`. It contains a native plan under `plan`,
@@ -92,7 +92,7 @@ def read_recipe(name: str, area: str, text: str) -> Recipe:
         title=data["title"],
         area=area,
         plan=native.to_plan(data["plan"]),
-        calendar=Calendar(**data.get("facts", {})),
+        facts=RunFacts(**data.get("facts", {})),
         bases=tuple({key: tuple(v) if isinstance(v, list) else v for key, v in group.items()} for group in groups),
         source=data["source"],
         certain=tuple(data.get("certain", ())),

@@ -14,7 +14,7 @@ from paramsched.core.fields import RECORD, Field, finite_or_none, is_number, is_
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import amount_clock
 from paramsched.core.plan.diff import Diff, diff
-from paramsched.core.time import Calendar
+from paramsched.core.time import RunFacts
 from paramsched.core.time.amounts import amount_text
 from paramsched.errors import InvalidArgument, UnreadableLog
 from paramsched.tools.records.checkpoint_files import load_checkpoint, own_updates, update_count
@@ -197,7 +197,7 @@ def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tupl
         read, previous = None if entry.text is None else plan_or_why(entry.text), found[-1].plan if found else None
         plan, changes = None if isinstance(read, str) else read, None
         if plan is not None and previous is not None:
-            changes = changes_between(previous, plan, state.calendar)
+            changes = changes_between(previous, plan, state.facts)
             if not changes and entry.facts != facts:  # the plans differ in their lengths, not in their texts
                 changes = diff(_resolved(previous, facts, state.names), _resolved(plan, entry.facts, state.names))
         facts = entry.facts
@@ -209,14 +209,14 @@ def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tupl
 def _resolved(plan: Plan, facts: Iterable[tuple[str, Any]], names: tuple[str, ...]) -> Plan:
     """Resolve a plan with the run facts of its time; return it as written if they do not fit."""
     try:
-        return plan.resolve(calendar=Calendar(**dict(facts)), optimizers=names)
+        return plan.resolve(facts=RunFacts(**dict(facts)), optimizers=names)
     except (InvalidArgument, TypeError, ValueError):
         return plan
 
 
-def changes_between(before: Plan, after: Plan, facts: Calendar | None) -> Diff:
+def changes_between(before: Plan, after: Plan, facts: RunFacts | None) -> Diff:
     """Return the changes from one plan to another, without times if the run facts do not fit the earlier plan."""
     try:
-        return diff(before, after, calendar=facts)
+        return diff(before, after, facts=facts)
     except InvalidArgument:  # the earlier plan was for a run with other facts, e.g. another length
         return diff(before, after)

@@ -18,7 +18,7 @@ from paramsched.core.run.arguments import PlanSource
 from paramsched.core.run.on_base import BasePolicy
 from paramsched.core.run.record import Carried, OnChange, read_groups, read_scheduler_state
 from paramsched.core.run.scheduler import Scheduler
-from paramsched.core.time import Calendar
+from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument, MissingFact, ParamschedError, Unresolved
 
 Message: TypeAlias = tuple[Literal["error", "warning", "info"], str]
@@ -84,7 +84,7 @@ def dry_run(
     optimizers: Mapping[str, Sequence[Group]],
     state: Mapping[str, Any] | None,
     plan: Plan,
-    calendar: Calendar,
+    facts: RunFacts,
     *,
     start: int | None = None,
     on_change: OnChange = "new",
@@ -98,7 +98,7 @@ def dry_run(
             `"optimizer"`.
         state: the state of the Scheduler in the checkpoint; None if there is none.
         plan: the plan to resume with.
-        calendar: the run facts.
+        facts: the run facts.
         start: the number of completed updates, if the checkpoint carries no count.
         on_change: as in `ps.Scheduler`.
         bases: the bases in the code that apply, by field and group; None means all groups.
@@ -132,12 +132,12 @@ def dry_run(
             earlier = None if saved is None else saved.in_force
             # Driven by hand, because only optimizers of torch have hooks. The values are the same.
             scheduler = Scheduler(
-                made if names else made[ALONE], source, calendar=calendar, drive="manual", on_change=on_change, t=start
+                made if names else made[ALONE], source, facts=facts, drive="manual", on_change=on_change, t=start
             )
             if bases:
                 _load_with_bases(scheduler, made, bases, carried)
             scheduler._run.clock.warns_of_metrics, scheduler._run.clock.told_of_end = False, True
-            code = plan.resolve(calendar=source.facts_for(plan, calendar), optimizers=names)
+            code = plan.resolve(facts=source.facts_for(plan, facts), optimizers=names)
             differs = saved is not None and (earlier is None or earlier.resolved != code)
             if state is not None:
                 scheduler.load_state_dict(dict(state))

@@ -12,7 +12,7 @@ import numpy as np
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.printing import printable
 from paramsched.core.curves.arrays import ROUNDING, Floats, equal_up_to_rounding
-from paramsched.core.time.calendar import CLOCK_SYNONYMS
+from paramsched.core.time.run_facts import CLOCK_SYNONYMS
 from paramsched.errors import UnreadableLog
 from paramsched.tools.records.columns import Program, Unit, is_blank
 

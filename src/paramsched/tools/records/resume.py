@@ -10,7 +10,7 @@ from paramsched.core.plan import Plan
 from paramsched.core.plan.diff import Diff
 from paramsched.core.plan.optimizers import ALONE
 from paramsched.core.run.record import OnChange
-from paramsched.core.time import Calendar
+from paramsched.core.time import RunFacts
 from paramsched.core.time.amounts import amount_text
 from paramsched.tools.records.checkpoint_log import changes_between
 from paramsched.tools.records.dry_run import DryRun, Message, dry_run
@@ -75,19 +75,19 @@ class ResumeReport:
 def predict_resume(
     run: SavedRun,
     plan: Plan,
-    calendar: Calendar,
+    facts: RunFacts,
     *,
     on_change: OnChange = "new",
     bases: Mapping[tuple[str, str | None], float] | None = None,
     updates: int = 3,
-    compared_with: Calendar | None = None,
+    compared_with: RunFacts | None = None,
 ) -> ResumeReport:
     """Predict a resume: the values of the next updates, and the messages of the Scheduler.
 
     Args:
         run: the run in the checkpoint.
         plan: the plan to resume with.
-        calendar: the run facts.
+        facts: the run facts.
         on_change: as in `ps.Scheduler`.
         bases: the bases in the code that apply, by field and group; None means all groups.
         updates: the number of updates.
@@ -98,7 +98,7 @@ def predict_resume(
         MissingFact: a unit of the plan needs another run fact.
     """
     result = dry_run(
-        run.groups, run.state, plan, calendar, start=run.start, on_change=on_change, bases=bases, updates=updates
+        run.groups, run.state, plan, facts, start=run.start, on_change=on_change, bases=bases, updates=updates
     )
     found: list[Message] = []
     if run.source is not None:
@@ -111,13 +111,13 @@ def predict_resume(
         found.append(("info", text))
     record = run.record()
     saved = None if record is None or record.in_force is None else record.in_force.plan
-    changes = Diff(()) if saved is None or record is None else _changes(saved, record.calendar, plan, compared_with)
+    changes = Diff(()) if saved is None or record is None else _changes(saved, record.facts, plan, compared_with)
     return ResumeReport(run, result, changes, (*found, *result.messages))
 
 
-def _changes(saved: Plan, known: Calendar, plan: Plan, compared_with: Calendar | None) -> Diff:
+def _changes(saved: Plan, known: RunFacts, plan: Plan, compared_with: RunFacts | None) -> Diff:
     """Return the changes from a saved plan, whose run had the facts `known`."""
-    if saved.horizon is None and plan.horizon is not None and saved.clock == plan.clock:
+    if saved.total is None and plan.total is not None and saved.clock == plan.clock:
         # the run had a length, although its plan did not state it: the length may differ, stating it changes nothing
-        saved = Plan(*saved.bindings, horizon=known.total, clock=saved.clock)
+        saved = Plan(*saved.bindings, total=known.total, clock=saved.clock)
     return changes_between(saved, plan, compared_with)

@@ -10,7 +10,7 @@ from paramsched.core.plan import Plan
 from paramsched.core.plan.optimizers import ALONE, shown_names, unique_labels
 from paramsched.core.run.record import State, position_of_torch, read_groups, read_scheduler_state
 from paramsched.core.run.state import COUNT
-from paramsched.core.time import Calendar
+from paramsched.core.time import RunFacts
 from paramsched.errors import UnreadableLog
 from paramsched.tools.records.checkpoint_files import Checkpoint, find_states, own_updates
 from paramsched.tools.records.log_values import nearest_in_file, path_text
@@ -78,7 +78,7 @@ class SavedRun:
         """Return the record of the run: that of the Scheduler's state, else that in the groups; None without one."""
         return record_of(self.groups, self.state)
 
-    def own_plan(self) -> tuple[Plan, Calendar]:
+    def own_plan(self) -> tuple[Plan, RunFacts]:
         """Return the plan in the checkpoint, and its run facts.
 
         Raises:
@@ -88,7 +88,7 @@ class SavedRun:
         found = "it contains no record of a ps.Scheduler, and so no plan"
         if (saved := self.record()) is not None:
             if saved.in_force is not None:
-                return saved.in_force.plan, saved.calendar
+                return saved.in_force.plan, saved.facts
             found = f"its plan cannot be read here: {saved.unreadable or 'it has no text'}"
         advice = "Write --plan plan.yaml"
         if saved is not None and saved.text is not None:  # it may use a shape that a module of the user registers

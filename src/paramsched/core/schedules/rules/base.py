@@ -24,7 +24,7 @@ from paramsched.core.schedules.evaluation import quiet
 from paramsched.core.schedules.registry import builder_name, has_shape
 from paramsched.core.schedules.writing import CALL, call_text
 from paramsched.core.time import Duration
-from paramsched.core.time.calendar import SIZES
+from paramsched.core.time.run_facts import SIZES
 from paramsched.errors import CallSite, InvalidArgument, site_with_value
 
 Clock: TypeAlias = Literal["update", "epoch"] | int

@@ -1,4 +1,4 @@
-"""Calendar: the run facts that convert units into updates; and the names of clocks."""
+"""RunFacts: the facts of a run that convert units into updates; and the names of clocks."""
 
 from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, TypedDict, cast, f
 from paramsched.core.base.entries import notebook_display
 from paramsched.core.base.frozen_values import only_set_fields
 from paramsched.core.base.near_names import closest, did_you_mean
-from paramsched.core.base.params import Doc, Example, Ge, Gt, Le, Other, Param, params_of_record
+from paramsched.core.base.params import Doc, Example, Ge, Gt, Le, Param, params_of_record
 from paramsched.core.base.signatures import readable
 from paramsched.core.foreign_calls import answering_class
 from paramsched.core.time.amounts import PROGRESS
@@ -36,14 +36,14 @@ MOST: Final = 10**18
 
 
 class Facts(TypedDict, total=False):
-    """The run facts that convert units: fields of a Calendar, keywords of a Scheduler and options of commands.
+    """The run facts that convert units: fields of RunFacts, keywords of a Scheduler and options of commands.
 
     Each has its type, its range, an example and a short description here. A TypedDict, so that type checkers know them
-    as keywords: `**run_facts: Unpack[Facts]`. `calendar_of_call` reads them in every function that has them. The first of
+    as keywords: `**run_facts: Unpack[Facts]`. `facts_of_call` reads them in every function that has them. The first of
     the other names of a fact is its option.
     """
 
-    total: Annotated[DurationLike | None, Example(10_000), Other("horizon"), Doc("Length of the run")]
+    total: Annotated[DurationLike | None, Example(10_000), Doc("Length of the run")]
     steps_per_epoch: Annotated[int | None, Ge(1), Le(MOST), Example(100), Doc("Optimizer updates per epoch")]
     batches_per_epoch: Annotated[int | None, Ge(1), Le(MOST), Example(100), Doc("Batches per epoch")]
     accumulation: Annotated[int | None, Ge(1), Le(MOST), Example(4), Doc("Batches per update")]
@@ -88,14 +88,14 @@ ASSUMED_SIZES = {"accumulation": 1}
 @answering_class
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Calendar:
+class RunFacts:
     """The facts of a run that convert the units of a plan into updates.
 
     Every fact is optional. Only the facts that the units of the plan need are required. Functions take them as
-    keywords, or one object with all of them as `calendar`.
+    keywords, or one object with all of them as `facts`.
 
     Args:
-        total: the planned length of the run (the horizon): an integer number of updates, or text with a unit that the
+        total: the planned length of the run: an integer number of updates, or text with a unit that the
             other facts convert.
         steps_per_epoch: integer, optimizer updates per epoch (not batches).
         batches_per_epoch: integer, batches per epoch. An epoch then has `batches_per_epoch / accumulation` updates,
@@ -112,8 +112,8 @@ class Calendar:
     Raises:
         InvalidArgument: a fact is not a positive number, or two facts contradict each other.
 
-    >>> calendar = Calendar(batches_per_epoch=10, accumulation=4, total="2 epochs")
-    >>> calendar.updates_per_epoch, calendar.total_updates
+    >>> facts = RunFacts(batches_per_epoch=10, accumulation=4, total="2 epochs")
+    >>> facts.updates_per_epoch, facts.total_updates
     (3, 6)
     """
 
@@ -143,7 +143,7 @@ class Calendar:
             if derived != self.steps_per_epoch:
                 raise InvalidArgument(
                     CallSite(
-                        "Calendar",
+                        "RunFacts",
                         "steps_per_epoch",
                         f"{self.steps_per_epoch}, batches_per_epoch={self.batches_per_epoch}, "
                         f"accumulation={self.accumulation or 1}",
@@ -155,20 +155,20 @@ class Calendar:
             if isinstance(self.total, Real) and self.total in (-1, 0):  # "no limit" in other programs
                 found = "a run must have at least 1 update"
                 instead = "Omit total if the length is unknown, or write the number of updates: total=10_000"
-                raise InvalidArgument(CallSite("Calendar", "total", shown(self.total)), found, instead)
+                raise InvalidArgument(CallSite("RunFacts", "total", shown(self.total)), found, instead)
             try:
                 total = Duration.of(self.total)
             except InvalidArgument as error:
-                raise error.changed(site=CallSite("Calendar", "total", shown(self.total))) from None
+                raise error.changed(site=CallSite("RunFacts", "total", shown(self.total))) from None
             if total.until:
                 raise InvalidArgument(
-                    CallSite("Calendar", "total", f'"{total}"'),
+                    CallSite("RunFacts", "total", f'"{total}"'),
                     "the length of a run does not take `until`",
                     example='total="90 epochs"',
                 )
             if any(unit == "percent" for unit, _ in total.terms):
                 raise InvalidArgument(
-                    CallSite("Calendar", "total", f'"{total}"'),
+                    CallSite("RunFacts", "total", f'"{total}"'),
                     "a percentage is a share of the total, so it cannot specify the total",
                     "For example: total=10000",
                 )
@@ -178,7 +178,7 @@ class Calendar:
             known = all(unit not in SIZES or self.amount_of_update(unit) for unit, _ in total.terms)
             if known and self.total_updates == 0:
                 raise InvalidArgument(
-                    CallSite("Calendar", "total", f'"{total}"'),
+                    CallSite("RunFacts", "total", f'"{total}"'),
                     "a run must have at least 1 update",
                     "For example: total=1",
                 )
@@ -197,10 +197,10 @@ class Calendar:
         """The total in updates, rounded up; None if `total` is None."""
         if self.total is None or (type(self.total) is int and 0 < self.total <= MOST):
             return self.total
-        updates = ceil(self.exact(Duration.of(self.total), site=CallSite("Calendar", "total")))
+        updates = ceil(self.exact(Duration.of(self.total), site=CallSite("RunFacts", "total")))
         if updates > MOST:
             raise InvalidArgument(
-                CallSite("Calendar", "total", f'"{self.total}"'),
+                CallSite("RunFacts", "total", f'"{self.total}"'),
                 f"a run must have at most 1e18 updates, got {updates:.3g}",
                 "Use a smaller total",
             )
@@ -234,7 +234,7 @@ class Calendar:
     def time_of_run(self, time: Duration) -> Duration:
         """Return a time of the run as a number of updates, rounded up.
 
-        >>> str(Calendar(steps_per_epoch=7).time_of_run(Duration.of("1.5 epochs")))
+        >>> str(RunFacts(steps_per_epoch=7).time_of_run(Duration.of("1.5 epochs")))
         '11'
         """
         return Duration.of_updates(ceil(self.exact(time)))
@@ -242,28 +242,28 @@ class Calendar:
     def count_text(self, count: Fraction) -> str:
         """Return a count of updates, for a message.
 
-        >>> Calendar().count_text(Fraction(12)), Calendar().count_text(Fraction(1, 2))
+        >>> RunFacts().count_text(Fraction(12)), RunFacts().count_text(Fraction(1, 2))
         ('12 updates', '0.5 updates')
         """
         return f"{float(count):.12g} updates"
 
-    def for_run(self, length: Duration) -> "tuple[Calendar, Fraction]":
-        """Return a calendar with `length` as its total, and that total in updates.
+    def for_run(self, length: Duration) -> "tuple[RunFacts, Fraction]":
+        """Return the run facts with `length` as their total, and that total in updates.
 
-        >>> Calendar(total=1000, steps_per_epoch=7).for_run(Duration.of("1.5 epochs"))[1]
+        >>> RunFacts(total=1000, steps_per_epoch=7).for_run(Duration.of("1.5 epochs"))[1]
         Fraction(11, 1)
         """
         total = ceil(self.exact(length))
         return (replace(self, total=total) if total > 0 else self), Fraction(total)
 
     def with_size_of_epoch(self, error: MissingFact, length: Duration) -> MissingFact:
-        """Return the error for a horizon, with the size of an epoch that makes it equal to the known total.
+        """Return the error for a plan's total, with the size of an epoch that makes it equal to the known one.
 
-        >>> calendar, horizon = Calendar(total=900), Duration.of("20 epochs")
+        >>> facts, total = RunFacts(total=900), Duration.of("20 epochs")
         >>> try:
-        ...     calendar.exact(horizon)
+        ...     facts.exact(total)
         ... except MissingFact as error:
-        ...     calendar.with_size_of_epoch(error, horizon).example
+        ...     facts.with_size_of_epoch(error, total).example
         '45'
         """
         (_, epochs), *more = length.terms
@@ -279,8 +279,8 @@ class Calendar:
     def amount_of_update(self, unit: str) -> Fraction | None:
         """Return the consumption of one update in samples, tokens, seconds, frames or batches; None if unknown.
 
-        >>> calendar = Calendar(batch_size=32, accumulation=2, sequence_length=2048)
-        >>> calendar.amount_of_update("tokens")
+        >>> facts = RunFacts(batch_size=32, accumulation=2, sequence_length=2048)
+        >>> facts.amount_of_update("tokens")
         Fraction(131072, 1)
         """
         products = (product_of_facts(self, names) for names in SIZES[unit])
@@ -302,50 +302,50 @@ class Calendar:
         raise MissingFact(site or f'length "{duration}"', found, fact=fact, example=example)
 
 
-readable(Calendar, Calendar.__init__)
+readable(RunFacts, RunFacts.__init__)
 
 
-def calendar_of_call(call: str, calendar: object, keywords: Facts) -> Calendar:
-    """Return the run facts of a call, which has them either as keywords or as one Calendar.
+def facts_of_call(call: str, facts: object, keywords: Facts) -> RunFacts:
+    """Return the run facts of a call, which has them either as keywords or as one RunFacts.
 
     Args:
         call: the call with its positional arguments, for messages, such as `Scheduler(optimizer, plan)`.
-        calendar: the argument `calendar` of the call.
+        facts: the argument `facts` of the call.
         keywords: the keywords of the call.
 
     Raises:
         TypeError: a keyword is not a run fact.
-        InvalidArgument: `calendar` is not a Calendar, both are passed, or a fact is invalid.
+        InvalidArgument: `facts` is not RunFacts, both are passed, or a fact is invalid.
         MissingFact: the total has a unit that the other facts do not convert.
     """
-    return calendar_if_passed(call, calendar, keywords) or Calendar()
+    return facts_if_passed(call, facts, keywords) or RunFacts()
 
 
-def calendar_if_passed(call: str, calendar: object, keywords: Facts) -> Calendar | None:
-    """Return the run facts of a call, as `calendar_of_call` does; None if the call has none.
+def facts_if_passed(call: str, facts: object, keywords: Facts) -> RunFacts | None:
+    """Return the run facts of a call, as `facts_of_call` does; None if the call has none.
 
-    >>> calendar_if_passed("diff(a, b)", None, {"total": 100, "batch_size": None}), calendar_if_passed("f()", None, {})
-    (Calendar(total=100), None)
+    >>> facts_if_passed("diff(a, b)", None, {"total": 100, "batch_size": None}), facts_if_passed("f()", None, {})
+    (RunFacts(total=100), None)
     """
-    if not keywords and (calendar is None or isinstance(calendar, Calendar)):
-        return calendar
+    if not keywords and (facts is None or isinstance(facts, RunFacts)):
+        return facts
     name = call.partition("(")[0]
     for fact in keywords:  # the annotation of `**run_facts` is checked by type checkers only
         if fact not in Facts.__annotations__:
             found = did_you_mean(fact, Facts.__annotations__)
             raise TypeError(f"{name}() got an unexpected keyword argument {fact!r}; {found}")
     given: dict[str, Any] = {fact: value for fact, value in keywords.items() if value is not None}
-    if calendar is not None and given:
-        site, found = f"{name}(calendar=…, {', '.join(given)}=…)", "run facts are passed twice"
-        raise InvalidArgument(site, found, "Pass all of them in the Calendar")
-    if calendar is not None and not isinstance(calendar, Calendar):
-        is_length = isinstance(calendar, int) and not isinstance(calendar, bool) and calendar > 0
-        instead = f"Write total={calendar}" if is_length else "For example: calendar=ps.Calendar(steps_per_epoch=100)"
-        found = "not a Calendar; the run facts must be known at this call"
-        raise InvalidArgument(f"{name}(calendar={shown(calendar)})", found, instead)
+    if facts is not None and given:
+        site, found = f"{name}(facts=…, {', '.join(given)}=…)", "run facts are passed twice"
+        raise InvalidArgument(site, found, "Pass all of them in RunFacts")
+    if facts is not None and not isinstance(facts, RunFacts):
+        is_length = isinstance(facts, int) and not isinstance(facts, bool) and facts > 0
+        instead = f"Write total={facts}" if is_length else "For example: facts=ps.RunFacts(steps_per_epoch=100)"
+        found = "not RunFacts; the run facts must be known at this call"
+        raise InvalidArgument(f"{name}(facts={shown(facts)})", found, instead)
     try:
-        return Calendar(**given) if given else calendar
-    except MissingFact as error:  # the caller passed facts to this call and has no Calendar
+        return RunFacts(**given) if given else facts
+    except MissingFact as error:  # the caller passed facts to this call and has no RunFacts
         arguments = [call.partition("(")[2][:-1], *(f"{fact}={value!r}" for fact, value in given.items())]
         module = "" if name.startswith(("ps.", "plan.")) else "ps."
         example = ", ".join([*filter(None, arguments), f"{error.fact}={error.example}"])
@@ -355,11 +355,9 @@ def calendar_if_passed(call: str, calendar: object, keywords: Facts) -> Calendar
         ) from None
 
 
-def product_of_facts(calendar: Calendar, names: Iterable[str]) -> Fraction | None:
+def product_of_facts(facts: RunFacts, names: Iterable[str]) -> Fraction | None:
     """Return the product of some run facts; None if one of them is unknown."""
-    factors: list[Any] = [
-        ASSUMED_SIZES.get(name) if (fact := getattr(calendar, name)) is None else fact for name in names
-    ]
+    factors: list[Any] = [ASSUMED_SIZES.get(name) if (fact := getattr(facts, name)) is None else fact for name in names]
     if None in factors:
         return None
     # repr, because 0.1 means exactly one tenth, not the float nearest to it.
@@ -374,9 +372,9 @@ def _checked_count(name: str, value: Any, least: int) -> int:
     is_loader = isinstance(value, Sized) and not isinstance(value, (Sequence, Mapping))
     if name.endswith("_per_epoch") and is_loader:
         found = f"expected an integer, got {type(value).__name__}"
-        raise InvalidArgument(CallSite("Calendar", name), found, f"For example: {name}=len(loader)")
+        raise InvalidArgument(CallSite("RunFacts", name), found, f"For example: {name}=len(loader)")
     raise InvalidArgument(
-        CallSite("Calendar", name, shown(value)),
+        CallSite("RunFacts", name, shown(value)),
         f"expected an integer from {least} to 1e18",
         example=f"{name}={facts_by_name()[name].marker('example')}",
     )
@@ -389,7 +387,7 @@ def _check_amount(name: str, value: Any, above: float) -> None:
             f"expected a number greater than {above} and at most 1e18",
             facts_by_name()[name].marker("example"),
         )
-        site = CallSite("Calendar", name, shown(value))
+        site = CallSite("RunFacts", name, shown(value))
         raise InvalidArgument(site, found, f"For example: {name}={sample}")
 
 
