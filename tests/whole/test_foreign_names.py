@@ -40,7 +40,7 @@ def advised(read, *arguments):
 def values(line):
     schedule = ps.parse(line) if isinstance(line, str) else line
     schedule = 1.0 * schedule if isinstance(schedule, MetricRule) else schedule
-    return ps.resolve(schedule, FACTS)(np.arange(TOTAL), BASE)
+    return ps.resolve(schedule, facts=FACTS)(np.arange(TOTAL), BASE)
 
 
 def test_the_table_of_calls_has_enough_arguments():

@@ -75,8 +75,8 @@ def test_keywords_and_an_object_have_the_same_result(call, facts):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"totl": 10}, TypeError, "unexpected keyword argument 'totl'; did you mean \"total\"?"),
-        ({"totl": None}, TypeError, "unexpected keyword argument 'totl'; did you mean \"total\"?"),
+        ({"totl": 10}, TypeError, 'unknown argument "totl"; did you mean "total"?'),
+        ({"totl": None}, TypeError, 'unknown argument "totl"; did you mean "total"?'),
         (
             {"facts": ps.RunFacts(), "total": 10},
             InvalidArgument,
@@ -91,7 +91,7 @@ def test_wrong_facts_have_the_same_error(call, arguments, error, message):
 
     with pytest.raises(error, match=re.escape(message)) as refused:
         made(PLAN, **arguments)
-    assert "total" in arguments or name in str(refused.value)
+    assert "total" in arguments or name.removeprefix("ps.") in str(refused.value)
 
 
 def test_a_missing_fact_is_named_with_a_call_that_works(call):

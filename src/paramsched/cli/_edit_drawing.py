@@ -16,7 +16,7 @@ from typing import Any, Final, final
 import click
 
 from paramsched.cli._options import UNIT_FACTS, PlanOptions, check_numbers_of_bases
-from paramsched.cli._output import WrongUsage, problem_text
+from paramsched.cli._output import WrongUsage, options_of_facts, problem_text
 from paramsched.cli._plan_input import PlanInput, read_plan_input
 from paramsched.cli._run_facts import facts_if_known
 from paramsched.cli._traces import given_bases, groups_to_check, groups_with_bases, refuse_too_long
@@ -151,7 +151,9 @@ def _facts(text: str) -> Mapping[str, Any]:
 
 
 def _text_for_page(text: str) -> str:
-    """Return a message with the name of the page's field in place of the command's option."""
+    """Return a message with what the fields of the page contain in place of the command's options."""
+    for fact, option in options_of_facts().items():
+        text = text.replace(f"{option} ", f"{fact}=")
     return text.replace("--base ", "bases ")
 
 

@@ -199,7 +199,7 @@ def _shown(case: Case) -> Any:
 
 def _read_logs(case: Case) -> Any:
     read = ps.tools.audit.read_log(case.path, ["lr"])
-    return [repr(read)[:5000], str(ps.tools.audit.compare_with_plan(read, "cosine()", ps.RunFacts(total=20)))]
+    return [repr(read)[:5000], str(ps.tools.audit.compare_with_plan(read, "cosine()", total=20))]
 
 
 _FUNCTIONS: dict[str, Callable[[Case], Any]] = {
@@ -221,7 +221,7 @@ _FUNCTIONS: dict[str, Callable[[Case], Any]] = {
     "tools.audit.read_values": lambda case: ps.tools.audit.read_values(case.path),
     "tools.audit.read_log": _read_logs,
     "tools.audit.compare_with_plan": lambda case: ps.tools.audit.compare_with_plan(
-        ps.tools.audit.read_log(case.path.parent / "good.csv", ["lr"]), case.plan, ps.RunFacts(total=20)
+        ps.tools.audit.read_log(case.path.parent / "good.csv", ["lr"]), case.plan, total=20
     ),
     "tools.audit.read_metrics": lambda case: ps.tools.audit.read_metrics(case.path),
     "tools.audit.read_plan_history": lambda case: ps.tools.audit.read_plan_history(case.path),

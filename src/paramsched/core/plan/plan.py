@@ -85,7 +85,7 @@ class Plan:
     >>> print(plan)
     total: 20 epochs
     lr: warmup("5%") >> cosine(to=0.01)
-    weight_decay: linear(to=0.5)
+    weight_decay: linear(1.0, 0.5)
     """
 
     __slots__ = ("_text", "_written", "bindings", "clock", "total")

@@ -10,13 +10,13 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, TypedDict, cast, f
 
 from paramsched.core.base.entries import notebook_display
 from paramsched.core.base.frozen_values import only_set_fields
-from paramsched.core.base.near_names import closest, did_you_mean
+from paramsched.core.base.near_names import closest, did_you_mean, shortened_text
 from paramsched.core.base.params import Doc, Example, Ge, Gt, Le, Param, params_of_record
 from paramsched.core.base.signatures import readable
-from paramsched.core.foreign_calls import answering_class
+from paramsched.core.foreign_calls import answering_class, foreign_fact
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.duration import UNIT_NAMES, Duration, DurationLike
-from paramsched.errors import CallSite, InvalidArgument, MissingFact, shown
+from paramsched.errors import CallSite, InvalidArgument, InvalidCall, MissingFact, shown
 
 SIZES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "samples": (("batch_size", "accumulation"),),
@@ -314,7 +314,7 @@ def facts_of_call(call: str, facts: object, keywords: Facts) -> RunFacts:
         keywords: the keywords of the call.
 
     Raises:
-        TypeError: a keyword is not a run fact.
+        InvalidCall: a keyword is not a run fact.
         InvalidArgument: `facts` is not RunFacts, both are passed, or a fact is invalid.
         MissingFact: the total has a unit that the other facts do not convert.
     """
@@ -332,8 +332,7 @@ def facts_if_passed(call: str, facts: object, keywords: Facts) -> RunFacts | Non
     name = call.partition("(")[0]
     for fact in keywords:  # the annotation of `**run_facts` is checked by type checkers only
         if fact not in Facts.__annotations__:
-            found = did_you_mean(fact, Facts.__annotations__)
-            raise TypeError(f"{name}() got an unexpected keyword argument {fact!r}; {found}")
+            raise _unknown_fact(name, fact, keywords[fact])  # type: ignore[literal-required]  # it is not declared
     given: dict[str, Any] = {fact: value for fact, value in keywords.items() if value is not None}
     if facts is not None and given:
         site, found = f"{name}(facts=…, {', '.join(given)}=…)", "run facts are passed twice"
@@ -353,6 +352,14 @@ def facts_if_passed(call: str, facts: object, keywords: Facts) -> RunFacts | Non
         raise MissingFact(
             f"{name}(total=…)", error.problem.found, instead, fact=error.fact, example=error.example
         ) from None
+
+
+def _unknown_fact(name: str, fact: str, value: object) -> InvalidCall:
+    """Return the error about a keyword that is not a run fact, with the one that another library's name means."""
+    found = f'unknown argument "{shortened_text(fact)}"'
+    if (known := foreign_fact(fact, value)) is not None:
+        return InvalidCall(CallSite(name, fact), found, f"Write {known[0]}={known[1]}")
+    return InvalidCall(CallSite(name, fact), f"{found}; {did_you_mean(fact, Facts.__annotations__)}")
 
 
 def product_of_facts(facts: RunFacts, names: Iterable[str]) -> Fraction | None:
