@@ -387,3 +387,10 @@ def test_a_missing_run_fact_is_answered_with_its_option():
     result = CliRunner().invoke(main, ["check", "cosine(over='2 epochs')", "--total", "100"])
 
     assert "For example: --steps-per-epoch 100" in " ".join(result.output.split())
+
+
+def test_an_argument_of_a_curve_is_not_answered_with_a_schedule():
+    with pytest.raises(ps.errors.InvalidCall) as caught:
+        ps.parse("anneal(curve=curves.polynomial(eta_min=1))")
+
+    assert "maximum" not in str(caught.value)

@@ -66,7 +66,9 @@ def unknown_argument(
     params = params_of(builder)
     found = f'unknown argument "{shortened_text(key)}"'
     known = {one: value for one, value in kwargs.items() if one in params or foreign_argument(name, one)}
-    if key in known and (advice := _advice_of_shape(name, params, tuple(args), known)) is not None:
+    is_schedule = "." not in name  # unlike curves.polynomial
+    advice = _advice_of_shape(name, params, tuple(args), known) if is_schedule and key in known else None
+    if advice is not None:
         return InvalidCall(CallSite(name, key), found, str(advice))
     return InvalidCall(
         CallSite(name, key), f"{found}; {did_you_mean(key, params)}", example=example_call(builder, name)
