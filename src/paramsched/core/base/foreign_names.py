@@ -310,7 +310,7 @@ FOREIGN: Final[Mapping[str, Foreign]] = {
     ),
     **_rows("warmup.epochs warmup.num_epochs warmup.max_epochs", Way("total", _epochs, "run")),
     # MMEngine, and the time at which optax begins.
-    **_rows("end", Way("over", _from_begin), Way("until", _length), homes="linear"),
+    **_rows("end", Way("over", _from_begin), homes="linear"),
     **_rows("begin transition_begin", _left_out(form=_if_false), Way("over", _after, "hold")),
     **_rows("by_epoch", Way(form=_stepwise, around='every({call}, "1 epoch")'), _left_out()),
     **_rows("convert_to_iter_based t_in_epochs warmup_prefix verbose initialize name", _left_out()),
