@@ -177,6 +177,8 @@ def _advice(name: str, params: Mapping[str, Param], args: Sequence[Any], given: 
     if warmup and "over" not in warmup:
         return None
     if warmup:
+        if overlays:
+            warmup.setdefault("to", "1")  # timm's warmup rises to base, not to the value of the schedule below it
         before = f"warmup({', '.join([warmup.pop('over'), *_keywords(warmup)])})"
         line = f"overlay({before}, {line})" if overlays else f"{before} >> {line}"
     line = f"constant(over={hold['over']}) >> {line}" if hold else line

@@ -294,7 +294,7 @@ FOREIGN: Final[Mapping[str, Foreign]] = {
     **_rows(
         "total_steps num_training_steps max_steps max_iters max_iter num_steps training_steps train_steps "
         "num_train_steps total_train_steps n_steps max_train_steps total_num_steps max_updates total_updates "
-        "train_iters max_iterations num_iterations total_iterations lr_decay_iters max_duration t_total",
+        "train_iters max_iterations num_iterations total_iterations lr_decay_iters max_duration t_total horizon",
         *_run(_length),
         homes="cosine",
     ),
