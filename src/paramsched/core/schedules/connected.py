@@ -84,6 +84,10 @@ def started_at(stage: Schedule, level: Level) -> Schedule:
 
 def _end_before(stage: Schedule, before: Schedule) -> Level:
     """Return the level at which the stage before ends."""
+    if isinstance(before, Anneal):
+        return before.last_level
+    if isinstance(before, Constant):
+        return before.level
     end = before.length
     # After its end a schedule holds its final value, so the next integer update has that value too.
     return _level_at(before, 0 if end is None else ceil(end.exact or 0), stage, "ends")

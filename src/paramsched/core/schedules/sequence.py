@@ -285,15 +285,28 @@ def refuse_two_readings(stages: Several[Schedule], resolved: Several[Schedule] |
         resolved: the stages in a run; None if they are not known.
     """
     known = stages if resolved is None else resolved
+    if not _has_two_readings(stages, known):
+        return
     readings = [_with_starts(stages, known, continues=True), _with_starts(stages, known, continues=False)]
-    place = next((at for at, pair in enumerate(zip(*readings, strict=True)) if pair[0] is not pair[1]), None)
-    if place is not None:
-        continued, own = (one[place] for one in readings)
-        raise TwoReadings(
-            " >> ".join(map(short_line, stages)),
-            f"{short_line(stages[place])} after a constant could be {short_line(continued)} or {short_line(own)}",
-            tuple(Sequence(tuple(one)) for one in readings),
-        )
+    place = next(at for at, pair in enumerate(zip(*readings, strict=True)) if pair[0] is not pair[1])
+    continued, own = (one[place] for one in readings)
+    raise TwoReadings(
+        " >> ".join(map(short_line, stages)),
+        f"{short_line(stages[place])} after a constant could be {short_line(continued)} or {short_line(own)}",
+        tuple(Sequence(tuple(one)) for one in readings),
+    )
+
+
+def _has_two_readings(stages: Several[Schedule], known: Several[Schedule]) -> bool:
+    """Return whether an open start after `constant(x)` could mean x or its own level."""
+    before: Schedule | None = None
+    for stage, in_run in zip(stages, known, strict=True):
+        own = None if before is None else open_start(stage)
+        if own is not None and before is not None and before._constant_at(None) not in (None, own):
+            return True
+        if takes_time(in_run):
+            before = in_run
+    return False
 
 
 def _with_starts(stages: Several[Schedule], known: Several[Schedule], *, continues: bool) -> list[Schedule]:
