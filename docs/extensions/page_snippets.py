@@ -168,7 +168,7 @@ def run_console(node: nodes.literal_block, text: str) -> None:
     if _DOTS.search("".join(shown)):
         node["classes"].append("drawing")
     set_text(node, wrapped("\n".join(shown)))
-    node["force"] = True  # the lexer does not know quotes inside of quotes, which an override of Hydra needs
+    node["force"] = True  # the lexer does not know quotes inside of quotes
     if html:
         where = node.parent.index(node) + 1
         node.parent.insert(where, nodes.raw("", html, format="html"))
