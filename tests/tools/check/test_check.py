@@ -246,6 +246,21 @@ def test_other_plans_have_no_note(text):
     assert note_of_first_update(ps.loads(text)) == ""
 
 
+@table(
+    ("line", "share"),
+    [
+        ("warmup(10)", "at 1/10 of base"),
+        ("warmup(10) >> cosine()", "at 1/10 of base"),
+        ("warmup(10) >> 0.5 * cosine()", "above 0"),
+        ("0.5 * warmup(10)", "above 0"),
+        ("absolute(warmup(10))", "above 0"),
+        ("warmup(10, to=0.5) >> constant()", "above 0"),
+    ],
+)
+def test_the_note_names_base_only_if_the_warmup_ends_there(line, share):
+    assert f"To begin {share} write " in note_of_first_update(ps.loads(f"lr: {line}"))
+
+
 @pytest.mark.door("show")
 @pytest.mark.parametrize("command", [["check"], ["show", "--total", "100", "--table"], ["show", "--total", "100"]])
 def test_check_and_show_print_the_note_on_standard_error_and_succeed(command, tmp_path):

@@ -7,6 +7,7 @@ from paramsched.core.feedback.base import Guided
 from paramsched.core.plan import Plan, Target
 from paramsched.core.schedules import AbsoluteSchedule, Anneal, Schedule
 from paramsched.core.schedules.affine import Absolute
+from paramsched.core.schedules.connected import open_start
 from paramsched.core.schedules.pointwise import Product
 from paramsched.core.schedules.sequence import Sequence, in_order_anew
 
@@ -24,11 +25,11 @@ def note_of_first_update(plan: Plan) -> str:
     place = next((at for at, one in enumerate(lines) if one.groups is None), 0)
     line, found = lines[place], above[place]
     assert found is not None
-    schedule, ramp = found
+    schedule, ramp, ends_at_base = found
     updates = None if ramp.over is None else ramp.over.exact
     if updates is None or not 1 < updates <= _SHORT:
         return ""
-    share = f"at 1/{updates} of base" if ramp.last_level == 1.0 else "above 0"
+    share = f"at 1/{updates} of base" if ends_at_base else "above 0"
     return f"the {line.name} of the first update is 0. To begin {share} write {schedule}"
 
 
@@ -39,20 +40,32 @@ _SHORT: Final = 10
 _ZERO: Final = (0.0, Absolute(0.0))
 
 
-def _above_zero(schedule: Schedule) -> tuple[Schedule, Anneal] | None:
-    """Return a schedule that begins at 0 with a first value above 0, and its ramp; None for any other schedule."""
+def _above_zero(schedule: Schedule) -> tuple[Schedule, Anneal, bool] | None:
+    """Return a schedule that begins at 0 with a first value above 0; None for any other schedule.
+
+    Also its ramp, and whether that is known to end at base.
+    """
     match schedule:
         case Anneal(index="t/n") if schedule.first_level in _ZERO and schedule.last_level not in _ZERO:
             ramp = replace(schedule, index="(t+1)/n")
-            return ramp, ramp
+            return ramp, ramp, schedule.last_level == 1.0
         case Sequence(stages=(first, *rest)):
             found = _above_zero(first)
-            return None if found is None else (in_order_anew([found[0], *rest]), found[1])
+            if found is None:
+                return None
+            line, ramp, at_base = found
+            follows = ramp.to is None and bool(rest) and open_start(rest[0]) is None  # it ends where the next begins
+            return in_order_anew([line, *rest]), ramp, at_base and not follows
         case Product(operands=operands):
             for place, one in enumerate(operands):
                 if (found := _above_zero(one)) is not None:
-                    return Product((*operands[:place], found[0], *operands[place + 1 :])), found[1]
+                    line, ramp, _ = found
+                    return Product((*operands[:place], line, *operands[place + 1 :])), ramp, False
         case AbsoluteSchedule(schedule=inner) | Guided(schedule=inner):
             found = _above_zero(inner)
-            return None if found is None else (replace(schedule, schedule=found[0]), found[1])
+            return (
+                None
+                if found is None
+                else (replace(schedule, schedule=found[0]), found[1], found[2] and isinstance(schedule, Guided))
+            )
     return None
