@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from core.laws.naive_schedules import Anneal, Clock, Hold, Joined, Open, Overlay, Stages, Take
-from paramsched.errors import InvalidArgument
+from paramsched.errors import ParamschedError
 
 INDEXES = ["t/n", "t/n", "(t+1)/n", "(t+1)/(n+1)", "t/(n-1)"]
 LEVELS = [0.0, 0.1, 0.25, 0.5, 1.0, 2.0]
@@ -141,7 +141,7 @@ def test_values_equal_the_naive_model(seed):
 
         try:
             trace = ps.trace(ps.loads(f"{draw.head}lr: '{schedule.text()}'\n"), {"lr": 1.0}, facts=draw.facts)
-        except InvalidArgument as refused:  # the part that is taken ends in `constant(x)`
+        except ParamschedError as refused:  # the part that is taken ends in `constant(x)`
             if not kind.startswith("take") or "after a constant could be" not in str(refused):
                 raise
             continue

@@ -188,7 +188,10 @@ def test_an_open_start_is_not_the_written_level_that_it_has_alone(name, data):
     schedule = data.draw(strategies.built(SHAPES[name], argument))
 
     assert f"{key}=" not in str(schedule)
-    written = started_at(schedule, open_start(schedule))
+    try:
+        written = started_at(schedule, open_start(schedule))
+    except InvalidArgument:  # `geometric` to an absolute or a negative level does not begin at base
+        reject()
     assert written != schedule
     for one in (schedule, written):
         assert parse(str(one)) == one
