@@ -176,12 +176,18 @@ def _advice(name: str, params: Mapping[str, Param], args: Sequence[Any], given: 
         line = way.around.format(call=line, value=text) if way.around else line
     if warmup and "over" not in warmup:
         return None
+    if hold and (warmup or name == "warmup") and "start" not in {**by_place, **named, **warmup}:
+        return None  # a warmup after another stage has two possible starts
+    start = {**by_place, **named, **warmup}.get("start")
     if warmup:
-        if overlays:
-            warmup.setdefault("to", "1")  # timm's warmup rises to base, not to the value of the schedule below it
+        if overlays or "maximum" in line:
+            # timm's warmup rises to base, not to the schedule below it. The level of a maximum is not known.
+            warmup.setdefault("to", "1")
         before = f"warmup({', '.join([warmup.pop('over'), *_keywords(warmup)])})"
         line = f"overlay({before}, {line})" if overlays else f"{before} >> {line}"
-    line = f"constant(over={hold['over']}) >> {line}" if hold else line
+    if hold:
+        level = f"{start}, " if start is not None and "start" in hold else ""
+        line = f"constant({level}{'' if level else 'over='}{hold.get('start') or hold['base']}) >> {line}"
     return Advice(line, run, tuple(dict.fromkeys(way.note for way, _ in chosen if way.note)))
 
 
@@ -284,7 +290,10 @@ def answering(function: _Function) -> _Function:
 
 
 def answering_class(kind: _Class) -> _Class:
-    """Let a class say what to write for an argument of another library."""
+    """Let a class say what to write for an argument of another library.
+
+    It replaces `__init__`, because that of a dataclass is generated, so that no decorator can stand above it.
+    """
     made = cast(Any, kind)
     made.__init__ = _answering(made.__init__, kind.__name__)
     return kind

@@ -49,6 +49,10 @@ CONNECTED = {
     "minimum(linear(to=0.5, over=50), 0.8) >> linear(over=50)": {10: 0.8, 50: 0.5, 75: 0.25},
     "linear(0.9, 0.6, over=50) >> linear(0.3, 0.2, over=0) >> linear(over=50)": {50: 0.6, 75: 0.3},
     "constant(7, over=0) >> linear(over=100)": {0: 1, 50: 0.5},
+    "restarts(exponential(0.5, 5) * constant(over='2.5 steps') >> linear(over='2.4 steps'), '4.9 steps')": {
+        3: 0.5**0.5 * (1 - 0.5 / 2.4),
+        7: 0.5 ** (2.1 / 5),
+    },
 }
 
 
@@ -73,6 +77,22 @@ def test_a_stage_starts_at_exactly_the_float_at_which_the_stage_before_ends(befo
 
     assert schedule(77, base) == schedule.stages[0](77, base)
     assert np.array_equal(schedule(np.arange(77), base), schedule.stages[0](np.arange(77), base))
+
+
+def test_on_the_clock_of_seconds_a_stage_starts_at_the_level_of_the_fraction_of_a_second():
+    plan = ps.loads('clock: seconds\nlr: exponential(0.5, "1 s") * constant(over="0.5 s") >> linear(over="2 s")')
+
+    (line,) = plan.resolve(total="3 s").bindings
+
+    assert line.schedule.stages[1].start == pytest.approx(0.5**0.5, rel=1e-15)
+
+
+def test_a_schedule_that_cannot_be_resolved_is_not_resolved():
+    schedule = ps.parse("geometric(to=-1.0, over=10)")
+
+    with pytest.raises(ps.errors.InvalidArgument):
+        ps.resolve(schedule, facts=RUN)
+    assert not schedule.is_resolved
 
 
 WRITTEN = [

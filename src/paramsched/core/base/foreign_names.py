@@ -222,7 +222,6 @@ def _run(form: Form) -> tuple[Way, ...]:
     return (
         Way("over", form, until=True),
         Way("total", form),
-        Way("total", form),
         Way("total", form, "run"),
     )
 
@@ -309,9 +308,10 @@ FOREIGN: Final[Mapping[str, Foreign]] = {
         Way("total", _length, "run"),
     ),
     **_rows("warmup.epochs warmup.num_epochs warmup.max_epochs", Way("total", _epochs, "run")),
-    # MMEngine, and the time at which optax begins.
+    # MMEngine, whose values are base before its window, and optax, whose value is then that of the start.
     **_rows("end", Way("over", _from_begin), homes="linear"),
-    **_rows("begin transition_begin", _left_out(form=_if_false), Way("over", _after, "hold")),
+    **_rows("begin", _left_out(form=_if_false), Way("base", _after, "hold")),
+    **_rows("transition_begin", _left_out(form=_if_false), Way("start", _after, "hold")),
     **_rows("by_epoch", Way(form=_stepwise, around='every({call}, "1 epoch")'), _left_out()),
     **_rows("convert_to_iter_based t_in_epochs warmup_prefix verbose initialize name", _left_out()),
     **_rows("param_name", _left_out("the field is the name of the line")),
@@ -464,10 +464,10 @@ FOREIGN_SCALES: Final[Mapping[str, str]] = {
 
 @final
 class _Library(NamedTuple):
-    """A library: its name in the title of its page, the door of its drop-ins or None, and its names."""
+    """A library: its name in the title of its page, the package of its drop-ins or None, and its names."""
 
     title: str
-    door: str | None
+    package: str | None
     names: str
 
 
@@ -520,6 +520,6 @@ def answer_to_name(name: str) -> str | None:
     found = [one for one in _LIBRARIES if name in NAMES_OF_LIBRARIES[one.title]]
     if not found:
         return None
-    ways = [f"from paramsched.{one.door} import {name}" for one in found if one.door is not None]
+    ways = [f"from paramsched.{one.package} import {name}" for one in found if one.package is not None]
     ways.append("see the page " + " or ".join(f'"Coming from {one.title}"' for one in found))
     return f"{name} is a name of {' and of '.join(one.title for one in found)}: {', or '.join(ways)}"

@@ -167,7 +167,12 @@ class Schedule(ABC):
     @cached_property
     def is_resolved(self) -> bool:
         """True if every length is in updates, and every level is written or needs no neighbor."""
-        return self._lengths_known(whole=True) and self.connected is self
+        if not self._lengths_known(whole=True):
+            return False
+        try:
+            return self.connected is self
+        except InvalidArgument:  # resolving raises it
+            return False
 
     def _lengths_known(self, *, whole: bool) -> bool:
         """Return whether every length is in updates.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import ceil, isfinite
+from math import isfinite
 from typing import Any, Final
 
 import numpy as np
@@ -37,8 +37,7 @@ def connect(stages: Sequence[Schedule]) -> list[Schedule]:
     """
     connected: list[Schedule] = []
     before: Schedule | None = None
-    for place, stage in enumerate(stages):
-        after = next(filter(takes_time, stages[place + 1 :]), None)
+    for stage, after in zip(stages, _next_with_time(stages), strict=True):
         own = open_start(stage)
         if own is not None and before is not None and (level := _end_before(stage, before)) != own:
             stage = started_at(stage, level)
@@ -49,6 +48,16 @@ def connect(stages: Sequence[Schedule]) -> list[Schedule]:
         if takes_time(stage):
             before = connected[-1]
     return connected
+
+
+def _next_with_time(stages: Sequence[Schedule]) -> list[Schedule | None]:
+    """Return for each stage the next one that has updates; None if there is none."""
+    following: list[Schedule | None] = []
+    after: Schedule | None = None
+    for stage in reversed(stages):
+        following.append(after)
+        after = stage if takes_time(stage) else after
+    return following[::-1]
 
 
 def takes_time(stage: Schedule) -> bool:
@@ -88,9 +97,7 @@ def _end_before(stage: Schedule, before: Schedule) -> Level:
         return before.last_level
     if isinstance(before, Constant):
         return before.level
-    end = before.length
-    # After its end a schedule holds its final value, so the next integer update has that value too.
-    return _level_at(before, 0 if end is None else ceil(end.exact or 0), stage, "ends")
+    return _level_at(before, 0 if before.length is None else before.length.count, stage, "ends")
 
 
 def _start_after(stage: Schedule, after: Schedule) -> Level:
@@ -110,12 +117,12 @@ def _from_start(value: Any) -> Any:
     return value
 
 
-def _level_at(neighbor: Schedule, time: int, stage: Schedule, verb: str) -> Level:
+def _level_at(neighbor: Schedule, time: float, stage: Schedule, verb: str) -> Level:
     """Return the level of a neighbor of a stage at a time.
 
     Args:
         neighbor: the other stage.
-        time: the time, in updates since the neighbor begins.
+        time: the time since the neighbor begins, which may be between two updates.
         stage: the stage whose level is open, for the error.
         verb: what the neighbor does at the time: "ends" or "begins".
     """
