@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, final
 
 import click
 
-from paramsched.cli._options import PlanOptions, option_of, runs_configs
-from paramsched.cli._output import WrongUsage, echo_note
+from paramsched.cli._options import PlanOptions, runs_configs
+from paramsched.cli._output import WrongUsage, echo_note, option_of
 from paramsched.cli._run_facts import facts_from_options, length_from_option, names_a_file
 from paramsched.core.base.entries import is_installed
 from paramsched.core.base.problem import Problem

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar, cast, final
 
 import click
 
-from paramsched.cli._output import WrongUsage, options_of_facts, run_guarded
+from paramsched.cli._output import WrongUsage, option_of, run_guarded
 from paramsched.core.base.entries import is_installed
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.params import Param, params_of_record
@@ -83,20 +83,6 @@ def named_columns(columns: tuple[str, ...]) -> dict[str, str]:
     return named
 
 
-def option_of(fact: str) -> str:
-    """Return the option that passes a run fact.
-
-    >>> option_of("steps_per_epoch"), option_of("total")
-    ('--steps-per-epoch', '--total')
-    """
-    return options_of_facts()[fact]
-
-
-def _names_of_option(fact: Param) -> list[str]:
-    """Return the names of the option for a run fact."""
-    return [f"--{name.replace('_', '-')}" for name in (*fact.other_names, fact.name)]
-
-
 def arguments_of_command() -> Sequence[str]:
     """Return the arguments of the running command, as the user wrote them."""
     arguments: Sequence[str] = click.get_current_context().meta[_ARGUMENTS]
@@ -119,7 +105,7 @@ class FactOption(click.Option):
             shown |= {"metavar": "N", "type": click.IntRange(min=fact.marker("ge"))}
         elif fact.kind == "length":
             shown |= {"metavar": "LENGTH", "type": str, "help": f'{about}: 10000, "90 epochs".'}
-        return click.option(fact.name, *_names_of_option(fact), cls=cls, **shown)
+        return click.option(fact.name, option_of(fact.name), cls=cls, **shown)
 
 
 @final
@@ -317,7 +303,7 @@ class Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         given = ctx.meta[_ARGUMENTS] = list(args)  # a copy, because click removes each argument that it parses
-        lengths = ("--at", *_names_of_option(UNIT_FACTS["total"]))
+        lengths = ("--at", option_of("total"))
         for option, number, unit in zip(given, given[1:], given[2:], strict=False):
             if option in lengths and unit in UNIT_NAMES and number.replace(".", "").isdigit():
                 raise WrongUsage("", "A length of two words needs quotes", f'Write {option} "{number} {unit}"', ctx=ctx)

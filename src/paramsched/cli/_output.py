@@ -112,14 +112,18 @@ def problem_with_options(error: ParamschedError) -> Problem:
     return problem.changed(found=found + known + listed, advice=advice)
 
 
-def options_of_facts() -> dict[str, str]:
-    """Return a dict from each run fact to its option.
+def option_of(fact: str) -> str:
+    """Return the option that passes a run fact.
 
-    >>> options_of_facts()["steps_per_epoch"]
+    >>> option_of("steps_per_epoch")
     '--steps-per-epoch'
     """
-    facts = params_of_record(Facts)
-    return {name: f"--{[*fact.other_names, name][0].replace('_', '-')}" for name, fact in facts.items()}
+    return f"--{fact.replace('_', '-')}"
+
+
+def options_of_facts() -> dict[str, str]:
+    """Return a dict from each run fact to its option."""
+    return {name: option_of(name) for name in params_of_record(Facts)}
 
 
 def with_options(advice: str) -> str:

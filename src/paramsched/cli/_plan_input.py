@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
-from paramsched.cli._options import UNIT_FACTS, PlanOptions, option_of
-from paramsched.cli._output import WrongUsage, echo_note
+from paramsched.cli._options import UNIT_FACTS, PlanOptions
+from paramsched.cli._output import WrongUsage, echo_note, option_of
 from paramsched.cli._run_facts import facts_from_options, facts_if_known, names_a_file, total_from_options
 from paramsched.core import files as config
 from paramsched.core.base.entries import entry_names, load_entry

@@ -5,8 +5,8 @@ import re
 import shlex
 from typing import Any, Final
 
-from paramsched.cli._options import PlanOptions, option_of
-from paramsched.cli._output import WrongUsage
+from paramsched.cli._options import PlanOptions
+from paramsched.cli._output import WrongUsage, option_of
 from paramsched.core.time import Duration, RunFacts
 from paramsched.errors import InvalidArgument, MissingFact
 

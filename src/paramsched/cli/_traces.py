@@ -11,8 +11,8 @@ import click
 import numpy as np
 
 from paramsched.cli._configs import config_in, curves_of_config
-from paramsched.cli._options import PlanOptions, option_of
-from paramsched.cli._output import WrongUsage, echo_note
+from paramsched.cli._options import PlanOptions
+from paramsched.cli._output import WrongUsage, echo_note, option_of
 from paramsched.cli._plan_input import (
     PlanInput,
     assumed_fact,

@@ -37,17 +37,6 @@ class Le:
 
 
 @final
-@dataclass(frozen=True, slots=True, init=False)
-class Other:
-    """Names of the same argument elsewhere, with the same meaning, so that a name can be replaced."""
-
-    names: tuple[str, ...]
-
-    def __init__(self, *names: str) -> None:
-        object.__setattr__(self, "names", names)
-
-
-@final
 @dataclass(frozen=True, slots=True)
 class Example:
     """A valid value, for the line "For example"."""
@@ -121,11 +110,6 @@ class Param:
     def free(self) -> bool:
         """True for `**arguments`."""
         return self.form is inspect.Parameter.VAR_KEYWORD
-
-    @property
-    def other_names(self) -> tuple[str, ...]:
-        """The names of the argument elsewhere."""
-        return tuple(name for one in self.meta for name in getattr(one, "names", ()))
 
     def marker(self, name: str) -> Any:
         """Return the attribute of the marker that has it, such as `ge` or `example`; None if no marker has it."""

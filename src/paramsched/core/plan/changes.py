@@ -21,10 +21,10 @@ from paramsched.core.plan.run_amounts import PLANNED_SIZES
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.connected import open_start
 from paramsched.core.schedules.cuts import Take, depends_on_total, skip, take
-from paramsched.core.schedules.sequence import TwoReadings, in_order, stages_of
+from paramsched.core.schedules.sequence import in_order, stages_of
 from paramsched.core.time import Duration
 from paramsched.core.time.amounts import PROGRESS
-from paramsched.errors import CallSite, InvalidArgument, PlanError, UnknownField
+from paramsched.errors import AmbiguousLevel, CallSite, InvalidArgument, PlanError, UnknownField
 
 _SIZES_OF_UPDATE = PLANNED_SIZES | {"seconds_per_step"}
 
@@ -195,9 +195,12 @@ class PlanLines:
         if at.terms:
             try:
                 past = take(old, at, self._planned_for(line, old, total)) >> bare
-            except TwoReadings as error:
+            except AmbiguousLevel as error:
                 argument = f"{line.name}=" if line.name.isidentifier() else ""
-                raise error.after_first(f'change("{at}", {argument}{bare})', argument) from None
+                raise error.written(
+                    lambda one: f'{argument}"{in_order(stages_of(one)[1:])}"',  # the first stage is the past
+                    site=f'change("{at}", {argument}{bare})',
+                ) from None
         return replace_schedule(line, _with_rules(past, (*rules, *more)))
 
     def _kept(self, line: Binding, total: Duration | None) -> tuple[Schedule, tuple[MetricRule[Any], ...]]:

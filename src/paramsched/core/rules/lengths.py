@@ -92,10 +92,9 @@ def total_in_epochs(plan: Plan, facts: RunFacts | None) -> Problem | None:
     length = Duration.of(length)
     if not length.is_resolved or length.updates >= min(epoch, _LONG_RUN):
         return None
-    name = "total"
-    found = f"{name}={length} is {length} updates, less than one epoch of {epoch}"
+    found = f"total={length} is {length} updates, less than one epoch of {epoch}"
     after = f"{found}: after update {length} the last values are kept"
-    instead = f'For {length} epochs write {name}="{length} epochs"'
+    instead = f'For {length} epochs write total="{length} epochs"'
     return Problem(TOTAL, after, instead, code=codes.UPDATES_FOR_EPOCHS)
 
 

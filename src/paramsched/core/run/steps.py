@@ -481,11 +481,10 @@ def _note_end(planned: Groups, t: int) -> None:
         mine = values.setdefault(f"{line.name} {'stays at' if is_held else 'is now'}", [])
         mine += {f"{now[index, line.field.slot]:g}"} - {*mine}
     shown = [f"{field} {', '.join(mine[:_SHOWN])}" for field, mine in values.items()]
-    name = "total"
     is_short = length is not None and in_force.unit is None and epoch is not None and length < epoch
     found = f"the plan is over after {written}, and the run goes on" + f": {'; '.join(shown)}" * bool(shown)
-    advice = f'For {length} epochs write {name}="{length} epochs"'
-    advice = advice if is_short else f"Pass the length of the run as {name}"
+    advice = f'For {length} epochs write total="{length} epochs"'
+    advice = advice if is_short else "Pass the length of the run as total"
     run.unreported.append(Problem(code=BEYOND_THE_PLAN, found=found, advice=advice))
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import accumulate, repeat
 from math import ceil, floor
 from operator import is_
-from typing import Self, final
+from typing import final
 
 from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.schedules.affine import Affine, Bounds, Level, bounds_around, choose_affine
@@ -23,7 +23,7 @@ from paramsched.core.schedules.registry import operator_builder, shape
 from paramsched.core.schedules.retimed import Window
 from paramsched.core.schedules.writing import SEQUENCE, chain_text, in_brackets, short_line
 from paramsched.core.time import Duration, count_of
-from paramsched.errors import InvalidArgument
+from paramsched.errors import AmbiguousLevel, InvalidArgument
 
 
 @final
@@ -40,7 +40,7 @@ class Sequence(Schedule):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stages", tuple(one for stage in self.stages for one in stages_of(stage)))
-        refuse_two_readings(self.stages)
+        refuse_ambiguous_levels(self.stages)
 
     def _refuse_two_without_length(self) -> None:
         """Reject two stages that would both take the rest of the run."""
@@ -67,7 +67,7 @@ class Sequence(Schedule):
 
     @cached_property
     def _connected(self) -> Schedule | None:
-        refuse_two_readings(self.stages)  # again, because now all lengths are known
+        refuse_ambiguous_levels(self.stages)  # again, because now all lengths are known
         stages = connect(self.stages)
         return None if all(map(is_, stages, self.stages)) else Sequence(tuple(stages))
 
@@ -208,7 +208,7 @@ class Sequence(Schedule):
                     resolved = Window(resolved, Duration.of(0), room)
             stages.append(resolved)
             begin += size or 0
-        refuse_two_readings(self.stages, stages)
+        refuse_ambiguous_levels(self.stages, stages)
         return Sequence(tuple(stages))
 
     def _rest_of_span(self, lengths: list[Fraction | None], span: Span) -> Fraction | None:
@@ -243,41 +243,7 @@ def stages_of(stage: Schedule) -> tuple[Schedule, ...]:
     return stage.stages if isinstance(stage, Sequence) else (stage,)
 
 
-@final
-class TwoReadings(InvalidArgument):
-    """The start of a stage after `constant(x)` could be x or its own level.
-
-    Args:
-        site: the sequence.
-        found: description of the problem.
-        readings: the sequence that continues from x, and the one with the stage's own level.
-    """
-
-    def __init__(self, site: str, found: str, readings: tuple[Schedule, ...] = ()) -> None:
-        super().__init__(site, found, _both_lines(*readings) if readings else "")  # a copy has none at first
-        self.readings = readings
-
-    def within(self, text: str, begin: int, end: int) -> Self:
-        """Return a copy whose advice has the entire line; `text[begin:end]` is the sequence in it."""
-        lines = [f"{text[:begin].lstrip()}{one}{text[end:].rstrip()}" for one in self.readings]
-        return self.changed(advice=_both_lines(*lines))
-
-    def after_first(self, site: str, prefix: str) -> Self:
-        """Return a copy about the stages after the first, for a plan that was changed.
-
-        Args:
-            site: the call.
-            prefix: the name of the argument, written before each line.
-        """
-        lines = [f'{prefix}"{in_order(stages_of(one)[1:])}"' for one in self.readings]
-        return self.changed(site=site, advice=_both_lines(*lines))
-
-
-def _both_lines(continued: object, own: object) -> str:
-    return f"Write {continued} to continue at that level, or {own} to begin anew"
-
-
-def refuse_two_readings(stages: Several[Schedule], resolved: Several[Schedule] | None = None) -> None:
+def refuse_ambiguous_levels(stages: Several[Schedule], resolved: Several[Schedule] | None = None) -> None:
     """Raise if an open start after `constant(x)` could mean x or its own level, and these differ.
 
     Args:
@@ -285,19 +251,19 @@ def refuse_two_readings(stages: Several[Schedule], resolved: Several[Schedule] |
         resolved: the stages in a run; None if they are not known.
     """
     known = stages if resolved is None else resolved
-    if not _has_two_readings(stages, known):
+    if not _is_ambiguous(stages, known):
         return
     readings = [_with_starts(stages, known, continues=True), _with_starts(stages, known, continues=False)]
     place = next(at for at, pair in enumerate(zip(*readings, strict=True)) if pair[0] is not pair[1])
     continued, own = (one[place] for one in readings)
-    raise TwoReadings(
+    raise AmbiguousLevel(
         " >> ".join(map(short_line, stages)),
         f"{short_line(stages[place])} after a constant could be {short_line(continued)} or {short_line(own)}",
-        tuple(Sequence(tuple(one)) for one in readings),
+        readings=tuple(Sequence(tuple(one)) for one in readings),
     )
 
 
-def _has_two_readings(stages: Several[Schedule], known: Several[Schedule]) -> bool:
+def _is_ambiguous(stages: Several[Schedule], known: Several[Schedule]) -> bool:
     """Return whether an open start after `constant(x)` could mean x or its own level."""
     before: Schedule | None = None
     for stage, in_run in zip(stages, known, strict=True):
@@ -343,8 +309,9 @@ def in_order_anew(stages: Iterable[Schedule]) -> Schedule:
     """Join stages as `in_order`; one that could begin at two levels has its own level. For lines of advice."""
     try:
         return in_order(stages)
-    except TwoReadings as error:
-        return error.readings[1]
+    except AmbiguousLevel as error:
+        anew: Schedule = error.readings[1]
+        return anew
 
 
 @operator_builder("sequence")

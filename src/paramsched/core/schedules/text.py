@@ -32,10 +32,9 @@ from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.leaves import line_of
 from paramsched.core.schedules.one_operand import absolute
 from paramsched.core.schedules.registry import SHAPES, combine_operands
-from paramsched.core.schedules.sequence import TwoReadings
 from paramsched.core.schedules.two_levels import refuse_two_readings_of_call
 from paramsched.core.time import Duration
-from paramsched.errors import CallSite, InvalidArgument, ParseError, shown
+from paramsched.errors import AmbiguousLevel, CallSite, InvalidArgument, ParseError, shown
 
 _KINDS: Final = {
     "schedule": "a schedule", "level": "a level", "length": "a length", "curve": "a curve", "rule": "a rule",
@@ -406,9 +405,10 @@ class _Line:
     def _apply(self, node: ast.expr, function: Callable[..., Any], *values: Any) -> Any:
         try:
             found = joined(function, *values)
-        except TwoReadings as error:
-            span = self.span(node)
-            raise error.within(self.text, *span).at(self.text, *span) from None
+        except AmbiguousLevel as error:
+            begin, end = self.span(node)
+            before, after = self.text[:begin].lstrip(), self.text[end:].rstrip()
+            raise error.written(lambda one: f"{before}{one}{after}").at(self.text, begin, end) from None
         except InvalidArgument as error:
             raise error.at(self.text, *self.span(node)) from None
         return found

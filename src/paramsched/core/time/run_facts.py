@@ -39,8 +39,7 @@ class Facts(TypedDict, total=False):
     """The run facts that convert units: fields of RunFacts, keywords of a Scheduler and options of commands.
 
     Each has its type, its range, an example and a short description here. A TypedDict, so that type checkers know them
-    as keywords: `**run_facts: Unpack[Facts]`. `facts_of_call` reads them in every function that has them. The first of
-    the other names of a fact is its option.
+    as keywords: `**run_facts: Unpack[Facts]`. `facts_of_call` reads them in every function that has them.
     """
 
     total: Annotated[DurationLike | None, Example(10_000), Doc("Length of the run")]
