@@ -1,0 +1,85 @@
+"""Read, write and copy values of an optimizer's param groups, for the drop-ins of all libraries.
+
+A float is replaced. A 0-d tensor is filled in place, because compiled steps keep a reference to it.
+"""
+
+import copy
+import math
+from collections.abc import MutableMapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+ParamGroup: TypeAlias = MutableMapping[str, Any]
+"""A param group of an optimizer."""
+
+Number: TypeAlias = float | Tensor
+"""The value of a field: a float, or a 0-d tensor."""
+
+
+def get_value(group: ParamGroup, field: str = "lr") -> Any:
+    """Return the value of a field; `"betas[0]"` is Adam's momentum."""
+    return group["betas"][0] if field == "betas[0]" else group[field]
+
+
+def set_value(group: ParamGroup, value: Any, field: str = "lr") -> None:
+    """Write a value into a field that the group already has: a tensor is filled in place, a number is replaced."""
+    present = get_value(group, field)
+    if isinstance(present, Tensor):
+        with torch.no_grad():
+            present.fill_(float(value))
+        return
+    value = value.item() if isinstance(value, Tensor) else value
+    if field == "betas[0]":
+        group["betas"] = (value, *group["betas"][1:])
+    else:
+        group[field] = value
+
+
+def group_values(optimizer: Optimizer, field: str = "lr") -> list[Number]:
+    """Return the value of `field` in each group, with tensors copied."""
+    return [by_value(get_value(group, field)) for group in optimizer.param_groups]
+
+
+def by_value(value: Any) -> Any:
+    """Return a copy that shares no container, array or tensor with `value`; other objects are not copied."""
+    if isinstance(value, float):
+        return value
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if isinstance(value, dict):
+        copied = copy.copy(value)  # a Counter stays a Counter
+        for key, item in value.items():
+            copied[key] = by_value(item)
+        return copied
+    if type(value) in (list, tuple, set):
+        return type(value)(by_value(item) for item in value)
+    return value
+
+
+def separate_tensors(optimizer: Optimizer, field: str = "lr") -> None:
+    """Copy a tensor that several groups share in `field`, so that each has its own; the first keeps the original."""
+    seen: set[int] = set()
+    for group in optimizer.param_groups:
+        value = group.get(field)
+        if isinstance(value, Tensor):
+            if id(value) in seen:
+                group[field] = value.detach().clone()
+            seen.add(id(group[field]))
+
+
+def late_base(value: float, bases: Sequence[Any], written: Sequence[Any]) -> float:
+    """Return the base of a group that was added: it has the ratio of base to value of the last known group.
+
+    >>> late_base(0.02, bases=[1.0, 0.4], written=[0.5, 0.1])
+    0.08
+    """
+    if not bases or len(bases) > len(written) or not float(bases[-1]) or not float(written[len(bases) - 1]):
+        return value
+    base = value * float(bases[-1]) / float(written[len(bases) - 1])
+    return base if math.isfinite(base) else value
