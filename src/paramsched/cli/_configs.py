@@ -62,8 +62,7 @@ def config_in(given: str) -> Config | None:
     """
     if not names_a_file(given) or not is_installed("paramsched.mmengine"):
         return None
-    from paramsched.mmengine.config_file import load_config, runs_code
-    from paramsched.mmengine.reader.config_run import CONFIG_KEYS
+    from paramsched.mmengine.config_file import CONFIG_KEYS, load_config, runs_code
 
     path = Path(given)
     if path.suffix == ".py":

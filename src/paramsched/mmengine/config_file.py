@@ -32,6 +32,8 @@ from paramsched.mmengine.old_style import (
     variables_replaced,
 )
 
+CONFIG_KEYS: Final = ("param_scheduler", "optim_wrapper", "_base_")
+"""Keys of which a config of MMEngine has at least one, and a plan none."""
 IS_CODE: Final = "it is code, a config of MMEngine in Python"
 """The problem of a file that is run only when asked."""
 _CLASS_IN_MODULE: Final = re.compile(r"mmengine(\.\w+){2,}")

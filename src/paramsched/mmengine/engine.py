@@ -40,14 +40,15 @@ from paramsched.engines.reporting import (
 from paramsched.engines.trained_optimizers import TrainedOptimizers
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.mmengine import schedulers as ours
-from paramsched.mmengine.reader.arguments import INF, class_names
 from paramsched.mmengine.schedulers import optimizers
+from paramsched.mmengine.schedulers.base import INF, is_scheduler
+from paramsched.mmengine.schedulers.families import SCHEDULER_CLASSES
 
 
 def allow_checkpoints() -> None:
     """Allow torch to load MMEngine's checkpoints, whose history of logged values torch 2.6 and later reject.
 
-    See row 23 of docs/reference/divergences.md. Call this before each load, because other libraries shrink torch's
+    Call this before each load, because other libraries shrink torch's
     list: the Trainer of transformers removes NumPy's entries after it has loaded a random state.
     """
     if tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 6):
@@ -84,7 +85,7 @@ class _CountsUpdates:
 
     Args:
         count: what a scheduler with `by_epoch=False` counts: `"batches"`, as in MMEngine, or `"updates"`, so that a
-            warmup of 8 lasts 8 updates with any accumulation (row 18 of docs/reference/divergences.md).
+            warmup of 8 lasts 8 updates with any accumulation.
     """
 
     def __init__(self, *args: Any, count: Count = "batches", **keywords: Any) -> None:
@@ -208,7 +209,7 @@ class _PlanScheduler:
 class _ValuesHook:
     """Logs the values of every group at each update, with the names of `scheduler.scalars()`: `train/lr/1`.
 
-    MMEngine itself logs only the learning rate of the first group (rows 29 and 30 of docs/reference/divergences.md).
+    MMEngine itself logs only the learning rate of the first group.
     """
 
     priority = "VERY_HIGH"
@@ -227,7 +228,7 @@ class _ValuesHook:
                 one.trained.check(_optimizers_of(runner))
                 values |= one.scheduler.scalars("coming")
             for one in mine:
-                if isinstance(one, ours._ParamScheduler):
+                if is_scheduler(one):
                     inner = optimizers.inner_optimizer(one.optimizer) or one.optimizer
                     groups = flat_groups(inner.param_groups)
                     for field, by_group in ours.scheduled_values([one]).items():
@@ -346,7 +347,7 @@ def register(*, force: bool = False) -> None:
     scope = PARAM_SCHEDULERS.children.get("paramsched")  # the scope `paramsched.` of names; created once
     if scope is None:
         scope = Registry("parameter scheduler", parent=PARAM_SCHEDULERS, scope="paramsched")
-    for name in class_names():
+    for name in SCHEDULER_CLASSES:
         scope.register_module(name=name, module=_class_of(name), force=True)
         if force:
             PARAM_SCHEDULERS.register_module(name=name, module=_class_of(name), force=True)
@@ -372,12 +373,12 @@ def _make_with_base(name: str) -> type[Any]:
         return make_class(name, __name__, _HOOKS[name], hook)
     if name == "PlanScheduler":
         return make_class(name, __name__, _PlanScheduler, scheduler)
-    cls = getattr(ours, name)
+    cls = SCHEDULER_CLASSES[name]
     return make_class(name, __name__, _CountsUpdates, cls, scheduler, doc=cls.__doc__)
 
 
 _class_of = classes_on_demand(
-    __name__, {name: partial(_make_with_base, name) for name in (*class_names(), "PlanScheduler", *_HOOKS)}
+    __name__, {name: partial(_make_with_base, name) for name in (*SCHEDULER_CLASSES, "PlanScheduler", *_HOOKS)}
 )
 
 
@@ -394,6 +395,7 @@ if TYPE_CHECKING:
     PlanScheduler = _PlanScheduler
     ValuesHook = _ValuesHook
     AmountHook = _AmountHook
-    from paramsched.mmengine.schedulers.param_scheduler import *  # noqa: F403  # the same names, with MMEngine's base class
+    from paramsched.mmengine.schedulers.families import *  # noqa: F403  # the same names, with MMEngine's base class
+    from paramsched.mmengine.schedulers.param_scheduler import *  # noqa: F403  # as above
 else:
     __getattr__ = _class_of

@@ -4,7 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar, overload
 
 from paramsched.core.base.near_names import did_you_mean
-from paramsched.mmengine.reader.arguments import SCOPES
+
+SCOPES: Final = (
+    "mmengine", "mmcls", "mmdet", "mmdet3d", "mmseg", "mmaction", "mmtrack", "mmpose", "mmedit", "mmocr", "mmgen",
+    "mmfewshot", "mmrazor", "mmflow", "mmhuman3d", "mmrotate", "mmselfsup", "mmyolo", "mmpretrain", "mmagic",
+)  # fmt: skip
+"""Packages whose registries fall back to MMEngine's: `mmcls.LinearLR` is MMEngine's `LinearLR`."""
 
 _AnyClass = TypeVar("_AnyClass", bound=Callable[..., Any])
 
@@ -97,6 +102,16 @@ class Registry:
 
     def __len__(self) -> int:
         return len(self._classes)
+
+
+def bare_class_name(kind: Any) -> str | None:
+    """Return the name of a class in MMEngine's registries, without its scope; None if `kind` is not a class or name.
+
+    >>> bare_class_name("mmdet.StepLR"), bare_class_name(dict), bare_class_name(5)
+    ('StepLR', 'dict', None)
+    """
+    name = kind.__name__ if isinstance(kind, type) else kind
+    return name.rpartition(".")[2] if isinstance(name, str) else None
 
 
 MODELS: Final = Registry("model", "MODELS")

@@ -18,12 +18,10 @@ from paramsched.core.files.arguments import is_count
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json, type_name_of
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact
 from paramsched.mmengine.config_file import IS_CODE, load_config, runs_code
-from paramsched.mmengine.reader.config_run import RunLength, bare_class_name
-from paramsched.mmengine.reader.entry import EXAMPLE, check_entry
-from paramsched.mmengine.reader.row import CONVERTED
-from paramsched.mmengine.schedulers.build import build_param_scheduler
+from paramsched.mmengine.registry import bare_class_name
+from paramsched.mmengine.schedulers.build import CONVERTED, RunLength, build_param_scheduler
+from paramsched.mmengine.schedulers.entry import EXAMPLE, check_entry, is_of_user
 from paramsched.mmengine.schedulers.optimizers import ValuesOnly, present_value
-from paramsched.mmengine.schedulers.registry import PARAM_SCHEDULERS
 from paramsched.show import RecordedCurves, curves_from_values
 
 _MOST: Final = 2_000_000
@@ -134,18 +132,10 @@ def _checked_run(
     _check_hook(config, diagnostics)
     located_schedulers = _located_schedulers(config, list(optimizers), diagnostics)
     for scheduler, path in located_schedulers:
-        if not _is_of_user(scheduler):  # the arguments of a user's class are known only when it is built
+        if not is_of_user(scheduler):  # the arguments of a user's class are known only when it is built
             check_entry(scheduler, path, length, diagnostics)
     diagnostics.raise_any(source)
     return _Run(length, optimizers, [scheduler for scheduler, _ in located_schedulers])
-
-
-def _is_of_user(element: Any) -> bool:
-    """Return whether the dict of a scheduler names a registered class that is not this package's."""
-    with suppress(KeyError):
-        kind = element.get("type") if isinstance(element, Mapping) else None
-        return not PARAM_SCHEDULERS.find(kind).__module__.startswith("paramsched.")
-    return False
 
 
 def _run_length(

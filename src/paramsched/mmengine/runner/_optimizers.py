@@ -10,10 +10,10 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from paramsched.compat.group_values import by_value
 from paramsched.core.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.base.printing import child_path
-from paramsched.core.dropins.group_fields import by_value
 from paramsched.core.files.arguments import argument, argument_table
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.errors import InvalidArgument

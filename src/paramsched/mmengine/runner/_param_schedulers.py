@@ -23,10 +23,10 @@ from paramsched.core.run.arguments import PlanSource
 from paramsched.core.time import RunFacts
 from paramsched.engines.other_schedulers import Writer
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact, Unresolved
-from paramsched.mmengine.reader.config_run import RunLength
-from paramsched.mmengine.reader.entry import check_entry
 from paramsched.mmengine.schedulers import PARAM_SCHEDULERS, OptimWrapper, build_param_scheduler, unmeasured
-from paramsched.mmengine.schedulers.base import _ParamScheduler
+from paramsched.mmengine.schedulers.base import is_scheduler
+from paramsched.mmengine.schedulers.build import RunLength
+from paramsched.mmengine.schedulers.entry import check_entry, is_of_user
 
 
 @final
@@ -235,7 +235,7 @@ def warn_without_validation(schedulers: Schedulers) -> None:
 def warn_if_unmeasured(schedulers: Schedulers) -> None:
     """Warn at the end of a run about plateau schedulers that never received their metric."""
     for many in schedulers.values():
-        for line in unmeasured(one for one in many if isinstance(one, _ParamScheduler)):
+        for line in unmeasured(one for one in many if is_scheduler(one)):
             warn_user(Problem(found=f"param_scheduler{line}"))
 
 
@@ -339,7 +339,7 @@ def check_schedulers(
                 )
     else:
         many = list(config) if isinstance(config, (list, tuple)) else [config]
-        built = [isinstance(one, _ParamScheduler) for one in many]
+        built = [is_scheduler(one) for one in many]
         if any(built) and names:
             instead = f"Use {{{names[0]!r}: [scheduler], …}}, or dict(type=…)"
             diagnostics.add(path, "a built scheduler belongs to one optimizer", instead, code=REFUSED_VALUE)
@@ -356,9 +356,8 @@ def _check_scheduler(
     config: Any, path: str, model: OptimWrapper | None, lengths: Mapping[str, Any], diagnostics: DiagnosticCollector
 ) -> None:
     """Check one scheduler from a dict: first its arguments, then whether it can be built."""
-    kind = config.get("type") if isinstance(config, Mapping) else None
     before = diagnostics.count
-    if not _is_other_class(kind):
+    if not is_of_user(config):
         if isinstance(config, Mapping):
             config = {name: value for name, value in config.items() if name != "last_step"}
         check_entry(config, path, RunLength(**lengths), diagnostics)
@@ -384,10 +383,3 @@ def _check_scheduler(
         diagnostics.add(
             path, found, "Derive it from paramsched.mmengine.schedulers._ParamScheduler", code=WRONG_ARGUMENT
         )
-
-
-def _is_other_class(kind: Any) -> bool:
-    """Return whether the `type` of a scheduler is a class that is not this package's, and so not in its table."""
-    with suppress(KeyError):
-        return not PARAM_SCHEDULERS.find(kind).__module__.startswith("paramsched.")
-    return False

@@ -25,7 +25,7 @@ from paramsched.mmengine.runner._param_schedulers import RunnerFacts, Schedulers
 from paramsched.mmengine.runner.context import Position, RunContext
 from paramsched.mmengine.runner.optim_wrapper import AcceleratedWrapper
 from paramsched.mmengine.schedulers import restore
-from paramsched.mmengine.schedulers.build import compare_states
+from paramsched.mmengine.schedulers.restore import compare_states
 
 log = logging.getLogger("paramsched.mmengine")
 
@@ -132,7 +132,8 @@ def _states_of_this_length(many: Sequence[Any], saved: Any, config: Any, name: s
     states = list(saved)
     for index, (one, state, part) in enumerate(zip(many, saved, parts, strict=False)):
         if isinstance(part, Mapping) and isinstance(state, Mapping) and "end" not in part:
-            filled = [key for key in ("end", "T_max", "total_steps", "total_iters") if key not in part and key in state]
+            lengths = ("end", "T_max", "total_steps", "total_iters", "_schedule_phases")
+            filled = [key for key in lengths if key not in part and key in state]
             states[index] = {**state, **{key: getattr(one, key, state[key]) for key in filled}}
     return states
 

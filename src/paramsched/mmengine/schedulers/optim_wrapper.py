@@ -7,10 +7,8 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from paramsched.mmengine.schedulers.optimizers import SeenAsPeer
 
-
-class OptimWrapper(SeenAsPeer):
+class OptimWrapper:
     """An optimizer that clips gradients and updates once every `accumulative_counts` batches.
 
     If the optimizer has several groups, `param_groups` ends with an additional pseudo group made of the optimizer's

@@ -3,10 +3,8 @@
 import sys
 from typing import Any, Final
 
-from paramsched.mmengine.reader.arguments import class_names
 from paramsched.mmengine.registry import Registry
-from paramsched.mmengine.schedulers import param_scheduler
-from paramsched.mmengine.schedulers.base import _ParamScheduler
+from paramsched.mmengine.schedulers.families import SCHEDULER_CLASSES
 
 
 def _class_of_packages(name: str) -> type[Any] | None:
@@ -25,7 +23,5 @@ def _class_of_packages(name: str) -> type[Any] | None:
 PARAM_SCHEDULERS: Final = Registry("parameter scheduler", fallback=_class_of_packages)
 """The registry of scheduler classes: MMEngine's 29 and those of users."""
 
-
-for _name in class_names():
-    if isinstance(_found := vars(param_scheduler).get(_name), type) and _found.__module__ != _ParamScheduler.__module__:
-        PARAM_SCHEDULERS.register_module(module=_found, force=True)
+for _cls in SCHEDULER_CLASSES.values():
+    PARAM_SCHEDULERS.register_module(module=_cls)

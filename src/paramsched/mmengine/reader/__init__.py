@@ -1,1 +1,0 @@
-"""The table of MMEngine's schedulers: arguments, checks, rules."""

@@ -1,0 +1,61 @@
+"""The scheduler classes of the learning rate and of momentum, made from those of `param_scheduler`.
+
+`StepLR` is what `class StepLR(LRSchedulerMixin, StepParamScheduler): ...` would be, with the signature and docstring of
+`StepParamScheduler` without `param_name`. `families.pyi` declares the classes for type checkers.
+"""
+
+import inspect
+from typing import Any, Final
+
+from paramsched.mmengine.schedulers import param_scheduler
+from paramsched.mmengine.schedulers.base import LRSchedulerMixin, MomentumSchedulerMixin, _ParamScheduler
+
+_SCHEDULES: Final = (
+    param_scheduler.ConstantParamScheduler,
+    param_scheduler.CosineAnnealingParamScheduler,
+    param_scheduler.CosineRestartParamScheduler,
+    param_scheduler.ExponentialParamScheduler,
+    param_scheduler.LinearParamScheduler,
+    param_scheduler.MultiStepParamScheduler,
+    param_scheduler.OneCycleParamScheduler,
+    param_scheduler.PolyParamScheduler,
+    param_scheduler.ReduceOnPlateauParamScheduler,
+    param_scheduler.StepParamScheduler,
+)
+
+
+def class_of_family(mixin: type[_ParamScheduler], schedule: type[_ParamScheduler], suffix: str, value: str) -> Any:
+    """Return the class of a schedule for one entry.
+
+    Args:
+        mixin: the mixin that passes the entry as `param_name`.
+        schedule: the class for any entry, such as `StepParamScheduler`.
+        suffix: the end of the name, in place of `ParamScheduler`.
+        value: the words of the docstring for the scheduled value.
+    """
+
+    def __init__(self: Any, optimizer: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # a method of the class
+        mixin.__init__(self, optimizer, *args, **kwargs)  # type: ignore[call-arg]  # a mixin has no `param_name`
+
+    signature = inspect.signature(schedule.__init__)
+    parameters = [one for one in signature.parameters.values() if one.name != "param_name"]
+    __init__.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # inspect reads it
+    text, _, _ = inspect.cleandoc(schedule.__doc__ or "").partition("\n\n>>>")  # the example passes `param_name`
+    lines = [line for line in text.splitlines() if not line.strip().startswith("param_name:")]
+    doc = "\n".join(lines).replace("the value", value)
+    name = schedule.__name__.removesuffix("ParamScheduler") + suffix
+    namespace = {"__init__": __init__, "__module__": __name__, "__qualname__": name, "__doc__": doc}
+    return type(name, (mixin, schedule), namespace)
+
+
+_made = [class_of_family(LRSchedulerMixin, one, "LR", "the learning rate") for one in _SCHEDULES]
+_made += [
+    class_of_family(MomentumSchedulerMixin, one, "Momentum", "the momentum")
+    for one in _SCHEDULES
+    if one is not param_scheduler.OneCycleParamScheduler
+]
+
+SCHEDULER_CLASSES: Final[dict[str, type[Any]]] = {one.__name__: one for one in (*_SCHEDULES, *_made)}
+"""MMEngine's 29 scheduler classes by name."""
+
+globals().update({one.__name__: one for one in _made})
