@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from paramsched.errors import StateError
 from paramsched.mmengine import schedulers as mmengine
 from paramsched.mmengine import schedulers as ours
-from paramsched.mmengine.reader.arguments import class_names
+from paramsched.mmengine.schedulers.families import SCHEDULER_CLASSES
 from paramsched.mmengine.schedulers import build_param_scheduler
 from support import mmengine_peer as peer
 from support.tables import table
@@ -32,7 +32,7 @@ def sgd(lr=0.1, groups=1):
     return torch.optim.SGD(parameters, lr=lr, momentum=0.9)
 
 
-@table("name", class_names())
+@table("name", SCHEDULER_CLASSES)
 def test_a_class_has_the_arguments_of_the_peer_in_its_order(name):
     mine, theirs = getattr(ours, name), getattr(peers_classes, name)
     expected = inspect.signature(next(c for c in theirs.__mro__ if c.__name__.endswith("ParamScheduler"))).parameters

@@ -14,7 +14,7 @@ pytest.importorskip("mmengine")
 
 from mmengine import optim as peer
 from paramsched.mmengine import schedulers as ours
-from paramsched.mmengine.reader.arguments import class_names
+from paramsched.mmengine.schedulers.families import SCHEDULER_CLASSES
 from support import programs
 from support.mmengine_runs import BATCHES, EPOCHS, Runs, Toy, sgd
 from support.spread import every, spread
@@ -167,10 +167,10 @@ def one_of(module, name):
     return getattr(module, name)(sgd(Toy()), *before, *rest)
 
 
-@table("name", class_names())
+@table("name", SCHEDULER_CLASSES)
 def test_each_class_is_an_instance_of_its_namesake_only(name):
     mine, theirs = one_of(ours, name), one_of(peer.scheduler, name)
-    names = [*class_names(), "_ParamScheduler"]
+    names = [*SCHEDULER_CLASSES, "_ParamScheduler"]
 
     def kinds(instance, module):
         return [one for one in names if isinstance(instance, getattr(module, one))]

@@ -4,7 +4,6 @@ import inspect
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import Any, ClassVar, Final, Self
 
 from paramsched.compat.group_values import by_value, late_base, set_value
@@ -76,7 +75,7 @@ class _ParamScheduler:
 
     optimizer: OptimizerLike
     param_name: str
-    base_values: list[float]
+    base_values: list[float] | tuple[()] = ()  # empty if a subclass skips this class's constructor
     last_step: int
 
     def __init__(
@@ -103,8 +102,8 @@ class _ParamScheduler:
         self.begin, self.end, self.by_epoch, self.verbose = begin, end, by_epoch, verbose
         self._check_groups(resumes=last_step >= 0)
         initial = f"initial_{param_name}"
-        for group, value in zip(optimizer.param_groups, self._present_values(), strict=True):
-            group.setdefault(initial, value)
+        for group in optimizer.param_groups:
+            group.setdefault(initial, number_of(group[param_name]))
         self.base_values = [number_of(group[initial]) for group in optimizer.param_groups]
         self.last_step = last_step
         if last_step >= 0:
@@ -122,15 +121,17 @@ class _ParamScheduler:
         if self._global_step == 0:
             warn_of_order(self.optimizer)
         self._global_step += 1
-        self._take_in_added_groups()
+        groups, name = self.optimizer.param_groups, self.param_name
+        if len(groups) > len(self.base_values):
+            self._take_in_added_groups()
         if self.begin <= self._global_step + self._skipped < self.end:
             self.last_step += 1
             values = self._get_value()
             self._write_values(values)
             if self.verbose:
-                for index, value in zip(range(len(self.optimizer.param_groups)), values, strict=False):
+                for index, value in enumerate(values[: len(groups)]):
                     self.print_value(self.verbose, index, value)
-        self._last_value = self._present_values()
+        self._last_value = [group[name] for group in groups]
 
     def _get_value(self) -> list[float]:
         """Return the value of each group at `last_step`."""
@@ -148,15 +149,25 @@ class _ParamScheduler:
             print_or_log(f"Adjusting parameter value of group {group} to {value:.4e}.")
 
     def _present_values(self) -> list[Any]:
-        """Return the value of each group as a number."""
+        """Return the value of each group."""
         name = self.param_name
-        values = [group[name] for group in self.optimizer.param_groups]
-        return [value if type(value) is float else number_of(value) for value in values]
+        return [group[name] for group in self.optimizer.param_groups]
+
+    def _scaled_values(self, factor: float) -> list[Any]:
+        """Return the value of each group times a factor."""
+        name = self.param_name
+        return [group[name] * factor for group in self.optimizer.param_groups]
+
+    def _scaled_above(self, floors: Sequence[float], ratio: float) -> list[Any]:
+        """Return the value of each group, with its distance to a floor multiplied by a ratio."""
+        name = self.param_name
+        pairs = zip(self.optimizer.param_groups, floors)  # noqa: B905  # `strict=False` costs 10 % of a step
+        return [ratio * (group[name] - floor) + floor for group, floor in pairs]
 
     def _write_values(self, values: Sequence[Any]) -> None:
         """Write a value into each group: a tensor is filled in place."""
         name = self.param_name
-        for group, value in zip(self.optimizer.param_groups, values, strict=False):
+        for group, value in zip(self.optimizer.param_groups, values):  # noqa: B905  # as above
             if type(group[name]) is float:
                 group[name] = value
             else:
@@ -168,21 +179,19 @@ class _ParamScheduler:
         The base of such a group has the ratio to its value that the last group has. A wrapper's pseudo group remains
         the last one.
         """
-        bases = vars(self).get("base_values")  # a subclass may skip this class's constructor
-        groups = self.optimizer.param_groups
-        if bases is None or len(bases) >= len(groups):
+        if not isinstance(self.base_values, list):
             return
-        known, values = list(bases), self._present_values()
+        groups, known = self.optimizer.param_groups, list(self.base_values)
         first = len(known) - (pseudo_group(self.optimizer) is not None)
         for index, group in enumerate(groups[first : first + len(groups) - len(known)], start=first):
-            base = late_base(values[index], known, self._last_value)
-            bases.insert(index, number_of(group.setdefault(f"initial_{self.param_name}", base)))
+            base = late_base(group[self.param_name], known, self._last_value)
+            self.base_values.insert(index, number_of(group.setdefault(f"initial_{self.param_name}", base)))
 
     def state_dict(self) -> dict[str, Any]:
         """Return all attributes except the optimizer as plain data, with the class and the values of the groups."""
         state = {key: by_value(value) for key, value in vars(self).items() if key != "optimizer"}
         known = {"optimizer", "param_name"} <= vars(self).keys()  # a subclass may skip this class's constructor
-        return {CLASS_KEY: type(self).__name__} | ({GROUPS_KEY: self._present_values()} if known else {}) | state
+        return {CLASS_KEY: type(self).__name__} | ({GROUPS_KEY: by_value(self._present_values())} if known else {}) | state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Load a state that `state_dict()` returned, including the saved arguments of the constructor.
@@ -260,7 +269,8 @@ class _ParamScheduler:
                 kwargs[name] = _times(kwargs[name], epoch_length)
         kwargs["begin"] = int(begin * epoch_length)
         kwargs["end"] = end if end in (INF, math.inf) else int(end * epoch_length)
-        return cls(*args, by_epoch=False, **kwargs)
+        kwargs["by_epoch"] = False
+        return cls(*args, **kwargs)
 
     def _site(self, argument: str) -> CallSite:
         return CallSite(type(self).__name__, argument)
@@ -315,17 +325,20 @@ class MomentumSchedulerMixin(_ParamScheduler):
                 group["momentum"] = number_of(group["betas"][0])
         super().__init__(optimizer, "momentum", *args, **kwargs)
 
-    def _present_values(self) -> list[Any]:
+    def step(self, *args: Any, **kwargs: Any) -> None:
+        """Make one step from the present value of `betas[0]`."""
         if self.use_betas:
-            return [number_of(group["betas"][0]) for group in self.optimizer.param_groups]
-        return super()._present_values()
+            for group in self.optimizer.param_groups:
+                group["momentum"] = number_of(group["betas"][0])  # the loaded state of an optimizer may lack it
+        super().step(*args, **kwargs)
 
     def _write_values(self, values: Sequence[Any]) -> None:
         if self.use_betas:
             for group, value in zip(self.optimizer.param_groups, values, strict=False):
-                group["momentum"] = value  # the loaded state of an optimizer may lack it
+                group["momentum"] = value
                 set_value(group, value, "betas[0]")
-        super()._write_values(values)
+        else:
+            super()._write_values(values)
 
 
 def print_or_log(line: str) -> None:
@@ -341,7 +354,6 @@ def is_scheduler(value: object) -> bool:
     return any(cls.__name__ == "_ParamScheduler" for cls in type(value).__mro__)
 
 
-@cache
 def argument_names(cls: type[Any]) -> tuple[str, ...]:
     """Return the arguments of a class's constructor that a loaded state is compared with."""
     names = [name for base in cls.__mro__[:-1] for name in inspect.signature(base).parameters]

@@ -7,13 +7,13 @@ computes a value from the present one, so that schedulers of the same entry comb
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import accumulate, product
+from itertools import accumulate, pairwise, product
 from typing import Any, Literal, NoReturn
 
 from paramsched.core.number_checks import finite_number, positive_number, require_choice
 from paramsched.errors import AssertedArgument, InvalidArgument, InvalidCall
 from paramsched.mmengine.schedulers.base import INF, _ParamScheduler, print_or_log
-from paramsched.mmengine.schedulers.optimizers import OptimizerLike, pseudo_group, require_optimizer
+from paramsched.mmengine.schedulers.optimizers import OptimizerLike, number_of, pseudo_group, require_optimizer
 
 
 class StepParamScheduler(_ParamScheduler):
@@ -69,7 +69,7 @@ class StepParamScheduler(_ParamScheduler):
     def _get_value(self) -> list[float]:
         if self.last_step == 0 or self.last_step % self.step_size != 0:
             return self._present_values()
-        return [value * self.gamma for value in self._present_values()]
+        return self._scaled_values(self.gamma)
 
 
 class MultiStepParamScheduler(_ParamScheduler):
@@ -125,8 +125,7 @@ class MultiStepParamScheduler(_ParamScheduler):
     def _get_value(self) -> list[float]:
         if self.last_step not in self.milestones:
             return self._present_values()
-        factor = self.gamma ** self.milestones[self.last_step]
-        return [value * factor for value in self._present_values()]
+        return self._scaled_values(self.gamma ** self.milestones[self.last_step])
 
 
 class ConstantParamScheduler(_ParamScheduler):
@@ -172,15 +171,14 @@ class ConstantParamScheduler(_ParamScheduler):
         super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
 
     def _get_value(self) -> list[float]:
-        present = self._present_values()
         if self.last_step == 0:
-            self._entry = present
-            return [value * self.factor for value in present]
+            self._entry = [number_of(value) for value in self._present_values()]
+            return self._scaled_values(self.factor)
         if self.last_step != self.total_iters:
-            return present
+            return self._present_values()
         if self.factor == 0:
             return _values_at_entry(self)
-        return [value * (1.0 / self.factor) for value in present]
+        return self._scaled_values(1.0 / self.factor)
 
 
 class ExponentialParamScheduler(_ParamScheduler):
@@ -230,7 +228,7 @@ class ExponentialParamScheduler(_ParamScheduler):
     def _get_value(self) -> list[float]:
         if self.last_step == 0:
             return self._present_values()
-        return [value * self.gamma for value in self._present_values()]
+        return self._scaled_values(self.gamma)
 
 
 class CosineAnnealingParamScheduler(_ParamScheduler):
@@ -291,15 +289,13 @@ class CosineAnnealingParamScheduler(_ParamScheduler):
         super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
 
     def _get_value(self) -> list[float]:
-        k, length, present = self.last_step, self.T_max, self._present_values()
+        k, length = self.last_step, self.T_max
         if k == 0:
-            return present
-        rows = zip(present, self.base_values, _floors(self), strict=False)
+            return self._present_values()
         if (k - 1 - length) % (2 * length) == 0:  # the value is at the floor, so that no ratio leads away from it
-            rise = 1 - math.cos(math.pi / length)
-            return [value + (base - floor) * rise / 2 for value, base, floor in rows]
-        ratio = _cosine_ratio(k, length)
-        return [ratio * (value - floor) + floor for value, _, floor in rows]
+            rows = zip(self._present_values(), self.base_values, _floors(self), strict=False)
+            return [value + (base - floor) * (1 - math.cos(math.pi / length)) / 2 for value, base, floor in rows]
+        return self._scaled_above(_floors(self), _cosine_ratio(k, length))
 
 
 class LinearParamScheduler(_ParamScheduler):
@@ -351,16 +347,16 @@ class LinearParamScheduler(_ParamScheduler):
         super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
 
     def _get_value(self) -> list[float]:
-        k, present = self.last_step, self._present_values()
+        k = self.last_step
         if k == 0:
-            self._entry = present
-            return [value * self.start_factor for value in present]
+            self._entry = [number_of(value) for value in self._present_values()]
+            return self._scaled_values(self.start_factor)
         if self.start_factor == 0:  # no ratio leads away from 0
             factor = self.end_factor * min(k / self.total_iters, 1)
             return [value * factor for value in _values_at_entry(self)]
         rise = self.end_factor - self.start_factor
         ratio = 1.0 + rise / (self.total_iters * self.start_factor + (k - 1) * rise)
-        return [value * ratio for value in present]
+        return self._scaled_values(ratio)
 
 
 class PolyParamScheduler(_ParamScheduler):
@@ -414,7 +410,8 @@ class PolyParamScheduler(_ParamScheduler):
         if self.last_step == 0:
             return self._present_values()
         ratio = (1 - 1 / (self.total_iters - self.last_step + 1)) ** self.power
-        return [(value - self.eta_min) * ratio + self.eta_min for value in self._present_values()]
+        name, floor = self.param_name, self.eta_min
+        return [(group[name] - floor) * ratio + floor for group in self.optimizer.param_groups]
 
 
 class CosineRestartParamScheduler(_ParamScheduler):
@@ -490,8 +487,7 @@ class CosineRestartParamScheduler(_ParamScheduler):
         k = self.last_step - (0 if index == 0 else self.cumulative_periods[index - 1])
         if k == 0:
             return [base * self.restart_weights[index] for base in self.base_values]
-        ratio, pairs = _cosine_ratio(k, self.periods[index]), zip(self._present_values(), _floors(self), strict=False)
-        return [ratio * (value - floor) + floor for value, floor in pairs]
+        return self._scaled_above(_floors(self), _cosine_ratio(k, self.periods[index]))
 
     @staticmethod
     def get_position_from_periods(iteration: int, cumulative_periods: Sequence[int]) -> int | None:
@@ -500,7 +496,10 @@ class CosineRestartParamScheduler(_ParamScheduler):
         >>> CosineRestartParamScheduler.get_position_from_periods(200, [100, 200, 300, 400])
         2
         """
-        return next((index for index, end in enumerate(cumulative_periods) if iteration < end), None)
+        for index, end in enumerate(cumulative_periods):
+            if iteration < end:
+                return index
+        return None
 
 
 class OneCycleParamScheduler(_ParamScheduler):
@@ -585,13 +584,7 @@ class OneCycleParamScheduler(_ParamScheduler):
         self.eta_max, self.total_steps = eta_max, end - begin if total_steps is None else total_steps
         self.pct_start, self.anneal_strategy, self.three_phase = pct_start, anneal_strategy, three_phase
         self.div_factor, self.final_div_factor = div_factor, final_div_factor
-        rise = float(pct_start * self.total_steps) - 1
-        phases = [(rise, "initial_lr", "max_lr"), (self.total_steps - 1, "max_lr", "min_lr")]
-        if three_phase:
-            phases[1:] = [(2 * rise, "max_lr", "initial_lr"), (self.total_steps - 1, "initial_lr", "min_lr")]
-        self._schedule_phases: list[dict[str, Any]] = [
-            {"end_step": step, "start_lr": start, "end_lr": end_} for step, start, end_ in phases
-        ]
+        self._schedule_phases = _phases(self.total_steps, float(pct_start * self.total_steps) - 1, three_phase)
         if last_step == -1:
             self._write_levels(optimizer, peaks)
         super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
@@ -615,11 +608,11 @@ class OneCycleParamScheduler(_ParamScheduler):
                 f"Pass an end of at most {self.total_steps}, or a larger total_steps"
             )
         start, end, share = self._phase_at(min(self.last_step, self.total_steps - 1))
-        levels = [(group[start], group[end]) for group in self.optimizer.param_groups]
+        groups = self.optimizer.param_groups
         if self.anneal_strategy == "cos":
             height = math.cos(math.pi * share) + 1
-            return [last + (first - last) / 2.0 * height for first, last in levels]
-        return [(last - first) * share + first for first, last in levels]
+            return [group[end] + (group[start] - group[end]) / 2.0 * height for group in groups]
+        return [(group[end] - group[start]) * share + group[start] for group in groups]
 
     def _phase_at(self, step: int) -> tuple[str, str, float]:
         """Return the two entries between which the lr moves, and the fraction of the phase that is over."""
@@ -632,11 +625,10 @@ class OneCycleParamScheduler(_ParamScheduler):
         return start_lr, end_lr, 1.0
 
     def _take_in_added_groups(self) -> None:
-        groups, known = self.optimizer.param_groups, len(self.base_values)
-        if len(groups) > known:
-            last = groups[known - 1 - (pseudo_group(self.optimizer) is not None)]
-            for group, name in product(groups[known - 1 :], ("initial_lr", "max_lr", "min_lr")):
-                group.setdefault(name, last[name])  # added groups have the cycle of the last one
+        groups = self.optimizer.param_groups
+        known = len(self.base_values) - (pseudo_group(self.optimizer) is not None)
+        for group, name in product(groups[known:], ("initial_lr", "max_lr", "min_lr")):
+            group.setdefault(name, groups[known - 1][name])  # added groups have the cycle of the last one
         super()._take_in_added_groups()
 
 
@@ -743,7 +735,8 @@ class ReduceOnPlateauParamScheduler(_ParamScheduler):
             InvalidCall: a TypeError if `metrics` is not a dict.
             KeyError: if the monitored metric is missing. The state stays unchanged.
         """
-        self._take_in_added_groups()
+        if len(self.optimizer.param_groups) > len(self.base_values):
+            self._take_in_added_groups()
         if metrics is None:
             self._global_step += 1
             return
@@ -771,7 +764,7 @@ class ReduceOnPlateauParamScheduler(_ParamScheduler):
 
     def _reduce(self) -> None:
         """Reduce the values, except by `eps` or less, and start the cooldown."""
-        present = self._present_values()
+        present = [number_of(value) for value in self._present_values()]
         pairs = zip(present, self._get_value(), strict=False)
         values = [new if old - new > self.eps else old for old, new in pairs]
         self._write_values(values)
@@ -813,6 +806,15 @@ class ReduceOnPlateauParamScheduler(_ParamScheduler):
         del args, kwargs
         found = "it cannot be converted to iterations: patience and cooldown count validations, which follow epochs"
         raise InvalidArgument(f"{cls.__name__}.build_iter_from_epoch(…)", found, "Omit convert_to_iter_based")
+
+
+def _phases(total_steps: float, rise: float, three_phase: bool) -> list[dict[str, Any]]:
+    """Return the last step of each phase, and the two entries of a group between which the lr moves, as MMEngine."""
+    steps, entries = [rise, total_steps - 1], ["initial_lr", "max_lr", "min_lr"]
+    if three_phase:
+        steps, entries = [rise, 2 * rise, total_steps - 1], ["initial_lr", "max_lr", "initial_lr", "min_lr"]
+    pairs = zip(steps, pairwise(entries), strict=True)
+    return [{"end_step": step, "start_lr": start, "end_lr": end} for step, (start, end) in pairs]
 
 
 def _check_shares(scheduler: _ParamScheduler, **factors: float) -> None:

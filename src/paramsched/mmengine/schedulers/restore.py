@@ -178,7 +178,7 @@ def _write_planned_values(schedulers: Sequence[_ParamScheduler], epoch_length: i
         for one in in_order:
             if not one.by_epoch or t % length == 0:
                 one.step()
-    values = copies[0]._present_values()
+    values = by_value(copies[0]._present_values())
     first._write_values(values)
     for scheduler, stepped in zip(schedulers, copies, strict=True):
         scheduler._take_over(vars(stepped), ("last_step", "_entry"))
