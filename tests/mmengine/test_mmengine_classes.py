@@ -4,7 +4,6 @@ import copy
 import inspect
 import json
 import logging
-import pickle
 import warnings
 from collections import Counter
 
@@ -619,13 +618,6 @@ def test_a_wrong_call_raises_mmengines_error(build, kind, found):
         (lambda: ours.OneCycleLR(3, 0.1, total_steps=5), TypeError, "should be an Optimizer, but got int"),
         (lambda: ours.LinearMomentum(3, end=5), TypeError, "should be an Optimizer, but got int"),
         (
-            lambda: type("Two", (ours._ParamScheduler,), {"_get_value": lambda self: [0.1, 0.2]})(
-                sgd_of_mmengine_errors(), "lr"
-            ),
-            ValueError,
-            "2 values for 1 param groups",
-        ),
-        (
             lambda: ours.StepLR.build_iter_from_epoch(sgd_of_mmengine_errors(), 2, epoch_length=5),
             TypeError,
             "pass step_size by keyword",
@@ -668,26 +660,6 @@ def test_a_verbose_scheduler_logs_if_the_library_has_a_handler_and_else_prints(c
     with caplog.at_level(logging.ERROR, "paramsched"):
         ours.StepLR(sgd_of_mmengine_errors(), 2, verbose=True)
     assert capsys.readouterr().out == "Adjusting parameter value of group 0 to 1.0000e-01.\n"
-
-
-class Reduced(ours.OptimWrapper):
-    """A wrapper with its own way to be pickled."""
-
-    def __reduce__(self):
-        return Reduced, (self.optimizer, 7)
-
-
-class Other(ours.OptimWrapper):
-    pass
-
-
-def test_objects_may_change_their_class_and_define_how_they_are_pickled():
-    wrapper = ours.OptimWrapper(sgd_of_mmengine_errors())
-
-    wrapper.__class__ = Other
-
-    assert type(wrapper) is Other
-    assert pickle.loads(pickle.dumps(Reduced(sgd_of_mmengine_errors())))._accumulative_counts == 7
 
 
 @pytest.mark.parametrize("module", [ours, peers])

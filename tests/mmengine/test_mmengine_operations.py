@@ -16,8 +16,7 @@ import torch
 from hypothesis import settings
 
 from paramsched.mmengine import schedulers as ours
-from paramsched.mmengine.schedulers.optimizers import inner_optimizer
-from support.drawn_programs import CALLS, OPTIMIZERS, Draw, after_call, run, same
+from support.drawn_programs import OPTIMIZERS, Draw, run, same
 
 
 def restart(draw: Draw) -> dict[str, Any]:
@@ -256,97 +255,6 @@ def test_any_sequence_of_calls_and_writes_gives_what_mmengine_gives(name, family
                 break  # row 11
             assert differences(mine, theirs) == {}, place
             copied = copied or operation[0] in ("copy", "pickle")  # row 33
-
-
-@pytest.mark.parametrize(("name", "family"), [one for one in FAMILIES if one[0] != "ReduceOnPlateau"])
-def test_groups_keep_their_values_without_the_removed_ones_after_any_call(name, family):
-    for seed in range(2 * settings().max_examples):
-        draw, build, options = drawn(name, family, seed)
-        kept = draw.sample(range(draw.groups), draw.randint(1, draw.groups))
-        new = partial(_built, getattr(ours, name + family), build, options)
-        try:
-            whole, scheduler = run(new)[0], run(new)[0]
-        except (ValueError, ZeroDivisionError):
-            continue
-        for _ in range(draw.randint(0, 9)):
-            run(whole.step)
-            run(scheduler.step)
-        _remove_others(scheduler, kept)
-        for call in [draw.choice([one for one in CALLS if one != "step to"]) for _ in range(draw.randint(3, 12))]:
-            scheduler = after_call(call, scheduler, 0, partial(_built_without_others, new, kept))
-            whole = after_call(call, whole, 0, new)
-            for index, group in zip(kept, scheduler.optimizer.param_groups, strict=True):
-                theirs = whole.optimizer.param_groups[index]
-                assert same(_values(group), _values(theirs)), (seed, options, kept, call)
-
-
-@pytest.mark.parametrize("family", ["LR", "Momentum", "ParamScheduler"])
-def test_a_plateau_keeps_the_limits_of_its_groups_if_others_are_removed_at_any_time(family):
-    for seed in range(4 * settings().max_examples):
-        draw, build, options = drawn("ReduceOnPlateau", family, seed)
-        options |= {"min_value": [draw.lr() for _ in range(draw.groups)], "factor": 0.1, "patience": 0}
-        kept = draw.sample(range(draw.groups), draw.randint(1, draw.groups))
-        new = partial(_built, getattr(ours, "ReduceOnPlateau" + family), build, options)
-        whole, scheduler = new(), new()
-        removed_at = draw.randint(0, 3)
-        for step in range(9):
-            if step == removed_at:
-                _remove_others(scheduler, kept)
-            metrics = {options.get("monitor", "loss"): draw.lr()}
-            for one in (whole, scheduler):
-                one.step(metrics)
-                one.step()
-        found = [_values(group) for group in scheduler.optimizer.param_groups]
-        assert found == [_values(whole.optimizer.param_groups[index]) for index in kept], (seed, options, kept)
-
-
-@pytest.mark.parametrize(("name", "family"), [one for one in FAMILIES if one[0] != "ReduceOnPlateau"])
-def test_a_late_group_has_the_values_of_an_early_one_from_its_first_step_on(name, family):
-    for seed in range(4 * settings().max_examples):
-        draw, build, options = drawn(name, family, seed)
-        if name in ("Constant", "Linear") and draw.flag():
-            options["factor" if name == "Constant" else "start_factor"] = 0
-        if draw.random() < 0.2:
-            options["end"] = options.get("begin", 0) + 1
-        wrap = ours.OptimWrapper if draw.groups > 1 and draw.flag() else lambda optimizer: optimizer
-        at, rate, kind = draw.randint(0, 9), draw.lr(), getattr(ours, name + family)
-        peaks = options.get("eta_max")
-        of_more = options | ({"eta_max": [*peaks, peaks[-1]]} if isinstance(peaks, list) else {})
-        new = partial(_built, kind, lambda build=build, rate=rate, wrap=wrap: wrap(build(rate)), of_more)
-        try:
-            early, _ = run(new)
-        except (ValueError, ZeroDivisionError):
-            continue
-        scheduler, _ = run(partial(_built, kind, lambda build=build, wrap=wrap: wrap(build()), options))
-        for _ in range(at):
-            run(early.step)
-            run(scheduler.step)
-        inner_optimizer(scheduler.optimizer).add_param_group(_group(rate))
-        for call in ["step", *(draw.choice([one for one in CALLS if one != "step to"]) for _ in range(9))]:
-            scheduler = after_call(call, scheduler, 0, new)
-            early = after_call(call, early, 0, new)
-            found, expected = (
-                [_values(group) for group in inner_optimizer(one.optimizer).param_groups] for one in (scheduler, early)
-            )
-            assert same(found, expected), (seed, options, at, call, found, expected)
-
-
-def _values(group: dict[str, Any]) -> list[Any]:
-    return [group[key] for key in ("lr", "momentum", "betas", "weight_decay") if key in group]
-
-
-def _built(kind: Any, build: Any, options: dict[str, Any]) -> Any:
-    return kind(build(), **copy.deepcopy(options))
-
-
-def _remove_others(scheduler: Any, kept: list[int]) -> Any:
-    groups = scheduler.optimizer.param_groups
-    groups[:] = [groups[index] for index in kept]
-    return scheduler
-
-
-def _built_without_others(new: Any, kept: list[int]) -> Any:
-    return _remove_others(new(), kept)
 
 
 class Training:

@@ -8,18 +8,13 @@ from unittest.mock import MagicMock
 import pytest
 import torch
 
-from paramsched.mmengine.schedulers import OptimWrapper, StepLR, build_param_scheduler
+from paramsched.mmengine.schedulers import OptimWrapper, StepLR, StepParamScheduler
 from paramsched.mmengine.schedulers.optimizers import (
     counted_updates,
-    has_stepped,
     inner_optimizer,
-    may_step_later,
     present_value,
     pseudo_group,
-    require_number_field,
-    shadowing_steps,
     start_counting,
-    write_value,
 )
 from support.tables import table
 
@@ -153,58 +148,41 @@ def test_a_wrapper_of_several_groups_has_a_pseudo_group_of_the_defaults():
     assert "base_param_settings" not in one.state_dict()
 
 
-def test_values_are_read_and_written_by_name():
-    adam = torch.optim.Adam([torch.nn.Parameter(torch.ones(1))], lr=torch.tensor(0.1), betas=(0.9, 0.99))
+def test_values_are_read_by_name():
+    adam = torch.optim.Adam([torch.nn.Parameter(torch.ones(1))], lr=torch.tensor(0.25), betas=(0.9, 0.99))
     (group,) = adam.param_groups
-    lr = group["lr"]
 
-    write_value(group, "momentum", 0.8)
-    write_value(group, "lr", 0.3)
+    assert (present_value(group, "lr"), present_value(group, "momentum")) == (0.25, 0.9)
 
-    assert (group["betas"], group["momentum"]) == ((0.8, 0.99), 0.8)
-    assert group["lr"] is lr
-    assert present_value(group, "lr") == 0.3  # not rounded to float32
-    assert present_value(group, "momentum") == 0.8
-    lr.fill_(0.25)
-    assert present_value(group, "lr") == 0.25
-    assert present_value(copy.deepcopy(group), "lr") == 0.25
+
+@pytest.mark.parametrize("name", ["betas", "params"])
+def test_an_entry_that_is_not_a_number_is_refused(name):
+    adam = torch.optim.Adam([torch.nn.Parameter(torch.ones(1))])
+
     with pytest.raises(TypeError, match="which is not a number"):
-        require_number_field(group, "betas")
-    require_number_field(group, "lr")
+        StepParamScheduler(adam, name, 2)
 
 
-def test_steps_and_updates_are_counted_from_the_first_scheduler_on():
+def test_updates_are_counted_from_the_first_scheduler_on():
     optimizer = sgd()
     wrapper = OptimWrapper(optimizer, accumulative_counts=2)
     optimizer.param_groups[0]["params"][0].grad = torch.ones(1)
-    assert has_stepped(optimizer)
     assert counted_updates(wrapper) == 0
 
     start_counting(wrapper)
-    assert not has_stepped(wrapper)
     optimizer.step()
-    assert (has_stepped(optimizer), counted_updates(wrapper)) == (True, 1)
+    assert counted_updates(wrapper) == 1
     start_counting(optimizer)
-    assert (has_stepped(optimizer), counted_updates(wrapper)) == (False, 1)
+    assert counted_updates(wrapper) == 1
     optimizer.step()
     assert counted_updates(optimizer) == 2
     assert inner_optimizer(wrapper) is inner_optimizer(optimizer) is optimizer
     assert inner_optimizer(object()) is None
     assert inner_optimizer(MagicMock()) is None  # it seems to be a wrapper at each depth
     start_counting(object())
-    assert (has_stepped(object()), counted_updates(object())) == (True, 0)
-    assert (may_step_later(wrapper), may_step_later(optimizer)) == (True, False)
+    assert counted_updates(object()) == 0
     assert copy.deepcopy(optimizer).param_groups[0]["lr"] == 0.5
     assert not hasattr(pickle.loads(pickle.dumps(wrapper)), "_updates")
-
-
-def test_a_replaced_step_is_noticed():
-    wrapper = OptimWrapper(sgd())
-    assert shadowing_steps(wrapper) == (None, None)
-    wrapper.step = print
-    assert shadowing_steps(wrapper) == (print, None)
-    wrapper.optimizer.step = print
-    assert shadowing_steps(wrapper.optimizer) == (print, print)
 
 
 def test_a_step_that_is_replaced_after_the_construction_is_warned_of_at_the_first_step(recwarn):
@@ -253,34 +231,3 @@ def test_a_scheduler_that_is_stepped_first_warns_unless_the_wrapper_accumulates(
     scheduler.step()
 
     assert sum("before" in str(one.message) for one in recwarn) == warns
-
-
-@table(
-    "arguments",
-    [
-        {"type": "CosineAnnealingLR", "T_max": 6, "eta_min": 0.01},
-        {"type": "OneCycleLR", "eta_max": [0.1, 0.2, 0.3], "total_steps": 12},
-        {"type": "StepLR", "step_size": 2, "gamma": 0.5},
-    ],
-)
-@pytest.mark.parametrize("is_wrapped", [False, True])
-def test_each_group_keeps_its_schedule_if_groups_are_removed_or_moved(arguments, is_wrapped):
-    def run(change, at):
-        optimizer = sgd(0.5, 0.2, 0.1, momentum=0.9)
-        kept = optimizer.param_groups[1:]
-        wrapper = OptimWrapper(optimizer) if is_wrapped else optimizer
-        (scheduler,) = build_param_scheduler(arguments, wrapper, epoch_length=1, max_epochs=12)
-        rates = []
-        for step in range(10):
-            if step == at:
-                change(optimizer.param_groups)
-            optimizer.step()
-            scheduler.step()
-            rates.append([group["lr"] for group in (*kept, *wrapper.param_groups[len(optimizer.param_groups) :])])
-        return rates
-
-    whole = run(lambda groups: None, at=0)
-    for at in (0, 4):
-        assert run(lambda groups: groups.pop(0), at) == whole
-        assert run(lambda groups: groups.reverse(), at) == whole
-    assert len({tuple(row) for row in whole}) > 4

@@ -73,18 +73,6 @@ def test_mmengines_own_schedulers_train(tmp_path: Any) -> None:
     assert used(built, tmp_path) == pytest.approx([0.1, 0.1, 0.05, 0.05, 0.025, 0.025])
 
 
-def test_an_mmengine_scheduler_of_the_wrapper_finds_the_number_of_updates(tmp_path: Any) -> None:
-    peer = pytest.importorskip("mmengine.optim.scheduler")
-    wrappers = []
-
-    def built(optimizer: Any) -> Any:
-        wrappers.append(optimizer)
-        return peer.StepLR(optimizer, 1, 0.5)
-
-    assert used(built, tmp_path) == pytest.approx([0.1, 0.1, 0.05, 0.05, 0.025, 0.025])
-    assert wrappers[0]._global_step == 6 - 1  # MMEngine counts from -1
-
-
 def test_a_class_of_mmengines_registry_is_built_by_its_name(tmp_path: Any) -> None:
     registry = pytest.importorskip("mmengine.registry").PARAM_SCHEDULERS
 

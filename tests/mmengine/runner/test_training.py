@@ -399,12 +399,11 @@ def test_accumulation_counts_batches_with_a_warning_or_updates_if_requested():
 
 
 def test_in_a_run_by_iterations_epoch_schedulers_step_after_each_pass():
-    with pytest.warns(UserWarning, match="by_epoch=True in a run by iterations"):
-        runner = run(
-            batches=5,
-            train_cfg=dict(by_epoch=False, max_iters=15),
-            param_scheduler=dict(type="StepLR", step_size=1, gamma=0.5),
-        )
+    runner = run(
+        batches=5,
+        train_cfg=dict(by_epoch=False, max_iters=15),
+        param_scheduler=dict(type="StepLR", step_size=1, gamma=0.5),
+    )
 
     assert runner.values()["lr", 0] == pytest.approx(0.1 * 0.5**2)  # the third step is at the end of its window
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final, Self
 from paramsched.compat.group_values import by_value, late_base, set_value
 from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.fields import is_number
-from paramsched.core.number_checks import finite_number
+from paramsched.core.number_checks import finite_number, not_negative
 from paramsched.errors import AssertedArgument, CallSite, InvalidArgument, InvalidCall, StateError
 from paramsched.mmengine.schedulers.optimizers import (
     OptimizerLike,
@@ -40,7 +40,7 @@ class _ParamScheduler:
     Args:
         optimizer: a torch optimizer, or a wrapper of one.
         param_name: the entry to schedule, such as `"lr"` or `"weight_decay"`.
-        begin: the first step of the window, in epochs or iterations.
+        begin: the first step of the window, in epochs or iterations, at least 0.
         end: the step at which the window ends, exclusive; greater than `begin`.
         last_step: -1 to start; a larger integer continues after `last_step + 1` steps in the window.
         by_epoch: True if `step()` is called once per epoch, False if once per iteration.
@@ -89,7 +89,7 @@ class _ParamScheduler:
         verbose: bool = False,
     ) -> None:
         require_optimizer(type(self).__name__, optimizer)
-        self._check(finite_number, begin=begin)
+        self._check(not_negative, begin=begin)
         if end != math.inf:
             self._check(finite_number, end=end)
         if end <= begin:

@@ -7,6 +7,7 @@ from typing import Any, Final, final, overload
 
 from paramsched.errors import AssertedArgument, CallSite, InvalidArgument
 from paramsched.mmengine.schedulers.base import _ParamScheduler, is_scheduler
+from paramsched.mmengine.schedulers.optim_wrapper import OptimWrapper
 from paramsched.mmengine.schedulers.optimizers import OptimizerLike
 from paramsched.mmengine.schedulers.registry import PARAM_SCHEDULERS
 
@@ -158,6 +159,10 @@ def _build_located(element: Any, place: str, optimizer: OptimizerLike, run: RunL
         raise type(error)(f"{where}{text}") from error
 
 
+def _is_of_mmengine(cls: Any) -> bool:
+    return any(one.__module__.startswith("mmengine.") for one in getattr(cls, "__mro__", ()))
+
+
 def build_scheduler(cls: Any, element: Mapping[str, Any], optimizer: OptimizerLike, run: RunLength) -> _ParamScheduler:
     """Build a scheduler of a class from its dict; a missing `end` is the end of the run."""
     arguments = {name: value for name, value in element.items() if name not in BUILDER_KEYS}
@@ -165,6 +170,8 @@ def build_scheduler(cls: Any, element: Mapping[str, Any], optimizer: OptimizerLi
     end = run.end(by_epoch)
     if end is not None:
         arguments.setdefault("end", end)
+    if isinstance(optimizer, OptimWrapper) and _is_of_mmengine(cls):
+        optimizer = optimizer.optimizer  # MMEngine's base class refuses wrappers other than its own
     if not element.get(CONVERTED, False):
         return cls(optimizer=optimizer, **arguments)  # type: ignore[no-any-return]  # a class named in a config
     site = CallSite(cls.__name__, CONVERTED, "True")
