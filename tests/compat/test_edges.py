@@ -1,6 +1,5 @@
 """Rare cases of the drop-ins: a factor of 0, short cycles, schedulers after a ramp, late groups of cycles."""
 
-import inspect
 import warnings
 
 import pytest
@@ -13,9 +12,6 @@ from paramsched.compat.torch import SWALR, CyclicLR, OneCycleLR
 from paramsched.compat.torch.base import LRScheduler, _ReadFromGroups, hook
 from paramsched.errors import InvalidArgument
 from paramsched.mmengine import schedulers as mmengine
-from paramsched.mmengine.reader.arguments import class_names
-from paramsched.mmengine.schedulers import param_scheduler
-from paramsched.mmengine.schedulers.optimizers import set_up_from_table
 from support.tables import table
 
 
@@ -175,32 +171,6 @@ def test_the_module_has_the_other_names_of_torchs():
 # ---------------------------------------------------------------------- MMEngine
 
 
-@table("name", class_names())
-def test_a_class_of_the_table_has_its_signature_document_and_defaults(name):
-    known = getattr(param_scheduler, name)
-    fresh = type(name, (known,), {"__doc__": "A remark.", "__module__": known.__module__})
-
-    set_up_from_table(fresh)
-
-    for attribute in ("table_row", "_counted", "_configured", "_argument_signature"):
-        assert getattr(fresh, attribute) == getattr(known, attribute)
-    assert inspect.signature(fresh) == inspect.signature(known)
-    assert next(iter(inspect.signature(fresh).parameters)) == "optimizer"
-    assert ("param_name" in inspect.signature(fresh).parameters) is name.endswith("ParamScheduler")
-    assert "\n\nA remark.\n\nArgs:\n    optimizer: a torch optimizer" in fresh.__doc__
-    optimizer, other = sgd(), sgd()
-    required = {"Exponential": {"gamma": 0.5}, "Step": {"step_size": 1}, "MultiStep": {"milestones": [1]}}
-    given = required.get(name.removesuffix("LR").removesuffix("Momentum").removesuffix("ParamScheduler"), {})
-    given = given | ({"periods": [2]} if "Restart" in name else {}) | ({"eta_min": 0.1} if "Cosine" in name else {})
-    given = given | ({"eta_max": 0.5, "total_steps": 4} if "OneCycle" in name else {})
-    given = given | ({"param_name": "lr"} if name.endswith("ParamScheduler") else {})
-    first, second = fresh(optimizer, **given), known(other, **given)
-    for scheduler in (first, second):
-        scheduler.optimizer.step()
-        scheduler.step()
-    assert [first.get_last_value(), rates(optimizer)] == [second.get_last_value(), rates(other)]
-
-
 def test_a_registry_has_a_size_contains_names_and_builds():
     registry = mmengine.PARAM_SCHEDULERS
 
@@ -252,13 +222,6 @@ def test_a_plateau_that_continues_without_a_metric_is_unmeasured():
 
 def test_a_wrapper_is_shown_with_its_arguments():
     assert repr(mmengine.OptimWrapper(sgd(), 4)).endswith(", accumulative_counts=4)")
-
-
-def test_the_class_of_a_scheduler_may_be_assigned():
-    scheduler = mmengine.StepLR(sgd(), 1)
-    scheduler.__class__ = type("Own", (mmengine.StepLR,), {"__slots__": ()})
-
-    assert type(scheduler).__name__ == "Own"
 
 
 # ---------------------------------------------------------------------- others

@@ -153,9 +153,7 @@ def test_a_factor_of_zero_ends_with_the_value_before_its_window():
 
 
 def test_an_optimizer_without_momentum_is_named():
-    with pytest.raises(
-        ValueError, match=r"optimizer must support momentum .*: it has lr, .*Use SGD with momentum"
-    ):
+    with pytest.raises(ValueError, match=r"optimizer must support momentum .*: it has lr, .*Use SGD with momentum"):
         LinearMomentum(torch.optim.Adagrad([torch.nn.Parameter(torch.ones(1))]), end=5)
 
 

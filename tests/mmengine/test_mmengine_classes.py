@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from paramsched.errors import StateError
 from paramsched.mmengine import schedulers as mmengine
 from paramsched.mmengine import schedulers as ours
-from paramsched.mmengine.schedulers.families import SCHEDULER_CLASSES
 from paramsched.mmengine.schedulers import build_param_scheduler
+from paramsched.mmengine.schedulers.families import SCHEDULER_CLASSES
 from support import mmengine_peer as peer
 from support.tables import table
 
@@ -681,3 +681,37 @@ def test_the_last_step_is_an_integer_of_at_least_minus_1(last_step):
 
     with pytest.raises(AssertionError, match="last_step"):
         ours.StepLR(optimizer, step_size=2, last_step=last_step)
+
+
+COSINE = {"type": "CosineAnnealingLR"}
+SURPRISING = {
+    "a window of one step keeps its factor": [{"type": "LinearLR", "start_factor": 0.001, "end": 1}],
+    "a constant of one step keeps its factor": [{"type": "ConstantLR", "factor": 0.001, "end": 1}],
+    "a cosine over its window stops one step before its floor": [{**COSINE, "end": 5}],
+    "a cosine after T_max ignores others": [{**COSINE, "T_max": 4}, {"type": "MultiStepLR", "milestones": [3]}],
+    "a converted exponential multiplies in each iteration": [
+        {"type": "ExponentialLR", "gamma": 0.9, "convert_to_iter_based": True}
+    ],
+    "a floor raises a warmup": [
+        {"type": "LinearLR", "start_factor": 0.01, "end": 6}, {**COSINE, "T_max": 12, "eta_min": 0.05}
+    ],
+    "a cycle replaces the bases of later schedulers": [
+        {"type": "OneCycleLR", "eta_max": 0.5, "total_steps": 10, "end": 10}, {**COSINE, "T_max": 3}
+    ],
+    "half a step of StepLR": [{"type": "StepLR", "step_size": 2.5, "by_epoch": False}],
+    "half a step of a cosine": [{**COSINE, "T_max": 2.5}],
+    "a step in the middle of a window": [{"type": "LinearLR", "begin": 1.5, "end": 7.5}],
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("error:param_scheduler", "error:StepLR")
+@pytest.mark.parametrize("name", SURPRISING)
+def test_surprising_values_are_those_of_mmengine_without_a_warning(name):
+    configs = SURPRISING[name]
+    expected = peer.peer_values(configs, "SGD", 1)
+    optimizer = peer.optimizer_of("SGD", 1)
+    schedulers = build_param_scheduler(configs, optimizer, epoch_length=peer.LENGTH, max_epochs=peer.EPOCHS)
+
+    torch.testing.assert_close(
+        torch.tensor(peer.run(schedulers, optimizer)), torch.tensor(expected), rtol=1e-12, atol=0
+    )

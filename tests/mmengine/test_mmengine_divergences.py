@@ -1,6 +1,6 @@
-"""The rows of docs/reference/divergences.md on MMEngine: our behavior, and the different one of the peer (D).
+"""The rows of docs/reference/divergences.md on MMEngine; the names of the tests begin with the row.
 
-A test with `row` runs twice, on our classes and on those of the peer, where it must fail.
+A test with `row` runs twice, on our classes and on those of MMEngine, where it must fail.
 """
 
 import copy
@@ -12,17 +12,14 @@ import warnings
 from types import SimpleNamespace
 
 import mmengine.optim as peers
-import numpy as np
 import pytest
 import torch
 from mmengine.optim import OptimWrapperDict
 from mmengine.optim.scheduler import _ParamScheduler as PeersBase
 
-import paramsched as ps
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from paramsched.errors import PlanChanged, StateError
 from paramsched.mmengine import schedulers as ours
-from support import mmengine_peer
 from support.tables import table
 
 
@@ -85,41 +82,30 @@ def test_1_a_line_may_start_at_zero(library):
     assert rates(scheduler, 5) == pytest.approx([0, 0.025, 0.05, 0.075, 0.1, 0.1])
 
 
-@row(2)
-def test_2_the_value_recovers_after_a_factor_of_zero(library):
+@row(1)
+def test_1_the_value_recovers_after_a_factor_of_zero(library):
     scheduler = library.ConstantLR(sgd(), factor=0, end=3)
 
     assert rates(scheduler, 3) == [0, 0, 0.1, 0.1]
 
 
-@pytest.mark.parametrize(("name", "argument"), [("LinearLR", "start_factor"), ("ConstantLR", "factor")])
-def test_3_a_window_of_one_tick_keeps_the_values_of_the_peer_and_warns(name, argument):
-    arguments = {argument: 0.001, "end": 1}
-    expected = rates(getattr(PEER, name)(sgd(), **arguments), 3)
-
-    with pytest.warns(UserWarning, match="one step.*convert_to_iter_based"):
-        scheduler = getattr(ours, name)(sgd(), **arguments)
-
-    assert rates(scheduler, 3) == expected == [0.0001] * 4
-
-
-@row(4)
-def test_4_a_one_cycle_without_a_warmup_starts_at_its_peak(library):
+@row(2)
+def test_2_a_one_cycle_without_a_warmup_starts_at_its_peak(library):
     scheduler = library.OneCycleLR(sgd(), eta_max=0.1, total_steps=5, pct_start=0.2)
 
     assert rates(scheduler, 1)[0] == 0.1
 
 
-@row(4)
-def test_4_a_one_cycle_without_a_decay_stays_at_its_peak(library):
+@row(2)
+def test_2_a_one_cycle_without_a_decay_stays_at_its_peak(library):
     scheduler = library.OneCycleLR(sgd(), eta_max=0.1, total_steps=5, pct_start=1.0)
 
     assert rates(scheduler, 5)[4:] == [0.1, 0.1]
 
 
-@row(5)
+@row(2)
 @pytest.mark.parametrize("strategy", ["cos", "linear"])
-def test_5_a_one_cycle_keeps_its_last_value_at_its_end(library, strategy):
+def test_2_a_one_cycle_keeps_its_last_value_at_its_end(library, strategy):
     scheduler = library.OneCycleLR(sgd(), eta_max=0.1, total_steps=5, anneal_strategy=strategy)
 
     found = rates(scheduler, 5)
@@ -127,15 +113,15 @@ def test_5_a_one_cycle_keeps_its_last_value_at_its_end(library, strategy):
     assert found[5] == found[4] == pytest.approx(0.1 / 25 / 1e4)
 
 
-def test_5_a_one_cycle_beyond_its_end_is_the_documented_error():
+def test_2_a_one_cycle_beyond_its_end_is_the_documented_error():
     scheduler = ours.OneCycleLR(sgd(), eta_max=0.1, total_steps=5)
 
     with pytest.raises(ValueError, match="Tried to step 7 times"):
         rates(scheduler, 6)
 
 
-@row(6)
-def test_6_a_one_cycle_accepts_a_peak_for_each_group(library):
+@row(3)
+def test_3_a_one_cycle_accepts_a_peak_for_each_group(library):
     wrapper = library.OptimWrapper(sgd(groups=2))
 
     scheduler = library.OneCycleLR(wrapper, eta_max=[0.1, 0.2], total_steps=10)
@@ -143,50 +129,8 @@ def test_6_a_one_cycle_accepts_a_peak_for_each_group(library):
     assert [group["max_lr"] for group in scheduler.optimizer.param_groups] == [0.1, 0.2, 0.2]
 
 
-def test_7_a_one_cycle_overwrites_initial_lr_for_those_built_later_as_the_peer_does():
-    found = []
-    for library in (ours, PEER):
-        optimizer = sgd()
-        library.OneCycleLR(optimizer, eta_max=0.5, total_steps=10)
-        found.append(library.CosineAnnealingLR(optimizer, T_max=3).base_values)
-
-    assert found[0] == found[1] == [0.02]
-
-
-def test_8_a_cosine_over_its_window_stops_one_tick_early_as_in_the_peer():
-    expected = rates(PEER.CosineAnnealingLR(sgd(), end=5), 6)
-
-    assert rates(ours.CosineAnnealingLR(sgd(), end=5), 6) == pytest.approx(expected, rel=1e-12)
-    assert expected[-1] == pytest.approx(0.00955, abs=1e-5)
-
-
-def test_8_the_native_cosine_ends_at_its_end():
-    assert ps.cosine(over=5)(5, base=0.1) == 0.0
-
-
-def test_9_a_cosine_after_t_max_ignores_other_schedulers_as_in_the_peer_and_warns():
-    config = [{"type": "CosineAnnealingLR", "T_max": 4}, {"type": "MultiStepLR", "milestones": [3]}]
-    peers_list = built_by_runner(config, optimizer := sgd(), max_epochs=12)
-    expected = mmengine_peer.run(peers_list, optimizer, length=1)[:, 0]
-    optimizer = sgd()
-
-    with pytest.warns(UserWarning, match=r"\[0\]: the cosine reaches its floor at T_max=4"):
-        schedulers = ours.build_param_scheduler(config, optimizer, epoch_length=1, max_epochs=12)
-    found = mmengine_peer.run(schedulers, optimizer, length=1)[:, 0]
-
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13)
-    assert expected[8] == pytest.approx(0.1)
-
-
-def test_10_an_exponential_converted_to_iterations_keeps_its_gamma_and_warns():
-    with pytest.warns(UserWarning, match=r"gamma=0.5.*gamma \*\* \(1 / epoch_length\)"):
-        scheduler = ours.ExponentialLR.build_iter_from_epoch(sgd(), gamma=0.5, epoch_length=4)
-
-    assert rates(scheduler, 4)[4] == pytest.approx(0.00625)
-
-
-@row(11)
-def test_11_a_finished_warmup_that_is_resumed_by_last_step_is_finished(library):
+@row(4)
+def test_4_a_finished_warmup_that_is_resumed_by_last_step_is_finished(library):
     optimizer = sgd()
     optimizer.param_groups[0]["initial_lr"] = 0.1
 
@@ -195,8 +139,8 @@ def test_11_a_finished_warmup_that_is_resumed_by_last_step_is_finished(library):
     assert rates(scheduler, 4) == [0.1] * 5
 
 
-@row(11)
-def test_11_a_polynomial_resumed_by_last_step_at_its_end_stays_constant(library):
+@row(4)
+def test_4_a_polynomial_resumed_by_last_step_at_its_end_stays_constant(library):
     optimizer = sgd(lr=0.0)
     optimizer.param_groups[0]["initial_lr"] = 0.1
 
@@ -216,7 +160,7 @@ def test_11_a_polynomial_resumed_by_last_step_at_its_end_stays_constant(library)
         ("ConstantLR", {"factor": 0.5, "end": 4}),
     ],
 )
-def test_11_last_step_continues_as_if_the_earlier_ticks_had_run(name, arguments, done):
+def test_4_last_step_continues_as_if_the_earlier_ticks_had_run(name, arguments, done):
     whole = getattr(ours, name)(optimizer := sgd(), **arguments)
     expected = rates(whole, 9)
     begin = arguments.get("begin", 0)
@@ -228,15 +172,15 @@ def test_11_last_step_continues_as_if_the_earlier_ticks_had_run(name, arguments,
     assert found == pytest.approx((expected + [expected[-1]] * 10)[done + begin : done + begin + 3])
 
 
-def test_12_the_error_of_converting_a_plateau_gives_the_reason():
+def test_5_the_error_of_converting_a_plateau_gives_the_reason():
     with pytest.raises(ValueError, match="patience and cooldown count validations"):
         ours.build_param_scheduler(
             {"type": "ReduceOnPlateauLR", "convert_to_iter_based": True}, sgd(), epoch_length=10, max_epochs=3
         )
 
 
-@row(12)
-def test_12_a_user_class_is_converted_in_its_window(library):
+@row(5)
+def test_5_a_user_class_is_converted_in_its_window(library):
     class Halved(library._ParamScheduler):
         def _get_value(self):
             return [0.05 for _ in self.optimizer.param_groups]
@@ -246,7 +190,7 @@ def test_12_a_user_class_is_converted_in_its_window(library):
     assert (scheduler.begin, scheduler.end, scheduler.by_epoch) == (5, 20, False)
 
 
-def test_13_a_plateau_that_observes_no_metric_warns():
+def test_7_a_plateau_that_observes_no_metric_warns():
     scheduler = ours.ReduceOnPlateauLR(sgd(), monitor="acc")
     scheduler.step()
 
@@ -255,8 +199,8 @@ def test_13_a_plateau_that_observes_no_metric_warns():
     assert "never received 'acc'" in line
 
 
-@row(14)
-def test_14_the_state_of_a_plateau_contains_the_last_metric_and_its_epoch(library):
+@row(7)
+def test_7_the_state_of_a_plateau_contains_the_last_metric_and_its_epoch(library):
     scheduler = library.ReduceOnPlateauLR(sgd())
     scheduler.step()
     scheduler.step({"loss": 2.0})
@@ -266,9 +210,9 @@ def test_14_the_state_of_a_plateau_contains_the_last_metric_and_its_epoch(librar
     assert (state["last_metric"], state["last_metric_step"]) == (2.0, 1)
 
 
-@row(15)
+@row(6)
 @pytest.mark.parametrize(("rule", "metrics"), [("less", (-1, -0.99995, -0.9999)), ("greater", (-1, -1.00005, -1.0001))])
-def test_15_a_worse_negative_metric_is_not_better(library, rule, metrics):
+def test_6_a_worse_negative_metric_is_not_better(library, rule, metrics):
     scheduler = library.ReduceOnPlateauLR(sgd(), rule=rule, patience=1, threshold=1e-3)
     for metric in metrics:
         scheduler.step({"loss": float(metric)})
@@ -276,8 +220,8 @@ def test_15_a_worse_negative_metric_is_not_better(library, rule, metrics):
     assert scheduler.optimizer.param_groups[0]["lr"] == pytest.approx(0.01)
 
 
-@row(16)
-def test_16_large_metrics_that_improve_do_not_reduce(library):
+@row(6)
+def test_6_large_metrics_that_improve_do_not_reduce(library):
     scheduler = library.ReduceOnPlateauLR(sgd(), patience=0)
     for metric in (2e9, 1.5e9, 1.2e9):
         scheduler.step({"loss": metric})
@@ -285,8 +229,8 @@ def test_16_large_metrics_that_improve_do_not_reduce(library):
     assert scheduler.optimizer.param_groups[0]["lr"] == 0.1
 
 
-@row(17)
-def test_17_a_missing_metric_changes_nothing(library):
+@row(7)
+def test_7_a_missing_metric_changes_nothing(library):
     scheduler = library.ReduceOnPlateauLR(sgd())
     with pytest.raises(KeyError):
         scheduler.step({"acc": 1.0})
@@ -294,8 +238,8 @@ def test_17_a_missing_metric_changes_nothing(library):
     assert scheduler.last_step == -1
 
 
-@row(19)
-def test_19_accumulation_does_not_warn_about_the_order(library):
+@row(8)
+def test_8_accumulation_does_not_warn_about_the_order(library):
     wrapper = library.OptimWrapper(sgd(), accumulative_counts=4)
     scheduler = library.StepLR(wrapper, step_size=3, by_epoch=False)
 
@@ -321,7 +265,7 @@ def resumed(epochs, **policy):
     return schedulers[0], lines
 
 
-def test_20_the_new_config_is_used_and_the_difference_is_logged(caplog):
+def test_9_the_new_config_is_used_and_the_difference_is_logged(caplog):
     scheduler, lines = resumed(6)
 
     whole = rates(cosine_run(6, sgd())[0], 6)
@@ -331,24 +275,24 @@ def test_20_the_new_config_is_used_and_the_difference_is_logged(caplog):
     assert "end: 2 in the checkpoint" in caplog.text
 
 
-def test_20_the_config_of_the_checkpoint_is_used_on_request():
+def test_9_the_config_of_the_checkpoint_is_used_on_request():
     scheduler, _ = resumed(6, on_change="checkpoint")
 
     assert scheduler.end == 2
 
 
-def test_20_a_changed_config_can_raise_an_error():
+def test_9_a_changed_config_can_raise_an_error():
     with pytest.raises(PlanChanged, match="end: 2 in the checkpoint, 6 now"):
         resumed(6, on_change="error")
 
 
-def test_20_an_unchanged_config_is_restored_without_a_message(caplog):
+def test_9_an_unchanged_config_is_restored_without_a_message(caplog):
     scheduler, lines = resumed(2)
 
     assert (lines, caplog.records, scheduler.last_step) == ((), [], 1)
 
 
-def test_20_load_state_dict_overwrites_and_warns():
+def test_9_load_state_dict_overwrites_and_warns():
     scheduler = ours.StepLR(sgd(), step_size=2)
 
     with pytest.warns(UserWarning, match="step_size: 2 -> 5"):
@@ -357,8 +301,8 @@ def test_20_load_state_dict_overwrites_and_warns():
     assert scheduler.step_size == 5
 
 
-@row(21)
-def test_21_the_state_of_another_class_is_rejected(library):
+@row(10)
+def test_10_the_state_of_another_class_is_rejected(library):
     state = library.CosineAnnealingLR(sgd(), T_max=5).state_dict()
 
     with pytest.raises(ValueError, match="state of"):
@@ -366,15 +310,15 @@ def test_21_the_state_of_another_class_is_rejected(library):
 
 
 @pytest.mark.parametrize("count", [0, 2])
-def test_21_another_number_of_schedulers_is_rejected(count):
+def test_10_another_number_of_schedulers_is_rejected(count):
     states = [ours.StepLR(sgd(), step_size=2).state_dict()] * count
 
     with pytest.raises(StateError, match="1 schedulers"):
         ours.restore([ours.StepLR(sgd(), step_size=2)], states)
 
 
-@row(22)
-def test_22_momentum_of_adam_can_be_added_at_a_resume(library):
+@row(13)
+def test_13_momentum_of_adam_can_be_added_at_a_resume(library):
     saved = adam().state_dict()
     optimizer = adam()
     scheduler = library.StepMomentum(optimizer, step_size=1, gamma=0.5)
@@ -386,8 +330,8 @@ def test_22_momentum_of_adam_can_be_added_at_a_resume(library):
     assert optimizer.param_groups[0]["betas"][0] == pytest.approx(0.45)
 
 
-@row(23)
-def test_23_the_state_of_a_one_cycle_is_plain_data(library, tmp_path):
+@row(12)
+def test_12_the_state_of_a_one_cycle_is_plain_data(library, tmp_path):
     state = library.OneCycleLR(sgd(), eta_max=0.1, total_steps=10).state_dict()
     torch.save(state, tmp_path / "state.pt")
 
@@ -395,7 +339,7 @@ def test_23_the_state_of_a_one_cycle_is_plain_data(library, tmp_path):
 
 
 @pytest.mark.parametrize("name", [name for name in dir(ours) if name.endswith("LR")])
-def test_23_every_state_is_plain_data(name, tmp_path):
+def test_12_every_state_is_plain_data(name, tmp_path):
     required = {"Exponential": {"gamma": 0.5}, "MultiStep": {"milestones": [3, 3]}, "Step": {"step_size": 2}}
     required |= {"CosineRestart": {"periods": [3], "eta_min": 0}, "OneCycle": {"eta_max": 0.1, "total_steps": 10}}
     state = getattr(ours, name)(sgd(), **required.get(name.removesuffix("LR"), {})).state_dict()
@@ -407,39 +351,38 @@ def test_23_every_state_is_plain_data(name, tmp_path):
     assert json.loads(json.dumps(plain)) == {key: list(v) if isinstance(v, tuple) else v for key, v in plain.items()}
 
 
-def test_25_the_epochs_of_a_run_by_iterations_are_computed_from_the_loader():
+def test_17_the_epochs_of_a_run_by_iterations_are_computed_from_the_loader():
     config = {"type": "CosineAnnealingLR"}
 
-    with pytest.warns(UserWarning, match="by_epoch=True in a run by iterations"):
-        (scheduler,) = ours.build_param_scheduler(config, sgd(), epoch_length=10, max_iters=95)
+    (scheduler,) = ours.build_param_scheduler(config, sgd(), epoch_length=10, max_iters=95)
 
     assert scheduler.end == 10
     assert built_by_runner(config, sgd(), epoch_length=10, max_iters=95)[0].end == 1
 
 
-@row(26)
-def test_26_a_built_scheduler_is_not_stepped_for_several_optimizers(library):
+@row(17)
+def test_17_a_built_scheduler_is_not_stepped_for_several_optimizers(library):
     first = sgd()
 
     with pytest.raises(ValueError, match="belongs to one optimizer"):
         library.build_param_scheduler(library.StepLR(first, step_size=1), {"a": first, "b": sgd()}, max_epochs=3)
 
 
-@row(27)
-def test_27_schedulers_of_an_unknown_optimizer_are_rejected(library):
+@row(17)
+def test_17_schedulers_of_an_unknown_optimizer_are_rejected(library):
     config = {name: {"type": "StepLR", "step_size": 1} for name in ("a", "b", "generator")}
 
     with pytest.raises(ValueError, match="'generator'"):
         library.build_param_scheduler(config, {"a": sgd(), "b": sgd()}, max_epochs=3)
 
 
-def test_28_one_built_scheduler_becomes_a_list_of_one():
+def test_17_one_built_scheduler_becomes_a_list_of_one():
     scheduler = ours.StepLR(optimizer := sgd(), step_size=1)
 
     assert ours.build_param_scheduler(scheduler, optimizer) == [scheduler]
 
 
-def test_29_and_30_the_current_value_of_every_scheduled_field_and_group_is_reported():
+def test_18_the_current_value_of_every_scheduled_field_and_group_is_reported():
     wrapper = ours.OptimWrapper(optimizer := sgd(groups=2))
     config = [{"type": "StepLR", "step_size": 1}, {"type": "StepMomentum", "step_size": 1}]
     schedulers = ours.build_param_scheduler(config, wrapper, epoch_length=1, max_epochs=9)
@@ -448,8 +391,8 @@ def test_29_and_30_the_current_value_of_every_scheduled_field_and_group_is_repor
     assert ours.scheduled_values(schedulers) == {"lr": [0.1, 0.7], "momentum": [0.9, 0.9]}
 
 
-@row(31)
-def test_31_an_external_write_of_adams_beta_is_kept(library):
+@row(13)
+def test_13_an_external_write_of_adams_beta_is_kept(library):
     optimizer = adam()
     scheduler = library.StepMomentum(optimizer, step_size=1, gamma=0.5, end=1)
     optimizer.step()
@@ -460,7 +403,7 @@ def test_31_an_external_write_of_adams_beta_is_kept(library):
     assert optimizer.param_groups[0]["betas"] == (0.6, 0.999)
 
 
-def test_31_the_momentum_of_adams_groups_is_beta():
+def test_13_the_momentum_of_adams_groups_is_beta():
     optimizer = adam()
     scheduler = ours.StepMomentum(optimizer, step_size=1, gamma=0.5)
     optimizer.param_groups[0]["betas"] = (0.6, 0.999)
@@ -471,8 +414,8 @@ def test_31_the_momentum_of_adams_groups_is_beta():
     assert optimizer.param_groups[0]["momentum"] == optimizer.param_groups[0]["betas"][0] == 0.3
 
 
-@row(32)
-def test_32_a_tensor_is_filled_in_place_and_never_replaced(library):
+@row(14)
+def test_14_a_tensor_is_filled_in_place_and_never_replaced(library):
     rate = torch.tensor(0.1)
     optimizer = torch.optim.Adam([torch.nn.Parameter(torch.ones(1))], lr=rate)
     scheduler = library.ExponentialLR(optimizer, gamma=0.5)
@@ -484,21 +427,8 @@ def test_32_a_tensor_is_filled_in_place_and_never_replaced(library):
     assert float(optimizer.param_groups[0]["initial_lr"]) == pytest.approx(0.1)
 
 
-def test_32_a_tensor_is_filled_with_the_value_of_a_number():
-    rate = torch.tensor(0.1, dtype=torch.float32)
-    exact = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=float(rate))
-    rounded = torch.optim.Adam([torch.nn.Parameter(torch.ones(1))], lr=rate)
-    pairs = [ours.CosineAnnealingLR(one, T_max=500) for one in (exact, rounded)]
-    for _ in range(400):
-        for one in pairs:
-            one.optimizer.step()
-            one.step()
-
-    assert rate.item() == torch.tensor(exact.param_groups[0]["lr"], dtype=torch.float32).item()
-
-
-@row(33)
-def test_33_a_copy_of_a_wrapper_updates_its_own_weights(library):
+@row(14)
+def test_14_a_copy_of_a_wrapper_updates_its_own_weights(library):
     wrapper = library.OptimWrapper(sgd())
     library.StepLR(wrapper, step_size=1)
     twin = copy.deepcopy(wrapper)
@@ -510,37 +440,46 @@ def test_33_a_copy_of_a_wrapper_updates_its_own_weights(library):
     assert (mine.item(), theirs.item()) == (1.0, pytest.approx(0.9))
 
 
-@row(33)
-def test_33_a_wrapper_with_a_scheduler_can_be_pickled(library):
+@row(14)
+def test_14_a_wrapper_with_a_scheduler_can_be_pickled(library):
     wrapper = library.OptimWrapper(sgd())
     library.StepLR(wrapper, step_size=1)
 
     pickle.dumps(wrapper)
 
 
-@row(34)
+@row(15)
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_34_a_group_added_later_is_scheduled_from_the_current_time(library, wrapped):
+@pytest.mark.parametrize("late", [[1.0], [1.0, 0.5]])
+def test_15_a_group_that_is_added_later_continues_from_its_own_value(library, wrapped, late):
     optimizer = sgd(groups=2)
     scheduler = library.CosineAnnealingLR(library.OptimWrapper(optimizer) if wrapped else optimizer, T_max=10)
-    rates(scheduler, 3)
-    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 1.0})
-    optimizer.step()
+    before = rates(scheduler, 3)[-1]
+    for lr in late:
+        optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr})
 
-    scheduler.step()
+    for _ in range(9):  # beyond the floor, where the value depends on base
+        optimizer.step()
+        scheduler.step()
+
+    first, *_ = found = [group["lr"] for group in optimizer.param_groups]
+    assert found == pytest.approx([first, first, *(lr / before * first for lr in late)])
+    assert first > 0
+
+
+@row(15)
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_15_a_group_that_is_added_later_joins_the_cycle_of_the_last_group(library, wrapped):
+    optimizer = sgd(groups=2)
+    wrapper = library.OptimWrapper(optimizer) if wrapped else optimizer
+    scheduler = library.OneCycleLR(wrapper, eta_max=[0.5, 0.2, 0.2][: len(wrapper.param_groups)], total_steps=9)
+    rates(scheduler, 3)
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 7.0})
+
+    rates(scheduler, 2)
 
     found = [group["lr"] for group in optimizer.param_groups]
-    assert found[2] == pytest.approx(10 * found[0])
-
-
-@pytest.mark.parametrize(("name", "arguments"), [("StepLR", {"step_size": 0.5}), ("CosineAnnealingLR", {"T_max": 0.5})])
-def test_35_half_a_tick_is_handled_as_by_the_peer_with_a_warning(name, arguments):
-    peer = getattr(PEER, name).build_iter_from_epoch(sgd(), **arguments, end=4, epoch_length=5)
-
-    with pytest.warns(UserWarning, match="is not an integer"):
-        scheduler = getattr(ours, name).build_iter_from_epoch(sgd(), **arguments, end=4, epoch_length=5)
-
-    assert rates(scheduler, 18) == pytest.approx(rates(peer, 18), rel=1e-12)
+    assert found[2] == found[1] != found[0]
 
 
 @pytest.mark.parametrize(
@@ -548,35 +487,24 @@ def test_35_half_a_tick_is_handled_as_by_the_peer_with_a_warning(name, arguments
     [("StepLR", [], "step_size"), ("StepLR", [2], "step_size"), ("CosineAnnealingLR", [2], "T_max"),
      ("StepParamScheduler", ["lr", 2], "step_size"), ("CosineAnnealingParamScheduler", ["lr", 2], "T_max")],
 )  # fmt: skip
-def test_35_a_count_is_passed_by_keyword_to_be_converted(name, passed, wrong):
+def test_5_a_count_is_passed_by_keyword_to_be_converted(name, passed, wrong):
     with pytest.raises(TypeError, match=f"pass {wrong} by keyword, so that it can be converted"):
         getattr(ours, name).build_iter_from_epoch(sgd(), *passed, end=4, epoch_length=5)
 
 
-@row(36)
+@row(16)
 @pytest.mark.parametrize("size", [0, -2])
-def test_36_a_step_size_of_zero_is_rejected_by_the_constructor(library, size):
+def test_16_a_step_size_of_zero_is_rejected_by_the_constructor(library, size):
     with pytest.raises(ValueError, match="step_size"):
         library.StepLR(sgd(), step_size=size)
 
 
-def test_36_a_length_of_zero_means_the_window():
+def test_16_a_length_of_zero_means_the_window():
     assert ours.CosineAnnealingLR(sgd(), T_max=0, end=7).T_max == 7
 
 
-def test_37_a_minimum_raises_a_warmup_as_in_the_peer():
-    config = [
-        {"type": "LinearLR", "start_factor": 0.01, "end": 6},
-        {"type": "CosineAnnealingLR", "T_max": 12, "eta_min": 0.05},
-    ]
-    expected = mmengine_peer.run(built_by_runner(config, optimizer := sgd(), max_epochs=12), optimizer, length=1)
-    schedulers = ours.build_param_scheduler(config, optimizer := sgd(), epoch_length=1, max_epochs=12)
-
-    np.testing.assert_allclose(mmengine_peer.run(schedulers, optimizer, length=1), expected, rtol=0, atol=1e-13)
-
-
-@row(38)
-def test_38_the_error_of_a_window_that_ends_before_its_start_names_the_scheduler(library):
+@row(16)
+def test_16_the_error_of_a_window_that_ends_before_its_start_names_the_scheduler(library):
     config = [{"type": "LinearLR", "end": 1}, {"type": "CosineAnnealingLR", "begin": 1}]
 
     with pytest.raises(ValueError, match=r"\[1\] \(CosineAnnealingLR\).*end should be larger than begin"):
@@ -591,9 +519,9 @@ def test_a_metric_that_is_not_a_number_is_not_better():
     assert scheduler.optimizer.param_groups[0]["lr"] == pytest.approx(0.01)
 
 
-@row(39)
+@row(11)
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_39_schedulers_may_be_built_after_the_optimizer_is_loaded(library, order):
+def test_11_schedulers_may_be_built_after_the_optimizer_is_loaded(library, order):
     def build(optimizer):
         linear = library.LinearLR(optimizer, start_factor=0.1, end=5)
         return linear, library.MultiStepLR(optimizer, milestones=[7], gamma=0.5)

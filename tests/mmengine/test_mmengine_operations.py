@@ -164,7 +164,7 @@ def differences(mine: Program, theirs: Program) -> dict[str, Any]:
     for key in theirs.attributes:
         value, held = vars(theirs.scheduler)[key], vars(mine.scheduler).get(key)
         if key in ("best", "rule_worse") and abs(value) == 10**9:
-            value = math.copysign(math.inf, value)  # row 16
+            value = math.copysign(math.inf, value)  # row 6
         numbers = isinstance(value, list) and all(isinstance(one, (int, float)) for one in value)
         if numbers or isinstance(value, (int, float, str, Counter)):
             alike = held == value if isinstance(value, (str, Counter)) else key in state and same(held, value)
@@ -252,9 +252,9 @@ def test_any_sequence_of_calls_and_writes_gives_what_mmengine_gives(name, family
                 _, heard = run(partial(mine.do, operation))
                 assert copied or heard == expected, place
             if name in ("Linear", "Poly") and theirs.scheduler.last_step > theirs.scheduler.total_iters:
-                break  # row 11
+                break  # row 4
             assert differences(mine, theirs) == {}, place
-            copied = copied or operation[0] in ("copy", "pickle")  # row 33
+            copied = copied or operation[0] in ("copy", "pickle")  # row 14
 
 
 class Training:

@@ -8,17 +8,15 @@ from itertools import product
 
 import numpy as np
 import pytest
-import torch
 
 pytest.importorskip("mmengine")
 
 from mmengine import optim as peer
-from paramsched.mmengine import schedulers as ours
-from paramsched.mmengine.schedulers.families import SCHEDULER_CLASSES
+from paramsched.mmengine import engine as ours
+from paramsched.mmengine import schedulers
 from support import programs
 from support.mmengine_runs import BATCHES, EPOCHS, Runs, Toy, sgd
 from support.spread import every, spread
-from support.tables import table
 
 pytestmark = pytest.mark.door("engines")
 
@@ -132,108 +130,44 @@ def test_a_run_resumes(run, name, how):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-15)
 
 
-def test_our_wrapper_accumulates_in_mmengines_runner(run):
-    config = LISTS["both"]
-
-    expected, _ = run(config, counts=4)
-    found, _ = run(built(ours, config), counts=4, wrapper=ours.OptimWrapper)
-
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-15)
-
-
-def test_mmengines_schedulers_accept_our_wrapper(run):
-    config = LISTS["by iteration"]
-
-    expected, _ = run(config)
-    found, _ = run(config, wrapper=ours.OptimWrapper)
-
-    np.testing.assert_array_equal(found, expected)
-
-
-ARGUMENTS = {
-    "StepLR": (3,),
-    "MultiStepLR": ([2],),
-    "ExponentialLR": (0.5,),
-    "CosineRestartLR": ([5], (1,), 0.0),
-    "OneCycleLR": (0.1, 9),
-}
-
-
-def one_of(module, name):
-    for family in ("LR", "Momentum", "ParamScheduler"):
-        if name.endswith(family):
-            rest = ARGUMENTS.get(name.removesuffix(family) + "LR", ())
-            before = ("lr",) if family == "ParamScheduler" else ()
-    return getattr(module, name)(sgd(Toy()), *before, *rest)
-
-
-@table("name", SCHEDULER_CLASSES)
-def test_each_class_is_an_instance_of_its_namesake_only(name):
-    mine, theirs = one_of(ours, name), one_of(peer.scheduler, name)
-    names = [*SCHEDULER_CLASSES, "_ParamScheduler"]
-
-    def kinds(instance, module):
-        return [one for one in names if isinstance(instance, getattr(module, one))]
-
-    assert kinds(mine, peer.scheduler) == kinds(theirs, peer.scheduler)
-    assert kinds(theirs, ours) == kinds(mine, ours)
-
-
+@pytest.mark.parametrize("module", [ours, schedulers])
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one)), copy.copy])
-def test_copies_are_of_our_class(copied):
-    scheduler = ours.StepLR(sgd(Toy()), 2)
+def test_copies_are_of_our_class(copied, module):
+    scheduler = module.StepLR(sgd(Toy()), 2)
     scheduler.optimizer.step()
     scheduler.step()
 
     twin = copied(scheduler)
 
-    assert type(twin) is ours.StepLR
+    assert type(twin) is module.StepLR
     assert twin.state_dict() == scheduler.state_dict()
-
-
-def test_a_users_subclass_passes_isinstance_and_is_registered_once():
-    registered = []
-
-    class Halving(ours._ParamScheduler):
-        def __init_subclass__(cls, **keywords):
-            registered.append(cls)
-
-        def _get_value(self):
-            return [0.5 * value for value in self.base_values]
-
-    class Quartering(Halving):
-        pass
-
-    assert isinstance(Quartering(sgd(Toy()), "lr"), peer.scheduler._ParamScheduler)
-    assert registered == [Quartering]
-
-
-def test_mmengine_is_not_imported_but_recognized_if_imported_later():
-    code = """
-import sys, torch
-import paramsched.mmengine.reader
-from paramsched.mmengine.schedulers import StepLR, _ParamScheduler
-scheduler = StepLR(torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1), 3)
-assert isinstance(scheduler, _ParamScheduler) and scheduler.__class__ is StepLR
-assert not any(name.partition(".")[0] == "mmengine" for name in sys.modules)
-from mmengine.optim import scheduler as peer
-assert isinstance(scheduler, peer.StepLR)
-"""
-    done = programs.run(["-c", code])
-
-    assert done.returncode == 0, done.stderr
 
 
 def test_restore_passes_the_states_to_mmengines_own_schedulers():
     scheduler = peer.StepLR(sgd(Toy()), 2)
     state = {**scheduler.state_dict(), "last_step": 5}
 
-    ours.restore([scheduler], [state])
+    schedulers.restore([scheduler], [state])
 
     assert scheduler.last_step == 5
 
 
-def test_our_mixed_precision_wrapper_is_not_an_instance_of_mmengines():
-    from paramsched.mmengine.runner import AmpOptimWrapper
+def test_a_users_class_trains_in_mmengines_runner(run):
+    class Falling(ours._ParamScheduler):
+        def _get_value(self):
+            return [base / (1 + self.last_step) for base in self.base_values]
 
-    assert not isinstance(AmpOptimWrapper(torch.optim.SGD(Toy().parameters(), lr=0.1)), peer.OptimWrapper)
+    found, _ = run(lambda wrapper: Falling(wrapper, "lr"))
+
+    assert found[::BATCHES, 0] == pytest.approx([0.1, 0.05, 0.1 / 3, 0.025])
+
+
+def test_the_classes_do_not_import_mmengine():
+    code = """
+import sys
+import paramsched.mmengine.schedulers
+assert not any(name.partition(".")[0] == "mmengine" for name in sys.modules)
+"""
+    done = programs.run(["-c", code])
+
+    assert done.returncode == 0, done.stderr

@@ -77,7 +77,7 @@ def peer_values(configs: list[dict], kind: str, groups: int) -> np.ndarray:
         warnings.simplefilter("ignore")
         try:
             return run(built_by_peer(configs, optimizer), optimizer)
-        except ZeroDivisionError:  # row 4: a phase of OneCycle without length
+        except ZeroDivisionError:  # row 2: a phase of OneCycle without length
             reject()
 
 
@@ -92,7 +92,7 @@ def assert_same(actual: np.ndarray, expected: np.ndarray, kind: str, groups: int
 
 @st.composite
 def scheduler_configs(draw: st.DrawFn, kind: str = "SGD") -> dict:
-    """Draw a config of a scheduler that MMEngine computes correctly (see the D rows of divergences.md)."""
+    """Draw a config of a scheduler that MMEngine computes correctly (see divergences.md)."""
     curve = draw(
         st.sampled_from(
             [

@@ -373,12 +373,16 @@ def _make_with_base(name: str) -> type[Any]:
         return make_class(name, __name__, _HOOKS[name], hook)
     if name == "PlanScheduler":
         return make_class(name, __name__, _PlanScheduler, scheduler)
-    cls = SCHEDULER_CLASSES[name]
+    cls = getattr(ours, name)
     return make_class(name, __name__, _CountsUpdates, cls, scheduler, doc=cls.__doc__)
 
 
 _class_of = classes_on_demand(
-    __name__, {name: partial(_make_with_base, name) for name in (*SCHEDULER_CLASSES, "PlanScheduler", *_HOOKS)}
+    __name__,
+    {
+        name: partial(_make_with_base, name)
+        for name in (*SCHEDULER_CLASSES, "_ParamScheduler", "PlanScheduler", *_HOOKS)
+    },
 )
 
 
@@ -395,6 +399,7 @@ if TYPE_CHECKING:
     PlanScheduler = _PlanScheduler
     ValuesHook = _ValuesHook
     AmountHook = _AmountHook
+    from paramsched.mmengine.schedulers.base import _ParamScheduler as _ParamScheduler
     from paramsched.mmengine.schedulers.families import *  # noqa: F403  # the same names, with MMEngine's base class
     from paramsched.mmengine.schedulers.param_scheduler import *  # noqa: F403  # as above
 else:

@@ -162,7 +162,7 @@ class TrainLoop(ABC):
         """Train, and validate when a validation is due."""
         self.runner.call_hook("before_train")
         # If the checkpoint was saved before a validation, run it first, because
-        # schedulers need its metrics (docs/reference/divergences.md, MMEngine 14).
+        # schedulers need its metrics.
         if not self.position.validated and (self.by_iterations or not self.position.batch):
             self._validate_if_due()
         self._run_to_end()

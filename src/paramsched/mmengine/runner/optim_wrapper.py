@@ -99,9 +99,6 @@ class AcceleratedWrapper:
 
         def after_update(_: Optimizer) -> None:
             self.updates += 1
-            seen = vars(inner).get("_global_step")  # set and read by schedulers with MMEngine's base class
-            if seen is not None:
-                inner._global_step = seen + 1  # type: ignore[attr-defined]  # it exists here
 
         watch_updates(inner.optimizer, before_update, after_update)
 

@@ -191,7 +191,9 @@ class _ParamScheduler:
         """Return all attributes except the optimizer as plain data, with the class and the values of the groups."""
         state = {key: by_value(value) for key, value in vars(self).items() if key != "optimizer"}
         known = {"optimizer", "param_name"} <= vars(self).keys()  # a subclass may skip this class's constructor
-        return {CLASS_KEY: type(self).__name__} | ({GROUPS_KEY: by_value(self._present_values())} if known else {}) | state
+        return (
+            {CLASS_KEY: type(self).__name__} | ({GROUPS_KEY: by_value(self._present_values())} if known else {}) | state
+        )
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Load a state that `state_dict()` returned, including the saved arguments of the constructor.

@@ -25,7 +25,7 @@ class ParamSchedulerHook(Hook):
         InvalidArgument: if `count` is neither `"batches"` nor `"updates"`.
 
     Differs from MMEngine's hook: the argument `count` is new. In a run whose length is in iterations, schedulers with
-    `by_epoch=True` are stepped after each pass over the loader (docs/reference/divergences.md, MMEngine 18 and 25).
+    `by_epoch=True` are stepped after each pass over the loader.
     """
 
     priority = "LOW"
@@ -56,8 +56,7 @@ class ParamSchedulerHook(Hook):
             if not scheduler.by_epoch and (self.count == "batches" or has_updated):
                 scheduler.step()
         self._updates = {name: stepper.updates for name, stepper in runner.steppers.items()}
-        # A run by iterations is one epoch for hooks, but schedulers by epoch count passes over the loader
-        # (docs/reference/divergences.md, MMEngine 25).
+        # A run by iterations is one epoch for hooks, but schedulers by epoch count passes over the loader.
         if runner.training.by_iterations and (runner.iter + 1) % runner.training.epoch_length == 0:
             _tick_by_epoch(runner)
 
