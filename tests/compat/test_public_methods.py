@@ -267,7 +267,7 @@ def test_arguments_in_epochs_become_iterations_as_in_mmengine(name):
         ),
         (lambda: ours.StepLR(3, 1), TypeError, "should be an Optimizer, but got int"),
         (lambda: ours.StepLR(sgd(), 1, begin=3, end=3), ValueError, "got begin=3, end=3"),
-        (lambda: ours._ParamScheduler(sgd(), "lr", begin=3, end=3), ValueError, "Write end=4"),
+        (lambda: ours._ParamScheduler(sgd(), "lr", begin=3, end=3), ValueError, "end=4"),
         *((lambda at=at: ours.StepLR(sgd(), 1, last_step=at), AssertionError, "last_step") for at in (-2, True, 1.0)),
         *(
             (lambda last=last: ours._ParamScheduler(sgd(), "lr", last_step=last), AssertionError, "at least -1")
@@ -305,7 +305,7 @@ def test_a_wrong_argument_raises_the_error_that_names_it(build, kind, said):
     with pytest.raises(kind) as refusal:
         build()
 
-    assert type(refusal.value) is kind
+    assert isinstance(refusal.value, kind)
     assert said in str(refusal.value)
 
 

@@ -507,7 +507,7 @@ def test_16_a_length_of_zero_means_the_window():
 def test_16_the_error_of_a_window_that_ends_before_its_start_names_the_scheduler(library):
     config = [{"type": "LinearLR", "end": 1}, {"type": "CosineAnnealingLR", "begin": 1}]
 
-    with pytest.raises(ValueError, match=r"\[1\] \(CosineAnnealingLR\).*end should be larger than begin"):
+    with pytest.raises(ValueError, match=r"\[1\]: CosineAnnealingLR\(.*end should be larger than begin"):
         library.build_param_scheduler(config, sgd(), epoch_length=10, max_epochs=1)
 
 

@@ -76,7 +76,11 @@ def simulate(
     iterations = _iterations_of(run, source)
     _warn_of_ignored(config)
     with _run_progress() as report_progress:
-        values = _stepped(_built(run, config, source), run, iterations, report_progress)
+        built = _built(run, config, source)
+        try:
+            values = _stepped(built, run, iterations, report_progress)
+        except Exception as error:  # a formula may divide by 0, and a user's class may raise anything
+            raise _unusable(source, error) from error
     return curves_from_values(
         {one.key: one.values for one in values},
         steps_per_epoch=run.length.epoch_length,
@@ -363,12 +367,17 @@ def _built(run: _Run, config: Mapping[str, Any], source: str) -> dict[str, list[
         else:
             built = build_param_scheduler(schedulers, optimizers, **asdict(run.length))
     except Exception as error:  # a user's class may raise anything
-        # The `str` of a KeyError would add quotes.
-        found = str(error.args[0] if isinstance(error, KeyError) and error.args else error) or type(error).__name__
-        raise ConfigError(source, [Problem(_SCHEDULERS, found, code=REFUSED_VALUE)]) from error
+        raise _unusable(source, error) from error
     if run.length.epoch_length is None and any(one.by_epoch for several in built.values() for one in several):
         raise _missing_epoch("param_scheduler, by_epoch=True")
     return built
+
+
+def _unusable(source: str, error: Exception) -> ConfigError:
+    """Return the error of a config whose schedulers cannot be built or stepped."""
+    # The `str` of a KeyError would add quotes.
+    text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+    return ConfigError(source, [Problem(_SCHEDULERS, text or type(error).__name__, code=REFUSED_VALUE)])
 
 
 @final

@@ -149,14 +149,13 @@ def _build_located(element: Any, place: str, optimizer: OptimizerLike, run: RunL
     if "type" not in element:
         raise AssertionError(f"{place}: it has no `type`. For example: dict(type='StepLR', step_size=3)")
     cls = PARAM_SCHEDULERS.find(element["type"])
-    where = f"{place} ({cls.__name__}): "
     try:
         return build_scheduler(cls, element, optimizer, run)
     except InvalidArgument as error:
-        raise error.changed(site=f"{where}{error.problem.site}") from error
+        raise error.changed(site=f"{place}: {error.problem.site}") from error  # the site begins with the class
     except (ValueError, AssertionError, TypeError, KeyError) as error:
         text = error.args[0] if isinstance(error, KeyError) and error.args else error
-        raise type(error)(f"{where}{text}") from error
+        raise type(error)(f"{place} ({cls.__name__}): {text}") from error
 
 
 def _is_of_mmengine(cls: Any) -> bool:
