@@ -123,7 +123,7 @@ class _ParamScheduler:
         self._global_step += 1
         groups, name = self.optimizer.param_groups, self.param_name
         if len(groups) > len(self.base_values):
-            self._take_in_added_groups()
+            self._include_added_groups()
         if self.begin <= self._global_step + self._skipped < self.end:
             self.last_step += 1
             values = self._get_value()
@@ -173,7 +173,7 @@ class _ParamScheduler:
             else:
                 set_value(group, value, name)
 
-    def _take_in_added_groups(self) -> None:
+    def _include_added_groups(self) -> None:
         """Include groups that were added since the last step; they continue from their own values.
 
         The base of such a group has the ratio to its value that the last group has. A wrapper's pseudo group remains
@@ -191,9 +191,8 @@ class _ParamScheduler:
         """Return all attributes except the optimizer as plain data, with the class and the values of the groups."""
         state = {key: by_value(value) for key, value in vars(self).items() if key != "optimizer"}
         known = {"optimizer", "param_name"} <= vars(self).keys()  # a subclass may skip this class's constructor
-        return (
-            {CLASS_KEY: type(self).__name__} | ({GROUPS_KEY: by_value(self._present_values())} if known else {}) | state
-        )
+        values = {GROUPS_KEY: by_value(self._present_values())} if known else {}
+        return {CLASS_KEY: type(self).__name__} | values | state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Load a state that `state_dict()` returned, including the saved arguments of the constructor.
@@ -212,9 +211,9 @@ class _ParamScheduler:
             advice = "Use paramsched.mmengine.schedulers.restore(…, on_change='new') to keep the new ones"
             found = f"the saved arguments replace this scheduler's: {listed}"
             warn_user(Problem(site=f"{type(self).__name__}.load_state_dict", found=found, advice=advice))
-        self._take_over(state_dict, state_dict)
+        self._set_state(state_dict, state_dict)
 
-    def _take_over(self, state: Mapping[str, Any], names: Sequence[str] | Mapping[str, Any]) -> None:
+    def _set_state(self, state: Mapping[str, Any], names: Sequence[str] | Mapping[str, Any]) -> None:
         """Set the named attributes to those of a state, and write its values into the groups."""
         kept = {name: state[name] for name in names if name in state and name not in (CLASS_KEY, GROUPS_KEY)}
         # A state of MMEngine's OneCycle contains a function.
@@ -356,11 +355,11 @@ def is_scheduler(value: object) -> bool:
     return any(cls.__name__ == "_ParamScheduler" for cls in type(value).__mro__)
 
 
-def argument_names(cls: type[Any]) -> tuple[str, ...]:
-    """Return the arguments of a class's constructor that a loaded state is compared with."""
-    names = [name for base in cls.__mro__[:-1] for name in inspect.signature(base).parameters]
-    others = ("optimizer", "last_step", "verbose", "args", "kwargs")
-    return tuple(dict.fromkeys(name for name in names if name not in others))
+def argument_names(cls: type[Any], package: str = "") -> list[str]:
+    """Return the arguments of a class and its bases, or of those in a package, that a loaded state is compared with."""
+    bases = [base for base in cls.__mro__[:-1] if base.__module__.startswith(package)]
+    names = dict.fromkeys(name for base in bases for name in inspect.signature(base).parameters)
+    return [name for name in names if name not in ("optimizer", "last_step", "verbose", "args", "kwargs")]
 
 
 def changed_arguments(scheduler: _ParamScheduler, state: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
@@ -380,12 +379,13 @@ def changed_arguments(scheduler: _ParamScheduler, state: Mapping[str, Any]) -> d
             f"{cls}.load_state_dict: this is the state {found}. "
             "Pass the schedulers in the order in which they were saved"
         )
-    compared = [name for name in argument_names(type(scheduler)) if name in ours]
-    needed = [name for name in (*compared, "last_step", "_global_step") if name in ours]
-    missing = [name for name in needed if name not in state and name not in _NOT_SAVED_BY_MMENGINE]
+    # A user's class may have more arguments than the class that saved the state.
+    needed = [*argument_names(type(scheduler), __name__.rpartition(".")[0]), "last_step", "_global_step"]
+    missing = [name for name in needed if name in ours and name not in state and name not in _NOT_SAVED_BY_MMENGINE]
     if missing:
         raise StateError(f"{cls}.load_state_dict: the state lacks {', '.join(missing)}; it belongs to another class")
-    pairs = {name: (ours[name], state[name]) for name in compared if name in state}
+    compared = (name for name in argument_names(type(scheduler)) if name in ours and name in state)
+    pairs = {name: (ours[name], state[name]) for name in compared}
     return {name: pair for name, pair in pairs.items() if _as_saved(pair[0]) != _as_saved(pair[1])}
 
 

@@ -6,7 +6,7 @@ computes a value from the present one, so that schedulers of the same entry comb
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import accumulate, pairwise, product
 from typing import Any, Literal, NoReturn
 
@@ -117,7 +117,7 @@ class MultiStepParamScheduler(_ParamScheduler):
         by_epoch: bool = True,
         verbose: bool = False,
     ) -> None:
-        _check_list(self, milestones=milestones)
+        _check_list(self, "milestones", milestones)
         self._check(finite_number, gamma=gamma)
         self.milestones, self.gamma = Counter(milestones), gamma
         super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
@@ -323,11 +323,11 @@ class LinearParamScheduler(_ParamScheduler):
 
     >>> import torch
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.8)
-    >>> scheduler = LinearParamScheduler(optimizer, "lr", start_factor=0.5, end=3)
+    >>> scheduler = LinearParamScheduler(optimizer, "lr", start_factor=0.25, end=4)
     >>> optimizer.step()
     >>> scheduler.step()
     >>> scheduler.get_last_value()
-    [0.6]
+    [0.4]
     """
 
     def __init__(
@@ -466,9 +466,10 @@ class CosineRestartParamScheduler(_ParamScheduler):
         verbose: bool = False,
     ) -> None:
         _check_floors(self, eta_min, eta_min_ratio)
-        _check_list(self, periods=periods, restart_weights=restart_weights)
+        _check_list(self, "periods", periods)
+        _check_list(self, "restart_weights", restart_weights)
         for period in periods:
-            self._check(positive_number, periods=period)
+            positive_number(self._site("periods"), period)
         if len(periods) != len(restart_weights):
             counts = f"{len(periods)} and {len(restart_weights)} entries"
             found = f"periods and restart_weights should have the same length, not {counts}"
@@ -580,7 +581,7 @@ class OneCycleParamScheduler(_ParamScheduler):
             raise InvalidArgument(self._site("three_phase"), f"expected True or False, got {three_phase!r}")
         self._check(positive_number, div_factor=div_factor, final_div_factor=final_div_factor)
         require_optimizer(type(self).__name__, optimizer)
-        peaks = _one_per_group(self, optimizer, "values for max_lr", eta_max=eta_max)
+        peaks = _one_per_group(self, optimizer, "eta_max", eta_max, "values for max_lr")
         self.eta_max, self.total_steps = eta_max, end - begin if total_steps is None else total_steps
         self.pct_start, self.anneal_strategy, self.three_phase = pct_start, anneal_strategy, three_phase
         self.div_factor, self.final_div_factor = div_factor, final_div_factor
@@ -597,7 +598,7 @@ class OneCycleParamScheduler(_ParamScheduler):
 
     def _write_arguments(self) -> None:
         self._write_levels(
-            self.optimizer, _one_per_group(self, self.optimizer, "values for max_lr", eta_max=self.eta_max)
+            self.optimizer, _one_per_group(self, self.optimizer, "eta_max", self.eta_max, "values for max_lr")
         )
         self.base_values = [group["initial_lr"] for group in self.optimizer.param_groups]
 
@@ -624,12 +625,12 @@ class OneCycleParamScheduler(_ParamScheduler):
             begin = end
         return start_lr, end_lr, 1.0
 
-    def _take_in_added_groups(self) -> None:
+    def _include_added_groups(self) -> None:
         groups = self.optimizer.param_groups
         known = len(self.base_values) - (pseudo_group(self.optimizer) is not None)
         for group, name in product(groups[known:], ("initial_lr", "max_lr", "min_lr")):
             group.setdefault(name, groups[known - 1][name])  # added groups have the cycle of the last one
-        super()._take_in_added_groups()
+        super()._include_added_groups()
 
 
 class ReduceOnPlateauParamScheduler(_ParamScheduler):
@@ -710,7 +711,7 @@ class ReduceOnPlateauParamScheduler(_ParamScheduler):
         found = f"threshold mode {threshold_rule} is unknown!"
         require_choice(self._site("threshold_rule"), threshold_rule, Literal["rel", "abs"], found)
         require_optimizer(type(self).__name__, optimizer)
-        self.min_values = _one_per_group(self, optimizer, "min_values", min_value=min_value)
+        self.min_values = _one_per_group(self, optimizer, "min_value", min_value, "min_values")
         self.monitor, self.rule, self.factor, self.patience = monitor, rule, factor, patience
         self.threshold, self.threshold_rule, self.cooldown = threshold, threshold_rule, cooldown
         self.min_value, self.eps = min_value, eps
@@ -736,7 +737,7 @@ class ReduceOnPlateauParamScheduler(_ParamScheduler):
             KeyError: if the monitored metric is missing. The state stays unchanged.
         """
         if len(self.optimizer.param_groups) > len(self.base_values):
-            self._take_in_added_groups()
+            self._include_added_groups()
         if metrics is None:
             self._global_step += 1
             return
@@ -791,8 +792,8 @@ class ReduceOnPlateauParamScheduler(_ParamScheduler):
         reduced = (value * self.factor for value in self._present_values())
         return [max(value, floor) for value, floor in zip(reduced, self.min_values, strict=False)]
 
-    def _take_in_added_groups(self) -> None:
-        super()._take_in_added_groups()
+    def _include_added_groups(self) -> None:
+        super()._include_added_groups()
         missing = len(self.optimizer.param_groups) - len(self.min_values)
         self.min_values += self.min_values[-1:] * missing
 
@@ -820,21 +821,19 @@ def _phases(total_steps: float, rise: float, three_phase: bool) -> list[dict[str
 def _check_shares(scheduler: _ParamScheduler, **factors: float) -> None:
     """Raise if a factor is not in [0, 1]."""
     for name, factor in factors.items():
-        scheduler._check(finite_number, **{name: factor})
+        finite_number(scheduler._site(name), factor)
         if not 0 <= factor <= 1:
             found = f"{name}={factor!r} should be between 0 and 1"
             raise InvalidArgument(scheduler._site(name), found, example=f"{name}=0.1")
 
 
-def _check_list(scheduler: _ParamScheduler, **lists: Any) -> None:
+def _check_list(scheduler: _ParamScheduler, name: str, values: Any) -> None:
     """Raise if an argument is not a list of numbers."""
-    for name, values in lists.items():
-        if not isinstance(values, Sequence) or isinstance(values, (str, bytes)):
-            raise InvalidCall(
-                scheduler._site(name), f"expected a list of numbers, got {values!r}", example=f"{name}=[8, 11]"
-            )
-        for value in values:
-            scheduler._check(finite_number, **{name: value})
+    if not isinstance(values, Collection) or isinstance(values, (str, bytes)):
+        found = f"expected a list of numbers, got {values!r}"
+        raise InvalidCall(scheduler._site(name), found, example=f"{name}=[8, 11]")
+    for value in values:
+        finite_number(scheduler._site(name), value)
 
 
 def _check_floors(scheduler: _ParamScheduler, eta_min: float | None, eta_min_ratio: float | None) -> None:
@@ -843,18 +842,21 @@ def _check_floors(scheduler: _ParamScheduler, eta_min: float | None, eta_min_rat
         site = scheduler._site("eta_min" if eta_min is None else "eta_min_ratio")
         found = "exactly one of `eta_min` and `eta_min_ratio` should be specified"
         raise AssertedArgument(site, found, example="eta_min=0")
-    name, floor = ("eta_min", eta_min) if eta_min_ratio is None else ("eta_min_ratio", eta_min_ratio)
-    scheduler._check(finite_number, **{name: floor})
+    if eta_min is not None:
+        finite_number(scheduler._site("eta_min"), eta_min)
+    else:
+        finite_number(scheduler._site("eta_min_ratio"), eta_min_ratio)
 
 
-def _one_per_group(scheduler: _ParamScheduler, optimizer: OptimizerLike, what: str, **argument: Any) -> list[float]:
-    """Return one number for each group from a number or a list; a wrapper's pseudo group has the last one."""
-    ((name, value),) = argument.items()
+def _one_per_group(
+    scheduler: _ParamScheduler, optimizer: OptimizerLike, name: str, value: float | Sequence[float], what: str
+) -> list[float]:
+    """Return one number for each group from an argument: a number or a list. A pseudo group has the last number."""
     count = len(optimizer.param_groups)
     if not isinstance(value, (list, tuple)):
-        scheduler._check(finite_number, **argument)
-        return [value] * count
-    _check_list(scheduler, **argument)
+        finite_number(scheduler._site(name), value)
+        return [value] * count  # type: ignore[list-item]  # a number, as checked above
+    _check_list(scheduler, name, value)
     real = count - (pseudo_group(optimizer) is not None)
     if not real <= len(value) <= count:
         found = f"expected {real} {what}, got {len(value)}"

@@ -128,7 +128,7 @@ def _load_progress(scheduler: _ParamScheduler, state: Mapping[str, Any], *, with
         scheduler.load_state_dict({key: value for key, value in state.items() if key not in (CLASS_KEY, GROUPS_KEY)})
         return False
     present = (*argument_names(type(scheduler)), "verbose", *_FROM_ARGUMENTS)
-    scheduler._take_over(state, [name for name in state if with_arguments or name not in present])
+    scheduler._set_state(state, [name for name in state if with_arguments or name not in present])
     if not _has_formula(scheduler):
         return False
     # The saved index is larger in a run that MMEngine began with `last_step`.
@@ -181,7 +181,7 @@ def _write_planned_values(schedulers: Sequence[_ParamScheduler], epoch_length: i
     values = by_value(copies[0]._present_values())
     first._write_values(values)
     for scheduler, stepped in zip(schedulers, copies, strict=True):
-        scheduler._take_over(vars(stepped), ("last_step", "_entry"))
+        scheduler._set_state(vars(stepped), ("last_step", "_entry"))
         scheduler._last_value = list(values)
 
 
