@@ -79,7 +79,7 @@ def simulate(
         built = _built(run, config, source)
         try:
             values = _stepped(built, run, iterations, report_progress)
-        except Exception as error:  # a formula may divide by 0, and a user's class may raise anything
+        except (ArithmeticError, ValueError) as error:  # a formula may divide by 0
             raise _unusable(source, error) from error
     return curves_from_values(
         {one.key: one.values for one in values},

@@ -18,6 +18,7 @@ from paramsched.mmengine.schedulers.optimizers import (
     require_optimizer,
     start_counting,
     warn_of_order,
+    write_values,
 )
 
 INF: Final = 10**9
@@ -127,7 +128,7 @@ class _ParamScheduler:
         if self.begin <= self._global_step + self._skipped < self.end:
             self.last_step += 1
             values = self._get_value()
-            self._write_values(values)
+            write_values(groups, name, values)
             if self.verbose:
                 for index, value in enumerate(values[: len(groups)]):
                     self.print_value(self.verbose, index, value)
@@ -158,20 +159,9 @@ class _ParamScheduler:
         name = self.param_name
         return [group[name] * factor for group in self.optimizer.param_groups]
 
-    def _scaled_above(self, floors: Sequence[float], ratio: float) -> list[Any]:
-        """Return the value of each group, with its distance to a floor multiplied by a ratio."""
-        name = self.param_name
-        pairs = zip(self.optimizer.param_groups, floors)  # noqa: B905  # `strict=False` costs 10 % of a step
-        return [ratio * (group[name] - floor) + floor for group, floor in pairs]
-
     def _write_values(self, values: Sequence[Any]) -> None:
-        """Write a value into each group: a tensor is filled in place."""
-        name = self.param_name
-        for group, value in zip(self.optimizer.param_groups, values):  # noqa: B905  # as above
-            if type(group[name]) is float:
-                group[name] = value
-            else:
-                set_value(group, value, name)
+        """Write a value into each group."""
+        write_values(self.optimizer.param_groups, self.param_name, values)
 
     def _include_added_groups(self) -> None:
         """Include groups that were added since the last step; they continue from their own values.
@@ -322,24 +312,32 @@ class MomentumSchedulerMixin(_ParamScheduler):
             found = f"optimizer must support momentum when using momentum scheduler: it has {', '.join(defaults)}"
             raise InvalidArgument(self._site("optimizer"), found, "Use SGD with momentum, or Adam")
         if self.use_betas:
-            for group in optimizer.param_groups:
-                group["momentum"] = number_of(group["betas"][0])
+            self.optimizer = optimizer
+            self._read_betas()
         super().__init__(optimizer, "momentum", *args, **kwargs)
 
     def step(self, *args: Any, **kwargs: Any) -> None:
-        """Make one step from the present value of `betas[0]`."""
+        """Make one step from the present values."""
         if self.use_betas:
-            for group in self.optimizer.param_groups:
-                group["momentum"] = number_of(group["betas"][0])  # the loaded state of an optimizer may lack it
+            self._read_betas()
         super().step(*args, **kwargs)
+        if self.use_betas:
+            self._write_betas()
 
     def _write_values(self, values: Sequence[Any]) -> None:
         if self.use_betas:
-            for group, value in zip(self.optimizer.param_groups, values, strict=False):
-                group["momentum"] = value
-                set_value(group, value, "betas[0]")
-        else:
-            super()._write_values(values)
+            self._read_betas()
+        super()._write_values(values)
+        if self.use_betas:
+            self._write_betas()
+
+    def _read_betas(self) -> None:
+        for group in self.optimizer.param_groups:
+            group["momentum"] = number_of(group["betas"][0])  # the loaded state of an optimizer may lack it
+
+    def _write_betas(self) -> None:
+        for group in self.optimizer.param_groups:
+            set_value(group, group["momentum"], "betas[0]")
 
 
 def print_or_log(line: str) -> None:

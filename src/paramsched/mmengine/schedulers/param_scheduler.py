@@ -8,7 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from itertools import accumulate, pairwise, product
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, TypeAlias
 
 from paramsched.core.number_checks import finite_number, positive_number, require_choice
 from paramsched.errors import AssertedArgument, InvalidArgument, InvalidCall
@@ -295,7 +295,7 @@ class CosineAnnealingParamScheduler(_ParamScheduler):
         if (k - 1 - length) % (2 * length) == 0:  # the value is at the floor, so that no ratio leads away from it
             rows = zip(self._present_values(), self.base_values, _floors(self), strict=False)
             return [value + (base - floor) * (1 - math.cos(math.pi / length)) / 2 for value, base, floor in rows]
-        return self._scaled_above(_floors(self), _cosine_ratio(k, length))
+        return _closer_to_floor(self, _cosine_ratio(k, length))
 
 
 class LinearParamScheduler(_ParamScheduler):
@@ -488,7 +488,7 @@ class CosineRestartParamScheduler(_ParamScheduler):
         k = self.last_step - (0 if index == 0 else self.cumulative_periods[index - 1])
         if k == 0:
             return [base * self.restart_weights[index] for base in self.base_values]
-        return self._scaled_above(_floors(self), _cosine_ratio(k, self.periods[index]))
+        return _closer_to_floor(self, _cosine_ratio(k, self.periods[index]))
 
     @staticmethod
     def get_position_from_periods(iteration: int, cumulative_periods: Sequence[int]) -> int | None:
@@ -864,11 +864,23 @@ def _one_per_group(
     return [*value, value[-1]][:count]
 
 
-def _floors(scheduler: CosineAnnealingParamScheduler | CosineRestartParamScheduler) -> list[float]:
+_WithFloor: TypeAlias = CosineAnnealingParamScheduler | CosineRestartParamScheduler
+
+
+def _floors(scheduler: _WithFloor) -> list[float]:
     """Return the floor of each group."""
     if scheduler.eta_min_ratio is None:
         return [scheduler.eta_min or 0.0] * len(scheduler.base_values)
     return [base * scheduler.eta_min_ratio for base in scheduler.base_values]
+
+
+def _closer_to_floor(scheduler: _WithFloor, ratio: float) -> list[float]:
+    """Return the value of each group, with its distance to the floor multiplied by a ratio."""
+    name, groups, floor = scheduler.param_name, scheduler.optimizer.param_groups, scheduler.eta_min
+    if scheduler.eta_min_ratio is None and floor is not None:
+        return [ratio * (group[name] - floor) + floor for group in groups]
+    pairs = zip(groups, _floors(scheduler), strict=False)
+    return [ratio * (group[name] - floor) + floor for group, floor in pairs]
 
 
 def _cosine_ratio(k: int, length: float) -> float:
