@@ -13,9 +13,12 @@ from mmengine.hooks import ParamSchedulerHook
 from mmengine.logging import MessageHub
 from mmengine.optim import LinearLR
 
+from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact
 from paramsched.mmengine import simulate
 from paramsched.mmengine.schedulers import PARAM_SCHEDULERS, _ParamScheduler
+from paramsched.mmengine.schedulers.build import RunLength
+from paramsched.mmengine.schedulers.entry import check_entry
 from support.mmengine_peer import EPOCHS, LENGTH, built_by_peer, run, scheduler_configs
 from support.tables import table
 
@@ -405,6 +408,8 @@ WRONG = [
     ({"type": "PolyLR", "power": "x"}, "power"),
     ({"step_size": 1}, "type"),
     ({"type": 3, "step_size": 1}, "type"),
+    ({"type": "LinearLR", "end": "4"}, "end"),
+    ({"type": "CosineAnnealingLR", "begin": "0"}, "begin"),
 ]
 
 
@@ -414,3 +419,12 @@ def test_each_wrong_argument_is_one_error_at_its_place(config, name):
         simulate(config_of([STEP, config]), steps_per_epoch=2)
 
     assert [one.path for one in refusal.value.diagnostics] == [f"$.param_scheduler[1].{name}"]
+
+
+@pytest.mark.parametrize("peaks", [0.1, [0.1], [0.1, 0.2, 0.3]])
+def test_a_list_with_a_value_for_each_group_is_valid_for_any_number_of_groups(peaks):
+    diagnostics = DiagnosticCollector()
+    check_entry({"type": "OneCycleLR", "eta_max": peaks}, "$", RunLength(10, 3), diagnostics)
+    check_entry({"type": "ReduceOnPlateauLR", "min_value": peaks}, "$", RunLength(), diagnostics)
+
+    assert diagnostics.problems() == ()

@@ -90,12 +90,7 @@ class _ParamScheduler:
         verbose: bool = False,
     ) -> None:
         require_optimizer(type(self).__name__, optimizer)
-        self._check(not_negative, begin=begin)
-        if end != math.inf:
-            self._check(finite_number, end=end)
-        if end <= begin:
-            found = f"end should be larger than begin, but got begin={begin}, end={end}"
-            raise InvalidArgument(self._site("end"), found, example=f"end={begin + 1}")
+        self._window_length(begin, end)
         if not isinstance(last_step, int) or isinstance(last_step, bool) or last_step < -1:
             found = f"expected an integer of at least -1, got last_step={last_step!r}"
             raise AssertedArgument(self._site("last_step"), found, "Use -1 to start")
@@ -270,6 +265,16 @@ class _ParamScheduler:
         """Check arguments by a function of `paramsched.core.number_checks`."""
         for name, value in arguments.items():
             check(self._site(name), value)
+
+    def _window_length(self, begin: int, end: int) -> int:
+        """Return the number of steps in the window; raise if it ends before it begins."""
+        self._check(not_negative, begin=begin)
+        if end != math.inf:
+            self._check(finite_number, end=end)
+        if end <= begin:
+            found = f"end should be larger than begin, but got begin={begin}, end={end}"
+            raise InvalidArgument(self._site("end"), found, example=f"end={begin + 1}")
+        return end - begin
 
     def _check_groups(self, *, resumes: bool) -> None:
         """Raise if a group lacks the entry, or if the entry is not a number."""

@@ -109,13 +109,15 @@ def _check_values(
         found = f"expected the name of an entry, got {short_json(entry)}"
         diagnostics.add(child_path(path, "param_name"), found, "For example: param_name='lr'", code=REFUSED_VALUE)
         return
+    per_group = [config[name] for name in ("eta_max", "min_value") if isinstance(config.get(name), (list, tuple))]
+    groups = [{entry: 1.0, **values}] * max([1, *map(len, per_group)])
     config = {name: value for name, value in config.items() if name != "verbose"}
     if length.epoch_length is None:  # the counts cannot be converted yet
         config.pop(CONVERTED, None)
     try:
         with warnings.catch_warnings():  # the warnings are shown when the scheduler is built for the run
             warnings.simplefilter("ignore")
-            build_scheduler(cls, config, ValuesOnly([{entry: 1.0, **values}]), length)
+            build_scheduler(cls, config, ValuesOnly(groups), length)
     except InvalidArgument as error:
         call = error.problem.call
         diagnostics.refuse(path if call is None else child_path(path, call.argument), error)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import accumulate, pairwise, product
 from typing import Any, Literal, NoReturn, TypeAlias
 
-from paramsched.core.number_checks import finite_number, positive_number, require_choice
+from paramsched.core.number_checks import finite_number, not_negative, positive_number, require_choice
 from paramsched.errors import AssertedArgument, InvalidArgument, InvalidCall
 from paramsched.mmengine.schedulers.base import INF, _ParamScheduler, print_or_log
 from paramsched.mmengine.schedulers.optimizers import OptimizerLike, number_of, pseudo_group, require_optimizer
@@ -167,7 +167,7 @@ class ConstantParamScheduler(_ParamScheduler):
         verbose: bool = False,
     ) -> None:
         _check_shares(self, factor=factor)
-        self.factor, self.total_iters = factor, end - begin - 1
+        self.factor, self.total_iters = factor, self._window_length(begin, end) - 1
         super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
 
     def _get_value(self) -> list[float]:
@@ -284,7 +284,7 @@ class CosineAnnealingParamScheduler(_ParamScheduler):
         if eta_min is None and eta_min_ratio is None:
             eta_min = 0.0
         _check_floors(self, eta_min, eta_min_ratio)
-        self.T_max = T_max or end - begin
+        self.T_max = T_max or self._window_length(begin, end)
         self.eta_min, self.eta_min_ratio = eta_min, eta_min_ratio
         super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
 
@@ -343,7 +343,8 @@ class LinearParamScheduler(_ParamScheduler):
         verbose: bool = False,
     ) -> None:
         _check_shares(self, start_factor=start_factor, end_factor=end_factor)
-        self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, end - begin - 1
+        self.start_factor, self.end_factor = start_factor, end_factor
+        self.total_iters = self._window_length(begin, end) - 1
         super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
 
     def _get_value(self) -> list[float]:
@@ -403,7 +404,7 @@ class PolyParamScheduler(_ParamScheduler):
         verbose: bool = False,
     ) -> None:
         self._check(finite_number, eta_min=eta_min, power=power)
-        self.eta_min, self.power, self.total_iters = eta_min, power, end - begin - 1
+        self.eta_min, self.power, self.total_iters = eta_min, power, self._window_length(begin, end) - 1
         super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
 
     def _get_value(self) -> list[float]:
@@ -574,15 +575,14 @@ class OneCycleParamScheduler(_ParamScheduler):
         if not isinstance(pct_start, float) or not 0 <= pct_start <= 1:
             found = f"Expected float between 0 and 1 pct_start, but got {pct_start}"
             raise InvalidArgument(self._site("pct_start"), found, example="pct_start=0.3")
-        if anneal_strategy not in ("cos", "linear"):
-            found = f'anneal_strategy must by one of "cos" or "linear", instead got {anneal_strategy}'
-            raise InvalidArgument(self._site("anneal_strategy"), found, example='anneal_strategy="cos"')
+        found = f'anneal_strategy must by one of "cos" or "linear", instead got {anneal_strategy}'
+        require_choice(self._site("anneal_strategy"), anneal_strategy, Literal["cos", "linear"], found)
         if not isinstance(three_phase, (bool, int)):
             raise InvalidArgument(self._site("three_phase"), f"expected True or False, got {three_phase!r}")
         self._check(positive_number, div_factor=div_factor, final_div_factor=final_div_factor)
         require_optimizer(type(self).__name__, optimizer)
         peaks = _one_per_group(self, optimizer, "eta_max", eta_max, "values for max_lr")
-        self.eta_max, self.total_steps = eta_max, end - begin if total_steps is None else total_steps
+        self.eta_max, self.total_steps = eta_max, total_steps or self._window_length(begin, end)
         self.pct_start, self.anneal_strategy, self.three_phase = pct_start, anneal_strategy, three_phase
         self.div_factor, self.final_div_factor = div_factor, final_div_factor
         self._schedule_phases = _phases(self.total_steps, float(pct_start * self.total_steps) - 1, three_phase)
@@ -696,7 +696,8 @@ class ReduceOnPlateauParamScheduler(_ParamScheduler):
         by_epoch: bool = True,
         verbose: bool = False,
     ) -> None:
-        self._check(finite_number, factor=factor, patience=patience, threshold=threshold, cooldown=cooldown, eps=eps)
+        self._check(finite_number, factor=factor, patience=patience, cooldown=cooldown, eps=eps)
+        self._check(not_negative, threshold=threshold)
         if not by_epoch:
             found = f"Now {type(self).__name__} only support by_epoch=True, because it acts after validations"
             raise AssertedArgument(self._site("by_epoch"), found, "Omit by_epoch")
@@ -704,9 +705,6 @@ class ReduceOnPlateauParamScheduler(_ParamScheduler):
             raise InvalidArgument(
                 self._site("factor"), f"Factor should be < 1.0, but got {factor}", example="factor=0.1"
             )
-        if threshold < 0:
-            found = f"threshold {threshold} should be >= 0"
-            raise InvalidArgument(self._site("threshold"), found, example="threshold=1e-4")
         require_choice(self._site("rule"), rule, Literal["less", "greater"], f"mode {rule} is unknown!")
         found = f"threshold mode {threshold_rule} is unknown!"
         require_choice(self._site("threshold_rule"), threshold_rule, Literal["rel", "abs"], found)
