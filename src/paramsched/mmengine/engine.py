@@ -373,8 +373,10 @@ def _make_with_base(name: str) -> type[Any]:
         return make_class(name, __name__, _HOOKS[name], hook)
     if name == "PlanScheduler":
         return make_class(name, __name__, _PlanScheduler, scheduler)
-    cls = getattr(ours, name)
-    return make_class(name, __name__, _CountsUpdates, cls, scheduler, doc=cls.__doc__)
+    if name == "_ParamScheduler":
+        return make_class(name, __name__, ours._ParamScheduler, scheduler)
+    cls = SCHEDULER_CLASSES[name]
+    return make_class(name, __name__, _CountsUpdates, cls, _class_of("_ParamScheduler"), doc=cls.__doc__)
 
 
 _class_of = classes_on_demand(
