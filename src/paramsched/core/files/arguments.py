@@ -59,7 +59,6 @@ class Argument:
             argument is then not checked.
         parse: a function that converts a value or raises `wrong_value(…)`, instead of the check of the type.
         example: a value for the advice of a diagnostic, if the default is not suitable.
-        meaning: a description for the documentation.
     """
 
     default: Any = ...
@@ -70,7 +69,6 @@ class Argument:
     used: Callable[[Mapping[str, Any]], bool] = lambda others: True  # noqa: ARG005
     parse: Callable[[Any], Any] | None = None
     example: Any = None
-    meaning: str = ""
 
     def read(self, value: Any, kind: Any) -> Any:
         """Return a value converted to the type `kind`, which may be `X | None`, or raise `wrong_value(…)`."""
