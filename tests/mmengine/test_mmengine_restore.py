@@ -293,6 +293,22 @@ def test_values_without_a_formula_stay_unchanged(caplog):
     assert "no formula for it is known" in caplog.text
 
 
+def test_a_changed_scheduler_beside_one_of_mmengine_leaves_the_value(caplog):
+    peer = pytest.importorskip("mmengine.optim.scheduler")
+
+    def build(gamma):
+        optimizer = sgd()
+        return [StepLR(optimizer, 2, gamma), peer.ExponentialLR(optimizer, 0.9)]
+
+    saved, resumed = build(0.5), build(0.1)
+    before = [group["lr"] for group in resumed[0].optimizer.param_groups]
+
+    restore(resumed, [one.state_dict() for one in saved])
+
+    assert "no formula for it is known" in caplog.text
+    assert [group["lr"] for group in resumed[0].optimizer.param_groups] == before
+
+
 @table(
     ("schedulers", "states", "said"),
     [

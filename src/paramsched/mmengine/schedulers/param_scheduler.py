@@ -569,7 +569,7 @@ class OneCycleParamScheduler(_ParamScheduler):
         if param_name != "lr":
             found = f"OneCycle only works for learning rate updating, but got param_name={param_name!r}"
             raise AssertedArgument(self._site("param_name"), found, example="param_name='lr'")
-        if total_steps is not None and (not isinstance(total_steps, int) or total_steps <= 0):
+        if total_steps is not None and (type(total_steps) is not int or total_steps <= 0):
             found = f"Expected positive integer total_steps, but got {total_steps}"
             raise InvalidArgument(self._site("total_steps"), found, example="total_steps=1000")
         if not isinstance(pct_start, float) or not 0 <= pct_start <= 1:
@@ -597,9 +597,8 @@ class OneCycleParamScheduler(_ParamScheduler):
             group["min_lr"] = group["initial_lr"] / self.final_div_factor
 
     def _write_arguments(self) -> None:
-        self._write_levels(
-            self.optimizer, _one_per_group(self, self.optimizer, "eta_max", self.eta_max, "values for max_lr")
-        )
+        peaks = _one_per_group(self, self.optimizer, "eta_max", self.eta_max, "values for max_lr")
+        self._write_levels(self.optimizer, peaks)
         self.base_values = [group["initial_lr"] for group in self.optimizer.param_groups]
 
     def _get_value(self) -> list[float]:

@@ -157,7 +157,7 @@ def _write_planned_values(schedulers: Sequence[_ParamScheduler], epoch_length: i
     """
     first = schedulers[0]
     # A scheduler that was built with `last_step` does not know the earlier values.
-    if any(one._skipped or not _has_formula(one) for one in schedulers):
+    if any(not _has_formula(one) or one._skipped for one in schedulers):
         _log.warning("%s: the value is left unchanged, because no formula for it is known", first.param_name)
         return
     length = epoch_length or _find_epoch_length(schedulers)
@@ -194,5 +194,5 @@ def _find_epoch_length(schedulers: Sequence[_ParamScheduler]) -> int | None:
     iterations = {one._global_step for one in schedulers if not one.by_epoch}
     if not epochs or not iterations:
         return 1
-    ticks, passes = max(iterations), max(epochs)
-    return ticks // passes if passes and ticks % passes == 0 else None
+    steps, passes = max(iterations), max(epochs)
+    return steps // passes if passes and steps % passes == 0 else None
