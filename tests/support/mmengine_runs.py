@@ -86,12 +86,11 @@ class Runs:
         validate=False,
         hooks=(),
         folder="run",
-        wrapper=OptimWrapper,
         **more,
     ):
         self.count += 1
         model, used = Toy(), Used()
-        wrapped = wrapper(sgd(model), accumulative_counts=counts)
+        wrapped = OptimWrapper(sgd(model), accumulative_counts=counts)
         length = dict(max_epochs=epochs) if by_epoch else dict(max_iters=epochs * BATCHES, val_interval=BATCHES)
         validation = (
             dict(val_dataloader=loader(), val_evaluator=Evaluator(Constant()), val_cfg=dict()) if validate else {}

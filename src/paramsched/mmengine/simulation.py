@@ -5,9 +5,9 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any, Final, TypeAlias, final
 
 import torch
 
@@ -29,6 +29,8 @@ _MOST: Final = 2_000_000
 _MOST_STEPS: Final = 10_000_000
 """Steps of all schedulers together; one takes about 10 µs."""
 _SCHEDULERS: Final = entry_path("param_scheduler")
+_Key: TypeAlias = tuple[str, str | int]
+"""The key of a curve: the scheduled entry, and the name of the optimizer, or 0 if there is only one."""
 
 
 def simulate(
@@ -77,15 +79,12 @@ def simulate(
     _warn_of_ignored(config)
     with _run_progress() as report_progress:
         built = _built(run, config, source)
+        _warn_of_metrics(built)
         try:
             values = _stepped(built, run, iterations, report_progress)
         except (ArithmeticError, ValueError) as error:  # a formula may divide by 0
             raise _unusable(source, error) from error
-    return curves_from_values(
-        {one.key: one.values for one in values},
-        steps_per_epoch=run.length.epoch_length,
-        lines={one.key: one.line for one in values},
-    )
+    return curves_from_values(values, steps_per_epoch=run.length.epoch_length, lines=_lines_of(built))
 
 
 def check_config(
@@ -201,6 +200,14 @@ def _warn_of_ignored(config: Mapping[str, Any]) -> None:
     if isinstance(wrapper, Mapping) and wrapper.get("paramwise_cfg"):
         found = "the values are those of the parameters without multiples of their own"
         warn_user(Problem(site="optim_wrapper.paramwise_cfg", found=found))
+
+
+def _warn_of_metrics(built: Mapping[str, Sequence[Any]]) -> None:
+    """Warn of schedulers that follow a metric, which a simulation does not have."""
+    for one in (one for several in built.values() for one in several):
+        if getattr(one, "need_val_args", False):
+            found = "it follows a metric, so that the simulation leaves the value as it is"
+            warn_user(Problem(site=f"param_scheduler ({type(one).__name__})", found=found))
 
 
 @contextmanager
@@ -380,57 +387,42 @@ def _unusable(source: str, error: Exception) -> ConfigError:
     return ConfigError(source, [Problem(_SCHEDULERS, text or type(error).__name__, code=REFUSED_VALUE)])
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class _Column:
-    """The values of a field of a group, one for each iteration.
-
-    Args:
-        key: the field, and the name of the optimizer, or 0 if there is only one.
-        line: the classes of the schedulers.
-        group: the group of the optimizer.
-        values: the values so far.
-    """
-
-    key: tuple[str, str | int]
-    line: str
-    group: dict[str, Any]
-    values: list[float] = field(default_factory=list)
-
-
-def _columns_of(name: str, optimizer: torch.optim.Optimizer, schedulers: Sequence[Any]) -> Iterator[_Column]:
-    """Yield a column for lr and each scheduled field."""
-    (group,) = optimizer.param_groups
-    for one in dict.fromkeys(["lr", *(each.param_name for each in schedulers)]):
-        line = ", ".join(type(each).__name__ for each in schedulers if each.param_name == one)
-        yield _Column((one, name or 0), line, group)
-
-
 def _stepped(
     built: Mapping[str, Sequence[Any]],
     run: _Run,
     iterations: int,
     report_progress: Callable[[int, int | None], None],
-) -> list[_Column]:
+) -> dict[_Key, list[float]]:
     """Step the schedulers as MMEngine's hook does, and return the values of each iteration."""
-    columns = [one for name, several in built.items() for one in _columns_of(name, run.optimizers[name], several)]
+    keys = [key for name, several in built.items() for key in _keys_of(name, several)]
+    columns = [(key, run.optimizers[str(key[1] or "")].param_groups[0], list[float]()) for key in keys]
     schedulers = [one for several in built.values() for one in several]
-    for one in schedulers:
-        if getattr(one, "need_val_args", False):
-            found = "it follows a metric, so that the simulation leaves the value as it is"
-            warn_user(Problem(site=f"param_scheduler ({type(one).__name__})", found=found))
     for optimizer in run.optimizers.values():
         optimizer.step()  # a scheduler warns if it is stepped before its optimizer
     by_iteration = [one for one in schedulers if not one.by_epoch]
     by_epoch = [one for one in schedulers if one.by_epoch]
     length = run.length.epoch_length
     for t in range(1, iterations + 1):
-        for column in columns:
-            column.values.append(float(present_value(column.group, column.key[0])))
+        for (entry, _), group, values in columns:
+            values.append(float(present_value(group, entry)))
         report_progress(t - 1, None if length is None else (t - 1) // length)
         for one in by_iteration:
             one.step()
         if length is not None and t % length == 0:
             for one in by_epoch:
                 one.step()
-    return columns
+    return {key: values for key, _, values in columns}
+
+
+def _keys_of(name: str, schedulers: Sequence[Any]) -> list[_Key]:
+    """Return the keys of the curves of an optimizer: lr and each scheduled entry."""
+    return [(entry, name or 0) for entry in dict.fromkeys(["lr", *(one.param_name for one in schedulers)])]
+
+
+def _lines_of(built: Mapping[str, Sequence[Any]]) -> dict[_Key, str]:
+    """Return the names of the classes that schedule each curve."""
+    return {
+        (entry, key): ", ".join(type(one).__name__ for one in several if one.param_name == entry)
+        for name, several in built.items()
+        for entry, key in _keys_of(name, several)
+    }
