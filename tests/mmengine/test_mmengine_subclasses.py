@@ -239,6 +239,19 @@ def test_a_method_of_the_plateau_scheduler_can_be_replaced(method, place):
     assert rows[1] == rows[0]
 
 
+@pytest.mark.parametrize("module", [ours, peer])
+def test_a_users_print_value_is_called_for_each_group_and_step(module):
+    calls = []
+
+    class Logging(module.StepLR):
+        def print_value(self, is_verbose, group, value):
+            calls.append((is_verbose, group, value))
+
+    values(Logging(sgd(), 1, gamma=0.5), 1)
+
+    assert calls == [(False, 0, 0.1), (False, 1, 0.02), (False, 0, 0.05), (False, 1, 0.01)]
+
+
 def test_every_family_of_rules_is_skipped_above():
     families = {name for name in vars(ours) if name.endswith("ParamScheduler") and not name.startswith("_")}
 

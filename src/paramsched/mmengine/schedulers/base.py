@@ -73,6 +73,7 @@ class _ParamScheduler:
 
     _counts: ClassVar[tuple[str, ...]] = ()  # the arguments besides `begin` and `end` that count epochs or iterations
     _skipped: int = 0  # the steps before the construction, if `last_step` was passed
+    _overrides_print: bool = False  # True in a subclass with its own `print_value`, which is called at each change
 
     optimizer: OptimizerLike
     param_name: str
@@ -109,6 +110,8 @@ class _ParamScheduler:
     def _begin_run(self) -> None:
         """Make the first step."""
         start_counting(self.optimizer)
+        if type(self).print_value is not _ParamScheduler.print_value:
+            self._overrides_print = True
         self._global_step = -1
         self.step()
 
@@ -124,7 +127,7 @@ class _ParamScheduler:
             self.last_step += 1
             values = self._get_value()
             write_values(groups, name, values)
-            if self.verbose:
+            if self.verbose or self._overrides_print:
                 for index, value in enumerate(values[: len(groups)]):
                     self.print_value(self.verbose, index, value)
         self._last_value = [group[name] for group in groups]
