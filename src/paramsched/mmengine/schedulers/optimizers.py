@@ -1,13 +1,13 @@
 """Optimizers and their wrappers: the wrapped optimizer, its groups, and the count of its updates."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeAlias, final, runtime_checkable
 from weakref import WeakKeyDictionary
 
 import torch
 from torch.optim import Optimizer
 
-from paramsched.compat.group_values import ParamGroup, set_value
+from paramsched.compat.group_values import ParamGroup
 from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.run.steps import watch_updates
 from paramsched.errors import CallSite, InvalidCall
@@ -74,15 +74,6 @@ def number_of(value: Any) -> Any:
 def present_value(group: ParamGroup, name: str) -> Any:
     """Return the value of an entry of a group as a number; Adam's momentum is `betas[0]`."""
     return number_of(group["betas"][0] if name == "momentum" and "betas" in group else group[name])
-
-
-def write_values(groups: Sequence[ParamGroup], name: str, values: Iterable[Any]) -> None:
-    """Write a value into an entry of each group: a tensor is filled in place."""
-    for group, value in zip(groups, values):  # noqa: B905  # `strict=False` costs 10 % of a step
-        if type(group[name]) is float:
-            group[name] = value
-        else:
-            set_value(group, value, name)
 
 
 # Weak dictionaries instead of attributes, because copies of the optimizer must not inherit them.
