@@ -98,6 +98,7 @@ html_search_scorer = str(HERE / "static" / "search_scorer.js")
     parents=True, exist_ok=True
 )  # plan_picture writes the pictures' style sheet here
 html_show_sourcelink = False
+html_use_index = False  # one page of all names; the search finds them
 
 
 def setup(app: Sphinx) -> None:
@@ -115,7 +116,7 @@ def generate(app: Sphinx) -> None:
     """Write the generated pages that have changed; an unchanged file keeps a second build quick."""
     folder = Path(app.srcdir, "_generated")
     folder.mkdir(exist_ok=True)
-    pages = recipe_pages.pages() | {"checks": check_pages.page()}
+    pages = recipe_pages.pages() | check_pages.pages()
     for old in folder.glob("*.md"):
         if old.stem not in pages:
             old.unlink()

@@ -1,26 +1,41 @@
-"""The page of every code of `paramsched check`, written from the table of the rules. Needs no Sphinx."""
+"""The pages of all codes of `paramsched check`, written from the table of the rules. Needs no Sphinx."""
 
 from paramsched.core.base.codes import CheckRule, check_rules
 
+_TITLES = {
+    "PS1": "PS1: files, names and arguments",
+    "PS2": "PS2: lengths and the total",
+    "PS3": "PS3: levels and values",
+    "PS4": "PS4: groups, checkpoints and logs",
+    "PS5": "PS5: metrics",
+}
 _OPENING = """\
 # Codes
 
-A diagnostic of `paramsched check`, of a start or of a run has one of these codes. [Checking](../reference/checking.md)
-describes where each is reported. The meaning of a code never changes.
-
-| code | severity | problem |
-| --- | --- | --- |
+A problem in a plan has one of these codes. [Checking](../reference/checking.md) describes where it is reported.
+The meaning of a code never changes.
 """
+_TABLE = "\n| code | severity | problem |\n| --- | --- | --- |\n"
 
 
-def page() -> str:
-    """Return the page: a table of the codes, and a section for each."""
-    rules = check_rules().values()
-    rows = "".join(
-        f"| [{rule.code}](#{rule.code.lower()}) `{rule.name}` | {rule.severity} | {rule.line} |\n"
-        for rule in rules
-    )
-    return _OPENING + rows + "".join(map(section, rules))
+def pages() -> dict[str, str]:
+    """Return each page's name and text: an index of the codes, and a page for each hundred."""
+    index, texts = _OPENING, {}
+    for prefix, title in _TITLES.items():
+        name = f"checks-{prefix[-1]}"
+        rules = [
+            rule for rule in check_rules().values() if rule.code.startswith(prefix)
+        ]
+        index += f"\n## {title}\n{_TABLE}" + "".join(
+            f"| [{rule.code}]({name}.md#{rule.code.lower()}) `{rule.name}` | {rule.severity} | {rule.line} |\n"
+            for rule in rules
+        )
+        texts[name] = f"# {title}\n" + "".join(map(section, rules))
+    return {
+        "checks": f"{index}\n```{{toctree}}\n:hidden:\n\n"
+        + "\n".join(texts)
+        + "\n```\n"
+    } | texts
 
 
 def section(rule: CheckRule) -> str:

@@ -1,4 +1,4 @@
-"""A page for each area of the published recipes. Needs no Sphinx."""
+"""Pages of the published recipes, by area. Needs no Sphinx."""
 
 import textwrap
 
@@ -6,26 +6,40 @@ from page_code import COLUMNS
 
 import paramsched as ps
 
+_MOST = 10
+"""Recipes on a page, which stays short enough to scroll."""
+
 
 def areas() -> list[tuple[str, list[str]]]:
     """Return the areas with their recipes, the largest first."""
-    found: dict[str, list[str]] = {}
+    names: dict[str, list[str]] = {}
     for name in ps.recipes:
-        found.setdefault(ps.recipes[name].area, []).append(name)
-    return sorted(found.items(), key=lambda one: (-len(one[1]), one[0]))
+        names.setdefault(ps.recipes[name].area, []).append(name)
+    return sorted(names.items(), key=lambda area: (-len(area[1]), area[0]))
 
 
 def pages() -> dict[str, str]:
     """Return each page's name and text."""
-    return {
-        page_of(area): f"# Recipes: {area}\n\n" + "\n".join(map(section, names))
-        for area, names in areas()
-    }
+    texts = {}
+    for area, names in areas():
+        for first in range(0, len(names), _MOST):
+            part = names[first : first + _MOST]
+            title = f"Recipes: {area}" + (
+                f", {part[0]} to {part[-1]}" if len(names) > _MOST else ""
+            )
+            texts[page_of(part[0])] = f"# {title}\n\n" + "\n".join(map(section, part))
+    return texts
 
 
-def page_of(area: str) -> str:
-    """Return the name of an area's page."""
-    return "recipes-" + area.lower().replace(" ", "-")
+def page_of(name: str) -> str:
+    """Return the name of a recipe's page."""
+    area = ps.recipes[name].area
+    number = dict(areas())[area].index(name) // _MOST
+    return (
+        "recipes-"
+        + area.lower().replace(" ", "-")
+        + (f"-{number + 1}" if number else "")
+    )
 
 
 def section(name: str) -> str:

@@ -47,26 +47,25 @@ def gallery(cards: list[str]) -> list[nodes.Node]:
 
 
 class Gallery(SphinxDirective):
-    """Thumbnails of the plans in the sections of this page with the names in the content, linked to these sections."""
+    """Thumbnails of the plans in the sections of a page of this folder, with links; by default of this page."""
 
-    has_content = True
+    optional_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        lines = dict(
-            _LINE.findall(
-                Path(self.env.doc2path(self.env.docname)).read_text(encoding="utf-8")
-            )
-        )
-        names = " ".join(self.content).split()
+        page = Path(self.env.doc2path(self.env.docname))
+        other = self.arguments[0] if self.arguments else ""
+        source = page.with_name(f"{other}.md") if other else page
+        self.env.note_dependency(str(source))
+        address = f"{other}.html" if other else ""
         return gallery(
             [
                 card(
                     name,
                     "",
-                    f"#{nodes.make_id(name)}",
-                    thumbnail(run_of(lines[name])),
+                    f"{address}#{nodes.make_id(name)}",
+                    thumbnail(run_of(line)),
                 )
-                for name in names
+                for name, line in _LINE.findall(source.read_text(encoding="utf-8"))
             ]
         )
 
@@ -84,12 +83,11 @@ class RecipeGallery(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         found: list[nodes.Node] = []
         for area, names in recipe_pages.areas():
-            page = f"../_generated/{recipe_pages.page_of(area)}.html"
             cards = [
                 card(
                     name,
                     ps.recipes[name].title,
-                    f"{page}#{nodes.make_id(name)}",
+                    f"../_generated/{recipe_pages.page_of(name)}.html#{nodes.make_id(name)}",
                     pictures_of_recipe(self, name)[0],
                 )
                 for name in names

@@ -5,13 +5,15 @@ var Scorer = {
   // equal names, that of `import paramsched as ps` comes first.
   score: ([docname, title, anchor, descr, score, filename, kind]) => {
     const query = (new URLSearchParams(location.search).get("q") || "").trim().toLowerCase();
+    // The pages of codes contain every word of the documentation, so they come last unless a code is typed.
+    if (docname.startsWith("_generated/checks") && !/\bps\d/.test(query)) return score - 1000;
     // Only whole words count: "warmup" is not a word of "GradualWarmupScheduler".
     const word = new RegExp(`(?<!\\w)${query.replace(/[^\w\s]/g, "\\$&")}`);
     const place = anchor === "" ? title.toLowerCase().search(word) : -1;
     if (place === 0) return score + 100;
     if (kind === "index" && score < 100) return 1;
     if (place > 0) return score + 50;
-    const isMain = /^reference\/(python-(plan|look|train)|shapes)$/.test(docname);
+    const isMain = /^reference\/(python-(plan|look|train)|shapes.*)$/.test(docname);
     return kind === "object" && isMain ? score + 5 : score;
   },
   objNameMatch: 11,

@@ -31,6 +31,7 @@ from paramsched.core.base.near_names import did_you_mean as did_you_mean
 from paramsched.core.base.printing import printable_lines
 from paramsched.core.base.problem import CallSite as CallSite
 from paramsched.core.base.problem import Problem as Problem
+from paramsched.core.base.problem import lines_for_notebook
 
 
 class ParamschedError(ArgumentTypeError):
@@ -54,6 +55,9 @@ class ParamschedError(ArgumentTypeError):
 
     def __str__(self) -> str:
         return printable_lines(str(self.problem))
+
+    def _render_traceback_(self) -> list[str]:
+        return lines_for_notebook(self)
 
 
 class InvalidArgument(ParamschedError, ValueError):

@@ -17,7 +17,7 @@ PLAN = (
 )
 
 
-@table(("name", "text", "count"), [("changes", CHANGES, 5), ("growing batch", GROWING, 7), ("levels", LEVELS, 5)])
+@table(("name", "text", "count"), [("changes", CHANGES, 5), ("growing batch", GROWING, 7), ("levels", LEVELS, 1)])
 def test_the_example_of_a_page_prints_the_documented_output(name, text, count):
     examples = doctest.DocTestParser().get_doctest(text.replace("```", ""), {"ps": ps}, name, None, 0)
 

@@ -72,9 +72,8 @@ def attach(trained: Any) -> None:
 def test_scikit_learn_can_clone_a_net_with_the_callback_of_the_page(tmp_path: Path) -> None:
     model_selection = pytest.importorskip("sklearn.model_selection")
     names, _ = run_section("engines/ignite_skorch.md", "With fit", tmp_path, level=3)
-    planned_net = names["net_with"](names["Planned"]())
 
-    found = model_selection.cross_validate(planned_net, names["x"], names["y"], cv=2, return_estimator=True)
+    found = model_selection.cross_validate(names["net"], names["x"], names["y"], cv=2, return_estimator=True)
 
     # 40 samples of a fold: 32 train, in 8 batches of 4
     rate = ps.trace(names["plan"], {"lr": 0.01}, batches_per_epoch=16)["lr"][24]

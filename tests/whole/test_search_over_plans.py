@@ -26,7 +26,7 @@ def test_optuna_prunes_trials_and_keeps_the_best_plan(folder):
 
     states = {trial.state.name for trial in names["study"].trials}
     assert states == {"COMPLETE", "PRUNED"}
-    assert names["best"].total == ps.Duration.of(60)
+    assert names["best"].total == ps.Duration.of(64)
 
 
 @pytest.mark.heavy

@@ -261,7 +261,8 @@ new_base_option = partial(
     metavar="VALUES",
 )
 base_option = new_base_option(
-    help="Bases that schedules multiply: 0.1 (of lr), lr=0.1,weight_decay=1e-2, lr@head=0.01. By default 1.",
+    help="Bases that schedules multiply: 0.1 (of lr), lr=0.1,weight_decay=1e-2, lr@head=0.01. By default 1; audit fits "
+    "a base to the log.",
 )
 tolerance_option = click.option(
     "--tolerance",

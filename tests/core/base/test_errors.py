@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import linecache
 import pickle
 import warnings
 from functools import partial
@@ -139,3 +140,18 @@ def test_a_notebook_shows_what_the_module_for_drawing_returns(monkeypatch):
 
 def test_the_annotations_stay_types():
     assert get_type_hints(ps.trace)["return"] is ps.extend.Trace
+
+
+def test_a_notebook_shows_the_message_and_the_lines_of_the_user():
+    lines = ["def build():", "    return ps.parse('warmup(5) >> cosin()')", "build()"]
+    linecache.cache["<cell>"] = (0, None, [f"{line}\n" for line in lines], "<cell>")
+
+    with pytest.raises(errors.ParseError) as raised:
+        exec(compile("\n".join(lines), "<cell>", "exec"), {"ps": ps, "__name__": "__main__"})
+
+    shown = raised.value._render_traceback_()  # as IPython calls it
+    cell = shown.index('  File "<cell>", line 3, in <module>')
+    assert shown[cell + 1].strip() == "build()"
+    assert shown[cell + 3].strip() == lines[1].strip()
+    assert shown[cell + 4] == f"paramsched.errors.ParseError: {raised.value}"
+    assert len(shown) == cell + 5

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import traceback
 import warnings
 from array import array
 from bisect import bisect_right
@@ -276,8 +277,26 @@ class PlanWarning(UserWarning):
         message = self.problem.message
         return printable_lines(f"{message} [{self.problem.code}]" if self.problem.code else message)
 
+    def _render_traceback_(self) -> list[str]:
+        return lines_for_notebook(self)
+
 
 readable(PlanWarning, PlanWarning.__init__)
+
+
+def lines_for_notebook(error: BaseException) -> list[str]:
+    """Return the lines that IPython prints for an error: the frames of the user's code, and the message.
+
+    IPython calls `_render_traceback_` of an exception, and prints the frames of this library too without it.
+    """
+    hidden = {*_PASSED_OVER, "IPython"}
+    frames = [
+        (frame, line)
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if frame.f_globals.get("__name__", "").split(".")[0] not in hidden
+    ]
+    lines = [*traceback.StackSummary.extract(iter(frames)).format(), *traceback.format_exception_only(error)]
+    return "".join(lines).splitlines()
 
 
 def warn_user(about: Problem, category: type[Warning] = PlanWarning) -> None:

@@ -186,7 +186,7 @@ def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
                 f'Binding("{name}[{index}]", {(str(one) if isinstance(one, Schedule) else one)!r})'
                 for index, one in enumerate(texts)
             )
-            advice = f"{'For example:' if numbers else 'Write'} {', '.join(lines)}"  # a number has two readings
+            advice = f"{'For example:' if numbers else 'Write'} {', '.join(lines)}"
             raise InvalidArgument(site(), "each element is a field of its own", advice)
         found = f"a {type(schedule).__name__} is allowed only in files"
         found = f"{found}; in code, stages are joined by >>, and values are a table"

@@ -251,7 +251,7 @@ def level_from_parts(factor: float, offset: float) -> Level:
 def _written_sum(factor: float, offset: float) -> Level:
     """Return the sum of a multiple of base and an absolute value, which stays a sum if the absolute value is 0.
 
-    A number alone has two readings, `0.5 + absolute(0)` has one. A schedule stores its level in the shortest form.
+    A number alone could be a value or a multiple of base. A schedule stores the short form.
     """
     return Absolute(offset) if factor == 0 else AffineLevel(factor, offset)
 

@@ -166,22 +166,22 @@ _MOST_WRITTEN = 10**40  # integers below it are written with all digits in a mes
 def line_of(value: object, site: str | Callable[[], str]) -> Schedule:
     """Return the schedule of an entire line, as `schedule_of` does, but refuse a number other than 0 and 1.
 
-    Both readings of such a number are natural: `weight_decay: 0.1` is the value 0.1 or a tenth of base. 0 is equal in
-    both readings, and 1 is `constant()`, because the value 1 beside a base is never meant.
+    `weight_decay: 0.1` could be the value 0.1 or a tenth of base. 0 is the same as both, and 1 is
+    `constant()`, because the value 1 beside a base is never meant.
     """
     schedule = schedule_of(value, site)
     if isinstance(value, Real) and value not in (0, 1):
         number = str(value) if isinstance(value, int) and abs(value) < _MOST_WRITTEN else repr(float(value))
         raise InvalidArgument(
             site() if callable(site) else site,
-            "a number alone has two readings",
+            "a number alone could be a value or a multiple of base",
             readings_of_number(number),
         )
     return schedule
 
 
 def readings_of_number(number: str, quote: str = "") -> str:
-    """Return the advice for a number alone, which has two readings; `quote` encloses each line."""
+    """Return the advice for a number alone: a line for the value, and one for the multiple; `quote` encloses each."""
     lines = (f"{quote}{line}{quote}" for line in (f"absolute({number})", f"{number} * constant()"))
     return "Write {} for the value {number}, or {} for {number} × base".format(*lines, number=number)
 

@@ -299,7 +299,7 @@ class _Line:
                 case "zeros":
                     return self.fault(begin, end, "a number begins with a zero, or has a comma")
                 case "sign" if not part.isspace():
-                    return self.fault(begin, end, f"{part!r} is no character of a schedule's text")
+                    return self.fault(begin, end, f"{part!r} is not a character of a schedule's text")
         if opened:
             return self.fault(opened[-1], opened[-1] + 1, "the bracket is not closed")
         if (join := self._false_join()) is not None:
