@@ -26,8 +26,11 @@ from paramsched.errors import StateError
 Verbose: TypeAlias = bool | Literal["deprecated"]
 """The argument `verbose` of torch before 2.7: True prints the lr of each group at each step."""
 
-CLASS = "_class"
-"""The key of our states that torch's states lack: the name of the class."""
+CLASS, WRITTEN, GROUPS = "_class", "_written", "_groups"
+"""Keys of our states that torch's states lack: the name of the class, `_last_lr`, and the values in the groups.
+
+torch's classes keep them if they load a state of ours. `_written` then differs from `_last_lr`, so `_groups` is old.
+"""
 
 
 class LRScheduler(peers.LRScheduler):
@@ -58,7 +61,7 @@ class LRScheduler(peers.LRScheduler):
     """
 
     __slots__ = ("_built",)
-    _built: list[Number]  # the lr of each group after the constructor; a slot, so that it is not part of a state
+    _built: list[tuple[ParamGroup, Number]]  # each group with its lr after the constructor; as a slot not in a state
     _per_group: ClassVar[tuple[str, ...]] = ()  # further attributes that are lists with one entry per group
     _group_entries: ClassVar[tuple[str, ...]] = ()  # entries that an added group copies from the last known group
     _get_lr_called_within_step: bool = False
@@ -85,7 +88,7 @@ class LRScheduler(peers.LRScheduler):
         self.base_lrs: list[Number] = self._initial_bases()
         watch_step(optimizer)
         self._initial_step()
-        self._built = group_values(optimizer)
+        self._built = list(zip(optimizer.param_groups, group_values(optimizer), strict=True))
 
     def _initial_bases(self) -> list[Number]:
         return group_values(self.optimizer, "initial_lr")
@@ -177,15 +180,36 @@ class LRScheduler(peers.LRScheduler):
         elif is_verbose:
             print(f"Epoch {epoch_text(epoch)}: adjusting learning rate of group {group} to {float(lr):.4e}.")  # noqa: T201
 
+    def value(self, t: float) -> list[float]:
+        """Return the lr of each group at epoch `t` by the closed form, without a step.
+
+        Raises:
+            NotImplementedError: if the class has no closed form.
+        """
+        closed = getattr(self, "_get_closed_form_lr", None)
+        if closed is None:
+            raise NotImplementedError(f"{type(self).__name__} has no closed form; step the scheduler to epoch {t}")
+        present, self.last_epoch = self.last_epoch, t  # type: ignore[assignment]  # torch accepts floats too
+        try:
+            return [float(lr) for lr in closed()]
+        finally:
+            self.last_epoch = present
+
+    @property
+    def _fields(self) -> tuple[str, ...]:
+        """The fields of a group that a step writes."""
+        return ("lr",)
+
     def state_dict(self) -> dict[str, Any]:
-        """Return all attributes except the optimizer as plain data, copied; `_last_lr` is the lr in the groups."""
+        """Return all attributes except the optimizer, and the present values of the groups, as plain data, copied."""
         state = {name: by_value(value) for name, value in vars(self).items() if name != "optimizer"}
+        state |= {CLASS: drop_in_name(self), WRITTEN: by_value(state.get("_last_lr"))}
         if "optimizer" in vars(self):  # a subclass may skip the constructor
-            state["_last_lr"] = group_values(self.optimizer)
-        return state | {CLASS: drop_in_name(self)}
+            state[GROUPS] = {field: group_values(self.optimizer, field) for field in self._fields}
+        return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load a state of this class or of torch's class, and write its lr into the groups.
+        """Load a state of this class or of torch's class, and write its values into the groups.
 
         The dict is not changed. The lr of a state of torch may be older than that in the optimizer's state. Therefore it
         is written only into groups that still have the lr that this constructor wrote.
@@ -198,12 +222,17 @@ class LRScheduler(peers.LRScheduler):
         if saved != own != "LRScheduler":  # a class that is built on the base class loads any state, as in torch
             name = type(self).__name__
             raise StateError(f"{name}.load_state_dict(…): this is the state of {saved}. Build {saved} to load it")
-        vars(self).update({name: by_value(value) for name, value in state_dict.items() if name != CLASS})
-        groups = getattr(vars(self).get("optimizer"), "param_groups", [])
-        lrs, built = state_dict.get("_last_lr", ()), getattr(self, "_built", ())
-        for index, (group, lr) in enumerate(zip(groups, lrs, strict=False)):
-            if CLASS in state_dict or (index < len(built) and float(group["lr"]) == float(built[index])):
-                set_value(group, lr)
+        added = (CLASS, WRITTEN, GROUPS)
+        vars(self).update({name: by_value(value) for name, value in state_dict.items() if name not in added})
+        groups, lrs = getattr(vars(self).get("optimizer"), "param_groups", []), state_dict.get("_last_lr", ())
+        if is_own_state(state_dict):
+            for field, values in state_dict[GROUPS].items():
+                for group, value in zip(groups, values, strict=False):
+                    set_value(group, value, field)
+        else:
+            for group, lr, (known, first) in zip(groups, lrs, getattr(self, "_built", ()), strict=False):
+                if group is known and float(group["lr"]) == float(first):
+                    set_value(group, lr)
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self)
@@ -212,6 +241,7 @@ class LRScheduler(peers.LRScheduler):
         vars(self).update(state)
         if isinstance(state.get("optimizer"), Optimizer):
             watch_step(self.optimizer)  # a copied optimizer lacks the wrapper
+            self.optimizer._opt_called = True  # type: ignore[attr-defined]  # its copy may follow a step
 
 
 class _LRScheduler(LRScheduler, peers._LRScheduler):
@@ -222,6 +252,11 @@ def drop_in_name(scheduler: object) -> str:
     """Return the name of the drop-in class that a scheduler is an instance of."""
     name = next(kind.__name__ for kind in type(scheduler).__mro__ if kind.__module__.startswith("paramsched.compat."))
     return name.lstrip("_")
+
+
+def is_own_state(state: dict[str, Any]) -> bool:
+    """Return whether a state contains the present values of the groups."""
+    return GROUPS in state and bool(state[WRITTEN] == state.get("_last_lr"))
 
 
 def epoch_text(epoch: Any) -> str:

@@ -120,7 +120,7 @@ class ChainedScheduler(CompositionLR, peers.ChainedScheduler):
         self._adopt(first, schedulers, verbose)
         self.last_epoch = max(getattr(self._schedulers[0], "last_epoch", 0), 0)
         self._last_lr = group_values(first)
-        self._built = group_values(first)
+        self._built = list(zip(first.param_groups, self._last_lr, strict=True))
 
     def _step_members(self) -> list[Any]:
         for member in self._schedulers:
@@ -190,7 +190,7 @@ class SequentialLR(CompositionLR, peers.SequentialLR):
         self._milestones = [number(self, "milestones", milestone, "[5]") for milestone in milestones]
         self._adopt(optimizer, schedulers, verbose)
         self._seek(last_epoch + 1)
-        self._built = group_values(optimizer)
+        self._built = list(zip(optimizer.param_groups, group_values(optimizer), strict=True))
 
     def _step_members(self) -> list[Any]:
         index = bisect_right(self._milestones, self.last_epoch)
@@ -199,7 +199,7 @@ class SequentialLR(CompositionLR, peers.SequentialLR):
             member._update_lr(0)
         else:
             member.step()
-        last: list[Any] = member.get_last_lr()
+        last: list[Any] = getattr(member, "_last_lr", None) or group_values(self.optimizer)
         return last
 
 
@@ -248,7 +248,7 @@ def _begin_here(scheduler: Any) -> None:
     if not hasattr(scheduler, "_schedulers"):
         scheduler._initial_step()
         return
-    scheduler.last_epoch = 0
+    scheduler.last_epoch, scheduler._step_count = 0, 1
     if hasattr(scheduler, "_milestones"):
         begin(scheduler._schedulers[bisect_right(scheduler._milestones, 0)])
     else:

@@ -124,8 +124,14 @@ class CosineAnnealingWarmRestarts(LRScheduler, peers.CosineAnnealingWarmRestarts
 
     def get_lr(self) -> list[Number]:
         warn_outside_step(self)
-        height = 1 + math.cos(math.pi * self.T_cur / self.T_i)
+        return self._lrs_at(self.T_cur, self.T_i)
+
+    def _lrs_at(self, into: float, size: float) -> list[Number]:
+        height = 1 + math.cos(math.pi * into / size)
         return [self.eta_min + (base - self.eta_min) * height / 2 for base in self.base_lrs]
+
+    def value(self, t: float) -> list[float]:
+        return [float(lr) for lr in self._lrs_at(*self._cycle(t))]
 
     def step(self, epoch: float | None = None) -> None:
         """Move to the next epoch, or to any epoch, which may be fractional: `step(epoch + batch / batches)`."""

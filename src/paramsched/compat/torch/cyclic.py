@@ -8,7 +8,7 @@ from typing import Any, Literal
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
-from paramsched.compat.group_values import Number, ParamGroup, group_values, separate_tensors, set_value
+from paramsched.compat.group_values import Number, ParamGroup, separate_tensors, set_value
 from paramsched.compat.torch._arguments import (
     attributes_of,
     number,
@@ -19,7 +19,7 @@ from paramsched.compat.torch._arguments import (
     restore_attributes,
     torch_error,
 )
-from paramsched.compat.torch.base import LRScheduler, Verbose, warn_outside_step
+from paramsched.compat.torch.base import LRScheduler, Verbose, is_own_state, warn_outside_step
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
 
 
@@ -40,6 +40,10 @@ class CycleLR(LRScheduler):
     def _momentum_field(self) -> str:
         return "betas[0]" if self.use_beta1 else "momentum"
 
+    @property
+    def _fields(self) -> tuple[str, ...]:
+        return ("lr", self._momentum_field) if self.cycle_momentum else ("lr",)
+
     def _begin_momentum(self, optimizer: Optimizer, lowest: list[float], highest: list[float]) -> None:
         """Set the momentum to the highest, and write both bounds into the groups."""
         for group, low, high in zip(optimizer.param_groups, lowest, highest, strict=True):
@@ -55,8 +59,8 @@ class CycleLR(LRScheduler):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
-        if self.cycle_momentum:
-            self._write_momentum()  # it is not part of a state
+        if self.cycle_momentum and not is_own_state(state_dict):
+            self._write_momentum()  # torch's states do not contain it
 
 
 class CyclicLR(CycleLR, peers.CyclicLR):

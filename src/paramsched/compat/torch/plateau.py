@@ -88,8 +88,8 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
             self.verbose = True
         self.optimizer, self.last_epoch, self._step_count = optimizer, 0, 1
         separate_tensors(optimizer)
-        self.base_lrs, self._built = group_values(optimizer), group_values(optimizer)
-        self._last_lr = group_values(optimizer)
+        self.base_lrs, self._last_lr = group_values(optimizer), group_values(optimizer)
+        self._built = list(zip(optimizer.param_groups, self.base_lrs, strict=True))
         self._reset()
 
     def _reset(self) -> None:

@@ -1,7 +1,7 @@
 """SWALR: anneal to the constant lr of stochastic weight averaging."""
 
 import math
-from typing import Any, Literal
+from typing import Literal
 
 from torch.optim import Optimizer, swa_utils
 
