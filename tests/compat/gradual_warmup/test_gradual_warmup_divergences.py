@@ -21,7 +21,6 @@ from paramsched.errors import StateError
 from support.tables import table
 
 lr_scheduler = torch.optim.lr_scheduler
-pytestmark = pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 ours = SimpleNamespace(GradualWarmupScheduler=GradualWarmupScheduler)
 if find_spec("warmup_scheduler"):
     import warmup_scheduler as published
@@ -416,37 +415,6 @@ def test_the_get_lr_of_a_subclass_gives_the_ramp(library: Any, kind: Any, ramp: 
     assert vars(scheduler).get("calls") in (None, calls)
 
 
-@pytest.mark.filterwarnings("error")
-class TestTheWarning:
-    """Rows 1, 6, 7 and 12 are reported once, where the values of the package begin to differ."""
-
-    @pytest.mark.parametrize("after", [cosine, halving, lambda o: lr_scheduler.LambdaLR(o, lambda t: 1 / (1 + t))])
-    def test_it_is_issued_once_at_the_line_of_the_user(self, after: Any) -> None:
-        scheduler = build(ours, 1, 4, after)
-        curve(scheduler, 4)
-        scheduler.optimizer.step()
-
-        with pytest.warns(UserWarning, match=r"from step 5 on .*docs/reference/divergences.md, .*, row 1\)") as warned:
-            scheduler.step()
-
-        assert warned[0].filename == __file__
-        curve(scheduler, 5)
-
-    @pytest.mark.parametrize(("after", "rows"), [(plateau, "rows 6 and 7"), (one_cycle, "row 12")])
-    def test_it_is_issued_by_the_constructor_if_the_ramp_differs(self, after: Any, rows: str) -> None:
-        with pytest.warns(UserWarning, match=rf"from the first step on .*, {rows}\)"):
-            build(ours, 1, 4, after)
-
-    @pytest.mark.parametrize(
-        ("length", "after"), [(4, lambda o: lr_scheduler.ExponentialLR(o, 0.9)), (4, None), (0, halving)]
-    )
-    def test_it_is_not_issued_without_a_difference(self, length: int, after: Any) -> None:
-        curve(build(ours, 1, length, after), 12)
-
-    def test_it_is_not_issued_for_the_form_of_the_document(self) -> None:
-        curve(build_seed(ours, cosine), 12)
-
-
 @table(
     ("arguments", "instead"),
     [
@@ -505,8 +473,7 @@ def test_get_lr_warns_and_suggests_get_last_lr() -> None:
 @pytest.mark.parametrize(
     ("spoil", "found"),
     [
-        (lambda state: state.pop("multiplier"), "multiplier missing"),
-        (lambda state: state.pop("after"), r"after missing.*write scheduler.step\(100\)"),  # a state of the package
+        (lambda state: state.pop("_position"), r"_position is missing.*write scheduler.step\(100\)"),  # of the package
         (lambda state: state.update(after_scheduler=None), "this scheduler has an after-scheduler"),
     ],
 )

@@ -59,8 +59,10 @@ class CycleLR(LRScheduler):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
-        if self.cycle_momentum and not is_own_state(state_dict):
-            self._write_momentum()  # torch's states do not contain it
+        known = [group for group, _ in getattr(self, "_built", ())]
+        built = all(group is one for group, one in zip(self.optimizer.param_groups, known, strict=False))
+        if self.cycle_momentum and built and not is_own_state(state_dict):
+            self._write_momentum()  # torch's states do not contain it; the optimizer's state replaces the groups
 
 
 class CyclicLR(CycleLR, peers.CyclicLR):
@@ -212,6 +214,7 @@ class CyclicLR(CycleLR, peers.CyclicLR):
         return [low + (high - low) * height * scale for low, high in zip(self.base_lrs, self.max_lrs, strict=True)]
 
     def _write_momentum(self) -> None:
+        self._init_scale_fn()  # for the mode that was loaded
         self._write_momentum_at(*self._heights())
 
     def _write_momentum_at(self, height: float, scale: float) -> None:

@@ -83,7 +83,7 @@ class LambdaLR(FunctionLR, peers.LambdaLR):
 
     def get_lr(self) -> list[Number]:
         warn_outside_step(self)
-        return self._get_closed_form_lr()
+        return [base * function(self.last_epoch) for base, function in zip(self.base_lrs, self.lr_lambdas, strict=True)]
 
     def _get_closed_form_lr(self) -> list[Number]:
         return [base * function(self.last_epoch) for base, function in zip(self.base_lrs, self.lr_lambdas, strict=True)]
