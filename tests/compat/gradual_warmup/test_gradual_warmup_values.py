@@ -16,7 +16,6 @@ from paramsched.compat import torch as compat
 from paramsched.compat.gradual_warmup import GradualWarmupScheduler
 from paramsched.errors import InvalidArgument, StateError
 from support.drawn_programs import CALLS, OPTIMIZERS, Draw, after_call, drawn_scheduler, run, same
-from support.tables import table
 from support.torch_cases import PEER
 
 theirs = torch.optim.lr_scheduler
@@ -509,6 +508,8 @@ def test_a_late_group_like_the_last_one_has_its_values_after_any_call() -> None:
         program = Program(f"like{seed}")
         at = program.draw.randint(0, 2 * program.length + 3)
         scheduler = program.stepped(at)
+        if "OneCycleLR" in repr(program.description):
+            continue  # the group gets another `initial_lr`, which is a bound of the cycle
         last = scheduler.optimizer.param_groups[-1]
         entries = {key: copy.deepcopy(last[key]) for key in FIELDS if key in last}
         if at < program.length:

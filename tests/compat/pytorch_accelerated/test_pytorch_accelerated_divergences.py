@@ -168,32 +168,12 @@ def test_a_warmup_from_a_ratio_starts_at_the_ratio(pa: Any) -> None:
     assert lrs(scheduler) == [0.5, 0.1]
 
 
-@row(7)
-@pytest.mark.parametrize(
-    ("base", "found"), [(1e-7, "decreases during the warmup"), (0.001, "increases during the decay")]
-)
-def test_a_decreasing_warmup_or_an_increasing_decay_warns_once(pa: Any, base: float, found: str) -> None:
-    with pytest.warns(UserWarning, match=found) as warned:
-        scheduler = pa.CosineLrScheduler(optimizer_of(base), 20, 1, lr_min=0.01 if base > 1e-6 else 0, **HALF_OFF)
-
-    assert len([one for one in warned if found in str(one.message)]) == 1
-    assert warned[0].filename == __file__
-    assert first(scheduler, [0, 20]) == [1e-6, scheduler.lr_min]  # the formula stays
-
-
-HALF_OFF = {"num_warmup_epochs": 4, "warmup_starting_lr": 1e-6}
-
-
-def test_an_increasing_warmup_and_a_decreasing_decay_only_warn_of_the_complete_cosine() -> None:  # rows 3-7
-    with pytest.warns(UserWarning, match="4 updates early") as warned:
-        ours.CosineLrScheduler(optimizer_of(1.0), 20, 1, **HALF_OFF)
-
-    assert len(warned) == 1
-
+def test_a_warmup_and_the_function_for_a_trainer_warn_of_nothing() -> None:  # as the documentation writes them
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-
-        ours.CosineLrScheduler(optimizer_of(1.0), 20, 1)
+        ours.CosineLrScheduler(optimizer_of(1.0), 20, 100, num_warmup_epochs=5)
+        make = ours.CosineLrScheduler.create_scheduler_fn(num_warmup_epochs=5)
+        make(optimizer_of(1.0), total_num_epochs=20, num_update_steps_per_epoch=100)
 
 
 @row(8)

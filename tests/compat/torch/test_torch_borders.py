@@ -11,7 +11,7 @@ import torch
 
 from paramsched.errors import InvalidArgument
 from support.tables import table
-from support.torch_cases import OURS, PEER, quiet_step
+from support.torch_cases import OURS, PEER
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -412,5 +412,3 @@ def test_a_scheduler_without_an_optimizer_can_be_saved():
             self.last_epoch = 3
 
     assert Own().state_dict()["last_epoch"] == 3
-
-

@@ -1,7 +1,5 @@
 """Compositions in compositions have the values of their formula at every epoch, and SWALR after an external write."""
 
-import copy
-import itertools
 import math
 import warnings
 from functools import partial
@@ -9,9 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from hypothesis import settings
 
-from support.drawn_programs import Draw, after_call, run
 from support.tables import table
 from support.torch_cases import OURS, PEER, optimizer_with, quiet_step, rates_of
 
@@ -283,5 +279,3 @@ def test_a_chain_counts_its_steps_if_its_member_does_not():
     for epoch in range(3):
         assert chain.last_epoch == epoch
         quiet_step(chain)
-
-

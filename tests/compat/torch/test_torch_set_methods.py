@@ -1,10 +1,8 @@
 """Methods of torch's schedulers that other code sets: the drop-ins call them as torch's classes do."""
 
-import copy
 import inspect
 import re
 from functools import partial
-from types import MethodType
 
 import pytest
 import torch

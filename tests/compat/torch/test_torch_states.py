@@ -2,7 +2,6 @@
 
 import copy
 import itertools
-import math
 from functools import partial
 
 import pytest
@@ -354,5 +353,3 @@ def test_a_state_of_torch_with_other_options_writes_the_momentum_of_its_options(
 
     (found,), (expected,) = ours.optimizer.param_groups, theirs.optimizer.param_groups
     assert (found["lr"], found["momentum"]) == pytest.approx((expected["lr"], expected["momentum"]))
-
-

@@ -224,7 +224,8 @@ class WSDLrScheduler(StatefulSchedulerBase):
         low, ratio = self.lr_min, self.decay_phase_ratio
         if ratio == 0:
             return 1.0
-        period = next((period for period in self.checkpoint_decay_info if n < period["period_end"]), None)
+        periods = checkpoint_periods(self.checkpoint_steps, ratio)
+        period = next((period for period in periods if n < period["period_end"]), None)
         if period is None:  # the run has ended
             return low
         if n <= period["pre_decay_step"]:

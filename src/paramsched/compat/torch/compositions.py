@@ -196,7 +196,7 @@ class SequentialLR(CompositionLR, peers.SequentialLR):
         index = bisect_right(self._milestones, self.last_epoch)
         member = self._schedulers[index]
         if index > 0 and self._milestones[index - 1] == self.last_epoch:
-            member._update_lr(0)
+            begin(member) if hasattr(member, "_schedulers") else member._update_lr(0)
         else:
             member.step()
         last: list[Any] = getattr(member, "_last_lr", None) or group_values(self.optimizer)
