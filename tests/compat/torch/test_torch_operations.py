@@ -223,7 +223,7 @@ def test_a_run_resumed_by_last_epoch_goes_on_as_in_torch(name):
         draw, build, options = drawn(name, seed)
         whole, _ = run(partial(Run, PEER, name, build, options))
         done = draw.randint(0, 8)
-        first = [copy.copy(group["initial_lr"]) for group in whole.optimizer.param_groups]
+        first = [copy.deepcopy(group["initial_lr"]) for group in whole.optimizer.param_groups]
         for _ in range(done + 1):
             run(partial(whole.do, ("step", 0)))
         restored = draw.flag()
@@ -234,7 +234,7 @@ def test_a_run_resumed_by_last_epoch_goes_on_as_in_torch(name):
             optimizer = build()
             for group, theirs, lr in zip(optimizer.param_groups, whole.optimizer.param_groups, first, strict=True):
                 group |= {key: copy.deepcopy(value) for key, value in theirs.items() if key in WRITTEN + ENTRIES}
-                group["lr"] = copy.copy(group["lr"] if restored else lr)
+                group["lr"] = copy.deepcopy(group["lr"] if restored else lr)
             resumed, _ = run(partial(getattr(module, name), optimizer, **options, last_epoch=done))
             rows.append(row := [])
             for _ in range(5):

@@ -34,7 +34,8 @@ class CompositionLR(LRScheduler):
     @property
     def base_lrs(self) -> list[Any]:  # type: ignore[override]  # an attribute in torch; its compositions have none
         """The bases of the first member."""
-        return getattr(next(leaf_schedulers(self)), "base_lrs", None) or group_values(self.optimizer)
+        groups = self.optimizer.param_groups
+        return getattr(next(leaf_schedulers(self)), "base_lrs", [group.get("initial_lr", group["lr"]) for group in groups])
 
     def _initial_step(self) -> None:
         begin(self)
