@@ -146,7 +146,7 @@ class LRScheduler(peers.LRScheduler):
     def _take_in_added_groups(self) -> None:
         """Complete the lists with one entry per group after groups were added to the optimizer."""
         known, groups = len(self._last_lr), self.optimizer.param_groups
-        lists = [entries for name in self._per_group if len(entries := getattr(self, name, ())) == known]
+        lists: list[Any] = [entries for name in self._per_group if len(entries := getattr(self, name, ())) == known]
         has_bases = len(self.base_lrs) == known  # a subclass may keep one base for all groups
         for group in groups[known:]:
             for name in self._group_entries:
@@ -211,8 +211,8 @@ class LRScheduler(peers.LRScheduler):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load a state of this class or of torch's class, and write its values into the groups.
 
-        The dict is not changed. The lr of a state of torch may be older than that in the optimizer's state. Therefore it
-        is written only into groups that still have the lr that this constructor wrote.
+        The dict is not changed. The lr of a state of torch may be older than that in the optimizer's state. Therefore
+        it is written only into groups that still have the lr that this constructor wrote.
 
         Raises:
             StateError: if another class saved the state.

@@ -35,7 +35,9 @@ class CompositionLR(LRScheduler):
     def base_lrs(self) -> list[Any]:  # type: ignore[override]  # an attribute in torch; its compositions have none
         """The bases of the first member."""
         groups = self.optimizer.param_groups
-        return getattr(next(leaf_schedulers(self)), "base_lrs", [group.get("initial_lr", group["lr"]) for group in groups])
+        return getattr(
+            next(leaf_schedulers(self)), "base_lrs", [group.get("initial_lr", group["lr"]) for group in groups]
+        )
 
     def _initial_step(self) -> None:
         begin(self)
@@ -82,7 +84,7 @@ class CompositionLR(LRScheduler):
         super().load_state_dict(state)
 
 
-class ChainedScheduler(CompositionLR, peers.ChainedScheduler):
+class ChainedScheduler(CompositionLR, peers.ChainedScheduler):  # type: ignore[misc]  # torch's has a Sequence
     """Step every member in order at each step, so that their factors multiply.
 
     Differs from torch: `step(epoch)` and `get_lr()` work, and `last_epoch` is that of the first member

@@ -70,8 +70,8 @@ class CosineAnnealingWarmRestarts(LRScheduler, peers.CosineAnnealingWarmRestarts
 
     lr(t) = eta_min + (base - eta_min) * (1 + cos(pi * T_cur / T_i)) / 2
 
-    Here `T_cur` is the number of epochs since the last restart, and `T_i` the length of the cycle. `step(epoch)` accepts
-    any epoch, also a fractional one.
+    Here `T_cur` is the number of epochs since the last restart, and `T_i` the length of the cycle. `step(epoch)`
+    accepts any epoch, also a fractional one.
 
     Differs from torch: the cycle of an epoch is found without a logarithm, and also for `last_epoch`
     (docs/reference/divergences.md).
@@ -150,7 +150,7 @@ class CosineAnnealingWarmRestarts(LRScheduler, peers.CosineAnnealingWarmRestarts
         target = self.last_epoch + 1 if epoch is None else epoch
         if target < 0:
             raise torch_error(f"Expected non-negative epoch, but got {target}", "Pass the epoch, counted from 0")
-        self.T_cur, size = self._cycle(target)
+        self.T_cur, size = self._cycle(target)  # type: ignore[assignment]  # may be fractional
         if self.T_mult != 1 or target < self.T_0:  # else torch keeps T_i, which a user may have set
             self.T_i = size
         super()._update_lr(math.floor(target))

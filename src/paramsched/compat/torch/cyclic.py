@@ -54,7 +54,7 @@ class CycleLR(LRScheduler):
         """Write the momentum of `last_epoch` into the groups."""
         raise NotImplementedError
 
-    def _base_of_added(self, group: ParamGroup, known: int) -> Number:  # noqa: ARG002  # the signature of the base class
+    def _base_of_added(self, group: ParamGroup, known: int) -> Number:  # the signature of the base class
         return self.base_lrs[known - 1]  # it joins the cycle of the last known group
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

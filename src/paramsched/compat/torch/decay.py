@@ -103,7 +103,9 @@ class MultiStepLR(LRScheduler, peers.MultiStepLR):
         except TypeError:  # not a list, or a nested one
             site = CallSite(type(self).__name__, "milestones", shown(milestones))
             raise InvalidCall(site, "expected a list of epochs", "For example: milestones=[30, 80]") from None
-        self.milestones: Counter[int] = Counter(number(self, "milestones", epoch, "[30, 80]") for epoch in found.elements())
+        self.milestones: Counter[int] = Counter(
+            number(self, "milestones", epoch, "[30, 80]") for epoch in found.elements()
+        )
         self.gamma = number(self, "gamma", gamma)
         super().__init__(optimizer, last_epoch, verbose)
 

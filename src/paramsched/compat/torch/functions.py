@@ -121,7 +121,9 @@ class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
         if self._is_initial:
             return group_values(self.optimizer)
         groups = self.optimizer.param_groups
-        return [group["lr"] * function(self.last_epoch) for group, function in zip(groups, self.lr_lambdas, strict=True)]
+        return [
+            group["lr"] * function(self.last_epoch) for group, function in zip(groups, self.lr_lambdas, strict=True)
+        ]
 
     def _get_closed_form_lr(self) -> list[Number]:
         epochs = range(1, int(self.last_epoch) + 1)

@@ -105,7 +105,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         else:
             warn_user(Problem(found=EPOCH_DEPRECATION_WARNING))
         self.last_epoch = epoch
-        if not math.isfinite(value) and self.nonfinite == "ignore":
+        if self.nonfinite == "ignore" and not math.isfinite(value):
             advice = 'Use nonfinite="count" to count it as no improvement.'
             found, site = "the metric is not finite and is ignored", f"ReduceLROnPlateau.step({value})"
             warn_user(Problem(site=site, found=found, advice=advice))
@@ -123,7 +123,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
 
     def _reduce_lr(self, epoch: int) -> None:
         """Reduce the lr of each group, within the limits of `min_lr` and `eps`."""
-        groups = self.optimizer.param_groups
+        groups, factor, eps = self.optimizer.param_groups, self.factor, self.eps
         if len(groups) != len(self.min_lrs):
             if self.default_min_lr is None:
                 raise RuntimeError(
@@ -133,11 +133,15 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
                     "`optimizer` param groups."
                 )
             self.min_lrs = [self.default_min_lr] * len(groups)
-        for index, (group, least) in enumerate(zip(groups, self.min_lrs, strict=True)):
-            old = float(group["lr"])
-            new = max(old * self.factor, least)
-            if old - new > self.eps:
-                set_value(group, new)
+        for index, group in enumerate(groups):
+            present = group["lr"]
+            old = float(present)
+            new = max(old * factor, self.min_lrs[index])
+            if old - new > eps:
+                if type(present) is float:  # without a call, because most values are floats
+                    group["lr"] = new
+                else:
+                    set_value(group, new)
                 if self.verbose:
                     text = f"Epoch {epoch_text(epoch)}: reducing learning rate of group {index} to {new:.4e}."
                     print(text)  # noqa: T201  # its purpose
@@ -150,7 +154,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
     def _is_better(self, a: float, best: float) -> bool:
         if best == self.mode_worse:  # the first value
             return math.isfinite(a)
-        margin = self.threshold * abs(best) if self.threshold_mode == "rel" else self.threshold
+        margin: float = self.threshold * abs(best) if self.threshold_mode == "rel" else self.threshold
         return a < best - margin if self.mode == "min" else a > best + margin
 
     def _init_is_better(self, mode: Any, threshold: float, threshold_mode: Any) -> None:
