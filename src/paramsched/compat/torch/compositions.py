@@ -243,7 +243,9 @@ def begin(scheduler: Any) -> None:
     lrs = [group["initial_lr"] for group in optimizer.param_groups] if bases is None else bases
     for group, lr in zip(optimizer.param_groups, lrs, strict=False):
         set_value(group, lr)
+    updates = getattr(optimizer, "_step_count", 0)
     _begin_here(scheduler)
+    optimizer._step_count = updates  # torch before 2.4 sets it to 0, and then warns of the order of steps
 
 
 def _begin_here(scheduler: Any) -> None:
