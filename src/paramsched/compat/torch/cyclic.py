@@ -218,9 +218,9 @@ class CyclicLR(CycleLR, peers.CyclicLR):
         self._write_momentum_at(*self._heights())
 
     def _write_momentum_at(self, height: float, scale: float) -> None:
-        pairs = zip(self.base_momentums, self.max_momentums, strict=True)
-        for group, (low, high) in zip(self.optimizer.param_groups, pairs, strict=True):
-            set_value(group, high - (high - low) * height * scale, self._momentum_field)
+        groups, field = self.optimizer.param_groups, self._momentum_field
+        for group, low, high in zip(groups, self.base_momentums, self.max_momentums, strict=True):
+            set_value(group, high - (high - low) * height * scale, field)
 
     def state_dict(self) -> dict[str, Any]:
         state = super().state_dict() | {"_scale_fn_custom": attributes_of(self._scale_fn_custom)}
