@@ -80,7 +80,7 @@ def test_a_tensor_is_filled_and_saved_as_a_number():
     assert kept.item() == 1.5
     (saved,) = scheduler.state_dict()["param_group_values"]
     assert (saved, type(saved)) == (1.5, float)
-    assert scheduler.base_lr_values[0].item() == 0.5
+    assert scheduler.base_lr_values == [0.5]
 
 
 def test_a_state_restores_bases_counts_and_values():

@@ -129,18 +129,22 @@ class CosineLrScheduler(StatefulSchedulerBase):
 
     def get_updated_values(self, num_updates: int) -> list[float]:
         """Return f(num_updates) for each group."""
-        n, warmup = num_updates, self.warmup_iterations
-        bases = [float(base) for base in self.base_lr_values]
-        if n < warmup:
-            ratio, start = self.warmup_lr_ratio, self.warmup_lr_init
-            starts = [start if ratio is None else ratio * base for base in bases]
-            return [start + (base - start) * n / warmup for base, start in zip(bases, starts, strict=True)]
-        lows = [self.lr_min if self.lr_min_ratio is None else self.lr_min_ratio * base for base in bases]
-        end = self.total_iterations - self.num_cooldown_iterations
-        if n >= end:
-            return lows
-        height = 1 + math.cos(math.pi * ((n - warmup) / (end - warmup)) ** self.k_decay)
-        return [low + (base - low) * height / 2 for base, low in zip(bases, lows, strict=True)]
+        warmup, ratio = self.warmup_iterations, self.lr_min_ratio
+        if num_updates < warmup:
+            return self._warmup_values(num_updates)
+        into, over = num_updates - warmup, self.total_iterations - self.num_cooldown_iterations - warmup
+        # The share of the distance from base to the minimum that is left, from 1 to 0.
+        k = self.k_decay
+        left = 0.5 * (1 + math.cos(math.pi * into**k / over**k)) if into < over else 0.0
+        if ratio is None:
+            low = self.lr_min
+            return [low + (base - low) * left for base in self.base_lr_values]
+        return [ratio * base + (base - ratio * base) * left for base in self.base_lr_values]
+
+    def _warmup_values(self, n: int) -> list[float]:
+        ratio, start, over = self.warmup_lr_ratio, self.warmup_lr_init, self.warmup_iterations
+        starts = [start if ratio is None else ratio * base for base in self.base_lr_values]
+        return [st + n * ((base - st) / over) for base, st in zip(self.base_lr_values, starts, strict=True)]
 
     def state_dict(self) -> dict[str, Any]:
         """Return the library's keys, the bases and `first_update` as plain numbers."""

@@ -1,7 +1,7 @@
 """SchedulerBase, which receives the number of updates, and StatefulSchedulerBase, which counts them itself."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,8 @@ class SchedulerBase(ABC):
     0.1
     """
 
+    base_lr_values: Sequence[Any] = ()  # for a subclass that skips the constructor
+
     def __init__(self, optimizer: Optimizer, param_group_field: str = "lr") -> None:
         self.optimizer = optimizer
         self.param_group_field = param_group_field
@@ -65,7 +67,7 @@ class SchedulerBase(ABC):
                     "Use one of these as param_group_field",
                 )
         # The groups are written only after all of them have been checked.
-        self.base_lr_values: list[Any] = []
+        self.base_lr_values = []
         self._add_bases()
         self._update_param_groups(self.base_lr_values)
 
@@ -79,7 +81,8 @@ class SchedulerBase(ABC):
         Raises:
             InvalidArgument: if the number of values differs from the number of groups.
         """
-        self._add_bases()
+        if len(self.optimizer.param_groups) > len(self.base_lr_values):
+            self._add_bases()
         values = self.get_updated_values(num_updates)
         if values is not None:
             self._update_param_groups(values)
@@ -90,12 +93,7 @@ class SchedulerBase(ABC):
         state = {name: by_value(value) for name, value in vars(self).items() if name != "optimizer"}
         field, groups = state.get("param_group_field"), getattr(vars(self).get("optimizer"), "param_groups", [])
         if all(field in group for group in groups):
-            # Python numbers, so that reading a checkpoint requires neither torch nor NumPy.
-            values = [by_value(group[field]) for group in groups]
-            state[HELD_VALUES] = [
-                value.item() if isinstance(value, Tensor) and value.ndim == 0 else python_number(value)
-                for value in values
-            ]
+            state[HELD_VALUES] = [_plain(group[field]) for group in groups]
         return state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -113,34 +111,46 @@ class SchedulerBase(ABC):
         """Restore the attributes `names`, as far as the state contains them."""
         self._add_bases()
         known = {name: by_value(state_dict[name]) for name in names if name in state_dict}
-        if len(known.get("base_lr_values", ())) != len(vars(self).get("base_lr_values", ())):
+        if len(known.get("base_lr_values", ())) != len(self.base_lr_values):
             known.pop("base_lr_values", None)
         vars(self).update(known)
 
     def _add_bases(self) -> None:
         """Use the present value of each group without a base as its base."""
-        bases = vars(self).get("base_lr_values")  # a subclass may skip the constructor
-        if bases is not None and len(bases) < len(self.optimizer.param_groups):
-            for group in self.optimizer.param_groups[len(bases) :]:
+        if isinstance(self.base_lr_values, list):
+            for group in self.optimizer.param_groups[len(self.base_lr_values) :]:
                 value = group.setdefault(self._initial_param_group_field, by_value(group[self.param_group_field]))
-                bases.append(by_value(value))
+                self.base_lr_values.append(_plain(value))
 
     def _update_param_groups(self, values: Any) -> None:
         """Write one value into all groups, or one value per group from any iterable."""
-        groups, field = self.optimizer.param_groups, self.param_group_field
-        single = isinstance(values, (np.generic, np.ndarray, Tensor)) and values.ndim == 0
-        row = [values] * len(groups) if single or not isinstance(values, Iterable) else list(values)
+        groups = self.optimizer.param_groups
+        field = self.param_group_field
+        row = values if type(values) is list else _row(values, len(groups))
         if len(row) != len(groups):
             raise InvalidArgument(
                 f"{type(self).__name__}.get_updated_values(…)",
                 f"{len(row)} values for {len(groups)} param groups",
                 "Return one number for all groups, one for each group, or None for no change",
             )
-        for group, value in zip(groups, row, strict=True):
+        for group, value in zip(groups, row):  # noqa: B905  # `strict` costs a tenth of a step
             if type(value) is type(group[field]) is float:  # without a call, because most values are floats
                 group[field] = value
             else:
                 set_value(group, python_number(value), field)
+
+
+def _row(values: Any, count: int) -> list[Any]:
+    """Return one value per group, from a single value or from any iterable."""
+    single = isinstance(values, (np.generic, np.ndarray, Tensor)) and values.ndim == 0
+    return [values] * count if single or not isinstance(values, Iterable) else list(values)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as plain data, so that reading a checkpoint requires neither torch nor NumPy."""
+    if isinstance(value, Tensor) and value.ndim == 0:
+        return value.item()
+    return python_number(by_value(value))
 
 
 class StatefulSchedulerBase(SchedulerBase, ABC):
