@@ -60,11 +60,11 @@ def estimate_checkpoint_steps(total_steps: int, num_checkpoints: int = 3) -> lis
 
 def checkpoint_periods(checkpoints: Sequence[int], ratio: float) -> list[Period]:
     """Return, for each checkpoint, the period that ends there; the decay takes the fraction `ratio` of each period."""
-    found: list[Period] = []
+    periods: list[Period] = []
     for begin, end in pairwise((0, *checkpoints)):
         decay = int((end - begin) * ratio)
-        found.append(Period(period_start=begin, period_end=end, decay_steps=decay, pre_decay_step=end - decay))
-    return found
+        periods.append(Period(period_start=begin, period_end=end, decay_steps=decay, pre_decay_step=end - decay))
+    return periods
 
 
 _STATE_KEYS = (
@@ -288,8 +288,8 @@ class WSDLrScheduler(StatefulSchedulerBase):
             self._load_named_state(state_dict, _STATE_KEYS)
         else:
             # The length of the new run determines its checkpoints.
-            own = ("total_steps", "num_warmup_steps", "is_continuation_from_checkpoint", "checkpoint_steps")
-            self._load_named_state(state_dict, [name for name in _STATE_KEYS if name not in own])
+            kept = ("total_steps", "num_warmup_steps", "is_continuation_from_checkpoint", "checkpoint_steps")
+            self._load_named_state(state_dict, [name for name in _STATE_KEYS if name not in kept])
             self._num_updates = -1
             self.previous_checkpoint_step = None
             self.checkpoint_steps = estimate_checkpoint_steps(self.total_steps, self.num_checkpoints)

@@ -17,13 +17,13 @@ from paramsched.compat.group_values import by_value
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
 
 
-def torch_error(theirs: str, advice: str = "") -> InvalidArgument:
+def torch_error(text: str, advice: str = "") -> InvalidArgument:
     """Return an error with torch's own text, followed by what to write instead.
 
     >>> print(torch_error("Factor should be < 1.0.", "Write factor=0.1"))
     Factor should be < 1.0. Write factor=0.1
     """
-    return InvalidArgument(theirs.removesuffix(".") if advice else theirs, "", advice)
+    return InvalidArgument(text.removesuffix(".") if advice else text, "", advice)
 
 
 def require_optimizer(candidate: object) -> None:

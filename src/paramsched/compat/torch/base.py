@@ -6,8 +6,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 from weakref import ref
 
 import torch
-from torch.optim import Optimizer
-from torch.optim import lr_scheduler as peers
+from torch.optim import Optimizer, lr_scheduler
 from torch.optim.lr_scheduler import EPOCH_DEPRECATION_WARNING as EPOCH_DEPRECATION_WARNING
 
 from paramsched.compat.group_values import (
@@ -33,7 +32,7 @@ torch's classes keep them if they load a state of ours. `_written` then differs 
 """
 
 
-class LRScheduler(peers.LRScheduler):
+class LRScheduler(lr_scheduler.LRScheduler):
     """The base class of the drop-ins. A subclass needs to override only `get_lr`, as in torch.
 
     A step moves `last_epoch` and writes one value into each group: that of `get_lr`, which may use the present value,
@@ -217,11 +216,11 @@ class LRScheduler(peers.LRScheduler):
         Raises:
             StateError: if another class saved the state.
         """
-        own = drop_in_name(self)
-        saved = state_dict.get(CLASS, own)
-        if saved != own != "LRScheduler":  # a class that is built on the base class loads any state, as in torch
-            name = type(self).__name__
-            raise StateError(f"{name}.load_state_dict(…): this is the state of {saved}. Build {saved} to load it")
+        name = drop_in_name(self)
+        saved = state_dict.get(CLASS, name)
+        if saved != name != "LRScheduler":  # a class that is built on the base class loads any state, as in torch
+            site = f"{type(self).__name__}.load_state_dict(…)"
+            raise StateError(f"{site}: this is the state of {saved}. Build {saved} to load it")
         added = (CLASS, WRITTEN, GROUPS)
         vars(self).update({name: by_value(value) for name, value in state_dict.items() if name not in added})
         groups, lrs = getattr(vars(self).get("optimizer"), "param_groups", []), state_dict.get("_last_lr", ())
@@ -244,7 +243,7 @@ class LRScheduler(peers.LRScheduler):
             self.optimizer._opt_called = True  # type: ignore[attr-defined]  # its copy may follow a step
 
 
-class _LRScheduler(LRScheduler, peers._LRScheduler):
+class _LRScheduler(LRScheduler, lr_scheduler._LRScheduler):
     """The base class, under its name in torch 1.x."""
 
 
@@ -301,8 +300,8 @@ def warn_of_order(optimizer: Optimizer) -> None:
             "should call them in the opposite order: `optimizer.step()` before `lr_scheduler.step()`.  Failure to do "
             "this will result in PyTorch skipping the first value of the learning rate schedule. "
         )
-    found = f"{text}See more details at https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
-    warn_user(Problem(found=found))
+    address = "https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
+    warn_user(Problem(found=f"{text}See more details at {address}"))
 
 
 def warn_outside_step(scheduler: LRScheduler) -> None:

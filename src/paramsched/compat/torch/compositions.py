@@ -9,8 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any
 
-from torch.optim import Optimizer
-from torch.optim import lr_scheduler as peers
+from torch.optim import Optimizer, lr_scheduler
 
 from paramsched.compat.group_values import group_values, set_value
 from paramsched.compat.torch._arguments import number, torch_error
@@ -34,10 +33,8 @@ class CompositionLR(LRScheduler):
     @property
     def base_lrs(self) -> list[Any]:  # type: ignore[override]  # an attribute in torch; its compositions have none
         """The bases of the first member."""
-        groups = self.optimizer.param_groups
-        return getattr(
-            next(leaf_schedulers(self)), "base_lrs", [group.get("initial_lr", group["lr"]) for group in groups]
-        )
+        bases = getattr(next(leaf_schedulers(self)), "base_lrs", None)
+        return first_lrs(self.optimizer) if bases is None else bases
 
     def _initial_step(self) -> None:
         begin(self)
@@ -84,7 +81,7 @@ class CompositionLR(LRScheduler):
         super().load_state_dict(state)
 
 
-class ChainedScheduler(CompositionLR, peers.ChainedScheduler):  # type: ignore[misc]  # torch's has a Sequence
+class ChainedScheduler(CompositionLR, lr_scheduler.ChainedScheduler):  # type: ignore[misc]  # torch's has a Sequence
     """Step every member in order at each step, so that their factors multiply.
 
     Differs from torch: `step(epoch)` and `get_lr()` work, and `last_epoch` is that of the first member
@@ -136,7 +133,7 @@ class ChainedScheduler(CompositionLR, peers.ChainedScheduler):  # type: ignore[m
         self.last_epoch = max(getattr(self._schedulers[0], "last_epoch", self.last_epoch), 0)
 
 
-class SequentialLR(CompositionLR, peers.SequentialLR):
+class SequentialLR(CompositionLR, lr_scheduler.SequentialLR):
     """Run the members one after another: member i from milestone i - 1 to milestone i.
 
     Each member counts its own epochs from the start of its stage. It starts from its own base, not from the last value
@@ -211,7 +208,7 @@ def check_members(site: str, optimizer: Any, members: Sequence[Any]) -> None:
     for index, member in enumerate(members):
         if not hasattr(member, "optimizer"):
             raise TypeError(f"{site} at index {index} should have `optimizer` as its attribute.")
-        if isinstance(member, peers.ReduceLROnPlateau):
+        if isinstance(member, lr_scheduler.ReduceLROnPlateau):
             raise torch_error(
                 f"{site} does not support `ReduceLROnPlateau` scheduler as it requires additional kwargs to be "
                 f"specified when calling `step`, but got one at index {index} in the given schedulers sequence.",
@@ -234,29 +231,36 @@ def leaf_schedulers(scheduler: Any) -> Iterator[Any]:
         yield scheduler
 
 
+def first_lrs(optimizer: Optimizer) -> list[Any]:
+    """Return the `initial_lr` of each group, or its present lr."""
+    return [group.get("initial_lr", group["lr"]) for group in optimizer.param_groups]
+
+
 def begin(scheduler: Any) -> None:
     """Start a scheduler from its base, as if it had just been built."""
     for leaf in leaf_schedulers(scheduler):
         leaf.last_epoch = -1
     optimizer = scheduler.optimizer
     bases = getattr(next(leaf_schedulers(scheduler)), "base_lrs", None)
-    lrs = [group["initial_lr"] for group in optimizer.param_groups] if bases is None else bases
+    lrs = first_lrs(optimizer) if bases is None else bases
     for group, lr in zip(optimizer.param_groups, lrs, strict=False):
         set_value(group, lr)
     updates = getattr(optimizer, "_step_count", 0)
-    _begin_here(scheduler)
+    _begin_from_present(scheduler)
     optimizer._step_count = updates  # torch before 2.4 sets it to 0, and then warns of the order of steps
 
 
-def _begin_here(scheduler: Any) -> None:
+def _begin_from_present(scheduler: Any) -> None:
     """Start a scheduler from the present values. A sequence starts its first member from the member's base."""
     if not hasattr(scheduler, "_schedulers"):
         scheduler._initial_step()
         return
-    scheduler.last_epoch, scheduler._step_count = 0, 1
+    scheduler.last_epoch = 0
+    if isinstance(scheduler, CompositionLR):
+        scheduler._step_count = 1  # torch's have none
     if hasattr(scheduler, "_milestones"):
         begin(scheduler._schedulers[bisect_right(scheduler._milestones, 0)])
     else:
         for member in scheduler._schedulers:
-            _begin_here(member)
+            _begin_from_present(member)
     scheduler._last_lr = group_values(scheduler.optimizer)

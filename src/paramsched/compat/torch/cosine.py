@@ -2,15 +2,14 @@
 
 import math
 
-from torch.optim import Optimizer
-from torch.optim import lr_scheduler as peers
+from torch.optim import Optimizer, lr_scheduler
 
 from paramsched.compat.group_values import Number, group_values
 from paramsched.compat.torch._arguments import float_number, length, number, torch_error
 from paramsched.compat.torch.base import LRScheduler, Verbose, warn_of_order, warn_outside_step
 
 
-class CosineAnnealingLR(LRScheduler, peers.CosineAnnealingLR):
+class CosineAnnealingLR(LRScheduler, lr_scheduler.CosineAnnealingLR):
     """Decay along a cosine from base to `eta_min` in `T_max` epochs, then rise for as many, repeatedly.
 
     lr(t) = eta_min + (base - eta_min) * (1 + cos(pi * t / T_max)) / 2
@@ -65,7 +64,7 @@ class CosineAnnealingLR(LRScheduler, peers.CosineAnnealingLR):
         return [self.eta_min + (base - self.eta_min) * height / 2 for base in self.base_lrs]
 
 
-class CosineAnnealingWarmRestarts(LRScheduler, peers.CosineAnnealingWarmRestarts):
+class CosineAnnealingWarmRestarts(LRScheduler, lr_scheduler.CosineAnnealingWarmRestarts):
     """Decay along a cosine to `eta_min`, and restart at base: cycle i is `T_0 * T_mult ** i` epochs long.
 
     lr(t) = eta_min + (base - eta_min) * (1 + cos(pi * T_cur / T_i)) / 2

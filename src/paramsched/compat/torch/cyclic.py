@@ -5,8 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
 
-from torch.optim import Optimizer
-from torch.optim import lr_scheduler as peers
+from torch.optim import Optimizer, lr_scheduler
 
 from paramsched.compat.group_values import Number, ParamGroup, separate_tensors, set_value
 from paramsched.compat.torch._arguments import (
@@ -32,8 +31,8 @@ class CycleLR(LRScheduler):
     def _find_momentum(self, optimizer: Optimizer) -> None:
         """Find the entry that contains the momentum; raise torch's error if the optimizer has none."""
         if "momentum" not in optimizer.defaults and "betas" not in optimizer.defaults:
-            theirs = "optimizer must support momentum or beta1 with `cycle_momentum` option enabled"
-            raise torch_error(theirs, "Use cycle_momentum=False")
+            text = "optimizer must support momentum or beta1 with `cycle_momentum` option enabled"
+            raise torch_error(text, "Use cycle_momentum=False")
         self.use_beta1 = "betas" in optimizer.defaults
 
     @property
@@ -65,7 +64,7 @@ class CycleLR(LRScheduler):
             self._write_momentum()  # torch's states do not contain it; the optimizer's state replaces the groups
 
 
-class CyclicLR(CycleLR, peers.CyclicLR):
+class CyclicLR(CycleLR, lr_scheduler.CyclicLR):
     """Cycle from `base_lr` up to `max_lr` and back; momentum from `max_momentum` down to `base_momentum` and back.
 
     lr(t) = base_lr + (max_lr - base_lr) * h * g

@@ -8,8 +8,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable
 
-from torch.optim import Optimizer
-from torch.optim import lr_scheduler as peers
+from torch.optim import Optimizer, lr_scheduler
 
 from paramsched.compat.group_values import Number, by_value, group_values
 from paramsched.compat.torch._arguments import length, number, torch_error
@@ -17,7 +16,7 @@ from paramsched.compat.torch.base import LRScheduler, Verbose, warn_outside_step
 from paramsched.errors import CallSite, InvalidCall, shown
 
 
-class StepLR(LRScheduler, peers.StepLR):
+class StepLR(LRScheduler, lr_scheduler.StepLR):
     """Multiply by `gamma` every `step_size` epochs.
 
     lr(t) = base * gamma ** floor(t / step_size)
@@ -65,7 +64,7 @@ class StepLR(LRScheduler, peers.StepLR):
         return [base * factor for base in self.base_lrs]
 
 
-class MultiStepLR(LRScheduler, peers.MultiStepLR):
+class MultiStepLR(LRScheduler, lr_scheduler.MultiStepLR):
     """Multiply by `gamma` at each milestone; a milestone that occurs twice counts twice.
 
     lr(t) = base * gamma ** (number of milestones <= t)
@@ -99,12 +98,12 @@ class MultiStepLR(LRScheduler, peers.MultiStepLR):
         verbose: Verbose = "deprecated",
     ) -> None:
         try:
-            found = Counter(milestones)
+            counts = Counter(milestones)
         except TypeError:  # not a list, or a nested one
             site = CallSite(type(self).__name__, "milestones", shown(milestones))
             raise InvalidCall(site, "expected a list of epochs", "For example: milestones=[30, 80]") from None
         self.milestones: Counter[int] = Counter(
-            number(self, "milestones", epoch, "[30, 80]") for epoch in found.elements()
+            number(self, "milestones", epoch, "[30, 80]") for epoch in counts.elements()
         )
         self.gamma = number(self, "gamma", gamma)
         super().__init__(optimizer, last_epoch, verbose)
@@ -121,7 +120,7 @@ class MultiStepLR(LRScheduler, peers.MultiStepLR):
         return [base * factor for base in self.base_lrs]
 
 
-class ConstantLR(LRScheduler, peers.ConstantLR):
+class ConstantLR(LRScheduler, lr_scheduler.ConstantLR):
     """Multiply base by `factor` for `total_iters` epochs, then return to base.
 
     lr(t) = base * factor    t < total_iters
@@ -180,7 +179,7 @@ class ConstantLR(LRScheduler, peers.ConstantLR):
         return [base * factor for base in self.base_lrs]
 
 
-class LinearLR(LRScheduler, peers.LinearLR):
+class LinearLR(LRScheduler, lr_scheduler.LinearLR):
     """Multiply base by a factor that changes linearly over `total_iters` epochs, then stays constant.
 
     lr(t) = base * (start_factor + (end_factor - start_factor) * min(t, total_iters) / total_iters)
@@ -251,7 +250,7 @@ class LinearLR(LRScheduler, peers.LinearLR):
         return [base * factor for base in self.base_lrs]
 
 
-class ExponentialLR(LRScheduler, peers.ExponentialLR):
+class ExponentialLR(LRScheduler, lr_scheduler.ExponentialLR):
     """Multiply by `gamma` every epoch.
 
     lr(t) = base * gamma ** t
@@ -292,7 +291,7 @@ class ExponentialLR(LRScheduler, peers.ExponentialLR):
         return [base * factor for base in self.base_lrs]
 
 
-class PolynomialLR(LRScheduler, peers.PolynomialLR):
+class PolynomialLR(LRScheduler, lr_scheduler.PolynomialLR):
     """Decay to 0 along a polynomial over `total_iters` epochs.
 
     lr(t) = base * (1 - min(t, total_iters) / total_iters) ** power

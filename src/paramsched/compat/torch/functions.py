@@ -4,8 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from torch.optim import Optimizer
-from torch.optim import lr_scheduler as peers
+from torch.optim import Optimizer, lr_scheduler
 
 from paramsched.compat.group_values import Number, group_values
 from paramsched.compat.torch._arguments import (
@@ -56,7 +55,7 @@ class FunctionLR(LRScheduler):
             restore_attributes(function, attributes)
 
 
-class LambdaLR(FunctionLR, peers.LambdaLR):
+class LambdaLR(FunctionLR, lr_scheduler.LambdaLR):
     """Multiply base by a function of the epoch.
 
     lr(t) = base * lr_lambda(t)
@@ -89,7 +88,7 @@ class LambdaLR(FunctionLR, peers.LambdaLR):
         return [base * function(self.last_epoch) for base, function in zip(self.base_lrs, self.lr_lambdas, strict=True)]
 
 
-class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
+class MultiplicativeLR(FunctionLR, lr_scheduler.MultiplicativeLR):
     """Multiply by a function of the epoch at each epoch from 1 on.
 
     lr(t) = base * lr_lambda(1) * … * lr_lambda(t)

@@ -3,8 +3,7 @@
 import math
 from typing import Any, Literal
 
-from torch.optim import Optimizer
-from torch.optim import lr_scheduler as peers
+from torch.optim import Optimizer, lr_scheduler
 
 from paramsched.compat.group_values import Number, set_value
 from paramsched.compat.torch._arguments import (
@@ -22,7 +21,7 @@ from paramsched.errors import CallSite, InvalidArgument
 _MOMENTUM_BOUNDS = ("max_momentum", "base_momentum")
 
 
-class OneCycleLR(CycleLR, peers.OneCycleLR):
+class OneCycleLR(CycleLR, lr_scheduler.OneCycleLR):
     """Rise from the initial lr to `max_lr`, then fall to the final lr, in `total_steps` updates.
 
     initial lr = max_lr / div_factor

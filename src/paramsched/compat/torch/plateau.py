@@ -3,8 +3,7 @@
 import math
 from typing import Any, Literal, SupportsFloat
 
-from torch.optim import Optimizer
-from torch.optim import lr_scheduler as peers
+from torch.optim import Optimizer, lr_scheduler
 
 from paramsched.compat.group_values import Number, group_values, separate_tensors, set_value
 from paramsched.compat.torch._arguments import number, require_optimizer, torch_error
@@ -13,7 +12,7 @@ from paramsched.core.base.problem import Problem, warn_user
 from paramsched.errors import InvalidArgument
 
 
-class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
+class ReduceLROnPlateau(LRScheduler, lr_scheduler.ReduceLROnPlateau):
     """Multiply the lr by `factor` after more than `patience` values of a metric without an improvement.
 
     lr <- max(lr * factor, min_lr), if that reduces lr by more than `eps`
