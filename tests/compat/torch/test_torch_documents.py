@@ -210,6 +210,19 @@ def test_a_verbose_scheduler_prints_in_the_words_of_torch(capsys):
     ]
 
 
+def test_verbose_warm_restarts_print_their_epochs_in_the_words_of_torch(capsys):
+    scheduler = CosineAnnealingWarmRestarts(optimizer_with([0.1]), 2, verbose=True)
+    scheduler.optimizer.step()
+    scheduler.step()
+    scheduler.step(2.5)
+
+    assert [line.partition(": ")[0] for line in capsys.readouterr().out.splitlines()] == [
+        "Epoch 00000",
+        "Epoch 00001",
+        "Epoch 2.50",
+    ]
+
+
 def test_a_verbose_plateau_prints_each_reduction_in_the_words_of_torch(capsys):
     scheduler = ReduceLROnPlateau(optimizer_with([0.1, 0.05]), patience=0, min_lr=[0.0, 0.05], verbose=True)
     for _ in range(2):

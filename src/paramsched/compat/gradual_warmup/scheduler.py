@@ -185,9 +185,9 @@ class GradualWarmupScheduler(LRScheduler):
             self._position = None
             super()._update_lr(epoch)
             return
+        self.last_epoch = target
         if len(self.optimizer.param_groups) > len(getattr(self, "_last_lr", self.optimizer.param_groups)):
             self._take_in_added_groups()
-        self.last_epoch = target
         if self._is_metric_driven:
             self._step_with_metric(steps)
         else:
@@ -221,7 +221,7 @@ class GradualWarmupScheduler(LRScheduler):
         begin(self.after_scheduler)
 
     def _base_of_added(self, group: ParamGroup, known: int) -> Number:
-        if self.last_epoch < self._length:
+        if self.last_epoch <= self._length:  # it was added during the ramp
             return by_value(group["lr"])  # type: ignore[no-any-return]  # it keeps the type
         return super()._base_of_added(group, known)
 

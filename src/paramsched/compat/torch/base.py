@@ -111,9 +111,6 @@ class LRScheduler(lr_scheduler.LRScheduler):
 
     def _update_lr(self, epoch: int | None = None) -> None:
         """Move to an epoch without warnings, and write the values."""
-        groups = self.optimizer.param_groups
-        if len(groups) > len(getattr(self, "_last_lr", groups)):
-            self._take_in_added_groups()
         if epoch is None:
             self.last_epoch += 1
             values: Callable[[], Any] = self.get_lr
@@ -124,13 +121,16 @@ class LRScheduler(lr_scheduler.LRScheduler):
 
     def _write_values(self, values: Callable[[], Any], epoch: float | None) -> None:
         """Write one value into each group, and print it if `verbose` was passed."""
+        groups = self.optimizer.param_groups
+        if len(groups) > len(getattr(self, "_last_lr", groups)):
+            self._take_in_added_groups()
         self._get_lr_called_within_step = True
         try:
             row = values()
         finally:
             self._get_lr_called_within_step = False
         last: list[Number] = []
-        for group, lr in zip(self.optimizer.param_groups, row, strict=True):
+        for group, lr in zip(groups, row, strict=True):
             if type(lr) is type(group["lr"]) is float:  # without a call, because most values are floats
                 group["lr"] = lr
             else:

@@ -140,19 +140,19 @@ class CosineAnnealingWarmRestarts(LRScheduler, lr_scheduler.CosineAnnealingWarmR
         self._update_lr(epoch)
 
     def _update_lr(self, epoch: float | None = None) -> None:
-        if epoch is None and self.last_epoch >= 0 and not self._is_initial:
-            self.T_cur += 1
-            if self.T_cur >= self.T_i:
-                self.T_cur, self.T_i = self.T_cur % self.T_i, self.T_i * self.T_mult
-            super()._update_lr()
-            return
         target = self.last_epoch + 1 if epoch is None else epoch
         if target < 0:
             raise torch_error(f"Expected non-negative epoch, but got {target}", "Pass the epoch, counted from 0")
-        self.T_cur, size = self._cycle(target)  # type: ignore[assignment]  # may be fractional
-        if self.T_mult != 1 or target < self.T_0:  # else torch keeps T_i, which a user may have set
-            self.T_i = size
-        super()._update_lr(math.floor(target))
+        if epoch is None and target > 0 and not self._is_initial:
+            self.T_cur += 1
+            if self.T_cur >= self.T_i:
+                self.T_cur, self.T_i = self.T_cur % self.T_i, self.T_i * self.T_mult
+        else:
+            self.T_cur, size = self._cycle(target)  # type: ignore[assignment]  # may be fractional
+            if self.T_mult != 1 or target < self.T_0:  # else torch keeps T_i, which a user may have set
+                self.T_i = size
+        self.last_epoch = math.floor(target)
+        self._write_values(self.get_lr, target)
 
     def _cycle(self, epoch: float) -> tuple[float, int]:
         """Return the pair (T_cur, T_i) of an epoch, without a logarithm, which may round into another cycle."""
