@@ -220,10 +220,10 @@ class GradualWarmupScheduler(LRScheduler):
                 leaf.base_lrs = self._peaks()
         begin(self.after_scheduler)
 
-    def _base_of_added(self, group: ParamGroup, known: int) -> Number:
+    def _base_of_added(self, group: ParamGroup, bases: list[Any]) -> Number:
         if self.last_epoch <= self._length:  # it was added during the ramp
             return by_value(group["lr"])  # type: ignore[no-any-return]  # it keeps the type
-        return super()._base_of_added(group, known)
+        return super()._base_of_added(group, bases)
 
     def _take_in_added_groups(self) -> None:
         super()._take_in_added_groups()

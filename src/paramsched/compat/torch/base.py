@@ -146,19 +146,19 @@ class LRScheduler(lr_scheduler.LRScheduler):
         """Complete the lists with one entry per group after groups were added to the optimizer."""
         known, groups = len(self._last_lr), self.optimizer.param_groups
         lists: list[Any] = [entries for name in self._per_group if len(entries := getattr(self, name, ())) == known]
-        has_bases = len(self.base_lrs) == known  # a subclass may keep one base for all groups
+        bases = list(getattr(self, "base_lrs", ()))  # a subclass may have none, or one for all groups
         for group in groups[known:]:
             for name in self._group_entries:
                 group.setdefault(name, by_value(groups[known - 1].get(name)))
-            group.setdefault("initial_lr", self._base_of_added(group, known))
-            if has_bases:
+            group.setdefault("initial_lr", self._base_of_added(group, bases))
+            if len(bases) == known:
                 self.base_lrs.append(by_value(group["initial_lr"]))
             for entries in lists:
                 entries.append(by_value(entries[known - 1]))
 
-    def _base_of_added(self, group: ParamGroup, known: int) -> Number:
+    def _base_of_added(self, group: ParamGroup, bases: list[Any]) -> Number:
         """Return the base of an added group: the group continues from its lr with the factors of the last known one."""
-        return late_base(float(group["lr"]), self.base_lrs[:known], self._last_lr)
+        return late_base(float(group["lr"]), bases, self._last_lr)
 
     def get_lr(self) -> list[Any]:
         """Return the value of each group at `last_epoch`; subclasses override it, users call `get_last_lr()`."""

@@ -25,7 +25,7 @@ from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
 class CycleLR(LRScheduler):
     """A scheduler that may move momentum, or Adam's first beta, in the opposite direction of the lr."""
 
-    cycle_momentum: bool
+    cycle_momentum: bool = False
     use_beta1: bool
 
     def _find_momentum(self, optimizer: Optimizer) -> None:
@@ -53,8 +53,9 @@ class CycleLR(LRScheduler):
         """Write the momentum of `last_epoch` into the groups."""
         raise NotImplementedError
 
-    def _base_of_added(self, group: ParamGroup, known: int) -> Number:  # the signature of the base class
-        return self.base_lrs[known - 1]  # it joins the cycle of the last known group
+    def _base_of_added(self, group: ParamGroup, bases: list[Any]) -> Number:
+        base: Number = bases[-1]  # it joins the cycle of the last known group
+        return base
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
