@@ -15,6 +15,7 @@ from hypothesis import settings
 from support.drawn_programs import CLASSES, OPTIMIZERS, Draw, run, same
 from support.torch_cases import OURS, PEER, optimizer_with
 
+WHOLE = ("MultiStepLR", "ExponentialLR")  # milestones are integers; a power of a negative factor is not real
 WRITTEN = ("lr", "momentum", "betas")
 ENTRIES = ("initial_lr", "max_lr", "min_lr", "swa_lr", "base_momentum", "max_momentum")
 NOT_COMPARED = {
@@ -48,7 +49,7 @@ def operations_of(draw: Draw, name: str) -> list[Any]:
                 key = draw.choice([*attributes])
                 found.append(("set", key, attributes[key](draw)))
             case "step to":
-                found.append(("step to", draw.randint(0, 9) + (0.25 if draw.flag() and name != "MultiStepLR" else 0)))
+                found.append(("step to", draw.randint(0, 9) + (0.25 if draw.flag() and name not in WHOLE else 0)))
             case "step":
                 found.append(("step", draw.choice([draw.lr(), draw.count()])))
             case "replace the bases":
