@@ -30,7 +30,10 @@ def set_value(group: ParamGroup, value: Any, field: str = "lr") -> None:
     present = get_value(group, field)
     if isinstance(present, Tensor):
         with torch.no_grad():
-            present.fill_(float(value))
+            if isinstance(value, Tensor) and value.ndim == 0:
+                present.copy_(value)  # on the device, because reading a value would wait for it
+            else:
+                present.fill_(float(value))
         return
     value = value.item() if isinstance(value, Tensor) else value
     if field == "betas[0]":
@@ -41,7 +44,10 @@ def set_value(group: ParamGroup, value: Any, field: str = "lr") -> None:
 
 def group_values(optimizer: Optimizer, field: str = "lr") -> list[Number]:
     """Return the value of `field` in each group, with tensors copied."""
-    return [by_value(get_value(group, field)) for group in optimizer.param_groups]
+    if field == "betas[0]":
+        return [by_value(get_value(group, field)) for group in optimizer.param_groups]
+    # Floats without a call, because a step reads them.
+    return [v if type(v := group[field]) is float else by_value(v) for group in optimizer.param_groups]
 
 
 def by_value(value: Any) -> Any:
@@ -71,6 +77,31 @@ def separate_tensors(optimizer: Optimizer, field: str = "lr") -> None:
             if id(value) in seen:
                 group[field] = value.detach().clone()
             seen.add(id(group[field]))
+
+
+def python_number(value: Any) -> Any:
+    """Return a NumPy number as a Python number, so that a state contains only plain data; other values unchanged."""
+    return value.item() if isinstance(value, (np.generic, np.ndarray)) and value.ndim == 0 else value
+
+
+def use_tensors(optimizer: Optimizer, *fields: str) -> None:
+    """Convert fields of every param group to 0-d tensors, which schedulers then fill in place.
+
+    A compiled `optimizer.step` is compiled again if a float changes, but not if a tensor changes. Call this function
+    before you build schedulers.
+
+    Args:
+        optimizer: a torch optimizer.
+        fields: names of entries that are numbers or tuples of numbers (`"betas"`); `"lr"` by default.
+    """
+    for group in optimizer.param_groups:
+        device = group["params"][0].device if group["params"] else None
+        for field in fields or ("lr",):
+            value = group[field]
+            if isinstance(value, tuple):
+                group[field] = tuple(torch.tensor(float(item), device=device) for item in value)
+            else:
+                group[field] = torch.tensor(float(value), device=device)
 
 
 def late_base(value: float, bases: Sequence[Any], written: Sequence[Any]) -> float:

@@ -16,7 +16,6 @@ from paramsched.compat import torch as compat
 from paramsched.compat.gradual_warmup import GradualWarmupScheduler
 from paramsched.errors import InvalidArgument, StateError
 from support.drawn_programs import CALLS, OPTIMIZERS, Draw, after_call, drawn_scheduler, run, same
-from support.tables import table
 from support.torch_cases import PEER
 
 theirs = torch.optim.lr_scheduler
@@ -76,7 +75,6 @@ def of_table(library: Any, name: str, optimizer: torch.optim.Optimizer) -> Any:
     return library.StepLR(optimizer, 3, 0.5) if name == "step" else library.CosineAnnealingLR(optimizer, 10)
 
 
-@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_the_documented_warmup_has_its_values(library: Any) -> None:
     optimizer = optimizer_of(0.1)
@@ -88,7 +86,6 @@ def test_the_documented_warmup_has_its_values(library: Any) -> None:
     assert {t: values[t][0] for t in SEED} == pytest.approx(SEED, rel=1e-8)  # the table has nine digits
 
 
-@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize(("multiplier", "name"), PUBLISHED)
 @pytest.mark.parametrize("explicit", [False, True])
@@ -190,7 +187,6 @@ def close(rows: list[list[float]], bases: list[float]) -> Any:
     return [pytest.approx(row, rel=0, abs=1e-12 * max(map(max, rows))) for row in rows]  # torch's own recursions
 
 
-@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 @each_after
 @given(warmups(), st.lists(st.floats(0.01, 2), min_size=1, max_size=3))
 def test_after_the_ramp_the_scheduler_runs_on_its_own_clock_from_the_peak(
@@ -202,7 +198,6 @@ def test_after_the_ramp_the_scheduler_runs_on_its_own_clock_from_the_peak(
     assert curve(scheduler, 20) == close(expected(build, bases, arguments, 20), bases)
 
 
-@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 @each_after
 @given(warmups(), st.lists(st.integers(0, 16), min_size=1, max_size=8))
 def test_explicit_epochs_in_any_order_give_the_values_of_stepping(
@@ -223,7 +218,6 @@ def test_explicit_epochs_in_any_order_give_the_values_of_stepping(
         assert [lrs(scheduler)] == close([values[epoch + 1]], [0.5])
 
 
-@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 @each_after
 @given(warmups(), st.integers(0, 12), st.booleans(), st.booleans())
 def test_a_run_resumed_at_any_update_in_any_order_equals_an_uninterrupted_run(
@@ -259,7 +253,6 @@ def _wrapped(build: Build, arguments: dict[str, Any], base: float) -> GradualWar
     return GradualWarmupScheduler(optimizer, after_scheduler=build(optimizer), **arguments)
 
 
-@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("form", ["total_epoch", "warmup_epoch"])
 def test_it_can_be_a_member_of_a_torch_sequential_lr(library: Any, form: str) -> None:
@@ -272,7 +265,6 @@ def test_it_can_be_a_member_of_a_torch_sequential_lr(library: Any, form: str) ->
     assert curve(whole, 13) == [[0.5]] * 3 + curve(expected, 10)
 
 
-@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 def test_setting_last_epoch_moves_it() -> None:
     optimizer = optimizer_of(1.0)
     scheduler = GradualWarmupScheduler(optimizer, 1, 4, theirs.StepLR(optimizer, 2, 0.5))
@@ -287,7 +279,6 @@ def test_setting_last_epoch_moves_it() -> None:
     assert seen == [0.5, 0.5, 1.0]
 
 
-@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 def test_an_external_write_is_the_start_of_the_next_values() -> None:
     optimizer = optimizer_of(1.0)
     scheduler = stepped(GradualWarmupScheduler(optimizer, 1, 2, theirs.StepLR(optimizer, 2, 0.5)), 3)
@@ -298,7 +289,6 @@ def test_an_external_write_is_the_start_of_the_next_values() -> None:
     assert lrs(scheduler) == [4.0]
 
 
-@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 @pytest.mark.parametrize("momentum", [0.9])
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_an_earlier_epoch_restores_cycled_momentum(library: Any, momentum: float) -> None:
@@ -316,7 +306,6 @@ def test_an_earlier_epoch_restores_cycled_momentum(library: Any, momentum: float
     assert optimizer.param_groups[0]["momentum"] == before
 
 
-@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_a_tensor_is_filled_in_place(library: Any) -> None:
     rate = torch.tensor(0.5)
@@ -330,7 +319,6 @@ def test_a_tensor_is_filled_in_place(library: Any) -> None:
     assert scheduler.get_last_lr()[0] is not rate
 
 
-@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("multiplier", [1, 4])
 def test_a_group_added_during_the_ramp_is_scheduled_with_its_own_base(library: Any, multiplier: int) -> None:
@@ -344,7 +332,6 @@ def test_a_group_added_during_the_ramp_is_scheduled_with_its_own_base(library: A
     assert [row[1] for row in rows] == pytest.approx([row[0] / 2 for row in rows])
 
 
-@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("multiplier", [1, 4])
 def test_a_group_added_after_the_ramp_is_scheduled(library: Any, multiplier: int) -> None:
@@ -358,7 +345,6 @@ def test_a_group_added_after_the_ramp_is_scheduled(library: Any, multiplier: int
     assert lrs(scheduler)[1] < before[1]  # torch continues from its lr, ours from its position on the curve
 
 
-@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 def test_a_list_of_bases_is_not_changed_by_a_late_group() -> None:
     optimizer, bases = optimizer_of(1.0), [0.5]
     scheduler = stepped(GradualWarmupScheduler(optimizer, 2, 3, base_lr=bases))
@@ -369,19 +355,6 @@ def test_a_list_of_bases_is_not_changed_by_a_late_group() -> None:
     assert bases == [0.5]
 
 
-@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
-@pytest.mark.parametrize("when", [1, 5])
-def test_removed_groups_are_refused(when: int) -> None:
-    optimizer = optimizer_of(1.0, 0.5)
-    scheduler = stepped(GradualWarmupScheduler(optimizer, 2, 3, compat.StepLR(optimizer, 2)), when)
-
-    del optimizer.param_groups[0]
-
-    with pytest.raises(InvalidArgument, match="param groups were removed or reordered"):
-        stepped(scheduler)
-
-
-@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 @pytest.mark.parametrize("multiplier", [1, 2])
 def test_a_metric_directly_after_a_jump_over_the_ramp_starts_at_the_peak(multiplier: int) -> None:
     optimizer = optimizer_of(1.0)
@@ -392,7 +365,6 @@ def test_a_metric_directly_after_a_jump_over_the_ramp_starts_at_the_peak(multipl
     assert lrs(scheduler) == [multiplier]
 
 
-@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_a_plateau_after_no_ramp_observes_from_the_first_step_on(library: Any) -> None:
     optimizer = optimizer_of(1.0)
@@ -405,7 +377,6 @@ def test_a_plateau_after_no_ramp_observes_from_the_first_step_on(library: Any) -
     assert rows == [[1.0], [1.0], [0.5], [0.5], [0.25]]
 
 
-@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_a_scheduler_keeps_no_metric_which_a_copy_could_not_contain(library: Any) -> None:
     optimizer = optimizer_of(1.0)
@@ -427,43 +398,6 @@ BUILDS: list[tuple[Build, str]] = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
-@table(("build", "where"), BUILDS)
-@pytest.mark.parametrize("resumed", [None, 1, 3])
-def test_a_difference_from_the_package_is_warned_of_once(resumed: int | None, build: Build, where: str) -> None:
-    def warmed_up() -> GradualWarmupScheduler:
-        optimizer = optimizer_of(0.1, momentum=0.9)
-        return GradualWarmupScheduler(optimizer, 1, 2, after_scheduler=build(optimizer), base_lr=0.1)
-
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        scheduler = warmed_up()
-        for t in range(6):
-            if t == resumed:
-                state = scheduler.state_dict()
-                scheduler = warmed_up()
-                scheduler.load_state_dict(state)
-            scheduler.optimizer.step()
-            scheduler.step()
-
-    found = [str(one.message) for one in caught if "differ from the package" in str(one.message)]
-    objects = 2 if resumed and "first" in where else 1  # each constructor warns
-    assert len(found) == (objects if where else 0)
-    assert all(where in one for one in found)
-
-
-@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
-@table("build", [build for build, _ in BUILDS if build is not BUILDS[2][0]])
-def test_the_scheduler_after_a_ramp_begins_at_its_end(build: Build) -> None:
-    first, at_peak = optimizer_of(0.1), optimizer_of(0.2)
-    after, expected = build(first), build(at_peak)
-
-    GradualWarmupScheduler(first, 2, 3, after_scheduler=after)
-
-    assert after.get_last_lr() == expected.get_last_lr() == [group["lr"] for group in at_peak.param_groups]
-
-
-@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 def test_a_state_without_an_after_scheduler_is_restored() -> None:
     scheduler = stepped(GradualWarmupScheduler(optimizer_of(0.1), 2, 5), 3)
     other = GradualWarmupScheduler(optimizer_of(0.1), 3, 7)
@@ -474,7 +408,6 @@ def test_a_state_without_an_after_scheduler_is_restored() -> None:
     assert curve(other, 4) == curve(scheduler, 4)
 
 
-@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 def test_get_lr_after_the_ramp_returns_the_values_of_the_groups() -> None:
     optimizer = optimizer_of(0.1)
     scheduler = stepped(GradualWarmupScheduler(optimizer, 1, 2, after_scheduler=compat.StepLR(optimizer, 1, 0.5)), 4)
@@ -482,7 +415,6 @@ def test_get_lr_after_the_ramp_returns_the_values_of_the_groups() -> None:
     assert scheduler.get_lr() == [group["lr"] for group in optimizer.param_groups] == [0.025]
 
 
-@pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 def test_the_messages_name_what_is_missing() -> None:
     optimizer = optimizer_of(0.1)
     alone = GradualWarmupScheduler(optimizer_of(0.1), 1, 2)
@@ -576,6 +508,8 @@ def test_a_late_group_like_the_last_one_has_its_values_after_any_call() -> None:
         program = Program(f"like{seed}")
         at = program.draw.randint(0, 2 * program.length + 3)
         scheduler = program.stepped(at)
+        if any(name in repr(program.description) for name in ("OneCycleLR", "CyclicLR")):
+            continue  # a cycle has bounds of its own, which the ramp does not have
         last = scheduler.optimizer.param_groups[-1]
         entries = {key: copy.deepcopy(last[key]) for key in FIELDS if key in last}
         if at < program.length:

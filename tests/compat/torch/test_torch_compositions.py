@@ -1,7 +1,5 @@
 """Compositions in compositions have the values of their formula at every epoch, and SWALR after an external write."""
 
-import copy
-import itertools
 import math
 import warnings
 from functools import partial
@@ -9,9 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from hypothesis import settings
 
-from support.drawn_programs import Draw, after_call, run
 from support.tables import table
 from support.torch_cases import OURS, PEER, optimizer_with, quiet_step, rates_of
 
@@ -57,7 +53,6 @@ def test_a_composition_in_a_composition_begins_and_seeks_to_the_same_values(buil
             warnings.simplefilter("ignore")
             scheduler.step(epoch)
         assert rates_of(optimizer) == scheduler.get_last_lr() == pytest.approx(expected[epoch])
-        assert scheduler.value(epoch) == pytest.approx(expected[epoch])
 
 
 def test_a_chain_in_a_chain_keeps_the_factors_of_the_chain_around_it():
@@ -71,61 +66,6 @@ def test_a_chain_in_a_chain_keeps_the_factors_of_the_chain_around_it():
             scheduler.step(epoch)
         share = (0.5 if epoch < 6 else 1.0) * share_of_chains(epoch)
         assert rates_of(optimizer) == pytest.approx([0.4 * share, 0.2 * share])
-
-
-@pytest.mark.parametrize("epoch", [8, 2, 0, 10])
-def test_an_epoch_of_swalr_after_an_external_write_is_on_the_line_through_the_written_value(epoch):
-    optimizer = optimizer_with([0.4])
-    scheduler = OURS.SWALR(optimizer, 0.05, anneal_epochs=10, anneal_strategy="linear")
-    for _ in range(4):
-        quiet_step(scheduler)
-    optimizer.param_groups[0]["lr"] = 0.3
-
-    for t, arguments in ((epoch, [epoch]), (epoch + 1, [])):
-        quiet_step(scheduler, *arguments)
-        left = max(1 - t / 10, 0) / (1 - 4 / 10)
-        assert rates_of(optimizer) == pytest.approx([0.05 + (0.3 - 0.05) * left])
-
-
-@table(
-    "other",
-    [
-        lambda o: OURS.MultiplicativeLR(o, lambda t: 0.5),
-        lambda o: OURS.ExponentialLR(o, 0.5),
-        lambda o: OURS.CosineAnnealingLR(o, 10),
-        lambda o: OURS.LinearLR(o, 0.1, 1.0, 5),
-        lambda o: OURS.ConstantLR(o, 0.0, 2),
-    ],
-)
-@pytest.mark.parametrize("is_last", [False, True])
-@pytest.mark.parametrize("is_tensor", [False, True])
-def test_after_a_factor_of_0_the_value_has_all_factors_of_the_other_members(other, is_last, is_tensor):
-    def built(*, zero):
-        rates = [torch.tensor(rate, dtype=torch.float64) if is_tensor else rate for rate in (1.0, 0.4)]
-        optimizer = torch.optim.SGD([{"params": [torch.zeros(1)], "lr": rate} for rate in rates], lr=1.0)
-        members = [OURS.ConstantLR(optimizer, 0.0 if zero else 1.0, 3)]
-        members.insert(0 if is_last else 1, other(optimizer))
-        return optimizer, OURS.ChainedScheduler(members)
-
-    for resumed_at, is_copied in itertools.product(range(5), (False, True)):
-        plain, expected = built(zero=False)
-        optimizer, chain = built(zero=True)
-        if resumed_at == 4:
-            quiet_step(chain, 2)
-            quiet_step(chain, 0)
-        for step in range(6):
-            if step == resumed_at and is_copied:
-                chain = copy.deepcopy(chain)
-                optimizer = chain.optimizer
-            elif step == resumed_at:
-                saved, state = chain.state_dict(), optimizer.state_dict()
-                optimizer, chain = built(zero=True)
-                optimizer.load_state_dict(state)
-                chain.load_state_dict(saved)
-            quiet_step(chain)
-            quiet_step(expected)
-            factor = 0.0 if step < 2 else 1.0
-            assert rates_of(optimizer) == pytest.approx([factor * rate for rate in rates_of(plain)], rel=1e-12)
 
 
 FACTORS = {
@@ -142,107 +82,6 @@ FACTORS = {
     "MultiplicativeLR": lambda d: {"lr_lambda": d.function()},
 }
 """Schedulers whose value is a multiple of base, with their arguments. Some are 0 for a time."""
-
-
-def drawn_chain(draw, depth=2):
-    """Return members with their arguments; a list is a chain in the chain."""
-
-    def member():
-        if depth and draw.random() < 0.3:
-            return drawn_chain(draw, depth - 1)
-        name = draw.choice([*FACTORS])
-        return name, FACTORS[name](draw)
-
-    return [member() for _ in range(draw.randint(1, 3))]
-
-
-def chain_of(members, optimizer):
-    return OURS.ChainedScheduler(
-        [
-            chain_of(one, optimizer) if isinstance(one, list) else getattr(OURS, one[0])(optimizer, **one[1])
-            for one in members
-        ],
-        optimizer,
-    )
-
-
-def product_of(members, steps):
-    """Return the product of the values of the members alone, from a base of 1."""
-    product = [1.0] * steps
-    for one in members:
-        if isinstance(one, list):
-            row = product_of(one, steps)
-        else:
-            scheduler = getattr(OURS, one[0])(optimizer_with([1.0]), **one[1])
-            row = [scheduler.value(t)[0] for t in range(steps)]
-        product = [a * b for a, b in zip(product, row, strict=True)]
-    return product
-
-
-def test_the_value_of_a_chain_is_base_times_the_product_of_the_factors_also_after_a_factor_of_0():
-    # A factor of 0 that is reached before another member has changed the value.
-    first = [("CosineAnnealingLR", {"T_max": 1}), ("ExponentialLR", {"gamma": 1.1})]
-    for seed in range(25 * settings().max_examples):
-        draw = Draw(f"product{seed}")
-        members = drawn_chain(draw) if seed else first
-        tensors = draw.random() < 0.3
-
-        def build(members=members, tensors=tensors):
-            rates = [torch.tensor(lr, dtype=torch.float64) if tensors else lr for lr in (1.0, 0.3)]
-            groups = [{"params": [torch.zeros(1)], "lr": lr} for lr in rates]
-            return chain_of(members, torch.optim.SGD(groups, lr=1.0))
-
-        scheduler, _ = run(build)
-        products, t = product_of(members, 25), 0
-        while t < len(products):
-            rates = rates_of(scheduler.optimizer)
-            assert rates == pytest.approx([products[t], 0.3 * products[t]], rel=1e-9, abs=0), (seed, members, t)
-            call = draw.choice(["step"] * 20 + ["step to", "copy", "deepcopy", "pickle", "load"])
-            epoch = draw.randint(0, 24)
-            scheduler = after_call(call, scheduler, epoch, build)
-            t = {"step": t + 1, "step to": epoch}.get(call, t)
-
-
-def test_after_a_factor_of_0_the_value_lacks_the_factors_of_members_whose_stage_has_ended():
-    optimizer = optimizer_with([1.0])
-    stages = OURS.SequentialLR(optimizer, [OURS.ExponentialLR(optimizer, 0.5), OURS.ConstantLR(optimizer, 1.0)], [2])
-    chain = OURS.ChainedScheduler([OURS.CosineAnnealingLR(optimizer, 4), stages])
-    share = [(1 + math.cos(math.pi * t / 4)) / 2 for t in range(8)]
-
-    rates = []
-    for _ in range(7):
-        quiet_step(chain)
-        rates += rates_of(optimizer)
-
-    # The second stage begins at its base; from there the values have the factors of the cosine.
-    assert rates[1:] == pytest.approx([share[t] / share[2] for t in range(2, 8)], abs=1e-15)
-
-
-@table(
-    "build",
-    [
-        lambda m, o: OURS.ChainedScheduler([OURS.ExponentialLR(o, 0.9), m.OneCycleLR(o, 0.4, total_steps=20)]),
-        lambda m, o: OURS.SequentialLR(o, [OURS.ConstantLR(o, 0.5, 9), m.CyclicLR(o, 0.1, 0.4, 5)], [2]),
-        lambda m, o: OURS.SequentialLR(o, [m.CyclicLR(o, 0.1, 0.4, 5), OURS.ConstantLR(o, 0.5, 9)], [6]),
-    ],
-)
-@pytest.mark.parametrize("inner", [OURS, PEER], ids=["ours", "torch"])
-@pytest.mark.filterwarnings("ignore")
-def test_the_value_of_another_epoch_changes_no_entry_of_a_group(inner, build):
-    for kind, options in ((torch.optim.SGD, {"momentum": 0.9}), (torch.optim.Adam, {})):
-        optimizer = kind([{"params": [torch.zeros(1)]}, {"params": [torch.zeros(1)], "lr": 0.2}], lr=0.1, **options)
-        scheduler = build(inner, optimizer)
-        for _ in range(3):
-            quiet_step(scheduler)
-        groups, state = copy.deepcopy(optimizer.param_groups), copy.deepcopy(scheduler.state_dict())
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            for t in (0, 4, 9):
-                scheduler.value(t)
-
-        assert optimizer.param_groups == groups
-        assert scheduler.state_dict() == state
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -354,59 +193,6 @@ def test_a_chain_with_the_optimizer_of_none_of_its_members_is_refused(module):
         module.ChainedScheduler(members, optimizer_with([0.4]))
 
 
-@pytest.mark.parametrize("kind", ["ChainedScheduler", "SequentialLR"])
-def test_a_composition_has_no_value_of_another_field(kind):
-    optimizer = optimizer_with([0.4])
-    members = [OURS.StepLR(optimizer, 3)]
-    scheduler = OURS.ChainedScheduler(members) if kind[0] == "C" else OURS.SequentialLR(optimizer, members, [])
-
-    with pytest.raises(ValueError, match="it does not schedule momentum"):
-        scheduler.value(3, "momentum")
-
-
-@pytest.mark.parametrize("name", ["LambdaLR", "MultiplicativeLR"])
-def test_a_function_of_all_groups_is_called_once_in_a_step(name):
-    epochs = []
-
-    def function(epoch):
-        epochs.append(epoch)
-        return 0.9
-
-    scheduler = getattr(OURS, name)(optimizer_with([0.4, 0.2, 0.1]), function)
-    for _ in range(3):
-        quiet_step(scheduler)
-
-    assert epochs[-3:] == [1, 2, 3]
-    assert len(epochs) <= 4
-
-
-def test_after_a_factor_of_0_the_value_has_the_factors_of_a_chain_in_a_sequence():
-    optimizer = optimizer_with([1.0])
-    chain = OURS.ChainedScheduler([OURS.ExponentialLR(optimizer, 0.5), OURS.ExponentialLR(optimizer, 0.9)])
-    sequence = OURS.SequentialLR(optimizer, [chain], [])
-    scheduler = OURS.ChainedScheduler([OURS.ConstantLR(optimizer, 0.0, 3), sequence])
-
-    for _ in range(3):
-        quiet_step(scheduler)
-
-    assert rates_of(optimizer) == [pytest.approx(0.45**3)]
-
-
-def test_after_two_factors_of_0_the_value_begins_at_the_stage_that_began_meanwhile():
-    optimizer = optimizer_with([1.0])
-    stages = OURS.SequentialLR(optimizer, [OURS.ConstantLR(optimizer, 0.0, 9), OURS.ExponentialLR(optimizer, 0.5)], [3])
-    members = [stages, OURS.ConstantLR(optimizer, 0.0, 5), OURS.ExponentialLR(optimizer, 0.9)]
-    scheduler = OURS.ChainedScheduler(members)
-
-    rates = []
-    for _ in range(6):
-        quiet_step(scheduler)
-        rates += rates_of(optimizer)
-
-    # The stage begins at its base in epoch 3.
-    assert rates == [0.0] * 4 + [pytest.approx(0.5**2 * 0.9**3), pytest.approx(0.5**3 * 0.9**4)]
-
-
 def test_a_chain_that_begins_again_has_the_values_of_its_first_run():
     optimizer = optimizer_with([1.0])
     product = OURS.MultiplicativeLR(optimizer, lambda t: 0.5)
@@ -421,19 +207,6 @@ def test_a_chain_that_begins_again_has_the_values_of_its_first_run():
         quiet_step(scheduler, 0)
 
     assert runs[0] == runs[1]
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_a_sequence_that_moves_to_an_epoch_calls_a_function_only_for_this_epoch():
-    epochs = []
-    optimizer = optimizer_with([1.0])
-    members = [OURS.ConstantLR(optimizer, 1.0), OURS.LambdaLR(optimizer, lambda t: epochs.append(t) or 0.9**t)]
-    sequence = OURS.SequentialLR(optimizer, members, [3])
-    epochs.clear()
-
-    sequence.step(10)
-
-    assert epochs == [7]
 
 
 @pytest.mark.parametrize("module", [OURS, PEER], ids=["ours", "torch"])
@@ -506,23 +279,3 @@ def test_a_chain_counts_its_steps_if_its_member_does_not():
     for epoch in range(3):
         assert chain.last_epoch == epoch
         quiet_step(chain)
-
-
-@table("is_zero", [False, True])
-def test_after_a_stage_that_begins_with_a_factor_of_0_the_value_has_all_factors_of_the_other_members(is_zero):
-    def rates(factor):
-        optimizer = optimizer_with([1.0, 0.4])
-        members = [OURS.StepLR(optimizer, 9), OURS.ConstantLR(optimizer, factor, 3)]
-        stages = OURS.SequentialLR(optimizer, members, [2])
-        first = [OURS.ConstantLR(optimizer, 0.0, 4)] if is_zero else []
-        scheduler = OURS.ChainedScheduler([*first, stages, OURS.ExponentialLR(optimizer, 0.9)])
-        found = []
-        for _ in range(8):
-            quiet_step(scheduler)
-            found.append(rates_of(optimizer))
-        return found
-
-    with_zero, without = rates(0.0), rates(1.0)
-
-    assert with_zero[1:4] == [[0.0, 0.0]] * 3
-    assert with_zero[4:] == [pytest.approx(row) for row in without[4:]]

@@ -3,23 +3,24 @@
 A row is a function of the module; it passes with ours, and fails with torch's if the two differ.
 """
 
+import contextlib
 import copy
 import functools
 import gc
+import io
 import math
-import pickle
+import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-import paramsched as ps
 from support.tables import table
 from support.torch_cases import OURS, PEER, momenta_of, optimizer_with, quiet_step, rates_of
 
 ROWS = {}
-SAME_AS_TORCH = {4, 14.1, 17, 21.2, 36, 38, 40, 42}  # odd, and kept
 
 
 def row(number):
@@ -83,44 +84,6 @@ def momentum_is_loaded_with_the_lr(m):
 
 
 @row(3)
-def resuming_by_last_epoch_starts_on_the_curve(m):
-    optimizer = one()
-    optimizer.param_groups[0]["initial_lr"] = 1.0
-    rows = record(optimizer, m.CosineAnnealingLR(optimizer, 40, 0.2, last_epoch=10), 3)
-    assert rows == near([0.2 + 0.4 * (1 + math.cos(math.pi * t / 40)) for t in (11, 12, 13)])
-
-
-@row(3.1)
-def resuming_keeps_a_restored_lr(m):
-    optimizer = one(0.3)
-    optimizer.param_groups[0]["initial_lr"] = 1.0
-    m.StepLR(optimizer, 4, last_epoch=10)
-    untouched = one()
-    untouched.param_groups[0]["initial_lr"] = 1.0
-    m.StepLR(untouched, 4, last_epoch=10)
-    assert rates_of(optimizer) + rates_of(untouched) == near([0.3, 0.01])
-
-
-@row(4)
-def last_epoch_needs_initial_lr(m):
-    with pytest.raises(KeyError, match="initial_lr"):
-        m.StepLR(one(0.1), 3, last_epoch=3)
-
-
-@row(5)
-def swalr_resumes_by_last_epoch(m):
-    first = one()
-    s1 = m.SWALR(first, 0.1, 8)
-    whole = record(first, s1, 12)
-    again = one()
-    s2 = m.SWALR(again, 0.1, 8)
-    record(again, s2, 5)
-    second = one()
-    second.load_state_dict(again.state_dict())
-    assert record(second, m.SWALR(second, 0.1, 8, last_epoch=4), 7) == near(whole[5:])
-
-
-@row(6)
 def warm_restarts_find_the_cycle_of_a_position(m):
     optimizer = one()
     optimizer.param_groups[0]["initial_lr"] = 1.0
@@ -128,7 +91,7 @@ def warm_restarts_find_the_cycle_of_a_position(m):
     assert (s.T_cur, s.T_i, *rates_of(optimizer)) == (20, 40, near(0.5))
 
 
-@row(7)
+@row(4)
 def warm_restarts_find_the_cycle_exactly(m):
     found = []
     for first in range(1, 12):
@@ -147,7 +110,7 @@ def plus(c):
     return lambda t: c + t
 
 
-@row(8)
+@row(5)
 def a_sequence_first_in_a_sequence(m):
     o = one()
     inner = m.SequentialLR(o, [m.LambdaLR(o, plus(1)), m.LambdaLR(o, plus(100))], [3])
@@ -155,7 +118,7 @@ def a_sequence_first_in_a_sequence(m):
     assert record(o, outer, 7) == [1, 2, 3, 100, 101, 102, 1000]
 
 
-@row(9)
+@row(5.1)
 def a_composition_second_in_a_sequence(m):
     o = one()
     inner = m.SequentialLR(o, [m.LambdaLR(o, plus(1)), m.LambdaLR(o, plus(100))], [2])
@@ -164,28 +127,28 @@ def a_composition_second_in_a_sequence(m):
     assert record(o, outer, 9) == [1000, 1001, 1, 2, 100, 0.5, 0.25, 0.25, 0.125]
 
 
-@row(10)
+@row(5.2)
 def a_chain_first_in_a_sequence(m):
     o = one()
     outer = m.SequentialLR(o, [m.ChainedScheduler([m.ExponentialLR(o, 0.5)]), m.LambdaLR(o, plus(7))], [3])
     assert record(o, outer, 4) == [1.0, 0.5, 0.25, 7.0]
 
 
-@row(11)
+@row(6)
 def members_keep_their_own_bases(m):
     o = one()
     members = [m.ExponentialLR(o, 0.5), m.OneCycleLR(o, 10.0, total_steps=5, cycle_momentum=False)]
     assert record(o, m.SequentialLR(o, members, [3]), 4) == near([1.0, 0.5, 0.25, 0.4])
 
 
-@row(12)
+@row(7)
 def entering_a_member_starts_it_from_its_base(m):
     o = one()
     members = [m.LambdaLR(o, lambda t: 100.0), m.MultiplicativeLR(o, lambda t: 0.5)]
     assert record(o, m.SequentialLR(o, members, [2]), 4) == [100.0, 100.0, 1.0, 0.5]
 
 
-@row(13)
+@row(8)
 def a_sequence_resumes_at_its_position(m):
     whole = one()
     rows = record(whole, m.SequentialLR(whole, [m.LinearLR(whole, 0.1, 1, 3), m.ExponentialLR(whole, 0.5)], [3]), 10)
@@ -195,7 +158,7 @@ def a_sequence_resumes_at_its_position(m):
     assert record(o, m.SequentialLR(o, members, [3], last_epoch=4), 5) == near(rows[5:])
 
 
-@row(14)
+@row(9)
 def compositions_accept_an_epoch_and_support_get_lr(m):
     o = one()
     s = m.SequentialLR(o, [m.LinearLR(o, 0.1, 1, 3), m.ExponentialLR(o, 0.5)], [3])
@@ -208,17 +171,7 @@ def compositions_accept_an_epoch_and_support_get_lr(m):
         assert len(s.get_lr()) == len(c.get_lr()) == 1
 
 
-@row(14.1)
-def compositions_reject_a_plateau(m):
-    o = one()
-    plateau = m.ReduceLROnPlateau(o)
-    with pytest.raises(ValueError, match="does not support `ReduceLROnPlateau`"):
-        m.SequentialLR(o, [plateau], [])
-    with pytest.raises(ValueError, match="does not support `ReduceLROnPlateau`"):
-        m.ChainedScheduler([plateau])
-
-
-@row(15)
+@row(10)
 def one_cycle_keeps_its_last_value(m):
     o = one(momentum=0.9)
     s = m.OneCycleLR(o, 1.0, total_steps=10, anneal_strategy="linear")
@@ -228,7 +181,7 @@ def one_cycle_keeps_its_last_value(m):
         quiet_step(s)
 
 
-@row(16)
+@row(11)
 def one_cycle_skips_an_empty_phase(m):
     rows = {}
     for share in (0.1, 1.0):
@@ -239,28 +192,14 @@ def one_cycle_skips_an_empty_phase(m):
     assert np.isfinite(rows[0.1] + rows[1.0]).all()
 
 
-@row(17)
-def momentum_is_replaced_by_default(m):
-    found = []
-    for build in (
-        lambda o: m.OneCycleLR(o, 1.0, total_steps=10),
-        lambda o: m.CyclicLR(o, 0.1, 0.5),
-        lambda o: m.OneCycleLR(o, 1.0, total_steps=10, cycle_momentum=False),
-    ):
-        build(o := one(momentum=0.5))
-        found += momenta_of(o)
-    build = m.CyclicLR(o := one(), 0.1, 0.5)
-    assert found + momenta_of(o) == near([0.95, 0.9, 0.5, 0.9])
-
-
-@row(18)
+@row(12)
 def cyclic_starts_at_its_own_base(m):
     o = one()
     o.param_groups[0]["initial_lr"] = 1.0
     assert record(o, m.CyclicLR(o, 0.1, 0.5, 4), 3) == near([0.1, 0.2, 0.3])
 
 
-@row(19)
+@row(13)
 def loading_does_not_change_the_loaded_state(m):
     o = one(momentum=0.9)
     s = m.CyclicLR(o, 0.1, 0.5)
@@ -271,35 +210,16 @@ def loading_does_not_change_the_loaded_state(m):
     assert state == before
 
 
-@row(20)
+@row(14)
 def a_function_of_any_kind_has_no_entry_in_a_state(m):
     states = [m.LambdaLR(one(), f).state_dict() for f in (math.exp, functools.partial(pow, 0.9), lambda t: 0.5)]
     assert [state["lr_lambdas"] for state in states] == [[None]] * 3
 
 
-@row(21)
+@row(15)
 def the_state_of_another_class_is_rejected(m):
     with pytest.raises(ValueError, match="StepLR"):
         m.ExponentialLR(one(), 0.9).load_state_dict(m.StepLR(one(), 3).state_dict())
-
-
-@row(21.1)
-def loading_warns_about_replaced_options(m):
-    s = m.StepLR(one(), 3)
-    with pytest.warns(UserWarning, match="step_size=5"):
-        s.load_state_dict(m.StepLR(one(), 5).state_dict())
-    assert s.step_size == 5
-
-
-@row(21.2)
-def a_class_built_on_the_base_class_loads_any_state(m):
-    class Search(m.LRScheduler):  # as Lightning's LearningRateFinder puts in
-        def get_lr(self):
-            return [0.1]
-
-    s = Search(one())
-    s.load_state_dict(m.StepLR(one(), 7).state_dict())
-    assert s.step_size == 7
 
 
 def test_the_error_of_another_state_names_the_class_of_the_scheduler():
@@ -310,7 +230,7 @@ def test_the_error_of_another_state_names_the_class_of_the_scheduler():
         Search(one(), 0.9).load_state_dict(OURS.StepLR(one(), 3).state_dict())
 
 
-@row(22)
+@row(16)
 def a_state_is_a_copy(m):
     s = m.StepLR(one(), 3)
     state = s.state_dict()
@@ -318,7 +238,7 @@ def a_state_is_a_copy(m):
     assert s.base_lrs == [1.0]
 
 
-@row(23)
+@row(17)
 def a_late_group_continues_from_its_own_lr(m):
     """The classes that raise in torch; the others are compared in test_torch_late_groups.py."""
     for name, options in {
@@ -338,18 +258,16 @@ def a_late_group_continues_from_its_own_lr(m):
         assert o.param_groups[1]["initial_lr"] == s.base_lrs[1]
 
 
-@row(23.2)
+@row(17.1)
 def lists_with_one_entry_per_group_repeat_their_last_entry(m):
     o = optimizer_with([1.0, 1.0])
     s = m.LambdaLR(o, [lambda t: 0.5, lambda t: 0.25**t])
     o.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.2})
-    o.step()
-    with pytest.warns(UserWarning, match="last entry"):
-        s.step()
+    quiet_step(s)
     assert rates_of(o) == [0.5, 0.25, 0.05]
 
 
-@row(23.3)
+@row(17.2)
 def schedulers_with_their_own_levels_include_a_late_group(m):
     for build in (lambda o: m.CyclicLR(o, 0.1, 0.5, 4), lambda o: m.OneCycleLR(o, 1.0, total_steps=10)):
         o = one(momentum=0.9)
@@ -362,19 +280,7 @@ def schedulers_with_their_own_levels_include_a_late_group(m):
         assert s.base_lrs[0] == s.base_lrs[1]
 
 
-@row(23.4)
-def swalr_anneals_a_late_group_to_the_last_target(m):
-    o = one()
-    s = m.SWALR(o, 0.05, 4, "linear")
-    record(o, s, 2)
-    o.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.65})
-    record(o, s, 1)
-    assert rates_of(o)[1] == near(0.35)
-    record(o, s, 3)
-    assert rates_of(o) == near([0.05, 0.05])
-
-
-@row(24)
+@row(18)
 def groups_that_share_a_tensor_get_their_own(m):
     tensor = torch.tensor(1.0)
     groups = [{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in range(2)]
@@ -384,18 +290,20 @@ def groups_that_share_a_tensor_get_their_own(m):
     assert rates_of(o) == [1.0, 5.0]
 
 
-@row(25)
-def a_tensor_lr_is_filled_in_place(m):
-    o = optimizer_with([1.0, 0.5], torch.optim.Adam)
-    m.use_tensors(o, "lr", "betas")
-    s = m.OneCycleLR(o, [1.0, 0.5], total_steps=10)
+@row(19)
+def a_tensor_in_betas_is_filled_in_place(m):
+    o, floats = optimizer_with([1.0, 0.5], torch.optim.Adam), optimizer_with([1.0, 0.5], torch.optim.Adam)
+    for group in o.param_groups:
+        group["lr"] = torch.tensor(group["lr"])
+        group["betas"] = tuple(torch.tensor(beta) for beta in group["betas"])
     held = [(g["lr"], g["betas"][0]) for g in o.param_groups]
-    floats = optimizer_with([1.0, 0.5], torch.optim.Adam)
+    s = m.OneCycleLR(o, [1.0, 0.5], total_steps=10)
     assert record(o, s, 9) == near(record(floats, m.OneCycleLR(floats, [1.0, 0.5], total_steps=10), 9), rel=1e-6)
+    assert momenta_of(o) == near(momenta_of(floats), rel=1e-6)
     assert all(g["lr"] is lr and g["betas"][0] is beta for g, (lr, beta) in zip(o.param_groups, held, strict=True))
 
 
-@row(26)
+@row(20)
 def a_step_skipped_by_a_scaler_does_not_warn_about_the_order(m):
     weight = torch.nn.Parameter(torch.ones(1))
     o = torch.optim.SGD([weight], lr=1.0)
@@ -410,19 +318,19 @@ def a_step_skipped_by_a_scaler_does_not_warn_about_the_order(m):
         s.step()
 
 
-@row(27)
+@row(21)
 def a_constant_of_length_0_is_base(m):
     o = one()
     assert record(o, m.ConstantLR(o, 0.5, total_iters=0), 3) == [1.0, 1.0, 1.0]
 
 
-@row(28)
+@row(21.1)
 def a_constant_of_zero_returns_to_base(m):
     o = one()
     assert record(o, m.ConstantLR(o, 0.0, 2), 4) == [0.0, 0.0, 1.0, 1.0]
 
 
-@row(29)
+@row(22)
 def lengths_of_zero_are_rejected_or_end_immediately(m):
     o = one()
     assert record(o, m.LinearLR(o, 0.2, 0.8, total_iters=0), 3) == near([0.8, 0.8, 0.8])
@@ -436,41 +344,16 @@ def lengths_of_zero_are_rejected_or_end_immediately(m):
             build()
 
 
-@row(30)
-def a_cosine_after_t_max_keeps_the_other_factors(m):
-    o = one()
-    s = m.ChainedScheduler([m.ConstantLR(o, 0.5, 100), m.CosineAnnealingLR(o, 5)])
-    assert record(o, s, 11)[6:] == near([0.5 * (1 - math.cos(math.pi * t / 5)) / 2 for t in range(1, 6)])
-
-
-@row(30.1)
-def a_cosine_after_t_max_keeps_the_other_factors_in_any_order(m):
-    for order in (1, -1):
-        o = one()
-        members = [m.ExponentialLR(o, 0.9), m.CosineAnnealingLR(o, 5)][::order]
-        rows = record(o, m.ChainedScheduler(members), 23)
-        assert rows == near([0.9**t * (1 + math.cos(math.pi * t / 5)) / 2 for t in range(23)])
-
-
-@row(31)
-def a_long_cosine_is_exact(m):
-    o = one()
-    rows = record(o, m.CosineAnnealingLR(o, 10_000), 10_000)
-    exact = ps.cosine(over=10_000)(np.arange(10_000))
-    np.testing.assert_allclose(rows, exact, rtol=1e-15)
-
-
-@row(32)
+@row(23)
 def a_repeated_epoch_changes_nothing(m):
-    o, p = one(), one()
-    s, w = m.MultiplicativeLR(o, lambda t: 0.5), m.SWALR(p, 0.1, 4, "linear")
+    o = one()
+    s = m.MultiplicativeLR(o, lambda t: 0.5)
     for _ in range(10):
         quiet_step(s, 2)
-        quiet_step(w, 2)
-    assert rates_of(o) + rates_of(p) == near([0.25, 0.55])
+    assert rates_of(o) == near([0.25])
 
 
-@row(33)
+@row(24)
 def a_metric_that_is_not_finite_does_not_count(m):
     o = one()
     s = m.ReduceLROnPlateau(o, patience=0)
@@ -479,7 +362,7 @@ def a_metric_that_is_not_finite_does_not_count(m):
     assert (s.num_bad_epochs, *rates_of(o)) == (0, 1.0)
 
 
-@row(34)
+@row(25)
 def the_margin_of_a_negative_best_points_to_improvement(m):
     o = one()
     s = m.ReduceLROnPlateau(o, patience=3)
@@ -488,30 +371,8 @@ def the_margin_of_a_negative_best_points_to_improvement(m):
     assert rates_of(o)[0] < 1.0
 
 
-@row(35)
-def a_tiny_lr_is_not_reduced_with_one_warning(m):
-    o = one(1e-8)
-    s = m.ReduceLROnPlateau(o, patience=0)
-    s.step(1.0)
-    with pytest.warns(UserWarning, match="eps"):
-        s.step(1.0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        s.step(1.0)
-    assert rates_of(o) == [1e-8]
-
-
-@row(36)
-def initial_lr_is_kept(m):
-    o = one(0.1)
-    m.StepLR(o, 3)
-    o.param_groups[0]["lr"] = 0.01
-    m.LambdaLR(o, lambda t: 1.0)
-    assert rates_of(o) == [0.1]
-
-
-@row(37)
-def a_copy_does_not_warn_and_pickling_a_lambda_raises_a_clear_error(m):
+@row(27)
+def a_copy_does_not_warn(m):
     s = m.LambdaLR(one(), lambda t: 0.5**t)
     twin = copy.deepcopy(s)
     with warnings.catch_warnings():
@@ -519,79 +380,29 @@ def a_copy_does_not_warn_and_pickling_a_lambda_raises_a_clear_error(m):
         twin.optimizer.step()
         twin.step()
     assert (rates_of(s.optimizer), rates_of(twin.optimizer)) == ([1.0], [0.5])
-    with pytest.raises(pickle.PicklingError, match="state_dict"):
-        pickle.dumps(s)
 
 
-@row(38)
-def an_object_that_is_not_an_optimizer_is_rejected(m):
-    with pytest.raises(TypeError, match="is not an Optimizer"):
-        m.StepLR(type("Wrapper", (), {"param_groups": [{"lr": 1.0}]})(), 3)
-
-
-@row(39)
+@row(28)
 def the_value_at_an_epoch_is_known_without_stepping(m):
-    o = one(momentum=0.9)
+    o = one()
     assert m.CosineAnnealingLR(o, 10).value(5) == near([0.5])
-    assert m.OneCycleLR(o, 1.0, total_steps=11, pct_start=0.5).value(4.5, "momentum") == near([0.85])
-    assert rates_of(o) == near([0.04])
+    assert rates_of(o) == [1.0]
 
 
-@row(40)
-def a_cosine_that_reaches_epoch_0_by_a_step_divides_by_its_value_below_0(m):
-    o = one(0.1)
-    s = m.CosineAnnealingLR(o, 10)
-    assert s.get_lr() == near([0.1 * 2 / (1 + math.cos(math.pi / 10))])
-    s.last_epoch = -1
-    s.step()
-    assert rates_of(o) == near([0.1 * 2 / (1 + math.cos(math.pi / 10))])
+@row(29)
+def a_verbose_scheduler_prints(m):
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        m.StepLR(one(), 3, verbose=True)
+    assert said.getvalue() == "Adjusting learning rate of group 0 to 1.0000e+00.\n"
 
 
-@row(42)
-def an_epoch_below_0_continues_the_formula(m):
-    found = []
-    for build in (lambda o: m.CosineAnnealingLR(o, 10), lambda o: m.StepLR(o, 3, 0.5), lambda o: m.CyclicLR(o, 0.1, 1)):
-        o = one(0.1, momentum=0.9)
-        build(o).step(-1)
-        found += rates_of(o)
-    assert found == near([0.05 * (1 + math.cos(math.pi / 10)), 0.2, 0.1 + 0.9 / 2000])
-
-
-@row(43)
-def the_remaining_groups_keep_their_bases(m):
-    o = optimizer_with([0.1, 0.03])
-    s = m.LambdaLR(o, [lambda t: 1 / (1 + t), lambda t: 1.0])
-    record(o, s, 3)
-    o.param_groups.pop(0)
-    record(o, s, 2)
-    assert rates_of(o) == near([0.03])
-
-
-@row(44)
+@row(26)
 def the_first_metric_is_the_best_with_a_threshold_of_1(m):
     o = one(0.1)
     s = m.ReduceLROnPlateau(o, patience=0, threshold=1.0)
     s.step(1.0)
     assert rates_of(o) == [0.1]
-
-
-@row(45)
-def steps_between_two_epochs_follow_the_closed_form(m):
-    o = one()
-    s = m.StepLR(o, 3, 0.5)
-    quiet_step(s, 2.5)
-    quiet_step(s)
-    assert rates_of(o) == near([0.5])
-
-
-@row(46)
-def a_cycle_keeps_the_bounds_of_its_constructor(m):
-    o = one(momentum=0.9)
-    s = m.OneCycleLR(o, 1.0, total_steps=10, pct_start=0.5)
-    record(o, s, 2)
-    o.param_groups[0]["max_lr"] = 2.0
-    record(o, s, 2)
-    assert rates_of(o) == near([1.0])
 
 
 @table("number", sorted(ROWS))
@@ -604,7 +415,7 @@ def test_the_drop_in_behaves_as_in_the_table(number):
     [
         pytest.param(
             n,
-            marks=() if n in SAME_AS_TORCH else pytest.mark.xfail(strict=True, reason=f"divergences.md, torch {n}"),
+            marks=pytest.mark.xfail(strict=True, reason=f"divergences.md, torch {int(n)}"),
             id=f"{n}-{ROWS[n].__name__}",
         )
         for n in sorted(ROWS)
@@ -614,3 +425,13 @@ def test_the_drop_in_behaves_as_in_the_table(number):
 def test_torch_behaves_as_in_the_table(number):
     ROWS[number](PEER)
     gc.collect()
+
+
+def test_every_row_of_the_page_names_its_tests():
+    page = Path(__file__).parents[3].joinpath("docs/reference/divergences.md").read_text(encoding="utf-8")
+    section = page.partition("## torch\n")[2].partition("\n## ")[0]
+    rows = [line.split(" | ") for line in section.splitlines() if re.match(r"\| \d", line)]
+
+    assert {int(row[0].strip("| ")): re.findall(r"`(\w+)`", row[-1]) for row in rows} == {
+        number: [ROWS[n].__name__ for n in sorted(ROWS) if int(n) == number] for number in sorted({*map(int, ROWS)})
+    }

@@ -155,7 +155,7 @@ def test_plot_cosine_aneal_as_printed():
     optim = torch.optim.Adam([{"params": model.parameters(), "initial_lr": initial_lr}], lr=initial_lr)
     scheduler = CosineAnnealingLR(optim, T_max=40, eta_min=0.2, last_epoch=10)
     lrs = get_lr_scheduler(optim, scheduler, total_step)
-    phase = ".859779219 .835114101 .723606798 .568616362 .537426214 .506621854 .295837614 .201233067 .340220781 "
+    phase = "1 .970092882 .834887286 .646957226 .609138335 .571787223 .316205677 .201233067 .340220781 "
     phase += ".364885899 .904162386 .859779219 .317157288"
     assert [lrs[i] for i in AT] == pytest.approx([float(n) for n in phase.split()], rel=5e-9)
 
@@ -182,9 +182,53 @@ def test_verbose_is_accepted_as_the_document_writes_it(kind, verbose, capsys):
         warnings.simplefilter("always")
         scheduler = kind(optimizer_with([1.0]), verbose=verbose)
 
-    assert [w.category for w in said] == ([] if verbose == "deprecated" else [DeprecationWarning])
+    assert said == []
     assert scheduler.verbose is (verbose is True)
-    assert capsys.readouterr().out == ""
+    printed = capsys.readouterr().out
+    if verbose is True and isinstance(scheduler, LambdaLR):
+        assert printed == "Adjusting learning rate of group 0 to 1.0000e+00.\n"
+    else:
+        assert printed == ""  # a plateau has written nothing yet, and the members of a composition print
+
+
+def test_a_verbose_scheduler_prints_in_the_words_of_torch(capsys):
+    optimizer = optimizer_with([0.1, 0.05])
+    scheduler = StepLR(optimizer, 1, 0.5, verbose=True)
+    optimizer.step()
+    scheduler.step()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scheduler.step(3)
+
+    assert capsys.readouterr().out.splitlines() == [
+        "Adjusting learning rate of group 0 to 1.0000e-01.",
+        "Adjusting learning rate of group 1 to 5.0000e-02.",
+        "Adjusting learning rate of group 0 to 5.0000e-02.",
+        "Adjusting learning rate of group 1 to 2.5000e-02.",
+        "Epoch 00003: adjusting learning rate of group 0 to 1.2500e-02.",
+        "Epoch 00003: adjusting learning rate of group 1 to 6.2500e-03.",
+    ]
+
+
+def test_verbose_warm_restarts_print_their_epochs_in_the_words_of_torch(capsys):
+    scheduler = CosineAnnealingWarmRestarts(optimizer_with([0.1]), 2, verbose=True)
+    scheduler.optimizer.step()
+    scheduler.step()
+    scheduler.step(2.5)
+
+    assert [line.partition(": ")[0] for line in capsys.readouterr().out.splitlines()] == [
+        "Epoch 00000",
+        "Epoch 00001",
+        "Epoch 2.50",
+    ]
+
+
+def test_a_verbose_plateau_prints_each_reduction_in_the_words_of_torch(capsys):
+    scheduler = ReduceLROnPlateau(optimizer_with([0.1, 0.05]), patience=0, min_lr=[0.0, 0.05], verbose=True)
+    for _ in range(2):
+        scheduler.step(1.0)
+
+    assert capsys.readouterr().out == "Epoch 00002: reducing learning rate of group 0 to 1.0000e-02.\n"
 
 
 class Printed(_LRScheduler):
@@ -250,18 +294,16 @@ class Printed(_LRScheduler):
 @pytest.mark.parametrize("verbose", [True, False])
 def test_the_printed_step_runs_in_a_subclass_without_a_warning(capsys, verbose):
     optimizer = optimizer_with([1.0, 0.5])
-    with pytest.warns(DeprecationWarning, match="verbose"):
-        scheduler = Printed(optimizer, 2, 0.5, verbose=verbose)
-
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        scheduler = Printed(optimizer, 2, 0.5, verbose=verbose)
         for _ in range(5):
             optimizer.step()
             scheduler.step()
 
     assert scheduler.get_last_lr() == [group["lr"] for group in optimizer.param_groups] == [0.25, 0.125]
     printed = capsys.readouterr().out
-    assert "adjusting learning rate of group 1 to 1.2500e-01" in printed if verbose else not printed
+    assert "Adjusting learning rate of group 1 to 1.2500e-01" in printed if verbose else not printed
 
 
 class Warmup(_LRScheduler):

@@ -130,21 +130,6 @@ def test_the_error_has_the_argument_as_an_attribute(name, option):
     assert refusal.value.problem.argument == option
 
 
-@pytest.mark.parametrize("tensors", [False, True], ids=["floats", "tensors"])
-@pytest.mark.parametrize("name", ["LambdaLR", "CyclicLR"])
-def test_a_function_that_raises_at_the_first_value_does_not_change_the_optimizer(name, tensors):
-    optimizer = two_groups(tensors)
-    before = found_in(optimizer)
-    options = (
-        {"lr_lambda": lambda t: 1 / t} if name == "LambdaLR" else {**USUAL[name], "scale_fn": lambda x: 1 / (x - 1)}
-    )
-
-    with pytest.raises(ZeroDivisionError):
-        getattr(ours, name)(optimizer, **options)
-
-    assert found_in(optimizer) == before
-
-
 @pytest.mark.parametrize("milestones", [3, None, ["a"], [None], [1j]], ids=str)
 def test_invalid_milestones_are_rejected_and_change_nothing(milestones):
     optimizer = two_groups()

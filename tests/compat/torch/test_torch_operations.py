@@ -15,7 +15,8 @@ from hypothesis import settings
 from support.drawn_programs import CLASSES, OPTIMIZERS, Draw, run, same
 from support.torch_cases import OURS, PEER, optimizer_with
 
-FRACTIONAL = ("CosineAnnealingWarmRestarts", "LambdaLR", "CyclicLR")  # the others: row 45
+WHOLE = ("MultiStepLR", "ExponentialLR")  # milestones are integers; a power of a negative factor is not real
+WRITTEN = ("lr", "momentum", "betas")
 ENTRIES = ("initial_lr", "max_lr", "min_lr", "swa_lr", "base_momentum", "max_momentum")
 NOT_COMPARED = {
     "CosineAnnealingWarmRestarts": {"_step_count"},  # torch's step does not count
@@ -29,9 +30,8 @@ def operations_of(draw: Draw, name: str) -> list[Any]:
     kinds = ["step"] * 8 + ["copy", "pickle", "load", "exchange", "write lr", "write momentum", "get_last_lr"]
     if name != "ReduceLROnPlateau":
         kinds += ["get_lr", "_get_closed_form_lr", "write a base", "replace the bases"]
-        if name != "SWALR":
-            kinds += ["write last_epoch", "write _step_count"]
-            kinds += [] if name == "MultiplicativeLR" else ["step to"] * 2  # row 32
+        kinds += ["write last_epoch", "write _step_count"]
+        kinds += [] if name == "MultiplicativeLR" else ["step to"] * 2  # it has no closed form in torch
     kinds += ["set"] if attributes else []
     kinds += {
         "SWALR": ["write a target"],
@@ -49,7 +49,7 @@ def operations_of(draw: Draw, name: str) -> list[Any]:
                 key = draw.choice([*attributes])
                 found.append(("set", key, attributes[key](draw)))
             case "step to":
-                found.append(("step to", draw.randint(0, 9) + (0.25 if draw.flag() and name in FRACTIONAL else 0)))
+                found.append(("step to", draw.randint(0, 9) + (0.25 if draw.flag() and name not in WHOLE else 0)))
             case "step":
                 found.append(("step", draw.choice([draw.lr(), draw.count()])))
             case "replace the bases":
@@ -218,38 +218,32 @@ def test_a_cycle_length_that_a_user_sets_stays_at_a_later_epoch_if_all_cycles_ar
     assert same(values[1], values[0])
 
 
-@pytest.mark.parametrize("restored", ["no group", "the last group", "all groups"])
 @pytest.mark.parametrize("name", [name for name in CLASSES if name not in ("SWALR", "ReduceLROnPlateau")])
-def test_a_run_resumed_by_last_epoch_has_the_values_of_an_uninterrupted_run(name, restored):
+def test_a_run_resumed_by_last_epoch_goes_on_as_in_torch(name):
     for seed in range(4 * settings().max_examples):
         draw, build, options = drawn(name, seed)
         whole, _ = run(partial(Run, PEER, name, build, options))
-        optimizer, done = build(), draw.randint(0, 8)
-        for group, theirs in zip(optimizer.param_groups, whole.optimizer.param_groups, strict=True):
-            group |= {key: theirs[key] for key in ENTRIES if key in theirs}
-            group["lr"] = copy.copy(group["initial_lr"])
+        done = draw.randint(0, 8)
+        first = [copy.deepcopy(group["initial_lr"]) for group in whole.optimizer.param_groups]
         for _ in range(done + 1):
             run(partial(whole.do, ("step", 0)))
-        # The constructor writes the lr of the other groups (row 3).
-        kept = {"no group": [], "the last group": [-1], "all groups": range(draw.groups)}[restored]
-        for index in kept:
-            optimizer.param_groups[index] |= written_in(whole.optimizer)[index]
+        restored = draw.flag()
         if name == "OneCycleLR":  # the groups contain its bounds
             options = options | {"max_lr": 3.0, "max_momentum": 0.5}
-        resumed, _ = run(partial(getattr(OURS, name), optimizer, **options, last_epoch=done))
-        for step in range(5):
-            expected = written_in(whole.optimizer)
-            for index, group in enumerate(optimizer.param_groups):
-                keys = expected[index].keys() if step or index in kept else ["lr"]
-                for key in keys:
-                    assert same(group[key], expected[index][key]), (seed, options, done, key)
-            assert same(resumed.get_last_lr(), [group["lr"] for group in expected]), (seed, options, done)
-            assert resumed.last_epoch == whole.scheduler.last_epoch
-            run(partial(whole.do, ("step", 0)))
-            run(resumed.step)
-
-
-def written_in(optimizer: Any) -> list[dict[str, Any]]:
-    """Return the fields of each group that a scheduler writes at a step."""
-    names = ("lr", "momentum", "betas")
-    return [{key: copy.deepcopy(group[key]) for key in names if key in group} for group in optimizer.param_groups]
+        rows = []
+        for module in (PEER, OURS):
+            optimizer = build()
+            for group, theirs, lr in zip(optimizer.param_groups, whole.optimizer.param_groups, first, strict=True):
+                group |= {key: copy.deepcopy(value) for key, value in theirs.items() if key in WRITTEN + ENTRIES}
+                group["lr"] = copy.deepcopy(group["lr"] if restored else lr)
+            resumed, _ = run(partial(getattr(module, name), optimizer, **options, last_epoch=done))
+            rows.append(row := [])
+            for _ in range(5):
+                values = [[group[key] for key in WRITTEN if key in group] for group in optimizer.param_groups]
+                row.append(copy.deepcopy((values, resumed.get_last_lr(), resumed.last_epoch)))
+                run(resumed.step)
+        if name == "CosineAnnealingWarmRestarts" and done >= options["T_0"]:
+            continue  # torch does not find the cycle (docs/reference/divergences.md)
+        if name == "CyclicLR" and not restored:
+            continue  # torch starts at `initial_lr`, which is another one (docs/reference/divergences.md)
+        assert same(rows[1], rows[0]), (seed, options, done, restored)

@@ -2,7 +2,6 @@
 
 import copy
 import itertools
-import math
 from functools import partial
 
 import pytest
@@ -84,17 +83,6 @@ def test_a_cycle_uses_the_bounds_of_an_optimizer_loaded_after_the_scheduler():
 
     for mine, peers in zip(stepped(ours, second, 9), stepped(theirs, first, 9), strict=True):
         assert mine == pytest.approx(peers, rel=1e-12)
-
-
-@pytest.mark.parametrize("t", [2, 5, 7, 15])
-def test_the_momentum_at_an_epoch_is_known_if_a_function_scales_the_cycle(t):
-    optimizer = optimizer_with([0.1])
-    theirs = PEER.CyclicLR(optimizer, 0.01, 0.1, 5, scale_fn=lambda cycle: 0.5 ** (cycle - 1))
-    ours = OURS.CyclicLR(optimizer_with([0.1]), 0.01, 0.1, 5, scale_fn=lambda cycle: 0.5 ** (cycle - 1))
-
-    stepped(theirs, optimizer, t)
-
-    assert ours.value(t, "momentum") == pytest.approx(momenta_of(optimizer), rel=1e-12)
 
 
 @pytest.mark.parametrize("strategy", ["cos", "linear"])
@@ -365,47 +353,3 @@ def test_a_state_of_torch_with_other_options_writes_the_momentum_of_its_options(
 
     (found,), (expected,) = ours.optimizer.param_groups, theirs.optimizer.param_groups
     assert (found["lr"], found["momentum"]) == pytest.approx((expected["lr"], expected["momentum"]))
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_a_factor_of_0_that_torch_has_left_does_not_return_with_its_state():
-    def built(module):
-        optimizer = optimizer_with([1.0])
-        members = [module.CosineAnnealingLR(optimizer, 3), module.CosineAnnealingLR(optimizer, 5)]
-        return optimizer, module.ChainedScheduler(members)
-
-    first, here = built(OURS)
-    stepped(here, first, 3)  # the first cosine is at its minimum
-    between, there = built(PEER)
-    there.load_state_dict(here.state_dict())
-    between.param_groups[0]["lr"] = 0.0
-    stepped(there, between, 1)
-    last, again = built(OURS)
-    again.load_state_dict(there.state_dict())
-    (before,) = rates_of(last)
-    assert again.last_epoch == 4
-    stepped(again, last, 3)  # meanwhile the second one was at its minimum
-
-    def share(epoch):
-        return math.prod((1 + math.cos(math.pi * epoch / length)) / 2 for length in (3, 5))
-
-    assert before > 0
-    assert rates_of(last) == [pytest.approx(before * share(7) / share(4))]
-
-
-@table(
-    ("name", "options"), [("CyclicLR", {"base_lr": 0.1, "max_lr": 0.5}), ("OneCycleLR", {"max_lr": 1.0, "epochs": 9})]
-)
-def test_a_state_of_torch_writes_no_momentum_if_the_user_computes_the_values(name, options):
-    def built(module):
-        kind = type("Own", (getattr(module, name),), {"get_lr": lambda scheduler: [0.25]})
-        rest = {"step_size_up": 4} if name == "CyclicLR" else {"steps_per_epoch": 1}
-        return kind(optimizer_with([0.4], partial(torch.optim.SGD, momentum=0.9)), **options, **rest)
-
-    theirs, ours = built(PEER), built(OURS)
-    for _ in range(3):
-        quiet_step(theirs)
-
-    ours.load_state_dict(theirs.state_dict())
-
-    assert momenta_of(ours.optimizer) == momenta_of(theirs.optimizer)

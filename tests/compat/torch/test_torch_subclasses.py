@@ -477,13 +477,6 @@ def test_a_state_has_every_entry_of_torch_and_is_a_copy(name):
         assert str(state) == str(before)
 
 
-def test_the_last_lr_of_a_scheduler_with_its_own_step_is_the_value_in_the_groups():
-    training = Training(ON_OURS.StepsItself)
-    training.run(5)
-
-    assert training.scheduler.get_last_lr() == [group["lr"] for group in training.optimizer.param_groups]
-
-
 def test_states_of_both_names_of_the_base_class_are_interchangeable():
     def kind(base):
         return type("Own", (base,), {"get_lr": lambda self: [b / (1 + self.last_epoch) for b in self.base_lrs]})

@@ -1,1 +1,1 @@
-from paramsched.compat.gradual_warmup._scheduler import GradualWarmupScheduler as GradualWarmupScheduler
+from paramsched.compat.gradual_warmup.scheduler import GradualWarmupScheduler as GradualWarmupScheduler

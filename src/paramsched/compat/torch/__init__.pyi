@@ -1,11 +1,11 @@
 from typing import Any
 
+from paramsched.compat.group_values import use_tensors as use_tensors
 from paramsched.compat.torch.base import EPOCH_DEPRECATION_WARNING as EPOCH_DEPRECATION_WARNING
 from paramsched.compat.torch.base import LRScheduler as LRScheduler
 from paramsched.compat.torch.base import _LRScheduler as _LRScheduler
-from paramsched.compat.torch.chained import ChainedScheduler as ChainedScheduler
-from paramsched.compat.torch.chained import SequentialLR as SequentialLR
-from paramsched.compat.torch.cosine import SWALR as SWALR
+from paramsched.compat.torch.compositions import ChainedScheduler as ChainedScheduler
+from paramsched.compat.torch.compositions import SequentialLR as SequentialLR
 from paramsched.compat.torch.cosine import CosineAnnealingLR as CosineAnnealingLR
 from paramsched.compat.torch.cosine import CosineAnnealingWarmRestarts as CosineAnnealingWarmRestarts
 from paramsched.compat.torch.cyclic import CyclicLR as CyclicLR
@@ -19,6 +19,6 @@ from paramsched.compat.torch.functions import LambdaLR as LambdaLR
 from paramsched.compat.torch.functions import MultiplicativeLR as MultiplicativeLR
 from paramsched.compat.torch.one_cycle import OneCycleLR as OneCycleLR
 from paramsched.compat.torch.plateau import ReduceLROnPlateau as ReduceLROnPlateau
-from paramsched.core.dropins.group_fields import use_tensors as use_tensors
+from paramsched.compat.torch.swa import SWALR as SWALR
 
 def __getattr__(name: str) -> Any: ...

@@ -1,31 +1,45 @@
-"""The schedulers that scale base: steps, constant and linear factors, exponential and polynomial decay."""
+"""The schedulers that scale base: steps, constant and linear factors, exponential and polynomial decay.
 
-import math
+Each class has two formulas, as in torch: `get_lr` computes the next value from the present one, so that several
+schedulers may act on one optimizer; `_get_closed_form_lr` computes the value of any epoch from base.
+"""
+
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable
 
-from torch.optim import Optimizer
-from torch.optim import lr_scheduler as peers
+from torch.optim import Optimizer, lr_scheduler
 
-from paramsched.compat.torch._argument_checks import real_number, torch_error, with_value
-from paramsched.compat.torch._stepped_lr import RuleLR
-from paramsched.compat.torch.base import Verbose
-from paramsched.core.dropins.step_engine import rule_over
-from paramsched.core.number_checks import MOST_COUNT
-from paramsched.core.schedules import rules
-from paramsched.core.schedules.rules import Rule
-from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
-
-_MILESTONES_EXAMPLE = "For example: milestones=[30, 80]"
+from paramsched.compat.group_values import Number, by_value, group_values
+from paramsched.compat.torch._arguments import length, number, torch_error
+from paramsched.compat.torch.base import LRScheduler, Verbose, warn_outside_step
+from paramsched.errors import CallSite, InvalidCall, shown
 
 
-class StepLR(RuleLR, peers.StepLR):
-    """Multiply by `gamma` every `step_size` epochs: lr(t) = base * gamma ** floor(t / step_size).
+class StepLR(LRScheduler, lr_scheduler.StepLR):
+    """Multiply by `gamma` every `step_size` epochs.
 
-    Differs from torch: `step_size=0` raises an error at construction (docs/reference/divergences.md, torch 29).
+    lr(t) = base * gamma ** floor(t / step_size)
+
+    Args:
+        optimizer: a torch optimizer.
+        step_size: epochs between two steps, greater than 0.
+        gamma: the factor of a step.
+        last_epoch, verbose: as in `LRScheduler`.
+
+    Raises:
+        InvalidArgument: if `step_size` is not greater than 0.
+
+    Source: torch 2.13.
+
+    >>> import torch
+    >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+    >>> scheduler = StepLR(optimizer, step_size=1, gamma=0.5)
+    >>> optimizer.step()
+    >>> scheduler.step()
+    >>> scheduler.get_last_lr()
+    [0.5]
     """
-
-    _option_names = ("step_size", "gamma")
 
     def __init__(
         self,
@@ -35,18 +49,45 @@ class StepLR(RuleLR, peers.StepLR):
         last_epoch: int = -1,
         verbose: Verbose = "deprecated",
     ) -> None:
-        self.step_size, self.gamma = step_size, gamma
+        self.step_size = length(self, "step_size", step_size)
+        self.gamma = number(self, "gamma", gamma)
         super().__init__(optimizer, last_epoch, verbose)
 
-    def _make_rule(self) -> Rule:
-        every, gamma = self._epochs("step_size"), self._number("gamma")
-        return rule_over(every, lambda n: rules.step(n, gamma))
+    def get_lr(self) -> list[Number]:
+        warn_outside_step(self)
+        if self.last_epoch == 0 or self.last_epoch % self.step_size != 0:
+            return group_values(self.optimizer)
+        return [group["lr"] * self.gamma for group in self.optimizer.param_groups]
+
+    def _get_closed_form_lr(self) -> list[Number]:
+        factor = self.gamma ** (self.last_epoch // self.step_size)
+        return [base * factor for base in self.base_lrs]
 
 
-class MultiStepLR(RuleLR, peers.MultiStepLR):
-    """Multiply by `gamma` at each milestone: lr(t) = base * gamma ** (number of milestones <= t), repeats included."""
+class MultiStepLR(LRScheduler, lr_scheduler.MultiStepLR):
+    """Multiply by `gamma` at each milestone; a milestone that occurs twice counts twice.
 
-    _option_names = ("milestones", "gamma")
+    lr(t) = base * gamma ** (number of milestones <= t)
+
+    Args:
+        optimizer: a torch optimizer.
+        milestones: epochs, in any order.
+        gamma: the factor of a milestone.
+        last_epoch, verbose: as in `LRScheduler`.
+
+    Raises:
+        InvalidCall: a TypeError, if `milestones` is not a list of numbers.
+
+    Source: torch 2.13.
+
+    >>> import torch
+    >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+    >>> scheduler = MultiStepLR(optimizer, milestones=[1, 30], gamma=0.5)
+    >>> optimizer.step()
+    >>> scheduler.step()
+    >>> scheduler.get_last_lr()
+    [0.5]
+    """
 
     def __init__(
         self,
@@ -57,29 +98,54 @@ class MultiStepLR(RuleLR, peers.MultiStepLR):
         verbose: Verbose = "deprecated",
     ) -> None:
         try:
-            self.milestones, self.gamma = Counter(milestones), gamma
+            counts = Counter(milestones)
         except TypeError:  # not a list, or a nested one
-            site = CallSite("MultiStepLR", "milestones", shown(milestones))
-            raise InvalidCall(site, "expected a list of epochs", _MILESTONES_EXAMPLE) from None
+            site = CallSite(type(self).__name__, "milestones", shown(milestones))
+            raise InvalidCall(site, "expected a list of epochs", "For example: milestones=[30, 80]") from None
+        self.milestones: Counter[int] = Counter(
+            number(self, "milestones", epoch, "[30, 80]") for epoch in counts.elements()
+        )
+        self.gamma = number(self, "gamma", gamma)
         super().__init__(optimizer, last_epoch, verbose)
 
-    def _make_rule(self) -> Rule:
-        # torch compares for equality, so it never reaches a fractional or infinite milestone.
-        given = self.milestones.elements()
-        numbers = [real_number(CallSite("MultiStepLR", "milestones", "[…]"), m, _MILESTONES_EXAMPLE) for m in given]
-        times = [int(m) for m in numbers if 0 <= m <= MOST_COUNT and m == int(m)]
-        return rules.multistep(times, self._number("gamma"))
+    def get_lr(self) -> list[Number]:
+        warn_outside_step(self)
+        if self.last_epoch not in self.milestones:
+            return group_values(self.optimizer)
+        factor = self.gamma ** self.milestones[self.last_epoch]
+        return [group["lr"] * factor for group in self.optimizer.param_groups]
+
+    def _get_closed_form_lr(self) -> list[Number]:
+        factor = self.gamma ** bisect_right(sorted(self.milestones.elements()), self.last_epoch)
+        return [base * factor for base in self.base_lrs]
 
 
-class ConstantLR(RuleLR, peers.ConstantLR):
+class ConstantLR(LRScheduler, lr_scheduler.ConstantLR):
     """Multiply base by `factor` for `total_iters` epochs, then return to base.
 
-    Differs from torch: with `total_iters=0` the lr is base, and after `factor=0` it returns to base
-    (docs/reference/divergences.md, torch 27 and 28).
-    """
+    lr(t) = base * factor    t < total_iters
+          = base             t >= total_iters
 
-    _option_names = ("factor", "total_iters")
-    _may_reach_zero = True
+    Differs from torch: the lr returns to base also after `factor=0` and with `total_iters=0`
+    (docs/reference/divergences.md).
+
+    Args:
+        optimizer: a torch optimizer.
+        factor: from 0 to 1.
+        total_iters: epochs until the lr returns to base, at least 0.
+        last_epoch, verbose: as in `LRScheduler`.
+
+    Raises:
+        InvalidArgument: if an argument is out of range.
+
+    Source: torch 2.13.
+
+    >>> import torch
+    >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+    >>> scheduler = ConstantLR(optimizer, factor=0.5, total_iters=2)
+    >>> scheduler.get_last_lr()
+    [0.5]
+    """
 
     def __init__(
         self,
@@ -89,31 +155,58 @@ class ConstantLR(RuleLR, peers.ConstantLR):
         last_epoch: int = -1,
         verbose: Verbose = "deprecated",
     ) -> None:
-        self.factor, self.total_iters = factor, total_iters
-        if not 0 <= self._number("factor") <= 1:
+        self.factor = number(self, "factor", factor)
+        if not 0 <= self.factor <= 1:
             raise torch_error(
                 "Constant multiplicative factor expected to be between 0 and 1.", "For example: factor=0.1"
             )
+        self.total_iters = length(self, "total_iters", total_iters, or_zero=True)
         super().__init__(optimizer, last_epoch, verbose)
 
-    def _make_rule(self) -> Rule:
-        number = self._number("total_iters")
-        if number != number:
-            site = with_value(CallSite("ConstantLR", "total_iters"), self.total_iters)
-            raise InvalidArgument(site, "the length must be at least 0", "For example: 10")
-        # Round up to an integer epoch; replace infinity with `MOST_COUNT`.
-        return rules.constant(self._number("factor"), math.ceil(min(max(number, 0), MOST_COUNT)))
+    def get_lr(self) -> list[Number]:
+        warn_outside_step(self)
+        if self.last_epoch == 0 and self.total_iters > 0:
+            return [group["lr"] * self.factor for group in self.optimizer.param_groups]
+        if self.last_epoch != self.total_iters or self.total_iters == 0:
+            return group_values(self.optimizer)
+        if self.factor == 0:
+            return by_value(self.base_lrs)  # type: ignore[no-any-return]  # it keeps the type
+        factor = 1.0 / self.factor
+        return [group["lr"] * factor for group in self.optimizer.param_groups]
+
+    def _get_closed_form_lr(self) -> list[Number]:
+        factor = self.factor + (self.last_epoch >= self.total_iters) * (1 - self.factor)
+        return [base * factor for base in self.base_lrs]
 
 
-class LinearLR(RuleLR, peers.LinearLR):
-    """Multiply base by a factor that changes linearly from `start_factor` to `end_factor` over `total_iters` epochs.
+class LinearLR(LRScheduler, lr_scheduler.LinearLR):
+    """Multiply base by a factor that changes linearly over `total_iters` epochs, then stays constant.
 
-    Afterwards the factor stays constant.
+    lr(t) = base * (start_factor + (end_factor - start_factor) * min(t, total_iters) / total_iters)
 
-    Differs from torch: `total_iters=0` starts at `end_factor` (docs/reference/divergences.md, torch 29).
+    Differs from torch: with `total_iters=0` the factor is `end_factor` from the first epoch on
+    (docs/reference/divergences.md).
+
+    Args:
+        optimizer: a torch optimizer.
+        start_factor: greater than 0, at most 1.
+        end_factor: from 0 to 1.
+        total_iters: epochs until `end_factor` is reached, at least 0.
+        last_epoch, verbose: as in `LRScheduler`.
+
+    Raises:
+        InvalidArgument: if an argument is out of range.
+
+    Source: torch 2.13.
+
+    >>> import torch
+    >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+    >>> scheduler = LinearLR(optimizer, start_factor=0.5, total_iters=2)
+    >>> optimizer.step()
+    >>> scheduler.step()
+    >>> scheduler.get_last_lr()
+    [0.75]
     """
-
-    _option_names = ("start_factor", "end_factor", "total_iters")
 
     def __init__(
         self,
@@ -124,46 +217,104 @@ class LinearLR(RuleLR, peers.LinearLR):
         last_epoch: int = -1,
         verbose: Verbose = "deprecated",
     ) -> None:
-        self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
-        if not 0 < self._number("start_factor") <= 1:
+        self.start_factor = number(self, "start_factor", start_factor)
+        self.end_factor = number(self, "end_factor", end_factor)
+        if not 0 < self.start_factor <= 1:
             raise torch_error(
                 "Starting multiplicative factor expected to be greater than 0 and less or equal to 1.",
                 "For example: start_factor=1e-3",
             )
-        if not 0 <= self._number("end_factor") <= 1:
+        if not 0 <= self.end_factor <= 1:
             raise torch_error(
                 "Ending multiplicative factor expected to be between 0 and 1.", "For example: end_factor=1.0"
             )
+        self.total_iters = length(self, "total_iters", total_iters, or_zero=True)
         super().__init__(optimizer, last_epoch, verbose)
 
-    def _make_rule(self) -> Rule:
-        over = self._epochs("total_iters", or_zero=True)
-        start, end = self._number("start_factor"), self._number("end_factor")
-        return rule_over(over, lambda n: rules.linear(start, end, n))
+    def get_lr(self) -> list[Number]:
+        warn_outside_step(self)
+        if self.last_epoch == 0:
+            factor = self.start_factor if self.total_iters > 0 else self.end_factor
+            return [group["lr"] * factor for group in self.optimizer.param_groups]
+        if self._is_initial or self.last_epoch > self.total_iters:
+            return group_values(self.optimizer)
+        rise = self.end_factor - self.start_factor
+        factor = 1.0 + rise / (self.total_iters * self.start_factor + (self.last_epoch - 1) * rise)
+        return [group["lr"] * factor for group in self.optimizer.param_groups]
+
+    def _get_closed_form_lr(self) -> list[Number]:
+        if self.total_iters == 0:
+            return [base * self.end_factor for base in self.base_lrs]
+        rise = self.end_factor - self.start_factor
+        factor = self.start_factor + rise * min(self.total_iters, self.last_epoch) / self.total_iters
+        return [base * factor for base in self.base_lrs]
 
 
-class ExponentialLR(RuleLR, peers.ExponentialLR):
-    """Multiply by `gamma` every epoch: lr(t) = base * gamma ** t."""
+class ExponentialLR(LRScheduler, lr_scheduler.ExponentialLR):
+    """Multiply by `gamma` every epoch.
 
-    _option_names = ("gamma",)
+    lr(t) = base * gamma ** t
+
+    Args:
+        optimizer: a torch optimizer.
+        gamma: the factor of an epoch.
+        last_epoch, verbose: as in `LRScheduler`.
+
+    Raises:
+        InvalidCall: a TypeError, if `gamma` is not a number.
+
+    Source: torch 2.13.
+
+    >>> import torch
+    >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+    >>> scheduler = ExponentialLR(optimizer, gamma=0.5)
+    >>> optimizer.step()
+    >>> scheduler.step()
+    >>> scheduler.get_last_lr()
+    [0.5]
+    """
 
     def __init__(
         self, optimizer: Optimizer, gamma: float, last_epoch: int = -1, verbose: Verbose = "deprecated"
     ) -> None:
-        self.gamma = gamma
+        self.gamma = number(self, "gamma", gamma)
         super().__init__(optimizer, last_epoch, verbose)
 
-    def _make_rule(self) -> Rule:
-        return rules.exponential(self._number("gamma"))
+    def get_lr(self) -> list[Number]:
+        warn_outside_step(self)
+        if self._is_initial:
+            return group_values(self.optimizer)
+        return [group["lr"] * self.gamma for group in self.optimizer.param_groups]
+
+    def _get_closed_form_lr(self) -> list[Number]:
+        factor = self.gamma**self.last_epoch
+        return [base * factor for base in self.base_lrs]
 
 
-class PolynomialLR(RuleLR, peers.PolynomialLR):
-    """Polynomial decay to 0: lr(t) = base * (1 - t / total_iters) ** power, then 0.
+class PolynomialLR(LRScheduler, lr_scheduler.PolynomialLR):
+    """Decay to 0 along a polynomial over `total_iters` epochs.
 
-    Differs from torch: `total_iters=0` raises an error at construction (docs/reference/divergences.md, torch 29).
+    lr(t) = base * (1 - min(t, total_iters) / total_iters) ** power
+
+    Args:
+        optimizer: a torch optimizer.
+        total_iters: epochs until 0 is reached, greater than 0.
+        power: the exponent; 1 is a line.
+        last_epoch, verbose: as in `LRScheduler`.
+
+    Raises:
+        InvalidArgument: if `total_iters` is not greater than 0.
+
+    Source: torch 2.13.
+
+    >>> import torch
+    >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+    >>> scheduler = PolynomialLR(optimizer, total_iters=2, power=2.0)
+    >>> optimizer.step()
+    >>> scheduler.step()
+    >>> scheduler.get_last_lr()
+    [0.25]
     """
-
-    _option_names = ("total_iters", "power")
 
     def __init__(
         self,
@@ -173,9 +324,18 @@ class PolynomialLR(RuleLR, peers.PolynomialLR):
         last_epoch: int = -1,
         verbose: Verbose = "deprecated",
     ) -> None:
-        self.total_iters, self.power = total_iters, power
+        self.total_iters = length(self, "total_iters", total_iters)
+        self.power = number(self, "power", power)
         super().__init__(optimizer, last_epoch, verbose)
 
-    def _make_rule(self) -> Rule:
-        over, power = self._epochs("total_iters"), self._number("power")
-        return rule_over(over, lambda n: rules.polynomial(power, over=n))
+    def get_lr(self) -> list[Number]:
+        warn_outside_step(self)
+        if self._is_initial or self.last_epoch > self.total_iters:
+            return group_values(self.optimizer)
+        left, left_before = 1.0 - self.last_epoch / self.total_iters, 1.0 - (self.last_epoch - 1) / self.total_iters
+        factor = (left / left_before) ** self.power
+        return [group["lr"] * factor for group in self.optimizer.param_groups]
+
+    def _get_closed_form_lr(self) -> list[Number]:
+        factor = (1.0 - min(self.total_iters, self.last_epoch) / self.total_iters) ** self.power
+        return [base * factor for base in self.base_lrs]

@@ -1,67 +1,54 @@
 """ReduceLROnPlateau: reduce the lr when a metric has stopped improving."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, SupportsFloat, final
+from typing import Any, Literal, SupportsFloat
 
-from torch.optim import Optimizer
-from torch.optim import lr_scheduler as peers
+from torch.optim import Optimizer, lr_scheduler
 
-from paramsched.compat.torch._argument_checks import as_float, as_floats, optimizer_of, torch_error
-from paramsched.compat.torch.base import (
-    EPOCH_DEPRECATION_WARNING,
-    LRScheduler,
-    Verbose,
-    asks_to_print,
-    hook,
-    snapshot_fields,
-)
+from paramsched.compat.group_values import Number, group_values, separate_tensors, set_value
+from paramsched.compat.torch._arguments import number, require_optimizer, torch_error
+from paramsched.compat.torch.base import EPOCH_DEPRECATION_WARNING, LRScheduler, Verbose, epoch_text
 from paramsched.core.base.problem import Problem, warn_user
-from paramsched.core.dropins import group_fields
-from paramsched.core.dropins.group_fields import Number
-from paramsched.core.feedback.base import Nonfinite, improves_on, metric_number
-from paramsched.core.feedback.plateau import Plateau
-from paramsched.errors import CallSite
-
-_HALF = 0.5  # any valid factor, to check the other options
+from paramsched.errors import InvalidArgument
 
 
-@final
-@dataclass(slots=True)
-class _Limits:
-    """The param groups and the limits of their lr, as they were at the last reduction."""
+class ReduceLROnPlateau(LRScheduler, lr_scheduler.ReduceLROnPlateau):
+    """Multiply the lr by `factor` after more than `patience` values of a metric without an improvement.
 
-    groups: list[dict[str, Any]]
-    floats: bool  # True if no group contains a tensor
-    min_lrs: list[float]
-    highest: float  # of `min_lrs`
+    lr <- max(lr * factor, min_lr), if that reduces lr by more than `eps`
 
-
-class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
-    """After more than `patience` values without an improvement, multiply each group's lr by `factor`.
-
-    v <- max(v * factor, min_lr), if that reduces v by more than `eps`. The metric rule `plateau` counts the values.
-
-    Differs from torch: for a negative best value the threshold also requires an improvement, and a metric that is not
-    finite is ignored with a warning. As in torch, an lr of about `eps` or less is never reduced; here this issues one
-    warning (docs/reference/divergences.md, torch 33-35).
+    Differs from torch: for a negative best value the threshold also requires an improvement, the first value is the
+    best one, and a metric that is not finite is ignored with a warning (docs/reference/divergences.md).
 
     Args:
-        nonfinite: how to treat NaN and infinities: `"ignore"` (default) skips them with a warning, `"count"` counts
-            them as no improvement, `"raise"` raises an error. The other arguments are torch's.
+        optimizer: a torch optimizer.
+        mode: `"min"` if a lower metric is better, or `"max"`.
+        factor: the factor of a reduction, less than 1.
+        patience: the number of values without an improvement that have no effect.
+        threshold: the least improvement that counts.
+        threshold_mode: `"rel"` for a threshold that is a multiple of the best value, or `"abs"`.
+        cooldown: the number of values after a reduction that are not counted.
+        min_lr: the least lr, one for all groups or a list with one per group.
+        eps: the least difference between two lrs.
+        verbose: True prints each reduction, as torch before 2.7 did.
+        nonfinite: `"ignore"` skips NaN and infinities with a warning; `"count"` counts them as no improvement.
+
+    Raises:
+        InvalidArgument: if an argument is out of range.
+
+    Source: torch 2.13.
+
+    >>> import torch
+    >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+    >>> scheduler = ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
+    >>> for loss in (0.3, 0.4, 0.5):
+    ...     scheduler.step(loss)
+    >>> scheduler.get_last_lr()
+    [0.5]
     """
 
-    __slots__ = ("_checked", "_warned")
-    _slot_values: ClassVar[dict[str, Any]] = {"_checked": (), "_warned": False}
-    _per_group = ("min_lrs",)
-    _hooks = ("_reduce_lr",)
-    _option_names = ("factor", "patience", "cooldown", "eps", "mode", "threshold", "threshold_mode")
-    _checked: tuple[Any, ...]  # the options at the last check
-    _warned: bool
-    _snapshot: "_Limits | None"
     _step_count: int = 0
-    nonfinite: Nonfinite = "ignore"
+    nonfinite: Literal["ignore", "count"] = "ignore"
 
     def __init__(
         self,
@@ -76,37 +63,33 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         eps: float = 1e-8,
         verbose: Verbose = "deprecated",
         *,
-        nonfinite: Nonfinite = "ignore",
+        nonfinite: Literal["ignore", "count"] = "ignore",
     ) -> None:
-        for name, value in (("factor", factor), ("threshold", threshold), ("eps", eps)):
-            as_float(CallSite("ReduceLROnPlateau", name), value)
-        if factor >= 1.0:
+        self.factor = number(self, "factor", factor)
+        if self.factor >= 1.0:
             raise torch_error("Factor should be < 1.0.", "For example: factor=0.1")
-        self.optimizer = optimizer_of(optimizer)
-        self.factor, self.patience, self.cooldown, self.eps = factor, patience, cooldown, eps
+        require_optimizer(optimizer)
+        self.patience = number(self, "patience", patience, "10")
+        self.cooldown = number(self, "cooldown", cooldown, "0")
+        self.eps = number(self, "eps", eps, "1e-8")
         groups = len(optimizer.param_groups)
-        self.default_min_lr: float | None = None
-        self.min_lrs: list[float]
-        if isinstance(min_lr, (list, tuple)):
-            if len(min_lr) != groups:
-                raise ValueError(f"expected {groups} min_lrs, got {len(min_lr)}")
-            self.min_lrs = list(min_lr)
-        else:
-            self.default_min_lr, self.min_lrs = min_lr, [min_lr] * groups
-        for entry in self.min_lrs:
-            as_float(CallSite("ReduceLROnPlateau", "min_lr"), entry)
+        entries = list(min_lr) if isinstance(min_lr, (list, tuple)) else [min_lr] * groups
+        if len(entries) != groups:
+            raise ValueError(f"expected {groups} min_lrs, got {len(entries)}")
+        self.min_lrs: list[float] = [number(self, "min_lr", entry, "0") for entry in entries]
+        self.default_min_lr: float | None = None if isinstance(min_lr, (list, tuple)) else self.min_lrs[0]
+        if nonfinite not in ("ignore", "count"):
+            site = f"ReduceLROnPlateau(nonfinite={nonfinite!r})"
+            raise InvalidArgument(site, 'expected "ignore" or "count"', 'For example: nonfinite="count"')
         self.nonfinite = nonfinite
-        self._init_is_better(mode=mode, threshold=threshold, threshold_mode=threshold_mode)
-        self._check_options()
-        if asks_to_print(verbose):
+        self._init_is_better(mode, number(self, "threshold", threshold, "1e-4"), threshold_mode)
+        if verbose is True:
             self.verbose = True
-        group_fields.separate_tensors(optimizer)
-        self.base_lrs = group_fields.group_values(optimizer)
-        self.last_epoch, self._step_count = 0, 1
-        self._last_lr = group_fields.group_values(optimizer)
+        self.optimizer, self.last_epoch, self._step_count = optimizer, 0, 1
+        separate_tensors(optimizer)
+        self.base_lrs, self._last_lr = group_values(optimizer), group_values(optimizer)
+        self._built = list(zip(optimizer.param_groups, self.base_lrs, strict=True))
         self._reset()
-        self._follow_groups()
-        self._constructed = snapshot_fields(optimizer)
 
     def _reset(self) -> None:
         self.best: float = self.mode_worse
@@ -121,62 +104,25 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         else:
             warn_user(Problem(found=EPOCH_DEPRECATION_WARNING))
         self.last_epoch = epoch
-        if not math.isfinite(value) and self.nonfinite == "ignore":
-            instead = 'Use nonfinite="count" to count it as no improvement, or nonfinite="raise" to raise an error.'
+        if self.nonfinite == "ignore" and not math.isfinite(value):
+            advice = 'Use nonfinite="count" to count it as no improvement.'
             found, site = "the metric is not finite and is ignored", f"ReduceLROnPlateau.step({value})"
-            warn_user(Problem(site=site, found=found, advice=instead))
-        cuts = self._counts(value)
-        if not cuts or not self._reduced_alike():
-            if cuts:
-                self._reduce_lr(epoch)
-            self._last_lr = group_fields.group_values(self.optimizer)
-
-    def _counts(self, value: float) -> bool:
-        """Update the best value and the counters with one value of the metric; return whether to reduce the lr."""
-        self._check_options()
-        if not math.isfinite(value) and metric_number("ReduceLROnPlateau", "metric", value, self.nonfinite) is None:
-            return False
-        better = self._is_better(value, self.best)
-        self.best, self.num_bad_epochs = (value, 0) if better else (self.best, self.num_bad_epochs + 1)
+            warn_user(Problem(site=site, found=found, advice=advice))
+            return
+        if self._is_better(value, self.best):
+            self.best, self.num_bad_epochs = value, 0
+        else:
+            self.num_bad_epochs += 1
         if self.in_cooldown:
             self.cooldown_counter, self.num_bad_epochs = self.cooldown_counter - 1, 0
-        if self.num_bad_epochs <= self.patience:
-            return False
-        self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
-        return True
+        if self.num_bad_epochs > self.patience:
+            self._reduce_lr(epoch)
+            self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
+        self._last_lr = group_values(self.optimizer)
 
-    def _follow_groups(self) -> None:
-        # With one minimum for all groups, `min_lrs` has no per-group entries. A subclass may skip the constructor.
-        if self.__dict__.get("default_min_lr") is None:
-            super()._follow_groups()
-
-    def _reduced_alike(self) -> bool:
-        """Reduce all groups at once if they contain floats and no limit applies; return whether it was done."""
-        groups, snapshot, factor = self.optimizer.param_groups, self._snapshot, self.factor
-        if (
-            snapshot is None
-            or self.min_lrs != snapshot.min_lrs
-            or not group_fields.same_groups(groups, snapshot.groups)
-        ):
-            self._follow_groups()
-            least = list(self.min_lrs)
-            highest = max(as_floats(least), default=0.0)
-            snapshot = self._snapshot = _Limits(list(groups), group_fields.all_floats(groups), least, highest)
-        if self._own_hooks or not snapshot.floats or factor <= 0 or len(groups) != len(snapshot.min_lrs):
-            return False
-        row = [group["lr"] * factor for group in groups]
-        lowest = min(row)
-        # The smallest lr decreases least; the factor 1.001 allows for rounding.
-        if lowest < snapshot.highest or lowest * (1 / factor - 1) <= self.eps * 1.001:
-            return False
-        group_fields.set_floats(groups, row)
-        self._last_lr = row
-        return True
-
-    @hook
     def _reduce_lr(self, epoch: int) -> None:
         """Reduce the lr of each group, within the limits of `min_lr` and `eps`."""
-        groups = self.optimizer.param_groups
+        groups, factor, eps = self.optimizer.param_groups, self.factor, self.eps
         if len(groups) != len(self.min_lrs):
             if self.default_min_lr is None:
                 raise RuntimeError(
@@ -186,20 +132,18 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
                     "`optimizer` param groups."
                 )
             self.min_lrs = [self.default_min_lr] * len(groups)
-        factor, eps = self.factor, self.eps
-        blocked = False
-        for group, least in zip(groups, self.min_lrs, strict=True):
-            old = float(group["lr"])
-            new = max(old * factor, least)
+        for index, group in enumerate(groups):
+            present = group["lr"]
+            old = float(present)
+            new = max(old * factor, self.min_lrs[index])
             if old - new > eps:
-                group_fields.set_value(group, new)
-            elif old > new:
-                blocked = True
-        if blocked and not self._warned:
-            self._warned = True
-            found = "an lr is no longer reduced, because it would drop by eps or less"
-            advice = "Use eps=0.0 to reduce it further."
-            warn_user(Problem(site=f"ReduceLROnPlateau(eps={self.eps})", found=found, advice=advice))
+                if type(present) is float:  # without a call, because most values are floats
+                    group["lr"] = new
+                else:
+                    set_value(group, new)
+                if self.verbose:
+                    text = f"Epoch {epoch_text(epoch)}: reducing learning rate of group {index} to {new:.4e}."
+                    print(text)  # noqa: T201  # its purpose
 
     @property
     def in_cooldown(self) -> bool:
@@ -207,8 +151,10 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         return self.cooldown_counter > 0
 
     def _is_better(self, a: float, best: float) -> bool:
-        previous = None if best == self.mode_worse else best
-        return improves_on(a, previous, self.mode, self.threshold, self.threshold_mode)
+        if best == self.mode_worse:  # the first value
+            return math.isfinite(a)
+        margin: float = self.threshold * abs(best) if self.threshold_mode == "rel" else self.threshold
+        return a < best - margin if self.mode == "min" else a > best + margin
 
     def _init_is_better(self, mode: Any, threshold: float, threshold_mode: Any) -> None:
         if mode not in ("min", "max"):
@@ -218,18 +164,10 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         self.mode_worse = math.inf if mode == "min" else -math.inf
         self.mode, self.threshold, self.threshold_mode = mode, threshold, threshold_mode
 
-    def _check_options(self) -> None:
-        """Raise an error for invalid options, also if they were changed after construction."""
-        options = (self.mode, self.patience, self.threshold, self.threshold_mode, self.cooldown, self.nonfinite)
-        if options != self._checked:
-            mode, patience, threshold, threshold_mode, cooldown, nonfinite = options
-            Plateau("metric", mode, _HALF, patience, threshold, threshold_mode, cooldown, nonfinite=nonfinite)
-            self._checked = options
-
-    def get_lr(self) -> Sequence[Number]:  # type: ignore[override]  # torch's class has no get_lr
+    def get_lr(self) -> list[Number]:
         """Return the present values, because the next ones depend on the metric."""
-        return group_fields.group_values(self.optimizer)
+        return group_values(self.optimizer)
 
-    def _load_checked(self, state: dict[str, Any]) -> None:
-        super()._load_checked(state)
-        self._init_is_better(mode=self.mode, threshold=self.threshold, threshold_mode=self.threshold_mode)
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        self._init_is_better(self.mode, self.threshold, self.threshold_mode)

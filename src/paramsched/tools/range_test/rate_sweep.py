@@ -17,7 +17,6 @@ import torch
 
 from paramsched.core.base.signatures import readable
 from paramsched.core.curves.arrays import Floats
-from paramsched.core.dropins.group_fields import set_value
 from paramsched.core.fields import Field, base_of, is_own
 from paramsched.core.foreign_calls import answering
 from paramsched.core.number_checks import positive_number
@@ -296,6 +295,15 @@ def _with_progress(rates: Floats) -> Iterator[list[float]]:
             sys.stderr.write("\r\033[K")
 
 
+def _write_rate(group: dict[str, Any], rate: float) -> None:
+    """Write the lr of a group. A tensor is filled in place, because a compiled step keeps a reference to it."""
+    if isinstance(group["lr"], torch.Tensor):
+        with torch.no_grad():
+            group["lr"].fill_(rate)
+    else:
+        group["lr"] = rate
+
+
 def _sweep(
     step: Callable[[], Any],
     rates: Floats,
@@ -310,7 +318,7 @@ def _sweep(
     average = 0.0
     for row in _with_progress(rates):
         for group, rate in zip(snapshot.groups, row, strict=True):  # groups that a step adds keep their lr
-            set_value(group, rate)
+            _write_rate(group, float(rate))
         loss = _loss_number(step())
         if not math.isfinite(loss):
             ending = "not finite"

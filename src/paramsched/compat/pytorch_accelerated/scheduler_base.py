@@ -1,24 +1,15 @@
 """SchedulerBase, which receives the number of updates, and StatefulSchedulerBase, which counts them itself."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 from torch.optim import Optimizer
 
+from paramsched.compat.group_values import Number, by_value, python_number, set_value
 from paramsched.core.base.near_names import did_you_mean
-from paramsched.core.dropins.group_fields import (
-    KnownGroups,
-    Number,
-    by_value,
-    initial_value,
-    kept_positions,
-    python_number,
-    select,
-    set_value,
-)
 from paramsched.errors import InvalidArgument, UnknownField
 
 HELD_VALUES = "param_group_values"
@@ -39,8 +30,8 @@ class SchedulerBase(ABC):
     the value of `initial_<field>` into the field. A group added later joins at the next step, with its value as base.
 
     Differs from pytorch-accelerated: any iterable with one value per group is accepted, a wrong number of values is an
-    error, tensors are filled in place, and loading a state restores the values of the groups (rows 8, 9, 14-17 of
-    `docs/reference/divergences.md`).
+    error, tensors are filled in place, and loading a state restores the values of the groups
+    (docs/reference/divergences.md).
 
     Args:
         optimizer: a torch optimizer; its groups are read again at each step.
@@ -48,6 +39,8 @@ class SchedulerBase(ABC):
 
     Raises:
         UnknownField: if a group lacks the field.
+
+    Source: pytorch-accelerated 0.1.61.
 
     >>> import torch
     >>> class Halving(SchedulerBase):
@@ -59,8 +52,7 @@ class SchedulerBase(ABC):
     0.1
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_known_groups")  # slots are not part of a state
-    _known_groups: KnownGroups
+    base_lr_values: Sequence[Any] = ()  # for a subclass that skips the constructor
 
     def __init__(self, optimizer: Optimizer, param_group_field: str = "lr") -> None:
         self.optimizer = optimizer
@@ -75,8 +67,8 @@ class SchedulerBase(ABC):
                     "Use one of these as param_group_field",
                 )
         # The groups are written only after all of them have been checked.
-        self.base_lr_values: list[Any] = []
-        self._take_in_late_groups()
+        self.base_lr_values = []
+        self._add_bases()
         self._update_param_groups(self.base_lr_values)
 
     @abstractmethod
@@ -89,65 +81,76 @@ class SchedulerBase(ABC):
         Raises:
             InvalidArgument: if the number of values differs from the number of groups.
         """
-        self._take_in_late_groups()
+        if len(self.optimizer.param_groups) > len(self.base_lr_values):
+            self._add_bases()
         values = self.get_updated_values(num_updates)
         if values is not None:
             self._update_param_groups(values)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all attributes except the optimizer, and the present values of the groups."""
-        self._take_in_late_groups()
+        """Return all attributes except the optimizer, and the present values of the groups, as plain data."""
+        self._add_bases()
         state = {name: by_value(value) for name, value in vars(self).items() if name != "optimizer"}
         field, groups = state.get("param_group_field"), getattr(vars(self).get("optimizer"), "param_groups", [])
         if all(field in group for group in groups):
-            # Python numbers, so that reading a checkpoint requires neither torch nor NumPy.
-            held = [by_value(group[field]) for group in groups]
-            state[HELD_VALUES] = [
-                one.item() if isinstance(one, Tensor) and one.ndim == 0 else python_number(one) for one in held
-            ]
+            state[HELD_VALUES] = [_plain(group[field]) for group in groups]
         return state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Restore the attributes, and write the saved values into the groups.
 
-        Bases and values are restored only if the state has one for each group.
+        Bases and values are restored only if the state has one for each group, because otherwise it is unknown which
+        value belongs to which group.
         """
-        self._take_in_late_groups()
-        groups = len(getattr(vars(self).get("optimizer"), "param_groups", []))
-        bases, values = state_dict.get("base_lr_values", ()), state_dict.get(HELD_VALUES, ())
-        own = vars(self).get("base_lr_values")
-        vars(self).update({name: by_value(value) for name, value in state_dict.items() if name != HELD_VALUES})
-        # With another number of groups it is unknown which base belongs to which group.
-        if own is not None and len(bases) != groups:
-            self.base_lr_values = own
-        if groups and len(values) == groups:
+        self._restore_attributes(state_dict, [name for name in state_dict if name != HELD_VALUES])
+        groups, values = getattr(vars(self).get("optimizer"), "param_groups", []), state_dict.get(HELD_VALUES, ())
+        if groups and len(values) == len(groups):
             self._update_param_groups(values)
 
-    def _take_in_late_groups(self) -> None:
+    def _restore_attributes(self, state_dict: Mapping[str, Any], names: Iterable[str]) -> None:
+        """Restore the attributes `names`, as far as the state contains them."""
+        self._add_bases()
+        known = {name: by_value(state_dict[name]) for name in names if name in state_dict}
+        if len(known.get("base_lr_values", ())) != len(self.base_lr_values):
+            known.pop("base_lr_values", None)
+        vars(self).update(known)
+
+    def _add_bases(self) -> None:
         """Use the present value of each group without a base as its base."""
-        if "base_lr_values" not in vars(self):
-            return
-        known: KnownGroups = getattr(self, "_known_groups", (None, []))  # missing at the first call
-        kept = kept_positions(type(self).__name__, known, self.optimizer)
-        if kept is not None:
-            self.base_lr_values = select(self.base_lr_values, kept)
-        self._known_groups = self.optimizer, list(self.optimizer.param_groups)
-        for group in self.optimizer.param_groups[len(self.base_lr_values) :]:
-            self.base_lr_values.append(by_value(initial_value(group, self.param_group_field)))
+        if isinstance(self.base_lr_values, list):
+            for group in self.optimizer.param_groups[len(self.base_lr_values) :]:
+                value = group.setdefault(self._initial_param_group_field, by_value(group[self.param_group_field]))
+                self.base_lr_values.append(_plain(value))
 
     def _update_param_groups(self, values: Any) -> None:
         """Write one value into all groups, or one value per group from any iterable."""
         groups = self.optimizer.param_groups
-        single = isinstance(values, (np.generic, np.ndarray, Tensor)) and values.ndim == 0
-        row = [values] * len(groups) if single or not isinstance(values, Iterable) else list(values)
+        field = self.param_group_field
+        row = values if type(values) is list else _row(values, len(groups))
         if len(row) != len(groups):
             raise InvalidArgument(
                 f"{type(self).__name__}.get_updated_values(…)",
                 f"{len(row)} values for {len(groups)} param groups",
                 "Return one number for all groups, one for each group, or None for no change",
             )
-        for group, value in zip(groups, row, strict=True):
-            set_value(group, python_number(value), self.param_group_field)
+        for group, value in zip(groups, row):  # noqa: B905  # `strict` costs a tenth of a step
+            if type(value) is type(group[field]) is float:  # without a call, because most values are floats
+                group[field] = value
+            else:
+                set_value(group, python_number(value), field)
+
+
+def _row(values: Any, count: int) -> list[Any]:
+    """Return one value per group, from a single value or from any iterable."""
+    single = isinstance(values, (np.generic, np.ndarray, Tensor)) and values.ndim == 0
+    return [values] * count if single or not isinstance(values, Iterable) else list(values)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as plain data, so that reading a checkpoint requires neither torch nor NumPy."""
+    if isinstance(value, Tensor) and value.ndim == 0:
+        return value.item()
+    return python_number(by_value(value))
 
 
 class StatefulSchedulerBase(SchedulerBase, ABC):
@@ -161,11 +164,13 @@ class StatefulSchedulerBase(SchedulerBase, ABC):
     library documents and in paramsched, update number n, counted from 0, uses f(n).
 
     Differs from pytorch-accelerated: subclasses need not define `state_dict` and `load_state_dict`, and a state
-    contains the values of the groups (rows 1, 2 and 8 of `docs/reference/divergences.md`).
+    contains the values of the groups (docs/reference/divergences.md).
 
     Args:
         optimizer: a torch optimizer; its groups are read again at each step.
         param_group_field: the entry to schedule; `"lr"` by default.
+
+    Source: pytorch-accelerated 0.1.61.
 
     >>> import torch
     >>> class Inverse(StatefulSchedulerBase):
@@ -194,13 +199,13 @@ class StatefulSchedulerBase(SchedulerBase, ABC):
         """Return `first_update`, all other attributes except the optimizer, and the present values of the groups."""
         return super().state_dict() | {"first_update": self.first_update}
 
-    def _restore_attributes(self, state_dict: Mapping[str, Any], names: tuple[str, ...]) -> None:
-        """Restore the attributes `names`, the bases and the count of updates, as far as the state contains them."""
-        self._take_in_late_groups()
-        known = {name: state_dict[name] for name in (*names, "first_update") if name in state_dict}
-        if len(state_dict.get("base_lr_values", ())) == len(self.optimizer.param_groups):
-            known["base_lr_values"] = state_dict["base_lr_values"]
-        # The library's name for the count.
-        if "num_updates" in state_dict:
-            known["_num_updates"] = state_dict["num_updates"]
-        vars(self).update({name: by_value(value) for name, value in known.items()})
+    def _named_state(self, names: Iterable[str]) -> dict[str, Any]:
+        """Return a state by the library's names: the attributes `names`, the bases and the count."""
+        self._add_bases()
+        state = {name: by_value(getattr(self, name)) for name in (*names, "base_lr_values", "first_update")}
+        return state | {"num_updates": self._num_updates}
+
+    def _load_named_state(self, state_dict: Mapping[str, Any], names: Iterable[str]) -> None:
+        """Restore what `_named_state` returned, also a state of the library."""
+        self._restore_attributes(state_dict, (*names, "base_lr_values", "first_update"))
+        self._num_updates = state_dict.get("num_updates", self._num_updates)

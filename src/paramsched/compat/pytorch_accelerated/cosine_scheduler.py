@@ -1,28 +1,21 @@
 """CosineLrScheduler: linear warmup, cosine decay, then a constant minimum."""
 
+import math
 from collections.abc import Mapping
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Self
 
 from torch.optim import Optimizer
 
-from paramsched.compat.pytorch_accelerated._base import StatefulSchedulerBase
-from paramsched.compat.pytorch_accelerated._placeholders import (
+from paramsched.compat.pytorch_accelerated.placeholders import (
     Placeholder,
-    ScheduleValues,
     TrainerPlaceholderValues,
     require_at_least_0,
     require_no_placeholders,
     require_positive_count,
-    warn_of_reversals,
 )
-from paramsched.core import curves
-from paramsched.core.base.problem import Problem, warn_user
-from paramsched.core.number_checks import whole_number
-from paramsched.core.schedules.affine import Absolute, Level
-from paramsched.core.schedules.anneal import anneal, warmup
-from paramsched.core.schedules.base import Schedule
-from paramsched.core.schedules.leaves import constant
+from paramsched.compat.pytorch_accelerated.scheduler_base import StatefulSchedulerBase
+from paramsched.core.number_checks import positive_number, whole_number
 from paramsched.errors import StateError
 
 _STATE_KEYS = (
@@ -63,8 +56,7 @@ class CosineLrScheduler(StatefulSchedulerBase):
         InvalidArgument: if a placeholder was not replaced, or a number of updates is not an integer.
 
     Differs from pytorch-accelerated: the cosine is complete with any warmup, `warmup_starting_lr_ratio` applies from
-    the first update on, and a loaded state takes effect immediately (rows 3-8, 10 and 13 of
-    `docs/reference/divergences.md`).
+    the first update on, and a loaded state takes effect immediately (docs/reference/divergences.md).
 
     Source: SGDR, Loshchilov & Hutter 2017 (1608.03983); k-decay (2004.05909).
 
@@ -98,8 +90,6 @@ class CosineLrScheduler(StatefulSchedulerBase):
             num_warmup_epochs=num_warmup_epochs,
             num_cooldown_epochs=num_cooldown_epochs,
         )
-        super().__init__(optimizer)
-        self._values = ScheduleValues()
         per_epoch = num_update_steps_per_epoch
         self.total_iterations = require_positive_count(f"{call}(total_num_epochs=…)", total_num_epochs, per_epoch)
         self.lr_min_ratio = min_lr_ratio
@@ -107,20 +97,12 @@ class CosineLrScheduler(StatefulSchedulerBase):
         self.warmup_iterations = whole_number(f"{call}(num_warmup_epochs=…): updates", num_warmup_epochs * per_epoch, 0)
         self.warmup_lr_init = warmup_starting_lr
         self.warmup_lr_ratio = warmup_starting_lr_ratio
-        self.k_decay = k_decay
+        self.k_decay = positive_number(f"{call}(k_decay=…)", k_decay)
         self.num_cooldown_iterations = whole_number(
             f"{call}(num_cooldown_epochs=…)", num_cooldown_epochs * per_epoch, 0
         )
-        # The base class has written the bases, but the run starts with the warmup.
-        first, last = self.get_updated_values(0), self.get_updated_values(self.total_iterations)
-        warn_of_reversals(call, self.base_lr_values, first, last)
-        if self.warmup_iterations:
-            found = (
-                f"here the cosine after the warmup is complete; pytorch-accelerated ends it {self.warmup_iterations} "
-                "updates early, at lr_min (docs/reference/divergences.md, pytorch-accelerated 3-6)"
-            )
-            warn_user(Problem(site=call, found=found, advice="To keep its values, use its class"))
-        self._update_param_groups(first)
+        super().__init__(optimizer)
+        self._update_param_groups(self.get_updated_values(0))  # the run starts with the warmup, not at the bases
 
     @classmethod
     def create_scheduler_fn(
@@ -147,22 +129,26 @@ class CosineLrScheduler(StatefulSchedulerBase):
 
     def get_updated_values(self, num_updates: int) -> list[float]:
         """Return f(num_updates) for each group."""
-        schedule = cosine_schedule(
-            self.total_iterations,
-            self.warmup_iterations,
-            self.num_cooldown_iterations,
-            Absolute(self.warmup_lr_init) if self.warmup_lr_ratio is None else self.warmup_lr_ratio,
-            Absolute(self.lr_min) if self.lr_min_ratio is None else self.lr_min_ratio,
-            self.k_decay,
-        )
-        return self._values.values_after(schedule, self.base_lr_values, num_updates)
+        warmup, ratio = self.warmup_iterations, self.lr_min_ratio
+        if num_updates < warmup:
+            return self._warmup_values(num_updates)
+        into, over = num_updates - warmup, self.total_iterations - self.num_cooldown_iterations - warmup
+        # The share of the distance from base to the minimum that is left, from 1 to 0.
+        k = self.k_decay
+        left = 0.5 * (1 + math.cos(math.pi * into**k / over**k)) if into < over else 0.0
+        if ratio is None:
+            low = self.lr_min
+            return [low + (base - low) * left for base in self.base_lr_values]
+        return [ratio * base + (base - ratio * base) * left for base in self.base_lr_values]
+
+    def _warmup_values(self, n: int) -> list[float]:
+        ratio, start, over = self.warmup_lr_ratio, self.warmup_lr_init, self.warmup_iterations
+        starts = [start if ratio is None else ratio * base for base in self.base_lr_values]
+        return [st + n * ((base - st) / over) for base, st in zip(self.base_lr_values, starts, strict=True)]
 
     def state_dict(self) -> dict[str, Any]:
         """Return the library's keys, the bases and `first_update` as plain numbers."""
-        self._take_in_late_groups()
-        named = {name: getattr(self, name) for name in _STATE_KEYS}
-        extra = {"base_lr_values": list(self.base_lr_values), "first_update": self.first_update}
-        return named | {"num_updates": self._num_updates} | extra
+        return self._named_state(_STATE_KEYS)
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Restore a state of this class or of pytorch-accelerated's, and write the values into the groups.
@@ -176,12 +162,5 @@ class CosineLrScheduler(StatefulSchedulerBase):
                 f"{type(self).__name__}.load_state_dict(…): {', '.join(missing)} missing. "
                 "Pass the result of state_dict()"
             )
-        self._restore_attributes(state_dict, _STATE_KEYS)
+        self._load_named_state(state_dict, _STATE_KEYS)
         self._update_param_groups(self.get_updated_values(max(self._num_updates, 0)))
-
-
-@lru_cache(maxsize=256)
-def cosine_schedule(total: int, up: int, rest: int, start: Level, to: Level, k: float) -> Schedule:
-    """Return the schedule of the scheduler: `up` updates of warmup, a cosine, and `rest` updates of cooldown."""
-    curve = curves.cosine if k == 1 else curves.cosine_k_decay(k)
-    return warmup(up, start) >> anneal(1.0, to, max(total - up - rest, 0), curve) >> constant(to)

@@ -2,20 +2,16 @@
 
 import ast
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from math import isfinite
 from numbers import Real
-from operator import attrgetter, is_
+from operator import attrgetter
 from typing import Any, NoReturn, TypeAlias, TypeGuard, final
 
-from paramsched.core.base.problem import Problem, warn_user
-from paramsched.core.dropins.step_engine import StepEngine
 from paramsched.core.number_checks import finite_number, whole_number
-from paramsched.core.schedules import rules
-from paramsched.core.schedules.base import Schedule
 from paramsched.errors import AssertedArgument, InvalidArgument
 
 _OPERATIONS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
@@ -71,7 +67,7 @@ class TrainerPlaceholderValues(PlaceholderArithmetic, Enum):
     are `PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH`.
 
     Differs from pytorch-accelerated: arithmetic respects precedence, and works on both sides and between placeholders
-    (row 11 of `docs/reference/divergences.md`).
+    (docs/reference/divergences.md).
 
     >>> length = TrainerPlaceholderValues.TRAIN_DATALOADER_LEN
     >>> (TrainerPlaceholderValues.NUM_EPOCHS * length).value
@@ -148,8 +144,8 @@ def replace_trainer_placeholder_values(trainer: Any, instance: Any) -> Any:
 
     Objects that are not a partial are returned unchanged, and so are arguments that are not placeholders.
 
-    Differs from pytorch-accelerated: `eval` is not used, and positional placeholders are replaced too (rows 11 and 12
-    of `docs/reference/divergences.md`).
+    Differs from pytorch-accelerated: `eval` is not used, and positional placeholders are replaced too
+    (docs/reference/divergences.md).
 
     >>> from types import SimpleNamespace
     >>> trainer = SimpleNamespace(run_config=SimpleNamespace(num_epochs=5))
@@ -212,42 +208,3 @@ def require_at_least_0(site: str, number: float, high: float | None = None) -> f
         bounds = "it must not be negative" if high is None else f"it must be between 0 and {high!r}"
         raise AssertedArgument(f"{site} got {number!r}", bounds, "For example: 0.1")
     return number
-
-
-def warn_of_reversals(call: str, bases: list[Any], first: list[float], last: list[float]) -> None:
-    """Warn about groups whose warmup decreases or whose decay increases."""
-    found = []
-    for i, (base, start, end) in enumerate(zip(bases, first, last, strict=True)):
-        if start > float(base):
-            found.append(f"param_groups[{i}] decreases during the warmup, from {start!r} to {float(base)!r}")
-        if end > float(base):
-            found.append(f"param_groups[{i}] increases during the decay, from {float(base)!r} to {end!r}")
-    if found:
-        instead = "Use ratios of the group's own lr"
-        warn_user(Problem(site=call, found="; ".join(found), advice=instead))
-
-
-@final
-class ScheduleValues:
-    """The values of a schedule for several bases, computed for many updates at once.
-
-    A copy or pickle starts without computed values.
-    """
-
-    def __init__(self) -> None:
-        self._schedule: Schedule | None = None
-        self._bases: list[Any] = []
-        self._engine: StepEngine | None = None
-
-    def values_after(self, schedule: Schedule, bases: Sequence[Any], num_updates: int) -> list[float]:
-        """Return a new list with the value after `num_updates` updates for each base."""
-        # Compared by identity, because comparing tensors would read them from their device.
-        same = schedule is self._schedule and len(bases) == len(self._bases) and all(map(is_, bases, self._bases))
-        if not same or self._engine is None:
-            numbers = [float(base) for base in bases]
-            self._engine = StepEngine(rules.schedule(schedule), bases=numbers)
-            self._schedule, self._bases = schedule, list(bases)
-        return list(self._engine.values_at(num_updates))
-
-    def __reduce__(self) -> tuple[type["ScheduleValues"], tuple[()]]:
-        return ScheduleValues, ()

@@ -1,30 +1,23 @@
 """WSDLrScheduler: warmup, a stable rate, and a decay before each checkpoint."""
 
+import math
 from collections.abc import Mapping, Sequence
-from functools import lru_cache, partial, reduce
+from functools import partial
 from itertools import pairwise
-from operator import rshift
 from typing import Any, Self, TypedDict
 
 from torch.optim import Optimizer
 
-from paramsched.compat.pytorch_accelerated._base import StatefulSchedulerBase
-from paramsched.compat.pytorch_accelerated._placeholders import (
+from paramsched.compat.group_values import by_value
+from paramsched.compat.pytorch_accelerated.placeholders import (
     Placeholder,
-    ScheduleValues,
     TrainerPlaceholderValues,
     require_at_least_0,
     require_no_placeholders,
     require_positive_count,
-    warn_of_reversals,
 )
-from paramsched.core import curves
-from paramsched.core.dropins.group_fields import by_value
+from paramsched.compat.pytorch_accelerated.scheduler_base import StatefulSchedulerBase
 from paramsched.core.number_checks import whole_number
-from paramsched.core.schedules.affine import Absolute
-from paramsched.core.schedules.anneal import cooldown, warmup
-from paramsched.core.schedules.base import Schedule
-from paramsched.core.schedules.leaves import constant
 from paramsched.errors import InvalidArgument
 
 
@@ -49,8 +42,8 @@ def estimate_checkpoint_steps(total_steps: int, num_checkpoints: int = 3) -> lis
     Raises:
         InvalidArgument: if the run is too short for that many checkpoints.
 
-    Differs from pytorch-accelerated, which places two checkpoints of a run of 100 updates at 25 and 50 (row 23 of
-    `docs/reference/divergences.md`).
+    Differs from pytorch-accelerated, which places two checkpoints of a run of 100 updates at 25 and 50
+    (docs/reference/divergences.md).
 
     >>> estimate_checkpoint_steps(100_000, 2), estimate_checkpoint_steps(200_000, 4)
     ([50000, 100000], [25000, 50000, 100000, 200000])
@@ -67,33 +60,11 @@ def estimate_checkpoint_steps(total_steps: int, num_checkpoints: int = 3) -> lis
 
 def checkpoint_periods(checkpoints: Sequence[int], ratio: float) -> list[Period]:
     """Return, for each checkpoint, the period that ends there; the decay takes the fraction `ratio` of each period."""
-    found: list[Period] = []
+    periods: list[Period] = []
     for begin, end in pairwise((0, *checkpoints)):
         decay = int((end - begin) * ratio)
-        found.append(Period(period_start=begin, period_end=end, decay_steps=decay, pre_decay_step=end - decay))
-    return found
-
-
-@lru_cache(maxsize=256)
-def warmup_ramp(over: int, start: float) -> Schedule:
-    """Return the warmup from `start`, an absolute value, to base."""
-    return warmup(over, Absolute(start))
-
-
-@lru_cache(maxsize=256)
-def stable_then_decay(checkpoints: tuple[int, ...], ratio: float, to: float, *, sqrt: bool) -> Schedule:
-    """Return a schedule that decays from base to `to` in every period, and stays at `to` after the last one."""
-    stages: list[Schedule] = []
-    for period in checkpoint_periods(checkpoints, ratio):
-        stages.append(constant(1.0, period["pre_decay_step"] - period["period_start"]))
-        over = period["decay_steps"]
-        if ratio > 0 and sqrt:
-            stages.append(cooldown(over, to, curves.one_minus_sqrt))
-        elif ratio > 0 and to > 0:
-            stages.append(cooldown(over, to, curves.inverse_proportional(to)))
-        elif ratio > 0:  # the limit of 1 / (p / to + 1 - p) for to -> 0: base at p = 0, and 0 for p > 0
-            stages += [constant(1.0, min(over, 1)), constant(0.0, max(over - 1, 0))]
-    return reduce(rshift, stages) >> constant(to if ratio > 0 else 1.0)
+        periods.append(Period(period_start=begin, period_end=end, decay_steps=decay, pre_decay_step=end - decay))
+    return periods
 
 
 _STATE_KEYS = (
@@ -145,7 +116,8 @@ class WSDLrScheduler(StatefulSchedulerBase):
         InvalidArgument: if the length is missing or passed twice, a placeholder was not replaced, the start is above
             every group's base, or the ratio is above 1/3 with several checkpoints.
 
-    Differs from pytorch-accelerated: rows 8, 18-26 of `docs/reference/divergences.md`.
+    Differs from pytorch-accelerated: a run of the library that resumes, continues or has two checkpoints is repaired
+    (docs/reference/divergences.md).
 
     Source: MiniCPM, Hu et al. 2024 (2404.06395); WSD-S, Wen et al. 2024 (2410.05192).
 
@@ -183,7 +155,6 @@ class WSDLrScheduler(StatefulSchedulerBase):
             num_warmup_steps=num_warmup_steps,
         )
         super().__init__(optimizer)
-        self._values = ScheduleValues()
         self.total_steps = _run_length(call, num_epochs, num_update_steps_per_epoch, total_steps)
         if num_warmup_steps is None:
             num_warmup_steps = int(0.01 * self.total_steps)
@@ -210,9 +181,7 @@ class WSDLrScheduler(StatefulSchedulerBase):
                 "Use decay_phase_ratio=0.33 at most, or num_checkpoints=1",
             )
         self.checkpoint_decay_info = checkpoint_periods(self.checkpoint_steps, decay_phase_ratio)
-        first, last = self.get_updated_values(0), self.get_updated_values(self.total_steps)
-        warn_of_reversals(call, self.base_lr_values, first, last)
-        self._update_param_groups(first)
+        self._update_param_groups(self.get_updated_values(0))  # the run starts with the warmup, not at the bases
 
     @classmethod
     def create_scheduler_fn(
@@ -243,13 +212,28 @@ class WSDLrScheduler(StatefulSchedulerBase):
 
     def get_updated_values(self, num_updates: int) -> list[float]:
         """Return f(num_updates) for each group."""
+        bases = [float(base) for base in self.base_lr_values]
         if num_updates < self.num_warmup_steps and not self.is_continuation_from_checkpoint:
-            schedule = warmup_ramp(self.num_warmup_steps, self.warmup_starting_lr)
-        else:
-            schedule = stable_then_decay(
-                tuple(self.checkpoint_steps), self.decay_phase_ratio, self.lr_min, sqrt=self.use_inverse_sqrt_decay
-            )
-        return self._values.values_after(schedule, self.base_lr_values, num_updates)
+            share, start = num_updates / self.num_warmup_steps, self.warmup_starting_lr
+            return [start + (base - start) * share for base in bases]
+        share = self._share_after_warmup(num_updates)
+        return [base * share for base in bases]
+
+    def _share_after_warmup(self, n: int) -> float:
+        """Return f(n) / b after the warmup."""
+        low, ratio = self.lr_min, self.decay_phase_ratio
+        if ratio == 0:
+            return 1.0
+        periods = checkpoint_periods(self.checkpoint_steps, ratio)
+        period = next((period for period in periods if n < period["period_end"]), None)
+        if period is None:  # the run has ended
+            return low
+        if n <= period["pre_decay_step"]:
+            return 1.0
+        part = (n - period["pre_decay_step"]) / period["decay_steps"]
+        if self.use_inverse_sqrt_decay:
+            return low + (1 - low) * (1 - math.sqrt(part))
+        return 1 / (part / low + 1 - part) if low > 0 else 0.0
 
     def step_update(self, num_updates: int) -> None:
         super().step_update(num_updates)
@@ -292,9 +276,7 @@ class WSDLrScheduler(StatefulSchedulerBase):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the attributes by the constructor's names, the checkpoints, bases and count as plain numbers."""
-        self._take_in_late_groups()
-        named = {name: by_value(getattr(self, name)) for name in (*_STATE_KEYS, "param_group_field", "base_lr_values")}
-        return named | {"num_updates": self._num_updates, "first_update": self.first_update}
+        return self._named_state((*_STATE_KEYS, "param_group_field"))
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Restore a state of this class or of pytorch-accelerated's, and write the values into the groups.
@@ -303,12 +285,11 @@ class WSDLrScheduler(StatefulSchedulerBase):
         rate.
         """
         if not self.is_continuation_from_checkpoint:
-            self._restore_attributes(state_dict, _STATE_KEYS)
+            self._load_named_state(state_dict, _STATE_KEYS)
         else:
             # The length of the new run determines its checkpoints.
-            own = ("total_steps", "num_warmup_steps", "is_continuation_from_checkpoint", "checkpoint_steps")
-            before = {name: state_dict[name] for name in state_dict if name not in (*own, "num_updates")}
-            self._restore_attributes(before, _STATE_KEYS)
+            kept = ("total_steps", "num_warmup_steps", "is_continuation_from_checkpoint", "checkpoint_steps")
+            self._load_named_state(state_dict, [name for name in _STATE_KEYS if name not in kept])
             self._num_updates = -1
             self.previous_checkpoint_step = None
             self.checkpoint_steps = estimate_checkpoint_steps(self.total_steps, self.num_checkpoints)
