@@ -18,7 +18,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 
 import paramsched
-from paramsched.core.schedules import rules
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,11 +30,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def public_names(doctest_namespace: dict[str, Any]) -> None:
-    """Add every public name and `rules` of the core to the namespace of doctests; without torch, those without it."""
+    """Add every public name to the namespace of doctests; without torch, those that do not need it."""
     for name in paramsched.__all__:
         with contextlib.suppress(ImportError):
             doctest_namespace[name] = getattr(paramsched, name)
-    doctest_namespace["rules"] = rules
 
 
 @pytest.hookimpl(wrapper=True)

@@ -15,8 +15,6 @@ from paramsched.core import curves
 from paramsched.core.curves import CONSTANTS, FAMILIES, CurveLike
 from paramsched.core.schedules import Schedule, absolute
 from paramsched.core.schedules.affine import Absolute, Level
-from paramsched.core.schedules.registry import RULES
-from paramsched.core.schedules.rules import Rule
 from paramsched.core.time import Duration, DurationLike, RunFacts
 from paramsched.errors import InvalidArgument
 
@@ -29,7 +27,6 @@ _CURVE_ARGUMENTS = st.sampled_from((0.1, 0.5, 0.8, 0.9, 1.0, 2.0, 3.7, 1e-3, 12.
     0.05, 20.0
 )
 _HALF_CYCLES = st.sampled_from((0.5, 1.5, 2.5))
-_CLOCKS_OF_RULES = st.sampled_from(("update", "update", "epoch", 3))
 _AT_MOST_ONE = ("gamma", "to_gamma", "factor", "start", "to", "pct_start")
 """Parameters that are drawn up to 1, because larger ones overflow in a long run. A separate test covers overflow."""
 
@@ -236,8 +233,6 @@ class Drawing:
             return optional | (st.just(curves.linear) if self.straight else named_curves())
         if get_origin(kind) is Literal:
             return st.sampled_from(get_args(kind))
-        if kind == Union[Literal["update", "epoch"], int]:  # noqa: UP007  # as typing spells the alias
-            return _CLOCKS_OF_RULES
         if kind is bool:
             return st.booleans()
         if kind is int:
@@ -246,8 +241,6 @@ class Drawing:
             return _MULTIPLES if name in _AT_MOST_ONE else _LARGER_MULTIPLES
         if kind is Schedule:
             return self.part()
-        if kind is Rule:
-            return st.sampled_from(sorted(RULES)).flatmap(lambda rule: built(RULES[rule], self))
         if get_origin(kind) is tuple and Ellipsis not in get_args(kind):
             return st.tuples(*(self(name, inner, None, builder) for inner in get_args(kind)))
         raise ungenerable(builder, name, hint)

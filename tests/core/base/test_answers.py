@@ -16,7 +16,6 @@ from paramsched.core.base import entries, frozen_values, near_names, params, pri
 from paramsched.core.base import params as ranges
 from paramsched.core.curves import Curve
 from paramsched.core.schedules import Level, Schedule
-from paramsched.core.schedules.rules import Rule
 from paramsched.core.time import Duration, DurationLike
 from support import answers
 from support.expressions import answers_with
@@ -71,7 +70,7 @@ class Plain:
     first: int
 
 
-KINDS = (Curve, Duration, Level, OtherPair, Pair, Plain, Rule, Schedule)
+KINDS = (Curve, Duration, Level, OtherPair, Pair, Plain, Schedule)
 NAMES = {name: value for module in MODULES for name, value in vars(module).items()}
 NAMES |= {getattr(one, "__name__", "Level"): one for one in KINDS}
 NAMES |= {"np": np, "param": param, "kind_of": kind_of, "ranges": ranges, "DurationLike": DurationLike}

@@ -1,4 +1,4 @@
-"""Every shape, rule and metric rule refuses the arguments that its documentation excludes."""
+"""Every shape and metric rule refuses the arguments that its documentation excludes."""
 
 import re
 from functools import partial
@@ -14,28 +14,22 @@ from paramsched.core.curves import CurveLike
 from paramsched.core.schedules import SHAPES, Schedule
 from paramsched.core.schedules.affine import Level
 from paramsched.core.schedules.anneal import cosine, linear
-from paramsched.core.schedules.registry import RULES
 from paramsched.core.time import DurationLike
 from paramsched.errors import InvalidArgument
 from support.tables import table
 
-BUILDERS = {name: builder for name, builder in SHAPES.items() if builder.__module__.startswith("paramsched.")} | {
-    f"rules.{name}": builder for name, builder in RULES.items()
-}
+BUILDERS = {name: builder for name, builder in SHAPES.items() if builder.__module__.startswith("paramsched.")}
 REQUIRED = {
     ("like", "field"): "lr",
     ("hold", "metric"): "kl",
     ("hold", "gain"): 0.75,
     ("piecewise", "points"): [(0, 1.0), (10, 0.5)],
     ("overlay", "first"): linear(over=5),
-    ("rules.schedule", "schedule"): linear(over=5),
-    ("rules.one_cycle", "over"): 100,
     ("geometric", "to"): 0.5,
     ("restarts", "every"): 20,
     ("cyclic", "mode"): "exp_range",
 }
-LISTS = {"multistep": [10, 20], "table": [1.0, 0.5], "rules.multistep": [10, 20],
-         "rules.cosine_restarts": [10, 20]}  # fmt: skip
+LISTS = {"multistep": [10, 20], "table": [1.0, 0.5]}
 
 
 def signature(builder):

@@ -6,7 +6,6 @@ Every module of this package is imported, so a new file with a `@shape` is enoug
 from importlib import import_module
 from pkgutil import iter_modules
 
-from paramsched.core.schedules import rules as rules
 from paramsched.core.schedules.affine import Absolute as Absolute
 from paramsched.core.schedules.affine import AffineLevel as AffineLevel
 from paramsched.core.schedules.affine import Level as Level

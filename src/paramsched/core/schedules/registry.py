@@ -1,4 +1,4 @@
-"""The registry: every function that builds a schedule, by its name in text, and those that build rules of drop-ins."""
+"""The registry: every function that builds a schedule, by its name in text."""
 
 import inspect
 from collections.abc import Callable
@@ -11,10 +11,8 @@ from paramsched.core.builders import Builder, built_class, refused_call, registe
 from paramsched.core.foreign_calls import unknown_argument
 from paramsched.core.schedules.two_levels import refuse_two_readings_of_call
 
-RULES: dict[str, Callable[..., Any]] = {}
-
 BUILDER_OF_CLASS: dict[type, tuple[str, Callable[..., Any]]] = {}
-"""A dict from each class of schedules or rules to the pair (name in text, function that builds its values)."""
+"""A dict from each class of schedules to the pair (name in text, function that builds its values)."""
 
 _OPERATORS: dict[str, Callable[..., Any]] = {}
 
@@ -30,7 +28,7 @@ def shape(builder: Builder) -> Builder:
     """
     if not inspect.isfunction(builder):
         return register_builder(SHAPES, builder, kind="shape")  # raises an error
-    return readable(_keep_class(register_builder(SHAPES, _answering(builder), kind="shape"), ""))
+    return readable(_keep_class(register_builder(SHAPES, _answering(builder), kind="shape")))
 
 
 def _answering(builder: Builder) -> Builder:
@@ -54,18 +52,6 @@ def _answering(builder: Builder) -> Builder:
             raise
 
     return cast(Builder, build)
-
-
-def rule(builder: Builder) -> Builder:
-    """Register a function that builds a rule, which is printed as a call of it: `rules.mine(3)`.
-
-    Args:
-        builder: a function whose return annotation is the class of the rule, a `Rule`.
-
-    Raises:
-        InvalidArgument: the name is taken, or the return annotation is missing.
-    """
-    return _keep_class(register_builder(RULES, builder, kind="rule"), "rules.")
 
 
 def operator_builder(name: str) -> Callable[[Builder], Builder]:
@@ -97,7 +83,7 @@ def builder_name(value: Any) -> str:
     return BUILDER_OF_CLASS[type(value)][0] if type(value) in BUILDER_OF_CLASS else type(value).__name__
 
 
-def _keep_class(builder: Builder, prefix: str) -> Builder:
+def _keep_class(builder: Builder) -> Builder:
     """Let text contain values of the built class as calls of `builder`, unless an earlier function builds them."""
-    BUILDER_OF_CLASS.setdefault(built_class(builder), (prefix + builder.__name__, builder))
+    BUILDER_OF_CLASS.setdefault(built_class(builder), (builder.__name__, builder))
     return builder

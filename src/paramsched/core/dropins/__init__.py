@@ -1,1 +1,0 @@
-"""What the drop-in classes of `compat` and `mmengine` share."""

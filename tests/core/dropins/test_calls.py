@@ -1,8 +1,0 @@
-"""What groups of an optimizer and rules that step return.
-
-The calls are in `calls.yaml`, which `python -m support.calls` writes again.
-"""
-
-from support import calls
-
-test_calls = calls.test_of(__file__)
