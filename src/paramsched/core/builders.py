@@ -81,7 +81,7 @@ def register_builder(table: MutableMapping[str, Callable[..., Any]], builder: Bu
     if name in table and not _is_defined_again(table[name], builder):
         raise InvalidArgument(f"{kind} {name!r}", "the name is taken", "Choose another name")
     if not isinstance(built_class(builder), type):
-        made = {"curve": "Curve", "rule": "Rule"}.get(kind, "Schedule")
+        made = "Curve" if kind == "curve" else "Schedule"
         raise InvalidArgument(
             f"{kind} {name!r}", "its return annotation is missing", f"For example: def {name}(…) -> {made}:"
         )

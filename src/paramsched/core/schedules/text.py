@@ -37,7 +37,7 @@ from paramsched.core.time import Duration
 from paramsched.errors import AmbiguousLevel, CallSite, InvalidArgument, ParseError, shown
 
 _KINDS: Final = {
-    "schedule": "a schedule", "level": "a level", "length": "a length", "curve": "a curve", "rule": "a rule",
+    "schedule": "a schedule", "level": "a level", "length": "a length", "curve": "a curve",
     "number": "a number", "count": "an integer", "text": "text", "bool": "True or False", "list": "a list",
     "pairs": "a list of pairs",
 }  # fmt: skip
