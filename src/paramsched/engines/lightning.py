@@ -12,9 +12,9 @@ from paramsched.engines.torch_required import torch
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.optimizers import check_names, refuse_several_plans
 from paramsched.core.run.batches import BatchSampler
-from paramsched.core.run.block import LR
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.run.state import COUNT
+from paramsched.core.run.values import LR
 from paramsched.engines.argument_order import check_plan, without_optimizer
 from paramsched.engines.engine_facts import EngineFacts, LoopOptions, batch_size_of, options_of, with_named_options
 from paramsched.engines.other_schedulers import warn_of_other_schedulers

@@ -10,10 +10,10 @@ from paramsched.core.base.problem import Problem
 from paramsched.core.fields import finite_or_none, recorded_bases
 from paramsched.core.plan.lines import UpdateTimes, by_group, values_at
 from paramsched.core.plan.optimizers import scopes_of
-from paramsched.core.run.block import starting_lines
 from paramsched.core.run.record import Carried
 from paramsched.core.run.resume import rule_states
 from paramsched.core.run.state import Group
+from paramsched.core.run.values import starting_lines
 from paramsched.core.schedules.contents import parts_inside
 from paramsched.core.schedules.own import OwnShape, has_own_shape
 from paramsched.errors import ParamschedError

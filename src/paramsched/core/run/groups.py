@@ -3,69 +3,33 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from operator import is_
-from typing import Any, Protocol, TypeAlias, final
+from typing import TYPE_CHECKING, Any, final
 
 import torch
 
 from paramsched.core.base.problem import Problem
 from paramsched.core.fields import RECORD, entry_of
 from paramsched.core.plan import Plan
-from paramsched.core.plan.lines import Line, RuleStates, UpdateTimes, Values, bases_of, values_at
+from paramsched.core.plan.lines import Line, RuleStates, UpdateTimes, Values, bases_of, by_group, values_at
 from paramsched.core.plan.optimizers import WHOLE, Scope
 from paramsched.core.plan.resolved import ResolvedPlan
-from paramsched.core.plan.run_amounts import Amount, ReportedProgress
-from paramsched.core.run.block import (
-    LR,
-    ValueBlock,
-    initial_value,
-    log_late_groups,
-    starting_lines,
-)
 from paramsched.core.run.checks import refuse_values_outside
+from paramsched.core.run.processes import Processes
 from paramsched.core.run.state import COUNT, Clock, Group, RunPosition, RunState, record_of_plan, write_entries
+from paramsched.core.run.values import LR, ValueRows, initial_value, starting_lines
 from paramsched.errors import ParamschedError, PlanError, StateError
 
-
-class Consumption(Protocol):
-    """Determines the consumption of each update, in the unit of the plan's clock; replaced when a run resumes."""
-
-    @property
-    def unit(self) -> str:
-        """The unit of the clock."""
-
-    def check_amount(self) -> None:
-        """Check the consumption of the next update before that update; raise if it is unknown."""
-
-    def coming_times(self, expected: Amount | None, block: ValueBlock) -> UpdateTimes | None:
-        """Count an update, and return the times of the updates to compute next.
-
-        Returns None if `block` already contains the values of these updates, because the amount is the expected one.
-
-        Args:
-            expected: the amount that the block assumed before the next update; None if the block is exhausted.
-            block: the values that were computed in advance.
-        """
+if TYPE_CHECKING:
+    from paramsched.core.run.amounts import Consumption
 
 
-AmountsOf: TypeAlias = Callable[[ResolvedPlan, Clock], Consumption | None]
-"""A function that returns the consumption of an optimizer; None if the plan is by updates."""
+def consumption_of(in_force: ResolvedPlan, run: RunState) -> "Consumption | None":
+    """Return the consumption of a run; None if the plan is by updates."""
+    if in_force.amounts is None:
+        return None
+    from paramsched.core.run.amounts import Consumption
 
-
-def consumption_of_run(run: RunState) -> AmountsOf:
-    """Return the function that returns the consumption of a run."""
-
-    def consumption_of(in_force: ResolvedPlan, clock: Clock) -> Consumption | None:
-        if in_force.amounts is None:
-            return None
-        if isinstance(in_force.amounts, ReportedProgress):
-            from paramsched.core.run.amounts import ProgressSource
-
-            return ProgressSource(in_force, clock)
-        from paramsched.core.run.amounts import ConsumptionSource
-
-        return ConsumptionSource(in_force, clock, run.choices.counted_by)
-
-    return consumption_of
+    return Consumption(in_force, run)
 
 
 @final
@@ -85,11 +49,11 @@ class Groups:
         clock: the clock of the optimizer; of a single one, that of the run itself.
         run: the state of the run, which has no groups.
         scope: the lines of the plan that concern the optimizer.
-        amounts_of: returns the consumption; that of the run by default.
+        starts: True if a step of the optimizer may start an update of the run.
     """
 
-    block: ValueBlock  # set by `bind`
-    is_plain: bool  # set by `bind`; True if a manual update may write before it checks the groups
+    rows: ValueRows  # set by `bind`
+    is_plain: bool  # set by `bind`; True if an update only writes floats
     record: str  # set by `bind`; the entry of the first group
     load_written: Callable[[list[Group]], object]  # set by the hooks; loads a state that other code wrote into groups
     lr_key: str  # set by `bind`; "lr" if the first group has one
@@ -100,14 +64,13 @@ class Groups:
         clock: Clock,
         run: RunState,
         scope: Scope = WHOLE,
-        amounts_of: AmountsOf | None = None,
+        *,
+        starts: bool = True,
     ) -> None:
         # Given: the plan in force changes, and so does the scope with it.
-        self.in_force, self.clock, self.run, self.scope = in_force, clock, run, scope
-        self._amounts_of = consumption_of_run(run) if amounts_of is None else amounts_of
-        # Bound: the groups, the consumption, and (set by `bind`) the block of values.
+        self.in_force, self.clock, self.run, self.scope, self.starts = in_force, clock, run, scope, starts
+        # Bound: the groups, and (set by `bind`) the rows of values.
         self.bound: list[Group] = []
-        self.consumption: Consumption | None = None  # None if the plan is by updates
         # Marks of the last write, which `Steps.is_unchanged` compares with `record`: the first group, and its lr,
         # because torch's distributed checkpoint temporarily writes another one.
         self.first: Group = {}
@@ -126,41 +89,42 @@ class Groups:
         """Return the lines of the plan in force in some groups of the optimizer."""
         return starting_lines(self.in_force.counted, groups, bases, self.scope)
 
-    def new_block(
+    def new_rows(
         self, lines: tuple[Line, ...], groups: list[Group], times: UpdateTimes, states: RuleStates
-    ) -> ValueBlock:
+    ) -> ValueRows:
         """Compute the values of one update, without writing them. Only the clock of the run has targets."""
-        return ValueBlock(self.in_force.counted, lines, groups, times, states, targets=self.clock is self.run)
+        in_force, of_run = self.in_force, self.clock is self.run
+        return ValueRows(in_force.counted, lines, groups, times, states, end=in_force.total, targets=of_run)
 
-    def bind(self, groups: list[Group], block: ValueBlock) -> None:
-        """Write the values of the current update, the first ones of `block`, and use `block` for later updates.
+    def bind(self, groups: list[Group], rows: ValueRows) -> None:
+        """Write the values of the current update, the first ones of `rows`, and use `rows` for later updates.
 
         Args:
             groups: the groups of the optimizer.
-            block: the values, computed for the current update.
+            rows: the values, computed for the current update.
         """
         had = self.given_initial
         self.given_initial = {id(one): one for one in groups if id(one) in had or initial_value(LR, one) is not None}
-        self.write_entries(block.lines, groups)
-        block.write_initial()
+        self.write_entries(rows.lines, groups)
+        rows.put()
         self.reset_consumption()
-        self.take(block, groups)
+        self.take(rows, groups)
 
     def reset_consumption(self) -> None:
         """Discard the earlier measurements of the consumption."""
-        self.clock.needs_check = False
-        self.consumption = self._amounts_of(self.in_force, self.clock)
+        if self.clock is self.run:
+            self.run.needs_check = False
+            self.run.consumption = consumption_of(self.in_force, self.run)
 
-    def take(self, block: ValueBlock, groups: list[Group]) -> None:
-        """Use this block and these groups from now on. The groups already contain the first values of the block."""
-        self.block = block
-        block.end = self.in_force.total  # then the end of the plan, idle rules and external writes are reported
+    def take(self, rows: ValueRows, groups: list[Group]) -> None:
+        """Use these rows and groups from now on. The groups already contain the first row."""
+        self.rows = rows
         self.write_count(groups)
         self.bound, self.first, self.record = list(groups), groups[0], groups[0][RECORD]
         self.lr_key = "lr" if "lr" in groups[0] else COUNT
         self.first_lr = self.first[self.lr_key]
-        block.note_fills()
-        self.is_plain = not (block.tensors or block.targets or self.consumption is not None)
+        rows.note_written()
+        self.is_plain = not (rows.tensors or rows.tuples or rows.targets or self.run.consumption is not None)
 
     def write_entries(self, lines: tuple[Line, ...], groups: list[Group]) -> None:
         """Write the bases into each group, and the plan into the first one."""
@@ -183,7 +147,7 @@ class Groups:
         Args:
             position: the position.
         """
-        self.block.seek(position.times, self.clock.states)
+        self.rows.seek(position.times, self.clock.states)
         self.clock.set_position(position)
         self.write_values()
         self.reset_consumption()
@@ -191,16 +155,14 @@ class Groups:
 
     def rewrite(self) -> None:
         """Recompute the values of the next update, and write them."""
-        self.block.seek(self.clock.times, self.clock.states)
+        self.rows.seek(self.clock.times, self.clock.states)
         self.write_values()
 
-    def write_values(self, *, are_written: bool = False) -> None:
-        """Write the values of the next update, unless the writers have written them, and note that they are written."""
-        if not are_written:
-            self.block.write_initial()
+    def write_values(self) -> None:
+        """Write the values of the next update, and note that they are written."""
+        self.rows.put()
         self.first[COUNT] = self.clock.t  # the other groups get the count when the optimizer is saved
         self.first_lr = self.first[self.lr_key]
-        self.block.note_fills()
 
     def release(self) -> None:
         """Stop writing. The groups keep the written values and the entries of paramsched."""
@@ -220,14 +182,14 @@ def planned_values(
         clock: the clock of the run. Default: that of the optimizer.
         last: True for the last completed update.
     """
-    lines, (times, states) = planned.block.lines, _times(clock or planned.clock, last=last)
+    lines, (times, states) = planned.rows.lines, _times(clock or planned.clock, last=last)
     return lines, values_at(lines, times, states)
 
 
 def target_values(planned: Groups, *, last: bool = False) -> Iterator[tuple[str, float]]:
     """Return pairs (target name, value) for the next update, or for the last completed one if `last` is True."""
     times, states = _times(planned.clock, last=last)
-    return ((column.target.name, column.computed(times, states)[0]) for column in planned.block.targets)
+    return ((column.target.name, column.entries(times, states)[0]) for column in planned.rows.targets)
 
 
 def _times(clock: Clock, *, last: bool) -> tuple[UpdateTimes, RuleStates]:
@@ -244,7 +206,7 @@ def sync(planned: Groups, groups: list[Group]) -> bool:
     require_groups(planned, groups, planned.bound)
     if _load_written(planned, groups):
         return True
-    changed = _entries_replaced(planned, groups) or groups_changed(planned, groups) or planned.block.any_tuple_spoiled()
+    changed = _entries_replaced(planned, groups) or groups_changed(planned, groups) or planned.rows.tuple_spoiled()
     if changed:
         _rebind(planned, groups)
     return changed
@@ -273,29 +235,52 @@ def is_being_counted(planned: Groups) -> bool:
 
 def _rebind(planned: Groups, groups: list[Group]) -> None:
     """Bind the current groups, and write only into new or changed ones."""
-    plan, clock = planned.in_force.counted, planned.clock
+    clock = planned.clock
     note_code_bases(planned, groups)
     lines, labels, run = planned.lines(groups), planned.labels(groups), planned.run
     log_late_groups(lines, groups, clock, labels, run.processes)
     refuse_values_outside(planned.in_force, lines, labels, clock.times)
     anew = not planned.bound or _entries_replaced(planned, groups)
-    before = {} if anew else _followed_by(planned.block.lines, planned.bound)
+    before = {} if anew else _followed_by(planned.rows.lines, planned.bound)
     now = _followed_by(lines, groups)
     unwritten = {
         index for index, group in enumerate(groups) if COUNT not in group or before.get(id(group)) != now[id(group)]
     }
     mine = tuple(line.only(unwritten) for line in lines)
-    new_values = ValueBlock(
-        plan, tuple(one for one in mine if one.groups), groups, clock.times, clock.states, targets=False
-    )
+    unwritten_lines = tuple(one for one in mine if one.groups)
+    new_values = ValueRows(planned.in_force.counted, unwritten_lines, groups, clock.times, clock.states)
     planned.write_entries(lines, groups)
-    new_values.write_initial()
-    were_filled = bool(planned.bound) and planned.block.tensors_changed()  # by other code
-    block = planned.new_block(lines, groups, clock.times, clock.states)
-    block.install_views()
-    planned.take(block, groups)
-    if were_filled:
-        block.forget_fills()
+    new_values.put()
+    before_tensors = planned.rows.tensors if planned.bound else None
+    were_filled = before_tensors is not None and before_tensors.changed()  # by other code
+    rows = planned.new_rows(lines, groups, clock.times, clock.states)
+    if rows.tensors is not None:
+        rows.tensors.install_views()
+    planned.take(rows, groups)
+    if were_filled and rows.tensors is not None:
+        rows.tensors.forget_fills()
+
+
+def log_late_groups(
+    lines: tuple[Line, ...],
+    groups: Sequence[Group],
+    clock: Clock,
+    labels: Sequence[str | int],
+    processes: Processes,
+) -> None:
+    """Log the groups that were added since the last update: their present values are their bases."""
+    late = {index for index, group in enumerate(groups) if COUNT not in group}
+    joined = [mine for line in lines if (mine := line.only(late)).groups]
+    now = values_at(joined, clock.times, clock.states)
+    for index, line, base in by_group(joined):
+        place = index, line.field.slot
+        if now[place] == base or initial_value(line.field, groups[index]) is not None:
+            continue
+        name = labels[index]
+        processes.log(
+            "group %r was added at update %d: its %s %r is used as its base, and the update uses %r",
+            name, clock.t, line.field, base, now[place],
+        )  # fmt: skip
 
 
 def note_code_bases(planned: Groups, groups: list[Group]) -> None:
@@ -369,14 +354,14 @@ def require_groups(planned: Groups, groups: list[Group], bound: list[Group]) -> 
     """Raise if there are no groups, or if a tuple such as `betas` has another length than when it was bound."""
     if not groups:
         raise StateError("optimizer.param_groups is empty: the groups that the plan writes were removed")
-    if planned.block.tuples:
+    if planned.rows.tuples:
         ours = {id(group) for group in bound}
         require_lengths(planned, [group if id(group) in ours else {} for group in groups])
 
 
 def require_lengths(planned: Groups, groups: list[Group]) -> None:
     """Raise if a tuple in a group has another length than when it was bound."""
-    for column in planned.block.tuples:
+    for column in planned.rows.tuples:
         column.require_lengths(groups)
 
 
@@ -424,12 +409,14 @@ def check_tensors(planned: Groups, groups: list[Group]) -> None:
         groups: those that the optimizer has.
     """
     values = planned_values(planned, last=True)[1]
-    for column in planned.block.tensors:
+    tensors = planned.rows.tensors
+    assert tensors is not None
+    for column in tensors.columns:
         for index, (group, _) in zip(column.indices, column.views, strict=True):
             value = values[index, column.field.slot]
-            planned.block.overwritten.append((column.field, group, column.field.read(group), value))
+            planned.rows.overwritten.append((column.field, group, column.field.read(group), value))
     note_overwritten(planned, groups)
-    planned.block.install_views()
+    tensors.install_views()
 
 
 def note(planned: Groups, groups: list[Group], index: int, found: tuple[Any, Any, float]) -> None:
@@ -460,10 +447,10 @@ def note_overwritten(planned: Groups, groups: list[Group]) -> None:
     The recorded values may equal the plan, because the writers compare object identities.
     """
     places = {id(group): index for index, group in enumerate(groups)}
-    for field, group, found, value in planned.block.overwritten:
+    for field, group, found, value in planned.rows.overwritten:
         if id(group) in places and not _is_planned(found, value):
             note(planned, groups, places[id(group)], (field, found, value))
-    planned.block.overwritten.clear()
+    planned.rows.overwritten.clear()
 
 
 def warn_of_update(run: RunState) -> None:

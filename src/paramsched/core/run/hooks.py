@@ -13,7 +13,6 @@ from paramsched.core.fields import RECORD, recorded_bases
 from paramsched.core.plan.lines import UpdateTimes, by_group, values_at
 from paramsched.core.plan.optimizers import errors_of
 from paramsched.core.run import steps as updates
-from paramsched.core.run.block import FloatColumn, TensorColumn, ValueBlock
 from paramsched.core.run.groups import Groups, has_written, is_being_counted, sync_for_checkpoint
 from paramsched.core.run.processes import Processes
 from paramsched.core.run.record import Adopted, Carried, record_of
@@ -28,9 +27,10 @@ from paramsched.core.run.steps import (
     UpdateHooks,
     check_amount,
     mark_uncompiled,
+    needs_check,
     updates_in_states,
 )
-from paramsched.core.run.writes import AT_EACH_UPDATE, keep_tensors
+from paramsched.core.run.values import AT_EACH_UPDATE, keep_tensors
 from paramsched.core.schedules.own import has_own_shape
 from paramsched.errors import InvalidArgument, StateError, shown
 
@@ -73,7 +73,7 @@ class CaptureHook:
         planned = self.planned
         kept = {
             str(line.field): None
-            for line in planned.block.lines
+            for line in planned.rows.lines
             for index in line.groups
             if line.schedule._held_from() != 0 and not _is_on_device(line.field.read(planned.bound[index]))
         }
@@ -116,9 +116,7 @@ class PlanHooks:
         # Do not compile the functions that run at every update: torch would recompile the step for each value
         # (docs/contributing/decisions.md).
         mark_uncompiled(
-            Steps.is_unchanged, Steps.has_own_lr, Steps.before_update, Steps.advance, check_amount,
-            FloatColumn.any_tuple_spoiled, ValueBlock.any_tuple_spoiled, ValueBlock.fill_count, ValueBlock.note_fills,
-            ValueBlock.tensors_changed, ValueBlock.views_replaced, TensorColumn.views_replaced,
+            Steps.is_unchanged, Steps.has_own_lr, Steps.before_update, Steps.advance, check_amount, needs_check,
             *run.uncompiled, *AT_EACH_UPDATE,
         )  # fmt: skip
         handles.append(DynamicCount())
@@ -155,7 +153,7 @@ class PlanHooks:
 
     def _write_values(self, groups: list[Group], now: Reading) -> None:
         """Write the planned values of one update into a state. It has the tensors of the optimizer itself."""
-        number, lines = now.numbers[self.name], self.planned.block.lines
+        number, lines = now.numbers[self.name], self.planned.rows.lines
         amount = now.position.amount if number == now.position.t else now.last_amount
         values = values_at(lines, UpdateTimes(number, amount), now.states)
         for index, line, _ in by_group(lines):

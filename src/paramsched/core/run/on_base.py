@@ -75,5 +75,5 @@ def record_bases(run: Run, replaced: Mapping[tuple[str, str], float]) -> None:
     for planned in run.members.values():
         if planned.bound:
             labels = planned.labels(planned.bound)
-            bases |= {(line.name, str(labels[index])): base for index, line, base in by_group(planned.block.lines)}
+            bases |= {(line.name, str(labels[index])): base for index, line, base in by_group(planned.rows.lines)}
     clock.history = clock.history.with_bases(clock.entry(run.lead.in_force), bases, replaced)

@@ -140,7 +140,7 @@ def _all_bases(planned: Groups) -> Values:
     recorded = {
         (index, slot): base for index, group in enumerate(planned.bound) for slot, base in recorded_bases(group).items()
     }
-    return recorded | bases_of(planned.block.lines)
+    return recorded | bases_of(planned.rows.lines)
 
 
 def _by_field(values: Mapping[str, Values], sizes: Mapping[str, int]) -> dict[str, Any]:
@@ -199,7 +199,7 @@ class Carried:
             last_amount=clock.last_amount, owner="that of the previous Scheduler", is_loaded=False,
         )  # fmt: skip
         position = replace(run.position_at(planned.clock.t), samples=samples)
-        return Carried(position.t, state, position, bases_of(planned.block.lines))
+        return Carried(position.t, state, position, bases_of(planned.rows.lines))
 
     @property
     def is_complete(self) -> bool:

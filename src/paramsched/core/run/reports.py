@@ -9,9 +9,9 @@ from paramsched.core.base.problem import Problem
 from paramsched.core.fields import recorded_base
 from paramsched.core.plan.lines import Line, Values, by_group
 from paramsched.core.plan.resolved import ResolvedPlan
-from paramsched.core.run.block import initial_value
 from paramsched.core.run.processes import Processes, log
 from paramsched.core.run.state import Group, RunState
+from paramsched.core.run.values import initial_value
 
 CHECKPOINT: Final = "the checkpoint"  # the source of a base; the other one is an initial value, such as `initial_lr`
 

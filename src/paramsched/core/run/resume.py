@@ -13,7 +13,6 @@ from paramsched.core.plan.follow import followed_targets
 from paramsched.core.plan.lines import Line, RuleStates, bases_of
 from paramsched.core.plan.optimizers import ALONE, errors_of, scopes_of, shown_names
 from paramsched.core.plan.resolved import ResolvedPlan
-from paramsched.core.run.block import ValueBlock, starting_lines
 from paramsched.core.run.checks import refuse_values_outside
 from paramsched.core.run.groups import (
     Groups,
@@ -55,6 +54,7 @@ from paramsched.core.run.state import (
     resume_position,
 )
 from paramsched.core.run.steps import updates_in_state
+from paramsched.core.run.values import ValueRows, starting_lines
 from paramsched.core.time import RunFacts
 from paramsched.core.time.amounts import amount_text
 from paramsched.core.time.run_facts import CLOCKS
@@ -163,7 +163,7 @@ class Resume:
             # schedulers. Then the bases are those of the code.
             lines = starting_lines(chosen.counted, groups, carried.bases, scope, planned.code_bases)
         elif chosen is planned.in_force:  # of a Scheduler's state, for the bound groups
-            lines = tuple(line.with_bases(carried.bases) for line in planned.block.lines)
+            lines = tuple(line.with_bases(carried.bases) for line in planned.rows.lines)
         else:
             lines = starting_lines(chosen.counted, groups, carried.bases, scope)
         position, states = self._position_of(planned, carried, chosen), rule_states(carried.state, chosen)
@@ -237,10 +237,8 @@ class Resume:
             for name, planned in members.items()
             if name not in loaded and (changes_all or planned.clock.t != numbers[name])
         }
-        blocks = {name: _block_of(planned, planned.bound, None, is_new=is_new) for name, planned in others.items()}
-        blocks |= {
-            name: _block_of(members[name], groups[name], one.lines, is_new=is_new) for name, one in loaded.items()
-        }
+        rows = {name: _rows_of(planned, planned.bound, None, is_new=is_new) for name, planned in others.items()}
+        rows |= {name: _rows_of(members[name], groups[name], one.lines, is_new=is_new) for name, one in loaded.items()}
         if changes_all:
             run.bind_lead()
         for name, one in loaded.items():
@@ -248,8 +246,8 @@ class Resume:
                 planned_bases = bases_of(one.lines)
                 other = {place: base for place, base in one.carried.bases.items() if place not in planned_bases}
                 record_other_bases(other, groups[name])
-        for name, block in blocks.items():
-            members[name].bind(groups[name] if name in loaded else members[name].bound, block)
+        for name, new in rows.items():
+            members[name].bind(groups[name] if name in loaded else members[name].bound, new)
         # The states that several optimizers load one after the other have the history of the run before the first load.
         known = run.saved.values() if run.is_shared else [one.saved_run for one in loaded.values()]
         record_bases(run, dict(pair for saved in known for pair in saved.replaced))
@@ -391,12 +389,12 @@ class Resume:
             for index, base in enumerate(given)
             if is_finite_number(base) and id(groups[index]) not in planned.given_initial  # that is the base already
         }
-        lines = tuple(line.with_bases(kept) for line in planned.block.lines)
+        lines = tuple(line.with_bases(kept) for line in planned.rows.lines)
         adopted = self.bases.applied(Adopted(NOTHING, planned.in_force, lines=lines), planned, groups)
         mine = adopted.lines
         position = resume_position(planned.in_force, RunPosition(t), "the state of torch's scheduler", planned.clock)
         refuse_values_outside(planned.in_force, mine, planned.labels(groups), position.times)
-        block = ValueBlock(planned.in_force.counted, mine, groups, position.times, planned.clock.states)
+        rows = planned.new_rows(mine, groups, position.times, planned.clock.states)
         report_bases(run.new_bases(adopted.changes, t), t, self.processes)
         warn_if_over(planned.in_force, planned.run, t)
         unit = f"{t} updates, the count in the optimizer's own state" if taken is not None and taken != at else f"{t}"
@@ -408,7 +406,7 @@ class Resume:
         planned.clock.set_position(position, TORCH)
         run.clock.counts_from = BEGIN_OF_DATA
         run.clock.history = History((run.clock.entry(planned.in_force),))
-        planned.bind(groups, block)
+        planned.bind(groups, rows)
 
     # ------------------------------------------------------------------ a plan that differs
 
@@ -459,7 +457,7 @@ def _use_plan(run: Run, chosen: ResolvedPlan) -> None:
         one.in_force, one.scope, one.clock.states = chosen, scopes[name], run.clock.states
 
 
-def _block_of(planned: Groups, groups: list[Group], lines: tuple[Line, ...] | None, *, is_new: bool) -> ValueBlock:
+def _rows_of(planned: Groups, groups: list[Group], lines: tuple[Line, ...] | None, *, is_new: bool) -> ValueRows:
     """Compute the values of an optimizer at its position, without writing them.
 
     Args:
@@ -468,14 +466,14 @@ def _block_of(planned: Groups, groups: list[Group], lines: tuple[Line, ...] | No
         lines: its lines. Default: those of the plan in force.
         is_new: True if the plan is another one than before.
     """
-    block, clock = planned.block, planned.clock
+    rows, clock = planned.rows, planned.clock
     if lines is None:
-        lines = planned.lines(groups) if is_new else block.lines
-    is_same = len(lines) == len(block.lines) and all(map(is_, lines, block.lines))
+        lines = planned.lines(groups) if is_new else rows.lines
+    is_same = len(lines) == len(rows.lines) and all(map(is_, lines, rows.lines))
     if is_same and not groups_changed(planned, groups):
-        block.seek(clock.times, clock.states)
-        return block
-    return planned.new_block(lines, groups, clock.times, clock.states)
+        rows.seek(clock.times, clock.states)
+        return rows
+    return planned.new_rows(lines, groups, clock.times, clock.states)
 
 
 def names_of(in_force: ResolvedPlan) -> set[str]:

@@ -9,7 +9,7 @@ from paramsched.core.plan.lines import RuleStates, UpdateTimes
 from paramsched.core.plan.optimizers import shown_names
 from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount
-from paramsched.core.run.groups import Consumption, Groups, is_being_counted, sync, sync_for_checkpoint
+from paramsched.core.run.groups import Groups, is_being_counted, sync, sync_for_checkpoint
 from paramsched.core.run.metric_states import restored_states
 from paramsched.core.run.reports import OtherBase
 from paramsched.core.run.state import BEGIN_OF_DATA, History, RunPosition, SavedRun
@@ -74,11 +74,6 @@ class Run:
     def in_force(self) -> ResolvedPlan:
         """The plan in force."""
         return self.lead.in_force
-
-    @property
-    def consumption(self) -> Consumption | None:
-        """The source of the consumption of each update; None if the plan is by updates."""
-        return self.lead.consumption
 
     @property
     def numbers(self) -> dict[str, int]:
@@ -205,17 +200,10 @@ class Run:
     def report(self, amount: Amount) -> None:
         """Move to a reported progress before the next update, with all optimizers, and write its values."""
         for planned in self.all_groups:
-            clock, block = planned.clock, planned.block
-            # The end of the coming update writes the second value.
-            times = UpdateTimes(clock.t, amount, 2)
-            if block.tensors:
-                block.seek(times, clock.states)
-                clock.amount = amount
-                planned.write_values()
-            else:
-                block.write_instead(times, clock.states)
-                clock.amount = amount
-                planned.write_values(are_written=True)
+            clock = planned.clock
+            planned.rows.seek(UpdateTimes(clock.t, amount, 2), clock.states)  # the next update uses the second row
+            clock.amount = amount
+            planned.write_values()
         # a next step belongs to the last update
         if self.is_shared and any(number < self.clock.t for number in self.numbers.values()):
             self.clock.last_amount = amount

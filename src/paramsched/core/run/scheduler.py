@@ -15,7 +15,6 @@ from typing import (
     SupportsFloat,
     TypeAlias,
     Unpack,
-    cast,
     final,
     get_args,
 )
@@ -73,7 +72,7 @@ from paramsched.core.time.run_facts import Facts, RunFacts, facts_of_call, meant
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, PlanError, shown
 
 if TYPE_CHECKING:
-    from paramsched.core.run.amounts import ConsumptionSource, ProgressSource
+    from paramsched.core.run.amounts import Consumption
 
 
 short_name("OnChange", OnChange)
@@ -443,12 +442,13 @@ class Scheduler(LRScheduler):
         """
         planned = self._run.lead
         require_attached(self._run.clock, "report(…)")
-        if planned.in_force.unit != PROGRESS:
+        clock, consumption = self._run.clock, self._run.clock.consumption
+        if consumption is None:
             from paramsched.core.run.amounts import checked_progress
 
-            checked_progress("scheduler.report(", planned.in_force.unit, progress)  # raises
-        source = cast("ProgressSource", planned.consumption)  # not imported, which would cost as much as the rest
-        reached, before = source.checked(progress), planned.clock.amount
+            checked_progress("scheduler.report(", None, progress)  # raises
+        assert consumption is not None
+        reached, before = consumption.checked_progress(progress), clock.amount
         assert before is not None
         if reached > 1:
             found = (
@@ -467,7 +467,7 @@ class Scheduler(LRScheduler):
         elif reached > before:
             self._run.sync(self._optimizers)
             self._run.report(reached)
-        source.note_report()
+        consumption.note_progress()
 
     def _warn_once(self, kind: Literal["above", "below"], problem: Problem) -> None:
         """Warn of reports of one kind, once in the life of the Scheduler."""
@@ -499,16 +499,16 @@ class Scheduler(LRScheduler):
         source, counted = self._checked_amount("scheduler.consumed(", amount)
         source.add_measured(counted)
 
-    def _checked_amount(self, call: str, amount: dict[str, Any]) -> "tuple[ConsumptionSource, Amount]":
+    def _checked_amount(self, call: str, amount: dict[str, Any]) -> "tuple[Consumption, Amount]":
         """Validate reported consumption; return it with the source that receives it. `call` is its start."""
-        source, clock = self._run.consumption, self._run.clock
+        source, clock = self._run.clock.consumption, self._run.clock
         if clock.released:
             require_attached(clock, f"{call.removeprefix('scheduler.')}…)")
-        if source is None or source.unit == PROGRESS:
+        if source is None:
             from paramsched.core.run.amounts import checked_amount
 
-            checked_amount(call, None if source is None else PROGRESS, amount)  # raises
-        source = cast("ConsumptionSource", source)
+            checked_amount(call, None, amount)  # raises
+        assert source is not None
         reported = source.checked(call, amount)
         assert clock.amount is not None
         if clock.amount + (clock.reported or 0) + reported >= MAX_CONSUMED:
@@ -613,7 +613,7 @@ class Scheduler(LRScheduler):
         if self._is_attached:
             self._run.release()
             for groups, part in self._members():
-                part.block.remove_views(groups)
+                part.rows.remove_views(groups)
                 remove_entries(groups)
 
     # ------------------------------------------------------------------ attributes that engines read
@@ -668,7 +668,7 @@ class Scheduler(LRScheduler):
         self._synced()
         found: list[Any] = []
         for groups, part in self._members():
-            bases = {index: base for (index, slot), base in bases_of(part.block.lines).items() if slot == "lr"}
+            bases = {index: base for (index, slot), base in bases_of(part.rows.lines).items() if slot == "lr"}
             found += [bases.get(i, group["lr"]) for i, group in enumerate(groups)]
         return found
 

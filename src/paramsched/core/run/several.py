@@ -7,18 +7,15 @@ from types import SimpleNamespace
 from typing import Any, final
 
 from paramsched.core.base.problem import Problem
-from paramsched.core.plan.lines import UpdateTimes
 from paramsched.core.plan.optimizers import NO_SCOPE, shown_names
-from paramsched.core.plan.resolved import ResolvedPlan
-from paramsched.core.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
-from paramsched.core.run.block import ValueBlock
+from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.groups import Groups, sync, warn_of_update
 from paramsched.core.run.metric_states import saved_states
 from paramsched.core.run.record import Adopted
 from paramsched.core.run.reports import problems_of_bases
 from paramsched.core.run.run import AfterStep, Run
 from paramsched.core.run.state import Choices, Clock, Group, RunState, SavedRun
-from paramsched.core.run.steps import ByHand, Steps, check_amount, run_uncompiled
+from paramsched.core.run.steps import ByHand, Steps, run_uncompiled
 from paramsched.errors import StateError
 
 
@@ -59,10 +56,9 @@ def run_of_several(
     lead = Groups(in_force, clock, clock, NO_SCOPE)
     members: dict[str, Groups] = {}
     for name, one in adopted.items():
-        own, starts = Clock(states, one.position), choices.drive in ("optimizer", name)
-        amounts_of = partial(_followed_amounts, lead, starts_updates=starts)
-        mine = members[name] = Groups(in_force, own, clock, one.scope, amounts_of)
-        mine.block = mine.new_block(one.lines, groups[name], own.times, states)
+        own, starts = Clock(states, one.position), choices.drive in ("optimizer", "manual", name)
+        mine = members[name] = Groups(in_force, own, clock, one.scope, starts=starts)
+        mine.rows = mine.new_rows(one.lines, groups[name], own.times, states)
     parameters = [one for mine in groups.values() for group in mine for one in group["params"]]
     return SharedRun(lead, members, choices.drive, parameters)
 
@@ -103,7 +99,7 @@ class SharedRun(Run):
     def bind_lead(self) -> None:
         """Write the targets at the position of the run, and measure the next update from now."""
         lead, clock = self.lead, self.clock
-        lead.bind(self.param_groups, lead.new_block((), self.param_groups, clock.times, clock.states))
+        lead.bind(self.param_groups, lead.new_rows((), self.param_groups, clock.times, clock.states))
 
     def note_positions(self) -> None:
         self.saved.clear()
@@ -310,47 +306,3 @@ class SharedSteps:
 
     def after_other_step(self, optimizer: Any) -> None:
         """Count nothing, after a step of an optimizer that does not drive the clock."""
-
-
-def _followed_amounts(
-    lead: Groups, in_force: ResolvedPlan, clock: Clock, *, starts_updates: bool
-) -> "FollowedAmounts | None":
-    """Return the consumption of one of several optimizers; None if the plan is by updates."""
-    amounts = in_force.amounts
-    return None if amounts is None else FollowedAmounts(amounts, clock, lead, starts_updates=starts_updates)
-
-
-@final
-class FollowedAmounts:
-    """The consumption of one of several optimizers: that of the run, whose clock counts it once per update.
-
-    Args:
-        amounts: the planned amounts of the run.
-        clock: the clock of the optimizer.
-        lead: the groups of the run.
-        starts_updates: True if a step of the optimizer may start an update of the run.
-    """
-
-    def __init__(self, amounts: RunAmounts, clock: Clock, lead: Groups, *, starts_updates: bool) -> None:
-        self._amounts, self._clock, self._lead = amounts, clock, lead
-        self._check_run: Callable[[], object] | None = partial(check_amount, lead) if starts_updates else None
-        self.unit = amounts.clock
-        clock.reported = 0  # not None, so that the amount after each update is compared with that of the run
-        clock.needs_check = starts_updates
-
-    def check_amount(self) -> None:
-        """Check the consumption of the run, if the next step of the optimizer starts an update."""
-        if self._check_run is not None and self._clock.t == self._lead.clock.t:
-            self._check_run()
-
-    def coming_times(self, expected: Amount | None, block: ValueBlock) -> UpdateTimes | None:
-        """Return the times of the updates to compute next; None if the block contains these already."""
-        t, run = self._clock.t, self._lead.clock
-        self._clock.needs_check = self._check_run is not None
-        amount = run.amount if t == run.t else run.last_amount
-        if expected is not None and expected == amount:
-            return None
-        block.drop_coming(next_consumed=expected is not None)
-        assert amount is not None
-        count = 1 if isinstance(self._amounts, UnknownAmounts) else block.next_size(t)
-        return UpdateTimes(t, self._amounts.amounts_from(t, amount, count), count)

@@ -9,10 +9,10 @@ from typing import Final, final
 from paramsched.core.fields import Field
 from paramsched.core.plan.lines import Line, UpdateTimes, by_group, values_at
 from paramsched.core.plan.resolved import ResolvedPlan
-from paramsched.core.run.block import LR
 from paramsched.core.run.reports import log_idle_rules
 from paramsched.core.run.run import Run
 from paramsched.core.run.state import RunState
+from paramsched.core.run.values import LR
 
 _SKIPPED: Final = 0.01  # of the plan; a GradScaler may skip so many updates
 
@@ -31,7 +31,7 @@ class ShortRun:
     def read_plan(self, run: Run) -> None:
         """Read the plan in force."""
         self.in_force = run.in_force
-        self.lines = [one.block.lines for one in run.all_groups]
+        self.lines = [one.rows.lines for one in run.all_groups]
 
     def problem(self) -> str:
         """Return a sentence about a run that has ended before its plan; an empty string if it has not."""

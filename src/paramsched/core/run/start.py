@@ -10,7 +10,6 @@ from paramsched.core.plan.lines import RuleStates, bases_of
 from paramsched.core.plan.optimizers import ALONE, errors_of, scopes_of
 from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.run.arguments import PlanSource, Request
-from paramsched.core.run.block import starting_lines
 from paramsched.core.run.checks import refuse_values_outside, report_unlikely_values
 from paramsched.core.run.groups import Groups, has_written
 from paramsched.core.run.hooks import PlanHooks, hooks_on, require_hooks, warn_of_changed_functions
@@ -28,6 +27,7 @@ from paramsched.core.run.resume import Resume, rule_states
 from paramsched.core.run.run import Run
 from paramsched.core.run.state import COUNT, Choices, Group, History, RunPosition, RunState, resume_position
 from paramsched.core.run.steps import updates_in_state
+from paramsched.core.run.values import starting_lines
 from paramsched.core.time import RunFacts
 
 
@@ -121,7 +121,7 @@ def run_of_one(
     clock = RunState(one.states, one.position, choices, source)
     clock.begin(one.in_force)
     lead = Groups(one.in_force, clock, clock)
-    lead.block = lead.new_block(one.lines, groups[name], clock.times, one.states)
+    lead.rows = lead.new_rows(one.lines, groups[name], clock.times, one.states)
     return Run(lead, {name: lead}, choices.drive)
 
 
@@ -200,7 +200,7 @@ def prepare(request: Request, found: Found, chosen: Adopted, adopted: Mapping[st
         run.clock.last_amount = state.last_amount
     if found.carried:
         run.clock.history = _history(run, chosen)
-    parts = [(one.block.lines, groups[name], one.labels(groups[name])) for name, one in run.members.items()]
+    parts = [(one.rows.lines, groups[name], one.labels(groups[name])) for name, one in run.members.items()]
     if request.positions is None:  # a copy was warned of when its original began
         of_user = request.source.engine_total is None and not found.carried  # the run of a checkpoint has its length
         report_unlikely_values(parts, in_force, request.resume.processes, counts_of_user=of_user)
@@ -223,7 +223,7 @@ def bind(run: Run, found: Found) -> None:
     """Write the values: the first write. Earlier Schedulers end."""
     run.bind_lead()
     for name, planned in run.members.items():
-        planned.bind(found.groups[name], planned.block)
+        planned.bind(found.groups[name], planned.rows)
     run.note_positions()
 
 
@@ -242,7 +242,7 @@ def hook(run: Run, optimizers: Mapping[str, Any], request: Request, found: Found
 def report(run: Run, optimizers: Mapping[str, Any], request: Request, found: Found) -> None:
     """Log what the user may not expect at this start."""
     carried, begin, processes = found.carried, request.choices.start, request.resume.processes
-    lines = {name: one.block.lines for name, one in run.members.items()}
+    lines = {name: one.rows.lines for name, one in run.members.items()}
     present = [line for name, mine in lines.items() for line in without_initial(mine, found.groups[name])]
     fresh = [name for name in lines if name not in carried]
     has_state = any(getattr(optimizers[name], "state", None) for name in fresh)

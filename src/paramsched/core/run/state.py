@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from math import isfinite
-from typing import Any, Final, NamedTuple, TypeAlias, final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, final
 
 import numpy as np
 import torch
@@ -18,6 +18,9 @@ from paramsched.core.plan.run_amounts import Amount, lacking_amount
 from paramsched.core.run.processes import WORLD, Processes
 from paramsched.core.time.amounts import largest_on, rounded_on
 from paramsched.errors import MissingFact, StateError, shown
+
+if TYPE_CHECKING:
+    from paramsched.core.run.amounts import Consumption
 
 Group: TypeAlias = dict[str, Any]
 
@@ -370,9 +373,8 @@ class Clock:
 
     `amount` is the amount before the next update, `last_amount` the amount before the last one. Both
     are None if the plan is by updates. `reported` is the consumption that was reported and that no update has counted
-    yet; `is_measured` is True if an engine measured it, and False after a report of the loop. `needs_check` is True
-    if the consumption of the next update must be checked before that update. `unreported` are the warnings of an
-    update, which come after its count: a program that turns warnings into errors loses no update.
+    yet; `is_measured` is True if an engine measured it, and False after a report of the loop. `unreported` are the
+    warnings of an update, which come after its count: a program that turns warnings into errors loses no update.
 
     Args:
         states: the states of the metric rules.
@@ -381,22 +383,20 @@ class Clock:
     """
 
     __slots__ = (
-        "_came_from", "_used", "acknowledged_at", "amount", "is_measured", "last_amount", "needs_check", "reported",
-        "states", "t", "told_of_end", "unreported",
+        "_came_from", "_used", "acknowledged_at", "amount", "is_measured", "last_amount", "reported", "states", "t",
+        "unreported",
     )  # fmt: skip
 
     amount: Amount | None
     last_amount: Amount | None
     reported: Amount | None
-    needs_check: bool  # set by `Groups.bind`
     acknowledged_at: int  # the update at which an engine last called step()
-    told_of_end: bool  # True after a warning that the run goes on after the end of its plan
     unreported: list[Problem]  # empty but for the clock of the run
     _came_from: tuple[int, str | None]  # an update, and the checkpoint with this count
     _used: tuple[int, RuleStates]  # the update, and the states before a metric changed them
 
     def __init__(self, states: RuleStates, position: RunPosition, source: str | None = None) -> None:
-        self.states, self.told_of_end, self.unreported = states, False, []
+        self.states, self.unreported = states, []
         self.set_position(position, source)
 
     def set_position(self, position: RunPosition, source: str | None = None) -> None:
@@ -486,6 +486,9 @@ class RunState(Clock):
         source: as in `set_position`.
     """
 
+    needs_check: bool  # True if the consumption of the next update must be checked before that update
+    told_of_end: bool  # True after a warning that the run goes on after the end of its plan
+    consumption: "Consumption | None"  # of each update; None if the plan is by updates
     observed: set[str]
     skipped: set[str]
     warns_of_metrics: bool  # set by the Scheduler
@@ -494,8 +497,9 @@ class RunState(Clock):
     was_moved: bool  # by `seek`, or back by a checkpoint
     end_is_known: bool  # True if an engine has reported that the run is shorter than its plan, or has ended
     __slots__ = (
-        "_before_seek", "_begin", "_history", "choices", "counts_from", "end_is_known", "observed", "processes",
-        "released", "replaced", "saved_at", "skipped", "warns_of_metrics", "was_moved",
+        "_before_seek", "_begin", "_history", "choices", "consumption", "counts_from", "end_is_known", "needs_check",
+        "observed", "processes", "released", "replaced", "saved_at", "skipped", "told_of_end", "warns_of_metrics",
+        "was_moved",
     )  # fmt: skip
 
     def __init__(self, states: RuleStates, position: RunPosition, choices: Choices, source: str | None) -> None:
@@ -506,6 +510,7 @@ class RunState(Clock):
         self._history = History(())
         self._before_seek = -1, self._history  # the update of the last `seek`, and the history before it
         self.released, self.replaced, self.end_is_known, self.saved_at = False, False, False, -1
+        self.needs_check, self.told_of_end, self.consumption = False, False, None
         self.observed, self.skipped = set(), set()
         self.counts_from = BEGIN_OF_DATA
 

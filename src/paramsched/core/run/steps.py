@@ -16,7 +16,6 @@ from paramsched.core.base.codes import BEYOND_THE_PLAN
 from paramsched.core.base.problem import Problem
 from paramsched.core.fields import RECORD, finite_or_none
 from paramsched.core.plan.lines import UpdateTimes, by_group, values_at
-from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.groups import (
     Groups,
     check_tensors,
@@ -28,8 +27,9 @@ from paramsched.core.run.groups import (
 )
 from paramsched.core.run.reports import log_idle_rules
 from paramsched.core.run.state import COUNT, Group
+from paramsched.core.run.values import Overwritten
 from paramsched.core.time.amounts import PROGRESS
-from paramsched.errors import InvalidArgument, PlanError
+from paramsched.errors import InvalidArgument
 
 _compiler = getattr(_dynamo.eval_frame, "get_eval_frame_callback", partial(sys.modules.get, "torch._dynamo"))
 """Returns None if the calling code is not compiled. Before torch 2.6, only if the compiler was not imported."""
@@ -356,8 +356,8 @@ class Steps:
                 and first[RECORD] is planned.record
                 and first[planned.lr_key] is planned.first_lr
                 and groups == planned.bound  # compares only addresses if the dicts are the same
-                and not clock.needs_check
-                and not (planned.block.tuples and planned.block.any_tuple_spoiled())
+                and not (planned.run.needs_check and needs_check(planned))
+                and not (planned.rows.tuples and planned.rows.tuple_spoiled())
             )
         except (LookupError, RuntimeError, ValueError):
             return False  # an entry is missing, or tensors of other shapes replaced it
@@ -379,21 +379,19 @@ class Steps:
     def advance(self, optimizer: Any) -> None:
         """Count one update, before which `is_unchanged` was called, and write the values of the next one."""
         planned, groups = self.planned, optimizer.param_groups
-        clock, block = planned.clock, planned.block
+        clock, rows = planned.clock, planned.rows
         clock.t = t = clock.t + 1
         try:
-            if block.amounts is not None:
-                coming = next(block.amounts, None)
-                if coming is None or clock.reported is not None:
-                    run_uncompiled(_consume)(planned, coming)
-                else:
-                    clock.last_amount, clock.amount = clock.amount, coming
-            if block.tensors and block.tensors_changed():
+            if rows.amounts is not None:
+                run_uncompiled(_count_amount)(planned)
+            if rows.tensors is not None and rows.tensors.changed():
                 run_uncompiled(check_tensors)(planned, groups)
-            for _ in block.writer:  # resumes the writer once; `next` and its exception would cost as much as a write
-                break
-            else:
-                run_uncompiled(write_next_block)(planned, t)
+            at = t - rows.first
+            if at >= rows.size or (rows.amounts is not None and rows.amounts[at] != clock.amount):
+                run_uncompiled(extend_rows)(planned)
+                at = 1
+            for write, entries in rows.loops:
+                write(entries[at - 1], entries[at])
             first = groups[0]
             if first is not planned.first:  # replaced during the step
                 run_uncompiled(sync)(planned, groups)
@@ -402,12 +400,17 @@ class Steps:
             planned.first_lr = first[planned.lr_key]
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
             run_uncompiled(refuse_spoiled)(planned, groups, error)
-        if block.overwritten:
+        if rows.overwritten:
             run_uncompiled(note_overwritten)(planned, groups)
-        if block.tensors:
-            block.note_fills()
+        if rows.tensors is not None:
+            rows.tensors.note_fills()
         if clock.unreported:
             run_uncompiled(warn_of_update)(planned.run)
+
+
+def needs_check(planned: Groups) -> bool:
+    """Return whether the consumption of the update must be checked that the next step of an optimizer starts."""
+    return planned.run.needs_check and planned.starts and planned.clock.t == planned.run.t
 
 
 def check_amount(planned: Groups) -> None:
@@ -416,64 +419,54 @@ def check_amount(planned: Groups) -> None:
     Raises:
         MissingFact: the consumption is unknown.
     """
-    if planned.clock.needs_check and planned.consumption is not None:
+    if needs_check(planned):
         run_uncompiled(_check_amount)(planned)
 
 
 def _check_amount(planned: Groups) -> None:
-    source = planned.consumption
-    assert source is not None
-    source.check_amount()
+    consumption = planned.run.consumption
+    assert consumption is not None
+    consumption.check()
 
 
-def write_next_block(planned: Groups, t: int) -> None:
-    """Compute the values of the updates from `t` on, and write the first ones."""
-    block = planned.block
-    if block.amounts is not None:  # `_consume` has extended the block, so an interrupt ended the writers
-        planned.rewrite()
-        return
-    block.extend(UpdateTimes(t, None, block.next_size(t)), planned.clock.states)
-    _end_block(planned, t)
-    next(block.writer)
-    _note_end(planned, t)
-
-
-def _consume(planned: Groups, expected: Amount | None) -> None:
-    """Compute the next values, after an update that used the last ones or did not consume the `expected` amount."""
-    clock, block, source = planned.clock, planned.block, planned.consumption
-    assert source is not None
-    times = source.coming_times(expected, block)
-    if times is None:
-        clock.last_amount, clock.amount = clock.amount, expected
-    else:
-        amounts = times.listed()
-        clock.last_amount, clock.amount = clock.amount, amounts[0]
-        block.extend(times, clock.states)
-        block.amounts = iter(amounts[1:])
-        _end_block(planned, clock.t)
-        _note_end(planned, clock.t)
-
-
-def _end_block(planned: Groups, t: int) -> None:
-    """At the end of the plan, log metric rules that have observed no metric."""
+def _count_amount(planned: Groups) -> None:
+    """Count the consumption of an update: that of the run, which the other optimizers of the run follow."""
     clock, run = planned.clock, planned.run
-    if clock.states and run.warns_of_metrics and planned.in_force.is_over_at(t, clock.amount):
-        log_idle_rules(run, t, f"the plan is over after {t} updates")
+    consumption = run.consumption
+    if clock is not run or consumption is None:
+        clock.last_amount, clock.amount = clock.amount, run.amount if clock.t == run.t else run.last_amount
+        return
+    consumption.count()
+    if run.amount is not None and run.amount >= consumption.no_end_below:
+        _note_end(planned, run.t)
+
+
+def extend_rows(planned: Groups) -> None:
+    """Compute the values of the updates from the present one on."""
+    clock, rows, consumption = planned.clock, planned.rows, planned.run.consumption
+    count = rows.next_size(clock.t)
+    if consumption is None:
+        rows.extend(UpdateTimes(clock.t, None, count), clock.states)
+        _note_end(planned, clock.t)
+    else:
+        rows.extend(consumption.times_from(clock.t, clock.amount, count), clock.states)
 
 
 def _note_end(planned: Groups, t: int) -> None:
-    """Note once that a run goes on after the end of its plan, if update `t - 1` was after it."""
+    """Log metric rules that have observed no metric up to the end of the plan; note that the run goes on after it."""
     in_force, run, amount = planned.in_force, planned.run, planned.clock.last_amount
+    if run.states and run.warns_of_metrics and in_force.is_over_at(t, planned.clock.amount):
+        log_idle_rules(run, t, f"the plan is over after {t} updates")
     if run.told_of_end or (amount is not None and amount < in_force.no_end_below):
         return
     if in_force.unit == PROGRESS or not in_force.is_over_at(t - 1, amount):
         return
-    run.told_of_end = planned.clock.told_of_end = True
+    run.told_of_end = True
     length, epoch = in_force.total, in_force.facts.updates_per_epoch
     written = str(in_force.resolved.total) if length is None else f"{length} updates"
     if length is not None and epoch is not None:
         written += f" ({length / epoch:.3g} epochs)"
-    lines, times, values = planned.block.lines, planned.clock.times, dict[str, list[str]]()
+    lines, times, values = planned.rows.lines, planned.clock.times, dict[str, list[str]]()
     now = values_at(lines, times, planned.clock.states)
     for index, line, _ in by_group(lines):
         held = line.schedule._held_from()
@@ -506,62 +499,53 @@ class ByHand:
         self.planned, self.optimizer, self.steps = planned, optimizer, Steps(planned)
 
     def advance(self) -> None:
-        """Count one update: the groups are checked once, after the write.
-
-        This is safe because the writers write only into their own groups, and removed groups are not used. It is not
-        safe for writes that cannot be repeated: with tensors and targets the groups are checked first. They are also
-        checked first if the plan's clock counts an amount, because the consumption must be known before the update.
-        """
+        """Count one update. The first branch is `Steps.advance` for plain groups, in half of its time."""
         planned = self.planned
-        if not planned.is_plain:
-            self._advance_checked()
-            return
-        groups: list[Group] = self.optimizer.param_groups
-        clock, block = planned.clock, planned.block
-        t = clock.t
-        clock.t = following = t + 1  # before the values are written, for a saver in another thread
-        try:
-            for _ in block.writer:
-                break
-            else:
-                run_uncompiled(write_next_block)(planned, following)
-            first = groups[0]
-            if first[COUNT] is t and first[RECORD] is planned.record and groups == planned.bound:
-                first[COUNT] = clock.acknowledged_at = following
-            else:
-                clock.t = t
-                run_uncompiled(_rebind_and_advance)(planned, groups, None)
-        except (LookupError, TypeError, ValueError, RuntimeError) as error:
-            clock.t = t
-            run_uncompiled(_rebind_and_advance)(planned, groups, error)
-        if block.overwritten:
-            run_uncompiled(note_overwritten)(planned, groups)
-        if clock.unreported:
-            run_uncompiled(warn_of_update)(planned.run)
+        if planned.is_plain:
+            groups: list[Group] = self.optimizer.param_groups
+            clock, rows = planned.clock, planned.rows
+            t = clock.t + 1
+            at = t - rows.first
+            try:
+                first = groups[0]
+                is_unchanged = (
+                    at < rows.size
+                    and first[COUNT] is clock.t
+                    and first[RECORD] is planned.record
+                    and groups == planned.bound
+                )
+            except (LookupError, RuntimeError, ValueError):
+                is_unchanged = False
+            if is_unchanged:
+                clock.t = clock.acknowledged_at = t
+                try:
+                    for write, entries in rows.loops:
+                        write(entries[at - 1], entries[at])
+                except (LookupError, TypeError, ValueError, RuntimeError) as error:
+                    refuse_spoiled(planned, groups, error)
+                first[COUNT] = t
+                if rows.overwritten:
+                    note_overwritten(planned, groups)
+                    warn_of_update(planned.run)
+                return
+        self._advance_checked()
 
     def _advance_checked(self) -> None:
         planned, optimizer, steps = self.planned, self.optimizer, self.steps
-        require_attached(planned.run, "step()")
         if not steps.is_unchanged(optimizer):
-            steps.before_update(optimizer)
+            self._bind_changed()
         steps.advance(optimizer)
-        if not steps.is_unchanged(optimizer):  # a copied group contains another tensor than the one just written
-            sync(planned, optimizer.param_groups)
+        if planned.rows.tensors is not None and not steps.is_unchanged(optimizer):
+            sync(planned, optimizer.param_groups)  # a copied group contains another tensor than the one just written
         planned.clock.acknowledged_at = planned.clock.t
 
-
-def _rebind_and_advance(planned: Groups, groups: list[Group], error: Exception | None) -> None:
-    """Bind the groups at this update, then advance: the slow path of `ByHand`."""
-    overwritten = list(planned.block.overwritten)  # before a new block or other values take its place
-    try:
-        bound_anew = sync(planned, groups)
-    except PlanError:  # a late group is refused, after the writers have written the values of the next update
-        with suppress(LookupError, TypeError, ValueError, RuntimeError):  # of a group that is spoiled itself
-            planned.rewrite()
-        raise
-    planned.clock.t += 1
-    if error is not None and not bound_anew:
-        refuse_spoiled(planned, groups, error)
-    planned.rewrite()
-    planned.clock.acknowledged_at = planned.clock.t
-    planned.block.overwritten.extend(overwritten)
+    def _bind_changed(self) -> None:
+        """Bind added or replaced groups; the update before this call has used the values that other code wrote."""
+        planned = self.planned
+        require_attached(planned.run, "step()")
+        overwritten: Overwritten = []
+        if planned.bound:
+            with suppress(LookupError, TypeError, ValueError, RuntimeError):  # an entry is missing
+                overwritten = planned.rows.external_writes(planned.clock.t)
+        self.steps.before_update(self.optimizer)
+        planned.rows.overwritten.extend(overwritten)

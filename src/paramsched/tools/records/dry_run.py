@@ -189,7 +189,7 @@ def _load_with_bases(
         labels = planned.labels(made[name].param_groups)
         given = {
             (index, line.field.slot): bases.get((line.name, str(labels[index])), bases.get((line.name, None)))
-            for line in planned.block.lines
+            for line in planned.rows.lines
             for index in line.groups
         }
         planned.code_bases = {place: base for place, base in given.items() if base is not None}
