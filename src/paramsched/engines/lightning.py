@@ -348,7 +348,7 @@ def _is_finetuning(callback: Any) -> bool:
 
 def _write_initial_rates(scheduler: Scheduler) -> None:
     """Write the base of each group that was added with the current lr, so that the plan's factor applies once."""
-    clock = scheduler._run.clock
+    clock = scheduler._run
     for groups, part in scheduler._members():
         added = [index for index, group in enumerate(groups) if COUNT not in group and "initial_lr" not in group]
         if not added:

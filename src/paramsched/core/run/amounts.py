@@ -20,7 +20,7 @@ from paramsched.core.plan.run_amounts import (
     missing_amounts,
     missing_progress,
 )
-from paramsched.core.run.state import RunState
+from paramsched.core.run.run import Run
 from paramsched.core.time.amounts import PROGRESS, largest_on, rounded_progress
 from paramsched.core.time.run_facts import CLOCK_SYNONYMS, CLOCKS, meant_clock
 from paramsched.errors import InvalidArgument, MissingFact, shown
@@ -45,10 +45,10 @@ class Consumption:
 
     Args:
         in_force: the plan in force, whose clock counts an amount.
-        run: the state of the run.
+        run: the run.
     """
 
-    def __init__(self, in_force: ResolvedPlan, run: RunState) -> None:
+    def __init__(self, in_force: ResolvedPlan, run: Run) -> None:
         assert in_force.amounts is not None
         self._amounts, self._run, self.unit = in_force.amounts, run, in_force.amounts.clock
         self._is_unknown = isinstance(self._amounts, UnknownAmounts)  # here, because it takes long for an abstract type

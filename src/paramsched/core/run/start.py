@@ -11,8 +11,8 @@ from paramsched.core.plan.optimizers import ALONE, errors_of, scopes_of
 from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.run.arguments import PlanSource, Request
 from paramsched.core.run.checks import refuse_values_outside, report_unlikely_values
-from paramsched.core.run.groups import Groups, has_written
 from paramsched.core.run.hooks import PlanHooks, hooks_on, require_hooks, warn_of_changed_functions
+from paramsched.core.run.member import Member, has_written
 from paramsched.core.run.metric_states import restored_states, saved_states
 from paramsched.core.run.record import NOTHING, Adopted, Carried, read_groups
 from paramsched.core.run.reports import (
@@ -25,7 +25,7 @@ from paramsched.core.run.reports import (
 )
 from paramsched.core.run.resume import Resume, rule_states
 from paramsched.core.run.run import Run
-from paramsched.core.run.state import COUNT, Choices, Group, History, RunPosition, RunState, resume_position
+from paramsched.core.run.state import COUNT, Choices, Group, History, RunPosition, resume_position
 from paramsched.core.run.steps import updates_in_state
 from paramsched.core.run.values import starting_lines
 from paramsched.core.time import RunFacts
@@ -40,13 +40,13 @@ class Found:
         groups: the groups of each optimizer, by name.
         before: the hooks of earlier Schedulers.
         carried: what the groups of each optimizer with a count carry, of a checkpoint or of an earlier Scheduler.
-        numbers: the update of the next step of each optimizer.
+        counts: the update of the next step of each optimizer.
     """
 
     groups: Mapping[str, list[Group]]
     before: Mapping[str, PlanHooks]
     carried: Mapping[str, Carried]
-    numbers: Mapping[str, int]
+    counts: Mapping[str, int]
 
     def positions(self, unit: str | None) -> dict[str, RunPosition]:
         """Return the positions that optimizers carry, on the clock `unit`."""
@@ -54,8 +54,10 @@ class Found:
         return {name: position for name, position in positions.items() if position is not None}
 
 
-def start(optimizers: Mapping[str, Any], request: Request, facts: RunFacts) -> Run:
+def start(optimizers: Mapping[str, Any], request: Request, facts: RunFacts) -> tuple[Run, dict[str, Member]]:
     """Bind a plan to the groups of all optimizers, write its values, and register the hooks.
+
+    Returns the run and its members, which the caller owns.
 
     Args:
         optimizers: the optimizers, by name.
@@ -72,11 +74,11 @@ def start(optimizers: Mapping[str, Any], request: Request, facts: RunFacts) -> R
     found = found_on(optimizers, request, in_force)
     chosen = choose_plan(request, found, in_force)
     adopted = adopt(found, chosen, request.resume)
-    run = prepare(request, found, chosen, adopted)
+    run, members = prepare(request, found, chosen, adopted)
     report(run, optimizers, request, found)
     bind(run, found)
     hook(run, optimizers, request, found, chosen)
-    return run
+    return run, members
 
 
 def found_on(optimizers: Mapping[str, Any], request: Request, in_force: ResolvedPlan) -> Found:
@@ -89,8 +91,8 @@ def found_on(optimizers: Mapping[str, Any], request: Request, in_force: Resolved
             continue
         with errors_of(name):
             found = read_groups(mine, name, in_force)
-        if name in before and not has_written(before[name].planned, mine):
-            carried[name] = Carried.in_run(before[name].run, before[name].name)
+        if name in before and not has_written(before[name].member, mine):
+            carried[name] = Carried.in_run(before[name].member)
         elif found.count is not None:
             at = (request.positions or {}).get(name)
             carried[name] = found if at is None else replace(found, state=None, position=at)
@@ -98,49 +100,42 @@ def found_on(optimizers: Mapping[str, Any], request: Request, in_force: Resolved
                 request.resume.bases.require_code()
     choices, counts = request.choices, {name: one.count or 0 for name, one in carried.items()}
     if request.names:
-        from paramsched.core.run.several import starting_numbers
+        from paramsched.core.run.several import starting_counts
 
-        numbers = starting_numbers(tuple(groups), counts, choices.start, choices.drive)
+        counts = starting_counts(tuple(groups), counts, choices.start, choices.drive)
     else:
-        numbers = {name: counts.get(name, choices.start or 0) for name in groups}
-    return Found(groups, before, carried, numbers)
-
-
-def run_of_one(
-    choices: Choices, groups: Mapping[str, list[Group]], adopted: Mapping[str, Adopted], source: str | None
-) -> Run:
-    """Return the run of a single optimizer, which has computed its values and has not written them.
-
-    Args:
-        choices: what the run is told.
-        groups: the groups of each optimizer.
-        adopted: what each optimizer starts with.
-        source: the name of the checkpoint from which the positions were read; None if there is none.
-    """
-    ((name, one),) = adopted.items()
-    clock = RunState(one.states, one.position, choices, source)
-    clock.begin(one.in_force)
-    lead = Groups(one.in_force, clock, clock)
-    lead.rows = lead.new_rows(one.lines, groups[name], clock.times, one.states)
-    return Run(lead, {name: lead}, choices.drive)
+        counts = {name: counts.get(name, choices.start or 0) for name in groups}
+    return Found(groups, before, carried, counts)
 
 
 def new_run(
     request: Request, groups: Mapping[str, list[Group]], adopted: Mapping[str, Adopted], source: str | None = None
-) -> Run:
-    """Return the run of one optimizer or of several, which has not written its values; as in `run_of_one`."""
-    if not request.names:
-        return run_of_one(request.choices, groups, adopted, source)
-    from paramsched.core.run.several import run_of_several
+) -> tuple[Run, dict[str, Member]]:
+    """Return the run and its members, which have computed their values and have not written them.
 
-    return run_of_several(request.choices, groups, adopted, source)
+    Args:
+        request: what the arguments of the Scheduler mean.
+        groups: the groups of each optimizer.
+        adopted: what each optimizer starts with.
+        source: the name of the checkpoint from which the positions were read; None if there is none.
+    """
+    first, *_ = adopted.values()
+    positions = sorted((one.position for one in adopted.values()), key=lambda position: position.t)
+    run = Run(first.in_force, positions[-1], first.states, request.choices, source, is_shared=bool(request.names))
+    run.last_amount = positions[0].amount
+    members: dict[str, Member] = {}
+    for name, one in adopted.items():
+        member = members[name] = Member(run, name, one.scope, one.position.t)
+        run.add(member)
+        member.rows = member.new_rows(one.lines, groups[name])
+    return run, members
 
 
 def choose_plan(request: Request, found: Found, in_force: ResolvedPlan) -> Adopted:
     """Return the plan that applies, the one of the request or that of a record, with the record that continues."""
     # The plans of earlier Schedulers are compared if they had one plan.
     known = dict(found.carried)
-    if len({hooks.planned.in_force.resolved.text for hooks in found.before.values()}) > 1:
+    if len({hooks.run.in_force.resolved.text for hooks in found.before.values()}) > 1:
         known = {name: one for name, one in known.items() if name not in found.before}
     if not known:
         return Adopted(NOTHING, in_force)
@@ -159,10 +154,10 @@ def choose_plan(request: Request, found: Found, in_force: ResolvedPlan) -> Adopt
 def adopt(found: Found, chosen: Adopted, resume: Resume) -> dict[str, Adopted]:
     """Return what each optimizer starts with: its lines, its position, and the values of another plan."""
     in_force, state = chosen.in_force, chosen.carried.state
-    by_number = {position.t: position for position in found.positions(in_force.unit).values()}
+    by_count = {position.t: position for position in found.positions(in_force.unit).values()}
     positions = {
-        name: resume_position(in_force, by_number.get(number, RunPosition(number)), "the optimizer")
-        for name, number in found.numbers.items()
+        name: resume_position(in_force, by_count.get(count, RunPosition(count)), "the optimizer")
+        for name, count in found.counts.items()
     }
     resume.log_lost(state, in_force)
     adopted = with_lines(chosen, found.groups, positions, rule_states(state, in_force))
@@ -185,35 +180,37 @@ def with_lines(
     }  # fmt: skip
 
 
-def prepare(request: Request, found: Found, chosen: Adopted, adopted: Mapping[str, Adopted]) -> Run:
+def prepare(
+    request: Request, found: Found, chosen: Adopted, adopted: Mapping[str, Adopted]
+) -> tuple[Run, dict[str, Member]]:
     """Compute the first values, and warn of unlikely ones. No check may fail after this.
 
     A warning may be an error (`python -W error`), so all warnings of a start come before its first write.
     """
     in_force, state, groups = chosen.in_force, chosen.carried.state, found.groups
     source = "optimizer" if found.carried and not found.before else None
-    run = new_run(request, groups, adopted, source)
+    run, members = new_run(request, groups, adopted, source)
     for name in found.carried:
-        if adopted[name].position.t == run.clock.t:
-            run.clock.count_samples_from(adopted[name].position)
+        if adopted[name].position.t == run.t:
+            run.count_samples_from(adopted[name].position)
     if state is not None and state.last_amount is not None and state.unit == in_force.unit:
-        run.clock.last_amount = state.last_amount
+        run.last_amount = state.last_amount
     if found.carried:
-        run.clock.history = _history(run, chosen)
-    parts = [(one.rows.lines, groups[name], one.labels(groups[name])) for name, one in run.members.items()]
+        run.history = _history(run, chosen)
+    parts = [(one.rows.lines, groups[name], one.labels(groups[name])) for name, one in members.items()]
     if request.positions is None:  # a copy was warned of when its original began
         of_user = request.source.engine_total is None and not found.carried  # the run of a checkpoint has its length
         report_unlikely_values(parts, in_force, request.resume.processes, counts_of_user=of_user)
-    for (lines, _, labels), one in zip(parts, run.members.values(), strict=True):
-        refuse_values_outside(in_force, lines, labels, one.clock.times)
-        one.code_bases = bases_of(lines)
-    return run
+    for (lines, _, labels), member in zip(parts, members.values(), strict=True):
+        refuse_values_outside(in_force, lines, labels, member.times)
+        member.code_bases = bases_of(lines)
+    return run, members
 
 
 def _history(run: Run, chosen: Adopted) -> History:
     """Return the history of a run that has just started and continues another one."""
     in_force, state = chosen.in_force, chosen.carried.state
-    now = run.clock.entry(in_force)
+    now = run.entry()
     if state is not None:
         return state.history.resumed_at(now.update, now.amount).with_plan(now)
     return History((now._replace(update=0, amount=in_force.amount_at(0)),))
@@ -221,10 +218,9 @@ def _history(run: Run, chosen: Adopted) -> History:
 
 def bind(run: Run, found: Found) -> None:
     """Write the values: the first write. Earlier Schedulers end."""
-    run.bind_lead()
-    for name, planned in run.members.items():
-        planned.bind(found.groups[name], planned.rows)
-    run.note_positions()
+    run.bind()
+    for name, member in run.members.items():
+        member.bind(found.groups[name], member.rows)
 
 
 def hook(run: Run, optimizers: Mapping[str, Any], request: Request, found: Found, chosen: Adopted) -> None:
@@ -232,11 +228,11 @@ def hook(run: Run, optimizers: Mapping[str, Any], request: Request, found: Found
     before = found.before
     # The logged changes already report the previous Scheduler.
     if before and not chosen.notes and any(hooks.run.scheduler() is not None for hooks in before.values()):
-        log_takeover(run.clock.t)
+        log_takeover(run.t)
     for one in {id(hooks.run): hooks.run for hooks in before.values()}.values():
-        one.release(kept=[hooks.name for hooks in before.values() if hooks.run is one])
-    for name, optimizer in optimizers.items():
-        PlanHooks(run, name, request.resume).attach(optimizer)
+        one.release(kept=[hooks.member.name for hooks in before.values() if hooks.run is one])
+    for name, member in run.members.items():
+        PlanHooks(member, request.resume).attach(optimizers[name])
 
 
 def report(run: Run, optimizers: Mapping[str, Any], request: Request, found: Found) -> None:
@@ -256,44 +252,42 @@ def report(run: Run, optimizers: Mapping[str, Any], request: Request, found: Fou
             report_position(chain.from_iterable(lines.values()), taken, count, processes, whose=whose)
     if not carried and begin:
         warn_of_present_bases(present, begin, processes)
-    if carried and begin is not None and begin != run.clock.t:
+    if carried and begin is not None and begin != run.t:
         whose = "these optimizers carry" if request.names else "this optimizer carries"
         text = "t=%d is ignored: %s a count of %d updates, which takes precedence. To jump, call scheduler.seek(%d)"
-        processes.log(text, begin, whose, run.clock.t, begin)
+        processes.log(text, begin, whose, run.t, begin)
     for name in carried.keys() - found.before.keys():
         warn_of_changed_functions(carried[name], found.groups, name, processes)
     if request.positions is None:  # as above
-        warn_if_over(run.in_force, run.clock, run.clock.t)
+        warn_if_over(run, run.in_force, run.t)
 
 
 def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any], source: PlanSource) -> dict[str, Any]:
     """Return the state from which `run_of_copy` restores a copy."""
-    lead, clock = run.lead, run.clock
     return {
         "optimizers": dict(optimizers),
         "drive": run.drive,
-        "plan": lead.in_force.plan,
-        "facts": lead.in_force.facts,
+        "plan": run.in_force.plan,
+        "facts": run.in_force.facts,
         "on_change": resume.on_change,
         "bases": resume.bases,
-        "code_bases": {name: dict(planned.code_bases) for name, planned in run.members.items()},
-        "begin": clock.choices.start,
-        "alive": not clock.released,
-        "replaced": clock.replaced,
-        "amounts": (clock.reported, clock.is_measured, clock.last_amount),
-        "positions": {name: run.position_at(number) for name, number in run.numbers.items()},
-        "feedback": [saved_states(clock.states), saved_states(clock.used)],
-        "acknowledged": clock.acknowledged,
-        "told_of_end": clock.told_of_end,
-        "counts_from": clock.counts_from,
-        "history": clock.history,
-        "saved": dict(run.saved),
+        "code_bases": {name: dict(member.code_bases) for name, member in run.members.items()},
+        "begin": run.choices.start,
+        "alive": not run.released,
+        "positions": {name: member.position for name, member in run.members.items()},
+        "feedback": [saved_states(run.states), saved_states(run.used)],
+        "acknowledged": run.acknowledged,
+        "run": {name: getattr(run, name) for name in _COPIED},
         "source": source,
     }
 
 
-def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tuple[Request, Run]:
-    """Restore a copied Scheduler from the dict of `copied_state`: return its arguments and its run."""
+_COPIED = ("replaced", "reported", "is_measured", "last_amount", "told_of_end", "counts_from", "history", "loads")
+"""The attributes of a run that its copy takes over unchanged."""
+
+
+def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tuple[Request, Run, dict[str, Member]]:
+    """Restore a copied Scheduler from the dict of `copied_state`: return its arguments, its run and the members."""
     names = () if ALONE in optimizers else tuple(optimizers)
     source: PlanSource = replace(state["source"], plan=state["plan"])
     resume = Resume(state["on_change"], processes=source.processes)
@@ -305,27 +299,25 @@ def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tupl
             groups = optimizers[name].param_groups
             for group in [one for one in groups if COUNT in one] or groups:
                 group[COUNT] = position.t
-        run = start(optimizers, request, state["facts"])
+        run, members = start(optimizers, request, state["facts"])
     else:  # its hooks are not registered
         in_force = request.resolved(state["facts"])
         groups = {name: one.param_groups for name, one in optimizers.items()}
         states = {rule: rule.init() for rule in in_force.resolved.metric_rules}
-        run = new_run(request, groups, with_lines(Adopted(NOTHING, in_force), groups, state["positions"], states))
+        nothing = with_lines(Adopted(NOTHING, in_force), groups, state["positions"], states)
+        run, members = new_run(request, groups, nothing)
         run.release()
-        run.clock.replaced = state["replaced"]
     resume.bases = state["bases"]  # not before, because the copied groups hold a count, as those of a checkpoint do
-    for name, planned in run.members.items():
-        planned.code_bases = state["code_bases"][name]
-    lead, clock = run.lead, run.clock
-    now, used = (restored_states(one, lead.in_force.resolved.metric_rules) for one in state["feedback"])
-    clock.history, clock.told_of_end = state["history"], state["told_of_end"]
-    clock.reported, clock.is_measured, clock.last_amount = state["amounts"]
-    clock.counts_from = state["counts_from"]
-    run.saved.update(state["saved"])
-    clock.states = used
-    clock.change(now)
+    for name, member in members.items():
+        member.code_bases = state["code_bases"][name]
+    for name, value in state["run"].items():
+        setattr(run, name, value)
+    now, used = (restored_states(one, run.in_force.resolved.metric_rules) for one in state["feedback"])
+    run.states = used
+    run.change(now)
     if state["alive"]:
+        run.reset_consumption()
         run.rewrite()
     if not state["acknowledged"]:
-        clock.acknowledged_at = -1  # the engine has not called step() yet
-    return request, run
+        run.acknowledged_at = -1  # the engine has not called step() yet
+    return request, run, members

@@ -457,7 +457,7 @@ class ValueRows:
     def extend(self, times: UpdateTimes, states: RuleStates) -> None:
         """Compute the values of these updates, of which the one before the first was written last."""
         entries = [column.entries(times, states) for column in self._columns]  # an error changes nothing
-        at = times.first - 1 - self.first
+        at = min(times.first - 1 - self.first, self.size - 1)  # the last row, if later ones could not be computed
         computed = [one.following(one.rows[at], new) for one, new in zip(self._columns, entries, strict=True)]
         amounts = None if self._by_updates else [None, *times.listed()]
         self._use(computed, times.first - 1, times.size + 1, amounts)
@@ -513,6 +513,11 @@ class ValueRows:
         for column in [] if self.tensors is None else self.tensors.columns:
             column.remove_views(groups)
 
+    def require_lengths(self, groups: Sequence[Group]) -> None:
+        """Raise if a tuple in a group has another length than when it was bound."""
+        for column in self.tuples:
+            column.require_lengths(groups)
+
     def tuple_spoiled(self) -> bool:
         """Return whether other code replaced a tuple such as `betas` by a value into which the plan cannot write."""
         try:
@@ -565,7 +570,7 @@ def keep_tensors(places: Iterable[tuple[int, Field]], before: Sequence[Group], g
             write_entry(field, groups[index], loaded.to(own.device))
 
 
-AT_EACH_UPDATE: Final = (
+FUNCTIONS_OF_WRITES: Final = (
     FloatColumn._write_equal, FloatColumn._write_scaled, FloatColumn._write_rows, FloatColumn._write_elements,
     FloatColumn._row, FloatColumn.is_spoiled, TensorColumn._write, TensorColumn.views_replaced, TargetColumn._write,
     Tensors.changed, Tensors.note_fills, Tensors._fill_count, ValueRows.tuple_spoiled, ValueRows.note_written, fill,

@@ -136,7 +136,7 @@ def dry_run(
             )
             if bases:
                 _load_with_bases(scheduler, made, bases, carried)
-            scheduler._run.clock.warns_of_metrics, scheduler._run.clock.told_of_end = False, True
+            scheduler._run.warns_of_metrics, scheduler._run.told_of_end = False, True
             code = plan.resolve(facts=source.facts_for(plan, facts), optimizers=names)
             differs = saved is not None and (earlier is None or earlier.resolved != code)
             if state is not None:
@@ -147,7 +147,7 @@ def dry_run(
             amount = None if unit is None else scheduler.amount
             behind = {name for name, count in counts.items() if count < update}
             if state is not None and saved is not None:
-                behind = set(saved.behind)
+                behind = set(saved.counts)
             if behind:  # these have not stepped in the last update, so their next step belongs to it
                 position = carried[min(behind)].position_on(unit)
                 before = None if position is None else position.amount
@@ -195,7 +195,7 @@ def _load_with_bases(
         planned.code_bases = {place: base for place, base in given.items() if base is not None}
     run, resume = scheduler._run, scheduler._resume
     groups = {name: made[name].param_groups for name in run.members}
-    loaded = {name: resume.loading(run, name, mine, carried[name]) for name, mine in groups.items()}
+    loaded = {name: resume.loading(run.members[name], mine, carried[name]) for name, mine in groups.items()}
     resume.report(run, loaded, groups)
     resume.after_load(run, loaded, groups)
 
