@@ -150,7 +150,8 @@ class Consumption:
             self._compute(t - 1, amount, None, _AHEAD)
             following = self._ahead[1] if len(self._ahead) > 1 else amount
         run.last_amount, run.amount = amount, following
-        self._set_needs_check()
+        if self._is_unknown or self._is_planned:
+            self._set_needs_check()
 
     def times_from(self, t: int, amount: Amount | None, count: int) -> UpdateTimes:
         """Return the times of up to `count` updates from update `t` on, before which the run has this amount."""

@@ -111,7 +111,7 @@ class Member:
         self.record, self.lr_key = groups[0][RECORD], "lr" if "lr" in groups[0] else COUNT
         self.first_lr = self.first[self.lr_key]
         rows.note_written()
-        self.is_plain = rows.tensors is None and not rows.tuples
+        self.is_plain = self.run.is_plain and rows.tensors is None and not rows.tuples
 
     def write_entries(self, lines: tuple[Line, ...], groups: list[Group]) -> None:
         """Write the bases into each group, and the plan into the first one."""
@@ -311,35 +311,42 @@ def counter(run: Run, optimizers: Sequence[tuple[Member, Any]]) -> Callable[[], 
         return lambda: _count_by_hand(optimizers)
 
     def count() -> None:
-        """Count an update; the first branch is `advance` for plain groups, in half of its time."""
+        """Count an update; the first branch is `is_unchanged` and `advance` for plain groups, in half of their time."""
         groups: list[Group] = optimizer.param_groups
-        rows, t = member.rows, run.t
-        at = t + 1 - rows.first
+        rows, t = member.rows, member.t
+        following = t + 1
+        at = following - rows.first
         try:
             first = groups[0]
-            is_plain = (
+            if (
                 member.is_plain
-                and run.is_plain
                 and at < rows.size
                 and first[COUNT] is t
                 and first[RECORD] is member.record
                 and groups == member.bound
-            )
-        except (LookupError, RuntimeError, ValueError):
-            is_plain = False
-        if not is_plain:
-            _count_by_hand(optimizers)
-            return
-        run.t = member.t = t = t + 1
-        try:
-            for write, entries in rows.loops:
-                write(entries[at - 1], entries[at])
+            ):
+                run.t = member.t = following
+                if rows.equal is None:
+                    for write, entries in rows.loops:
+                        write(entries[at - 1], entries[at])
+                else:  # `FloatColumn._write_equal` without its call
+                    field, key, bound, entries = rows.equal
+                    last, value = entries[at - 1], entries[at]
+                    for group in bound:
+                        if group[key] is not last:
+                            rows.overwritten.append((field, group, group[key], last))
+                        group[key] = value
+                first[COUNT] = following
+                if not rows.overwritten:
+                    return
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
-            refuse_spoiled(member, groups, error)
-        first[COUNT] = t
-        if rows.overwritten:
+            if member.t is following:
+                refuse_spoiled(member, groups, error)
+        if member.t is following:
             _note_overwritten(member, groups)
             run.warn()
+        else:
+            _count_by_hand(optimizers)
 
     return count
 

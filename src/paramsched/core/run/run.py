@@ -1,7 +1,6 @@
 """The run of a plan: its plan in force, position, metric rules and history, and the optimizers that follow it."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import replace
 from time import sleep
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 from weakref import ref
@@ -231,7 +230,7 @@ class Run:
 
     def _read(self) -> Reading:
         counts = self.counts
-        position = replace(self.position, t=max(counts.values()))
+        position = RunPosition(max(counts.values()), self.amount, self.reported, self.is_measured)
         return Reading(position, self.last_amount, self.states, counts)
 
     def samples(self, position: RunPosition | None = None) -> int | None:

@@ -101,11 +101,12 @@ class FloatColumn:
     def __init__(self, field: Field, lines: Sequence[Line], groups: Sequence[Group], overwritten: Overwritten) -> None:
         if all(line.schedule is lines[0].schedule and line.clock == lines[0].clock for line in lines[1:]):
             lines = [joined(lines)]  # one factor is enough for all of them
-        self.field, self.lines, self._overwritten, self._key = field, lines, overwritten, field.key
+        self.field, self.lines, self._overwritten, self.key = field, lines, overwritten, field.key
         self.indices = [index for line in lines for index in line.groups]
         self.groups, self.bases = [groups[index] for index in self.indices], [b for line in lines for b in line.bases]
         self._with_base = list(zip(self.groups, self.bases, strict=True))  # faster to iterate than a new `zip`
         self._is_equal = len(lines) == 1 and len(set(self.bases)) == 1
+        self.has_equal_entries = self._is_equal and field.index is None
         sizes = set() if field.index is None else {len(group[field.key]) for group in self.groups}
         self.tuple_size = sizes.pop() if len(sizes) == 1 else None  # also None if the tuples have different lengths
 
@@ -135,7 +136,7 @@ class FloatColumn:
         return self.lines[0].factors(times) if len(self.lines) == 1 else None
 
     def put(self) -> None:
-        entry, key = self.rows[0], self._key
+        entry, key = self.rows[0], self.key
         if self.field.index is None and not self._is_equal and not isinstance(entry, list):  # faster than a row
             for group, base in self._with_base:
                 group[key] = base * entry
@@ -155,28 +156,28 @@ class FloatColumn:
     # in a loop costs as much as the write: 35 ns for each of 100 groups, see benchmarks/test_step.py.
 
     def _write_equal(self, last: float, value: float) -> None:
-        key = self._key
+        key = self.key
         for group in self.groups:
             if group[key] is not last:
                 self._overwritten.append((self.field, group, group[key], last))
             group[key] = value
 
     def _write_scaled(self, last: float, factor: float) -> None:
-        key = self._key
+        key = self.key
         for group, base in self._with_base:
             if group[key] != base * last:
                 self._overwritten.append((self.field, group, group[key], base * last))
             group[key] = base * factor
 
     def _write_rows(self, last: list[float], row: list[float]) -> None:
-        key = self._key
+        key = self.key
         for group, before, value in zip(self.groups, last, row):  # noqa: B905  # `strict=` costs 0.1 µs per update
             if group[key] is not before:
                 self._overwritten.append((self.field, group, group[key], before))
             group[key] = value
 
     def _write_elements(self, last: Any, entry: Any) -> None:
-        key, index, is_pair = self._key, self.field.index, self.tuple_size == 2
+        key, index, is_pair = self.key, self.field.index, self.tuple_size == 2
         assert index is not None
         for group, before, value in zip(self.groups, self._row(last), self._row(entry)):  # noqa: B905  # as above
             present = group[key]
@@ -189,7 +190,7 @@ class FloatColumn:
 
     def is_spoiled(self) -> bool:
         """Return whether a tuple has another length than when it was bound, or if its element is not a float."""
-        key, element, size = self._key, self.field.index, self.tuple_size
+        key, element, size = self.key, self.field.index, self.tuple_size
         for group in self.groups:
             entry = group[key]
             if len(entry) != size or entry[element].__class__ is not float:
@@ -199,12 +200,10 @@ class FloatColumn:
     def require_lengths(self, groups: Sequence[Group]) -> None:
         """Raise if a tuple has another length than when it was bound, because the wrong element would be written."""
         for index in self.indices:
-            entry: Any = groups[index].get(self._key) if index < len(groups) else None
+            entry: Any = groups[index].get(self.key) if index < len(groups) else None
             if isinstance(entry, (tuple, list)) and len(entry) != self.tuple_size:
                 name = label(groups[index], index)
-                raise StateError(
-                    f"{self._key} of group {name!r} is {entry!r}: it had {self.tuple_size} elements before"
-                )
+                raise StateError(f"{self.key} of group {name!r} is {entry!r}: it had {self.tuple_size} elements before")
 
 
 @final
@@ -423,6 +422,8 @@ class ValueRows:
     size: int  # the number of rows
     amounts: list[Any] | None  # the amounts for which the rows were computed; None if the plan is by updates
     loops: list[tuple[Callable[[Any, Any], object], list[Any]]]  # the write and the rows of each column
+    # The field, its key, the groups and the rows of the only column, if a row is one value of all groups; else None.
+    equal: tuple[Field, str, list[Group], list[Any]] | None
 
     def __init__(
         self,
@@ -466,6 +467,9 @@ class ValueRows:
         for column, rows in zip(self._columns, computed, strict=True):
             column.rows = rows
         self.loops = [(column.write, column.rows) for column in self._columns]
+        self.equal = None
+        if len(self.loops) == 1 and isinstance(column := self._columns[0], FloatColumn) and column.has_equal_entries:
+            self.equal = column.field, column.key, column.groups, column.rows
         self.first, self.size, self.amounts = first, size, amounts
 
     def put(self) -> None:
