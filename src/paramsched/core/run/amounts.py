@@ -122,7 +122,7 @@ class Consumption:
         error = missing_amounts(self.unit, "")
         call = f"scheduler.consumed({self.unit}=n)"
         instead = f"Call {call} before optimizer.step(), or write ps.Scheduler(…, {error.fact}={error.example})"
-        if counted_by := self._run.choices.counted_by:
+        if counted_by := self._run.settings.source.counted_by:
             counted = counted_by.format(_COUNTER_ARGUMENTS.get(self.unit, ""))
             instead = f"For example: {counted.replace(', )', ')')}"
         return MissingFact(

@@ -14,7 +14,7 @@ from paramsched.core.plan.optimizers import errors_of
 from paramsched.core.run import steps as updates
 from paramsched.core.run.member import FUNCTIONS_OF_UPDATE, Member, has_written, sync_for_checkpoint
 from paramsched.core.run.processes import Processes
-from paramsched.core.run.record import Adopted, Carried, record_of
+from paramsched.core.run.record import Restored, SavedOptimizer, record_of
 from paramsched.core.run.resume import Resume
 from paramsched.core.run.run import Reading, Run
 from paramsched.core.run.state import COUNT, Group, joined
@@ -91,7 +91,7 @@ class PlanHooks:
     def __init__(self, member: Member, resume: Resume) -> None:
         self.member, self.run, self.resume = member, member.run, resume
         self._replaced: list[Group] = []  # the groups that the state which is being loaded replaces
-        self._adopted: Adopted | None = None  # what that state restores
+        self._restored: Restored | None = None  # what that state restores
         self._saved_from: int | None = None  # the update whose values a state has that is being saved
 
     def attach(self, optimizer: Any) -> None:
@@ -149,15 +149,15 @@ class PlanHooks:
     def before_load(self, optimizer: Any, state: dict[str, Any]) -> None:
         """Compute what a state restores, and report it, before torch writes anything."""
         name = self.member.name
-        self._adopted = self.resume.before_load(self.member, state, optimizer.param_groups)
-        if self._adopted is not None:
+        self._restored = self.resume.before_load(self.member, state, optimizer.param_groups)
+        if self._restored is not None:
             all_groups = {other: member.bound for other, member in self.run.members.items()}
             all_groups[name] = state["param_groups"]
-            warn_of_changed_functions(self._adopted.carried, all_groups, name, self.resume.processes)
-            self._report(self._adopted, optimizer.param_groups, state["param_groups"], state.get("state"))
+            warn_of_changed_functions(self._restored.saved, all_groups, name, self.resume.processes)
+            self._report(self._restored, optimizer.param_groups, state["param_groups"], state.get("state"))
         self._replaced = list(optimizer.param_groups)
 
-    def _report(self, adopted: Adopted, present: list[Group], groups: list[Group], states: Any) -> None:
+    def _report(self, restored: Restored, present: list[Group], groups: list[Group], states: Any) -> None:
         """Warn of what the load probably does not mean, before anything is written."""
         saved_names, own_names = ([group.get("name") for group in some] for some in (groups, present))
         if saved_names != own_names and None not in (*saved_names, *own_names):
@@ -168,18 +168,18 @@ class PlanHooks:
             )
             advice = "Construct the optimizer with its groups in the order of the checkpoint"
             self.resume.processes.warn(Problem(found=found, advice=advice))
-        taken = None if adopted.carried.count else updates_in_states(states)  # reads tensors
-        self.resume.report(self.run, {self.member.name: adopted}, {self.member.name: groups}, taken)
+        taken = None if restored.saved.count else updates_in_states(states)  # reads tensors
+        self.resume.report(self.run, {self.member.name: restored}, {self.member.name: groups}, taken)
 
     def after_load(self, optimizer: Any) -> None:
         """Continue from the state that torch has loaded."""
-        replaced, self._replaced, adopted, self._adopted = self._replaced, [], self._adopted, None
+        replaced, self._replaced, restored, self._restored = self._replaced, [], self._restored, None
         groups, name = optimizer.param_groups, self.member.name
-        if adopted is None:  # the load is not torch's own: the state had other groups
-            adopted = self.resume.loading(self.member, groups)
-            self._report(adopted, groups, groups, optimizer.state)
-        keep_tensors(((index, line.field) for line in adopted.lines for index in line.groups), replaced, groups)
-        self.resume.after_load(self.run, {name: adopted}, {name: groups})
+        if restored is None:  # the load is not torch's own: the state had other groups
+            restored = self.resume.loading(self.member, groups)
+            self._report(restored, groups, groups, optimizer.state)
+        keep_tensors(((index, line.field) for line in restored.lines for index in line.groups), replaced, groups)
+        self.resume.after_load(self.run, {name: restored}, {name: groups})
 
 
 def _count_nothing(_optimizer: Any) -> None:
@@ -199,7 +199,7 @@ def _load_written(run: Run, name: str, resume: Resume, groups: list[Group]) -> N
         if member.bound and has_written(member, member.bound)
     } | {name: groups}
     loaded = {other: resume.checked(run.members[other], own) for other, own in written.items()}
-    if part := next((one.carried for one in loaded.values() if not one.carried.is_complete), None):
+    if part := next((one.saved for one in loaded.values() if not one.saved.is_complete), None):
         raise StateError(
             f"the groups have the count {shown(part.count)} and the record of another update: other code wrote a "
             "part of a checkpoint into them. Call optimizer.load_state_dict(state), or construct the Scheduler "
@@ -213,15 +213,15 @@ def _load_written(run: Run, name: str, resume: Resume, groups: list[Group]) -> N
 
 
 def warn_of_changed_functions(
-    carried: Carried, groups: Mapping[str, list[Group]], name: str, processes: Processes
+    saved: SavedOptimizer, groups: Mapping[str, list[Group]], name: str, processes: Processes
 ) -> None:
     """Warn of values in a checkpoint that the user's own shapes in its plan do not return; as `changed_function`."""
-    saved = None if carried.state is None else carried.state.in_force
-    if saved is None or not any(has_own_shape(one.schedule) for one in saved.resolved.bindings):
+    in_force = None if saved.state is None else saved.state.in_force
+    if in_force is None or not any(has_own_shape(one.schedule) for one in in_force.resolved.bindings):
         return
     from paramsched.core.run.changed_functions import changed_function
 
-    problem = changed_function(carried, groups, name)
+    problem = changed_function(saved, groups, name)
     if problem is not None:
         processes.warn(problem)
 

@@ -6,7 +6,7 @@ from typing import Final, Literal, TypeAlias, final
 
 from paramsched.core.plan.lines import Place, by_group
 from paramsched.core.run.member import Member
-from paramsched.core.run.record import Adopted
+from paramsched.core.run.record import Restored
 from paramsched.core.run.reports import OtherBase
 from paramsched.core.run.run import Run
 from paramsched.core.run.state import Group
@@ -31,11 +31,11 @@ class BasePolicy:
                 "Construct the Scheduler before optimizer.load_state_dict(…)",
             )
 
-    def applied(self, adopted: Adopted, member: Member, groups: list[Group]) -> Adopted:
+    def applied(self, restored: Restored, member: Member, groups: list[Group]) -> Restored:
         """Return what an optimizer continues with, with the bases that apply.
 
         Args:
-            adopted: its lines have the bases of the checkpoint.
+            restored: its lines have the bases of the checkpoint.
             member: the optimizer, with the bases of the code.
             groups: the groups, for their names.
 
@@ -46,7 +46,7 @@ class BasePolicy:
         changes: list[OtherBase] = []
         replaced: dict[tuple[str, str], float] = {}
         applied: dict[Place, float] = {}
-        for index, line, base in by_group(adopted.lines):
+        for index, line, base in by_group(restored.lines):
             code = member.code_bases.get((index, line.field.slot), base)
             if code != base:
                 changes.append(OtherBase(str(line.field), labels[index], code, base, code_applies=uses_code))
@@ -60,9 +60,9 @@ class BasePolicy:
                 + '\nWrite on_base="code" to continue with those of the code, "checkpoint" with the saved ones.'
             )
         if not changes:
-            return adopted
-        lines = tuple(line.with_bases(applied) for line in adopted.lines)
-        return replace(adopted, lines=lines, changes=tuple(changes), replaced=replaced)
+            return restored
+        lines = tuple(line.with_bases(applied) for line in restored.lines)
+        return replace(restored, lines=lines, changes=tuple(changes), replaced=replaced)
 
 
 BASES_OF_CHECKPOINT: Final = BasePolicy()

@@ -168,7 +168,7 @@ def _single_plan_history(text: str | None, amount: Amount | None, in_force: Reso
 
 @final
 @dataclass(frozen=True, slots=True)
-class Carried:
+class SavedOptimizer:
     """What the groups of an optimizer carry.
 
     Args:
@@ -186,13 +186,13 @@ class Carried:
     is_in_groups: bool = True
 
     @staticmethod
-    def in_state(state: State, name: str) -> "Carried":
-        """Return what the state of a Scheduler has for one optimizer, as if its groups carried it."""
+    def in_state(state: State, name: str) -> "SavedOptimizer":
+        """Return what the state of a Scheduler has for one optimizer, as if its groups saved it."""
         position = state.position_at(state.counts.get(name, state.position.t))
-        return Carried(position.t, state, position, state.bases.get(name, {}), is_in_groups=False)
+        return SavedOptimizer(position.t, state, position, state.bases.get(name, {}), is_in_groups=False)
 
     @staticmethod
-    def in_run(member: Member) -> "Carried":
+    def in_run(member: Member) -> "SavedOptimizer":
         """Return what the groups of an optimizer carry that an earlier Scheduler drives."""
         run, in_force, samples = member.run, member.run.in_force, member.run.samples()
         state = State(
@@ -201,7 +201,7 @@ class Carried:
             last_amount=run.last_amount, owner="that of the previous Scheduler", is_loaded=False,
         )  # fmt: skip
         position = replace(member.position, samples=samples)
-        return Carried(position.t, state, position, bases_of(member.rows.lines))
+        return SavedOptimizer(position.t, state, position, bases_of(member.rows.lines))
 
     @property
     def is_complete(self) -> bool:
@@ -226,7 +226,7 @@ class Carried:
         return self.state is None or self.state.in_force is None or self.state.unit == unit
 
 
-NOTHING: Final = Carried(None, None, None, {})
+NOTHING: Final = SavedOptimizer(None, None, None, {})
 """What the groups of a new optimizer carry."""
 
 
@@ -236,14 +236,14 @@ LogCall: TypeAlias = tuple[Any, ...]
 
 @final
 @dataclass(frozen=True, slots=True)
-class Adopted:
+class Restored:
     """What an optimizer continues with at a start or after a load, computed before anything is written.
 
     Args:
-        carried: what the optimizer carries.
+        saved: what its groups or the state of a Scheduler have.
         in_force: the plan.
         notes: what to log: how the saved plan differs from the code's.
-        saved: identifies the saved plan, whose notes are logged once; None if they are always logged.
+        plan_identity: that of the saved plan, whose notes are logged once; None if they are always logged.
         scope: the lines of the plan that concern the optimizer.
         lines: these lines, with the bases that apply.
         changes: the bases that differ between the code and the checkpoint.
@@ -252,10 +252,10 @@ class Adopted:
         states: the states of the metric rules.
     """
 
-    carried: Carried
+    saved: SavedOptimizer
     in_force: ResolvedPlan
     notes: tuple[LogCall, ...] = ()
-    saved: tuple[str | None, RunFacts] | None = None
+    plan_identity: tuple[str | None, RunFacts] | None = None
     scope: Scope = WHOLE
     lines: tuple[Line, ...] = ()
     changes: tuple[OtherBase, ...] = ()
@@ -266,10 +266,10 @@ class Adopted:
     @property
     def saved_run(self) -> SavedRun:
         """The run in the state that the optimizer loads."""
-        count, state = self.carried.count, self.carried.state
+        count, state = self.saved.count, self.saved.state
         if count is None or state is None:
             return SavedRun(count, self.position)
-        if not self.carried.is_on(self.in_force.unit):
+        if not self.saved.is_on(self.in_force.unit):
             return SavedRun(
                 count, self.position, None, state.feedback, state.history, replaced=tuple(self.replaced.items())
             )
@@ -279,7 +279,7 @@ class Adopted:
         )
 
 
-def read_groups(groups: list[Group], name: str = ALONE, known: ResolvedPlan | None = None) -> Carried:
+def read_groups(groups: list[Group], name: str = ALONE, known: ResolvedPlan | None = None) -> SavedOptimizer:
     """Return what the groups of an optimizer carry, without side effects.
 
     A record of another update than the count is one of earlier values: other code copied the groups without
@@ -295,14 +295,14 @@ def read_groups(groups: list[Group], name: str = ALONE, known: ResolvedPlan | No
     """
     (data, bases), count = read_entries(groups), count_carried(groups)
     if data is None or count is None:
-        return Carried(count, None, None if count is None else RunPosition(count), bases)
+        return SavedOptimizer(count, None, None if count is None else RunPosition(count), bases)
     t = _require_count_below("t", data["t"]) if "t" in data else None
     if t == count or (t == count + 1 and "counts" in data):
         state = _read(data, known)
         if state.counts.get(name, t) == count:
-            return Carried(count, state, state.position_at(count), bases)
+            return SavedOptimizer(count, state, state.position_at(count), bases)
     data = {key: value for key, value in data.items() if key in _OF_PLAN | {"optimizers"}} | {"t": count}
-    return Carried(count, _read(data, known, is_current=False), RunPosition(count), bases)
+    return SavedOptimizer(count, _read(data, known, is_current=False), RunPosition(count), bases)
 
 
 def read_scheduler_state(state: Any, known: ResolvedPlan | None = None) -> State:

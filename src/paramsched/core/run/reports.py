@@ -132,26 +132,26 @@ def log_initial_values(
 
 
 def report_position(
-    lines: Iterable[Line], taken: int | None, carried: int | None, processes: Processes, *, whose: str
+    lines: Iterable[Line], taken: int | None, count: int | None, processes: Processes, *, whose: str
 ) -> None:
     """Report that the plan starts at 0, which may not be the position of the run.
 
     Args:
         lines: the lines whose bases the message names.
         taken: the number of updates in the optimizer's own state.
-        carried: the count that the groups carry, or None.
+        count: the count that the groups carry, or None.
         processes: the processes that train together.
         whose: the values that are the bases: the initial ones, the present ones or those recorded.
     """
     text = (
-        f"{found_count('the optimizer', carried)}; starting the plan at update 0, with "
+        f"{found_count('the optimizer', count)}; starting the plan at update 0, with "
         f"{_bases(lines, whose)}. "
         f"If the run has completed n updates, write ps.Scheduler(optimizer, plan, t=n){optimizer_count(taken)}; if it "
         "had a plan, attach the plan before the checkpoint is loaded. t=0 turns this message off"
     )
     if taken is not None and taken > HIDDEN and whose != "initial":  # then the bases are wrong too
         processes.warn(Problem(found=text))
-    elif carried is None:
+    elif count is None:
         processes.log(text)
 
 
@@ -218,8 +218,8 @@ def optimizer_count(taken: int | None) -> str:
 def warn_if_over(run: "Run", in_force: ResolvedPlan, t: int) -> None:
     """Warn if a run has completed more updates than its plan has, because a new run was probably meant."""
     total = in_force.total
-    if total is not None and t > total and not run.told_of_end:
-        run.told_of_end = True
+    if total is not None and t > total and not run.warned_of_end:
+        run.warned_of_end = True
         found = f"the optimizer has completed {t} updates, but the plan ends after {total}: its last values are kept"
         advice = "To restart the plan, call scheduler.seek(0)."
         run.processes.warn(Problem(code=BEYOND_THE_PLAN, found=found, advice=advice))
@@ -238,7 +238,7 @@ def note_end(run: "Run", lines: Sequence[Line]) -> None:
     in_force, times = run.in_force, run.times
     if in_force.unit == PROGRESS or not in_force.is_over_at(run.t - 1, run.last_amount):
         return
-    run.told_of_end = True
+    run.warned_of_end = True
     length, epoch = in_force.total, in_force.facts.updates_per_epoch
     written = str(in_force.resolved.total) if length is None else f"{length} updates"
     if length is not None and epoch is not None:

@@ -20,11 +20,11 @@ from paramsched.core.run.on_base import BASES_OF_CHECKPOINT, BasePolicy, record_
 from paramsched.core.run.processes import WORLD, Processes
 from paramsched.core.run.record import (
     NOTHING,
-    Adopted,
-    Carried,
     LogCall,
     OnChange,
     OnChangeChoice,
+    Restored,
+    SavedOptimizer,
     State,
     read_groups,
 )
@@ -88,7 +88,7 @@ class Resume:
 
     # ------------------------------------------------------------------ the optimizer's own state
 
-    def before_load(self, member: Member, state: dict[str, Any], present: list[Group]) -> Adopted | None:
+    def before_load(self, member: Member, state: dict[str, Any], present: list[Group]) -> Restored | None:
         """Return what the state of one optimizer restores; None if torch raises for it.
 
         Raises for a state from which a run cannot resume, before anything is written.
@@ -113,49 +113,49 @@ class Resume:
         self,
         member: Member,
         groups: list[Group],
-        carried: Carried | None = None,
+        saved: SavedOptimizer | None = None,
         present: list[Group] | None = None,
-    ) -> Adopted:
+    ) -> Restored:
         """Return what a checkpoint restores, as `loading`, after checking that the run can continue with it."""
         with errors_of(member.name):
             member.rows.require_lengths(groups)
-        adopted = self.loading(member, groups, carried, present)
-        refuse_values_outside(adopted.in_force, adopted.lines, member.labels(groups), adopted.position.times)
-        return adopted
+        restored = self.loading(member, groups, saved, present)
+        refuse_values_outside(restored.in_force, restored.lines, member.labels(groups), restored.position.times)
+        return restored
 
     def loading(
         self,
         member: Member,
         groups: list[Group],
-        carried: Carried | None = None,
+        saved: SavedOptimizer | None = None,
         present: list[Group] | None = None,
-    ) -> Adopted:
+    ) -> Restored:
         """Return what a checkpoint restores to one optimizer, without side effects on its groups.
 
         Args:
             member: the optimizer.
             groups: the groups of the checkpoint.
-            carried: what they carry. Default: it is read from them.
+            saved: what they carry. Default: it is read from them.
             present: the groups with the values of the code, if these are still known.
         """
         run, name, code = member.run, member.name, member.run.in_force
-        if carried is None:
+        if saved is None:
             with errors_of(name):
-                carried = read_groups(groups, name, code)
-        found, scope = self.plan_of(carried, code), member.scope
+                saved = read_groups(groups, name, code)
+        found, scope = self.plan_of(saved, code), member.scope
         chosen = found.in_force
         if run.is_shared and chosen is not code:
             bound = {other: one.bound for other, one in run.members.items()}
             scope = scopes_of(chosen.plan, chosen.resolved, bound)[name]
-        if carried.is_in_groups:
+        if saved.is_in_groups:
             # A group without paramsched has values of the last update and no bases, except `initial_lr` of torch's
             # schedulers. Then the bases are those of the code.
-            lines = starting_lines(chosen.counted, groups, carried.bases, scope, member.code_bases)
+            lines = starting_lines(chosen.counted, groups, saved.bases, scope, member.code_bases)
         elif chosen is code:  # of a Scheduler's state, for the bound groups
-            lines = tuple(line.with_bases(carried.bases) for line in member.rows.lines)
+            lines = tuple(line.with_bases(saved.bases) for line in member.rows.lines)
         else:
-            lines = starting_lines(chosen.counted, groups, carried.bases, scope)
-        position, states = self._position_of(member, carried, chosen), rule_states(carried.state, chosen)
+            lines = starting_lines(chosen.counted, groups, saved.bases, scope)
+        position, states = self._position_of(member, saved, chosen), rule_states(saved.state, chosen)
         found = replace(found, scope=scope, lines=lines, position=position, states=states)
         if present is not None and chosen is not code:
             note_bases_of_new_fields(member, lines, chosen.counted, present)
@@ -164,7 +164,7 @@ class Resume:
     def report(
         self,
         run: Run,
-        loaded: Mapping[str, Adopted],
+        loaded: Mapping[str, Restored],
         groups: Mapping[str, list[Group]],
         taken: int | None = None,
     ) -> None:
@@ -177,14 +177,14 @@ class Resume:
             taken: the number of updates in the optimizer's own state, for a message if the groups carry no count.
         """
         reached = run.reached(
-            {name: one.carried.count if run.is_shared else one.position.t for name, one in loaded.items()}
+            {name: one.saved.count if run.is_shared else one.position.t for name, one in loaded.items()}
         )
         for name, one in loaded.items():
-            if not one.carried.count:
+            if not one.saved.count:
                 problem = self._missing_count(run.members[name], one, groups[name], taken)
                 if problem is not None:
                     self.processes.warn(problem)
-            counts = one.carried.count is not None
+            counts = one.saved.count is not None
             differing = [change for change in one.changes if counts or change.code_applies]
             warned = [change for change in differing if not change.code_applies]
             new = run.new_bases(differing, reached)
@@ -195,7 +195,7 @@ class Resume:
             warn_if_over(run, one.in_force, reached)
 
     def after_load(
-        self, run: Run, loaded: Mapping[str, Adopted], groups: Mapping[str, list[Group]], source: str = "optimizer"
+        self, run: Run, loaded: Mapping[str, Restored], groups: Mapping[str, list[Group]], source: str = "optimizer"
     ) -> None:
         """Resume from what the loaded groups of one or more optimizers restore, after `report`.
 
@@ -208,14 +208,14 @@ class Resume:
         members, chosen = run.members, run.in_force
         for one in loaded.values():
             chosen = self.accept(one)
-        carries_count = any(one.carried.count is not None for one in loaded.values())
+        carries_count = any(one.saved.count is not None for one in loaded.values())
         is_new, counts, states, before = chosen is not run.in_force, run.counts, run.states, run.t
         was_running = run.has_moved
         if is_new:
             _use_plan(run, chosen)
         moves = run.load({name: one.saved_run for name, one in loaded.items()}, source if carries_count else None)
         if moves:
-            self.log_lost(next(iter(loaded.values())).carried.state, chosen)
+            self.log_lost(next(iter(loaded.values())).saved.state, chosen)
         if was_running and run.t < before:
             self.processes.log("update %d -> %d, from the loaded state", before, run.t)
         # All values are computed before the first one is written.
@@ -229,9 +229,9 @@ class Resume:
         if changes_all:
             run.bind()
         for name, one in loaded.items():
-            if not one.carried.is_in_groups:
+            if not one.saved.is_in_groups:
                 planned_bases = bases_of(one.lines)
-                other = {place: base for place, base in one.carried.bases.items() if place not in planned_bases}
+                other = {place: base for place, base in one.saved.bases.items() if place not in planned_bases}
                 record_other_bases(other, groups[name])
         for name, new in rows.items():
             members[name].bind(groups[name] if name in loaded else members[name].bound, new)
@@ -252,13 +252,13 @@ class Resume:
             )  # fmt: skip
 
     def _missing_count(
-        self, member: Member, adopted: Adopted, groups: list[Group], taken: int | None
+        self, member: Member, restored: Restored, groups: list[Group], taken: int | None
     ) -> Problem | None:
         """Return a warning if a checkpoint has no count, or 0 although the optimizer has stepped; of several, once."""
-        run, lines, count = member.run, () if adopted.replaced else adopted.lines, adopted.carried.count
+        run, lines, count = member.run, () if restored.replaced else restored.lines, restored.saved.count
         parts = [(lines, groups, member.labels(groups))]
         initial = count is None and log_initial_values(parts, self.processes, has_state=True, code=member.code_bases)
-        if run.choices.start is not None or (count is not None and (taken or 0) <= HIDDEN):
+        if run.settings.start is not None or (count is not None and (taken or 0) <= HIDDEN):
             return None
         if count is None and run.restored_from == TORCH:  # that state has the count
             return None
@@ -271,13 +271,13 @@ class Resume:
         instead = f"If it was saved after n updates, call scheduler.seek(n){optimizer_count(taken)}."
         return Problem(found=found, advice=instead)
 
-    def _position_of(self, member: Member, carried: Carried, chosen: ResolvedPlan) -> RunPosition:
+    def _position_of(self, member: Member, saved: SavedOptimizer, chosen: ResolvedPlan) -> RunPosition:
         """Return the position of the run from which the groups of a checkpoint were saved."""
         run = member.run
-        start = member.t if run.is_shared else run.choices.start or 0  # without a count, one of several joins the run
+        start = member.t if run.is_shared else run.settings.start or 0  # without a count, one of several joins the run
         known = run.position if run.restored_from == TORCH else RunPosition(start)
-        found = carried.position_on(chosen.unit) or known
-        whose = "the optimizer's checkpoint" if carried.is_in_groups else "the scheduler's state"
+        found = saved.position_on(chosen.unit) or known
+        whose = "the optimizer's checkpoint" if saved.is_in_groups else "the scheduler's state"
         return resume_position(chosen, found, whose, member.position)
 
     # ------------------------------------------------------------------ the record of a run
@@ -301,7 +301,7 @@ class Resume:
                 f"{'several' if run.is_shared else 'one'}. If the run has completed n updates, call scheduler.seek(n)"
             )
         found = {
-            name: self.checked(run.members[name], mine, Carried.in_state(state, name), present=mine)
+            name: self.checked(run.members[name], mine, SavedOptimizer.in_state(state, name), present=mine)
             for name, mine in groups.items()
         }
         self.report(run, found, groups)
@@ -323,28 +323,28 @@ class Resume:
                     "bases", saved, "" if name == ALONE else f" of {name}", len(mine),
                 )  # fmt: skip
 
-    def plan_of(self, carried: Carried, code: ResolvedPlan) -> Adopted:
+    def plan_of(self, saved: SavedOptimizer, code: ResolvedPlan) -> Restored:
         """Return the plan with which an optimizer continues that carries a record or a count.
 
         Raises:
             PlanChanged: the plan differs and the policy is "error".
         """
-        state, same = carried.state, Adopted(carried, code)
-        if state is None and not carried.count:
+        state, same = saved.state, Restored(saved, code)
+        if state is None and not saved.count:
             return same
         if state is None:
             found = "the optimizer's checkpoint has a count and no record of the run, so its plan is unknown"
             self._refuse_if_error(found)
-            return replace(same, notes=((f"{found}: the code's plan continues from update %d", carried.count),))
+            return replace(same, notes=((f"{found}: the code's plan continues from update %d", saved.count),))
         if state.text is not None and (state.text, state.facts) == (code.text, code.facts):
             return same
         if state.in_force is not None:
             chosen, notes = self.choose_plan(state, state.in_force, code)
-            return replace(same, in_force=chosen, notes=notes, saved=state.identity)
+            return replace(same, in_force=chosen, notes=notes, plan_identity=state.identity)
         why = state.unreadable or "it has no text"
         self._refuse_if_error(f"the plan in the checkpoint cannot be compared with the code's: {why}")
         text = "the plan in the checkpoint cannot be compared with the code's, which is used: %s"
-        return replace(same, notes=((text, why),), saved=state.identity)
+        return replace(same, notes=((text, why),), plan_identity=state.identity)
 
     def warn_of_dropped_lines(self, before: ResolvedPlan, now: ResolvedPlan) -> None:
         """Warn of fields that the plan of a replaced Scheduler writes and the new one does not."""
@@ -357,14 +357,14 @@ class Resume:
             advice = f"Add a line for {fields}, or call detach() of the earlier Scheduler first"
             self.processes.warn(Problem(found=found, advice=advice))
 
-    def accept(self, adopted: Adopted) -> ResolvedPlan:
+    def accept(self, restored: Restored) -> ResolvedPlan:
         """Log how a saved plan differs, once for each saved plan, and return the plan to continue with."""
-        if adopted.saved not in self.accepted:
-            for note in adopted.notes:
+        if restored.plan_identity not in self.accepted:
+            for note in restored.notes:
                 self.processes.log(*note)
-        if adopted.saved is not None:
-            self.accepted.add(adopted.saved)
-        return adopted.in_force
+        if restored.plan_identity is not None:
+            self.accepted.add(restored.plan_identity)
+        return restored.in_force
 
     def load_position(self, run: Run, at: int, bases: Any, optimizer: Any) -> None:
         """Resume from a state of one of torch's schedulers: `at` is its count of steps, `bases` its `base_lrs`."""
@@ -380,12 +380,12 @@ class Resume:
             if is_finite_number(base) and id(groups[index]) not in member.initial_groups  # that is the base already
         }
         lines = tuple(line.with_bases(kept) for line in member.rows.lines)
-        adopted = self.bases.applied(Adopted(NOTHING, in_force, lines=lines), member, groups)
-        mine = adopted.lines
+        restored = self.bases.applied(Restored(NOTHING, in_force, lines=lines), member, groups)
+        mine = restored.lines
         position = resume_position(in_force, RunPosition(t), "the state of torch's scheduler", run.position)
         refuse_values_outside(in_force, mine, member.labels(groups), position.times)
         rows = ValueRows(in_force.counted, mine, groups, position.times, run.states, end=in_force.total)
-        report_bases(run.new_bases(adopted.changes, t), t, self.processes)
+        report_bases(run.new_bases(restored.changes, t), t, self.processes)
         warn_if_over(run, in_force, t)
         unit = f"{t} updates, the count in the optimizer's own state" if taken is not None and taken != at else f"{t}"
         self.processes.log(

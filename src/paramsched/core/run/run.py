@@ -14,12 +14,13 @@ from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.metric_states import restored_states
 from paramsched.core.run.reports import OtherBase, log_idle_rules, note_end
-from paramsched.core.run.state import BEGIN_OF_DATA, Choices, Entry, History, RunPosition, SavedRun
+from paramsched.core.run.state import BEGIN_OF_DATA, Entry, History, RunPosition, SavedRun
 from paramsched.core.run.values import ValueRows
 from paramsched.errors import ParamschedError
 
 if TYPE_CHECKING:
     from paramsched.core.run.amounts import Consumption
+    from paramsched.core.run.arguments import Settings
     from paramsched.core.run.member import Member
     from paramsched.core.run.several import Loads
 
@@ -74,9 +75,8 @@ class Run:
         in_force: the plan in force.
         position: the position.
         states: the states of the metric rules.
-        choices: what the run is told.
+        settings: what the arguments of the Scheduler mean.
         source: the name of the checkpoint with this position; None if there is none.
-        is_shared: True for several optimizers.
     """
 
     consumption: "Consumption | None" = None
@@ -88,7 +88,7 @@ class Run:
     replaced = False  # True after another Scheduler has ended it
     was_moved = False  # True after `seek`, or after a checkpoint of an earlier update
     end_is_known = False  # True if an engine has reported that the run is shorter than its plan, or has ended
-    told_of_end = False  # True after a warning that the run goes on after the end of its plan
+    warned_of_end = False  # True after a warning that the run goes on after the end of its plan
     warns_of_metrics = False  # set by the Scheduler; False after missing metrics were logged
     warned_of_missing_count = False
     warned_of_missed_step = False
@@ -99,13 +99,12 @@ class Run:
         in_force: ResolvedPlan,
         position: RunPosition,
         states: RuleStates,
-        choices: Choices,
+        settings: "Settings",
         source: str | None = None,
-        *,
-        is_shared: bool = False,
     ) -> None:
-        self.in_force, self.states, self.choices, self.processes = in_force, states, choices, choices.processes
-        self.is_shared = is_shared
+        self.in_force, self.states, self.settings = in_force, states, settings
+        self.processes, self.drive = settings.source.processes, settings.drive
+        self.is_shared = bool(settings.names)  # True for several optimizers
         self._members: dict[str, ref[Member]] = {}
         self._set_position(position, source)
         # The history of a start is made when it is needed, because the text of a plan and its facts take time.
@@ -131,11 +130,6 @@ class Run:
     def add(self, member: "Member") -> None:
         """Add an optimizer, which the caller owns."""
         self._members[member.name] = ref(member)
-
-    @property
-    def drive(self) -> str:
-        """`"optimizer"`, `"manual"`, or the name of the optimizer whose steps are the updates."""
-        return self.choices.drive
 
     # ------------------------------------------------------------------ the position
 
@@ -328,7 +322,7 @@ class Run:
         in_force = self.in_force
         if self.states and self.warns_of_metrics and in_force.is_over_at(self.t, self.amount):
             log_idle_rules(self, self.t, f"the plan is over after {self.t} updates")
-        if self.told_of_end or (self.last_amount is not None and self.last_amount < in_force.no_end_below):
+        if self.warned_of_end or (self.last_amount is not None and self.last_amount < in_force.no_end_below):
             return
         note_end(self, () if self.is_shared else member.rows.lines)
 
@@ -439,7 +433,7 @@ class Run:
             member.write_values()
             member.write_count()
         self.bind()
-        self._before_seek, self.told_of_end = (self.t, before), False
+        self._before_seek, self.warned_of_end = (self.t, before), False
         self.history = before.resumed_at(self.t, self.amount)
 
     def rewrite(self, size: int = 1) -> None:

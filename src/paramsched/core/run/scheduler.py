@@ -41,12 +41,12 @@ from paramsched.core.plan.trace import Key
 from paramsched.core.run.arguments import (
     Drive,
     PlanSource,
-    Request,
+    Settings,
     checked_on_base,
     checked_on_change,
     checked_strict,
     is_count_of_updates,
-    request_of,
+    settings_of,
     unwrapped_optimizer,
     unwrapped_optimizers,
     with_location,
@@ -173,30 +173,30 @@ class Scheduler(LRScheduler):
         processes = Processes(checked_strict(strict))
         source = PlanSource.of(plan, names=names, processes=processes)
         resume = Resume(policy, checked_on_base(on_base), processes)
-        request = request_of(source, drive, resume, t, names)
+        settings = settings_of(source, drive, resume, t, names)
         try:
-            self._attach(request, facts_of_call("Scheduler(optimizer, plan)", facts, run_facts))
+            self._attach(settings, facts_of_call("Scheduler(optimizer, plan)", facts, run_facts))
         except PlanError as refusal:
             raise refusal if source.text is None else with_location(refusal, source.text)  # noqa: B904  # the same error, with its location
         if source.is_of_user:
             note_run(self._run)
 
-    def _attach(self, request: Request, facts: RunFacts) -> None:
+    def _attach(self, settings: Settings, facts: RunFacts) -> None:
         """Attach a plan to all optimizers."""
-        source = request.source
+        source = settings.source
         if source.published is None:
-            self._start(request, *start(self._optimizers, request, facts))
+            self._start(settings, *start(self._optimizers, settings, facts))
             return
         with source.attaching(source.published, facts, self._optimizers) as attached:
-            request = replace(request, source=attached)
-            self._start(request, *start(self._optimizers, request, facts))
+            settings = replace(settings, source=attached)
+            self._start(settings, *start(self._optimizers, settings, facts))
 
-    def _start(self, request: Request, run: Run, members: dict[str, Member]) -> None:
+    def _start(self, settings: Settings, run: Run, members: dict[str, Member]) -> None:
         """Store the run of an attached plan, and own its members."""
-        self._run, self._by_name, self._resume, self._source = run, members, request.resume, request.source
+        self._run, self._by_name, self._resume, self._source = run, members, settings.resume, settings.source
         self._count, self._step_count = None, 1
         run.scheduler = ref(self)
-        run.warns_of_metrics = not request.source.warns_of_metrics
+        run.warns_of_metrics = not settings.source.warns_of_metrics
 
     # ------------------------------------------------------------------ values
 

@@ -13,29 +13,29 @@ from paramsched.core.run.state import SavedRun
 from paramsched.errors import StateError
 
 
-def starting_counts(names: Iterable[str], carried: Mapping[str, int], start: int | None, drive: str) -> dict[str, int]:
+def starting_counts(names: Iterable[str], known: Mapping[str, int], start: int | None, drive: str) -> dict[str, int]:
     """Return the count of each optimizer; one without a count joins at the update of the run.
 
     Args:
         names: the optimizers.
-        carried: the counts in the groups of optimizers.
+        known: the counts in the groups of some optimizers.
         start: the argument `t` of the Scheduler, which decides if the counts differ by more than 1.
         drive: as in `ps.Scheduler`.
 
     Raises:
         StateError: the counts differ by more than 1, and `start` is None.
     """
-    t = max(carried.values(), default=start or 0)
-    if t - min(carried.values(), default=t) > 1:
+    t = max(known.values(), default=start or 0)
+    if t - min(known.values(), default=t) > 1:
         if start is None:
-            first, last = min(carried, key=carried.__getitem__), max(carried, key=carried.__getitem__)
+            first, last = min(known, key=known.__getitem__), max(known, key=known.__getitem__)
             raise StateError(
-                f"the checkpoint of {first} is of update {carried[first]}, that of {last} of update {carried[last]}: "
+                f"the checkpoint of {first} is of update {known[first]}, that of {last} of update {known[last]}: "
                 "the optimizers of one run differ by at most 1. Load checkpoints saved at the same update, or write "
                 "ps.Scheduler(optimizers, plan, t=n)"
             )
         return dict.fromkeys(names, start)
-    return {name: carried.get(name, t) if drive == "optimizer" else t for name in names}
+    return {name: known.get(name, t) if drive == "optimizer" else t for name in names}
 
 
 @final

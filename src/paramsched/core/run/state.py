@@ -13,7 +13,6 @@ from paramsched.core.fields import RECORD, entry_of, is_own, recorded_bases
 from paramsched.core.plan.lines import UpdateTimes
 from paramsched.core.plan.resolved import ResolvedPlan, facts_as_data
 from paramsched.core.plan.run_amounts import Amount, lacking_amount
-from paramsched.core.run.processes import WORLD, Processes
 from paramsched.core.time.amounts import largest_on, rounded_on
 from paramsched.errors import MissingFact, StateError, shown
 
@@ -358,24 +357,6 @@ BEGIN: Final = RunPosition(0)
 BEGIN_OF_DATA: Final = RunPosition(0, samples=0)
 TORCH: Final = "torch scheduler"
 """The source of a position that is the count of a state of torch's schedulers."""
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """What a run was told once, for all of its optimizers: the arguments of `ps.Scheduler` that it keeps.
-
-    Args:
-        drive: `"optimizer"`, `"manual"`, or the name of an optimizer.
-        start: the number of completed updates of a run that had no plan so far; None if it was not passed.
-        processes: the processes that train together.
-        counted_by: the call that counts the batches of an engine, for messages.
-    """
-
-    drive: str = "optimizer"
-    start: int | None = None
-    processes: Processes = WORLD
-    counted_by: str = ""
 
 
 VERSION: Final = 5
