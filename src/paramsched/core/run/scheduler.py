@@ -57,7 +57,6 @@ from paramsched.core.run.processes import Processes
 from paramsched.core.run.record import OnChange, position_of_torch, read_scheduler_state, state_of
 from paramsched.core.run.resume import Resume
 from paramsched.core.run.run import Run
-from paramsched.core.run.short import note_run
 from paramsched.core.run.start import start
 from paramsched.core.run.state import Group, RunPosition, remove_entries
 from paramsched.core.run.steps import refuse_steps_of_processes
@@ -179,6 +178,8 @@ class Scheduler(LRScheduler):
         except PlanError as refusal:
             raise refusal if source.text is None else with_location(refusal, source.text)  # noqa: B904  # the same error, with its location
         if source.is_of_user:
+            from paramsched.core.run.short import note_run
+
             note_run(self._run)
 
     def _attach(self, settings: Settings, facts: RunFacts) -> None:
