@@ -248,11 +248,7 @@ class TensorColumn:
     def put(self) -> None:
         fill(self.vector, self.rows[0])
 
-    @property
-    def write(self) -> Callable[[Any, Any], None]:
-        return self._write
-
-    def _write(self, _last: torch.Tensor, row: torch.Tensor) -> None:
+    def write(self, _last: torch.Tensor, row: torch.Tensor) -> None:
         fill(self.vector, row)
 
     def install_views(self) -> None:
@@ -304,13 +300,9 @@ class TargetColumn:
         return [last, *entries]
 
     def put(self) -> None:
-        self._write(None, self.rows[0])
+        self.write(None, self.rows[0])
 
-    @property
-    def write(self) -> Callable[[Any, Any], None]:
-        return self._write
-
-    def _write(self, _last: float | None, value: float) -> None:
+    def write(self, _last: float | None, value: float) -> None:
         if self.target.write is not None:
             self.target.write(value)
 
@@ -576,7 +568,7 @@ def keep_tensors(places: Iterable[tuple[int, Field]], before: Sequence[Group], g
 
 FUNCTIONS_OF_WRITES: Final = (
     FloatColumn._write_equal, FloatColumn._write_scaled, FloatColumn._write_rows, FloatColumn._write_elements,
-    FloatColumn._row, FloatColumn.is_spoiled, TensorColumn._write, TensorColumn.views_replaced, TargetColumn._write,
+    FloatColumn._row, FloatColumn.is_spoiled, TensorColumn.write, TensorColumn.views_replaced, TargetColumn.write,
     Tensors.changed, Tensors.note_fills, Tensors._fill_count, ValueRows.tuple_spoiled, ValueRows.note_written, fill,
 )  # fmt: skip
 """The functions that run at every update, which `torch.compile` skips."""
