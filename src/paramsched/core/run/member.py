@@ -275,7 +275,7 @@ def _extend(member: Member) -> None:
     run = member.run
     run.extend(member.rows, run.times)
     if run.consumption is None:
-        run.note_end(member)
+        run.note_end(member.rows.lines)
 
 
 def _check_consumption(run: Run) -> None:

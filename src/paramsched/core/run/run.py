@@ -1,6 +1,6 @@
 """The run of a plan: its plan in force, position, metric rules and history, and the optimizers that follow it."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from time import sleep
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 from weakref import ref
@@ -8,7 +8,7 @@ from weakref import ref
 from paramsched.core.base.problem import Problem
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.plan import Target
-from paramsched.core.plan.lines import RuleStates, UpdateTimes
+from paramsched.core.plan.lines import Line, RuleStates, UpdateTimes
 from paramsched.core.plan.optimizers import shown_names
 from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount
@@ -278,7 +278,7 @@ class Run:
         if self.consumption is not None:
             self.consumption.count()
             if self.amount is not None and self.amount >= self.consumption.no_end_below:
-                self.note_end(starter)
+                self.note_end(() if self.is_shared else starter.rows.lines)
         if self.targets is not None:
             self._write_targets(self.targets)
 
@@ -317,14 +317,14 @@ class Run:
         else:
             rows.extend(self.consumption.times_from(times.first, times.amounts, count), self.states)
 
-    def note_end(self, member: "Member") -> None:
+    def note_end(self, lines: Sequence[Line]) -> None:
         """Log metric rules that observed no metric up to the end of the plan; note that the run goes on after it."""
         in_force = self.in_force
         if self.states and self.warns_of_metrics and in_force.is_over_at(self.t, self.amount):
             log_idle_rules(self, self.t, f"the plan is over after {self.t} updates")
         if self.warned_of_end or (self.last_amount is not None and self.last_amount < in_force.no_end_below):
             return
-        note_end(self, () if self.is_shared else member.rows.lines)
+        note_end(self, lines)
 
     def warn(self) -> None:
         """Warn of what the last update found: the last thing that it does."""
