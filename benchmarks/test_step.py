@@ -20,11 +20,10 @@ import torch
 
 import paramsched as ps
 from paramsched.core.plan.lines import UpdateTimes
-from paramsched.core.run.steps import Steps
 
-UPDATES = 4096  # a full block, so that every round includes the computation of a block
+UPDATES = 4096  # as many rows as are computed together, so that every round includes their computation
 ROWS_OF_FLOOR = 1024  # repeated, because rows for all updates would not fit into memory
-BLOCKS = 1058  # updates until the blocks reach their full length
+WARM_UP = 1058  # updates until as many rows are computed together
 LR = ps.warmup(100) >> ps.cosine(to=0.1)
 ONE = ps.Plan(lr=LR, total=10**7)
 THREE = ps.Plan(ps.Binding("betas[0]", ps.linear(1.0, 0.9)), lr=LR, weight_decay=ps.linear(1.0, 0.5), total=10**7)
@@ -76,19 +75,21 @@ def steps(optimizer):
 
 
 def writes(optimizer, plan):
-    """Return a loop that runs only the writers, including the computation of their blocks."""
-    planned = ps.Scheduler(optimizer, plan)._run.lead
-    for _ in range(BLOCKS):
-        Steps(planned).advance(optimizer)
-    block, clock = planned.block, itertools.count(planned.clock.t + 1)
+    """Return a loop that runs only the writes, including the computation of rows."""
+    scheduler = ps.Scheduler(optimizer, plan)
+    (member,) = scheduler._run.members.values()
+    for _ in range(WARM_UP):
+        member.after_step(optimizer)
+    rows, clock = member.rows, itertools.count(member.t + 1)
 
     def loop():
         for t in itertools.islice(clock, UPDATES):
-            for _ in block.writer:
-                break
-            else:
-                block.extend(UpdateTimes(t, None, block.next_size(t)), {})
-                next(block.writer)
+            at = t - rows.first
+            if at >= rows.size:
+                rows.extend(UpdateTimes(t, None, rows.next_size(t)), {})
+                at = 1
+            for write, entries in rows.loops:
+                write(entries[at - 1], entries[at])
 
     return loop
 

@@ -75,7 +75,7 @@ def scheduler(
 
 def _is_replaced(scheduler: Any) -> bool:
     """Return whether a scheduler is a detached Scheduler."""
-    return isinstance(scheduler, Scheduler) and scheduler._run.clock.released
+    return isinstance(scheduler, Scheduler) and scheduler._run.released
 
 
 def facts(accelerator: Any, loader: Any, *, epochs: int | None = None) -> EngineFacts:

@@ -205,7 +205,7 @@ class EngineFacts:
                     )  # fmt: skip
             try:
                 made = attach_with(source, facts=facts)
-                made._run.clock.end_is_known = is_longer
+                made._run.end_is_known = is_longer
                 return made
             except MissingFact:
                 # The engine's length of the run is in updates. A plan by tokens cannot use it if the tokens per update

@@ -12,9 +12,9 @@ from paramsched.engines.torch_required import torch
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.optimizers import check_names, refuse_several_plans
 from paramsched.core.run.batches import BatchSampler
-from paramsched.core.run.block import LR
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.run.state import COUNT
+from paramsched.core.run.values import LR
 from paramsched.engines.argument_order import check_plan, without_optimizer
 from paramsched.engines.engine_facts import EngineFacts, LoopOptions, batch_size_of, options_of, with_named_options
 from paramsched.engines.other_schedulers import warn_of_other_schedulers
@@ -348,7 +348,7 @@ def _is_finetuning(callback: Any) -> bool:
 
 def _write_initial_rates(scheduler: Scheduler) -> None:
     """Write the base of each group that was added with the current lr, so that the plan's factor applies once."""
-    clock = scheduler._run.clock
+    clock = scheduler._run
     for groups, part in scheduler._members():
         added = [index for index, group in enumerate(groups) if COUNT not in group and "initial_lr" not in group]
         if not added:

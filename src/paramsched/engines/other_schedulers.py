@@ -6,9 +6,9 @@ from typing import Any, NamedTuple, final
 from paramsched.engines.torch_required import torch
 from paramsched.core.base.problem import Problem
 from paramsched.core.fields import Field
-from paramsched.core.run.block import LR
 from paramsched.core.run.hooks import PlanHooks, hooks_on
 from paramsched.core.run.scheduler import Scheduler
+from paramsched.core.run.values import LR
 
 
 @final
@@ -51,15 +51,15 @@ def warn_of_writers(optimizers: Iterable[Any], writers: Iterable[Writer], site: 
         if (hooks := hooks_on(optimizer)) is not None:
             groups = optimizer.param_groups
             planned |= {
-                (id(groups[index]), line.field): hooks for line in hooks.planned.block.lines for index in line.groups
+                (id(groups[index]), line.field): hooks for line in hooks.member.rows.lines for index in line.groups
             }
     for name, groups, field in writers:
         found = [hooks for group in groups if (hooks := planned.get((id(group), field))) is not None]
-        if any(str(field) not in hooks.planned.written_fields for hooks in found):
+        if any(str(field) not in hooks.member.written_fields for hooks in found):
             for hooks in found:
-                hooks.planned.written_fields.add(str(field))  # so that its writes are not reported again
+                hooks.member.written_fields.add(str(field))  # so that its writes are not reported again
             text = (
                 f"{name} also writes this optimizer. Remove it and its step(), because the plan writes the {field} of "
                 "every update."
             )
-            found[0].run.clock.processes.warn(Problem(site=site, found=text))
+            found[0].run.processes.warn(Problem(site=site, found=text))

@@ -90,7 +90,7 @@ class MetricRelay:
     def _warn_of_missed(self, scheduler: Scheduler, missed: Sequence[str]) -> None:
         """Warn of metrics that the first evaluation has not reported, with the names that it has."""
         self._told |= set(missed)
-        scheduler._run.clock.warns_of_metrics = False  # it would report them again at the end
+        scheduler._run.warns_of_metrics = False  # it would report them again at the end
         names = sorted(one for one in self._reported if not one.endswith(_OTHER_NUMBERS))
         found = f"the plan watches {', '.join(missed)}; the first evaluation has {', '.join(names) or 'no metric'}"
         near = did_you_mean(missed[0], names) if names else ""
@@ -99,7 +99,7 @@ class MetricRelay:
 
     def finish(self, scheduler: Scheduler) -> None:
         """Warn about metrics that a rule watches but that were never reported, also not by other code."""
-        clock = scheduler._run.clock
+        clock = scheduler._run
         clock.warns_of_metrics = False
         missed = sorted({rule.metric for rule in clock.idle_rules(clock.t)} - self._told)
         if missed:

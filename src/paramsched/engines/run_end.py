@@ -30,7 +30,7 @@ class RunEnd:
             early: True if other code ended the run on purpose, as by early stopping. A limit of time is no such code.
         """
         for one in self.schedulers:
-            clock = one._run.clock
+            clock = one._run
             found = "" if early or self.is_due else ShortRun(one._run).problem()
             clock.end_is_known = True
             if found:

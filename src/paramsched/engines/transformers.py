@@ -18,9 +18,9 @@ from paramsched.core.plan.forms import PlanLike, plan_of
 from paramsched.core.plan.lines import by_group
 from paramsched.core.plan.optimizers import flat_optimizers
 from paramsched.core.run.batch_sizes import plans_sizes
-from paramsched.core.run.block import LR
 from paramsched.core.run.processes import WORLD
 from paramsched.core.run.scheduler import Scheduler
+from paramsched.core.run.values import LR
 from paramsched.core.time import DurationLike
 from paramsched.engines.accelerate import batch_amounts
 from paramsched.engines.argument_order import check_kinds, check_plan, without_optimizer
@@ -328,7 +328,7 @@ def _logged_values(scheduler: Scheduler, rate: Any) -> dict[str, float]:
     first: dict[str, tuple[Any, ...]] = {}
     rates = []
     for (_, part), its_names in zip(scheduler._members(), names.values(), strict=True):
-        for index, line, base in by_group(part.block.lines):
+        for index, line, base in by_group(part.rows.lines):
             field, name, mine = line.field.slot, line.field.slot + its_names[index], (line.schedule, line.clock, base)
             first_name, *others = first.setdefault(field, (name, *mine))
             if name != first_name and tuple(others) == mine:

@@ -52,14 +52,31 @@ class History:
         self.scheduler = ps.Scheduler(given, PLANS[self.unit], **facts)
 
     def step(self):
+        name = self.next_step()
+        self.optimizers[name].step()
+        update = self.model.step(name)
+        assert used(self.optimizers[name])[-1] == self.value(name, update)
+
+    def next_step(self):
+        """Choose an optimizer that steps next, and report the consumption of the update that its step starts."""
         name = self.random.choice(self.names)
         number = self.model.number[name]
         tokens, is_reported = consumed(self.unit, number)
         if self.unit != "updates" and is_reported and number == self.model.t:
             self.scheduler.consumed(tokens=tokens)
-        self.optimizers[name].step()
-        update = self.model.step(name)
-        assert used(self.optimizers[name])[-1] == self.value(name, update)
+        return name
+
+    def fail(self):
+        """Take a step that is an update and raises, because its next value cannot be written; repair the group."""
+        name = self.next_step()
+        group = self.optimizers[name].param_groups[0]
+        with pytest.raises(ps.errors.PlanError, match="lr"):
+            self.optimizers[name].step(lambda: group.pop("lr"))
+        self.optimizers[name].used.pop()  # it has no lr
+        self.model.step(name)
+        assert self.scheduler.t == self.model.t
+        group["lr"] = 7.0
+        self.scheduler.value("lr")  # writes the values of the repaired group
 
     def save(self):
         states = {name: copy.deepcopy(one.state_dict()) for name, one in self.optimizers.items()}
@@ -114,7 +131,7 @@ def by_pickle(value):
 def test_the_run_is_at_the_largest_count_after_loads_of_a_part_of_all_or_twice_and_after_copies(unit, seed):
     history = History(unit, seed)
     events = {
-        history.step: 12, history.save: 2, history.load: 3, history.resume: 1,
+        history.step: 12, history.fail: 1, history.save: 2, history.load: 3, history.resume: 1,
         lambda: history.copied(copy.deepcopy): 1, lambda: history.copied(by_pickle): 1,
     }  # fmt: skip
     history.save()

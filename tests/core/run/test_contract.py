@@ -40,7 +40,7 @@ def test_group_entries_are_plain_values():
 
     (saved,) = optimizer.state_dict()["param_groups"]
     ours = {key: value for key, value in saved.items() if key.startswith("paramsched")}
-    record = {"version": 4, "plan": plan.text, "facts": {}, "t": 3, "bases": {"lr": 0.5, "betas_1": 0.999}}
+    record = {"version": 5, "plan": plan.text, "facts": {}, "t": 3, "bases": {"lr": 0.5, "betas_1": 0.999}}
     assert ours == {"paramsched_t": 3, "paramsched": json.dumps(record)}
 
 

@@ -128,7 +128,8 @@ def continued_with_the_plan_of_the_checkpoint():
     ],
 )
 def test_a_run_that_ends_before_its_plan_is_reported_with_its_last_value_and_that_of_the_plan(make, parts):
-    found = ShortRun(make()._run).problem()
+    scheduler = make()
+    found = ShortRun(scheduler._run).problem()
 
     assert [part for part in parts if part not in found] == []
 
@@ -194,7 +195,9 @@ MEANT = {
 
 @pytest.mark.parametrize("name", MEANT)
 def test_a_run_that_was_meant_to_end_is_not_reported(name):
-    assert ShortRun(MEANT[name]()._run).problem() == ""
+    scheduler = MEANT[name]()
+
+    assert ShortRun(scheduler._run).problem() == ""
 
 
 SCRIPT = """

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.run.state import BEGIN_OF_DATA, Choices, RunPosition, RunState
+from paramsched.core.run.state import BEGIN_OF_DATA, RunPosition
 from paramsched.core.time.run_facts import Facts, example_of_fact, facts_by_name
 from paramsched.errors import MissingFact
 from support.tables import table
@@ -75,11 +75,11 @@ AT_5 = RunPosition(5, samples=60)
     ],
 )
 def test_a_checkpoint_without_samples_keeps_those_of_another_one_of_its_update(before, loaded, expected):
-    state = RunState({}, BEGIN_OF_DATA, Choices(), None)
-    state.count_samples_from(before)
-    state.count_samples_from(loaded)
+    run = ps.Scheduler(probe(), ps.Plan(lr=1.0))._run
+    run.count_samples_from(before)
+    run.count_samples_from(loaded)
 
-    assert (state.counts_from.t, state.counts_from.samples) == expected
+    assert (run.counts_from.t, run.counts_from.samples) == expected
 
 
 LRS = [

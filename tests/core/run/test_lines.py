@@ -45,8 +45,8 @@ def test_one_schedule_object_in_two_lines_has_the_values_of_two_equal_objects(fi
 # ---------------------------------------------------------------------- a state with an optimizer that is behind
 
 BEHIND = {
-    "version": 4, "plan": '{"total":10,"bindings":[["lr",null,"linear()"]]}', "facts": {},
-    "optimizers": ["a", "b"], "t": 4, "behind": ["b"], "groups": 1, "bases": {"lr": [0.1, 0.2]},
+    "version": 5, "plan": '{"total":10,"bindings":[["lr",null,"linear()"]]}', "facts": {},
+    "optimizers": ["a", "b"], "t": 4, "counts": {"b": 3}, "groups": 1, "bases": {"lr": [0.1, 0.2]},
 }  # fmt: skip
 """The state of a run whose optimizer `b` has not stepped in the last update."""
 

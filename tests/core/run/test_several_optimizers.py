@@ -129,6 +129,25 @@ def test_deleting_the_optimizers_frees_their_memory_at_once():
         gc.enable()
 
 
+def test_deleting_one_optimizer_frees_its_memory_and_the_other_one_continues():
+    optimizers = probes("ab")
+    scheduler = ps.Scheduler(optimizers, PLAN)
+    for one in optimizers.values():
+        run(one, 1)
+    freed, kept = weakref.ref(optimizers["a"].param_groups[0]["params"][0]), optimizers["b"]
+    planned = lines(PLAN, optimizers)["b"]
+    gc.disable()
+    try:
+        del one, optimizers, scheduler
+        assert freed() is None
+    finally:
+        gc.enable()
+    run(kept, 3)
+
+    assert used(kept) == planned[:4]
+    assert record_in(kept.state_dict())["t"] == 4
+
+
 @pytest.mark.parametrize(
     "plans", [[PLAN, PLAN], {"muon": PLAN, "adamw": PLAN}, {"muon": "linear()", "adamw": "linear()"}]
 )

@@ -258,7 +258,8 @@ SAMPLES = ps.Plan(lr="linear(1, 0)", weight_decay="linear(0.5, 1.5)", total="64 
     [
         *({"optimizers": names} for names in (3, [], ["a"], ["a", "a"])),
         *({"groups": groups} for groups in ([1, 2, 3], [1, "x"], [1, 2**20], True)),
-        *({"behind": behind} for behind in (["a", "b"], "b", ["c"], [1], [["b"]], 1)), {"behind": ["b"], "t": 0},
+        *({"counts": counts} for counts in ({"a": 2, "b": 2}, "b", {"c": 2}, {"b": 1}, {"b": "2"}, ["b"], 1)),
+        {"counts": {"b": -1}, "t": 0},
         *({"bases": {"lr": bases}} for bases in ([0.1], [0.1, 0.2, 0.3], [None, None], [0.1, "x"])),
         *({"history": history} for history in (
             [[0, None, SAMPLES.text]], [[0, None, "x"], [0, None, PLAN.text]], [[0, -1, PLAN.text]], [[0, None, 5]],

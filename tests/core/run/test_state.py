@@ -214,7 +214,7 @@ def test_a_detached_scheduler_describes_the_groups_that_are_left(several):
         {},
         [],
         None,
-        state_with({**SOUND, "version": 5}),
+        state_with({**SOUND, "version": 6}),
     ],
     ids=["MMEngine", "text", "huge", "negative", "optimizer", "empty", "list", "None", "from the future"],
 )
@@ -244,7 +244,7 @@ def test_any_state_loads_completely_or_changes_nothing(path, value):
     run(optimizer, 1)
 
 
-@table("text", [None, 5, b"{}", "", "{", "[]", "null", '{"version": 4'])
+@table("text", [None, 5, b"{}", "", "{", "[]", "null", '{"version": 5'])
 def test_a_record_that_is_not_the_text_of_a_mapping_is_rejected_and_changes_nothing(text):
     assert_state_rejected({"paramsched": text})
 
@@ -298,8 +298,8 @@ def test_the_state_of_any_valid_plan_loads(name, order):
 def test_a_report_without_the_amount_before_it_is_rejected():
     scheduler = ps.Scheduler(probe(), ps.Plan(lr="linear(1, 0, over='100 tokens')", clock="tokens"))
 
-    with pytest.raises(ps.errors.StateError, match="state: said has a value, but amount is None"):
-        scheduler.load_state_dict(with_record(scheduler.state_dict(), amount=None, said=3))
+    with pytest.raises(ps.errors.StateError, match="state: reported_amount has a value, but amount is None"):
+        scheduler.load_state_dict(with_record(scheduler.state_dict(), amount=None, reported_amount=3))
 
 
 @table(
@@ -336,7 +336,7 @@ def test_an_invalid_entry_in_a_group_is_rejected_before_the_optimizer_changes(en
         {"amount": 10**400},
         {"amount": 2**62},
         {"amount": -1},
-        {"said": [1, 2]},
+        {"reported_amount": [1, 2]},
         {"measured": 1},
         {"samples": -1},
         {"t": "3"},
@@ -344,9 +344,9 @@ def test_an_invalid_entry_in_a_group_is_rejected_before_the_optimizer_changes(en
         {"plan": 5},
         {"facts": None},
         {"version": 2},
-        {"version": 5},
+        {"version": 6},
         {"history": [[0]]},
-        {"behind": ["x"]},
+        {"counts": {"x": 2}},
         {"rules": [1]},
         {"unknown": 1},
     ],

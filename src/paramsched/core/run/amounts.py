@@ -1,12 +1,9 @@
 """The consumption of each update on a clock of amounts, and reported progress."""
 
-import logging
-from bisect import bisect_left
 from collections.abc import Mapping
-from functools import partial
 from math import inf, isfinite
 from numbers import Integral, Real
-from typing import Any, final
+from typing import Any, Final, final
 
 import numpy as np
 import torch
@@ -17,18 +14,16 @@ from paramsched.core.plan.run_amounts import (
     MAX_CONSUMED,
     Amount,
     PlannedAmounts,
+    ReportedProgress,
     UnknownAmounts,
     example_of_size,
     missing_amounts,
     missing_progress,
 )
-from paramsched.core.run.block import ValueBlock
-from paramsched.core.run.state import Clock
-from paramsched.core.time.amounts import PROGRESS, rounded_progress
+from paramsched.core.run.run import Run
+from paramsched.core.time.amounts import PROGRESS, largest_on, rounded_progress
 from paramsched.core.time.run_facts import CLOCK_SYNONYMS, CLOCKS, meant_clock
 from paramsched.errors import InvalidArgument, MissingFact, shown
-
-log = logging.getLogger("paramsched")
 
 _COUNTER_ARGUMENTS = {
     "tokens": "tokens_per_sample=1024",
@@ -37,126 +32,155 @@ _COUNTER_ARGUMENTS = {
 """The arguments with which engines count a unit; they count samples and batches without one."""
 
 
+_AHEAD: Final = 32  # amounts that are computed together if no rows of values need more
+
+
 @final
-class ConsumptionSource:
-    """Determines the consumption of each update, in the unit of the plan's clock; replaced when a run resumes.
+class Consumption:
+    """The consumption of each update of a run, or its reported progress; constructed again when a run resumes.
 
     Consumption that the loop reports is for the next update. It takes precedence over every other source, including an
-    engine's count of its batches. If the step is skipped, the next update counts it.
+    engine's count of its batches. If the step is skipped, the next update counts it. A reported progress is a position,
+    which no update changes. A new run has none until its first report, a resumed one has that of its checkpoint.
 
-    `counted_by` is the call that counts the batches of an engine, as in `PlanSource`; "" without an engine.
+    Args:
+        in_force: the plan in force, whose clock counts an amount.
+        run: the run.
     """
 
-    def __init__(
-        self,
-        in_force: ResolvedPlan,
-        clock: Clock,
-        counted_by: str = "",
-    ) -> None:
+    def __init__(self, in_force: ResolvedPlan, run: Run) -> None:
         assert in_force.amounts is not None
-        self.in_force, self._run, self._clock = in_force, in_force.amounts, clock
-        self.unit, self._counted_by = self._run.clock, counted_by
-        self._is_unknown = isinstance(self._run, UnknownAmounts)  # here, because it takes long for an abstract type
-        self._is_planned = isinstance(self._run, PlannedAmounts)
+        self._amounts, self._run, self.unit = in_force.amounts, run, in_force.amounts.clock
+        self._is_unknown = isinstance(self._amounts, UnknownAmounts)  # here, because it takes long for an abstract type
+        self._is_planned = isinstance(self._amounts, PlannedAmounts)
+        self._is_position = isinstance(self._amounts, ReportedProgress)
+        self.no_end_below = min(in_force.no_end_below, largest_on(self.unit))
+        # The amounts before the updates from `_first` on, if each consumes what is expected: a cache.
+        self._first, self._ahead = run.t, list[Amount | None]([run.amount])
+        self._each: Amount | None = None  # what each of these updates consumes, if that is not planned
+        self._is_reported = run.t > 0 or bool(run.amount) or run.restored_from is not None  # the progress
+        if self._is_position:
+            run.reported = None
         self._set_needs_check()
 
     def _set_needs_check(self) -> None:
-        """Set `clock.needs_check` to True if the consumption of the next update must be checked before that update."""
-        clock = self._clock
-        clock.needs_check = clock.reported is None and (self._is_planned or self._is_unknown)
+        """Note whether the consumption of the next update must be checked before that update."""
+        run = self._run
+        if self._is_position:
+            run.needs_check = not self._is_reported
+        else:
+            is_open = self._is_unknown or (self._is_planned and self._expected(run.t + 1) is None)
+            run.needs_check = is_open and run.reported is None
 
-    def checked(self, call: str, given: Mapping[str, Any]) -> Amount:
+    def checked(self, call: str, amount: Mapping[str, Any]) -> Amount:
         """Validate the keyword of a call, such as `scheduler.consumed(`, and return the amount."""
-        return checked_amount(call, self.unit, given)
+        return checked_amount(call, self.unit, amount)
+
+    def checked_progress(self, progress: Mapping[str, Any]) -> float:
+        """Validate the keyword of `scheduler.report`, and return the progress, which may be more than 1."""
+        return checked_progress("scheduler.report(", self.unit, progress, most=inf)
 
     def report(self, amount: Amount) -> None:
         """Add consumption that the loop reports for the next update."""
-        clock = self._clock
-        before = None if clock.is_measured else clock.reported
-        clock.reported, clock.is_measured = (before or 0) + amount, False
+        run = self._run
+        before = None if run.is_measured else run.reported
+        run.reported, run.is_measured = (before or 0) + amount, False
         self._set_needs_check()
 
     def add_measured(self, amount: Amount) -> None:
         """Add consumption that an engine measured for the next update; ignored if the loop reported its own."""
-        clock = self._clock
-        if clock.reported is None or clock.is_measured:
-            clock.reported, clock.is_measured = (clock.reported or 0) + amount, True
+        run = self._run
+        if run.reported is None or run.is_measured:
+            run.reported, run.is_measured = (run.reported or 0) + amount, True
             self._set_needs_check()
 
-    def check_amount(self) -> None:
+    def note_progress(self) -> None:
+        """Note that the progress of the next update was reported."""
+        self._is_reported = True
+        self._set_needs_check()
+
+    def check(self) -> None:
         """Check the consumption of the next update before that update.
 
         Raises:
             MissingFact: the consumption is unknown. Nothing has changed: report it and repeat the step.
             PlanError: the update is planned to consume nothing.
         """
-        clock = self._clock
-        assert clock.amount is not None
-        if clock.reported is not None:
-            clock.needs_check = False
-        elif isinstance(self._run, PlannedAmounts):
-            self._run.require_some(clock.t, clock.amount)
-            clock.needs_check = False
-        else:
-            error = missing_amounts(self.unit, "")
-            call = f"scheduler.consumed({self.unit}=n)"
-            instead = f"Call {call} before optimizer.step(), or write ps.Scheduler(…, {error.fact}={error.example})"
-            if self._counted_by:
-                counted = self._counted_by.format(_COUNTER_ARGUMENTS.get(self.unit, ""))
-                instead = f"For example: {counted.replace(', )', ')')}"
-            raise MissingFact(
-                f"update {clock.t}",
-                f"the plan's clock counts {self.unit}, and the number of {self.unit} of this update is unknown",
-                instead,
-                fact=error.fact,
-                example=error.example,
-            )
+        run, amounts = self._run, self._amounts
+        assert run.amount is not None
+        if self._is_position:
+            if not self._is_reported:
+                raise missing_progress(f"update {run.t}")
+        elif run.reported is None:
+            if isinstance(amounts, PlannedAmounts):
+                amounts.require_some(run.t, run.amount)
+            else:
+                raise self._missing()
+        run.needs_check = False
 
-    def coming_times(self, expected: Amount | None, block: ValueBlock) -> UpdateTimes | None:
-        """Count an update, and return the times of the updates to compute next.
+    def _missing(self) -> MissingFact:
+        error = missing_amounts(self.unit, "")
+        call = f"scheduler.consumed({self.unit}=n)"
+        instead = f"Call {call} before optimizer.step(), or write ps.Scheduler(…, {error.fact}={error.example})"
+        if counted_by := self._run.settings.source.counted_by:
+            counted = counted_by.format(_COUNTER_ARGUMENTS.get(self.unit, ""))
+            instead = f"For example: {counted.replace(', )', ')')}"
+        return MissingFact(
+            f"update {self._run.t}",
+            f"the plan's clock counts {self.unit}, and the number of {self.unit} of this update is unknown",
+            instead,
+            fact=error.fact,
+            example=error.example,
+        )
 
-        Returns None if `block` already contains the values of these updates, because the amount is the expected one.
-
-        Args:
-            expected: the amount that the block assumed before the next update; None if the block is exhausted.
-            block: the values that were computed in advance.
-        """
-        clock, t = self._clock, self._clock.t
-        amount, before = clock.amount, clock.last_amount
+    def count(self) -> None:
+        """Count the consumption of an update of the run, after its number was counted."""
+        run, t = self._run, self._run.t
+        amount, reported = run.amount, run.reported
         assert amount is not None
-        assert before is not None
-        reported, clock.reported = clock.reported, None
-        clock.is_measured = False
-        self._set_needs_check()
-        if reported is None:
-            count = block.next_size(t)
-            amounts = self._run.amounts_from(t - 1, amount, count + 1 + self._is_planned)[1:]
-            if self._is_planned:
-                empty = np.flatnonzero(np.diff(amounts) < 1)  # updates that are planned to consume nothing
-                count = int(empty[0]) if empty.size else count
-                clock.needs_check = count == 0
-                count = max(count, 1)
-            return UpdateTimes(t, amounts[:count], count)
-        if expected is not None and expected - amount == reported:
-            return None
-        is_exhausted = expected is None
-        # If the previous update consumed as much as this one, the next updates are assumed to do so, too.
-        guesses = is_exhausted and reported == amount - before and self._is_unknown
-        if not guesses:
-            block.drop_coming(next_consumed=not is_exhausted)
-        count = block.next_size(t) if guesses else 1
-        if count == 1 or amount + reported * count >= MAX_CONSUMED:
-            return UpdateTimes(t, amount + reported)
-        ends = partial(self._is_over_after, t, amount, reported)
-        if not ends(0):
-            count = bisect_left(range(count), True, key=ends)  # the next block starts at the end of the plan
-        elif not clock.told_of_end:
-            count = 1  # the next block starts at the first update after it
-        return UpdateTimes(t, amount + reported * np.arange(1, count + 1), count)
+        run.reported, run.is_measured = None, False
+        following = amount if self._is_position else self._expected(t)
+        if reported is not None:
+            # If the previous update consumed as much as this one, the next updates are assumed to do so, too.
+            is_repeated = following is None and run.last_amount is not None and reported == amount - run.last_amount
+            if amount + reported != following:
+                following = amount + reported
+                self._compute(t, following, reported if is_repeated and self._is_unknown else None, _AHEAD)
+        elif following is None:
+            self._compute(t - 1, amount, None, _AHEAD)
+            following = self._ahead[1] if len(self._ahead) > 1 else amount
+        run.last_amount, run.amount = amount, following
+        if self._is_unknown or self._is_planned:
+            self._set_needs_check()
 
-    def _is_over_after(self, t: int, amount: Amount, each: Amount, count: int) -> bool:
-        """Return whether the plan is over `count` updates after update `t`, if it and these consume `each`."""
-        return self.in_force.is_over_at(t + count, amount + each * (count + 1))
+    def times_from(self, t: int, amount: Amount | None, count: int) -> UpdateTimes:
+        """Return the times of up to `count` updates from update `t` on, before which the run has this amount."""
+        if self._is_position:
+            return UpdateTimes(t, amount, count)
+        if amount is None or self._expected(t) != amount:  # of an optimizer that has not stepped in the last update
+            return UpdateTimes(t, amount)
+        if len(self._ahead) - (t - self._first) < count:
+            self._compute(t, amount, self._each, count)
+        amounts = self._ahead[t - self._first :][:count]
+        return UpdateTimes(t, amount) if len(amounts) == 1 else UpdateTimes(t, np.array(amounts), len(amounts))
+
+    def _expected(self, t: int) -> Amount | None:
+        at = t - self._first
+        return self._ahead[at] if 0 <= at < len(self._ahead) else None
+
+    def _compute(self, t: int, amount: Amount, each: Amount | None, count: int) -> None:
+        """Compute the amounts before `count` updates from update `t` on, fewer if they are unknown or not possible."""
+        self._first, self._each = t, each
+        if self._is_unknown:
+            if each is None or amount + each * count >= MAX_CONSUMED:
+                count, each = 1, 0
+            amounts: Any = amount + each * np.arange(count)
+            self._ahead = amounts.tolist()
+            return
+        amounts = self._amounts.amounts_from(t, amount, count + 1)
+        if self._is_planned and (empty := np.flatnonzero(np.diff(amounts) < 1)).size:
+            amounts = amounts[: int(empty[0]) + 1]  # an update that is planned to consume nothing is checked
+        self._ahead = amounts.tolist()
 
 
 def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amount:
@@ -235,55 +259,6 @@ def as_number(value: Any) -> Amount | None:
     except OverflowError:
         return None
     return number if isfinite(number) else None
-
-
-@final
-class ProgressSource:
-    """Determines the progress before each update: the last reported one. A resume replaces this object.
-
-    A new run has no position until its first report. A resumed run has that of its checkpoint.
-    """
-
-    unit = PROGRESS
-
-    def __init__(self, in_force: ResolvedPlan, clock: Clock) -> None:
-        self.in_force, self._clock = in_force, clock
-        self._is_known = clock.t > 0 or bool(clock.amount) or clock.restored_from is not None
-        clock.reported = None  # a progress is a position, and no update counts it
-        self._set_needs_check()
-
-    def _set_needs_check(self) -> None:
-        self._clock.needs_check = not self._is_known
-
-    def note_report(self) -> None:
-        """Note that the progress of the next update is known."""
-        self._is_known = True
-        self._set_needs_check()
-
-    def check_amount(self) -> None:
-        """Check the progress of the next update before that update.
-
-        Raises:
-            MissingFact: it was not reported in a new run. Nothing has changed: report it and repeat the step.
-        """
-        clock = self._clock
-        assert clock.amount is not None
-        if not self._is_known:
-            raise missing_progress(f"update {clock.t}")
-        clock.needs_check = False
-
-    def coming_times(self, expected: Amount | None, block: ValueBlock) -> UpdateTimes:
-        """Count an update, and return the times of the updates to compute next: all have the last progress."""
-        del expected
-        clock, count = self._clock, block.next_size(self._clock.t)
-        assert clock.amount is not None
-        self._set_needs_check()
-        return UpdateTimes(clock.t, clock.amount, count)
-
-    @staticmethod
-    def checked(given: Mapping[str, Any]) -> float:
-        """Validate the keyword of `scheduler.report`; return the progress, which may be more than 1."""
-        return checked_progress("scheduler.report(", PROGRESS, given, most=inf)
 
 
 def checked_progress(call: str, unit: str | None, given: Mapping[str, Any], most: float = 1.0) -> float:

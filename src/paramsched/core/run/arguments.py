@@ -24,7 +24,7 @@ from paramsched.core.run.on_base import BasePolicy, OnBase
 from paramsched.core.run.processes import WORLD, Processes
 from paramsched.core.run.record import OnChange, OnChangeChoice
 from paramsched.core.run.resume import Resume
-from paramsched.core.run.state import Choices, Group, RunPosition
+from paramsched.core.run.state import Group, RunPosition
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.evaluation import depends_on_base
 from paramsched.core.schedules.writing import short_line
@@ -201,20 +201,22 @@ Drive: TypeAlias = Literal["optimizer", "manual"]
 
 @final
 @dataclass(frozen=True, slots=True)
-class Request:
-    """What the arguments of a Scheduler mean: the record that a start reads.
+class Settings:
+    """What the arguments of a Scheduler mean, for a start and for its run.
 
     Args:
         source: the plan, its file and its processes.
         resume: the policy for checkpoints.
-        choices: what the run keeps.
+        drive: `"optimizer"`, `"manual"`, or the name of an optimizer.
+        start: the number of completed updates of a run that had no plan so far; None if it was not passed.
         names: the names of the optimizers, if there are several.
         positions: those of the optimizers of a copied Scheduler.
     """
 
     source: PlanSource
     resume: Resume
-    choices: Choices
+    drive: str = "optimizer"
+    start: int | None = None
     names: tuple[str, ...] = ()
     positions: Mapping[str, RunPosition] | None = None
 
@@ -256,7 +258,7 @@ class Request:
         )
 
 
-def request_of(source: PlanSource, drive: Any, resume: Resume, t: Any, names: tuple[str, ...]) -> Request:
+def settings_of(source: PlanSource, drive: Any, resume: Resume, t: Any, names: tuple[str, ...]) -> Settings:
     """Check the arguments of a Scheduler; `names` are those of several optimizers."""
     choices = (*get_args(Drive), *names)
     if drive not in choices:
@@ -269,7 +271,7 @@ def request_of(source: PlanSource, drive: Any, resume: Resume, t: Any, names: tu
         site, found = f"Scheduler(…, t={shown(t)})", "not a number of completed updates"
         raise InvalidTime(site, found, example=write, refused=t)
     start = None if t is None else int(t)  # checkpoints cannot contain NumPy integers
-    return Request(source, resume, Choices(drive, start, source.processes, source.counted_by), names)
+    return Settings(source, resume, drive, start, names)
 
 
 def is_count_of_updates(t: Any) -> bool:

@@ -149,9 +149,9 @@ class BatchSampler(Sampler[list[int]]):
         in_force = self._in_force
         if self._scheduler is None:
             return BatchSizes(in_force).samples(0, t, 0)
-        clock = self._scheduler._run.clock
-        start = clock.counts_from
-        samples = samples_at(in_force, clock.history, start, clock.position)
+        run = self._scheduler._run
+        start = run.counts_from
+        samples = samples_at(in_force, run.history, start, run.position)
         if samples is not None:
             return samples
         found = f"the checkpoint of update {start.t} does not contain the number of samples before it"
@@ -170,8 +170,8 @@ class BatchSampler(Sampler[list[int]]):
         if (
             self._scheduler is not None
         ):  # if the loop reports amounts, the sizes from here on differ from the planned ones
-            clock = self._scheduler._run.clock
-            clock.counts_from = replace(clock.position, samples=position)
+            run = self._scheduler._run
+            run.counts_from = replace(run.position, samples=position)
         first, begin = divmod(position, self._length)
         stream = chain(self.order(first, begin), chain.from_iterable(map(self.order, count(first + 1))))
         for t, size, accumulation in self.updates():
@@ -196,8 +196,8 @@ class BatchSampler(Sampler[list[int]]):
         if self._scheduler is None:
             amounts = self._planned.amounts
             return self._t, None if isinstance(amounts, UnknownAmounts) else self._planned.amount_at(self._t)
-        clock = self._scheduler._run.clock
-        return clock.t, clock.amount
+        run = self._scheduler._run
+        return run.t, run.amount
 
     @staticmethod
     def _shards(num_replicas: int | None, rank: int | None) -> tuple[int, int]:

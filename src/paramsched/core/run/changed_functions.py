@@ -10,10 +10,10 @@ from paramsched.core.base.problem import Problem
 from paramsched.core.fields import finite_or_none, recorded_bases
 from paramsched.core.plan.lines import UpdateTimes, by_group, values_at
 from paramsched.core.plan.optimizers import scopes_of
-from paramsched.core.run.block import starting_lines
-from paramsched.core.run.record import Carried
+from paramsched.core.run.record import SavedOptimizer
 from paramsched.core.run.resume import rule_states
 from paramsched.core.run.state import Group
+from paramsched.core.run.values import starting_lines
 from paramsched.core.schedules.contents import parts_inside
 from paramsched.core.schedules.own import OwnShape, has_own_shape
 from paramsched.errors import ParamschedError
@@ -22,15 +22,15 @@ _TOLERANCE: Final = 1e-5
 """Relative; the values of another kind of processor differ by less, and formats may store numbers in float32."""
 
 
-def changed_function(carried: Carried, groups: Mapping[str, list[Group]], name: str) -> Problem | None:
+def changed_function(saved: SavedOptimizer, groups: Mapping[str, list[Group]], name: str) -> Problem | None:
     """Return a problem if the user's shapes return other values than the checkpoint has; None if they are equal.
 
     Args:
-        carried: what the groups of one optimizer carry.
+        saved: what the groups of one optimizer carry.
         groups: those of all optimizers, by name; those of this one with the values of the checkpoint.
         name: the optimizer.
     """
-    state, position = carried.state, carried.position
+    state, position = saved.state, saved.position
     if state is None or state.in_force is None or position is None or position.t != state.position.t:
         return None
     in_force, mine = state.in_force, groups[name]
@@ -40,9 +40,9 @@ def changed_function(carried: Carried, groups: Mapping[str, list[Group]], name: 
         scope = scopes_of(in_force.plan, in_force.resolved, groups)[name]
         lines = [
             line
-            for line in starting_lines(in_force.counted, mine, carried.bases, scope)
+            for line in starting_lines(in_force.counted, mine, saved.bases, scope)
             # A copy without `state_dict()` has no states of metric rules.
-            if has_own_shape(line.schedule) and (carried.is_complete or not line.schedule.metric_rules)
+            if has_own_shape(line.schedule) and (saved.is_complete or not line.schedule.metric_rules)
         ]
         values = values_at(lines, UpdateTimes(position.t, position.amount), rule_states(state, in_force))
     except ParamschedError:  # the plan of the record is one of other groups

@@ -26,9 +26,9 @@ from paramsched.core.plan.value_ranges import (
 )
 from paramsched.core.rules.levels import base_is_zero
 from paramsched.core.rules.plan_rules import start_problems
-from paramsched.core.run.block import LR
 from paramsched.core.run.processes import Processes
 from paramsched.core.run.state import Group
+from paramsched.core.run.values import LR
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.affine import Bounds
 from paramsched.core.schedules.evaluation import evaluate

@@ -1,9 +1,8 @@
 """The hooks of an optimizer: its steps and checkpoints, and the capture of steps into CUDA graphs."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, final
-from weakref import ref
 
 import torch
 from torch.optim import Optimizer
@@ -13,24 +12,14 @@ from paramsched.core.fields import RECORD, recorded_bases
 from paramsched.core.plan.lines import UpdateTimes, by_group, values_at
 from paramsched.core.plan.optimizers import errors_of
 from paramsched.core.run import steps as updates
-from paramsched.core.run.block import FloatColumn, TensorColumn, ValueBlock
-from paramsched.core.run.groups import Groups, has_written, is_being_counted, sync_for_checkpoint
+from paramsched.core.run.member import FUNCTIONS_OF_UPDATE, Member, has_written, sync_for_checkpoint
 from paramsched.core.run.processes import Processes
-from paramsched.core.run.record import Adopted, Carried, record_of
+from paramsched.core.run.record import Restored, SavedOptimizer, record_of
 from paramsched.core.run.resume import Resume
 from paramsched.core.run.run import Reading, Run
-from paramsched.core.run.short import note_changed_plan
-from paramsched.core.run.state import COUNT, Group, RunPosition, joined
-from paramsched.core.run.steps import (
-    CAN_CAPTURE,
-    DynamicCount,
-    Steps,
-    UpdateHooks,
-    check_amount,
-    mark_uncompiled,
-    updates_in_states,
-)
-from paramsched.core.run.writes import AT_EACH_UPDATE, keep_tensors
+from paramsched.core.run.state import COUNT, Group, joined
+from paramsched.core.run.steps import CAN_CAPTURE, DynamicCount, UpdateHooks, mark_uncompiled, updates_in_states
+from paramsched.core.run.values import FUNCTIONS_OF_WRITES, keep_tensors
 from paramsched.core.schedules.own import has_own_shape
 from paramsched.errors import InvalidArgument, StateError, shown
 
@@ -52,11 +41,11 @@ class CaptureHook:
     """Refuses to capture a step of an optimizer whose updates are counted by hand, if the graph would keep a value.
 
     Args:
-        planned: the groups of the optimizer.
+        member: the optimizer.
     """
 
-    def __init__(self, planned: Groups) -> None:
-        self.planned = planned
+    def __init__(self, member: Member) -> None:
+        self._member = member
 
     def register_on(self, optimizer: torch.optim.Optimizer) -> list[Any]:
         """Register the hook, and return the handle that removes it."""
@@ -70,12 +59,12 @@ class CaptureHook:
 
     def refuse(self, optimizer: Any) -> None:
         """Raise if the plan changes a field that is no tensor on the device."""
-        planned = self.planned
+        member = self._member
         kept = {
             str(line.field): None
-            for line in planned.block.lines
+            for line in member.rows.lines
             for index in line.groups
-            if line.schedule._held_from() != 0 and not _is_on_device(line.field.read(planned.bound[index]))
+            if line.schedule._held_from() != 0 and not _is_on_device(line.field.read(member.bound[index]))
         }
         if kept:
             raise InvalidArgument(
@@ -95,40 +84,34 @@ class PlanHooks:
     """The hooks on the checkpoints of an optimizer; `attach` also registers those on its steps (`UpdateHooks`).
 
     Args:
-        run: the run of the optimizer.
-        name: its name in the run.
+        member: the optimizer in its run.
         resume: handles the optimizer's own checkpoints.
     """
 
-    def __init__(self, run: Run, name: str, resume: Resume) -> None:
-        self.run, self.name, self.resume = run, name, resume
-        self.planned = run.members[name]
-        self.before: list[Group] = []  # the groups that the state which is being loaded replaces
-        self.adopted: Adopted | None = None  # what that state restores
-        self.saved_from: int | None = None  # the update whose values a state has that is being saved
+    def __init__(self, member: Member, resume: Resume) -> None:
+        self.member, self.run, self.resume = member, member.run, resume
+        self._replaced: list[Group] = []  # the groups that the state which is being loaded replaces
+        self._restored: Restored | None = None  # what that state restores
+        self._saved_from: int | None = None  # the update whose values a state has that is being saved
 
     def attach(self, optimizer: Any) -> None:
         """Register the hooks on the optimizer."""
-        self.planned.load_written = WrittenStates(ref(self.run), self.name, self.resume).load
+        self.member.load_written = partial(_load_written, self.run, self.member.name, self.resume)
         if not isinstance(optimizer, Optimizer):
             return  # driven by hand; it has no hooks, and torch has not imported its compiler for it
-        run, planned, handles = self.run, self.planned, self.run.handles
+        run, member, handles = self.run, self.member, self.member.handles
         # Do not compile the functions that run at every update: torch would recompile the step for each value
         # (docs/contributing/decisions.md).
-        mark_uncompiled(
-            Steps.is_unchanged, Steps.has_own_lr, Steps.before_update, Steps.advance, check_amount,
-            FloatColumn.any_tuple_spoiled, ValueBlock.any_tuple_spoiled, ValueBlock.fill_count, ValueBlock.note_fills,
-            ValueBlock.tensors_changed, ValueBlock.views_replaced, TensorColumn.views_replaced,
-            *run.uncompiled, *AT_EACH_UPDATE,
-        )  # fmt: skip
+        mark_uncompiled(*FUNCTIONS_OF_UPDATE, *FUNCTIONS_OF_WRITES)
         handles.append(DynamicCount())
         if run.drive != "manual":
-            steps = Steps(planned)
-            after = run.after_step(self.name, steps)
-            hooks = UpdateHooks(steps.before_update, after, steps.is_unchanged, steps.has_own_lr, refuse_uncounted)
+            after: Callable[[Any], None] = member.after_step
+            if run.drive != "optimizer":
+                after = member.after_driving_step if run.drive == member.name else _count_nothing
+            hooks = UpdateHooks(member.before_update, after, member.is_unchanged, member.has_own_lr, refuse_uncounted)
             handles += hooks.register_on(optimizer)
         elif CAN_CAPTURE:
-            handles += CaptureHook(planned).register_on(optimizer)
+            handles += CaptureHook(member).register_on(optimizer)
         handles.append(optimizer.register_state_dict_pre_hook(self.before_state_dict))
         handles.append(optimizer.register_state_dict_post_hook(self.after_state_dict))
         handles.append(optimizer.register_load_state_dict_pre_hook(self.before_load))
@@ -137,120 +120,108 @@ class PlanHooks:
     def before_state_dict(self, optimizer: Any) -> None:
         """Bind groups that were added or replaced, and note the update whose values torch copies next."""
         if optimizer.param_groups:
-            sync_for_checkpoint(self.planned, optimizer.param_groups)
-        self.saved_from = None if is_being_counted(self.planned) else self.planned.clock.t
+            sync_for_checkpoint(self.member, optimizer.param_groups)
+        self._saved_from = None if self.member.is_being_counted else self.member.t
 
     def after_state_dict(self, _optimizer: Any, state: dict[str, Any]) -> None:
         """Write the record and the count into the state, not into the groups: a compiled step guards their entries."""
         groups = state.get("param_groups")
-        if groups and self.planned.bound:
+        if groups and self.member.bound:
             now = self.run.reading()
-            if now.numbers[self.name] != self.saved_from:  # another thread counts an update
+            count = now.counts[self.member.name]
+            if count != self._saved_from:  # another thread counts an update
                 self._write_values(groups, now)
-            self.run.clock.saved_at = now.numbers[self.name]
-            record = record_of(self.run, now)
-            groups[0][RECORD] = joined(self.planned.record_of_plan(), record | {"bases": recorded_bases(groups[0])})
+            self.run.saved_at = count
+            record = record_of(self.run, now) | {"bases": recorded_bases(groups[0])}
+            groups[0][RECORD] = joined(self.member.record_of_plan(), record)
             for group in groups:
-                group[COUNT] = now.numbers[self.name]
+                group[COUNT] = count
 
     def _write_values(self, groups: list[Group], now: Reading) -> None:
         """Write the planned values of one update into a state. It has the tensors of the optimizer itself."""
-        number, lines = now.numbers[self.name], self.planned.block.lines
-        amount = now.position.amount if number == now.position.t else now.last_amount
-        values = values_at(lines, UpdateTimes(number, amount), now.states)
+        count, lines = now.counts[self.member.name], self.member.rows.lines
+        amount = now.position.amount if count == now.position.t else now.last_amount
+        values = values_at(lines, UpdateTimes(count, amount), now.states)
         for index, line, _ in by_group(lines):
             if index < len(groups) and not isinstance(line.field.read(groups[index]), torch.Tensor):
                 line.field.fill(groups[index], values[index, line.field.slot])
 
     def before_load(self, optimizer: Any, state: dict[str, Any]) -> None:
-        self.adopted = self.resume.before_load(self.run, self.name, state, optimizer.param_groups)
-        if self.adopted is not None:
-            all_groups = {name: one.bound for name, one in self.run.members.items()}
-            all_groups[self.name] = state["param_groups"]
-            warn_of_changed_functions(self.adopted.carried, all_groups, self.name, self.resume.processes)
-            self._report(self.adopted, optimizer.param_groups, state["param_groups"], state.get("state"))
-        self.before = list(optimizer.param_groups)
+        """Compute what a state restores, and report it, before torch writes anything."""
+        name = self.member.name
+        self._restored = self.resume.before_load(self.member, state, optimizer.param_groups)
+        if self._restored is not None:
+            all_groups = {other: member.bound for other, member in self.run.members.items()}
+            all_groups[name] = state["param_groups"]
+            warn_of_changed_functions(self._restored.saved, all_groups, name, self.resume.processes)
+            self._report(self._restored, optimizer.param_groups, state["param_groups"], state.get("state"))
+        self._replaced = list(optimizer.param_groups)
 
-    def _report(self, adopted: Adopted, present: list[Group], groups: list[Group], states: Any) -> None:
+    def _report(self, restored: Restored, present: list[Group], groups: list[Group], states: Any) -> None:
         """Warn of what the load probably does not mean, before anything is written."""
-        names = [[one.get("name") for one in mine] for mine in (groups, present)]
-        if names[0] != names[1] and None not in (*names[0], *names[1]):
-            saved, own = (", ".join(map(str, mine[:_NAMES])) for mine in names)
+        saved_names, own_names = ([group.get("name") for group in some] for some in (groups, present))
+        if saved_names != own_names and None not in (*saved_names, *own_names):
+            saved, own = (", ".join(map(str, names[:_NAMES])) for names in (saved_names, own_names))
             found = (
                 f"the groups of the checkpoint are {saved}, those of the optimizer {own}: torch loads them by their "
                 "order, also their names"
             )
             advice = "Construct the optimizer with its groups in the order of the checkpoint"
             self.resume.processes.warn(Problem(found=found, advice=advice))
-        taken = None if adopted.carried.count else updates_in_states(states)  # reads tensors
-        self.resume.report(self.run, {self.name: adopted}, {self.name: groups}, taken)
+        taken = None if restored.saved.count else updates_in_states(states)  # reads tensors
+        self.resume.report(self.run, {self.member.name: restored}, {self.member.name: groups}, taken)
 
     def after_load(self, optimizer: Any) -> None:
-        before, self.before, adopted, self.adopted = self.before, [], self.adopted, None
-        groups = optimizer.param_groups
-        if adopted is None:  # the load is not torch's own: the state had other groups
-            adopted = self.resume.loading(self.run, self.name, groups)
-            self._report(adopted, groups, groups, optimizer.state)
-        keep_tensors(((index, line.field) for line in adopted.lines for index in line.groups), before, groups)
-        self.resume.after_load(self.run, {self.name: adopted}, {self.name: groups})
-        note_changed_plan(self.run)
-
-    @property
-    def position(self) -> RunPosition:
-        """The position of the optimizer in its run."""
-        return self.run.position_at(self.planned.clock.t)
+        """Continue from the state that torch has loaded."""
+        replaced, self._replaced, restored, self._restored = self._replaced, [], self._restored, None
+        groups, name = optimizer.param_groups, self.member.name
+        if restored is None:  # the load is not torch's own: the state had other groups
+            restored = self.resume.loading(self.member, groups)
+            self._report(restored, groups, groups, optimizer.state)
+        keep_tensors(((index, line.field) for line in restored.lines for index in line.groups), replaced, groups)
+        self.resume.after_load(self.run, {name: restored}, {name: groups})
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class WrittenStates:
-    """Loads the states that other code writes into the groups of an optimizer, without its hooks.
+def _count_nothing(_optimizer: Any) -> None:
+    """Count nothing, after a step of an optimizer that does not drive the run."""
 
-    The groups reference it, so it must not keep the run alive.
+
+def _load_written(run: Run, name: str, resume: Resume, groups: list[Group]) -> None:
+    """Resume from the state that other code wrote into the groups of an optimizer, without its hooks.
+
+    Raises:
+        StateError: the record is not that of the count in the groups, so other values may be of other updates, too.
     """
-
-    run: "ref[Run]"
-    name: str
-    resume: Resume
-
-    def load(self, groups: list[Group]) -> None:
-        """Resume from what the groups carry, as after `load_state_dict`.
-
-        Raises:
-            StateError: the record is not that of the count in the groups, so other values may be of other updates, too.
-        """
-        run = self.run()
-        if run is None:
-            return
-        # Those of the other optimizers, too, because a load moves them, and that changes their counts.
-        found = {self.name: groups}
-        found |= {name: one.bound for name, one in run.members.items() if one.bound and has_written(one, one.bound)}
-        loaded = {name: self.resume.checked(run, name, mine) for name, mine in found.items()}
-        if part := next((one.carried for one in loaded.values() if not one.carried.is_complete), None):
-            raise StateError(
-                f"the groups have the count {shown(part.count)} and the record of another update: other code wrote a "
-                "part of a checkpoint into them. Call optimizer.load_state_dict(state), or construct the Scheduler "
-                "after the load"
-            )
-        clock = run.clock
-        position, reported, is_measured = (clock.t, clock.amount), clock.reported, clock.is_measured
-        self.resume.report(run, loaded, found)
-        self.resume.after_load(run, loaded, found)
-        if reported is not None and (clock.t, clock.amount) == position:  # for the coming update, after the write
-            clock.reported, clock.is_measured = reported, is_measured
-        note_changed_plan(run)
+    # Those of the other optimizers, too, because a load moves them, and that changes their counts.
+    written = {
+        other: member.bound
+        for other, member in run.members.items()
+        if member.bound and has_written(member, member.bound)
+    } | {name: groups}
+    loaded = {other: resume.checked(run.members[other], own) for other, own in written.items()}
+    if part := next((one.saved for one in loaded.values() if not one.saved.is_complete), None):
+        raise StateError(
+            f"the groups have the count {shown(part.count)} and the record of another update: other code wrote a "
+            "part of a checkpoint into them. Call optimizer.load_state_dict(state), or construct the Scheduler "
+            "after the load"
+        )
+    position, reported, is_measured = (run.t, run.amount), run.reported, run.is_measured
+    resume.report(run, loaded, written)
+    resume.after_load(run, loaded, written)
+    if reported is not None and (run.t, run.amount) == position:  # for the coming update, after the write
+        run.reported, run.is_measured = reported, is_measured
 
 
 def warn_of_changed_functions(
-    carried: Carried, groups: Mapping[str, list[Group]], name: str, processes: Processes
+    saved: SavedOptimizer, groups: Mapping[str, list[Group]], name: str, processes: Processes
 ) -> None:
     """Warn of values in a checkpoint that the user's own shapes in its plan do not return; as `changed_function`."""
-    saved = None if carried.state is None else carried.state.in_force
-    if saved is None or not any(has_own_shape(one.schedule) for one in saved.resolved.bindings):
+    in_force = None if saved.state is None else saved.state.in_force
+    if in_force is None or not any(has_own_shape(one.schedule) for one in in_force.resolved.bindings):
         return
     from paramsched.core.run.changed_functions import changed_function
 
-    problem = changed_function(carried, groups, name)
+    problem = changed_function(saved, groups, name)
     if problem is not None:
         processes.warn(problem)
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias, final
 
 from paramsched.core.plan.lines import Place, by_group
-from paramsched.core.run.groups import Groups
-from paramsched.core.run.record import Adopted
+from paramsched.core.run.member import Member
+from paramsched.core.run.record import Restored
 from paramsched.core.run.reports import OtherBase
 from paramsched.core.run.run import Run
 from paramsched.core.run.state import Group
@@ -31,23 +31,23 @@ class BasePolicy:
                 "Construct the Scheduler before optimizer.load_state_dict(…)",
             )
 
-    def applied(self, adopted: Adopted, planned: Groups, groups: list[Group]) -> Adopted:
+    def applied(self, restored: Restored, member: Member, groups: list[Group]) -> Restored:
         """Return what an optimizer continues with, with the bases that apply.
 
         Args:
-            adopted: its lines have the bases of the checkpoint.
-            planned: the groups of the optimizer, with the bases of the code.
+            restored: its lines have the bases of the checkpoint.
+            member: the optimizer, with the bases of the code.
             groups: the groups, for their names.
 
         Raises:
             PlanChanged: a base differs, and the choice is "error".
         """
-        labels, uses_code = planned.labels(groups), self.on_base == "code"
+        labels, uses_code = member.labels(groups), self.on_base == "code"
         changes: list[OtherBase] = []
         replaced: dict[tuple[str, str], float] = {}
         applied: dict[Place, float] = {}
-        for index, line, base in by_group(adopted.lines):
-            code = planned.code_bases.get((index, line.field.slot), base)
+        for index, line, base in by_group(restored.lines):
+            code = member.code_bases.get((index, line.field.slot), base)
             if code != base:
                 changes.append(OtherBase(str(line.field), labels[index], code, base, code_applies=uses_code))
                 if uses_code:
@@ -60,9 +60,9 @@ class BasePolicy:
                 + '\nWrite on_base="code" to continue with those of the code, "checkpoint" with the saved ones.'
             )
         if not changes:
-            return adopted
-        lines = tuple(line.with_bases(applied) for line in adopted.lines)
-        return replace(adopted, lines=lines, changes=tuple(changes), replaced=replaced)
+            return restored
+        lines = tuple(line.with_bases(applied) for line in restored.lines)
+        return replace(restored, lines=lines, changes=tuple(changes), replaced=replaced)
 
 
 BASES_OF_CHECKPOINT: Final = BasePolicy()
@@ -70,10 +70,9 @@ BASES_OF_CHECKPOINT: Final = BasePolicy()
 
 def record_bases(run: Run, replaced: Mapping[tuple[str, str], float]) -> None:
     """Record in the history that the bases in force may have changed at the present update."""
-    clock = run.clock
     bases: dict[tuple[str, str], float] = {}
-    for planned in run.members.values():
-        if planned.bound:
-            labels = planned.labels(planned.bound)
-            bases |= {(line.name, str(labels[index])): base for index, line, base in by_group(planned.block.lines)}
-    clock.history = clock.history.with_bases(clock.entry(run.lead.in_force), bases, replaced)
+    for member in run.members.values():
+        if member.bound:
+            labels = member.labels(member.bound)
+            bases |= {(line.name, str(labels[index])): base for index, line, base in by_group(member.rows.lines)}
+    run.history = run.history.with_bases(run.entry(), bases, replaced)

@@ -17,7 +17,7 @@ from paramsched.core.plan.lines import Line, RuleStates, Values, bases_of
 from paramsched.core.plan.optimizers import ALONE, WHOLE, Scope
 from paramsched.core.plan.resolved import ResolvedPlan, facts_as_data
 from paramsched.core.plan.run_amounts import Amount
-from paramsched.core.run.groups import Groups
+from paramsched.core.run.member import Member
 from paramsched.core.run.metric_states import saved_states
 from paramsched.core.run.reports import OtherBase
 from paramsched.core.run.run import Reading, Run
@@ -45,7 +45,7 @@ _MAX_GROUPS = 2**20  # an invalid number would allocate more memory than there i
 _OF_PLAN = {"version", "plan", "facts"}
 """What a record always has; it is constant between two bindings, so the live groups have it too."""
 _OF_POSITION = {
-    "t", "amount", "last_amount", "said", "measured", "samples", "rules", "history", "behind", "optimizers",
+    "t", "amount", "last_amount", "reported_amount", "measured", "samples", "rules", "history", "counts", "optimizers",
 }  # fmt: skip
 """What `state_dict()` adds."""
 _OF_ALL = {"groups", "bases"}
@@ -67,7 +67,7 @@ class State:
         feedback: the states of metric rules, by `rule_keys`; None if they are unknown.
         position: the position of the run: `t`, and the amounts if the plan's clock counts one.
         history: the plans that were in force.
-        behind: the optimizers that had not stepped in the last update.
+        counts: the update of the next step of the optimizers that have not stepped in that of the run, by name.
         last_amount: the amount before the last update.
         owner: its owner, for messages.
         is_loaded: False if it is that of a Scheduler of this process.
@@ -82,7 +82,7 @@ class State:
     feedback: dict[str, dict[str, Any]] | None
     position: RunPosition
     history: History
-    behind: frozenset[str] = frozenset()
+    counts: Mapping[str, int] = field(default_factory=dict)
     last_amount: Amount | None = None
     owner: str = "the checkpoint's"
     is_loaded: bool = True
@@ -97,6 +97,10 @@ class State:
         """The unit of the plan's clock; None if it counts updates or is unknown."""
         return None if self.in_force is None else self.in_force.unit
 
+    def position_at(self, count: int) -> RunPosition:
+        """Return the position of an optimizer at the update of the run, or at the previous one."""
+        return self.position if count == self.position.t else RunPosition(count, self.last_amount)
+
     @property
     def identity(self) -> tuple[str | None, RunFacts]:
         """The plan and its facts, to recognize a plan that was compared before."""
@@ -105,18 +109,18 @@ class State:
 
 def record_of(run: Run, now: Reading) -> dict[str, Any]:
     """Return what `state_dict()` adds to the record of the plan: the position `now` of the run."""
-    position, in_force, history = now.position, run.lead.in_force, run.clock.history
+    position, in_force, history = now.position, run.in_force, run.history
     is_single = history == _single_plan_history(in_force.text, position.amount, in_force)
     found = {
         "t": position.t,
         "amount": position.amount,  # None on the clock of updates
         "last_amount": now.last_amount,
-        "said": position.reported,  # and not counted yet
+        "reported_amount": position.reported,  # and not counted yet
         "measured": position.is_measured,
         "samples": run.samples(position),
         "rules": saved_states(now.states),
         "history": [] if is_single else history.as_data(),
-        "behind": [name for name, number in now.numbers.items() if number < position.t],
+        "counts": {name: count for name, count in now.counts.items() if count != position.t},
     }
     absent: tuple[Any, ...] = (None, [], {})
     return {name: one for name, one in found.items() if one is not False and one not in absent}
@@ -132,15 +136,15 @@ def state_of(run: Run, sizes: Mapping[str, int]) -> dict[str, Any]:
     record, counts = record_of(run, run.reading()), list(sizes.values())
     record["groups"] = counts[0] if len(set(counts)) == 1 else counts
     record["bases"] = _by_field({name: _all_bases(one) for name, one in run.members.items()}, sizes)
-    return {RECORD: joined(run.lead.record_of_plan(), record)}
+    return {RECORD: joined(next(iter(run.members.values())).record_of_plan(), record)}
 
 
-def _all_bases(planned: Groups) -> Values:
+def _all_bases(member: Member) -> Values:
     """Return the bases in the groups of an optimizer, also those of fields that its plan no longer has."""
     recorded = {
-        (index, slot): base for index, group in enumerate(planned.bound) for slot, base in recorded_bases(group).items()
+        (index, slot): base for index, group in enumerate(member.bound) for slot, base in recorded_bases(group).items()
     }
-    return recorded | bases_of(planned.block.lines)
+    return recorded | bases_of(member.rows.lines)
 
 
 def _by_field(values: Mapping[str, Values], sizes: Mapping[str, int]) -> dict[str, Any]:
@@ -164,7 +168,7 @@ def _single_plan_history(text: str | None, amount: Amount | None, in_force: Reso
 
 @final
 @dataclass(frozen=True, slots=True)
-class Carried:
+class SavedOptimizer:
     """What the groups of an optimizer carry.
 
     Args:
@@ -182,24 +186,22 @@ class Carried:
     is_in_groups: bool = True
 
     @staticmethod
-    def in_state(state: State, name: str) -> "Carried":
-        """Return what the state of a Scheduler has for one optimizer, as if its groups carried it."""
-        position = state.position
-        if name in state.behind:
-            position = RunPosition(position.t - 1, state.last_amount)
-        return Carried(position.t, state, position, state.bases.get(name, {}), is_in_groups=False)
+    def in_state(state: State, name: str) -> "SavedOptimizer":
+        """Return what the state of a Scheduler has for one optimizer, as if its groups saved it."""
+        position = state.position_at(state.counts.get(name, state.position.t))
+        return SavedOptimizer(position.t, state, position, state.bases.get(name, {}), is_in_groups=False)
 
     @staticmethod
-    def in_run(run: Run, name: str) -> "Carried":
+    def in_run(member: Member) -> "SavedOptimizer":
         """Return what the groups of an optimizer carry that an earlier Scheduler drives."""
-        planned, clock, in_force, samples = run.members[name], run.clock, run.in_force, run.samples()
+        run, in_force, samples = member.run, member.run.in_force, member.run.samples()
         state = State(
-            in_force.text, in_force, None, in_force.facts, {name: len(planned.bound)}, {},
-            saved_states(clock.states), replace(clock.position, samples=samples), clock.history,
-            last_amount=clock.last_amount, owner="that of the previous Scheduler", is_loaded=False,
+            in_force.text, in_force, None, in_force.facts, {member.name: len(member.bound)}, {},
+            saved_states(run.states), replace(run.position, samples=samples), run.history,
+            last_amount=run.last_amount, owner="that of the previous Scheduler", is_loaded=False,
         )  # fmt: skip
-        position = replace(run.position_at(planned.clock.t), samples=samples)
-        return Carried(position.t, state, position, bases_of(planned.block.lines))
+        position = replace(member.position, samples=samples)
+        return SavedOptimizer(position.t, state, position, bases_of(member.rows.lines))
 
     @property
     def is_complete(self) -> bool:
@@ -224,7 +226,7 @@ class Carried:
         return self.state is None or self.state.in_force is None or self.state.unit == unit
 
 
-NOTHING: Final = Carried(None, None, None, {})
+NOTHING: Final = SavedOptimizer(None, None, None, {})
 """What the groups of a new optimizer carry."""
 
 
@@ -234,14 +236,14 @@ LogCall: TypeAlias = tuple[Any, ...]
 
 @final
 @dataclass(frozen=True, slots=True)
-class Adopted:
+class Restored:
     """What an optimizer continues with at a start or after a load, computed before anything is written.
 
     Args:
-        carried: what the optimizer carries.
+        saved: what its groups or the state of a Scheduler have.
         in_force: the plan.
         notes: what to log: how the saved plan differs from the code's.
-        saved: identifies the saved plan, whose notes are logged once; None if they are always logged.
+        plan_identity: that of the saved plan, whose notes are logged once; None if they are always logged.
         scope: the lines of the plan that concern the optimizer.
         lines: these lines, with the bases that apply.
         changes: the bases that differ between the code and the checkpoint.
@@ -250,10 +252,10 @@ class Adopted:
         states: the states of the metric rules.
     """
 
-    carried: Carried
+    saved: SavedOptimizer
     in_force: ResolvedPlan
     notes: tuple[LogCall, ...] = ()
-    saved: tuple[str | None, RunFacts] | None = None
+    plan_identity: tuple[str | None, RunFacts] | None = None
     scope: Scope = WHOLE
     lines: tuple[Line, ...] = ()
     changes: tuple[OtherBase, ...] = ()
@@ -264,10 +266,10 @@ class Adopted:
     @property
     def saved_run(self) -> SavedRun:
         """The run in the state that the optimizer loads."""
-        count, state = self.carried.count, self.carried.state
+        count, state = self.saved.count, self.saved.state
         if count is None or state is None:
             return SavedRun(count, self.position)
-        if not self.carried.is_on(self.in_force.unit):
+        if not self.saved.is_on(self.in_force.unit):
             return SavedRun(
                 count, self.position, None, state.feedback, state.history, replaced=tuple(self.replaced.items())
             )
@@ -277,7 +279,7 @@ class Adopted:
         )
 
 
-def read_groups(groups: list[Group], name: str = ALONE, known: ResolvedPlan | None = None) -> Carried:
+def read_groups(groups: list[Group], name: str = ALONE, known: ResolvedPlan | None = None) -> SavedOptimizer:
     """Return what the groups of an optimizer carry, without side effects.
 
     A record of another update than the count is one of earlier values: other code copied the groups without
@@ -293,17 +295,14 @@ def read_groups(groups: list[Group], name: str = ALONE, known: ResolvedPlan | No
     """
     (data, bases), count = read_entries(groups), count_carried(groups)
     if data is None or count is None:
-        return Carried(count, None, None if count is None else RunPosition(count), bases)
+        return SavedOptimizer(count, None, None if count is None else RunPosition(count), bases)
     t = _require_count_below("t", data["t"]) if "t" in data else None
-    is_last = t == count
-    if not is_last and not (
-        t is not None and t == count + 1 and isinstance(behind := data.get("behind"), list) and name in behind
-    ):
-        data = {key: one for key, one in data.items() if key in _OF_PLAN | {"optimizers"}} | {"t": count}
-        state = _read(data, known, is_current=False)
-        return Carried(count, state, RunPosition(count), bases)
-    state = _read(data, known)
-    return Carried(count, state, state.position if is_last else RunPosition(count, state.last_amount), bases)
+    if t == count or (t == count + 1 and "counts" in data):
+        state = _read(data, known)
+        if state.counts.get(name, t) == count:
+            return SavedOptimizer(count, state, state.position_at(count), bases)
+    data = {key: value for key, value in data.items() if key in _OF_PLAN | {"optimizers"}} | {"t": count}
+    return SavedOptimizer(count, _read(data, known, is_current=False), RunPosition(count), bases)
 
 
 def read_scheduler_state(state: Any, known: ResolvedPlan | None = None) -> State:
@@ -349,10 +348,10 @@ def _read(data: Any, known: ResolvedPlan | None, *, bases: bool = False, is_curr
             raise StateError("state: the last plan of history differs from the plan of the state")
     found = _read_by_field("bases", data["bases"], groups) if bases else {}
     feedback = {rule: mapping_in("rules", saved) for rule, saved in mapping_in("rules", data.get("rules", {})).items()}
-    behind = _read_behind(data.get("behind", []), optimizers, position.t)
+    counts = _read_counts(data.get("counts", {}), optimizers, position.t)
     return State(
         text, in_force, unreadable, facts, optimizers, _by_optimizer(found, optimizers),
-        feedback if is_current else None, position, history, behind, data.get("last_amount"),
+        feedback if is_current else None, position, history, counts, data.get("last_amount"),
     )  # fmt: skip
 
 
@@ -395,7 +394,7 @@ def _resolved_or_why(text: str, facts: RunFacts, names: tuple[str, ...]) -> tupl
 def _read_position(data: Mapping[str, Any], plan: ResolvedPlan | None) -> RunPosition:
     """Return the position of the run."""
     clock = None if plan is None else plan.unit
-    for name in ("amount", "said", "last_amount"):
+    for name in ("amount", "reported_amount", "last_amount"):
         if (amount := data.get(name)) is not None and not is_amount(amount, clock):
             raise StateError(f"state: {name} is {shown(amount)}, not a number of at least 0")
         if plan is not None and amount is not None and clock is None:
@@ -405,20 +404,21 @@ def _read_position(data: Mapping[str, Any], plan: ResolvedPlan | None) -> RunPos
     if (samples := data.get("samples")) is not None:
         _require_count_below("samples", samples)
     position = RunPosition(
-        _require_count_below("t", data["t"]), data.get("amount"), data.get("said"), measured, samples
+        _require_count_below("t", data["t"]), data.get("amount"), data.get("reported_amount"), measured, samples
     )
     if position.amount is None and position.reported is not None:
-        raise StateError("state: said has a value, but amount is None")
+        raise StateError("state: reported_amount has a value, but amount is None")
     return position
 
 
-def _read_behind(behind: Any, optimizers: Mapping[str, int], t: int) -> frozenset[str]:
-    """Return the optimizers that had not stepped in the last update."""
-    if not isinstance(behind, list) or not set(map(str, behind)) <= optimizers.keys():
-        raise StateError(f"state: behind is {shown(behind)}, not the names of optimizers")
-    if behind and (t == 0 or len(set(behind)) == len(optimizers)):
-        raise StateError(f"state: behind is {shown(behind)} at update {t}")
-    return frozenset(behind)
+def _read_counts(counts: Any, optimizers: Mapping[str, int], t: int) -> dict[str, int]:
+    """Return the counts of the optimizers that had not stepped in the last update."""
+    found = mapping_in("counts", counts)
+    if not found.keys() < optimizers.keys():
+        raise StateError(f"state: counts is that of {shown(list(found))}, not of some of the optimizers")
+    if any(not is_count(count) or count != t - 1 for count in found.values()):
+        raise StateError(f"state: counts is {shown(found)} at update {t}")
+    return found
 
 
 def _read_sizes(data: Mapping[str, Any]) -> dict[str, int]:

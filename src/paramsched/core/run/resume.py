@@ -13,25 +13,18 @@ from paramsched.core.plan.follow import followed_targets
 from paramsched.core.plan.lines import Line, RuleStates, bases_of
 from paramsched.core.plan.optimizers import ALONE, errors_of, scopes_of, shown_names
 from paramsched.core.plan.resolved import ResolvedPlan
-from paramsched.core.run.block import ValueBlock, starting_lines
 from paramsched.core.run.checks import refuse_values_outside
-from paramsched.core.run.groups import (
-    Groups,
-    groups_changed,
-    note_bases_of_new_fields,
-    note_code_bases,
-    require_lengths,
-)
+from paramsched.core.run.member import Member, groups_changed, note_bases_of_new_fields, note_code_bases
 from paramsched.core.run.metric_states import check_rules, restored_states
 from paramsched.core.run.on_base import BASES_OF_CHECKPOINT, BasePolicy, record_bases
 from paramsched.core.run.processes import WORLD, Processes
 from paramsched.core.run.record import (
     NOTHING,
-    Adopted,
-    Carried,
     LogCall,
     OnChange,
     OnChangeChoice,
+    Restored,
+    SavedOptimizer,
     State,
     read_groups,
 )
@@ -55,6 +48,7 @@ from paramsched.core.run.state import (
     resume_position,
 )
 from paramsched.core.run.steps import updates_in_state
+from paramsched.core.run.values import ValueRows, starting_lines
 from paramsched.core.time import RunFacts
 from paramsched.core.time.amounts import amount_text
 from paramsched.core.time.run_facts import CLOCKS
@@ -94,88 +88,83 @@ class Resume:
 
     # ------------------------------------------------------------------ the optimizer's own state
 
-    def before_load(self, run: Run, name: str, state: dict[str, Any], present: list[Group]) -> Adopted | None:
+    def before_load(self, member: Member, state: dict[str, Any], present: list[Group]) -> Restored | None:
         """Return what the state of one optimizer restores; None if torch raises for it.
 
         Raises for a state from which a run cannot resume, before anything is written.
 
         Args:
-            run: the run.
-            name: the optimizer.
+            member: the optimizer.
             state: its state.
             present: its groups.
         """
-        planned, groups = run.members[name], state.get("param_groups") if isinstance(state, dict) else None
+        groups = state.get("param_groups") if isinstance(state, dict) else None
         if (
             not isinstance(groups, list)
             or len(groups) != len(present)
             or not all(isinstance(one, dict) for one in groups)
         ):
             return None
-        if groups_changed(planned, present):
-            note_code_bases(planned, present)
-        return self.checked(run, name, groups, present=present)
+        if groups_changed(member, present):
+            note_code_bases(member, present)
+        return self.checked(member, groups, present=present)
 
     def checked(
         self,
-        run: Run,
-        name: str,
+        member: Member,
         groups: list[Group],
-        carried: Carried | None = None,
+        saved: SavedOptimizer | None = None,
         present: list[Group] | None = None,
-    ) -> Adopted:
+    ) -> Restored:
         """Return what a checkpoint restores, as `loading`, after checking that the run can continue with it."""
-        planned = run.members[name]
-        with errors_of(name):
-            require_lengths(planned, groups)
-        found = self.loading(run, name, groups, carried, present)
-        refuse_values_outside(found.in_force, found.lines, planned.labels(groups), found.position.times)
-        return found
+        with errors_of(member.name):
+            member.rows.require_lengths(groups)
+        restored = self.loading(member, groups, saved, present)
+        refuse_values_outside(restored.in_force, restored.lines, member.labels(groups), restored.position.times)
+        return restored
 
     def loading(
         self,
-        run: Run,
-        name: str,
+        member: Member,
         groups: list[Group],
-        carried: Carried | None = None,
+        saved: SavedOptimizer | None = None,
         present: list[Group] | None = None,
-    ) -> Adopted:
+    ) -> Restored:
         """Return what a checkpoint restores to one optimizer, without side effects on its groups.
 
         Args:
-            run: the run.
-            name: the optimizer.
+            member: the optimizer.
             groups: the groups of the checkpoint.
-            carried: what they carry. Default: it is read from them.
+            saved: what they carry. Default: it is read from them.
             present: the groups with the values of the code, if these are still known.
         """
-        code, planned = run.lead.in_force, run.members[name]
-        if carried is None:
+        run, name, code = member.run, member.name, member.run.in_force
+        if saved is None:
             with errors_of(name):
-                carried = read_groups(groups, name, code)
-        found, scope = self.plan_of(carried, code), planned.scope
+                saved = read_groups(groups, name, code)
+        found, scope = self.plan_of(saved, code), member.scope
         chosen = found.in_force
         if run.is_shared and chosen is not code:
             bound = {other: one.bound for other, one in run.members.items()}
             scope = scopes_of(chosen.plan, chosen.resolved, bound)[name]
-        if carried.is_in_groups:
+        if saved.is_in_groups:
             # A group without paramsched has values of the last update and no bases, except `initial_lr` of torch's
             # schedulers. Then the bases are those of the code.
-            lines = starting_lines(chosen.counted, groups, carried.bases, scope, planned.code_bases)
-        elif chosen is planned.in_force:  # of a Scheduler's state, for the bound groups
-            lines = tuple(line.with_bases(carried.bases) for line in planned.block.lines)
+            lines = starting_lines(chosen.counted, groups, saved.bases, scope, member.code_bases)
+        elif chosen is code:  # of a Scheduler's state, for the bound groups
+            lines = tuple(line.with_bases(saved.bases) for line in member.rows.lines)
         else:
-            lines = starting_lines(chosen.counted, groups, carried.bases, scope)
-        position, states = self._position_of(planned, carried, chosen), rule_states(carried.state, chosen)
+            lines = starting_lines(chosen.counted, groups, saved.bases, scope)
+        position, states = self._position_of(member, saved, chosen), rule_states(saved.state, chosen)
         found = replace(found, scope=scope, lines=lines, position=position, states=states)
         if present is not None and chosen is not code:
-            note_bases_of_new_fields(planned, lines, chosen.counted, present)
-        return self.bases.applied(found, planned, groups)
+            note_bases_of_new_fields(member, lines, chosen.counted, present)
+        return self.bases.applied(found, member, groups)
 
     def report(
         self,
         run: Run,
-        loaded: Mapping[str, Adopted],
+        loaded: Mapping[str, Restored],
         groups: Mapping[str, list[Group]],
         taken: int | None = None,
     ) -> None:
@@ -188,14 +177,14 @@ class Resume:
             taken: the number of updates in the optimizer's own state, for a message if the groups carry no count.
         """
         reached = run.reached(
-            {name: one.carried.count if run.is_shared else one.position.t for name, one in loaded.items()}
+            {name: one.saved.count if run.is_shared else one.position.t for name, one in loaded.items()}
         )
         for name, one in loaded.items():
-            if not one.carried.count:
-                problem = self._missing_count(run, run.members[name], one, groups[name], taken)
+            if not one.saved.count:
+                problem = self._missing_count(run.members[name], one, groups[name], taken)
                 if problem is not None:
                     self.processes.warn(problem)
-            counts = one.carried.count is not None
+            counts = one.saved.count is not None
             differing = [change for change in one.changes if counts or change.code_applies]
             warned = [change for change in differing if not change.code_applies]
             new = run.new_bases(differing, reached)
@@ -203,10 +192,10 @@ class Resume:
                 run.changed_bases += [change for change in new if change in warned]
                 new = [change for change in new if change not in warned]
             report_bases(new, reached, self.processes)
-            warn_if_over(one.in_force, run.clock, reached)
+            warn_if_over(run, one.in_force, reached)
 
     def after_load(
-        self, run: Run, loaded: Mapping[str, Adopted], groups: Mapping[str, list[Group]], source: str = "optimizer"
+        self, run: Run, loaded: Mapping[str, Restored], groups: Mapping[str, list[Group]], source: str = "optimizer"
     ) -> None:
         """Resume from what the loaded groups of one or more optimizers restore, after `report`.
 
@@ -216,43 +205,41 @@ class Resume:
             groups: the groups, by optimizer.
             source: the name of the checkpoint, for a message if two of them disagree.
         """
-        clock, members = run.clock, run.members
-        chosen = run.in_force
+        members, chosen = run.members, run.in_force
         for one in loaded.values():
             chosen = self.accept(one)
-        carries_count = any(one.carried.count is not None for one in loaded.values())
-        is_new, numbers, states, before = chosen is not run.in_force, run.numbers, clock.states, clock.t
-        was_running = clock.has_moved
+        carries_count = any(one.saved.count is not None for one in loaded.values())
+        is_new, counts, states, before = chosen is not run.in_force, run.counts, run.states, run.t
+        was_running = run.has_moved
         if is_new:
             _use_plan(run, chosen)
         moves = run.load({name: one.saved_run for name, one in loaded.items()}, source if carries_count else None)
         if moves:
-            self.log_lost(next(iter(loaded.values())).carried.state, chosen)
-        if was_running and clock.t < before:
-            self.processes.log("update %d -> %d, from the loaded state", before, clock.t)
+            self.log_lost(next(iter(loaded.values())).saved.state, chosen)
+        if was_running and run.t < before:
+            self.processes.log("update %d -> %d, from the loaded state", before, run.t)
         # All values are computed before the first one is written.
-        changes_all = moves or is_new or clock.states != states
-        others = {
-            name: planned
-            for name, planned in members.items()
-            if name not in loaded and (changes_all or planned.clock.t != numbers[name])
+        changes_all = moves or is_new or run.states != states
+        rows = {
+            name: _rows_of(member, member.bound, None, is_new=is_new)
+            for name, member in members.items()
+            if name not in loaded and (changes_all or member.t != counts[name])
         }
-        blocks = {name: _block_of(planned, planned.bound, None, is_new=is_new) for name, planned in others.items()}
-        blocks |= {
-            name: _block_of(members[name], groups[name], one.lines, is_new=is_new) for name, one in loaded.items()
-        }
+        rows |= {name: _rows_of(members[name], groups[name], one.lines, is_new=is_new) for name, one in loaded.items()}
         if changes_all:
-            run.bind_lead()
+            run.bind()
         for name, one in loaded.items():
-            if not one.carried.is_in_groups:
+            if not one.saved.is_in_groups:
                 planned_bases = bases_of(one.lines)
-                other = {place: base for place, base in one.carried.bases.items() if place not in planned_bases}
+                other = {place: base for place, base in one.saved.bases.items() if place not in planned_bases}
                 record_other_bases(other, groups[name])
-        for name, block in blocks.items():
-            members[name].bind(groups[name] if name in loaded else members[name].bound, block)
+        for name, new in rows.items():
+            members[name].bind(groups[name] if name in loaded else members[name].bound, new)
         # The states that several optimizers load one after the other have the history of the run before the first load.
-        known = run.saved.values() if run.is_shared else [one.saved_run for one in loaded.values()]
-        record_bases(run, dict(pair for saved in known for pair in saved.replaced))
+        saved = [one.saved_run for one in loaded.values()] if run.loads is None else run.loads.saved.values()
+        record_bases(run, dict(pair for one in saved for pair in one.replaced))
+        for observe in run.after_load:
+            observe()
 
     def log_lost(self, state: State | None, in_force: ResolvedPlan) -> None:
         """Log what a record lacks of the present position, because the groups were copied without `state_dict()`."""
@@ -265,17 +252,17 @@ class Resume:
             )  # fmt: skip
 
     def _missing_count(
-        self, run: Run, planned: Groups, adopted: Adopted, groups: list[Group], taken: int | None
+        self, member: Member, restored: Restored, groups: list[Group], taken: int | None
     ) -> Problem | None:
         """Return a warning if a checkpoint has no count, or 0 although the optimizer has stepped; of several, once."""
-        lines, count = () if adopted.replaced else adopted.lines, adopted.carried.count
-        parts = [(lines, groups, planned.labels(groups))]
-        initial = count is None and log_initial_values(parts, self.processes, has_state=True, code=planned.code_bases)
-        if run.clock.choices.start is not None or (count is not None and (taken or 0) <= HIDDEN):
+        run, lines, count = member.run, () if restored.replaced else restored.lines, restored.saved.count
+        parts = [(lines, groups, member.labels(groups))]
+        initial = count is None and log_initial_values(parts, self.processes, has_state=True, code=member.code_bases)
+        if run.settings.start is not None or (count is not None and (taken or 0) <= HIDDEN):
             return None
-        if count is None and run.clock.restored_from == TORCH:  # that state has the count
+        if count is None and run.restored_from == TORCH:  # that state has the count
             return None
-        if run.is_shared and (run.clock.t or run.warned_of_missing_count):
+        if run.is_shared and (run.t or run.warned_of_missing_count):
             return None
         run.warned_of_missing_count = True
         bases = "initial values" if initial else "those of the code" if count is None else "the recorded values"
@@ -284,14 +271,14 @@ class Resume:
         instead = f"If it was saved after n updates, call scheduler.seek(n){optimizer_count(taken)}."
         return Problem(found=found, advice=instead)
 
-    def _position_of(self, planned: Groups, carried: Carried, chosen: ResolvedPlan) -> RunPosition:
+    def _position_of(self, member: Member, saved: SavedOptimizer, chosen: ResolvedPlan) -> RunPosition:
         """Return the position of the run from which the groups of a checkpoint were saved."""
-        clock, run = planned.clock, planned.run
-        start = run.choices.start or 0 if clock is run else clock.t  # without a count, one of several joins the run
-        known = clock.position if clock.restored_from == TORCH else RunPosition(start)
-        found = carried.position_on(chosen.unit) or known
-        whose = "the optimizer's checkpoint" if carried.is_in_groups else "the scheduler's state"
-        return resume_position(chosen, found, whose, clock)
+        run = member.run
+        start = member.t if run.is_shared else run.settings.start or 0  # without a count, one of several joins the run
+        known = run.position if run.restored_from == TORCH else RunPosition(start)
+        found = saved.position_on(chosen.unit) or known
+        whose = "the optimizer's checkpoint" if saved.is_in_groups else "the scheduler's state"
+        return resume_position(chosen, found, whose, member.position)
 
     # ------------------------------------------------------------------ the record of a run
 
@@ -314,7 +301,7 @@ class Resume:
                 f"{'several' if run.is_shared else 'one'}. If the run has completed n updates, call scheduler.seek(n)"
             )
         found = {
-            name: self.checked(run, name, mine, Carried.in_state(state, name), present=mine)
+            name: self.checked(run.members[name], mine, SavedOptimizer.in_state(state, name), present=mine)
             for name, mine in groups.items()
         }
         self.report(run, found, groups)
@@ -336,28 +323,28 @@ class Resume:
                     "bases", saved, "" if name == ALONE else f" of {name}", len(mine),
                 )  # fmt: skip
 
-    def plan_of(self, carried: Carried, code: ResolvedPlan) -> Adopted:
+    def plan_of(self, saved: SavedOptimizer, code: ResolvedPlan) -> Restored:
         """Return the plan with which an optimizer continues that carries a record or a count.
 
         Raises:
             PlanChanged: the plan differs and the policy is "error".
         """
-        state, same = carried.state, Adopted(carried, code)
-        if state is None and not carried.count:
+        state, same = saved.state, Restored(saved, code)
+        if state is None and not saved.count:
             return same
         if state is None:
             found = "the optimizer's checkpoint has a count and no record of the run, so its plan is unknown"
             self._refuse_if_error(found)
-            return replace(same, notes=((f"{found}: the code's plan continues from update %d", carried.count),))
+            return replace(same, notes=((f"{found}: the code's plan continues from update %d", saved.count),))
         if state.text is not None and (state.text, state.facts) == (code.text, code.facts):
             return same
         if state.in_force is not None:
             chosen, notes = self.choose_plan(state, state.in_force, code)
-            return replace(same, in_force=chosen, notes=notes, saved=state.identity)
+            return replace(same, in_force=chosen, notes=notes, plan_identity=state.identity)
         why = state.unreadable or "it has no text"
         self._refuse_if_error(f"the plan in the checkpoint cannot be compared with the code's: {why}")
         text = "the plan in the checkpoint cannot be compared with the code's, which is used: %s"
-        return replace(same, notes=((text, why),), saved=state.identity)
+        return replace(same, notes=((text, why),), plan_identity=state.identity)
 
     def warn_of_dropped_lines(self, before: ResolvedPlan, now: ResolvedPlan) -> None:
         """Warn of fields that the plan of a replaced Scheduler writes and the new one does not."""
@@ -370,18 +357,19 @@ class Resume:
             advice = f"Add a line for {fields}, or call detach() of the earlier Scheduler first"
             self.processes.warn(Problem(found=found, advice=advice))
 
-    def accept(self, adopted: Adopted) -> ResolvedPlan:
+    def accept(self, restored: Restored) -> ResolvedPlan:
         """Log how a saved plan differs, once for each saved plan, and return the plan to continue with."""
-        if adopted.saved not in self.accepted:
-            for note in adopted.notes:
+        if restored.plan_identity not in self.accepted:
+            for note in restored.notes:
                 self.processes.log(*note)
-        if adopted.saved is not None:
-            self.accepted.add(adopted.saved)
-        return adopted.in_force
+        if restored.plan_identity is not None:
+            self.accepted.add(restored.plan_identity)
+        return restored.in_force
 
     def load_position(self, run: Run, at: int, bases: Any, optimizer: Any) -> None:
         """Resume from a state of one of torch's schedulers: `at` is its count of steps, `bases` its `base_lrs`."""
-        planned = run.lead
+        (member,) = run.members.values()
+        in_force = run.in_force
         groups: list[Group] = optimizer.param_groups
         taken = updates_in_state(optimizer)
         t = at if taken is None else taken
@@ -389,26 +377,27 @@ class Resume:
         kept = {
             (index, "lr"): float(base)
             for index, base in enumerate(given)
-            if is_finite_number(base) and id(groups[index]) not in planned.given_initial  # that is the base already
+            if is_finite_number(base) and id(groups[index]) not in member.initial_groups  # that is the base already
         }
-        lines = tuple(line.with_bases(kept) for line in planned.block.lines)
-        adopted = self.bases.applied(Adopted(NOTHING, planned.in_force, lines=lines), planned, groups)
-        mine = adopted.lines
-        position = resume_position(planned.in_force, RunPosition(t), "the state of torch's scheduler", planned.clock)
-        refuse_values_outside(planned.in_force, mine, planned.labels(groups), position.times)
-        block = ValueBlock(planned.in_force.counted, mine, groups, position.times, planned.clock.states)
-        report_bases(run.new_bases(adopted.changes, t), t, self.processes)
-        warn_if_over(planned.in_force, planned.run, t)
+        lines = tuple(line.with_bases(kept) for line in member.rows.lines)
+        restored = self.bases.applied(Restored(NOTHING, in_force, lines=lines), member, groups)
+        mine = restored.lines
+        position = resume_position(in_force, RunPosition(t), "the state of torch's scheduler", run.position)
+        refuse_values_outside(in_force, mine, member.labels(groups), position.times)
+        rows = ValueRows(in_force.counted, mine, groups, position.times, run.states, end=in_force.total)
+        report_bases(run.new_bases(restored.changes, t), t, self.processes)
+        warn_if_over(run, in_force, t)
         unit = f"{t} updates, the count in the optimizer's own state" if taken is not None and taken != at else f"{t}"
         self.processes.log(
             "the state is one of torch's schedulers, at %d: the plan resumes from %s. If the run has completed another "
             "number of updates (for example, if torch's scheduler was stepped once per epoch), call scheduler.seek(n)",
             at, unit,
         )  # fmt: skip
-        planned.clock.set_position(position, TORCH)
-        run.clock.counts_from = BEGIN_OF_DATA
-        run.clock.history = History((run.clock.entry(planned.in_force),))
-        planned.bind(groups, block)
+        run.set_position(position, TORCH)
+        member.t, run.counts_from = run.t, BEGIN_OF_DATA
+        run.history = History((run.entry(),))
+        run.bind()
+        member.bind(groups, rows)
 
     # ------------------------------------------------------------------ a plan that differs
 
@@ -452,30 +441,30 @@ class Resume:
 
 def _use_plan(run: Run, chosen: ResolvedPlan) -> None:
     """Use another plan in all optimizers, whose values are written afterwards."""
-    scopes = scopes_of(chosen.plan, chosen.resolved, {name: one.bound for name, one in run.members.items()})
-    run.lead.in_force = chosen
-    run.clock.states = {rule: rule.init() for rule in chosen.resolved.metric_rules}
-    for name, one in run.members.items():
-        one.in_force, one.scope, one.clock.states = chosen, scopes[name], run.clock.states
+    members = run.members
+    scopes = scopes_of(chosen.plan, chosen.resolved, {name: member.bound for name, member in members.items()})
+    run.in_force, run.states = chosen, {rule: rule.init() for rule in chosen.resolved.metric_rules}
+    for name, member in members.items():
+        member.scope = scopes[name]
 
 
-def _block_of(planned: Groups, groups: list[Group], lines: tuple[Line, ...] | None, *, is_new: bool) -> ValueBlock:
+def _rows_of(member: Member, groups: list[Group], lines: tuple[Line, ...] | None, *, is_new: bool) -> ValueRows:
     """Compute the values of an optimizer at its position, without writing them.
 
     Args:
-        planned: the optimizer.
+        member: the optimizer.
         groups: its groups.
         lines: its lines. Default: those of the plan in force.
         is_new: True if the plan is another one than before.
     """
-    block, clock = planned.block, planned.clock
+    rows = member.rows
     if lines is None:
-        lines = planned.lines(groups) if is_new else block.lines
-    is_same = len(lines) == len(block.lines) and all(map(is_, lines, block.lines))
-    if is_same and not groups_changed(planned, groups):
-        block.seek(clock.times, clock.states)
-        return block
-    return planned.new_block(lines, groups, clock.times, clock.states)
+        lines = member.lines(groups) if is_new else rows.lines
+    is_same = len(lines) == len(rows.lines) and all(map(is_, lines, rows.lines))
+    if is_same and not is_new and not groups_changed(member, groups):
+        rows.seek(member.times, member.run.states)
+        return rows
+    return member.new_rows(lines, groups)
 
 
 def names_of(in_force: ResolvedPlan) -> set[str]:

@@ -15,7 +15,6 @@ from typing import (
     SupportsFloat,
     TypeAlias,
     Unpack,
-    cast,
     final,
     get_args,
 )
@@ -42,38 +41,31 @@ from paramsched.core.plan.trace import Key
 from paramsched.core.run.arguments import (
     Drive,
     PlanSource,
-    Request,
+    Settings,
     checked_on_base,
     checked_on_change,
     checked_strict,
     is_count_of_updates,
-    request_of,
+    settings_of,
     unwrapped_optimizer,
     unwrapped_optimizers,
     with_location,
 )
-from paramsched.core.run.groups import (
-    Groups,
-    planned_values,
-    require_attached,
-    require_in_use,
-    target_values,
-)
+from paramsched.core.run.member import Member, counter, planned_values, sync, sync_for_checkpoint
 from paramsched.core.run.on_base import OnBase
 from paramsched.core.run.processes import Processes
 from paramsched.core.run.record import OnChange, position_of_torch, read_scheduler_state, state_of
 from paramsched.core.run.resume import Resume
 from paramsched.core.run.run import Run
-from paramsched.core.run.short import note_changed_plan, note_run
 from paramsched.core.run.start import start
-from paramsched.core.run.state import Group, RunPosition, RunState, remove_entries
+from paramsched.core.run.state import Group, RunPosition, remove_entries
 from paramsched.core.run.steps import refuse_steps_of_processes
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.run_facts import Facts, RunFacts, facts_of_call, meant_clock
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, PlanError, shown
 
 if TYPE_CHECKING:
-    from paramsched.core.run.amounts import ConsumptionSource, ProgressSource
+    from paramsched.core.run.amounts import Consumption
 
 
 short_name("OnChange", OnChange)
@@ -151,6 +143,7 @@ class Scheduler(LRScheduler):
     optimizer: Any
     _optimizers: Mapping[str, Any]  # by name; a single one has the name `ALONE`
     _run: Run
+    _by_name: dict[str, Member]
     _resume: Resume
     _count: Callable[[], object] | None = None  # what `step` calls, from its first call on
     _warned: frozenset[str] = frozenset()  # the kinds of reports that have caused a warning
@@ -179,30 +172,32 @@ class Scheduler(LRScheduler):
         processes = Processes(checked_strict(strict))
         source = PlanSource.of(plan, names=names, processes=processes)
         resume = Resume(policy, checked_on_base(on_base), processes)
-        request = request_of(source, drive, resume, t, names)
+        settings = settings_of(source, drive, resume, t, names)
         try:
-            self._attach(request, facts_of_call("Scheduler(optimizer, plan)", facts, run_facts))
+            self._attach(settings, facts_of_call("Scheduler(optimizer, plan)", facts, run_facts))
         except PlanError as refusal:
             raise refusal if source.text is None else with_location(refusal, source.text)  # noqa: B904  # the same error, with its location
         if source.is_of_user:
+            from paramsched.core.run.short import note_run
+
             note_run(self._run)
 
-    def _attach(self, request: Request, facts: RunFacts) -> None:
+    def _attach(self, settings: Settings, facts: RunFacts) -> None:
         """Attach a plan to all optimizers."""
-        source = request.source
+        source = settings.source
         if source.published is None:
-            self._start(request, start(self._optimizers, request, facts))
+            self._start(settings, *start(self._optimizers, settings, facts))
             return
         with source.attaching(source.published, facts, self._optimizers) as attached:
-            request = replace(request, source=attached)
-            self._start(request, start(self._optimizers, request, facts))
+            settings = replace(settings, source=attached)
+            self._start(settings, *start(self._optimizers, settings, facts))
 
-    def _start(self, request: Request, run: Run) -> None:
-        """Store the run of an attached plan."""
-        self._run, self._resume, self._source = run, request.resume, request.source
+    def _start(self, settings: Settings, run: Run, members: dict[str, Member]) -> None:
+        """Store the run of an attached plan, and own its members."""
+        self._run, self._by_name, self._resume, self._source = run, members, settings.resume, settings.source
         self._count, self._step_count = None, 1
         run.scheduler = ref(self)
-        run.clock.warns_of_metrics = not request.source.warns_of_metrics
+        run.warns_of_metrics = not settings.source.warns_of_metrics
 
     # ------------------------------------------------------------------ values
 
@@ -240,8 +235,8 @@ class Scheduler(LRScheduler):
     @property
     def states(self) -> dict[MetricRule[Any], Any]:
         """A dict from each metric rule of the plan to its state."""
-        require_in_use(self._run.clock, "states")
-        in_force, states = self._run.in_force, self._run.clock.states
+        self._run.require_in_use("states")
+        in_force, states = self._run.in_force, self._run.states
         return {rule: states[same] for rule, same in resolved_rules(in_force.plan, in_force.resolved).items()}
 
     @property
@@ -254,8 +249,8 @@ class Scheduler(LRScheduler):
         number of plans before this one that are left out, because only the first 10 and the last 90 plans of a run are
         kept. A plan that comes into force at an update replaces all entries from that update on.
         """
-        require_in_use(self._run.clock, "history")
-        return self._run.clock.history.as_data()
+        self._run.require_in_use("history")
+        return self._run.history.as_data()
 
     def value(self, field: str, group: int | str | None = None) -> float:
         """Return the planned value of a field in one group at the next update.
@@ -281,17 +276,17 @@ class Scheduler(LRScheduler):
 
     def _values(self) -> dict[Key, float]:
         """Return the planned values of the next update by field and group, as in a `Trace`; targets have group ""."""
-        planned = self._synced()
+        run = self._synced()
         found: dict[Key, float] = {}
         for groups, part in self._members():
             labels = part.labels(groups)
-            lines, values = planned_values(part, planned.clock)
+            values = planned_values(part)
             found |= {
                 (line.name, labels[index]): values[index, line.field.slot]
-                for index, line, _ in by_group(lines)
+                for index, line, _ in by_group(part.rows.lines)
                 if index < len(labels)  # the optimizer of a detached scheduler may have lost groups
             }
-        return found | {(name, ""): value for name, value in target_values(self._run.lead)}
+        return found | {(name, ""): value for name, value in run.target_values().items()}
 
     def _key(self, keys: Collection[Key], field: str, group: int | str | None) -> Key:
         """Return the key of a field in a group, or raise."""
@@ -333,24 +328,23 @@ class Scheduler(LRScheduler):
         if update not in get_args(WhichUpdate):
             near = did_you_mean(str(update), get_args(WhichUpdate))
             raise InvalidArgument(f"scheduler.scalars({update!r})", near, 'Use scheduler.scalars("coming")')
-        planned = self._synced()
-        clock = planned.clock
-        last = update == "last" and clock.t > 0
+        run = self._synced()
+        last = update == "last" and run.t > 0
         names = flat_optimizers({name: one.param_groups for name, one in self._optimizers.items()})
         # TensorBoard replaces all other characters, and MLflow rejects most. A slash creates a section in each logger.
         found: dict[str, float] = {}
         for (_, part), its_names in zip(self._members(), names.values(), strict=True):
-            lines, values = planned_values(part, clock, last=last)
+            values = planned_values(part, last=last)
             found |= {
                 Field.of(line.name).slot + its_names[index]: values[index, line.field.slot]
-                for index, line, _ in by_group(lines)
+                for index, line, _ in by_group(part.rows.lines)
                 if index < len(its_names)  # as above
             }
-        for name, value in target_values(planned, last=last):
+        for name, value in run.target_values(last=last).items():
             found[name if name not in found else f"targets/{name}"] = value
-        amount = clock.last_amount if last else clock.amount
+        amount = run.last_amount if last else run.amount
         if amount is not None:
-            found[f"consumed_{planned.in_force.unit}"] = float(amount)
+            found[f"consumed_{run.in_force.unit}"] = float(amount)
         return found
 
     # ------------------------------------------------------------------ position, consumption and metrics
@@ -373,7 +367,7 @@ class Scheduler(LRScheduler):
             raise InvalidTime(
                 f"scheduler.seek({shown(t)})", "not a number of completed updates", "For example: scheduler.seek(0)"
             )
-        require_attached(self._run.clock, "seek(…)")
+        self._run.require_attached("seek(…)")
         in_force, t = self._synced().in_force, int(t)
         try:
             if amount:
@@ -441,14 +435,14 @@ class Scheduler(LRScheduler):
         >>> scheduler.t, scheduler.amount, optimizer.param_groups[0]["lr"]
         (0, 0.25, 0.07500000000000001)
         """
-        planned = self._run.lead
-        require_attached(self._run.clock, "report(…)")
-        if planned.in_force.unit != PROGRESS:
+        run, consumption = self._run, self._run.consumption
+        run.require_attached("report(…)")
+        if consumption is None:
             from paramsched.core.run.amounts import checked_progress
 
-            checked_progress("scheduler.report(", planned.in_force.unit, progress)  # raises
-        source = cast("ProgressSource", planned.consumption)  # not imported, which would cost as much as the rest
-        reached, before = source.checked(progress), planned.clock.amount
+            checked_progress("scheduler.report(", None, progress)  # raises
+        assert consumption is not None
+        reached, before = consumption.checked_progress(progress), run.amount
         assert before is not None
         if reached > 1:
             found = (
@@ -462,12 +456,11 @@ class Scheduler(LRScheduler):
                 f"scheduler.report(progress={reached}) is less than the last progress, {before}. The position stays "
                 "there until a report exceeds it, so that no schedule goes back"
             )
-            advice = f"To go back, call scheduler.seek({planned.clock.t}, progress={reached})"
+            advice = f"To go back, call scheduler.seek({run.t}, progress={reached})"
             self._warn_once("below", Problem(found=found, advice=advice))
         elif reached > before:
-            self._run.sync(self._optimizers)
-            self._run.report(reached)
-        source.note_report()
+            self._synced().report(reached)
+        consumption.note_progress()
 
     def _warn_once(self, kind: Literal["above", "below"], problem: Problem) -> None:
         """Warn of reports of one kind, once in the life of the Scheduler."""
@@ -499,19 +492,19 @@ class Scheduler(LRScheduler):
         source, counted = self._checked_amount("scheduler.consumed(", amount)
         source.add_measured(counted)
 
-    def _checked_amount(self, call: str, amount: dict[str, Any]) -> "tuple[ConsumptionSource, Amount]":
+    def _checked_amount(self, call: str, amount: dict[str, Any]) -> "tuple[Consumption, Amount]":
         """Validate reported consumption; return it with the source that receives it. `call` is its start."""
-        source, clock = self._run.consumption, self._run.clock
-        if clock.released:
-            require_attached(clock, f"{call.removeprefix('scheduler.')}…)")
-        if source is None or source.unit == PROGRESS:
+        source, run = self._run.consumption, self._run
+        if run.released:
+            run.require_attached(f"{call.removeprefix('scheduler.')}…)")
+        if source is None:
             from paramsched.core.run.amounts import checked_amount
 
-            checked_amount(call, None if source is None else PROGRESS, amount)  # raises
-        source = cast("ConsumptionSource", source)
+            checked_amount(call, None, amount)  # raises
+        assert source is not None
         reported = source.checked(call, amount)
-        assert clock.amount is not None
-        if clock.amount + (clock.reported or 0) + reported >= MAX_CONSUMED:
+        assert run.amount is not None
+        if run.amount + (run.reported or 0) + reported >= MAX_CONSUMED:
             site = f"{call}{source.unit}={reported})"
             raise InvalidArgument(site, f"more {source.unit} than a clock can count", "Pass the number of one update")
         return source, reported
@@ -536,9 +529,9 @@ class Scheduler(LRScheduler):
         >>> scheduler.value("lr")
         0.05
         """
-        require_attached(self._run.clock, "observe(…)")
-        clock = self._run.clock
-        before, watched = clock.states, {rule.metric for rule in clock.states}
+        self._run.require_attached("observe(…)")
+        run = self._run
+        before, watched = run.states, {rule.metric for rule in run.states}
         numbers = {}
         for name, value in metrics.items():
             if name not in watched:
@@ -548,18 +541,17 @@ class Scheduler(LRScheduler):
                     instead = f"it is an amount. For example: scheduler.{call}({name}={value!r})"
                 raise InvalidArgument(f"observe({name}={value!r})", f"no rule watches {name!r}; {instead}")
             numbers[name] = _metric_as_float(name, value)
-        begun = self._run.in_force.rules_at(clock.t, clock.amount)
+        begun = run.in_force.rules_at(run.t, run.amount)
         observed = {rule: rule.observe(before[rule], numbers[rule.metric]) for rule in begun if rule.metric in numbers}
         for rule in observed:
-            if rule._skips_nan and isnan(numbers[rule.metric]) and rule.metric not in clock.skipped:
-                clock.skipped.add(rule.metric)
+            if rule._skips_nan and isnan(numbers[rule.metric]) and rule.metric not in run.skipped:
+                run.skipped.add(rule.metric)
                 text = "%s is NaN after %d updates. It does not change %s; later ones are not logged"
-                self._resume.processes.log(text, rule.metric, clock.t, rule)
-        clock.observed |= numbers.keys()
-        clock.change({**before, **observed})
+                self._resume.processes.log(text, rule.metric, run.t, rule)
+        run.observed |= numbers.keys()
+        run.change({**before, **observed})
         if any(observed[rule] != before[rule] for rule in observed):
-            self._synced()
-            self._run.rewrite()
+            self._synced().rewrite()
 
     def step(self, metrics: Any = None, epoch: Any = None) -> None:  # type: ignore[override]  # engines pass a metric first, and an epoch
         """Acknowledge the last update, as engines do after it; with `drive="manual"`, count one update.
@@ -580,8 +572,8 @@ class Scheduler(LRScheduler):
 
     def _check_arguments_of_step(self, metrics: Any, epoch: Any) -> None:
         """Observe the metric that was passed to `step`, and refuse a number of updates."""
-        require_in_use(self._run.clock, "step()")
-        states = self._run.clock.states
+        self._run.require_in_use("step()")
+        states = self._run.states
         if metrics is not None and states and self._is_attached:
             names = sorted(rule.metric for rule in states)
             if len(names) > 1:
@@ -602,10 +594,10 @@ class Scheduler(LRScheduler):
         run = self._run
         if run.drive == "manual":
             refuse_steps_of_processes()
-            count = run.counter(self._optimizers)
+            count = counter(run, [(member, self._optimizers[name]) for name, member in self._by_name.items()])
             self._count = count
             return count
-        self._count = partial(_acknowledge, run.clock)  # without a reference to this Scheduler, which would be a circle
+        self._count = partial(_acknowledge, run)  # without a reference to this Scheduler, which would be a circle
         return self._count
 
     def detach(self) -> None:
@@ -613,7 +605,7 @@ class Scheduler(LRScheduler):
         if self._is_attached:
             self._run.release()
             for groups, part in self._members():
-                part.block.remove_views(groups)
+                part.rows.remove_views(groups)
                 remove_entries(groups)
 
     # ------------------------------------------------------------------ attributes that engines read
@@ -621,8 +613,8 @@ class Scheduler(LRScheduler):
     @property
     def t(self) -> int:
         """The number of completed updates, which is the index of the next update."""
-        require_in_use(self._run.clock, "t")
-        return self._run.clock.t
+        self._run.require_in_use("t")
+        return self._run.t
 
     @property
     def amount(self) -> Amount:
@@ -630,7 +622,7 @@ class Scheduler(LRScheduler):
 
         On the clock of progress it is the progress of the next update, a float from 0 to 1.
         """
-        amount = self._run.clock.amount
+        amount = self._run.amount
         return self.t if amount is None else amount
 
     @property
@@ -649,7 +641,7 @@ class Scheduler(LRScheduler):
         >>> scheduler.t
         4
         """
-        return self._run.in_force.is_over_at(self.t, self._run.clock.amount)
+        return self._run.in_force.is_over_at(self.t, self._run.amount)
 
     @property
     def last_epoch(self) -> int:
@@ -668,7 +660,7 @@ class Scheduler(LRScheduler):
         self._synced()
         found: list[Any] = []
         for groups, part in self._members():
-            bases = {index: base for (index, slot), base in bases_of(part.block.lines).items() if slot == "lr"}
+            bases = {index: base for (index, slot), base in bases_of(part.rows.lines).items() if slot == "lr"}
             found += [bases.get(i, group["lr"]) for i, group in enumerate(groups)]
         return found
 
@@ -684,18 +676,18 @@ class Scheduler(LRScheduler):
 
     def get_lr(self) -> list[Any]:
         """Return the current lr of each group."""
-        require_in_use(self._run.clock, "get_lr()")
+        self._run.require_in_use("get_lr()")
         return [group["lr"] for one in self._optimizers.values() for group in one.param_groups]
 
     def get_last_lr(self) -> list[Any]:
         """Return the lr of each group at the last update; after a call of `step()`, the lr for the next update."""
-        clock = self._synced().clock
+        run = self._synced()
         now = [lr.detach().clone() if isinstance(lr, torch.Tensor) else lr for lr in self.get_lr()]
-        if clock.acknowledged or clock.t == 0:
+        if run.acknowledged or run.t == 0:
             return now
         first = 0
         for groups, part in self._members():
-            for (index, slot), value in planned_values(part, clock, last=True)[1].items():
+            for (index, slot), value in planned_values(part, last=True).items():
                 if slot == "lr" and index < len(groups):
                     now[first + index] = value
             first += len(groups)
@@ -709,10 +701,11 @@ class Scheduler(LRScheduler):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the clock, the rule states, the bases and the plan as text: plain data for `weights_only=True`."""
-        require_in_use(self._run.clock, "state_dict()")
+        self._run.require_in_use("state_dict()")
         if self._is_attached:
-            self._run.sync_for_checkpoint(self._optimizers)
-        self._run.clock.saved_at = self.t
+            for groups, member in self._members():
+                sync_for_checkpoint(member, groups)
+        self._run.saved_at = self.t
         return state_of(self._run, {name: len(one.param_groups) for name, one in self._optimizers.items()})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -724,15 +717,14 @@ class Scheduler(LRScheduler):
             StateError: the state is foreign, truncated or invalid. The scheduler is unchanged.
             PlanChanged: the plan differs and `on_change="error"`. The scheduler is unchanged.
         """
-        require_attached(self._run.clock, "load_state_dict(…)")
-        planned = self._synced()
-        at = None if self._run.is_shared else position_of_torch(state_dict)
+        self._run.require_attached("load_state_dict(…)")
+        run = self._synced()
+        at = None if run.is_shared else position_of_torch(state_dict)
         if at is not None:
             self._resume.load_position(self._run, at, state_dict.get("base_lrs"), self.optimizer)
             return
-        state = read_scheduler_state(state_dict, planned.in_force)
-        self._resume.load(self._run, state, {name: one.param_groups for name, one in self._optimizers.items()})
-        note_changed_plan(self._run)
+        state = read_scheduler_state(state_dict, run.in_force)
+        self._resume.load(run, state, {name: one.param_groups for name, one in self._optimizers.items()})
 
     def __getstate__(self) -> dict[str, Any]:
         from paramsched.core.run.start import copied_state
@@ -756,8 +748,8 @@ class Scheduler(LRScheduler):
 
     def __repr__(self) -> str:
         plan = repr(self.plan).replace("\n", " ")  # its lines are broken anew
-        state = "replaced " * self._run.clock.replaced
-        return text_on_screen(f"<{state}Scheduler at update {self._run.clock.t} of {plan}>")
+        state = "replaced " * self._run.replaced
+        return text_on_screen(f"<{state}Scheduler at update {self._run.t} of {plan}>")
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """Return the picture of the plan in force that a notebook shows, with the values of the next update."""
@@ -770,17 +762,19 @@ class Scheduler(LRScheduler):
 
     @property
     def _is_attached(self) -> bool:
-        return not self._run.clock.released
+        return not self._run.released
 
-    def _synced(self) -> Groups:
-        require_in_use(self._run.clock, "value(…), scalars(), …")
+    def _synced(self) -> Run:
+        """Return the run, after binding groups that were added or replaced."""
+        self._run.require_in_use("value(…), scalars(), …")
         if self._is_attached:
-            self._run.sync(self._optimizers)
-        return self._run.lead
+            for groups, member in self._members():
+                sync(member, groups)
+        return self._run
 
-    def _members(self) -> list[tuple[list[Group], Groups]]:
-        """Return the group dicts of each optimizer, and the `Groups` that writes them."""
-        return [(self._optimizers[name].param_groups, part) for name, part in self._run.members.items()]
+    def _members(self) -> list[tuple[list[Group], Member]]:
+        """Return the group dicts of each optimizer, and its part of the run."""
+        return [(self._optimizers[name].param_groups, member) for name, member in self._by_name.items()]
 
 
 readable(Scheduler, Scheduler.__init__)
@@ -792,10 +786,10 @@ def _seek_to(number: Any) -> str:
     return f"Write scheduler.seek({int(number) if is_count_of_updates(number) else 'n'})"
 
 
-def _acknowledge(clock: RunState) -> None:
+def _acknowledge(run: Run) -> None:
     """Note that an engine has seen the last update."""
-    require_in_use(clock, "step()")
-    clock.acknowledge()
+    run.require_in_use("step()")
+    run.acknowledged_at = run.t
 
 
 def _metric_as_float(name: str, value: Any) -> float:

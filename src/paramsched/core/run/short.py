@@ -9,40 +9,38 @@ from typing import Final, final
 from paramsched.core.fields import Field
 from paramsched.core.plan.lines import Line, UpdateTimes, by_group, values_at
 from paramsched.core.plan.resolved import ResolvedPlan
-from paramsched.core.run.block import LR
 from paramsched.core.run.reports import log_idle_rules
 from paramsched.core.run.run import Run
-from paramsched.core.run.state import RunState
+from paramsched.core.run.values import LR
 
 _SKIPPED: Final = 0.01  # of the plan; a GradScaler may skip so many updates
 
 
 @final
 class ShortRun:
-    """A run that may end before its plan. It refers neither to groups nor to optimizers, so that they are freed."""
+    """A run that may end before its plan. It refers to no optimizer, so that they are freed."""
 
     in_force: ResolvedPlan
     lines: Sequence[Sequence[Line]]  # of each optimizer
 
     def __init__(self, run: Run) -> None:
-        self.clock: RunState = run.clock
-        self.read_plan(run)
+        self.run = run
+        self.read_plan()
 
-    def read_plan(self, run: Run) -> None:
-        """Read the plan in force."""
-        self.in_force = run.in_force
-        self.lines = [one.block.lines for one in run.all_groups]
+    def read_plan(self) -> None:
+        """Read the plan in force, because the run does not keep the optimizers; again after a load."""
+        self.in_force, self.lines = self.run.in_force, [member.rows.lines for member in self.run.members.values()]
 
     def problem(self) -> str:
         """Return a sentence about a run that has ended before its plan; an empty string if it has not."""
-        clock, total = self.clock, self.in_force.total
-        if total is None or clock.released or clock.end_is_known or clock.was_moved or not clock.has_moved:
+        run, total = self.run, self.in_force.total
+        if total is None or run.released or run.end_is_known or run.was_moved or not run.has_moved:
             return ""
-        if total - clock.t <= _SKIPPED * total or self.in_force.is_over_at(clock.t, clock.amount):
+        if total - run.t <= _SKIPPED * total or self.in_force.is_over_at(run.t, run.amount):
             return ""
-        found = f"the run ended at update {clock.t} of {total}"
+        found = f"the run ended at update {run.t} of {total}"
         if self.in_force.unit is None:
-            now, last, end = (self._values(t) for t in (clock.t - 1, total - 1, total))
+            now, last, end = (self._values(t) for t in (run.t - 1, total - 1, total))
             moved = [place for place, value in now.items() if value != last[place]]
             if not moved:
                 return ""
@@ -54,7 +52,7 @@ class ShortRun:
         """Return the values of an update by field, optimizer and group, one group after another."""
         found: dict[tuple[Field, int, int], float] = {}
         for place, lines in enumerate(self.lines):
-            values = values_at(lines, UpdateTimes(t, None), self.clock.states)
+            values = values_at(lines, UpdateTimes(t, None), self.run.states)
             found |= {(line.field, place, index): values[index, line.field.slot] for index, line, _ in by_group(lines)}
         return found
 
@@ -67,14 +65,9 @@ many of them early, and a script may continue one with another optimizer."""
 
 def note_run(run: Run) -> None:
     """Note the last run of the process, whose end is looked at when the process ends normally."""
-    _last_run.append(ShortRun(run))
-
-
-def note_changed_plan(run: Run) -> None:
-    """Read the plan of the noted run again, because a checkpoint may have changed it."""
-    for noted in _last_run:
-        if noted.clock is run.clock:
-            noted.read_plan(run)
+    noted = ShortRun(run)
+    run.after_load.append(noted.read_plan)
+    _last_run.append(noted)
 
 
 @atexit.register
@@ -86,9 +79,9 @@ def _log_end() -> None:
     for noted in _last_run:
         if getattr(sys, "last_value", None) is not None:
             return
-        clock, found = noted.clock, noted.problem()
-        is_saved = clock.saved_at == clock.t  # the next job continues it
+        run, found = noted.run, noted.problem()
+        is_saved = run.saved_at == run.t  # the next job continues it
         if found and not is_saved:
-            clock.processes.log("%s", found)
-        if clock.warns_of_metrics and clock.has_moved and not clock.released:
-            log_idle_rules(clock, clock.t, f"the run ended after {clock.t} updates")
+            run.processes.log("%s", found)
+        if run.warns_of_metrics and run.has_moved and not run.released:
+            log_idle_rules(run, run.t, f"the run ended after {run.t} updates")

@@ -1,21 +1,20 @@
 """The start of a run in five steps, and the run of a copy: all that can raise comes before the first write."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
-from typing import Any, final
+from typing import Any
 
 from paramsched.core.fields import RECORD
 from paramsched.core.plan.lines import RuleStates, bases_of
 from paramsched.core.plan.optimizers import ALONE, errors_of, scopes_of
 from paramsched.core.plan.resolved import ResolvedPlan
-from paramsched.core.run.arguments import PlanSource, Request
-from paramsched.core.run.block import starting_lines
+from paramsched.core.run.arguments import PlanSource, Settings
 from paramsched.core.run.checks import refuse_values_outside, report_unlikely_values
-from paramsched.core.run.groups import Groups, has_written
 from paramsched.core.run.hooks import PlanHooks, hooks_on, require_hooks, warn_of_changed_functions
+from paramsched.core.run.member import Member, has_written
 from paramsched.core.run.metric_states import restored_states, saved_states
-from paramsched.core.run.record import NOTHING, Adopted, Carried, read_groups
+from paramsched.core.run.record import NOTHING, Restored, SavedOptimizer, read_groups
 from paramsched.core.run.reports import (
     log_initial_values,
     log_takeover,
@@ -26,306 +25,304 @@ from paramsched.core.run.reports import (
 )
 from paramsched.core.run.resume import Resume, rule_states
 from paramsched.core.run.run import Run
-from paramsched.core.run.state import COUNT, Choices, Group, History, RunPosition, RunState, resume_position
+from paramsched.core.run.state import COUNT, Group, History, RunPosition, resume_position
 from paramsched.core.run.steps import updates_in_state
+from paramsched.core.run.values import starting_lines
 from paramsched.core.time import RunFacts
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a start finds on the optimizers.
-
-    Args:
-        groups: the groups of each optimizer, by name.
-        before: the hooks of earlier Schedulers.
-        carried: what the groups of each optimizer with a count carry, of a checkpoint or of an earlier Scheduler.
-        numbers: the update of the next step of each optimizer.
-    """
-
-    groups: Mapping[str, list[Group]]
-    before: Mapping[str, PlanHooks]
-    carried: Mapping[str, Carried]
-    numbers: Mapping[str, int]
-
-    def positions(self, unit: str | None) -> dict[str, RunPosition]:
-        """Return the positions that optimizers carry, on the clock `unit`."""
-        positions = {name: one.position_on(unit) for name, one in self.carried.items()}
-        return {name: position for name, position in positions.items() if position is not None}
-
-
-def start(optimizers: Mapping[str, Any], request: Request, facts: RunFacts) -> Run:
+def start(optimizers: Mapping[str, Any], settings: Settings, facts: RunFacts) -> tuple[Run, dict[str, Member]]:
     """Bind a plan to the groups of all optimizers, write its values, and register the hooks.
+
+    Returns the run and its members, which the caller owns.
 
     Args:
         optimizers: the optimizers, by name.
-        request: what the arguments of the Scheduler mean.
+        settings: what the arguments of the Scheduler mean.
         facts: the run facts.
 
     Raises:
         ParamschedError: the plan cannot be attached. The optimizers are unchanged.
     """
-    if request.choices.drive != "manual":
+    if settings.drive != "manual":
         for name, optimizer in optimizers.items():
             require_hooks(optimizer, name)
-    in_force = request.resolved(facts)
-    found = found_on(optimizers, request, in_force)
-    chosen = choose_plan(request, found, in_force)
-    adopted = adopt(found, chosen, request.resume)
-    run = prepare(request, found, chosen, adopted)
-    report(run, optimizers, request, found)
-    bind(run, found)
-    hook(run, optimizers, request, found, chosen)
-    return run
+    in_force = settings.resolved(facts)
+    groups: dict[str, list[Group]] = {name: optimizer.param_groups for name, optimizer in optimizers.items()}
+    earlier = {name: hooks for name, one in optimizers.items() if (hooks := hooks_on(one)) is not None}
+    saved = read_optimizers(groups, earlier, settings, in_force)
+    chosen = choose_plan(settings, saved, earlier, in_force)
+    restored = restore(settings, saved, groups, chosen)
+    run, members = new_run(settings, groups, restored, "optimizer" if saved and not earlier else None)
+    prepare(run, settings, groups, restored, chosen)
+    report(run, optimizers, settings, saved, earlier)
+    run.bind()  # the first write
+    for name, member in members.items():
+        member.bind(groups[name], member.rows)
+    hook(run, optimizers, settings, earlier, is_logged=bool(chosen.notes))
+    return run, members
 
 
-def found_on(optimizers: Mapping[str, Any], request: Request, in_force: ResolvedPlan) -> Found:
-    """Return what earlier Schedulers and checkpoints have left on the optimizers, after checking it."""
-    groups: dict[str, list[Group]] = {name: one.param_groups for name, one in optimizers.items()}
-    before = {name: hooks for name, one in optimizers.items() if (hooks := hooks_on(one)) is not None}
-    carried: dict[str, Carried] = {}
-    for name, mine in groups.items():
-        if name not in before and not any(COUNT in group or RECORD in group for group in mine):
-            continue
-        with errors_of(name):
-            found = read_groups(mine, name, in_force)
-        if name in before and not has_written(before[name].planned, mine):
-            carried[name] = Carried.in_run(before[name].run, before[name].name)
-        elif found.count is not None:
-            at = (request.positions or {}).get(name)
-            carried[name] = found if at is None else replace(found, state=None, position=at)
-            with errors_of(name):
-                request.resume.bases.require_code()
-    choices, counts = request.choices, {name: one.count or 0 for name, one in carried.items()}
-    if request.names:
-        from paramsched.core.run.several import starting_numbers
-
-        numbers = starting_numbers(tuple(groups), counts, choices.start, choices.drive)
-    else:
-        numbers = {name: counts.get(name, choices.start or 0) for name in groups}
-    return Found(groups, before, carried, numbers)
-
-
-def run_of_one(
-    choices: Choices, groups: Mapping[str, list[Group]], adopted: Mapping[str, Adopted], source: str | None
-) -> Run:
-    """Return the run of a single optimizer, which has computed its values and has not written them.
+def read_optimizers(
+    groups: Mapping[str, list[Group]], earlier: Mapping[str, PlanHooks], settings: Settings, in_force: ResolvedPlan
+) -> dict[str, SavedOptimizer]:
+    """Return what checkpoints and earlier Schedulers have left in the groups of optimizers, after checking it.
 
     Args:
-        choices: what the run is told.
-        groups: the groups of each optimizer.
-        adopted: what each optimizer starts with.
-        source: the name of the checkpoint from which the positions were read; None if there is none.
+        groups: the groups of each optimizer, by name.
+        earlier: the hooks of earlier Schedulers.
+        settings: what the arguments of the Scheduler mean.
+        in_force: the plan in the code.
     """
-    ((name, one),) = adopted.items()
-    clock = RunState(one.states, one.position, choices, source)
-    clock.begin(one.in_force)
-    lead = Groups(one.in_force, clock, clock)
-    lead.block = lead.new_block(one.lines, groups[name], clock.times, one.states)
-    return Run(lead, {name: lead}, choices.drive)
+    saved: dict[str, SavedOptimizer] = {}
+    for name, own in groups.items():
+        if name not in earlier and not any(COUNT in group or RECORD in group for group in own):
+            continue
+        with errors_of(name):
+            in_groups = read_groups(own, name, in_force)
+        if name in earlier and not has_written(earlier[name].member, own):
+            saved[name] = SavedOptimizer.in_run(earlier[name].member)
+        elif in_groups.count is not None:
+            at = (settings.positions or {}).get(name)
+            saved[name] = in_groups if at is None else replace(in_groups, state=None, position=at)
+            with errors_of(name):
+                settings.resume.bases.require_code()
+    return saved
 
 
 def new_run(
-    request: Request, groups: Mapping[str, list[Group]], adopted: Mapping[str, Adopted], source: str | None = None
-) -> Run:
-    """Return the run of one optimizer or of several, which has not written its values; as in `run_of_one`."""
-    if not request.names:
-        return run_of_one(request.choices, groups, adopted, source)
-    from paramsched.core.run.several import run_of_several
+    settings: Settings, groups: Mapping[str, list[Group]], restored: Mapping[str, Restored], source: str | None = None
+) -> tuple[Run, dict[str, Member]]:
+    """Return the run and its members, which have computed their values and have not written them.
 
-    return run_of_several(request.choices, groups, adopted, source)
+    Args:
+        settings: what the arguments of the Scheduler mean.
+        groups: the groups of each optimizer.
+        restored: what each optimizer starts with.
+        source: the name of the checkpoint from which the positions were read; None if there is none.
+    """
+    first, *_ = restored.values()
+    positions = sorted((one.position for one in restored.values()), key=lambda position: position.t)
+    run = Run(first.in_force, positions[-1], first.states, settings, source)
+    run.last_amount = positions[0].amount
+    members: dict[str, Member] = {}
+    for name, one in restored.items():
+        member = members[name] = Member(run, name, one.scope, one.position.t)
+        run.add(member)
+        member.rows = member.new_rows(one.lines, groups[name])
+    return run, members
 
 
-def choose_plan(request: Request, found: Found, in_force: ResolvedPlan) -> Adopted:
-    """Return the plan that applies, the one of the request or that of a record, with the record that continues."""
+def choose_plan(
+    settings: Settings, saved: Mapping[str, SavedOptimizer], earlier: Mapping[str, PlanHooks], in_force: ResolvedPlan
+) -> Restored:
+    """Return the plan that applies, the one of the settings or that of a record, with the record that continues."""
     # The plans of earlier Schedulers are compared if they had one plan.
-    known = dict(found.carried)
-    if len({hooks.planned.in_force.resolved.text for hooks in found.before.values()}) > 1:
-        known = {name: one for name, one in known.items() if name not in found.before}
+    known = dict(saved)
+    if len({hooks.run.in_force.resolved.text for hooks in earlier.values()}) > 1:
+        known = {name: one for name, one in known.items() if name not in earlier}
     if not known:
-        return Adopted(NOTHING, in_force)
-    last = max(known, key=lambda name: (name in found.before, *known[name].completeness))
-    if request.positions is not None:  # a copy has the plan of its original
-        return Adopted(known[last], in_force)
-    chosen = request.resume.plan_of(known[last], in_force)
-    if last in found.before:
-        request.resume.warn_of_dropped_lines(found.before[last].run.in_force, chosen.in_force)
-    if last in found.before:  # the same plan in a checkpoint that is loaded later is logged too
-        chosen = replace(chosen, saved=None)
-    request.resume.accept(chosen)
+        return Restored(NOTHING, in_force)
+    last = max(known, key=lambda name: (name in earlier, *known[name].completeness))
+    if settings.positions is not None:  # a copy has the plan of its original
+        return Restored(known[last], in_force)
+    chosen = settings.resume.plan_of(known[last], in_force)
+    if last in earlier:
+        settings.resume.warn_of_dropped_lines(earlier[last].run.in_force, chosen.in_force)
+        chosen = replace(chosen, plan_identity=None)  # the same plan in a checkpoint that is loaded later is logged too
+    settings.resume.accept(chosen)
     return chosen
 
 
-def adopt(found: Found, chosen: Adopted, resume: Resume) -> dict[str, Adopted]:
+def restore(
+    settings: Settings, saved: Mapping[str, SavedOptimizer], groups: Mapping[str, list[Group]], chosen: Restored
+) -> dict[str, Restored]:
     """Return what each optimizer starts with: its lines, its position, and the values of another plan."""
-    in_force, state = chosen.in_force, chosen.carried.state
-    by_number = {position.t: position for position in found.positions(in_force.unit).values()}
+    in_force, state = chosen.in_force, chosen.saved.state
+    counts = {name: one.count or 0 for name, one in saved.items()}
+    if settings.names:
+        from paramsched.core.run.several import starting_counts
+
+        counts = starting_counts(tuple(groups), counts, settings.start, settings.drive)
+    else:
+        counts = {name: counts.get(name, settings.start or 0) for name in groups}
+    known = (one.position_on(in_force.unit) for one in saved.values())
+    by_count = {position.t: position for position in known if position is not None}
     positions = {
-        name: resume_position(in_force, by_number.get(number, RunPosition(number)), "the optimizer")
-        for name, number in found.numbers.items()
+        name: resume_position(in_force, by_count.get(count, RunPosition(count)), "the optimizer")
+        for name, count in counts.items()
     }
-    resume.log_lost(state, in_force)
-    adopted = with_lines(chosen, found.groups, positions, rule_states(state, in_force))
-    for name, one in found.carried.items():
-        adopted[name] = replace(adopted[name], carried=one)
-    return adopted
+    settings.resume.log_lost(state, in_force)
+    restored = with_lines(chosen, groups, positions, rule_states(state, in_force))
+    return restored | {name: replace(restored[name], saved=one) for name, one in saved.items()}
 
 
 def with_lines(
-    chosen: Adopted, groups: Mapping[str, list[Group]], positions: Mapping[str, RunPosition], states: RuleStates
-) -> dict[str, Adopted]:
-    """Return what each optimizer starts with that carries nothing: its lines of the plan at a position."""
+    chosen: Restored, groups: Mapping[str, list[Group]], positions: Mapping[str, RunPosition], states: RuleStates
+) -> dict[str, Restored]:
+    """Return what each optimizer starts with whose groups have no record: its lines of the plan at a position."""
     plan = chosen.in_force
     return {
         name: replace(
-            chosen, carried=NOTHING, scope=scope, lines=starting_lines(plan.counted, groups[name], scope=scope),
+            chosen, saved=NOTHING, scope=scope, lines=starting_lines(plan.counted, groups[name], scope=scope),
             position=positions[name], states=states,
         )
         for name, scope in scopes_of(plan.plan, plan.resolved, groups).items()
     }  # fmt: skip
 
 
-def prepare(request: Request, found: Found, chosen: Adopted, adopted: Mapping[str, Adopted]) -> Run:
-    """Compute the first values, and warn of unlikely ones. No check may fail after this.
+def prepare(
+    run: Run,
+    settings: Settings,
+    groups: Mapping[str, list[Group]],
+    restored: Mapping[str, Restored],
+    chosen: Restored,
+) -> None:
+    """Continue an earlier run, and warn of unlikely values. No check may fail after this.
 
     A warning may be an error (`python -W error`), so all warnings of a start come before its first write.
     """
-    in_force, state, groups = chosen.in_force, chosen.carried.state, found.groups
-    source = "optimizer" if found.carried and not found.before else None
-    run = new_run(request, groups, adopted, source)
-    for name in found.carried:
-        if adopted[name].position.t == run.clock.t:
-            run.clock.count_samples_from(adopted[name].position)
+    in_force, state, members = chosen.in_force, chosen.saved.state, run.members
+    saved = [one for one in restored.values() if one.saved is not NOTHING]
+    for one in saved:
+        if one.position.t == run.t:
+            run.count_samples_from(one.position)
     if state is not None and state.last_amount is not None and state.unit == in_force.unit:
-        run.clock.last_amount = state.last_amount
-    if found.carried:
-        run.clock.history = _history(run, chosen)
-    parts = [(one.block.lines, groups[name], one.labels(groups[name])) for name, one in run.members.items()]
-    if request.positions is None:  # a copy was warned of when its original began
-        of_user = request.source.engine_total is None and not found.carried  # the run of a checkpoint has its length
-        report_unlikely_values(parts, in_force, request.resume.processes, counts_of_user=of_user)
-    for (lines, _, labels), one in zip(parts, run.members.values(), strict=True):
-        refuse_values_outside(in_force, lines, labels, one.clock.times)
-        one.code_bases = bases_of(lines)
-    return run
+        run.last_amount = state.last_amount
+    if saved:
+        run.history = _history(run, chosen)
+    parts = [(one.rows.lines, groups[name], one.labels(groups[name])) for name, one in members.items()]
+    if settings.positions is None:  # a copy was warned of when its original began
+        of_user = settings.source.engine_total is None and not saved  # the run of a checkpoint has its length
+        report_unlikely_values(parts, in_force, settings.source.processes, counts_of_user=of_user)
+    for (lines, _, labels), member in zip(parts, members.values(), strict=True):
+        refuse_values_outside(in_force, lines, labels, member.times)
+        member.code_bases = bases_of(lines)
 
 
-def _history(run: Run, chosen: Adopted) -> History:
+def _history(run: Run, chosen: Restored) -> History:
     """Return the history of a run that has just started and continues another one."""
-    in_force, state = chosen.in_force, chosen.carried.state
-    now = run.clock.entry(in_force)
+    in_force, state = chosen.in_force, chosen.saved.state
+    now = run.entry()
     if state is not None:
         return state.history.resumed_at(now.update, now.amount).with_plan(now)
     return History((now._replace(update=0, amount=in_force.amount_at(0)),))
 
 
-def bind(run: Run, found: Found) -> None:
-    """Write the values: the first write. Earlier Schedulers end."""
-    run.bind_lead()
-    for name, planned in run.members.items():
-        planned.bind(found.groups[name], planned.block)
-    run.note_positions()
+def hook(
+    run: Run,
+    optimizers: Mapping[str, Any],
+    settings: Settings,
+    earlier: Mapping[str, PlanHooks],
+    *,
+    is_logged: bool,
+) -> None:
+    """Register the hooks in place of those of earlier Schedulers, which end.
+
+    Args:
+        run: the run.
+        optimizers: the optimizers, by name.
+        settings: what the arguments of the Scheduler mean.
+        earlier: the hooks of earlier Schedulers.
+        is_logged: True if the changes of the plan were logged, which report an earlier Scheduler, too.
+    """
+    if earlier and not is_logged and any(hooks.run.scheduler() is not None for hooks in earlier.values()):
+        log_takeover(run.t)
+    for ended in {id(hooks.run): hooks.run for hooks in earlier.values()}.values():
+        ended.release(kept=[hooks.member.name for hooks in earlier.values() if hooks.run is ended])
+    for name, member in run.members.items():
+        PlanHooks(member, settings.resume).attach(optimizers[name])
 
 
-def hook(run: Run, optimizers: Mapping[str, Any], request: Request, found: Found, chosen: Adopted) -> None:
-    """Register the hooks in place of those of earlier Schedulers."""
-    before = found.before
-    # The logged changes already report the previous Scheduler.
-    if before and not chosen.notes and any(hooks.run.scheduler() is not None for hooks in before.values()):
-        log_takeover(run.clock.t)
-    for one in {id(hooks.run): hooks.run for hooks in before.values()}.values():
-        one.release(kept=[hooks.name for hooks in before.values() if hooks.run is one])
-    for name, optimizer in optimizers.items():
-        PlanHooks(run, name, request.resume).attach(optimizer)
-
-
-def report(run: Run, optimizers: Mapping[str, Any], request: Request, found: Found) -> None:
-    """Log what the user may not expect at this start."""
-    carried, begin, processes = found.carried, request.choices.start, request.resume.processes
-    lines = {name: one.block.lines for name, one in run.members.items()}
-    present = [line for name, mine in lines.items() for line in without_initial(mine, found.groups[name])]
-    fresh = [name for name in lines if name not in carried]
+def report(
+    run: Run,
+    optimizers: Mapping[str, Any],
+    settings: Settings,
+    saved: Mapping[str, SavedOptimizer],
+    earlier: Mapping[str, PlanHooks],
+) -> None:
+    """Log what the user may not expect at this start; the arguments are as in `read_optimizers`."""
+    begin, processes, members = settings.start, settings.source.processes, run.members
+    lines = {name: member.rows.lines for name, member in members.items()}
+    groups: dict[str, list[Group]] = {name: optimizer.param_groups for name, optimizer in optimizers.items()}
+    present = [line for name, own in lines.items() for line in without_initial(own, groups[name])]
+    fresh = [name for name in lines if name not in saved]
     has_state = any(getattr(optimizers[name], "state", None) for name in fresh)
-    parts = [(lines[name], found.groups[name], run.members[name].labels(found.groups[name])) for name in fresh]
+    parts = [(lines[name], groups[name], members[name].labels(groups[name])) for name in fresh]
     initial = log_initial_values(parts, processes, has_state=has_state, is_continued=bool(begin))
-    if not found.before and begin is None and not any(one.count for one in carried.values()):
+    if not earlier and begin is None and not any(one.count for one in saved.values()):
         taken = max((n for one in optimizers.values() if (n := updates_in_state(one)) is not None), default=None)
         if initial or taken:
-            count = 0 if carried else None
+            count = 0 if saved else None
             whose = "initial" if initial else "present" if present else "recorded"
             report_position(chain.from_iterable(lines.values()), taken, count, processes, whose=whose)
-    if not carried and begin:
+    if not saved and begin:
         warn_of_present_bases(present, begin, processes)
-    if carried and begin is not None and begin != run.clock.t:
-        whose = "these optimizers carry" if request.names else "this optimizer carries"
+    if saved and begin is not None and begin != run.t:
+        whose = "these optimizers carry" if settings.names else "this optimizer carries"
         text = "t=%d is ignored: %s a count of %d updates, which takes precedence. To jump, call scheduler.seek(%d)"
-        processes.log(text, begin, whose, run.clock.t, begin)
-    for name in carried.keys() - found.before.keys():
-        warn_of_changed_functions(carried[name], found.groups, name, processes)
-    if request.positions is None:  # as above
-        warn_if_over(run.in_force, run.clock, run.clock.t)
+        processes.log(text, begin, whose, run.t, begin)
+    for name in saved.keys() - earlier.keys():
+        warn_of_changed_functions(saved[name], groups, name, processes)
+    if settings.positions is None:  # a copy was warned of when its original began
+        warn_if_over(run, run.in_force, run.t)
 
 
 def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any], source: PlanSource) -> dict[str, Any]:
     """Return the state from which `run_of_copy` restores a copy."""
-    lead, clock = run.lead, run.clock
     return {
         "optimizers": dict(optimizers),
         "drive": run.drive,
-        "plan": lead.in_force.plan,
-        "facts": lead.in_force.facts,
+        "plan": run.in_force.plan,
+        "facts": run.in_force.facts,
         "on_change": resume.on_change,
         "bases": resume.bases,
-        "code_bases": {name: dict(planned.code_bases) for name, planned in run.members.items()},
-        "begin": clock.choices.start,
-        "alive": not clock.released,
-        "replaced": clock.replaced,
-        "amounts": (clock.reported, clock.is_measured, clock.last_amount),
-        "positions": {name: run.position_at(number) for name, number in run.numbers.items()},
-        "feedback": [saved_states(clock.states), saved_states(clock.used)],
-        "acknowledged": clock.acknowledged,
-        "told_of_end": clock.told_of_end,
-        "counts_from": clock.counts_from,
-        "history": clock.history,
-        "saved": dict(run.saved),
+        "code_bases": {name: dict(member.code_bases) for name, member in run.members.items()},
+        "begin": run.settings.start,
+        "alive": not run.released,
+        "positions": {name: member.position for name, member in run.members.items()},
+        "feedback": [saved_states(run.states), saved_states(run.used)],
+        "acknowledged": run.acknowledged,
+        "run": {name: getattr(run, name) for name in _COPIED},
         "source": source,
     }
 
 
-def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tuple[Request, Run]:
-    """Restore a copied Scheduler from the dict of `copied_state`: return its arguments and its run."""
+_COPIED = ("replaced", "reported", "is_measured", "last_amount", "warned_of_end", "counts_from", "history", "loads")
+"""The attributes of a run that its copy takes over unchanged."""
+
+
+def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tuple[Settings, Run, dict[str, Member]]:
+    """Restore a copied Scheduler from the dict of `copied_state`: return its arguments, its run and the members."""
     names = () if ALONE in optimizers else tuple(optimizers)
     source: PlanSource = replace(state["source"], plan=state["plan"])
     resume = Resume(state["on_change"], processes=source.processes)
-    choices = Choices(state["drive"], state["begin"], source.processes, source.counted_by)
-    request = Request(source, resume, choices, names, positions=state["positions"])
+    settings = Settings(source, resume, state["drive"], state["begin"], names, state["positions"])
     if state["alive"]:
         for name, position in state["positions"].items():
             # An update writes its count into the first group only, which may have become another one since.
             groups = optimizers[name].param_groups
             for group in [one for one in groups if COUNT in one] or groups:
                 group[COUNT] = position.t
-        run = start(optimizers, request, state["facts"])
+        run, members = start(optimizers, settings, state["facts"])
     else:  # its hooks are not registered
-        in_force = request.resolved(state["facts"])
+        in_force = settings.resolved(state["facts"])
         groups = {name: one.param_groups for name, one in optimizers.items()}
         states = {rule: rule.init() for rule in in_force.resolved.metric_rules}
-        run = new_run(request, groups, with_lines(Adopted(NOTHING, in_force), groups, state["positions"], states))
+        nothing = with_lines(Restored(NOTHING, in_force), groups, state["positions"], states)
+        run, members = new_run(settings, groups, nothing)
         run.release()
-        run.clock.replaced = state["replaced"]
     resume.bases = state["bases"]  # not before, because the copied groups hold a count, as those of a checkpoint do
-    for name, planned in run.members.items():
-        planned.code_bases = state["code_bases"][name]
-    lead, clock = run.lead, run.clock
-    now, used = (restored_states(one, lead.in_force.resolved.metric_rules) for one in state["feedback"])
-    clock.history, clock.told_of_end = state["history"], state["told_of_end"]
-    clock.reported, clock.is_measured, clock.last_amount = state["amounts"]
-    clock.counts_from = state["counts_from"]
-    run.saved.update(state["saved"])
-    clock.states = used
-    clock.change(now)
+    for name, member in members.items():
+        member.code_bases = state["code_bases"][name]
+    for name, value in state["run"].items():
+        setattr(run, name, value)
+    now, used = (restored_states(one, run.in_force.resolved.metric_rules) for one in state["feedback"])
+    run.states = used
+    run.change(now)
     if state["alive"]:
+        run.reset_consumption()
         run.rewrite()
     if not state["acknowledged"]:
-        clock.acknowledged_at = -1  # the engine has not called step() yet
-    return request, run
+        run.acknowledged_at = -1  # the engine has not called step() yet
+    return settings, run, members

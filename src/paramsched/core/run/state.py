@@ -4,20 +4,20 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from math import isfinite
-from typing import Any, Final, NamedTuple, TypeAlias, final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, final
 
 import numpy as np
 import torch
 
-from paramsched.core.base.problem import Problem
-from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import RECORD, entry_of, is_own, recorded_bases
-from paramsched.core.plan.lines import RuleStates, UpdateTimes
+from paramsched.core.plan.lines import UpdateTimes
 from paramsched.core.plan.resolved import ResolvedPlan, facts_as_data
 from paramsched.core.plan.run_amounts import Amount, lacking_amount
-from paramsched.core.run.processes import WORLD, Processes
 from paramsched.core.time.amounts import largest_on, rounded_on
 from paramsched.errors import MissingFact, StateError, shown
+
+if TYPE_CHECKING:
+    pass
 
 Group: TypeAlias = dict[str, Any]
 
@@ -34,8 +34,8 @@ def count_carried(groups: list[Group]) -> int | None:
 def joined(record: str, more: Mapping[str, Any]) -> str:
     """Return a JSON object with further entries; the text of a plan may be long, so it is not written again.
 
-    >>> joined("", {"bases": {"lr": 0.1}}), joined('{"version": 4}', {"bases": {"lr": 0.1}})
-    ('{"bases": {"lr": 0.1}}', '{"version": 4, "bases": {"lr": 0.1}}')
+    >>> joined("", {"bases": {"lr": 0.1}}), joined('{"version": 5}', {"bases": {"lr": 0.1}})
+    ('{"bases": {"lr": 0.1}}', '{"version": 5, "bases": {"lr": 0.1}}')
     """
     text = json.dumps(more)
     return f"{record[:-1]}, {text[1:]}" if record else text
@@ -359,208 +359,7 @@ TORCH: Final = "torch scheduler"
 """The source of a position that is the count of a state of torch's schedulers."""
 
 
-class Clock:
-    """The position of one optimizer: the completed updates, the amount, and the states of metric rules.
-
-    The clock of a single optimizer is that of the run (`RunState`), the same object. Each of several optimizers has one
-    of its own, whose `t` is the number of the update that its next step belongs to.
-
-    A fact that is valid at one update only is stored with the number of that update and ignored at any other.
-    Therefore the code that runs at every update never has to reset it.
-
-    `amount` is the amount before the next update, `last_amount` the amount before the last one. Both
-    are None if the plan is by updates. `reported` is the consumption that was reported and that no update has counted
-    yet; `is_measured` is True if an engine measured it, and False after a report of the loop. `needs_check` is True
-    if the consumption of the next update must be checked before that update. `unreported` are the warnings of an
-    update, which come after its count: a program that turns warnings into errors loses no update.
-
-    Args:
-        states: the states of the metric rules.
-        position: the position of the run.
-        source: as in `set_position`.
-    """
-
-    __slots__ = (
-        "_came_from", "_used", "acknowledged_at", "amount", "is_measured", "last_amount", "needs_check", "reported",
-        "states", "t", "told_of_end", "unreported",
-    )  # fmt: skip
-
-    amount: Amount | None
-    last_amount: Amount | None
-    reported: Amount | None
-    needs_check: bool  # set by `Groups.bind`
-    acknowledged_at: int  # the update at which an engine last called step()
-    told_of_end: bool  # True after a warning that the run goes on after the end of its plan
-    unreported: list[Problem]  # empty but for the clock of the run
-    _came_from: tuple[int, str | None]  # an update, and the checkpoint with this count
-    _used: tuple[int, RuleStates]  # the update, and the states before a metric changed them
-
-    def __init__(self, states: RuleStates, position: RunPosition, source: str | None = None) -> None:
-        self.states, self.told_of_end, self.unreported = states, False, []
-        self.set_position(position, source)
-
-    def set_position(self, position: RunPosition, source: str | None = None) -> None:
-        """Jump to a position, for `seek` or a checkpoint; `source` names the checkpoint."""
-        t = position.t
-        self.t, self._came_from, self._used = t, (t, source), (-1, {})
-        self.amount = self.last_amount = position.amount
-        self.reported, self.is_measured = position.reported, position.is_measured
-        self.acknowledged_at = t
-
-    @property
-    def position(self) -> RunPosition:
-        return RunPosition(self.t, self.amount, self.reported, self.is_measured)
-
-    def acknowledge(self) -> None:
-        """Note that an engine has called step()."""
-        self.acknowledged_at = self.t
-
-    @property
-    def acknowledged(self) -> bool:
-        """True if an engine has called step() since the last update."""
-        return self.acknowledged_at == self.t
-
-    @property
-    def has_moved(self) -> bool:
-        """True if there was an update since the start, or since the last jump."""
-        return self.t > self._came_from[0]
-
-    @property
-    def restored_from(self) -> str | None:
-        """The name of the checkpoint from which the count was read. It is None again after the next update."""
-        at, source = self._came_from
-        return source if at == self.t else None
-
-    @property
-    def times(self) -> UpdateTimes:
-        return UpdateTimes(self.t, self.amount)
-
-    @property
-    def last_times(self) -> UpdateTimes:
-        return UpdateTimes(self.t - 1, self.last_amount)
-
-    def change(self, states: RuleStates) -> None:
-        """Store the new states of the metric rules after a metric was observed."""
-        if self._used[0] != self.t:
-            self._used = self.t, self.states
-        self.states = states
-
-    @property
-    def used(self) -> RuleStates:
-        """The states of the metric rules that the last update used."""
-        at, states = self._used
-        return states if at == self.t else self.states
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """What a run was told once, for all of its optimizers: the arguments of `ps.Scheduler` that it keeps.
-
-    Args:
-        drive: `"optimizer"`, `"manual"`, or the name of an optimizer.
-        start: the number of completed updates of a run that had no plan so far; None if it was not passed.
-        processes: the processes that train together.
-        counted_by: the call that counts the batches of an engine, for messages.
-    """
-
-    drive: str = "optimizer"
-    start: int | None = None
-    processes: Processes = WORLD
-    counted_by: str = ""
-
-
-@final
-class RunState(Clock):
-    """The state of a run: its position, its history, and its end.
-
-    `history` are its plans, and `released` is True after its end. `observed` are the metrics that this process has
-    observed, `skipped` those of which NaN was logged. `warns_of_metrics` is False after missing metrics were logged,
-    and if an engine warns about them. `counts_from` is the position of the last checkpoint, from which
-    `ps.BatchSampler` adds the planned sizes.
-
-    Args:
-        states: the states of the metric rules.
-        position: the position of the run.
-        choices: what the run was told.
-        source: as in `set_position`.
-    """
-
-    observed: set[str]
-    skipped: set[str]
-    warns_of_metrics: bool  # set by the Scheduler
-    replaced: bool  # by another Scheduler
-    saved_at: int  # the update of the last checkpoint
-    was_moved: bool  # by `seek`, or back by a checkpoint
-    end_is_known: bool  # True if an engine has reported that the run is shorter than its plan, or has ended
-    __slots__ = (
-        "_before_seek", "_begin", "_history", "choices", "counts_from", "end_is_known", "observed", "processes",
-        "released", "replaced", "saved_at", "skipped", "warns_of_metrics", "was_moved",
-    )  # fmt: skip
-
-    def __init__(self, states: RuleStates, position: RunPosition, choices: Choices, source: str | None) -> None:
-        self.t, self.was_moved = 0, False  # before `set_position`
-        Clock.__init__(self, states, position, source)
-        self.choices, self.processes = choices, choices.processes
-        self._begin: tuple[ResolvedPlan, RunPosition] | None = None  # of a run whose only plan is that of its start
-        self._history = History(())
-        self._before_seek = -1, self._history  # the update of the last `seek`, and the history before it
-        self.released, self.replaced, self.end_is_known, self.saved_at = False, False, False, -1
-        self.observed, self.skipped = set(), set()
-        self.counts_from = BEGIN_OF_DATA
-
-    def set_position(self, position: RunPosition, source: str | None = None) -> None:
-        """Jump to a position, and note a jump back."""
-        self.was_moved = self.was_moved or position.t < self.t
-        Clock.set_position(self, position, source)
-
-    @property
-    def history(self) -> History:
-        """The plans of the run. That of a start is made here, because its text and its facts take time."""
-        if self._begin is not None:
-            in_force, position = self._begin
-            self._history = History((Entry(position.t, position.amount, in_force.text, facts=in_force.needed_facts),))
-            self._begin = None
-        return self._history
-
-    @history.setter
-    def history(self, history: History) -> None:
-        self._history, self._begin = history, None
-
-    def begin(self, in_force: ResolvedPlan) -> None:
-        """Note that the history of the run begins at the present position, with this plan."""
-        self._begin = in_force, self.position
-
-    def entry(self, in_force: ResolvedPlan) -> Entry:
-        """Return the history entry of a plan that is in force from the present position on."""
-        return Entry(self.t, self.amount, in_force.text, facts=in_force.needed_facts)
-
-    def history_before_seek(self) -> History:
-        """Return the history that a `seek` resumes; one that no update followed is undone."""
-        sought, before = self._before_seek
-        return before if sought == self.t else self.history
-
-    def note_seek(self, before: History) -> None:
-        """Note a jump to the present position, whose history was `before`."""
-        self._before_seek, self.told_of_end = (self.t, before), False
-        self.history = before.resumed_at(self.t, self.amount)
-
-    def count_samples_from(self, position: RunPosition) -> None:
-        """Note the position of a checkpoint; one without the number of samples keeps that of another checkpoint."""
-        before = self.counts_from
-        if position.samples is not None or position.t != before.t:
-            self.counts_from = position if position.t else BEGIN_OF_DATA
-
-    def idle_rules(self, t: int) -> list[MetricRule[Any]]:
-        """Return the metric rules that have observed nothing in the run, which has completed `t` updates.
-
-        Empty if a resume follows more than half of these updates, because its checkpoint may lack the states of rules.
-        """
-        rules = self.states.items() if 2 * self._came_from[0] <= t else ()
-        return [rule for rule, state in rules if rule.metric not in self.observed and state == rule.init()]
-
-
-VERSION: Final = 4
+VERSION: Final = 5
 """The version of a record."""
 
 
@@ -570,27 +369,29 @@ def record_of_plan(in_force: ResolvedPlan) -> dict[str, Any]:
     return record | ({"optimizers": list(in_force.optimizers)} if in_force.optimizers else {})
 
 
-def resume_position(in_force: ResolvedPlan, found: RunPosition, whose: str, clock: Clock | None = None) -> RunPosition:
+def resume_position(
+    in_force: ResolvedPlan, saved: RunPosition, whose: str, present: RunPosition | None = None
+) -> RunPosition:
     """Return the position of a run that resumes with a plan.
 
     Args:
         in_force: the plan.
-        found: the position in the checkpoint; its amounts are None if the checkpoint has none on the plan's clock.
+        saved: the position in the checkpoint; its amounts are None if the checkpoint has none on the plan's clock.
         whose: the name of the checkpoint, for messages.
-        clock: the current state, whose amount is used if it is at the same update.
+        present: the present position, whose amount is used if it is at the same update.
     """
-    unit, samples = in_force.unit, found.samples
+    unit, samples = in_force.unit, saved.samples
     if unit is None:
-        return RunPosition(found.t, samples=samples)
-    if found.amount is not None:
-        return replace(found, amount=rounded_on(unit, found.amount))
-    if clock is not None and clock.t == found.t and clock.amount is not None:
-        return RunPosition(found.t, clock.amount, samples=samples)
+        return RunPosition(saved.t, samples=samples)
+    if saved.amount is not None:
+        return replace(saved, amount=rounded_on(unit, saved.amount))
+    if present is not None and present.t == saved.t and present.amount is not None:
+        return RunPosition(saved.t, present.amount, samples=samples)
     try:
-        return RunPosition(found.t, in_force.amount_at(found.t), samples=samples)
+        return RunPosition(saved.t, in_force.amount_at(saved.t), samples=samples)
     except MissingFact:
         lacks, value = lacking_amount(unit)
         raise StateError(
-            f"{whose} is at update {found.t} and carries no {lacks}. Use ps.Scheduler(optimizer, plan) on an "
-            f"optimizer without a count, then scheduler.seek({found.t}, {unit}={value}), then load the checkpoint"
+            f"{whose} is at update {saved.t} and carries no {lacks}. Use ps.Scheduler(optimizer, plan) on an "
+            f"optimizer without a count, then scheduler.seek({saved.t}, {unit}={value}), then load the checkpoint"
         ) from None

@@ -223,7 +223,7 @@ def warn_without_validation(schedulers: Schedulers) -> None:
     for one in distinct_schedulers(schedulers):
         rules = one.states if isinstance(one, Scheduler) else ()
         if isinstance(one, Scheduler):
-            one._run.clock.warns_of_metrics = False  # the end would report the same
+            one._run.warns_of_metrics = False  # the end would report the same
         watches = [f'plateau("{rule.metric}")' for rule in rules]
         if getattr(one, "need_val_args", False):
             watches.append(f"{type(one).__name__}(monitor={getattr(one, 'monitor', 'loss')!r})")

@@ -16,7 +16,7 @@ from paramsched.core.plan.optimizers import ALONE, unique_labels
 from paramsched.core.plan.run_amounts import Amount, ReportedProgress, UnknownAmounts
 from paramsched.core.run.arguments import PlanSource
 from paramsched.core.run.on_base import BasePolicy
-from paramsched.core.run.record import Carried, OnChange, read_groups, read_scheduler_state
+from paramsched.core.run.record import OnChange, SavedOptimizer, read_groups, read_scheduler_state
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument, MissingFact, ParamschedError, Unresolved
@@ -111,10 +111,10 @@ def dry_run(
     """
     saved = None if state is None else read_scheduler_state(state)
     given = {name: [dict(group) for group in groups] for name, groups in optimizers.items()}
-    carried = {name: read_groups(groups, name) for name, groups in given.items()}
-    counts = {name: one.count for name, one in carried.items() if one.count is not None}
+    saved_groups = {name: read_groups(groups, name) for name, groups in given.items()}
+    counts = {name: one.count for name, one in saved_groups.items() if one.count is not None}
     if saved is None:
-        records = (one.state for one in carried.values() if one.state is not None)
+        records = (one.state for one in saved_groups.values() if one.state is not None)
         saved = max(records, key=lambda one: one.position.t, default=None)
     names = () if set(given) == {ALONE} else tuple(given)
     made: dict[str, Any] = {name: _GroupsOnly(groups) for name, groups in given.items()}
@@ -135,8 +135,8 @@ def dry_run(
                 made if names else made[ALONE], source, facts=facts, drive="manual", on_change=on_change, t=start
             )
             if bases:
-                _load_with_bases(scheduler, made, bases, carried)
-            scheduler._run.clock.warns_of_metrics, scheduler._run.clock.told_of_end = False, True
+                _load_with_bases(scheduler, made, bases, saved_groups)
+            scheduler._run.warns_of_metrics, scheduler._run.warned_of_end = False, True
             code = plan.resolve(facts=source.facts_for(plan, facts), optimizers=names)
             differs = saved is not None and (earlier is None or earlier.resolved != code)
             if state is not None:
@@ -147,9 +147,9 @@ def dry_run(
             amount = None if unit is None else scheduler.amount
             behind = {name for name, count in counts.items() if count < update}
             if state is not None and saved is not None:
-                behind = set(saved.behind)
+                behind = set(saved.counts)
             if behind:  # these have not stepped in the last update, so their next step belongs to it
-                position = carried[min(behind)].position_on(unit)
+                position = saved_groups[min(behind)].position_on(unit)
                 before = None if position is None else position.amount
                 scheduler.seek(update - 1, **({} if unit is None or before is None else {unit: before}))
                 values += _coming_values(scheduler, names_of_values, places, behind)
@@ -181,7 +181,7 @@ def _load_with_bases(
     scheduler: Scheduler,
     made: Mapping[str, _GroupsOnly],
     bases: Mapping[tuple[str, str | None], float],
-    carried: Mapping[str, Carried],
+    saved_groups: Mapping[str, SavedOptimizer],
 ) -> None:
     """Load the groups again, as if the code had these bases and `on_base="code"`."""
     scheduler._resume.bases = BasePolicy("code")
@@ -189,13 +189,13 @@ def _load_with_bases(
         labels = planned.labels(made[name].param_groups)
         given = {
             (index, line.field.slot): bases.get((line.name, str(labels[index])), bases.get((line.name, None)))
-            for line in planned.block.lines
+            for line in planned.rows.lines
             for index in line.groups
         }
         planned.code_bases = {place: base for place, base in given.items() if base is not None}
     run, resume = scheduler._run, scheduler._resume
     groups = {name: made[name].param_groups for name in run.members}
-    loaded = {name: resume.loading(run, name, mine, carried[name]) for name, mine in groups.items()}
+    loaded = {name: resume.loading(run.members[name], mine, saved_groups[name]) for name, mine in groups.items()}
     resume.report(run, loaded, groups)
     resume.after_load(run, loaded, groups)
 

@@ -1,0 +1,574 @@
+"""The values of the coming updates: computed in rows from the lines, found by position, and written into the groups.
+
+Rows are a cache. They follow from the lines with their bases, the times and the states of metric rules, so code that
+changes one of these calls `ValueRows.seek`, and nothing else updates them.
+"""
+
+from collections.abc import Callable, Container, Iterable, Sequence
+from functools import cached_property
+from typing import Any, Final, Protocol, TypeAlias, final
+
+import numpy as np
+import torch
+
+from paramsched.core.fields import RECORD, Field, base_of, label, recorded_base
+from paramsched.core.plan import Line, Plan, Target
+from paramsched.core.plan.binding import UPDATES, clock_of_field
+from paramsched.core.plan.lines import RuleStates, UpdateTimes, Values, joined, lines_of, repeated, rows_of, values_of
+from paramsched.core.plan.optimizers import WHOLE, Scope
+from paramsched.core.run.state import Group
+from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.own import has_open_function
+from paramsched.errors import InvalidArgument, StateError
+
+LR: Final = Field("lr", None)
+
+Overwritten: TypeAlias = list[tuple[Field, Group, Any, Any]]
+"""External writes, each as (field, group, value in the group, value that the plan had written)."""
+
+_SIZES: Final = (32, 1024, 4096)  # rows that are computed together; few after a seek, then more
+_MAX_ROW_VALUES: Final = 65_536  # maximum number of values in rows that store a value for each group
+
+
+# ------------------------------------------------------------------ lines and their bases
+
+
+def initial_value(field: Field, group: Group) -> Any:
+    """Return the initial value that an earlier scheduler stored in a group, such as torch's `initial_lr`.
+
+    Returns None if there is none, or if a plan has written the group since.
+    """
+    return group.get(f"initial_{field.key}") if field.index is None and RECORD not in group else None
+
+
+def starting_lines(
+    plan: Plan, groups: list[Group], bases: Values | None = None, scope: Scope = WHOLE, code: Values | None = None
+) -> tuple[Line, ...]:
+    """Return the lines of a plan in some groups.
+
+    A base is the one in `bases`, else the recorded one, the initial value, the one in `code`, or the present value.
+    """
+    labels, known, code = scope.labels(groups), bases or {}, code or {}
+
+    def starting_base(field: Field, _: Any, index: int) -> float:
+        group, place = groups[index], (index, field.slot)
+        where = f"{field} of group {labels[index]!r}"
+        base = known.get(place)
+        if base is None:
+            base = recorded_base(group, field.slot)
+        if base is None and (base := initial_value(field, group)) is not None:
+            where = f"initial_{where}"
+        if base is None and (base := code.get(place)) is None:
+            base = field.read(group)
+        return base_of(where, base.detach() if isinstance(base, torch.Tensor) else base)
+
+    return lines_of(plan, groups, scope, starting_base)
+
+
+# ------------------------------------------------------------------ columns
+
+
+class Column(Protocol):
+    """The values of one field or target. `rows` has an entry for each update, of which the first is written already."""
+
+    rows: list[Any]
+
+    def entries(self, times: UpdateTimes, states: RuleStates) -> list[Any]:
+        """Return an entry for each of these updates."""
+
+    def following(self, last: Any, entries: list[Any]) -> list[Any]:
+        """Return the rows that begin with the entry that was written last, in the form of those that follow it."""
+
+    def put(self) -> None:
+        """Write the first entry, without comparing the previous values."""
+
+    @property
+    def write(self) -> Callable[[Any, Any], object]:
+        """A function that writes an entry after the last one. It notes the values that other code wrote between."""
+
+
+@final
+class FloatColumn:
+    """The values of a field, for the groups that store it as a float or as an element of a tuple.
+
+    An entry is the value of all groups if their bases are equal, a factor of their bases, or else a list of a value for
+    each group. A factor is multiplied by the bases when it is written, because Python then reuses the memory of the
+    float that the group releases: this is faster than a value for each group computed in advance.
+    """
+
+    rows: list[Any]
+
+    def __init__(self, field: Field, lines: Sequence[Line], groups: Sequence[Group], overwritten: Overwritten) -> None:
+        if all(line.schedule is lines[0].schedule and line.clock == lines[0].clock for line in lines[1:]):
+            lines = [joined(lines)]  # one factor is enough for all of them
+        self.field, self.lines, self._overwritten, self.key = field, lines, overwritten, field.key
+        self.indices = [index for line in lines for index in line.groups]
+        self.groups, self.bases = [groups[index] for index in self.indices], [b for line in lines for b in line.bases]
+        self._with_base = list(zip(self.groups, self.bases, strict=True))  # faster to iterate than a new `zip`
+        self._is_equal = len(lines) == 1 and len(set(self.bases)) == 1
+        self.has_equal_entries = self._is_equal and field.index is None
+        sizes = set() if field.index is None else {len(group[field.key]) for group in self.groups}
+        self.tuple_size = sizes.pop() if len(sizes) == 1 else None  # also None if the tuples have different lengths
+
+    @property
+    def is_short(self) -> bool:
+        """True if one value or factor per update is enough for all groups."""
+        return self._is_equal or self._factors(UpdateTimes(0, 0)) is not None
+
+    def entries(self, times: UpdateTimes, states: RuleStates) -> list[Any]:
+        if self._is_equal:
+            return self.lines[0].values_of_one(times, self.bases[0], states)
+        factors = self._factors(times)
+        return rows_of(self.lines, times, states).tolist() if factors is None else factors
+
+    def following(self, last: Any, entries: list[Any]) -> list[Any]:
+        if isinstance(last, list) or isinstance(entries[0], list):
+            return list(map(self._row, [last, *entries]))
+        return [last, *entries]
+
+    def _row(self, entry: Any) -> list[float]:
+        """Return an entry as a list of the value of each group."""
+        if isinstance(entry, list):
+            return entry
+        return [entry] * len(self.bases) if self._is_equal else [base * entry for base in self.bases]
+
+    def _factors(self, times: UpdateTimes) -> list[Any] | None:
+        return self.lines[0].factors(times) if len(self.lines) == 1 else None
+
+    def put(self) -> None:
+        entry, key = self.rows[0], self.key
+        if self.field.index is None and not self._is_equal and not isinstance(entry, list):  # faster than a row
+            for group, base in self._with_base:
+                group[key] = base * entry
+            return
+        for group, value in zip(self.groups, self._row(entry), strict=True):
+            write_entry(self.field, group, value)
+
+    @property
+    def write(self) -> Callable[[Any, Any], None]:
+        if self.field.index is not None:
+            return self._write_elements
+        if isinstance(self.rows[0], list):
+            return self._write_rows
+        return self._write_equal if self._is_equal else self._write_scaled
+
+    # The loops compare identities where they can, because that is faster. They are apart, because a call or a test
+    # in a loop costs as much as the write: 35 ns for each of 100 groups, see benchmarks/test_step.py.
+
+    def _write_equal(self, last: float, value: float) -> None:
+        key = self.key
+        for group in self.groups:
+            if group[key] is not last:
+                self._overwritten.append((self.field, group, group[key], last))
+            group[key] = value
+
+    def _write_scaled(self, last: float, factor: float) -> None:
+        key = self.key
+        for group, base in self._with_base:
+            if group[key] != base * last:
+                self._overwritten.append((self.field, group, group[key], base * last))
+            group[key] = base * factor
+
+    def _write_rows(self, last: list[float], row: list[float]) -> None:
+        key = self.key
+        for group, before, value in zip(self.groups, last, row):  # noqa: B905  # `strict=` costs 0.1 µs per update
+            if group[key] is not before:
+                self._overwritten.append((self.field, group, group[key], before))
+            group[key] = value
+
+    def _write_elements(self, last: Any, entry: Any) -> None:
+        key, index, is_pair = self.key, self.field.index, self.tuple_size == 2
+        assert index is not None
+        for group, before, value in zip(self.groups, self._row(last), self._row(entry)):  # noqa: B905  # as above
+            present = group[key]
+            if present[index] is not before and present[index] != before:
+                self._overwritten.append((self.field, group, present[index], before))
+            if is_pair:  # betas; half of the time of the general expression
+                group[key] = (present[0], value) if index else (value, present[1])
+            else:
+                group[key] = (*present[:index], value, *present[index + 1 :])
+
+    def is_spoiled(self) -> bool:
+        """Return whether a tuple has another length than when it was bound, or if its element is not a float."""
+        key, element, size = self.key, self.field.index, self.tuple_size
+        for group in self.groups:
+            entry = group[key]
+            if len(entry) != size or entry[element].__class__ is not float:
+                return True
+        return False
+
+    def require_lengths(self, groups: Sequence[Group]) -> None:
+        """Raise if a tuple has another length than when it was bound, because the wrong element would be written."""
+        for index in self.indices:
+            entry: Any = groups[index].get(self.key) if index < len(groups) else None
+            if isinstance(entry, (tuple, list)) and len(entry) != self.tuple_size:
+                name = label(groups[index], index)
+                raise StateError(f"{self.key} of group {name!r} is {entry!r}: it had {self.tuple_size} elements before")
+
+
+@final
+class TensorColumn:
+    """The values of a field, for the groups that store it as a tensor: views of one vector, written by one copy.
+
+    A single tensor is its own vector and is filled in place, so other references to it see the new value. If the groups
+    contain the views of a vector, such as that of an earlier column, it is used again, because compiled steps and CUDA
+    graphs read its address.
+    """
+
+    rows: list[Any]
+
+    def __init__(self, field: Field, lines: Sequence[Line], groups: Sequence[Group]) -> None:
+        self.field, self.lines = field, lines
+        self.indices = [index for line in lines for index in line.groups]
+        members = [groups[index] for index in self.indices]
+        tensors: list[Any] = [field.read(group) for group in members]
+        self._is_shared = len(tensors) > 1  # True if the groups contain views of the vector
+        vector = _vector_of(tensors) if self._is_shared else None
+        self.vector: torch.Tensor = tensors[0] if vector is None else vector
+        if self._is_shared and vector is None:
+            with torch.inference_mode(False), torch.no_grad():
+                self.vector = torch.stack([entry.detach().clone() for entry in tensors])
+                tensors = list(self.vector.unbind())
+        self.views: list[tuple[Group, Any]] = list(zip(members, tensors, strict=True))
+
+    def entries(self, times: UpdateTimes, states: RuleStates) -> list[torch.Tensor]:
+        """Return one tensor for each update, on the device of the vector."""
+        block = rows_of(self.lines, times, states)
+        if self.vector.dtype == torch.float32:
+            block = block.astype(np.float32)  # rounds as torch does, without starting its threads
+        with torch.inference_mode(False), torch.no_grad():
+            host, device = torch.from_numpy(block).to(dtype=self.vector.dtype), self.vector.device
+            # CUDA copies host memory that is not pinned before the call returns, so no synchronization is needed.
+            on_device = host.to(device, non_blocking=device.type == "cuda")
+            return list(on_device.reshape(times.size, *self.vector.shape).unbind())
+
+    def following(self, last: Any, entries: list[Any]) -> list[Any]:
+        return [last, *entries]
+
+    def put(self) -> None:
+        fill(self.vector, self.rows[0])
+
+    def write(self, _last: torch.Tensor, row: torch.Tensor) -> None:
+        fill(self.vector, row)
+
+    def install_views(self) -> None:
+        """Write each view into its group again, because copying or loading an optimizer replaces the views."""
+        for group, view in self.views:
+            if self.field.read(group) is not view:
+                write_entry(self.field, group, view)
+
+    def remove_views(self, groups: Sequence[Group]) -> None:
+        """Replace each view in the groups by a separate tensor."""
+        views = {id(view) for _, view in self.views} if self._is_shared else set()
+        for group in groups:
+            if self.field.key in group and id(view := self.field.read(group)) in views:
+                write_entry(self.field, group, view.clone())
+
+    def views_replaced(self) -> bool:
+        """Return whether a view in a group was replaced."""
+        key, index = self.field.key, self.field.index
+        for group, view in self.views:  # noqa: SIM110  # torch would compile the frame of a generator
+            if (group[key] if index is None else group[key][index]) is not view:
+                return True
+        return False
+
+
+def _vector_of(views: Sequence[torch.Tensor]) -> torch.Tensor | None:
+    """Return the vector whose elements these tensors are, all of them and in this order; None if there is none."""
+    vector = views[0]._base
+    if vector is None or vector.shape != (len(views),):
+        return None
+    begin = vector.storage_offset()
+    same = all(one._base is vector and one.storage_offset() == begin + number for number, one in enumerate(views))
+    return vector if same else None
+
+
+@final
+class TargetColumn:
+    """A target: a value outside of the optimizer."""
+
+    rows: list[Any]
+
+    def __init__(self, target: Target, schedule: Schedule, clock: str) -> None:
+        self.target, self.schedule, self._clock = target, schedule, clock
+
+    def entries(self, times: UpdateTimes, states: RuleStates) -> list[float]:
+        at = times.on_clock(self._clock)
+        return repeated(values_of(self.schedule, at, self.target.initial, states), times.size)
+
+    def following(self, last: Any, entries: list[Any]) -> list[Any]:
+        return [last, *entries]
+
+    def put(self) -> None:
+        self.write(None, self.rows[0])
+
+    def write(self, _last: float | None, value: float) -> None:
+        if self.target.write is not None:
+            self.target.write(value)
+
+
+@final
+class Tensors:
+    """The columns of tensors, and what other code does to them."""
+
+    def __init__(self, columns: list[TensorColumn]) -> None:
+        self.columns = columns
+        # Tensors created under inference_mode have no version counter.
+        self._counted = tuple(one.vector for one in columns if not one.vector.is_inference())
+        self._fills: int | None = None  # `_fill_count` after the last write
+
+    def install_views(self) -> None:
+        for column in self.columns:
+            column.install_views()
+
+    def note_fills(self) -> None:
+        """Note the present tensors as the written ones."""
+        self._fills = self._fill_count()
+
+    def forget_fills(self) -> None:
+        """Make `changed` true until the next write, so that each tensor is compared with its planned value."""
+        self._fills = None
+
+    def changed(self) -> bool:
+        """Return whether other code has filled or replaced a scheduled tensor since the last write."""
+        if self._fill_count() != self._fills:
+            return True
+        for column in self.columns:  # noqa: SIM110  # torch would compile the frame of a generator
+            if column.views_replaced():
+                return True
+        return False
+
+    def _fill_count(self) -> int:
+        """Return a number that changes when a tensor is written; reading it does not wait for the device."""
+        count = 0
+        for vector in self._counted:
+            count += vector._version
+        return count
+
+
+# ------------------------------------------------------------------ rows
+
+
+def columns_of(lines: Iterable[Line], groups: Sequence[Group], overwritten: Overwritten) -> list[Column]:
+    """Return the columns of lines: for each field one of floats, and one for each device and dtype of tensors.
+
+    Raises:
+        InvalidArgument: a tensor has dimensions, or is not a floating-point one.
+    """
+    fields: dict[Field, list[Line]] = {}
+    for line in lines:
+        fields.setdefault(line.field, []).append(line)
+    floats: list[Column] = []
+    tensors: list[Column] = []
+    for field, its_lines in fields.items():
+        kinds: dict[tuple[torch.device, torch.dtype], set[int]] = {}
+        for index in (index for line in its_lines for index in line.groups):
+            entry = field.read(groups[index])
+            if isinstance(entry, torch.Tensor):
+                if entry.ndim != 0 or not entry.is_floating_point():
+                    raise InvalidArgument(
+                        f'"{field}" of group {index}', f"a tensor of shape {tuple(entry.shape)} and {entry.dtype}",
+                        "For example: torch.tensor(0.1): a floating-point tensor without dimensions",
+                    )  # fmt: skip
+                kinds.setdefault((entry.device, entry.dtype), set()).add(index)
+        tensors += [TensorColumn(field, _lines_in(its_lines, indices), groups) for indices in kinds.values()]
+        plain = _lines_in(its_lines, {*range(len(groups))}.difference(*kinds.values())) if kinds else its_lines
+        if plain:
+            floats.append(FloatColumn(field, plain, groups, overwritten))
+    return floats + tensors
+
+
+def _lines_in(lines: Iterable[Line], groups: Container[int]) -> list[Line]:
+    """Return the lines with some of their groups only, without those that have none of these."""
+    return [kept for line in lines if (kept := line.only(groups)).groups]
+
+
+def target_columns(plan: Plan) -> list[TargetColumn]:
+    """Return a column for each target of a plan."""
+    return [
+        TargetColumn(one.field, one.schedule, clock_of_field(plan.clock, one.name))
+        for one in plan.bindings
+        if isinstance(one.field, Target)
+    ]
+
+
+@final
+class ValueRows:
+    """The values of successive updates, and the columns of the groups into which they are written.
+
+    The values of update `t` are `rows[t - first]` of each column. The first row is the one that was written last: of
+    the update at which the rows were constructed or sought, or of the one before those that `extend` has computed.
+    Every check that can raise runs in the constructor, before anything is written.
+
+    Args:
+        plan: the plan, with lengths that are counted.
+        lines: its lines in the groups, with their bases.
+        groups: the groups.
+        times: the update whose values are computed first.
+        states: the states of the metric rules.
+        end: the total of the plan in updates: a computation of rows begins there, if the run reaches it.
+        targets: True if the targets of the plan are written, too.
+    """
+
+    first: int  # the update of the first row
+    size: int  # the number of rows
+    amounts: list[Any] | None  # the amounts for which the rows were computed; None if the plan is by updates
+    loops: list[tuple[Callable[[Any, Any], object], list[Any]]]  # the write and the rows of each column
+    # The field, its key, the groups and the rows of the only column, if a row is one value of all groups; else None.
+    equal: tuple[Field, str, list[Group], list[Any]] | None
+
+    def __init__(
+        self,
+        plan: Plan,
+        lines: tuple[Line, ...],
+        groups: Sequence[Group],
+        times: UpdateTimes,
+        states: RuleStates,
+        *,
+        end: int | None = None,
+        targets: bool = False,
+    ) -> None:
+        self.lines, self._end, self._by_updates = lines, end, plan.clock == UPDATES
+        self.overwritten: Overwritten = []
+        self.targets = target_columns(plan) if targets else []
+        self._columns = [*columns_of(lines, groups, self.overwritten), *self.targets]
+        floats = [one for one in self._columns if isinstance(one, FloatColumn)]
+        tensors = [one for one in self._columns if isinstance(one, TensorColumn)]
+        self.tuples = [one for one in floats if one.tuple_size is not None]
+        self.tensors = Tensors(tensors) if tensors else None
+        self._width = sum(len(line.groups) for line in lines)
+        self._is_short = not tensors and all(one.is_short for one in floats)
+        self.seek(times, states)
+
+    def seek(self, times: UpdateTimes, states: RuleStates) -> None:
+        """Compute the values of all updates in `times`, without writing them."""
+        computed = [column.entries(times, states) for column in self._columns]  # an error changes nothing
+        self._use(computed, times.first, times.size, None if self._by_updates else times.listed())
+        self._last_size = 0
+        self.overwritten.clear()
+
+    def extend(self, times: UpdateTimes, states: RuleStates) -> None:
+        """Compute the values of these updates, of which the one before the first was written last."""
+        entries = [column.entries(times, states) for column in self._columns]  # an error changes nothing
+        at = min(times.first - 1 - self.first, self.size - 1)  # the last row, if later ones could not be computed
+        computed = [one.following(one.rows[at], new) for one, new in zip(self._columns, entries, strict=True)]
+        amounts = None if self._by_updates else [None, *times.listed()]
+        self._use(computed, times.first - 1, times.size + 1, amounts)
+
+    def _use(self, computed: list[list[Any]], first: int, size: int, amounts: list[Any] | None) -> None:
+        for column, rows in zip(self._columns, computed, strict=True):
+            column.rows = rows
+        self.loops = [(column.write, column.rows) for column in self._columns]
+        self.equal = None
+        if len(self.loops) == 1 and isinstance(column := self._columns[0], FloatColumn) and column.has_equal_entries:
+            self.equal = column.field, column.key, column.groups, column.rows
+        self.first, self.size, self.amounts = first, size, amounts
+
+    def put(self) -> None:
+        """Write the first row, without comparing the previous values."""
+        if self.tensors is not None:
+            self.tensors.install_views()
+        for column in self._columns:
+            column.put()
+        self.note_written()
+
+    def external_writes(self, t: int) -> Overwritten:
+        """Return the floats of update `t` that other code has replaced; the planned ones are written again."""
+        at = t - self.first
+        for column in self._columns if 0 <= at < self.size else []:
+            if isinstance(column, FloatColumn):
+                column.write(column.rows[at], column.rows[at])
+        return list(self.overwritten)
+
+    def note_written(self) -> None:
+        """Note that the groups contain the written values."""
+        if self.tensors is not None:
+            self.tensors.note_fills()
+
+    def next_size(self, t: int) -> int:
+        """Return the number of updates to compute together from `t` on: more than before, up to a limit."""
+        if t < self.first + self.size:  # the rows were computed for other amounts
+            self._last_size = 0
+        self._last_size = next((size for size in _SIZES if size > self._last_size), _SIZES[-1])
+        if self._end is None and self._has_open_function:
+            return 1  # a function may have no value for an update that the run does not reach
+        size = self._last_size
+        if not self._is_short:
+            size = max(1, min(size, _MAX_ROW_VALUES // max(1, self._width)))
+        if self._end is None or t > self._end:
+            return size
+        return min(size, self._end - t) or 1  # alone, so that the first update after the end is computed first, too
+
+    @cached_property
+    def _has_open_function(self) -> bool:
+        schedules = [*(line.schedule for line in self.lines), *(one.schedule for one in self.targets)]
+        return any(map(has_open_function, {id(one): one for one in schedules}.values()))
+
+    def remove_views(self, groups: Sequence[Group]) -> None:
+        """Replace each view of a vector in the groups by a separate tensor."""
+        for column in [] if self.tensors is None else self.tensors.columns:
+            column.remove_views(groups)
+
+    def require_lengths(self, groups: Sequence[Group]) -> None:
+        """Raise if a tuple in a group has another length than when it was bound."""
+        for column in self.tuples:
+            column.require_lengths(groups)
+
+    def tuple_spoiled(self) -> bool:
+        """Return whether other code replaced a tuple such as `betas` by a value into which the plan cannot write."""
+        try:
+            for column in self.tuples:
+                if column.is_spoiled():
+                    return True
+        except (LookupError, TypeError):
+            return True
+        return False
+
+
+# ------------------------------------------------------------------ writes
+
+
+def write_entry(field: Field, group: Group, entry: Any) -> None:
+    """Write a value into a group, as an entry or as an element of a tuple, which is replaced by a new tuple.
+
+    >>> group = {"betas": (0.9, 0.999)}
+    >>> write_entry(Field("betas", 0), group, 0.5)
+    >>> group["betas"]
+    (0.5, 0.999)
+    """
+    if (index := field.index) is not None:
+        whole = group[field.key]
+        entry = (*whole[:index], entry, *whole[index + 1 :])
+    group[field.key] = entry
+
+
+def fill(vector: torch.Tensor, row: torch.Tensor) -> None:
+    """Copy a row into the vector whose elements the groups contain."""
+    written = vector.detach() if vector.requires_grad else vector  # an lr that is itself learned
+    written.copy_(row)
+
+
+def keep_tensors(places: Iterable[tuple[int, Field]], before: Sequence[Group], groups: Sequence[Group]) -> None:
+    """Put the tensors of the groups before a load back, filled with what was loaded, which may be on another device.
+
+    Compiled steps and other code have references to these tensors. One of another dtype only changes its device.
+    """
+    for index, field in places:
+        if index >= len(before) or field.key not in before[index]:
+            continue
+        own, loaded = field.read(before[index]), field.read(groups[index])
+        if not (isinstance(own, torch.Tensor) and isinstance(loaded, torch.Tensor)) or own is loaded:
+            continue
+        if own.dtype == loaded.dtype and own.shape == loaded.shape:
+            fill(own, loaded.detach())
+            write_entry(field, groups[index], own)
+        elif own.device != loaded.device:
+            write_entry(field, groups[index], loaded.to(own.device))
+
+
+FUNCTIONS_OF_WRITES: Final = (
+    FloatColumn._write_equal, FloatColumn._write_scaled, FloatColumn._write_rows, FloatColumn._write_elements,
+    FloatColumn._row, FloatColumn.is_spoiled, TensorColumn.write, TensorColumn.views_replaced, TargetColumn.write,
+    Tensors.changed, Tensors.note_fills, Tensors._fill_count, ValueRows.tuple_spoiled, ValueRows.note_written, fill,
+)  # fmt: skip
+"""The functions that run at every update, which `torch.compile` skips."""
