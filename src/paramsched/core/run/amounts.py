@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from math import inf, isfinite
 from numbers import Integral, Real
-from typing import Any, Final, final
+from typing import Any, Final, Protocol, final
 
 import numpy as np
 import torch
@@ -20,7 +20,6 @@ from paramsched.core.plan.run_amounts import (
     missing_amounts,
     missing_progress,
 )
-from paramsched.core.run.run import Run
 from paramsched.core.time.amounts import PROGRESS, largest_on, rounded_progress
 from paramsched.core.time.run_facts import CLOCK_SYNONYMS, CLOCKS, meant_clock
 from paramsched.errors import InvalidArgument, MissingFact, shown
@@ -30,6 +29,22 @@ _COUNTER_ARGUMENTS = {
     "frames": "amount_of=lambda batch: batch.num_frames",
 }
 """The arguments with which engines count a unit; they count samples and batches without one."""
+
+
+class CountingRun(Protocol):
+    """The part of a run that its consumption reads and changes, as in `Run`."""
+
+    t: int
+    amount: Amount | None
+    last_amount: Amount | None
+    reported: Amount | None
+    is_measured: bool
+    needs_check: bool
+    counted_by: str
+
+    @property
+    def restored_from(self) -> str | None:
+        """The name of the checkpoint from which the count was read."""
 
 
 _AHEAD: Final = 32  # amounts that are computed together if no rows of values need more
@@ -48,7 +63,7 @@ class Consumption:
         run: the run.
     """
 
-    def __init__(self, in_force: ResolvedPlan, run: Run) -> None:
+    def __init__(self, in_force: ResolvedPlan, run: CountingRun) -> None:
         assert in_force.amounts is not None
         self._amounts, self._run, self.unit = in_force.amounts, run, in_force.amounts.clock
         self._is_unknown = isinstance(self._amounts, UnknownAmounts)  # here, because it takes long for an abstract type
@@ -122,7 +137,7 @@ class Consumption:
         error = missing_amounts(self.unit, "")
         call = f"scheduler.consumed({self.unit}=n)"
         instead = f"Call {call} before optimizer.step(), or write ps.Scheduler(…, {error.fact}={error.example})"
-        if counted_by := self._run.settings.source.counted_by:
+        if counted_by := self._run.counted_by:
             counted = counted_by.format(_COUNTER_ARGUMENTS.get(self.unit, ""))
             instead = f"For example: {counted.replace(', )', ')')}"
         return MissingFact(
@@ -173,9 +188,10 @@ class Consumption:
         self._first, self._each = t, each
         if self._is_unknown:
             if each is None or amount + each * count >= MAX_CONSUMED:
-                count, each = 1, 0
-            amounts: Any = amount + each * np.arange(count)
-            self._ahead = amounts.tolist()
+                self._ahead = [amount]
+                return
+            guesses: Any = amount + each * np.arange(count)
+            self._ahead = guesses.tolist()
             return
         amounts = self._amounts.amounts_from(t, amount, count + 1)
         if self._is_planned and (empty := np.flatnonzero(np.diff(amounts) < 1)).size:

@@ -5,10 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias, final
 
 from paramsched.core.plan.lines import Place, by_group
-from paramsched.core.run.member import Member
 from paramsched.core.run.record import Restored
 from paramsched.core.run.reports import OtherBase
-from paramsched.core.run.run import Run
+from paramsched.core.run.run import Member, Run
 from paramsched.core.run.state import Group
 from paramsched.errors import InvalidArgument, PlanChanged
 

@@ -17,10 +17,9 @@ from paramsched.core.plan.lines import Line, RuleStates, Values, bases_of
 from paramsched.core.plan.optimizers import ALONE, WHOLE, Scope
 from paramsched.core.plan.resolved import ResolvedPlan, facts_as_data
 from paramsched.core.plan.run_amounts import Amount
-from paramsched.core.run.member import Member
 from paramsched.core.run.metric_states import saved_states
 from paramsched.core.run.reports import OtherBase
-from paramsched.core.run.run import Reading, Run
+from paramsched.core.run.run import Member, Reading, Run
 from paramsched.core.run.state import (
     BEGIN,
     VERSION,

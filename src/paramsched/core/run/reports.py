@@ -2,20 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import Any, Final, final
 
-from paramsched.core.base.codes import BEYOND_THE_PLAN
 from paramsched.core.base.problem import Problem
 from paramsched.core.fields import recorded_base
-from paramsched.core.plan.lines import Line, Values, by_group, values_at
-from paramsched.core.plan.resolved import ResolvedPlan
+from paramsched.core.plan.lines import Line, Values, by_group
 from paramsched.core.run.processes import Processes, log
 from paramsched.core.run.state import Group
 from paramsched.core.run.values import initial_value
-from paramsched.core.time.amounts import PROGRESS
-
-if TYPE_CHECKING:
-    from paramsched.core.run.run import Run
 
 CHECKPOINT: Final = "the checkpoint"  # the source of a base; the other one is an initial value, such as `initial_lr`
 
@@ -213,63 +207,3 @@ def log_takeover(t: int) -> None:
 def optimizer_count(taken: int | None) -> str:
     """Return the count in the optimizer's own state, in brackets; "" if it has none."""
     return "" if taken is None else f" (its own state counts {taken})"
-
-
-def warn_if_over(run: "Run", in_force: ResolvedPlan, t: int) -> None:
-    """Warn if a run has completed more updates than its plan has, because a new run was probably meant."""
-    total = in_force.total
-    if total is not None and t > total and not run.warned_of_end:
-        run.warned_of_end = True
-        found = f"the optimizer has completed {t} updates, but the plan ends after {total}: its last values are kept"
-        advice = "To restart the plan, call scheduler.seek(0)."
-        run.processes.warn(Problem(code=BEYOND_THE_PLAN, found=found, advice=advice))
-
-
-_VALUES_SHOWN: Final = 4  # values of a field that a message has
-
-
-def note_end(run: "Run", lines: Sequence[Line]) -> None:
-    """Note once that a run goes on after the end of its plan, if the last update was after it.
-
-    Args:
-        run: the run.
-        lines: the lines whose values the warning has.
-    """
-    in_force, times = run.in_force, run.times
-    if in_force.unit == PROGRESS or not in_force.is_over_at(run.t - 1, run.last_amount):
-        return
-    run.warned_of_end = True
-    length, epoch = in_force.total, in_force.facts.updates_per_epoch
-    written = str(in_force.resolved.total) if length is None else f"{length} updates"
-    if length is not None and epoch is not None:
-        written += f" ({length / epoch:.3g} epochs)"
-    now, by_field = values_at(lines, times, run.states), dict[str, dict[str, None]]()
-    for index, line, _ in by_group(lines):
-        held = line.schedule._held_from()
-        is_held = held is not None and held <= times.on_clock(line.clock) and not line.schedule.metric_rules
-        values = by_field.setdefault(f"{line.name} {'stays at' if is_held else 'is now'}", {})
-        values[f"{now[index, line.field.slot]:g}"] = None
-    shown = [f"{field} {', '.join([*values][:_VALUES_SHOWN])}" for field, values in by_field.items()]
-    is_short = length is not None and in_force.unit is None and epoch is not None and length < epoch
-    found = f"the plan is over after {written}, and the run goes on" + f": {'; '.join(shown)}" * bool(shown)
-    advice = f'For {length} epochs write total="{length} epochs"'
-    advice = advice if is_short else "Pass the length of the run as total"
-    run.unreported.append(Problem(code=BEYOND_THE_PLAN, found=found, advice=advice))
-
-
-def log_idle_rules(run: "Run", t: int, begin: str) -> None:
-    """Log the metric rules that have observed no metric, once.
-
-    Args:
-        run: the run.
-        t: the number of completed updates.
-        begin: the beginning of the sentence.
-    """
-    idle, run.warns_of_metrics = run.idle_rules(t), False
-    if idle:
-        names = sorted({rule.metric for rule in idle})
-        run.processes.log(
-            "%s, and no value of %s was ever reported for %s: call scheduler.observe(%s)",
-            begin, ", ".join(names), ", ".join(map(str, idle)),
-            ", ".join(f"{name}=…" if name.isidentifier() else f"**{{{name!r}: …}}" for name in names),
-        )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from operator import is_
 from typing import Any, final
 
@@ -14,7 +15,6 @@ from paramsched.core.plan.lines import Line, RuleStates, bases_of
 from paramsched.core.plan.optimizers import ALONE, errors_of, scopes_of, shown_names
 from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.run.checks import refuse_values_outside
-from paramsched.core.run.member import Member, groups_changed, note_bases_of_new_fields, note_code_bases
 from paramsched.core.run.metric_states import check_rules, restored_states
 from paramsched.core.run.on_base import BASES_OF_CHECKPOINT, BasePolicy, record_bases
 from paramsched.core.run.processes import WORLD, Processes
@@ -34,9 +34,8 @@ from paramsched.core.run.reports import (
     log_initial_values,
     optimizer_count,
     report_bases,
-    warn_if_over,
 )
-from paramsched.core.run.run import Run
+from paramsched.core.run.run import Member, Run, groups_changed, note_bases_of_new_fields, note_code_bases
 from paramsched.core.run.state import (
     BEGIN_OF_DATA,
     TORCH,
@@ -192,7 +191,7 @@ class Resume:
                 run.changed_bases += [change for change in new if change in warned]
                 new = [change for change in new if change not in warned]
             report_bases(new, reached, self.processes)
-            warn_if_over(run, one.in_force, reached)
+            run.warn_if_over(one.in_force, reached)
 
     def after_load(
         self, run: Run, loaded: Mapping[str, Restored], groups: Mapping[str, list[Group]], source: str = "optimizer"
@@ -213,7 +212,12 @@ class Resume:
         was_running = run.has_moved
         if is_new:
             _use_plan(run, chosen)
-        moves = run.load({name: one.saved_run for name, one in loaded.items()}, source if carries_count else None)
+        move = run.load
+        if run.is_shared:
+            from paramsched.core.run.several import load_counts
+
+            move = partial(load_counts, run)
+        moves = move({name: one.saved_run for name, one in loaded.items()}, source if carries_count else None)
         if moves:
             self.log_lost(next(iter(loaded.values())).saved.state, chosen)
         if was_running and run.t < before:
@@ -258,7 +262,7 @@ class Resume:
         run, lines, count = member.run, () if restored.replaced else restored.lines, restored.saved.count
         parts = [(lines, groups, member.labels(groups))]
         initial = count is None and log_initial_values(parts, self.processes, has_state=True, code=member.code_bases)
-        if run.settings.start is not None or (count is not None and (taken or 0) <= HIDDEN):
+        if run.start is not None or (count is not None and (taken or 0) <= HIDDEN):
             return None
         if count is None and run.restored_from == TORCH:  # that state has the count
             return None
@@ -274,7 +278,7 @@ class Resume:
     def _position_of(self, member: Member, saved: SavedOptimizer, chosen: ResolvedPlan) -> RunPosition:
         """Return the position of the run from which the groups of a checkpoint were saved."""
         run = member.run
-        start = member.t if run.is_shared else run.settings.start or 0  # without a count, one of several joins the run
+        start = member.t if run.is_shared else run.start or 0  # without a count, one of several joins the run
         known = run.position if run.restored_from == TORCH else RunPosition(start)
         found = saved.position_on(chosen.unit) or known
         whose = "the optimizer's checkpoint" if saved.is_in_groups else "the scheduler's state"
@@ -386,7 +390,7 @@ class Resume:
         refuse_values_outside(in_force, mine, member.labels(groups), position.times)
         rows = ValueRows(in_force.counted, mine, groups, position.times, run.states, end=in_force.total)
         report_bases(run.new_bases(restored.changes, t), t, self.processes)
-        warn_if_over(run, in_force, t)
+        run.warn_if_over(in_force, t)
         unit = f"{t} updates, the count in the optimizer's own state" if taken is not None and taken != at else f"{t}"
         self.processes.log(
             "the state is one of torch's schedulers, at %d: the plan resumes from %s. If the run has completed another "

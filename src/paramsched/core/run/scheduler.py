@@ -51,12 +51,11 @@ from paramsched.core.run.arguments import (
     unwrapped_optimizers,
     with_location,
 )
-from paramsched.core.run.member import Member, counter, planned_values, sync, sync_for_checkpoint
 from paramsched.core.run.on_base import OnBase
 from paramsched.core.run.processes import Processes
 from paramsched.core.run.record import OnChange, position_of_torch, read_scheduler_state, state_of
 from paramsched.core.run.resume import Resume
-from paramsched.core.run.run import Run
+from paramsched.core.run.run import Member, Run, counter, planned_values, sync, sync_for_checkpoint
 from paramsched.core.run.start import start
 from paramsched.core.run.state import Group, RunPosition, remove_entries
 from paramsched.core.run.steps import refuse_steps_of_processes

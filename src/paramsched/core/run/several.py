@@ -106,7 +106,8 @@ def load_counts(run: Run, loaded: Mapping[str, SavedRun], source: str | None) ->
     counted = {name: saved for name, saved in loaded.items() if saved.count is not None}
     if not counted:  # an optimizer without a count joins the run
         return False
-    loads = run.loads = run.loads or Loads(run)
+    loads = run.loads if isinstance(run.loads, Loads) else Loads(run)
+    run.loads = loads
     loads.add(counted)
     counts, amounts, before = loads.counts(run), loads.amounts(run), run.position
     t = max(counts.values())

@@ -9,7 +9,6 @@ from typing import Final, final
 from paramsched.core.fields import Field
 from paramsched.core.plan.lines import Line, UpdateTimes, by_group, values_at
 from paramsched.core.plan.resolved import ResolvedPlan
-from paramsched.core.run.reports import log_idle_rules
 from paramsched.core.run.run import Run
 from paramsched.core.run.values import LR
 
@@ -84,4 +83,4 @@ def _log_end() -> None:
         if found and not is_saved:
             run.processes.log("%s", found)
         if run.warns_of_metrics and run.has_moved and not run.released:
-            log_idle_rules(run, run.t, f"the run ended after {run.t} updates")
+            run.log_idle_rules(f"the run ended after {run.t} updates")

@@ -12,19 +12,17 @@ from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.run.arguments import PlanSource, Settings
 from paramsched.core.run.checks import refuse_values_outside, report_unlikely_values
 from paramsched.core.run.hooks import PlanHooks, hooks_on, require_hooks, warn_of_changed_functions
-from paramsched.core.run.member import Member, has_written
 from paramsched.core.run.metric_states import restored_states, saved_states
 from paramsched.core.run.record import NOTHING, Restored, SavedOptimizer, read_groups
 from paramsched.core.run.reports import (
     log_initial_values,
     log_takeover,
     report_position,
-    warn_if_over,
     warn_of_present_bases,
     without_initial,
 )
 from paramsched.core.run.resume import Resume, rule_states
-from paramsched.core.run.run import Run
+from paramsched.core.run.run import Member, Run, has_written
 from paramsched.core.run.state import COUNT, Group, History, RunPosition, resume_position
 from paramsched.core.run.steps import updates_in_state
 from paramsched.core.run.values import starting_lines
@@ -103,7 +101,10 @@ def new_run(
     """
     first, *_ = restored.values()
     positions = sorted((one.position for one in restored.values()), key=lambda position: position.t)
-    run = Run(first.in_force, positions[-1], first.states, settings, source)
+    run = Run(
+        first.in_force, positions[-1], first.states, source, drive=settings.drive, start=settings.start,
+        is_shared=bool(settings.names), processes=settings.source.processes, counted_by=settings.source.counted_by,
+    )  # fmt: skip
     run.last_amount = positions[0].amount
     members: dict[str, Member] = {}
     for name, one in restored.items():
@@ -265,7 +266,7 @@ def report(
     for name in saved.keys() - earlier.keys():
         warn_of_changed_functions(saved[name], groups, name, processes)
     if settings.positions is None:  # a copy was warned of when its original began
-        warn_if_over(run, run.in_force, run.t)
+        run.warn_if_over(run.in_force, run.t)
 
 
 def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any], source: PlanSource) -> dict[str, Any]:
@@ -278,7 +279,7 @@ def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any], source
         "on_change": resume.on_change,
         "bases": resume.bases,
         "code_bases": {name: dict(member.code_bases) for name, member in run.members.items()},
-        "begin": run.settings.start,
+        "begin": run.start,
         "alive": not run.released,
         "positions": {name: member.position for name, member in run.members.items()},
         "feedback": [saved_states(run.states), saved_states(run.used)],

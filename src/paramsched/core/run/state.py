@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, final
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias, final
 
 import numpy as np
 import torch
@@ -15,9 +15,6 @@ from paramsched.core.plan.resolved import ResolvedPlan, facts_as_data
 from paramsched.core.plan.run_amounts import Amount, lacking_amount
 from paramsched.core.time.amounts import largest_on, rounded_on
 from paramsched.errors import MissingFact, StateError, shown
-
-if TYPE_CHECKING:
-    pass
 
 Group: TypeAlias = dict[str, Any]
 
@@ -351,6 +348,21 @@ class SavedRun:
     def position_at(self, t: int) -> RunPosition:
         """Return the position at the update of the run, or at the previous one."""
         return self.position if self.position.t == t else RunPosition(t, self.last_amount)
+
+
+class LoadedStates(Protocol):
+    """The states that several optimizers have loaded since the last update of their run: `several.Loads`."""
+
+    saved: dict[str, SavedRun]
+
+    def counts(self, run: Any) -> dict[str, int]:
+        """Return the count of each optimizer."""
+
+    def forget(self, name: str) -> None:
+        """Forget the state of an optimizer that has stepped."""
+
+    def end(self, run: Any) -> None:
+        """Warn of what differs in the checkpoints, before the next update."""
 
 
 BEGIN: Final = RunPosition(0)

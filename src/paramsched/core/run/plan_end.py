@@ -1,0 +1,59 @@
+"""The end of a plan: a run that goes on after it, and metric rules that have observed nothing."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from paramsched.core.base.codes import BEYOND_THE_PLAN
+from paramsched.core.base.problem import Problem
+from paramsched.core.feedback.base import MetricRule
+from paramsched.core.plan.lines import Line, RuleStates, UpdateTimes, by_group, values_at
+from paramsched.core.plan.resolved import ResolvedPlan
+from paramsched.core.run.processes import Processes
+
+
+def run_is_over(t: int, total: int) -> Problem:
+    """Return the warning that a run has completed more updates than its plan has: a new run was probably meant."""
+    found = f"the optimizer has completed {t} updates, but the plan ends after {total}: its last values are kept"
+    return Problem(code=BEYOND_THE_PLAN, found=found, advice="To restart the plan, call scheduler.seek(0).")
+
+
+_VALUES_SHOWN: Final = 4  # values of a field that a message has
+
+
+def run_goes_on(in_force: ResolvedPlan, lines: Sequence[Line], times: UpdateTimes, states: RuleStates) -> Problem:
+    """Return the warning that a run goes on after the end of its plan.
+
+    Args:
+        in_force: the plan.
+        lines: the lines whose values the warning has.
+        times: the time of the next update.
+        states: the states of the metric rules.
+    """
+    length, epoch = in_force.total, in_force.facts.updates_per_epoch
+    written = str(in_force.resolved.total) if length is None else f"{length} updates"
+    if length is not None and epoch is not None:
+        written += f" ({length / epoch:.3g} epochs)"
+    now, by_field = values_at(lines, times, states), dict[str, dict[str, None]]()
+    for index, line, _ in by_group(lines):
+        held = line.schedule._held_from()
+        is_held = held is not None and held <= times.on_clock(line.clock) and not line.schedule.metric_rules
+        values = by_field.setdefault(f"{line.name} {'stays at' if is_held else 'is now'}", {})
+        values[f"{now[index, line.field.slot]:g}"] = None
+    shown = [f"{field} {', '.join([*values][:_VALUES_SHOWN])}" for field, values in by_field.items()]
+    is_short = length is not None and in_force.unit is None and epoch is not None and length < epoch
+    found = f"the plan is over after {written}, and the run goes on" + f": {'; '.join(shown)}" * bool(shown)
+    advice = f'For {length} epochs write total="{length} epochs"'
+    advice = advice if is_short else "Pass the length of the run as total"
+    return Problem(code=BEYOND_THE_PLAN, found=found, advice=advice)
+
+
+def log_idle_rules(idle: Iterable[MetricRule[Any]], begin: str, processes: Processes) -> None:
+    """Log metric rules that have observed no metric; `begin` is the beginning of the sentence."""
+    rules = list(idle)
+    if rules:
+        names = sorted({rule.metric for rule in rules})
+        processes.log(
+            "%s, and no value of %s was ever reported for %s: call scheduler.observe(%s)",
+            begin, ", ".join(names), ", ".join(map(str, rules)),
+            ", ".join(f"{name}=…" if name.isidentifier() else f"**{{{name!r}: …}}" for name in names),
+        )  # fmt: skip
