@@ -350,6 +350,7 @@ class Line:
         resolved: its schedule in the run; None if that is unknown.
         facts: the run facts; None if none are known.
         is_tried: True if `resolved` is the schedule in the trial run too.
+        updates: the length of a run of which each update is evaluated.
     """
 
     binding: Binding
@@ -360,6 +361,7 @@ class Line:
     resolved: Schedule | None = None
     facts: RunFacts | None = None
     is_tried: bool = True
+    updates: int = 4_096
 
     # ------------------------------------------------------------------ the field
 
@@ -388,7 +390,7 @@ class Line:
         """True if the line is for all groups."""
         return self.binding.groups is None
 
-    @property
+    @cached_property
     def base(self) -> float | None:
         """The first base that is not 0, because a frozen group does not describe the others; None if unknown."""
         return next(filter(None, self.bases), *self.bases[:1] or (None,))
@@ -420,7 +422,7 @@ class Line:
         schedule = self.resolved if self.is_tried else resolved_in_run(self.schedule, trial)
         if schedule is None or end < 1:
             return None
-        times = times_to_look_at(schedule, end)
+        times = times_to_look_at(schedule, end, self.updates)
         values = values_of(schedule, times, 1.0 if self.base is None else self.base)
         share: Literal["all", "some", "none"] = "all"
         if values is not None and schedule.has_absolute:
@@ -437,10 +439,22 @@ class Line:
         """Return the line in another trial run."""
         return replace(self, trial=trial, resolved=resolved_in_run(self.schedule, trial), is_tried=True)
 
-    @property
+    @cached_property
     def is_multiple(self) -> bool:
         """True if the numbers of the line are multiples of base: it follows no other line and is no function."""
-        return not any(one.__class__ in _NOT_MULTIPLES for one in parts_inside(self.binding.schedule))
+        written = self.binding.schedule
+        inside = self.inside if written is self.schedule else parts_inside(written)
+        return not any(one.__class__ in _NOT_MULTIPLES for one in inside)
+
+    @cached_property
+    def may_be_values(self) -> bool:
+        """True if the numbers of the line may be values. At a base of 1 both are the same number."""
+        return self.target is None and self.base not in (0.0, 1.0) and self.is_multiple
+
+    @cached_property
+    def key(self) -> str:
+        """The key of the field: `betas` of `betas[0]`."""
+        return self.name.partition("[")[0]
 
     # ------------------------------------------------------------------ what is written
 
@@ -613,6 +627,12 @@ class Line:
         ramps = (part for part in self.shapes if isinstance(part, Anneal) and part.over is not None)
         waves = (part for part in self.shapes if periods_of(part) and _level_names(part.__class__))
         return any(map(rises, ramps)) or any(waves)
+
+    @property
+    def ends_with_zero(self) -> bool:
+        """True if the last of several stages was written as `constant(0)`."""
+        last = self.stages[-1]
+        return last.is_constant and len(self.stages) > 1 and last.written_level("value") == 0
 
     def with_swapped_ends(self) -> str | None:
         """Return the text of the line with the levels of its last stage swapped; None if it has no two levels."""

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -15,7 +15,6 @@ import numpy as np
 from paramsched.core.base import codes
 from paramsched.core.base.problem import Problem
 from paramsched.core.feedback.base import better_mode
-from paramsched.core.fields import Field
 from paramsched.core.rules.line import (
     IS_HIGH,
     Levels,
@@ -61,7 +60,7 @@ def line_problems(line: Line, *, has_errors: bool = False) -> Iterator[Problem]:
 
 def _first(rules: Sequence[Rule], line: Line) -> list[Problem]:
     """Return the problem of the first rule that finds one."""
-    return [*filter(None, (rule(line) for rule in rules))][:1]
+    return [*islice(filter(None, (rule(line) for rule in rules)), 1)]
 
 
 def length_problems(line: Line) -> Iterator[Problem]:
@@ -103,16 +102,16 @@ _DEFAULT_RATE: Final = 1e-3
 """The lr of torch's AdamW and SGD that nobody wrote, as if the plan alone has the rates."""
 
 
-def _may_be_values(line: Line, names: frozenset[str]) -> bool:
-    """Return whether the multiples of a line may be values; at a base of 1 both are the same number."""
-    return line.target is None and Field.of(line.name).key in names and line.base not in (0.0, 1.0) and line.is_multiple
-
-
 def usual_value(line: Line) -> Problem | None:
     """Report a constant that looks like a value of its field, such as a weight decay of 0.1."""
     low, high = _USUAL.get(line.name, (1.0, 0.0))
     value = line.single_constant
-    if value is None or not low <= value <= high or not 0 < value < 1 or not _may_be_values(line, _BELOW_ONE):
+    if (
+        value is None
+        or not low <= value <= high
+        or not 0 < value < 1
+        or not (line.key in _BELOW_ONE and line.may_be_values)
+    ):
         return None
     advice = f"{value!r} * constant() is {value:g} × base; for the value {value:g} write absolute({value!r})"
     return Problem(line.path, _in_values(line, "is", value), advice, code=codes.LEVEL_AS_VALUE)
@@ -120,7 +119,7 @@ def usual_value(line: Line) -> Problem | None:
 
 def below_base(line: Line) -> Problem | None:
     """Report a momentum, a beta or a weight decay that never reaches base. `0.1 * constant()` is a chosen factor."""
-    levels = line.levels if _may_be_values(line, _BELOW_ONE) and not line.is_number else None
+    levels = line.levels if line.key in _BELOW_ONE and line.may_be_values and not line.is_number else None
     if levels is None or not 0 < levels.peak < 1 or levels.low < 0:
         return None
     return _as_values(line, [levels], line.as_values())
@@ -132,7 +131,7 @@ def begins_near_zero(line: Line) -> Problem | None:
     A stage that rises to a later stage is a warmup. A stage that begins at most ten times below the end of the stage
     before it is a step of a staircase, or continues that stage.
     """
-    if not _may_be_values(line, _RATES):
+    if not (line.key in _RATES and line.may_be_values):
         return None
     limit = _NEAR_ZERO if line.is_for_all else _NEAR_ZERO_OF_GROUP
     several = [stage.levels for stage in line.stages]
@@ -158,7 +157,7 @@ def begins_near_zero(line: Line) -> Problem | None:
 
 def rates_in_steps(line: Line) -> Problem | None:
     """Report steps of a rate, of which the highest is the number that base is: `table([0.1, 0.01])` with lr=0.1."""
-    if not (_may_be_values(line, _RATES) and line.is_for_all and line.base):
+    if not (line.key in _RATES and line.may_be_values and line.is_for_all and line.base):
         return None
     steps = [stage for stage in line.stages if stage.is_table or stage.is_constant]
     levels = line.levels
@@ -171,7 +170,7 @@ def rates_in_steps(line: Line) -> Problem | None:
 
 def falls_from_its_start(line: Line) -> Problem | None:
     """Report a decay to 0 that starts below base, and below the end of the stage before it."""
-    if not (_may_be_values(line, _RATES) and line.is_for_all):
+    if not (line.key in _RATES and line.may_be_values and line.is_for_all):
         return None
     for place, stage in enumerate(line.stages):
         start = stage.written_level("start") if stage.is_anneal else None

@@ -16,6 +16,7 @@ from paramsched.core.plan import Plan
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.contents import durations_in
 from paramsched.core.schedules.lengths import Span
+from paramsched.core.schedules.own import has_own_shape
 from paramsched.core.time import Duration, RunFacts
 from paramsched.core.time.duration import count_text
 from paramsched.core.time.run_facts import ASSUMED_SIZES, SIZES
@@ -204,10 +205,17 @@ def resolved_without_begins(schedule: Schedule, span: Span) -> Schedule:
 
 _MOST_SEAMS: Final = 128  # stage boundaries next to which a schedule is evaluated
 _EDGE: Final = 32  # updates at each end of the run
+_MOST_OF_FUNCTIONS: Final = 600  # updates at which a function of the user is called
 
 
-def times_to_look_at(schedule: Schedule, end: int) -> Integers:
-    """Return the updates at which all rules look, at most 600: evenly spaced, at both ends, and at boundaries."""
+def times_to_look_at(schedule: Schedule, end: int, every: int = 0) -> Integers:
+    """Return the updates at which all rules look.
+
+    Of a run of at most `every` updates these are all. Of a longer one they are at most 600: evenly spaced, at both
+    ends, and at boundaries.
+    """
+    if end <= (min(every, _MOST_OF_FUNCTIONS) if has_own_shape(schedule) else every):
+        return np.arange(end)
     return _times(tuple([min(ceil(one), end) for one in islice(schedule._seams(), _MOST_SEAMS)]), end)
 
 

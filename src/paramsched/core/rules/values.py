@@ -114,13 +114,13 @@ def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Problem]:
 
 
 def zero_at_the_end(curve: FieldCurve) -> Problem | None:
-    """Report a rate that is nearly 0 long before the end."""
+    """Report a rate that is nearly 0 long before the end. A last `constant(0)` is meant."""
     limit = PRACTICALLY_ZERO * np.max(np.abs(curve.values))
     above = np.flatnonzero(np.abs(curve.values) > limit)
     if not len(above) or not curve.run.to_scale or not curve.is_comparable or curve.end < _SHORT_RUN:
         return None
     last = int(curve.times[above[-1]]) + 1
-    if 1 - last / curve.end < _LONG_END:
+    if 1 - last / curve.end < _LONG_END or curve.line.ends_with_zero:
         return None
     if above[-1] + 1 < len(curve.times):
         _, last = _first_with(curve, int(above[-1] + 1), lambda value: abs(value) <= limit)

@@ -96,7 +96,7 @@ def check(
             errors += [*_lengths_off_progress(followed)]
         found += [Problem(path, refused, advice, code=code) for code, refused, advice in errors]
         bases = bases_of_binding(binding, groups)
-        line = Line(binding, followed, trial, epochs, bases, resolved, facts)
+        line = Line(binding, followed, trial, epochs, bases, resolved, facts, updates=_EACH_UPDATE)
         found += field_name_problems(binding, path)
         found += line_problems(line, has_errors=bool(errors))
         if errors:
@@ -126,6 +126,8 @@ def check(
     return tuple(sorted(found, key=lambda one: places.get(one.path, -1 if one.path == TOTAL else len(places))))
 
 
+_EACH_UPDATE = 65_536
+"""The length of a run of which each update is evaluated."""
 _PARTS_OF_PS301 = (GROWS,)
 """What follows from levels that are reported already."""
 
