@@ -24,9 +24,8 @@ _OF_BATCHES: Final = frozenset({"batches", "samples", "tokens"})
 
 def plan_problems(plan: Plan, facts: RunFacts | None, trial: TrialRun | None) -> Iterator[Problem]:
     """Yield the problems of the length of the run."""
-    for found in (total_in_epochs(plan, facts), total_of_one_update(plan, trial), accumulation_unused(plan, facts)):
-        if found is not None:
-            yield found
+    found = [total_in_epochs(plan, facts), total_of_one_update(plan, facts, trial), accumulation_unused(plan, facts)]
+    yield from filter(None, found)
 
 
 def total_in_epochs(plan: Plan, facts: RunFacts | None) -> Problem | None:
@@ -47,10 +46,13 @@ def total_in_epochs(plan: Plan, facts: RunFacts | None) -> Problem | None:
     return Problem(TOTAL, after, f'For {length} epochs write total="{length} epochs"', code=codes.UPDATES_FOR_EPOCHS)
 
 
-def total_of_one_update(plan: Plan, trial: TrialRun | None) -> Problem | None:
+def total_of_one_update(plan: Plan, facts: RunFacts | None, trial: TrialRun | None) -> Problem | None:
     """Report a total in another unit that one update takes, such as 1,000 tokens at 4,096 tokens an update."""
-    total = plan.total
-    if total is None or total.is_resolved or trial is None or not trial.known or trial.end > 1:
+    length = plan.total or (None if facts is None else facts.total)
+    if length is None or trial is None or not trial.known or trial.end > 1:
+        return None
+    total = Duration.of(length)
+    if total.is_resolved:
         return None
     found = f"total={total} is one update, so the run has no schedule"
     return Problem(TOTAL, found, "Write a longer total, such as 10B tokens", code=codes.ONE_UPDATE)
