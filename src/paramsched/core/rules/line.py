@@ -634,6 +634,13 @@ class Line:
         last = self.stages[-1]
         return last.is_constant and len(self.stages) > 1 and last.written_level("value") == 0
 
+    @property
+    def warmup_takes_run(self) -> bool:
+        """True if a shape rises over the entire run."""
+        ramps = (part for part in self.shapes if isinstance(part, Anneal) and part.over is not None and rises(part))
+        times = (when for part in ramps for when, _ in self.times_of([part.over or Duration.of(0)], part))
+        return self.trial is not None and any(when >= self.trial.end for when in times)
+
     def with_swapped_ends(self) -> str | None:
         """Return the text of the line with the levels of its last stage swapped; None if it has no two levels."""
         *others, last = self.stages

@@ -20,7 +20,6 @@ from paramsched.core.rules.line import (
     Levels,
     Line,
     Stage,
-    begins_low,
     empty_last_stage,
     is_half_a_wave,
     milestones_of,
@@ -407,7 +406,6 @@ LONG_RUN: Final = 1_000  # updates
 _SHORT_RUN: Final = 100  # updates
 _SMALL_SHARE: Final = Fraction(1, 10)  # percent; a share of at most 0.1% may be a fraction that was meant in percent
 _MOST_PERCENT: Final = 100
-_FEWEST_OF_WARMUP: Final = 4  # updates; in a shorter run each stage has one
 _CLEARLY_LONGER: Final = Fraction(101, 100)  # lengths may exceed the run by 1%, because one extra update has no effect
 
 
@@ -529,24 +527,6 @@ def period_beyond_run(line: Line, trial: TrialRun) -> Problem | None:
             if length > trial.end and not (length == 2 * trial.end and is_half_a_wave(course.schedule)):
                 found = f'the period "{written}" is {_percent(length / trial.end)} of the run, so it never completes'
                 return Problem(line.path, found, "Shorten it, or remove it", code=codes.PERIOD_BEYOND_RUN)
-    return None
-
-
-def warmup_as_long_as_run(line: Line, trial: TrialRun) -> Problem | None:
-    """Report a warmup of the lr that takes the run, so that its level is never reached.
-
-    Source: lightly-ai/lightly#1842, whose rate never reached its base.
-    """
-    if not (line.is_rate and line.is_for_all) or trial.end < _FEWEST_OF_WARMUP:
-        return None
-    for course in line.courses:
-        first, *rest = course.stages
-        if first.length is None or not (rises(first.written) and begins_low(first.written, IS_HIGH)):
-            continue
-        if trial.end <= first.length <= trial.end * _CLEARLY_LONGER:
-            left = f", so {rest[0]} begins when the run ends" if rest else ""
-            found = f"the warmup takes {_percent(first.length / trial.end)} of the run{left}"
-            return Problem(line.path, found, SHORTEN_THE_WARMUP, code=codes.RISES_TO_THE_END)
     return None
 
 
@@ -707,6 +687,6 @@ METRICS: Final = (mode_of_metric, counts_in_warmup)
 WRITTEN_TIMES: Final = (milestones_mixed, last_stage_empty)
 MISTAKEN_UNITS: Final = (epochs_for_updates, updates_for_epochs)
 LENGTHS_IN_RUN: Final = (
-    beyond_total, milestone_after_end, period_beyond_run, warmup_as_long_as_run, stage_of_one_update, decay_in_percent,
+    beyond_total, milestone_after_end, period_beyond_run, stage_of_one_update, decay_in_percent,
 )  # fmt: skip
 STAGES: Final = (jump, warmup_last, idle_stage, idle_shape)

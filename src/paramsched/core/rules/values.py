@@ -17,6 +17,7 @@ PRACTICALLY_ZERO: Final = 1e-5  # of the peak
 _LONG_END: Final = 0.1  # of the run
 _LATE: Final = 0.9  # of the run; a rate that rises until then has no time left to fall
 _SHORT_RUN: Final = 20  # updates
+_FEWEST: Final = 4  # updates; in a shorter run each stage has one
 _SHORT_CYCLE: Final = 0.1  # of the cycle before
 
 
@@ -109,7 +110,7 @@ def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Problem]:
     zeros = [zero_at_the_end(one) for one in rates] if first.line.is_for_all or len(rates) > 1 else []
     if zeros and None not in zeros and (zero := zeros[rates.index(first)]) is not None:
         yield zero
-    if first.line.is_for_all and first.is_comparable and first.run.to_scale and first.end >= _SHORT_RUN:
+    if first.line.is_for_all and first.is_comparable and first.run.to_scale and first.end >= _FEWEST:
         yield from filter(None, (rule(first) for rule in (rises_to_the_end, restart_at_the_end)))
 
 
@@ -131,10 +132,15 @@ def zero_at_the_end(curve: FieldCurve) -> Problem | None:
 
 
 def rises_to_the_end(curve: FieldCurve) -> Problem | None:
-    """Report a rate that rises until the end: its warmup is too long or, without a warmup, its ends are swapped."""
+    """Report a rate that rises until the end: its warmup is too long or, without a warmup, its ends are swapped.
+
+    Source: lightly-ai/lightly#1842, whose warmup took the run, so that the rate never reached its base.
+    """
     is_early = curve.times < _LATE * curve.end
     # The peak is earlier, or, in a cyclic schedule, the rate has reached it before and has fallen since.
     if curve.values[0] >= IS_HIGH * curve.peak or np.any(curve.values[is_early] > NEARLY * curve.peak):
+        return None
+    if curve.end < _SHORT_RUN and not curve.line.warmup_takes_run:
         return None
     top = int(curve.times[np.argmax(curve.values)])
     found = f"the learning rate rises until {_when(curve, top, of_all=True)}"
@@ -152,7 +158,7 @@ def restart_at_the_end(curve: FieldCurve) -> Problem | None:
     """
     values, times = curve.values, curve.times
     up = np.flatnonzero((values[1:] > 2 * values[:-1]) & (values[1:] >= IS_HIGH * curve.peak)) + 1
-    if not len(up) or not curve.line.has_periods or values[-1] < IS_HIGH * curve.peak:
+    if not len(up) or curve.end < _SHORT_RUN or not curve.line.has_periods or values[-1] < IS_HIGH * curve.peak:
         return None
     _, begin = _first_with(curve, int(up[-1]), lambda value: value >= IS_HIGH * curve.peak)
     before = int(times[up[-2]]) if len(up) > 1 else 0
