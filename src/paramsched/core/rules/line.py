@@ -58,7 +58,7 @@ _EPOCH: Final = 1_000  # updates; an epoch if all lengths are in epochs
 _TIMES_OF_IDLE: Final = np.unique([*range(64), *np.geomspace(64, 1e17, 64).astype(np.int64)])
 _USUAL_LENGTH: Final = 10_000  # updates
 _MOST_MARKS: Final = 256  # boundaries of a line at which its warmup may end
-_MARKS: Final = 64  # updates of a stage that are evaluated, besides its ends and its boundaries
+_MARKS: Final = 32  # updates of a stage that are evaluated, besides its ends and its boundaries
 
 
 @final
@@ -361,7 +361,7 @@ class Line:
     resolved: Schedule | None = None
     facts: RunFacts | None = None
     is_tried: bool = True
-    updates: int = 4_096
+    updates: int = 1_024
 
     # ------------------------------------------------------------------ the field
 
@@ -528,7 +528,9 @@ class Line:
     def sequences(self) -> list[list[Stage]]:
         """The sequences in the line, each as its stages; in the run or in a usual one."""
         resolved = resolved_in_any_run(self.schedule) if self.resolved is None else self.resolved
-        return [] if resolved is None else [*_sequences(self.schedule, resolved)]
+        known = {(id(one.written), id(one.resolved)): one for one in self.stages}  # their levels may be known
+        found = [] if resolved is None else _sequences(self.schedule, resolved)
+        return [[known.get((id(one.written), id(one.resolved)), one) for one in stages] for stages in found]
 
     @property
     def idle_shapes(self) -> Iterator[tuple[Schedule, str]]:

@@ -237,7 +237,7 @@ def far_above_base(line: Line) -> Problem | None:
 
     A weight decay must also reach 1, because 0.1 is usual where an optimizer's default is 1e-4.
     """
-    curve = line.curve if line.has_absolute and line.name in ("lr", "weight_decay") and line.target is None else None
+    curve = line.curve if line.name in ("lr", "weight_decay") and line.target is None and line.has_absolute else None
     is_default = line.name == "lr" and line.base == _DEFAULT_RATE
     if curve is None or curve.share == "all" or not line.base or is_default or not np.isfinite(curve.peak):
         return None

@@ -98,11 +98,11 @@ def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Problem]:
 
     Reason: a run whose rate is 0 trains nothing, and one whose rate rises until its end never anneals.
     """
-    rates = [one for one in curves if one.line.is_rate and np.all(np.isfinite(one.values))]
+    rates = [one for one in curves if one.line.is_rate and np.isfinite(one.values).all()]
     if not rates:
         return
     first = next((one for one in rates if one.line.is_for_all), rates[0])
-    if all(not np.any(one.values) for one in rates):
+    if not any(one.values.any() for one in rates):
         found = "the learning rate is 0 during the entire run"
         yield Problem(first.path, found, "Use lr: cosine(), or remove the line", code=codes.NEVER_ABOVE_ZERO)
         return
@@ -116,9 +116,12 @@ def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Problem]:
 
 def zero_at_the_end(curve: FieldCurve) -> Problem | None:
     """Report a rate that is nearly 0 long before the end. A last `constant(0)` is meant."""
-    limit = PRACTICALLY_ZERO * np.max(np.abs(curve.values))
-    above = np.flatnonzero(np.abs(curve.values) > limit)
-    if not len(above) or not curve.run.to_scale or not curve.is_comparable or curve.end < _SHORT_RUN:
+    sizes = np.abs(curve.values)
+    limit = PRACTICALLY_ZERO * sizes.max()
+    if sizes[-1] > limit or not curve.run.to_scale or not curve.is_comparable or curve.end < _SHORT_RUN:
+        return None
+    above = np.flatnonzero(sizes > limit)
+    if not len(above):
         return None
     last = int(curve.times[above[-1]]) + 1
     if 1 - last / curve.end < _LONG_END or curve.line.ends_with_zero:
@@ -157,8 +160,10 @@ def restart_at_the_end(curve: FieldCurve) -> Problem | None:
     The last cycle has at most a tenth of the updates of the one before. A period that divides the run has none.
     """
     values, times = curve.values, curve.times
+    if values[-1] < IS_HIGH * curve.peak or curve.end < _SHORT_RUN or not curve.line.has_periods:
+        return None
     up = np.flatnonzero((values[1:] > 2 * values[:-1]) & (values[1:] >= IS_HIGH * curve.peak)) + 1
-    if not len(up) or curve.end < _SHORT_RUN or not curve.line.has_periods or values[-1] < IS_HIGH * curve.peak:
+    if not len(up):
         return None
     _, begin = _first_with(curve, int(up[-1]), lambda value: value >= IS_HIGH * curve.peak)
     before = int(times[up[-2]]) if len(up) > 1 else 0
