@@ -6,7 +6,7 @@ A rule sees the values of the line, and what is written in it: stages, levels, l
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from itertools import accumulate, islice
 from math import ceil, prod
 from operator import is_
@@ -19,18 +19,11 @@ from paramsched.core.curves.arrays import Floats, Integers
 from paramsched.core.feedback.base import Guided
 from paramsched.core.feedback.plateau import Plateau
 from paramsched.core.plan import Binding, Target
-from paramsched.core.rules.trial_run import (
-    TimesIn,
-    TrialRun,
-    resolved_in_any_run,
-    resolved_in_run,
-    resolved_without_begins,
-    times_to_look_at,
-)
+from paramsched.core.rules.trial_run import TimesIn, TrialRun
 from paramsched.core.schedules import AbsoluteSchedule, Anneal, Constant, Schedule
 from paramsched.core.schedules.affine import Absolute, has_fixed_part, level_of
 from paramsched.core.schedules.anneal import CosineWave
-from paramsched.core.schedules.contents import lengths_among, parts_inside
+from paramsched.core.schedules.contents import durations_in, lengths_among, parts_inside
 from paramsched.core.schedules.cuts import Skip, Take
 from paramsched.core.schedules.decays import OpenGeometric
 from paramsched.core.schedules.evaluation import evaluate
@@ -38,7 +31,7 @@ from paramsched.core.schedules.followed_target import FollowedTarget
 from paramsched.core.schedules.leaves import Like
 from paramsched.core.schedules.lengths import PERIOD, Span
 from paramsched.core.schedules.one_operand import AsFactor, Raised
-from paramsched.core.schedules.own import OfProgress, OfTime
+from paramsched.core.schedules.own import OfProgress, OfTime, has_own_shape
 from paramsched.core.schedules.periods import MultiStep
 from paramsched.core.schedules.pointwise import Maximum, Product, Sum
 from paramsched.core.schedules.restarts import Restarts
@@ -566,7 +559,7 @@ class Line:
 
     def _length_of(self, stage: Schedule, begin: Fraction) -> Fraction | None:
         """Return the length in updates of a stage of the line that starts at `begin`; None if it is unknown."""
-        if self.trial is None or not (self.has_known_lengths or self.trial.knows(stage)):
+        if self.trial is None or not (self.has_known_lengths or knows(self.trial, stage)):
             return None
         try:
             return stage._exact_length(self.trial.span.later(begin) if begin else self.trial.span)
@@ -575,7 +568,7 @@ class Line:
 
     def times_of(self, written: Iterable[Duration], part: Schedule) -> list[tuple[Fraction, Duration]]:
         """Return times that are written in a part of the line, in updates; none if the run cannot convert them."""
-        if self.trial is None or not (self.has_known_lengths or self.trial.knows(part)):
+        if self.trial is None or not (self.has_known_lengths or knows(self.trial, part)):
             return []
         return [(self.trial.span.units.exact(one), one) for one in written]
 
@@ -878,3 +871,62 @@ def _parts_over_the_run(schedule: Schedule) -> Iterator[Schedule]:
         return
     for part in schedule.parts():
         yield from _parts_over_the_run(part)
+
+
+def knows(run: TrialRun, schedule: Schedule) -> bool:
+    """Return whether a run can convert every length of a schedule to updates."""
+    return run.converts(durations_in(schedule))
+
+
+def resolved_in_run(schedule: Schedule, run: TrialRun | None) -> Schedule | None:
+    """Return a schedule resolved for a trial run; None if a unit is unknown or a length does not fit."""
+    if run is None or not knows(run, schedule):
+        return None
+    try:
+        return resolved_without_begins(schedule, run.span)
+    except (ParamschedError, ArithmeticError, MemoryError):
+        return None
+
+
+def resolved_in_any_run(schedule: Schedule) -> Schedule | None:
+    """Return a schedule resolved for a run of ten thousand updates; None if its lengths do not fit."""
+    facts = RunFacts(total=10_000, steps_per_epoch=100, batch_size=1, sequence_length=1, seconds_per_step=1)
+    try:
+        return resolved_without_begins(schedule, Span.of_run(facts, 10_000))
+    except (ParamschedError, ArithmeticError):
+        return None
+
+
+def resolved_without_begins(schedule: Schedule, span: Span) -> Schedule:
+    """Return a resolved schedule; the times from which on its metric rules count, which no value depends on, stay."""
+    if isinstance(schedule, Guided):
+        return replace(schedule, schedule=schedule.schedule.resolved_in(span))
+    return schedule.resolved_in(span)
+
+
+_SPREAD: Final = 256  # evenly spaced updates
+_MOST_SEAMS: Final = 128  # stage boundaries next to which a schedule is evaluated
+_EDGE: Final = 32  # updates at each end of the run
+_MOST_OF_FUNCTIONS: Final = 600  # updates at which a function of the user is called
+
+
+def times_to_look_at(schedule: Schedule, end: int, every: int = 0) -> Integers:
+    """Return the updates at which all rules look.
+
+    Of a run of at most `every` updates these are all. Of a longer one they are at most 600: evenly spaced, at both
+    ends, and at boundaries.
+    """
+    if end <= (min(every, _MOST_OF_FUNCTIONS) if has_own_shape(schedule) else every):
+        return np.arange(end)
+    return _times(tuple([min(ceil(one), end) for one in islice(schedule._seams(), _MOST_SEAMS)]), end)
+
+
+@lru_cache(maxsize=64)
+def _times(seams: tuple[int, ...], end: int) -> Integers:
+    """Return these times; cached, because the lines of a plan often have the same boundaries."""
+    marks = np.array(seams, dtype=np.int64)
+    spread = np.linspace(0, end - 1, _SPREAD).astype(np.int64)
+    several = np.unique(np.concatenate([np.arange(_EDGE), end - 1 - np.arange(_EDGE), spread, marks - 1, marks]))
+    times = several[(several >= 0) & (several < end)]
+    times.setflags(write=False)
+    return times

@@ -19,16 +19,17 @@ from paramsched.core.plan.follow import schedules_followed
 from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.group_matching import is_selected, refuse_unmatched
 from paramsched.core.plan.resolve_clocks import two_lengths
-from paramsched.core.rules.line import FieldCurve, Line, binding_path
-from paramsched.core.rules.plan_rules import accumulation_unused, epochs_of_run, plan_problems
-from paramsched.core.rules.rules import base_is_zero, line_problems
-from paramsched.core.rules.trial_run import (
-    TrialRun,
-    mixed_runs,
+from paramsched.core.rules.line import (
+    FieldCurve,
+    Line,
+    binding_path,
+    knows,
     resolved_without_begins,
     times_to_look_at,
-    trial_run,
 )
+from paramsched.core.rules.plan_rules import accumulation_unused, epochs_of_run, plan_problems
+from paramsched.core.rules.rules import base_is_zero, line_problems
+from paramsched.core.rules.trial_run import TrialRun, mixed_runs, trial_run
 from paramsched.core.rules.values import check_rates, check_values, found_in_all
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.contents import durations_in, values_inside
@@ -84,6 +85,7 @@ def check(
     known: set[tuple[str, str | None]] = set()
     counted = 0  # the diagnostics that are in `known`, because a set for each line takes quadratic time
     followed_by = schedules_followed(plan.bindings, plan.clock)
+    each_update = _EACH_UPDATE // max(1, len(plan.bindings))
     for binding in plan.bindings:
         path = binding_path(binding)
         try:
@@ -96,7 +98,7 @@ def check(
             errors += [*_lengths_off_progress(followed)]
         found += [Problem(path, refused, advice, code=code) for code, refused, advice in errors]
         bases = bases_of_binding(binding, groups)
-        line = Line(binding, followed, trial, epochs, bases, resolved, facts, updates=_EACH_UPDATE)
+        line = Line(binding, followed, trial, epochs, bases, resolved, facts, updates=each_update)
         found += field_name_problems(binding, path)
         found += line_problems(line, has_errors=bool(errors))
         if errors:
@@ -127,7 +129,7 @@ def check(
 
 
 _EACH_UPDATE = 65_536
-"""The length of a run of which each update is evaluated."""
+"""The length of a run of which each update is evaluated, divided by the number of lines."""
 _PARTS_OF_PS301 = (GROWS,)
 """What follows from levels that are reported already."""
 
@@ -158,7 +160,7 @@ def _resolved_with_errors(schedule: Schedule, trial: TrialRun | None) -> tuple[S
                 part._refuse_two_without_length()
             except InvalidArgument as refusal:
                 return None, [(codes.TWO_WITHOUT_LENGTH, refusal.problem.summary, refusal.problem.advice)]
-    if trial is None or not trial.knows(schedule):
+    if trial is None or not knows(trial, schedule):
         return None, []
     try:
         resolved = resolved_without_begins(schedule, trial.span)
