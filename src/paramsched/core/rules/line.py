@@ -44,6 +44,7 @@ from paramsched.errors import InvalidArgument, ParamschedError
 
 _NOT_MULTIPLES: Final = (AsFactor, FollowedTarget, Like, OfProgress, OfTime, Raised)
 """Schedules whose values are not meant as multiples near 1: the lr of one sample, another line, a function."""
+_KINDS: Final = {Anneal: "anneal", Constant: "constant", Table: "table", Take: "take", Skip: "skip"}
 IS_HIGH: Final = 0.5  # of the peak
 NEARLY: Final = 0.98  # of the peak
 _LONG: Final = 10**7  # updates; the assumed length of a run of unknown length, of which no schedule takes a share
@@ -203,29 +204,9 @@ class Stage:
         return over if isinstance(over, Duration) else None
 
     @property
-    def is_anneal(self) -> bool:
-        """True if the stage is a change from one level to another, both of which may be written."""
-        return isinstance(self.written, Anneal)
-
-    @property
-    def is_constant(self) -> bool:
-        """True if the stage was written as a constant."""
-        return isinstance(self.written, Constant)
-
-    @property
-    def is_table(self) -> bool:
-        """True if the stage is a list of values."""
-        return isinstance(self.written, Table)
-
-    @property
-    def is_cut(self) -> bool:
-        """True if the stage is the first part of a schedule, as after a change of the plan."""
-        return isinstance(self.written, Take)
-
-    @property
-    def continues_longer(self) -> bool:
-        """True if the stage is the later part of a schedule that may be longer than the run."""
-        return isinstance(self.written, Skip)
+    def kind(self) -> str:
+        """The shape: "anneal", "constant", "table", "take" (a first part), "skip" (a later part), or another one."""
+        return _KINDS.get(type(self.written), "other")
 
     @property
     def has_level(self) -> bool:
@@ -627,7 +608,7 @@ class Line:
     def ends_with_zero(self) -> bool:
         """True if the last of several stages was written as `constant(0)`."""
         last = self.stages[-1]
-        return last.is_constant and len(self.stages) > 1 and last.written_level("value") == 0
+        return last.kind == "constant" and len(self.stages) > 1 and last.written_level("value") == 0
 
     @property
     def warmup_takes_run(self) -> bool:
@@ -639,7 +620,7 @@ class Line:
     def with_swapped_ends(self) -> str | None:
         """Return the text of the line with the levels of its last stage swapped; None if it has no two levels."""
         *others, last = self.stages
-        ends = _ends_of_leaf(last.written) if last.is_anneal else None
+        ends = _ends_of_leaf(last.written) if last.kind == "anneal" else None
         if ends is None or ends[0] >= ends[1]:
             return None
         return self.with_stages([*(one.written for one in others), last.with_levels(start=ends[1], to=ends[0])])

@@ -158,7 +158,7 @@ def rates_in_steps(line: Line) -> Problem | None:
     """Report steps of a rate, of which the highest is the number that base is: `table([0.1, 0.01])` with lr=0.1."""
     if not (line.key in _RATES and line.may_be_values and line.is_for_all and line.base):
         return None
-    steps = [stage for stage in line.stages if stage.is_table or stage.is_constant]
+    steps = [stage for stage in line.stages if stage.kind in ("table", "constant")]
     levels = line.levels
     if levels is None or len(steps) < len(line.stages) or levels.low <= 0 or levels.rises or levels.low == levels.high:
         return None
@@ -172,13 +172,13 @@ def falls_from_its_start(line: Line) -> Problem | None:
     if not (line.key in _RATES and line.may_be_values and line.is_for_all):
         return None
     for place, stage in enumerate(line.stages):
-        start = stage.written_level("start") if stage.is_anneal else None
+        start = stage.written_level("start") if stage.kind == "anneal" else None
         if start is None or not 0 < start < 1 or stage.written_level("to") != 0:
             continue
         before = line.stages[place - 1] if place else None
         top: float | None = 1.0
         if before is not None and "to" not in before.open_ends:  # the open end of a warmup follows this start
-            top = None if before.levels is None or before.is_cut or before.summands else before.levels.end
+            top = None if before.levels is None or before.kind == "take" or before.summands else before.levels.end
         if top is None or top <= start:
             continue
         fall = stage.with_levels(start=None if top == 1.0 else top, to=start)
@@ -491,7 +491,7 @@ def beyond_total(line: Line, trial: TrialRun) -> Problem | None:
     Source: Hoffmann et al., 2022, appendix B: models train worse if the cosine is over 25% longer than the run.
     """
     for course in line.courses:
-        if course.stages[-1].continues_longer and len(course.stages) > 1:
+        if course.stages[-1].kind == "skip" and len(course.stages) > 1:
             continue
         taken = sum((one.length for one in course.stages if one.length is not None), Fraction(0))
         if taken > _CLEARLY_LONGER * trial.end:
@@ -564,7 +564,7 @@ def decay_in_percent(line: Line, trial: TrialRun) -> Problem | None:
     for course in line.courses:
         decay = course.stages[-1]
         written, length = decay.written_length, decay.length
-        if not (course.is_sequence and course.has_open_stage and decay.is_anneal) or rises(decay.written):
+        if not (course.is_sequence and course.has_open_stage and decay.kind == "anneal") or rises(decay.written):
             continue
         if length is None or written is None or not written.is_resolved:
             continue
@@ -594,7 +594,7 @@ def jump(line: Line) -> Problem | None:
     """Report a stage that has no level to write, and begins at base after another level."""
     for stages in line.sequences:
         for at, (before, after) in enumerate(pairwise(stages), 1):
-            if after.is_empty or after.has_level or before.is_constant or after.goes_on(before):
+            if after.is_empty or after.has_level or before.kind == "constant" or after.goes_on(before):
                 continue
             levels, begins = before.levels, after.levels
             if levels is None or begins is None or abs(begins.first - 1.0) > 1e-9 or not _is_far(levels.end, 1.0):
@@ -617,7 +617,7 @@ def warmup_last(line: Line) -> Problem | None:
     """Report an lr that falls, and then rises to base in the last stage."""
     for stages in line.sequences if line.is_rate else ():
         *others, before, last = stages
-        if not (line.is_whole(stages) and last.is_anneal and last.written_length is not None):
+        if not (line.is_whole(stages) and last.kind == "anneal" and last.written_length is not None):
             continue
         if last.levels is None or before.levels is None or last.levels.end < IS_HIGH * before.levels.first:
             continue
