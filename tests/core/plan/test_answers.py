@@ -10,7 +10,8 @@ import numpy as np
 
 import paramsched as ps
 from paramsched.core.plan.diff import diff
-from paramsched.core.rules.levels import unlikely_level
+from paramsched.core.rules.line import Line
+from paramsched.core.rules.rules import LEVELS
 from paramsched.errors import ParamschedError
 from support import answers
 from support.expressions import code_of
@@ -41,10 +42,13 @@ def differences(before: Any, after: Any) -> str:
 
 
 def unlikely(line: str, field: str = "lr", base: float | None = None, groups: Any = None) -> str:
-    """Return what is unlikely in a line."""
+    """Return the codes of what is unlikely in the levels of a line, in an unknown run and in one of 100 updates."""
     binding = ps.Binding(field, line, groups)
     known = ps.resolve(binding.schedule, total=100, steps_per_epoch=10)
-    return " | ".join(str(unlikely_level(binding, base, one)) for one in (None, known))
+    bases = () if base is None else (base,)
+    lines = [Line(binding, binding.schedule, bases=bases, resolved=one) for one in (None, known)]
+    problems = [next((one for rule in LEVELS[:-1] if (one := rule(line)) is not None), None) for line in lines]
+    return " | ".join("none" if one is None else one.code for one in problems)
 
 
 NAMES = {

@@ -248,3 +248,25 @@ def test_a_plan_by_unknown_amounts_that_is_outside_for_a_tenth_of_the_run_is_ref
 
     with pytest.raises(PlanError, match="falls below 0") if is_refused else contextlib.nullcontext():
         ps.Scheduler(adamw(), plan)
+
+
+@ps.shape
+def spike_at_20003(t):
+    return -1.0 if t == 20_003 else 1.0
+
+
+@pytest.mark.parametrize("rates", [(0.1, 0.1), (0.1, 0.2)])
+def test_a_value_that_the_start_did_not_look_at_is_refused_before_it_is_written(rates):
+    groups = [{"params": [torch.nn.Parameter(torch.ones(1))], "lr": rate} for rate in rates]
+    optimizer = torch.optim.SGD(groups)
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=spike_at_20003(), total=40_000), t=19_000)
+
+    def train():
+        for _ in range(1_100):
+            optimizer.step()
+
+    with pytest.raises(PlanError, match=r"falls below 0: it is -.* at update 20003"):
+        train()
+
+    assert scheduler.t <= 20_003
+    assert optimizer.param_groups[0]["lr"] == 0.1

@@ -17,7 +17,7 @@ from support.tables import table
 EPOCHS = {"total": "90 epochs", "steps_per_epoch": 500}
 LONG = {"total": 10_000}
 FLOOR, EPOCH, RISES, BEYOND, ZERO, JUMP = "PS304", "PS211", "PS205", "PS201", "PS315", "PS319"
-IDLE = "PS320"
+IDLE, SWAPPED, RESTART, ABOVE = "PS320", "PS321", "PS218", "PS322"
 ACCUMULATES, WARMUP, MODE = "PS216", "PS505", "PS506"
 SAMPLES = {"steps_per_epoch": 9, "accumulation": 4, "batch_size": 1}
 
@@ -94,6 +94,37 @@ TOLD = [  # base, line, run facts, code
     (0.1, "linear(over='30 epochs')", EPOCHS, ZERO),
     (0.1, "exponential(0.5)", LONG, ZERO),
     (0.1, "exponential(1.01)", LONG, "PS318"),
+    # The same in percent: the lr is 0 for a half of the run.
+    (0.1, "cosine(over='50%')", LONG, ZERO),
+    (0.1, "warmup('10%') >> cosine(over='30%')", LONG, ZERO),
+    (0.1, "linear(over='30%')", EPOCHS, ZERO),
+    # Swapped ends, and ratios that grow.
+    (0.1, "linear(0, 1)", LONG, SWAPPED),
+    (0.1, "cosine(start=0, to=1)", EPOCHS, SWAPPED),
+    (0.1, "step(3000, 2)", LONG, SWAPPED),
+    (0.1, "linear(0.1, 1)", LONG, SWAPPED),
+    (0.1, "step(1000, 1.5)", LONG, "PS318"),
+    # A ratio of 1, which changes nothing.
+    (0.1, "exponential(1.0)", LONG, IDLE),
+    (0.1, "step('30 epochs', 1.0)", EPOCHS, IDLE),
+    (0.1, "warmup('5 epochs') * multistep(['30 epochs', '60 epochs'], 1.0)", EPOCHS, IDLE),
+    # A restart just before the end.
+    (0.1, "restarts(cosine(), 49)", {"total": 100}, RESTART),
+    (0.1, "restarts(cosine(), 330)", {"total": 1000}, RESTART),
+    (0.1, "cosine_restarts('44 epochs')", EPOCHS, RESTART),
+    (0.1, "cosine_restarts(100, mult=2)", {"total": 710}, RESTART),
+    # Rates as multiples, of which the highest is the number that base is; and multiples as values.
+    (0.1, "table([0.1, 0.01, 0.001], every='30 epochs')", EPOCHS, "PS301"),
+    (0.1, "piecewise([(0, 0.1), (3000, 0.01), (6000, 0.001)])", LONG, "PS301"),
+    (0.4, "constant(0.4, '50%') >> constant(0.04)", LONG, "PS301"),
+    (3e-4, "absolute(linear(1.0, 0.1))", LONG, ABOVE),
+    (3e-4, "absolute(warmup('5%') >> cosine())", LONG, ABOVE),
+    (5e-4, "absolute(0.1)", EPOCHS, ABOVE),
+    (5e-4, "warmup('5%', to=absolute(1.0)) >> cosine(to=0.1)", EPOCHS, ABOVE),
+    # A run of one update by its tokens.
+    (0.1, "cosine()", {"total": "1000 tokens", "tokens_per_step": 1000}, "PS212"),
+    (0.1, "linear()", {"total": "1000 tokens", "tokens_per_step": 1_000_000}, "PS212"),
+    (0.1, "linear()", {"total": "8 samples", "batch_size": 32}, "PS212"),
     # A stage begins at another level than the one at which the stage before it ends.
     (1e-3, "0.1 * warmup('20%') >> exponential(0.999)", LONG, JUMP),
     (1e-3, "warmup('5%', to=0.5) >> inverse_sqrt(500)", LONG, JUMP),
@@ -434,11 +465,61 @@ SMALL, LARGE, ZERO_OF_UNLIKELY_RATES = "PS301", "PS318", "PS403"
         (3e-4, "warmup(2) >> cosine()"), (3e-4, "constant(absolute(3e-4))"), (0.0, "linear(absolute(3e-4), 0)"),
         (0.1, "table([1.0, 0.001], every=50)"), (0.1, "table([3e-4, 1e-4], every=50, absolute=True)"),
         (0.1, "constant(5)"),
+        # At a base of 1 a value and a multiple are the same number.
+        (1.0, "geometric(1.6e-4, 1.6e-6)"), (1.0, "constant(3e-4)"), (1.0, "3e-4 * cosine()"),
+        (1.0, "table([3e-4, 1e-4], every=50)"), (1.0, "cosine(to=1e-8)"),
+        # AdamW's own lr is 1e-3, which nobody wrote if the plan has the rates.
+        (1e-3, "absolute(linear(1.0, 0.1))"), (0.1, "absolute(linear(10.0, 0.1))"),
+        (0.1, "restarts(cosine(), 50)"), (0.1, "restarts(cosine(), 40)"), (0.1, "cosine_restarts(10, mult=2)"),
+        (0.1, "cyclic(45, 45)"), (0.1, "step(45)"), (0.1, "cosine(over='80%') >> constant(0)"),
+        (0.1, "0.1 * (warmup(10) >> cosine())"), (0.1, "constant(0.1)"), (0.1, "table([1.0, 0.1], every=50)"),
     ],
 )  # fmt: skip
 def test_sound_rates_are_silent(rate, line):
     assert codes_at_a_start(line, [{"lr": rate}], total=100) == []
     assert codes_of_the_check(ps.Plan(lr=line), [{"lr": rate}], total=100) == []
+
+
+def test_the_groups_of_an_optimizer_that_a_plan_drives_have_their_recorded_base():
+    optimizer = adamw(3e-4)
+    plan = ps.Plan(lr="warmup(100) >> cosine()", total=1000)
+    ps.Scheduler(optimizer, plan)
+
+    assert optimizer.param_groups[0]["lr"] == 0
+    assert ps.check(plan, groups=optimizer.param_groups) == ()
+
+
+def test_a_weight_decay_far_above_that_of_the_optimizer_is_reported():
+    groups = [{"lr": 0.1, "weight_decay": 0.01}]
+
+    assert codes_at_a_start(ps.Plan(weight_decay="absolute(constant(10))"), groups, total=100) == [ABOVE]
+    assert codes_at_a_start(ps.Plan(weight_decay="absolute(constant(0.5))"), groups, total=100) == []
+
+
+def test_a_total_of_one_update_is_reported_on_the_clock_of_tokens():
+    plan = ps.loads("lr: cosine()\nclock: tokens\ntotal: 1000 tokens")
+
+    assert codes_at_a_start(plan, [{"lr": 0.1}], tokens_per_step=1000) == ["PS212"]
+    assert codes_at_a_start(plan, [{"lr": 0.1}], tokens_per_step=10) == []
+
+
+def test_a_share_is_quoted_as_it_is_written():
+    (found,) = ps.check(ps.loads("lr: one_cycle('0.05%', index='t/(n-1)')\ntotal: 2000"))
+
+    assert (found.code, '"0.05%"' in found.found) == ("PS212", True)
+
+
+def test_swapped_ends_are_answered_with_the_line_to_write():
+    (found,) = ps.check(ps.loads("lr: linear(0, 1)\ntotal: 1000"))
+
+    assert found.advice == "To fall write linear(start=1.0)"
+    assert codes_at_a_start("linear(start=1.0)", [{"lr": 0.1}], total=1000) == []
+
+
+def test_a_target_named_eps_is_that_of_a_policy():
+    plan = ps.loads("targets: {eps: {initial: 1.0, schedule: 'linear(1, 0.05)'}}\ntotal: 100")
+
+    assert ps.check(plan) == ()
 
 
 def adamw(*rates):

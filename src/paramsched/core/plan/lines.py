@@ -22,9 +22,11 @@ from paramsched.core.plan.group_matching import is_only_name, refuse_unmatched
 from paramsched.core.plan.optimizers import WHOLE, Scope
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.run_amounts import Amount
+from paramsched.core.plan.value_ranges import ValueRange, range_of
 from paramsched.core.schedules import AbsoluteSchedule, Schedule
 from paramsched.core.schedules.affine import Affine, product
 from paramsched.core.schedules.evaluation import columns, evaluate, quiet
+from paramsched.core.schedules.own import has_own_shape
 from paramsched.core.time.amounts import times_on
 from paramsched.errors import PlanError
 
@@ -127,8 +129,28 @@ class Line:
         """The factor of base at one time, if the schedule has such a function."""
         return self.schedule._factor_of_number() if self._affine else None
 
+    @cached_property
+    def _range(self) -> ValueRange | None:
+        """The range of a field whose values a start did not all look at, because it calls a function only sometimes."""
+        return range_of(self.name) if has_own_shape(self.schedule) else None
+
+    def _refuse_outside(self, values: Any, first: int) -> None:
+        """Raise if a value of the updates from `first` on is outside of the range of the field."""
+        rows = np.atleast_1d(values)
+        if self._range is None or not rows.size:
+            return
+        bad = self._range.outside(rows, max(self.bases, default=1.0))
+        if bad.any():
+            place = np.unravel_index(np.argmax(bad), rows.shape)
+            value = float(rows[place])
+            raise PlanError(
+                str(self.field), f"it {self._range.problem(value)}: it is {value:g} at update {first + place[0]}"
+            )
+
     def factors(self, times: UpdateTimes) -> list[float] | None:
         """Return a factor of base for each update; None if the schedule is not proportional to base."""
+        if self._range is not None:
+            return None  # because values are compared with the range
         at, factor_at = times.on_clock(self.clock), self._factor_at
         if factor_at is not None and not self._has_zero and not isinstance(at, np.ndarray):
             return [factor_at(at)] * times.size
@@ -148,11 +170,17 @@ class Line:
             values = (
                 columns(self.schedule, at).apply(base) if self._affine else values_of(self.schedule, at, base, states)
             )
+        self._refuse_outside(values, times.first)
         return repeated(values, times.size)
 
-    @quiet
     def rows(self, times: UpdateTimes, states: RuleStates) -> Any:
         """Return an array with a row per update and a column per group, each equal to `values_of_one` of its base."""
+        rows = self._rows(times, states)
+        self._refuse_outside(rows, times.first)
+        return rows
+
+    @quiet
+    def _rows(self, times: UpdateTimes, states: RuleStates) -> Any:
         at = times.on_clock(self.clock)
         if self._affine:
             value = columns(self.schedule, at)

@@ -3,26 +3,18 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cache, lru_cache
-from itertools import islice
+from functools import cache
 from math import ceil
 from typing import Any, Final, Literal, TypeAlias, final
 
-import numpy as np
-
-from paramsched.core.curves.arrays import Integers
-from paramsched.core.feedback.base import Guided
 from paramsched.core.plan import Plan
-from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.contents import durations_in
 from paramsched.core.schedules.lengths import Span
 from paramsched.core.time import Duration, RunFacts
 from paramsched.core.time.duration import count_text
 from paramsched.core.time.run_facts import ASSUMED_SIZES, SIZES
-from paramsched.errors import MissingFact, ParamschedError
+from paramsched.errors import MissingFact
 
 _USUAL_EPOCHS = (1_000, 1_237)  # updates
-_SPREAD: Final = 256
 
 
 TimesIn: TypeAlias = Literal["updates", "epochs", "nothing"]
@@ -60,10 +52,6 @@ class TrialRun:
     def states_times(self) -> bool:
         """True if times of this run are stated in updates, in epochs or as a share of the run."""
         return self.to_scale or self.counts != "nothing"
-
-    def knows(self, schedule: Schedule) -> bool:
-        """Return whether every length of a schedule can be converted to updates."""
-        return self.converts(durations_in(schedule))
 
     def converts(self, lengths: Iterable[Duration]) -> bool:
         """Return whether all of some lengths can be converted to updates."""
@@ -174,49 +162,3 @@ class _WrittenUnits:
     def for_run(self, length: Duration) -> "tuple[_WrittenUnits, Fraction]":
         facts, total = self.facts.for_run(length)
         return replace(self, facts=facts), total
-
-
-def resolved_in_run(schedule: Schedule, run: TrialRun | None) -> Schedule | None:
-    """Return a schedule resolved for a trial run; None if a unit is unknown or a length does not fit."""
-    if run is None or not run.knows(schedule):
-        return None
-    try:
-        return resolved_without_begins(schedule, run.span)
-    except (ParamschedError, ArithmeticError, MemoryError):
-        return None
-
-
-def resolved_in_any_run(schedule: Schedule) -> Schedule | None:
-    """Return a schedule resolved for a run of ten thousand updates; None if its lengths do not fit."""
-    facts = RunFacts(total=10_000, steps_per_epoch=100, batch_size=1, sequence_length=1, seconds_per_step=1)
-    try:
-        return resolved_without_begins(schedule, Span.of_run(facts, 10_000))
-    except (ParamschedError, ArithmeticError):
-        return None
-
-
-def resolved_without_begins(schedule: Schedule, span: Span) -> Schedule:
-    """Return a resolved schedule; the times from which on its metric rules count, which no value depends on, stay."""
-    if isinstance(schedule, Guided):
-        return replace(schedule, schedule=schedule.schedule.resolved_in(span))
-    return schedule.resolved_in(span)
-
-
-_MOST_SEAMS: Final = 128  # stage boundaries next to which a schedule is evaluated
-_EDGE: Final = 32  # updates at each end of the run
-
-
-def times_to_look_at(schedule: Schedule, end: int) -> Integers:
-    """Return the updates at which all rules look, at most 600: evenly spaced, at both ends, and at boundaries."""
-    return _times(tuple([min(ceil(one), end) for one in islice(schedule._seams(), _MOST_SEAMS)]), end)
-
-
-@lru_cache(maxsize=64)
-def _times(seams: tuple[int, ...], end: int) -> Integers:
-    """Return these times; cached, because the lines of a plan often have the same boundaries."""
-    marks = np.array(seams, dtype=np.int64)
-    spread = np.linspace(0, end - 1, _SPREAD).astype(np.int64)
-    several = np.unique(np.concatenate([np.arange(_EDGE), end - 1 - np.arange(_EDGE), spread, marks - 1, marks]))
-    times = several[(several >= 0) & (several < end)]
-    times.setflags(write=False)
-    return times

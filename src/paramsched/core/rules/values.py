@@ -1,4 +1,4 @@
-"""Checks of the values of a plan, independent of the format and the shapes it is written in."""
+"""The rules of the values of a plan, which do not depend on how it is written."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import inf
@@ -7,82 +7,80 @@ from typing import Final
 import numpy as np
 
 from paramsched.core.base import codes
-from paramsched.core.base.codes import GROWS, LEVEL_AS_VALUE, NEGATIVE, RISES_TO_THE_END
 from paramsched.core.base.problem import Problem
-from paramsched.core.plan import Target
+from paramsched.core.curves.arrays import Array
 from paramsched.core.plan.value_ranges import BELOW_ONE_ADVICE, ValueRange, first_outside, range_of, with_floor
-from paramsched.core.rules.line import FieldCurve
-from paramsched.core.schedules.contents import durations_in, values_inside
-from paramsched.core.schedules.evaluation import evaluate
-from paramsched.core.schedules.one_operand import AsFactor
+from paramsched.core.rules.line import IS_HIGH, NEARLY, FieldCurve
+from paramsched.core.rules.rules import MOST_TIMES_BASE, MOST_TIMES_BASE_OF_GROUP, SHORTEN_THE_WARMUP
 
 PRACTICALLY_ZERO: Final = 1e-5  # of the peak
-LONG_END: Final = 0.1  # of the run
-LATE: Final = 0.9  # of the run; a rate that rises until then has no time left to fall
-IS_HIGH: Final = 0.5  # of the peak
-NEARLY: Final = 0.98  # of the peak
-MOST_TIMES_BASE: Final = 50.0
+_LONG_END: Final = 0.1  # of the run
+_LATE: Final = 0.9  # of the run; a rate that rises until then has no time left to fall
+_SHORT_RUN: Final = 20  # updates
+_FEWEST: Final = 4  # updates; in a shorter run each stage has one
+_SHORT_CYCLE: Final = 0.1  # of the cycle before
 
 
 def check_values(line: Sequence[FieldCurve], bases: Sequence[float] = ()) -> Iterator[Problem]:
-    """Yield diagnostics of the values of one line of a plan; `bases` are those of all of its groups, if known."""
+    """Yield the problems of the values of one line of a plan; `bases` are those of all of its groups, if known."""
     (curve,) = line
     bad = ~np.isfinite(curve.values)
-    if np.any(bad) and not curve.run.states_times and curve.peak == inf:
-        yield from grows(curve)  # the value may be finite in a run of another length
-        return
-    if np.any(bad):
+    if np.any(bad) and not (not curve.run.states_times and curve.peak == inf):
         value, first = _first_with(curve, int(np.argmax(bad)), lambda value: not np.isfinite(value))
         found = f"the value is {value} at {_when(curve, first)}"
         yield Problem(curve.path, found, "Use a ratio below 1, or a longer period", code=codes.NOT_FINITE)
         return
-    name = curve.binding.name
-    allowed = None if isinstance(curve.binding.field, Target) else range_of(name)
+    if not np.any(bad):
+        yield from _outside_of_range(curve, bases)
+    yield from grows(curve)  # an infinite value may be finite in a run of another length
+
+
+def _outside_of_range(curve: FieldCurve, bases: Sequence[float]) -> Iterator[Problem]:
+    """Yield the problem of a field with values that an optimizer cannot use, such as a beta of 1 or a negative rate."""
+    name = curve.line.name
+    allowed = range_of(name) if curve.line.target is None else None
+    if allowed is None:
+        return
     # A line without a known base has a sign, and no value.
-    if allowed is not None and allowed.below == 1 < curve.peak and curve.base is None and curve.share == "all":
+    if allowed.below == 1 < curve.peak and curve.base is None and curve.share == "all":
         least = f"{curve.peak:.3g} × base, which is 1 or more for a base of {1 / curve.peak:.3g} or more"
-        yield Problem(curve.path, f"{name} reaches {least}", BELOW_ONE_ADVICE, code=LEVEL_AS_VALUE)
-    if allowed is not None and not curve.real:
+        yield Problem(curve.path, f"{name} reaches {least}", BELOW_ONE_ADVICE, code=codes.LEVEL_AS_VALUE)
+    if not curve.is_real:
         allowed = allowed._replace(below=inf) if curve.share == "all" else None
-    if allowed is not None and (outside := _first_outside(curve, allowed, bases)) is not None:
+    outside = None if allowed is None else _first_outside(curve, allowed, bases)
+    if allowed is not None and outside is not None:
         at, value = outside
-        found = f"{name} {allowed.problem(value)}: it is {_in_words(curve, value)} at {_when(curve, at)}"
-        if value < 0:
-            yield Problem(curve.path, found, with_floor(curve.binding.schedule), code=NEGATIVE)
-        else:
-            yield Problem(curve.path, found, BELOW_ONE_ADVICE, code=codes.MOMENTUM_OF_ONE)
-    yield from grows(curve)
+        written = f"{value:.3g}" if curve.is_real else f"{value:.3g} × base"
+        found = f"{name} {allowed.problem(value)}: it is {written} at {_when(curve, at)}"
+        advice = with_floor(curve.line.binding.schedule) if value < 0 else BELOW_ONE_ADVICE
+        yield Problem(curve.path, found, advice, code=codes.NEGATIVE if value < 0 else codes.MOMENTUM_OF_ONE)
 
 
 def grows(curve: FieldCurve) -> Iterator[Problem]:
-    """Yield a diagnostic if the rate grows to many times its base.
+    """Yield the problem of a rate that grows to many times its base.
 
     Reason: no published recipe exceeds 2 × base, and a ratio above 1, applied at each update, has no limit.
     """
     base = 1.0 if curve.base is None else curve.base
-    if (
-        curve.binding.name == "lr"
-        and curve.share == "all"
-        and base > 0
-        and curve.peak > MOST_TIMES_BASE * base
-        and not any(isinstance(part, AsFactor) for part in values_inside(curve.schedule))  # the lr of one sample
-    ):
-        multiple = f"{curve.peak / base:.3g}" if curve.run.states_times else f"more than {MOST_TIMES_BASE:g}"
+    limit = MOST_TIMES_BASE if curve.line.is_for_all else MOST_TIMES_BASE_OF_GROUP
+    if not curve.line.is_rate or curve.share != "all" or base <= 0 or curve.peak <= limit * base:
+        return
+    if not curve.is_factor:
+        multiple = f"{curve.peak / base:.3g}" if curve.run.states_times else f"more than {limit:g}"
         found = f"it grows to {multiple} × base at {_when(curve, int(curve.times[np.argmax(curve.values)]))}"
-        advice = "Use a ratio below 1, or a smaller multiple of base"
-        yield Problem(curve.path, found, advice, code=GROWS)
+        yield Problem(curve.path, found, "Use a ratio below 1, or a smaller multiple of base", code=codes.GROWS)
 
 
 def found_in_all(
     runs: Sequence[Sequence[FieldCurve]], find: Callable[[Sequence[FieldCurve]], Iterable[Problem]]
 ) -> Iterator[Problem]:
-    """Yield the diagnostics that are equal in all runs: with times in updates, else in epochs, else without times.
+    """Yield the problems that are equal in all runs: with times in updates, else in epochs, else without times.
 
-    A diagnostic without times is only for lines of which nothing else is said.
+    A problem without times is only for lines that have no other one.
 
     Args:
         runs: for each run the values of the same lines.
-        find: returns the diagnostics of one run.
+        find: returns the problems of one run.
     """
     found = set[tuple[str, str]]()
     for counts in ("updates", "epochs", "nothing") if len(runs) > 1 else ("nothing",):
@@ -96,53 +94,85 @@ def found_in_all(
 
 
 def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Problem]:
-    """Yield diagnostics of the learning rates of all groups together, because one group may be 0 on purpose.
+    """Yield the problems of the learning rates of all groups together, because one group may be 0 on purpose.
 
     Reason: a run whose rate is 0 trains nothing, and one whose rate rises until its end never anneals.
     """
-    rates = [one for one in curves if one.binding.name == "lr" and np.all(np.isfinite(one.values))]
+    rates = [one for one in curves if one.line.is_rate and np.isfinite(one.values).all()]
     if not rates:
         return
-    first = next((one for one in rates if one.binding.groups is None), rates[0])
-    if all(not np.any(one.values) for one in rates):
+    first = next((one for one in rates if one.line.is_for_all), rates[0])
+    if not any(one.values.any() for one in rates):
         found = "the learning rate is 0 during the entire run"
         yield Problem(first.path, found, "Use lr: cosine(), or remove the line", code=codes.NEVER_ABOVE_ZERO)
         return
-    if all(_zero_at_last(one) for one in rates) and (problem := _zero_at_last(first)):
-        yield Problem(first.path, *problem, code=codes.ZERO_AT_THE_END)
-    if first.binding.groups is None and first.comparable:
-        yield from _rises_to_the_end(first)
+    # A group without a line keeps its rate, and so does one whose values are unknown.
+    zeros = [zero_at_the_end(one) for one in rates] if first.line.is_for_all or len(rates) > 1 else []
+    if zeros and None not in zeros and (zero := zeros[rates.index(first)]) is not None:
+        yield zero
+    if first.line.is_for_all and first.is_comparable and first.run.to_scale and first.end >= _FEWEST:
+        yield from filter(None, (rule(first) for rule in (rises_to_the_end, restart_at_the_end)))
 
 
-def _zero_at_last(curve: FieldCurve) -> tuple[str, str] | None:
-    """Return a diagnostic's text and advice if the rate is nearly 0 long before the end, otherwise None."""
-    limit = PRACTICALLY_ZERO * np.max(np.abs(curve.values))
-    above = np.flatnonzero(np.abs(curve.values) > limit)
-    if not len(above) or not curve.run.to_scale or not curve.comparable or curve.end < 20:
+def zero_at_the_end(curve: FieldCurve) -> Problem | None:
+    """Report a rate that is nearly 0 long before the end. A last `constant(0)` is meant."""
+    sizes = np.abs(curve.values)
+    limit = PRACTICALLY_ZERO * sizes.max()
+    if sizes[-1] > limit or not curve.run.to_scale or not curve.is_comparable or curve.end < _SHORT_RUN:
+        return None
+    above = np.flatnonzero(sizes > limit)
+    if not len(above):
         return None
     last = int(curve.times[above[-1]]) + 1
-    if 1 - last / curve.end < LONG_END:
+    if 1 - last / curve.end < _LONG_END or curve.line.ends_with_zero:
         return None
-    written = [*durations_in(curve.binding.schedule)]
-    if written and all([unit for unit, _ in length.terms] == ["percent"] for length in written):
-        return None  # a decay whose length is a percentage of the run ends early on purpose
     if above[-1] + 1 < len(curve.times):
         _, last = _first_with(curve, int(above[-1] + 1), lambda value: abs(value) <= limit)
     left = 1 - last / curve.end
     found = f"the learning rate is nearly 0 from {_when(curve, last)} on, for {left:.0%} of the run"
-    return found, "Extend the decay to the end of the run, or end it above 0"
+    advice = "Extend the decay to the end of the run, or end it above 0"
+    return Problem(curve.path, found, advice, code=codes.ZERO_AT_THE_END)
 
 
-def _rises_to_the_end(curve: FieldCurve) -> Iterator[Problem]:
-    top = int(np.argmax(curve.values))
-    if not curve.run.to_scale:
-        return
-    if curve.end >= 20 and curve.values[0] < IS_HIGH * curve.peak:
-        # The peak is earlier, or, in a cyclic schedule, the rate has reached it before and has fallen since.
-        if np.any(curve.values[curve.times < LATE * curve.end] > NEARLY * curve.peak):
-            return
-        found = f"the learning rate rises until {_when(curve, int(curve.times[top]), of_all=True)}"
-        yield Problem(curve.path, found, 'Shorten the warmup: warmup("5%")', code=RISES_TO_THE_END)
+def rises_to_the_end(curve: FieldCurve) -> Problem | None:
+    """Report a rate that rises until the end: its warmup is too long or, without a warmup, its ends are swapped.
+
+    Source: lightly-ai/lightly#1842, whose warmup took the run, so that the rate never reached its base.
+    """
+    is_early = curve.times < _LATE * curve.end
+    # The peak is earlier, or, in a cyclic schedule, the rate has reached it before and has fallen since.
+    if curve.values[0] >= IS_HIGH * curve.peak or np.any(curve.values[is_early] > NEARLY * curve.peak):
+        return None
+    if curve.end < _SHORT_RUN and not curve.line.warmup_takes_run:
+        return None
+    top = int(curve.times[np.argmax(curve.values)])
+    found = f"the learning rate rises until {_when(curve, top, of_all=True)}"
+    if curve.line.has_warmup:
+        return Problem(curve.path, found, SHORTEN_THE_WARMUP, code=codes.RISES_TO_THE_END)
+    swapped = curve.line.with_swapped_ends()
+    advice = "Use a ratio below 1" if swapped is None else f"To fall write {swapped}"
+    return Problem(curve.path, f"{found}, without a warmup", advice, code=codes.ENDS_SWAPPED)
+
+
+def restart_at_the_end(curve: FieldCurve) -> Problem | None:
+    """Report a restart shortly before the end, after which the rate has no time to fall.
+
+    The last cycle has at most a tenth of the updates of the one before. A period that divides the run has none.
+    """
+    values, times = curve.values, curve.times
+    if values[-1] < IS_HIGH * curve.peak or curve.end < _SHORT_RUN or not curve.line.has_periods:
+        return None
+    up = np.flatnonzero((values[1:] > 2 * values[:-1]) & (values[1:] >= IS_HIGH * curve.peak)) + 1
+    if not len(up):
+        return None
+    _, begin = _first_with(curve, int(up[-1]), lambda value: value >= IS_HIGH * curve.peak)
+    before = int(times[up[-2]]) if len(up) > 1 else 0
+    left = curve.end - begin
+    if left > _SHORT_CYCLE * (begin - before):
+        return None
+    found = f"the rate restarts at {_when(curve, begin)}, {left} updates before the end, and ends high"
+    advice = "Choose a period that divides the run, such as restarts(cosine(), times=4)"
+    return Problem(curve.path, found, advice, code=codes.RESTART_AT_THE_END)
 
 
 def _first_with(curve: FieldCurve, place: int, holds: Callable[[float], bool]) -> tuple[float, int]:
@@ -151,7 +181,7 @@ def _first_with(curve: FieldCurve, place: int, holds: Callable[[float], bool]) -
     value = float(curve.values[place])
     while high - low > 1:
         middle = (low + high) // 2
-        here = float(evaluate(curve.schedule, np.array([middle]), 1.0 if curve.base is None else curve.base)[0])
+        here = curve.value_at(middle)
         low, high, value = (middle, high, value) if not holds(here) else (low, middle, here)
     return value, high
 
@@ -162,15 +192,15 @@ def _first_outside(curve: FieldCurve, allowed: ValueRange, bases: Sequence[float
     bad = allowed.outside(curve.values, own)
     end = int(curve.times[np.argmax(bad)]) + 1 if bad.any() else curve.end
     ends = dict.fromkeys((own, min(bases, default=own), max(bases, default=own)))
-    found = [first_outside(curve.schedule, allowed, base, lambda updates: updates, 0, end) for base in ends]
+    found = [first_outside(curve.schedule, allowed, base, _updates, 0, end) for base in ends]
     outside = [one for one in found if one is not None]
     if not outside and bad.any():  # a function, of which the values at some updates are known
         return end - 1, float(curve.values[np.argmax(bad)])
     return min(outside, default=None)
 
 
-def _in_words(curve: FieldCurve, value: float) -> str:
-    return f"{value:.3g}" if curve.real else f"{value:.3g} × base"
+def _updates(updates: Array) -> Array:
+    return updates
 
 
 def _when(curve: FieldCurve, time: int, *, of_all: bool = False) -> str:

@@ -24,8 +24,8 @@ from paramsched.core.plan.value_ranges import (
     stays_inside,
     with_floor,
 )
-from paramsched.core.rules.levels import base_is_zero
 from paramsched.core.rules.plan_rules import start_problems
+from paramsched.core.rules.rules import base_is_zero
 from paramsched.core.run.processes import Processes
 from paramsched.core.run.state import Group
 from paramsched.core.run.values import LR

@@ -10,7 +10,7 @@ from paramsched.core.base.codes import GROWS, LEVEL_AS_VALUE, REFUSED_VALUE, SAI
 from paramsched.core.base.printing import GROUPS, TOTAL, child_path
 from paramsched.core.base.problem import Problem
 from paramsched.core.base.signatures import readable
-from paramsched.core.fields import Field
+from paramsched.core.fields import Field, recorded_base
 from paramsched.core.foreign_calls import answering
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.binding import clock_of_field
@@ -19,17 +19,17 @@ from paramsched.core.plan.follow import schedules_followed
 from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.group_matching import is_selected, refuse_unmatched
 from paramsched.core.plan.resolve_clocks import two_lengths
-from paramsched.core.rules.lengths import accumulation_unused, total_in_epochs
-from paramsched.core.rules.levels import base_is_zero
-from paramsched.core.rules.line import FieldCurve, Line, binding_path
-from paramsched.core.rules.plan_rules import epochs_of_run, level_problems, line_problems
-from paramsched.core.rules.trial_run import (
-    TrialRun,
-    mixed_runs,
+from paramsched.core.rules.line import (
+    FieldCurve,
+    Line,
+    binding_path,
+    knows,
     resolved_without_begins,
     times_to_look_at,
-    trial_run,
 )
+from paramsched.core.rules.plan_rules import accumulation_unused, epochs_of_run, plan_problems
+from paramsched.core.rules.rules import base_is_zero, line_problems
+from paramsched.core.rules.trial_run import TrialRun, mixed_runs, trial_run
 from paramsched.core.rules.values import check_rates, check_values, found_in_all
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.contents import durations_in, values_inside
@@ -77,14 +77,15 @@ def check(
     trial = None if found else trial_run(plan, facts)
     mixed = () if found else mixed_runs(plan)
     epochs = epochs_of_run(plan, facts, trial)
-    if not found and (short := total_in_epochs(plan, facts)) is not None:
-        found.append(short)
-    if (unused := accumulation_unused(plan, facts)) is not None:
-        found.append(unused)
+    if found:
+        found += filter(None, [accumulation_unused(plan, facts)])
+    else:
+        found += plan_problems(plan, facts, trial)
     curves: list[list[FieldCurve]] = []
     known: set[tuple[str, str | None]] = set()
     counted = 0  # the diagnostics that are in `known`, because a set for each line takes quadratic time
     followed_by = schedules_followed(plan.bindings, plan.clock)
+    each_update = _EACH_UPDATE // max(1, len(plan.bindings))
     for binding in plan.bindings:
         path = binding_path(binding)
         try:
@@ -97,9 +98,9 @@ def check(
             errors += [*_lengths_off_progress(followed)]
         found += [Problem(path, refused, advice, code=code) for code, refused, advice in errors]
         bases = bases_of_binding(binding, groups)
-        line = Line(binding, followed, trial, epochs, bases, resolved, facts)
+        line = Line(binding, followed, trial, epochs, bases, resolved, facts, updates=each_update)
         found += field_name_problems(binding, path)
-        found += level_problems(line) if errors else line_problems(line)
+        found += line_problems(line, has_errors=bool(errors))
         if errors:
             continue
         for lines in ([line], [line.tried_in(run) for run in mixed]):
@@ -127,6 +128,8 @@ def check(
     return tuple(sorted(found, key=lambda one: places.get(one.path, -1 if one.path == TOTAL else len(places))))
 
 
+_EACH_UPDATE = 65_536
+"""The length of a run of which each update is evaluated, divided by the number of lines."""
 _PARTS_OF_PS301 = (GROWS,)
 """What follows from levels that are reported already."""
 
@@ -157,7 +160,7 @@ def _resolved_with_errors(schedule: Schedule, trial: TrialRun | None) -> tuple[S
                 part._refuse_two_without_length()
             except InvalidArgument as refusal:
                 return None, [(codes.TWO_WITHOUT_LENGTH, refusal.problem.summary, refusal.problem.advice)]
-    if trial is None or not trial.knows(schedule):
+    if trial is None or not knows(trial, schedule):
         return None, []
     try:
         resolved = resolved_without_begins(schedule, trial.span)
@@ -221,7 +224,7 @@ def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool
             found = f"the optimizer has no {key}; it has {', '.join(there)}"
             instead = f"Remove it, or write {key} under targets if it is outside the optimizer"
             yield Problem(path, found, instead, code=codes.NO_SUCH_FIELD)
-        elif mine and not binding.schedule.has_absolute and all(Bases.value(one, field) == 0 for one in mine):
+        elif mine and not binding.schedule.has_absolute and all(_base_in(one, field) == 0 for one in mine):
             code, found, instead = base_is_zero(binding.name)
             yield Problem(path, found, instead, code=code)
 
@@ -236,8 +239,14 @@ def bases_of_binding(binding: Binding, groups: Sequence[Mapping[str, Any]]) -> t
         return (binding.field.initial,)
     field = Field.of(binding.name)
     mine = [one for index, one in enumerate(groups) if is_selected(binding.groups, one, index)]
-    values = [Bases.value(group, field) for group in mine]
+    values = [_base_in(group, field) for group in mine]
     return tuple(value for value in values if value is not None and isfinite(value))
+
+
+def _base_in(group: Mapping[str, Any], field: Field) -> float | None:
+    """Return the base of a field in a group: the recorded one of a plan, else the present value; None if unknown."""
+    recorded = recorded_base(group, field.slot)
+    return Bases.value(group, field) if recorded is None else float(recorded)
 
 
 def check_field_names(plan: Plan) -> Iterator[Problem]:
