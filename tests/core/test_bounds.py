@@ -8,7 +8,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.core.plan import Plan
-from paramsched.core.schedules.leaves import MOST_DEPTH
+from paramsched.core.schedules.schedule import MOST_DEPTH
 from paramsched.errors import InvalidArgument
 from support.tables import table
 

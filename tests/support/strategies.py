@@ -23,8 +23,8 @@ from paramsched.core.plan.value_ranges import range_of, stays_inside
 from paramsched.core.schedules import SHAPES, Schedule, absolute
 from paramsched.core.schedules.affine import Bounds
 from paramsched.core.schedules.evaluation import evaluate
-from paramsched.core.schedules.leaves import like
-from paramsched.core.schedules.retimed import window
+from paramsched.core.schedules.like import like
+from paramsched.core.schedules.window import window
 from paramsched.errors import InvalidArgument
 from support import drawn_shapes as drawn_shapes  # before BUILDERS, which has its shapes
 from support.drawing import Drawing as Drawing

@@ -20,11 +20,14 @@ from paramsched.core.plan import resolve
 from paramsched.core.schedules import Schedule, parse
 from paramsched.core.schedules.anneal import Anneal, Index, anneal
 from paramsched.core.schedules.cuts import Skip, Take
-from paramsched.core.schedules.leaves import Constant, constant
+from paramsched.core.schedules.leaves import Constant
+from paramsched.core.schedules.constant import constant
 from paramsched.core.schedules.one_operand import OneOperand
 from paramsched.core.schedules.pointwise import Pointwise
 from paramsched.core.schedules.restarts import Restarts
-from paramsched.core.schedules.retimed import Every, Shift, Window, every, window
+from paramsched.core.schedules.retimed import Every, Shift, Window
+from paramsched.core.schedules.every import every
+from paramsched.core.schedules.window import window
 from paramsched.core.schedules.sequence import Sequence
 from paramsched.core.time import Duration
 from paramsched.errors import InvalidArgument

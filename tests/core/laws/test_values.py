@@ -23,11 +23,11 @@ from paramsched.core.schedules import SHAPES, Schedule, absolute, parse, parse_o
 from paramsched.core.schedules.affine import Affine, Bounds
 from paramsched.core.schedules.anneal import linear, warmup
 from paramsched.core.schedules.connected import open_start, started_at
-from paramsched.core.schedules.cuts import skip, take
+from paramsched.core.schedules.take import skip, take
 from paramsched.core.schedules.evaluation import columns, evaluate, values_by_base
-from paramsched.core.schedules.leaves import constant
-from paramsched.core.schedules.pointwise import clamp, minimum
-from paramsched.core.schedules.retimed import window
+from paramsched.core.schedules.constant import constant
+from paramsched.core.schedules.clamp import clamp, minimum
+from paramsched.core.schedules.window import window
 from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument, InvalidTime, PlanError, Unresolved
 from support import strategies

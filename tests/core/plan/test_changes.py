@@ -10,7 +10,7 @@ from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.diff import diff
 from paramsched.core.plan.resolve import counted_plan
 from paramsched.core.schedules.anneal import linear, warmup
-from paramsched.core.schedules.leaves import constant
+from paramsched.core.schedules.constant import constant
 from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument, PlanError, UnknownField
 from support.tables import table

@@ -22,7 +22,7 @@ from paramsched.core.plan.run_amounts import UpdateSizes
 from paramsched.core.plan.trace import trace, trace_for_picture
 from paramsched.core.schedules import absolute, parse_own
 from paramsched.core.schedules.anneal import cosine, linear, warmup
-from paramsched.core.schedules.leaves import constant
+from paramsched.core.schedules.constant import constant
 from paramsched.errors import InvalidArgument, MissingDependency, StateError
 from support import strategies
 from support.tables import table

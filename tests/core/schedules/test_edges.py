@@ -11,8 +11,9 @@ from paramsched.core.plan import Plan, resolve
 from paramsched.core.schedules import parse
 from paramsched.core.schedules.anneal import Index, cosine, warmup
 from paramsched.core.schedules.evaluation import columns
-from paramsched.core.schedules.leaves import MOST_DEPTH, constant
-from paramsched.core.schedules.retimed import shift
+from paramsched.core.schedules.schedule import MOST_DEPTH
+from paramsched.core.schedules.constant import constant
+from paramsched.core.schedules.window import shift
 from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument
 from support.tables import table

@@ -9,18 +9,12 @@ import pytest
 from paramsched.core.curves.arrays import NUMPY
 from paramsched.core.plan import resolve
 from paramsched.core.schedules.anneal import cosine, linear
-from paramsched.core.schedules.lengths import (
-    Span,
-    _fitting_ratio,
-    _split_integers,
-    complete_periods,
-    last_boundary,
-    split_periods,
-)
-from paramsched.core.schedules.one_operand import rounded
-from paramsched.core.schedules.periods import step
+from paramsched.core.schedules.span import Span
+from paramsched.core.schedules.lengths import _fitting_ratio, _split_integers, complete_periods, last_boundary, split_periods
+from paramsched.core.schedules.rounded import rounded
+from paramsched.core.schedules.step import step
 from paramsched.core.schedules.restarts import restarts
-from paramsched.core.schedules.retimed import every
+from paramsched.core.schedules.every import every
 from paramsched.core.time import Duration, RunFacts
 from support.tables import table
 

@@ -19,10 +19,10 @@ from paramsched.compat.pytorch_accelerated._placeholders import (
 from paramsched.core import curves
 from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.number_checks import whole_number
-from paramsched.core.schedules.affine import Absolute, Level
 from paramsched.core.schedules.anneal import anneal, warmup
-from paramsched.core.schedules.base import Schedule
-from paramsched.core.schedules.leaves import constant
+from paramsched.core.schedules.constant import constant
+from paramsched.core.schedules.level import Absolute, Level
+from paramsched.core.schedules.schedule import Schedule
 from paramsched.errors import StateError
 
 _STATE_KEYS = (

@@ -15,7 +15,7 @@ from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.dropins.step_engine import StepEngine
 from paramsched.core.number_checks import finite_number, whole_number
 from paramsched.core.schedules import rules
-from paramsched.core.schedules.base import Schedule
+from paramsched.core.schedules.schedule import Schedule
 from paramsched.errors import AssertedArgument, InvalidArgument
 
 _OPERATIONS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {

@@ -21,10 +21,10 @@ from paramsched.compat.pytorch_accelerated._placeholders import (
 from paramsched.core import curves
 from paramsched.core.dropins.group_fields import by_value
 from paramsched.core.number_checks import whole_number
-from paramsched.core.schedules.affine import Absolute
 from paramsched.core.schedules.anneal import cooldown, warmup
-from paramsched.core.schedules.base import Schedule
-from paramsched.core.schedules.leaves import constant
+from paramsched.core.schedules.constant import constant
+from paramsched.core.schedules.level import Absolute
+from paramsched.core.schedules.schedule import Schedule
 from paramsched.errors import InvalidArgument
 
 

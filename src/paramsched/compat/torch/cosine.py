@@ -30,7 +30,7 @@ from paramsched.core.dropins.group_fields import (
 )
 from paramsched.core.dropins.step_engine import TickStep, rule_over
 from paramsched.core.schedules import rules
-from paramsched.core.schedules.one_operand import absolute
+from paramsched.core.schedules.absolute import absolute
 from paramsched.core.schedules.rules import Rule
 from paramsched.errors import CallSite
 

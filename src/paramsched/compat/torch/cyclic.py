@@ -29,10 +29,10 @@ from paramsched.core.dropins import group_fields
 from paramsched.core.dropins.group_fields import Number, unchanged_on_error
 from paramsched.core.dropins.step_engine import ValueRows
 from paramsched.core.schedules.anneal import linear
-from paramsched.core.schedules.base import Schedule
+from paramsched.core.schedules.cyclic import cyclic
 from paramsched.core.schedules.evaluation import evaluate
-from paramsched.core.schedules.periods import cyclic
 from paramsched.core.schedules.restarts import restarts
+from paramsched.core.schedules.schedule import Schedule
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
 
 _SHORTEST = 1e-6  # in epochs; lengths are rounded to multiples of it

@@ -13,7 +13,7 @@ from typing import ClassVar, Literal, final
 import numpy as np
 
 from paramsched.core.curves.arrays import Array, Floats
-from paramsched.core.schedules.affine import Level
+from paramsched.core.schedules.level import Level
 from paramsched.core.schedules.rules import Rule, ShareRule
 
 _TICKS = 1024  # ticks computed at once for a caller that advances tick by tick

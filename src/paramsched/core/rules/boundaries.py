@@ -1,7 +1,6 @@
 """Boundaries of stages that were probably not meant: a jump, a stage that changes nothing, a warmup at the end."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import pairwise
 from math import ceil
 from typing import Final, NamedTuple, final
@@ -13,17 +12,12 @@ from paramsched.core.base.problem import Problem
 from paramsched.core.plan import Target
 from paramsched.core.rules.line import Line
 from paramsched.core.rules.trial_run import resolved_in_any_run
-from paramsched.core.schedules import Anneal, Constant, Schedule
-from paramsched.core.schedules.affine import has_fixed_part
-from paramsched.core.schedules.anneal import CosineWave
-from paramsched.core.schedules.contents import parts_inside
-from paramsched.core.schedules.cuts import Skip, Take
-from paramsched.core.schedules.decays import OpenGeometric
+from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.anneal import first_level, is_anneal, last_level
 from paramsched.core.schedules.evaluation import evaluate
-from paramsched.core.schedules.periods import CosineRestarts, Cyclic, Stairs
-from paramsched.core.schedules.pointwise import Product
-from paramsched.core.schedules.sequence import Sequence, in_order_anew
-from paramsched.core.time import Duration
+from paramsched.core.schedules.level import Absolute
+from paramsched.core.schedules.schedule import is_kind, parts_inside
+from paramsched.core.schedules.sequence import in_order_anew, stages_of
 from paramsched.errors import ParamschedError
 
 _NEAR: Final = 1.25
@@ -62,13 +56,13 @@ class _Stage(NamedTuple):
         return length is not None and length.number == 0
 
 
-def _sequences(written: Schedule, resolved: Schedule) -> Iterator[tuple[Sequence, list[_Stage]]]:
+def _sequences(written: Schedule, resolved: Schedule) -> Iterator[tuple[Schedule, list[_Stage]]]:
     """Yield the sequences in a schedule as written, with their stages."""
-    if type(written) is not type(resolved):
+    if written.kind != resolved.kind and not (is_anneal(written) and is_anneal(resolved)):
         return
-    if isinstance(written, Sequence) and isinstance(resolved, Sequence):
-        pairs = [*zip(written.stages, resolved.stages, strict=False)]
-        if len(pairs) == len(written.stages) == len(resolved.stages):
+    if written.kind == "sequence":
+        pairs = [*zip(stages_of(written), stages_of(resolved), strict=False)]
+        if len(pairs) == len(stages_of(written)) == len(stages_of(resolved)):
             yield written, [_Stage(one, other, _levels(other)) for one, other in pairs]
     for one, other in zip(written.parts(), resolved.parts(), strict=False):
         yield from _sequences(one, other)
@@ -78,15 +72,14 @@ def _levels(stage: Schedule) -> tuple[float, float, float] | None:
     if stage.has_absolute:
         return None
     length = stage.length
-    end = max(1, ceil((stage._held_from() or 1) if length is None else length.number))
+    end = max(1, ceil((stage.piece.held or 1) if length is None else length.number))
     try:
         first, last, final = evaluate(stage, np.array([0, end - 1, end]), 1.0).tolist()
     except (ParamschedError, ArithmeticError, ValueError):
         return None
-    match stage:
-        case Anneal():
-            levels = [one for one in (stage.first_level, stage.last_level) if isinstance(one, float)]
-            return (levels[0], last, levels[1]) if len(levels) == 2 else None
+    if is_anneal(stage):
+        levels = [one for one in (first_level(stage), last_level(stage)) if isinstance(one, float)]
+        return (levels[0], last, levels[1]) if len(levels) == 2 else None
     return first, last, final
 
 
@@ -95,7 +88,7 @@ def _is_far(one: float, other: float) -> bool:
     return high > low * _NEAR + 1e-9
 
 
-def _jump(line: Line, written: Sequence, stages: list[_Stage]) -> Problem | None:
+def _jump(line: Line, written: Schedule, stages: list[_Stage]) -> Problem | None:
     """Return the problem of a stage that has no level to write, and begins at base after another level."""
     for at, (before, after) in enumerate(pairwise(stages), 1):
         if before.levels is None or after.levels is None or after.is_empty or _has_level(after.written):
@@ -103,7 +96,7 @@ def _jump(line: Line, written: Sequence, stages: list[_Stage]) -> Problem | None
         (begins, _, _), (_, last, end) = after.levels, before.levels
         if abs(begins - 1.0) > 1e-9 or not (_is_far(begins, end) and _is_far(begins, last)):
             continue
-        if isinstance(before.written, Constant) or type(before.written) is type(after.written):
+        if before.written.kind in ("constant", after.written.kind):
             continue  # a step, or a restart
         if _goes_on(before.written, after.written):
             continue
@@ -113,7 +106,7 @@ def _jump(line: Line, written: Sequence, stages: list[_Stage]) -> Problem | None
         advice = "Write the level at which the stage begins"
         if end:
             changed = float(f"{end:.3g}") * after.written
-            stages_then = [*written.stages[:at], changed, *written.stages[at + 1 :]]
+            stages_then = [*stages_of(written)[:at], changed, *stages_of(written)[at + 1 :]]
             advice = f"To begin at the level before write {in_order_anew(stages_then)}"
         return Problem(line.path, found, advice, code=JUMP)
     return None
@@ -121,39 +114,37 @@ def _jump(line: Line, written: Sequence, stages: list[_Stage]) -> Problem | None
 
 def _has_level(stage: Schedule) -> bool:
     """Return whether a stage has a level to write, or was written with a factor."""
-    return isinstance(stage, (Anneal, Constant, OpenGeometric, Product)) or stage.has_absolute
+    return is_anneal(stage) or stage.kind in ("constant", "geometric", "product") or stage.has_absolute
 
 
 def _goes_on(first: Schedule, second: Schedule) -> bool:
     """Return whether a stage is a later part of a schedule: a decay that runs during the warmup, or a changed plan."""
-    over = first.over if isinstance(first, (Anneal, Take)) else None
-    return over is not None and any(isinstance(part, Skip) and part.by == over for part in parts_inside(second))
+    over = first.args["over"] if is_anneal(first) or first.kind == "take" else None
+    return over is not None and any(is_kind(part, "skip") and part.args["by"] == over for part in parts_inside(second))
 
 
-def _idle_stage(line: Line, written: Sequence, stages: list[_Stage]) -> Problem | None:
+def _idle_stage(line: Line, written: Schedule, stages: list[_Stage]) -> Problem | None:
     """Return the problem of a stage whose open level makes it constant; `constant()` is meant to be."""
     for at, stage in enumerate(stages):
         own, resolved = stage.written, stage.resolved
-        if stage.is_empty or not isinstance(own, Anneal) or not isinstance(resolved, Anneal):
+        if stage.is_empty or not is_anneal(own) or not is_anneal(resolved):
             continue
-        if None not in (own.start, own.to) or resolved.first_level != resolved.last_level:
+        if None not in (own.args["start"], own.args["to"]) or first_level(resolved) != last_level(resolved):
             continue
-        level = resolved.last_level
+        level = last_level(resolved)
         found = f"stage {at + 1}, {own}, begins and ends at {_text_of_level(level)}, so it changes nothing"
-        if own.to is None:
-            changed = replace(own, to=1.0) if level != 1.0 else None
-        else:
-            changed = replace(own, start=1.0) if level != 1.0 else None
+        open_end = own.args["to"] is None
+        changed = None if level == 1.0 else own.with_args(**{"to" if open_end else "start": 1.0})
         if changed is None:
             return Problem(line.path, found, "Write another level, such as to=0.1, or constant()", code=NO_CHANGE)
-        line_then = in_order_anew([*written.stages[:at], changed, *written.stages[at + 1 :]])
-        verb = "end" if own.to is None else "begin"
+        line_then = in_order_anew([*stages_of(written)[:at], changed, *stages_of(written)[at + 1 :]])
+        verb = "end" if open_end else "begin"
         return Problem(line.path, found, f"To {verb} at base write {line_then}", code=NO_CHANGE)
     return None
 
 
 def _text_of_level(level: object) -> str:
-    return str(level) if has_fixed_part(level) else f"{level:.3g} × base"
+    return str(level) if isinstance(level, Absolute) else f"{level:.3g} × base"
 
 
 def _idle_shape(line: Line) -> Iterator[Problem]:
@@ -162,32 +153,35 @@ def _idle_shape(line: Line) -> Iterator[Problem]:
     Reason: `to` is the level at the end, so `cosine(to=1.0)` holds base. Two other levels that are equal were written
     as a pair, such as `linear(0.1, 0.1)`.
     """
-    later = {id(stage) for part in line.inside if isinstance(part, Sequence) for stage in part.stages[1:]}
+    later = {id(stage) for part in line.inside if is_kind(part, "sequence") for stage in stages_of(part)[1:]}
     for part in line.inside:
-        if _holds_base(part) and not (isinstance(part, Anneal) and part.start is None and id(part) in later):
+        if _holds_base(part) and not (is_anneal(part) and part.args["start"] is None and id(part) in later):
             found = f"{part} begins and ends at 1 × base, so it changes nothing"
             yield Problem(line.path, found, "Write another level, such as to=0.1, or constant()", code=NO_CHANGE)
             return
 
 
 def _holds_base(part: object) -> bool:
-    match part:
-        case Anneal(over=Duration(terms=())):  # it has no updates
-            return False
-        case Anneal():
-            return part.first_level == part.last_level == 1.0
-        case Stairs(start=1.0, to=1.0) | CosineWave(start=1.0, to=1.0):
+    if not isinstance(part, Schedule):
+        return False
+    if is_anneal(part):
+        over = part.args["over"]
+        return (over is None or bool(over.terms)) and first_level(part) == last_level(part) == 1.0
+    match part.kind, part.args:
+        case "stairs" | "cosine_wave", {"start": 1.0, "to": 1.0}:
             return True
-        case Cyclic(start=1.0, to=1.0, gamma=1.0) | CosineRestarts(to=1.0, gamma=1.0, to_gamma=1.0):
+        case "cyclic", {"start": 1.0, "to": 1.0, "gamma": 1.0}:
+            return True
+        case "cosine_restarts", {"to": 1.0, "gamma": 1.0, "to_gamma": 1.0}:
             return True
     return False
 
 
-def _warmup_last(line: Line, written: Sequence, stages: list[_Stage]) -> Problem | None:
+def _warmup_last(line: Line, written: Schedule, stages: list[_Stage]) -> Problem | None:
     """Return the problem of an lr that falls, and then rises to base in the last stage."""
     last, before = stages[-1], stages[-2]
     is_rate = line.binding.name == "lr" and not isinstance(line.binding.field, Target)
-    if not is_rate or written is not line.schedule or not isinstance(last.written, Anneal) or last.written.over is None:
+    if not is_rate or written is not line.schedule or not is_anneal(last.written) or last.written.args["over"] is None:
         return None
     if last.levels is None or before.levels is None or last.levels[2] < 0.5 * before.levels[0]:
         return None

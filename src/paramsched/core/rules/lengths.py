@@ -1,9 +1,7 @@
 """Checks of lengths and times against the length of the run, both as written and in a trial run."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields
 from fractions import Fraction
-from functools import cache
 from typing import Any, Final, NamedTuple
 
 from paramsched.core.base import codes
@@ -16,15 +14,10 @@ from paramsched.core.plan.run_amounts import PLANNED_SIZES
 from paramsched.core.rules.line import Line
 from paramsched.core.rules.trial_run import TrialRun
 from paramsched.core.rules.values import IS_HIGH
-from paramsched.core.schedules import Anneal, Schedule
-from paramsched.core.schedules.anneal import CosineWave
-from paramsched.core.schedules.contents import parts_inside
-from paramsched.core.schedules.cuts import Skip, Take
-from paramsched.core.schedules.lengths import PERIOD
-from paramsched.core.schedules.periods import MultiStep
-from paramsched.core.schedules.restarts import Restarts
-from paramsched.core.schedules.retimed import Every, Window
-from paramsched.core.schedules.sequence import Sequence as Stages
+from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.anneal import first_level, is_anneal, last_level
+from paramsched.core.schedules.schedule import is_kind, parts_inside
+from paramsched.core.schedules.sequence import holds_when_empty, stages_of
 from paramsched.core.time import Duration, RunFacts
 
 _MANY_EPOCHS: Final = 100
@@ -70,7 +63,7 @@ class _Part(NamedTuple):
 
     @staticmethod
     def of(schedule: Schedule, line: Line) -> "_Part":
-        stages = schedule.stages if isinstance(schedule, Stages) else (schedule,)
+        stages = stages_of(schedule)
         lengths: list[Fraction | None] = []
         begin = Fraction(0)
         for stage in stages:
@@ -132,7 +125,7 @@ def _milestones_mixed(line: Line) -> Iterator[Problem]:
     Source: torch's MultiStepLR sorts its milestones and multiplies twice at one that is repeated.
     """
     for part in line.inside:
-        if part.__class__ is MultiStep and (found := _order_of(tuple(part.milestones))):
+        if is_kind(part, "multistep") and (found := _order_of(part.args["milestones"])):
             yield Problem(line.path, found, "Keep each milestone once, in order", code=codes.MILESTONES_MIXED)
             return
 
@@ -143,8 +136,8 @@ def _stage_without_updates(line: Line) -> Iterator[Problem]:
     Source: timm's `cooldown_epochs=0` and `warmup_epochs=0` switch a stage off; a last stage does not need that.
     """
     for part in line.inside:
-        last = part.stages[-1] if part.__class__ is Stages else None
-        if last is not None and last.has_length and last.length == Duration.of(0) and not last._holds_when_empty:
+        last = stages_of(part)[-1] if is_kind(part, "sequence") else None
+        if last is not None and last.has_length and last.length == Duration.of(0) and not holds_when_empty(last):
             found = f"the last stage, {last}, has 0 updates and is skipped"
             yield Problem(line.path, found, "Remove it, or write a longer length", code=codes.ONE_UPDATE)
             return
@@ -158,7 +151,7 @@ def _warmup_as_long_as_run(line: Line, trial: TrialRun, parts: Iterable[_Part]) 
     if line.binding.name != "lr" or line.binding.groups is not None or trial.end < _FEWEST_OF_WARMUP:
         return
     for _, (first, *rest), (length, *_) in parts:
-        if not (isinstance(first, Anneal) and _is_warmup(first) and _is_low(first)):
+        if not (is_anneal(first) and _is_warmup(first) and _is_low(first)):
             continue
         if length is not None and trial.end <= length <= trial.end * _CLEARLY_LONGER:
             share = f"{float(100 * length / trial.end):.6g}% of the run"
@@ -178,11 +171,11 @@ def _epochs_for_updates(line: Line) -> Iterator[Problem]:
     if epochs is None:
         return
     for part in line.inside:
-        over = part.over if isinstance(part, Anneal) else part
+        over = part.args["over"] if is_anneal(part) else part
         if not isinstance(over, Duration):
             continue
         for length in [count for unit, count in over.terms if unit == "epochs"]:
-            times = _TIMES_FOR_WARMUP if isinstance(part, Anneal) and _is_warmup(part) else _TIMES_THE_RUN
+            times = _TIMES_FOR_WARMUP if _is_warmup(part) else _TIMES_THE_RUN
             if length >= _MANY_EPOCHS and length >= times * epochs:
                 instead = f'For updates write "{_number(length)} steps"'
                 found = f'the length "{over}" exceeds the run of {_number(epochs)} epochs'
@@ -213,11 +206,11 @@ def _updates_for_epochs(line: Line) -> Iterator[Problem]:
 
 def _updates_of_part(part: Any) -> list[Fraction]:
     """Return the milestones, length or periods of a shape in updates; [] if one is in another unit."""
-    if isinstance(part, MultiStep):
-        written = list(part.milestones)
-    elif isinstance(part, Anneal):
-        written = [part.over] if part.over is not None else []
-    elif isinstance(part, Schedule) and not isinstance(part, Every):
+    if is_kind(part, "multistep"):
+        written = list(part.args["milestones"])
+    elif is_anneal(part):
+        written = [part.args["over"]] if part.args["over"] is not None else []
+    elif isinstance(part, Schedule) and part.kind != "every":
         written = [one for one in _periods_of(part) if one is not None]
     else:
         return []
@@ -228,15 +221,15 @@ def _updates_of_part(part: Any) -> list[Fraction]:
 
 def _is_warmup(part: Any) -> bool:
     """Return whether a shape rises, like a warmup, which may be intended to take only a few updates."""
-    if not isinstance(part, Anneal):
+    if not is_anneal(part):
         return False
-    first, last = part.first_level, part.last_level
+    first, last = first_level(part), last_level(part)
     return isinstance(first, float) and isinstance(last, float) and first < last
 
 
-def _is_low(warmup: Anneal) -> bool:
+def _is_low(warmup: Schedule) -> bool:
     """Return whether a warmup starts well below its level."""
-    first, last = warmup.first_level, warmup.last_level
+    first, last = first_level(warmup), last_level(warmup)
     return isinstance(first, float) and isinstance(last, float) and first < IS_HIGH * last
 
 
@@ -248,7 +241,7 @@ def _beyond_total(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> Iterat
     Source: Hoffmann et al., 2022, appendix B: models train worse if the cosine is over 25% longer than the run.
     """
     for part, stages, lengths in parts:
-        if isinstance(stages[-1], Skip) and len(stages) > 1:
+        if stages[-1].kind == "skip" and len(stages) > 1:
             continue
         taken = sum((one for one in lengths if one is not None), Fraction(0))
         if taken > _CLEARLY_LONGER * trial.end:
@@ -263,10 +256,10 @@ def _parts_over_the_run(schedule: Schedule) -> Iterator[Schedule]:
 
     An operand of `+` or `*` covers the entire run. A stage covers only a part of the run, so it is not yielded.
     """
-    if isinstance(schedule, (Take, Skip)) and schedule.of is not None:
+    if schedule.args.get("of") is not None:
         return  # it was planned for a run of another length, as after Plan.change
     yield schedule
-    if isinstance(schedule, (Stages, Restarts, Take, Skip, Window)):
+    if schedule.kind in ("sequence", "restarts", "take", "skip", "window"):
         return
     for part in schedule.parts():
         yield from _parts_over_the_run(part)
@@ -279,7 +272,8 @@ def _milestones_after_end(line: Line, trial: TrialRun, parts: Iterable[_Part]) -
     of such milestones itself, since facebookresearch/detectron2#2609.
     """
     for part, _, _ in parts:
-        milestones = part.milestones if isinstance(part, MultiStep) and (line.known or trial.knows(part)) else ()
+        is_known = part.kind == "multistep" and (line.known or trial.knows(part))
+        milestones = part.args["milestones"] if is_known else ()
         late = [(when, one) for one in milestones if (when := trial.span.units.exact(one)) > trial.end]
         if late:
             place = f"{float(late[0][0] / trial.end):.0%} of the run"
@@ -301,7 +295,7 @@ def _periods_beyond_run(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> 
             if length <= trial.end:
                 continue
             # CosineAnnealingLR of torch is half of a wave, which ends with the run.
-            is_half = length == 2 * trial.end and any(isinstance(one, CosineWave) for one in parts_inside(part))
+            is_half = length == 2 * trial.end and any(is_kind(one, "cosine_wave") for one in parts_inside(part))
             if not is_half:
                 found = f"the period {text} is {float(100 * length / trial.end):.6g}% of the run, so it never completes"
                 yield Problem(line.path, found, "Shorten it, or remove it", code=codes.PERIOD_BEYOND_RUN)
@@ -309,14 +303,8 @@ def _periods_beyond_run(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> 
 
 
 def _periods_of(part: Schedule) -> list[Duration]:
-    found = [getattr(part, name) for name in _period_names(part.__class__)]
-    return [one for one in found if isinstance(one, Duration)]
-
-
-@cache
-def _period_names(kind: Any) -> tuple[str, ...]:
-    """Return the fields of a class of schedules that are periods."""
-    return tuple(one.name for one in fields(kind) if one.metadata.get("role") == PERIOD["role"])
+    periods = (part.args[name] for name, role in part.shape.roles.items() if role == "period")
+    return [one for one in periods if one is not None]
 
 
 def _stages_of_one_update(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> Iterator[Problem]:
@@ -329,7 +317,7 @@ def _stages_of_one_update(line: Line, trial: TrialRun, parts: Iterable[_Part]) -
         return
     for _, stages, lengths in parts:
         for stage, length in zip(stages, lengths, strict=True):
-            written = getattr(stage, "over", None)
+            written = stage.args.get("over")
             if length is None or length > 1 or not isinstance(written, Duration) or written.is_resolved:
                 continue
             if trial.end < (_SHORT_RUN if _is_small_share(written) else _LONG_RUN):
@@ -352,9 +340,9 @@ def _decay_in_percent(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> It
         return
     for part, stages, lengths in parts:
         decay, length = stages[-1], lengths[-1]
-        if not isinstance(part, Stages) or not isinstance(decay, Anneal) or all(one.has_length for one in stages):
+        if part.kind != "sequence" or not is_anneal(decay) or all(one.has_length for one in stages):
             continue
-        written = decay.over
+        written = decay.args["over"]
         if length is None or written is None or not written.is_resolved or _is_warmup(decay):
             continue
         if 1 < length <= _MOST_PERCENT and 100 * length < trial.end:

@@ -1,8 +1,9 @@
 """Rules of levels: multiples of base that were probably meant as values, as the end of a decay or as stages."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import islice
 from math import ceil, prod
 from typing import Any, Final, Literal, TypeAlias, final
 
@@ -11,27 +12,22 @@ import numpy as np
 from paramsched.core import curves
 from paramsched.core.base.codes import BASE_OF_ZERO, FLOOR_AS_VALUE, GROWS, LEVEL_AS_VALUE
 from paramsched.core.base.problem import Problem
-from paramsched.core.feedback.base import Guided
 from paramsched.core.feedback.plateau import Plateau
 from paramsched.core.fields import Field
 from paramsched.core.plan import Binding, Target
 from paramsched.core.rules.line import Line
 from paramsched.core.rules.trial_run import resolved_in_any_run
-from paramsched.core.schedules import AbsoluteSchedule, Anneal, Constant, Schedule
-from paramsched.core.schedules.affine import Absolute, level_of
-from paramsched.core.schedules.contents import parts_inside
-from paramsched.core.schedules.decays import Exponential, OpenGeometric
+from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.absolute import absolute
+from paramsched.core.schedules.anneal import first_level, is_anneal, last_level
+from paramsched.core.schedules.clamp import maximum
+from paramsched.core.schedules.constant import constant, constant_level
 from paramsched.core.schedules.evaluation import evaluate
-from paramsched.core.schedules.followed_target import FollowedTarget
-from paramsched.core.schedules.leaves import Like
-from paramsched.core.schedules.one_operand import AsFactor, Raised
-from paramsched.core.schedules.own import OfProgress, OfTime
-from paramsched.core.schedules.periods import CosineRestarts, Stairs
-from paramsched.core.schedules.pointwise import Clamp, Maximum, Minimum, Product, Sum
-from paramsched.core.schedules.retimed import Chain, Window
-from paramsched.core.schedules.sequence import Sequence, in_order_anew, stages_of
-from paramsched.core.schedules.table import Table
-from paramsched.core.time import Duration
+from paramsched.core.schedules.guided import without_rules
+from paramsched.core.schedules.level import Absolute
+from paramsched.core.schedules.own import is_own
+from paramsched.core.schedules.schedule import OPERATORS, is_kind, parts_inside
+from paramsched.core.schedules.sequence import in_order_anew, stages_of
 
 Trap: TypeAlias = tuple[str, str, str]
 """A code, the effect of the line, and the line to write instead."""
@@ -75,8 +71,7 @@ class _Line:
     @property
     def schedule(self) -> Schedule:
         """The schedule without metric rules."""
-        schedule = self.binding.schedule
-        return schedule.schedule if isinstance(schedule, Guided) else schedule
+        return without_rules(self.binding.schedule)
 
     @cached_property
     def connected(self) -> Schedule:
@@ -95,7 +90,7 @@ class _Line:
     def with_schedule(self, schedule: Schedule) -> str:
         """Return the text of the line with another schedule and the same metric rules."""
         line = self.binding.schedule
-        return str(replace(line, schedule=schedule) if isinstance(line, Guided) else schedule)
+        return str(line.with_args(schedule=schedule) if line.kind == "guided" else schedule)
 
     def with_stages(self, stages: Iterable[Schedule]) -> str:
         return self.with_schedule(in_order_anew(stages))
@@ -135,9 +130,12 @@ class _Levels:
         return (low,) if low == high else (high, low) if self.first == high else (low, high)
 
 
-_NOT_MULTIPLES = (AsFactor, FollowedTarget, Like, OfProgress, OfTime, Raised)
-"""Schedules whose multiples of base cannot be determined from the levels they contain. `isinstance` of these abstract
-classes takes ten times as long as a comparison of classes."""
+_NOT_MULTIPLES: Final = ("as_factor", "followed_target", "like", "power")
+"""Schedules whose multiples of base cannot be determined from the levels they contain; so are functions of users."""
+
+
+def _has_no_multiples(part: object) -> bool:
+    return isinstance(part, Schedule) and (part.kind in _NOT_MULTIPLES or is_own(part))
 
 
 def _levels_of(schedule: Schedule) -> _Levels | None:
@@ -147,70 +145,73 @@ def _levels_of(schedule: Schedule) -> _Levels | None:
 
 def _levels_inside(schedule: Schedule) -> _Levels | None:
     """Return the levels of a schedule, none of which is absolute."""
-    if schedule.__class__ in (Anneal, Constant):  # most schedules are, and have no others inside
-        return _levels_of_leaf(schedule)
-    if schedule.__class__ in _NOT_MULTIPLES:
+    kind, args = schedule.kind, schedule.args
+    if _has_no_multiples(schedule) or (kind == "exponential" and args["gamma"] > 1):
         return None
-    if isinstance(schedule, Exponential) and schedule.gamma > 1:
-        return None
-    if isinstance(schedule, Table):
-        numbers = schedule.values.array
-        return _Levels(float(numbers[0]), None, (float(numbers.min()), float(numbers.max())))
+    if kind == "table":
+        return _Levels(args["values"][0], None, (min(args["values"]), max(args["values"])))
     inner = [_levels_inside(part) for part in schedule.parts()]
     parts = [one for one in inner if one is not None]
     if len(parts) < len(inner):
         return None
     if not parts:
         return _levels_of_leaf(schedule)
-    if isinstance(schedule, Sequence):
+    if kind == "sequence":
         return _Levels(parts[0].first, parts[-1].last, tuple(level for part in parts for level in part.all))
     if any(level < 0 for part in parts for level in part.all):
         return None  # because a product or a sum of them need not have the largest of their peaks
-    if isinstance(schedule, (Product, Chain)):
-        numbers_of = [one.level for one in schedule.operands if isinstance(one, Constant) and type(one.level) is float]
-        curves = [part for one, part in zip(schedule.operands, parts, strict=True) if not isinstance(one, Constant)]
+    if kind in ("product", "chain"):
+        numbers_of = [_number_of(one) for one in args["operands"]]
+        curves = [part for one, part in zip(args["operands"], parts, strict=True) if one.kind != "constant"]
         if len(curves) == 1:
-            return curves[0].scaled(prod(numbers_of))
+            return curves[0].scaled(prod(one for one in numbers_of if one is not None))
         firsts = [part.first for part in parts if part.first is not None]
         first = prod(firsts) if len(firsts) == len(parts) else None
         return _Levels(first, None, (prod(part.peak for part in parts),))
     peaks = [part.peak for part in parts]
-    if isinstance(schedule, (Sum, Maximum, Minimum)):
-        peak = sum(peaks) if isinstance(schedule, Sum) else max(peaks) if isinstance(schedule, Maximum) else min(peaks)
-        return _Levels(None, None, (peak,))
+    if kind in _PEAK_OF:
+        return _Levels(None, None, (_PEAK_OF[kind](peaks),))
     if len(parts) > 1:
         return None
     (part,) = parts
-    if isinstance(schedule, Clamp):
-        low = 0.0 if schedule.low is None else schedule.low
-        high = part.peak if schedule.high is None else schedule.high
+    if kind == "clamp":
+        low = 0.0 if args["low"] is None else args["low"]
+        high = part.peak if args["high"] is None else args["high"]
         if not (isinstance(low, float) and isinstance(high, float)):
             return None
         return _Levels(None, None, (max(low, min(part.peak, high)),))
-    if isinstance(schedule, Window) and schedule.begin.terms:
+    if kind == "window" and args["begin"].terms:
         return _Levels(1.0, part.last, (1.0, *part.all))
     own = _levels_of_leaf(schedule)
     return part if own is None else _Levels(part.first, None, part.all)
 
 
 def _levels_of_leaf(schedule: Schedule) -> _Levels | None:
-    """Return the levels in the fields of a schedule. Without a level for its start it starts at base."""
-    if isinstance(schedule, Constant):
-        named: dict[str, Any] = {"value": schedule.level}
-    elif isinstance(schedule, Anneal):
-        named = {"start": schedule.first_level, "to": schedule.last_level}
-    else:
-        named = {name: getattr(schedule, name) for name in _level_names(schedule.__class__)}
+    """Return the levels among the arguments of a schedule. Without a level for its start it starts at base."""
+    names = (name for name, param in schedule.shape.params.items() if param.kind == "level")
+    named: dict[str, Any] = {name: schedule.args[name] for name in names}
+    named |= {
+        name: level for name, level in schedule.shape.open_levels.items() if name in named and named[name] is None
+    }
     if not all(isinstance(level, float) for level in named.values()):
         return None
     first = named.get("start", named.get("value", 1.0))
     return _Levels(first, named.get("to", named.get("value")), (first, *named.values()))
 
 
-@cache
-def _level_names(kind: Any) -> tuple[str, ...]:
-    """Return the fields of a class of schedules that are levels."""
-    return tuple(one.name for one in fields(kind) if one.metadata.get("check") is level_of)
+_PEAK_OF: Final[dict[str, Callable[[list[float]], float]]] = {"sum": sum, "maximum": max, "minimum": min}
+"""The peak of schedules that are combined at each update, as a function of theirs."""
+
+
+def _number_of(part: Schedule) -> float | None:
+    """Return the multiple of base of a constant; None for any other schedule."""
+    level = constant_level(part) if part.kind == "constant" else None
+    return None if isinstance(level, Absolute) else level
+
+
+def _written_number_of(part: Schedule) -> float | None:
+    """Return the written multiple of base of a constant; None for any other schedule."""
+    return None if part.kind != "constant" or part.args["value"] is None else _number_of(part)
 
 
 def _below_base(line: _Line, limit: float) -> tuple[str, str] | None:
@@ -218,10 +219,11 @@ def _below_base(line: _Line, limit: float) -> tuple[str, str] | None:
     found = _levels_of(line.connected)
     if found is None or not 0 < found.peak < limit:
         return None
-    parts = line.binding.schedule.operands if isinstance(line.binding.schedule, Product) else (line.binding.schedule,)
-    if all(isinstance(one, Constant) and one.over is None for one in parts):
+    schedule = line.binding.schedule
+    parts = schedule.args["operands"] if schedule.kind == "product" else (schedule,)
+    if all(one.kind == "constant" and one.args["over"] is None for one in parts):
         return None
-    return _as_values(line, found, AbsoluteSchedule(line.schedule))
+    return _as_values(line, found, absolute(line.schedule))
 
 
 def _begins_near_zero(line: _Line, limit: float) -> tuple[str, str] | None:
@@ -249,7 +251,7 @@ def _begins_near_zero(line: _Line, limit: float) -> tuple[str, str] | None:
         return None
     levels = _Levels(told[0].first, told[-1].last, tuple(level for one in told for level in one.all))
     if all(small) and len(stages) > 1:
-        return _as_values(line, levels, AbsoluteSchedule(line.schedule))
+        return _as_values(line, levels, absolute(line.schedule))
     chosen = zip(stages, found, strict=True)
     return _as_values(line, levels, in_order_anew(_in_values(one) if its in told else one for one, its in chosen))
 
@@ -259,10 +261,10 @@ _STEP: Final = 10.0 * (1 + 1e-9)
 
 
 def _is_near_zero(stage: Schedule, levels: _Levels, limit: float, *, is_last: bool) -> bool:
-    if isinstance(stage, Table):
+    if stage.kind == "table":
         return 0 < levels.peak <= limit
-    if isinstance(stage, (Product, Chain)):
-        factor = prod(one.value for one in stage.operands if isinstance(one, Constant) and type(one.value) is float)
+    if stage.kind in ("product", "chain"):
+        factor = prod(one for one in map(_written_number_of, stage.args["operands"]) if one is not None)
         return 0 < abs(factor) <= limit and levels.peak <= limit
     if levels.first is not None and not is_last and levels.last is not None and levels.last > levels.first:
         return False
@@ -274,13 +276,14 @@ def _is_near_zero(stage: Schedule, levels: _Levels, limit: float, *, is_last: bo
 
 def _in_values(stage: Schedule) -> Schedule:
     """Return a stage whose numbers are values."""
-    if isinstance(stage, Constant) and isinstance(stage.value, float):
-        return replace(stage, value=Absolute(stage.value))
-    if isinstance(stage, Product):
-        numbers = [one for one in stage.operands if isinstance(one, Constant) and isinstance(one.value, float)]
-        value = Constant(Absolute(prod(one.value for one in numbers if isinstance(one.value, float))), None)
-        return Product((value, *(one for one in stage.operands if one not in numbers)))
-    return AbsoluteSchedule(stage)
+    if (number := _written_number_of(stage)) is not None:
+        return stage.with_args(value=Absolute(number))
+    if stage.kind == "product":
+        numbers = [_written_number_of(one) for one in stage.args["operands"]]
+        value = constant(Absolute(prod(one for one in numbers if one is not None)))
+        others = (one for one, number in zip(stage.args["operands"], numbers, strict=True) if number is None)
+        return OPERATORS["product"].call(operands=(value, *others))
+    return absolute(stage)
 
 
 def _as_values(line: _Line, levels: _Levels, instead: Schedule) -> tuple[str, str]:
@@ -300,31 +303,30 @@ _USUAL: Final = {
 def _is_a_usual_value(line: _Line, limit: float) -> tuple[str, str] | None:
     """Judge whether a line is a constant that looks like a value of its field, such as a weight decay of 0.1."""
     low, high = _USUAL.get(line.binding.name, (1.0, 0.0))
-    match line.binding.schedule:
-        case Constant(value=float(value), over=None) if low <= value <= high and 0 < value < limit:
-            found = line.in_values("is", value)
-            return (
-                found,
-                f"{value!r} * constant() is {value:g} × base; for the value {value:g} write absolute({value!r})",
-            )
-    return None
+    schedule = line.binding.schedule
+    value = _written_number_of(schedule)
+    if value is None or schedule.args["over"] is not None or not (low <= value <= high and 0 < value < limit):
+        return None
+    advice = f"{value!r} * constant() is {value:g} × base; for the value {value:g} write absolute({value!r})"
+    return line.in_values("is", value), advice
 
 
 def _decays_from_its_first_argument(line: _Line, limit: float) -> tuple[str, str] | None:
     """Judge whether a decay to 0 starts below base, and below the end of the stage before it."""
     stages = stages_of(line.schedule)
     for place, stage in enumerate(stages):
-        if not (isinstance(stage, Anneal) and isinstance(stage.start, float) and 0 < stage.start < limit):
+        start = stage.args["start"] if is_anneal(stage) else None
+        if not (isinstance(start, float) and 0 < start < limit):
             continue
         before = stages[place - 1] if place else None
         # The open end of a warmup follows this start, so it is no higher level.
-        falls_from_base = before is None or (isinstance(before, Anneal) and before.to is None)
-        start, top = stage.start, 1.0 if falls_from_base else _last_level(line.connected_stages[place - 1])
-        if stage.to != 0 or top is None or top <= start:
+        falls_from_base = before is None or (is_anneal(before) and before.args["to"] is None)
+        top = 1.0 if falls_from_base else _last_level(line.connected_stages[place - 1])
+        if last_level(stage) != 0 or top is None or top <= start:
             continue
-        fall = replace(stage, start=None if top == 1.0 else top, to=start)
+        fall = stage.with_args(start=None if top == 1.0 else top, to=start)
         high = "base" if top == 1 else f"{top:g} × base"
-        because = f"start is {start:g}" if stage.curve == curves.cosine else "the first argument is start"
+        because = f"start is {start:g}" if stage.args["curve"] == curves.cosine else "the first argument is start"
         found = line.in_values("falls from", start, 0.0, because=because)
         written = line.with_stages((*stages[:place], fall, *stages[place + 1 :]))
         return found, f"To fall from {high} to {start:g} × base write {written}"
@@ -335,12 +337,13 @@ def _adds_stages(line: _Line, limit: float) -> tuple[str, str] | None:
     """Judge whether a sum of schedules, none of which exceeds base, exceeds it."""
     stages = stages_of(line.schedule)
     for place, stage in enumerate(stages):
-        if not isinstance(stage, Sum):
+        if stage.kind != "sum":
             continue
-        parts = [_levels_of(one) for one in stage.operands]
+        operands = stage.args["operands"]
+        parts = [_levels_of(one) for one in operands]
         # A number in a sum is an offset, but base itself is a stage: `warmup(10) + constant()`.
         of_base = [part is not None and part.peak == limit for part in parts]
-        offsets = [isinstance(one, Constant) for one in stage.operands]
+        offsets = [one.kind == "constant" for one in operands]
         if sum(not offset for offset in offsets) < 2 and not (len(parts) == 2 and all(of_base)):
             continue
         if not all(one is not None and min(one.all) >= 0 and one.peak <= limit for one in parts):
@@ -355,9 +358,9 @@ def _adds_stages(line: _Line, limit: float) -> tuple[str, str] | None:
         if known:
             found = line.in_values("rises to", float(f"{peak:.3g}"), because=adds)
         # A sequence begins with its warmup.
-        ordered = sorted(stage.operands, key=lambda one: not _rises(one))
+        ordered = sorted(operands, key=lambda one: not _rises(one))
         if sum(not one.has_length for one in ordered) > 1:
-            written = line.with_stages((*stages[:place], Maximum(stage.operands), *stages[place + 1 :]))
+            written = line.with_stages((*stages[:place], maximum(*operands), *stages[place + 1 :]))
             return found, f"For the largest of them write {written}"
         written = line.with_stages((*stages[:place], *ordered, *stages[place + 1 :]))
         return found, f"For one after the other write {written}"
@@ -379,8 +382,8 @@ def _peak(schedule: Schedule | None) -> float | None:
     if schedule is None or not schedule.is_resolved:
         return None
     end = 10_000 if schedule.length is None else ceil(schedule.length.number)
-    seams = [ceil(one) for part in (schedule, *schedule.parts()) for one in part._seams()][:1_000]
-    times = np.unique(np.concatenate([np.linspace(0, end, 500).astype(np.int64), np.array(seams, dtype=np.int64)]))
+    edges = [ceil(one) for one in islice(schedule.piece.edges_and_end(0, end), 1_000)]
+    times = np.unique(np.concatenate([np.linspace(0, end, 500).astype(np.int64), np.array(edges, dtype=np.int64)]))
     return float(np.max(evaluate(schedule, times, 1.0)))
 
 
@@ -416,7 +419,7 @@ def unlikely_level(line: Binding, base: float | None = None, resolved: Schedule 
     """
     if isinstance(line.field, Target) or base == 0:  # of a base of 0, `base_is_zero` is reported
         return None
-    known = _Line(line, base, resolved.schedule if isinstance(resolved, Guided) else resolved)
+    known = _Line(line, base, None if resolved is None else without_rules(resolved))
     for row in _rows_for(line.name, "all" if line.groups is None else "some"):
         if (told := row.judge(known, row.limit)) is not None:
             return LEVEL_AS_VALUE, *told
@@ -468,33 +471,37 @@ def floor_as_value(line: Line) -> Problem | None:
 
 def _is_rise_of_one_cycle(part: object) -> bool:
     """Return whether a schedule rises from above 0, as the first part of one cycle does and a warmup does not."""
-    match part:
-        case Anneal():
-            start, to = part.first_level, part.last_level
-            return isinstance(start, float) and isinstance(to, float) and 0 < start < to
-    return False
+    if not is_anneal(part):
+        return False
+    start, to = first_level(part), last_level(part)
+    return isinstance(start, float) and isinstance(to, float) and 0 < start < to
 
 
 def _ends_of_decays(parts: Iterable[object]) -> Iterator[float]:
     """Yield the numbers at which schedules end, or below which they do not fall."""
     whole = tuple(parts)
-    others = [one for one in whole if one.__class__ is AbsoluteSchedule or one.__class__ in _NOT_MULTIPLES]
+    others = [one for one in whole if is_kind(one, "absolute") or _has_no_multiples(one)]
     hidden = {id(part) for one in others for part in parts_inside(one)}
     for part in whole if not hidden else [one for one in whole if id(one) not in hidden]:
-        levels: tuple[object, ...] = ()
-        if part.__class__ is Duration:
-            continue
-        match part:
-            case Anneal():
-                start, to = part.first_level, part.last_level
-                levels = () if isinstance(start, float) and isinstance(to, float) and start <= to else (to,)
-            case Stairs(to=to) | CosineRestarts(to=to) | OpenGeometric(to=to):
-                levels = (to,)
-            case Clamp(low=low):
-                levels = (low,)
-            case Maximum(operands=inside) | Sequence(stages=(_, *inside)):
-                levels = tuple(one.value for one in inside if isinstance(one, Constant) and one.value is not None)
-        yield from (one for one in levels if isinstance(one, float))
+        if isinstance(part, Schedule):
+            yield from (one for one in _lowest_levels(part) if isinstance(one, float))
+
+
+def _lowest_levels(part: Schedule) -> Iterable[object]:
+    """Return the levels at which a schedule may end, or below which it does not fall."""
+    if is_anneal(part):
+        start, to = first_level(part), last_level(part)
+        return () if isinstance(start, float) and isinstance(to, float) and start <= to else (to,)
+    match part.kind:
+        case "stairs" | "cosine_restarts" | "geometric":
+            return (part.args["to"],)
+        case "clamp":
+            return (part.args["low"],)
+        case "maximum":
+            return map(_written_number_of, part.args["operands"])
+        case "sequence":
+            return map(_written_number_of, stages_of(part)[1:])
+    return ()
 
 
 def base_is_zero(field: str) -> Trap:

@@ -14,8 +14,8 @@ from paramsched.core.curves.arrays import Floats, Integers
 from paramsched.core.plan import Binding, Target
 from paramsched.core.rules.trial_run import TimesIn, TrialRun, resolved_in_run, times_to_look_at
 from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.contents import lengths_among, parts_inside
 from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.schedules.schedule import lengths_among, parts_inside
 from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument, ParamschedError
 
@@ -109,7 +109,7 @@ class Line:
         if self.trial is None or not (self.known or self.trial.knows(stage)):
             return None
         try:
-            return stage._exact_length(self.trial.span.later(begin) if begin else self.trial.span)
+            return stage.measure(self.trial.span.later(begin) if begin else self.trial.span)
         except InvalidArgument:
             return None
 

@@ -18,10 +18,10 @@ from paramsched.core.rules.line import Line
 from paramsched.core.rules.trial_run import resolved_without_begins
 from paramsched.core.rules.values import IS_HIGH, NEARLY
 from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.contents import lengths_among
 from paramsched.core.schedules.evaluation import evaluate
-from paramsched.core.schedules.lengths import Span
-from paramsched.core.schedules.sequence import Sequence
+from paramsched.core.schedules.schedule import is_kind, lengths_among
+from paramsched.core.schedules.sequence import begins_of, stages_of
+from paramsched.core.schedules.span import Span
 from paramsched.core.time import Duration, RunFacts
 from paramsched.errors import ParamschedError
 
@@ -85,8 +85,8 @@ def _warmup_of(line: Line) -> _Warmup | None:
     if run is None:
         return None
     schedule, end = run.schedule, ceil(run.end)
-    inner = (ceil(one) for one in islice(schedule._inner_breakpoints(0, end), _MARKS))
-    marks = sorted({0, *(one for one in (*inner, *map(ceil, islice(schedule._seams(), _MARKS))) if 0 < one < end)})
+    edges = (*islice(schedule.piece.edges_and_end(0, end), _MARKS), *begins_of(schedule)[:_MARKS])
+    marks = sorted({0, *(ceil(one) for one in edges if 0 < ceil(one) < end)})
     base = line.base or 1.0
     values = evaluate(schedule, np.array(marks), base)
     high = NEARLY * float(np.max(values))
@@ -135,8 +135,8 @@ def _written_time(line: Line, run: _Run, begin: Fraction) -> Duration:
     """Return a time of the run as the sum of the lengths of stages, if they end there; else in epochs or updates."""
     sums: list[Duration] = []
     for part in line.inside:
-        if isinstance(part, Sequence):
-            lengths = [stage.length for stage in part.stages]
+        if is_kind(part, "sequence"):
+            lengths = [stage.length for stage in stages_of(part)]
             known = lengths[: lengths.index(None)] if None in lengths else lengths
             sums += accumulate(one for one in known if one is not None)
         elif isinstance(part, Schedule) and part.length is not None:

@@ -2,17 +2,18 @@
 
 import re
 from collections.abc import Iterator
+from math import ceil
 from typing import Final
 
 from paramsched.core.base.codes import TARGET_LEVEL, TARGET_OF_FIELD
 from paramsched.core.base.problem import Problem
 from paramsched.core.plan import Target
 from paramsched.core.rules.line import Line
-from paramsched.core.schedules import Anneal, Constant
-from paramsched.core.schedules.affine import Bounds
-from paramsched.core.schedules.periods import Stairs
-from paramsched.core.schedules.pointwise import Product
-from paramsched.core.schedules.table import Table
+from paramsched.core.rules.trial_run import times_to_look_at
+from paramsched.core.schedules.anneal import first_level, is_anneal, last_level
+from paramsched.core.schedules.constant import constant_level
+from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.schedules.schedule import is_kind
 
 _FIELDS: Final = frozenset({"lr", "learning_rate", "weight_decay", "betas", "eps"})
 """Names of fields that optimizers have. A target `momentum` may be that of a teacher."""
@@ -33,11 +34,11 @@ def target_problems(line: Line) -> Iterator[Problem]:
         advice = f"Write {name}: {schedule} outside of targets, or rename it"
         yield Problem(line.path, found, advice, code=TARGET_OF_FIELD)
         return
-    factors = {id(factor) for part in line.inside if isinstance(part, Product) for factor in part.operands}
+    factors = {id(factor) for part in line.inside if is_kind(part, "product") for factor in part.parts()}
     levels = [
         level
         for part in line.inside
-        if not (isinstance(part, Constant) and id(part) in factors)  # 0.1 of `0.1 * cosine()` is no level
+        if not (is_kind(part, "constant") and id(part) in factors)  # 0.1 of `0.1 * cosine()` is no level
         for level in (() if _is_warmup(part) else _levels(part))
     ]
     if _are_values(levels, initial) and not schedule.has_absolute:
@@ -46,21 +47,30 @@ def target_problems(line: Line) -> Iterator[Problem]:
         yield Problem(line.path, found, advice, code=TARGET_LEVEL)
         return
     is_share = bool(_SHARES & set(re.split(r"[_\W]+", name.lower()))) or name.lower() == "teacher_momentum"
-    bounds = line.resolved.bounds(Bounds(initial, initial)) if is_share and line.resolved is not None else None
-    if bounds is not None and (bounds.high > 1 + 1e-9 or bounds.low < -1e-9):
-        found = f"{name} is a share, and reaches {bounds.high if bounds.high > 1 else bounds.low:.4g}"
+    outside = _outside_of_shares(line, initial) if is_share else None
+    if outside is not None:
+        found = f"{name} is a share, and reaches {outside:.4g}"
         advice = "Keep it between 0 and 1: levels are multiples of its initial value"
         yield Problem(line.path, found, advice, code=TARGET_LEVEL)
+
+
+def _outside_of_shares(line: Line, initial: float) -> float | None:
+    """Return a value of a target in the run that is not between 0 and 1; None if there is none, or none is known."""
+    if line.resolved is None or line.trial is None:
+        return None
+    values = evaluate(line.resolved, times_to_look_at(line.resolved, max(1, ceil(line.trial.end))), initial)
+    low, high = float(values.min()), float(values.max())
+    return high if high > 1 + 1e-9 else low if low < -1e-9 else None
 
 
 def _is_warmup(part: object) -> bool:
     """Return whether a part rises to 1 within a length of its own, from a start that is a multiple of base."""
     return (
-        isinstance(part, Anneal)
-        and part.over is not None
-        and part.last_level == 1.0
-        and isinstance(part.first_level, float)
-        and part.first_level <= _HIGHEST_START
+        is_anneal(part)
+        and part.args["over"] is not None
+        and last_level(part) == 1.0
+        and isinstance(start := first_level(part), float)
+        and start <= _HIGHEST_START
     )
 
 
@@ -78,13 +88,13 @@ def _are_values(levels: list[float], initial: float) -> bool:
 
 
 def _levels(part: object) -> tuple[float, ...]:
-    match part:
-        case Anneal():
-            return tuple(one for one in (part.first_level, part.last_level) if isinstance(one, float))
-        case Stairs(start=start, to=to):
-            return tuple(one for one in (start, to) if isinstance(one, float))
-        case Constant():
-            return (part.level,) if isinstance(part.level, float) else ()
-        case Table(values=values):
-            return tuple(values.array.tolist())
-    return ()
+    levels: tuple[object, ...] = ()
+    if is_anneal(part):
+        levels = first_level(part), last_level(part)
+    elif is_kind(part, "stairs"):
+        levels = part.args["start"], part.args["to"]
+    elif is_kind(part, "constant"):
+        levels = (constant_level(part),)
+    elif is_kind(part, "table"):
+        levels = part.args["values"]
+    return tuple(one for one in levels if isinstance(one, float))

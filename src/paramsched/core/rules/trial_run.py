@@ -11,11 +11,12 @@ from typing import Any, Final, Literal, TypeAlias, final
 import numpy as np
 
 from paramsched.core.curves.arrays import Integers
-from paramsched.core.feedback.base import Guided
 from paramsched.core.plan import Plan
 from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.contents import durations_in
-from paramsched.core.schedules.lengths import Span
+from paramsched.core.schedules.guided import guided, without_rules
+from paramsched.core.schedules.schedule import durations_in
+from paramsched.core.schedules.sequence import begins_of
+from paramsched.core.schedules.span import Span
 from paramsched.core.time import Duration, RunFacts
 from paramsched.core.time.duration import count_text
 from paramsched.core.time.run_facts import ASSUMED_SIZES, SIZES
@@ -197,24 +198,25 @@ def resolved_in_any_run(schedule: Schedule) -> Schedule | None:
 
 def resolved_without_begins(schedule: Schedule, span: Span) -> Schedule:
     """Return a resolved schedule; the times from which on its metric rules count, which no value depends on, stay."""
-    if isinstance(schedule, Guided):
-        return replace(schedule, schedule=schedule.schedule.resolved_in(span))
-    return schedule.resolved_in(span)
+    made = without_rules(schedule).resolved_in(span)
+    return guided(made, schedule.metric_rules) if schedule.kind == "guided" else made
 
 
-_MOST_SEAMS: Final = 128  # stage boundaries next to which a schedule is evaluated
+_MOST_EDGES: Final = 128  # boundaries next to which a schedule is evaluated
 _EDGE: Final = 32  # updates at each end of the run
 
 
 def times_to_look_at(schedule: Schedule, end: int) -> Integers:
-    """Return the updates at which all rules look, at most 600: evenly spaced, at both ends, and at boundaries."""
-    return _times(tuple([min(ceil(one), end) for one in islice(schedule._seams(), _MOST_SEAMS)]), end)
+    """Return the updates at which all rules look, at most 1,200: evenly spaced, at both ends, and at boundaries."""
+    edges = islice(schedule.piece.edges_and_end(0, end), _MOST_EDGES)
+    marks = {min(ceil(one), end) for one in (*begins_of(schedule)[:_MOST_EDGES], *edges)}
+    return _times(tuple(sorted(marks)), end)
 
 
 @lru_cache(maxsize=64)
-def _times(seams: tuple[int, ...], end: int) -> Integers:
+def _times(edges: tuple[int, ...], end: int) -> Integers:
     """Return these times; cached, because the lines of a plan often have the same boundaries."""
-    marks = np.array(seams, dtype=np.int64)
+    marks = np.array(edges, dtype=np.int64)
     spread = np.linspace(0, end - 1, _SPREAD).astype(np.int64)
     several = np.unique(np.concatenate([np.arange(_EDGE), end - 1 - np.arange(_EDGE), spread, marks - 1, marks]))
     times = several[(several >= 0) & (several < end)]

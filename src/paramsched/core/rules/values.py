@@ -12,9 +12,8 @@ from paramsched.core.base.problem import Problem
 from paramsched.core.plan import Target
 from paramsched.core.plan.value_ranges import BELOW_ONE_ADVICE, ValueRange, first_outside, range_of, with_floor
 from paramsched.core.rules.line import FieldCurve
-from paramsched.core.schedules.contents import durations_in, values_inside
 from paramsched.core.schedules.evaluation import evaluate
-from paramsched.core.schedules.one_operand import AsFactor
+from paramsched.core.schedules.schedule import durations_in, is_kind, parts_inside
 
 PRACTICALLY_ZERO: Final = 1e-5  # of the peak
 LONG_END: Final = 0.1  # of the run
@@ -65,7 +64,7 @@ def grows(curve: FieldCurve) -> Iterator[Problem]:
         and curve.share == "all"
         and base > 0
         and curve.peak > MOST_TIMES_BASE * base
-        and not any(isinstance(part, AsFactor) for part in values_inside(curve.schedule))  # the lr of one sample
+        and not any(is_kind(part, "as_factor") for part in parts_inside(curve.schedule))  # the lr of one sample
     ):
         multiple = f"{curve.peak / base:.3g}" if curve.run.states_times else f"more than {MOST_TIMES_BASE:g}"
         found = f"it grows to {multiple} × base at {_when(curve, int(curve.times[np.argmax(curve.values)]))}"

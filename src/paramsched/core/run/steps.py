@@ -476,7 +476,7 @@ def _note_end(planned: Groups, t: int) -> None:
     lines, times, values = planned.block.lines, planned.clock.times, dict[str, list[str]]()
     now = values_at(lines, times, planned.clock.states)
     for index, line, _ in by_group(lines):
-        held = line.schedule._held_from()
+        held = line.schedule.piece.held
         is_held = held is not None and held <= times.on_clock(line.clock) and not line.schedule.metric_rules
         mine = values.setdefault(f"{line.name} {'stays at' if is_held else 'is now'}", [])
         mine += {f"{now[index, line.field.slot]:g}"} - {*mine}

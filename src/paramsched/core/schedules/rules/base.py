@@ -10,7 +10,7 @@ import numpy as np
 from paramsched.core.base.frozen_values import frozen_value
 from paramsched.core.base.params import argument_kind
 from paramsched.core.curves import Curve
-from paramsched.core.curves.arrays import Floats
+from paramsched.core.curves.arrays import Floats, quiet
 from paramsched.core.number_checks import (
     check_fields,
     checked,
@@ -18,11 +18,10 @@ from paramsched.core.number_checks import (
     positive_number,
     whole_number,
 )
-from paramsched.core.schedules.affine import Level, has_fixed_part, split_level
-from paramsched.core.schedules.base import Schedule
-from paramsched.core.schedules.evaluation import quiet
-from paramsched.core.schedules.registry import builder_name, has_shape
-from paramsched.core.schedules.writing import CALL, call_text
+from paramsched.core.schedules.level import Absolute, Level, split_level
+from paramsched.core.schedules.registry import BUILDER_OF_CLASS, builder_name
+from paramsched.core.schedules.schedule import Schedule
+from paramsched.core.schedules.writing import call_of_rule
 from paramsched.core.time import Duration
 from paramsched.core.time.run_facts import SIZES
 from paramsched.errors import CallSite, InvalidArgument, site_with_value
@@ -68,7 +67,6 @@ class Rule(ABC):
     begin: int
     end: int | None
     by: Clock
-    _precedence = CALL
 
     @abstractmethod
     def step_columns(self, k: Floats) -> Coefficients:
@@ -93,12 +91,12 @@ class Rule(ABC):
     @property
     def has_absolute(self) -> bool:
         """True if the rule adds an absolute value, which does not scale with base."""
-        return any(has_fixed_part(value) for value in self._values())
+        return any(isinstance(value, Absolute) for value in self._values())
 
     @property
     def serializable(self) -> bool:
         """True if the rule can be written as text and read back."""
-        return has_shape(self) and all(
+        return type(self) in BUILDER_OF_CLASS and all(
             value.serializable for value in self._values() if isinstance(value, Curve | Schedule)
         )
 
@@ -132,7 +130,7 @@ class Rule(ABC):
     # Repeated from `Schedule`, because this method is all that the two classes have in common.
 
     def __str__(self) -> str:
-        return call_text(self)
+        return call_of_rule(self)
 
 
 class ShareRule(Rule):

@@ -10,9 +10,8 @@ import numpy as np
 from paramsched.core import curves
 from paramsched.core.builders import constructor
 from paramsched.core.curves.arrays import Floats
-from paramsched.core.curves.elementary import power
 from paramsched.core.number_checks import checked, finite_number, one_of, positive_number, whole_number
-from paramsched.core.schedules.affine import LEVEL, Level, split_level
+from paramsched.core.schedules.level import Level, level_of, split_level
 from paramsched.core.schedules.registry import rule
 from paramsched.core.schedules.rules.base import (
     Clock,
@@ -49,12 +48,12 @@ class CosineRule(ShareRule):
     rules.cosine(0.1, 100)
     """
 
-    to: Level = field(default=0.0, metadata=LEVEL)
+    to: Level = field(default=0.0, metadata=checked(level_of))
     over: float | None = field(default=None, metadata=checked(length_in_ticks))
     begin: int = 0
     end: int | None = None
     by: Clock = "update"
-    base: Level = field(default=1.0, metadata=LEVEL)
+    base: Level = field(default=1.0, metadata=checked(level_of))
     _returns_to: ClassVar[Literal["entry", "base"]] = "base"
 
     @property
@@ -104,7 +103,7 @@ class PolynomialRule(ShareRule):
     """
 
     power: float = field(default=1.0, metadata=checked(finite_number))
-    to: Level = field(default=0.0, metadata=LEVEL)
+    to: Level = field(default=0.0, metadata=checked(level_of))
     over: int | None = field(default=None, metadata=checked(whole_number))
     begin: int = 0
     end: int | None = None
@@ -124,13 +123,13 @@ class PolynomialRule(ShareRule):
 
     def share(self, k: Floats) -> Floats:
         n = self._length
-        return power(np.maximum(n - k, 0) / n, self.power) if n else np.ones(k.shape)
+        return np.power(np.maximum(n - k, 0) / n, self.power) if n else np.ones(k.shape)
 
     def ratio(self, k: Floats) -> Floats:
         n = self._length
         left = np.maximum((n or 0) - k, 0)
         scaled = (k > 0) & (k <= (n or 0))
-        return power(np.where(scaled, left / (left + 1), 1.0), self.power)
+        return np.power(np.where(scaled, left / (left + 1), 1.0), self.power)
 
     @property
     def _length(self) -> int | None:
@@ -162,11 +161,11 @@ class CosineRestartsRule(Rule):
 
     periods: Sequence[float] = field(metadata=list_of(length_in_ticks, [10, 20]))
     weights: Sequence[float] = field(default=(1.0,), metadata=list_of(finite_number, [1.0]))
-    to: Level = field(default=0.0, metadata=LEVEL)
+    to: Level = field(default=0.0, metadata=checked(level_of))
     begin: int = 0
     end: int | None = None
     by: Clock = "update"
-    base: Level = field(default=1.0, metadata=LEVEL)
+    base: Level = field(default=1.0, metadata=checked(level_of))
 
     def check_together(self) -> None:
         if self.weights == (1.0,):

@@ -1,26 +1,24 @@
 """Rules that scale the value, anneal it to a level, or set it to a schedule."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, final
+from typing import final
 
 import numpy as np
 
 from paramsched.core import curves
 from paramsched.core.builders import constructor
 from paramsched.core.curves import Curve, CurveLike
-from paramsched.core.curves.arrays import NUMPY, Floats
-from paramsched.core.curves.elementary import power_of_number
+from paramsched.core.curves.arrays import Floats, power_of
 from paramsched.core.number_checks import checked, finite_number, whole_number
-from paramsched.core.schedules.affine import LEVEL, Level
 from paramsched.core.schedules.anneal import linear as linear_shape
-from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.evaluation import columns
-from paramsched.core.schedules.leaves import curve_argument, schedule_of
+from paramsched.core.schedules.level import Level, level_of
 from paramsched.core.schedules.registry import rule
 from paramsched.core.schedules.rules.base import Clock, Coefficients, Rule, ShareRule, list_of
+from paramsched.core.schedules.schedule import Schedule, curve_argument, schedule_of
 from paramsched.errors import InvalidArgument
 
 
@@ -91,7 +89,7 @@ class LinearRule(ShareRule):
         n = self._length
         if not n:  # without an end the factor stays at `start`; with a length of 0 it is `to` at once
             return np.full(k.shape, self.to if self.over == 0 else self.start)
-        return np.asarray(columns(linear_shape(self.start, self.to, n), k).factor, dtype=np.float64)
+        return columns(linear_shape(self.start, self.to, over=n), k)[0]
 
     def ratio(self, k: Floats) -> Floats:
         n = self._length
@@ -134,7 +132,7 @@ class ExponentialRule(ShareRule):
     by: Clock = "update"
 
     def share(self, k: Floats) -> Floats:
-        return power_of_number(self.gamma, k if self.gamma > 0 else np.floor(k))
+        return power_of(self.gamma, k if self.gamma > 0 else np.floor(k))
 
     def ratio(self, k: Floats) -> Floats:
         return np.where(k > 0, self.gamma, 1.0)
@@ -168,7 +166,7 @@ class StepRule(ShareRule):
     by: Clock = "update"
 
     def share(self, k: Floats) -> Floats:
-        return power_of_number(self.gamma, k // self.every)
+        return power_of(self.gamma, k // self.every)
 
     def ratio(self, k: Floats) -> Floats:
         return np.where((k > 0) & (k % self.every == 0), self.gamma, 1.0)
@@ -203,7 +201,7 @@ class MultiStepRule(ShareRule):
 
     def share(self, k: Floats) -> Floats:
         reached = np.searchsorted(sorted(self.milestones), k, side="right")
-        return power_of_number(self.gamma, reached.astype(np.float64))
+        return power_of(self.gamma, reached.astype(np.float64))
 
     def ratio(self, k: Floats) -> Floats:
         scale = np.ones(k.size)
@@ -225,7 +223,7 @@ class AnnealRule(ShareRule):
     the rule computes each value from the value before its first tick, and ignores external writes.
     """
 
-    to: Level = field(metadata=LEVEL)
+    to: Level = field(metadata=checked(level_of))
     over: int = field(metadata=checked(whole_number, least=0))
     curve: Curve
     begin: int
@@ -237,10 +235,10 @@ class AnnealRule(ShareRule):
         return self.to
 
     def share(self, k: Floats) -> Floats:
-        return self._along(self.curve._fall, k, first=1.0)
+        return self._along(k, rises=False)
 
     def completed_share(self, k: Floats) -> Floats:
-        return self._along(self.curve._rise, k, first=0.0)
+        return self._along(k, rises=True)
 
     def ratio(self, k: Floats) -> Floats:
         if not self.curve.monotone:
@@ -252,11 +250,12 @@ class AnnealRule(ShareRule):
         turning = (k > 0) & (not self.curve.monotone)
         return np.where(turning, self.share(k), 0.0)
 
-    def _along(self, curve: Callable[..., Any], k: Floats, first: float) -> Floats:
+    def _along(self, k: Floats, *, rises: bool) -> Floats:
         """Evaluate the curve at the ticks `k`; return its exact end values before tick 0 and after tick `over`."""
+        first = 0.0 if rises else 1.0
         out = np.where((k <= 0) & (self.over > 0), first, 1.0 - first)
         inside = (k > 0) & (k < self.over)
-        out[inside] = curve(k[inside] / self.over, (self.over - k[inside]) / self.over, NUMPY)
+        out[inside] = self.curve.share(k[inside], self.over, rises=rises)
         return out
 
 
@@ -282,9 +281,8 @@ class ScheduleRule(Rule):
         return Coefficients.setting(*self.closed_form(k.astype(np.int64)), k.size)
 
     def closed_form(self, k: Floats) -> tuple[Floats, Floats]:
-        value = columns(self.schedule, k)
-        factor, offset = (0.0 if column is None else column for column in (value.factor, value.offset))
-        return np.broadcast_to(factor, k.shape), np.broadcast_to(offset, k.shape)
+        factor, value = columns(self.schedule, k)
+        return factor, np.zeros(k.shape) if value is None else value
 
 
 @rule
