@@ -20,6 +20,7 @@ from paramsched.core import files as config
 from paramsched.core.base import codes
 from paramsched.core.plan import Plan, resolve
 from paramsched.core.plan.value_ranges import first_outside, range_of
+from paramsched.core.schedules.one_value import factor_of_number
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.anneal import cosine, warmup
 from paramsched.core.time import Duration, RunFacts
@@ -49,7 +50,7 @@ def test_the_values_of_a_function_of_progress_are_its_own_bits(times, n, power, 
     own = [falling(min(t, n) / n, power, bend) * base for t in times]
 
     assert schedule(np.array(times), base).tolist() == own == [schedule(t, base) for t in times]
-    factor = schedule._factor_of_number()
+    factor = factor_of_number(schedule)
     assert [factor(t) * base for t in times] == own
 
 
@@ -59,7 +60,7 @@ def test_the_values_of_a_function_of_updates_are_its_own_bits(times, epochs, bas
     own = [fading(t, 3 * epochs) * base for t in times]
 
     assert schedule(np.array(times), base).tolist() == own == [schedule(t, base) for t in times]
-    assert [schedule._factor_of_number()(t) * base for t in times] == own
+    assert [factor_of_number(schedule)(t) * base for t in times] == own
 
 
 @given(TIMES, st.integers(1, 150), POWERS, strategies.levels(), strategies.levels(), BASES)
@@ -73,7 +74,7 @@ def test_levels_move_the_ends_exactly_and_the_rest_in_proportion(times, n, power
     values = schedule(np.array(times), base)
     assert values.tolist() == [schedule(t, base) for t in times]
     assert np.allclose(values, end + (begin - end) * share, rtol=1e-12, atol=1e-12 * max(abs(begin), abs(end)))
-    if (factor := schedule._factor_of_number()) is not None:
+    if (factor := factor_of_number(schedule)) is not None:
         assert [factor(t) for t in times] == [schedule(t) for t in times]
 
 
@@ -484,7 +485,7 @@ def test_a_length_without_metadata_counts_from_the_start_of_the_stage():
     facts = RunFacts(total=100, steps_per_epoch=8)
 
     assert resolve(Late(Duration.of("1.5 epochs")), facts=facts).begin == Duration.of(12)
-    assert resolve(warmup("2.5 steps") >> Late(Duration.of("10%")), facts=facts).stages[1].begin == Duration.of(10)
+    assert resolve(warmup("2.5 steps") >> Late(Duration.of("10%")), facts=facts).args["stages"][1].begin == Duration.of(10)
 
 
 def test_a_filling_shape_without_a_length_field_is_rejected_with_a_fix():
