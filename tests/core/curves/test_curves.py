@@ -70,7 +70,7 @@ TIMES = np.arange(41)
 
 
 def curve_in(text):
-    return parse(f"anneal(curve={text})").curve
+    return parse(f"anneal(curve={text})").args["curve"]
 
 
 def test_every_curve_has_a_formula_here():
@@ -96,7 +96,7 @@ def test_a_rise_and_a_fall_along_a_curve_follow_its_formula(text, formula):
 @table("family", FAMILIES)
 def test_every_parameter_is_a_finite_number_and_stored_as_a_float(family):
     made = curve_in(curve_text(family))
-    values = made.arguments
+    values = dict(made.arguments)
 
     for name, value in values.items():
         refused = ["2", True, nan, 10**400] + ([] if family == "tanh" else [0, -1.0])

@@ -28,7 +28,6 @@ from support import strategies
 from support.strategies import Case, every_shape
 from support.tables import table
 
-
 POINTWISE = {"sum", "product", "minimum", "maximum", "chain"}
 
 

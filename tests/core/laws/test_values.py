@@ -19,14 +19,14 @@ from core.laws import schedule_laws as laws
 from paramsched.core import files as config
 from paramsched.core.plan import Binding, Plan, Target, resolve
 from paramsched.core.plan.value_ranges import range_of
-from paramsched.core.schedules.one_value import factor_of_number
 from paramsched.core.schedules import SHAPES, Schedule, absolute, parse, parse_own
 from paramsched.core.schedules.anneal import linear, warmup
-from paramsched.core.schedules.connected import open_start, started_at
-from paramsched.core.schedules.take import skip, take
-from paramsched.core.schedules.evaluation import evaluate, factors_at, rows_at, values_by_base
-from paramsched.core.schedules.constant import constant
 from paramsched.core.schedules.clamp import clamp, minimum
+from paramsched.core.schedules.connected import open_start, started_at
+from paramsched.core.schedules.constant import constant
+from paramsched.core.schedules.evaluation import evaluate, factors_at, rows_at, values_by_base
+from paramsched.core.schedules.one_value import factor_of_number
+from paramsched.core.schedules.take import skip, take
 from paramsched.core.schedules.window import window
 from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument, InvalidTime, PlanError, Unresolved

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from collections.abc import Iterable
 from fractions import Fraction
 
 import numpy as np
@@ -12,6 +13,7 @@ from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.shape import Over, planned
 from paramsched.core.schedules.span import Piece, Span
 from paramsched.core.time import Duration
+from paramsched.core.time.duration import Number
 from support.advice import advised_lines
 from support.tables import table
 
@@ -83,7 +85,7 @@ def test_on_the_clock_of_seconds_a_stage_starts_at_the_level_of_the_fraction_of_
 
     (line,) = plan.resolve(total="3 s").bindings
 
-    assert line.schedule.args["stages"][1].start == pytest.approx(0.5**0.5, rel=1e-15)
+    assert line.schedule.args["stages"][1].args["start"] == pytest.approx(0.5**0.5, rel=1e-15)
 
 
 def test_a_schedule_that_cannot_be_resolved_is_not_resolved():
@@ -181,11 +183,15 @@ def test_scaling_keeps_the_level_at_which_a_changed_plan_continues():
 # ---- levels that are not known
 
 
+def _no_edges(since: Number, until: Number) -> Iterable[Number]:
+    return ()
+
+
 @planned(hidden=True, affine=False)
 def squared_base(call: Schedule, span: Span, over: Over) -> Piece:
     """value(t) = base squared."""
     length = span.exact_length(over)
-    return Piece(call.with_args(over=Duration.of_updates(length)), length, Fraction(0), lambda t, base: 0 * t + base.value**2)
+    return Piece(call.with_args(over=Duration.of_updates(length)), length, Fraction(0), lambda t, base: 0 * t + base.value**2, _no_edges)
 
 
 UNKNOWN = [

@@ -8,12 +8,12 @@ import pytest
 
 import paramsched as ps
 from paramsched.core.plan import Plan, resolve
-from paramsched.core.schedules.one_value import factor_of_number
 from paramsched.core.schedules import parse
 from paramsched.core.schedules.anneal import Index, cosine, warmup
-from paramsched.core.schedules.evaluation import factors_at
-from paramsched.core.schedules.schedule import MOST_DEPTH
 from paramsched.core.schedules.constant import constant
+from paramsched.core.schedules.evaluation import factors_at
+from paramsched.core.schedules.one_value import factor_of_number
+from paramsched.core.schedules.schedule import MOST_DEPTH
 from paramsched.core.schedules.window import shift
 from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument
@@ -119,7 +119,7 @@ def growing_run(steps):
     plan = Plan(sizes, lr=line, clock="samples", total="1000 samples")
     trace = ps.trace(plan, {"lr": 1.0})
     schedule = next(one.schedule for one in plan.resolve().bindings if one.name == "lr")
-    lengths = [int(dict(stage.length.terms)["samples"]) for stage in schedule.stages]
+    lengths = [int(dict(stage.length.terms)["samples"]) for stage in schedule.args["stages"]]
     return lengths, trace.amounts.tolist(), trace["lr"].tolist()
 
 

@@ -394,6 +394,12 @@ def _reachable(call: Schedule) -> None:
         raise InvalidArgument(site, "must not be 0, which no ratio reaches", example="to=0.01")
 
 
+def along_line(stage: Schedule) -> Schedule:
+    """Return a stage with the length of an open `geometric`, whose curve is unknown."""
+    args = stage.args
+    return anneal(args["to"], args["to"], args["over"], index=args["index"])
+
+
 def _geometric_text(call: Schedule) -> str:
     return write_call("geometric", params_of(geometric), {"start": None, **call.args})
 

@@ -153,7 +153,7 @@ def make_difference(left: Any, right: Any) -> Any:
 def make_negative(schedule: Schedule) -> Any:
     """Implement `-a`."""
     # Not simplified, not even `--a`, because the text of a product lists its factors and must read back as equal.
-    return make_product(-1.0, schedule)
+    return _joined_operands("product", -1.0, schedule)
 
 
 @operator_builder("power")

@@ -41,8 +41,9 @@ def connect(stages: Sequence[Schedule], pieces: Sequence[Piece]) -> list[Piece]:
     before: Piece | None = None
     for place, (stage, alone) in enumerate(zip(stages, pieces, strict=True)):
         written, own = stage, open_start(stage)
-        if own is not None and before is not None and (level := _end_before(stage, before)) != own:
-            written = started_at(stage, level)
+        if own is not None:
+            level = own if before is None else _end_before(stage, before)
+            written = stage if level == own and stage.kind != "geometric" else started_at(stage, level)
         if stage.kind == "warmup" and stage.args["to"] is None:
             after = next((one for one in range(place + 1, len(stages)) if pieces[one].length != 0), None)
             if after is not None and open_start(stages[after]) is None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, TypeAlias
 
-from paramsched.core.schedules.as_factor import as_factor
+from paramsched.core.schedules.as_factor import as_factor, planned_factor
 from paramsched.core.schedules.schedule import OPERATORS, Schedule
 from paramsched.core.schedules.shape import Check, plan, planned
 from paramsched.core.schedules.span import Piece, Span
@@ -72,7 +72,7 @@ def _followed_target(
         clock = "restarts" if span.restarted else "does not start with the run"
         found = f"the clock of this part {clock}, but a target has its value at a time of the run"
         raise PlanError(f"{call} in {line}", found, advice)
-    return plan(as_factor(schedule.resolved_in(span.of_whole_run), initial), span)
+    return planned_factor(as_factor(schedule, initial), plan(schedule, span.of_whole_run))
 
 
 def followed_target(name: str, schedule: Schedule, initial: float, line: str, advice: str) -> Schedule:

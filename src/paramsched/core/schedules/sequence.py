@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from paramsched.core.curves.arrays import Array
-from paramsched.core.schedules.anneal import last_level
+from paramsched.core.schedules.anneal import along_line, last_level
 from paramsched.core.schedules.connected import connect, open_start, started_at, takes_time
 from paramsched.core.schedules.evaluation import Base, for_base
 from paramsched.core.schedules.level import Level
@@ -112,10 +112,9 @@ def _sequence(call: Schedule, span: Span, *stages: Schedule) -> Piece:
         size = rest if length is None else length
         end = None if size is None else begin + size
         part = replace(span, begin=begin, end=end, staged=True, origin=span.begin)
-        piece = _ended(plan(stage, part), part.room, is_last=stage is stages[-1])
+        is_open = stage.kind == "geometric"  # it has no curve before its level is known
+        piece = _ended(plan(along_line(stage) if is_open else stage, part), part.room, is_last=stage is stages[-1])
         pieces.append(piece)
-        # An open `geometric` has no curve before its level is known.
-        is_open = stage.kind == "geometric" and piece.schedule.kind == "anneal"
         in_run.append(stage.with_args(over=piece.schedule.args["over"]) if is_open else piece.schedule)
         begin += size or 0
     refuse_ambiguous_levels(stages, in_run)
@@ -273,25 +272,34 @@ def sequence_of(stages: Iterable[Schedule]) -> Schedule:
     return OPERATORS["sequence"].call(stages=tuple(stages))
 
 
-def constant_at(schedule: Schedule, time: Duration | None = None) -> Level | None:
-    """Return x if a schedule is `constant(x)` at a time (None: at its end), with a written x; else None."""
+def constant_at(schedule: Schedule, written: Schedule, time: Duration | None = None) -> Level | None:
+    """Return x if a schedule is `constant(x)` at a time (None: at its end), with a written x; else None.
+
+    Args:
+        schedule: the schedule in a run, or as written.
+        written: the same schedule as written, in which an open level is None.
+        time: a time in updates.
+    """
+    if schedule.kind != written.kind:
+        return None
     if schedule.kind == "constant":
-        value: Level | None = schedule.args["value"]
-        return value
+        level: Level | None = schedule.args["value"]
+        return None if written.args["value"] is None else level
     if schedule.kind == "take":
-        return constant_at(schedule.args["schedule"], schedule.args["over"])
+        return constant_at(schedule.args["schedule"], written.args["schedule"], schedule.args["over"])
     if schedule.kind != "sequence":
         return None
-    stages = stages_of(schedule)
+    pairs = list(zip(stages_of(schedule), stages_of(written), strict=True))
     if time is None:
-        return constant_at(stages[-1])
+        return constant_at(*pairs[-1])
     exact, begin = time.exact, Fraction(0)
-    for stage in stages:
+    for stage, as_written in pairs:
         own = None if stage.length is None else stage.length.exact
-        if exact is None or (own is None and stage is not stages[-1]):
+        is_last = stage is pairs[-1][0]
+        if exact is None or (own is None and not is_last):
             return None  # it is not known which stage the time is in
-        if own is None or exact < begin + own or stage is stages[-1]:
-            return constant_at(stage, Duration.of_updates(exact - begin))
+        if own is None or exact < begin + own or is_last:
+            return constant_at(stage, as_written, Duration.of_updates(exact - begin))
         begin += own
     return None
 
@@ -318,27 +326,28 @@ def refuse_ambiguous_levels(stages: Several[Schedule], resolved: Several[Schedul
 
 def _is_ambiguous(stages: Several[Schedule], known: Several[Schedule]) -> bool:
     """Return whether an open start after `constant(x)` could mean x or its own level."""
-    before: Schedule | None = None
+    held: Level | None = None
     for stage, in_run in zip(stages, known, strict=True):
-        own = None if before is None else open_start(stage)
-        if own is not None and before is not None and constant_at(before) not in (None, own):
+        own = open_start(stage)
+        if own is not None and held not in (None, own):
             return True
         if takes_time(in_run):
-            before = in_run
+            held = constant_at(in_run, stage)
     return False
 
 
 def _with_starts(stages: Several[Schedule], known: Several[Schedule], *, continues: bool) -> list[Schedule]:
     """Write each open start after `constant(x)` that differs from x: x if it `continues`, else its own level."""
     written: list[Schedule] = []
-    before: Schedule | None = None
+    held: Level | None = None
     for stage, in_run in zip(stages, known, strict=True):
-        own, held = open_start(stage), None if before is None else constant_at(before)
-        is_open = own is not None and held not in (None, own)
+        own = open_start(stage)
         level = held if continues else own
+        is_open = own is not None and held not in (None, own) and level is not None
         written.append(started_at(stage, level) if is_open and level is not None else stage)
         if takes_time(in_run):
-            before = started_at(in_run, level) if is_open and level is not None else in_run
+            begun = started_at(in_run, level) if is_open and level is not None else in_run
+            held = constant_at(begun, written[-1])
     return written
 
 
