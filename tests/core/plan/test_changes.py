@@ -190,7 +190,12 @@ def differences(plans, name):
     for plan in plans:
         clock = plan.clock if isinstance(plan.clock, str) else plan.clock.get(name, "updates")
         (schedule,) = (one.schedule for one in counted_plan(plan.resolve(facts=FACTS)).bindings if one.name == name)
-        columns.append([schedule(t * int(RATES[clock] * counts_in_unit(clock))) for t in range(max(one.total.updates for one in plans))])
+        columns.append(
+            [
+                schedule(t * int(RATES[clock] * counts_in_unit(clock)))
+                for t in range(max(one.total.updates for one in plans))
+            ]
+        )
     return np.abs(np.subtract(*columns))
 
 

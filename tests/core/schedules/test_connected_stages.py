@@ -191,7 +191,13 @@ def _no_edges(since: Number, until: Number) -> Iterable[Number]:
 def squared_base(call: Schedule, span: Span, over: Over) -> Piece:
     """value(t) = base squared."""
     length = span.exact_length(over)
-    return Piece(call.with_args(over=Duration.of_updates(length)), length, Fraction(0), lambda t, base: 0 * t + base.value**2, _no_edges)
+    return Piece(
+        call.with_args(over=Duration.of_updates(length)),
+        length,
+        Fraction(0),
+        lambda t, base: 0 * t + base.value**2,
+        _no_edges,
+    )
 
 
 UNKNOWN = [

@@ -23,7 +23,7 @@ quiet: Final = np.errstate(all="ignore")
 """Suppresses NumPy's warnings, because an overflow is inf, without a warning."""
 
 
-def power_of(number: float, exponents: Array) -> Array:
+def power_of(number: float, exponents: Array) -> Floats:
     """Return a number raised to an array of exponents, each with the same bits wherever it is in the array.
 
     >>> power_of(0.5, np.array([2, 3])).tolist()
@@ -31,8 +31,11 @@ def power_of(number: float, exponents: Array) -> Array:
     """
     exponents = np.asarray(exponents, dtype=np.float64)
     if exponents.size == 1:  # NumPy squares a number in another way if there is only one exponent, which is 2
-        return np.power(number, exponents.repeat(2))[:1].reshape(exponents.shape)
-    return np.power(number, exponents)
+        exponents, shape = exponents.repeat(2), exponents.shape
+        first: Floats = np.power(number, exponents)[:1].reshape(shape)
+        return first
+    powers: Floats = np.power(number, exponents)
+    return powers
 
 
 def require_numbers(*values: object) -> None:

@@ -194,7 +194,8 @@ def curve_family(
     """
 
     def make(function: Callable[Concatenate[Array, P], Array]) -> Callable[P, Curve]:
-        return _family(function, falls, also, check, monotone, skipped=1)
+        build: Callable[P, Curve] = _family(function, falls, also, check, monotone, skipped=1)
+        return build
 
     return make
 
@@ -205,7 +206,8 @@ def curve_family_of_both(
     """Make a function that builds curves of a formula of `u` and `rest`; as `curve_family`."""
 
     def make(function: Callable[Concatenate[Array, Array, P], Array]) -> Callable[P, Curve]:
-        return _family(function, False, also, check, True, skipped=2)
+        build: Callable[P, Curve] = _family(function, False, also, check, True, skipped=2)
+        return build
 
     return make
 

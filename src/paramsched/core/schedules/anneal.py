@@ -405,6 +405,6 @@ def _geometric_text(call: Schedule) -> str:
 
 
 @planned(hidden=True, open_levels={"start": 1.0}, text=_geometric_text, check=_reachable)
-def _geometric(call: Schedule, span: Span, to: Level, over: Over = None, index: Index = "t/n") -> Piece:
+def _geometric(_call: Schedule, span: Span, to: Level, over: Over = None, index: Index = "t/n") -> Piece:
     """A `geometric` change whose start is open. Its ratio is unknown until that is a number, and it is an anneal."""
     return plan(geometric(1.0, to, over, index), span)

@@ -29,13 +29,13 @@ def as_factor(call: Schedule, span: Span, schedule: Schedule, initial: float = 1
     >>> size(30), rate(0, base=0.1), rate(30, base=0.1)
     (64.0, 0.1, 0.2)
     """
-    return planned_factor(call, plan(schedule, span.whole(span.begin, span.run_end, None)))
+    return planned_factor(call, plan(schedule, span.whole(span.begin, span.run_end, None)), initial)
 
 
-def planned_factor(call: Schedule, piece: Piece) -> Piece:
+def planned_factor(call: Schedule, piece: Piece, initial: float) -> Piece:
     """Return a call of `as_factor` of which the schedule is planned."""
 
     def values(t: Array, base: Base) -> Array:
-        return base.times(for_base(piece.schedule, piece.values, t, call.args["initial"]))
+        return base.times(for_base(piece.schedule, piece.values, t, initial))
 
     return Piece(call.with_args(schedule=piece.schedule), None, piece.held, values, piece.edges_and_end)

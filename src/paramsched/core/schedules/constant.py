@@ -31,6 +31,7 @@ def constant(t: Array, value: Level | None = None, over: OpenLength = None) -> A
     >>> constant(0.1)(1000, base=0.5), constant(absolute(0.9))(0, base=0.5)
     (0.05, 0.9)
     """
+    del t, over
     return value
 
 

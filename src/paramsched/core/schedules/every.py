@@ -37,7 +37,7 @@ def every(call: Schedule, span: Span, schedule: Schedule, period: Period, phase:
     >>> every(linear(1, 0, over=10), 5)(7)
     0.5
     """
-    piece, size = plan(schedule, span), span.period(call.args["period"])
+    piece, size = plan(schedule, span), span.period(period)
     if changes_at_epochs(call):  # `numerator` updates are an integer number of periods, so the remainder is enough
         phase = ceil(span.boundary(span.begin)) % size.numerator
     end, held = piece.end, None

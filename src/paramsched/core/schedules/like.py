@@ -9,7 +9,7 @@ from paramsched.core.schedules.span import Piece, Span
 from paramsched.errors import CallSite, InvalidArgument, PlanError, Unresolved, shown
 
 
-def _checked_name(site: CallSite, field: Any) -> str:
+def _checked_name(_site: CallSite, field: Any) -> str:
     if isinstance(field, str) and field.strip():
         return field
     found = "expected the name of a field or a target"
@@ -21,7 +21,7 @@ FieldName: TypeAlias = Annotated[str, Check(_checked_name)]
 
 
 @planned(extent="fills")
-def like(call: Schedule, span: Span, field: FieldName) -> Piece:
+def like(call: Schedule, _span: Span, field: FieldName) -> Piece:
     """Follow another field of the same group, or a target, scaled by this field's own base.
 
     value(t) = base * factor(t), with the factor of a field, or the value of a target
@@ -65,14 +65,14 @@ def _text(call: Schedule) -> str:
 
 @planned(hidden=True, extent="open", affine=True, has_absolute=False, text=_text)
 def _followed_target(
-    call: Schedule, span: Span, name: str, schedule: Schedule, initial: float, line: str, advice: str
+    _call: Schedule, span: Span, name: str, schedule: Schedule, initial: float, line: str, advice: str
 ) -> Piece:
     """Replaces `like(name)` of a target: plans the schedule of the target for the whole run, as in its own line."""
     if span.restarted or span.begin:
         clock = "restarts" if span.restarted else "does not start with the run"
         found = f"the clock of this part {clock}, but a target has its value at a time of the run"
-        raise PlanError(f"{call} in {line}", found, advice)
-    return planned_factor(as_factor(schedule, initial), plan(schedule, span.of_whole_run))
+        raise PlanError(f'like("{name}") in {line}', found, advice)
+    return planned_factor(as_factor(schedule, initial), plan(schedule, span.of_whole_run), initial)
 
 
 def followed_target(name: str, schedule: Schedule, initial: float, line: str, advice: str) -> Schedule:

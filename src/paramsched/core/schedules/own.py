@@ -60,7 +60,7 @@ class Call:
             if last < 1:  # a list of one value is a mistake
                 raise self._refusal(at, error) from error
             return self._checked(last, self._call(last))
-        except Exception as error:  # noqa: BLE001  # the user's function may raise anything
+        except Exception as error:  # the user's function may raise anything
             raise self._refusal(at, error) from error
         if value.__class__ is float and -math.inf < value < math.inf:
             return value
@@ -72,7 +72,7 @@ class Call:
             return self._checked(at, self._call(at))
         except InvalidArgument:
             raise
-        except Exception as error:  # noqa: BLE001  # as in value
+        except Exception as error:  # as in value
             raise self._refusal(at, error) from error
 
     def values(self, numbers: Array) -> Array:
@@ -170,7 +170,7 @@ def _plan(schedule: Schedule, span: Span) -> Piece:
         schedule = schedule.with_args(**changes)
     call, n = Call(schedule, lengths), None if length is None else count_of(length)
     values = _of_progress(schedule, call, n) if of_progress and n is not None else _of_updates(call, n)
-    return Piece(schedule, length, length, values, lambda since, until: ())
+    return Piece(schedule, length, length, values, lambda *_: ())
 
 
 def _lengths_of(schedule: Schedule) -> dict[str, Duration]:

@@ -23,7 +23,7 @@ _FAR: Final = 2**53
 """The largest number of updates below which floats represent every integer."""
 
 
-def split(t: Array, period: Number, times: int | None = None) -> tuple[Array, Array]:
+def split(t: Array, period: Any, times: int | None = None) -> tuple[Array, Array]:
     """Return the complete periods at each time and the time since the last one.
 
     Args:

@@ -1,6 +1,6 @@
 """Rounded: multiples of a number."""
 
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import numpy as np
 
@@ -16,7 +16,7 @@ Way: TypeAlias = Annotated[Literal["nearest", "down", "up"], What("direction")]
 
 _ROUNDING_ERRORS: Final = 2.0**-48  # the relative error of a few operations in double precision
 
-_ROUNDED: Final = {"nearest": np.round, "down": np.floor, "up": np.ceil}
+_ROUNDED: Final[dict[str, Any]] = {"nearest": np.round, "down": np.floor, "up": np.ceil}
 
 
 @planned(affine=False, has_absolute=True)  # `to` is an absolute value

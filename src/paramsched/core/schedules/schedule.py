@@ -46,7 +46,8 @@ class Shape:
         roles: the roles of the lengths among the arguments, by name (`Role`).
         precedence: how tightly its text binds, as an operand of an operator.
         affine: True if the value is A(t) * base + C(t), whatever its parts are; False if it is not, even if they are.
-        has_absolute: whether a call contains absolute values, or a function of the call; None if one of its levels or parts decides.
+        has_absolute: whether a call contains absolute values, or a function of the call; None if its levels and parts
+            decide.
         extent: whether a call has a length, or a function of the call; None if its own length or its parts decide.
         length: the length of a call as written; None if its own length or those of its parts decide.
         measure: the exact length of a call that starts with a span; None if its own length or its parts decide.
@@ -210,7 +211,7 @@ class Schedule:
         return self.shape.call(**{**self.args, **changes})
 
     def changed(self, change: Callable[[Any], Any]) -> "Schedule":
-        """Apply a function to each argument, and to each item of a list. Returns the schedule itself if all are kept."""
+        """Apply a function to each argument, and to each item of a list. Returns itself if all are kept."""
         changes = {key: made for key, one in self.args.items() if (made := _changed(one, change)) is not one}
         return self.with_args(**changes) if changes else self
 
@@ -249,7 +250,7 @@ class Schedule:
 
     @cached_property
     def extent(self) -> Extent:
-        """ "has" if the schedule has a length, "fills" if it takes the remaining time, "open" if it has no end."""
+        """Whether the schedule "has" a length, "fills" the remaining time, or is "open": without an end."""
         own = self.shape.extent
         if own is not None:
             return own(self) if callable(own) else own

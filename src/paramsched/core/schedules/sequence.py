@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as Several
 from dataclasses import replace
 from fractions import Fraction
-from itertools import accumulate, repeat
+from itertools import accumulate, pairwise, repeat
 from math import ceil, floor
 from typing import Any
 
@@ -104,7 +104,7 @@ def _sequence(call: Schedule, span: Span, *stages: Schedule) -> Piece:
     At most one stage may have no length, at any place in the sequence. It takes the time that the other stages leave in
     the run. If it is the last stage and has no end, the length of the run is not needed.
     """
-    _refuse_two_without_length(call)
+    refuse_two_without_length(call)
     lengths = _lengths(call, span)
     rest, begin = _rest_of_span(call, lengths, span), span.begin
     pieces, in_run = list[Piece](), list[Schedule]()
@@ -124,7 +124,7 @@ def _sequence(call: Schedule, span: Span, *stages: Schedule) -> Piece:
     return _joined(call if same else call.with_args(stages=tuple(made)), connected)
 
 
-def _refuse_two_without_length(call: Schedule) -> None:
+def refuse_two_without_length(call: Schedule) -> None:
     """Reject two stages that would both take the rest of the run."""
     without = [stage for stage in call.args["stages"] if not stage.has_length]
     if len(without) > 1:
@@ -188,7 +188,7 @@ def _joined(call: Schedule, pieces: list[Piece]) -> Piece:
         out = np.empty((*base.rows, t.size))
         if (t[1:] >= t[:-1]).all():
             ends = [0, *np.searchsorted(t, places[first + 1 : final + 1]).tolist(), t.size]
-            parts: Iterable[Any] = (slice(*pair) for pair in zip(ends[:-1], ends[1:], strict=True))
+            parts: Iterable[Any] = (slice(*pair) for pair in pairwise(ends))
         else:
             which = np.searchsorted(places, t, side="right") - 1
             parts = (np.flatnonzero(which == place) for place in range(first, final + 1))

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, Protocol, TypeAlias, final
 
 from paramsched.core.curves.arrays import Array
 from paramsched.core.schedules.evaluation import Base
-from paramsched.core.time import Duration, RunFacts
+from paramsched.core.time import Duration, DurationLike, RunFacts
 from paramsched.core.time.duration import Number, exact_number
 from paramsched.errors import InvalidArgument
 
@@ -95,16 +95,18 @@ class Span:
     def _since_begin(self, time: Fraction) -> Number:
         return exact_number(self.boundary(time) - Fraction(self.boundary(self.begin)))
 
-    def exact(self, duration: Duration) -> Fraction:
+    def exact(self, length: DurationLike) -> Fraction:
         """Return the exact count of a length that starts with the span."""
+        duration = Duration.of(length)
         if duration.until:
             found = '"until" is only valid as the length of a stage'
             instead = f'Use over="{duration}" of a stage, or "{Duration(duration.terms)}" here'
             raise InvalidArgument(f'"{duration}"', found, instead)
         return self.units.exact(duration, begin=self.begin)
 
-    def exact_length(self, length: Duration) -> Fraction:
+    def exact_length(self, over: DurationLike) -> Fraction:
         """Return the exact count of a length that starts with the span, or that ends at an `until`."""
+        length = Duration.of(over)
         if not length.until:
             return self.units.exact(length, begin=self.begin)
         if self.origin is None:
@@ -118,39 +120,39 @@ class Span:
             raise InvalidArgument(f'"{length}"', found, "Use a later time, or shorten the stages before it")
         return end - self.begin
 
-    def length(self, length: Duration) -> Number:
+    def length(self, length: DurationLike) -> Number:
         """Return the counts of a length that starts with the span; its end is rounded as a boundary."""
         return self._rounded(self.exact_length(length), length)
 
-    def time(self, time: Duration) -> Number:
+    def time(self, time: DurationLike) -> Number:
         """Return the counts from the start of the span to a time; the time is rounded as a boundary."""
         return self._rounded(self.exact(time), time)
 
-    def _rounded(self, exact: Fraction, length: Duration) -> Number:
+    def _rounded(self, exact: Fraction, length: DurationLike) -> Number:
         counts = self._since_begin(self.begin + exact)
         if counts < 0:
             found = f"the length resolves to {self.units.count_text(Fraction(counts))}; it must not be negative"
             raise InvalidArgument(f'length "{length}"', found, "Use a longer length")
         return counts
 
-    def scale(self, scale: Duration) -> Number:
+    def scale(self, scale: DurationLike) -> Number:
         """Return a length by which time is divided: not rounded, even if it is shorter than an update."""
         return exact_number(self.exact(scale))
 
-    def period(self, period: Duration) -> Number:
+    def period(self, period: DurationLike) -> Number:
         """Return a period: at least 1, not rounded, the same wherever it starts, or its multiples would drift."""
         return exact_number(max(Fraction(1), self.exact(period)))
 
-    def before(self, duration: Duration) -> Fraction:
+    def before(self, length: DurationLike) -> Fraction:
         """Return the exact count of a length that ends at the start of the span.
 
         If the length would start before the run, it is counted from the start of the run instead.
         """
         if not self.units.varies:
-            return self.exact(duration)
+            return self.exact(length)
 
         def count_from(begin: Fraction) -> Fraction:
-            return replace(self, begin=begin).exact(duration)
+            return replace(self, begin=begin).exact(length)
 
         longest = count_from(Fraction(0))
         if longest >= self.begin:
@@ -173,7 +175,7 @@ class Span:
         cycle = replace(self.part(self.begin, self.begin + period), restarted=True)
         return cycle if period.denominator == 1 else replace(cycle, rounding="exact")
 
-    def whole(self, begin: Fraction, end: Fraction | None, length: Duration | None) -> "Span":
+    def whole(self, begin: Fraction, end: Fraction | None, length: DurationLike | None) -> "Span":
         """Return the span for which a schedule is planned if only a part of it is used.
 
         It starts at `begin`, and ends at `end` or has the given `length`.
@@ -183,7 +185,7 @@ class Span:
         """
         if length is None:
             return replace(self, begin=begin, end=end, staged=False)
-        units, total = self.units.for_run(length)
+        units, total = self.units.for_run(Duration.of(length))
         if total <= 0:
             raise InvalidArgument(
                 f'of="{length}"', "the run must be longer than 0", 'For example: of="20 epochs", or omit it'

@@ -61,7 +61,7 @@ def step(t: Array, every: Period, gamma: Ratio = 0.1) -> Array:
     return power_of(gamma, split(t, every)[0])
 
 
-def _checked_milestones(site: CallSite, milestones: Any) -> tuple[Duration, ...]:
+def _checked_milestones(_site: CallSite, milestones: Any) -> tuple[Duration, ...]:
     if isinstance(milestones, (str, bytes, Duration, Mapping)) or not isinstance(milestones, Iterable):
         found = f"expected a list of times, got {type(milestones).__name__}"
         raise InvalidArgument(f"multistep({milestones!r})", found, example="multistep([30, 80])")
@@ -93,10 +93,9 @@ def multistep(call: Schedule, span: Span, milestones: Milestones, gamma: Ratio =
     >>> steps(29), steps(30), steps(80)
     (1.0, 0.5, 0.25)
     """
-    written: tuple[Duration, ...] = call.args["milestones"]
-    reached = [span.time(one) for one in written]
+    reached = [span.time(one) for one in milestones]
     if span.staged and span.room is not None:
-        for one, update in zip(written, reached, strict=True):
+        for one, update in zip(milestones, reached, strict=True):
             if update >= span.room:
                 raise InvalidArgument(
                     str(call),
@@ -111,7 +110,7 @@ def multistep(call: Schedule, span: Span, milestones: Milestones, gamma: Ratio =
         None,
         None,
         lambda t, base: base.times(power_of(gamma, np.searchsorted(steps, t, side="right"))),
-        lambda since, until: reached,
+        lambda *_: reached,
     )
 
 

@@ -139,7 +139,7 @@ def table(
     >>> print(table([absolute(3e-4), absolute(1e-4)], every=30))
     table([0.0003, 0.0001], 30, absolute=True)
     """
-    numbers, period, steps = np.array(values, dtype=np.float64), span.period(call.args["every"]), _steps(call)
+    numbers, period, steps = np.array(values, dtype=np.float64), span.period(every), _steps(call)
     end = exact_number(Fraction(period) * steps)
 
     def at(t: Array) -> Array:

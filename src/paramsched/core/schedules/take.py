@@ -13,7 +13,7 @@ from paramsched.core.schedules.evaluation import MAX_LENGTH, Base
 from paramsched.core.schedules.schedule import Extent, Schedule
 from paramsched.core.schedules.shape import Length, Run, Time, plan, planned
 from paramsched.core.schedules.span import Piece, Span
-from paramsched.core.time import Duration
+from paramsched.core.time import Duration, DurationLike
 from paramsched.core.time.duration import Number, count_of, exact_number
 from paramsched.errors import InvalidArgument
 
@@ -41,7 +41,7 @@ def take(call: Schedule, span: Span, schedule: Schedule, over: Length, of: Run =
     >>> print(resolve(part >> linear(start=0.5), total=100))
     take(warmup(10) >> cosine(over=190), 50) >> linear(start=0.5, over=50)
     """
-    piece, end = plan(schedule, span.whole(span.begin, span.run_end, call.args["of"])), span.length(call.args["over"])
+    piece, end = plan(schedule, span.whole(span.begin, span.run_end, of)), span.length(over)
 
     def edges(since: Number, until: Number) -> Iterable[Number]:
         last = min(until, end)
@@ -67,17 +67,16 @@ def _length_of_skip(call: Schedule) -> Duration | None:
         return Duration.of(0)
 
 
-def _span_of_skip(call: Schedule, span: Span) -> Span:
+def _span_of_skip(span: Span, schedule: Schedule, by: DurationLike, of: DurationLike | None) -> Span:
     """Return the span for which the complete schedule is planned. It starts where the schedule's time is 0.
 
     The span ends with the stage if the schedule takes the remaining time, otherwise with the run.
     """
-    schedule, by, of = call.args.values()
     return span.whole(span.begin - span.before(by), span.end if schedule.fills else span.run_end, of)
 
 
 def _measure_skip(call: Schedule, span: Span) -> Fraction | None:
-    inner = _span_of_skip(call, span)
+    inner = _span_of_skip(span, **call.args)
     length: Fraction | None = call.args["schedule"].measure(inner)
     if length is None and call.extent == "has" and inner.end is not None:
         length = inner.end - inner.begin
@@ -107,7 +106,7 @@ def skip(call: Schedule, span: Span, schedule: Schedule, by: Time, of: Run = Non
     >>> skip(linear(over=10), 4)(1), linear(over=10)(5)
     (0.5, 0.5)
     """
-    inner = _span_of_skip(call, span)
+    inner = _span_of_skip(span, schedule, by, of)
     piece = plan(schedule, inner)
     early = exact_number(Fraction(span.boundary(span.begin)) - inner.boundary(inner.begin))
     start = min(count_of(early), MAX_LENGTH)
@@ -157,9 +156,8 @@ def _needs_total(schedule: Schedule) -> bool:
     own = (leaf for leaf in schedule.leaves if isinstance(leaf, Duration))
     if any(unit == "percent" for leaf in own for unit, _ in leaf.terms):
         return True
-    inner = schedule.args.get("schedule")
     if schedule.kind in ("take", "skip"):  # the schedule is planned for a longer time than the part in use
-        return schedule.args["of"] is None and depends_on_total(inner)
+        return schedule.args["of"] is None and depends_on_total(schedule.args["schedule"])
     if schedule.kind == "as_factor":  # it has no end, but its schedule may take the rest of the run
-        return depends_on_total(inner)
+        return depends_on_total(schedule.args["schedule"])
     return any(_needs_total(part) for part in schedule.parts())

@@ -25,7 +25,7 @@ def _later_length(schedule: Schedule, by: Duration) -> Duration | None:
     return None if length is None else by + length
 
 
-def _measure_later(schedule: Schedule, by: Duration, span: Span) -> Fraction | None:
+def _measure_later(span: Span, schedule: Schedule, by: DurationLike) -> Fraction | None:
     exact = span.exact(by)
     inner = schedule.measure(span.later(span.begin + exact))
     return None if inner is None else exact + inner
@@ -40,7 +40,7 @@ def _length_of_shift(call: Schedule) -> Duration | None:
 
 
 def _measure_shift(call: Schedule, span: Span) -> Fraction | None:
-    return _measure_later(*call.args.values(), span)
+    return _measure_later(span, **call.args)
 
 
 @planned(length=_length_of_shift, measure=_measure_shift)
@@ -58,11 +58,10 @@ def shift(call: Schedule, span: Span, schedule: Schedule, by: Time) -> Piece:
     >>> shift(linear(1, 0, over=10), 5)(10)
     0.5
     """
-    delay: Duration = call.args["by"]
-    begin = span.begin + span.exact(delay)
+    begin = span.begin + span.exact(by)
     if schedule.fills and span.end is not None and begin > span.end:
         raise InvalidArgument(str(call), "the shift is longer than the remaining time", "Shorten the shift")
-    piece, late = plan(schedule, span.later(begin)), span.time(delay)
+    piece, late = plan(schedule, span.later(begin)), span.time(by)
 
     def values(t: Array, base: Base) -> Array:
         return piece.values(np.maximum(t - count_of(late), 0), base)
@@ -88,7 +87,7 @@ def _length_of_window(call: Schedule) -> Duration | None:
 
 def _measure_window(call: Schedule, span: Span) -> Fraction | None:
     schedule, begin, end = call.args.values()
-    return _measure_later(schedule, begin, span) if end is None else span.exact(end)
+    return _measure_later(span, schedule, begin) if end is None else span.exact(end)
 
 
 def _ends_after_begin(call: Schedule) -> None:
@@ -120,13 +119,12 @@ def window(call: Schedule, span: Span, schedule: Schedule, begin: Time = 0, end:
     >>> dip(9), dip(10), dip(25)
     (1.0, 0.5, 0.5)
     """
-    opens, closes = call.args["begin"], call.args["end"]
-    start = span.begin + span.exact(opens)
-    stop = span.end if closes is None else span.begin + span.exact(closes)
+    start = span.begin + span.exact(begin)
+    stop = span.end if end is None else span.begin + span.exact(end)
     if stop is not None and stop < start:
         raise InvalidArgument(str(call), "it ends before it begins", "Swap begin and end, or increase the total")
-    piece = plan(schedule, span.later(start) if closes is None else span.part(start, stop))
-    first, last = span.time(opens), None if closes is None else span.time(closes)
+    piece = plan(schedule, span.later(start) if end is None else span.part(start, stop))
+    first, last = span.time(begin), None if end is None else span.time(end)
     width = None if last is None else count_of(exact_number(Fraction(last) - first))
 
     def values(t: Array, base: Base) -> Array:

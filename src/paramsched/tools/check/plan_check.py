@@ -35,6 +35,7 @@ from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.own import has_own_shape, require_values_until
 from paramsched.core.schedules.schedule import durations_in, is_kind, values_inside
+from paramsched.core.schedules.sequence import refuse_two_without_length
 from paramsched.core.time import RunFacts
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.run_facts import Facts, facts_if_passed
@@ -153,7 +154,7 @@ def _resolved_with_errors(schedule: Schedule, trial: TrialRun | None) -> tuple[S
     for part in values_inside(schedule):
         if is_kind(part, "sequence"):
             try:
-                part._refuse_two_without_length()
+                refuse_two_without_length(part)
             except InvalidArgument as refusal:
                 return None, [(codes.TWO_WITHOUT_LENGTH, refusal.problem.summary, refusal.problem.advice)]
     if trial is None or not trial.knows(schedule):
