@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.core.plan.resolve import amounts_of_run, counted_plan, planned_amounts
 from paramsched.core.plan.resolve_clocks import sizes_of_run
-from paramsched.core.time.amounts import WHOLE
+from paramsched.core.time.amounts import WHOLE, counts_in_unit
 from paramsched.errors import MissingFact
 from support.examples import examples
 from support.tables import table
@@ -202,7 +202,8 @@ def test_a_length_in_any_unit_is_that_of_a_count_update_by_update(clock, by_amou
     ends = [counted.end(clock, 0, first)]
     ends.append(counted.end(clock, ends[0], second))
     schedule = next(one.schedule for one in counted_plan(resolved).bindings if one.name == "lr")
-    ends = [ceil(end) for end in ends]
+    counts = counts_in_unit(clock.replace("steps", "updates"))
+    ends = [ceil(end * counts) for end in ends]
     for end in ends:
         for t in (end - 1, end):
             expected = 0.5 if t < ends[0] else 0.25 if t < ends[1] else 1.0

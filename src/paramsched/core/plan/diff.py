@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from math import ceil
 from typing import Any, NamedTuple, TypeAlias, Unpack, final
 
@@ -265,7 +266,7 @@ def _difference_of_updates(
 def _difference_of_some_times(
     plans: Sequence[_Lines], ends: Mapping[str, int], count: int, place: Any
 ) -> _Difference | None:
-    """Compare the binding with the key `place` in two plans at a sample of times.
+    """Compare the binding with the key `place` in two plans at a sample of times, and where their formulas change.
 
     `ends` maps each clock to the end of the run.
     """
@@ -276,7 +277,9 @@ def _difference_of_some_times(
     one, other = (plan.by_key[place].schedule for plan in plans)
     end = ends[unit]
     spread = np.concatenate([np.linspace(0, end - 1, count), np.geomspace(1, end, count) - 1])
-    times = np.unique(spread.astype(np.int64))
+    edges = [ceil(time) for schedule in (one, other) for time in islice(schedule.piece.edges(0, end), count)]
+    times = np.unique(np.concatenate([spread.astype(np.int64), np.array(edges, dtype=np.int64)]))
+    times = times[times < end]
 
     def apart_at(times: Array) -> Floats:
         return _distance(evaluate(one, times, 1.0), evaluate(other, times, 1.0))
