@@ -28,6 +28,7 @@ from paramsched.core.schedules.span import Piece as Piece
 from paramsched.core.schedules.span import Span as Span
 from paramsched.core.time import Duration as Duration
 from paramsched.core.time import DurationLike as DurationLike
+from paramsched.core.time.duration import Number as Number
 
 # A curve: a path from one level to another.
 from paramsched.core.curves.curve import Curve as Curve

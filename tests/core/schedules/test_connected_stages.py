@@ -2,7 +2,6 @@
 
 import copy
 import pickle
-from collections.abc import Iterable
 from fractions import Fraction
 
 import numpy as np
@@ -13,7 +12,6 @@ from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.shape import Over, planned
 from paramsched.core.schedules.span import Piece, Span
 from paramsched.core.time import Duration
-from paramsched.core.time.duration import Number
 from support.advice import advised_lines
 from support.tables import table
 
@@ -183,10 +181,6 @@ def test_scaling_keeps_the_level_at_which_a_changed_plan_continues():
 # ---- levels that are not known
 
 
-def _no_edges(since: Number, until: Number) -> Iterable[Number]:
-    return ()
-
-
 @planned(hidden=True, affine=False)
 def squared_base(call: Schedule, span: Span, over: Over) -> Piece:
     """value(t) = base squared."""
@@ -196,7 +190,6 @@ def squared_base(call: Schedule, span: Span, over: Over) -> Piece:
         length,
         Fraction(0),
         lambda t, base: 0 * t + base.value**2,
-        _no_edges,
     )
 
 

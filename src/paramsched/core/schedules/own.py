@@ -170,7 +170,7 @@ def _plan(schedule: Schedule, span: Span) -> Piece:
         schedule = schedule.with_args(**changes)
     call, n = Call(schedule, lengths), None if length is None else count_of(length)
     values = _of_progress(schedule, call, n) if of_progress and n is not None else _of_updates(call, n)
-    return Piece(schedule, length, length, values, lambda *_: ())
+    return Piece(schedule, length, length, values)
 
 
 def _lengths_of(schedule: Schedule) -> dict[str, Duration]:

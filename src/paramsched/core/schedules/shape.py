@@ -395,9 +395,9 @@ def planned(
 
     >>> @planned()
     ... def reversed_in_time(call: Schedule, span: Span, schedule: Schedule, over: Length) -> Piece:
-    ...     end, piece = span.length(Duration.of(over)), plan(schedule, span)
+    ...     end, piece = span.length(over), plan(schedule, span)
     ...     made = call.with_args(schedule=piece.schedule, over=Duration.of_updates(end))
-    ...     return Piece(made, end, end, lambda t, base: piece.values(np.maximum(end - t, 0), base), piece.edges)
+    ...     return Piece(made, end, end, lambda t, base: piece.values(np.maximum(end - t, 0), base))
     >>> reversed_in_time(linear(over=10), 10)(8)
     0.8
     """

@@ -206,6 +206,11 @@ Edges: TypeAlias = Callable[[Number, Number], Iterable[Number]]
 """A function of two times: the times between them at which a formula changes, in any order."""
 
 
+def _no_edges(since: Number, until: Number) -> Iterable[Number]:
+    del since, until
+    return ()
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Piece:
@@ -223,7 +228,7 @@ class Piece:
     length: Number | None
     held: Number | None
     values: Callable[[Array, Base], Array]
-    edges: Edges
+    edges: Edges = _no_edges
 
     def edges_and_end(self, since: Number, until: Number) -> Iterable[Number]:
         """Yield the edges and the end, which is an edge of a schedule that contains this one."""
