@@ -15,6 +15,7 @@ from paramsched.core.plan import Binding, Target
 from paramsched.core.rules.trial_run import TimesIn, TrialRun, resolved_in_run, times_to_look_at
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.schedules.guided import without_rules
 from paramsched.core.schedules.schedule import lengths_among, parts_inside
 from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument, ParamschedError
@@ -127,6 +128,7 @@ class Line:
         schedule = self.resolved if self.is_tried else resolved_in_run(self.schedule, trial)
         if schedule is None or end < 1:
             return None
+        schedule = without_rules(schedule)
         times = times_to_look_at(schedule, end)
         share: Literal["all", "some", "none"] = "all"
         try:
