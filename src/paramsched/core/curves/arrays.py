@@ -15,9 +15,6 @@ Floats: TypeAlias = np.ndarray[tuple[Any, ...], np.dtype[np.float64]]
 Integers: TypeAlias = np.ndarray[tuple[Any, ...], np.dtype[np.int64]]
 """A NumPy array of int64."""
 
-FARTHEST: Final = int(np.iinfo(np.int64).max)
-"""The largest time that an array of integers can have."""
-
 
 quiet: Final = np.errstate(all="ignore")
 """Suppresses NumPy's warnings, because an overflow is inf, without a warning."""
