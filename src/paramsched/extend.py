@@ -3,26 +3,39 @@
 An adapter of an engine also needs `engine_facts`, `reporting` and `run_end` of `paramsched.engines`.
 """
 
-# A shape: a formula of time.
-from paramsched.core.builders import constructor as constructor
-from paramsched.core.schedules import SHAPES as SHAPES
-from paramsched.core.schedules.affine import Absolute as Absolute
-from paramsched.core.schedules.affine import Affine as Affine
-from paramsched.core.schedules.anneal import anneal as anneal
-from paramsched.core.schedules.base import Schedule as Schedule
-from paramsched.core.schedules.lengths import PERIOD as PERIOD
+# A shape: a function of time, or one that plans schedules.
+from paramsched.core.base.params import Count as Count
+from paramsched.core.base.params import Positive as Positive
+from paramsched.core.base.params import Share as Share
+from paramsched.core.curves.arrays import Array as Array
+from paramsched.core.schedules.evaluation import Base as Base
+from paramsched.core.schedules.level import Absolute as Absolute
+from paramsched.core.schedules.level import Level as Level
 from paramsched.core.schedules.own import shape as shape
+from paramsched.core.schedules.registry import SHAPES as SHAPES
+from paramsched.core.schedules.schedule import Schedule as Schedule
+from paramsched.core.schedules.shape import Length as Length
+from paramsched.core.schedules.shape import Over as Over
+from paramsched.core.schedules.shape import Period as Period
+from paramsched.core.schedules.shape import Scale as Scale
+from paramsched.core.schedules.shape import Time as Time
+from paramsched.core.schedules.shape import formula as formula
+from paramsched.core.schedules.shape import of_each as of_each
+from paramsched.core.schedules.shape import of_one as of_one
+from paramsched.core.schedules.shape import plan as plan
+from paramsched.core.schedules.shape import planned as planned
+from paramsched.core.schedules.span import Piece as Piece
+from paramsched.core.schedules.span import Span as Span
 from paramsched.core.time import Duration as Duration
 from paramsched.core.time import DurationLike as DurationLike
+from paramsched.core.time.duration import Number as Number
 
 # A curve: a path from one level to another.
-from paramsched.core.curves.arrays import Array as Array
-from paramsched.core.curves.arrays import Arrays as Arrays
-from paramsched.core.curves.base import Curve as Curve
-from paramsched.core.curves.base import curve as curve
+from paramsched.core.curves.curve import Curve as Curve
+from paramsched.core.curves.curve import curve as curve
+from paramsched.core.curves.curve import curve_family as curve_family
 
 # A metric rule: a state machine that observes a measured value.
-from paramsched.core.feedback import Guided as Guided
 from paramsched.core.feedback import Hold as Hold
 from paramsched.core.feedback import HoldState as HoldState
 from paramsched.core.feedback import MetricRule as MetricRule

@@ -8,7 +8,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.core.plan import Plan
-from paramsched.core.schedules.leaves import MOST_DEPTH
+from paramsched.core.schedules.schedule import MOST_DEPTH
 from paramsched.errors import InvalidArgument
 from support.tables import table
 
@@ -29,7 +29,7 @@ WRAPS = {
 
 @pytest.mark.parametrize("schedule", [ps.step(1), ps.every(ps.cosine(over=10**12), 2), ps.shapes.cyclic(3)])
 def test_too_many_breakpoints_are_rejected(schedule, monkeypatch):
-    monkeypatch.setattr("paramsched.core.schedules.base._MAX_POINTS", 1000)
+    monkeypatch.setattr("paramsched.core.schedules.schedule._MAX_POINTS", 1000)
 
     with pytest.raises(InvalidArgument, match="more than 1000 points"):
         schedule.breakpoints(10**12)

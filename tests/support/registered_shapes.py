@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from paramsched.core.schedules.registry import BUILDER_OF_CLASS, SHAPES
+from paramsched.core.schedules.registry import SHAPES
+from paramsched.core.schedules.schedule import SHAPE_OF_BUILDER
 
 
 @contextmanager
 def shapes_as_before() -> Iterator[None]:
     """Restore the registered shapes at the end of the block."""
-    kept = [(table, dict(table)) for table in (SHAPES, BUILDER_OF_CLASS)]
+    kept = [(table, dict(table)) for table in (SHAPES, SHAPE_OF_BUILDER)]
     try:
         yield
     finally:

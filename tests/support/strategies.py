@@ -19,12 +19,11 @@ from paramsched.core.builders import built_class
 from paramsched.core.feedback import plateau
 from paramsched.core.plan import Binding, Plan, Target, bind
 from paramsched.core.plan import resolve as resolve_
-from paramsched.core.plan.value_ranges import range_of, stays_inside
+from paramsched.core.plan.value_ranges import range_of
 from paramsched.core.schedules import SHAPES, Schedule, absolute
-from paramsched.core.schedules.affine import Bounds
 from paramsched.core.schedules.evaluation import evaluate
-from paramsched.core.schedules.leaves import like
-from paramsched.core.schedules.retimed import window
+from paramsched.core.schedules.like import like
+from paramsched.core.schedules.window import window
 from paramsched.errors import InvalidArgument
 from support import drawn_shapes as drawn_shapes  # before BUILDERS, which has its shapes
 from support.drawing import Drawing as Drawing
@@ -314,9 +313,7 @@ def plans(
 def _is_usable(name: str, schedule: Schedule, base: float, world: World) -> bool:
     """Return whether an optimizer can use all values of a field."""
     allowed = range_of(name)
-    if allowed is None or stays_inside(schedule, allowed, Bounds(base, base)):
-        return True
-    return not allowed.outside(evaluate(schedule, _times_of(world), base), base).any()
+    return allowed is None or not allowed.outside(evaluate(schedule, _times_of(world), base), base).any()
 
 
 def _times_of(world: World) -> Any:

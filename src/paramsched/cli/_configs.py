@@ -20,7 +20,7 @@ from paramsched.core.files.plan_files import PlanText, read_peer_data
 from paramsched.core.files.text_limits import read_bounded_text
 from paramsched.core.plan import Binding, Plan
 from paramsched.core.plan.forms import SUFFIXES
-from paramsched.core.schedules.table import Table, TableValues
+from paramsched.core.schedules.schedule import shape_of_name
 from paramsched.core.time import Duration, RunFacts
 from paramsched.errors import ConfigError, MissingDependency, MissingFact
 
@@ -188,6 +188,7 @@ def plan_of_curves(curves: "RecordedCurves") -> Plan:
     single = len({group for _, group in curves.keys()}) == 1
     lines = []
     for name, group in curves.keys():
-        table = Table(TableValues(curves[name, group].tobytes()), Duration.of(1), None, True)
+        values = tuple(curves[name, group].tolist())  # more than a table may have in text
+        table = shape_of_name("table").call(values=values, every=Duration.of(1), curve=None, absolute=True)
         lines.append(Binding(name, table, groups=None if single else group))
     return Plan(*lines, total=curves.total)

@@ -10,7 +10,6 @@ import numpy as np
 from paramsched.cli._output import aligned_rows, terminal_width
 from paramsched.core.base.printing import printable
 from paramsched.core.base.terminal import table_rows
-from paramsched.core.feedback.base import Guided
 from paramsched.core.fields import Field
 from paramsched.core.files import Bases
 from paramsched.core.plan import Binding, Plan, Target, selector_text
@@ -18,11 +17,10 @@ from paramsched.core.plan.binding import amount_clock, clock_of_field, clock_tex
 from paramsched.core.plan.resolve import counted_plan
 from paramsched.core.plan.run_amounts import RunAmounts
 from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.cuts import with_unit
-from paramsched.core.schedules.retimed import Every
-from paramsched.core.schedules.sequence import Sequence, WithLengths
+from paramsched.core.schedules.sequence import stages_of
+from paramsched.core.schedules.units import with_unit
 from paramsched.core.time import Duration
-from paramsched.core.time.amounts import COUNTS_OF_A_PERCENT, PROGRESS, WHOLE
+from paramsched.core.time.amounts import COUNTS_OF_A_PERCENT, PROGRESS, WHOLE, counts_in_unit
 from paramsched.errors import MissingFact, Unresolved
 
 _HEAD = ("stage", "from", "to", "start value", "end value", "formula", "units")
@@ -83,7 +81,7 @@ def stage_table(
         end, unit = plan.total if total is None else Duration.of(total), "updates"
         if resolved is not None and is_by_amount(plan.clock, one.name):
             unit = clock_of_field(plan.clock, one.name)
-            end = Duration.of_updates(WHOLE) if unit == PROGRESS else _end_by_amount(resolved.total, amounts)
+            end = Duration.of_updates(WHOLE) if unit == PROGRESS else _end_by_amount(resolved.total, amounts, unit)
         rows = [_HEAD, *_rows(one.schedule, end, unit)]
         width = terminal_width()
         if width is None or max(map(len, table_rows(rows))) + 2 <= width:
@@ -100,12 +98,13 @@ def stage_table(
     return "\n".join(lines)
 
 
-def _end_by_amount(total: Duration | None, amounts: RunAmounts | None) -> Duration | None:
-    """Return the end of a run as an amount; None if it is unknown."""
+def _end_by_amount(total: Duration | None, amounts: RunAmounts | None, clock: str) -> Duration | None:
+    """Return the end of a run in counts of its clock; None if it is unknown."""
+    counts = counts_in_unit(clock)
     if total is None or not total.is_resolved:
-        return None if total is None else Duration.of(ceil(total.terms[0][1]))
+        return None if total is None else Duration.of(ceil(total.terms[0][1] * counts))
     with suppress(MissingFact):  # the size of an update is unknown
-        return None if amounts is None else Duration.of(ceil(amounts.amount_at(total.updates)))
+        return None if amounts is None else Duration.of(ceil(amounts.amount_at(total.updates) * counts))
     return None
 
 
@@ -132,9 +131,9 @@ def _rows(schedule: Schedule, end: Duration | None, unit: str) -> Iterator[tuple
     """Yield a row for each stage, with the values of the entire schedule at its first and last update."""
     start: Duration | None = Duration.of(0)
     inner = schedule
-    while isinstance(inner, (Every, WithLengths, Guided)):  # wrappers that do not move the stages
-        inner = inner.schedule
-    stages = inner.stages if isinstance(inner, Sequence) else (schedule,)
+    while inner.kind in ("every", "with_lengths", "guided"):  # wrappers that do not move the stages
+        inner = inner.args["schedule"]
+    stages = stages_of(inner) if inner.kind == "sequence" else (schedule,)
     value_unit = "× base"
     if schedule.has_absolute and schedule.affine:
         value_unit = "× base + absolute" if _follows_base(schedule, end) else "absolute"
@@ -157,13 +156,20 @@ def _rows(schedule: Schedule, end: Duration | None, unit: str) -> Iterator[tuple
                 times[place] = str(time)
             else:
                 update = ceil(time.number) - place
-                times[place] = f"{time.number / COUNTS_OF_A_PERCENT:g}%" if unit == PROGRESS else f"{update:,}"
+                times[place] = _time_text(time, update, unit)
                 if schedule.is_resolved and update >= 0:
                     values[place] = _value(schedule, update)
-        formula = str(with_unit(stage, unit) if unit == PROGRESS else stage)
+        formula = str(with_unit(stage, unit) if counts_in_unit(unit) > 1 else stage)
         formula = formula if len(formula) <= _LONGEST else formula[: _LONGEST - 1] + "…"
         yield (str(number), *times, *values, printable(formula), f"{unit}, {value_unit}")
         start = stop
+
+
+def _time_text(time: Duration, update: int, unit: str) -> str:
+    if unit == PROGRESS:
+        return f"{time.number / COUNTS_OF_A_PERCENT:g}%"
+    counts = counts_in_unit(unit)
+    return f"{update:,}" if counts == 1 else f"{float(time.number) / counts:g}"
 
 
 def _follows_base(schedule: Schedule, end: Duration | None) -> bool:

@@ -1,14 +1,14 @@
 """Registration of the functions that a schedule's text may call, and an example of a call."""
 
 import inspect
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from paramsched.core.base.params import Param, params_of
 from paramsched.errors import InvalidArgument, InvalidCall, shown
 
 _Builder = TypeVar("_Builder", bound=Callable[..., Any])
-_Class = TypeVar("_Class", bound=type)
 _Parameters = ParamSpec("_Parameters")
 _Built = TypeVar("_Built")
 
@@ -78,8 +78,7 @@ def register_builder(table: MutableMapping[str, Callable[..., Any]], builder: Bu
         found = f"expected a function, got {type(builder).__name__}"
         raise InvalidArgument(f"{kind} {shown(builder)}", found, f"Write @ps.extend.{kind} above a def")
     name = builder.__name__
-    if name in table and not _is_defined_again(table[name], builder):
-        raise InvalidArgument(f"{kind} {name!r}", "the name is taken", "Choose another name")
+    require_free_name(table, builder, kind=kind)
     if not isinstance(built_class(builder), type):
         made = "Curve" if kind == "curve" else "Schedule"
         raise InvalidArgument(
@@ -87,6 +86,13 @@ def register_builder(table: MutableMapping[str, Callable[..., Any]], builder: Bu
         )
     table[name] = builder
     return builder
+
+
+def require_free_name(table: Mapping[str, Callable[..., Any]], function: Callable[..., Any], *, kind: str) -> None:
+    """Raise InvalidArgument if a name is taken by another function than this one before it was defined again."""
+    name = function.__name__
+    if name in table and not _is_defined_again(table[name], function):
+        raise InvalidArgument(f"{kind} {name!r}", "the name is taken", "Choose another name")
 
 
 def _is_defined_again(before: Callable[..., Any], now: Callable[..., Any]) -> bool:
@@ -116,6 +122,23 @@ def constructor(name: str, kind: Callable[_Parameters, _Built]) -> Callable[_Par
     )
     made.__signature__ = signature.replace(parameters=parameters, return_annotation=known)
     return build
+
+
+def builder_like(
+    function: Callable[..., Any], build: Callable[..., Any], parameters: Sequence[inspect.Parameter], made: type
+) -> Any:
+    """Give a builder the name, the documentation and the arguments of the function from which it builds values.
+
+    Args:
+        function: the function, whose first arguments are not passed by users.
+        build: the builder.
+        parameters: the arguments that users pass.
+        made: the class of the values.
+    """
+    builder = cast(Any, wraps(function)(build))
+    builder.__annotations__ = {one.name: one.annotation for one in parameters} | {"return": made}
+    builder.__signature__ = inspect.Signature(parameters, return_annotation=made)
+    return builder
 
 
 def built_class(builder: Callable[..., Any]) -> Any:

@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from typing import Any, get_args
 
 from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.base.params import Param
 from paramsched.errors import CallSite, InvalidArgument, site_with_value
 
 MOST_COUNT = 10**18
@@ -55,6 +56,13 @@ def proper_share(site: CallSite, number: object, *, whole: bool = False) -> floa
         found = "must be above 0 and at most 1" if whole else "must be greater than 0 and less than 1"
         raise InvalidArgument(site_with_value(site, number), found)
     return value
+
+
+def checked_number(site: CallSite, param: Param, number: object) -> float:
+    """Return the number of an argument as a float, in the range of its annotation."""
+    if param.marker("gt") is None:
+        return finite_number(site, number)
+    return positive_number(site, number) if param.marker("le") is None else proper_share(site, number, whole=True)
 
 
 def whole_number(site: str | CallSite, number: object, least: int = 1, most: int = MOST_COUNT) -> int:

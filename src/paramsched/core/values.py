@@ -19,9 +19,9 @@ from paramsched.core.plan.lines import Line
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolve import updates_of_total
 from paramsched.core.rules.plan_rules import start_problems
-from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.own import has_open_function, require_values_until
+from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.time import Duration, RunFacts
 from paramsched.core.time.run_facts import Facts, facts_of_call
 from paramsched.errors import InvalidArgument, PlanError, StateError, shown

@@ -13,7 +13,7 @@ from paramsched.core.plan.binding import UPDATES
 from paramsched.core.plan.diff import Diff
 from paramsched.core.plan.forms import PlanLike, PublishedPlan, plan_of
 from paramsched.core.plan.trace import Key, Trace, trace
-from paramsched.core.schedules.base import Schedule
+from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.time import RunFacts
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.errors import InvalidArgument, ParamschedError, shown

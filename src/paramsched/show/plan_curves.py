@@ -13,7 +13,7 @@ from paramsched.core.plan.binding import lengths_of_line
 from paramsched.core.plan.optimizers import unique_labels
 from paramsched.core.plan.plan import units_of_plan
 from paramsched.core.plan.trace import Trace, groups_of, trace_for_picture
-from paramsched.core.schedules.base import Schedule
+from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.time import Duration, RunFacts
 from paramsched.core.time.run_facts import SIZES
 from paramsched.errors import InvalidArgument, MissingFact

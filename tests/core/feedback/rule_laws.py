@@ -9,7 +9,6 @@ from typing import Any
 from core.laws.schedule_laws import BrokenLaw
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.plan import Plan, replay
-from paramsched.core.schedules.registry import has_shape
 from paramsched.errors import ParamschedError
 
 _METRICS = (1.0, 0.9, 0.95, 0.95, 0.96, 0.97, 0.5, 0.5, 0.5, 0.5, 2.0, 0.1, 0.1, -3.0, 1e-9, 1e9, 0.0)
@@ -73,7 +72,7 @@ def check_rule(rule: MetricRule[Any], metrics: Sequence[float] = _METRICS) -> No
             if not abs(made) < float("inf"):
                 raise BrokenLaw(law, rule, where, f"{value!r} became {made!r}")
     plan = Plan(lr=1.0 * rule)
-    if has_shape(rule) and Plan(lr=str(1.0 * rule)) != plan:
+    if plan.bindings[0].schedule.serializable and Plan(lr=str(1.0 * rule)) != plan:
         raise BrokenLaw("text reads back as an equal rule", rule, "parse(str(rule))", str(Plan(lr=str(1.0 * rule))))
     replayed = replay(plan, [(t, {rule.metric: metric}) for t, metric in enumerate(metrics)])
     if replayed[rule] != state:

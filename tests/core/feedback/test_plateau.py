@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from paramsched.core.feedback import plateau
 from paramsched.core.plan import Plan, replay
-from paramsched.core.schedules.leaves import constant
+from paramsched.core.schedules.constant import constant
 
 
 def torchs(metrics, **options):

@@ -22,9 +22,9 @@ from paramsched.core.files.yaml_text import folded_yaml
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.schedules import SHAPES, absolute
 from paramsched.core.schedules.anneal import anneal, cosine, linear, warmup
-from paramsched.core.schedules.leaves import constant
-from paramsched.core.schedules.periods import multistep, step
-from paramsched.core.schedules.retimed import chain
+from paramsched.core.schedules.chain import chain
+from paramsched.core.schedules.constant import constant
+from paramsched.core.schedules.step import multistep, step
 from paramsched.core.schedules.table import table as table_of
 from paramsched.errors import ConfigError, InvalidArgument, PlanError
 from support.spread import every

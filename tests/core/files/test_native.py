@@ -23,8 +23,8 @@ from paramsched.core.files.diagnostic_collector import (
 from paramsched.core.files.text_places import Pairs
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.anneal import cosine
-from paramsched.core.schedules.leaves import constant
-from paramsched.core.schedules.periods import step
+from paramsched.core.schedules.constant import constant
+from paramsched.core.schedules.step import step
 from paramsched.errors import ConfigError, InvalidArgument
 from support.tables import table
 

@@ -214,7 +214,7 @@ def level_at_start(part: tuple, clock: Clock) -> float:
     if hasattr(stage, "own_start"):
         return 1.0 if stage.start is None else stage.start
     if isinstance(stage, Take):  # the start of its first stage, whatever its index
-        stages = [replace(one, index="t/n") if isinstance(one, Anneal) else one for one in stage.whole.stages]
+        stages = [replace(one, index="t/n") if isinstance(one, Anneal) else one for one in stage.whole.args["stages"]]
         stage = replace(stage, whole=Stages(stages))
     return stage.value(clock, first, last, {})(0)
 

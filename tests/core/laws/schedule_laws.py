@@ -6,7 +6,7 @@ import numpy as np
 
 from paramsched.core.curves.arrays import Array, Floats
 from paramsched.core.schedules import Schedule, parse
-from paramsched.core.schedules.evaluation import columns
+from paramsched.core.schedules.evaluation import rows_at
 
 
 @final
@@ -77,13 +77,13 @@ def zero_at_base_zero(schedule: Schedule, times: Array) -> None:
 
 
 def columns_match_values(schedule: Schedule, times: Array, base: float) -> None:
-    """Check that the factors and offsets of an affine schedule, applied to base, give its values."""
+    """Check that the factors and absolute values of an affine schedule, applied to base, give its values."""
     if not schedule.affine:
         return
     values = _values(schedule, times, base)
-    applied = np.broadcast_to(columns(schedule, times).apply(base), times.shape)
-    law = "the factors and offsets of a schedule, applied to base, give its values"
-    found = "{0!r}, but its factor and offset give {1!r}"
+    applied = rows_at(schedule, times, np.array([base]))[:, 0]
+    law = "the factors and absolute values of a schedule, applied to base, give its values"
+    found = "{0!r}, but its factor and absolute value give {1!r}"
     _require(_same_numbers(values, applied), law, schedule, times, base, found, values, applied)
 
 

@@ -9,9 +9,10 @@ import paramsched as ps
 from paramsched.core.plan.binding import replace_schedule
 from paramsched.core.plan.resolve import counted_plan
 from paramsched.core.schedules import parse_own
-from paramsched.core.schedules.cuts import is_resolved_in, take, with_unit, without_unit
-from paramsched.core.schedules.leaves import constant
-from paramsched.core.schedules.pointwise import clamp
+from paramsched.core.schedules.clamp import clamp
+from paramsched.core.schedules.constant import constant
+from paramsched.core.schedules.take import take
+from paramsched.core.schedules.units import is_resolved_in, with_unit, without_unit
 from paramsched.errors import InvalidArgument, PlanError
 from support import strategies
 from support.strategies import every_shape

@@ -1,6 +1,7 @@
 """The amounts of a run: every source of the consumption answers all questions about them alike."""
 
 from fractions import Fraction
+from math import ceil
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.core.plan.resolve import amounts_of_run, counted_plan, planned_amounts
 from paramsched.core.plan.resolve_clocks import sizes_of_run
-from paramsched.core.time.amounts import BOUNDARIES_OF_A_SECOND, WHOLE
+from paramsched.core.time.amounts import WHOLE, counts_in_unit
 from paramsched.errors import MissingFact
 from support.examples import examples
 from support.tables import table
@@ -201,9 +202,9 @@ def test_a_length_in_any_unit_is_that_of_a_count_update_by_update(clock, by_amou
     ends = [counted.end(clock, 0, first)]
     ends.append(counted.end(clock, ends[0], second))
     schedule = next(one.schedule for one in counted_plan(resolved).bindings if one.name == "lr")
-    grid = BOUNDARIES_OF_A_SECOND if clock == "seconds" else 1
-    ends = [Fraction(-(-end * grid // 1), grid) for end in ends]
+    counts = counts_in_unit(clock.replace("steps", "updates"))
+    ends = [ceil(end * counts) for end in ends]
     for end in ends:
-        for t in (end - Fraction(1, grid), end):
+        for t in (end - 1, end):
             expected = 0.5 if t < ends[0] else 0.25 if t < ends[1] else 1.0
-            assert schedule(float(t) if clock == "seconds" else int(t)) == expected, (t, ends)
+            assert schedule(t) == expected, (t, ends)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.core.plan.resolve import counted_plan
+from paramsched.core.time.amounts import counts_in_unit
 from support.several import PLAN, SharedClock, killed, lines, probes
 from support.updates import Probe, used
 
@@ -146,7 +147,7 @@ def test_each_step_uses_the_value_at_the_amount_of_its_update_also_after_kills(u
                 amounts.append(amounts[-1] + amount)
             optimizers[name].step()
             base = 0.1 * (NAMES.index(name) + 1)
-            assert used(optimizers[name])[-1] == line.schedule(amounts[model.step(name)], base)
+            assert used(optimizers[name])[-1] == line.schedule(amounts[model.step(name)] * counts_in_unit(unit), base)
         assert (scheduler.t, scheduler.amount) == (model.t, amounts[model.t])
 
 

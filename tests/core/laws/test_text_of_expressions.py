@@ -4,7 +4,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from paramsched.core.schedules import parse
-from paramsched.core.schedules.base import Schedule
+from paramsched.core.schedules.schedule import Schedule
 from paramsched.errors import InvalidArgument
 from support.examples import examples
 

@@ -10,8 +10,9 @@ from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.diff import diff
 from paramsched.core.plan.resolve import counted_plan
 from paramsched.core.schedules.anneal import linear, warmup
-from paramsched.core.schedules.leaves import constant
+from paramsched.core.schedules.constant import constant
 from paramsched.core.time import RunFacts
+from paramsched.core.time.amounts import counts_in_unit
 from paramsched.errors import InvalidArgument, PlanError, UnknownField
 from support.tables import table
 
@@ -189,7 +190,12 @@ def differences(plans, name):
     for plan in plans:
         clock = plan.clock if isinstance(plan.clock, str) else plan.clock.get(name, "updates")
         (schedule,) = (one.schedule for one in counted_plan(plan.resolve(facts=FACTS)).bindings if one.name == name)
-        columns.append([schedule(t * RATES[clock]) for t in range(max(one.total.updates for one in plans))])
+        columns.append(
+            [
+                schedule(t * int(RATES[clock] * counts_in_unit(clock)))
+                for t in range(max(one.total.updates for one in plans))
+            ]
+        )
     return np.abs(np.subtract(*columns))
 
 

@@ -48,13 +48,6 @@ def test_a_scheduler_writes_zero_to_groups_with_a_base_of_zero():
     assert scheduler.optimizer.param_groups[1]["lr"] == np.inf
 
 
-@table("line", ["linear(1, 0, over=50)", "cosine(start=0.5, over=50)", "exponential(0.9)", "constant(0.5)"])
-def test_the_values_of_a_schedule_are_not_computed_if_its_bounds_are_inside(line):
-    schedule = ps.resolve(ps.parse(line), total=100)
-
-    assert first_outside(schedule, ValueRange(1.0), 0.1, pytest.fail, 0, 100) is None
-
-
 def test_the_values_of_a_metric_rule_are_checked_at_the_first_update_only():
     falling = ps.Plan(lr="linear(1, -1, over=10) * plateau()").bindings[0].schedule
 

@@ -22,7 +22,7 @@ from paramsched.core.plan.run_amounts import UpdateSizes
 from paramsched.core.plan.trace import trace, trace_for_picture
 from paramsched.core.schedules import absolute, parse_own
 from paramsched.core.schedules.anneal import cosine, linear, warmup
-from paramsched.core.schedules.leaves import constant
+from paramsched.core.schedules.constant import constant
 from paramsched.errors import InvalidArgument, MissingDependency, StateError
 from support import strategies
 from support.tables import table
@@ -241,18 +241,17 @@ def test_a_deep_schedule_is_saved_and_read_back(form, times):
 @pytest.mark.heavy
 def test_the_time_to_read_a_long_line_grows_linearly(monkeypatch):
     made = []
+    checked = shapes.sequence.refuse_ambiguous_levels
     monkeypatch.setattr(
-        shapes.sequence.Sequence, "__post_init__", lambda self, keep=shapes.sequence.Sequence.__post_init__:
-        (made.append(len(self.stages)), keep(self)),
-    )  # fmt: skip
-
-    written = str(shapes.sequence.Sequence((ps.constant(0.5, 10),) * 5000))
+        shapes.sequence, "refuse_ambiguous_levels", lambda stages: (made.append(len(stages)), checked(stages))
+    )
+    written = str(shapes.sequence.sequence_of((ps.constant(0.5, 10),) * 5000))
     made.clear()
 
     schedule = parse_own(written)
 
     assert sum(made) < 4 * 5000
-    assert len(schedule.stages) == 5000
+    assert len(schedule.args["stages"]) == 5000
 
 
 @table(

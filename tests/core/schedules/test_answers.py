@@ -1,4 +1,4 @@
-"""What each line of `answers.yaml` means: its text in a run, when it changes, its values and their bounds.
+"""What each line of `answers.yaml` means: its text in a run, when it changes, its values and its kind.
 
 Each value is computed alone and with all others. `PYTHONPATH=tests python tests/core/schedules/test_answers.py` writes
 the answers.
@@ -11,8 +11,7 @@ import numpy as np
 
 from paramsched.core.plan import resolve
 from paramsched.core.schedules import parse
-from paramsched.core.schedules.affine import Bounds
-from paramsched.core.schedules.cuts import depends_on_total
+from paramsched.core.schedules.take import depends_on_total
 from paramsched.core.time import RunFacts
 from paramsched.errors import ParamschedError
 from support import answers
@@ -34,7 +33,6 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         return {**answer, "error": f"{type(error).__name__} {code_of(error)}".strip()}
     values = schedule(np.array(TIMES), BASE).tolist()
     assert values == [schedule(t, BASE) for t in TIMES]
-    bounds = schedule.bounds(Bounds(0.25, BASE))
     found = {
         "is": " ".join(name for name in PROPERTIES if getattr(written, name)),
         "needs the total": depends_on_total(written),
@@ -42,7 +40,6 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         "length": str(schedule.length),
         "changes": list(schedule.breakpoints(until=TIMES[-1])),
         "values": " ".join(f"{value:.7g}" for value in values),
-        "between": None if bounds is None else " ".join(f"{bound:.7g}" for bound in bounds),
     }
     return {**answer, **found}
 

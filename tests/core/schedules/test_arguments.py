@@ -12,8 +12,8 @@ import pytest
 
 from paramsched.core.curves import CurveLike
 from paramsched.core.schedules import SHAPES, Schedule
-from paramsched.core.schedules.affine import Level
 from paramsched.core.schedules.anneal import cosine, linear
+from paramsched.core.schedules.level import Level
 from paramsched.core.time import DurationLike
 from paramsched.errors import InvalidArgument
 from support.tables import table

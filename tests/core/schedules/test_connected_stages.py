@@ -2,16 +2,15 @@
 
 import copy
 import pickle
-from dataclasses import dataclass
-from typing import final
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
 import paramsched as ps
-from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.affine import Affine
+from paramsched.core.schedules.shape import Over, planned
+from paramsched.core.schedules.span import Piece, Span
 from paramsched.core.time import Duration
 from support.advice import advised_lines
 from support.tables import table
@@ -75,8 +74,8 @@ def test_a_stage_begins_where_the_stage_before_ends(line, values):
 def test_a_stage_starts_at_exactly_the_float_at_which_the_stage_before_ends(before, base):
     schedule = ps.resolve(ps.parse(f"window({before}, end=77) >> linear(over=10)"), facts=RUN)
 
-    assert schedule(77, base) == schedule.stages[0](77, base)
-    assert np.array_equal(schedule(np.arange(77), base), schedule.stages[0](np.arange(77), base))
+    assert schedule(77, base) == schedule.args["stages"][0](77, base)
+    assert np.array_equal(schedule(np.arange(77), base), schedule.args["stages"][0](np.arange(77), base))
 
 
 def test_on_the_clock_of_seconds_a_stage_starts_at_the_level_of_the_fraction_of_a_second():
@@ -84,7 +83,7 @@ def test_on_the_clock_of_seconds_a_stage_starts_at_the_level_of_the_fraction_of_
 
     (line,) = plan.resolve(total="3 s").bindings
 
-    assert line.schedule.stages[1].start == pytest.approx(0.5**0.5, rel=1e-15)
+    assert line.schedule.args["stages"][1].args["start"] == pytest.approx(0.5**0.5, rel=1e-15)
 
 
 def test_a_schedule_that_cannot_be_resolved_is_not_resolved():
@@ -182,19 +181,16 @@ def test_scaling_keeps_the_level_at_which_a_changed_plan_continues():
 # ---- levels that are not known
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class Squared(Schedule):
-    """A user shape that is nonlinear in base: value(t) = base squared."""
-
-    length = Duration.of(10)
-
-    @property
-    def affine(self) -> bool:
-        return False
-
-    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        return Affine(None, base.constant() * base.constant() + 0 * t)
+@planned(hidden=True, affine=False)
+def squared_base(call: Schedule, span: Span, over: Over) -> Piece:
+    """value(t) = base squared."""
+    length = span.exact_length(over)
+    return Piece(
+        call.with_args(over=Duration.of_updates(length)),
+        length,
+        Fraction(0),
+        lambda t, base: 0 * t + base.value**2,
+    )
 
 
 UNKNOWN = [
@@ -202,7 +198,7 @@ UNKNOWN = [
     ps.parse("clamp(cosine(over=10), absolute(0.1)) >> constant()"),
     ps.parse("warmup(10) >> maximum(cosine(over=10), absolute(0.1))"),
     ps.parse("window(exponential(1e9), end=90) >> linear(over=10)"),
-    Squared() >> ps.linear(over=10),
+    squared_base(10) >> ps.linear(over=10),
 ]
 
 
@@ -214,7 +210,7 @@ def test_a_level_that_is_not_known_must_be_written(schedule):
     advice = refused.value.problem.advice
     (text,) = advised_lines(advice)
     place = 0 if "to=" in text else 1
-    stages = list(schedule.stages)
+    stages = list(schedule.args["stages"])
     stages[place] = ps.parse(text)
     ps.resolve(stages[0] >> stages[1], facts=RUN)
 

@@ -10,9 +10,11 @@ import paramsched as ps
 from paramsched.core.plan import Plan, resolve
 from paramsched.core.schedules import parse
 from paramsched.core.schedules.anneal import Index, cosine, warmup
-from paramsched.core.schedules.evaluation import columns
-from paramsched.core.schedules.leaves import MOST_DEPTH, constant
-from paramsched.core.schedules.retimed import shift
+from paramsched.core.schedules.constant import constant
+from paramsched.core.schedules.evaluation import factors_at
+from paramsched.core.schedules.one_value import factor_of_number
+from paramsched.core.schedules.schedule import MOST_DEPTH
+from paramsched.core.schedules.window import shift
 from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument
 from support.tables import table
@@ -91,10 +93,10 @@ def test_a_factor_has_the_bits_of_an_array(curve, index):
     for (first, last), length in product(ENDS, (0, 1, 2, 7)):
         line = f"anneal({first}, {last}, {length}, curves.{curve}, '{index}')"
         schedule = parse(f"constant(0.5, over=2) >> {line} >> constant(0.1)")
-        for one in (schedule, schedule.stages[1]):
-            factors = [*map(one._factor_of_number(), times)]
-            assert factors == columns(one, np.array(times)).factor.tolist() == columns(one, many).factor[times].tolist()
-            assert factors == [columns(one, time).factor for time in times]
+        for one in (schedule, schedule.args["stages"][1]):
+            factors = [*map(factor_of_number(one), times)]
+            assert factors == factors_at(one, np.array(times)).tolist() == factors_at(one, many)[times].tolist()
+            assert factors == [factors_at(one, time) for time in times]
         assert factors[-1] == last
         assert factors[0] == first or index[0] == "(" or length <= (index == "t/(n-1)")
 
@@ -105,7 +107,7 @@ def test_values_next_to_the_end_of_a_long_stage_are_exact_and_within_its_levels(
     for first, last in ENDS:
         stage = parse(f"{name}(start={first}, to={last}, over={n})")
         at = np.array([1, n - 1])
-        for values in (list(map(stage._factor_of_number(), at.tolist())), stage(at)):
+        for values in (list(map(factor_of_number(stage), at.tolist())), stage(at)):
             assert min(first, last) <= min(values) <= max(values) <= max(first, last)
             assert last or values[1] > 0
 
@@ -117,7 +119,7 @@ def growing_run(steps):
     plan = Plan(sizes, lr=line, clock="samples", total="1000 samples")
     trace = ps.trace(plan, {"lr": 1.0})
     schedule = next(one.schedule for one in plan.resolve().bindings if one.name == "lr")
-    lengths = [int(dict(stage.length.terms)["samples"]) for stage in schedule.stages]
+    lengths = [int(dict(stage.length.terms)["samples"]) for stage in schedule.args["stages"]]
     return lengths, trace.amounts.tolist(), trace["lr"].tolist()
 
 

@@ -6,9 +6,8 @@ import itertools
 import math
 import pickle
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal, final
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -18,12 +17,10 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.core import files as config
 from paramsched.core.base import codes
-from paramsched.core.plan import Plan, resolve
 from paramsched.core.plan.value_ranges import first_outside, range_of
 from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.anneal import cosine, warmup
-from paramsched.core.time import Duration, RunFacts
-from paramsched.errors import ConfigError, InvalidArgument, PlanError
+from paramsched.core.schedules.one_value import factor_of_number
+from paramsched.errors import ConfigError, InvalidArgument
 from support import drawn_shapes, strategies
 from support.drawn_shapes import drawn_progress, drawn_updates, fading, falling
 from support.registered_shapes import shapes_as_before
@@ -49,8 +46,6 @@ def test_the_values_of_a_function_of_progress_are_its_own_bits(times, n, power, 
     own = [falling(min(t, n) / n, power, bend) * base for t in times]
 
     assert schedule(np.array(times), base).tolist() == own == [schedule(t, base) for t in times]
-    factor = schedule._factor_of_number()
-    assert [factor(t) * base for t in times] == own
 
 
 @given(TIMES, st.integers(1, 50), BASES)
@@ -59,7 +54,6 @@ def test_the_values_of_a_function_of_updates_are_its_own_bits(times, epochs, bas
     own = [fading(t, 3 * epochs) * base for t in times]
 
     assert schedule(np.array(times), base).tolist() == own == [schedule(t, base) for t in times]
-    assert [schedule._factor_of_number()(t) * base for t in times] == own
 
 
 @given(TIMES, st.integers(1, 150), POWERS, strategies.levels(), strategies.levels(), BASES)
@@ -73,7 +67,7 @@ def test_levels_move_the_ends_exactly_and_the_rest_in_proportion(times, n, power
     values = schedule(np.array(times), base)
     assert values.tolist() == [schedule(t, base) for t in times]
     assert np.allclose(values, end + (begin - end) * share, rtol=1e-12, atol=1e-12 * max(abs(begin), abs(end)))
-    if (factor := schedule._factor_of_number()) is not None:
+    if (factor := factor_of_number(schedule)) is not None:
         assert [factor(t) for t in times] == [schedule(t) for t in times]
 
 
@@ -388,105 +382,13 @@ def test_every_kind_of_real_number_is_a_value(returned):
     assert real(10)(3) == real(10)(np.array([3]))[0] == float(returned)
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class Flat(Schedule):
-    height: float
-
-    @property
-    def length(self):
-        return None
-
-    def _at(self, t, base, ops):
-        return base.scaled(self.height)
+def flat(height: float) -> Schedule:
+    return height * ps.constant()
 
 
-def flat(height: float) -> Flat:
-    return Flat(height)
-
-
-@pytest.mark.parametrize("schedule", [Flat(0.5), warmup(5) >> Flat(0.5), 2 * Flat(0.5) + cosine()])
-def test_an_unregistered_shape_can_be_planned_but_not_written(schedule):
-    plan = Plan(lr=schedule)
-
-    assert not plan.serializable
-    assert "<Flat(height=0.5)>" in str(plan)
-    assert plan == plan
-    assert plan != Plan(lr=schedule)
-    with pytest.raises(PlanError, match=r"^dump\(plan\)"):
-        config.dump(plan)
-    with pytest.raises(PlanError, match="fingerprint"):
-        _ = plan.fingerprint
-
-
-def test_a_config_reads_an_unregistered_shape_if_given_its_builder():
+def test_a_config_reads_a_function_without_decorator_if_it_is_given():
     plan = config.loads("lr: warmup(5) >> flat(0.5)\nweight_decay: 2 * flat(0.25)", shapes=[flat])
 
     schedule = plan.resolve(total=10).bindings[0].schedule
     assert schedule(7) == 0.5
-    assert plan.bindings[1].schedule == 2 * Flat(0.25)
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Tall(Schedule):
-    heights: tuple[float, ...]
-    below: Schedule | None = None
-    length = None
-
-    def _at(self, t, base, ops):
-        return base.scaled(self.heights[0])
-
-
-@pytest.mark.parametrize(
-    ("schedule", "text"),
-    [
-        (Tall((0.5, 1.0)), "<Tall(heights=(0.5, 1.0), below=None)>"),
-        (Tall((0.5,), below=Tall((1.0,))), "<Tall(heights=(0.5,), below=<Tall(heights=(1.0,), below=None)>)>"),
-        (cosine() >> Tall((0.5,), below=warmup(5)), "cosine() >> <Tall(heights=(0.5,), below=warmup(5))>"),
-    ],
-    ids=["shape", "nested", "stage"],
-)
-def test_a_class_without_its_own_repr_is_shown_by_its_fields(schedule, text):
-    assert (str(schedule), repr(schedule)) == (text, text)
-    assert not schedule.serializable
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Unmarked(Schedule):
-    """A filling shape that does not mark its length field."""
-
-    over: Duration | None = None
-    fills = True
-
-    @property
-    def length(self):
-        return self.over
-
-    def _at(self, t, base, ops):
-        return base
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Late(Schedule):
-    """0 until a time, which has no metadata, and base from then on."""
-
-    begin: Duration
-    length = None
-
-    def _at(self, t, base, ops):
-        return base.scaled(ops.where(t >= self.begin.count, 1.0, 0.0))
-
-
-def test_a_length_without_metadata_counts_from_the_start_of_the_stage():
-    facts = RunFacts(total=100, steps_per_epoch=8)
-
-    assert resolve(Late(Duration.of("1.5 epochs")), facts=facts).begin == Duration.of(12)
-    assert resolve(warmup("2.5 steps") >> Late(Duration.of("10%")), facts=facts).stages[1].begin == Duration.of(10)
-
-
-def test_a_filling_shape_without_a_length_field_is_rejected_with_a_fix():
-    with pytest.raises(InvalidArgument, match=r"field\(metadata=FILLS\)"):
-        resolve(Unmarked(), total=100)
+    assert plan.bindings[1].schedule == 2 * flat(0.25)

@@ -6,21 +6,14 @@ from math import ceil, cos, floor, pi
 import numpy as np
 import pytest
 
-from paramsched.core.curves.arrays import NUMPY
 from paramsched.core.plan import resolve
 from paramsched.core.schedules.anneal import cosine, linear
-from paramsched.core.schedules.lengths import (
-    Span,
-    _fitting_ratio,
-    _split_integers,
-    complete_periods,
-    last_boundary,
-    split_periods,
-)
-from paramsched.core.schedules.one_operand import rounded
-from paramsched.core.schedules.periods import step
+from paramsched.core.schedules.every import every
+from paramsched.core.schedules.period import last_boundary, split
 from paramsched.core.schedules.restarts import restarts
-from paramsched.core.schedules.retimed import every
+from paramsched.core.schedules.rounded import rounded
+from paramsched.core.schedules.span import Span
+from paramsched.core.schedules.step import step
 from paramsched.core.time import Duration, RunFacts
 from support.tables import table
 
@@ -51,8 +44,8 @@ def test_a_period_ends_at_its_exact_multiple_rounded_up(name):
     period = PERIODS[name]
     times = times_around(period)
 
-    assert complete_periods(np.array(times), period, NUMPY).tolist() == [floor(t / period) for t in times]
-    assert last_boundary(np.array(times), period, NUMPY).tolist() == [ceil(floor(t / period) * period) for t in times]
+    assert split(np.array(times), period)[0].tolist() == [floor(t / period) for t in times]
+    assert last_boundary(np.array(times), period).tolist() == [ceil(floor(t / period) * period) for t in times]
 
 
 @table("name", PERIODS)
@@ -60,7 +53,7 @@ def test_the_time_in_a_late_cycle_is_as_exact_as_in_the_first_cycle(name):
     period = PERIODS[name]
     times = times_around(period)
 
-    cycle, since = split_periods(np.array(times), period, NUMPY)
+    cycle, since = split(np.array(times), period)
 
     expected = [t - floor(t / period) * period for t in times]
     assert cycle.tolist() == [floor(t / period) for t in times]
@@ -72,10 +65,8 @@ def test_integral_float_times_count_the_same_periods(name):
     period = PERIODS[name]
     times = np.array([t for t in times_around(period) if t < 10**9])
 
-    assert (
-        complete_periods(times.astype(float), period, NUMPY).tolist() == complete_periods(times, period, NUMPY).tolist()
-    )
-    assert last_boundary(times.astype(float), period, NUMPY).tolist() == last_boundary(times, period, NUMPY).tolist()
+    assert split(times.astype(float), period)[0].tolist() == split(times, period)[0].tolist()
+    assert last_boundary(times.astype(float), period).tolist() == last_boundary(times, period).tolist()
 
 
 def test_the_steps_of_efficientnet_do_not_drift():
@@ -107,14 +98,6 @@ def test_every_inside_a_fractional_cycle_changes_at_updates():
     np.testing.assert_allclose(schedule(np.arange(40)), [float(1 - x / Fraction(36, 5)) for x in held], rtol=1e-14)
 
 
-def test_a_period_of_large_integers_becomes_the_largest_ratio_not_above_its_own():
-    for most in range(1, 12):
-        for period in {Fraction(p, q) for p in range(1, 40) for q in (1, 2, 7, 10**20) if p <= most * q}:
-            updates, cycles = _fitting_ratio(period, most)
-            assert updates <= most
-            assert Fraction(cycles, updates) == max(Fraction(floor(d / period), d) for d in range(1, most + 1))
-
-
 @table(
     "period",
     [
@@ -131,10 +114,10 @@ def test_a_period_of_large_integers_becomes_the_largest_ratio_not_above_its_own(
 def test_the_complete_periods_and_the_rest_are_those_of_fractions(period):
     times = [0, 1, 2, 3, 10, 998, 999, 1000, 2**31, 2**31 + 1, 2**31 + 2, 10**12, 10**12 + 1, 2**50 - 1, 2**50 + 1]
 
-    cycle, parts, cycles = _split_integers(np.array(times), period)
+    cycle, since = split(np.array(times), period)
 
     assert cycle.tolist() == [int(t // period) for t in times]
-    assert [Fraction(one, cycles) for one in parts.tolist()] == [t % period for t in times]
+    assert since.tolist() == [float(t % period) for t in times]
 
 
 @pytest.mark.parametrize("mode", ["nearest", "down", "up"])

@@ -178,7 +178,7 @@ def test_amounts_between_and_after_the_logged_updates():
     alone = AmountTimes("tokens", np.array([5]), np.array([70.0]))
 
     assert tokens(np.array([5, 15, 20, 21, 40])).tolist() == [50, 200, 300, 320, 700]
-    assert seconds(np.array([1, 20])).tolist() == [0.5, 10.0]
+    assert seconds(np.array([1, 20])).tolist() == [500_000_000, 10_000_000_000]
     assert alone(np.array([0, 9])).tolist() == [70, 70]
     assert AmountTimes("tokens", np.array([0, 3]), np.array([0.0, 100.0]))(np.array([1, 2])).tolist() == [33, 67]
     assert tokens(np.array([2**61])).tolist() == [2**62]

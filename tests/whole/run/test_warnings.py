@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.feedback import Guided
+from paramsched.core.schedules.guided import guided
 from paramsched.errors import ParamschedError
 from support.tables import table
 
@@ -296,7 +296,7 @@ def test_the_line_that_is_advised_for_a_metric_rule_is_silent(line, facts):
     (schedule,) = [one.schedule for one in plan.bindings]
     rules = [advised if one.metric == advised.metric else one for one in schedule.metric_rules]
 
-    assert codes_at_a_start(ps.Plan(lr=Guided(schedule.schedule, tuple(rules))), [{"lr": 0.1}], **facts) == []
+    assert codes_at_a_start(ps.Plan(lr=guided(schedule.args["schedule"], rules)), [{"lr": 0.1}], **facts) == []
 
 
 def test_a_rule_in_a_run_without_the_length_of_an_epoch_is_silent():

@@ -243,7 +243,8 @@ _ALSO_USED = {
 _WITHOUT_INPUT = frozenset(
     (
         *("absolute", "find_lr", "shape", "extend.formats"),
-        *("extend.constructor", "extend.checked", "extend.curve"),
+        *("extend.checked", "extend.curve", "extend.curve_family", "extend.formula", "extend.planned"),
+        *("extend.plan", "extend.of_one", "extend.of_each"),
         *(
             "extend.positive_number",
             "tools.range_test.find_lr",

@@ -46,7 +46,7 @@ def operators_make_schedules(a: ps.extend.Schedule, b: ps.extend.Schedule) -> No
 
 
 def builders_take_what_people_write() -> None:
-    assert_type(ps.warmup("5%").over, ps.Duration | None)
+    assert_type(ps.warmup("5%"), ps.extend.Schedule)
     ps.warmup(5, 0.1, curve="rex")
     ps.warmup(5, ps.absolute(0.1), curve=lambda u: u)
     ps.anneal(1.0, ps.absolute(0.1), "10 epochs", curves.power(2), "(t+1)/n")

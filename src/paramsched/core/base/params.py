@@ -9,7 +9,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, Final, Literal, TypeVar, Union, final, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    Literal,
+    TypeAlias,
+    TypeVar,
+    Union,
+    final,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 
 @final
@@ -50,6 +62,14 @@ class Doc:
     """A description in a few words, as on a help page."""
 
     doc: str
+
+
+Positive: TypeAlias = Annotated[float, Gt(0)]
+"""A number greater than 0."""
+Share: TypeAlias = Annotated[float, Gt(0), Le(1)]
+"""A number above 0 and at most 1."""
+Count: TypeAlias = Annotated[int, Ge(1)]
+"""An integer of at least 1."""
 
 
 _Class = TypeVar("_Class", bound=type)

@@ -12,21 +12,21 @@ from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
 from paramsched.core.base.near_names import did_you_mean
-from paramsched.core.curves.base import CONSTANTS as CONSTANTS
-from paramsched.core.curves.base import FAMILIES as FAMILIES
-from paramsched.core.curves.base import Curve as Curve
-from paramsched.core.curves.base import CurveLike as CurveLike
-from paramsched.core.curves.base import Custom as Custom
-from paramsched.core.curves.base import curve as curve
-from paramsched.core.curves.base import curve_of as curve_of
-from paramsched.core.curves.base import curve_text as curve_text
-from paramsched.core.curves.base import register as register
 from paramsched.core.curves.cosines import cosine as cosine
 from paramsched.core.curves.cosines import cosine_k_decay as cosine_k_decay
 from paramsched.core.curves.cosines import cosine_power as cosine_power
 from paramsched.core.curves.cosines import cosine_truncated as cosine_truncated
 from paramsched.core.curves.cosines import cosine_wave as cosine_wave
 from paramsched.core.curves.cosines import half_cosine as half_cosine
+from paramsched.core.curves.curve import CONSTANTS as CONSTANTS
+from paramsched.core.curves.curve import FAMILIES as FAMILIES
+from paramsched.core.curves.curve import Curve as Curve
+from paramsched.core.curves.curve import CurveLike as CurveLike
+from paramsched.core.curves.curve import curve as curve
+from paramsched.core.curves.curve import curve_family as curve_family
+from paramsched.core.curves.curve import curve_of as curve_of
+from paramsched.core.curves.curve import curve_text as curve_text
+from paramsched.core.curves.curve import register as register
 from paramsched.core.curves.exponentials import exponential as exponential
 from paramsched.core.curves.exponentials import gaussian as gaussian
 from paramsched.core.curves.exponentials import half_life as half_life

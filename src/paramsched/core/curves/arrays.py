@@ -1,158 +1,38 @@
-"""Elementwise operations for NumPy arrays, and for single numbers.
+"""Types of arrays, and functions of arrays that curves, schedules and logs share."""
 
-Formulas are written once, with the operations of `Arrays`.
-"""
-
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias, final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from paramsched.core.curves import elementary
-from paramsched.core.curves.elementary import Floats as Floats
 from paramsched.errors import InvalidArgument
 
 Array: TypeAlias = Any
 """A NumPy array."""
 
+Floats: TypeAlias = np.ndarray[tuple[Any, ...], np.dtype[np.float64]]
+"""A NumPy array of float64. (Importing numpy.typing would take a quarter of the time of `import paramsched`.)"""
+
 Integers: TypeAlias = np.ndarray[tuple[Any, ...], np.dtype[np.int64]]
 """A NumPy array of int64."""
 
-FARTHEST: Final = int(np.iinfo(np.int64).max)
-"""The largest time that an array of integers can have."""
+
+quiet: Final = np.errstate(all="ignore")
+"""Suppresses NumPy's warnings, because an overflow is inf, without a warning."""
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class Arrays:
-    """Elementwise operations of arrays, `NUMPY`, or of single numbers, `NUMBERS`.
+def power_of(number: float, exponents: Array) -> Floats:
+    """Return a number raised to an array of exponents, each with the same bits wherever it is in the array.
 
-    Args:
-        xp: NumPy, or the functions of one number.
-        floating: converts numbers to float64, or a number to a float.
-        known_bounds: a triple (times, smallest time, largest time), or None. It saves searching for the bounds, which
-            takes as long as a division of the array.
-        in_seconds: True if times are seconds, which have whole nanoseconds.
+    >>> power_of(0.5, np.array([2, 3])).tolist()
+    [0.25, 0.125]
     """
-
-    xp: Any
-    floating: Callable[[Array], Array]
-    known_bounds: tuple[Array, float, float] | None = None
-    in_seconds: bool = False
-
-    def with_bounds(self, t: Array, low: float, high: float) -> "Arrays":
-        """Return these operations with `known_bounds`: the smallest and the largest time in the array `t`."""
-        if t.size == 1 or self.in_seconds:  # `bounds` reads a single time faster
-            return self
-        return Arrays(self.xp, self.floating, (t, low, high))
-
-    def bounds(self, t: Array) -> tuple[float, float] | None:
-        """Return the pair (smallest, largest) of the times; None for no times."""
-        if not t.size:
-            return None
-        if self.known_bounds is not None and self.known_bounds[0] is t:
-            return self.known_bounds[1:]
-        if t.size == 1:  # searching a single time would take twice as long as evaluating a curve at it
-            only = t.item()
-            return only, only
-        return t.min().item(), t.max().item()
-
-    def since(self, t: Array, begin: Array) -> Array:
-        """Return `t - begin`; in seconds without its rounding error, so that 0.57 is 0.27 after 0.3."""
-        own = t - begin
-        return np.round(own * 1e9) / 1e9 if self.in_seconds else own
-
-    def whole(self, x: Array) -> Array:
-        """Convert floats and booleans to int64; fractions are rounded down."""
-        # Integers stay as they are, because `floor` of NumPy 2.0 and older returns floats, which end at 2 ** 53.
-        return np.asarray(x if np.asarray(x).dtype.kind == "i" else np.floor(x), dtype=np.int64)
-
-    def is_whole(self, t: Array) -> bool:
-        """Return whether the dtype of an array is an integer type."""
-        return bool(t.dtype.kind in "iu")
-
-    def periods(self, t: Array, n: int) -> Array:
-        """Return the number of completed periods of length `n` at each time."""
-        if self.is_whole(t):
-            return t // n
-        count = np.floor(t / n)  # the quotient may be rounded up to an integer, which is one too many
-        return np.where(count * n > t, count - 1, count)
-
-    def where(self, mask: Array, yes: Array, no: Array) -> Array:
-        return self.xp.where(mask, self.floating(yes), self.floating(no))
-
-    def smaller(self, x: Array, y: Array) -> Array:
-        """Return the elementwise minimum; NaN propagates as in NumPy."""
-        return self.xp.minimum(self.floating(x), self.floating(y))
-
-    def larger(self, x: Array, y: Array) -> Array:
-        return self.xp.maximum(self.floating(x), self.floating(y))
-
-    def sqrt(self, x: Array) -> Array:
-        return self.xp.sqrt(x)
-
-    def exp(self, x: Array) -> Array:
-        return elementary.exp(self.floating(x))
-
-    def expm1(self, x: Array) -> Array:
-        return elementary.expm1(self.floating(x))
-
-    def log(self, x: Array) -> Array:
-        return elementary.log(self.floating(x))
-
-    def log1p(self, x: Array) -> Array:
-        return elementary.log1p(self.floating(x))
-
-    def tanh(self, x: Array) -> Array:
-        return elementary.tanh(self.floating(x))
-
-    def quarter_sine(self, u: Array) -> Array:
-        """Return sin(pi / 2 * u)."""
-        return elementary.quarter_sine(self.floating(u))
-
-    def half_wave(self, u: Array) -> Array:
-        """Return sin(pi / 2 * u) ** 2, which is (1 - cos(pi * u)) / 2."""
-        return elementary.half_wave(self.floating(u))
-
-    def power(self, x: Array, exponent: float) -> Array:
-        """Return an array raised to one exponent."""
-        return elementary.power(self.floating(x), exponent)
-
-    def power_of_number(self, number: float, exponent: Array) -> Array:
-        """Return a positive number raised to exponents."""
-        return elementary.power_of_number(number, self.floating(exponent))
-
-    def at_most(self, x: Array, bound: int | float) -> Array:
-        """Return `min(x, bound)` in the dtype of `x`, so that integers stay integers."""
-        return np.minimum(x, bound)
-
-    def at_least(self, x: Array, bound: int | float) -> Array:
-        return np.maximum(x, bound)
-
-    def reached(self, bounds: Sequence[int | float], t: Array) -> Array:
-        """Return for each time how many of the sorted `bounds` are less than or equal to it."""
-        kind = np.int64 if all(isinstance(bound, int) for bound in bounds) else np.float64
-        return np.searchsorted(np.asarray(bounds, dtype=kind), t, side="right")
-
-
-def _numpy_floating(x: Array) -> Array:
-    return np.asarray(x, dtype=np.float64)
-
-
-NUMPY = Arrays(np, _numpy_floating)
-
-
-@final
-class _Numbers:
-    """The functions of one number."""
-
-    maximum, minimum, sqrt = max, min, math.sqrt
-
-
-NUMBERS = Arrays(_Numbers, float)
-"""The operations for a single Python number: the same bits as `NUMPY`, in a fifth of the time."""
+    exponents = np.asarray(exponents, dtype=np.float64)
+    if exponents.size == 1:  # NumPy squares a number in another way if there is only one exponent, which is 2
+        exponents, shape = exponents.repeat(2), exponents.shape
+        first: Floats = np.power(number, exponents)[:1].reshape(shape)
+        return first
+    powers: Floats = np.power(number, exponents)
+    return powers
 
 
 def require_numbers(*values: object) -> None:

@@ -1,63 +1,45 @@
 """Curves made of parts and powers of a cosine wave."""
 
-from dataclasses import dataclass, field
-from typing import final
+import math
+from typing import Final
 
-from paramsched.core.builders import constructor
-from paramsched.core.curves.arrays import Array, Arrays
-from paramsched.core.curves.base import Curve, constant_curve, curve
-from paramsched.core.curves.elementary import quarter_sine
-from paramsched.core.number_checks import checked, positive_number, proper_share
-from paramsched.errors import InvalidArgument
+import numpy as np
+
+from paramsched.core.base.params import Positive, Share
+from paramsched.core.curves.arrays import Array
+from paramsched.core.curves.curve import curve, curve_family
+
+_QUARTER_TURN: Final = math.pi / 2
 
 
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Cosine(Curve):
+def _half_wave(u: Array) -> Array:
+    """Return (1 - cos(pi u)) / 2, which has more digits near u = 0 as sin(pi / 2 * u) ** 2."""
+    sine = np.sin(u * _QUARTER_TURN)
+    return sine * sine
+
+
+@curve(also=lambda rest: _half_wave(rest))
+def cosine(u: Array) -> Array:
     """curve(u) = (1 - cos(pi u)) / 2: half a cosine wave. Source: SGDR, Loshchilov & Hutter 2017 (1608.03983).
-
-    Computed as sin(pi u / 2) ** 2, which is more accurate near u = 0.
 
     >>> round(curves.cosine(0.5), 12)
     0.5
     """
-
-    _needs = ("u", "rest")
-    _within = True
-    _takes_numbers = True
-
-    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return ops.half_wave(u)
-
-    def _fall(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return ops.half_wave(rest)
+    return _half_wave(u)
 
 
-cosine = constant_curve("cosine", Cosine())
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class HalfCosine(Curve):
+@curve()
+def half_cosine(u: Array) -> Array:
     """curve(u) = sin(pi u / 2): the second half of a cosine decay. Source: OLMo-core HalfCosWithWarmup.
 
     >>> round(curves.half_cosine(0.5), 6)
     0.707107
     """
-
-    _needs = ("u", "u")
-    _takes_numbers = True
-
-    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return ops.quarter_sine(u)
+    return np.sin(u * _QUARTER_TURN)
 
 
-half_cosine = constant_curve("half_cosine", HalfCosine())
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class CosinePower(Curve):
+@curve_family(falls=True)
+def cosine_power(rest: Array, exponent: Positive) -> Array:
     """curve(u) = 1 - ((1 + cos(pi u)) / 2) ** exponent. Source: optax cosine_decay_schedule(exponent).
 
     Args:
@@ -68,25 +50,15 @@ class CosinePower(Curve):
     >>> round(curves.cosine_power(2)(0.5), 12)
     0.75
     """
-
-    _needs = ("rest", "rest")
-    _takes_numbers = True
-
-    exponent: float = field(metadata=checked(positive_number))
-
-    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return 1.0 - self._fall(u, rest, ops)
-
-    def _fall(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return ops.power(cosine._fall(u, rest, ops), self.exponent)
+    return np.power(_half_wave(rest), exponent)
 
 
-cosine_power = curve(constructor("cosine_power", CosinePower))
+def _k_decay_falls(u: Array, k: float) -> Array:
+    return _half_wave(1.0 - np.power(u, k))
 
 
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class CosineKDecay(Curve):
+@curve_family(also=_k_decay_falls)
+def cosine_k_decay(u: Array, k: Positive) -> Array:
     """curve(u) = (1 - cos(pi u ** k)) / 2. Source: k-decay (2004.05909); timm cosine.
 
     Args:
@@ -97,27 +69,11 @@ class CosineKDecay(Curve):
     >>> round(curves.cosine_k_decay(2)(0.5), 6)
     0.146447
     """
-
-    _needs = ("u", "u")
-    _takes_numbers = True
-
-    k: float = field(metadata=checked(positive_number))
-
-    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return cosine._rise(
-            ops.power(u, self.k), rest, ops
-        )  # it uses only its first argument, and `_fall` only the second
-
-    def _fall(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return cosine._fall(u, 1.0 - ops.power(u, self.k), ops)
+    return _half_wave(np.power(u, k))
 
 
-cosine_k_decay = curve(constructor("cosine_k_decay", CosineKDecay))
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class CosineTruncated(Curve):
+@curve_family()
+def cosine_truncated(u: Array, share: Share) -> Array:
     """curve(u) = (1 - cos(pi share u)) / (1 - cos(pi share)): the first part of half a cosine wave, scaled to [0, 1].
 
     Source: I-JEPA (2301.08243); its `ipe_scale=1.25` is `share=0.8`.
@@ -130,23 +86,20 @@ class CosineTruncated(Curve):
     >>> round(curves.cosine_truncated(0.8)(0.5), 6)
     0.381966
     """
-
-    _needs = ("u", "u")
-    _takes_numbers = True
-
-    share: float = field(metadata=checked(proper_share, whole=True))
-
-    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        s = ops.quarter_sine(u * self.share) / quarter_sine(self.share)
-        return s * s  # the square of a ratio, because a ratio of squares underflows for a small share
+    sine = np.sin(u * share * _QUARTER_TURN) / float(np.sin(share * _QUARTER_TURN))
+    return sine * sine  # the square of a ratio, because a ratio of squares underflows for a small share
 
 
-cosine_truncated = curve(constructor("cosine_truncated", CosineTruncated))
+def _ends_at_one(cycles: float) -> str:
+    return "" if cycles % 1 == 0.5 else "cycles must be 0.5, 1.5, 2.5, …, else the curve does not end at 1"
 
 
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class CosineWave(Curve):
+def _is_half_a_wave(cycles: float) -> bool:
+    return cycles == 0.5
+
+
+@curve_family(check=_ends_at_one, monotone=_is_half_a_wave)
+def cosine_wave(u: Array, cycles: Positive) -> Array:
     """curve(u) = (1 - cos(2 pi cycles u)) / 2: a cosine wave that ends at 1. Source: Hugging Face cosine(num_cycles).
 
     Args:
@@ -157,26 +110,4 @@ class CosineWave(Curve):
     >>> curves.cosine_wave(1.5).monotone, round(curves.cosine_wave(1.5)(0.5), 12)
     (False, 0.5)
     """
-
-    _needs = ("u", "u")
-    _takes_numbers = True
-
-    cycles: float = field(metadata=checked(positive_number))
-
-    def check_together(self) -> None:
-        if self.cycles % 1 != 0.5:
-            raise InvalidArgument(
-                f"curves.cosine_wave({self.cycles})",
-                "cycles must be 0.5, 1.5, 2.5, …, else the curve does not end at 1",
-                example="curves.cosine_wave(1.5)",
-            )
-
-    @property
-    def monotone(self) -> bool:
-        return self.cycles == 0.5
-
-    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return cosine._rise(u * (2 * self.cycles), rest, ops)
-
-
-cosine_wave = curve(constructor("cosine_wave", CosineWave))
+    return _half_wave(u * (2 * cycles))

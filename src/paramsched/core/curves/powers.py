@@ -1,40 +1,28 @@
 """Curves made of powers and quotients of the progress `u`."""
 
-from dataclasses import dataclass, field
-from typing import final
+import numpy as np
 
-from paramsched.core.builders import constructor
-from paramsched.core.curves.arrays import Array, Arrays
-from paramsched.core.curves.base import Curve, constant_curve, curve
-from paramsched.core.number_checks import checked, positive_number
+from paramsched.core.base.params import Positive
+from paramsched.core.curves.arrays import Array
+from paramsched.core.curves.curve import curve, curve_family, curve_family_of_both
 
 
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Linear(Curve):
+def _what_remains(rest: Array) -> Array:
+    return rest
+
+
+@curve(also=_what_remains)
+def linear(u: Array) -> Array:
     """curve(u) = u.
 
     >>> curves.linear(0.25)
     0.25
     """
-
-    _needs = ("u", "rest")
-    _within = True
-    _takes_numbers = True
-
-    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return u
-
-    def _fall(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return rest
+    return u
 
 
-linear = constant_curve("linear", Linear())
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Power(Curve):
+@curve_family()
+def power(u: Array, exponent: Positive) -> Array:
     """curve(u) = u ** exponent.
 
     Args:
@@ -45,22 +33,11 @@ class Power(Curve):
     >>> curves.power(2)(0.5)
     0.25
     """
-
-    _needs = ("u", "u")
-    _takes_numbers = True
-
-    exponent: float = field(metadata=checked(positive_number))
-
-    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return ops.power(u, self.exponent)
+    return np.power(u, exponent)
 
 
-power = curve(constructor("power", Power))
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Polynomial(Curve):
+@curve_family(falls=True)
+def polynomial(rest: Array, exponent: Positive) -> Array:
     """curve(u) = 1 - (1 - u) ** exponent: a decay to 0 has the value (1 - u) ** exponent.
 
     Source: Liu et al. 2015 (1506.04579).
@@ -73,25 +50,11 @@ class Polynomial(Curve):
     >>> curves.polynomial(2)(0.5)
     0.75
     """
-
-    _needs = ("rest", "rest")
-    _takes_numbers = True
-
-    exponent: float = field(metadata=checked(positive_number))
-
-    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return 1.0 - self._fall(u, rest, ops)
-
-    def _fall(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return ops.power(rest, self.exponent)
+    return np.power(rest, exponent)
 
 
-polynomial = curve(constructor("polynomial", Polynomial))
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class PolynomialKDecay(Curve):
+@curve_family(falls=True)
+def polynomial_k_decay(u: Array, exponent: Positive = 1.0, k: Positive = 1.0) -> Array:
     """curve(u) = 1 - (1 - u ** k) ** exponent. Source: k-decay (2004.05909); timm poly.
 
     Args:
@@ -103,45 +66,25 @@ class PolynomialKDecay(Curve):
     >>> curves.polynomial_k_decay(1.0, 2.0)(0.5)
     0.25
     """
-
-    _needs = ("u", "u")
-    _takes_numbers = True
-
-    exponent: float = field(default=1.0, metadata=checked(positive_number))
-    k: float = field(default=1.0, metadata=checked(positive_number))
-
-    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return 1.0 - self._fall(u, rest, ops)
-
-    def _fall(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return ops.power(1.0 - ops.power(u, self.k), self.exponent)
+    return np.power(1.0 - np.power(u, k), exponent)
 
 
-polynomial_k_decay = curve(constructor("polynomial_k_decay", PolynomialKDecay))
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class OneMinusSqrt(Curve):
+@curve()
+def one_minus_sqrt(u: Array) -> Array:
     """curve(u) = sqrt(u): a decay to 0 has the value 1 - sqrt(u). Source: Haegele et al. 2024 (2405.18392), "1-sqrt".
 
     >>> curves.one_minus_sqrt(0.25)
     0.5
     """
-
-    _needs = ("u", "u")
-    _takes_numbers = True
-
-    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return ops.sqrt(u)
+    return np.sqrt(u)
 
 
-one_minus_sqrt = constant_curve("one_minus_sqrt", OneMinusSqrt())
+def _inverse_falls(u: Array, rest: Array, ratio: float) -> Array:
+    return ratio * rest / (u + ratio * rest)
 
 
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class InverseProportional(Curve):
+@curve_family_of_both(also=_inverse_falls)
+def inverse_proportional(u: Array, rest: Array, ratio: Positive) -> Array:
     """curve(u) = u / (u + ratio (1 - u)): a schedule from 1 to `ratio` has the value 1 / (u / ratio + 1 - u).
 
     Source: WSD-S, Wen et al. 2024 (2410.05192).
@@ -154,24 +97,15 @@ class InverseProportional(Curve):
     >>> curves.inverse_proportional(0.25)(0.5)
     0.8
     """
-
-    _takes_numbers = True
-
-    ratio: float = field(metadata=checked(positive_number))
-
-    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return u / (u + self.ratio * rest)
-
-    def _fall(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return self.ratio * rest / (u + self.ratio * rest)
+    return u / (u + ratio * rest)
 
 
-inverse_proportional = curve(constructor("inverse_proportional", InverseProportional))
+def _rex_falls(u: Array, rest: Array) -> Array:
+    return rest / (1.0 - u / 2)
 
 
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Rex(Curve):
+@curve(also=_rex_falls)
+def rex(u: Array, rest: Array) -> Array:
     """curve(u) = u / (2 - u): a decay to 0 has the value (1 - u) / (1 - u / 2).
 
     Source: REX, Chen et al. 2022 (2107.04197).
@@ -179,14 +113,4 @@ class Rex(Curve):
     >>> round(curves.rex(0.5), 6)
     0.333333
     """
-
-    _takes_numbers = True
-
-    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return u / (1.0 + rest)
-
-    def _fall(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return rest / (1.0 - u / 2)
-
-
-rex = constant_curve("rex", Rex())
+    return u / (1.0 + rest)

@@ -1,6 +1,5 @@
 """Metric rules: schedule components that react to an observed metric."""
 
-from paramsched.core.feedback.base import Guided as Guided
 from paramsched.core.feedback.base import MetricRule as MetricRule
 from paramsched.core.feedback.hold import Hold as Hold
 from paramsched.core.feedback.hold import HoldState as HoldState

@@ -5,23 +5,20 @@ import re
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from types import NoneType
-from typing import Any, ClassVar, Final, Generic, Literal, TypeAlias, TypeVar, final
+from typing import Any, ClassVar, Final, Generic, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
 from paramsched.core.base.entries import notebook_display
 from paramsched.core.base.frozen_values import text_on_screen
-from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.number_checks import check_fields, checked, not_negative, proper_share
-from paramsched.core.schedules.affine import Absolute, Affine, Level, split_level
-from paramsched.core.schedules.base import Schedule
-from paramsched.core.schedules.leaves import schedule_of
-from paramsched.core.schedules.lengths import Span
-from paramsched.core.schedules.one_operand import OneOperand
-from paramsched.core.schedules.registry import builder_name, combine_operands
-from paramsched.core.schedules.writing import CALL, PRODUCT, call_text, in_brackets
+from paramsched.core.schedules.guided import guided
+from paramsched.core.schedules.level import Absolute, Level, split_level
+from paramsched.core.schedules.registry import builder_name
+from paramsched.core.schedules.schedule import Schedule, schedule_of
+from paramsched.core.schedules.writing import call_of_rule
 from paramsched.core.time import Duration, DurationLike
 from paramsched.errors import CallSite, InvalidArgument, StateError, shown, site_with_value
 
@@ -135,7 +132,6 @@ class MetricRule(ABC, Generic[State]):
     after: DurationLike | None = field(default=None, kw_only=True, metadata=checked(_time_of_run))
     __repr__ = text_on_screen
     _repr_mimebundle_ = notebook_display
-    _precedence: ClassVar[int] = CALL
     _skips_nan: ClassVar[bool] = False
     """True if NaN does not change the state, so that the Scheduler logs it."""
     metric: str
@@ -178,69 +174,23 @@ class MetricRule(ABC, Generic[State]):
             StateError: `data` is not a state of this rule.
         """
 
-    def __mul__(self, other: Schedule | float) -> "Guided":
+    def __mul__(self, other: Schedule | float) -> Schedule:
         return _guide_schedule(other, self)
 
-    def __rmul__(self, other: Schedule | float) -> "Guided":
+    def __rmul__(self, other: Schedule | float) -> Schedule:
         return _guide_schedule(other, self)
 
     def __str__(self) -> str:
-        return call_text(self)
+        return call_of_rule(self)
 
 
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Guided(OneOperand):
-    """A schedule multiplied by metric rules. When called, it returns the values of the schedule without the rules."""
-
-    schedule: Schedule
-    guides: tuple[MetricRule[Any], ...]
-    _precedence = PRODUCT
-
-    @property
-    def metric_rules(self) -> tuple[MetricRule[Any], ...]:
-        return self.guides
-
-    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        return self.schedule._at(t, base, ops)
-
-    def _resolve(self, span: Span) -> Schedule:
-        return Guided(self.schedule._resolve(span), tuple(_resolved_rule(rule, span) for rule in self.guides))
-
-    def __mul__(self, other: Any) -> Schedule:
-        return _multiply_guided(self, other, swapped=False)
-
-    def __rmul__(self, other: Any) -> Schedule:
-        return _multiply_guided(self, other, swapped=True)
-
-    def __str__(self) -> str:
-        return " * ".join([in_brackets(self.schedule, PRODUCT), *(str(rule) for rule in self.guides)])
-
-
-def _resolved_rule(rule: MetricRule[Any], span: Span) -> MetricRule[Any]:
-    """Return a rule whose begin is a number of updates of the run, or a count of its clock if that is unknown."""
-    begin = rule.begin
-    return (
-        rule if begin is None or begin.is_resolved else replace(rule, after=span.of_whole_run.units.time_of_run(begin))
-    )
-
-
-def _multiply_guided(guided: Guided, other: Any, *, swapped: bool) -> Schedule:
-    """Multiply `guided` by `other`. A schedule multiplies the schedule of `guided`; rules join its rules."""
-    if isinstance(other, MetricRule):
-        return Guided(guided.schedule, (*guided.guides, other))
-    inner, more = (other.schedule, other.guides) if isinstance(other, Guided) else (other, ())
-    pair = (inner, guided.schedule) if swapped else (guided.schedule, inner)
-    return Guided(combine_operands("product", *pair), (*guided.guides, *more))
-
-
-def _guide_schedule(other: Schedule | float, rule: MetricRule[Any]) -> Guided:
+def _guide_schedule(other: Schedule | float, rule: MetricRule[Any]) -> Schedule:
     """Multiply `other` by a metric rule; a second rule is the right operand."""
     if isinstance(other, MetricRule):
-        return Guided(schedule_of(1.0, ""), (rule, other))
-    if isinstance(other, Guided):
-        return Guided(other.schedule, (*other.guides, rule))
-    return Guided(schedule_of(other, lambda: f"{shown(other)} * {rule}"), (rule,))
+        return guided(schedule_of(1.0, ""), (rule, other))
+    if isinstance(other, Schedule) and other.kind == "guided":
+        return guided(other.args["schedule"], (*other.metric_rules, rule))
+    return guided(schedule_of(other, lambda: f"{shown(other)} * {rule}"), (rule,))
 
 
 Mode: TypeAlias = Literal["min", "max"]

@@ -20,7 +20,7 @@ from paramsched.core.feedback.base import (
     require_state,
 )
 from paramsched.core.number_checks import checked, not_negative, one_of, whole_number
-from paramsched.core.schedules.affine import Level
+from paramsched.core.schedules.level import Level
 from paramsched.core.schedules.registry import shape
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final, final
 from paramsched.core.base.codes import REFUSED_VALUE, WRONG_TYPE
 from paramsched.core.files.diagnostic_collector import BadValue, DiagnosticCollector, short_json
 from paramsched.core.schedules import SHAPES, Schedule
-from paramsched.core.schedules.leaves import line_of
+from paramsched.core.schedules.schedule import line_of
 from paramsched.core.schedules.text import EXAMPLE_LINE, read_line
 from paramsched.errors import InvalidArgument, shown
 

@@ -10,17 +10,15 @@ from typing import Any, Literal, TypeAlias, final
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.signatures import readable, short_name
 from paramsched.core.curves import Curve
-from paramsched.core.curves.base import Custom
-from paramsched.core.feedback.base import Guided, MetricRule
+from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import PAIRS, Field, Group, is_field_name
 from paramsched.core.foreign_calls import answering_class
 from paramsched.core.number_checks import finite_number
 from paramsched.core.schedules import Schedule, parse, parse_own
-from paramsched.core.schedules.affine import Absolute
-from paramsched.core.schedules.contents import durations_in, values_inside
-from paramsched.core.schedules.leaves import line_of, schedule_of
-from paramsched.core.schedules.own import OwnShape
-from paramsched.core.schedules.retimed import Chain, chain
+from paramsched.core.schedules.chain import chain
+from paramsched.core.schedules.guided import guided, without_rules
+from paramsched.core.schedules.level import Absolute
+from paramsched.core.schedules.schedule import durations_in, line_of, schedule_of, values_inside
 from paramsched.core.time import Duration
 from paramsched.core.time.run_facts import UPDATES as UPDATES
 from paramsched.core.time.run_facts import ClockName, known_clock
@@ -173,8 +171,8 @@ def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
         schedule = parse(schedule)
     if isinstance(schedule, MetricRule):
         schedule = 1.0 * schedule
-    if isinstance(schedule, Guided):
-        schedule_of(schedule.schedule, site)
+    if isinstance(schedule, Schedule) and schedule.kind == "guided":
+        schedule_of(schedule.args["schedule"], site)
         return schedule
     if isinstance(schedule, Schedule):
         return schedule
@@ -210,13 +208,11 @@ def normal_bindings(given: Iterable[Binding]) -> tuple[Binding, ...]:
             raise PlanError(f"target {binding.name!r}", "it has two bindings", "Use one binding for each target")
         else:
             rules = (*before.schedule.metric_rules, *binding.schedule.metric_rules)
-            first, second = (
-                one.schedule.schedule if isinstance(one.schedule, Guided) else one.schedule for one in (before, binding)
-            )
+            first, second = (without_rules(one.schedule) for one in (before, binding))
             # Nest the chains, as earlier versions write them, unless that is too deep: then use one long chain.
-            deep = first.depth >= _MAX_NESTED_CHAINS and isinstance(first, Chain)
-            both = chain(*first.operands, second) if deep and isinstance(first, Chain) else chain(first, second)
-            merged[key] = Binding(binding.field, Guided(both, rules) if rules else both, binding.groups)
+            deep = first.depth >= _MAX_NESTED_CHAINS and first.kind == "chain"
+            both = chain(*first.args["operands"], second) if deep else chain(first, second)
+            merged[key] = Binding(binding.field, guided(both, rules) if rules else both, binding.groups)
 
     def place(key: tuple[Any, ...]) -> tuple[Any, ...]:
         target, name, groups = key
@@ -358,12 +354,7 @@ def first_without_text(bindings: Iterable[Binding]) -> tuple[str, str]:
         return f"the groups of {line.name} are chosen by a function", "Select them by name"
     parts = [one for one in values_inside(line.schedule) if isinstance(one, Schedule | Curve)]
     innermost = [one for one in parts if not one.serializable][-1]
-    if isinstance(innermost, Custom):
+    if isinstance(innermost, Curve):
         return f"{line.name} contains a curve without a name", 'For example: ps.curves.register("mine", f)'
-    if isinstance(innermost, OwnShape):
-        name = innermost.function.name
-        return f"{line.name} contains {name} as it was before it was defined again", f"Construct {name}() again"
-    kind = "curve" if isinstance(innermost, Curve) else "shape"
-    name = type(innermost).__name__
-    found = f"{line.name} contains a {name}, which no registered function makes"
-    return found, f"Register one with @ps.extend.{kind}"
+    name = innermost.kind
+    return f"{line.name} contains {name} as it was before it was defined again", f"Construct {name}() again"

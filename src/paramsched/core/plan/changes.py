@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
 from paramsched.core.base.near_names import did_you_mean
-from paramsched.core.feedback.base import Guided, MetricRule
+from paramsched.core.feedback.base import MetricRule
 from paramsched.core.number_checks import finite_number
 from paramsched.core.plan.binding import (
     UPDATES,
@@ -20,8 +20,9 @@ from paramsched.core.plan.follow import name_followed, replace_likes, target_nam
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.connected import open_start
-from paramsched.core.schedules.cuts import Take, depends_on_total, skip, take
+from paramsched.core.schedules.guided import guided, without_rules
 from paramsched.core.schedules.sequence import in_order, stages_of
+from paramsched.core.schedules.take import depends_on_total, skip, take
 from paramsched.core.time import Duration
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.errors import AmbiguousLevel, CallSite, InvalidArgument, PlanError, UnknownField
@@ -234,7 +235,7 @@ def _scaled_from(schedule: Schedule, at: Duration, factor: float) -> Schedule:
     """
     *done, last = stages_of(schedule)
     ended = in_order(done).length if done else None
-    if ended is not None and isinstance(done[-1], Take) and at.is_resolved and ended.is_resolved:
+    if ended is not None and done[-1].kind == "take" and at.is_resolved and ended.is_resolved:
         rest = at.updates - ended.updates
         # An open level belongs to the boundary, so that stage is not taken out of its sequence.
         if rest > 0 and open_start(last) is None:
@@ -243,11 +244,11 @@ def _scaled_from(schedule: Schedule, at: Duration, factor: float) -> Schedule:
 
 
 def _without_rules(schedule: Schedule) -> tuple[Schedule, tuple[MetricRule[Any], ...]]:
-    return (schedule.schedule, schedule.guides) if isinstance(schedule, Guided) else (schedule, ())
+    return without_rules(schedule), schedule.metric_rules if schedule.kind == "guided" else ()
 
 
 def _with_rules(schedule: Schedule, rules: tuple[MetricRule[Any], ...]) -> Schedule:
-    return Guided(schedule, tuple(dict.fromkeys(rules))) if rules else schedule
+    return guided(schedule, dict.fromkeys(rules)) if rules else schedule
 
 
 _LONGER: Final = "Use an earlier time, or a larger total"

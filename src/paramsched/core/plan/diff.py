@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from math import ceil
 from typing import Any, NamedTuple, TypeAlias, Unpack, final
 
@@ -28,11 +29,9 @@ from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.resolve import amounts_of_run, counted_plan, updates_of_total
 from paramsched.core.plan.run_amounts import Amount, ReportedProgress
 from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.cuts import InSeconds
 from paramsched.core.schedules.evaluation import evaluate
-from paramsched.core.schedules.followed_target import FollowedTarget
 from paramsched.core.time import RunFacts
-from paramsched.core.time.amounts import BOUNDARIES_OF_A_SECOND, PROGRESS, WHOLE, amount_text
+from paramsched.core.time.amounts import PROGRESS, WHOLE, amount_text, counts_in_unit, times_on
 from paramsched.core.time.run_facts import Facts, facts_if_passed
 from paramsched.errors import MissingFact, PlanError
 
@@ -174,7 +173,7 @@ def diff(a: PlanLike, b: PlanLike, *, facts: RunFacts | None = None, **run_facts
     return Diff(tuple(PlanTexts.of(a).changes_at(differing, PlanTexts.of(b), differ)))
 
 
-def _compared_parts(binding: Binding | None, targets: Mapping[Any, list[FollowedTarget]]) -> Any:
+def _compared_parts(binding: Binding | None, targets: Mapping[Any, list[Schedule]]) -> Any:
     """Return the parts of a line that determine its values: its schedule, its base, and the targets it follows."""
     if binding is None:
         return None
@@ -190,7 +189,7 @@ def _key_of(binding: Binding) -> Any:
     return binding.name, isinstance(binding.field, Target), binding.groups
 
 
-def _targets_by_key(plan: Plan) -> dict[Any, list[FollowedTarget]]:
+def _targets_by_key(plan: Plan) -> dict[Any, list[Schedule]]:
     """Return a dict from the key of each line to the targets that it follows, directly or through other lines."""
     try:
         lines = with_followed_lines(plan.bindings, plan.clock)
@@ -238,7 +237,7 @@ def _comparison(a: Plan, b: Plan, facts: RunFacts, most: int) -> _FirstDifferenc
     ends: dict[str, int] = {PROGRESS: WHOLE + 1}  # the last update may be at progress 1
     for plan in resolved:
         for unit, length in () if plan.total is None else plan.total.terms:
-            ends[unit] = max(ends.get(unit, 1), ceil(length))
+            ends[unit] = max(ends.get(unit, 1), ceil(length * counts_in_unit(unit)))
     return partial(_difference_of_some_times, plans, ends, min(max(most // 2, 64), _MAX_TIMES))
 
 
@@ -252,7 +251,8 @@ def _difference_of_updates(
     curves: list[tuple[Schedule, Array]] = []
     for plan, consumed in zip(plans, amounts, strict=True):
         by_amount = consumed is not None and is_by_amount(plan.clock, place[0])
-        curves.append((plan.by_key[place].schedule, consumed if by_amount else updates))
+        clock = clock_of_field(plan.clock, place[0])
+        curves.append((plan.by_key[place].schedule, times_on(clock, consumed) if by_amount else updates))
     first, by = None, 0.0
     for start in range(0, updates.size, _BLOCK):
         apart = _distance(*(evaluate(schedule, times[start : start + _BLOCK], 1.0) for schedule, times in curves))
@@ -266,7 +266,7 @@ def _difference_of_updates(
 def _difference_of_some_times(
     plans: Sequence[_Lines], ends: Mapping[str, int], count: int, place: Any
 ) -> _Difference | None:
-    """Compare the binding with the key `place` in two plans at a sample of times.
+    """Compare the binding with the key `place` in two plans at a sample of times, and where their formulas change.
 
     `ends` maps each clock to the end of the run.
     """
@@ -275,14 +275,14 @@ def _difference_of_some_times(
     if clocks or unit not in ends:
         return None  # two clocks that cannot be converted into each other
     one, other = (plan.by_key[place].schedule for plan in plans)
-    per = BOUNDARIES_OF_A_SECOND if any(isinstance(schedule, InSeconds) for schedule in (one, other)) else 1
-    end = ends[unit] * per
+    end = ends[unit]
     spread = np.concatenate([np.linspace(0, end - 1, count), np.geomspace(1, end, count) - 1])
-    times = np.unique(spread.astype(np.int64))
+    edges = [ceil(time) for schedule in (one, other) for time in islice(schedule.piece.edges(0, end), count)]
+    times = np.unique(np.concatenate([spread.astype(np.int64), np.array(edges, dtype=np.int64)]))
+    times = times[times < end]
 
     def apart_at(times: Array) -> Floats:
-        at = times if per == 1 else times / per
-        return _distance(evaluate(one, at, 1.0), evaluate(other, at, 1.0))
+        return _distance(evaluate(one, times, 1.0), evaluate(other, times, 1.0))
 
     apart = apart_at(times)
     differing = np.flatnonzero(apart != 0)
@@ -296,7 +296,8 @@ def _difference_of_some_times(
             when = middle
         else:
             before = middle
-    return when / WHOLE if unit == PROGRESS else when if per == 1 else when / per, float(np.nanmax(apart)), unit
+    counts = counts_in_unit(unit)
+    return when if counts == 1 else when / counts, float(np.nanmax(apart)), unit
 
 
 def _distance(a: Floats, b: Floats) -> Floats:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple, final
 
 from paramsched.core.base.near_names import did_you_mean
-from paramsched.core.feedback.base import Guided
 from paramsched.core.fields import Field
 from paramsched.core.plan.binding import (
     UPDATES,
@@ -18,27 +17,32 @@ from paramsched.core.plan.binding import (
     selector_text,
 )
 from paramsched.core.plan.group_matching import Overlap, overlap_of
-from paramsched.core.schedules import Constant, Schedule, sequence
-from paramsched.core.schedules.base import with_changed_fields
-from paramsched.core.schedules.cuts import Skip, Take
-from paramsched.core.schedules.followed_target import FollowedTarget
-from paramsched.core.schedules.leaves import Like
-from paramsched.core.schedules.one_operand import Raised
-from paramsched.core.schedules.pointwise import Product, Sum
-from paramsched.core.schedules.restarts import Restarts
-from paramsched.core.schedules.retimed import Every, Shift, Window
+from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.constant import constant
+from paramsched.core.schedules.guided import without_rules
+from paramsched.core.schedules.like import followed_target
+from paramsched.core.schedules.schedule import OPERATORS
+from paramsched.core.schedules.sequence import sequence_of, stages_of, with_own_ends
 from paramsched.errors import InvalidArgument, PlanError
 
 
-def likes_in(schedule: Schedule) -> Iterator[Like]:
+def likes_in(schedule: Schedule) -> Iterator[Schedule]:
     """Yield every `like(…)` in a schedule."""
-    if isinstance(schedule, Like):
+    if schedule.kind == "like":
         yield schedule
     for part in schedule.parts():
         yield from likes_in(part)
 
 
-_RETIMING = (sequence.Sequence, Shift, Restarts, Window, Every, Take, Skip)  # a common factor may be outside of these
+_RETIMING = (
+    "sequence",
+    "shift",
+    "restarts",
+    "window",
+    "every",
+    "take",
+    "skip",
+)  # a common factor may be outside of these
 
 
 def advice_to_factor_out(schedule: Schedule) -> str:
@@ -48,34 +52,39 @@ def advice_to_factor_out(schedule: Schedule) -> str:
     >>> advice_to_factor_out(parse('warmup(10) >> cosine() * like("batch_size") ** 0.5'))
     'Write (warmup(10) >> cosine()) * like("batch_size") ** 0.5'
     """
-    if isinstance(schedule, Guided):
-        rules = " * ".join(map(str, schedule.guides))
-        return f"{advice_to_factor_out(schedule.schedule)} * {rules}"
+    if schedule.kind == "guided":
+        rules = " * ".join(map(str, schedule.metric_rules))
+        return f"{advice_to_factor_out(without_rules(schedule))} * {rules}"
     factors: dict[Schedule, None] = {}
 
     def without_factors(value: Any) -> Any:
-        if isinstance(value, Product) or _is_factor(value):
-            operands = value.operands if isinstance(value, Product) else (value,)
+        if not isinstance(value, Schedule):
+            return value
+        if value.kind == "product" or _is_factor(value):
+            operands = value.args["operands"] if value.kind == "product" else (value,)
             factors.update(dict.fromkeys(filter(_is_factor, operands)))
             others = tuple(without_factors(one) for one in operands if not _is_factor(one))
-            return Product(others) if len(others) > 1 else others[0] if others else Constant(None, None)
-        return with_changed_fields(value, without_factors) if isinstance(value, (*_RETIMING, tuple)) else value
+            return _product(others) if len(others) > 1 else others[0] if others else constant()
+        return value.changed(without_factors) if value.kind in _RETIMING else value
 
     rest = without_factors(schedule)
     if len(factors) != 1 or any(likes_in(rest)):
         return 'Multiply the entire line, with brackets: (warmup("5%") >> cosine()) * like("batch_size")'
-    return f"Write {Product((rest, *factors))}"
+    return f"Write {_product((rest, *factors))}"
 
 
-def _is_factor(value: object) -> bool:
+def _product(operands: tuple[Schedule, ...]) -> Schedule:
+    return OPERATORS["product"].call(operands=operands)
+
+
+def _is_factor(value: Schedule) -> bool:
     """Return whether a value consists of `like(…)`, numbers and powers: `(like("batch_size") / 256) ** 0.5`."""
-    if isinstance(value, Raised):
-        return _is_factor(value.schedule)
-    if isinstance(value, Product):
-        return any(map(_is_factor, value.operands)) and all(
-            isinstance(one, Constant) or _is_factor(one) for one in value.operands
-        )
-    return isinstance(value, Like)
+    if value.kind == "power":
+        return _is_factor(value.args["schedule"])
+    if value.kind == "product":
+        operands = value.args["operands"]
+        return any(map(_is_factor, operands)) and all(one.kind == "constant" or _is_factor(one) for one in operands)
+    return value.kind == "like"
 
 
 def with_followed_lines(
@@ -107,9 +116,9 @@ def schedules_followed(bindings: Sequence[Binding], clock: PlanClock) -> Callabl
     return followed
 
 
-def targets_followed(schedule: Schedule) -> Iterator[FollowedTarget]:
+def targets_followed(schedule: Schedule) -> Iterator[Schedule]:
     """Yield the targets that a schedule of `with_followed_lines` follows, but not those that these follow in turn."""
-    if isinstance(schedule, FollowedTarget):
+    if schedule.kind == "followed_target":
         yield schedule
     else:
         for part in schedule.parts():
@@ -127,29 +136,24 @@ def followed_targets(bindings: Sequence[Binding]) -> frozenset[str]:
     return target_names(bindings) & {name_followed(like) for one in bindings for like in likes_in(one.schedule)}
 
 
-def replace_likes(value: Any, replaced: Callable[[Like], Schedule]) -> Any:
-    """Return a schedule, or a value of its fields, with each `like(…)` in it replaced."""
-    if isinstance(value, Like):
-        return replaced(value)
-    if not isinstance(value, (Schedule, tuple)):
+def replace_likes(value: Any, replaced: Callable[[Schedule], Schedule]) -> Any:
+    """Return a schedule, or an argument, with each `like(…)` in it replaced."""
+    if not isinstance(value, Schedule) or not value.has_likes:
         return value
-    if isinstance(value, sequence.Sequence):  # the followed line has its own levels, whatever is beside it here
-        value = sequence.Sequence(
-            tuple(sequence.with_own_ends(replaced(one)) if isinstance(one, Like) else one for one in value.stages)
-        )
-    made = with_changed_fields(value, lambda one: replace_likes(one, replaced))
-    if made is not value and isinstance(made, (Product, Sum)):  # not nested, like the result of parsing the text
-        flat = (one.operands if type(one) is type(made) else (one,) for one in made.operands)
-        return type(made)(tuple(operand for operands in flat for operand in operands))
-    return made
+    if value.kind == "like":
+        return replaced(value)
+    if value.kind == "sequence":  # the followed line has its own levels, whatever is beside it here
+        stages = stages_of(value)
+        value = sequence_of(with_own_ends(replaced(one)) if one.kind == "like" else one for one in stages)
+    return value.changed(lambda one: replace_likes(one, replaced))
 
 
-def name_followed(like: Like) -> str:
+def name_followed(like: Schedule) -> str:
     """Return the name of the field or the target that `like(…)` follows, as it is spelled in a plan."""
     try:
-        return str(Field.of(like.field))
+        return str(Field.of(like.args["field"]))
     except InvalidArgument:
-        return like.field
+        return str(like.args["field"])
 
 
 class _Line(NamedTuple):
@@ -229,7 +233,7 @@ class _FollowedPlan:
             found = f"more than {_MOST_FOLLOWERS} lines follow each other, from {followers[0]} on"
             raise PlanError(f"{line}: {schedule}", found, f'Follow one line: like("{followers[-1].name}")')
 
-        def followed(like: Like) -> Schedule:
+        def followed(like: Schedule) -> Schedule:
             name = name_followed(like)
             if name not in self.lines and name in self.targets:
                 return self.target_followed(like, line, (*followers, line), resolved_as)
@@ -246,8 +250,8 @@ class _FollowedPlan:
         return made
 
     def target_followed(
-        self, like: Like, line: _Line, followers: tuple[_Line, ...], resolved_as: _Line
-    ) -> FollowedTarget:
+        self, like: Schedule, line: _Line, followers: tuple[_Line, ...], resolved_as: _Line
+    ) -> Schedule:
         """Return the target that `like(…)` follows."""
         target = _Line(name_followed(like), None, is_target=True)
         schedule = self.targets[target.name]
@@ -263,11 +267,11 @@ class _FollowedPlan:
             raise _refusal(like, resolved_as, why, f"Write clock={json.dumps(clocks)}")
         written = self.targets if resolved_as.is_target else self.lines[resolved_as.name]
         key: Any = resolved_as.name if resolved_as.is_target else resolved_as.groups
-        return FollowedTarget(
+        return followed_target(
             target.name, inner, self.initial[target.name], str(resolved_as), advice_to_factor_out(written[key])
         )
 
-    def line_followed(self, like: Like, line: _Line, groups: Selector) -> _Line:
+    def line_followed(self, like: Schedule, line: _Line, groups: Selector) -> _Line:
         """Return the line that `like(…)` follows in some groups."""
         name = name_followed(like)
         if name not in self.lines:
@@ -300,5 +304,5 @@ class _FollowedPlan:
         return _Line(name, None)
 
 
-def _refusal(like: Like, line: _Line, found: str, instead: str) -> PlanError:
+def _refusal(like: Schedule, line: _Line, found: str, instead: str) -> PlanError:
     return PlanError(f"{like} in {line}", found, instead)

@@ -14,7 +14,7 @@ from paramsched.core.builders import example_call
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.plan.plan import Plan
 from paramsched.core.schedules import SHAPES, Schedule
-from paramsched.core.schedules.leaves import FUNCTION_AS_SHAPE, readings_of_number
+from paramsched.core.schedules.schedule import FUNCTION_AS_SHAPE, readings_of_number
 from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument, shown
 

@@ -13,9 +13,9 @@ from paramsched.core.plan.binding import clock_of_field, is_by_amount
 from paramsched.core.plan.forms import FORMS, PlanLike, is_line, plan_in_run
 from paramsched.core.plan.group_matching import Overlap, overlap_of
 from paramsched.core.schedules import Schedule, parse
-from paramsched.core.schedules.affine import Absolute
 from paramsched.core.schedules.connected import scales_with_base
-from paramsched.core.schedules.leaves import schedule_of
+from paramsched.core.schedules.level import Absolute
+from paramsched.core.schedules.schedule import schedule_of
 from paramsched.core.schedules.writing import short_line
 from paramsched.core.time import RunFacts
 from paramsched.core.time.run_facts import Facts, facts_if_passed

@@ -23,9 +23,9 @@ from paramsched.core.plan.optimizers import WHOLE, Scope
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.plan.value_ranges import ValueRange, range_of
-from paramsched.core.schedules import AbsoluteSchedule, Schedule
-from paramsched.core.schedules.affine import Affine, product
-from paramsched.core.schedules.evaluation import columns, evaluate, quiet
+from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.evaluation import evaluate, factors_at, product, rows_at
+from paramsched.core.schedules.one_value import factor_of_number
 from paramsched.core.schedules.own import has_own_shape
 from paramsched.core.time.amounts import times_on
 from paramsched.errors import PlanError
@@ -127,7 +127,7 @@ class Line:
     @cached_property
     def _factor_at(self) -> Callable[[float], float] | None:
         """The factor of base at one time, if the schedule has such a function."""
-        return self.schedule._factor_of_number() if self._affine else None
+        return factor_of_number(self.schedule) if self._affine else None
 
     @cached_property
     def _range(self) -> ValueRange | None:
@@ -154,24 +154,19 @@ class Line:
         at, factor_at = times.on_clock(self.clock), self._factor_at
         if factor_at is not None and not self._has_zero and not isinstance(at, np.ndarray):
             return [factor_at(at)] * times.size
-        value = columns(self.schedule, at) if self._affine else None
-        if value is None or value.factor is None or value.offset is not None:
-            return None
-        if self._has_zero and not np.isfinite(value.factor).all():
+        factors = factors_at(self.schedule, at) if self._affine else None
+        if factors is None or (self._has_zero and not np.isfinite(factors).all()):
             return None  # a base of 0 stays 0, but 0 * inf would be NaN
-        return repeated(value.factor, times.size)
+        return repeated(factors, times.size)
 
     def values_of_one(self, times: UpdateTimes, base: float, states: RuleStates) -> list[float]:
         """Return the value for one base at each update."""
         at = times.on_clock(self.clock)
         if self._factor_at is not None and not isinstance(at, np.ndarray):
             return [float(product(self._factor_at(at), base))] * times.size
-        with np.errstate(all="ignore"):
-            values = (
-                columns(self.schedule, at).apply(base) if self._affine else values_of(self.schedule, at, base, states)
-            )
+        values = repeated(values_of(self.schedule, at, base, states), times.size)
         self._refuse_outside(values, times.first)
-        return repeated(values, times.size)
+        return values
 
     def rows(self, times: UpdateTimes, states: RuleStates) -> Any:
         """Return an array with a row per update and a column per group, each equal to `values_of_one` of its base."""
@@ -179,13 +174,10 @@ class Line:
         self._refuse_outside(rows, times.first)
         return rows
 
-    @quiet
     def _rows(self, times: UpdateTimes, states: RuleStates) -> Any:
-        at = times.on_clock(self.clock)
-        if self._affine:
-            value = columns(self.schedule, at)
-            pair = (c[:, None] if isinstance(c, np.ndarray) and c.ndim else c for c in (value.factor, value.offset))
-            return Affine(*pair).apply(np.array(self.bases))
+        at, bases = times.on_clock(self.clock), np.array(self.bases)
+        if not self.schedule.metric_rules:
+            return rows_at(self.schedule, at, bases)
         found = {base: values_of(self.schedule, at, base, states) for base in set(self.bases)}
         return np.stack([found[base] for base in self.bases], axis=1)
 
@@ -193,7 +185,7 @@ class Line:
 def values_of(schedule: Schedule, times: Any, base: float, states: RuleStates) -> Floats:
     """Return the values of a schedule for one base, after its metric rules are applied."""
     values = evaluate(schedule, np.atleast_1d(times), base)
-    if isinstance(schedule, AbsoluteSchedule):
+    if schedule.kind == "absolute":
         base = 1.0  # its rules are inside of absolute(…) too, so their levels are values
     for rule in schedule.metric_rules:
         values = rule.apply(states[rule], values, base)

@@ -42,8 +42,8 @@ from paramsched.core.plan.resolve_clocks import resolve_on_clocks, two_lengths
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
 from paramsched.core.schedules import Level, Schedule
 from paramsched.core.schedules.anneal import anneal
-from paramsched.core.schedules.cuts import is_resolved_in
-from paramsched.core.schedules.lengths import Span
+from paramsched.core.schedules.span import Span
+from paramsched.core.schedules.units import is_resolved_in
 from paramsched.core.time import Duration, DurationLike, RunFacts
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.run_facts import Facts, facts_of_call
@@ -286,10 +286,10 @@ class Plan:
             advice = f"Add the total to the plan, for example total={total}"
             raise refusal.changed(advice=advice) from None
 
-    def _resolved(self, facts: RunFacts, optimizers: Collection[str], *in_second: int) -> "Plan":
+    def _resolved(self, facts: RunFacts, optimizers: Collection[str]) -> "Plan":
         written = with_followed_lines(self.as_written(), self.clock, optimizers)
         if self.clock != UPDATES or any(target.name in PLANNED_SIZES for target in self.targets):
-            resolved, length = resolve_on_clocks(written, self.clock, self.total, facts, *in_second)
+            resolved, length = resolve_on_clocks(written, self.clock, self.total, facts)
             return Plan(*resolved, total=length, clock=self.clock)
         total = facts.total_updates
         if self.total is not None:
@@ -395,7 +395,7 @@ class Plan:
         start, length = (lines.without_percent(site, Duration.of(time)) for time in (at, over))
         if not length.terms:
             raise InvalidArgument(site, "the length of the cooldown must be greater than 0", 'For example: over="10%"')
-        decay = anneal(None, to, length, curve)
+        decay = anneal(to=to, over=length, curve=curve)
         names = (fields,) if isinstance(fields, str) else tuple(fields)
         end = start + length
         longer = ", ".join((*(f"{name}={str(decay)!r}" for name in names), f"total={end.written()}"))

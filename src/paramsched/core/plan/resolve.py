@@ -23,8 +23,8 @@ from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolve_clocks import sizes_of_run
 from paramsched.core.plan.run_amounts import ConstantAmounts, EvenProgress, ReportedProgress, RunAmounts, UnknownAmounts
 from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.cuts import without_unit
-from paramsched.core.schedules.lengths import Span
+from paramsched.core.schedules.span import Span
+from paramsched.core.schedules.units import without_unit
 from paramsched.core.time import RunFacts
 from paramsched.core.time.run_facts import SIZES, Facts, facts_of_call
 from paramsched.errors import InvalidArgument, MissingFact, shown
@@ -278,7 +278,7 @@ def uneven_unit(name: str, passed: Floats) -> TimeUnit:
     return TimeUnit(name, corners, passed[corners])
 
 
-def units_of_run(resolved: Plan, facts: RunFacts, total: int, end: tuple[str, int] | None) -> Iterator[TimeUnit]:
+def units_of_run(resolved: Plan, facts: RunFacts, total: int, end: tuple[str, float] | None) -> Iterator[TimeUnit]:
     """Yield the units, in addition to updates, into which the run facts can convert time.
 
     Args:

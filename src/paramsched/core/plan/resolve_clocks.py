@@ -24,10 +24,10 @@ from paramsched.core.plan.run_amounts import (
     example_of_size,
     usual_size,
 )
-from paramsched.core.schedules.cuts import with_unit, without_unit
-from paramsched.core.schedules.lengths import Span
+from paramsched.core.schedules.span import Span
+from paramsched.core.schedules.units import with_unit, without_unit
 from paramsched.core.time import Duration, DurationLike, RunFacts
-from paramsched.core.time.amounts import BOUNDARIES_OF_A_SECOND, COUNTS_OF_A_PERCENT, PROGRESS, SECONDS, WHOLE
+from paramsched.core.time.amounts import COUNTS_OF_A_PERCENT, PROGRESS, WHOLE, counts_in_unit, unit_of_lengths
 from paramsched.core.time.duration import count_text
 from paramsched.core.time.run_facts import SIZES
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, PlanError
@@ -43,8 +43,8 @@ class ClockLengths:
 
     Args:
         sizes: the facts and targets that determine the consumption of an update.
-        clock: the clock.
-        total: the total in the unit of the clock; None if the length of the run is unknown.
+        clock: the clock. Seconds and progress are counted in billionths.
+        total: the total in counts of the clock; None if the length of the run is unknown.
     """
 
     sizes: RunSizes
@@ -55,14 +55,19 @@ class ClockLengths:
     def varies(self) -> bool:
         return bool(self.sizes.targets)
 
+    @property
+    def counts(self) -> int:
+        """The counts in one unit of the clock."""
+        return counts_in_unit(self.clock)
+
     def exact(
         self, duration: Duration, *, begin: Fraction = Fraction(0), site: str | CallSite | None = None
     ) -> Fraction:
-        """Return a duration in the clock's unit, as an exact fraction.
+        """Return a duration in counts of the clock, as an exact fraction.
 
         Args:
             duration: the duration.
-            begin: the time at which it starts, in the clock's unit.
+            begin: the time at which it starts, in counts of the clock.
             site: the subject of error messages. Default: the length.
         """
         named = site or f'length "{duration}{" steps" if duration.is_resolved else ""}"'
@@ -70,7 +75,11 @@ class ClockLengths:
 
     def count_text(self, count: Fraction) -> str:
         """Return a count with the clock's unit, for a message."""
-        return f"{float(count) / COUNTS_OF_A_PERCENT:g}%" if self.clock == PROGRESS else count_text(count, self.clock)
+        return (
+            f"{float(count) / COUNTS_OF_A_PERCENT:g}%"
+            if self.clock == PROGRESS
+            else count_text(count / self.counts, self.clock)
+        )
 
     def time_of_run(self, time: Duration) -> Duration:
         """Return a time of the run as a number of updates; as a count of the clock if only the loop reports amounts.
@@ -81,14 +90,14 @@ class ClockLengths:
         try:
             return Duration.of_updates(ceil(self._updates_until(time)))
         except (MissingFact, PlanError) as refusal:
-            own = "percent" if self.clock == PROGRESS else self.clock
+            unit, counts = unit_of_lengths(self.clock)
             if self.clock == UPDATES:
                 raise
             try:
                 count = self.exact(time)
             except InvalidArgument:
                 raise refusal from None
-            return Duration(((own, count / COUNTS_OF_A_PERCENT if self.clock == PROGRESS else count),))
+            return Duration(((unit, count / counts),))
 
     def _updates_until(self, time: Duration) -> Fraction:
         """Return the number of updates from the start of the run to a time."""
@@ -97,7 +106,9 @@ class ClockLengths:
         by_updates, site, taken = replace(self, clock=UPDATES, total=None), f'length "{time}"', Fraction(0)
         for unit, count in time.terms:
             if unit == "percent" and self.total is not None and self.clock != PROGRESS:
-                taken += by_updates._updates_of_amount(self.clock, count * self.total / 100, Fraction(0), site)
+                taken += by_updates._updates_of_amount(
+                    self.clock, count * self.total / self.counts / 100, Fraction(0), site
+                )
             else:
                 taken += by_updates.exact(Duration(((unit, count),)), site=site)
         return taken
@@ -109,9 +120,9 @@ class ClockLengths:
         return replace(self, total=total), total
 
     def _count_in(self, unit: str, count: Fraction, begin: Fraction, site: str | CallSite) -> Fraction:
-        """Return `count` of a unit, starting at `begin`, in the clock's unit."""
+        """Return `count` of a unit, starting at `begin`, in counts of the clock."""
         if unit == self.clock:
-            return count
+            return count * self.counts
         if self.clock == PROGRESS and unit != "percent":
             found = "the plan's clock is the progress of the run, so a length must be in percent"
             raise PlanError(site, found, 'For example: "5%"')
@@ -124,17 +135,17 @@ class ClockLengths:
             if self.clock == UPDATES:
                 return updates
             amounts = self._known_amounts(site)
-            first = amounts.updates_until(begin)  # the first update that starts at or after `begin`
-            return amounts.exact_at(first + updates) - amounts.exact_at(Fraction(first))
+            first = amounts.updates_until(begin / self.counts)  # the first update that starts at or after `begin`
+            return (amounts.exact_at(first + updates) - amounts.exact_at(Fraction(first))) * self.counts
         if self.clock == UPDATES:
             return self._updates_of_amount(unit, count, begin, site)
         ratio = self.sizes.ratio(self.clock, unit)
         if ratio is not None:
-            return count * ratio
+            return count * ratio * self.counts
         mine = self._known_amounts(site)
-        start = Fraction(mine.updates_until(begin))
+        start = Fraction(mine.updates_until(begin / self.counts))
         updates = self._updates_of_amount(unit, count, start, site)
-        return mine.exact_at(start + updates) - mine.exact_at(start)
+        return (mine.exact_at(start + updates) - mine.exact_at(start)) * self.counts
 
     def _updates_of_amount(self, unit: str, count: Fraction, begin: Fraction, site: str | CallSite) -> Fraction:
         """Return the number of updates that consume `count` of a unit, starting at update `begin`."""
@@ -178,7 +189,7 @@ def sizes_of_run(bindings: Iterable[Binding], clock: PlanClock, facts: RunFacts)
             one.name,
             without_unit(one.schedule, clock_of_field(clock, one.name)),
             one.field.initial,
-            clock_of_field(clock, one.name) != UPDATES,
+            clock_of_field(clock, one.name),
             one.schedule,
         )
         for one in bindings
@@ -192,12 +203,11 @@ def resolve_on_clocks(
     clock: PlanClock,
     total: Duration | None,
     facts: RunFacts,
-    in_second: int = BOUNDARIES_OF_A_SECOND,
 ) -> tuple[list[Binding], Duration | None]:
     """Resolve the bindings of a plan, and its total, with every length in the unit of its clock.
 
     Targets that plan a size, such as `batch_size`, are resolved first, because they determine the consumption of
-    updates, and thereby the other lengths. `in_second` is the number of possible boundaries in a second.
+    updates, and thereby the other lengths.
     """
     unit = amount_clock(clock)
     planned = [one for one in bindings if isinstance(one.field, Target) and one.name in PLANNED_SIZES]
@@ -214,14 +224,14 @@ def resolve_on_clocks(
                 )
             except (MissingFact, PlanError) as error:
                 size_total = error
-        sizes.append(_resolved_on_clock(one, its_clock, unknown, {its_clock: size_total}, in_second))
+        sizes.append(_resolved_on_clock(one, its_clock, unknown, {its_clock: size_total}))
     known = sizes_of_run(sizes, clock, facts)
     totals = _totals(total, facts, known, clock)
     done = {one.name: one for one in sizes}
     resolved = [
         done[one.name]
         if isinstance(one.field, Target) and one.name in done
-        else _resolved_on_clock(one, clock_of_field(clock, one.name), known, totals, in_second)
+        else _resolved_on_clock(one, clock_of_field(clock, one.name), known, totals)
         for one in bindings
     ]
     if unit == PROGRESS:
@@ -235,22 +245,19 @@ def resolve_on_clocks(
     assert own is not None
     count = totals[own]
     assert isinstance(count, Fraction)  # because the total is written on this clock
-    return resolved, Duration(((own, count),))
+    return resolved, Duration(((own, count / counts_in_unit(own)),))
 
 
-def _resolved_on_clock(
-    binding: Binding, clock: str, sizes: RunSizes, totals: Mapping[str, Total], in_second: int
-) -> Binding:
+def _resolved_on_clock(binding: Binding, clock: str, sizes: RunSizes, totals: Mapping[str, Total]) -> Binding:
     """Return a binding with its lengths in the unit of its clock."""
     total = totals[clock]
     if isinstance(total, InvalidArgument):
         try:
-            return _resolved_on_clock(binding, clock, sizes, {clock: None}, in_second)
+            return _resolved_on_clock(binding, clock, sizes, {clock: None})
         except InvalidArgument:
             raise total from None
     lengths = ClockLengths(sizes, clock, total)
-    grid = in_second if clock == SECONDS else 1
-    schedule = binding.schedule.resolved_in(Span.of_run(lengths, total, grid))
+    schedule = binding.schedule.resolved_in(Span.of_run(lengths, total))
     return replace_schedule(binding, schedule if clock == UPDATES else with_unit(schedule, clock))
 
 
@@ -292,7 +299,9 @@ def _require_one_total(total: Duration, run_total: Duration, found: Fraction, le
     except MissingFact:
         ends = [found, other]
     if ends[0] != ends[1]:
-        raise two_lengths(total, f"{found} {lengths.clock}", run_total, f"{other} {lengths.clock}")
+        counts = lengths.counts
+        texts = (f"{amount / counts} {lengths.clock}" for amount in (found, other))
+        raise two_lengths(total, next(texts), run_total, next(texts))
 
 
 def two_lengths(total: Duration, planned: str, run_total: DurationLike | None, passed: str) -> PlanError:
@@ -315,7 +324,7 @@ def _updates_in(length: Duration, amount: Fraction, sizes: RunSizes, clock: str)
         return amount
     if _is_by_updates(length, sizes):
         return Fraction(ceil(sizes.facts.exact(length)))
-    return Fraction(sizes.amounts_of(clock).updates_until(amount))
+    return Fraction(sizes.amounts_of(clock).updates_until(amount / counts_in_unit(clock)))
 
 
 def _total_of(total: Duration | None, facts: RunFacts) -> Duration | None:

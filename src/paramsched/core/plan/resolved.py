@@ -12,7 +12,7 @@ from paramsched.core.plan.resolve import amounts_of_run, counted_plan, is_comple
 from paramsched.core.plan.resolve_clocks import sizes_of_run
 from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES, Amount, RunAmounts, SizeTarget
 from paramsched.core.time import Duration, RunFacts
-from paramsched.core.time.amounts import COUNTS_OF_A_PERCENT, PROGRESS, SECONDS, largest_on, times_on
+from paramsched.core.time.amounts import counts_in_unit, largest_on, times_on, unit_of_lengths
 from paramsched.errors import MissingFact
 
 
@@ -80,7 +80,7 @@ class ResolvedPlan:
         ((unit, count),) = total.terms
         if unit == UPDATES or amount is None:
             return unit == UPDATES and t >= count
-        return bool(times_on(unit, amount) >= (float(count) if unit == SECONDS else count))
+        return bool(times_on(unit, amount) >= count * counts_in_unit(unit))
 
     def rules_at(self, t: int, amount: Amount | None) -> list[MetricRule[Any]]:
         """Return the metric rules for which a metric counts that is observed after `t` updates and an amount."""
@@ -96,8 +96,7 @@ class ResolvedPlan:
         ((_, count),), unit = time.terms, self.unit
         if unit is None or amount is None:
             return False
-        least = count * COUNTS_OF_A_PERCENT if unit == PROGRESS else float(count) if unit == SECONDS else count
-        return bool(times_on(unit, amount) >= least)
+        return bool(times_on(unit, amount) >= count * unit_of_lengths(unit)[1])
 
     @property
     def total(self) -> int | None:

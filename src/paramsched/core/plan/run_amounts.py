@@ -15,8 +15,8 @@ from paramsched.core.curves.arrays import Array
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.time import RunFacts
-from paramsched.core.time.amounts import PROGRESS, WHOLE, rounded_array, rounded_progress
-from paramsched.core.time.run_facts import ASSUMED_SIZES, SIZES, product_of_facts
+from paramsched.core.time.amounts import PROGRESS, WHOLE, rounded_array, rounded_progress, times_on
+from paramsched.core.time.run_facts import ASSUMED_SIZES, SIZES, UPDATES, product_of_facts
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, PlanError
 
 Amount: TypeAlias = int | float
@@ -243,24 +243,30 @@ class SizeTarget:
         name: the name of the fact, for example `batch_size`.
         schedule: the schedule, without the units of its clock.
         initial: the base of the target.
-        by_amount: True if its clock counts an amount, not updates.
+        clock: its clock.
         written: the schedule with its units, for messages.
     """
 
     name: str
     schedule: Schedule
     initial: float
-    by_amount: bool
+    clock: str
     written: Schedule
+
+    @property
+    def by_amount(self) -> bool:
+        """True if its clock counts an amount, not updates."""
+        return self.clock != UPDATES
 
     def sizes(self, updates: Array, amounts: Array) -> Any:
         """Return the value of the run fact at each update as a float, rounded to the nearest integer (half to even)."""
-        return np.rint(evaluate(self.schedule, amounts if self.by_amount else updates, self.initial))
+        times = times_on(self.clock, amounts) if self.by_amount else updates
+        return np.rint(evaluate(self.schedule, times, self.initial))
 
     def is_held_at(self, update: int, amount: int) -> bool:
         """Return whether the value of the run fact is constant from a position on."""
-        held = self.schedule._held_from()
-        return held is not None and (amount if self.by_amount else update) >= held
+        held = self.schedule.piece.held
+        return held is not None and (times_on(self.clock, amount) if self.by_amount else update) >= held
 
 
 @final

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from math import ceil
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack, final
 
@@ -32,12 +33,11 @@ from paramsched.core.plan.resolve import (
     updates_of_total,
 )
 from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount, RunAmounts
-from paramsched.core.schedules.base import Schedule
-from paramsched.core.schedules.contents import parts_inside
-from paramsched.core.schedules.cuts import with_unit
 from paramsched.core.schedules.evaluation import depends_on_base, evaluate
+from paramsched.core.schedules.schedule import Schedule, parts_inside
+from paramsched.core.schedules.units import with_unit
 from paramsched.core.time import RunFacts
-from paramsched.core.time.amounts import PROGRESS, WHOLE, rounded_array, times_on
+from paramsched.core.time.amounts import PROGRESS, WHOLE, counts_in_unit, rounded_array, times_on
 from paramsched.core.time.run_facts import Facts, facts_of_call
 from paramsched.errors import InvalidArgument, MissingDependency, MissingFact, UnknownField, Unresolved, shown
 
@@ -109,7 +109,7 @@ class TracedTimes:
             end = None if resolved.total is None else _end_of(resolved, run)
         except MissingFact:  # a total in updates
             end = None
-        last = ceil(found[-1]) if found.size else 0
+        last = ceil(found[-1] * counts_in_unit(run.clock)) if found.size else 0
         return TracedTimes(found.size, run.clock, found, last if end is None else end, recorded=True)
 
     def unit(self) -> TimeUnit | None:
@@ -125,7 +125,7 @@ class TracedTimes:
 def _end_of(resolved: Plan, run: RunAmounts) -> int:
     assert resolved.total is not None
     ((unit, count),) = resolved.total.terms
-    return ceil(count if unit == run.clock else run.amount_at(int(count)))
+    return ceil((count if unit == run.clock else Fraction(run.amount_at(int(count)))) * counts_in_unit(run.clock))
 
 
 def recorded_amounts(clock: str, given: Iterable[float]) -> Array:
@@ -242,7 +242,7 @@ class Trace:
 
     def time_units(self) -> tuple[TimeUnit, ...]:
         """Return the units of time into which the run facts convert updates, such as epochs, samples or tokens."""
-        end = next(((self.clock, amount) for amount in self._ends.values()), None)
+        end = None if not self._ends else (self.clock, next(iter(self._ends.values())) / counts_in_unit(self.clock))
         units = tuple(units_of_run(*self._run, self.total, end))
         return units if self._unit is None else (*(one for one in units if one.name != self.clock), self._unit)
 
@@ -263,14 +263,15 @@ class Trace:
     @property
     def total_amount(self) -> Amount | None:
         """The total on the plan's clock, or the last recorded amount; None if the clock counts updates."""
-        end = next(iter(self._ends.values()), None)
-        return 1.0 if end is not None and self.clock == PROGRESS else end
+        end, counts = next(iter(self._ends.values()), None), counts_in_unit(self.clock)
+        return end if end is None or counts == 1 else end / counts
 
     def breakpoints(self, field: str, group: str | int = "") -> tuple[float, ...]:
         """Return the times at which the formula of `field` in `group` changes, in the unit of its clock."""
         key = self._find_curve((field, group))
         found = self._schedules[key].breakpoints(self._ends.get(key, self.total))
-        return tuple(one / WHOLE for one in found) if key in self._ends and self.clock == PROGRESS else found
+        counts = counts_in_unit(self.clock) if key in self._ends else 1
+        return found if counts == 1 else tuple(one / counts for one in found)
 
     def line(self, field: str, group: str | int = "") -> str:
         """Return the schedule of `field` in `group` as text, with lengths in updates or in the unit of its clock."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from itertools import islice
 from math import ceil, inf
 from typing import Final, NamedTuple, final
 
@@ -10,7 +11,6 @@ import numpy as np
 from paramsched.core.curves.arrays import Array
 from paramsched.core.fields import Field
 from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.affine import Bounds
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.own import has_own_shape
 from paramsched.errors import ParamschedError
@@ -46,9 +46,9 @@ def range_of(name: str) -> ValueRange | None:
     return ValueRange(1.0 if key in _BELOW_ONE else inf) if key in _NOT_NEGATIVE else None
 
 
-_PIECE = 65_536
-_MOST_UPDATES = 2**20  # of a run; of a longer one, as many evenly spaced updates are evaluated
-_MOST_OF_FUNCTIONS = 16_384  # updates at which a function of the user is called; each call may take microseconds
+_MOST_UPDATES: Final = 65_536
+"""The updates of a run at which values are computed; of a longer run, as many evenly spaced ones, and its edges."""
+_MOST_OF_FUNCTIONS: Final = 16_384  # updates at which a function of the user is called; each call may take microseconds
 
 
 def first_outside(
@@ -56,8 +56,9 @@ def first_outside(
 ) -> tuple[int, float] | None:
     """Return the first update at which a schedule is outside of a range, and its value; None if there is none.
 
-    The bounds of the stages decide in most cases. Only a schedule whose bounds are outside is evaluated. A function of
-    the user is called at some updates only. Metric rules are not applied: they may change all values but the first.
+    The values of a run of up to 65,536 updates are computed at each of them. In a longer run they are computed at as
+    many updates, and beside the updates at which the formula changes. Metric rules are not applied: they may change all
+    values but the first.
 
     Args:
         schedule: a resolved schedule.
@@ -68,34 +69,41 @@ def first_outside(
     """
     if schedule.metric_rules:
         end = min(end, start + 1)
-    if end <= start or stays_inside(schedule, allowed, Bounds(base, base)):
+    if end <= start:
         return None
+    updates = _updates_to_look_at(schedule, times_of, start, end)
+    values = evaluate(schedule, times_of(updates), base)
+    bad = allowed.outside(values, base)
+    if not bad.any():
+        return None
+    at = int(np.argmax(bad))
+    before, found = int(updates[at - 1]) if at else start, int(updates[at])
+    if at and found - before > 1:  # an update between them may be outside too
+        inside = first_outside(schedule, allowed, base, times_of, before + 1, found)
+        return inside or (found, float(values[at]))
+    return found, float(values[at])
+
+
+def _updates_to_look_at(schedule: Schedule, times_of: Callable[[Array], Array], start: int, end: int) -> Array:
     most = _MOST_OF_FUNCTIONS if has_own_shape(schedule) else _MOST_UPDATES
-    stride = -(-(end - start) // most)
-    before = start
-    for first in range(start, end, _PIECE * stride):
-        updates = np.arange(first, min(end, first + _PIECE * stride), stride)
-        values = evaluate(schedule, times_of(updates), base)
-        if (bad := allowed.outside(values, base)).any():
-            at = int(np.argmax(bad))
-            if stride > 1 and updates[at] > start:  # between two evaluated updates
-                before = int(updates[at - 1]) if at else before
-                return first_outside(schedule, allowed, base, times_of, before, int(updates[at]) + 1)
-            return int(updates[at]), float(values[at])
-        before = int(updates[-1])
-    return None
-
-
-def stays_inside(schedule: Schedule, allowed: ValueRange, bases: Bounds) -> bool:
-    """Return whether the bounds of a schedule show that all of its values are inside of a range."""
-    bounds = schedule.bounds(bases)
-    return bounds is not None and bounds.low >= 0 and bounds.high < allowed.below
+    if end - start <= most:
+        return np.arange(start, end)
+    updates = np.linspace(start, end - 1, most).astype(np.int64)
+    first, last = (int(times_of(np.array([one]))[0]) for one in (start, end - 1))
+    edges = np.array([float(one) for one in islice(schedule.piece.edges(first, last + 1), most)])
+    # The updates just before and after each edge, on any clock: times do not decrease.
+    after = np.searchsorted(times_of(updates), edges)
+    near = updates[np.clip(after, 0, updates.size - 1)]
+    is_counted = np.array_equal(times_of(updates), updates)
+    beside = np.ceil(edges).astype(np.int64) if is_counted else near
+    found = np.unique(np.concatenate([updates, beside - 1, beside, beside + 1]))
+    return found[(found >= start) & (found < end)]
 
 
 def end_of_values(schedule: Schedule) -> int | None:
     """Return the time after which a resolved schedule is constant, plus 1; None if it never is."""
     try:
-        held = schedule._held_from()
+        held = schedule.piece.held
     except ParamschedError:
         return None
     return None if held is None else ceil(held) + 1

@@ -4,9 +4,9 @@ A rule sees the values of the line, and what is written in it: stages, levels, l
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate, islice
 from math import ceil, prod
 from operator import is_
@@ -16,35 +16,26 @@ import numpy as np
 
 from paramsched.core.base.printing import GROUPS, TARGETS, child_path, entry_path
 from paramsched.core.curves.arrays import Floats, Integers
-from paramsched.core.feedback.base import Guided
 from paramsched.core.feedback.plateau import Plateau
 from paramsched.core.plan import Binding, Target
 from paramsched.core.rules.trial_run import TimesIn, TrialRun
-from paramsched.core.schedules import AbsoluteSchedule, Anneal, Constant, Schedule
-from paramsched.core.schedules.affine import Absolute, has_fixed_part, level_of
-from paramsched.core.schedules.anneal import CosineWave
-from paramsched.core.schedules.contents import durations_in, lengths_among, parts_inside
-from paramsched.core.schedules.cuts import Skip, Take
-from paramsched.core.schedules.decays import OpenGeometric
+from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.absolute import absolute
+from paramsched.core.schedules.anneal import first_level, is_anneal, last_level
+from paramsched.core.schedules.clamp import maximum
+from paramsched.core.schedules.constant import constant, constant_level
 from paramsched.core.schedules.evaluation import evaluate
-from paramsched.core.schedules.followed_target import FollowedTarget
-from paramsched.core.schedules.leaves import Like
-from paramsched.core.schedules.lengths import PERIOD, Span
-from paramsched.core.schedules.one_operand import AsFactor, Raised
-from paramsched.core.schedules.own import OfProgress, OfTime, has_own_shape
-from paramsched.core.schedules.periods import MultiStep
-from paramsched.core.schedules.pointwise import Maximum, Product, Sum
-from paramsched.core.schedules.restarts import Restarts
-from paramsched.core.schedules.retimed import Every, Window
-from paramsched.core.schedules.sequence import Sequence as Stages
-from paramsched.core.schedules.sequence import in_order_anew, stages_of
-from paramsched.core.schedules.table import Table
+from paramsched.core.schedules.guided import guided, without_rules
+from paramsched.core.schedules.level import Absolute
+from paramsched.core.schedules.own import has_own_shape, is_own
+from paramsched.core.schedules.schedule import OPERATORS, durations_in, is_kind, lengths_among, parts_inside
+from paramsched.core.schedules.sequence import begins_of, holds_when_empty, in_order_anew, stages_of
+from paramsched.core.schedules.span import Span
 from paramsched.core.time import Duration, RunFacts
 from paramsched.errors import InvalidArgument, ParamschedError
 
-_NOT_MULTIPLES: Final = (AsFactor, FollowedTarget, Like, OfProgress, OfTime, Raised)
-"""Schedules whose values are not meant as multiples near 1: the lr of one sample, another line, a function."""
-_KINDS: Final = {Anneal: "anneal", Constant: "constant", Table: "table", Take: "take", Skip: "skip"}
+_NOT_MULTIPLES: Final = ("as_factor", "followed_target", "like", "power")
+"""Schedules whose values are not meant as multiples near 1: the lr of one sample, another line. So are functions."""
 IS_HIGH: Final = 0.5  # of the peak
 NEARLY: Final = 0.98  # of the peak
 _LONG: Final = 10**7  # updates; the assumed length of a run of unknown length, of which no schedule takes a share
@@ -108,7 +99,7 @@ class FieldCurve:
     @property
     def is_factor(self) -> bool:
         """True if the values are factors of the lr of one sample, as in `noam`, or of another value."""
-        return any(isinstance(part, AsFactor) for part in parts_inside(self.schedule))
+        return any(is_kind(part, "as_factor") for part in parts_inside(self.schedule))
 
     def counted_in(self, counts: TimesIn) -> "FieldCurve":
         """Return the same values, whose times are stated in updates, in epochs or not at all."""
@@ -163,12 +154,12 @@ class Stage:
         if (ends := _ends_of_leaf(self.resolved or self.written)) is not None:
             return Levels(*ends, min(ends), max(ends))
         resolved = self.resolved
-        if resolved is None or resolved.has_absolute or isinstance(resolved, (Anneal, Constant)):
+        if resolved is None or resolved.has_absolute or is_anneal(resolved) or resolved.kind == "constant":
             return None
-        if any(part.__class__ in _NOT_MULTIPLES or _rises_without_end(part) for part in parts_inside(resolved)):
+        if any(has_no_multiples(part) or _rises_without_end(part) for part in parts_inside(resolved)):
             return None
         end = self.updates
-        marks = [*map(ceil, islice(resolved._inner_breakpoints(0, end), _MARKS))]
+        marks = [*map(ceil, islice(resolved.piece.edges_and_end(0, end), _MARKS))]
         spread = np.linspace(0, end, _MARKS + 1).astype(np.int64)
         times = np.unique([*spread, *marks, *(mark - 1 for mark in marks), min(1, end)])
         values = values_of(resolved, times[(times >= 0) & (times <= end)])
@@ -181,7 +172,7 @@ class Stage:
         """Its length, or for one without an end a number of updates."""
         assert self.resolved is not None
         length = self.resolved.length
-        return max(1, ceil((self.resolved._held_from() or _USUAL_LENGTH) if length is None else length.number))
+        return max(1, ceil((self.resolved.piece.held or _USUAL_LENGTH) if length is None else length.number))
 
     @property
     def last_value(self) -> float | None:
@@ -200,74 +191,77 @@ class Stage:
     @property
     def written_length(self) -> Duration | None:
         """The length that is written in the stage itself."""
-        over = getattr(self.written, "over", None)
+        over = self.written.args.get("over")
         return over if isinstance(over, Duration) else None
 
     @property
     def kind(self) -> str:
         """The shape: "anneal", "constant", "table", "take" (a first part), "skip" (a later part), or another one."""
-        return _KINDS.get(type(self.written), "other")
+        return "anneal" if is_anneal(self.written) else self.written.kind
 
     @property
     def has_level(self) -> bool:
         """True if the stage has a level to write, or was written with a factor."""
-        return isinstance(self.written, (Anneal, Constant, OpenGeometric, Product)) or self.written.has_absolute
+        return self.kind in ("anneal", "constant", "geometric", "product") or self.written.has_absolute
 
     @property
     def open_ends(self) -> tuple[str, ...]:
         """The levels of an anneal that are not written: "start", "to"."""
-        is_anneal = isinstance(self.written, Anneal)
-        return tuple(name for name in ("start", "to") if is_anneal and getattr(self.written, name) is None)
+        if not is_anneal(self.written):
+            return ()
+        return tuple(name for name in ("start", "to") if self.written.args[name] is None)
 
     def written_level(self, name: str) -> float | None:
         """Return the number that is written for a level of the stage; None if it is open or absolute."""
-        level = getattr(self.written, name, None)
+        level = self.written.args.get(name)
         return level if isinstance(level, float) else None
 
     def goes_on(self, before: "Stage") -> bool:
         """Return whether it is the same shape as the stage before, or a later part of that one's schedule."""
-        if type(before.written) is type(self.written):
+        if before.kind == self.kind:
             return True
-        over = before.written.over if isinstance(before.written, (Anneal, Take)) else None
-        skips = (part for part in parts_inside(self.written) if isinstance(part, Skip))
-        return over is not None and any(part.by == over for part in skips)
+        over = before.written.args["over"] if before.kind in ("anneal", "take") else None
+        skips = (part for part in parts_inside(self.written) if is_kind(part, "skip"))
+        return over is not None and any(part.args["by"] == over for part in skips)
 
     @property
     def summands(self) -> "tuple[Summand, ...]":
-        """The schedules that the stage adds; none if it is no sum."""
-        if not isinstance(self.written, Sum):
+        """The schedules that the stage adds; none if it is not a sum."""
+        if self.kind != "sum":
             return ()
-        known = self.resolved.operands if isinstance(self.resolved, Sum) else self.written.operands
-        pairs = zip(self.written.operands, known, strict=False)
-        return tuple(Summand(one, Stage(one, other).levels, isinstance(one, Constant)) for one, other in pairs)
+        operands = self.written.args["operands"]
+        known = self.resolved.args["operands"] if is_kind(self.resolved, "sum") else (None,) * len(operands)
+        pairs = zip(operands, known, strict=False)
+        return tuple(Summand(one, Stage(one, other).levels, one.kind == "constant") for one, other in pairs)
 
     def with_levels(self, **levels: float | None) -> Schedule:
         """Return the stage with other levels."""
-        return replace(self.written, **levels)  # type: ignore[type-var]
+        return self.written.with_args(**levels)
 
     def largest(self) -> Schedule:
         """Return the largest of the schedules that the stage adds."""
-        return Maximum(tuple(one.schedule for one in self.summands))
+        return maximum(*(one.schedule for one in self.summands))
 
     @property
     def constant_level(self) -> str | None:
         """The level at which an anneal begins and ends; None if it changes."""
         resolved = self.resolved
-        if not isinstance(resolved, Anneal) or resolved.first_level != resolved.last_level:
+        if not is_anneal(resolved) or first_level(resolved) != last_level(resolved):
             return None
-        level = resolved.last_level
-        return str(level) if has_fixed_part(level) else f"{level:.3g} × base"
+        level = last_level(resolved)
+        return str(level) if isinstance(level, Absolute) else f"{level:.3g} × base"
 
     def in_values(self) -> Schedule:
         """Return the stage with its numbers as values."""
         written = self.written
-        if isinstance(written, Constant) and isinstance(written.value, float):
-            return replace(written, value=Absolute(written.value))
-        if isinstance(written, Product):
-            numbers = [one for one in written.operands if _number_of(one) is not None]
-            value = Constant(Absolute(prod(filter(None, map(_number_of, numbers)))), None)
-            return Product((value, *(one for one in written.operands if one not in numbers)))
-        return AbsoluteSchedule(written)
+        if (number := _number_of(written)) is not None:
+            return written.with_args(value=Absolute(number))
+        if written.kind == "product":
+            operands = written.args["operands"]
+            numbers = [one for one in operands if _number_of(one) is not None]
+            value = constant(Absolute(prod(filter(None, map(_number_of, numbers)))))
+            return OPERATORS["product"].call(operands=(value, *(one for one in operands if one not in numbers)))
+        return absolute(written)
 
 
 @final
@@ -299,7 +293,7 @@ class Course(NamedTuple):
     @property
     def is_sequence(self) -> bool:
         """True if it has several stages."""
-        return isinstance(self.schedule, Stages)
+        return self.schedule.kind == "sequence"
 
 
 @final
@@ -397,6 +391,7 @@ class Line:
         if schedule is None or end < 1:
             return None
         times = times_to_look_at(schedule, end, self.updates)
+        schedule = without_rules(schedule)
         values = values_of(schedule, times, 1.0 if self.base is None else self.base)
         share: Literal["all", "some", "none"] = "all"
         if values is not None and schedule.has_absolute:
@@ -418,7 +413,7 @@ class Line:
         """True if the numbers of the line are multiples of base: it follows no other line and is no function."""
         written = self.binding.schedule
         inside = self.inside if written is self.schedule else parts_inside(written)
-        return not any(one.__class__ in _NOT_MULTIPLES for one in inside)
+        return not any(map(has_no_multiples, inside))
 
     @cached_property
     def may_be_values(self) -> bool:
@@ -455,30 +450,27 @@ class Line:
     @property
     def single_constant(self) -> float | None:
         """The number of a line that is one constant and nothing else."""
-        match self.binding.schedule:
-            case Constant(value=float(value), over=None):
-                return value
-        return None
+        schedule = self.binding.schedule
+        return _number_of(schedule) if schedule.kind == "constant" and schedule.args["over"] is None else None
 
     @property
     def is_number(self) -> bool:
         """True if the line is a constant or a product of constants, as in `0.1 * constant()`."""
         schedule = self.binding.schedule
-        parts = schedule.operands if isinstance(schedule, Product) else (schedule,)
-        return all(isinstance(one, Constant) and one.over is None for one in parts)
+        parts = schedule.args["operands"] if schedule.kind == "product" else (schedule,)
+        return all(one.kind == "constant" and one.args["over"] is None for one in parts)
 
     @cached_property
     def _own(self) -> Schedule:
         """The schedule as written, without metric rules."""
-        schedule = self.binding.schedule
-        return schedule.schedule if isinstance(schedule, Guided) else schedule
+        return without_rules(self.binding.schedule)
 
     @cached_property
     def _in_run(self) -> Schedule | None:
         """`_own` in the run or, if that is unknown, in a usual one; None if it follows another line."""
         if self._own.has_likes:
             return None
-        known = self.resolved.schedule if isinstance(self.resolved, Guided) else self.resolved
+        known = None if self.resolved is None else without_rules(self.resolved)
         return resolved_in_any_run(self._own) if known is None else known
 
     @cached_property
@@ -510,16 +502,16 @@ class Line:
     def idle_shapes(self) -> Iterator[tuple[Schedule, str]]:
         """The shapes that have the value base at every time, although they are no constants, and what holds them."""
         resolved = resolved_in_any_run(self.schedule) if self.resolved is None else self.resolved
-        later = {id(stage) for part in self.inside if isinstance(part, Stages) for stage in part.stages[1:]}
+        later = {id(stage) for part in self.inside if is_kind(part, "sequence") for stage in stages_of(part)[1:]}
         for part, in_run in [] if resolved is None else _leaves(self.schedule, resolved):
-            if isinstance(part, Anneal):
-                begins_at_base = part.start is not None or id(part) not in later
-                if begins_at_base and _ends_of_leaf(part) == (1.0, 1.0) and part.over != Duration.of(0):
+            if is_anneal(part):
+                begins_at_base = part.args["start"] is not None or id(part) not in later
+                if begins_at_base and _ends_of_leaf(part) == (1.0, 1.0) and part.args["over"] != Duration.of(0):
                     yield part, "level"
-            elif part.__class__ not in (Constant, *_NOT_MULTIPLES) and not part.has_absolute:
+            elif part.kind != "constant" and not has_no_multiples(part) and not part.has_absolute:
                 values = values_of(in_run, _TIMES_OF_IDLE)
                 if values is not None and np.all(values == 1.0):
-                    yield part, "level" if _level_names(part.__class__) else "ratio"
+                    yield part, "level" if _level_names(part) else "ratio"
 
     def is_whole(self, stages: list[Stage]) -> bool:
         """Return whether some stages are all stages of the line."""
@@ -543,7 +535,7 @@ class Line:
         if self.trial is None or not (self.has_known_lengths or knows(self.trial, stage)):
             return None
         try:
-            return stage._exact_length(self.trial.span.later(begin) if begin else self.trial.span)
+            return stage.measure(self.trial.span.later(begin) if begin else self.trial.span)
         except InvalidArgument:
             return None
 
@@ -556,13 +548,13 @@ class Line:
     @property
     def warmup_lengths(self) -> set[int]:
         """The ids of the lengths of stages that rise."""
-        return {id(part.over) for part in self.shapes if isinstance(part, Anneal) and rises(part)}
+        return {id(part.args["over"]) for part in self.shapes if rises(part)}
 
     def _ends_of_stages(self) -> Iterator[Duration]:
         """Yield the times at which a stage ends, as sums of the lengths that are written."""
         for part in self.shapes:
-            if isinstance(part, Stages):
-                lengths = [stage.length for stage in part.stages]
+            if part.kind == "sequence":
+                lengths = [stage.length for stage in stages_of(part)]
                 known = lengths[: lengths.index(None)] if None in lengths else lengths
                 yield from accumulate(one for one in known if one is not None)
             elif part.length is not None:
@@ -571,25 +563,25 @@ class Line:
     @property
     def floors(self) -> Iterator[float]:
         """The numbers at which its decays end, or below which it does not fall."""
-        not_multiples = (AbsoluteSchedule, *_NOT_MULTIPLES)
-        hidden = {id(part) for one in self.inside if one.__class__ in not_multiples for part in parts_inside(one)}
+        others = (one for one in self.inside if is_kind(one, "absolute") or has_no_multiples(one))
+        hidden = {id(part) for one in others for part in parts_inside(one)}
         for part in self.shapes:
             if id(part) in hidden:
                 continue
-            levels = [getattr(part, "low", None), getattr(part, "to", None)]
-            start = part.first_level if isinstance(part, Anneal) else getattr(part, "start", 1.0)
+            levels = [part.args.get("low"), last_level(part) if is_anneal(part) else part.args.get("to")]
+            start = first_level(part) if is_anneal(part) else part.args.get("start", 1.0)
             if isinstance(start, float) and isinstance(levels[1], float) and start <= levels[1]:
                 continue
-            if isinstance(part, (Maximum, Stages)):
-                operands = part.operands if isinstance(part, Maximum) else part.stages[1:]
-                levels += [one.value for one in operands if isinstance(one, Constant)]
+            if part.kind in ("maximum", "sequence"):
+                operands = part.parts() if part.kind == "maximum" else stages_of(part)[1:]
+                levels += [one.args["value"] for one in operands if one.kind == "constant"]
             yield from (one for one in levels if isinstance(one, float))
 
     @property
     def levels_in_order(self) -> list[float]:
         """The levels that are written in the line, without factors and without those of warmups to 1."""
-        factors = {id(factor) for part in self.inside if isinstance(part, Product) for factor in part.operands}
-        shapes = [part for part in self.shapes if not (isinstance(part, Constant) and id(part) in factors)]
+        factors = {id(one) for part in self.inside if is_kind(part, "product") for one in part.args["operands"]}
+        shapes = [part for part in self.shapes if not (part.kind == "constant" and id(part) in factors)]
         return [level for part in shapes if not _is_warmup_to_one(part) for level in _written_levels(part)]
 
     @property
@@ -600,9 +592,9 @@ class Line:
     @property
     def has_warmup(self) -> bool:
         """True if a shape of the line rises to a level within a length of its own."""
-        ramps = (part for part in self.shapes if isinstance(part, Anneal) and part.over is not None)
-        waves = (part for part in self.shapes if periods_of(part) and _level_names(part.__class__))
-        return any(map(rises, ramps)) or any(waves)
+        ramps = (part for part in self.shapes if is_anneal(part) and part.args["over"] is not None)
+        waves = (part for part in self.shapes if periods_of(part) and _level_names(part))
+        return any(map(rises, ramps)) or any(True for _ in waves)
 
     @property
     def ends_with_zero(self) -> bool:
@@ -613,8 +605,8 @@ class Line:
     @property
     def warmup_takes_run(self) -> bool:
         """True if a shape rises over the entire run."""
-        ramps = (part for part in self.shapes if isinstance(part, Anneal) and part.over is not None and rises(part))
-        times = (when for part in ramps for when, _ in self.times_of([part.over or Duration.of(0)], part))
+        ramps = (part for part in self.shapes if rises(part) and part.args["over"] is not None)
+        times = (when for part in ramps for when, _ in self.times_of([part.args["over"]], part))
         return self.trial is not None and any(when >= self.trial.end for when in times)
 
     def with_swapped_ends(self) -> str | None:
@@ -636,9 +628,8 @@ class Line:
             return None
         schedule, span, epoch = run
         end = ceil(span.end or 0)
-        times = {ceil(one) for one in islice(schedule._inner_breakpoints(0, end), _MARKS)} | {
-            *map(ceil, schedule._seams())
-        }
+        edges = islice(schedule.piece.edges_and_end(0, end), _MOST_MARKS)
+        times = {ceil(one) for one in (*edges, *begins_of(schedule)[:_MOST_MARKS])}
         marks = np.array(sorted({0, *(one for one in times if 0 < one < end)}))
         values = values_of(schedule, marks, self.base or 1.0)
         if values is None:
@@ -677,7 +668,7 @@ class Line:
     def with_stages(self, stages: Iterable[Schedule]) -> str:
         """Return the text of the line with other stages and the same metric rules."""
         schedule, line = in_order_anew(stages), self.binding.schedule
-        return str(replace(line, schedule=schedule) if isinstance(line, Guided) else schedule)
+        return str(line.with_args(schedule=schedule) if line.kind == "guided" else schedule)
 
     @staticmethod
     def sequence_text(stages: Iterable[Schedule]) -> str:
@@ -686,7 +677,7 @@ class Line:
 
     def as_values(self) -> str:
         """Return the text of the line with all numbers as values."""
-        return self.with_stages([AbsoluteSchedule(self._own)])
+        return self.with_stages([absolute(self._own)])
 
 
 def binding_path(binding: Binding) -> str:
@@ -719,13 +710,13 @@ def _updates(length: Duration, span: Span) -> Fraction | None:
 
 def rises(part: Schedule) -> bool:
     """Return whether a change from one level to another rises, as a warmup does."""
-    ends = _ends_of_leaf(part) if isinstance(part, Anneal) else None
+    ends = _ends_of_leaf(part) if is_anneal(part) else None
     return ends is not None and ends[0] < ends[1]
 
 
 def begins_low(part: Schedule, share: float) -> bool:
     """Return whether a change from one level to another begins well below its end."""
-    ends = _ends_of_leaf(part) if isinstance(part, Anneal) else None
+    ends = _ends_of_leaf(part) if is_anneal(part) else None
     return ends is not None and ends[0] < share * ends[1]
 
 
@@ -735,13 +726,12 @@ def rises_from_above_zero(part: Schedule) -> bool:
 
 
 def _ends_of_leaf(part: Schedule) -> tuple[float, float] | None:
-    match part:
-        case Anneal():
-            ends = (part.first_level, part.last_level)
-        case Constant():
-            ends = (part.level, part.level)
-        case _:
-            return None
+    if is_anneal(part):
+        ends = (first_level(part), last_level(part))
+    elif part.kind == "constant":
+        ends = (constant_level(part), constant_level(part))
+    else:
+        return None
     return (ends[0], ends[1]) if isinstance(ends[0], float) and isinstance(ends[1], float) else None
 
 
@@ -749,81 +739,87 @@ def _rises_without_end(part: Any) -> bool:
     """Return whether a shape grows as long as the run lasts, so that no level of it is known."""
     if (
         not isinstance(part, Schedule)
-        or isinstance(part, (Anneal, Constant))
+        or is_anneal(part)
+        or part.kind == "constant"
         or part.parts()
         or part.length is not None
     ):
         return False
     values = values_of(part, np.array([0, 1000]))
-    return part._held_from() is None and values is not None and values[1] > values[0]
+    return values is not None and values[1] > values[0] and part.piece.held is None
 
 
 def _number_of(schedule: Schedule) -> float | None:
-    return schedule.value if isinstance(schedule, Constant) and isinstance(schedule.value, float) else None
+    value = schedule.args["value"] if schedule.kind == "constant" else None
+    return value if isinstance(value, float) else None
 
 
 def _written_levels(part: Schedule) -> tuple[float, ...]:
     """Return the levels of one shape in their order, without those of its parts."""
-    if isinstance(part, Table):
-        return tuple(part.values.array.tolist())
+    if part.kind == "table":
+        return tuple(part.args["values"])
     if (ends := _ends_of_leaf(part)) is not None:
-        return ends[:1] if isinstance(part, Constant) else ends
-    named = [getattr(part, name) for name in _level_names(part.__class__)]
+        return ends[:1] if part.kind == "constant" else ends
+    named = [part.args[name] for name in _level_names(part)]
     return tuple(one for one in named if isinstance(one, float))
 
 
-@cache
-def _level_names(kind: Any) -> tuple[str, ...]:
-    """Return the fields of a class of schedules that are levels."""
-    return tuple(one.name for one in fields(kind) if one.metadata.get("check") is level_of)
+def _level_names(part: Schedule) -> tuple[str, ...]:
+    """Return the arguments of a shape that are levels."""
+    return tuple(name for name, param in part.shape.params.items() if param.kind == "level")
+
+
+def has_no_multiples(part: object) -> bool:
+    """Return whether the values of a schedule are not meant as multiples near 1."""
+    return isinstance(part, Schedule) and (part.kind in _NOT_MULTIPLES or is_own(part))
 
 
 def _is_warmup_to_one(part: Schedule) -> bool:
     """Return whether a part rises to 1 within a length of its own, from at most 0.5, as warmups do."""
     return (
-        isinstance(part, Anneal) and part.over is not None and part.last_level == 1.0 and begins_low(part, 0.5 + 1e-9)
+        is_anneal(part) and part.args["over"] is not None and last_level(part) == 1.0 and begins_low(part, 0.5 + 1e-9)
     )
 
 
 def is_half_a_wave(part: Schedule) -> bool:
     """Return whether a part contains a cosine wave: half of one is torch's CosineAnnealingLR."""
-    return any(isinstance(one, CosineWave) for one in parts_inside(part))
+    return any(is_kind(one, "cosine_wave") for one in parts_inside(part))
 
 
 def milestones_of(part: Schedule) -> tuple[Duration, ...]:
     """Return the times at which a shape drops, as they are written."""
-    return part.milestones if isinstance(part, MultiStep) else ()
+    milestones: tuple[Duration, ...] = part.args["milestones"] if part.kind == "multistep" else ()
+    return milestones
 
 
 def periods_of(part: Schedule) -> list[Duration]:
     """Return the periods that are written in a shape."""
-    found = [getattr(part, name) for name in _period_names(part.__class__)]
-    return [one for one in found if isinstance(one, Duration)]
-
-
-@cache
-def _period_names(kind: Any) -> tuple[str, ...]:
-    """Return the fields of a class of schedules that are periods."""
-    return tuple(one.name for one in fields(kind) if one.metadata.get("role") == PERIOD["role"])
+    periods = (part.args[name] for name, role in part.shape.roles.items() if role == "period")
+    return [one for one in periods if one is not None]
 
 
 def times_in(part: Schedule) -> list[Duration]:
     """Return the milestones, the length or the periods of a shape, by which it may be too short."""
-    if isinstance(part, Anneal):
-        return [part.over] if part.over is not None else []
-    return [] if isinstance(part, Every) else [*milestones_of(part), *periods_of(part)]
+    if is_anneal(part):
+        return [part.args["over"]] if part.args["over"] is not None else []
+    return [] if part.kind == "every" else [*milestones_of(part), *periods_of(part)]
 
 
 def empty_last_stage(part: Schedule) -> Schedule | None:
     """Return the last stage of a sequence if it was written with 0 updates."""
-    last = part.stages[-1] if isinstance(part, Stages) else None
-    is_empty = last is not None and last.has_length and last.length == Duration.of(0) and not last._holds_when_empty
+    last = stages_of(part)[-1] if part.kind == "sequence" else None
+    is_empty = last is not None and last.has_length and last.length == Duration.of(0) and not holds_when_empty(last)
     return last if is_empty else None
+
+
+def _is_same(written: Schedule, resolved: Schedule) -> bool:
+    """Return whether a schedule in the run has the shape that was written; a warmup may be written as an anneal."""
+    return written.kind == resolved.kind or (is_anneal(written) and is_anneal(resolved))
 
 
 def _leaves(written: Schedule, resolved: Schedule) -> Iterator[tuple[Schedule, Schedule]]:
     """Yield the shapes without parts in a schedule as written, each as it is in the run."""
-    if type(written) is type(resolved):
+    if _is_same(written, resolved):
         if not written.parts():
             yield written, resolved
         for one, other in zip(written.parts(), resolved.parts(), strict=False):
@@ -832,10 +828,11 @@ def _leaves(written: Schedule, resolved: Schedule) -> Iterator[tuple[Schedule, S
 
 def _sequences(written: Schedule, resolved: Schedule) -> Iterator[list[Stage]]:
     """Yield the sequences in a schedule as written, with their stages."""
-    if type(written) is not type(resolved):
+    if not _is_same(written, resolved):
         return
-    if isinstance(written, Stages) and isinstance(resolved, Stages) and len(written.stages) == len(resolved.stages):
-        yield [Stage(one, other) for one, other in zip(written.stages, resolved.stages, strict=True)]
+    stages, known = stages_of(written), stages_of(resolved)
+    if written.kind == "sequence" and len(stages) == len(known):
+        yield [Stage(one, other) for one, other in zip(stages, known, strict=True)]
     for one, other in zip(written.parts(), resolved.parts(), strict=False):
         yield from _sequences(one, other)
 
@@ -845,10 +842,10 @@ def _parts_over_the_run(schedule: Schedule) -> Iterator[Schedule]:
 
     An operand of `+` or `*` covers the entire run. A stage covers only a part of the run, so it is not yielded.
     """
-    if isinstance(schedule, (Take, Skip)) and schedule.of is not None:
+    if schedule.args.get("of") is not None:
         return  # it was planned for a run of another length, as after Plan.change
     yield schedule
-    if isinstance(schedule, (Stages, Restarts, Take, Skip, Window)):
+    if schedule.kind in ("sequence", "restarts", "take", "skip", "window"):
         return
     for part in schedule.parts():
         yield from _parts_over_the_run(part)
@@ -880,13 +877,12 @@ def resolved_in_any_run(schedule: Schedule) -> Schedule | None:
 
 def resolved_without_begins(schedule: Schedule, span: Span) -> Schedule:
     """Return a resolved schedule; the times from which on its metric rules count, which no value depends on, stay."""
-    if isinstance(schedule, Guided):
-        return replace(schedule, schedule=schedule.schedule.resolved_in(span))
-    return schedule.resolved_in(span)
+    made = without_rules(schedule).resolved_in(span)
+    return guided(made, schedule.metric_rules) if schedule.kind == "guided" else made
 
 
 _SPREAD: Final = 256  # evenly spaced updates
-_MOST_SEAMS: Final = 128  # stage boundaries next to which a schedule is evaluated
+_MOST_EDGES: Final = 128  # stage boundaries next to which a schedule is evaluated
 _EDGE: Final = 32  # updates at each end of the run
 _MOST_OF_FUNCTIONS: Final = 600  # updates at which a function of the user is called
 
@@ -899,13 +895,15 @@ def times_to_look_at(schedule: Schedule, end: int, every: int = 0) -> Integers:
     """
     if end <= (min(every, _MOST_OF_FUNCTIONS) if has_own_shape(schedule) else every):
         return np.arange(end)
-    return _times(tuple([min(ceil(one), end) for one in islice(schedule._seams(), _MOST_SEAMS)]), end)
+    edges = islice(schedule.piece.edges_and_end(0, end), _MOST_EDGES)
+    marks = {min(ceil(one), end) for one in (*begins_of(schedule)[:_MOST_EDGES], *edges)}
+    return _times(tuple(sorted(marks)), end)
 
 
 @lru_cache(maxsize=64)
-def _times(seams: tuple[int, ...], end: int) -> Integers:
+def _times(edges: tuple[int, ...], end: int) -> Integers:
     """Return these times; cached, because the lines of a plan often have the same boundaries."""
-    marks = np.array(seams, dtype=np.int64)
+    marks = np.array(edges, dtype=np.int64)
     spread = np.linspace(0, end - 1, _SPREAD).astype(np.int64)
     several = np.unique(np.concatenate([np.arange(_EDGE), end - 1 - np.arange(_EDGE), spread, marks - 1, marks]))
     times = several[(several >= 0) & (several < end)]

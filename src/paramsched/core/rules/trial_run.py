@@ -8,7 +8,7 @@ from math import ceil
 from typing import Any, Final, Literal, TypeAlias, final
 
 from paramsched.core.plan import Plan
-from paramsched.core.schedules.lengths import Span
+from paramsched.core.schedules.span import Span
 from paramsched.core.time import Duration, RunFacts
 from paramsched.core.time.duration import count_text
 from paramsched.core.time.run_facts import ASSUMED_SIZES, SIZES

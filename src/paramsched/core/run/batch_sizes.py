@@ -16,7 +16,7 @@ from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES, Amount, SizeTarget, UnknownAmounts
 from paramsched.core.run.state import BEGIN_OF_DATA, History, RunPosition
-from paramsched.core.schedules.leaves import constant
+from paramsched.core.schedules.constant import constant
 from paramsched.core.time import RunFacts
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.errors import InvalidArgument, MissingFact

@@ -14,8 +14,8 @@ from paramsched.core.run.record import SavedOptimizer
 from paramsched.core.run.resume import rule_states
 from paramsched.core.run.state import Group
 from paramsched.core.run.values import starting_lines
-from paramsched.core.schedules.contents import parts_inside
-from paramsched.core.schedules.own import OwnShape, has_own_shape
+from paramsched.core.schedules.own import has_own_shape, is_own
+from paramsched.core.schedules.schedule import Schedule, parts_inside
 from paramsched.errors import ParamschedError
 
 _TOLERANCE: Final = 1e-5
@@ -56,12 +56,12 @@ def changed_function(saved: SavedOptimizer, groups: Mapping[str, list[Group]], n
             continue
         if isclose(now, value, rel_tol=_tolerance_of(entry), abs_tol=_TOLERANCE**2 * abs(base)):
             continue
-        own = next(part for part in parts_inside(line.schedule) if isinstance(part, OwnShape))
+        own = next(part for part in parts_inside(line.schedule) if isinstance(part, Schedule) and is_own(part))
         found = (
             f"{line.field} of group {scope.labels(mine)[index]!r} is {now:g} in the checkpoint, and with "
-            f"{own.function.name} it is {value:g} for update {position.t}"
+            f"{own.kind} it is {value:g} for update {position.t}"
         )
-        advice = f"To continue with the values of the save, define {own.function.name} as it was then"
+        advice = f"To continue with the values of the save, define {own.kind} as it was then"
         return Problem(found=found, advice=advice)
     return None
 

@@ -1,6 +1,7 @@
 """What a start refuses and what it warns of: values that an optimizer cannot use, and probable mistakes."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from fractions import Fraction
 from math import ceil, inf
 from typing import NamedTuple, final
 
@@ -21,7 +22,6 @@ from paramsched.core.plan.value_ranges import (
     end_of_values,
     first_outside,
     range_of,
-    stays_inside,
     with_floor,
 )
 from paramsched.core.rules.plan_rules import start_problems
@@ -30,10 +30,9 @@ from paramsched.core.run.processes import Processes
 from paramsched.core.run.state import Group
 from paramsched.core.run.values import LR
 from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.affine import Bounds
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.own import has_open_function, require_values_until
-from paramsched.core.time.amounts import amount_text, counts_whole, largest_on, times_on
+from paramsched.core.time.amounts import amount_text, counts_in_unit, counts_whole, largest_on, times_on
 from paramsched.errors import MissingFact, PlanError
 
 _WITHOUT_END = 2**20  # updates of a run without a total whose schedule has no end
@@ -69,9 +68,6 @@ def refuse_values_outside(
         low, high = min(line.bases), max(line.bases)
         key = id(line.schedule), line.name, line.clock, low, high
         if in_force.inside.get(key, inf) <= now.first:
-            continue
-        if stays_inside(line.schedule, allowed, Bounds(low, high)):
-            in_force.inside[key] = 0
             continue
         found = [(base, _first_outside(in_force, line, base, allowed, now)) for base in dict.fromkeys((low, high))]
         outside = [(base, one) for base, one in found if one is not None]
@@ -127,7 +123,11 @@ def _times_to_end(in_force: ResolvedPlan, line: Line, now: UpdateTimes) -> tuple
     total = in_force.total
     if total is None:
         held = end_of_values(line.schedule)
-        total = now.first + _WITHOUT_END if held is None else amounts.updates_until(held)
+        total = (
+            now.first + _WITHOUT_END
+            if held is None
+            else amounts.updates_until(Fraction(held, counts_in_unit(line.clock)))
+        )
     start = amounts.amount_at(now.first)
     return _times_of_amounts(amounts, line.clock, now.first, start if now.amounts is None else now.amounts), total
 
@@ -152,7 +152,7 @@ def _amount_outside(
     if end == inf:
         total = in_force.counted.total
         held = end_of_values(line.schedule) if total is None else ceil(total.terms[0][1])
-        end = start + _WITHOUT_END if held is None else held
+        end = start + _WITHOUT_END if held is None else held / counts_in_unit(line.clock)
     amounts = np.linspace(start, max(start, end), _AMOUNTS, endpoint=False)
     if counts_whole(line.clock):
         amounts = np.unique(np.rint(amounts).astype(np.int64))
@@ -284,6 +284,6 @@ _FIRST = 64  # times that are evaluated one after another, and as many up to the
 
 def _first_times(schedule: Schedule) -> Array:
     """Return times from the beginning of a resolved schedule to its end, among them the first 64."""
-    held = schedule._held_from()
+    held = schedule.piece.held
     end = _FIRST if held is None else ceil(held)
     return np.unique(np.append(np.arange(_FIRST), np.linspace(0, end, _FIRST).astype(np.int64)))

@@ -63,7 +63,7 @@ class CaptureHook:
             str(line.field): None
             for line in member.rows.lines
             for index in line.groups
-            if line.schedule._held_from() != 0 and not _is_on_device(line.field.read(member.bound[index]))
+            if line.schedule.piece.held != 0 and not _is_on_device(line.field.read(member.bound[index]))
         }
         if kept:
             raise InvalidArgument(

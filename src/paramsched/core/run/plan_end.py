@@ -35,7 +35,7 @@ def run_goes_on(in_force: ResolvedPlan, lines: Sequence[Line], times: UpdateTime
         written += f" ({length / epoch:.3g} epochs)"
     now, by_field = values_at(lines, times, states), dict[str, dict[str, None]]()
     for index, line, _ in by_group(lines):
-        held = line.schedule._held_from()
+        held = line.schedule.piece.held
         is_held = held is not None and held <= times.on_clock(line.clock) and not line.schedule.metric_rules
         values = by_field.setdefault(f"{line.name} {'stays at' if is_held else 'is now'}", {})
         values[f"{now[index, line.field.slot]:g}"] = None

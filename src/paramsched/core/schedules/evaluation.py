@@ -1,22 +1,80 @@
-"""Evaluation: the only module that calls `_at`, the formula of a schedule; `_factor_of_number` has the same bits."""
+"""Evaluation: the values of a planned schedule at many times, for many bases at once.
 
-from collections.abc import Callable, Iterable
-from functools import partial
-from itertools import islice, pairwise
+A base is a column. `[[b0], [b1], …]` gives a row of values for each base. `[[1], [0]]`, with `[[0], [1]]` for absolute
+values, gives the two rows A and C of A(t) * base + C(t), which are valid for every base. Without absolute levels the
+number 1.0 gives the row A. So a formula is written once, in NumPy.
+"""
+
+from collections.abc import Callable
 from math import inf
-from typing import Any, Protocol
+from typing import Any, Final, NamedTuple, Protocol, final
 
 import numpy as np
 
-from paramsched.core.curves.arrays import NUMPY, Array, Arrays, Floats, require_numbers
-from paramsched.core.schedules.affine import BASE, Affine
+from paramsched.core.curves.arrays import Array, Floats, quiet, require_numbers
 from paramsched.errors import InvalidArgument, InvalidTime, shown
 
-_PIECE = 49152  # updates evaluated at once, so that temporaries fit in the cache (benchmarks/test_curve.py)
-_MAX_SEAMS = 8  # times at which an array is split; more of them would make pieces too small to be faster
+_PIECE: Final = 49152  # updates evaluated at once, so that temporaries fit in the cache (benchmarks/test_curve.py)
 
-quiet = np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore")
-"""Suppresses NumPy's warnings, because an overflow is inf, without a warning."""
+MAX_LENGTH: Final = 10**18
+"""The maximum length, in updates."""
+
+
+def product(x: Array, y: Array) -> Array:
+    """Return x * y, with 0 * inf = 0: a base of 0 stays 0, however large its factor is."""
+    made = x * y
+    # min() of an array with a NaN is NaN, so one pass over the values is usually enough.
+    if not isinstance(made, np.ndarray):
+        return 0.0 if made != made and x == x and y == y else made
+    if made.size and np.isnan(made.min()):
+        made = np.where(np.isnan(made) & ~np.isnan(x) & ~np.isnan(y), 0.0, made)
+    return made
+
+
+@final
+class Base(NamedTuple):
+    """What a multiple of base multiplies.
+
+    Args:
+        value: the base: a number, an array with a value for each time, or a column of bases.
+        one: what an absolute value multiplies: 1, or a column.
+    """
+
+    value: Any
+    one: Any = 1.0
+
+    def times(self, factor: Array) -> Array:
+        """Return the values of multiples of base."""
+        return factor if self is FACTOR else product(factor, self.value)
+
+    def scaled(self, factor: Array) -> "Base":
+        """Return the base multiplied by a factor at each time."""
+        return Base(self.times(factor), self.one)
+
+    def at(self, part: Any, size: int) -> "Base":
+        """Return the base at some of `size` times."""
+        has_times = np.ndim(self.value) and self.value.shape[-1] == size and size > 1
+        return Base(self.value[..., part], self.one) if has_times else self
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """The shape of values without their times."""
+        return max(np.shape(self.value)[:-1], np.shape(self.one)[:-1], key=len)
+
+
+FACTOR: Final = Base(1.0)
+"""The base whose values are the factors of base of a schedule without absolute levels."""
+ROWS: Final = Base(np.array([[1.0], [0.0]]), np.array([[0.0], [1.0]]))
+"""The base whose values are two rows: the multiples of base, and the absolute values."""
+ONE: Final = Base(1.0)
+"""A base of 1."""
+
+
+class Planned(Protocol):
+    """The attributes of a piece that this module uses."""
+
+    @property
+    def values(self) -> Callable[[Array, Base], Array]: ...
 
 
 class Formula(Protocol):
@@ -24,55 +82,87 @@ class Formula(Protocol):
 
     @property
     def affine(self) -> bool: ...
-    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine: ...
-    def _seams(self) -> Iterable[float]: ...
+    @property
+    def has_absolute(self) -> bool: ...
+    @property
+    def piece(self) -> Planned: ...
+
+
+def for_base(schedule: Formula, values: Callable[[Array, Base], Array], t: Array, base: Any) -> Array:
+    """Return the values of a schedule for a base, which is applied last if the schedule is affine."""
+    if not schedule.affine:
+        return values(t, Base(base))
+    if not schedule.has_absolute:
+        return product(values(t, FACTOR), base)
+    factor, offset = np.broadcast_to(values(t, ROWS), (2, t.size))
+    return product(factor, base) + offset
 
 
 def value_at(schedule: Formula, t: Any, base: Any) -> Any:
     """Evaluate a schedule at `t` for `base`. Calling a schedule calls this function."""
     require_numbers(t, base)
     base = checked_base(base)
+    times = checked_times(t)
     if isinstance(base, float) and not isinstance(base, np.generic):
-        # Large integer arrays are checked piece by piece, while a piece is in the cache.
-        many = isinstance(t, np.ndarray) and t.dtype == np.int64 and t.size > _PIECE
-        times = t if many else checked_times(t)
         values = evaluate(schedule, times.reshape(-1), base)
         return float(values[0]) if times.ndim == 0 and not isinstance(t, np.ndarray) else values.reshape(times.shape)
     bases: Array = base
-    values = _for_many_bases(schedule, checked_times(t), np.asarray(bases, dtype=np.float64))
-    return values.astype(bases.dtype, copy=False)[()] if np.issubdtype(bases.dtype, np.floating) else values[()]
+    made = _for_many_bases(schedule, times, np.asarray(bases, dtype=np.float64))
+    return made.astype(bases.dtype, copy=False)[()] if np.issubdtype(bases.dtype, np.floating) else made[()]
 
 
 @quiet
 def evaluate(schedule: Formula, times: Array, base: float) -> Floats:
     """Return the values at a 1-d NumPy array of times for one base, as float64.
 
-    A value does not depend, not even in its last bit, on how many times are evaluated together. Long arrays can
-    therefore be split into pieces that fit in the cache.
+    A value does not depend, not even in its last bit, on how many times are evaluated together.
     """
-    affine = schedule.affine
-    if times.size <= _PIECE:
-        return _values_of_piece(schedule, times, base, NUMPY, affine=affine)
+    times = np.ascontiguousarray(times)
+    values, in_place = schedule.piece.values, schedule.affine and not schedule.has_absolute and bool(base)
     out = np.empty(times.size)
-    # A piece inside one stage needs no masks, which cost twice as much as the formula. Every split gives the same
-    # values, so the result is correct even if the times are not sorted, although searchsorted assumes sorted times.
-    seams = [*islice(schedule._seams(), _MAX_SEAMS)]
-    places = {int(place) for side in ("left", "right") for place in np.searchsorted(times, seams, side=side)}
-    for begin, end in pairwise(sorted({*range(0, times.size, _PIECE), *places, times.size})):
-        piece = times[begin:end]
-        low, high = piece.min().item(), piece.max().item()
-        if low < 0 or high > MAX_LENGTH:
-            checked_times(times)  # raises for invalid integers; large floats are valid
-        _write_piece(schedule, piece, base, NUMPY.with_bounds(piece, low, high), out[begin:end], affine=affine)
+    for begin in range(0, times.size, _PIECE):
+        t, here = times[begin : begin + _PIECE], out[begin : begin + _PIECE]
+        if in_place and isinstance(made := values(t, FACTOR), np.ndarray):
+            np.multiply(made, base, out=here)
+        else:
+            here[:] = for_base(schedule, values, t, base)
     return out
+
+
+@quiet
+def columns(schedule: Formula, times: Array | float) -> tuple[Floats, Floats | None]:
+    """Return the factors of base of an affine schedule at some times, and its absolute values; None if it has none."""
+    times = np.atleast_1d(times)
+    if not schedule.has_absolute:
+        return np.array(np.broadcast_to(schedule.piece.values(times, FACTOR), times.shape)), None
+    factor, value = np.broadcast_to(schedule.piece.values(times, ROWS), (2, times.size))
+    return factor, value
+
+
+def factors_at(schedule: Formula, times: Array | float) -> Floats | None:
+    """Return the factors of base at some times; None if the values are not only multiples of base."""
+    return columns(schedule, times)[0] if schedule.affine and not schedule.has_absolute else None
+
+
+@quiet
+def rows_at(schedule: Formula, times: Array | float, bases: Floats) -> Array:
+    """Return the values at some times, a row each, with a column for each base; equal to those of `evaluate`."""
+    if schedule.affine:
+        factor, value = columns(schedule, times)
+        rows = product(factor[:, None], bases)
+        return rows if value is None else rows + value[:, None]
+    times = np.atleast_1d(times)
+    found, places = np.unique(bases, return_inverse=True)
+    values = schedule.piece.values(times, Base(found[:, None]))
+    return np.broadcast_to(values, (found.size, times.size))[places].T
 
 
 def values_by_base(schedule: Formula, times: Array) -> Callable[[float], Floats]:
     """Return a function of the base whose values are those of `evaluate`, with the formula computed once."""
-    if not schedule.affine or times.size > _PIECE:
-        return partial(evaluate, schedule, times)
-    value = columns(schedule, times)
-    return quiet(lambda base: np.array(np.broadcast_to(value.apply(base), times.shape)))
+    factors = factors_at(schedule, times) if times.size <= _PIECE else None
+    if factors is None:
+        return lambda base: evaluate(schedule, times, base)
+    return quiet(lambda base: np.asarray(product(factors, base)))
 
 
 def depends_on_base(schedule: Formula, times: Array, base: float = 1.0, other: float = 2.0) -> bool:
@@ -80,67 +170,27 @@ def depends_on_base(schedule: Formula, times: Array, base: float = 1.0, other: f
     return not np.array_equal(evaluate(schedule, times, base), evaluate(schedule, times, other))
 
 
-def columns(schedule: Formula, times: Array | float) -> Affine:
-    """Return the factors and offsets of an affine schedule at some times, before a base is applied."""
-    with np.errstate(all="ignore"):
-        return schedule._at(np.atleast_1d(times), BASE, NUMPY)
-
-
-def _write_piece(schedule: Formula, times: Array, base: float, ops: Arrays, out: Floats, *, affine: bool) -> None:
-    """Write the values at `times` into `out`, if possible without a temporary array, so that they fit in the cache."""
-    value = schedule._at(times, BASE, ops) if affine else Affine(None, None)
-    if value.offset is None and base and isinstance(value.factor, np.ndarray):
-        np.multiply(value.factor, base, out=out)  # as `Affine.apply` does, without a temporary array
-    else:
-        out[:] = value.apply(base) if affine else _values_of_piece(schedule, times, base, ops, affine=affine)
-
-
-def _values_of_piece(schedule: Formula, times: Array, base: float, ops: Arrays, *, affine: bool) -> Floats:
-    """Return the values at a few times in a new array."""
-    values = value_for_base(schedule, times, base, ops, affine=affine)
-    if isinstance(values, np.ndarray) and values.shape == times.shape:
-        return values
-    return np.full(times.shape, values)
-
-
-def value_for_base(schedule: Formula, times: Array, base: float, ops: Arrays, *, affine: bool) -> Array:
-    """Return the values for one base: `factor * base + offset` if affine, otherwise with base in the formula."""
-    if affine:
-        return schedule._at(times, BASE, ops).apply(base)
-    return schedule._at(times, Affine(None, base), ops).constant()
-
-
-def _common_shape(times: tuple[int, ...], bases: tuple[int, ...]) -> tuple[int, ...]:
-    try:
-        return np.broadcast_shapes(times, bases)
-    except ValueError:
-        found = f"expected shapes that broadcast, got times of shape {times} and bases of shape {bases}"
-        raise InvalidArgument("schedule(t, base)", found, "Use schedule(t[:, None], base)") from None
-
-
 @quiet
 def _for_many_bases(schedule: Formula, times: Array, bases: Array) -> Floats:
     """Return the values for an array of bases. Each value is the same as if its base were passed alone."""
-    shape = _common_shape(times.shape, bases.shape)
-    if schedule.affine:
-        value = columns(schedule, times.reshape(-1))
-        shaped = Affine(*(_shaped_column(column, times.shape) for column in (value.factor, value.offset)))
-        return np.array(np.broadcast_to(shaped.apply(bases), shape))
-    many_times = np.array(np.broadcast_to(times, shape)).reshape(-1)
-    many_bases = np.array(np.broadcast_to(bases, shape)).reshape(-1)
-    values = schedule._at(many_times, Affine(None, many_bases), NUMPY).constant()
-    return np.array(np.broadcast_to(values, many_times.shape)).reshape(shape)
+    try:
+        shape = np.broadcast_shapes(times.shape, bases.shape)
+    except ValueError:
+        found = f"expected shapes that broadcast, got times of shape {times.shape} and bases of shape {bases.shape}"
+        raise InvalidArgument("schedule(t, base)", found, "Use schedule(t[:, None], base)") from None
+    values, flat = schedule.piece.values, times.reshape(-1)
+    if not schedule.affine:
+        many_times, many_bases = (np.array(np.broadcast_to(one, shape)).reshape(-1) for one in (times, bases))
+        return np.array(np.broadcast_to(values(many_times, Base(many_bases)), many_times.shape)).reshape(shape)
+    if not schedule.has_absolute:
+        factor = np.broadcast_to(values(flat, FACTOR), flat.shape).reshape(times.shape)
+        return np.array(np.broadcast_to(product(factor, bases), shape))
+    factor, offset = np.broadcast_to(values(flat, ROWS), (2, flat.size)).reshape(2, *times.shape)
+    return np.array(np.broadcast_to(product(factor, bases) + offset, shape))
 
 
-def _shaped_column(column: Array | None, shape: tuple[int, ...]) -> Array | None:
-    return column.reshape(shape) if isinstance(column, np.ndarray) else column
-
-
-MAX_LENGTH = 10**18
-"""The maximum length, in updates."""
-
-_INSTEAD_OF_TIME = "Use the number of completed updates: 0, 1, 2, …"
-_INSTEAD_OF_BASE = "Use the group's own value, for example 0.1"
+_INSTEAD_OF_TIME: Final = "Use the number of completed updates: 0, 1, 2, …"
+_INSTEAD_OF_BASE: Final = "Use the group's own value, for example 0.1"
 
 
 def checked_times(t: Any) -> Array:

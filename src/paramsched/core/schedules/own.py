@@ -2,275 +2,82 @@
 
 import inspect
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property, partial, wraps
-from importlib import import_module
+from collections.abc import Callable, Mapping
+from functools import partial
 from numbers import Real
-from pickle import PicklingError
-from typing import Any, Final, Literal, TypeVar, final, overload
+from typing import Any, Final, Literal, TypeAlias, TypeVar, final, overload
 
 import numpy as np
 
 from paramsched.core.base.params import Param, params_of
 from paramsched.core.base.signatures import readable
-from paramsched.core.builders import register_builder
+from paramsched.core.builders import builder_like, register_builder
 from paramsched.core.curves import Curve
-from paramsched.core.curves.arrays import Array, Arrays
-from paramsched.core.schedules.affine import Affine, Level, level_of, split_level
-from paramsched.core.schedules.base import Schedule
-from paramsched.core.schedules.lengths import FILLS, OPEN
-from paramsched.core.schedules.pointwise import Pointwise
+from paramsched.core.curves.arrays import Array
+from paramsched.core.schedules.evaluation import Base, product
+from paramsched.core.schedules.level import Level, level_of, split_level
 from paramsched.core.schedules.registry import SHAPES
 from paramsched.core.schedules.registry import shape as register_shape
+from paramsched.core.schedules.schedule import SHAPE_OF_BUILDER, Schedule, Shape, no_total
+from paramsched.core.schedules.shape import OpenLength, Over
+from paramsched.core.schedules.span import Piece, Span
 from paramsched.core.schedules.text import bound_arguments, fits, reserved_names
-from paramsched.core.schedules.writing import write_call
-from paramsched.core.time import Duration, DurationLike
+from paramsched.core.time import Duration
+from paramsched.core.time.duration import Number, count_of
 from paramsched.errors import CallSite, InvalidArgument, shown
 
-_OWN: Final[dict[str, "OwnFunction"]] = {}
-"""The last function of each name; `is_registered` if its builder is in the table of shapes, which is global too."""
+Counts: TypeAlias = Literal["u", "t"]
+"""The name of the first argument of a function: `u` for progress, `t` for updates."""
 
 
 @final
-class OwnFunction:
-    """A user's function, and the builder of its schedules. It equals itself only; a pickle contains its name.
+class Call:
+    """A call of a user's function with its arguments, for one number at a time.
 
-    Args:
-        function: the function.
-        counts: the name of its first argument: `u` for progress, `t` for updates.
+    So a value has the same bits alone and in an array, and a function may use `math` and `if`.
     """
 
-    def __init__(self, function: Callable[..., Any], counts: Literal["u", "t"]) -> None:
-        self.function, self.counts, self.name = function, counts, function.__name__
-        self.builder = _builder_of(self)
+    def __init__(self, schedule: Schedule, lengths: Mapping[str, Number] | None = None) -> None:
+        function = schedule.shape.function
+        assert function is not None
+        self.name, self.counts, self.function = schedule.kind, counts_of(schedule), function
+        named = {key: one for key, one in schedule.args.items() if key not in ("over", *self.levels)}
+        named |= {} if lengths is None else {key: count_of(one) for key, one in lengths.items()}
+        self._call = partial(function, **named)
 
     @property
-    def is_registered(self) -> bool:
-        """True if the name means this function; False after a cell of a notebook has defined another one."""
-        return SHAPES.get(self.name) is self.builder
+    def levels(self) -> tuple[str, ...]:
+        return ("start", "to") if self.counts == "u" else ()
 
-    def __copy__(self) -> "OwnFunction":
-        return self
-
-    def __deepcopy__(self, memo: object) -> "OwnFunction":
-        return self
-
-    def __reduce__(self) -> Any:
-        if not self.is_registered:
-            raise PicklingError(f"{self.name} has been defined again since this schedule was constructed")
-        return _unpickled, (self.name, self.function.__module__)
-
-
-def _unpickled(name: str, module: str) -> OwnFunction:
-    """Return the function of a pickle, after its module is imported, as for a pickle of the function itself."""
-    if name not in SHAPES:
-        import_module(module)
-    own = _OWN.get(name)
-    if own is None or not own.is_registered:
-        advice = f"Define it with @ps.shape at the top level of {module}"
-        raise InvalidArgument(f"{name}(…)", "the process that reads the pickle has no such shape", advice)
-    return own
-
-
-class OwnShape(Schedule):
-    """A schedule whose values a user's function returns.
-
-    The function is called with one number at a time, so that a value has the same bits alone and in an array, and a
-    function may use `math` and `if`.
-    """
-
-    __slots__ = ()
-    function: OwnFunction
-    arguments: tuple[tuple[str, Any], ...]
-    over: Duration | None
-
-    @property
-    def is_callable(self) -> bool:
-        """True if each length among the arguments of the function is in updates."""
-        return all(one.exact is not None for _, one in self.arguments if isinstance(one, Duration))
-
-    def check_together(self) -> None:
-        """Call the function at its ends, so that most of its errors have the place of the call in a text."""
-        if self.is_callable:
-            for at in (0.0, 0.5, 1.0) if self.function.counts == "u" else (0, 1):
-                self.own_value(at)
-
-    @cached_property
-    def _call(self) -> Callable[[float], Any]:
-        named = {name: one.count if isinstance(one, Duration) else one for name, one in self.arguments}
-        return partial(self.function.function, **named)
-
-    def own_value(self, at: float) -> float:
+    def value(self, at: float) -> float:
         """Return what the function returns, a finite number."""
+        if self.counts == "t" and at == int(at):
+            at = int(at)  # because a function may read a list at this index
         try:
             value = self._call(at)
-        except Exception as error:  # noqa: BLE001  # the user's function may raise anything
-            return self._instead(at, error)
+        except LookupError as error:  # an update after the end of a list
+            last = self._last_before(int(at)) if self.counts == "t" and at > 1 else 0
+            if last < 1:  # a list of one value is a mistake
+                raise self._refusal(at, error) from error
+            return self._checked(last, self._call(last))
+        except Exception as error:  # the user's function may raise anything
+            raise self._refusal(at, error) from error
         if value.__class__ is float and -math.inf < value < math.inf:
             return value
         return self._checked(at, value)
 
-    def _instead(self, at: float, error: Exception) -> float:
-        """Return the value for a number for which the function raised an error; raise InvalidArgument if none."""
-        example = "values[min(t, len(values) - 1)]" if isinstance(error, LookupError) else ""
-        raise self._refusal(at, f"the function raised {type(error).__name__}: {error}", example) from error
-
-    def _checked(self, at: float, value: Any) -> float:
-        """Convert another type of number to a float. Booleans, text, arrays and complex numbers are refused."""
+    def own_value(self, at: int) -> float:
+        """Return the value for an update; unlike `value`, not the last one of a list that ends before."""
         try:
-            number = float(value) if fits(_NUMBER, value) else math.nan
-        except (TypeError, ValueError, OverflowError):
-            number = math.nan
-        if not math.isfinite(number):
-            raise self._refusal(at, f"expected a finite number, got {shown(value)}")
-        return number
+            return self._checked(at, self._call(at))
+        except InvalidArgument:
+            raise
+        except Exception as error:  # as in value
+            raise self._refusal(at, error) from error
 
-    def _refusal(self, at: float, found: str, example: str = "") -> InvalidArgument:
-        own = self.function
-        example = example or f"def {own.name}({own.counts}): return {'1 - u' if own.counts == 'u' else '0.99 ** t'}"
-        return InvalidArgument(f"{own.name}({own.counts}={at!r})", found, example=example)
-
-    def _own_values(self, numbers: Array) -> Array:
-        return np.array([self.own_value(one) for one in numbers.reshape(-1).tolist()]).reshape(numbers.shape)
-
-    @property
-    def serializable(self) -> bool:
-        curves = [one for _, one in self.arguments if isinstance(one, Curve)]
-        return self.function.is_registered and all(one.serializable for one in curves)
-
-    def _named_levels(self) -> dict[str, Any]:
-        return {}
-
-    def __str__(self) -> str:
-        named = {"over": self.over, **dict(self.arguments), **self._named_levels()}
-        return write_call(self.function.name, self.function.builder, named)
-
-
-def has_own_shape(schedule: Schedule) -> bool:
-    """Return whether a schedule contains a function of the user."""
-    return isinstance(schedule, OwnShape) or any(map(has_own_shape, schedule.parts()))
-
-
-def has_open_function(schedule: Schedule) -> bool:
-    """Return whether a schedule contains a function of the number of updates that has no length."""
-    is_open = isinstance(schedule, OfTime) and schedule.over is None
-    return is_open or any(map(has_open_function, schedule.parts()))
-
-
-def require_values_until(schedule: Schedule, end: int) -> None:
-    """Raise InvalidArgument if a function of the number of updates has no value for the last update before `end`.
-
-    A function in a later stage is not checked, because it begins at another update.
-    """
-    for part in schedule.operands if isinstance(schedule, Pointwise) else (schedule,):
-        if isinstance(part, OfTime) and part.over is None and end > 0:
-            part.require_value(end - 1)
-
-
-_NUMBER: Final = Param("number", "number")
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class OfProgress(OwnShape):
-    """value(t) = base * f(u), u = min(t, n) / n.
-
-    With levels: value(t) = to + (start - to) * (f(u) - f(1)) / (f(0) - f(1)).
-    """
-
-    function: OwnFunction
-    arguments: tuple[tuple[str, Any], ...]
-    over: Duration | None = field(metadata=FILLS)
-    start: Level | None = None
-    to: Level | None = None
-
-    def check_together(self) -> None:
-        super(OfProgress, self).check_together()
-        for name, level in self._named_levels().items():
-            if level is not None:
-                object.__setattr__(self, name, level_of(CallSite(self.function.name, name), level))
-        if self._has_levels and self.is_callable:
-            first, last = self.own_value(0.0), self.own_value(1.0)
-            if first == last or not math.isfinite(first - last):
-                name = "start" if self.to is None else "to"
-                found = f"the function is {first!r} at both ends, so it cannot be moved to other levels"
-                if first != last:
-                    found = "the difference of its values at both ends is too large for a float"
-                write = f"{self.function.name}() * 0.5"
-                raise InvalidArgument(CallSite(self.function.name, name), found, example=write)
-
-    @property
-    def _has_levels(self) -> bool:
-        return self.start is not None or self.to is not None
-
-    def _named_levels(self) -> dict[str, Any]:
-        return {"start": self.start, "to": self.to}
-
-    def _ends(self) -> tuple[float, float, Level, Level]:
-        """Return the values of the function at 0 and 1, and the levels to which they are moved."""
-        first, last = self.own_value(0.0), self.own_value(1.0)
-        return first, last, first if self.start is None else self.start, last if self.to is None else self.to
-
-    def _factor_of_number(self) -> Callable[[float], float] | None:
-        assert self.over is not None
-        n, value = self.over.count, self.own_value
-        if not self._has_levels:
-            return (lambda t: value(float(min(t, n)) / n)) if n > 0 else lambda _: value(1.0)
-        first, last, begin, end = self._ends()
-        if not (isinstance(begin, float) and isinstance(end, float)):
-            return None
-        spread, change = first - last, begin - end
-
-        def factor(t: float) -> float:
-            share = (value(float(min(t, n)) / n if n > 0 else 1.0) - last) / spread
-            return begin if share == 1.0 else end + share * change
-
-        return factor
-
-    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        assert self.over is not None
-        n = self.over.count
-        u = ops.floating(ops.at_most(t, n)) / n if n > 0 else ops.floating(t) * 0 + 1.0
-        values = self._own_values(np.asarray(u))
-        if not self._has_levels:
-            return base.scaled(values)
-        first, last, begin, end = self._ends()
-        share = (values - last) / (first - last)
-        return base.mapped(*(_between(share, *parts) for parts in zip(*map(split_level, (begin, end)), strict=True)))
-
-
-def _between(share: Array, begin: float | None, end: float | None) -> Array | None:
-    """Return the numbers between two ends, which are exact for the shares 1 and 0; None is exactly 0."""
-    if begin is None and end is None:
-        return None
-    begin, end = begin or 0.0, end or 0.0
-    return np.where(share == 1.0, begin, end + share * (begin - end))
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class OfTime(OwnShape):
-    """value(t) = base * f(t), and f(n) from t = n on if it has a length.
-
-    A function may read a list, which has no values for the updates after a run: its last value is kept.
-    """
-
-    function: OwnFunction
-    arguments: tuple[tuple[str, Any], ...]
-    over: Duration | None = field(metadata=OPEN)
-
-    def own_value(self, at: float) -> float:
-        # An integer if possible, because a function may read a list at this index.
-        return super(OfTime, self).own_value(int(at) if at == int(at) else at)
-
-    def _instead(self, at: float, error: Exception) -> float:
-        """Return the last value of a list for an update after it."""
-        if isinstance(error, LookupError) and at > 1:
-            last = self._last_before(int(at))
-            if last >= 1:  # a list of one value is a mistake
-                return self._checked(last, self._call(last))
-        return super(OfTime, self)._instead(at, error)
+    def values(self, numbers: Array) -> Array:
+        """Return the values for an array of numbers."""
+        return np.array([self.value(one) for one in numbers.reshape(-1).tolist()]).reshape(numbers.shape)
 
     def _last_before(self, at: int) -> int:
         """Return the last update before `at` for which the function has a value, found by bisection."""
@@ -285,67 +92,188 @@ class OfTime(OwnShape):
                 known = middle
         return known
 
-    def require_value(self, t: int) -> None:
-        """Raise InvalidArgument if the function has no value of its own for an update."""
+    def _checked(self, at: float, value: Any) -> float:
+        """Convert another type of number to a float. Booleans, text, arrays and complex numbers are refused."""
         try:
-            value = self._call(t)
-        except Exception as error:  # noqa: BLE001  # as in own_value
-            super(OfTime, self)._instead(t, error)
-        else:
-            self._checked(t, value)
+            number = float(value) if fits(_NUMBER, value) else math.nan
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
+        if not math.isfinite(number):
+            raise self._refused(at, f"expected a finite number, got {shown(value)}")
+        return number
 
-    def _factor_of_number(self) -> Callable[[float], float] | None:
-        if self.over is None:
-            return self.own_value
-        n, value = self.over.count, self.own_value
-        return lambda t: value(min(t, n))
+    def _refusal(self, at: float, error: Exception) -> InvalidArgument:
+        example = "values[min(t, len(values) - 1)]" if isinstance(error, LookupError) else ""
+        return self._refused(at, f"the function raised {type(error).__name__}: {error}", example)
 
-    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        return base.scaled(self._own_values(np.asarray(t if self.over is None else ops.at_most(t, self.over.count))))
+    def _refused(self, at: float, found: str, example: str = "") -> InvalidArgument:
+        formula = "1 - u" if self.counts == "u" else "0.99 ** t"
+        example = example or f"def {self.name}({self.counts}): return {formula}"
+        return InvalidArgument(f"{self.name}({self.counts}={at!r})", found, example=example)
 
+
+_NUMBER: Final = Param("number", "number")
+
+
+def counts_of(schedule: Schedule) -> Counts:
+    """Return what the function of a user's shape counts."""
+    return "u" if "start" in schedule.args else "t"
+
+
+def is_own(schedule: Schedule) -> bool:
+    """Return whether the values of a schedule are those of a user's function."""
+    return schedule.shape.function is not None
+
+
+def has_own_shape(schedule: Schedule) -> bool:
+    """Return whether a schedule contains a function of the user."""
+    return is_own(schedule) or any(map(has_own_shape, schedule.parts()))
+
+
+def has_open_function(schedule: Schedule) -> bool:
+    """Return whether a schedule contains a function of the number of updates that has no length."""
+    return _is_open(schedule) or any(map(has_open_function, schedule.parts()))
+
+
+def _is_open(schedule: Schedule) -> bool:
+    return is_own(schedule) and schedule.extent == "open"
+
+
+def require_values_until(schedule: Schedule, end: int) -> None:
+    """Raise InvalidArgument if a function of the number of updates has no value for the last update before `end`.
+
+    A function in a later stage is not checked, because it begins at another update.
+    """
+    for part in schedule.args.get("operands", (schedule,)):
+        if _is_open(part) and end > 0:
+            Call(part).own_value(end - 1)
+
+
+# ---------------------------------------------------------------- planning
+
+
+def _plan(schedule: Schedule, span: Span) -> Piece:
+    """Plan a call of a user's function.
+
+    Of the progress: value(t) = base * f(u), u = min(t, n) / n. With levels: value(t) = to + (start - to) *
+    (f(u) - f(1)) / (f(0) - f(1)). Of the updates: value(t) = base * f(t), and f(n) from t = n on if it has a length.
+    """
+    over, of_progress = schedule.args["over"], counts_of(schedule) == "u"
+    length = span.room if over is None and of_progress else None if over is None else span.length(over)
+    if length is None and of_progress:
+        raise no_total(schedule)
+    lengths = {key: span.time(one) for key, one in _lengths_of(schedule).items()}
+    changes = {key: Duration.of_updates(one) for key, one in lengths.items()}
+    if length is not None:
+        changes["over"] = Duration.of_updates(length)
+    if any(schedule.args[key] != one for key, one in changes.items()):
+        schedule = schedule.with_args(**changes)
+    call, n = Call(schedule, lengths), None if length is None else count_of(length)
+    values = _of_progress(schedule, call, n) if of_progress and n is not None else _of_updates(call, n)
+    return Piece(schedule, length, length, values)
+
+
+def _lengths_of(schedule: Schedule) -> dict[str, Duration]:
+    """Return the lengths among the arguments of the function."""
+    return {key: one for key, one in schedule.args.items() if isinstance(one, Duration) and key != "over"}
+
+
+def _of_updates(call: Call, n: float | None) -> Callable[[Array, Base], Array]:
+    return lambda t, base: base.times(call.values(t if n is None else np.minimum(t, n)))
+
+
+def _of_progress(schedule: Schedule, call: Call, n: float) -> Callable[[Array, Base], Array]:
+    start, to = schedule.args["start"], schedule.args["to"]
+
+    def shares(t: Array) -> Array:
+        return call.values(np.minimum(t, n) / float(n) if n > 0 else t * 0 + 1.0)
+
+    if start is None and to is None:
+        return lambda t, base: base.times(shares(t))
+    first, last = call.value(0.0), call.value(1.0)
+    begin, end = split_level(first if start is None else start), split_level(last if to is None else to)
+    factors, fixed = zip(begin, end, strict=True)
+
+    def values(t: Array, base: Base) -> Array:
+        share = (shares(t) - last) / (first - last)
+        made = base.times(_moved(share, *factors)) if factors != (None, None) else 0.0
+        return made if fixed == (None, None) else made + product(_moved(share, *fixed), base.one)
+
+    return values
+
+
+def _moved(share: Array, begin: float | None, end: float | None) -> Array:
+    """Return the numbers between two ends, which are exact for the shares 1 and 0."""
+    begin, end = begin or 0.0, end or 0.0
+    return np.where(share == 1.0, begin, end + share * (begin - end))
+
+
+def _check(schedule: Schedule) -> None:
+    """Call the function at its ends, so that most of its errors have the place of the call in a text."""
+    lengths = {key: one.exact for key, one in _lengths_of(schedule).items()}
+    known = {key: one for key, one in lengths.items() if one is not None}
+    if len(known) < len(lengths):
+        return
+    call = Call(schedule, known)
+    for at in (0.0, 0.5, 1.0) if call.counts == "u" else (0, 1):
+        call.value(at)
+    start, to = schedule.args.get("start"), schedule.args.get("to")
+    if start is None and to is None:
+        return
+    first, last = call.value(0.0), call.value(1.0)
+    if first == last or not math.isfinite(first - last):
+        found = f"the function is {first!r} at both ends, so it cannot be moved to other levels"
+        if first != last:
+            found = "the difference of its values at both ends is too large for a float"
+        site = CallSite(schedule.kind, "start" if to is None else "to")
+        raise InvalidArgument(site, found, example=f"{schedule.kind}() * 0.5")
+
+
+# ---------------------------------------------------------------- registration
 
 _KINDS: Final = frozenset({"number", "count", "text", "bool", "choice", "list", "pairs", "length", "curve", "any"})
 
 
-def _builder_of(own: OwnFunction) -> Callable[..., Schedule]:
-    """Return the function that builds the schedules of a user's function."""
-    function, made = own.function, OfProgress if own.counts == "u" else OfTime
-    keyword, names = inspect.Parameter.KEYWORD_ONLY, ("start", "to") if own.counts == "u" else ()
+def _register(function: Callable[..., Any], counts: Counts) -> Callable[..., Schedule]:
+    """Return the function that builds the schedules of a user's function, under its name in text."""
+    keyword, names, name = inspect.Parameter.KEYWORD_ONLY, ("start", "to") if counts == "u" else (), function.__name__
     first, *rest = inspect.signature(function).parameters.values()
+    over: Any = Over if counts == "u" else OpenLength
     parameters = [
-        inspect.Parameter("over", first.POSITIONAL_OR_KEYWORD, default=None, annotation=DurationLike | None),
+        inspect.Parameter("over", first.POSITIONAL_OR_KEYWORD, default=None, annotation=over),
         *(one.replace(kind=keyword, annotation=_kind_of(function, one), default=_default_of(one)) for one in rest),
         *(inspect.Parameter(name, keyword, default=None, annotation=Level | None) for name in names),
     ]
-    signature = inspect.Signature(parameters, return_annotation=made)
 
-    @wraps(function)
     def build(*args: Any, **kwargs: Any) -> Schedule:
-        bound = bound_arguments(build, own.name, args, kwargs)
+        bound = bound_arguments(builder, name, args, kwargs)
         bound.apply_defaults()
-        given = dict(bound.arguments)
-        over, levels = given.pop("over"), {name: given.pop(name) for name in names}
-        params = params_of(build)
-        named = tuple((name, _kept(CallSite(own.name, name), params[name], one)) for name, one in given.items())
-        return made(own, named, None if over is None else Duration.of(over), **levels)
+        given = {key: _kept(CallSite(name, key), params[key], one) for key, one in bound.arguments.items()}
+        return shape.call(**given)
 
-    made_of: Any = build
-    made_of.__signature__ = signature
-    made_of.__annotations__ = {one.name: one.annotation for one in parameters} | {"return": made}
-    for name, param in params_of(build).items():
-        if name in ("over", *names):
+    builder = builder_like(function, build, parameters, Schedule)
+    params = params_of(builder)
+    for key, param in params.items():
+        if key in ("over", *names):
             continue
         if param.kind not in _KINDS:
             advice = "Use a number, text, True or False, a list, or ps.Duration for a length"
-            raise InvalidArgument(CallSite(own.name, name), f"a function cannot take a {param.kind}", advice)
+            raise InvalidArgument(CallSite(name, key), f"a function cannot take a {param.kind}", advice)
         if not (param.required or fits(param, param.default)):
             found = f"the default {shown(param.default)} is not of its type"
-            raise InvalidArgument(CallSite(own.name, name), found, example=f"{name}: float = 1.0")
-    return build
+            raise InvalidArgument(CallSite(name, key), found, example=f"{key}: float = 1.0")
+    roles = {"over": "fills" if counts == "u" else "open"}
+    roles |= {key: "time" for key, param in params.items() if param.kind == "length" and key != "over"}
+    shape = Shape(name, params, _plan, roles, check=_check, function=function)
+    SHAPE_OF_BUILDER[builder] = shape
+    made: Callable[..., Schedule] = register_builder(SHAPES, readable(builder), kind="shape")
+    return made
 
 
 def _kept(site: CallSite, param: Param, value: Any) -> Any:
     """Return an argument as an immutable value that a text can contain."""
+    if param.kind == "level" and value is not None:
+        return level_of(site, value)
     if param.kind == "length" and value is not None:
         return Duration.of(value)
     if isinstance(value, (list, tuple)):
@@ -464,14 +392,11 @@ def shape(function: Any) -> Any:
         return register_shape(function)  # raises an error
     parameters = inspect.signature(function).parameters
     made = _returned(function)
-    is_own = next(iter(parameters), "") in ("u", "t")
-    if isinstance(made, type) and issubclass(made, Schedule if is_own else object) and not issubclass(made, Real):
+    is_function = next(iter(parameters), "") in ("u", "t")
+    if isinstance(made, type) and issubclass(made, Schedule if is_function else object) and not issubclass(made, Real):
         function.__annotations__["return"] = made
         return register_shape(function)
-    own = OwnFunction(function, _require_own(function))
-    register_builder(SHAPES, readable(own.builder), kind="shape")
-    _OWN[own.name] = own
-    return own.builder
+    return _register(function, _require_own(function))
 
 
 def _returned(function: Callable[..., Any]) -> Any:

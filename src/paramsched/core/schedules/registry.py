@@ -1,8 +1,9 @@
-"""The registry: every function that builds a schedule, by its name in text."""
+"""The registry: every function that builds a schedule, by its name in text; and the functions of operators."""
 
 import inspect
 from collections.abc import Callable
 from functools import wraps
+from numbers import Real
 from typing import Any, cast
 
 from paramsched.core.base.signatures import readable
@@ -12,16 +13,16 @@ from paramsched.core.foreign_calls import unknown_argument
 from paramsched.core.schedules.two_levels import refuse_two_readings_of_call
 
 BUILDER_OF_CLASS: dict[type, tuple[str, Callable[..., Any]]] = {}
-"""A dict from each class of schedules to the pair (name in text, function that builds its values)."""
+"""A dict from each class of metric rules to the pair (name in text, function that builds its values)."""
 
 _OPERATORS: dict[str, Callable[..., Any]] = {}
 
 
 def shape(builder: Builder) -> Builder:
-    """Register a function that builds a schedule. Its name is the name of the shape in text.
+    """Register a function that builds a schedule of other shapes, or a metric rule. Its name is its name in text.
 
     Text, configs, the command line and the property tests read the annotations of its parameters: `Level`,
-    `DurationLike`, `float`, … A schedule of the returned class is written in text as a call of this function.
+    `DurationLike`, `float`, … A metric rule of the returned class is written in text as a call of this function.
 
     Raises:
         InvalidArgument: the name is taken, or the return annotation is missing.
@@ -40,18 +41,23 @@ def _answering(builder: Builder) -> Builder:
         try:
             return builder(*args, **kwargs)
         except TypeError:
-            name, signature = builder.__name__, inspect.signature(builder)
-            known = signature.parameters
-            for key in kwargs:
-                if key not in known and not any(one.kind is one.VAR_KEYWORD for one in known.values()):
-                    raise unknown_argument(name, builder, key, args, kwargs) from None
-            try:
-                signature.bind(*args, **kwargs)
-            except TypeError as error:
-                raise refused_call(name, builder, error) from None
+            refuse_call(builder, args, kwargs)
             raise
 
     return cast(Builder, build)
+
+
+def refuse_call(builder: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Raise InvalidCall if arguments do not fit the signature of a builder."""
+    name, signature = builder.__name__, inspect.signature(builder)
+    known = signature.parameters
+    for key in kwargs:
+        if key not in known and not any(one.kind is one.VAR_KEYWORD for one in known.values()):
+            raise unknown_argument(name, builder, key, args, kwargs) from None
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise refused_call(name, builder, error) from None
 
 
 def operator_builder(name: str) -> Callable[[Builder], Builder]:
@@ -73,9 +79,9 @@ def combine_operands(name: str, *operands: Any) -> Any:
     return _OPERATORS[name](*operands)
 
 
-def has_shape(value: object) -> bool:
-    """Return whether a registered function builds values of the class of `value`."""
-    return type(value) in BUILDER_OF_CLASS
+def is_number(value: object) -> bool:
+    """Return whether a value is a real number."""
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def builder_name(value: Any) -> str:

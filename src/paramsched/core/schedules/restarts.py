@@ -1,222 +1,104 @@
-"""Restarts: a schedule that repeats, optionally with a warmup each time."""
+"""Restarts: a schedule that repeats; and the lengths of cycles."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from math import ceil, floor
-from typing import final
+from typing import Any, Final
 
-from paramsched.core.curves.arrays import Array, Arrays
-from paramsched.core.number_checks import checked, positive_number, whole_number
-from paramsched.core.schedules.affine import FROM_ZERO_TO_ONE, Affine, Bounds
-from paramsched.core.schedules.base import Schedule, no_total
-from paramsched.core.schedules.cuts import Skip
-from paramsched.core.schedules.leaves import Constant, schedule_of
-from paramsched.core.schedules.lengths import (
-    POSITIVE_PERIOD,
-    ROUNDING_OF_CYCLES,
-    CycleTable,
+import numpy as np
+
+from paramsched.core.base.params import Positive
+from paramsched.core.curves.arrays import Array, power_of
+from paramsched.core.schedules.evaluation import Base
+from paramsched.core.schedules.level import Absolute
+from paramsched.core.schedules.period import (
     Lengths,
-    Span,
-    boundaries,
-    checked_growth,
-    cycle_table,
     end_of_cycles,
     fitting_times,
-    is_resolved_field,
-    length_of_cycles,
-    require_lengths,
-    split_periods,
-    stretched_time,
+    growing_cycles,
+    multiples,
+    split,
     sum_of_cycles,
 )
-from paramsched.core.schedules.registry import shape
-from paramsched.core.schedules.retimed import Every
+from paramsched.core.schedules.schedule import Extent, Schedule, no_total
+from paramsched.core.schedules.shape import Growth, OptionalCount, OptionalPeriod, RoundedLengths, plan, planned
+from paramsched.core.schedules.span import Piece, Span
+from paramsched.core.schedules.take import skip
 from paramsched.core.schedules.writing import short_line
-from paramsched.core.time import Duration, DurationLike, count_of
+from paramsched.core.time import Duration
+from paramsched.core.time.duration import Number, count_of, exact_number
 from paramsched.errors import CallSite, InvalidArgument
 
-_SHORT_CYCLE = 4096  # updates; the breakpoints of a shorter cycle are computed once
+_MAX_GROWING: Final = 50_000  # the largest number of growing cycles; they are longer than any time that can be counted
+_SHORT_CYCLE: Final = 4096  # updates; the breakpoints of a shorter cycle are computed once
 
 
-class Cycles(Schedule, ABC):
-    """Base class of schedules that repeat cycles, each `mult` times as long as the previous one."""
-
-    __slots__ = ()
-    times: int | None
-    mult: float
-    lengths: Lengths
-
-    @property
-    @abstractmethod
-    def first_cycle(self) -> Duration | None:
-        """The length of the first cycle; None if it is unknown."""
-
-    @property
-    def _period(self) -> Duration:
-        """The length of the first cycle of a resolved schedule."""
-        assert self.first_cycle is not None
-        return self.first_cycle
-
-    @property
-    def _table(self) -> CycleTable:
-        """The table of growing cycles."""
-        return cycle_table(self._period.number, self.mult, self.lengths, self.times)
-
-    @property
-    def length(self) -> Duration | None:
-        """The length of all cycles, up to the first update after them."""
-        if self.times is None or self.first_cycle is None:
-            return None
-        return length_of_cycles(self.first_cycle, self.mult, self.lengths, self.times)
-
-    def _end_of(self, first: Duration) -> int | Fraction | None:
-        return None if self.times is None else end_of_cycles(first.number, self.mult, self.lengths, self.times)
-
-    def _held_from(self) -> int | Fraction | None:
-        return self._end_of(self._period)
-
-    def _exact_length(self, span: Span) -> Fraction | None:
-        end = None if self.first_cycle is None else self._end_of(span.period(self.first_cycle))
-        return None if end is None else Fraction(end)
+def extent_of_cycles(first: Duration | None, times: int | None) -> Extent:
+    """Return the extent of cycles: without a first length they fill the run, and without a number they have no end."""
+    return "fills" if first is None else "open" if times is None else "has"
 
 
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Restarts(Cycles):
-    """Repeats a schedule each `every`; after `times` cycles the final value of the last one is held."""
-
-    schedule: Schedule
-    every: Duration | None = field(metadata=POSITIVE_PERIOD)
-    times: int | None = field(metadata=checked(whole_number))
-    mult: float = field(metadata=checked(checked_growth))
-    gamma: float = field(metadata=checked(positive_number))
-    lengths: Lengths = field(metadata=ROUNDING_OF_CYCLES)
-
-    def check_together(self) -> None:
-        if self.every is None:
-            if self.times is None:
-                found = "expected every, times, or both"
-                line = f"restarts({self.schedule}, times=4)"
-                one = self.schedule.level if isinstance(self.schedule, Constant) else None
-                if isinstance(one, (int, float)) and one > 1:  # restarts(100)
-                    line = f"restarts(cosine(), {one:g})"
-                raise InvalidArgument(CallSite("restarts", "times", "None"), found, f"For example: {line}")
-            if self.lengths != "exact":
-                site = CallSite("restarts", "lengths", repr(self.lengths))
-                found = "cycles that divide the total evenly are not rounded"
-                raise InvalidArgument(site, found, "Omit lengths")
-        first = None if self.every is None else self.every.exact
-        require_lengths("restarts", self.lengths, self.mult, first, self.times)
-
-    @property
-    def first_cycle(self) -> Duration | None:
-        return self.every
-
-    @property
-    def fills(self) -> bool:
-        return self.every is None
-
-    def _lengths_known(self, *, whole: bool) -> bool:
-        if self.every is None or (self.lengths != "exact" and self.mult != 1 and not self.every.is_resolved):
-            return False
-        inner = self.schedule._lengths_known(whole=whole and self.every.is_resolved)
-        return inner and is_resolved_field(Restarts, "every", self.every, whole=whole)
-
-    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        """Evaluate the schedule at the time since the last restart."""
-        if self.mult == 1:
-            cycle, since = split_periods(t, self._period.number, ops, self.times)
-        else:  # the time in the first cycle with the same elapsed fraction
-            first, over = self._period.count, self._held_from()
-            cycle, since, size = self._table.split(t, ops)
-            since, size = ops.floating(since), ops.floating(size)
-            since = ops.where(size == first, since, since * first / size)
-            if over is not None:
-                since = ops.where(t >= count_of(over), first, since)
-        if self.gamma != 1:
-            base = base.scaled(ops.power_of_number(self.gamma, cycle))
-        return self.schedule._at(since, base, ops)
-
-    def bounds(self, bases: Bounds) -> Bounds | None:
-        if self.gamma > 1:
-            return None
-        return self.schedule.bounds(bases if self.gamma == 1 else FROM_ZERO_TO_ONE.times(bases))
-
-    def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
-        period = self._period.number
-        short = None if period > _SHORT_CYCLE else tuple(self.schedule._breakpoints_and_end(0, ceil(period)))
-        cycles: Iterable[tuple[int | Fraction, int | Fraction]]
-        if self.mult == 1:
-            end = until if self.times is None else min(until, ceil(period * self.times))
-            cycles = ((begin, period) for begin in boundaries(period, end, since - ceil(period)))
-        else:
-            table = self._table
-            cycles = (
-                (begin, size)
-                for begin, size in zip(table.begins, table.sizes, strict=True)
-                if since <= begin + size and begin <= until
-            )
-        for begin, size in cycles:
-            yield begin
-            inside: Iterable[int | Fraction] | None = short
-            if inside is None:  # only the requested part of a long cycle, which may have billions of breakpoints
-                first, last = ((time - begin) * period / Fraction(size) for time in (since, until))
-                inside = self.schedule._breakpoints_and_end(max(floor(first), 0), ceil(min(last, period)))
-            yield from (begin + stretched_time(b, size, period) for b in inside if b <= period)
-
-    def _resolve(self, span: Span) -> Schedule:
-        if self.every is not None:
-            return self._resolved_cycles(span, span.period(self.every))
-        room, cycles = span.room, self.times  # the cycles divide the total evenly
-        assert cycles is not None
-        if room is None:
-            raise no_total(self)
-        if not room.terms:  # a schedule without updates holds its final value
-            period = Duration.of(1)
-            one = replace(self, schedule=self.schedule._resolve(span.cycle(period)), every=period, times=1)
-            return Skip(one, period, None)
-        times = fitting_times(self.mult, cycles, Fraction(room.number) * span.grid)
-        first = room.number / sum_of_cycles(self.mult, times)
-        return replace(self, times=times)._resolved_cycles(span, Duration.of_updates(first))
-
-    def _resolved_cycles(self, span: Span, period: Duration) -> Schedule:
-        """Return the schedule with its cycles in updates."""
-        if self.mult == 1:
-            self._require_whole_epochs(period, span)
-        elif self.lengths != "exact":
-            period = Duration.of(ceil(period.number))
-        return replace(self, schedule=self.schedule._resolve(span.cycle(period)), every=period)
-
-    def _require_whole_epochs(self, period: Duration, span: Span) -> None:
-        """Raise if epochs of the run begin at different updates of each cycle, and a part changes at each epoch."""
-        part = _changes_at_epochs(self.schedule)
-        if part is None:
-            return
-        epochs = span.period(part.period)
-        if period.number % epochs.number:
-            found = f"{short_line(part)} changes at epochs of the run, and cycles of {period} are not whole epochs"
-            instead = f"Write {short_line(replace(part, period=epochs))} to count from the start of each cycle"
-            raise InvalidArgument(short_line(self), found, instead)
+def length_of_cycles(first: Duration, mult: float, lengths: Lengths, times: int) -> Duration:
+    """Return the length of cycles as written, up to the first update after them."""
+    if (period := first.exact) is not None:
+        return Duration.of(ceil(end_of_cycles(exact_number(max(period, Fraction(1))), mult, lengths, times)))
+    whole = sum_of_cycles(mult, times)
+    return Duration(tuple((unit, amount * whole) for unit, amount in first.terms))
 
 
-def _changes_at_epochs(schedule: Schedule) -> Every | None:
-    """Return the part of a schedule that changes at epochs of the run, or None."""
-    if isinstance(schedule, Every) and schedule.of_run:
-        return schedule
-    return next(filter(None, map(_changes_at_epochs, schedule.parts())), None)
+def refuse_growth(name: str, first: Duration | None, mult: float, lengths: str, times: int | None) -> None:
+    """Raise for growing cycles that no table can contain, or that do not grow."""
+    number = None if first is None else first.exact
+    if mult != 1 and times is not None and times > _MAX_GROWING:
+        found = f"expected at most {_MAX_GROWING} growing cycles"
+        raise InvalidArgument(CallSite(name, "times", str(times)), found, "Omit times")
+    if lengths == "floor" and mult > 1 and number is not None and int(int(number) * mult) == int(number):
+        found = f"cycles of {int(number)} updates do not grow: int({int(number)} * {mult!r}) is {int(number)}"
+        raise InvalidArgument(CallSite(name, "lengths", repr(lengths)), found, example='lengths="exact"')
 
 
-@shape
+def _cycles(call: Schedule) -> dict[str, Any]:
+    return {key: call.args[key] for key in ("mult", "lengths", "times")}
+
+
+def _extent(call: Schedule) -> Extent:
+    return extent_of_cycles(call.args["every"], call.args["times"])
+
+
+def _length(call: Schedule) -> Duration:
+    return length_of_cycles(call.args["every"], **_cycles(call))
+
+
+def _measure(call: Schedule, span: Span) -> Fraction:
+    return Fraction(end_of_cycles(span.period(call.args["every"]), **_cycles(call)))
+
+
+def _check(call: Schedule) -> None:
+    args, inner = call.args, call.args["schedule"]
+    if args["every"] is None and args["times"] is None:
+        line = f"restarts({inner}, times=4)"
+        level = inner.args["value"] if inner.kind == "constant" else None
+        if level is not None and not isinstance(level, Absolute) and level > 1:  # restarts(100)
+            line = f"restarts(cosine(), {level:g})"
+        found = "expected every, times, or both"
+        raise InvalidArgument(CallSite("restarts", "times", "None"), found, f"For example: {line}")
+    if args["every"] is None and args["lengths"] != "exact":
+        site, found = CallSite("restarts", "lengths", repr(args["lengths"])), "cycles that divide the total evenly"
+        raise InvalidArgument(site, f"{found} are not rounded", "Omit lengths")
+    refuse_growth("restarts", args["every"], **_cycles(call))
+
+
+@planned(extent=_extent, length=_length, measure=_measure, check=_check)
 def restarts(
+    call: Schedule,
+    span: Span,
     schedule: Schedule,
-    every: DurationLike | None = None,
-    times: int | None = None,
-    mult: float = 1.0,
-    gamma: float = 1.0,
-    lengths: Lengths = "exact",
-) -> Restarts:
+    every: OptionalPeriod = None,
+    times: OptionalCount = None,
+    mult: Growth = 1.0,
+    gamma: Positive = 1.0,
+    lengths: RoundedLengths = "exact",
+) -> Piece:
     """Repeat a schedule each `every`.
 
     value(t) = schedule(t mod every)
@@ -253,5 +135,78 @@ def restarts(
     >>> [growing(t) for t in (0, 2, 4, 8, 12)]
     [1.0, 0.5, 0.5, 0.25, 0.25]
     """
-    first = None if every is None else Duration.of(every)
-    return Restarts(schedule_of(schedule, "restarts(…)"), first, times, mult, gamma, lengths)
+    if every is not None:
+        period = span.period(Duration.of(every))
+    elif span.room is None:
+        raise no_total(call)
+    elif not span.room:  # a schedule without updates holds its final value
+        one = restarts(schedule, 1, 1, mult, gamma)
+        return plan(skip(one, 1), span)
+    else:  # the cycles divide the total evenly
+        assert times is not None
+        times = fitting_times(mult, times, Fraction(span.room))
+        period = exact_number(Fraction(span.room) / sum_of_cycles(mult, times))
+    if mult == 1:
+        _require_whole_epochs(call, period, span)
+    elif lengths != "exact":
+        period = ceil(period)
+    piece, end = plan(schedule, span.cycle(period)), None
+    table = None if mult == 1 else growing_cycles(period, mult, lengths, times)
+    if times is not None:
+        end = end_of_cycles(period, mult, lengths, times)
+
+    def values(t: Array, base: Base) -> Array:
+        """Return the values at the time since the last restart, stretched to the first cycle."""
+        if table is None:
+            cycle, since = split(t, period, times)
+        else:
+            cycle, since, size = table.split(t)
+            first = count_of(period)
+            since = np.where(size == first, since, since * first / size)
+            since = since if end is None else np.where(t >= count_of(end), float(first), since)
+        return piece.values(since, base if gamma == 1 else base.scaled(power_of(gamma, cycle)))
+
+    def edges(since: Number, until: Number) -> Iterator[Number]:
+        inner = tuple(piece.edges_and_end(0, ceil(period))) if period <= _SHORT_CYCLE else None
+        for begin, size in cycles(since, until):
+            yield begin
+            stretch = Fraction(size) / Fraction(period)
+            inside: Iterable[Number] | None = inner
+            if inside is None:  # only the requested part of a long cycle, which may have billions of breakpoints
+                first, last = ((time - begin) / stretch for time in (since, until))
+                inside = piece.edges_and_end(max(floor(first), 0), ceil(min(last, Fraction(period))))
+            yield from (begin + one * stretch if size != period else begin + one for one in inside if one <= period)
+
+    def cycles(since: Number, until: Number) -> Iterable[tuple[Number, Number]]:
+        if table is None:
+            last = until if end is None else min(until, ceil(end))
+            return ((begin, period) for begin in multiples(period, since - ceil(period), last))
+        known = zip(table.begins, table.sizes, strict=True)
+        return ((begin, size) for begin, size in known if since <= begin + size and begin <= until)
+
+    made = call.with_args(schedule=piece.schedule, every=Duration.of_updates(period), times=times)
+    return Piece(made, None if end is None else ceil(end), end, values, edges)
+
+
+def _require_whole_epochs(call: Schedule, period: Number, span: Span) -> None:
+    """Raise if epochs of the run begin at different updates of each cycle, and a part changes at each epoch."""
+    for part in _inside(call.args["schedule"]):
+        if part.kind == "every" and changes_at_epochs(part):
+            epochs = span.period(part.args["period"])
+            if Fraction(period) % Fraction(epochs):
+                size = Duration.of_updates(period)
+                found = f"{short_line(part)} changes at epochs of the run, and cycles of {size} are not whole epochs"
+                line = short_line(part.with_args(period=Duration.of_updates(epochs)))
+                advice = f"Write {line} to count from the start of each cycle"
+                raise InvalidArgument(short_line(call), found, advice)
+
+
+def changes_at_epochs(call: Schedule) -> bool:
+    """Return whether the period of `every` is in epochs, which count from the start of the run."""
+    return [unit for unit, _ in call.args["period"].terms] == ["epochs"]
+
+
+def _inside(schedule: Schedule) -> Iterator[Schedule]:
+    yield schedule
+    for part in schedule.parts():
+        yield from _inside(part)

@@ -27,11 +27,10 @@ from paramsched.core.base.signatures import readable
 from paramsched.core.builders import example_call, refused_call
 from paramsched.core.curves import CONSTANTS, FAMILIES, Curve
 from paramsched.core.foreign_calls import answering, unknown_argument
-from paramsched.core.schedules.affine import Absolute, AffineLevel
-from paramsched.core.schedules.base import Schedule
-from paramsched.core.schedules.leaves import line_of
-from paramsched.core.schedules.one_operand import absolute
+from paramsched.core.schedules.absolute import absolute
+from paramsched.core.schedules.level import Absolute
 from paramsched.core.schedules.registry import SHAPES, combine_operands
+from paramsched.core.schedules.schedule import Schedule, line_of
 from paramsched.core.schedules.two_levels import refuse_two_readings_of_call
 from paramsched.core.time import Duration
 from paramsched.errors import AmbiguousLevel, CallSite, InvalidArgument, ParseError, shown
@@ -54,9 +53,9 @@ def fits(param: Param, value: Any) -> bool:
         return param.none or param.kind == "any"
     match param.kind:
         case "schedule":
-            return isinstance(value, (Schedule, Absolute, AffineLevel)) or is_number(value)
+            return isinstance(value, (Schedule, Absolute)) or is_number(value)
         case "level":
-            return isinstance(value, (Absolute, AffineLevel)) or is_number(value)
+            return isinstance(value, Absolute) or is_number(value)
         case "number":
             return is_number(value)
         case "count":

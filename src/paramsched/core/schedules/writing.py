@@ -2,55 +2,50 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import Any, Final
 
 from paramsched.core.base.frozen_values import shown_fields
+from paramsched.core.base.params import Param, params_of
 from paramsched.core.base.printing import printable
-from paramsched.core.schedules.affine import Absolute, AffineLevel
-from paramsched.core.schedules.registry import BUILDER_OF_CLASS, has_shape
+from paramsched.core.schedules.level import Absolute
+from paramsched.core.schedules.registry import BUILDER_OF_CLASS
 from paramsched.core.time import Duration
 
 SEQUENCE, SUM, PRODUCT, NEGATIVE, POWER, CALL = range(6)  # precedences, in the order of Python's operators
 
 
-def call_text(value: Any) -> str:
-    """Write a schedule or rule as a call of its builder, the registered function that returns it.
+def call_of_rule(value: Any) -> str:
+    """Write a rule as a call of its builder, the registered function that returns it.
 
-    Arguments equal to their defaults are left out. The arguments after an omitted one are passed by keyword. A value
-    whose class has no builder is written as `<…>`, which `parse` does not read.
+    A value whose class has no builder is written as `<…>`, which `parse` does not read.
     """
-    if not has_shape(value):
+    if type(value) not in BUILDER_OF_CLASS:
         return f"<{shown_fields(value)}>"
     name, builder = BUILDER_OF_CLASS[type(value)]
-    arguments = {parameter.name: getattr(value, parameter.name) for parameter, _ in _parameters_of(builder)}
-    return write_call(name, builder, arguments)
+    params = params_of(builder)
+    return write_call(name, params, {key: getattr(value, key) for key in params})
 
 
-def write_call(name: str, builder: Callable[..., Any], arguments: Mapping[str, Any], *, by_name: bool = False) -> str:
-    """Write the shortest call of `builder` with `arguments`; `by_name` if each of them is written with its name."""
+def write_call(name: str, params: Mapping[str, Param], arguments: Mapping[str, Any], *, by_name: bool = False) -> str:
+    """Write the shortest call of a function with `arguments`; `by_name` if each of them is written with its name.
+
+    Arguments equal to their defaults are left out. The arguments after an omitted one are passed by keyword.
+    """
     written: list[str] = []
     gap = by_name
-    for parameter, default in _parameters_of(builder):
-        argument = arguments[parameter.name]
-        if parameter.kind is parameter.VAR_POSITIONAL:
+    for key, param in params.items():
+        argument = arguments[key]
+        if param.several:
             written += [written_value(item) for item in argument]
             gap = True
             continue
         text = written_value(argument)  # written once, because writing it twice per level takes exponential time
-        if argument is None or text == default:
+        if argument is None or (not param.required and text == written_value(param.default)):
             gap = True
         else:
-            keyword = gap or parameter.kind is parameter.KEYWORD_ONLY
-            written.append(f"{parameter.name}={text}" if keyword else text)
+            keyword = gap or param.form is inspect.Parameter.KEYWORD_ONLY
+            written.append(f"{key}={text}" if keyword else text)
     return f"{name}({', '.join(written)})"
-
-
-@cache
-def _parameters_of(builder: Callable[..., Any]) -> tuple[tuple[inspect.Parameter, str | None], ...]:
-    """Return the parameters of a builder with the texts of their default values."""
-    known = inspect.signature(builder).parameters.values()
-    return tuple((one, None if one.default is one.empty else written_value(one.default)) for one in known)
 
 
 def written_value(value: object) -> str:
@@ -62,7 +57,7 @@ def written_value(value: object) -> str:
             return '"' + printable(value.replace("\\", "\\\\").replace('"', '\\"')) + '"'
         case tuple() | list():
             return f"[{', '.join(written_value(item) for item in value)}]"
-        case bool() | int() | float() | None | Absolute() | AffineLevel():
+        case bool() | int() | float() | None | Absolute():
             return repr(value)
         case _:
             return str(value)
@@ -76,7 +71,7 @@ def short_line(value: object) -> str:
 
 def in_brackets(part: Any, tightness: int) -> str:
     """Write an operand of an operator, in brackets if the precedence of the operand is lower than `tightness`."""
-    return str(part) if part._precedence >= tightness else f"({part})"
+    return str(part) if part.shape.precedence >= tightness else f"({part})"
 
 
 _FEW: Final = 128  # operands of one chain; more are written in groups, because Python's tree of a chain is as deep

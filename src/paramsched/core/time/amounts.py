@@ -10,10 +10,30 @@ from paramsched.core.curves.arrays import Array
 PROGRESS: Final = "progress"
 """The clock whose amount is the fraction of the run that is done."""
 
+SECONDS: Final = "seconds"
+
 WHOLE: Final = 10**9
-"""The number of counts in a run. Integer counts meet a boundary at 57 % exactly; 0.57 is not a float."""
+"""The counts in a second, and in the progress of a run. Integers meet a boundary exactly; 0.57 is not a float."""
 
 COUNTS_OF_A_PERCENT: Final = WHOLE // 100
+
+
+def counts_in_unit(clock: str) -> int:
+    """Return the number of counts in one unit of a clock: schedules on the clocks of seconds and progress count 1e-9.
+
+    >>> counts_in_unit("tokens"), counts_in_unit("seconds")
+    (1, 1000000000)
+    """
+    return WHOLE if clock in (PROGRESS, SECONDS) else 1
+
+
+def unit_of_lengths(clock: str) -> tuple[str, int]:
+    """Return the unit of the lengths on a clock, and the number of counts in it.
+
+    >>> unit_of_lengths("tokens"), unit_of_lengths("seconds"), unit_of_lengths("progress")
+    (('tokens', 1), ('seconds', 1000000000), ('percent', 10000000))
+    """
+    return ("percent", COUNTS_OF_A_PERCENT) if clock == PROGRESS else (clock, counts_in_unit(clock))
 
 
 def rounded_progress(progress: float) -> float:
@@ -28,12 +48,6 @@ def rounded_progress(progress: float) -> float:
 def rounded_array(progress: Array) -> Array:
     """Round an array of progress, each as `rounded_progress` does."""
     return np.rint(progress * WHOLE) / WHOLE
-
-
-SECONDS: Final = "seconds"
-
-BOUNDARIES_OF_A_SECOND: Final = 1000
-"""The number of possible boundaries between two stages in a second."""
 
 
 def amount_text(clock: str, amount: float) -> str:
@@ -51,9 +65,7 @@ def times_on(clock: str, amounts: Array) -> Array:
     >>> times_on("progress", np.array([0.0, 0.57])).tolist(), times_on("tokens", np.array([4096])).tolist()
     ([0, 570000000], [4096])
     """
-    if clock == SECONDS:  # whole nanoseconds, so that 0.1 + 0.1 + 0.1 is 0.3
-        return rounded_array(amounts) if isinstance(amounts, np.ndarray) else rounded_progress(amounts)
-    if clock != PROGRESS:
+    if counts_in_unit(clock) == 1:
         return amounts
     return np.rint(amounts * WHOLE).astype(np.int64) if isinstance(amounts, np.ndarray) else round(amounts * WHOLE)
 

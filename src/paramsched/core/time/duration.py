@@ -230,7 +230,16 @@ short_name("Length", DurationLike)
 """A length as users write it: `"5%"`, `"10 epochs"`, `500` (updates; `500.0` is accepted too) or a Duration."""
 
 
-def count_of(number: int | Fraction) -> int | float:
+Number: TypeAlias = int | Fraction
+"""An exact number: an int if it is an integer."""
+
+
+def exact_number(number: Number) -> Number:
+    """Return an exact number as an int if it is an integer."""
+    return number.numerator if number.denominator == 1 else number
+
+
+def count_of(number: Number) -> int | float:
     """Convert an exact number for use in a formula: to an int if it is an integer, else to a float."""
     return number.numerator if number.denominator == 1 else float(number)
 

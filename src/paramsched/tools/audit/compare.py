@@ -13,7 +13,7 @@ from paramsched.core.plan import Plan
 from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.resolve import amounts_of_run
 from paramsched.core.time import Duration, RunFacts
-from paramsched.core.time.amounts import PROGRESS, WHOLE, amount_text
+from paramsched.core.time.amounts import PROGRESS, amount_text, counts_in_unit
 from paramsched.core.time.run_facts import Facts, facts_of_call
 from paramsched.errors import InvalidArgument, MissingFact, UnreadableLog
 from paramsched.show import Figure, curves_from_values, figure
@@ -385,6 +385,6 @@ def _first_difference(matched: Sequence[MatchedColumn]) -> DifferingValue | None
     amount, clock = None, None
     if pair.amounts is not None:
         amount, clock = pair.amounts(np.array([t]))[0].item(), pair.amounts.clock
-        amount = amount / WHOLE if clock == PROGRESS else amount
+        amount = amount / counts if (counts := counts_in_unit(clock)) > 1 else amount
     logged = float(pair.column.values[row])
     return DifferingValue(t, pair.column.field, pair.group, logged, float(planned[row]), amount, clock)

@@ -15,8 +15,8 @@ from paramsched.core.plan.binding import is_by_amount
 from paramsched.core.plan.group_matching import parts_of
 from paramsched.core.plan.optimizers import scopes_of
 from paramsched.core.plan.run_amounts import ReportedProgress, RunAmounts
-from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.evaluation import depends_on_base, values_by_base
+from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.time.amounts import PROGRESS, times_on
 from paramsched.errors import MissingFact, PlanError, UnreadableLog
 from paramsched.tools.records.log_values import LogColumn, LoggedAmounts, LoggedValues, Times

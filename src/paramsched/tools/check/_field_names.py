@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from paramsched.core.base.codes import OTHERS_NAME
 from paramsched.core.base.problem import Problem
-from paramsched.core.feedback.base import Guided
 from paramsched.core.fields import ELSEWHERE, KNOWN, KNOWN_ELSEWHERE, Field, known_field
 from paramsched.core.plan import Binding, Target
+from paramsched.core.schedules.guided import without_rules
 
 
 def field_name_problems(binding: Binding, path: str) -> Iterator[Problem]:
@@ -23,7 +23,7 @@ def field_name_problems(binding: Binding, path: str) -> Iterator[Problem]:
     elif binding.name == "betas":
         yield Problem(path, '"betas" is a pair of numbers', "For example: betas[0]", code=OTHERS_NAME, at_key=True)
     elif Field.of(binding.name).key not in (*KNOWN, *KNOWN_ELSEWHERE):
-        schedule = binding.schedule.schedule if isinstance(binding.schedule, Guided) else binding.schedule
+        schedule = without_rules(binding.schedule)
         found = f'torch\'s optimizers have no field "{binding.name}"; a group without it raises an error'
         target = f"{{{binding.name}: {{initial: 1.0, schedule: {schedule}}}}}"
         instead = f"Use the name of an optimizer field; or, outside the optimizer, targets: {target}"

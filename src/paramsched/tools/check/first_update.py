@@ -1,15 +1,13 @@
 """The note that the first update has the rate 0, with the line that begins above 0."""
 
-from dataclasses import replace
 from typing import Final
 
-from paramsched.core.feedback.base import Guided
 from paramsched.core.plan import Plan, Target
-from paramsched.core.schedules import AbsoluteSchedule, Anneal, Schedule
-from paramsched.core.schedules.affine import Absolute
+from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.anneal import first_level, is_anneal, last_level
 from paramsched.core.schedules.connected import open_start
-from paramsched.core.schedules.pointwise import Product
-from paramsched.core.schedules.sequence import Sequence, in_order_anew
+from paramsched.core.schedules.level import Absolute
+from paramsched.core.schedules.sequence import in_order_anew, stages_of
 
 
 def note_of_first_update(plan: Plan) -> str:
@@ -26,7 +24,7 @@ def note_of_first_update(plan: Plan) -> str:
     line, found = lines[place], above[place]
     assert found is not None
     schedule, ramp, ends_at_base = found
-    updates = None if ramp.over is None else ramp.over.exact
+    updates = None if ramp.args["over"] is None else ramp.args["over"].exact
     if updates is None or not 1 < updates <= _SHORT:
         return ""
     share = f"at 1/{updates} of base" if ends_at_base else "above 0"
@@ -40,32 +38,27 @@ _SHORT: Final = 10
 _ZERO: Final = (0.0, Absolute(0.0))
 
 
-def _above_zero(schedule: Schedule) -> tuple[Schedule, Anneal, bool] | None:
+def _above_zero(schedule: Schedule) -> tuple[Schedule, Schedule, bool] | None:
     """Return a schedule that begins at 0 with a first value above 0; None for any other schedule.
 
     Also its ramp, and whether that is known to end at base.
     """
-    match schedule:
-        case Anneal(index="t/n") if schedule.first_level in _ZERO and schedule.last_level not in _ZERO:
-            ramp = replace(schedule, index="(t+1)/n")
-            return ramp, ramp, schedule.last_level == 1.0
-        case Sequence(stages=(first, *rest)):
-            found = _above_zero(first)
-            if found is None:
-                return None
-            line, ramp, at_base = found
-            follows = ramp.to is None and bool(rest) and open_start(rest[0]) is None  # it ends where the next begins
-            return in_order_anew([line, *rest]), ramp, at_base and not follows
-        case Product(operands=operands):
-            for place, one in enumerate(operands):
-                if (found := _above_zero(one)) is not None:
-                    line, ramp, _ = found
-                    return Product((*operands[:place], line, *operands[place + 1 :])), ramp, False
-        case AbsoluteSchedule(schedule=inner) | Guided(schedule=inner):
-            found = _above_zero(inner)
-            return (
-                None
-                if found is None
-                else (replace(schedule, schedule=found[0]), found[1], found[2] and isinstance(schedule, Guided))
-            )
+    if is_anneal(schedule):
+        if schedule.args["index"] != "t/n" or first_level(schedule) not in _ZERO or last_level(schedule) in _ZERO:
+            return None
+        ramp = schedule.with_args(index="(t+1)/n")
+        return ramp, ramp, last_level(schedule) == 1.0
+    for place, part in enumerate(schedule.parts()[:1] if schedule.kind == "sequence" else schedule.parts()):
+        found = _above_zero(part) if schedule.kind in ("sequence", "product", "absolute", "guided") else None
+        if found is None:
+            continue
+        line, ramp, at_base = found
+        if schedule.kind == "sequence":
+            rest = stages_of(schedule)[1:]
+            ends_later = ramp.args["to"] is None and bool(rest) and open_start(rest[0]) is None  # where the next begins
+            return in_order_anew([line, *rest]), ramp, at_base and not ends_later
+        if schedule.kind == "product":
+            operands = schedule.args["operands"]
+            return schedule.with_args(operands=(*operands[:place], line, *operands[place + 1 :])), ramp, False
+        return schedule.with_args(schedule=line), ramp, at_base and schedule.kind == "guided"
     return None

@@ -32,10 +32,10 @@ from paramsched.core.rules.rules import base_is_zero, line_problems
 from paramsched.core.rules.trial_run import TrialRun, mixed_runs, trial_run
 from paramsched.core.rules.values import check_rates, check_values, found_in_all
 from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.contents import durations_in, values_inside
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.own import has_own_shape, require_values_until
-from paramsched.core.schedules.sequence import Sequence as Stages
+from paramsched.core.schedules.schedule import durations_in, is_kind, values_inside
+from paramsched.core.schedules.sequence import refuse_two_without_length
 from paramsched.core.time import RunFacts
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.run_facts import Facts, facts_if_passed
@@ -155,9 +155,9 @@ _Errors: TypeAlias = list[tuple[str, str, str]]
 def _resolved_with_errors(schedule: Schedule, trial: TrialRun | None) -> tuple[Schedule | None, _Errors]:
     """Return a schedule resolved for a trial run, or None, and the errors in the schedule."""
     for part in values_inside(schedule):
-        if isinstance(part, Stages):
+        if is_kind(part, "sequence"):
             try:
-                part._refuse_two_without_length()
+                refuse_two_without_length(part)
             except InvalidArgument as refusal:
                 return None, [(codes.TWO_WITHOUT_LENGTH, refusal.problem.summary, refusal.problem.advice)]
     if trial is None or not knows(trial, schedule):

@@ -22,7 +22,7 @@ from paramsched.core.foreign_calls import answering
 from paramsched.core.number_checks import positive_number
 from paramsched.core.plan import Plan
 from paramsched.core.plan.trace import trace
-from paramsched.core.schedules.decays import geometric
+from paramsched.core.schedules.anneal import geometric
 from paramsched.errors import CallSite, InvalidArgument, ParamschedError, shown
 from paramsched.tools.range_test.result import Ending, RangeTest
 

@@ -1,0 +1,318 @@
+"""Curve: a function from 0 to 1, and the decorators that make one of a formula."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeAlias, final, overload
+
+import numpy as np
+
+from paramsched.core.base.frozen_values import text_on_screen
+from paramsched.core.base.near_names import closest
+from paramsched.core.base.params import argument_kind, params_of
+from paramsched.core.base.signatures import short_name
+from paramsched.core.builders import builder_like, example_call, require_free_name
+from paramsched.core.curves.arrays import Array, Floats, require_numbers
+from paramsched.core.number_checks import checked_number
+from paramsched.errors import CallSite, InvalidArgument
+
+P = ParamSpec("P")
+
+Share: TypeAlias = Callable[[Array, float], Array]
+"""A function of k and n: the values of a formula at u = k / n."""
+
+
+@argument_kind("curve")
+@final
+class Curve:
+    """A function from [0, 1] onto [0, 1] with `curve(0) = 0` and `curve(1) = 1`.
+
+    Args:
+        name: its name in a schedule's text, such as `power`; None for a function of a user without a name.
+        arguments: its arguments, pairs of name and value.
+        rise: the curve itself; None if it is 1 - fall.
+        fall: what remains, 1 - curve(u), where a formula has more digits than the subtraction.
+        monotone: True if the curve never decreases.
+        function: the function of a user, which equal curves share; None for a curve of the library.
+    """
+
+    __slots__ = ("arguments", "fall", "function", "monotone", "name", "rise")
+
+    def __init__(
+        self,
+        name: str | None,
+        arguments: tuple[tuple[str, Any], ...],
+        rise: Share | None,
+        fall: Share | None,
+        *,
+        monotone: bool,
+        function: Callable[..., Any] | None = None,
+    ) -> None:
+        self.name, self.arguments, self.rise, self.fall = name, arguments, rise, fall
+        self.monotone, self.function = monotone, function
+
+    def share(self, k: Array, n: float, *, rises: bool) -> Array:
+        """Return the curve at u = k / n, or what remains of it; numbers and arrays have the same bits."""
+        own = self.rise if rises else self.fall
+        if own is not None:
+            return own(k, n)
+        other = self.fall if rises else self.rise
+        assert other is not None
+        return 1.0 - other(k, n)
+
+    @overload
+    def __call__(self, u: float) -> float: ...
+    @overload
+    def __call__(self, u: Floats) -> Floats: ...
+    def __call__(self, u: Any) -> Any:
+        """Evaluate the curve.
+
+        Args:
+            u: the progress, a number or an array of any shape with values in [0, 1].
+        """
+        if isinstance(u, (int, float)):
+            return float(self(np.array([float(u)]))[0])
+        require_numbers(u)
+        with np.errstate(all="ignore"):
+            return self.share(np.array(u, dtype=np.float64), 1, rises=True)
+
+    @property
+    def serializable(self) -> bool:
+        """True if the curve can be written as text and read back."""
+        return self.name is not None
+
+    @property
+    def _key(self) -> tuple[object, ...]:
+        return self.name, self.arguments, self.function
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Curve) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.function is not None:
+            return custom_curve, (self.function, self.name)
+        return _named, (self.name, tuple(value for _, value in self.arguments))
+
+    def __str__(self) -> str:
+        if self.name is None:
+            return f"<curve {self.function!r}>"
+        arguments = ", ".join(repr(value) for _, value in self.arguments)
+        return f"curves.{self.name}({arguments})" if arguments else f"curves.{self.name}"
+
+    __repr__ = text_on_screen
+
+
+CONSTANTS: Final[dict[str, Curve]] = {}
+"""A dict from name to curve, for the curves without parameters, including those that users registered."""
+
+FAMILIES: Final[dict[str, Callable[..., Curve]]] = {}
+"""A dict from name to the function that builds a curve of its arguments."""
+
+
+def _named(name: str, values: tuple[Any, ...]) -> Curve:
+    """Return the curve of a pickle."""
+    return FAMILIES[name](*values) if values else CONSTANTS[name]
+
+
+Takes: TypeAlias = Literal["u", "rest", "both"]
+"""What a formula takes: the progress u, what remains of it (1 - u, rounded only once), or both."""
+
+
+def _share_of(formula: Callable[..., Array], takes: Takes, named: dict[str, Any]) -> Share:
+    """Return a formula as a function of k and n."""
+    if takes == "u":
+        return lambda k, n: formula(k / float(n), **named)
+    if takes == "rest":
+        return lambda k, n: formula((n - k) / float(n), **named)
+    return lambda k, n: formula(k / float(n), (n - k) / float(n), **named)
+
+
+def _made(
+    function: Callable[..., Array],
+    falls: bool,
+    also: Callable[..., Array] | None,
+    monotone: bool,
+    arguments: tuple[tuple[str, Any], ...] = (),
+) -> Curve:
+    named = dict(arguments)
+    shares = [None if one is None else _share_of(one, _takes(one), named) for one in (function, also)]
+    rise, fall = reversed(shares) if falls else shares
+    return Curve(function.__name__, arguments, rise, fall, monotone=monotone)
+
+
+def _takes(formula: Callable[..., Array]) -> Takes:
+    first, *more = inspect.signature(formula).parameters
+    return "both" if more[:1] == ["rest"] else "rest" if first == "rest" else "u"
+
+
+def curve(
+    *, falls: bool = False, also: Callable[..., Array] | None = None, monotone: bool = True
+) -> Callable[[Callable[..., Array]], Curve]:
+    """Make a curve of a function of the progress `u` under the function's name: `curves.mine`.
+
+    Args:
+        falls: True if the function is what remains, from 1 to 0. Its argument may be `rest`, which is 1 - u rounded
+            only once, or it takes `u` and `rest`.
+        also: the function in the other direction, if subtracting from 1 would lose digits.
+        monotone: True if the curve never decreases. Values along it then never leave the two levels.
+
+    Raises:
+        InvalidArgument: the name is taken.
+
+    >>> @curve()
+    ... def slow_start(u):
+    ...     return u * u * u
+    >>> slow_start(0.5), slow_start
+    (0.125, curves.slow_start)
+    """
+
+    def make(function: Callable[..., Array]) -> Curve:
+        _require_free(function)
+        CONSTANTS[function.__name__] = _made(function, falls, also, monotone)
+        return CONSTANTS[function.__name__]
+
+    return make
+
+
+def curve_family(
+    *,
+    falls: bool = False,
+    also: Callable[..., Array] | None = None,
+    check: Callable[..., str] | None = None,
+    monotone: bool | Callable[..., bool] = True,
+) -> Callable[[Callable[Concatenate[Array, P], Array]], Callable[P, Curve]]:
+    """Make a function that builds curves of a formula with arguments: `curves.mine(2)`.
+
+    The arguments of the formula after `u` are numbers, whose annotations check them: `exponent: Positive`.
+
+    Args:
+        falls, also: as for `curve`.
+        check: returns what is wrong with arguments that are valid alone; "" if nothing is.
+        monotone: as for `curve`, or a function of the arguments.
+    """
+
+    def make(function: Callable[Concatenate[Array, P], Array]) -> Callable[P, Curve]:
+        build: Callable[P, Curve] = _family(function, falls, also, check, monotone, skipped=1)
+        return build
+
+    return make
+
+
+def curve_family_of_both(
+    *, also: Callable[..., Array] | None = None, check: Callable[..., str] | None = None
+) -> Callable[[Callable[Concatenate[Array, Array, P], Array]], Callable[P, Curve]]:
+    """Make a function that builds curves of a formula of `u` and `rest`; as `curve_family`."""
+
+    def make(function: Callable[Concatenate[Array, Array, P], Array]) -> Callable[P, Curve]:
+        build: Callable[P, Curve] = _family(function, False, also, check, True, skipped=2)
+        return build
+
+    return make
+
+
+def _family(
+    function: Any,
+    falls: bool,
+    also: Callable[..., Array] | None,
+    check: Callable[..., str] | None,
+    monotone: bool | Callable[..., bool],
+    *,
+    skipped: int,
+) -> Any:
+    _require_free(function)
+    name, call = function.__name__, f"curves.{function.__name__}"
+
+    def build(*args: Any, **kwargs: Any) -> Curve:
+        bound = inspect.signature(made).bind(*args, **kwargs)
+        bound.apply_defaults()
+        params = params_of(made)
+        given = {key: checked_number(CallSite(call, key), params[key], one) for key, one in bound.arguments.items()}
+        if check is not None and (found := check(**given)):
+            site = f"{call}({', '.join(map(repr, given.values()))})"
+            raise InvalidArgument(site, found, example=example_call(made, call))
+        rises = monotone(**given) if callable(monotone) else monotone
+        return _made(function, falls, also, rises, tuple(given.items()))
+
+    made = builder_like(function, build, [*inspect.signature(function).parameters.values()][skipped:], Curve)
+    FAMILIES[name] = made
+    return made
+
+
+def _require_free(function: Callable[..., Any]) -> None:
+    table = CONSTANTS if function.__name__ in CONSTANTS else FAMILIES
+    if table is CONSTANTS:
+        raise InvalidArgument(f"curve {function.__name__!r}", "the name is taken", "Choose another name")
+    require_free_name(table, function, kind="curve")
+
+
+def curve_text(name: str) -> str:
+    """Return an example text of the curve with a registered name: `curves.cosine`, `curves.power(2)`."""
+    return f"curves.{name}" if name in CONSTANTS else example_call(FAMILIES[name], f"curves.{name}")
+
+
+def custom_curve(function: Callable[[Any], Any], name: str | None = None) -> Curve:
+    """Make a curve of a user's function of an array; its values at u = 0 and u = 1 must be 0 and 1.
+
+    Only a function that was registered with `curves.register` can be written as text.
+    """
+    made = Curve(name, (), _share_of(function, "u", {}), None, monotone=False, function=function)
+    for at in (0.0, 1.0):
+        got = float(np.asarray(function(np.array([at])), dtype=np.float64).reshape(-1)[0])
+        if not abs(got - at) <= 1e-9:
+            found, instead = f"curve({at:g}) must be {at:g}, got {got!r}", "Scale the function so that it goes from 0"
+            raise InvalidArgument(f"curve {made}", found, f"{instead} at u=0 to 1 at u=1")
+    return made
+
+
+def register(name: str, function: Callable[[Any], Any]) -> Curve:
+    """Register a function of `u` under a name, so that plans that use it can be written as text and read back.
+
+    The registry is global, like that of Python's codecs, so that a text has the same meaning in the entire process.
+
+    Args:
+        name: an identifier that no other curve has. Text refers to the curve as `curves.<name>`.
+        function: takes an array of `u` in [0, 1] and returns an array of the same shape, from 0 at 0 to 1 at 1.
+
+    Raises:
+        InvalidArgument: the name is in use or not an identifier, or the function does not go from 0 to 1.
+    """
+    if not name.isidentifier() or name in FAMILIES or name in CONSTANTS:
+        found = "the name is already in use" if name.isidentifier() else "the name must be an identifier"
+        raise InvalidArgument(f"curves.register({name!r})", found, "Choose another name")
+    CONSTANTS[name] = custom_curve(function, name)
+    return CONSTANTS[name]
+
+
+def curve_of(curve: "CurveLike") -> Curve:
+    """Convert a curve, a registered name or a user's function to a Curve.
+
+    Raises:
+        InvalidArgument: the name is unknown, the curve needs arguments, or `curve` is of another type.
+    """
+    if isinstance(curve, Curve):
+        return curve
+    if isinstance(curve, str):
+        name = curve.removeprefix("curves.")
+        if name in CONSTANTS:
+            return CONSTANTS[name]
+        if name in FAMILIES:
+            raise InvalidArgument(f'curve "{curve}"', "the curve needs arguments", example=f"{curve_text(name)}")
+        if name.partition("(")[0] in FAMILIES and name.endswith(")"):
+            found = "a curve with arguments cannot be passed as text"
+            raise InvalidArgument(f'curve "{curve}"', found, example=f"curves.{name}")
+        known = [*CONSTANTS, *FAMILIES]
+        near = closest(name, known)
+        found = f'did you mean "{near}"?' if near else f"expected one of {', '.join(sorted(known))}"
+        raise InvalidArgument(f'curve "{curve}"', f"unknown curve; {found}", example=curve_text(near or "cosine"))
+    if (family := getattr(curve, "__name__", None)) in FAMILIES and FAMILIES[family] is curve:
+        raise InvalidArgument(f"curve curves.{family}", "the curve needs arguments", example=f"{curve_text(family)}")
+    if callable(curve):
+        return custom_curve(curve)
+    raise InvalidArgument(f"curve {curve!r}", f"expected a curve, got {type(curve).__name__}", example="curves.cosine")
+
+
+CurveLike: TypeAlias = Curve | str | Callable[[Any], Any]
+short_name("CurveLike", CurveLike)
+"""A curve as users write it: `curves.cosine`, a registered name such as `"cosine"`, or a function of `u`."""

@@ -1,0 +1,165 @@
+"""Periods: how many are complete at a time, exactly; and cycles that grow.
+
+The k-th boundary of a period is its k-th multiple, rounded up once. If a period takes p/q updates, floor(t * q / p) are
+complete at update t. These are integers until the division, so every cycle is as exact as the first.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal, localcontext
+from fractions import Fraction
+from functools import lru_cache
+from math import ceil
+from typing import Any, Final, Literal, TypeAlias, final
+
+import numpy as np
+
+from paramsched.core.curves.arrays import Array
+from paramsched.core.time.duration import Number, exact_number
+
+Lengths: TypeAlias = Literal["exact", "nearest", "floor"]
+"""How growing cycles are rounded: not, each to the nearest update, or down before the next one grows."""
+
+_FAR: Final = 2**53
+"""The largest number of updates below which floats represent every integer."""
+
+
+def split(t: Array, period: Any, times: int | None = None) -> tuple[Array, Array]:
+    """Return the complete periods at each time and the time since the last one.
+
+    Args:
+        t: an array of times.
+        period: the exact period.
+        times: the number of periods, the last of which never completes; None for no end.
+    """
+    cycle, since = _split_integers(t, period) if t.dtype.kind in "iu" else _split_floats(t, period)
+    if times is None:
+        return cycle, since
+    size = period.numerator if period.denominator == 1 else float(period)
+    if period.denominator == 1:
+        last = np.minimum(cycle, times - 1)
+        return last, np.minimum(t - last * size, size)
+    return np.minimum(cycle, times - 1), np.where(cycle >= times, size, since)
+
+
+def _split_integers(t: Array, period: Number) -> tuple[Array, Array]:
+    p, q = period.numerator, period.denominator
+    if q == 1:
+        cycle = t // p if p < 2**63 else t * 0
+        return cycle, t - cycle * p if p < 2**63 else t
+    if int(t.max(initial=0)) * q < 2**63 and p < 2**63:
+        cycle, parts = np.divmod(t * q, p)
+        return cycle, parts / float(q)
+    pairs = [divmod(one * q, p) for one in t.reshape(-1).tolist()]  # Python's integers have no limit
+    cycles, rests = (np.array(one).reshape(t.shape) for one in zip(*pairs, strict=True))
+    return cycles, rests.astype(np.float64) / float(q)
+
+
+def _split_floats(t: Array, period: Number) -> tuple[Array, Array]:
+    """Return the same for float times; an integer has the result of that integer.
+
+    Other times occur only in cycles of fractional length. For them float arithmetic decides whether a period is
+    complete.
+    """
+    p, q = float(period.numerator), float(period.denominator)
+    cycle = np.floor(t / float(period))
+    cycle = np.where((cycle + 1) * p / q <= t, cycle + 1, cycle)
+    cycle = np.where(cycle * p / q > t, cycle - 1, cycle)
+    since = t - cycle * p / q
+    whole = (np.floor(t) == t) & (t < _FAR)
+    if whole.any():
+        exact, rest = _split_integers(np.where(whole, t, 0).astype(np.int64), period)
+        cycle, since = np.where(whole, exact, cycle), np.where(whole, rest, since)
+    return cycle, since
+
+
+_ROUNDING: Final = 2.0**-50
+"""The relative error of two divisions and a difference of floats."""
+
+
+def last_boundary(t: Array, period: Number) -> Array:
+    """For each time, return the latest multiple of `period`, rounded up to an update, that is not after it."""
+    cycle, since = split(t, period)
+    if period.denominator == 1:
+        return cycle * period.numerator
+    if t.dtype.kind in "iu":
+        return t - np.floor(since).astype(np.int64)
+    return t - np.floor(since + t * _ROUNDING)
+
+
+def multiples(period: Number, since: Number, until: Number) -> Iterable[Number]:
+    """Return the exact multiples of a period between two times that are not negative."""
+    first = int(max(-(-since // period), 0))
+    if period.denominator == 1:
+        return range(first * period.numerator, int(until) + 1, period.numerator)
+    return (exact_number(k * period) for k in range(first, int(until // period) + 1))
+
+
+# ---------------------------------------------------------------- cycles that grow
+
+
+@final
+class GrowingCycles:
+    """The starts and lengths of cycles, up to the largest integer that floats represent exactly."""
+
+    def __init__(self, begins: list[Number], sizes: list[Number]) -> None:
+        self.begins, self.sizes, self.end = begins, sizes, _snapped(Fraction(begins[-1] + sizes[-1]))
+        whole = all(isinstance(one, int) for one in (*begins, *sizes)) and sizes[-1] <= 10**18
+        kind: Any = np.int64 if whole else np.float64
+        self._begins, self._sizes = np.array(begins, dtype=kind), np.array(sizes, dtype=kind)
+
+    def split(self, t: Array) -> tuple[Array, Array, Array]:
+        """Return the index of the cycle of each time, the time since its start, and its length."""
+        cycle = np.searchsorted(self._begins[1:], t, side="right")
+        return cycle, t - self._begins[cycle], self._sizes[cycle]
+
+
+@lru_cache(maxsize=64)
+def growing_cycles(first: Number, mult: float, lengths: Lengths, times: int | None) -> GrowingCycles:
+    """Return cycles of which each is `mult` times as long as the last; `times` of them, or all for None."""
+    begins: list[Number] = [0]
+    if lengths == "exact":
+        sizes: list[Number] = [first]
+        with localcontext() as context:
+            context.prec = 60
+            ratio, exact, begin = Decimal(repr(mult)), Decimal(first.numerator) / first.denominator, Decimal(0)
+            while begin + exact <= _FAR and len(sizes) != times:
+                begin, exact = begin + exact, exact * ratio
+                begins.append(_snapped(Fraction(begin)))
+                sizes.append(_snapped(Fraction(exact)))
+        return GrowingCycles(begins, sizes)
+    sizes, size = [int(first)], float(int(first))
+    while begins[-1] + sizes[-1] <= _FAR and len(sizes) != times:
+        begins.append(begins[-1] + sizes[-1])
+        size = min(size * mult, 2.0 * _FAR)
+        size = float(int(size)) if lengths == "floor" else size
+        sizes.append(round(size))
+    return GrowingCycles(begins, sizes)
+
+
+def end_of_cycles(period: Number, mult: float, lengths: Lengths, times: int) -> Number:
+    """Return the end of the last of `times` cycles."""
+    if mult == 1:
+        return exact_number(Fraction(period) * times)
+    return growing_cycles(period if lengths == "exact" else ceil(period), mult, lengths, times).end
+
+
+def sum_of_cycles(mult: float, times: int) -> Fraction:
+    """Return the total length of `times` cycles, as a multiple of the first cycle."""
+    ratio = Fraction(repr(mult))
+    return Fraction(times) if ratio == 1 else (ratio**times - 1) / (ratio - 1)
+
+
+def fitting_times(mult: float, times: int, room: Fraction) -> int:
+    """Return the largest number of cycles, at most `times`, that fit in `room` if each has at least one update."""
+    if mult == 1:
+        return max(1, min(times, int(room)))
+    fitting, size, total = 1, mult, 1.0
+    while fitting < times and total + size <= room:
+        total, size, fitting = total + size, size * mult, fitting + 1
+    return fitting
+
+
+def _snapped(number: Fraction) -> Number:
+    """Return the nearest integer if the number differs from it only by rounding, else the number."""
+    whole = round(number)
+    return whole if abs(number - whole) < Fraction(1, 10**30) else number

@@ -1,0 +1,610 @@
+"""Schedule: a call of a shape with its arguments, and Shape: what a name in a line means."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from importlib import import_module
+from itertools import islice
+from math import ceil
+from operator import is_
+from pickle import PicklingError
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeAlias, TypeGuard, final, overload
+
+from paramsched.core.base.entries import notebook_display
+from paramsched.core.base.frozen_values import text_on_screen
+from paramsched.core.base.params import Param, argument_kind
+from paramsched.core.builders import example_call
+from paramsched.core.curves import Curve, curve_of
+from paramsched.core.curves.arrays import Floats
+from paramsched.core.schedules.evaluation import value_at
+from paramsched.core.schedules.level import Absolute
+from paramsched.core.schedules.registry import SHAPES, combine_operands, is_number
+from paramsched.core.schedules.span import IN_UPDATES, Piece, Span
+from paramsched.core.schedules.writing import CALL, chain_depth, short_line, write_call
+from paramsched.core.time import Duration
+from paramsched.errors import CallSite, InvalidArgument, InvalidCall, MissingFact, Unresolved, shown
+
+Extent: TypeAlias = Literal["has", "fills", "open"]
+"""Whether a schedule has a length, fills the remaining time of the run or stage, or is open: without an end."""
+
+_MAX_POINTS: Final = 250_000  # computing so many breakpoints takes half a second if they are fractions
+
+MOST_DEPTH: Final = 100
+"""The largest depth of nested schedules, so that evaluating, printing, copying and saving do not overflow the stack."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """What a name in a line means: its arguments, and how a call of it is planned for a run.
+
+    Args:
+        name: the name in text; of an operator, a word for it.
+        params: the arguments by name.
+        plan: plans a call for a span.
+        roles: the roles of the lengths among the arguments, by name (`Role`).
+        precedence: how tightly its text binds, as an operand of an operator.
+        affine: True if the value is A(t) * base + C(t), whatever its parts are; False if it is not, even if they are.
+        has_absolute: whether a call contains absolute values, or a function of the call; None if its levels and parts
+            decide.
+        extent: whether a call has a length, or a function of the call; None if its own length or its parts decide.
+        length: the length of a call as written; None if its own length or those of its parts decide.
+        measure: the exact length of a call that starts with a span; None if its own length or its parts decide.
+        text: the text of a call; None for the shortest call.
+        check: raises an error if arguments that are valid alone contradict each other.
+        completed: fills arguments that depend on others, such as a length that is by default another one.
+        joins: the argument with several schedules, in which a call of this shape is replaced by its own ones.
+        open_levels: for each level that may be open, its value without a neighbor.
+        function: the function of a user.
+    """
+
+    name: str
+    params: Mapping[str, Param]
+    plan: Callable[["Schedule", Span], Piece]
+    roles: Mapping[str, str] = field(default_factory=dict)
+    precedence: int = CALL
+    affine: bool | None = None
+    has_absolute: bool | Callable[["Schedule"], bool] | None = None
+    extent: Extent | Callable[["Schedule"], Extent] | None = None
+    length: Callable[["Schedule"], Duration | None] | None = None
+    measure: Callable[["Schedule", Span], Fraction | None] | None = None
+    text: Callable[["Schedule"], str] | None = None
+    check: Callable[["Schedule"], None] | None = None
+    completed: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    joins: str | None = None
+    open_levels: Mapping[str, float] = field(default_factory=dict)
+    function: Callable[..., Any] | None = None
+
+    @cached_property
+    def over(self) -> str | None:
+        """The argument that is the length of the shape; None if it has none."""
+        return next((name for name, role in self.roles.items() if role in ("fills", "open", "length")), None)
+
+    @property
+    def open_start(self) -> float | None:
+        """The level of an open start without a stage before it; None if the shape has none."""
+        return self.open_levels.get("start", self.open_levels.get("value"))
+
+    def call(self, **args: Any) -> "Schedule":
+        """Return a call with checked arguments, in the order of the signature."""
+        if self.joins is not None:
+            parts = (part.args[self.joins] if part.shape is self else (part,) for part in args[self.joins])
+            args[self.joins] = tuple(one for several in parts for one in several)
+        made = Schedule(self, args if self.completed is None else self.completed(args))
+        if self.check is not None:
+            self.check(made)
+        return made
+
+    @property
+    def is_registered(self) -> bool:
+        """True if the name means this shape; False after a cell of a notebook has defined another one."""
+        return self.function is None or SHAPE_OF_BUILDER.get(SHAPES.get(self.name)) is self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if not self.is_registered:
+            raise PicklingError(f"{self.name} has been defined again since this schedule was constructed")
+        return shape_of_name, (self.name, None if self.function is None else self.function.__module__)
+
+    def __copy__(self) -> "Shape":
+        return self
+
+    def __deepcopy__(self, memo: object) -> "Shape":
+        return self
+
+
+SHAPE_OF_BUILDER: Final[dict[Any, Shape]] = {}
+"""The shape of each function that builds its calls."""
+
+OPERATORS: Final[dict[str, Shape]] = {}
+"""The shapes without a function in text, such as those of operators, by name."""
+
+
+def shape_of_name(name: str, module: str | None = None) -> Shape:
+    """Return the shape of a name; for a function of a user, after its module is imported."""
+    if module is not None and name not in SHAPES:
+        import_module(module)
+    found = OPERATORS.get(name) or SHAPE_OF_BUILDER.get(SHAPES.get(name))
+    if found is None:
+        advice = f"Define it with @ps.shape at the top level of {module}"
+        raise InvalidArgument(f"{name}(…)", "the process that reads the pickle has no such shape", advice)
+    return found
+
+
+@argument_kind("schedule")
+@final
+@dataclass(frozen=True, eq=False, repr=False)
+class Schedule:
+    """How one hyperparameter changes: `schedule(t, base=1.0)`. A call of a shape with its arguments.
+
+    `t` is the number of completed updates. A number in a schedule is a multiple of `base`. After its end a schedule
+    holds its final value exactly.
+
+    A schedule *has a length*, *fills* (takes the remaining time of the run or of its stage), or is *open* (has no end).
+
+    Args:
+        shape: the shape.
+        args: all of its arguments by name, checked.
+    """
+
+    shape: Shape
+    args: Mapping[str, Any]
+
+    @overload
+    def __call__(self, t: float, base: float = 1.0) -> float: ...
+    @overload
+    def __call__(self, t: Floats, base: float = 1.0) -> Floats: ...
+    @overload
+    def __call__(self, t: Any, base: Any = 1.0) -> Any: ...
+    def __call__(self, t: Any, base: Any = 1.0) -> Any:
+        """Return the value used by update `t`, counted from 0.
+
+        Args:
+            t: number of completed updates, 0 or more: a number, or a NumPy array of any shape.
+            base: the value that the numbers of the schedule multiply, such as the lr of a parameter group: a number,
+                or an array that broadcasts with `t`.
+
+        Returns:
+            A float if both are numbers. Otherwise an array of the common shape, in the dtype of a floating `base`, else
+            in float64.
+
+        Raises:
+            InvalidTime: a time is negative or not finite.
+            InvalidArgument: `base` is not a finite real number, or an argument is no number or array, such as a
+                tensor.
+            Unresolved: a length is not in updates, or a stage has no length. Call `ps.resolve(schedule, total=10_000)`
+                first.
+        """
+        return value_at(self, t, base)
+
+    _repr_mimebundle_ = notebook_display
+
+    # ---------------------------------------------------------------- the tree
+
+    @property
+    def kind(self) -> str:
+        """The name of the shape, such as `anneal`, `sequence` or `product`."""
+        return self.shape.name
+
+    @cached_property
+    def leaves(self) -> tuple[object, ...]:
+        """The values of the arguments, with tuples flattened."""
+        return tuple(_leaves_of(tuple(self.args.values())))
+
+    @cached_property
+    def _parts(self) -> "tuple[Schedule, ...]":
+        return tuple([leaf for leaf in self.leaves if isinstance(leaf, Schedule)])
+
+    def parts(self) -> "tuple[Schedule, ...]":
+        """Return the schedules that this schedule is composed of."""
+        return self._parts
+
+    @cached_property
+    def depth(self) -> int:
+        """How deeply schedules are nested in this one; 1 if it contains no other schedule. Long chains count more."""
+        parts = self._parts
+        chain = chain_depth(len(parts)) if self.shape.precedence < CALL and parts else 0
+        return 1 + max((part.depth for part in parts), default=0) + chain
+
+    def with_args(self, **changes: Any) -> "Schedule":
+        """Return the schedule with other arguments, which are not checked alone."""
+        return self.shape.call(**{**self.args, **changes})
+
+    def changed(self, change: Callable[[Any], Any]) -> "Schedule":
+        """Apply a function to each argument, and to each item of a list. Returns itself if all are kept."""
+        changes = {key: made for key, one in self.args.items() if (made := _changed(one, change)) is not one}
+        return self.with_args(**changes) if changes else self
+
+    @cached_property
+    def affine(self) -> bool:
+        """True if the value is `A(t) * base + C(t)`."""
+        return all(part.affine for part in self._parts) if self.shape.affine is None else self.shape.affine
+
+    @cached_property
+    def has_absolute(self) -> bool:
+        """True if any level in the schedule is absolute."""
+        own = self.shape.has_absolute
+        if own is not None:
+            return own(self) if callable(own) else own
+        return any(isinstance(leaf, Absolute) for leaf in self.leaves) or any(part.has_absolute for part in self._parts)
+
+    @cached_property
+    def has_likes(self) -> bool:
+        """True if the schedule contains `like(…)`, which `resolve` replaces by the line that it follows."""
+        return self.kind == "like" or any(part.has_likes for part in self._parts)
+
+    @property
+    def metric_rules(self) -> tuple[Any, ...]:
+        """The metric rules that the schedule is multiplied by; those in `absolute(…)` are applied for a base of 1."""
+        if self.kind == "absolute":
+            return self._parts[0].metric_rules
+        return self.args["guides"] if self.kind == "guided" else ()
+
+    @property
+    def serializable(self) -> bool:
+        """True if the text can be read back: every function has a registered name."""
+        known = all(leaf.serializable for leaf in self.leaves if isinstance(leaf, Curve))
+        return known and self.shape.is_registered and all(part.serializable for part in self._parts)
+
+    # ---------------------------------------------------------------- lengths
+
+    @cached_property
+    def extent(self) -> Extent:
+        """Whether the schedule "has" a length, "fills" the remaining time, or is "open": without an end."""
+        own = self.shape.extent
+        if own is not None:
+            return own(self) if callable(own) else own
+        if self.shape.over is not None:
+            if self.args[self.shape.over] is not None:
+                return "has"
+            return "fills" if self.shape.roles[self.shape.over] == "fills" else "open"
+        kinds = {part.extent for part in self._parts}
+        return "fills" if "fills" in kinds else "has" if "has" in kinds else "open"
+
+    @property
+    def fills(self) -> bool:
+        """True if the schedule takes the remaining time of the run or stage."""
+        return self.extent == "fills"
+
+    @property
+    def has_length(self) -> bool:
+        """True if the schedule has a length, even one that only run facts can convert to updates."""
+        return self.extent == "has"
+
+    @cached_property
+    def length(self) -> Duration | None:
+        """The length of the schedule; None if it takes the remaining time or has no end."""
+        if self.extent != "has":
+            return None
+        if self.shape.length is not None:
+            return self.shape.length(self)
+        if self.shape.over is not None:
+            own: Duration = self.args[self.shape.over]
+            return own
+        lengths = {part.length for part in self._parts if part.extent == "has"}
+        if len(lengths) == 1:
+            return lengths.pop()
+        if all(length is not None and length.exact is not None for length in lengths):
+            return Duration.of_updates(max(length.number for length in lengths if length is not None))
+        raise Unresolved(
+            str(self),
+            "its operands' lengths are in different units",
+            "For example: ps.resolve(schedule, total=10_000).length",
+        )
+
+    def measure(self, span: Span) -> Fraction | None:
+        """Return the exact length of the schedule if it starts with a span; None if it has none."""
+        if self.extent != "has":
+            return None
+        if self.shape.measure is not None:
+            return self.shape.measure(self, span)
+        if self.shape.over is not None:
+            return span.exact_length(self.args[self.shape.over])
+        return max(one for part in self._parts if (one := part.measure(span)) is not None)
+
+    # ---------------------------------------------------------------- as planned
+
+    def resolved_in(self, span: Span) -> "Schedule":
+        """Return the schedule for a part of a run, with its lengths in counts and its stages connected."""
+        piece = self.shape.plan(self, span)
+        made: Schedule = piece.schedule
+        made.__dict__.setdefault("piece", piece)
+        return made
+
+    @cached_property
+    def piece(self) -> Piece:
+        """The schedule as planned without run facts: its lengths must be in updates.
+
+        Raises:
+            Unresolved: a length is not in updates, or a stage has no length.
+            InvalidArgument: an open level is unknown, or could mean two things.
+        """
+        piece = None
+        try:
+            if not self.fills:
+                piece = self.shape.plan(self, IN_UPDATES)
+        except (MissingFact, Unresolved):
+            pass
+        if piece is None or [*_lengths_in(piece.schedule)] != [*_lengths_in(self)]:
+            found, example = "it still has units or open-ended stages; resolve it first", "total=10_000"
+            raise Unresolved(str(self), found, example=f"ps.resolve(schedule, {example}, steps_per_epoch=100)")
+        return piece
+
+    @property
+    def connected(self) -> "Schedule":
+        """The schedule with each open level between its stages written, unless it is the level without a neighbor."""
+        made: Schedule = self.piece.schedule
+        return made
+
+    @cached_property
+    def is_resolved(self) -> bool:
+        """True if every length is in updates, and every level is written or needs no neighbor."""
+        try:
+            made, others = self.piece.schedule, [*_other_runs_in(self)]
+            return all(one.is_resolved for one in others) if others else made == self
+        except InvalidArgument:  # resolving raises it
+            return False
+
+    def breakpoints(self, until: int | None = None) -> tuple[int, ...]:
+        """Return the sorted times at which the formula changes, including 0 and the end.
+
+        Args:
+            until: last time to include, in updates; by default the end of the schedule.
+
+        Raises:
+            Unresolved: a length is not in updates.
+            InvalidArgument: the schedule has no end, so `until` is required.
+        """
+        piece = self.piece
+        if until is None and piece.length is None:
+            raise InvalidArgument(f"({self}).breakpoints()", "it has no end", "For example: .breakpoints(until=10_000)")
+        end = ceil(piece.length) if until is None and piece.length is not None else until
+        assert end is not None
+        times = list(map(ceil, islice(piece.edges(0, end), _MAX_POINTS + 1)))
+        if len(times) > _MAX_POINTS:
+            site = f"({short_line(self)}).breakpoints(until={end})"
+            raise InvalidArgument(site, f"more than {_MAX_POINTS} points", "For example: .breakpoints(until=10_000)")
+        last = end if piece.length is None else min(end, ceil(piece.length))
+        return tuple(sorted({0, last, *(time for time in times if 0 <= time <= end)}))
+
+    # ---------------------------------------------------------------- operators and text
+
+    def __rshift__(self, other: "Schedule | Absolute") -> "Schedule":
+        return _combined_operands("sequence", self, other)
+
+    def __mul__(self, other: "Schedule | float | Absolute") -> "Schedule":
+        return _combined_operands("product", self, other)
+
+    def __rmul__(self, other: float) -> "Schedule":
+        return _combined_operands("product", other, self)
+
+    def __add__(self, other: "Schedule | float | Absolute") -> "Schedule":
+        return _combined_operands("sum", self, other)
+
+    def __radd__(self, other: float | Absolute) -> "Schedule":
+        return _combined_operands("sum", other, self)
+
+    def __sub__(self, other: "Schedule | float | Absolute") -> "Schedule":
+        return _combined_operands("difference", self, other)
+
+    def __rsub__(self, other: float | Absolute) -> "Schedule":
+        return _combined_operands("difference", other, self)
+
+    def __truediv__(self, divisor: float) -> "Schedule":
+        return _combined_operands("quotient", self, divisor)
+
+    def __pow__(self, exponent: float) -> "Schedule":
+        return _combined_operands("power", self, exponent)
+
+    def __neg__(self) -> "Schedule":
+        return _combined_operands("negative", self)
+
+    if not TYPE_CHECKING:  # hidden, so that type checkers reject these operators
+
+        def _refuse_operator(self, other: object) -> NoReturn:
+            """Reject `a | b`, which was meant to be `a >> b`."""
+            second = str(other) if isinstance(other, Schedule) else shown(other)
+            site, found = f"{short_line(self)} with {second[:80]}", "stages are joined by >>"
+            raise InvalidCall(site, found, example='ps.warmup("5%") >> ps.cosine()')
+
+        def _refuse_comparison(self, other: object) -> NoReturn:
+            """Reject `a > b`, which was meant to be `a >> b`, and `max(b, a)`, which compares them."""
+            if not isinstance(other, Schedule):
+                self._refuse_operator(other)
+            site, found = f"{short_line(self)} with {short_line(other)}", "schedules are not compared"
+            both = "Write >> for one after the other, or ps.maximum(…) in place of max"
+            raise InvalidCall(site, found, both)
+
+        __or__ = __and__ = _refuse_operator
+        __gt__ = __ge__ = _refuse_comparison
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, Schedule) and self.shape is other.shape and self.args == other.args
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.kind, *self.args.values()))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Schedule, (self.shape, dict(self.args))
+
+    def __copy__(self) -> "Schedule":
+        return self
+
+    def __deepcopy__(self, memo: object) -> "Schedule":
+        return self
+
+    @cached_property
+    def _text(self) -> str:
+        shape = self.shape
+        return shape.text(self) if shape.text is not None else write_call(shape.name, shape.params, self.args)
+
+    def __str__(self) -> str:
+        """Return the one-line text, which `ps.parse` reads."""
+        return self._text
+
+    __repr__ = text_on_screen
+
+
+def _combined_operands(name: str, *operands: object) -> Schedule:
+    made: Schedule = combine_operands(name, *operands)  # or NotImplemented, which Python expects from an operator
+    return made
+
+
+def _leaves_of(items: tuple[Any, ...]) -> Iterator[object]:
+    for item in items:
+        if isinstance(item, tuple):
+            yield from _leaves_of(item)
+        else:
+            yield item
+
+
+def _changed(value: Any, change: Callable[[Any], Any]) -> Any:
+    if isinstance(value, tuple):
+        items = tuple(_changed(one, change) for one in value)
+        return value if all(map(is_, items, value)) else items
+    return change(value)
+
+
+def _lengths_in(schedule: Schedule) -> Iterator[Duration]:
+    """Yield the lengths in a schedule, without those of other runs for which a part is planned."""
+    for name, value in schedule.args.items():
+        for leaf in _leaves_of((value,)):
+            if isinstance(leaf, Schedule):
+                yield from _lengths_in(leaf)
+            elif isinstance(leaf, Duration) and schedule.shape.roles.get(name) != "run":
+                yield leaf
+
+
+def _other_runs_in(schedule: Schedule) -> Iterator[Duration]:
+    """Yield the lengths of other runs for which parts of a schedule are planned."""
+    for name, role in schedule.shape.roles.items():
+        if role == "run" and schedule.args[name] is not None:
+            yield schedule.args[name]
+    for part in schedule.parts():
+        yield from _other_runs_in(part)
+
+
+def parts_inside(value: Any) -> tuple[Any, ...]:
+    """Return the schedules and the lengths in a schedule, recursively, without numbers and text."""
+    return tuple(one for one in values_inside(value) if isinstance(one, (Schedule, Duration)))
+
+
+def values_inside(value: Any) -> Iterator[Any]:
+    """Yield a value and, if it is a tuple or a schedule, every value inside it, recursively."""
+    yield value
+    if isinstance(value, (tuple, Schedule)):
+        for item in value.args.values() if isinstance(value, Schedule) else value:
+            yield from values_inside(item)
+
+
+def durations_in(value: Any) -> Iterator[Duration]:
+    """Yield every length in a schedule; for a function, yield the length of one of its steps.
+
+    >>> from paramsched.core.schedules.anneal import warmup
+    >>> [str(length) for length in durations_in(warmup("5 epochs"))]
+    ['5 epochs']
+    """
+    yield from lengths_among(values_inside(value))
+
+
+def lengths_among(parts: Iterable[Any]) -> Iterator[Duration]:
+    """Yield the lengths that `durations_in` yields, of a schedule whose parts are known."""
+    for part in parts:
+        if isinstance(part, Duration):
+            yield part
+        elif isinstance(part, Schedule) and part.shape.function is not None and "start" not in part.args:
+            yield Duration.of("1 step")  # what a function of updates counts
+
+
+def is_kind(value: object, *kinds: str) -> TypeGuard[Schedule]:
+    """Return whether a value is a schedule of one of these kinds.
+
+    >>> from paramsched.core.schedules.anneal import cosine
+    >>> is_kind(cosine(), "anneal", "warmup"), is_kind(0.5, "anneal")
+    (True, False)
+    """
+    return isinstance(value, Schedule) and value.kind in kinds
+
+
+def no_total(schedule: Schedule) -> Unresolved:
+    """Return the error for a schedule that needs the length of the run, which is unknown."""
+    return Unresolved(
+        str(schedule),
+        "it has no length of its own, and the length of the run is unknown",
+        "For example: total=10_000",
+    )
+
+
+# ---------------------------------------------------------------- arguments that are schedules
+
+_MOST_WRITTEN: Final = 10**40  # integers below it are written with all digits in a message
+
+FUNCTION_AS_SHAPE: Final = "Write @ps.shape above def f(t), and f() in the plan"
+"""The advice for a function in place of a schedule."""
+
+
+def schedule_of(value: object, site: str | Callable[[], str]) -> Schedule:
+    """Return a schedule; or a finite number, `absolute(x)` or `0.5 + absolute(x)` as a constant.
+
+    Args:
+        site: the call that an error names, or a function that returns the call, if formatting it is expensive.
+    """
+    if isinstance(value, Schedule):
+        rules, depth = value.metric_rules, value.depth
+        if rules:
+            instead = f'Multiply the entire line, with brackets: (warmup("5%") >> cosine()) * {rules[0]}'
+            raise InvalidArgument(site() if callable(site) else site, f"{value} contains a metric rule", instead)
+        if depth >= MOST_DEPTH:
+            found = f"schedules nested more than {MOST_DEPTH} deep"
+            raise InvalidArgument(short_line(value), found, "Merge nested calls: shift(s, 2), not two shifts by 1")
+        return value
+    if isinstance(value, Absolute) or is_number(value):
+        level: Schedule = SHAPES["constant"](value)
+        return level
+    name = getattr(value, "__name__", "")
+    called = name in SHAPES and SHAPES[name] is value
+    is_function = callable(value) and not isinstance(value, type)
+    raise InvalidArgument(
+        site() if callable(site) else site,
+        f"{name if called else shown(value)} is neither a schedule nor a number",
+        FUNCTION_AS_SHAPE if is_function and not called else "",
+        example=example_call(SHAPES[name], name) if called else "warmup(100) >> cosine(to=0.1)",
+    )
+
+
+def line_of(value: object, site: str | Callable[[], str]) -> Schedule:
+    """Return the schedule of an entire line, as `schedule_of` does, but refuse a number other than 0 and 1.
+
+    `weight_decay: 0.1` could be the value 0.1 or a tenth of base. 0 is the same as both, and 1 is
+    `constant()`, because the value 1 beside a base is never meant.
+    """
+    schedule = schedule_of(value, site)
+    if is_number(value) and value not in (0, 1):
+        number: Any = value
+        text = str(number) if isinstance(number, int) and abs(number) < _MOST_WRITTEN else repr(float(number))
+        raise InvalidArgument(
+            site() if callable(site) else site,
+            "a number alone could be a value or a multiple of base",
+            readings_of_number(text),
+        )
+    return schedule
+
+
+def readings_of_number(number: str, quote: str = "") -> str:
+    """Return the advice for a number alone: a line for the value, and one for the multiple; `quote` encloses each."""
+    lines = (f"{quote}{line}{quote}" for line in (f"absolute({number})", f"{number} * constant()"))
+    return "Write {} for the value {number}, or {} for {number} × base".format(*lines, number=number)
+
+
+def curve_argument(name: str, curve: Any) -> Curve:
+    """Check a curve argument. A schedule is rejected: it is callable too, but takes a time, not a progress."""
+    if isinstance(curve, Schedule):
+        site, found = CallSite(name, "curve", str(curve)), "expected a curve, got a schedule"
+        raise InvalidArgument(site, found, example="curve=curves.cosine", refused=curve)
+    return curve_of(curve)

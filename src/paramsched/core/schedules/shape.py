@@ -1,0 +1,444 @@
+"""How a shape is made of a function: `@formula()` for a function of time, `@planned()` for one that plans schedules.
+
+The signature of the function says everything about its arguments: their checks, their text, their help, and of a
+length, what it is for.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import ceil
+from typing import Annotated, Any, Concatenate, Final, Literal, ParamSpec, TypeAlias, final
+
+import numpy as np
+
+from paramsched.core.base.params import Ge, Gt, Param, params_of
+from paramsched.core.base.signatures import readable
+from paramsched.core.builders import SHAPES, builder_like, require_free_name
+from paramsched.core.curves.arrays import Array
+from paramsched.core.number_checks import MOST_COUNT, checked_number, finite_number, require_choice, whole_number
+from paramsched.core.schedules.evaluation import Base, product
+from paramsched.core.schedules.level import Absolute, Level, level_of
+from paramsched.core.schedules.period import Lengths as LengthsOfCycles
+from paramsched.core.schedules.period import multiples
+from paramsched.core.schedules.registry import refuse_call
+from paramsched.core.schedules.schedule import (
+    OPERATORS,
+    SHAPE_OF_BUILDER,
+    Schedule,
+    Shape,
+    curve_argument,
+    no_total,
+    schedule_of,
+)
+from paramsched.core.schedules.span import Edges, Piece, Span
+from paramsched.core.schedules.two_levels import refuse_two_readings_of_call
+from paramsched.core.time import Duration, DurationLike
+from paramsched.core.time.duration import Number, count_of
+from paramsched.errors import CallSite, InvalidArgument, shown, site_with_value
+
+P = ParamSpec("P")
+
+
+# ---------------------------------------------------------------- kinds of arguments
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a length is for.
+
+    - "fills", "open": the length of the shape; None takes the rest of the run, or has no end
+    - "length": the length of the shape, which always has one
+    - "time": a time from the start of the stage
+    - "period": a period of repetition: at least one update, and not rounded
+    - "scale": time is divided by it: not rounded, even if it is shorter than an update
+    - "run": the length of another run, for which a part is planned.
+    """
+
+    role: Literal["fills", "open", "length", "time", "period", "scale", "run"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class What:
+    """The word for an argument in an error, if it is not its name."""
+
+    what: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A function that checks a value: of the call site and the value, returns the value as it is kept."""
+
+    check: Callable[[CallSite, Any], Any]
+
+
+Length: TypeAlias = Annotated[DurationLike, Role("length")]
+"""The length of a shape that always has one."""
+Over: TypeAlias = Annotated[DurationLike | None, Role("fills")]
+"""The length of a shape; None takes the rest of the run."""
+OpenLength: TypeAlias = Annotated[DurationLike | None, Role("open")]
+"""The length of a shape; None has no end."""
+Time: TypeAlias = Annotated[DurationLike, Role("time")]
+"""A time from the start of the stage."""
+Period: TypeAlias = Annotated[DurationLike, Role("period"), Gt(0)]
+"""A period, above 0."""
+OptionalPeriod: TypeAlias = Annotated[DurationLike | None, Role("period"), Gt(0)]
+"""A period, above 0, or None."""
+Scale: TypeAlias = Annotated[DurationLike, Role("scale"), Gt(0)]
+"""A time scale, above 0."""
+Run: TypeAlias = Annotated[DurationLike | None, Role("run"), Gt(0)]
+"""The length of another run; None is this run."""
+OptionalCount: TypeAlias = Annotated[int | None, Ge(1)]
+"""An integer of at least 1, or None."""
+Place: TypeAlias = Annotated[int, Ge(0)]
+"""An integer of at least 0."""
+RoundedLengths: TypeAlias = Annotated[LengthsOfCycles, What("rounding")]
+"""How cycles or boundaries are rounded."""
+
+
+def _checked_growth(site: CallSite, mult: object) -> float:
+    """Check the ratio of two consecutive cycles: 1, or large enough for a finite table."""
+    value = finite_number(site, mult)
+    site = replace(site, value=repr(mult))
+    if value < 1:
+        raise InvalidArgument(site, "must be at least 1: cycles must not shrink", example="mult=1")
+    if value > MOST_COUNT:
+        raise InvalidArgument(site, f"expected at most {MOST_COUNT:.0e}", example="mult=2")
+    if 1 < value < _LEAST_GROWTH:  # a slower growth needs too many cycles for the table
+        raise InvalidArgument(site, f"expected 1, or at least {_LEAST_GROWTH}", example="mult=1")
+    return value
+
+
+_LEAST_GROWTH: Final = 1.001
+
+Growth: TypeAlias = Annotated[float, Check(_checked_growth)]
+"""The ratio of two consecutive cycles."""
+
+
+def positive_length(site: CallSite, length: Duration) -> Duration:
+    """Check a period or a time scale, which must be greater than 0."""
+    if not length.terms:
+        raise InvalidArgument(site_with_value(site, 0), "must be greater than 0", example="30")
+    return length
+
+
+def checked_argument(call: str, param: Param, value: Any) -> Any:
+    """Return the argument of a call as it is kept; raise InvalidArgument if the parameter does not take it."""
+    if value is None and param.none:
+        return None
+    if (check := param.marker("check")) is not None:
+        return check(CallSite(call, param.name), value)
+    match param.kind:
+        case "level":
+            if isinstance(value, str) and value.replace(" ", "") == "1/n":
+                site, found = (
+                    CallSite(call, param.name, shown(value)),
+                    "a level is a number; index defines the value of",
+                )
+                advice = 'To begin at 1/n write index="(t+1)/n"'
+                raise InvalidArgument(site, f"{found} the first update", advice, refused=value)
+            return level_of(CallSite(call, param.name), value)
+        case "number":
+            return checked_number(CallSite(call, param.name), param, value)
+        case "count":
+            return whole_number(CallSite(call, param.name), value, param.marker("ge") or 0)
+        case "length":
+            length = Duration.of(value)
+            return length if param.marker("gt") is None else positive_length(CallSite(call, param.name), length)
+        case "choice":
+            site = CallSite(call, param.name)
+            require_choice(site, value, Literal[param.choices], f"unknown {param.marker('what') or param.name}")
+        case "curve":
+            return curve_argument(call, value)
+        case "schedule":
+            return schedule_of(value, f"{call}(…)")
+        case "bool" if not isinstance(value, bool):
+            site = CallSite(call, param.name, repr(value))
+            raise InvalidArgument(site, "expected True or False", example=f"{param.name}=True")
+    return value
+
+
+@final
+class _Arguments:
+    """The arguments of a shape: binds those of a call to their names, and checks them."""
+
+    def __init__(self, name: str, params: Mapping[str, Param]) -> None:
+        self.name, self.params = name, params
+        self.names = [key for key, one in params.items() if one.form is not inspect.Parameter.KEYWORD_ONLY]
+        self.several = next((key for key, one in params.items() if one.several), None)
+
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        return {
+            key: checked_argument(self.name, one, one.default)
+            for key, one in self.params.items()
+            if not (one.required or one.several)
+        }
+
+    def bound(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the checked arguments in the order of the signature; None if the call does not fit it."""
+        if self.several is not None:
+            given: dict[str, Any] = {self.several: args}
+        else:
+            given = dict(zip(self.names, args, strict=False))
+            if len(args) > len(self.names):
+                return None
+        if not (kwargs.keys() <= self.params.keys() and kwargs.keys().isdisjoint(given)):
+            return None
+        given.update(kwargs)
+        made: dict[str, Any] = {}
+        for key, param in self.params.items():
+            if key not in given:
+                if key not in self.defaults:
+                    return None
+                made[key] = self.defaults[key]
+            elif param.several:
+                made[key] = tuple(checked_argument(self.name, param, one) for one in given[key])
+            else:
+                made[key] = checked_argument(self.name, param, given[key])
+        return made
+
+
+def register_shape(
+    function: Callable[..., Any], skipped: int, planner: Callable[["Shape"], Callable[[Schedule, Span], Piece]],
+    hidden: bool, options: Mapping[str, Any],
+) -> Any:  # fmt: skip
+    """Return the builder of a shape that a function defines, and register it in the table of texts."""
+    parameters = [*inspect.signature(function).parameters.values()][skipped:]
+    name = function.__name__.strip("_")
+
+    def build(*args: Any, **kwargs: Any) -> Schedule:
+        refuse_two_readings_of_call(name, args, kwargs)
+        given = arguments.bound(args, kwargs)
+        if given is None:
+            refuse_call(builder, args, kwargs)
+            raise AssertionError(f"{name} does not take {args} and {kwargs}")
+        return shape.call(**given)
+
+    builder = builder_like(function, build, parameters, Schedule)
+    builder.__name__ = builder.__qualname__ = name
+    params = params_of(builder)
+    arguments = _Arguments(name, params)
+    roles = {key: role for key, one in params.items() if (role := one.marker("role")) is not None}
+    shape = Shape(name, params, lambda schedule, span: plan(schedule, span), roles, **options)
+    plan = planner(shape)
+    SHAPE_OF_BUILDER[builder] = shape
+    if hidden:
+        OPERATORS[name] = shape
+    else:
+        require_free_name(SHAPES, builder, kind="shape")
+        SHAPES[name] = readable(builder)
+    return builder
+
+
+# ---------------------------------------------------------------- formulas of time
+
+
+def formula(
+    *,
+    held: Callable[..., Number | None] | None = None,
+    edges: Callable[..., Any] | None = None,
+    counted: Callable[..., Mapping[str, Any]] | None = None,
+    exact: bool = False,
+    hidden: bool = False,
+    **options: Any,
+) -> Callable[[Callable[Concatenate[Array, P], Array]], Callable[P, Schedule]]:
+    """Make a shape of a function from the times `t` of its stage, an array, to multiples of base.
+
+    Its name is its name in text. The function receives its arguments as numbers: lengths in updates, periods as exact
+    numbers. If it has levels, it returns levels: numbers; or two rows, if a level is absolute, which it gets as a
+    column. NumPy treats both alike.
+
+    Args:
+        held: the time from which the value is constant; by default the length.
+        edges: the times at which the formula changes, of `since` and `until` and the arguments; by default the
+            multiples of periods, and times.
+        counted: changes lengths after they are converted to updates.
+        exact: True if all lengths are exact numbers, not only periods.
+        hidden: True if text has no such name, because other functions build its schedules.
+        options: fields of `Shape`.
+
+    >>> @formula()
+    ... def fading(t, gamma: float, per: Scale = 1):
+    ...     return gamma ** (t / per)
+    >>> fading(0.5, per=10)(20)
+    0.25
+    """
+
+    def make(function: Callable[Concatenate[Array, P], Array]) -> Callable[P, Schedule]:
+        def planner(shape: Shape) -> Callable[[Schedule, Span], Piece]:
+            return _Formula(function, shape, held, edges, counted, exact=exact).plan
+
+        made: Callable[P, Schedule] = register_shape(function, 1, planner, hidden, options)
+        return made
+
+    return make
+
+
+@final
+class _Formula:
+    """How the calls of one formula are planned."""
+
+    def __init__(
+        self,
+        function: Callable[..., Array],
+        shape: Shape,
+        held: Callable[..., Number | None] | None,
+        edges: Callable[..., Any] | None,
+        counted: Callable[..., Mapping[str, Any]] | None,
+        *,
+        exact: bool,
+    ) -> None:
+        self.function, self.roles, self.over, self.is_measured = function, shape.roles, shape.over, bool(shape.measure)
+        self.counts = {key for key, role in shape.roles.items() if role != "period" and not exact}
+        self.held, self.edges, self.counted = held, edges or self._edges_of_roles, counted
+        self.levels = [key for key, one in shape.params.items() if one.kind == "level"]
+        self.open_levels: Mapping[str, float] = shape.open_levels
+
+    def plan(self, schedule: Schedule, span: Span) -> Piece:
+        """Plan a call: its lengths in counts, and its formula as a function of time and base."""
+        args, over = schedule.args, self.over
+        counts = dict(args)
+        for key, role in self.roles.items():
+            if args[key] is not None:
+                counts[key] = _counted(role, args[key], span)
+            elif role == "fills":
+                if span.room is None:
+                    raise no_total(schedule)
+                counts[key] = span.room
+        if self.counted is not None:
+            counts.update(self.counted(**counts))
+        made = {key: _as_length(counts[key]) for key in self.roles}
+        if any(made[key] != args[key] for key in made):
+            schedule = schedule.with_args(**made)
+        length = None if over is None else counts[over]
+        held = length if self.held is None else self.held(**counts)
+        if self.is_measured and held is not None:
+            length = ceil(held)
+        return Piece(schedule, length, held, self._values(counts), self._edges(counts))
+
+    def _edges(self, counts: Mapping[str, Any]) -> Edges:
+        return lambda since, until: self.edges(since, until, **counts)
+
+    def _edges_of_roles(self, since: Number, until: Number, **counts: Any) -> Any:
+        for key, role in self.roles.items():
+            if role == "period":
+                yield from multiples(counts[key], since, until)
+            elif role == "time":
+                yield from counts[key] if isinstance(counts[key], tuple) else (counts[key],)
+
+    def _values(self, counts: Mapping[str, Any]) -> Callable[[Array, Base], Array]:
+        """Return the values of the formula; periods stay exact numbers."""
+        named = {key: _as_count(one) if key in self.counts else one for key, one in counts.items()}
+        named |= {key: level for key, level in self.open_levels.items() if named[key] is None}
+        function = self.function
+        if not any(isinstance(counts[key], Absolute) for key in self.levels):
+            return lambda t, base: base.times(function(t, **named))
+        named |= {key: _column(named[key]) for key in self.levels if named[key] is not None}
+
+        def values(t: Array, base: Base) -> Array:
+            factor, value = np.broadcast_to(function(t, **named), (2, t.size))
+            return base.times(factor) + product(value, base.one)
+
+        return values
+
+
+def _counted(role: str, value: Any, span: Span) -> Any:
+    """Return a length, or a list of them, in counts."""
+    if isinstance(value, tuple):
+        return tuple(_counted(role, one, span) for one in value)
+    match role:
+        case "fills" | "open" | "length":
+            return span.length(value)
+        case "period":
+            return span.period(value)
+        case "scale":
+            return span.scale(value)
+    return span.time(value)
+
+
+def _as_length(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_as_length, value))
+    return None if value is None else Duration.of_updates(value)
+
+
+def _as_count(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_as_count, value))
+    return None if value is None else count_of(value)
+
+
+def _column(level: Level) -> Array:
+    """Return a level as a column: its multiple of base, and its absolute value."""
+    factor, value = (level.factor or 0.0, level.value) if isinstance(level, Absolute) else (level, 0.0)
+    return np.array([[factor], [value]])
+
+
+# ---------------------------------------------------------------- shapes that plan schedules
+
+
+def planned(
+    *, hidden: bool = False, **options: Any
+) -> Callable[[Callable[Concatenate[Schedule, Span, P], Piece]], Callable[P, Schedule]]:
+    """Make a shape of a function that plans a call of it: `(call, span, its arguments) -> Piece`.
+
+    The function plans its schedules by `plan`, and says at which times and with which base they are read.
+
+    Args:
+        hidden: True if text has no such name, because an operator or another function builds its schedules.
+        options: fields of `Shape`.
+
+    >>> @planned()
+    ... def reversed_in_time(call: Schedule, span: Span, schedule: Schedule, over: Length) -> Piece:
+    ...     end, piece = span.length(over), plan(schedule, span)
+    ...     made = call.with_args(schedule=piece.schedule, over=Duration.of_updates(end))
+    ...     return Piece(made, end, end, lambda t, base: piece.values(np.maximum(end - t, 0), base))
+    >>> reversed_in_time(linear(over=10), 10)(8)
+    0.8
+    """
+
+    def make(function: Callable[Concatenate[Schedule, Span, P], Piece]) -> Callable[P, Schedule]:
+        def planner(shape: Shape) -> Callable[[Schedule, Span], Piece]:
+            several = next((key for key, one in shape.params.items() if one.several), None)
+            run: Any = function
+            if several is None:
+                return lambda call, span: run(call, span, **call.args)
+            return lambda call, span: run(call, span, *call.args[several])
+
+        made: Callable[P, Schedule] = register_shape(function, 2, planner, hidden, options)
+        return made
+
+    return make
+
+
+def plan(schedule: Schedule, span: Span) -> Piece:
+    """Return a schedule as planned for a span, with every length in counts, and every stage connected."""
+    return schedule.shape.plan(schedule, span)
+
+
+def of_one(call: Schedule, piece: Piece, values: Callable[[Array, Base], Array], **args: Any) -> Piece:
+    """Return a piece with changed values of one schedule, whose length and edges it keeps."""
+    made = call.with_args(schedule=piece.schedule, **args)
+    return Piece(made, piece.length, piece.held, values, piece.edges_and_end)
+
+
+def of_each(call: Schedule, pieces: Sequence[Piece], values: Callable[[Array, Base], Array]) -> Piece:
+    """Return a piece that combines the values of several schedules at each time.
+
+    It has the longest length of an operand, or no end if no operand has an end.
+    """
+    made = call.with_args(operands=tuple(piece.schedule for piece in pieces))
+    held = [piece.held for piece in pieces]
+    constant_from = None if None in held else max(one for one in held if one is not None)
+    lengths = [piece.length for piece in pieces if piece.length is not None]
+
+    def edges(since: Number, until: Number) -> Iterable[Number]:
+        for piece in pieces:
+            yield from piece.edges_and_end(since, until)
+
+    return Piece(made, max(lengths, default=None), constant_from, values, edges)
