@@ -7,7 +7,7 @@ from typing import NamedTuple, final
 
 import numpy as np
 
-from paramsched.core.base.codes import FACTOR_IN_GROUP, GROWS, LEVEL_AS_VALUE
+from paramsched.core.base.codes import FACTOR_IN_GROUP, FAR_ABOVE, GROWS, LEVEL_AS_VALUE
 from paramsched.core.base.problem import Problem
 from paramsched.core.curves.arrays import Array
 from paramsched.core.fields import is_number
@@ -190,7 +190,7 @@ def report_unlikely_values(
     ):
         names: list[str] = []
         if line is not None:
-            is_of_levels = found.code in (LEVEL_AS_VALUE, GROWS)  # it names the field
+            is_of_levels = found.code in (LEVEL_AS_VALUE, GROWS, FAR_ABOVE)  # it names the field
             told |= {line.name} if is_of_levels else set()
             names += [] if is_of_levels or line.name == "lr" else [line.name]
             names += [] if line.groups is None else [f"group {selector_text(line.groups)}"]
