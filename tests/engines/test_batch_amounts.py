@@ -263,7 +263,9 @@ def test_epochs_in_samples_have_the_length_known_to_the_engine():
 
     scheduler = FACTS.attach(optimizer_of(Tiny()), plan, PlanOptions())
 
-    assert scheduler.plan.resolve(facts=scheduler.facts).bindings[0].schedule.over == ps.Duration.of("40 samples")
+    assert scheduler.plan.resolve(facts=scheduler.facts).bindings[0].schedule.args["over"] == ps.Duration.of(
+        "40 samples"
+    )
 
 
 LENGTH = 37

@@ -44,8 +44,11 @@ def stage_fraction(index: Index, t: Array, n: Any) -> tuple[Array, Any]:
 def along(curve: Curve, start: Any, to: Any, k: Array, n: Any) -> Array:
     """Return the values from one level to another along a curve at u = k / n, exactly `start` before and `to` after it.
 
-    If the curve is monotone, no value is outside the two levels. Levels are numbers, or columns.
+    If the curve is monotone, no value is outside the two levels. Levels are numbers, one for each time, or columns.
     """
+    if np.shape(start) == np.shape(to) == (2, 1):  # a row of multiples of base, and one of absolute values
+        ends = zip(start[:, 0].tolist(), to[:, 0].tolist(), strict=True)
+        return np.stack([along(curve, *pair, k, n) for pair in ends])
     if not k.size or (k.min() > 0 and k.max() < n):
         return _between(curve, start, to, k, n)
     inside = (k > 0) & (k < n)

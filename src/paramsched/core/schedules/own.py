@@ -35,14 +35,18 @@ class Call:
     """A call of a user's function with its arguments, for one number at a time.
 
     So a value has the same bits alone and in an array, and a function may use `math` and `if`.
+
+    Args:
+        schedule: the call.
+        lengths: the lengths among its arguments in counts, by name.
     """
 
-    def __init__(self, schedule: Schedule, lengths: Mapping[str, Number] | None = None) -> None:
+    def __init__(self, schedule: Schedule, lengths: Mapping[str, Number]) -> None:
         function = schedule.shape.function
         assert function is not None
         self.name, self.counts, self.function = schedule.kind, counts_of(schedule), function
         named = {key: one for key, one in schedule.args.items() if key not in ("over", *self.levels)}
-        named |= {} if lengths is None else {key: count_of(one) for key, one in lengths.items()}
+        named |= {key: count_of(one) for key, one in lengths.items()}
         self._call = partial(function, **named)
 
     @property
@@ -143,10 +147,15 @@ def require_values_until(schedule: Schedule, end: int) -> None:
     """Raise InvalidArgument if a function of the number of updates has no value for the last update before `end`.
 
     A function in a later stage is not checked, because it begins at another update.
+
+    Args:
+        schedule: a resolved schedule.
+        end: the number of updates.
     """
     for part in schedule.args.get("operands", (schedule,)):
         if _is_open(part) and end > 0:
-            Call(part).own_value(end - 1)
+            lengths = {key: one.number for key, one in _lengths_of(part).items()}
+            Call(part, lengths).own_value(end - 1)
 
 
 # ---------------------------------------------------------------- planning

@@ -18,7 +18,7 @@ from paramsched.core.base.signatures import readable
 from paramsched.core.builders import SHAPES, builder_like, require_free_name
 from paramsched.core.curves.arrays import Array
 from paramsched.core.number_checks import MOST_COUNT, checked_number, finite_number, require_choice, whole_number
-from paramsched.core.schedules.evaluation import Base, product
+from paramsched.core.schedules.evaluation import ROWS, Base, product
 from paramsched.core.schedules.level import Absolute, Level, level_of
 from paramsched.core.schedules.period import Lengths as LengthsOfCycles
 from paramsched.core.schedules.period import multiples
@@ -341,8 +341,8 @@ class _Formula:
         named |= {key: _column(named[key]) for key in self.levels if named[key] is not None}
 
         def values(t: Array, base: Base) -> Array:
-            factor, value = np.broadcast_to(function(t, **named), (2, t.size))
-            return base.times(factor) + product(value, base.one)
+            rows = np.broadcast_to(function(t, **named), (2, t.size))
+            return rows if base is ROWS else base.times(rows[0]) + product(rows[1], base.one)
 
         return values
 
