@@ -4,12 +4,13 @@ import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias, final
+from typing import Any, Final, TypeAlias, final
 
 from torch.optim import Optimizer
 
-from paramsched.core.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT
-from paramsched.core.base.printing import child_path, path_from_root
+from paramsched.compat.group_values import by_value
+from paramsched.core.base.codes import REFUSED_VALUE
+from paramsched.core.base.printing import child_path
 from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.fields import Field
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
@@ -23,10 +24,12 @@ from paramsched.core.run.arguments import PlanSource
 from paramsched.core.time import RunFacts
 from paramsched.engines.other_schedulers import Writer
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact, Unresolved
-from paramsched.mmengine.schedulers import PARAM_SCHEDULERS, OptimWrapper, build_param_scheduler, unmeasured
+from paramsched.mmengine.building import report_error
+from paramsched.mmengine.schedulers import OptimWrapper, build_param_scheduler, unmeasured
 from paramsched.mmengine.schedulers.base import is_scheduler
 from paramsched.mmengine.schedulers.build import RunLength
-from paramsched.mmengine.schedulers.entry import check_entry, is_of_user
+from paramsched.mmengine.schedulers.entry import build_entry, located_entries
+from paramsched.mmengine.schedulers.optimizers import ValuesOnly
 
 
 @final
@@ -99,11 +102,6 @@ _FACT_HINTS = {
 
 Schedulers: TypeAlias = dict[str, list[Any]]
 """Lists of schedulers by the name of their optimizer; the name of a single optimizer is empty."""
-
-
-def plan_in(config: Any, *, names: Sequence[str]) -> Plan | None:
-    """Return the plan in a config; None if the config contains schedulers."""
-    return plan_of(config, "Runner") if is_plan(config, names=names) else None
 
 
 def is_plan(config: Any, *, names: Sequence[str]) -> bool:
@@ -209,13 +207,14 @@ def plans_by_name(config: Any, names: Sequence[str]) -> dict[str, Plan]:
     The dict is empty if the config contains other schedulers or errors, or plans with several clocks, because a run
     counts only one amount.
     """
-    given = config if isinstance(config, Mapping) and "type" not in config and set(config) <= set(names) else {}
-    found: dict[str, Plan | None] = {}
+    by_name = config if isinstance(config, Mapping) and "type" not in config and set(config) <= set(names) else {}
+    configs = {name: one for name, one in by_name.items() if one is not None}
+    if not all(is_plan(one, names=()) for one in configs.values()):
+        return {}
+    plans: dict[str, Plan] = {}
     with suppress(ConfigError, InvalidArgument, OSError):
-        found = {name: plan_in(one, names=()) for name, one in given.items() if one is not None}
-    plans = {name: plan for name, plan in found.items() if plan is not None}
-    clocks = {amount_clock(plan.clock) for plan in plans.values()}
-    return plans if len(plans) == len(found) and len(clocks) == 1 else {}
+        plans = {name: plan_of(one, "Runner") for name, one in configs.items()}
+    return plans if len({amount_clock(plan.clock) for plan in plans.values()}) == 1 else {}
 
 
 def warn_without_validation(schedulers: Schedulers) -> None:
@@ -296,90 +295,87 @@ def field_of_group(group: Mapping[str, Any], name: str) -> Field:
 
 def check_schedulers(
     config: Any,
+    wrappers: Mapping[str, OptimWrapper | None],
+    length: RunLength,
     path: str,
     diagnostics: DiagnosticCollector,
-    models: Mapping[str, OptimWrapper | None],
-    lengths: Mapping[str, Any],
 ) -> None:
-    """Check `param_scheduler`: a config for one optimizer or for all, or a dict of configs by optimizer."""
-    if config is None or not models:
+    """Build the schedulers of `param_scheduler` for copies of the groups, and report every problem.
+
+    Args:
+        config: the value of `param_scheduler`.
+        wrappers: the wrappers of the optimizers by name; None in place of one with a problem.
+        length: the length of the run.
+        path: the path of `param_scheduler`.
+        diagnostics: receives the problems.
+    """
+    if config is None or not wrappers:
         return
-    names = [] if list(models) == [""] else list(models)
-    try:
-        plan = plan_in(config, names=names)
-    except ConfigError as error:  # raised for the text of a plan
-        for fault in error.diagnostics:
-            line = f"line {fault.line}: " if fault.line is not None and not fault.path else ""
-            diagnostics.add(path + path_from_root(fault.path), line + fault.found, fault.advice, code=fault.code)
+    names = list(wrappers)
+    several = [] if names == [""] else names
+    if is_plan(config, names=several):
+        _check_plan(config, wrappers, path, diagnostics)
         return
-    except (InvalidArgument, OSError) as error:
-        diagnostics.add(path, str(error), code=REFUSED_VALUE)
+    if plans := plans_by_name(config, several):
+        advice = one_plan_advice(plans, "param_scheduler={plan}")
+        diagnostics.add(path, "one plan drives all optimizers, on one clock", advice, code=REFUSED_VALUE)
         return
-    if plan is not None:
-        groups = {name or ALONE: model.optimizer.param_groups for name, model in models.items() if model is not None}
-        if groups and len(groups) == len(models):
-            try:
-                if names:
-                    check_names("Runner(optim_wrapper=…)", groups)
-                for name, scope in scopes_of(plan, plan, groups).items():
-                    bind(plan, groups[name], scope)  # its lengths are resolved once the loader is known
-            except InvalidArgument as refusal:
-                diagnostics.refuse(path, refusal)
-    elif plans := plans_by_name(config, names):
-        instead = one_plan_advice(plans, "param_scheduler={plan}")
-        diagnostics.add(path, "one plan drives all optimizers, on one clock", instead, code=REFUSED_VALUE)
-    elif names and isinstance(config, Mapping) and "type" not in config:
-        diagnostics.refuse_unknown(config, names, path, "no optimizer has this name", code=UNKNOWN_NAME)
-        for name in names:
-            if name in config:
-                check_schedulers(config[name], child_path(path, name), diagnostics, {"": models[name]}, lengths)
-            else:
-                diagnostics.add(
-                    child_path(path, name), "it is missing", f"Use {name}=None for no scheduler", code=WRONG_ARGUMENT
-                )
-    else:
-        many = list(config) if isinstance(config, (list, tuple)) else [config]
-        built = [is_scheduler(one) for one in many]
-        if any(built) and names:
-            instead = f"Use {{{names[0]!r}: [scheduler], …}}, or dict(type=…)"
-            diagnostics.add(path, "a built scheduler belongs to one optimizer", instead, code=REFUSED_VALUE)
+    by_name = bool(several) and isinstance(config, Mapping) and "type" not in config
+    entries = located_entries(config, names if by_name else names[:1], path, diagnostics)
+    for name, many in entries.items():
+        place = child_path(path, name) if by_name else path
+        if [where for _, where in many] == [place] and is_plan(many[0][0], names=()):
+            _check_plan(many[0][0], {"": wrappers[name]}, place, diagnostics)
+            continue
+        built = [is_scheduler(entry) for entry, _ in many]
+        if any(built) and several and not by_name:
+            advice = f"Use {{{names[0]!r}: [scheduler], …}}, or dict(type=…)"
+            diagnostics.add(path, "a built scheduler belongs to one optimizer", advice, code=REFUSED_VALUE)
         elif any(built) and not all(built):
-            found, instead = "built schedulers and dicts are mixed", "Use dicts only, or build all of them"
-            diagnostics.add(path, found, instead, code=REFUSED_VALUE)
+            found, advice = "built schedulers and dicts are mixed", "Use dicts only, or build all of them"
+            diagnostics.add(place, found, advice, code=REFUSED_VALUE)
         elif not any(built):
-            for index, one in enumerate(many):
-                where = child_path(path, index) if isinstance(config, (list, tuple)) else path
-                _check_scheduler(one, where, next(iter(models.values())), lengths, diagnostics)
+            _check_entries(many, wrappers[name], length, diagnostics)
 
 
-def _check_scheduler(
-    config: Any, path: str, model: OptimWrapper | None, lengths: Mapping[str, Any], diagnostics: DiagnosticCollector
+def _check_plan(
+    config: Any, wrappers: Mapping[str, OptimWrapper | None], path: str, diagnostics: DiagnosticCollector
 ) -> None:
-    """Check one scheduler from a dict: first its arguments, then whether it can be built."""
-    before = diagnostics.count
-    if not is_of_user(config):
-        if isinstance(config, Mapping):
-            config = {name: value for name, value in config.items() if name != "last_step"}
-        check_entry(config, path, RunLength(**lengths), diagnostics)
-        config = {**config, "verbose": False} if isinstance(config, Mapping) else config
-    if diagnostics.count > before or model is None:
-        return
+    """Check a plan for all optimizers. Its lengths are resolved once the loader is known."""
+    groups = {name or ALONE: one.optimizer.param_groups for name, one in wrappers.items() if one is not None}
     try:
-        with warnings.catch_warnings():  # the warnings are shown when the scheduler is built for the run
-            warnings.simplefilter("ignore")
-            (built,) = build_param_scheduler(config, model, **lengths)
-    except Exception as error:  # noqa: BLE001  # a user's class may raise anything
-        refusal: BaseException = error
-        name, cause = "", error.__cause__
-        if type(cause) is type(error):  # omit the index that `build_param_scheduler` adds, because the path contains it
-            name, refusal = f"({PARAM_SCHEDULERS.find(config['type']).__name__}): ", cause
-        # The `str` of a KeyError would add quotes.
-        found = str(refusal.args[0] if isinstance(refusal, KeyError) and refusal.args else refusal)
-        diagnostics.add(path, name + (found or type(refusal).__name__), code=REFUSED_VALUE)
-        return
-    missing = [name for name in ("step", "state_dict", "load_state_dict") if not callable(getattr(built, name, None))]
-    if missing:
-        found = f"{type(built).__name__} has no {', '.join(missing)}()"
-        diagnostics.add(
-            path, found, "Derive it from paramsched.mmengine.schedulers._ParamScheduler", code=WRONG_ARGUMENT
-        )
+        plan = plan_of(config, "Runner")
+        if len(groups) < len(wrappers):
+            return
+        if list(wrappers) != [""]:
+            check_names("Runner(optim_wrapper=…)", groups)
+        for name, scope in scopes_of(plan, plan, groups).items():
+            bind(plan, groups[name], scope)
+    except (ConfigError, OSError) as error:
+        report_error(error, path, diagnostics)
+    except InvalidArgument as error:
+        diagnostics.refuse(path, error)
+
+
+def _check_entries(
+    entries: Sequence[tuple[Any, str]],
+    wrapper: OptimWrapper | None,
+    length: RunLength,
+    diagnostics: DiagnosticCollector,
+) -> None:
+    """Build schedulers one after another for a copy of the groups of an optimizer."""
+    groups, counts = [_UNKNOWN], 1
+    if wrapper is not None:
+        groups = by_value([{**group, "params": []} for group in wrapper.optimizer.param_groups])
+        counts = wrapper._accumulative_counts
+    with warnings.catch_warnings():  # the warnings are shown when the scheduler is built for the run
+        warnings.simplefilter("ignore")
+        copied = OptimWrapper(ValuesOnly(groups), counts)
+        for entry, path in entries:
+            is_dict = isinstance(entry, Mapping)
+            quiet = {key: one for key, one in entry.items() if key != "verbose"} if is_dict else entry
+            build_entry(quiet, path, copied, length, diagnostics)
+
+
+_UNKNOWN: Final = {"lr": 1.0, "momentum": 1.0, "weight_decay": 1.0, "betas": (0.9, 0.999)}
+"""Values in place of those of an optimizer with a problem."""

@@ -8,10 +8,11 @@ from typing import Any, final
 import torch
 from torch.optim import Optimizer
 
+from paramsched.core.number_checks import positive_number
 from paramsched.core.run.steps import watch_updates
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.engines.reporting import BatchAmounts
-from paramsched.errors import InvalidArgument, MissingFact
+from paramsched.errors import CallSite, InvalidArgument, MissingFact, site_with_value
 from paramsched.mmengine.schedulers import OptimWrapper
 
 PRECISIONS: Mapping[str, str] = {"float16": "fp16", "bfloat16": "bf16", "float32": "no", "float64": "no"}
@@ -49,20 +50,26 @@ class AmpOptimWrapper(OptimWrapper):
         super().__init__(optimizer, accumulative_counts, clip_grad)
         name = str(dtype).removeprefix("torch.") if dtype is not None else None
         if name is not None and name not in PRECISIONS:
-            raise InvalidArgument(
-                f"AmpOptimWrapper(dtype={dtype!r})",
+            site, found = (
+                CallSite("AmpOptimWrapper", "dtype", got=repr(dtype)),
                 f"expected one of {', '.join(PRECISIONS)}",
-                'For example: dtype="bfloat16"',
             )
+            raise InvalidArgument(site, found, example='dtype="bfloat16"')
         self.dtype = name
         self.scaling: dict[str, Any] = {}  # arguments of `torch.amp.GradScaler`
         if isinstance(loss_scale, Mapping):
             self.scaling = dict(loss_scale)
-        elif isinstance(loss_scale, (int, float)) and not isinstance(loss_scale, bool) and loss_scale > 0:
-            self.scaling = {"init_scale": float(loss_scale), "growth_interval": 2**31 - 1}
         elif loss_scale != "dynamic":
-            instead = 'For example: "dynamic", 512.0, or dict(init_scale=512.0)'
-            raise InvalidArgument(f"AmpOptimWrapper(loss_scale={loss_scale!r})", "expected a loss scale", instead)
+            self.scaling = {"init_scale": loss_scale, "growth_interval": 2**31 - 1}
+        site = CallSite("AmpOptimWrapper", "loss_scale")
+        if "init_scale" in self.scaling:
+            self.scaling["init_scale"] = positive_number(site, self.scaling["init_scale"])
+        try:
+            torch.amp.GradScaler("cpu", **self.scaling)
+        except (AssertionError, TypeError) as error:
+            raise InvalidArgument(
+                site_with_value(site, loss_scale), str(error), example='"dynamic", or 512.0'
+            ) from None
 
     @property  # type: ignore[misc]  # typeshed declares a setter
     def __class__(self) -> Any:
