@@ -13,13 +13,11 @@ from torch import nn
 from paramsched.core.run import Scheduler
 from paramsched.errors import InvalidArgument, StateError
 from paramsched.mmengine.runner._checkpoints import (
-    STATE,
-    VERSION,
     in_every_process,
-    random_states_file,
     read_runner_state,
     read_torch,
     require_fit,
+    shapes_of,
 )
 from paramsched.mmengine.runner._param_schedulers import RunnerFacts, Schedulers
 from paramsched.mmengine.runner.context import Position, RunContext
@@ -49,7 +47,7 @@ class SavedParts:
     on_change: Any
 
 
-def state_of(parts: SavedParts, position: Position, seed: int, run_name: str) -> dict[str, Any]:
+def state_of(parts: SavedParts, position: Position, seed: int) -> dict[str, Any]:
     """Return the contents of `runner.pt` for a checkpoint, as plain data."""
     optimizers: dict[str, dict[str, Any]] = {}
     for name, stepper in parts.steppers.items():
@@ -60,10 +58,10 @@ def state_of(parts: SavedParts, position: Position, seed: int, run_name: str) ->
         if amounts:
             optimizers[name]["amounts"] = amounts
     return {
-        "version": VERSION,
-        "meta": {"epoch": position.epoch, "iter": position.iter, "seed": seed, "run": run_name},
+        "meta": {"epoch": position.epoch, "iter": position.iter, "seed": seed},
         "clock": asdict(position),
         "run": _facts_to_compare(parts),
+        "shapes": shapes_of(parts.accelerator),
         "param_schedulers": {
             name: {"plan": many[0].state_dict()} if _is_plan(many) else [one.state_dict() for one in many]
             for name, many in parts.schedulers.items()
@@ -146,9 +144,10 @@ def _optimizer_names(names: Any) -> str:
     return ", ".join(repr(name) for name in names if name) or "one optimizer"
 
 
-def load_state(parts: SavedParts, source: Path, gradients: Mapping[str, torch.Tensor]) -> dict[str, Any]:
-    """Load a checkpoint that was checked into the parts of a run; return the contents of `runner.pt`."""
-    state = read_runner_state(source)
+def load_state(
+    parts: SavedParts, source: Path, state: Mapping[str, Any], gradients: Mapping[str, torch.Tensor]
+) -> None:
+    """Load a checkpoint that was checked into the parts of a run; `state` is the content of `runner.pt`."""
     saved, config, policy = state["param_schedulers"], parts.config, parts.on_change
     _require_same_schedulers(parts.schedulers, saved, config, policy)
     for line in _lines_of_differences(state["run"], _facts_to_compare(parts)):
@@ -186,7 +185,6 @@ def load_state(parts: SavedParts, source: Path, gradients: Mapping[str, torch.Te
     for key, hook in _hooks_by_key(parts.hooks):
         if key in state["hooks"] and hasattr(hook, "load_state_dict"):
             hook.load_state_dict(state["hooks"][key])
-    return state
 
 
 def require_fit_for(accelerator: Any, source: Path) -> dict[str, Any]:
@@ -198,21 +196,15 @@ def require_fit_for(accelerator: Any, source: Path) -> dict[str, Any]:
             f"{source}: the number of processes was {was} when it was saved, and is {now} now. "
             f"Start {was}, or load only the weights: load_from={str(source)!r}, resume=False"
         )
-    require_fit(accelerator, source, was)
+    require_fit(accelerator, source, state["shapes"])
     return state
 
 
-def require_resumable_hooks(hooks: Sequence[Any], states: Mapping[str, Any], source: Path, runner: RunContext) -> None:
-    """Raise an error if a hook cannot load its state from a checkpoint."""
+def require_resumable_hooks(hooks: Sequence[Any], states: Mapping[str, Any], runner: RunContext) -> None:
+    """Raise an error if a hook cannot continue from its state in a checkpoint."""
     for key, hook in _hooks_by_key(hooks):
         if key in states and hasattr(hook, "require_resumable"):
-            try:
-                hook.require_resumable(runner, states[key])
-            except StateError:
-                raise
-            except Exception as error:  # the state of a hook may be damaged in any way
-                found = f"missing or invalid: hooks.{key} ({type(error).__name__}: {error})"
-                raise StateError(f"{source / STATE}: it cannot be read; {found}") from error
+            hook.require_resumable(runner, states[key])
 
 
 def _load_accelerate_state(accelerator: Any, source: Path, saved_processes: int) -> None:
@@ -224,7 +216,7 @@ def _load_accelerate_state(accelerator: Any, source: Path, saved_processes: int)
     if accelerator.process_index >= saved_processes:
         log.warning("resume: process %d is new; its random numbers start again", accelerator.process_index)
         return
-    file = random_states_file(accelerator, source)
+    file = source / f"random_states_{accelerator.process_index}.pkl"
     if not torch.equal(torch.get_rng_state(), read_torch(file)["torch_manual_seed"]):
         raise StateError(f"{file}: Accelerate could not load the random states in it")
 

@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, final
-from uuid import uuid4
 
 from torch import nn
 
@@ -136,7 +135,6 @@ class Runner:
         self.accelerator: Any = accelerator or accelerator_for(parts.wrappers.values())
         self.model: nn.Module = parts.model
         self.checkpoints = Checkpoints(self.work_dir, self.accelerator)
-        self.run_name = uuid4().hex  # replaced by the name of the resumed run, if any
         self.train_loop: TrainLoop | None = None
         self.val_loop: EvalLoop | None = None
         self.test_loop: EvalLoop | None = None
@@ -280,16 +278,19 @@ class Runner:
             )
         source = self.checkpoints.first(self.settings.load_from, resume=self.settings.resume)
         self._prepare_training()
+        state: dict[str, Any] | None = None
         if source is not None and self.settings.resume:
             with in_every_process(self.accelerator):
                 state = require_fit_for(self.accelerator, source)
-                self.checkpoints.gradients(source)
-                require_resumable_hooks(self._hooks, state["hooks"], source, self)
+                require_resumable_hooks(self._hooks, state["hooks"], self)
         self.checkpoints.create_folder()  # after the checkpoint was read, so that an error leaves no folder behind
         # Built only after the checkpoint was checked, because schedulers write to the optimizer.
         self._prepare_schedulers()
         self.call_hook("before_run")
-        self._load_or_resume(source)
+        if source is not None and state is not None:
+            self._resume(source, state)
+        elif source is not None:
+            load_weights(self.model, source)
         self.checkpoints.begin_at(source if self.settings.resume else None)
         # A resumed run continues an incomplete update; the last update may have fewer batches.
         for stepper in self.steppers.values():
@@ -332,7 +333,7 @@ class Runner:
             name: the name of the checkpoint's folder in `work_dir`.
             newest: True if a run resumes from this checkpoint.
         """
-        state = state_of(self._saved_parts(), self.training.position, self.seed, self.run_name)
+        state = state_of(self._saved_parts(), self.training.position, self.seed)
         if self.accelerator.is_main_process:
             self.call_hook("before_save_checkpoint", checkpoint=state)
         self.checkpoints.save(name, state, gradients_of(self.model, self.steppers), newest=newest)
@@ -341,15 +342,6 @@ class Runner:
         """Remove a checkpoint."""
         self.checkpoints.remove(name)
 
-    def _load_or_resume(self, source: Path | None) -> None:
-        """Resume from a checkpoint, or load its weights. For `val()` and `test()` only the weights are loaded."""
-        if source is None:
-            return
-        if self.settings.resume and self.train_loop is not None:
-            self._resume(source)
-        else:
-            load_weights(self.model, source)
-
     def _saved_parts(self) -> SavedParts:
         assert self.facts is not None  # the run is prepared before anything is loaded or saved
         config, on_change = self.given["param_scheduler"], self.given["on_change"]
@@ -357,15 +349,15 @@ class Runner:
             self.model, self.accelerator, self.steppers, self.schedulers, self._hooks, self.facts, config, on_change
         )
 
-    def _resume(self, source: Path) -> None:
+    def _resume(self, source: Path, state: dict[str, Any]) -> None:
         """Resume from a checkpoint that was checked, after everything is built and before the first batch."""
-        state = load_state(self._saved_parts(), source, self.checkpoints.gradients(source))
+        load_state(self._saved_parts(), source, state, self.checkpoints.gradients(source))
         wanted, saved = (self.given["randomness"] or {}).get("seed"), state["meta"]
         if wanted is not None and wanted != saved["seed"]:
             self.logger.warning(
                 "resume: seed %d in the checkpoint, %d now; using the checkpoint's", saved["seed"], wanted
             )
-        self.seed, self.run_name = saved["seed"], saved.get("run", self.run_name)
+        self.seed = saved["seed"]
         self.training.seed(self.seed)  # so that the order of the data continues
         self.training.resume(Position(**state["clock"]))
         self.call_hook("after_load_checkpoint", checkpoint=state)
@@ -468,7 +460,9 @@ class Runner:
         self._prepare_evaluation(mode)
         self.call_hook("before_run")
         if self.train_loop is None:
-            self._load_or_resume(self.checkpoints.first(self.settings.load_from, resume=self.settings.resume))
+            source = self.checkpoints.first(self.settings.load_from, resume=self.settings.resume)
+            if source is not None:
+                load_weights(self.model, source)
         loop: EvalLoop = getattr(self, f"{mode}_loop")
         metrics = loop.run()
         self.call_hook("after_run")
