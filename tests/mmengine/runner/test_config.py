@@ -357,6 +357,34 @@ def test_a_users_own_scheduler_is_used_by_name():
     assert runner.param_schedulers == {"type": "Halving"}
 
 
+class Unreadable(list):
+    """A dataset whose files are missing."""
+
+    def __init__(self, folder):
+        raise OSError(f"{folder} is missing")
+
+
+@pytest.mark.parametrize("mode", ["train", "val"])
+def test_a_dataset_that_cannot_be_built_is_reported_before_anything_is_written(mode, tmp_path):
+    config = good() | {"work_dir": tmp_path / "run", "model": network()}
+    config[f"{mode}_dataloader"] = dict(dataset=dict(type=Unreadable, folder="digits"), batch_size=2)
+    runner = Runner(**config)
+
+    with pytest.raises(ConfigError, match=rf"\$\.{mode}_dataloader\.dataset: Unreadable: digits is missing"):
+        runner.train()
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_dataset_of_a_test_is_built_by_the_test(tmp_path):
+    config = good() | {"work_dir": tmp_path / "run", "model": network()}
+    config["test_dataloader"] = dict(dataset=dict(type=Unreadable, folder="digits"), batch_size=2)
+    runner = Runner(**config)
+
+    runner.train()
+    with pytest.raises(ConfigError, match=r"\$\.test_dataloader\.dataset: Unreadable: digits is missing"):
+        runner.test()
+
+
 class Doubled(list):
     """A dataset that is a list and overrides its samples."""
 

@@ -12,7 +12,6 @@ from paramsched.compat.group_values import by_value
 from paramsched.core.base.codes import REFUSED_VALUE
 from paramsched.core.base.printing import child_path
 from paramsched.core.base.problem import Problem, warn_user
-from paramsched.core.fields import Field
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.core.plan import Plan, Target, bind
 from paramsched.core.plan.binding import amount_clock
@@ -29,7 +28,7 @@ from paramsched.mmengine.schedulers import OptimWrapper, build_param_scheduler, 
 from paramsched.mmengine.schedulers.base import is_scheduler
 from paramsched.mmengine.schedulers.build import RunLength
 from paramsched.mmengine.schedulers.entry import build_entry, located_entries
-from paramsched.mmengine.schedulers.optimizers import ValuesOnly
+from paramsched.mmengine.schedulers.optimizers import ValuesOnly, field_of_group
 
 
 @final
@@ -129,19 +128,18 @@ def build_schedulers(
 ) -> Schedulers:
     """Build the schedulers of every optimizer; `choices` are the arguments `on_change` and `on_base` of a Scheduler."""
     names = list(wrappers)
-    if names == [""]:
-        return {"": _build_for_one(config, wrappers[""], "", facts, choices)}
-    if is_plan(config, names=names):
+    several = [] if names == [""] else names
+    if several and is_plan(config, names=several):
         source = PlanSource.of(config)
         optimizers = {name: wrapper.optimizer for name, wrapper in wrappers.items()}
         fastest = min(names, key=lambda name: facts.accumulation[name])
         shared = _scheduler_of_plan(source, optimizers, facts.for_optimizer(fastest, source.plan), choices)
         return {name: [shared] for name in names}
-    if isinstance(config, Mapping) and "type" not in config and set(config) == set(names):
-        return {name: _build_for_one(config[name], wrappers[name], name, facts, choices) for name in names}
-    _require_no_on_base(choices)
-    # This raises an error for wrong names, or builds the same schedulers for each optimizer.
-    return build_param_scheduler(config, dict(wrappers), **facts.lengths_for(names[0]))
+    by_name = bool(several) and isinstance(config, Mapping) and "type" not in config
+    return {
+        name: _build_for_one(config[name] if by_name else config, wrapper, name, facts, choices)
+        for name, wrapper in wrappers.items()
+    }
 
 
 def _build_for_one(
@@ -155,7 +153,8 @@ def _build_for_one(
     if is_plan(config, names=()):
         source = PlanSource.of(config)
         return [_scheduler_of_plan(source, wrapper.optimizer, facts.for_optimizer(name, source.plan), choices)]
-    _require_no_on_base(choices)
+    if choices["on_base"] != "checkpoint":
+        raise InvalidArgument(f"on_base={choices['on_base']!r}", "it requires a Plan", 'Use on_base="checkpoint"')
     built = build_param_scheduler(config, wrapper, **facts.lengths_for(name))
     if facts.accumulation[name] > 1 and not facts.in_updates and any(not one.by_epoch for one in built):
         found = (
@@ -169,12 +168,6 @@ def _build_for_one(
         site = f"accumulative_counts={facts.accumulation[name]}"
         warn_user(Problem(site=site, found=found, advice=instead))
     return list(built)
-
-
-def _require_no_on_base(choices: Mapping[str, Any]) -> None:
-    """Raise if a choice of the base is passed with schedulers that are not a Plan."""
-    if choices["on_base"] != "checkpoint":
-        raise InvalidArgument(f"on_base={choices['on_base']!r}", "it requires a Plan", 'Use on_base="checkpoint"')
 
 
 def _scheduler_of_plan(
@@ -286,11 +279,6 @@ def present_values(
         (field, labels[index]): float(field_of_group(groups[index], field).read(groups[index]))
         for field, index in scheduled_fields(schedulers, optimizer, name)
     }
-
-
-def field_of_group(group: Mapping[str, Any], name: str) -> Field:
-    """Return the field called `name`; "momentum" means the first beta in a group with betas."""
-    return Field.of("betas[0]" if name == "momentum" and "betas" in group else name)
 
 
 def check_schedulers(

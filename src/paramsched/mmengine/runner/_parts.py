@@ -172,7 +172,7 @@ def build_parts(arguments: Mapping[str, Any]) -> Parts:
         if arguments[f"{mode}_dataloader"] is not None:
             lengths[mode] = attempt(check_loader, f"{mode}_dataloader")
         if mode != "train":
-            section(_EvalSettings, f"{mode}_cfg")
+            section(dict, f"{mode}_cfg")  # its entries have no effect
             metrics[mode] = attempt(build_metrics, f"{mode}_evaluator")
     hooks = [
         *(attempt(build_default_hooks, "default_hooks") or ()),
@@ -198,14 +198,6 @@ def _read_section(table: Callable[..., _T], config: Any, path: str, diagnostics:
         return None
     settings: _T | None = build_call(table, config, path, diagnostics)
     return settings
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class _EvalSettings:
-    """The settings in `val_cfg` or `test_cfg`, which have no effect."""
-
-    type: Any = None
 
 
 def _check_length(train: Mapping[str, Any], path: str, diagnostics: DiagnosticCollector) -> None:
