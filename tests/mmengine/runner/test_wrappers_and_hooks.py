@@ -155,7 +155,6 @@ def test_the_precision_and_the_scale_of_a_wrapper(given, dtype, precision, scali
     wrapper = AmpOptimWrapper(sgd(network()), **given)
 
     assert (wrapper.dtype, wrapper.precision, wrapper.scaling) == (dtype, precision, scaling)
-    assert type(wrapper) is wrapper.__class__ is AmpOptimWrapper
 
 
 @table(

@@ -172,7 +172,7 @@ def build_parts(arguments: Mapping[str, Any]) -> Parts:
         if arguments[f"{mode}_dataloader"] is not None:
             lengths[mode] = attempt(check_loader, f"{mode}_dataloader")
         if mode != "train":
-            section(dict, f"{mode}_cfg")  # its entries have no effect
+            section(_evaluation, f"{mode}_cfg")
             metrics[mode] = attempt(build_metrics, f"{mode}_evaluator")
     hooks = [
         *(attempt(build_default_hooks, "default_hooks") or ()),
@@ -198,6 +198,10 @@ def _read_section(table: Callable[..., _T], config: Any, path: str, diagnostics:
         return None
     settings: _T | None = build_call(table, config, path, diagnostics)
     return settings
+
+
+def _evaluation(*, type: Any = None) -> None:  # the entry of MMEngine's configs
+    """Take the entries of `val_cfg` and `test_cfg`, which have no effect."""
 
 
 def _check_length(train: Mapping[str, Any], path: str, diagnostics: DiagnosticCollector) -> None:

@@ -124,15 +124,16 @@ def _require_same_schedulers(schedulers: Schedulers, saved: Mapping[str, Any], c
 
 def _states_of_this_length(many: Sequence[Any], saved: Any, config: Any, name: str) -> list[Any]:
     """Return the saved states, with the present run's `end` for each scheduler whose dict omits `end`."""
-    mine = config.get(name) if name and isinstance(config, Mapping) and name in config else config
-    parts = list(mine) if isinstance(mine, (list, tuple)) else [mine]
-    parts += [None] * len(many)
+    of_optimizer = config[name] if name and isinstance(config, Mapping) and name in config else config
+    entries = of_optimizer if isinstance(of_optimizer, (list, tuple)) else [of_optimizer]
     states = list(saved)
-    for index, (one, state, part) in enumerate(zip(many, saved, parts, strict=False)):
-        if isinstance(part, Mapping) and isinstance(state, Mapping) and "end" not in part:
+    for index, (scheduler, state, entry) in enumerate(zip(many, saved, entries, strict=False)):
+        if isinstance(entry, Mapping) and "end" not in entry:
             lengths = ("end", "T_max", "total_steps", "total_iters", "_schedule_phases")
-            filled = [key for key in lengths if key not in part and key in state]
-            states[index] = {**state, **{key: getattr(one, key, state[key]) for key in filled}}
+            computed = {
+                key: getattr(scheduler, key, state[key]) for key in lengths if key in state and key not in entry
+            }
+            states[index] = {**state, **computed}
     return states
 
 
@@ -159,11 +160,11 @@ def load_state(
     with in_every_process(parts.accelerator):
         _load_accelerate_state(parts.accelerator, source, state["run"]["processes"])
     for name, stepper in parts.steppers.items():
-        kept = state["optimizers"].get(name, {})
-        stepper.updates = kept.get("updates", 0)
+        kept = state["optimizers"][name]
+        stepper.updates = kept["updates"]
         if stepper.amounts is not None:
             stepper.amounts.load_state(kept.get("amounts", {}))
-        if stepper.inner.base_param_settings is not None and kept.get("base_param_settings") is not None:
+        if stepper.inner.base_param_settings is not None and kept["base_param_settings"] is not None:
             stepper.inner.base_param_settings.update(kept["base_param_settings"])
         for line in _lines_of_differences(_bases_of_groups(stepper), bases[name], only_common=True):
             log.warning("resume: base of %s; using the checkpoint's", line)

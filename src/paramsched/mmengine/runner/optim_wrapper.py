@@ -71,11 +71,6 @@ class AmpOptimWrapper(OptimWrapper):
                 site_with_value(site, loss_scale), str(error), example='"dynamic", or 512.0'
             ) from None
 
-    @property  # type: ignore[misc]  # typeshed declares a setter
-    def __class__(self) -> Any:
-        """The real class, not MMEngine's, because MMEngine's Runner would train the wrapper without mixed precision."""
-        return type(self)
-
     @property
     def precision(self) -> str:
         """Accelerate's name of the precision."""
