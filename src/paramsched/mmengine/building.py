@@ -46,8 +46,12 @@ def report_error(error: Exception, path: str, diagnostics: DiagnosticCollector, 
 
 
 def check_names(
-    function: Callable[..., Any], arguments: Collection[str], path: str, diagnostics: DiagnosticCollector
-) -> None:
+    function: Callable[..., Any],
+    arguments: Collection[str],
+    path: str,
+    diagnostics: DiagnosticCollector,
+    title: str = "",
+) -> bool:
     """Report each name that is not an argument of a function or class, and each required argument that is missing.
 
     Args:
@@ -55,20 +59,20 @@ def check_names(
         arguments: the names in the config.
         path: the path of the arguments together.
         diagnostics: receives the problems.
+        title: the name of the function for messages, if not its own.
+
+    Returns:
+        True if no argument is missing.
     """
-    try:
-        parameters = inspect.signature(function).parameters
-    except (TypeError, ValueError):  # some classes written in C have no signature
-        return
-    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    known = {name: one for name, one in parameters.items() if one.kind in named}
-    title = _title(function)
-    if not any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
+    known, takes_others = _parameters(function)
+    title = title or _title(function)
+    if not takes_others:
         diagnostics.refuse_unknown(arguments, list(known), path, f"unknown argument of {title}")
-    for name, one in known.items():
-        if one.default is one.empty and name not in arguments:
-            found = f"it is missing: an argument of {title}"
-            diagnostics.add(child_path(path, name), found, f"Pass {name}=…", code=WRONG_ARGUMENT)
+    missing = [name for name, one in known.items() if one.default is one.empty and name not in arguments]
+    for name in missing:
+        found = f"it is missing: an argument of {title}"
+        diagnostics.add(child_path(path, name), found, f"Pass {name}=…", code=WRONG_ARGUMENT)
+    return not missing
 
 
 def _title(function: Any) -> str:
@@ -77,12 +81,24 @@ def _title(function: Any) -> str:
     return str(getattr(function, "__name__", type(function).__name__))
 
 
+def _parameters(function: Callable[..., Any]) -> tuple[dict[str, inspect.Parameter], bool]:
+    """Return the parameters that can be passed by name, and True if other names are accepted too."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # some classes written in C have no signature
+        return {}, True
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    known = {one.name: one for one in parameters if one.kind in by_name}
+    return known, any(one.kind is one.VAR_KEYWORD for one in parameters)
+
+
 def build_call(
     function: Callable[..., Any],
     arguments: Mapping[str, Any],
     path: str,
     diagnostics: DiagnosticCollector,
     *,
+    title: str = "",
     tries_each: bool = False,
 ) -> Any:
     """Return `function(**arguments)`; None if an argument is refused, which is reported.
@@ -92,23 +108,27 @@ def build_call(
         arguments: the arguments in the config.
         path: their path.
         diagnostics: receives the problems.
+        title: the name of the function for messages, if not its own.
         tries_each: True to try each argument by itself, for a class of torch, whose errors do not name an argument.
     """
     before = diagnostics.count
-    check_names(function, arguments, path, diagnostics)
-    if diagnostics.count > before:
+    if not check_names(function, arguments, path, diagnostics, title):
         return None
+    parameters, takes_others = _parameters(function)
+    known = {name: value for name, value in arguments.items() if takes_others or name in parameters}
+    built = None
     try:
-        return function(**arguments)
+        built = function(**known)
     except InvalidArgument as error:
         report_error(error, path, diagnostics)
-        _report_more(function, arguments, error, path, diagnostics)
+        _report_more(function, known, error, path, diagnostics)
     except Exception as error:  # noqa: BLE001  # a class of torch or of a user may raise anything
+        found = diagnostics.count
         if tries_each:
-            _report_each(function, arguments, path, diagnostics)
-        if diagnostics.count == before:
-            report_error(error, path, diagnostics, _title(function))
-    return None
+            _report_each(function, known, path, diagnostics)
+        if diagnostics.count == found:
+            report_error(error, path, diagnostics, title or _title(function))
+    return None if diagnostics.count > before else built
 
 
 def _report_more(

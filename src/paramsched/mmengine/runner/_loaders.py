@@ -74,7 +74,9 @@ def _data_loader(config: Mapping[str, Any], dataset: Any, path: str, diagnostics
     arguments = {name: value for name, value in config.items() if name in ARGUMENTS and name != "dataset"}
     sampler, collate = arguments.pop("sampler", None), arguments.pop("collate_fn", None)
     if isinstance(sampler, Mapping):
-        arguments["shuffle"] = bool(build_call(_shuffles, sampler, child_path(path, "sampler"), diagnostics))
+        arguments["shuffle"] = bool(
+            build_call(_shuffles, sampler, child_path(path, "sampler"), diagnostics, title="sampler")
+        )
     elif sampler is not None:
         report_kind(sampler, "mapping", child_path(path, "sampler"), diagnostics, "Use dict(type='DefaultSampler')")
     function = collate.get("type") if isinstance(collate, Mapping) else collate

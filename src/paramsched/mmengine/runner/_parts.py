@@ -148,7 +148,14 @@ def build_parts(arguments: Mapping[str, Any]) -> Parts:
     diagnostics = DiagnosticCollector()
 
     def section(table: Callable[..., _T], name: str) -> _T | None:
-        return _read_section(table, arguments[name], entry_path(name), diagnostics)
+        """Return the settings in a mapping; None if it is absent or has a problem."""
+        config, path = arguments[name], entry_path(name)
+        if config is not None and not isinstance(config, Mapping):
+            report_kind(config, "mapping", path, diagnostics, "Use dict(…)")
+        if not isinstance(config, Mapping):
+            return None
+        settings: _T | None = build_call(table, config, path, diagnostics, title=name)
+        return settings
 
     def attempt(build: Callable[..., _T], name: str, *more: Any) -> _T | None:
         """Return the result of building an argument; None if an object of the user raises an error."""
@@ -187,17 +194,6 @@ def build_parts(arguments: Mapping[str, Any]) -> Parts:
     assert model is not None  # as above
     built = {name: wrapper for name, wrapper in wrappers.items() if wrapper is not None}  # all of them, as above
     return Parts(settings, train or TrainSettings(), scaling, seed, model, hooks_in_order(hooks), metrics, built)
-
-
-def _read_section(table: Callable[..., _T], config: Any, path: str, diagnostics: DiagnosticCollector) -> _T | None:
-    """Return the settings in a mapping; None if it is absent or has a problem."""
-    if config is None:
-        return None
-    if not isinstance(config, Mapping):
-        report_kind(config, "mapping", path, diagnostics, "Use dict(…)")
-        return None
-    settings: _T | None = build_call(table, config, path, diagnostics)
-    return settings
 
 
 def _evaluation(*, type: Any = None) -> None:  # the entry of MMEngine's configs
