@@ -32,11 +32,11 @@ from paramsched.mmengine.runner._optimizers import build_wrappers
 from paramsched.mmengine.runner._param_schedulers import (
     RunnerFacts,
     build_schedulers,
-    plans_by_name,
     scheduled_fields,
     warn_if_unmeasured,
 )
 from paramsched.mmengine.runner._resume import _require_same_schedulers, _states_of_this_length, gradients_of
+from paramsched.mmengine.runner._scheduler_checks import plans_by_name
 from paramsched.mmengine.runner.metrics import MeanOf, Metric
 from paramsched.mmengine.runner.optim_wrapper import AcceleratedWrapper, AmpOptimWrapper
 from paramsched.mmengine.schedulers import OptimWrapper, ReduceOnPlateauLR, StepLR

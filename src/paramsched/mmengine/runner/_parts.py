@@ -28,7 +28,7 @@ from paramsched.mmengine.runner._classes import (
 from paramsched.mmengine.runner._loaders import check_loader
 from paramsched.mmengine.runner._model_calls import training_style
 from paramsched.mmengine.runner._optimizers import build_wrappers
-from paramsched.mmengine.runner._param_schedulers import check_schedulers
+from paramsched.mmengine.runner._scheduler_checks import check_schedulers
 from paramsched.mmengine.runner.loops import TrainSettings
 from paramsched.mmengine.runner.metrics import MetricLike
 from paramsched.mmengine.schedulers import OptimWrapper
