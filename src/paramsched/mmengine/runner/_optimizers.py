@@ -1,6 +1,7 @@
 """Build the optimizers of a run and their wrappers."""
 
 import inspect
+import sys
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
@@ -34,6 +35,9 @@ def build_wrappers(
         path: the path of the config.
         diagnostics: receives the problems.
     """
+    mmengine = sys.modules.get("mmengine.optim")
+    if mmengine is not None and isinstance(config, mmengine.OptimWrapperDict):
+        config = dict(config.items())
     if not isinstance(config, Mapping) or not config or set(config) & {"type", "optimizer"}:
         return {"": _build_wrapper(config, model, path, diagnostics)}
     built: dict[str, OptimWrapper | None] = {}
@@ -56,11 +60,16 @@ def _build_wrapper(config: Any, part: Any, path: str, diagnostics: DiagnosticCol
         return config
     if isinstance(config, Optimizer):
         return OptimWrapper(config)
+    mmengine = sys.modules.get("mmengine.optim")
+    if mmengine is not None and isinstance(config, mmengine.OptimWrapper):
+        return _wrapper_of(config, mmengine, path, diagnostics)
     if not isinstance(config, Mapping) or not config:
         found = f"expected an optimizer, got {short_json(config)}"
         diagnostics.add(path, found, "For example: dict(optimizer=dict(type='SGD', lr=0.1))", code=WRONG_TYPE)
         return None
     before, kind = diagnostics.count, config.get("type", "OptimWrapper")
+    if mmengine is not None and isinstance(kind, type) and kind in (mmengine.OptimWrapper, mmengine.AmpOptimWrapper):
+        kind = kind.__name__  # MMEngine's steps without Accelerate
     cls = kind if isinstance(kind, type) else _WRAPPERS.get(str(kind).removeprefix("mmengine."))
     if cls is None:
         found = f"{short_json(kind)}; {did_you_mean(str(kind), _WRAPPERS)}"
@@ -78,6 +87,17 @@ def _build_wrapper(config: Any, part: Any, path: str, diagnostics: DiagnosticCol
         diagnostics.add(child_path(path, "type"), found, "Use type='OptimWrapper'", code=WRONG_TYPE)
         return None
     return wrapper
+
+
+def _wrapper_of(wrapper: Any, mmengine: Any, path: str, diagnostics: DiagnosticCollector) -> OptimWrapper | None:
+    """Return our wrapper in place of one of MMEngine's, which steps without Accelerate."""
+    if type(wrapper) is not mmengine.OptimWrapper:
+        found = f"{type(wrapper).__name__} scales the loss or steps itself, but here Accelerate does both"
+        advice = "Use optim_wrapper=dict(type='AmpOptimWrapper', optimizer=wrapper.optimizer)"
+        diagnostics.add(path, found, advice, code=REFUSED_VALUE)
+        return None
+    limits = None if wrapper.clip_grad_kwargs is None else {**wrapper.clip_grad_kwargs, "type": wrapper.grad_name[5:]}
+    return OptimWrapper(wrapper.optimizer, wrapper._accumulative_counts, limits)
 
 
 def _build_optimizer(config: Any, part: Any, path: str, diagnostics: DiagnosticCollector) -> Optimizer | None:

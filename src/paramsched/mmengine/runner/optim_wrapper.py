@@ -1,6 +1,5 @@
 """Optimizer wrappers of the Runner, which accumulate and clip as in MMEngine, and step by Accelerate."""
 
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, final
@@ -204,30 +203,3 @@ class AcceleratedWrappers(dict[str, AcceleratedWrapper]):
         for stepper in self.values():
             if stepper.should_update():
                 stepper.zero_grad()
-
-
-def own_wrappers(config: Any) -> Any:
-    """Replace MMEngine's wrappers and classes in `optim_wrapper` with ours, because MMEngine's bypass Accelerate."""
-    peer = sys.modules.get("mmengine.optim")
-    if peer is None:
-        return config
-    if isinstance(config, peer.OptimWrapperDict) or (isinstance(config, Mapping) and "type" not in config):
-        return {name: _own_wrapper(one, peer) for name, one in config.items()}
-    return _own_wrapper(config, peer)
-
-
-def _own_wrapper(config: Any, peer: Any) -> Any:
-    if isinstance(config, Mapping):
-        kind: Any = config.get("type")
-        is_peers = isinstance(kind, type) and kind in (peer.OptimWrapper, peer.AmpOptimWrapper)
-        return {**config, "type": kind.__name__} if is_peers else config
-    if isinstance(config, OptimWrapper) or not isinstance(config, peer.OptimWrapper):
-        return config
-    if type(config) is not peer.OptimWrapper:
-        raise InvalidArgument(
-            f"optim_wrapper=<{type(config).__name__}>",
-            "this wrapper scales the loss or steps itself, but here Accelerate does both",
-            "Use optim_wrapper=dict(type='AmpOptimWrapper', optimizer=wrapper.optimizer)",
-        )
-    limits = None if config.clip_grad_kwargs is None else {**config.clip_grad_kwargs, "type": config.grad_name[5:]}
-    return OptimWrapper(config.optimizer, config._accumulative_counts, limits)

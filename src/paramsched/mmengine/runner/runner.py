@@ -47,7 +47,7 @@ from paramsched.mmengine.runner._resume import (
 )
 from paramsched.mmengine.runner.context import Position
 from paramsched.mmengine.runner.loops import EpochBasedTrainLoop, EpochBatches, EvalLoop, IterBasedTrainLoop, TrainLoop
-from paramsched.mmengine.runner.optim_wrapper import AcceleratedWrapper, AcceleratedWrappers, own_wrappers
+from paramsched.mmengine.runner.optim_wrapper import AcceleratedWrapper, AcceleratedWrappers
 from paramsched.mmengine.train_cfg import loop_of
 
 
@@ -125,7 +125,6 @@ class Runner:
     ) -> None:
         # Before any other local variable, so that `locals()` contains only the arguments.
         self.given = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
-        self.given["optim_wrapper"] = own_wrappers(optim_wrapper)
         parts = build_parts(self.given)
         self.settings, self._parts, self.seed = parts.settings, parts, parts.seed
         self.cfg = dict(cfg or {})
