@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from paramsched.errors import MissingDependency, MissingFact, ParamschedError
 from paramsched.mmengine.__main__ import main
-from paramsched.mmengine.runner import _settings as settings
+from paramsched.mmengine.runner import _config as settings
 from paramsched.mmengine.runner import runner as module
 from support.tables import table
 

@@ -27,7 +27,7 @@ def main(config: str, work_dir: str | None, plan: str | None, resume: bool, load
 
     A .py file is run. The modules in its custom_imports are imported from the folder of CONFIG or from installed
     packages, and run their code; they register models, datasets, metrics and hooks. All problems of the config are
-    reported at once, before these modules are imported.
+    reported at once, before anything is written.
 
     Several processes: accelerate launch -m paramsched.mmengine CONFIG
 
@@ -61,7 +61,8 @@ def main(config: str, work_dir: str | None, plan: str | None, resume: bool, load
 
 def _train(config: str, chosen: dict[str, object]) -> None:
     """Train, and print the folder of the run."""
-    from paramsched.mmengine.runner._settings import FOR_TRAINING, config_as_dict
+    from paramsched.mmengine.runner._config import config_as_dict
+    from paramsched.mmengine.runner._parts import FOR_TRAINING
     from paramsched.mmengine.runner.runner import Runner
 
     entries = config_as_dict(config)

@@ -295,11 +295,6 @@ def _plan_schedulers(runner: Any) -> list[_PlanScheduler]:
 _OTHER = "another scheduler of MMEngine, such as LinearLR in param_scheduler,"
 
 
-def _field_of(group: Mapping[str, Any], name: str) -> Field:
-    """Return the field that a scheduler of MMEngine writes in a group."""
-    return Field.of("betas[0]" if name == "momentum" and "betas" in group else name)
-
-
 def _fields_of_others(wrapper: Any, inner: Any) -> list[Field]:
     """Return the fields that other schedulers of MMEngine write, which were constructed for an optimizer before.
 
@@ -310,7 +305,7 @@ def _fields_of_others(wrapper: Any, inner: Any) -> list[Field]:
         return []
     prefix = "initial_"
     found = {
-        _field_of(group, key.removeprefix(prefix))
+        optimizers.field_of_group(group, key.removeprefix(prefix))
         for group in inner.param_groups
         for key in group
         if str(key).startswith(prefix)
@@ -326,7 +321,7 @@ def _warn_of_others(runner: Any) -> None:
         inner = None if isinstance(one, _PlanScheduler) else optimizers.inner_optimizer(one.optimizer)
         if inner is not None:
             name, field = type(one).__name__, getattr(one, "param_name", "lr")  # a user's class may have none
-            writers = [Writer(name, [group], _field_of(group, field)) for group in inner.param_groups]
+            writers = [Writer(name, [group], optimizers.field_of_group(group, field)) for group in inner.param_groups]
             warn_of_writers([inner], writers, "param_scheduler")
 
 

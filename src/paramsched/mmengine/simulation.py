@@ -5,23 +5,24 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias, final
 
 import torch
 
-from paramsched.core.base.codes import NOTHING_PLANNED, REFUSED_VALUE, SAID_TWICE, WRONG_TYPE
-from paramsched.core.base.printing import child_path, entry_path
+from paramsched.core.base.codes import NOTHING_PLANNED, REFUSED_VALUE, WRONG_TYPE
+from paramsched.core.base.printing import entry_path
 from paramsched.core.base.problem import Problem, warn_user
-from paramsched.core.files.arguments import is_count
-from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json, type_name_of
-from paramsched.errors import ConfigError, InvalidArgument, MissingFact
+from paramsched.core.files.diagnostic_collector import DiagnosticCollector, type_name_of
+from paramsched.core.number_checks import whole_number
+from paramsched.errors import CallSite, ConfigError, MissingFact
 from paramsched.mmengine.config_file import IS_CODE, load_config, runs_code
 from paramsched.mmengine.registry import bare_class_name
-from paramsched.mmengine.schedulers.build import CONVERTED, RunLength, build_param_scheduler
-from paramsched.mmengine.schedulers.entry import EXAMPLE, check_entry, is_of_user
+from paramsched.mmengine.schedulers.build import CONVERTED, RunLength
+from paramsched.mmengine.schedulers.entry import build_entry, located_entries
 from paramsched.mmengine.schedulers.optimizers import ValuesOnly, present_value
+from paramsched.mmengine.train_cfg import read_lengths
 from paramsched.show import RecordedCurves, curves_from_values
 
 _MOST: Final = 2_000_000
@@ -74,31 +75,29 @@ def simulate(
         if runs_code(Path(source)) and not run_config:
             raise ConfigError(source, [f"{IS_CODE}. Pass run_config=True to run it, only for files that you trust"])
         config = load_config(Path(source))
-    run = _checked_run(config, source, steps_per_epoch, total, bases or {})
-    iterations = _iterations_of(run, source)
-    _warn_of_ignored(config)
     with _run_progress() as report_progress:
-        built = _built(run, config, source)
-        _warn_of_metrics(built)
+        run = _build_run(config, source, steps_per_epoch, total, bases or {})
+        iterations = _iterations_of(run, source)
+        _warn_of_ignored(config, run)
         try:
-            values = _stepped(built, run, iterations, report_progress)
+            values = _stepped(run, iterations, report_progress)
         except (ArithmeticError, ValueError) as error:  # a formula may divide by 0
-            raise _unusable(source, error) from error
-    return curves_from_values(values, steps_per_epoch=run.length.epoch_length, lines=_lines_of(built))
+            raise ConfigError(source, [Problem(_SCHEDULERS, str(error), code=REFUSED_VALUE)]) from error
+    return curves_from_values(values, steps_per_epoch=run.length.epoch_length, lines=_lines_of(run.schedulers))
 
 
 def check_config(
     config: Mapping[str, Any], source: str, steps_per_epoch: int | None = None, total: int | None = None
 ) -> None:
-    """Check what `simulate` uses of a config. The schedulers are built if the length of the run is known.
+    """Check what `simulate` uses of a config.
 
     Raises:
         ConfigError: the config has no schedulers, or one of them cannot be built.
     """
-    run = _checked_run(config, source, steps_per_epoch, total, {})
-    with suppress(MissingFact), _run_progress():
-        _iterations_of(run, source)
-        _built(run, config, source)
+    with _run_progress():
+        run = _build_run(config, source, steps_per_epoch, total, {})
+        with suppress(MissingFact):
+            _iterations_of(run, source)
 
 
 @final
@@ -109,15 +108,15 @@ class _Run:
     Args:
         length: its length.
         optimizers: its optimizers by name; a single optimizer has the name "".
-        schedulers: the dicts of all schedulers.
+        schedulers: the schedulers of each optimizer.
     """
 
     length: RunLength
     optimizers: Mapping[str, torch.optim.Optimizer]
-    schedulers: Sequence[Any]
+    schedulers: Mapping[str, Sequence[Any]]
 
 
-def _checked_run(
+def _build_run(
     config: Mapping[str, Any],
     source: str,
     steps_per_epoch: int | None,
@@ -127,18 +126,31 @@ def _checked_run(
     """Return the run of a config.
 
     Raises:
-        ConfigError: with all problems of the config that are known before a scheduler is built.
+        ConfigError: with all problems of the config.
     """
     diagnostics = DiagnosticCollector()
     length = _run_length(config, steps_per_epoch, total, diagnostics)
     optimizers = _optimizers_of(config, bases, diagnostics)
     _check_hook(config, diagnostics)
-    located_schedulers = _located_schedulers(config, list(optimizers), diagnostics)
-    for scheduler, path in located_schedulers:
-        if not is_of_user(scheduler):  # the arguments of a user's class are known only when it is built
-            check_entry(scheduler, path, length, diagnostics)
+    entries = located_entries(config.get("param_scheduler"), list(optimizers), _SCHEDULERS, diagnostics)
+    if not any(entries.values()) and not diagnostics.count:
+        found = "it contains no scheduler" if "param_scheduler" in config else "it is missing"
+        advice = "For example: dict(type='ConstantLR', factor=1)"
+        diagnostics.add(_SCHEDULERS, f"{found}, so every value stays constant", advice, code=NOTHING_PLANNED)
+    left_out = ["verbose"] if length.epoch_length is not None else ["verbose", CONVERTED]  # reported as a missing fact
+    schedulers = {
+        name: [
+            build_entry(_without(entry, left_out), path, optimizers[name], length, diagnostics) for entry, path in many
+        ]
+        for name, many in entries.items()
+    }
     diagnostics.raise_any(source)
-    return _Run(length, optimizers, [scheduler for scheduler, _ in located_schedulers])
+    return _Run(length, optimizers, schedulers)
+
+
+def _without(entry: Any, names: Sequence[str]) -> Any:
+    """Return the dict of a scheduler without some entries."""
+    return {key: value for key, value in entry.items() if key not in names} if isinstance(entry, Mapping) else entry
 
 
 def _run_length(
@@ -146,9 +158,8 @@ def _run_length(
 ) -> RunLength:
     """Return the length of the run of a config; `total` is used if the config has none."""
     for name, value in (("steps_per_epoch", steps_per_epoch), ("total", total)):
-        if value is not None and not is_count(value, 1):
-            found = f"expected an integer of at least 1, got {value!r}"
-            raise InvalidArgument(f"simulate(…, {name}={value!r})", found, example=f"{name}=100")
+        if value is not None:
+            whole_number(CallSite("simulate", name), value)
     train, path = config.get("train_cfg"), entry_path("train_cfg")
     if train is None:
         return RunLength(steps_per_epoch, None, total)
@@ -156,41 +167,14 @@ def _run_length(
         found = f"expected a dict, got {type_name_of(train)}"
         diagnostics.add(path, found, "For example: dict(max_epochs=12)", code=WRONG_TYPE)
         return RunLength(steps_per_epoch)
-    counts: dict[str, int | None] = {}
-    for name in ("max_epochs", "max_iters"):
-        value = train.get(name)
-        if value is not None and not is_count(value, 1):
-            found = f"expected an integer of at least 1, got {short_json(value)}"
-            diagnostics.add(child_path(path, name), found, f"For example: {name}=12", code=WRONG_TYPE)
-        counts[name] = None if value is None or not is_count(value, 1) else int(value)
-    if None not in counts.values():
-        diagnostics.add(path, "max_epochs and max_iters exclude each other", "Leave one of them out", code=SAID_TWICE)
-    else:
-        _check_loop(train, path, diagnostics)
-    if list(counts.values()) == [None, None]:
-        counts["max_iters"] = total
-    return RunLength(steps_per_epoch, **counts)
+    lengths = read_lengths(train, path, diagnostics)
+    if list(lengths.values()) == [None, None]:
+        lengths["max_iters"] = total
+    return RunLength(steps_per_epoch, **lengths)
 
 
-_LENGTHS: Final = {"EpochBasedTrainLoop": "max_epochs", "IterBasedTrainLoop": "max_iters"}
-"""The argument of each of MMEngine's loops that has the length of the run."""
-
-
-def _check_loop(train: Mapping[str, Any], path: str, diagnostics: DiagnosticCollector) -> None:
-    """Report a `train_cfg` that MMEngine refuses: two kinds of loop, or the length of the other kind."""
-    loop, by_epoch = bare_class_name(train.get("type")), train.get("by_epoch")
-    if loop is not None and by_epoch is not None:
-        diagnostics.add(path, "type and by_epoch exclude each other", "Leave by_epoch out", code=SAID_TWICE)
-    if loop is None and isinstance(by_epoch, bool):
-        loop = "EpochBasedTrainLoop" if by_epoch else "IterBasedTrainLoop"
-    for other, length in _LENGTHS.items():
-        if loop in _LENGTHS and loop != other and length in train:
-            advice = f"Use {_LENGTHS[loop]}=…, or dict(type='{other}', {length}=…)"
-            diagnostics.add(child_path(path, length), f"{loop} has no {length}", advice, code=REFUSED_VALUE)
-
-
-def _warn_of_ignored(config: Mapping[str, Any]) -> None:
-    """Warn of the settings of a config that change values in a run, but not in a simulation."""
+def _warn_of_ignored(config: Mapping[str, Any], run: _Run) -> None:
+    """Warn of the settings and schedulers of a config that change values in a run, but not in a simulation."""
     scaling = config.get("auto_scale_lr")
     if isinstance(scaling, Mapping) and scaling.get("enable"):
         found = "it multiplies lr by the batch size over base_batch_size, and the simulation does not"
@@ -200,11 +184,7 @@ def _warn_of_ignored(config: Mapping[str, Any]) -> None:
     if isinstance(wrapper, Mapping) and wrapper.get("paramwise_cfg"):
         found = "the values are those of the parameters without multiples of their own"
         warn_user(Problem(site="optim_wrapper.paramwise_cfg", found=found))
-
-
-def _warn_of_metrics(built: Mapping[str, Sequence[Any]]) -> None:
-    """Warn of schedulers that follow a metric, which a simulation does not have."""
-    for one in (one for several in built.values() for one in several):
+    for one in (one for several in run.schedulers.values() for one in several):
         if getattr(one, "need_val_args", False):
             found = "it follows a metric, so that the simulation leaves the value as it is"
             warn_user(Problem(site=f"param_scheduler ({type(one).__name__})", found=found))
@@ -249,59 +229,20 @@ def _iterations_of(run: _Run, source: str) -> int:
         MissingFact: the length of the run or of an epoch is unknown.
         ConfigError: the run is too long to be simulated.
     """
-    length = run.length
+    length, schedulers = run.length, [one for several in run.schedulers.values() for one in several]
     if length.max_epochs is None and length.max_iters is None:
         advice = "For example: train_cfg=dict(max_epochs=12)"
         raise MissingFact("train_cfg", "the length of the run is unknown", advice, fact="total", example="90_000")
-    is_converted = any(scheduler.get(CONVERTED) for scheduler in run.schedulers)
-    if length.epoch_length is None and (length.max_epochs is not None or is_converted):
-        raise _missing_epoch("train_cfg.max_epochs" if length.max_iters is None else CONVERTED)
+    if length.epoch_length is None and (length.max_epochs is not None or any(one.by_epoch for one in schedulers)):
+        site = "train_cfg.max_epochs" if length.max_iters is None else "param_scheduler, by_epoch=True"
+        found, advice = "the length of an epoch is unknown", "For example: simulate(config, steps_per_epoch=100)"
+        raise MissingFact(site, found, advice, fact="steps_per_epoch", example="100")
     iterations = length.max_iters or (length.max_epochs or 0) * (length.epoch_length or 0)
-    count = len(run.schedulers)
-    if iterations > _MOST or iterations * count > _MOST_STEPS:
-        found = f"{iterations:,} iterations of {count:,} schedulers are too many to simulate one by one"
+    if iterations > _MOST or iterations * len(schedulers) > _MOST_STEPS:
+        found = f"{iterations:,} iterations of {len(schedulers):,} schedulers are too many to simulate one by one"
         advice = "Pass fewer steps_per_epoch; the values of schedulers by epoch do not depend on it"
         raise ConfigError(source, [Problem(entry_path("train_cfg"), found, advice, code=REFUSED_VALUE)])
     return iterations
-
-
-def _missing_epoch(site: str) -> MissingFact:
-    found, advice = "the length of an epoch is unknown", "For example: simulate(config, steps_per_epoch=100)"
-    return MissingFact(site, found, advice, fact="steps_per_epoch", example="100")
-
-
-def _located_schedulers(
-    config: Mapping[str, Any], names: Sequence[str], diagnostics: DiagnosticCollector
-) -> list[tuple[Any, str]]:
-    """Return the dicts of all schedulers with their locations, and report a config that has none."""
-    given = config.get("param_scheduler")
-    found = list[tuple[Any, str]]()
-    if isinstance(given, Mapping) and "type" not in given:
-        for name, several in given.items():
-            path = child_path(_SCHEDULERS, name)
-            if not isinstance(several, (Mapping, list, tuple, type(None))) or (
-                isinstance(several, Mapping) and names == [""] and "type" not in several
-            ):
-                problem = f"expected schedulers, got {short_json(several)}; the dict of a scheduler has `type`"
-                diagnostics.add(path, problem, EXAMPLE, code=WRONG_TYPE)
-            else:
-                found += _listed(several, path)
-        if names == [""] and not diagnostics.count:
-            problem = "the schedulers of several optimizers, but optim_wrapper has one"
-            diagnostics.add(_SCHEDULERS, problem, EXAMPLE, code=REFUSED_VALUE)
-    else:
-        found += _listed(given, _SCHEDULERS)
-    if not found and not diagnostics.count:
-        problem = "it contains no scheduler" if "param_scheduler" in config else "it is missing"
-        advice = "For example: dict(type='ConstantLR', factor=1)"
-        diagnostics.add(_SCHEDULERS, f"{problem}, so every value stays constant", advice, code=NOTHING_PLANNED)
-    return found
-
-
-def _listed(schedulers: Any, path: str) -> list[tuple[Any, str]]:
-    if isinstance(schedulers, (list, tuple)):
-        return [(one, child_path(path, index)) for index, one in enumerate(schedulers)]
-    return [] if schedulers is None else [(schedulers, path)]
 
 
 def _check_hook(config: Mapping[str, Any], diagnostics: DiagnosticCollector) -> None:
@@ -360,43 +301,11 @@ def _values_of(optimizer: Mapping[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
 
 
-def _built(run: _Run, config: Mapping[str, Any], source: str) -> dict[str, list[Any]]:
-    """Return the schedulers of each optimizer.
-
-    Raises:
-        ConfigError: one cannot be built.
-        MissingFact: one counts epochs, whose length is unknown.
-    """
-    schedulers, optimizers = config["param_scheduler"], run.optimizers
-    try:
-        if list(optimizers) == [""]:
-            built = {"": build_param_scheduler(schedulers, optimizers[""], **asdict(run.length))}
-        else:
-            built = build_param_scheduler(schedulers, optimizers, **asdict(run.length))
-    except Exception as error:  # a user's class may raise anything
-        raise _unusable(source, error) from error
-    if run.length.epoch_length is None and any(one.by_epoch for several in built.values() for one in several):
-        raise _missing_epoch("param_scheduler, by_epoch=True")
-    return built
-
-
-def _unusable(source: str, error: Exception) -> ConfigError:
-    """Return the error of a config whose schedulers cannot be built or stepped."""
-    # The `str` of a KeyError would add quotes.
-    text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
-    return ConfigError(source, [Problem(_SCHEDULERS, text or type(error).__name__, code=REFUSED_VALUE)])
-
-
-def _stepped(
-    built: Mapping[str, Sequence[Any]],
-    run: _Run,
-    iterations: int,
-    report_progress: Callable[[int, int | None], None],
-) -> dict[_Key, list[float]]:
+def _stepped(run: _Run, iterations: int, report_progress: Callable[[int, int | None], None]) -> dict[_Key, list[float]]:
     """Step the schedulers as MMEngine's hook does, and return the values of each iteration."""
-    keys = [key for name, several in built.items() for key in _keys_of(name, several)]
+    keys = [key for name, several in run.schedulers.items() for key in _keys_of(name, several)]
     columns = [(key, run.optimizers[str(key[1] or "")].param_groups[0], list[float]()) for key in keys]
-    schedulers = [one for several in built.values() for one in several]
+    schedulers = [one for several in run.schedulers.values() for one in several]
     for optimizer in run.optimizers.values():
         optimizer.step()  # a scheduler warns if it is stepped before its optimizer
     by_iteration = [one for one in schedulers if not one.by_epoch]

@@ -251,7 +251,7 @@ def test_a_unit_that_cannot_be_converted_is_rejected_before_training(tmp_path, p
     [
         (dict(tokens_per_sample=0), r"\$\.tokens_per_sample: expected an integer of at least 1, got 0"),
         (dict(tokens_per_sample=True), r"\$\.tokens_per_sample: "),
-        (dict(amount_of=3), r"\$\.amount_of: expected a function of a batch, got 3"),
+        (dict(amount_of=3), r"\$\.amount_of: expected a function, got 3"),
         (
             dict(amount_of=len, tokens_per_sample=4),
             r"\$\.amount_of: tokens_per_sample also sets the amount that a batch",

@@ -1,4 +1,4 @@
-"""The code and the place of each problem of a config that a Runner reports before anything is imported.
+"""The code and the place of each problem of a config that a Runner reports before anything is written.
 
 Each question is a change of a config that uses every entry: a dict from path to value, or the paths to remove. The
 answers are in `answers.yaml`. `PYTHONPATH=tests python tests/mmengine/runner/test_answers.py` writes them anew.
@@ -9,15 +9,40 @@ import inspect
 from pathlib import Path
 from typing import Any
 
+import torch
+
 import paramsched as ps
-from paramsched.mmengine.runner import Runner
-from paramsched.mmengine.runner._settings import check_config
+from paramsched.core.files.diagnostic_collector import DiagnosticCollector
+from paramsched.mmengine.runner import DATASETS, METRICS, MODELS, Metric, Runner
+from paramsched.mmengine.runner._config import read_config
+from paramsched.mmengine.runner._parts import build_parts
 from support import answers
+
+DEFAULTS = {
+    name: one.default for name, one in inspect.signature(Runner).parameters.items() if one.default is not one.empty
+}
+
+
+@MODELS.register_module(force=True)
+class MyModel(torch.nn.Linear):
+    def __init__(self, width):
+        super().__init__(width, 1)
+
+
+@DATASETS.register_module(force=True)
+class MyData(list):
+    pass
+
+
+@METRICS.register_module(force=True)
+class MyMetric(Metric):
+    pass
+
 
 FILE = Path(__file__).with_name("answers.yaml")
 GOOD: dict[str, Any] = {
     "model": {"type": "MyModel", "width": 3},
-    "custom_imports": {"imports": ["my_model"]},
+    "custom_imports": {"imports": ["json"]},
     "work_dir": "never made",
     "train_dataloader": {"dataset": {"type": "MyData"}, "batch_size": 4, "sampler": {"type": "DefaultSampler"}},
     "train_cfg": {"by_epoch": True, "max_epochs": 3, "val_interval": 1},
@@ -49,12 +74,16 @@ def changed(question: dict[str, Any]) -> dict[str, Any]:
 
 def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     """Return a question with the problems that are reported."""
-    answer = {key: question[key] for key in ("set", "without", "chosen", "imported") if key in question}
+    answer = {key: question[key] for key in ("set", "without", "chosen") if key in question}
     try:
-        if question.get("imported"):
-            Runner.from_cfg(changed(question))
-        else:
-            check_config(changed(question), inspect.signature(Runner), question.get("chosen", {}))
+        diagnostics = DiagnosticCollector()
+        arguments = read_config(changed(question), inspect.signature(Runner), diagnostics) | question.get("chosen", {})
+        try:
+            build_parts(DEFAULTS | arguments)
+        except ps.errors.ConfigError as error:
+            for problem in error.diagnostics:
+                diagnostics.report(problem.path, problem)
+        diagnostics.raise_any("Runner")
     except ps.errors.ConfigError as error:
         answer["problems"] = [f"{one.code} {one.path}" for one in error.diagnostics]
     except ps.errors.ParamschedError as error:

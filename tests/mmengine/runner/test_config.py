@@ -187,8 +187,9 @@ def test_an_error_prevents_training_and_creates_no_files(tmp_path):
         (dict(train_cfg=None), "$.train_cfg: it is missing"),
         (dict(optim_wrapper=None), "$.param_scheduler: there is no optimizer to schedule"),
         (dict(train_cfg=dict(by_epoch=True)), "$.train_cfg.max_epochs: it is missing"),
-        (dict(train_cfg=dict(by_epoch=False, max_epochs=3)), "$.train_cfg.max_iters: it is missing"),
-        (dict(train_cfg=dict(max_epochs=3, max_iters=9)), "the length is"),
+        (dict(train_cfg=dict(by_epoch=False, max_epochs=3)), "IterBasedTrainLoop has no max_epochs. Use max_iters=…"),
+        (dict(train_cfg=dict(by_epoch=False)), "$.train_cfg.max_iters: it is missing"),
+        (dict(train_cfg=dict(max_epochs=3, max_iters=9)), "max_epochs and max_iters exclude each other"),
         (dict(val_dataloader=None, val_cfg=dict()), "$.val_cfg: val_dataloader is missing"),
         (dict(model=WithTrainStep()), "$.loss: WithTrainStep has its own train_step"),
         (dict(param_scheduler=3), "$.param_scheduler"),
@@ -199,7 +200,7 @@ def test_an_error_prevents_training_and_creates_no_files(tmp_path):
         (dict(param_scheduler="lr: cosin()"), "$.param_scheduler.lr: "),
         (dict(param_scheduler={"lr": {"cosin": {}}}), "$.param_scheduler.lr: expected a line of text or a number"),
         (dict(param_scheduler={"lr": None}), "$.param_scheduler.lr"),
-        (dict(param_scheduler=dict(milestones=[8, 11])), "$.param_scheduler.type: "),
+        (dict(param_scheduler=dict(milestones=[8, 11], gamma=0.1)), "$.param_scheduler.type: "),
         (dict(param_scheduler="lr: ["), "$.param_scheduler: line 1: YAML"),
         (dict(param_scheduler="missing.yaml"), "expected the path of a plan file"),
         (dict(param_scheduler=ps.Plan(rho=ps.cosine())), '"rho"'),
@@ -213,24 +214,18 @@ def test_an_error_prevents_training_and_creates_no_files(tmp_path):
         (dict(custom_hooks=[object()]), "$.custom_hooks[0]: "),
         (dict(load_from="nowhere"), '$.load_from: "nowhere" does not exist'),
         (dict(val_evaluator=[3]), "$.val_evaluator[0]"),
-        (dict(train_cfg=dict(type="EpochBasedTrainLoop", max_iters=9)), "$.train_cfg.max_epochs: it is missing"),
-        (
-            dict(train_cfg=dict(type="EpochBasedTrainLoop", max_iters=9)),
-            "the length is set by max_epochs. Omit max_iters",
-        ),
-        (
-            dict(train_cfg=dict(type="IterBasedTrainLoop", max_epochs=9)),
-            "the length is set by max_iters. Omit max_epochs",
-        ),
+        (dict(train_cfg=dict(type="EpochBasedTrainLoop")), "$.train_cfg.max_epochs: it is missing"),
+        (dict(train_cfg=dict(type="EpochBasedTrainLoop", max_iters=9)), "EpochBasedTrainLoop has no max_iters"),
+        (dict(train_cfg=dict(type="IterBasedTrainLoop", max_epochs=9)), "IterBasedTrainLoop has no max_epochs"),
         (
             dict(train_cfg=dict(type="EpochBasedTrainLoop", by_epoch=False, max_iters=9)),
-            "$.train_cfg.by_epoch: False, but",
+            "$.train_cfg: type and by_epoch exclude each other",
         ),
         (dict(loss=lambda output: output.sum()), "$.loss: a function does not take (output, target)"),
-        (dict(randomness=dict(seed=2**32)), "an integer from 0 to 4,294,967,295, got"),
+        (dict(randomness=dict(seed=2**32)), "an integer from 0 to 4294967295, got 4294967296"),
         (
             dict(val_dataloader=dict(dataset=DATASET, sampler=dict(type=[]))),
-            "$.val_dataloader.sampler.type: expected one of DefaultSampler,",
+            "$.val_dataloader.sampler.type: unknown sampler; expected one of DefaultSampler,",
         ),
         (dict(val_dataloader=dict(dataset=DATASET, collate_fn="stack")), "$.val_dataloader.collate_fn"),
         (
@@ -360,6 +355,34 @@ def test_a_users_own_scheduler_is_used_by_name():
     runner = Runner(**{**corrupted(), "param_scheduler": dict(type="Halving"), "custom_hooks": [Hook()]})
 
     assert runner.param_schedulers == {"type": "Halving"}
+
+
+class Unreadable(list):
+    """A dataset whose files are missing."""
+
+    def __init__(self, folder):
+        raise OSError(f"{folder} is missing")
+
+
+@pytest.mark.parametrize("mode", ["train", "val"])
+def test_a_dataset_that_cannot_be_built_is_reported_before_anything_is_written(mode, tmp_path):
+    config = good() | {"work_dir": tmp_path / "run", "model": network()}
+    config[f"{mode}_dataloader"] = dict(dataset=dict(type=Unreadable, folder="digits"), batch_size=2)
+    runner = Runner(**config)
+
+    with pytest.raises(ConfigError, match=rf"\$\.{mode}_dataloader\.dataset: Unreadable: digits is missing"):
+        runner.train()
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_dataset_of_a_test_is_built_by_the_test(tmp_path):
+    config = good() | {"work_dir": tmp_path / "run", "model": network()}
+    config["test_dataloader"] = dict(dataset=dict(type=Unreadable, folder="digits"), batch_size=2)
+    runner = Runner(**config)
+
+    runner.train()
+    with pytest.raises(ConfigError, match=r"\$\.test_dataloader\.dataset: Unreadable: digits is missing"):
+        runner.test()
 
 
 class Doubled(list):

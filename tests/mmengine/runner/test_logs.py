@@ -8,7 +8,7 @@ import torch
 
 from paramsched.errors import InvalidArgument, StateError
 from paramsched.mmengine.runner import LoggerHook, Runner
-from paramsched.mmengine.runner.hooks.logger import LogFile, require_kept_part, values_that_fit
+from paramsched.mmengine.runner.hooks.logger import LogFile, require_kept_part
 from support.runner_jobs import WithTrainStep, loader
 from support.tables import table
 
@@ -89,12 +89,6 @@ def test_a_large_log_is_compared_to_its_end(tmp_path):
         stream.write(b"y")
     with pytest.raises(StateError, match="has changed"):
         require_kept_part(file, log.written)
-
-
-@table("kept", [None, 3, {}, {"bytes": "3", "sha256": "x"}, {"bytes": 3}])
-def test_an_invalid_size_in_a_checkpoint_is_refused(kept, tmp_path):
-    with pytest.raises(StateError, match=r"invalid size of values\.jsonl"):
-        require_kept_part(tmp_path / "values.jsonl", kept)
 
 
 def test_a_log_without_a_file_writes_nothing(tmp_path):
@@ -262,13 +256,3 @@ def test_a_resumed_hook_continues_the_log(tmp_path):
 def test_an_invalid_interval_is_refused(interval):
     with pytest.raises(InvalidArgument):
         LoggerHook(interval=interval)
-
-
-@table(
-    ("room", "expected"),
-    [(None, 5), (1000, 5), (12, 1), (11, 0), (0, 0), (16, 1), (17, 2)],
-)
-def test_as_many_values_are_shown_as_fit(room, expected):
-    shown = {"loss": "0.500", "a": "1", "b": "2", "c": "3", "d": "4", "e": "5"}
-
-    assert len(values_that_fit(shown, room)) == expected

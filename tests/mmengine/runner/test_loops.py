@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
+from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.mmengine.runner._classes import build_metrics
 from paramsched.mmengine.runner.loops import (
     EpochBasedTrainLoop,
@@ -37,7 +38,7 @@ class Recorded:
         self.val_loop = SimpleNamespace(run=self.validate)
         self.stop_at = stop_at
         settings = TrainSettings(**settings)
-        kind = EpochBasedTrainLoop if settings.counts_epochs else IterBasedTrainLoop
+        kind = IterBasedTrainLoop if settings.max_epochs is None else EpochBasedTrainLoop
         self.train_loop = kind(self, EpochBatches(loader, ACCELERATOR), settings)
 
     def validate(self):
@@ -303,7 +304,7 @@ def test_each_pass_over_the_loader_has_its_number(settings, passes):
 
 
 def test_a_single_metric_may_be_a_dict_and_an_empty_dict_is_none():
-    [metric] = build_metrics({"type": Metric, "name": "accuracy"})
+    [metric] = build_metrics({"type": Metric, "name": "accuracy"}, "$", DiagnosticCollector())
 
     assert isinstance(metric, Metric)
-    assert build_metrics({}) is None
+    assert build_metrics({}, "$", DiagnosticCollector()) is None

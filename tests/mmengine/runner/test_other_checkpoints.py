@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import shutil
-from functools import partial
 
 import pytest
 import torch
@@ -92,7 +92,7 @@ def with_groups():
 @table(
     ("settings", "said"),
     [
-        (lambda: dict(model=Named(8)), "body.bias has shape (16,), but the model's has (8,)"),
+        (lambda: dict(model=Named(8)), "body.weight has shape (16, 64), but the model's has (8, 64)"),
         (lambda: dict(model=Named(more=True)), "only in the file: none; only in the model: extra.bias, extra.weight"),
         (lambda: dict(model=network()), "only in the file: body.bias, body.weight, head.bias"),
         (with_groups, "its groups have [4] parameters, but those of SGD have [2, 2]"),
@@ -119,26 +119,24 @@ def test_a_checkpoint_that_does_not_fit_is_refused_and_nothing_changes(settings,
 
 
 def test_a_checkpoint_of_other_optimizers_is_refused(saved):
-    with pytest.raises(StateError, match=r"optimizer_1\.bin|its groups have|the optimizers"):
+    with pytest.raises(StateError, match="the optimizers differ: 1 in the checkpoint, 2 now"):
         runner_in(saved, resume=True, **two_optimizers()).train()
 
 
 def change_state(folder, change):
-    """Change `runner.pt` of a checkpoint."""
+    """Change `runner.pt` of a checkpoint, and its SHA-256."""
     state = torch.load(folder / "runner.pt", weights_only=False)
     change(state)
     torch.save(state, folder / "runner.pt")
+    listed = json.loads((folder / "sha256.json").read_text())
+    listed["files"]["runner.pt"] = hashlib.sha256((folder / "runner.pt").read_bytes()).hexdigest()
+    (folder / "sha256.json").write_text(json.dumps(listed))
 
 
 @table(
     ("change", "said"),
     [
-        (lambda state: state.update(version=1), "unsupported version"),
-        (lambda state: state.pop("clock"), "missing or invalid: clock, clock.epoch, clock.batch, clock.iter"),
-        (lambda state: state["meta"].update(seed="3"), "missing or invalid: meta.seed"),
         (lambda state: state["run"].update(processes=4), "processes was 4 when it was saved, and is 1 now"),
-        (lambda state: state["hooks"].update({"LoggerHook.1": 3}), "missing or invalid: hooks.LoggerHook.1"),
-        (lambda state: state["hooks"].update({"CheckpointHook.1": {}}), "hooks.CheckpointHook.1 (KeyError: 'best"),
         (lambda state: state["param_schedulers"].update(other=[]), "the checkpoint has the optimizers 'other', but"),
     ],
 )  # fmt: skip
@@ -153,15 +151,6 @@ def test_a_changed_state_of_the_run_is_refused_and_names_the_entry(change, said,
 
     assert said in str(refusal.value)
     assert (folder / "values.jsonl").read_text() == log
-
-
-def test_a_checkpoint_without_gradients_of_tensors_is_refused(saved, tmp_path):
-    folder = shutil.copytree(saved / "epoch_2", tmp_path / "epoch_2")
-    torch.save({"body.weight": 3}, folder / "gradients_0.pt")
-    change_state(folder, lambda state: None)
-
-    with pytest.raises(StateError, match=r"gradients_0\.pt: it cannot be read; expected tensors by name"):
-        runner_in(tmp_path / "other", resume=True, load_from=folder).train()
 
 
 def test_a_resumed_run_has_the_seed_the_bases_and_the_hooks_of_its_checkpoint_and_logs_differences(saved, caplog):
@@ -233,30 +222,12 @@ def test_a_run_that_ended_continues_as_if_it_had_been_longer(kind, more, on_chan
     assert train("stopped", 7, resume=True, on_change=on_change) == pytest.approx(expected, rel=1e-12)
 
 
-def change_random_states(file, **changed):
-    torch.save(torch.load(file, weights_only=False) | changed, file)
-
-
-@table(
-    ("name", "damage", "found"),
-    [
-        *(
-            (name, lambda file: file.write_bytes(b"not a file of torch"), r"it cannot be read \(")
-            for name in ("optimizer.bin", "random_states_0.pkl", "runner.pt")
-        ),
-        (
-            "random_states_0.pkl",
-            partial(change_random_states, random_state="x"),
-            r"it has no random states \(ValueError",
-        ),
-    ],
-)
-def test_a_damaged_file_is_named(name, damage, found, saved, tmp_path):
-    shutil.rmtree(tmp_path / "run", ignore_errors=True)
+@pytest.mark.parametrize("name", ["optimizer.bin", "random_states_0.pkl", "runner.pt", "model.safetensors"])
+def test_a_damaged_file_is_named(name, saved, tmp_path):
     folder = shutil.copytree(saved, tmp_path / "run")
-    damage(folder / "epoch_2" / name)
+    (folder / "epoch_2" / name).write_bytes(b"not a file of torch")
 
-    with pytest.raises(StateError, match=rf"{name}: {found}"):
+    with pytest.raises(StateError, match=rf"{name}: it has changed since the checkpoint was saved"):
         runner_in(folder, resume=True, load_from=folder / "epoch_2").train()
 
 

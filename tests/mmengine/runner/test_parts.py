@@ -17,16 +17,10 @@ from torch.utils.data import DataLoader
 
 import paramsched as ps
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
-from paramsched.errors import InvalidArgument, MissingFact, ParamschedError
+from paramsched.errors import ConfigError, InvalidArgument, MissingFact, ParamschedError
 from paramsched.mmengine.runner._accelerator import facts_for
 from paramsched.mmengine.runner._classes import build_hook, build_metrics, build_model
-from paramsched.mmengine.runner._loaders import (
-    LoaderSettings,
-    SamplerSettings,
-    _read_collate,
-    build_loader,
-    lists_of_parts,
-)
+from paramsched.mmengine.runner._loaders import build_loader, check_loader, lists_of_parts
 from paramsched.mmengine.runner._model_calls import (
     ModelCalls,
     call_with_batch,
@@ -34,15 +28,15 @@ from paramsched.mmengine.runner._model_calls import (
     parse_losses,
     training_style,
 )
-from paramsched.mmengine.runner._optimizers import read_optimizers
+from paramsched.mmengine.runner._optimizers import build_wrappers
 from paramsched.mmengine.runner._param_schedulers import (
     RunnerFacts,
     build_schedulers,
-    plans_by_name,
     scheduled_fields,
     warn_if_unmeasured,
 )
 from paramsched.mmengine.runner._resume import _require_same_schedulers, _states_of_this_length, gradients_of
+from paramsched.mmengine.runner._scheduler_checks import plans_by_name
 from paramsched.mmengine.runner.metrics import MeanOf, Metric
 from paramsched.mmengine.runner.optim_wrapper import AcceleratedWrapper, AmpOptimWrapper
 from paramsched.mmengine.schedulers import OptimWrapper, ReduceOnPlateauLR, StepLR
@@ -226,17 +220,20 @@ def test_gradients_are_saved_only_during_an_update():
 @table(
     ("build", "config", "found"),
     [
-        (build_model, {"type": dict}, "expected a torch.nn.Module, got dict"),
-        (build_model, 3, "expected a torch.nn.Module, got int"),
-        (build_model, {"type": nn.Linear}, r"type=<class '.*Linear'>, …\): TypeError: .*missing"),
-        (build_model, {"type": "nobodys"}, "KeyError: 'nobodys' is not in the model registry"),
-        (build_hook, {"type": dict}, "expected a hook, got dict"),
-        (build_hook, {"type": "ParamSchedulerHook", "count": "epochs"}, "count='epochs'"),
+        (build_model, {"type": dict}, "$: expected a torch.nn.Module, got {}"),
+        (build_model, 3, "$: expected a torch.nn.Module, got 3"),
+        (build_model, {"type": nn.Linear}, "$.in_features: it is missing: an argument of Linear"),
+        (build_model, {"type": "nobodys"}, "$.type: 'nobodys' is not in the model registry"),
+        (build_hook, {"type": dict}, "$: expected a hook, got {}"),
+        (build_hook, {"type": "ParamSchedulerHook", "count": "epochs"}, "$.count: expected one of batches, updates"),
     ],
 )
 def test_a_dict_that_builds_something_else_is_refused(build, config, found):
-    with pytest.raises(InvalidArgument, match=found):
-        build(config)
+    diagnostics = DiagnosticCollector()
+
+    build(config, "$", diagnostics)
+
+    assert diagnostics.problems()[0].startswith(found)
 
 
 # ------------------------------------------------------------------ loaders, metrics, models
@@ -246,18 +243,18 @@ def test_a_dict_that_builds_something_else_is_refused(build, config, found):
     ("sampler", "shuffled"),
     [
         (None, False),
-        (SamplerSettings(type="DefaultSampler"), True),
-        (SamplerSettings(type="DefaultSampler", shuffle=False), False),
-        (SamplerSettings(type="SequentialSampler"), False),
-        (SamplerSettings(type="InfiniteSampler"), True),
+        ({"type": "DefaultSampler"}, True),
+        ({"type": "DefaultSampler", "shuffle": False}, False),
+        ({"type": "SequentialSampler"}, False),
+        ({"type": "InfiniteSampler"}, True),
     ],
 )
 def test_a_loader_is_built_from_its_settings(sampler, shuffled):
-    loader = build_loader(LoaderSettings(dataset=list(range(5)), batch_size=2, sampler=sampler, drop_last=True))
+    loader = build_loader({"dataset": list(range(5)), "batch_size": 2, "sampler": sampler, "drop_last": True}, "$")
 
     assert isinstance(loader.sampler, torch.utils.data.RandomSampler) is shuffled
     assert (loader.batch_size, len(loader)) == (2, 2)
-    assert build_loader(loader) is loader
+    assert build_loader(loader, "$") is loader
 
 
 @table("name", ["process(data_batch, data_samples)", "compute_metrics(results)"])
@@ -306,13 +303,19 @@ def test_the_mean_of_a_metric_counts_the_samples_of_each_batch(batch, size):
     ],
 )
 def test_the_function_that_combines_samples_is_named_or_passed(given, found):
-    assert _read_collate(given) is found
+    loader = build_loader({"dataset": [0], "collate_fn": given}, "$")
+
+    assert loader.collate_fn is (torch.utils.data.default_collate if found is None else found)
 
 
 @table("given", ["x", 5, {"type": "y"}, ["pseudo_collate"], {"type": ["pseudo_collate"]}])
 def test_a_value_that_combines_no_samples_is_refused(given):
-    with pytest.raises(ValueError, match="expected a function, got"):
-        _read_collate(given)
+    diagnostics = DiagnosticCollector()
+
+    check_loader({"dataset": [0], "collate_fn": given}, "$", diagnostics)
+
+    (problem,) = diagnostics.problems()
+    assert problem.startswith("$.collate_fn: expected a function, got")
 
 
 class Pair(NamedTuple):
@@ -343,16 +346,20 @@ def test_samples_are_combined_to_lists_of_parts_as_by_mmengine(samples):
     assert repr(lists_of_parts(samples)) == repr(pseudo_collate(samples))  # types too
 
 
+def metrics_of(config):
+    return build_metrics(config, "$", DiagnosticCollector())
+
+
 def test_metrics_are_means_over_samples():
-    (metric,) = build_metrics(lambda output, target: (output == target).float().mean())
+    (metric,) = metrics_of(lambda output, target: (output == target).float().mean())
     metric.process([torch.zeros(4, 1), torch.tensor([1, 1, 1, 0])], torch.ones(4))
     metric.process({"x": torch.zeros(1, 1), "y": torch.tensor([0])}, torch.ones(1))
 
     assert metric.evaluate(5) == {"<lambda>": pytest.approx(0.6)}
     assert metric.results == []
     assert metric.evaluate(5) == {}
-    assert build_metrics(None) is build_metrics({}) is None
-    assert build_metrics([metric, metric]) == [metric, metric]
+    assert metrics_of(None) is metrics_of({}) is None
+    assert metrics_of([metric, metric]) == [metric, metric]
     both = MeanOf(lambda *_: {"a": 1, "b": 2}, "name")
     both.process([1, 2], None)
     assert both.evaluate(2) == {"a": 1, "b": 2}
@@ -483,8 +490,10 @@ def test_losses_are_summed_and_everything_is_logged():
 
 
 def wrappers_of(config, model):
-    read = read_optimizers(config, "$", DiagnosticCollector(), None)
-    return {name: one.build(name, model) for name, one in read.items()}
+    diagnostics = DiagnosticCollector()
+    built = build_wrappers(config, model, "$", diagnostics)
+    diagnostics.raise_any("Runner")
+    return built
 
 
 def test_wrappers_are_built_for_the_model_or_its_parts():
@@ -502,7 +511,7 @@ def test_wrappers_are_built_for_the_model_or_its_parts():
     own = sgd()
     assert wrappers_of(own, model)[""].optimizer is own
     assert wrappers_of(one, model)[""] is one
-    with pytest.raises(InvalidArgument, match="no submodule 'x' to optimize"):
+    with pytest.raises(ConfigError, match="no submodule 'x' to optimize"):
         wrappers_of({"g": {"optimizer": config}, "x": {"optimizer": config}}, model)
 
 

@@ -1,5 +1,5 @@
 # ruff: noqa: C408  # configs are spelled as MMEngine spells them
-"""The progress bar of the Runner has a minimum width and shows integers on a terminal of any width."""
+"""The progress bar of the Runner has a minimum width and shows its values on a terminal of any width."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def written_at(columns: int, monkeypatch, work_dir) -> list[str]:
     return [line for line in re.split(r"[\r\n]+", text) if "loss=" in line]
 
 
-@pytest.mark.parametrize(("columns", "values"), [(80, 2), (100, 3), (140, 5)])
-def test_the_bar_has_its_columns_and_integers(columns, values, monkeypatch, tmp_path):
+@pytest.mark.parametrize("columns", [80, 100, 140])
+def test_the_bar_has_its_columns_and_values(columns, monkeypatch, tmp_path):
     lines = written_at(columns, monkeypatch, tmp_path)
 
     assert lines
@@ -54,7 +54,7 @@ def test_the_bar_has_its_columns_and_integers(columns, values, monkeypatch, tmp_
         assert len(line) <= columns
         assert len(line.split("|")[1]) >= 8
         assert line.rstrip().endswith("]")
-        assert len(re.findall(r"=\d", line)) >= values
+        assert len(re.findall(r"=\d", line)) == 2
         assert all(len(number) >= 3 for number in re.findall(r"lr \d=([\d.e-]+)", line))
 
 

@@ -145,12 +145,8 @@ def test_a_hook_may_refuse_a_resume(tmp_path):
 
     train(Own())
 
-    for error, said in (
-        (StateError("not mine"), "^not mine$"),
-        (ValueError("odd"), r"hooks\.Own\.1 \(ValueError: odd\)"),
-    ):
-        with pytest.raises(StateError, match=said):
-            train(Own(error), resume=True)
+    with pytest.raises(StateError, match="not mine"):
+        train(Own(StateError("not mine")), resume=True)
 
 
 def test_a_second_attempt_after_an_error_does_not_scale_the_lr_again(tmp_path, monkeypatch):

@@ -16,10 +16,11 @@ from torch.nn.functional import cross_entropy
 
 import paramsched as ps
 from mmengine.runner import Priority
+from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
 from paramsched.mmengine import schedulers as ours
 from paramsched.mmengine.runner import AmpOptimWrapper, CheckpointHook, Hook, Runner
-from paramsched.mmengine.runner.optim_wrapper import own_wrappers
+from paramsched.mmengine.runner._optimizers import build_wrappers
 from support.runner_jobs import QUIET, accuracy, loader, network
 from support.tables import table
 
@@ -123,11 +124,12 @@ def test_only_mmengines_own_classes_are_replaced():
     class Own(peer.OptimWrapper):
         pass
 
-    kinds = {peer.OptimWrapper: "OptimWrapper", peer.AmpOptimWrapper: "AmpOptimWrapper", Own: Own, "Own": "Own"}
-    for given, found in kinds.items():
-        config = dict(type=given, accumulative_counts=2)
-        assert own_wrappers(config) == dict(type=found, accumulative_counts=2)
-        assert own_wrappers(dict(a=config, b=1)) == dict(a=dict(type=found, accumulative_counts=2), b=1)
+    kinds = {peer.OptimWrapper: ours.OptimWrapper, peer.AmpOptimWrapper: AmpOptimWrapper, Own: None}
+    for given, expected in kinds.items():
+        config, diagnostics = dict(type=given, optimizer=sgd(network())), DiagnosticCollector()
+        built = build_wrappers(config, network(), "$", diagnostics)[""]
+        assert type(built) is (type(None) if expected is None else expected)
+        assert [one.path for one in diagnostics.found()] == ([] if expected else ["$.type"])
 
 
 def test_a_wrapper_of_mmengine_that_steps_itself_is_refused():
@@ -136,7 +138,7 @@ def test_a_wrapper_of_mmengine_that_steps_itself_is_refused():
 
     model = network()
 
-    with pytest.raises(InvalidArgument, match="this wrapper scales the loss or steps itself"):
+    with pytest.raises(ConfigError, match=r"\$\.optim_wrapper: Own scales the loss or steps itself"):
         run(model, optim_wrapper=Own(sgd(model)))
 
 
@@ -155,14 +157,16 @@ def test_the_precision_and_the_scale_of_a_wrapper(given, dtype, precision, scali
     wrapper = AmpOptimWrapper(sgd(network()), **given)
 
     assert (wrapper.dtype, wrapper.precision, wrapper.scaling) == (dtype, precision, scaling)
-    assert type(wrapper) is wrapper.__class__ is AmpOptimWrapper
 
 
 @table(
     ("given", "said"),
     [
         (dict(dtype="int8"), "expected one of float16, bfloat16, float32, float64"),
-        *((dict(loss_scale=one), "expected a loss scale") for one in ("static", 0, -1.0, True, None)),
+        *(
+            (dict(loss_scale=one), "expected a number|must be greater than 0")
+            for one in ("static", 0, -1.0, True, None)
+        ),
     ],
 )
 def test_a_wrong_precision_or_scale_is_refused(given, said):

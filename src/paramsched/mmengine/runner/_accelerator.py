@@ -3,11 +3,13 @@
 import os
 import random
 from collections.abc import Iterable, Mapping, Sized
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, final
 
-from paramsched.core.files.arguments import argument, argument_table
+from paramsched.core.number_checks import check_fields, checked, whole_number
 from paramsched.engines.accelerate import replicas
 from paramsched.errors import InvalidArgument
+from paramsched.mmengine.building import true_or_false
 from paramsched.mmengine.runner._param_schedulers import RunnerFacts
 from paramsched.mmengine.runner.loops import TrainLoop
 from paramsched.mmengine.runner.optim_wrapper import AmpOptimWrapper
@@ -40,25 +42,31 @@ def accelerator_for(wrappers: Iterable[Any]) -> Any:
     )
 
 
-@argument_table
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RandomnessSettings:
     """The settings in `randomness`: the seed, in NumPy's range."""
 
-    seed: int | None = argument(None, low=0, high=2**32 - 1, example=0)
-    diff_rank_seed: bool = argument(False)
-    deterministic: bool = argument(False)
+    seed: int | None = field(default=None, metadata=checked(whole_number, least=0, most=2**32 - 1))
+    diff_rank_seed: bool = field(default=False, metadata=checked(true_or_false))
+    deterministic: bool = field(default=False, metadata=checked(true_or_false))
+
+    def __post_init__(self) -> None:
+        check_fields(self, "randomness")
 
 
-def seed_for(settings: RandomnessSettings, accelerator: Any) -> int:
+def seed_for(settings: RandomnessSettings) -> int:
     """Return the seed of the run, equal in every process, and seed all random generators if the user passed one."""
-    from accelerate.utils import broadcast_object_list, set_seed
+    from accelerate import PartialState
+    from accelerate.utils import broadcast_object_list, parse_flag_from_env, set_seed
 
     # Drawn from the system, so that the seed does not depend on earlier random draws.
     shared = [random.SystemRandom().randrange(2**31) if settings.seed is None else settings.seed]
-    if accelerator.num_processes > 1:
+    processes = PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))  # as the Accelerator that is built later
+    if processes.num_processes > 1:
         broadcast_object_list(shared)
     if settings.seed is not None:
-        set_seed(shared[0], device_specific=settings.diff_rank_seed, deterministic=settings.deterministic)
+        set_seed(shared[0] + processes.process_index * settings.diff_rank_seed, deterministic=settings.deterministic)
     return shared[0]
 
 

@@ -1,21 +1,19 @@
-"""Checkpoints: Accelerate's files and a few of the Runner, renamed when complete, loaded only if all are valid.
+"""Checkpoints: Accelerate's files, `runner.pt`, and the SHA-256 of each file, renamed when all are complete.
 
-Each file is checked before any is loaded, because Accelerate loads one file after another and ignores unreadable random
-states.
+Every file is checked before any is loaded, because Accelerate loads one file after another.
 """
 
+import hashlib
+import json
 import logging
-import random
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar, final
 
-import numpy as np
 import torch
 from torch import nn
-from torch.optim import Optimizer
 
 from paramsched.core.base.files import write_whole_file
 from paramsched.core.base.printing import names_listed
@@ -24,46 +22,48 @@ from paramsched.errors import ParamschedError, StateError
 log = logging.getLogger("paramsched.mmengine")
 
 STATE: Final = "runner.pt"
+DIGESTS: Final = "sha256.json"
+"""The file with the version of a checkpoint and the SHA-256 of each other file."""
 NEWEST: Final = "last_checkpoint"
 """The file that names the checkpoint to resume from."""
-VERSION: Final = 3
-"""The version of `runner.pt`."""
+VERSION: Final = 4
+"""The version of checkpoints."""
 
 
 def read_runner_state(folder: Path) -> dict[str, Any]:
-    """Return the contents of `runner.pt` in a checkpoint; raise a StateError if it cannot be read."""
-    file = folder / STATE
-    if not file.is_file():
+    """Return the contents of `runner.pt` in a checkpoint whose files have not changed.
+
+    Raises:
+        StateError: if the folder is not a checkpoint, or one of its files is missing or has changed.
+    """
+    if not (folder / STATE).is_file():
         raise StateError(f"{folder}: not a checkpoint of a Runner; {STATE} is missing")
-    state = read_torch(file)
-    if not isinstance(state, dict) or state.get("version") != VERSION:
-        raise StateError(f"{file}: unsupported version")
-    wrong = []
-    for path, kind in _ENTRY_TYPES.items():
-        part: Any = state
-        for name in path.split("."):
-            part = part.get(name) if isinstance(part, dict) else None
-        if not isinstance(part, kind):
-            wrong.append(path)
-    if wrong:
-        raise StateError(f"{file}: it cannot be read; missing or invalid: {', '.join(wrong)}")
+    listed = folder / DIGESTS
+    try:
+        found = json.loads(listed.read_text(encoding="utf-8"))
+        version, digests = found["version"], dict(found["files"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise StateError(f"{listed}: it cannot be read ({type(error).__name__}: {error})") from None
+    if version != VERSION:
+        raise StateError(f"{listed}: unsupported version {version!r}")
+    for name, digest in digests.items():
+        if not (folder / name).is_file():
+            raise StateError(f"{folder / name}: it is missing")
+        if _digest(folder / name) != digest:
+            raise StateError(f"{folder / name}: it has changed since the checkpoint was saved (its SHA-256 differs)")
+    state: dict[str, Any] = read_torch(folder / STATE)
     return state
 
 
-_ENTRY_TYPES: Final[dict[str, type]] = {
-    **dict.fromkeys(("meta", "clock", "run", "param_schedulers", "optimizers", "hooks"), dict),
-    **dict.fromkeys(("meta.seed", "meta.iter", "clock.epoch", "clock.batch", "clock.iter", "run.processes"), int),
-    "clock.validated": bool,
-}
-"""The entries of `runner.pt` that a Runner reads, with their types."""
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def read_torch(file: Path) -> Any:
     """Load a file saved by torch, without running code; raise a StateError if it cannot be read."""
     from accelerate.utils import load  # it allows the NumPy types that random states contain
 
-    if not file.is_file():
-        raise StateError(f"{file}: it is missing")
     try:
         return load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001  # torch raises many types of errors
@@ -127,6 +127,8 @@ class Checkpoints:
                 torch.save(state, part / STATE)
         with self._saving(target):
             if main:
+                files = {one.relative_to(part).as_posix(): _digest(one) for one in part.rglob("*") if one.is_file()}
+                (part / DIGESTS).write_text(json.dumps({"version": VERSION, "files": files}), encoding="utf-8")
                 replaced = replaced_path(target)
                 if target.exists():
                     shutil.rmtree(replaced, ignore_errors=True)
@@ -194,12 +196,8 @@ class Checkpoints:
         It is empty if no update was in progress.
         """
         file = folder / self._gradients_file
-        if not file.exists():
-            return {}
-        found = read_torch(file)
-        if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
-            raise StateError(f"{file}: it cannot be read; expected tensors by name")
-        return found
+        gradients: dict[str, torch.Tensor] = read_torch(file) if file.exists() else {}
+        return gradients
 
     @property
     def _gradients_file(self) -> str:
@@ -247,113 +245,63 @@ def in_every_process(accelerator: Any) -> Iterator[None]:
 
 
 _OTHER_FORMATS: Final = ("FSDP", "DEEPSPEED", "MEGATRON_LM")
-"""Accelerate's distributed types for which another library writes and checks the files of a checkpoint."""
+"""Accelerate's distributed types for which another library divides the weights, and checks them when it loads."""
 
 
-def require_fit(accelerator: Any, source: Path, saved_processes: int) -> None:
-    """Raise an error if a checkpoint cannot be read or does not fit the models and optimizers of the run."""
-    if accelerator.distributed_type not in _OTHER_FORMATS:
-        for index, model in enumerate(accelerator._models):
-            _require_weights(source, model, index)
-        for index, optimizer in enumerate(accelerator._optimizers):
-            _require_optimizer(_numbered_file(source, "optimizer", index), optimizer)
-        for index, _ in enumerate(accelerator._schedulers):
-            read_torch(_numbered_file(source, "scheduler", index))
-    if accelerator.scaler is not None:
-        file = source / "scaler.pt"
-        if not file.exists():
-            raise StateError(f"{file}: it is missing; the checkpoint was saved without the loss scaler of float16")
-        read_torch(file)
-    custom = len(list(source.glob("custom_checkpoint_*.pkl")))
-    if custom != len(accelerator._custom_objects):
-        raise StateError(
-            f"{source}: it has {custom} files custom_checkpoint_*.pkl, but {len(accelerator._custom_objects)} objects "
-            "are registered with the Accelerator. Register the objects that were registered when it was saved"
-        )
-    if accelerator.process_index < saved_processes:
-        file = random_states_file(accelerator, source)
-        states = read_torch(file)
-        try:
-            random.Random().setstate(states["random_state"])  # noqa: S311  # raises if it is not a state
-            np.random.RandomState().set_state(states["numpy_random_seed"])
-            torch.Generator().set_state(states["torch_manual_seed"])
-        except (TypeError, ValueError, KeyError, RuntimeError, IndexError, OverflowError) as error:
-            raise StateError(f"{file}: it has no random states ({type(error).__name__}: {error})") from None
+def shapes_of(accelerator: Any) -> dict[str, Any]:
+    """Return what a checkpoint must have in common with the run that loads it, as plain data.
+
+    These are the shapes of the weights, the groups of the optimizers, and the number of other objects.
+    """
+    divided = accelerator.distributed_type in _OTHER_FORMATS
+    return {
+        "weights": [
+            {name: tuple(value.shape) for name, value in model.state_dict().items() if isinstance(value, torch.Tensor)}
+            for model in ([] if divided else accelerator._models)
+        ],
+        "optimizers": [
+            [(len(group["params"]), sorted(group.keys() - {"params"})) for group in optimizer.param_groups]
+            for optimizer in ([] if divided else accelerator._optimizers)
+        ],
+        "registered objects": len(accelerator._custom_objects),
+        "loss scaler": accelerator.scaler is not None,
+    }
 
 
-def random_states_file(accelerator: Any, source: Path) -> Path:
-    """Return the file with the random states of this process."""
-    return source / f"random_states_{accelerator.process_index}.pkl"
+def require_fit(accelerator: Any, source: Path, saved: dict[str, Any]) -> None:
+    """Raise an error if the weights, optimizers or objects of a checkpoint differ from those of the run.
 
-
-def _numbered_file(source: Path, name: str, index: int) -> Path:
-    return source / (f"{name}_{index}.bin" if index else f"{name}.bin")
-
-
-def _require_weights(source: Path, model: nn.Module, index: int) -> None:
-    """Raise an error if the names or shapes of the weights differ from the model's."""
-    ending = f"_{index}" if index else ""
-    file = source / f"model{ending}.safetensors"
-    plain = source / f"pytorch_model{ending}.bin"
-    if not file.exists() and plain.exists():
-        loaded = read_torch(plain)
-        shapes = {name: value.shape for name, value in loaded.items()} if isinstance(loaded, dict) else {}
-        file = plain
-    else:
-        with _opened_safetensors(file) as opened:  # reads only names and shapes
-            shapes = {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}
-    own = {name: value for name, value in model.state_dict().items() if isinstance(value, torch.Tensor)}
-    # A weight may be saved under the name of another weight that shares its storage.
-    saved = {own[name].untyped_storage().data_ptr() for name in shapes.keys() & own.keys()}
-    missing = [own[name] for name in own.keys() - shapes.keys()]
-    lost = any(value.numel() and value.untyped_storage().data_ptr() not in saved for value in missing)
-    if lost or shapes.keys() - own.keys():
-        raise StateError(
-            f"{file}: it contains the weights of another model; "
-            f"only in the file: {_listed(sorted(shapes.keys() - own.keys()))}; "
-            f"only in the model: {_listed(sorted(own.keys() - shapes.keys()))}"
-        )
-    other = [name for name, shape in shapes.items() if tuple(shape) != tuple(own[name].shape)]
-    if other:
-        name = other[0]
-        raise StateError(
-            f"{file}: {name} has shape {tuple(shapes[name])}, but the model's has {tuple(own[name].shape)}"
-        )
-
-
-@contextmanager
-def _opened_safetensors(file: Path) -> Iterator[Any]:
-    """Open a safetensors file; raise a StateError if it cannot be read."""
-    from safetensors import SafetensorError, safe_open
-
-    if not file.is_file():
-        raise StateError(f"{file}: it is missing")
-    try:
-        with safe_open(file, framework="pt") as opened:
-            yield opened
-    except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
-        raise StateError(f"{file}: it cannot be read ({type(error).__name__}: {error})") from None
-
-
-def _require_optimizer(file: Path, prepared: Any) -> None:
-    """Raise an error if the state in `file` has other groups or group entries than the optimizer."""
-    optimizer: Optimizer = getattr(prepared, "optimizer", prepared)
-    state = read_torch(file)
-    groups = state.get("param_groups") if isinstance(state, dict) else None
-    if not isinstance(groups, list) or not isinstance(state.get("state"), dict):
-        raise StateError(f"{file}: it cannot be read; expected the state of an optimizer")
-    sizes = [len(group["params"]) if isinstance(group, dict) and "params" in group else None for group in groups]
-    now = [len(group["params"]) for group in optimizer.param_groups]
-    if sizes != now:
-        name = type(optimizer).__name__
-        raise StateError(f"{file}: its groups have {sizes} parameters, but those of {name} have {now}")
-    for index, (saved, group) in enumerate(zip(groups, optimizer.param_groups, strict=True)):
-        # torch fills in missing flags itself.
-        needed = (name for name in optimizer.defaults if not isinstance(group.get(name), bool))
-        numeric = (int, float, tuple, torch.Tensor)
-        lost = [name for name in needed if isinstance(group.get(name), numeric) and name not in saved]
-        if lost:
-            raise StateError(f"{file}: group {index} has no {', '.join(lost)}, which {type(optimizer).__name__} needs")
+    Args:
+        accelerator: the run's Accelerator, which has prepared everything.
+        source: the folder of the checkpoint.
+        saved: the result of `shapes_of` in the checkpoint.
+    """
+    now = shapes_of(accelerator)
+    for name in ("registered objects", "loss scaler"):
+        if saved[name] != now[name]:
+            raise StateError(f"{source}: {name}: {saved[name]} in the checkpoint, {now[name]} now")
+    for was, own in zip(saved["weights"], now["weights"], strict=False):
+        if was.keys() != own.keys():
+            raise StateError(
+                f"{source}: it contains the weights of another model; "
+                f"only in the file: {_listed(sorted(was.keys() - own.keys()))}; "
+                f"only in the model: {_listed(sorted(own.keys() - was.keys()))}"
+            )
+        for name, shape in was.items():
+            if shape != own[name]:
+                raise StateError(f"{source}: {name} has shape {shape}, but the model's has {own[name]}")
+    if len(saved["optimizers"]) != len(now["optimizers"]):
+        found = f"{len(saved['optimizers'])} in the checkpoint, {len(now['optimizers'])} now"
+        raise StateError(f"{source}: the optimizers differ: {found}")
+    for optimizer, was, own in zip(accelerator._optimizers, saved["optimizers"], now["optimizers"], strict=False):
+        title = type(getattr(optimizer, "optimizer", optimizer)).__name__
+        sizes, present = [size for size, _ in was], [size for size, _ in own]
+        if sizes != present:
+            raise StateError(f"{source}: its groups have {sizes} parameters, but those of {title} have {present}")
+        for index, ((_, names), group) in enumerate(zip(was, optimizer.param_groups, strict=True)):
+            needed = {name for name in optimizer.defaults if not isinstance(group.get(name), (bool, type(None)))}
+            if lost := sorted(needed - set(names)):
+                raise StateError(f"{source}: group {index} has no {', '.join(lost)}, which {title} needs")
 
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
@@ -391,8 +339,12 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
             raise StateError(f"{path}: it contains neither {' nor '.join(WEIGHTS)}")
         path = found[0]
     if path.suffix == ".safetensors":
-        with _opened_safetensors(path) as opened:
-            loaded = {name: opened.get_tensor(name) for name in opened.keys()}
+        from safetensors.torch import load_file
+
+        try:
+            loaded: Any = load_file(path)
+        except Exception as error:  # safetensors and the system raise many types of errors
+            raise StateError(f"{path}: it cannot be read ({type(error).__name__}: {error})") from error
     else:
         loaded = read_torch(path)
     weights = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None

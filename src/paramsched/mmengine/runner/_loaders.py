@@ -1,114 +1,98 @@
-"""Check and build the loaders of a run."""
+"""Build the loaders of a run."""
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence, Sized
-from dataclasses import replace
-from typing import Any, Final, Literal, TypeVar
+from functools import partial
+from typing import Any, Final, Literal, TypeAlias
 
 from torch.utils.data import DataLoader
 
-from paramsched.core.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_TYPE
-from paramsched.core.files.arguments import argument, argument_table, located, read_arguments, wrong_value
+from paramsched.core.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT
+from paramsched.core.base.printing import child_path
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
+from paramsched.core.number_checks import require_choice
+from paramsched.errors import CallSite
+from paramsched.mmengine.building import build_call, build_object, check_names, class_of, report_kind
 from paramsched.mmengine.registry import DATASETS
-from paramsched.mmengine.runner._classes import Later, build_from_dict, check_class_dict, report_kind
 from paramsched.mmengine.runner.loops import EpochBatches
 
-_T = TypeVar("_T")
+ARGUMENTS: Final = (
+    "dataset", "batch_size", "shuffle", "sampler", "num_workers", "collate_fn", "drop_last", "pin_memory",
+    "persistent_workers", "prefetch_factor", "timeout",
+)  # fmt: skip
+"""The entries of a loader's dict."""
+_Sampler: TypeAlias = Literal["DefaultSampler", "InfiniteSampler", "RandomSampler", "SequentialSampler"]
 
 
-def _read_collate(value: Any) -> Any:
-    """Return the function that combines samples into a batch; None for torch's default."""
-    named = value.get("type") if isinstance(value, Mapping) else value
-    if named is None or callable(named):
-        return named
-    if not isinstance(named, str) or named not in _COLLATES:
-        found = f"expected a function, got {short_json(named)}"
-        raise wrong_value(found, code=UNKNOWN_NAME)
-    return _COLLATES[named]
+def check_loader(config: Any, path: str, diagnostics: DiagnosticCollector) -> int | None:
+    """Check a loader, or the dict to build one, whose dataset is only built by `build_loader`.
+
+    Return the number of batches; None if it is unknown.
+    """
+    if isinstance(config, Mapping):
+        dataset, place = config.get("dataset"), child_path(path, "dataset")
+        if isinstance(dataset, Mapping):
+            cls = class_of(dataset, DATASETS, place, diagnostics)
+            if cls is not None:
+                check_names(cls, dataset.keys() - {"type"}, place, diagnostics)
+        elif dataset is None:
+            diagnostics.add(place, "it is missing", "For example: dict(type='…')", code=WRONG_ARGUMENT)
+        elif isinstance(dataset, (str, bytes)) or not (
+            isinstance(dataset, Iterable) or hasattr(dataset, "__getitem__")
+        ):
+            report_kind(dataset, "dataset", place, diagnostics)
+        with warnings.catch_warnings():  # the warnings are shown when the loader is built for the run
+            warnings.simplefilter("ignore")
+            _data_loader(config, [0], path, diagnostics)
+    elif not (isinstance(config, Iterable) and isinstance(config, Sized)) or isinstance(config, (str, bytes)):
+        report_kind(config, "loader with a length", path, diagnostics, "Pass a DataLoader or a dict")
+    elif not len(config):
+        diagnostics.add(path, "it has no batches", code=REFUSED_VALUE)
+    else:
+        return len(config)
+    return None
 
 
-@argument_table
-class LoaderSettings:
-    """The settings of a loader, from a dict."""
+def build_loader(config: Any, path: str) -> Any:
+    """Build a loader and its dataset from a dict that was checked, or return a loader unchanged.
 
-    dataset: Any = argument(example={"type": "MyDataset"})
-    batch_size: int = argument(1, low=1, example=32)
-    shuffle: bool = argument(False)
-    sampler: Any = argument(None)
-    num_workers: int = argument(0, low=0)
-    collate_fn: Any = argument(None, parse=_read_collate)
-    drop_last: bool = argument(False)
-    pin_memory: bool = argument(False)
-    persistent_workers: bool = argument(False)
-    prefetch_factor: int | None = argument(None, low=1, example=2)
-    timeout: float = argument(0, low=0)
-
-
-@argument_table
-class SamplerSettings:
-    """The settings of one of MMEngine's or torch's samplers."""
-
-    type: Literal["DefaultSampler", "InfiniteSampler", "RandomSampler", "SequentialSampler"] = argument(
-        example="DefaultSampler"
-    )
-    shuffle: bool | None = argument(None)
-
-    @property
-    def shuffles(self) -> bool:
-        """True if the samples are shuffled, which is the default of all samplers except `SequentialSampler`."""
-        return self.type != "SequentialSampler" if self.shuffle is None else self.shuffle
-
-
-def read_section(config: Any, path: str, diagnostics: DiagnosticCollector, table: type[_T]) -> _T | None:
-    """Read a section of the config as an instance of `table`; return None if it is absent or not a mapping."""
-    if config is None:
-        return None
+    Raises:
+        ConfigError: if the class of the dataset raises an error.
+    """
     if not isinstance(config, Mapping):
-        diagnostics.add(path, f"expected a mapping, got {short_json(config)}", "Use dict(…)", code=WRONG_TYPE)
-        return None
-    return read_arguments(table, located(config, path), path, diagnostics)[0]
+        return config
+    diagnostics = DiagnosticCollector()
+    dataset = build_object(config["dataset"], DATASETS, child_path(path, "dataset"), diagnostics)
+    loader = None if diagnostics.count else _data_loader(config, dataset, path, diagnostics)
+    diagnostics.raise_any("Runner")
+    return loader
 
 
-def read_loader(loader: Any, path: str, diagnostics: DiagnosticCollector, later: Later | None) -> Any:
-    """Return a loader unchanged, or the settings to build one from a dict of MMEngine's form."""
-    if loader is None:
-        return None
-    if not isinstance(loader, Mapping):
-        if not (isinstance(loader, Iterable) and isinstance(loader, Sized)) or isinstance(loader, (str, bytes)):
-            report_kind(loader, "loader with a length", path, diagnostics, "Pass a DataLoader or a dict")
-            return None
-        if not len(loader):
-            diagnostics.add(path, "it has no batches", code=REFUSED_VALUE)
-        return loader
-    before = diagnostics.count
-    settings, locations, wrong = read_arguments(LoaderSettings, located(loader, path), path, diagnostics)
-    dataset = settings.dataset
-    if isinstance(dataset, Mapping) and not wrong & {"dataset"}:
-        check_class_dict(dataset, DATASETS, locations["dataset"], diagnostics, later)
-    elif isinstance(dataset, (str, bytes)) or not (isinstance(dataset, Iterable) or hasattr(dataset, "__getitem__")):
-        report_kind(dataset, "dataset", locations["dataset"], diagnostics)
-    sampler = read_section(settings.sampler, locations["sampler"], diagnostics, SamplerSettings)
-    settings = replace(settings, sampler=sampler)
-    if diagnostics.count == before:
-        try:  # torch checks the other arguments
-            with warnings.catch_warnings():  # the warnings are shown when the loader is built for the run
-                warnings.simplefilter("ignore")
-                build_loader(replace(settings, dataset=[0]))
-        except (TypeError, ValueError, AssertionError, RuntimeError, OverflowError) as error:
-            diagnostics.add(path, f"torch's DataLoader: {error}", code=REFUSED_VALUE)
-    return settings
+def _data_loader(config: Mapping[str, Any], dataset: Any, path: str, diagnostics: DiagnosticCollector) -> Any:
+    """Build torch's DataLoader; return None if an argument has a problem."""
+    diagnostics.refuse_unknown(config, ARGUMENTS, path, "unknown argument")
+    arguments = {name: value for name, value in config.items() if name in ARGUMENTS and name != "dataset"}
+    sampler, collate = arguments.pop("sampler", None), arguments.pop("collate_fn", None)
+    if isinstance(sampler, Mapping):
+        arguments["shuffle"] = bool(
+            build_call(_shuffles, sampler, child_path(path, "sampler"), diagnostics, title="sampler")
+        )
+    elif sampler is not None:
+        report_kind(sampler, "mapping", child_path(path, "sampler"), diagnostics, "Use dict(type='DefaultSampler')")
+    function = collate.get("type") if isinstance(collate, Mapping) else collate
+    if isinstance(function, str) and function in _COLLATES:
+        function = _COLLATES[function]
+    elif function is not None and not callable(function):
+        found = f"expected a function, got {short_json(function)}"
+        diagnostics.add(child_path(path, "collate_fn"), found, code=UNKNOWN_NAME)
+    build = partial(DataLoader, dataset, collate_fn=function)
+    return build_call(build, arguments, path, diagnostics, tries_each=True)
 
 
-def build_loader(given: Any) -> Any:
-    """Build a loader from its settings, or return it unchanged."""
-    if not isinstance(given, LoaderSettings):
-        return given
-    arguments = {**vars(given), "dataset": build_from_dict(given.dataset, DATASETS)}
-    sampler = arguments.pop("sampler")
-    if isinstance(sampler, SamplerSettings):
-        arguments["shuffle"] = sampler.shuffles
-    return DataLoader(**arguments)
+def _shuffles(*, shuffle: bool | None = None, type: str) -> bool:  # the names in a config
+    """Return whether one of MMEngine's or torch's samplers shuffles; all except `SequentialSampler` do by default."""
+    require_choice(CallSite("sampler", "type"), type, _Sampler, "unknown sampler")
+    return type != "SequentialSampler" if shuffle is None else bool(shuffle)
 
 
 def each_sample_once(loader: Any, accelerator: Any) -> EpochBatches:

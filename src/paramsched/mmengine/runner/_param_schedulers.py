@@ -1,6 +1,5 @@
-"""Check and build the schedulers of the argument `param_scheduler`."""
+"""Build the schedulers of the argument `param_scheduler`, and read their values."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -8,25 +7,19 @@ from typing import Any, TypeAlias, final
 
 from torch.optim import Optimizer
 
-from paramsched.core.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT
-from paramsched.core.base.printing import child_path, path_from_root
 from paramsched.core.base.problem import Problem, warn_user
-from paramsched.core.fields import Field
-from paramsched.core.files.diagnostic_collector import DiagnosticCollector
-from paramsched.core.plan import Plan, Target, bind
-from paramsched.core.plan.binding import amount_clock
-from paramsched.core.plan.forms import FORMS, plan_of
-from paramsched.core.plan.optimizers import ALONE, check_names, one_plan_advice, scopes_of, unique_labels
+from paramsched.core.plan import Plan, Target
+from paramsched.core.plan.forms import FORMS
+from paramsched.core.plan.optimizers import unique_labels
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
 from paramsched.core.run import Scheduler
 from paramsched.core.run.arguments import PlanSource
 from paramsched.core.time import RunFacts
 from paramsched.engines.other_schedulers import Writer
-from paramsched.errors import ConfigError, InvalidArgument, MissingFact, Unresolved
-from paramsched.mmengine.schedulers import PARAM_SCHEDULERS, OptimWrapper, build_param_scheduler, unmeasured
+from paramsched.errors import InvalidArgument, MissingFact, Unresolved
+from paramsched.mmengine.schedulers import OptimWrapper, build_param_scheduler, unmeasured
 from paramsched.mmengine.schedulers.base import is_scheduler
-from paramsched.mmengine.schedulers.build import RunLength
-from paramsched.mmengine.schedulers.entry import check_entry, is_of_user
+from paramsched.mmengine.schedulers.optimizers import field_of_group
 
 
 @final
@@ -101,11 +94,6 @@ Schedulers: TypeAlias = dict[str, list[Any]]
 """Lists of schedulers by the name of their optimizer; the name of a single optimizer is empty."""
 
 
-def plan_in(config: Any, *, names: Sequence[str]) -> Plan | None:
-    """Return the plan in a config; None if the config contains schedulers."""
-    return plan_of(config, "Runner") if is_plan(config, names=names) else None
-
-
 def is_plan(config: Any, *, names: Sequence[str]) -> bool:
     """Return whether a config is a plan, as opposed to schedulers."""
     if not isinstance(config, Mapping):
@@ -131,19 +119,18 @@ def build_schedulers(
 ) -> Schedulers:
     """Build the schedulers of every optimizer; `choices` are the arguments `on_change` and `on_base` of a Scheduler."""
     names = list(wrappers)
-    if names == [""]:
-        return {"": _build_for_one(config, wrappers[""], "", facts, choices)}
-    if is_plan(config, names=names):
+    several = [] if names == [""] else names
+    if several and is_plan(config, names=several):
         source = PlanSource.of(config)
         optimizers = {name: wrapper.optimizer for name, wrapper in wrappers.items()}
         fastest = min(names, key=lambda name: facts.accumulation[name])
         shared = _scheduler_of_plan(source, optimizers, facts.for_optimizer(fastest, source.plan), choices)
         return {name: [shared] for name in names}
-    if isinstance(config, Mapping) and "type" not in config and set(config) == set(names):
-        return {name: _build_for_one(config[name], wrappers[name], name, facts, choices) for name in names}
-    _require_no_on_base(choices)
-    # This raises an error for wrong names, or builds the same schedulers for each optimizer.
-    return build_param_scheduler(config, dict(wrappers), **facts.lengths_for(names[0]))
+    by_name = bool(several) and isinstance(config, Mapping) and "type" not in config
+    return {
+        name: _build_for_one(config[name] if by_name else config, wrapper, name, facts, choices)
+        for name, wrapper in wrappers.items()
+    }
 
 
 def _build_for_one(
@@ -157,7 +144,8 @@ def _build_for_one(
     if is_plan(config, names=()):
         source = PlanSource.of(config)
         return [_scheduler_of_plan(source, wrapper.optimizer, facts.for_optimizer(name, source.plan), choices)]
-    _require_no_on_base(choices)
+    if choices["on_base"] != "checkpoint":
+        raise InvalidArgument(f"on_base={choices['on_base']!r}", "it requires a Plan", 'Use on_base="checkpoint"')
     built = build_param_scheduler(config, wrapper, **facts.lengths_for(name))
     if facts.accumulation[name] > 1 and not facts.in_updates and any(not one.by_epoch for one in built):
         found = (
@@ -171,12 +159,6 @@ def _build_for_one(
         site = f"accumulative_counts={facts.accumulation[name]}"
         warn_user(Problem(site=site, found=found, advice=instead))
     return list(built)
-
-
-def _require_no_on_base(choices: Mapping[str, Any]) -> None:
-    """Raise if a choice of the base is passed with schedulers that are not a Plan."""
-    if choices["on_base"] != "checkpoint":
-        raise InvalidArgument(f"on_base={choices['on_base']!r}", "it requires a Plan", 'Use on_base="checkpoint"')
 
 
 def _scheduler_of_plan(
@@ -201,21 +183,6 @@ def _scheduler_of_plan(
 def distinct_schedulers(schedulers: Schedulers) -> list[Any]:
     """Return every scheduler once, because a plan for several optimizers has one that each of them lists."""
     return list({id(one): one for many in schedulers.values() for one in many}.values())
-
-
-def plans_by_name(config: Any, names: Sequence[str]) -> dict[str, Plan]:
-    """Return the plans of a config that has one for each optimizer, if one plan can replace them.
-
-    The dict is empty if the config contains other schedulers or errors, or plans with several clocks, because a run
-    counts only one amount.
-    """
-    given = config if isinstance(config, Mapping) and "type" not in config and set(config) <= set(names) else {}
-    found: dict[str, Plan | None] = {}
-    with suppress(ConfigError, InvalidArgument, OSError):
-        found = {name: plan_in(one, names=()) for name, one in given.items() if one is not None}
-    plans = {name: plan for name, plan in found.items() if plan is not None}
-    clocks = {amount_clock(plan.clock) for plan in plans.values()}
-    return plans if len(plans) == len(found) and len(clocks) == 1 else {}
 
 
 def warn_without_validation(schedulers: Schedulers) -> None:
@@ -287,99 +254,3 @@ def present_values(
         (field, labels[index]): float(field_of_group(groups[index], field).read(groups[index]))
         for field, index in scheduled_fields(schedulers, optimizer, name)
     }
-
-
-def field_of_group(group: Mapping[str, Any], name: str) -> Field:
-    """Return the field called `name`; "momentum" means the first beta in a group with betas."""
-    return Field.of("betas[0]" if name == "momentum" and "betas" in group else name)
-
-
-def check_schedulers(
-    config: Any,
-    path: str,
-    diagnostics: DiagnosticCollector,
-    models: Mapping[str, OptimWrapper | None],
-    lengths: Mapping[str, Any],
-) -> None:
-    """Check `param_scheduler`: a config for one optimizer or for all, or a dict of configs by optimizer."""
-    if config is None or not models:
-        return
-    names = [] if list(models) == [""] else list(models)
-    try:
-        plan = plan_in(config, names=names)
-    except ConfigError as error:  # raised for the text of a plan
-        for fault in error.diagnostics:
-            line = f"line {fault.line}: " if fault.line is not None and not fault.path else ""
-            diagnostics.add(path + path_from_root(fault.path), line + fault.found, fault.advice, code=fault.code)
-        return
-    except (InvalidArgument, OSError) as error:
-        diagnostics.add(path, str(error), code=REFUSED_VALUE)
-        return
-    if plan is not None:
-        groups = {name or ALONE: model.optimizer.param_groups for name, model in models.items() if model is not None}
-        if groups and len(groups) == len(models):
-            try:
-                if names:
-                    check_names("Runner(optim_wrapper=…)", groups)
-                for name, scope in scopes_of(plan, plan, groups).items():
-                    bind(plan, groups[name], scope)  # its lengths are resolved once the loader is known
-            except InvalidArgument as refusal:
-                diagnostics.refuse(path, refusal)
-    elif plans := plans_by_name(config, names):
-        instead = one_plan_advice(plans, "param_scheduler={plan}")
-        diagnostics.add(path, "one plan drives all optimizers, on one clock", instead, code=REFUSED_VALUE)
-    elif names and isinstance(config, Mapping) and "type" not in config:
-        diagnostics.refuse_unknown(config, names, path, "no optimizer has this name", code=UNKNOWN_NAME)
-        for name in names:
-            if name in config:
-                check_schedulers(config[name], child_path(path, name), diagnostics, {"": models[name]}, lengths)
-            else:
-                diagnostics.add(
-                    child_path(path, name), "it is missing", f"Use {name}=None for no scheduler", code=WRONG_ARGUMENT
-                )
-    else:
-        many = list(config) if isinstance(config, (list, tuple)) else [config]
-        built = [is_scheduler(one) for one in many]
-        if any(built) and names:
-            instead = f"Use {{{names[0]!r}: [scheduler], …}}, or dict(type=…)"
-            diagnostics.add(path, "a built scheduler belongs to one optimizer", instead, code=REFUSED_VALUE)
-        elif any(built) and not all(built):
-            found, instead = "built schedulers and dicts are mixed", "Use dicts only, or build all of them"
-            diagnostics.add(path, found, instead, code=REFUSED_VALUE)
-        elif not any(built):
-            for index, one in enumerate(many):
-                where = child_path(path, index) if isinstance(config, (list, tuple)) else path
-                _check_scheduler(one, where, next(iter(models.values())), lengths, diagnostics)
-
-
-def _check_scheduler(
-    config: Any, path: str, model: OptimWrapper | None, lengths: Mapping[str, Any], diagnostics: DiagnosticCollector
-) -> None:
-    """Check one scheduler from a dict: first its arguments, then whether it can be built."""
-    before = diagnostics.count
-    if not is_of_user(config):
-        if isinstance(config, Mapping):
-            config = {name: value for name, value in config.items() if name != "last_step"}
-        check_entry(config, path, RunLength(**lengths), diagnostics)
-        config = {**config, "verbose": False} if isinstance(config, Mapping) else config
-    if diagnostics.count > before or model is None:
-        return
-    try:
-        with warnings.catch_warnings():  # the warnings are shown when the scheduler is built for the run
-            warnings.simplefilter("ignore")
-            (built,) = build_param_scheduler(config, model, **lengths)
-    except Exception as error:  # noqa: BLE001  # a user's class may raise anything
-        refusal: BaseException = error
-        name, cause = "", error.__cause__
-        if type(cause) is type(error):  # omit the index that `build_param_scheduler` adds, because the path contains it
-            name, refusal = f"({PARAM_SCHEDULERS.find(config['type']).__name__}): ", cause
-        # The `str` of a KeyError would add quotes.
-        found = str(refusal.args[0] if isinstance(refusal, KeyError) and refusal.args else refusal)
-        diagnostics.add(path, name + (found or type(refusal).__name__), code=REFUSED_VALUE)
-        return
-    missing = [name for name in ("step", "state_dict", "load_state_dict") if not callable(getattr(built, name, None))]
-    if missing:
-        found = f"{type(built).__name__} has no {', '.join(missing)}()"
-        diagnostics.add(
-            path, found, "Derive it from paramsched.mmengine.schedulers._ParamScheduler", code=WRONG_ARGUMENT
-        )

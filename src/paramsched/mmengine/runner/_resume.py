@@ -13,13 +13,11 @@ from torch import nn
 from paramsched.core.run import Scheduler
 from paramsched.errors import InvalidArgument, StateError
 from paramsched.mmengine.runner._checkpoints import (
-    STATE,
-    VERSION,
     in_every_process,
-    random_states_file,
     read_runner_state,
     read_torch,
     require_fit,
+    shapes_of,
 )
 from paramsched.mmengine.runner._param_schedulers import RunnerFacts, Schedulers
 from paramsched.mmengine.runner.context import Position, RunContext
@@ -49,7 +47,7 @@ class SavedParts:
     on_change: Any
 
 
-def state_of(parts: SavedParts, position: Position, seed: int, run_name: str) -> dict[str, Any]:
+def state_of(parts: SavedParts, position: Position, seed: int) -> dict[str, Any]:
     """Return the contents of `runner.pt` for a checkpoint, as plain data."""
     optimizers: dict[str, dict[str, Any]] = {}
     for name, stepper in parts.steppers.items():
@@ -60,10 +58,10 @@ def state_of(parts: SavedParts, position: Position, seed: int, run_name: str) ->
         if amounts:
             optimizers[name]["amounts"] = amounts
     return {
-        "version": VERSION,
-        "meta": {"epoch": position.epoch, "iter": position.iter, "seed": seed, "run": run_name},
+        "meta": {"epoch": position.epoch, "iter": position.iter, "seed": seed},
         "clock": asdict(position),
         "run": _facts_to_compare(parts),
+        "shapes": shapes_of(parts.accelerator),
         "param_schedulers": {
             name: {"plan": many[0].state_dict()} if _is_plan(many) else [one.state_dict() for one in many]
             for name, many in parts.schedulers.items()
@@ -126,15 +124,16 @@ def _require_same_schedulers(schedulers: Schedulers, saved: Mapping[str, Any], c
 
 def _states_of_this_length(many: Sequence[Any], saved: Any, config: Any, name: str) -> list[Any]:
     """Return the saved states, with the present run's `end` for each scheduler whose dict omits `end`."""
-    mine = config.get(name) if name and isinstance(config, Mapping) and name in config else config
-    parts = list(mine) if isinstance(mine, (list, tuple)) else [mine]
-    parts += [None] * len(many)
+    of_optimizer = config[name] if name and isinstance(config, Mapping) and name in config else config
+    entries = of_optimizer if isinstance(of_optimizer, (list, tuple)) else [of_optimizer]
     states = list(saved)
-    for index, (one, state, part) in enumerate(zip(many, saved, parts, strict=False)):
-        if isinstance(part, Mapping) and isinstance(state, Mapping) and "end" not in part:
+    for index, (scheduler, state, entry) in enumerate(zip(many, saved, entries, strict=False)):
+        if isinstance(entry, Mapping) and "end" not in entry:
             lengths = ("end", "T_max", "total_steps", "total_iters", "_schedule_phases")
-            filled = [key for key in lengths if key not in part and key in state]
-            states[index] = {**state, **{key: getattr(one, key, state[key]) for key in filled}}
+            computed = {
+                key: getattr(scheduler, key, state[key]) for key in lengths if key in state and key not in entry
+            }
+            states[index] = {**state, **computed}
     return states
 
 
@@ -146,9 +145,10 @@ def _optimizer_names(names: Any) -> str:
     return ", ".join(repr(name) for name in names if name) or "one optimizer"
 
 
-def load_state(parts: SavedParts, source: Path, gradients: Mapping[str, torch.Tensor]) -> dict[str, Any]:
-    """Load a checkpoint that was checked into the parts of a run; return the contents of `runner.pt`."""
-    state = read_runner_state(source)
+def load_state(
+    parts: SavedParts, source: Path, state: Mapping[str, Any], gradients: Mapping[str, torch.Tensor]
+) -> None:
+    """Load a checkpoint that was checked into the parts of a run; `state` is the content of `runner.pt`."""
     saved, config, policy = state["param_schedulers"], parts.config, parts.on_change
     _require_same_schedulers(parts.schedulers, saved, config, policy)
     for line in _lines_of_differences(state["run"], _facts_to_compare(parts)):
@@ -160,11 +160,11 @@ def load_state(parts: SavedParts, source: Path, gradients: Mapping[str, torch.Te
     with in_every_process(parts.accelerator):
         _load_accelerate_state(parts.accelerator, source, state["run"]["processes"])
     for name, stepper in parts.steppers.items():
-        kept = state["optimizers"].get(name, {})
-        stepper.updates = kept.get("updates", 0)
+        kept = state["optimizers"][name]
+        stepper.updates = kept["updates"]
         if stepper.amounts is not None:
             stepper.amounts.load_state(kept.get("amounts", {}))
-        if stepper.inner.base_param_settings is not None and kept.get("base_param_settings") is not None:
+        if stepper.inner.base_param_settings is not None and kept["base_param_settings"] is not None:
             stepper.inner.base_param_settings.update(kept["base_param_settings"])
         for line in _lines_of_differences(_bases_of_groups(stepper), bases[name], only_common=True):
             log.warning("resume: base of %s; using the checkpoint's", line)
@@ -186,7 +186,6 @@ def load_state(parts: SavedParts, source: Path, gradients: Mapping[str, torch.Te
     for key, hook in _hooks_by_key(parts.hooks):
         if key in state["hooks"] and hasattr(hook, "load_state_dict"):
             hook.load_state_dict(state["hooks"][key])
-    return state
 
 
 def require_fit_for(accelerator: Any, source: Path) -> dict[str, Any]:
@@ -198,21 +197,15 @@ def require_fit_for(accelerator: Any, source: Path) -> dict[str, Any]:
             f"{source}: the number of processes was {was} when it was saved, and is {now} now. "
             f"Start {was}, or load only the weights: load_from={str(source)!r}, resume=False"
         )
-    require_fit(accelerator, source, was)
+    require_fit(accelerator, source, state["shapes"])
     return state
 
 
-def require_resumable_hooks(hooks: Sequence[Any], states: Mapping[str, Any], source: Path, runner: RunContext) -> None:
-    """Raise an error if a hook cannot load its state from a checkpoint."""
+def require_resumable_hooks(hooks: Sequence[Any], states: Mapping[str, Any], runner: RunContext) -> None:
+    """Raise an error if a hook cannot continue from its state in a checkpoint."""
     for key, hook in _hooks_by_key(hooks):
         if key in states and hasattr(hook, "require_resumable"):
-            try:
-                hook.require_resumable(runner, states[key])
-            except StateError:
-                raise
-            except Exception as error:  # the state of a hook may be damaged in any way
-                found = f"missing or invalid: hooks.{key} ({type(error).__name__}: {error})"
-                raise StateError(f"{source / STATE}: it cannot be read; {found}") from error
+            hook.require_resumable(runner, states[key])
 
 
 def _load_accelerate_state(accelerator: Any, source: Path, saved_processes: int) -> None:
@@ -224,7 +217,7 @@ def _load_accelerate_state(accelerator: Any, source: Path, saved_processes: int)
     if accelerator.process_index >= saved_processes:
         log.warning("resume: process %d is new; its random numbers start again", accelerator.process_index)
         return
-    file = random_states_file(accelerator, source)
+    file = source / f"random_states_{accelerator.process_index}.pkl"
     if not torch.equal(torch.get_rng_state(), read_torch(file)["torch_manual_seed"]):
         raise StateError(f"{file}: Accelerate could not load the random states in it")
 

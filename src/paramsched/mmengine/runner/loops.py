@@ -5,16 +5,19 @@ from abc import ABC, abstractmethod
 from bisect import bisect
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any, Literal, final
+from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from paramsched.core.files.arguments import argument, argument_table, wrong_value
+from paramsched.core.base.codes import WRONG_TYPE
 from paramsched.core.files.diagnostic_collector import short_json
+from paramsched.core.number_checks import check_fields, checked, one_of, whole_number
+from paramsched.errors import CallSite, InvalidArgument
+from paramsched.mmengine.building import true_or_false
 from paramsched.mmengine.runner.context import Position, RunContext
 from paramsched.mmengine.runner.metrics import MeanOf, MetricLike
 
@@ -76,43 +79,42 @@ def random_states_kept() -> Iterator[None]:
             torch.cuda.set_rng_state_all(cuda)
 
 
-def _read_pairs(value: Any) -> tuple[tuple[int, int], ...]:
-    """Return pairs of integers as a tuple of tuples; an empty tuple for None."""
-    pairs = () if value is None else value
-    if isinstance(pairs, (list, tuple)) and all(isinstance(one, (list, tuple)) and len(one) == 2 for one in pairs):
-        numbers = [number for pair in pairs for number in pair]
+_LoopName: TypeAlias = Literal["EpochBasedTrainLoop", "IterBasedTrainLoop"]
+
+
+def _pairs(site: CallSite, value: Any) -> tuple[tuple[int, int], ...]:
+    """Return pairs of integers as a tuple of tuples."""
+    if isinstance(value, (list, tuple)) and all(isinstance(one, (list, tuple)) and len(one) == 2 for one in value):
+        numbers = [number for pair in value for number in pair]
         if all(isinstance(one, int) and not isinstance(one, bool) and one >= 0 for one in numbers):
-            return tuple((at, interval) for at, interval in pairs)
-    raise wrong_value(f"expected a list of pairs, got {short_json(value)}")
+            return tuple((at, interval) for at, interval in value)
+    raise InvalidArgument(site, f"expected a list of pairs, got {short_json(value)}", code=WRONG_TYPE)
 
 
-@argument_table
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainSettings:
     """The settings in `train_cfg`: the length of the training and its validations.
 
     Args:
-        by_epoch: True to count epochs, False to count iterations; by default implied by `type` or by the length.
+        type, by_epoch: the loop, or True to count epochs and False to count iterations; by default implied by the
+            length.
+        max_epochs, max_iters: the length of the training.
         val_begin: first epoch or iteration after which a validation may run.
         val_interval: epochs or iterations between validations.
         dynamic_intervals: pairs of an epoch or iteration, and the interval between validations from then on.
-
-    >>> TrainSettings(type="EpochBasedTrainLoop").counts_epochs, TrainSettings(max_iters=900).counts_epochs
-    (True, False)
     """
 
-    type: Literal["EpochBasedTrainLoop", "IterBasedTrainLoop"] | None = argument(None)
-    by_epoch: bool | None = argument(None, example=True)
-    max_epochs: int | None = argument(None, low=1, example=12)
-    max_iters: int | None = argument(None, low=1, example=1000)
-    val_begin: int = argument(1, low=1)
-    val_interval: int | None = argument(None, low=1, example=1)
-    dynamic_intervals: Any = argument((), parse=_read_pairs)
+    type: _LoopName | None = field(default=None, metadata=one_of(_LoopName))
+    by_epoch: bool | None = field(default=None, metadata=checked(true_or_false))
+    max_epochs: int | None = field(default=None, metadata=checked(whole_number))
+    max_iters: int | None = field(default=None, metadata=checked(whole_number))
+    val_begin: int = field(default=1, metadata=checked(whole_number))
+    val_interval: int | None = field(default=None, metadata=checked(whole_number))
+    dynamic_intervals: tuple[tuple[int, int], ...] | None = field(default=None, metadata=checked(_pairs))
 
-    @property
-    def counts_epochs(self) -> bool:
-        if self.by_epoch is not None:
-            return self.by_epoch
-        return self.max_iters is None if self.type is None else self.type == "EpochBasedTrainLoop"
+    def __post_init__(self) -> None:
+        check_fields(self, "train_cfg")
 
 
 class TrainLoop(ABC):
@@ -130,8 +132,9 @@ class TrainLoop(ABC):
         self.epoch_length = len(batches)
         self.val_begin = settings.val_begin
         self.val_interval = settings.val_interval or (1000 if self.by_iterations else 1)
-        self._milestones = [0, *(at for at, _ in settings.dynamic_intervals)]
-        self._intervals = [self.val_interval, *(interval for _, interval in settings.dynamic_intervals)]
+        changes = settings.dynamic_intervals or ()
+        self._milestones = [0, *(at for at, _ in changes)]
+        self._intervals = [self.val_interval, *(interval for _, interval in changes)]
         self.stop_training = False
         # The settings were checked to contain the length. As in MMEngine, a run by iterations is one epoch.
         self.max_epochs = 1 if self.by_iterations else settings.max_epochs or 1

@@ -1,6 +1,5 @@
 """Optimizer wrappers of the Runner, which accumulate and clip as in MMEngine, and step by Accelerate."""
 
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, final
@@ -8,10 +7,11 @@ from typing import Any, final
 import torch
 from torch.optim import Optimizer
 
+from paramsched.core.number_checks import positive_number
 from paramsched.core.run.steps import watch_updates
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.engines.reporting import BatchAmounts
-from paramsched.errors import InvalidArgument, MissingFact
+from paramsched.errors import CallSite, InvalidArgument, MissingFact, site_with_value
 from paramsched.mmengine.schedulers import OptimWrapper
 
 PRECISIONS: Mapping[str, str] = {"float16": "fp16", "bfloat16": "bf16", "float32": "no", "float64": "no"}
@@ -49,25 +49,26 @@ class AmpOptimWrapper(OptimWrapper):
         super().__init__(optimizer, accumulative_counts, clip_grad)
         name = str(dtype).removeprefix("torch.") if dtype is not None else None
         if name is not None and name not in PRECISIONS:
-            raise InvalidArgument(
-                f"AmpOptimWrapper(dtype={dtype!r})",
+            site, found = (
+                CallSite("AmpOptimWrapper", "dtype", got=repr(dtype)),
                 f"expected one of {', '.join(PRECISIONS)}",
-                'For example: dtype="bfloat16"',
             )
+            raise InvalidArgument(site, found, example='dtype="bfloat16"')
         self.dtype = name
         self.scaling: dict[str, Any] = {}  # arguments of `torch.amp.GradScaler`
         if isinstance(loss_scale, Mapping):
             self.scaling = dict(loss_scale)
-        elif isinstance(loss_scale, (int, float)) and not isinstance(loss_scale, bool) and loss_scale > 0:
-            self.scaling = {"init_scale": float(loss_scale), "growth_interval": 2**31 - 1}
         elif loss_scale != "dynamic":
-            instead = 'For example: "dynamic", 512.0, or dict(init_scale=512.0)'
-            raise InvalidArgument(f"AmpOptimWrapper(loss_scale={loss_scale!r})", "expected a loss scale", instead)
-
-    @property  # type: ignore[misc]  # typeshed declares a setter
-    def __class__(self) -> Any:
-        """The real class, not MMEngine's, because MMEngine's Runner would train the wrapper without mixed precision."""
-        return type(self)
+            self.scaling = {"init_scale": loss_scale, "growth_interval": 2**31 - 1}
+        site = CallSite("AmpOptimWrapper", "loss_scale")
+        if "init_scale" in self.scaling:
+            self.scaling["init_scale"] = positive_number(site, self.scaling["init_scale"])
+        try:
+            torch.amp.GradScaler("cpu", **self.scaling)
+        except (AssertionError, TypeError) as error:
+            raise InvalidArgument(
+                site_with_value(site, loss_scale), str(error), example='"dynamic", or 512.0'
+            ) from None
 
     @property
     def precision(self) -> str:
@@ -202,30 +203,3 @@ class AcceleratedWrappers(dict[str, AcceleratedWrapper]):
         for stepper in self.values():
             if stepper.should_update():
                 stepper.zero_grad()
-
-
-def own_wrappers(config: Any) -> Any:
-    """Replace MMEngine's wrappers and classes in `optim_wrapper` with ours, because MMEngine's bypass Accelerate."""
-    peer = sys.modules.get("mmengine.optim")
-    if peer is None:
-        return config
-    if isinstance(config, peer.OptimWrapperDict) or (isinstance(config, Mapping) and "type" not in config):
-        return {name: _own_wrapper(one, peer) for name, one in config.items()}
-    return _own_wrapper(config, peer)
-
-
-def _own_wrapper(config: Any, peer: Any) -> Any:
-    if isinstance(config, Mapping):
-        kind: Any = config.get("type")
-        is_peers = isinstance(kind, type) and kind in (peer.OptimWrapper, peer.AmpOptimWrapper)
-        return {**config, "type": kind.__name__} if is_peers else config
-    if isinstance(config, OptimWrapper) or not isinstance(config, peer.OptimWrapper):
-        return config
-    if type(config) is not peer.OptimWrapper:
-        raise InvalidArgument(
-            f"optim_wrapper=<{type(config).__name__}>",
-            "this wrapper scales the loss or steps itself, but here Accelerate does both",
-            "Use optim_wrapper=dict(type='AmpOptimWrapper', optimizer=wrapper.optimizer)",
-        )
-    limits = None if config.clip_grad_kwargs is None else {**config.clip_grad_kwargs, "type": config.grad_name[5:]}
-    return OptimWrapper(config.optimizer, config._accumulative_counts, limits)

@@ -6,10 +6,11 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, final
-from uuid import uuid4
 
 from torch import nn
 
+from paramsched.core.base.printing import ROOT, entry_path
+from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.core.run import Scheduler
 from paramsched.core.run.on_base import OnBase
 from paramsched.core.run.record import OnChange
@@ -17,13 +18,13 @@ from paramsched.engines.accelerate import batch_amounts
 from paramsched.engines.engine_facts import AmountOf, PlanOptions
 from paramsched.engines.other_schedulers import warn_of_writers
 from paramsched.engines.reporting import MetricRelay, samples_in_lists
-from paramsched.errors import ParamschedError
-from paramsched.mmengine.runner._accelerator import accelerator_for, facts_for, seed_for
+from paramsched.errors import ConfigError, ParamschedError
+from paramsched.mmengine.runner._accelerator import accelerator_for, facts_for
 from paramsched.mmengine.runner._checkpoints import Checkpoints, in_every_process, load_weights
-from paramsched.mmengine.runner._classes import all_hooks, build_hook, build_metrics, build_model, hooks_in_order
+from paramsched.mmengine.runner._classes import build_hook, hooks_in_order
+from paramsched.mmengine.runner._config import config_as_dict, read_config
 from paramsched.mmengine.runner._loaders import build_loader, each_sample_once
 from paramsched.mmengine.runner._model_calls import LossFunction, ModelCalls
-from paramsched.mmengine.runner._optimizers import scale_lr
 from paramsched.mmengine.runner._param_schedulers import (
     RunnerFacts,
     Schedulers,
@@ -35,6 +36,7 @@ from paramsched.mmengine.runner._param_schedulers import (
     warn_without_validation,
     writers_of,
 )
+from paramsched.mmengine.runner._parts import build_parts
 from paramsched.mmengine.runner._resume import (
     SavedParts,
     gradients_of,
@@ -43,11 +45,10 @@ from paramsched.mmengine.runner._resume import (
     require_resumable_hooks,
     state_of,
 )
-from paramsched.mmengine.runner._settings import Settings, check_config, read_settings
 from paramsched.mmengine.runner.context import Position
 from paramsched.mmengine.runner.loops import EpochBasedTrainLoop, EpochBatches, EvalLoop, IterBasedTrainLoop, TrainLoop
-from paramsched.mmengine.runner.optim_wrapper import AcceleratedWrapper, AcceleratedWrappers, own_wrappers
-from paramsched.mmengine.schedulers import OptimWrapper
+from paramsched.mmengine.runner.optim_wrapper import AcceleratedWrapper, AcceleratedWrappers
+from paramsched.mmengine.train_cfg import loop_of
 
 
 @final
@@ -88,7 +89,7 @@ class Runner:
             `accumulative_counts` in `optim_wrapper` instead.
 
     Raises:
-        ConfigError: if arguments are invalid. The error lists every problem with its path, and nothing has been built.
+        ConfigError: if arguments are invalid. The error lists every problem with its path. Nothing has been written.
 
     Source: MMEngine `Runner`.
     """
@@ -123,32 +124,23 @@ class Runner:
         accelerator: Any = None,
     ) -> None:
         # Before any other local variable, so that `locals()` contains only the arguments.
-        given = {name: one for name, one in locals().items() if name not in ("self", "__class__")}
-        given["optim_wrapper"] = own_wrappers(optim_wrapper)
-        self._set_up(given, read_settings(given))
-
-    def _set_up(self, given: dict[str, Any], settings: Settings) -> None:
-        """Build what needs no training, from checked arguments."""
-        self.given, self.settings = given, settings
-        self.cfg = dict(given["cfg"] or {})
-        self.work_dir: Path = settings.work_dir
+        self.given = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
+        parts = build_parts(self.given)
+        self.settings, self._parts, self.seed = parts.settings, parts, parts.seed
+        self.cfg = dict(cfg or {})
+        self.work_dir: Path = parts.settings.work_dir
         self.logger = logging.getLogger("paramsched.mmengine")
-        self._hooks = all_hooks(given["default_hooks"], given["custom_hooks"])
-        self.accelerator: Any = given["accelerator"] or accelerator_for(
-            one.dummy for one in settings.optimizers.values()
-        )
-        self.seed = seed_for(settings.randomness, self.accelerator)
-        self.model: nn.Module = build_model(given["model"])
+        self._hooks = parts.hooks
+        self.accelerator: Any = accelerator or accelerator_for(parts.wrappers.values())
+        self.model: nn.Module = parts.model
         self.checkpoints = Checkpoints(self.work_dir, self.accelerator)
-        self.run_name = uuid4().hex  # replaced by the name of the resumed run, if any
         self.train_loop: TrainLoop | None = None
         self.val_loop: EvalLoop | None = None
         self.test_loop: EvalLoop | None = None
-        self.model_calls = ModelCalls(self.model, self.model, given["loss"])
+        self.model_calls = ModelCalls(self.model, self.model, loss)
         self.steppers: dict[str, AcceleratedWrapper] = {}
         self.schedulers: Schedulers = {}
         self._is_scaled = False
-        self._wrappers: dict[str, OptimWrapper] = {}
         self.facts: RunnerFacts | None = None
         self._aligned: set[str] = set()  # names of optimizers for which an epoch has an integer number of updates
 
@@ -159,18 +151,22 @@ class Runner:
         Args:
             cfg: a mapping, or the path of a `.py`, `.yaml` or `.json` file as a str or a Path. A `.py` file is code,
                 and is run: by MMEngine's `Config` if MMEngine is installed, otherwise by a loader that reads `_base_`
-                but not `read_base()`. The modules in `custom_imports` are imported if the config has no other
-                problem. Entries that are not arguments are ignored.
+                but not `read_base()`. The modules in `custom_imports` are imported. Entries that are not arguments
+                are ignored.
             arguments: arguments of Runner that replace or extend those of the config.
 
         Raises:
             ConfigError: if the config is invalid, or it raises an error when it is run. The error lists every problem.
             MissingDependency: if the config needs MMEngine, which is not installed.
         """
-        checked = check_config(cfg, inspect.signature(cls), arguments)
-        checked.import_modules()
-        runner = cls.__new__(cls)  # without the constructor, which would check the arguments again
-        runner._set_up(checked.given, checked.settings)
+        diagnostics = DiagnosticCollector()
+        of_config = read_config(config_as_dict(cfg), inspect.signature(cls), diagnostics)
+        try:
+            runner = cls(**{**of_config, **arguments})
+        except ConfigError as error:
+            for problem in error.diagnostics:
+                diagnostics.report(problem.path, problem)
+        diagnostics.raise_any("Runner")
         return runner
 
     # ------------------------------------------------------------------ attributes that MMEngine's hooks read
@@ -244,10 +240,12 @@ class Runner:
 
     def register_hook(self, hook: Any, priority: str | int | None = None) -> None:
         """Add a hook after existing hooks of the same priority."""
-        made = build_hook(hook)
+        diagnostics = DiagnosticCollector()
+        built = build_hook(hook, ROOT, diagnostics)
+        diagnostics.raise_any("Runner.register_hook")
         if priority is not None:
-            made.priority = priority
-        self._hooks = hooks_in_order([*self._hooks, made])
+            built.priority = priority
+        self._hooks = hooks_in_order([*self._hooks, built])
 
     # ------------------------------------------------------------------ values
 
@@ -279,16 +277,19 @@ class Runner:
             )
         source = self.checkpoints.first(self.settings.load_from, resume=self.settings.resume)
         self._prepare_training()
+        state: dict[str, Any] | None = None
         if source is not None and self.settings.resume:
             with in_every_process(self.accelerator):
                 state = require_fit_for(self.accelerator, source)
-                self.checkpoints.gradients(source)
-                require_resumable_hooks(self._hooks, state["hooks"], source, self)
+                require_resumable_hooks(self._hooks, state["hooks"], self)
         self.checkpoints.create_folder()  # after the checkpoint was read, so that an error leaves no folder behind
         # Built only after the checkpoint was checked, because schedulers write to the optimizer.
         self._prepare_schedulers()
         self.call_hook("before_run")
-        self._load_or_resume(source)
+        if source is not None and state is not None:
+            self._resume(source, state)
+        elif source is not None:
+            load_weights(self.model, source)
         self.checkpoints.begin_at(source if self.settings.resume else None)
         # A resumed run continues an incomplete update; the last update may have fewer batches.
         for stepper in self.steppers.values():
@@ -331,7 +332,7 @@ class Runner:
             name: the name of the checkpoint's folder in `work_dir`.
             newest: True if a run resumes from this checkpoint.
         """
-        state = state_of(self._saved_parts(), self.training.position, self.seed, self.run_name)
+        state = state_of(self._saved_parts(), self.training.position, self.seed)
         if self.accelerator.is_main_process:
             self.call_hook("before_save_checkpoint", checkpoint=state)
         self.checkpoints.save(name, state, gradients_of(self.model, self.steppers), newest=newest)
@@ -340,15 +341,6 @@ class Runner:
         """Remove a checkpoint."""
         self.checkpoints.remove(name)
 
-    def _load_or_resume(self, source: Path | None) -> None:
-        """Resume from a checkpoint, or load its weights. For `val()` and `test()` only the weights are loaded."""
-        if source is None:
-            return
-        if self.settings.resume and self.train_loop is not None:
-            self._resume(source)
-        else:
-            load_weights(self.model, source)
-
     def _saved_parts(self) -> SavedParts:
         assert self.facts is not None  # the run is prepared before anything is loaded or saved
         config, on_change = self.given["param_scheduler"], self.given["on_change"]
@@ -356,15 +348,15 @@ class Runner:
             self.model, self.accelerator, self.steppers, self.schedulers, self._hooks, self.facts, config, on_change
         )
 
-    def _resume(self, source: Path) -> None:
+    def _resume(self, source: Path, state: dict[str, Any]) -> None:
         """Resume from a checkpoint that was checked, after everything is built and before the first batch."""
-        state = load_state(self._saved_parts(), source, self.checkpoints.gradients(source))
-        wanted, saved = self.settings.randomness.seed, state["meta"]
+        load_state(self._saved_parts(), source, state, self.checkpoints.gradients(source))
+        wanted, saved = (self.given["randomness"] or {}).get("seed"), state["meta"]
         if wanted is not None and wanted != saved["seed"]:
             self.logger.warning(
                 "resume: seed %d in the checkpoint, %d now; using the checkpoint's", saved["seed"], wanted
             )
-        self.seed, self.run_name = saved["seed"], saved.get("run", self.run_name)
+        self.seed = saved["seed"]
         self.training.seed(self.seed)  # so that the order of the data continues
         self.training.resume(Position(**state["clock"]))
         self.call_hook("after_load_checkpoint", checkpoint=state)
@@ -377,20 +369,20 @@ class Runner:
         if self.train_loop is not None:
             return
         given = self.given
-        self._wrappers = {name: one.build(name, self.model) for name, one in self.settings.optimizers.items()}
-        loader = build_loader(self.settings.loaders["train"])
+        wrappers = self._parts.wrappers
+        loader = build_loader(given["train_dataloader"], entry_path("train_dataloader"))
         prepared_model, prepared_loader, *optimizers = self.accelerator.prepare(
-            self.model, loader, *(wrapper.optimizer for wrapper in self._wrappers.values())
+            self.model, loader, *(wrapper.optimizer for wrapper in wrappers.values())
         )
         # Determined from the unprepared model, because mixed precision hides the signature of `forward`.
         self.model_calls = ModelCalls(self.model, prepared_model, given["loss"], self.model_calls.style)
         self.steppers = {
             name: AcceleratedWrapper(wrapper, optimizer, self.accelerator)
-            for (name, wrapper), optimizer in zip(self._wrappers.items(), optimizers, strict=True)
+            for (name, wrapper), optimizer in zip(wrappers.items(), optimizers, strict=True)
         }
-        settings, batches = self.settings.train, EpochBatches(prepared_loader, self.accelerator)
-        kind = EpochBasedTrainLoop if settings.counts_epochs else IterBasedTrainLoop
-        self.train_loop = kind(self, batches, settings)
+        batches = EpochBatches(prepared_loader, self.accelerator)
+        kind = IterBasedTrainLoop if loop_of(given["train_cfg"]) == "IterBasedTrainLoop" else EpochBasedTrainLoop
+        self.train_loop = kind(self, batches, self._parts.train)
         self.train_loop.seed(self.seed)
         self.facts = facts_for(
             self.train_loop,
@@ -400,17 +392,18 @@ class Runner:
             tokens_per_sample=self.settings.tokens_per_sample,
             in_updates=any(getattr(hook, "count", None) == "updates" for hook in self._hooks),
         )
+        self._prepare_evaluation("val")
 
     def _prepare_schedulers(self) -> None:
-        """Build the schedulers, and the validation whose metrics they may monitor."""
+        """Build the schedulers."""
         if self.schedulers or self.facts is None:
             return
         given = self.given
         if not self._is_scaled:  # only once, even if train() is called again after an error
-            scale_lr(self.settings.scaling, self.steppers, self.facts)
+            self._scale_lr(self.facts)
             self._is_scaled = True
         choices = {name: given[name] for name in ("on_change", "on_base")}
-        self.schedulers = build_schedulers(given["param_scheduler"], self._wrappers, self.facts, choices)
+        self.schedulers = build_schedulers(given["param_scheduler"], self._parts.wrappers, self.facts, choices)
         for name, stepper in self.steppers.items():
             others = writers_of(self.schedulers[name], stepper.optimizer)
             warn_of_writers([stepper.optimizer], others, "param_scheduler")
@@ -422,7 +415,6 @@ class Runner:
                         amount_of=given["amount_of"],
                     )
                     stepper.amounts = batch_amounts(self.accelerator, scheduler, options, samples_in_lists)
-        self._prepare_evaluation("val")
         if self.val_loop is None:
             warn_without_validation(self.schedulers)
         else:
@@ -435,17 +427,26 @@ class Runner:
             if self.facts.in_updates or any(isinstance(one, Scheduler) for one in many)
         }
 
+    def _scale_lr(self, facts: RunnerFacts) -> None:
+        """Multiply every lr by the ratio of the samples per update to the config's batch size."""
+        scaling = self._parts.scaling
+        if scaling is None or not scaling.enable:
+            return
+        for name, stepper in self.steppers.items():
+            ratio = (facts.batch_size or 1) * facts.accumulation[name] / scaling.base_batch_size
+            for group in stepper.param_groups:
+                group["lr"] = group["lr"] * ratio
+
     def _counts_batches(self, name: str, scheduler: Scheduler) -> bool:
         """Return whether the plan counts the batches of this optimizer; of several, it counts those of one."""
         assert self.facts is not None
         return name not in scheduler.optimizers or name == min(self.steppers, key=self.facts.accumulation.__getitem__)
 
     def _prepare_evaluation(self, mode: Literal["val", "test"]) -> None:
-        loader = self.settings.loaders[mode]
+        loader, name = self.given[f"{mode}_dataloader"], f"{mode}_dataloader"
         if loader is not None and getattr(self, f"{mode}_loop") is None:
-            batches = each_sample_once(build_loader(loader), self.accelerator)
-            loop = EvalLoop(self, batches, build_metrics(self.given[f"{mode}_evaluator"]), mode)
-            setattr(self, f"{mode}_loop", loop)
+            batches = each_sample_once(build_loader(loader, entry_path(name)), self.accelerator)
+            setattr(self, f"{mode}_loop", EvalLoop(self, batches, self._parts.metrics[mode], mode))
 
     def _validate_or_test(self, mode: Literal["val", "test"]) -> dict[str, Any]:
         """Validate or test. Before any training, load the weights of `load_from` first."""
@@ -458,7 +459,9 @@ class Runner:
         self._prepare_evaluation(mode)
         self.call_hook("before_run")
         if self.train_loop is None:
-            self._load_or_resume(self.checkpoints.first(self.settings.load_from, resume=self.settings.resume))
+            source = self.checkpoints.first(self.settings.load_from, resume=self.settings.resume)
+            if source is not None:
+                load_weights(self.model, source)
         loop: EvalLoop = getattr(self, f"{mode}_loop")
         metrics = loop.run()
         self.call_hook("after_run")

@@ -200,7 +200,7 @@ class _ParamScheduler:
         changed = changed_arguments(self, state_dict)
         if changed:
             listed = ", ".join(f"{name}: {ours!r} -> {saved!r}" for name, (ours, saved) in changed.items())
-            advice = "Use paramsched.mmengine.schedulers.restore(…, on_change='new') to keep the new ones"
+            advice = "To use the new ones, write PlanScheduler in a Runner of MMEngine, or restore(…) in your own loop"
             found = f"the saved arguments replace this scheduler's: {listed}"
             warn_user(Problem(site=f"{type(self).__name__}.load_state_dict", found=found, advice=advice))
         self._set_state(state_dict, state_dict)

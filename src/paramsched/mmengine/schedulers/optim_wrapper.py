@@ -1,11 +1,14 @@
 """OptimWrapper: an optimizer with gradient accumulation and clipping, for MMEngine's schedulers and loops."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch.optim import Optimizer
+
+from paramsched.core.number_checks import whole_number
+from paramsched.errors import CallSite, InvalidArgument, InvalidCall
 
 
 class OptimWrapper:
@@ -21,8 +24,9 @@ class OptimWrapper:
             disables clipping.
 
     Raises:
-        ValueError: if `accumulative_counts` is not a positive integer, or `clip_grad` has no limit.
-        TypeError: if `optimizer` is not an optimizer, or `clip_grad` is not a dict.
+        InvalidArgument: a ValueError if `accumulative_counts` is not a positive integer, or torch cannot clip with
+            `clip_grad`.
+        InvalidCall: a TypeError if `optimizer` is not an optimizer, or `clip_grad` is not a dict.
 
     Source: MMEngine `OptimWrapper`.
 
@@ -41,36 +45,16 @@ class OptimWrapper:
         clip_grad: Mapping[str, Any] | None = None,
     ) -> None:
         if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"OptimWrapper(optimizer=…): expected a torch optimizer, got {type(optimizer).__name__}")
-        if not isinstance(accumulative_counts, int) or isinstance(accumulative_counts, bool) or accumulative_counts < 1:
-            raise ValueError(
-                f"OptimWrapper(accumulative_counts={accumulative_counts!r}): expected an integer of at least 1. "
-                "For example: 4"
-            )
+            found = f"expected a torch optimizer, got {type(optimizer).__name__}"
+            raise InvalidCall(CallSite("OptimWrapper", "optimizer"), found)
         self.optimizer = optimizer
-        self._accumulative_counts = accumulative_counts
+        self._accumulative_counts = whole_number(CallSite("OptimWrapper", "accumulative_counts"), accumulative_counts)
         self._inner_count = 0
         self._max_counts = -1
         self.clip_kwargs: dict[str, Any] = {}
         self.clip_func: Any = None
         if clip_grad is not None:
-            if not isinstance(clip_grad, Mapping):
-                raise TypeError(
-                    f"OptimWrapper(clip_grad={clip_grad!r}): expected a dict. For example: dict(max_norm=1.0)"
-                )
-            self.clip_kwargs = dict(clip_grad)
-            kinds = {
-                "norm": ("max_norm", torch.nn.utils.clip_grad_norm_),
-                "value": ("clip_value", torch.nn.utils.clip_grad_value_),
-            }
-            kind = self.clip_kwargs.pop("type", "norm")
-            if kind not in kinds:
-                raise ValueError(f"OptimWrapper(clip_grad={dict(clip_grad)!r}): type must be 'norm' or 'value'")
-            limit, self.clip_func = kinds[kind]
-            if limit not in self.clip_kwargs:
-                raise ValueError(
-                    f"OptimWrapper(clip_grad={dict(clip_grad)!r}): {limit} is missing. For example: dict({limit}=1.0)"
-                )
+            self.clip_func, self.clip_kwargs = _clipping(clip_grad)
         self.base_param_settings: dict[str, Any] | None = None
         if len(optimizer.param_groups) > 1:
             self.base_param_settings = {"params": torch.tensor([0.0]), **optimizer.defaults}
@@ -184,3 +168,26 @@ class OptimWrapper:
         with_gradients = [one for one in parameters if one.grad is not None]
         if self.clip_func is not None and with_gradients:
             self.clip_func(with_gradients, **self.clip_kwargs)
+
+
+def _clipping(clip_grad: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return torch's function that clips gradients, and its arguments."""
+    site = CallSite("OptimWrapper", "clip_grad", got=repr(clip_grad))
+    if not isinstance(clip_grad, Mapping):
+        raise InvalidCall(site, "expected a dict", example="dict(max_norm=1.0)")
+    arguments = dict(clip_grad)
+    functions: dict[str, Callable[..., Any]] = {
+        "norm": torch.nn.utils.clip_grad_norm_,
+        "value": torch.nn.utils.clip_grad_value_,
+    }
+    kind = arguments.pop("type", "norm")
+    if kind not in functions:
+        raise InvalidArgument(site, "type must be 'norm' or 'value'")
+    example = torch.nn.Parameter(torch.zeros(1))
+    example.grad = torch.zeros(1)
+    try:
+        functions[kind]([example], **arguments)
+    except (TypeError, ValueError) as error:
+        limit = "max_norm" if kind == "norm" else "clip_value"
+        raise InvalidArgument(site, str(error), example=f"dict({limit}=1.0)") from None
+    return functions[kind], arguments

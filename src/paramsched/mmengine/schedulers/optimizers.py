@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from paramsched.compat.group_values import ParamGroup
 from paramsched.core.base.problem import Problem, warn_user
+from paramsched.core.fields import Field
 from paramsched.core.run.steps import watch_updates
 from paramsched.errors import CallSite, InvalidCall
 
@@ -69,6 +70,11 @@ def pseudo_group(optimizer: Any) -> ParamGroup | None:
 def number_of(value: Any) -> Any:
     """Return a 0-d tensor as a float; other values are returned unchanged."""
     return float(value) if isinstance(value, torch.Tensor) else value
+
+
+def field_of_group(group: Mapping[str, Any], name: str) -> Field:
+    """Return the field that a scheduler of an entry writes in a group; Adam's momentum is `betas[0]`."""
+    return Field.of("betas[0]" if name == "momentum" and "betas" in group else name)
 
 
 def present_value(group: ParamGroup, name: str) -> Any:

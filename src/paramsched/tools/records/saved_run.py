@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Final, final
 
 from paramsched.core.base.printing import names_listed, printable
-from paramsched.core.files.arguments import is_count
 from paramsched.core.plan import Plan
 from paramsched.core.plan.optimizers import ALONE, shown_names, unique_labels
 from paramsched.core.run.record import State, position_of_torch, read_groups, read_scheduler_state
@@ -160,7 +159,7 @@ def _position_of_peer(state: Mapping[str, Any]) -> int | None:
     if state.keys() != {"last_batch_iteration"}:
         return position_of_torch(state)
     last = state["last_batch_iteration"]  # -1 before the first update
-    return int(last) + 1 if is_count(last, least=-1) else None
+    return last + 1 if isinstance(last, int) and last >= -1 else None
 
 
 def _paths_of_optimizers(checkpoint: Checkpoint, given: Sequence[str], names: Sequence[str]) -> dict[str, str]:

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TextIO, final
 
@@ -20,9 +21,9 @@ from paramsched.core.run.hooks import hooks_on
 from paramsched.core.run.steps import watch_updates
 from paramsched.errors import CallSite, StateError
 from paramsched.mmengine.registry import HOOKS
-from paramsched.mmengine.runner._param_schedulers import field_of_group
 from paramsched.mmengine.runner.context import RunContext
 from paramsched.mmengine.runner.hooks.hook import Hook
+from paramsched.mmengine.schedulers.optimizers import field_of_group
 
 # A checkpoint stores the size and SHA-256 of each log, so that a log that was changed afterwards raises an error before
 # anything is loaded.
@@ -30,36 +31,28 @@ from paramsched.mmengine.runner.hooks.hook import Hook
 _EMPTY: Final = {"bytes": 0, "sha256": hashlib.sha256().hexdigest()}
 
 
-def require_kept_part(file: Path, kept: Any) -> int:
+def require_kept_part(file: Path, kept: Mapping[str, Any]) -> int:
     """Return the number of bytes of a log to keep; raise a StateError if the log lacks them or differs.
 
     Args:
         file: the log.
         kept: the size and SHA-256 of the log when the checkpoint was saved.
     """
-    if not isinstance(kept, Mapping) or kept.keys() != _EMPTY.keys() or not isinstance(kept["bytes"], int):
-        raise StateError(f"LoggerHook: the checkpoint has an invalid size of {file.name}: {kept!r}")
-    size = kept["bytes"]
+    size = int(kept["bytes"])
+    if not size:
+        return 0
     problem = ""
-    if size and not file.is_file():
+    if not file.is_file():
         problem = "it is missing"
-    elif size and file.stat().st_size < size:
+    elif file.stat().st_size < size:
         problem = f"it has {file.stat().st_size:,} bytes"
-    elif size and _digest_of(file, size) != kept["sha256"]:
-        problem = "its beginning has changed (the SHA-256 differs)"
+    else:
+        with file.open("rb") as stream:
+            if hashlib.sha256(stream.read(size)).hexdigest() != kept["sha256"]:
+                problem = "its beginning has changed (the SHA-256 differs)"
     if problem:
         raise StateError(f"{file}: {problem}, but the checkpoint was saved after {size:,} bytes. {_ADVICE}")
-    return int(size)
-
-
-def _digest_of(file: Path, size: int) -> str:
-    """Return the SHA-256 of the first `size` bytes of a file."""
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while size and (read := stream.read(min(size, 2**20))):
-            digest.update(read)
-            size -= len(read)
-    return digest.hexdigest()
+    return size
 
 
 _ADVICE = "Restore it, resume without logs by default_hooks=dict(logger=None), or omit resume to start again"
@@ -199,7 +192,7 @@ class LoggerHook(Hook):
         """
         if runner.accelerator.is_main_process:
             for name in LOGS:
-                require_kept_part(runner.work_dir / f"{name}.jsonl", state.get(name))
+                require_kept_part(runner.work_dir / f"{name}.jsonl", state[name])
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore the size and SHA-256 of the part of each log that the resumed run keeps."""
@@ -266,12 +259,12 @@ def number_of(value: Any) -> float:
 
 
 _FORMAT = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
-_MAX_SHOWN = 5  # most values shown
+_MOST_SHOWN = 2  # values beside the bar, so that they fit into 80 columns
 
 
 @HOOKS.register_module()
 class ProgressBarHook(Hook):
-    """Show a progress bar with the loss and as many scheduled values as fit, in the main process.
+    """Show a progress bar with the loss and the first scheduled value, in the main process.
 
     The bar is hidden if standard error is not a terminal.
 
@@ -302,28 +295,8 @@ class ProgressBarHook(Hook):
         if not self._bar.disable and self.every_n_train_iters(runner, self.interval):
             shown = {} if not outputs or "loss" not in outputs else {"loss": f"{number_of(outputs['loss']):.4f}"}
             shown |= {f"{field} {group}".strip(): f"{value:.3g}" for (field, group), value in runner.values().items()}
-            bar, room = self._bar.format_dict, None
-            if bar["ncols"] is not None:  # the columns that remain next to a bar of ten columns
-                times = 2 * max(len("00:00"), len(tqdm.format_interval(bar["elapsed"] or 0)))
-                room = int(bar["ncols"]) - len(f"100%|{'':10}| {bar['total']}/{bar['total']} [<, 99.99it/s]") - times
-            self._bar.set_postfix(values_that_fit(shown, room), refresh=False)
+            self._bar.set_postfix(dict(islice(shown.items(), _MOST_SHOWN)), refresh=False)
         self._bar.update()
 
     def after_train(self, runner: RunContext) -> None:
         self._bar.close()
-
-
-def values_that_fit(shown: Mapping[str, str], room: int | None) -> dict[str, str]:
-    """Return the first items of `shown` that fit into `room` characters; no item is truncated.
-
-    >>> values_that_fit({"loss": "0.5", "lr": "0.01", "weight_decay": "0.001"}, 30)
-    {'loss': '0.5', 'lr': '0.01'}
-    """
-    remaining = 10**6 if room is None else room
-    fits: dict[str, str] = {}
-    for name, value in list(shown.items())[:_MAX_SHOWN]:
-        remaining -= len(f", {name}={value}")
-        if remaining < 0:
-            break
-        fits[name] = value
-    return fits

@@ -1,0 +1,200 @@
+"""Build the objects that a config describes, and report each argument that they refuse at its path."""
+
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from paramsched.core.base.codes import REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.core.base.printing import child_path, path_from_root
+from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
+from paramsched.errors import CallSite, ConfigError, InvalidArgument
+from paramsched.mmengine.registry import Registry
+
+
+def report_error(error: Exception, path: str, diagnostics: DiagnosticCollector, of: str = "") -> None:
+    """Report an error at the path of an entry, or at that of the argument which the error names.
+
+    Args:
+        error: the error.
+        path: the path of the entry that was built.
+        diagnostics: receives the problems.
+        of: the name of what was built, for the error of another library.
+    """
+    if isinstance(error, ConfigError):  # of the text of a plan
+        for problem in error.diagnostics:
+            line = f"line {problem.line}: " if problem.line is not None and not problem.path else ""
+            diagnostics.add(
+                path + path_from_root(problem.path), line + problem.found, problem.advice, code=problem.code
+            )
+    elif isinstance(error, InvalidArgument):
+        call = error.problem.call
+        if call is None:
+            diagnostics.refuse(path, error)
+            return
+        # The path names the argument, so the call is left out.
+        value = call.got or call.value.replace("…", "")
+        found = (
+            error.problem.found if not value or "got" in error.problem.found else f"{error.problem.found}, got {value}"
+        )
+        diagnostics.add(child_path(path, call.argument), found, error.problem.advice, code=error.problem.code)
+    else:
+        # The `str` of a KeyError would add quotes.
+        text = str(error.args[0] if isinstance(error, KeyError) and error.args else error) or type(error).__name__
+        diagnostics.add(path, f"{of}: {text}" if of else text, code=REFUSED_VALUE)
+
+
+def check_names(
+    function: Callable[..., Any],
+    arguments: Collection[str],
+    path: str,
+    diagnostics: DiagnosticCollector,
+    title: str = "",
+) -> bool:
+    """Report each name that is not an argument of a function or class, and each required argument that is missing.
+
+    Args:
+        function: the function or class; a `partial` of it has arguments that are not in the config.
+        arguments: the names in the config.
+        path: the path of the arguments together.
+        diagnostics: receives the problems.
+        title: the name of the function for messages, if not its own.
+
+    Returns:
+        True if no argument is missing.
+    """
+    known, takes_others = _parameters(function)
+    title = title or _title(function)
+    if not takes_others:
+        diagnostics.refuse_unknown(arguments, list(known), path, f"unknown argument of {title}")
+    missing = [name for name, one in known.items() if one.default is one.empty and name not in arguments]
+    for name in missing:
+        found = f"it is missing: an argument of {title}"
+        diagnostics.add(child_path(path, name), found, f"Pass {name}=…", code=WRONG_ARGUMENT)
+    return not missing
+
+
+def _title(function: Any) -> str:
+    """Return the name of a function or class for a message."""
+    function = function.func if isinstance(function, partial) else function
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def _parameters(function: Callable[..., Any]) -> tuple[dict[str, inspect.Parameter], bool]:
+    """Return the parameters that can be passed by name, and True if other names are accepted too."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # some classes written in C have no signature
+        return {}, True
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    known = {one.name: one for one in parameters if one.kind in by_name}
+    return known, any(one.kind is one.VAR_KEYWORD for one in parameters)
+
+
+def build_call(
+    function: Callable[..., Any],
+    arguments: Mapping[str, Any],
+    path: str,
+    diagnostics: DiagnosticCollector,
+    *,
+    title: str = "",
+    tries_each: bool = False,
+) -> Any:
+    """Return `function(**arguments)`; None if an argument is refused, which is reported.
+
+    Args:
+        function: a class or a function, or a `partial` of it with arguments that are not in the config.
+        arguments: the arguments in the config.
+        path: their path.
+        diagnostics: receives the problems.
+        title: the name of the function for messages, if not its own.
+        tries_each: True to try each argument by itself, for a class of torch, whose errors do not name an argument.
+    """
+    before = diagnostics.count
+    if not check_names(function, arguments, path, diagnostics, title):
+        return None
+    parameters, takes_others = _parameters(function)
+    known = {name: value for name, value in arguments.items() if takes_others or name in parameters}
+    built = None
+    try:
+        built = function(**known)
+    except InvalidArgument as error:
+        report_error(error, path, diagnostics)
+        _report_more(function, known, error, path, diagnostics)
+    except Exception as error:  # noqa: BLE001  # a class of torch or of a user may raise anything
+        found = diagnostics.count
+        if tries_each:
+            _report_each(function, known, path, diagnostics)
+        if diagnostics.count == found:
+            report_error(error, path, diagnostics, title or _title(function))
+    return None if diagnostics.count > before else built
+
+
+def _report_more(
+    function: Callable[..., Any],
+    arguments: Mapping[str, Any],
+    error: InvalidArgument,
+    path: str,
+    diagnostics: DiagnosticCollector,
+) -> None:
+    """Report the arguments that are refused after the one of an error, without that argument."""
+    rest = {name: value for name, value in arguments.items() if name != error.problem.argument}
+    if len(rest) == len(arguments):
+        return
+    with suppress(Exception):  # the argument that was left out may be required
+        try:
+            function(**rest)
+        except InvalidArgument as further:
+            report_error(further, path, diagnostics)
+            _report_more(function, rest, further, path, diagnostics)
+
+
+def _report_each(
+    function: Callable[..., Any], arguments: Mapping[str, Any], path: str, diagnostics: DiagnosticCollector
+) -> None:
+    """Report each argument that is refused if it is passed by itself."""
+    for name, value in arguments.items():
+        try:
+            function(**{name: value})
+        except Exception as error:  # noqa: BLE001  # as above
+            cause = f": {error}" if str(error) else ""
+            found = f"expected a value that {_title(function)} accepts, got {short_json(value)}{cause}"
+            diagnostics.add(child_path(path, name), found, code=REFUSED_VALUE)
+
+
+def class_of(config: Mapping[str, Any], registry: Registry, path: str, diagnostics: DiagnosticCollector) -> Any:
+    """Return the class or function that a dict names by `type`; report a missing or unknown name and return None."""
+    if "type" not in config:
+        found = "it is missing"
+        diagnostics.add(child_path(path, "type"), found, "For example: dict(type='…')", code=WRONG_ARGUMENT)
+        return None
+    try:
+        return config["type"] if callable(config["type"]) else registry.find(config["type"])
+    except KeyError as error:
+        report_error(error, child_path(path, "type"), diagnostics)
+        return None
+
+
+def build_object(config: Any, registry: Registry, path: str, diagnostics: DiagnosticCollector) -> Any:
+    """Build the object that a dict with `type` describes; return anything else unchanged.
+
+    The result is None if the dict has a problem, which is reported.
+    """
+    if not isinstance(config, Mapping):
+        return config
+    cls = class_of(config, registry, path, diagnostics)
+    arguments = {name: value for name, value in config.items() if name != "type"}
+    return None if cls is None else build_call(cls, arguments, path, diagnostics)
+
+
+def report_kind(value: Any, kind: str, path: str, diagnostics: DiagnosticCollector, advice: str = "") -> None:
+    """Report a value that is not of the expected kind."""
+    diagnostics.add(path, f"expected a {kind}, got {short_json(value)}", advice, code=WRONG_TYPE)
+
+
+def true_or_false(site: CallSite, value: Any) -> bool:
+    """Return a boolean; other values raise InvalidArgument."""
+    if not isinstance(value, bool):
+        raise InvalidArgument(site, f"expected True or False, got {short_json(value)}", code=WRONG_TYPE)
+    return value
