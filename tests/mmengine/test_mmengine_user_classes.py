@@ -358,7 +358,7 @@ def test_a_wrapper_that_scales_losses_is_rejected_with_the_line_to_write():
     model = WithTrainStep()
     wrapper = Scaling(torch.optim.SGD(model.parameters(), lr=0.1))
 
-    with pytest.raises(ps.errors.InvalidArgument, match=r"optimizer=wrapper\.optimizer"):
+    with pytest.raises(ps.errors.ConfigError, match=r"optimizer=wrapper\.optimizer"):
         Runner(model, train_dataloader=loader(1), train_cfg={"max_epochs": 1}, optim_wrapper=wrapper)
 
 

@@ -259,7 +259,7 @@ def spike_at_20003(t):
 def test_a_value_that_the_start_did_not_look_at_is_refused_before_it_is_written(rates):
     groups = [{"params": [torch.nn.Parameter(torch.ones(1))], "lr": rate} for rate in rates]
     optimizer = torch.optim.SGD(groups)
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=spike_at_20003(), total=40_000), t=19_000)
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=spike_at_20003(), total=400_000), t=19_000)
 
     def train():
         for _ in range(1_100):

@@ -390,8 +390,8 @@ class Line:
         schedule = self.resolved if self.is_tried else resolved_in_run(self.schedule, trial)
         if schedule is None or end < 1:
             return None
-        times = times_to_look_at(schedule, end, self.updates)
         schedule = without_rules(schedule)
+        times = times_to_look_at(schedule, end, self.updates)
         values = values_of(schedule, times, 1.0 if self.base is None else self.base)
         share: Literal["all", "some", "none"] = "all"
         if values is not None and schedule.has_absolute:
@@ -626,7 +626,7 @@ class Line:
         run = self._run_in_epochs()
         if run is None:
             return None
-        schedule, span, epoch = run
+        schedule, span, epoch = without_rules(run[0]), *run[1:]
         end = ceil(span.end or 0)
         edges = islice(schedule.piece.edges_and_end(0, end), _MOST_MARKS)
         times = {ceil(one) for one in (*edges, *begins_of(schedule)[:_MOST_MARKS])}
