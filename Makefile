@@ -70,7 +70,7 @@ engines:
 # All tests with the newest releases of all libraries, release candidates included, instead of the pinned versions.
 newest: $(VENV)/dev.stamp
 	uv pip install --python $(VENV) --upgrade --prerelease allow --editable . --group test
-	uv pip install --python $(VENV) --upgrade --prerelease allow --no-deps --group peers
+	uv pip install --python $(VENV) --upgrade --prerelease allow --no-deps --group originals
 	$(GRAMMAR)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not long" $(ARGS)
 
@@ -84,8 +84,8 @@ packaged:
 	dist/venv/bin/check-wheel-contents dist/*.whl
 	cd dist/paramsched-*/ && ../venv/bin/python $(PORTABLE_TESTS) -o pythonpath=tests
 
-# Plant small errors in rooms, one at a time, and report those that no test of a contributor finds: a minute to an hour
-# for each room. make mutants PACKAGES="core/run core/plan" ARGS="--count 100 --seed 2"
+# Plant small errors in packages, one at a time, and report those that no test of a contributor finds: a minute to an hour
+# for each package. make mutants PACKAGES="core/run core/plan" ARGS="--count 100 --seed 2"
 PACKAGES = $(addprefix core/,schedules plan rules run files curves feedback time base) \
     $(addprefix compat/,torch pytorch_accelerated gradual_warmup) $(addprefix mmengine/,reader runner schedulers) \
     engines show $(addprefix tools/,audit check records) cli
@@ -156,11 +156,11 @@ $(VENV)/run.stamp: pyproject.toml requirements/constraints.txt $(VENV)/torch.sta
 	$(COMPILE)
 	@touch $@
 
-# Peers without their dependencies, because the tests need none of them (torchvision is one).
+# The original libraries without their dependencies, because the tests need none of them (torchvision is one).
 $(VENV)/dev.stamp: pyproject.toml requirements/constraints.txt $(VENV)/torch.stamp
 	@echo "Step 2 of 2: this library and the dependencies of this command."
 	$(LOCKED) --editable . --group test --group lint
-	$(LOCKED) --no-deps --group peers
+	$(LOCKED) --no-deps --group originals
 	$(GRAMMAR)
 	@touch $@
 
@@ -190,7 +190,7 @@ $(VENV)/docs.stamp: pyproject.toml requirements/constraints.txt $(VENV)/torch.st
 # Resolve the dependencies again; versions change only if they must. To move one: make lock ARGS="--upgrade-package timm"
 lock:
 	UV_FIND_LINKS= uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
-	    --custom-compile-command "make lock" pyproject.toml --group dev --group peers --output-file requirements/constraints.txt $(ARGS)
+	    --custom-compile-command "make lock" pyproject.toml --group dev --group originals --output-file requirements/constraints.txt $(ARGS)
 	UV_FIND_LINKS= uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
 	    --custom-compile-command "make lock" --group engines --constraint requirements/constraints.txt --output-file requirements/engines.txt
 	UV_FIND_LINKS= uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \

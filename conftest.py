@@ -1,4 +1,4 @@
-"""The names of doctests: those of `from paramsched import *`. Tests without their library or door are skipped."""
+"""The names of doctests: those of `from paramsched import *`. Tests without their library or package are skipped."""
 
 import contextlib
 import doctest
@@ -38,7 +38,7 @@ def public_names(doctest_namespace: dict[str, Any]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
-    """Skip a file that imports a library, or a door of this one, which is not installed, also through another file."""
+    """Skip a file that imports a library or a package of this one which is not installed, also through another file."""
     report = yield
     error = _absent(report.call.excinfo.value) if report.failed and report.call.excinfo else None
     if error is not None:
@@ -54,17 +54,17 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Skip a test in a package that imports an absent door."""
-    return (yield from _skipped_without_door(item))
+    """Skip a test in a package that imports an absent package."""
+    return (yield from _skipped_without_package(item))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Skip a test that needs an absent door; the core needs none, so there it fails."""
-    return (yield from _skipped_without_door(item))
+    """Skip a test that needs an absent package; the core needs none, so there it fails."""
+    return (yield from _skipped_without_package(item))
 
 
-def _skipped_without_door(item: pytest.Item) -> Generator[None, Any, Any]:
+def _skipped_without_package(item: pytest.Item) -> Generator[None, Any, Any]:
     try:
         return (yield)
     except Exception as error:
@@ -75,12 +75,13 @@ def _skipped_without_door(item: pytest.Item) -> Generator[None, Any, Any]:
 
 
 def _absent(error: BaseException | None) -> ModuleNotFoundError | None:
-    """Return the error that names a library, or a door of this one, which is not installed, also as a cause."""
+    """Return the error that names a library, or a package of this one, which is not installed, also as a cause."""
     while error is not None:
         if isinstance(error, doctest.UnexpectedException):
             error = error.exc_info[1]
         name = (error.name or "").split(".") if isinstance(error, ModuleNotFoundError) else []
-        parts = 1 if name[:1] != ["paramsched"] else 3 if name[1:2] == ["compat"] else 2  # a library, a drop-in, a door
+        # A library, a drop-in, a package.
+        parts = 1 if name[:1] != ["paramsched"] else 3 if name[1:2] == ["compat"] else 2
         if name and _is_absent(name[:parts]):
             return error
         error = error.__cause__ or error.__context__
@@ -88,7 +89,7 @@ def _absent(error: BaseException | None) -> ModuleNotFoundError | None:
 
 
 def _is_absent(parts: list[str]) -> bool:
-    """Return whether a library, or a door of this one, is not installed."""
+    """Return whether a library, or a package of this one, is not installed."""
     try:
         return find_spec(".".join(parts)) is None
     except ModuleNotFoundError:  # the folder around it is absent, too

@@ -72,14 +72,14 @@ def test_reported_amounts(report, least, which, target):
     amounts = [4096] * UPDATES if which == "equal" else VARYING
     optimizer = Bare(1)
     optimizer.step()
-    peer = torch.optim.lr_scheduler.StepLR(optimizer, 100)
+    original = torch.optim.lr_scheduler.StepLR(optimizer, 100)
     optimizer.step()
 
-    def peers():
+    def originals():
         for _ in itertools.repeat(None, UPDATES):
-            peer.step()
+            original.step()
 
-    loops = {"bare": bare_steps(1), "reported": reported_steps(1, amounts), "StepLR": peers}
+    loops = {"bare": bare_steps(1), "reported": reported_steps(1, amounts), "StepLR": originals}
     best = least(loops, calls=UPDATES)
 
     added = best["reported"] - best["bare"]
@@ -107,18 +107,18 @@ def steps_with_progress(count, *, moves):
 def test_changing_amounts_against_the_cosine_of_torch(report, least, count, target, aim):
     optimizer = Bare(count)
     optimizer.step()
-    peer = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 10**6)
+    original = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 10**6)
     optimizer.step()
 
-    def peers():
+    def originals():
         for _ in itertools.repeat(None, UPDATES):
-            peer.step()
+            original.step()
 
     loops = {
         "bare": bare_steps(count),
         "tokens": reported_steps(count, VARYING),
         "progress": steps_with_progress(count, moves=True),
-        "cosine": peers,
+        "cosine": originals,
     }
     best = least(loops, calls=UPDATES)
 

@@ -19,7 +19,7 @@ ROUNDS = 40
 FAR = 1_000_000
 
 
-class Peer:
+class Original:
     """The schedulers of torch, including SWALR."""
 
     SWALR = SWALR
@@ -63,7 +63,7 @@ def optimizer(groups):
 def test_a_step_costs_no_more_than_in_torch(name, groups, report):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        schedulers = CLASSES[name](Peer(), optimizer(groups)), CLASSES[name](ours, optimizer(groups))
+        schedulers = CLASSES[name](Original(), optimizer(groups)), CLASSES[name](ours, optimizer(groups))
         steps = [(lambda s=s: s.step(1.0)) if name == "ReduceLROnPlateau" else s.step for s in schedulers]
         number = max(20, 800 // groups)
         best = [float("inf")] * 2

@@ -54,12 +54,12 @@ def test_against_a_replay_of_torch(report, least):
 
     def replay():
         optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
-        peer = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, COUNT)
+        original = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, COUNT)
         for _ in range(REPLAYED):
-            peer.step()
+            original.step()
 
     best = least({"ours": lambda: schedule(times, base=0.1)}, calls=1, rounds=7)
-    replayed = least({"peer": replay}, calls=1, rounds=3)["peer"] * (COUNT / REPLAYED)
+    replayed = least({"original": replay}, calls=1, rounds=3)["original"] * (COUNT / REPLAYED)
 
     report(
         "curve of 1e6 updates vs replaying torch's cosine", best["ours"] / 1e3, replayed / 1e3, target=1 / 80, unit="ms"

@@ -12,7 +12,7 @@ import torch
 
 import paramsched.mmengine.schedulers as ours
 
-peers = pytest.importorskip("mmengine.optim.scheduler")
+originals = pytest.importorskip("mmengine.optim.scheduler")
 
 STEPS, ROUNDS, FAR = 400, 20, 1_000_000
 CLASSES = {
@@ -40,7 +40,7 @@ def built(library, name, groups):
 @pytest.mark.parametrize("groups", [1, 8, 64])
 @pytest.mark.parametrize("name", CLASSES)
 def test_a_step_costs_no_more_than_in_mmengine(name, groups, report):
-    steps = [built(library, name, groups).step for library in (peers, ours)]
+    steps = [built(library, name, groups).step for library in (originals, ours)]
     rounds = [[timeit.timeit(step, number=STEPS, timer=process_time) for step in steps] for _ in range(ROUNDS)]
     theirs, mine = (min(times) / STEPS * 1e6 for times in zip(*rounds, strict=True))
 

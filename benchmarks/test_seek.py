@@ -15,7 +15,7 @@ def test_seek(report, least, count, distinct):
         [{"params": [torch.zeros(1)], "lr": 0.1 * (1 + i * distinct)} for i in range(count)], lr=0.1
     )
     other = torch.optim.SGD([dict(group) for group in optimizer.param_groups])
-    peer = torch.optim.lr_scheduler.CosineAnnealingLR(other, 10**7)
+    original = torch.optim.lr_scheduler.CosineAnnealingLR(other, 10**7)
     other.step()
     scheduler = ps.Scheduler(optimizer, PLAN)
     times = [(i * 7919) % 10**7 for i in range(200)]
@@ -24,11 +24,11 @@ def test_seek(report, least, count, distinct):
         for t in times:
             scheduler.seek(t)
 
-    def peers():
+    def originals():
         for _ in times:
-            peer.step()
+            original.step()
 
-    best = least({"ours": loop, "peer": peers}, calls=len(times))
+    best = least({"ours": loop, "original": originals}, calls=len(times))
 
     name = f"seek, {count} groups, {'distinct' if distinct else 'equal'}, vs a step of CosineAnnealingLR"
-    report(name, best["ours"], best["peer"], target={1: 12.0, 10: 4.0, 100: 1.0}[count])
+    report(name, best["ours"], best["original"], target={1: 12.0, 10: 4.0, 100: 1.0}[count])

@@ -131,15 +131,15 @@ def test_attached_to_an_optimizer(report, least, count, distinct):
     bare, ours, theirs = Bare(count), Bare(count, distinct), Bare(count)
     ps.Scheduler(ours, ONE)
     theirs.step()
-    peer = torch.optim.lr_scheduler.StepLR(theirs, 100)
+    original = torch.optim.lr_scheduler.StepLR(theirs, 100)
     theirs.step()
 
-    def peers():
+    def originals():
         for _ in itertools.repeat(None, UPDATES):
-            peer.step()
+            original.step()
 
     best = least(
-        {"floor": floor(Bare(count).param_groups), "bare": steps(bare), "ours": steps(ours), "StepLR": peers},
+        {"floor": floor(Bare(count).param_groups), "bare": steps(bare), "ours": steps(ours), "StepLR": originals},
         calls=UPDATES,
     )
     added = best["ours"] - best["bare"]
@@ -174,31 +174,33 @@ def calls(scheduler):
 def test_manual_steps(report, least, count, distinct):
     theirs = Bare(count)
     theirs.step()
-    peer = torch.optim.lr_scheduler.CosineAnnealingLR(theirs, 10**6)
+    original = torch.optim.lr_scheduler.CosineAnnealingLR(theirs, 10**6)
     theirs.step()
     ours = ps.Scheduler(Bare(count, distinct), ONE, drive="manual")
-    best = least({"floor": floor(Bare(count).param_groups), "ours": calls(ours), "peer": calls(peer)}, calls=UPDATES)
+    best = least(
+        {"floor": floor(Bare(count).param_groups), "ours": calls(ours), "original": calls(original)}, calls=UPDATES
+    )
 
     name = f"manual scheduler.step(), {count} groups, {'distinct' if distinct else 'equal'}"
     target = 1.6 if distinct and count > 1 else 2.0
-    report(name, best["ours"], best["floor"], target=target, peers=best["ours"] / best["peer"])
-    assert best["ours"] < best["peer"] * {1: 1.0, 10: 1 / 5}.get(count, 1 / 8)
+    report(name, best["ours"], best["floor"], target=target, originals=best["ours"] / best["original"])
+    assert best["ours"] < best["original"] * {1: 1.0, 10: 1 / 5}.get(count, 1 / 8)
 
 
 @pytest.mark.parametrize("count", [100])
 def test_faster_than_the_cosine_of_torch(report, least, count):
     theirs = Bare(count)
     theirs.step()
-    peer = torch.optim.lr_scheduler.CosineAnnealingLR(theirs, 10**6)
+    original = torch.optim.lr_scheduler.CosineAnnealingLR(theirs, 10**6)
     theirs.step()
 
-    def peers():
+    def originals():
         for _ in itertools.repeat(None, UPDATES):
-            peer.step()
+            original.step()
 
-    best = least({"ours": writes(Bare(count), ONE), "peer": peers}, calls=UPDATES, rounds=7)
+    best = least({"ours": writes(Bare(count), ONE), "original": originals}, calls=UPDATES, rounds=7)
 
-    report(f"write lr, {count} groups vs CosineAnnealingLR", best["ours"], best["peer"], target=1 / 8)
+    report(f"write lr, {count} groups vs CosineAnnealingLR", best["ours"], best["original"], target=1 / 8)
 
 
 def test_tensors_cost_the_same_for_any_number_of_groups(report, least):

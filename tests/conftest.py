@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 # Executed by imports only: a second time, for doctests, would define its shapes again.
-collect_ignore = ["support/drawn_shapes.py"]
+collect_ignore = ["support/generated_shapes.py"]
 
 # No garbage collection during the import of the tests, because all imported objects stay alive.
 gc.disable()
@@ -68,7 +68,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order the items. Skip those that need a folder of the library which is absent."""
     items[:] = start_with_the_expensive(items)
     for item in items:
-        for mark in item.iter_markers("door"):
+        for mark in item.iter_markers("package"):
             if find_spec(f"paramsched.{mark.args[0]}") is None:
                 item.add_marker(pytest.mark.skip(f"without paramsched.{mark.args[0]}"))
 
@@ -99,13 +99,13 @@ def pytest_make_parametrize_id(val: object) -> str | None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the seconds of each door's tests, over all workers, if several doors were tested."""
+    """Print the seconds of each package's tests, over all workers, if several packages were tested."""
     seconds: Counter[str] = Counter()
     for report in (one for reports in terminalreporter.stats.values() for one in reports):
         if isinstance(report, pytest.TestReport):
             seconds[report.nodeid.removeprefix("tests/").partition("/")[0]] += report.duration
     if len(seconds) > 1:
-        terminalreporter.write_line(", ".join(f"{door} {time:.0f} s" for door, time in seconds.most_common()))
+        terminalreporter.write_line(", ".join(f"{package} {time:.0f} s" for package, time in seconds.most_common()))
 
 
 @pytest.hookimpl
@@ -127,6 +127,6 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
 
 @pytest.fixture
 def nothing_is_served(monkeypatch):
-    """Let `paramsched edit` end once it has told its address, and open no browser."""
+    """Let `paramsched edit` end once it has reported its address, and open no browser."""
     monkeypatch.setattr("socketserver.BaseServer.serve_forever", lambda server: None)
     monkeypatch.setattr("webbrowser.open", lambda address: True)

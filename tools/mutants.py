@@ -2,10 +2,11 @@
 
     python tools/mutants.py core/run core/plan --count 40 --seed 1
 
-The tests of a room are those that a contributor runs: its doctests, its folders in `tests` and `tests/whole`, and in
-the core the laws. Coverage records which lines each of them executes; `.mutants` keeps a record until a file changes.
+The tests of a package are those that a contributor runs: its doctests, its folders in `tests` and `tests/whole`, and in
+the core the properties. Coverage records which lines each of them executes; `.mutants` keeps a record until a file
+changes.
 
-1. The room's tests are collected once, with the correct source. For each error the process forks; the child replaces
+1. The package's tests are collected once, with the correct source. For each error the process forks; the child replaces
    the code of the changed function and runs the collected tests of its line, those with the fewest lines first, until
    one fails.
 2. What step 1 cannot try is planted in a copy of the source, and a new process imports the copy and runs the tests:
@@ -205,36 +206,36 @@ def planted(error: PlantedError) -> ast.Module:
 # ---------------------------------------------------------------- the tests
 
 
-def files_of(room: str) -> list[str]:
-    """Return the files of a room, which is a folder or a file of `src/paramsched`."""
-    place = PACKAGE / room
+def files_of(package: str) -> list[str]:
+    """Return the files of a package, which is a folder or a file of `src/paramsched`."""
+    place = PACKAGE / package
     if not place.is_dir():
         return [str(place.with_suffix(".py").relative_to(PACKAGE))]
     return sorted(str(file.relative_to(PACKAGE)) for file in place.rglob("*.py"))
 
 
-def tests_of(room: str) -> list[str]:
-    """Return the paths of the tests that a contributor to the room runs, its doctests included.
+def tests_of(package: str) -> list[str]:
+    """Return the paths of the tests that a contributor to the package runs, its doctests included.
 
-    The tests of a file in a room are those of the room.
+    The tests of a file in a package are those of the package.
     """
-    if room.endswith(".py") and "/" in (folder := str(Path(room).parent)):
-        return tests_of(folder)
-    of_room = {"tools/records": "tools/audit"}.get(room, room)
+    if package.endswith(".py") and "/" in (parent := str(Path(package).parent)):
+        return tests_of(parent)
+    folder = {"tools/records": "tools/audit"}.get(package, package)
     others = {
         "core/base": ["whole/test_files_of_runs.py", "cli/test_terminal.py"],
         "core/plan": ["core/functions"],  # its functions are exported ones
         "core/rules": ["tools/check", "whole/run/test_warnings.py", "whole/test_check_rules.py"],
         "core/schedules": ["whole/records"],  # wrong lines
     }
-    door, name = of_room.split("/")[0], of_room.split("/")[-1]
-    paths = [f"src/paramsched/{room}", f"src/paramsched/{room}.py"]
-    names = (of_room, f"{door}/test_{name}.py", f"whole/{name}", f"whole/test_{name}.py", *others.get(room, []))
+    top, name = folder.split("/")[0], folder.split("/")[-1]
+    paths = [f"src/paramsched/{package}", f"src/paramsched/{package}.py"]
+    names = (folder, f"{top}/test_{name}.py", f"whole/{name}", f"whole/test_{name}.py", *others.get(package, []))
     paths += [f"tests/{one}" for one in names]
-    if door == "core":
-        paths.append("tests/core/laws")
-    elif door != room:  # such as tests/compat/test_edges.py, about every library
-        paths += [str(file.relative_to(ROOT)) for file in sorted((ROOT / "tests" / door).glob("test_*.py"))]
+    if top == "core":
+        paths.append("tests/core/properties")
+    elif top != package:  # such as tests/compat/test_edges.py, about every library
+        paths += [str(file.relative_to(ROOT)) for file in sorted((ROOT / "tests" / top).glob("test_*.py"))]
     return list(dict.fromkeys(path for path in paths if (ROOT / path).exists()))
 
 
@@ -534,11 +535,11 @@ def is_found_in_copy(error: PlantedError | None, tests: Tests, folder: Path) -> 
     return process.exitcode != 0
 
 
-# ---------------------------------------------------------------- a room
+# ---------------------------------------------------------------- a package
 
 
 @dataclass
-class Room:
+class Package:
     """The plugin that replaces the run of the collected tests."""
 
     name: str
@@ -649,23 +650,23 @@ def _coverage(session: pytest.Session, measured: Any) -> Coverage:
     return coverage
 
 
-def counts_of(room: str, count: int, seed: int, jobs: int) -> Counter[str]:
-    """Plant errors in a room, print those that no test finds, and return their numbers."""
+def counts_of(package: str, count: int, seed: int, jobs: int) -> Counter[str]:
+    """Plant errors in a package, print those that no test finds, and return their numbers."""
     import coverage
 
     measured = coverage.Coverage(data_file=None, source=[str(PACKAGE)])
-    plugin = Room(room, count, seed, jobs, measured)
+    plugin = Package(package, count, seed, jobs, measured)
     measured.start()  # before the library is imported
     options = ["-qq", "-s", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-m", "not long"]
-    pytest.main([*options, *tests_of(room)], plugins=[plugin])
+    pytest.main([*options, *tests_of(package)], plugins=[plugin])
     return plugin.counts
 
 
 def main() -> int:
     """Print each error that is not found, and the number of those found."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("rooms", nargs="+", help="folders or files of src/paramsched")
-    parser.add_argument("--count", type=int, default=40, help="errors per room")
+    parser.add_argument("packages", nargs="+", help="folders or files of src/paramsched")
+    parser.add_argument("--count", type=int, default=40, help="errors per package")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2, help="errors that are tried at the same time")
     arguments = parser.parse_args()
@@ -673,21 +674,21 @@ def main() -> int:
     sys.path.insert(0, str(SOURCE))
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(SOURCE), os.environ.get("PYTHONPATH")]))
     for heavy in ("numpy", "torch", "hypothesis", "yaml", "_pytest.assertion.rewrite"):
-        importlib.import_module(heavy)  # imported once here, and inherited by each room
+        importlib.import_module(heavy)  # imported once here, and inherited by each package
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
-        for room in arguments.rooms:
+        for package in arguments.packages:
             record = Path(temporary) / "counts.json"
 
-            def write(room: str = room, record: Path = record) -> None:
-                counts = counts_of(room, arguments.count, arguments.seed, arguments.jobs)
+            def write(package: str = package, record: Path = record) -> None:
+                counts = counts_of(package, arguments.count, arguments.seed, arguments.jobs)
                 record.write_text(json.dumps(counts), encoding="utf-8")
 
             os.waitpid(_forked(write), 0)
-            rows.append((room, Counter(json.loads(record.read_text(encoding="utf-8")))))
+            rows.append((package, Counter(json.loads(record.read_text(encoding="utf-8")))))
             record.unlink()
-    for room, counts in rows:
-        print(f"{room}: {counts['found']} of {counts['planted']} found")
+    for package, counts in rows:
+        print(f"{package}: {counts['found']} of {counts['planted']} found")
     return 0
 
 

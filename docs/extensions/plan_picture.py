@@ -85,10 +85,10 @@ class PlanDirective(SphinxDirective):
         return [shown]
 
     def recorded_values(self) -> show.Log | None:
-        """Return the rates that another library used, from `coming_from/peer_values.json`; the tests write it."""
+        """Return the rates that another library used, from `coming_from/original_values.json`; the tests write it."""
         if "used" not in self.options:
             return None
-        file = Path(self.env.srcdir, "coming_from", "peer_values.json")
+        file = Path(self.env.srcdir, "coming_from", "original_values.json")
         values = json.loads(file.read_text(encoding="utf-8"))[self.options["used"]]
         return {("lr", 0): (range(len(values)), values)}
 

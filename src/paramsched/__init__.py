@@ -74,7 +74,7 @@ if TYPE_CHECKING:
 
 __version__ = _VERSION
 
-# Imported on first use: what imports torch, and the doors, which may not be installed.
+# Imported on first use: what imports torch, and the packages, which may not be installed.
 _LAZY = {
     "Scheduler": "paramsched.core.run",
     "BatchSampler": "paramsched.core.run.batches",
@@ -82,7 +82,7 @@ _LAZY = {
     "find_lr": "paramsched.tools.range_test",
     "recipes": "paramsched.tools.recipes",
 }
-_DOORS = ("compat", "engines", "extend", "mmengine", "show", "tools")
+_PACKAGES = ("compat", "engines", "extend", "mmengine", "show", "tools")
 _register_entries(
     "packages",
     {
@@ -103,7 +103,7 @@ if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not 
             return sorted([*_EAGER, *(one for one, home in _LAZY.items() if _is_installed(home))])
         if name.startswith("_"):  # `from paramsched import _module` calls this function first
             raise AttributeError(f"module 'paramsched' has no attribute {name!r}")
-        if name in _DOORS:
+        if name in _PACKAGES:
             return _import_module(f"paramsched.{name}")
         if name not in _LAZY:
             return _registered_shape(name)
@@ -116,7 +116,7 @@ if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not 
         return found
 
     def __dir__() -> list[str]:
-        return sorted({*_EAGER, *_LAZY, *_DOORS, "__version__"})
+        return sorted({*_EAGER, *_LAZY, *_PACKAGES, "__version__"})
 
 
 def _registered_shape(name: str) -> object:

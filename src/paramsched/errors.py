@@ -197,7 +197,7 @@ class InvalidCall(InvalidArgument, TypeError):
 
 @final
 class AssertedArgument(InvalidArgument, AssertionError):
-    """A value that the peer of a drop-in rejects with `assert`. It is raised under `python -O` as well."""
+    """A value that the other library's class rejects with `assert`. It is raised under `python -O` as well."""
 
 
 @final

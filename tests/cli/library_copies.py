@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 @final
 @dataclass(frozen=True)
 class LibraryCopy:
-    """A folder with a copy of the library, its laws and the helpers of the tests."""
+    """A folder with a copy of the library, its properties and the helpers of the tests."""
 
     folder: Path
 

@@ -767,9 +767,9 @@ def test_the_table_assumes_no_run_fact_and_names_the_fields_without_a_base(folde
     assert "--steps-per-epoch" in refused(2, "convert", "plan.yaml", "--to", "csv")
     assert "Shorten --total" in refused(2, "convert", LINE, "--to", "csv", "--total", "1e8")
 
-    told = call("convert", "linear(1, 0)", "--to", "csv", "--total", "2").stderr
+    reported = call("convert", "linear(1, 0)", "--to", "csv", "--total", "2").stderr
 
-    assert told == "note: no --base for lr[0]; taken to be 1\n"
+    assert reported == "note: no --base for lr[0]; taken to be 1\n"
 
 
 def test_convert_asks_for_the_format_if_it_is_unknown(folder):

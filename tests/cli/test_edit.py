@@ -28,7 +28,7 @@ from paramsched.cli._options import PlanOptions
 from paramsched.errors import ParamschedError
 from support.examples import examples
 
-pytestmark = [pytest.mark.door("show"), pytest.mark.door("tools")]
+pytestmark = [pytest.mark.package("show"), pytest.mark.package("tools")]
 
 PLAN = 'total: 90 epochs\nlr: warmup("5%") >> cosine(to=0.1)\n'
 
@@ -257,7 +257,7 @@ def test_a_plan_is_answered_with_its_curves_and_a_mistake_with_its_place(drawn):
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "reported"),
     [
         ({"facts": "steps_per_epoc=5"}, "steps_per_epoch"),
         ({"facts": "x"}, "expected one of"),
@@ -266,11 +266,11 @@ def test_a_plan_is_answered_with_its_curves_and_a_mistake_with_its_place(drawn):
         ({"facts": "'"}, "quot"),
     ],
 )
-def test_a_wrong_field_is_a_problem(drawn, fields, told):
+def test_a_wrong_field_is_a_problem(drawn, fields, reported):
     answer = drawn(PLAN, **fields)
 
     assert answer["wrong"]
-    assert told in answer["problems"]
+    assert reported in answer["problems"]
 
 
 def test_facts_and_bases_are_used(drawn):
@@ -290,10 +290,10 @@ def test_a_base_whose_line_is_not_written_yet_is_a_problem_beside_the_curves(dra
 
 
 def test_the_checks_use_the_bases_of_the_page(drawn):
-    told = drawn("total: 100\nlr: cosine(to=1e-5)\n", bases="lr=0.001")["problems"]
+    reported = drawn("total: 100\nlr: cosine(to=1e-5)\n", bases="lr=0.001")["problems"]
 
-    assert "PS304" in told
-    assert "1e-08" in told
+    assert "PS304" in reported
+    assert "1e-08" in reported
 
 
 def test_a_check_of_the_plan_is_shown(drawn):
@@ -538,7 +538,7 @@ def test_an_interrupt_ends_the_command_after_the_save_that_it_is_writing(run, fi
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "reported"),
     [
         (["none.yaml"], "edit none.yaml --new"),
         (["plan.yaml", "--new"], "exists already"),
@@ -548,11 +548,11 @@ def test_an_interrupt_ends_the_command_after_the_save_that_it_is_writing(run, fi
         (["latin.yaml"], "UTF-8"),
     ],
 )
-def test_a_file_that_cannot_be_edited_is_an_error(run, file, arguments, told):
+def test_a_file_that_cannot_be_edited_is_an_error(run, file, arguments, reported):
     (file.parent / "to_nowhere.yaml").symlink_to("nowhere.yaml")
     (file.parent / "latin.yaml").write_bytes(b"\xe9")
 
     refused = run(*arguments)
 
-    assert told in refused.communicate(timeout=60)[1]
+    assert reported in refused.communicate(timeout=60)[1]
     assert refused.returncode in (1, 2)

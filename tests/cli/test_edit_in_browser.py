@@ -21,7 +21,7 @@ BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "
 
 pytestmark = [
     pytest.mark.heavy,
-    pytest.mark.door("show"),
+    pytest.mark.package("show"),
     pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed: nothing runs the page's script"),
 ]
 

@@ -4,7 +4,7 @@ import warnings
 
 import pytest
 import torch
-from torch.optim import lr_scheduler as peers
+from torch.optim import lr_scheduler as originals
 
 import paramsched.compat.torch as drop_ins
 from paramsched.compat.pytorch_accelerated import TrainerPlaceholderValues
@@ -95,7 +95,7 @@ class OwnAnneal(drop_ins.OneCycleLR):
 def test_a_short_cycle_has_the_values_of_torch(share, three_phase):
     for steps in range(2, 12):
         found = []
-        for kind in (peers.OneCycleLR, drop_ins.OneCycleLR, OwnAnneal):
+        for kind in (originals.OneCycleLR, drop_ins.OneCycleLR, OwnAnneal):
             options = {"total_steps": steps, "pct_start": share, "three_phase": three_phase}
             try:
                 scheduler = kind(sgd(), 0.5, **options)
@@ -110,7 +110,7 @@ def test_a_short_cycle_has_the_values_of_torch(share, three_phase):
 
 
 def test_the_module_has_the_other_names_of_torchs():
-    assert drop_ins.Counter is peers.Counter
+    assert drop_ins.Counter is originals.Counter
     with pytest.raises(AttributeError, match="no attribute '__x__'"):
         _ = drop_ins.__x__
     with pytest.raises(AttributeError):

@@ -4,8 +4,8 @@ import copy
 import logging
 import warnings
 
-import mmengine.optim as peers_optim
-import mmengine.optim.scheduler as peers
+import mmengine.optim as originals_optim
+import mmengine.optim.scheduler as originals
 import pytest
 import torch
 from torch.optim import lr_scheduler
@@ -210,7 +210,7 @@ CONVERTED = {
 @table("name", CONVERTED)
 def test_arguments_in_epochs_become_iterations_as_in_mmengine(name):
     rows = []
-    for library in (peers, ours):
+    for library in (originals, ours):
         build = getattr(library, name).build_iter_from_epoch
         scheduler = build(sgd(), "lr", **lengthy(**copy.deepcopy(CONVERTED[name])))
         assert scheduler.by_epoch is False
@@ -376,7 +376,7 @@ def test_all_current_values_are_reported_by_field():
 def test_the_position_in_periods_is_that_of_mmengine(iteration):
     found = [
         library.CosineRestartParamScheduler.get_position_from_periods(iteration, [100, 200, 300, 400])
-        for library in (peers, ours)
+        for library in (originals, ours)
     ]
 
     assert found[1] == found[0]
@@ -430,7 +430,7 @@ def test_the_optimizer_inside_wrappers_is_found():
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_a_changed_step_of_the_optimizer_warns_as_in_mmengine(count):
     found = []
-    for library in (peers, ours):
+    for library in (originals, ours):
         optimizer = sgd()
         scheduler = library.StepLR(optimizer, 2)
         with warnings.catch_warnings(record=True) as seen:
@@ -448,7 +448,7 @@ def test_a_changed_step_of_the_optimizer_warns_as_in_mmengine(count):
 @pytest.mark.parametrize("clip", [None, {"max_norm": 0.1}, {"type": "value", "clip_value": 0.1}])
 def test_the_values_and_the_state_of_a_wrapper_are_those_of_mmengines(groups, clip):
     found = []
-    for library in (peers_optim, ours):
+    for library in (originals_optim, ours):
         torch.manual_seed(0)
         optimizer = sgd(*[0.1, 0.02][:groups])
         wrapper = library.OptimWrapper(optimizer, clip_grad=None if clip is None else dict(clip))

@@ -142,7 +142,7 @@ def test_the_users_facts_take_precedence() -> None:
     assert (scheduler.facts.total_updates, scheduler.facts.updates_per_epoch) == (7, 2)
 
 
-def test_a_longer_total_in_the_plan_takes_precedence_and_is_told() -> None:
+def test_a_longer_total_in_the_plan_takes_precedence_and_is_reported() -> None:
     accelerator = accelerate.Accelerator(cpu=True)
     optimizer, loader = accelerator.prepare(optimizer_of(Tiny()), DataLoader(Numbers(), BATCH))
 

@@ -88,7 +88,8 @@ def test_lightning_without_a_validation_reports_a_plateau_once() -> None:
 
 
 def test_an_unknown_number_of_validations_is_not_compared() -> None:
-    assert lightning_run(10, val_check_interval="00:00:00:01")[0] == [""]  # told at the end, because it took no second
+    # Reported at the end, because it took no second.
+    assert lightning_run(10, val_check_interval="00:00:00:01")[0] == [""]
 
 
 def test_a_strict_start_refuses_a_plateau_that_cannot_act() -> None:

@@ -132,14 +132,14 @@ def test_only_watched_metrics_are_passed_and_those_that_never_came_are_named():
     relay.report(scheduler, {"c": 3.0})
     relay.report(scheduler, {"a": 1.0, "c": 3.0})
     scheduler.observe(d=1.0)  # by the user's own code
-    with pytest.warns(ps.PlanWarning) as told:
+    with pytest.warns(ps.PlanWarning) as messages:
         relay.finish(scheduler)
     relay.report(scheduler, {"b": 2.0})
     relay.finish(scheduler)
 
     assert [state.best for state in scheduler.states.values()] == [1.0, 2.0, 1.0]
-    assert len(told) == 1
-    assert "watches b, which was never reported; reported metrics: a, c" in str(told[0].message)
+    assert len(messages) == 1
+    assert "watches b, which was never reported; reported metrics: a, c" in str(messages[0].message)
 
 
 def test_a_metric_with_the_name_of_a_planned_value_is_warned_of_once_and_renames_the_value_from_then_on():
@@ -254,12 +254,12 @@ def warned(plan, **facts):
         ({}, []),
     ],
 )
-def test_batches_as_updates_of_an_epoch_are_told_at_once(facts, codes):
+def test_batches_as_updates_of_an_epoch_are_reported_at_once(facts, codes):
     assert warned("cosine()", **facts) == codes
 
 
 @pytest.mark.parametrize(
     ("total", "codes"), [("3 epochs", []), (12, []), (30, ["PS201"]), ("10 epochs", ["PS201"]), (6, [])]
 )
-def test_a_plan_that_is_longer_than_the_run_is_told_at_the_start(total, codes):
+def test_a_plan_that_is_longer_than_the_run_is_reported_at_the_start(total, codes):
     assert warned(ps.Plan(lr="cosine()", total=total)) == codes

@@ -256,7 +256,7 @@ OTHER, SECOND = sgd(), of_plan(sgd())
 
 
 @table(
-    ("scheduler", "present", "is_told"),
+    ("scheduler", "present", "is_reported"),
     [
         (PLANNED, [[OTHER]], True),
         (PLANNED, [[MINE], [OTHER], [OTHER]], True),
@@ -270,21 +270,21 @@ OTHER, SECOND = sgd(), of_plan(sgd())
         (COUNTED, [[OTHER]], False),
     ],
 )
-def test_another_optimizer_is_told_once(scheduler: Any, present: Any, is_told: bool) -> None:
+def test_another_optimizer_is_reported_once(scheduler: Any, present: Any, is_reported: bool) -> None:
     trained = TrainedOptimizers("PlanCallback", [scheduler])
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as reported:
         warnings.simplefilter("always")
         for optimizers in (*present, *present):
             trained.check(optimizers)
 
-    assert [one.category for one in told] == [ps.PlanWarning] * is_told
+    assert [one.category for one in reported] == [ps.PlanWarning] * is_reported
 
 
 def warned(call: Any) -> list[str]:
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as reported:
         warnings.simplefilter("always")
         call()
-    return [str(one.message) for one in told if issubclass(one.category, ps.PlanWarning)]
+    return [str(one.message) for one in reported if issubclass(one.category, ps.PlanWarning)]
 
 
 @pytest.mark.parametrize("is_replaced", [True, False])
@@ -301,13 +301,15 @@ def test_an_optimizer_that_a_callback_of_lightning_replaces_is_named(is_replaced
     def train() -> None:
         runs.fit(runs.Simple(), Switch(), engine.PlanCallback("linear()"), max_epochs=2)
 
-    told = [one for one in warned(train) if "ended" not in one]
+    reported = [one for one in warned(train) if "ended" not in one]
 
-    assert [("from update 18 on" in one, "Adam" in one, "t=18" in one) for one in told] == [(True,) * 3] * is_replaced
+    assert [("from update 18 on" in one, "Adam" in one, "t=18" in one) for one in reported] == [
+        (True,) * 3
+    ] * is_replaced
 
 
 @pytest.mark.parametrize("how", ["planned", "replaced", "given", "given both"])
-def test_an_optimizer_that_the_trainer_trains_in_place_of_the_plans_is_told(how: str, tmp_path: Path) -> None:
+def test_an_optimizer_that_the_trainer_trains_in_place_of_the_plans_is_reported(how: str, tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
     engine = pytest.importorskip("paramsched.engines.transformers")
     runs = pytest.importorskip("support.engine_runs.transformers")
@@ -325,10 +327,10 @@ def test_an_optimizer_that_the_trainer_trains_in_place_of_the_plans_is_told(how:
     more = {} if how in ("planned", "replaced") else {"optimizers": pair}
     trainer = kind(model=model, args=args, train_dataset=runs.Rows(), callbacks=[Replace()], **more)
 
-    told = [one for one in warned(trainer.train) if "ended" not in one]
+    reported = [one for one in warned(trainer.train) if "ended" not in one]
 
     expected = {
         "replaced": "from update 0 on the engine trains another optimizer, SGD",
     }
-    assert len(told) == (how in expected)
-    assert expected.get(how, "") in "".join(told)
+    assert len(reported) == (how in expected)
+    assert expected.get(how, "") in "".join(reported)

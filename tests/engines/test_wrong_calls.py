@@ -196,9 +196,9 @@ def plan_of(optimizer: Any) -> Any:
 CASES = [(LR, step_of, "StepLR"), (LR, chain_of, "SequentialLR"), (LR, plan_of, None), (DECAY, step_of, None)]
 
 
-def named(told: list[Any], site: str) -> list[str]:
+def named(reported: list[Any], site: str) -> list[str]:
     """Return the classes of the schedulers that were warned of at a place."""
-    found = (re.match(rf"{site}: (\w+) also writes", str(one.message)) for one in told)
+    found = (re.match(rf"{site}: (\w+) also writes", str(one.message)) for one in reported)
     return [one[1] for one in found if one is not None]
 
 
@@ -210,11 +210,11 @@ def test_a_scheduler_of_accelerate_is_named_when_the_plan_is_attached(plan, make
     loader = DataLoader(harness.Numbers(), harness.BATCH)
     optimizer, other, loader, *_ = accelerator.prepare(optimizer, other, loader, make(optimizer), step_of(other))
 
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as reported:
         warnings.simplefilter("always")
         engine.scheduler(accelerator, optimizer, plan, loader)
 
-    assert named(told, "accelerator.prepare") == [name] * (name is not None)
+    assert named(reported, "accelerator.prepare") == [name] * (name is not None)
 
 
 @table(("plan", "make", "name"), [one for one in CASES if one[1] is not plan_of])
@@ -228,10 +228,10 @@ def test_a_scheduler_of_lightning_is_named_before_the_first_update(plan, make, n
             return [optimizer], [make(optimizer)]
 
         def on_train_batch_start(self, batch: Any, index: int) -> None:
-            at_start.extend(told)
+            at_start.extend(reported)
 
     at_start = list[Any]()
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as reported:
         warnings.simplefilter("always")
         runs.fit(Module(), lightning.PlanCallback(plan), max_steps=1)
 
@@ -243,9 +243,9 @@ def test_only_the_optimizers_whose_lr_is_planned_count():
     plan = ps.Plan(ps.Binding("lr", "cosine()", groups="critic"), total=9)
     made = ps.Scheduler({"critic": critic, "generator": generator}, plan)
 
-    with pytest.warns(UserWarning, match="StepLR") as told:
+    with pytest.warns(UserWarning, match="StepLR") as reported:
         warn_of_other_schedulers(made, [chain_of(generator), step_of(critic)], "here")
-    assert named(list(told), "here") == ["StepLR"]
+    assert named(list(reported), "here") == ["StepLR"]
 
 
 def warned(call):
@@ -373,7 +373,7 @@ WRONG = 'constant() * plateau("val_loss", patience=1)'
 
 
 @pytest.mark.heavy
-def test_a_wrong_metric_name_is_told_with_those_of_the_first_evaluation(tmp_path):
+def test_a_wrong_metric_name_is_reported_with_those_of_the_first_evaluation(tmp_path):
     (lightning,) = lightning_run(WRONG, num_sanity_val_steps=0)[0]
     (trainer,) = trainer_run(tmp_path, WRONG)
 

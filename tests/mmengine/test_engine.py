@@ -22,7 +22,7 @@ from paramsched.errors import MissingFact
 from paramsched.mmengine import engine as engine
 from support.mmengine_runs import BATCHES, EPOCHS, Runs, Toy, sgd
 
-pytestmark = pytest.mark.door("engines")
+pytestmark = pytest.mark.package("engines")
 
 
 @pytest.fixture
@@ -99,8 +99,10 @@ def test_a_scheduler_of_mmengine_beside_a_plan_is_reported_once_before_the_first
     engine.register()
     config = [{name: value for name, value in one.items() if one["type"] != "PolyLR" or name != "start_factor"}
               for one in config]  # fmt: skip
-    told = []
-    monkeypatch.setattr("paramsched.core.run.processes.warn_user", lambda problem: told.append((problem, len(used))))
+    reported = []
+    monkeypatch.setattr(
+        "paramsched.core.run.processes.warn_user", lambda problem: reported.append((problem, len(used)))
+    )
     used = []
 
     class Count(Hook):
@@ -111,8 +113,8 @@ def test_a_scheduler_of_mmengine_beside_a_plan_is_reported_once_before_the_first
 
     run(config, hooks=[*map(HOOKS.build, hooks), Count()])
 
-    assert [(one.site, count) for one, count in told] == [("param_scheduler", 0)] * len(named)
-    assert all(name in one.found for (one, _), name in zip(told, named, strict=True))
+    assert [(one.site, count) for one, count in reported] == [("param_scheduler", 0)] * len(named)
+    assert all(name in one.found for (one, _), name in zip(reported, named, strict=True))
 
 
 def test_a_strict_plan_refuses_a_scheduler_of_mmengine_beside_it(run):

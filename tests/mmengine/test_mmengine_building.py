@@ -2,7 +2,7 @@
 
 import math
 
-import mmengine.optim as peers
+import mmengine.optim as originals
 import pytest
 import torch
 
@@ -189,7 +189,7 @@ def test_a_group_that_is_added_later_has_the_limit_of_the_last_group(is_wrapped)
     assert [group["lr"] for group in optimizer.param_groups] == [0.03, 0.02, 0.02]
 
 
-@pytest.mark.parametrize("library", [schedulers, peers])
+@pytest.mark.parametrize("library", [schedulers, originals])
 def test_a_cycle_that_is_built_to_resume_keeps_the_bounds_in_the_groups(library):
     optimizer = sgd()
     bounds = {"initial_lr": 0.01, "max_lr": 0.5, "min_lr": 1e-4}

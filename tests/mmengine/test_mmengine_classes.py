@@ -7,9 +7,9 @@ import logging
 import warnings
 from collections import Counter
 
-import mmengine.optim as peers
-import mmengine.optim.scheduler as peers_classes
-import mmengine.optim.scheduler as peers_of_mmengine_attributes
+import mmengine.optim as originals
+import mmengine.optim.scheduler as original_classes
+import mmengine.optim.scheduler as originals_of_mmengine_attributes
 import pytest
 import torch
 from hypothesis import given
@@ -20,7 +20,7 @@ from paramsched.mmengine import schedulers as mmengine
 from paramsched.mmengine import schedulers as ours
 from paramsched.mmengine.schedulers import build_param_scheduler
 from paramsched.mmengine.schedulers.families import SCHEDULER_CLASSES
-from support import mmengine_peer as peer
+from support import mmengine_original as original
 from support.tables import table
 
 NUMBERS = st.floats(1e-3, 100.0)
@@ -32,8 +32,8 @@ def sgd(lr=0.1, groups=1):
 
 
 @table("name", SCHEDULER_CLASSES)
-def test_a_class_has_the_arguments_of_the_peer_in_its_order(name):
-    mine, theirs = getattr(ours, name), getattr(peers_classes, name)
+def test_a_class_has_the_arguments_of_mmengine_in_its_order(name):
+    mine, theirs = getattr(ours, name), getattr(original_classes, name)
     expected = inspect.signature(next(c for c in theirs.__mro__ if c.__name__.endswith("ParamScheduler"))).parameters
     skipped = set() if name.endswith("ParamScheduler") else {"param_name"}
 
@@ -62,17 +62,17 @@ def test_a_class_has_the_arguments_of_the_peer_in_its_order(name):
     st.sampled_from(["LR", "Momentum", "wrapped"]),
     st.sampled_from(["SGD", "Adam"]),
 )
-def test_a_plateau_reduces_at_the_same_time_as_the_peer(arguments, metrics, family, kind):
+def test_a_plateau_reduces_at_the_same_time_as_mmengine(arguments, metrics, family, kind):
     found = []
-    for library in (ours, peers):
-        optimizer = peer.optimizer_of(kind, 2)
+    for library in (ours, originals):
+        optimizer = original.optimizer_of(kind, 2)
         target = library.OptimWrapper(optimizer) if family == "wrapped" else optimizer
         scheduler = getattr(library, "ReduceOnPlateau" + family.replace("wrapped", "LR"))(target, **arguments)
         found.append([])
         for metric in metrics:
             scheduler.step()
             scheduler.step({"loss": metric})
-            found[-1].append((peer.present(optimizer), scheduler.last_step, scheduler.num_bad_epochs))
+            found[-1].append((original.present(optimizer), scheduler.last_step, scheduler.num_bad_epochs))
 
     assert found[0] == found[1]
 
@@ -84,7 +84,7 @@ def test_a_user_class_on_the_base_class_defines_its_values():
 
     scheduler = Triangle(optimizer := sgd(), "lr", end=5)
 
-    assert peer.run([scheduler], optimizer, 6, 1)[:, 0] == pytest.approx([0, 0.05, 0.1, 0.05, 0, 0])
+    assert original.run([scheduler], optimizer, 6, 1)[:, 0] == pytest.approx([0, 0.05, 0.1, 0.05, 0, 0])
 
 
 def test_a_user_class_on_one_of_ours_overrides_its_values():
@@ -135,7 +135,7 @@ def test_the_error_of_an_unknown_type_suggests_the_nearest():
         ({"type": "StepLR", "step_size": 1, "begin": 3}, ValueError),
     ],
 )
-def test_an_invalid_config_raises_the_error_of_the_peer_with_its_location(config, error):
+def test_an_invalid_config_raises_the_error_of_mmengine_with_its_location(config, error):
     with pytest.raises(error, match=r"param_scheduler\[0\]"):
         ours.build_param_scheduler(config, sgd(), epoch_length=10, max_epochs=3)
 
@@ -167,9 +167,9 @@ def test_one_config_for_several_optimizers_is_built_for_each():
 
 
 @pytest.mark.parametrize("groups", [1, 2])
-def test_a_wrapper_has_the_groups_of_the_peer(groups):
-    optimizer = peer.optimizer_of("SGD", groups)
-    mine, theirs = ours.OptimWrapper(optimizer), peers.OptimWrapper(optimizer)
+def test_a_wrapper_has_the_groups_of_mmengine(groups):
+    optimizer = original.optimizer_of("SGD", groups)
+    mine, theirs = ours.OptimWrapper(optimizer), originals.OptimWrapper(optimizer)
 
     assert len(mine.param_groups) == len(theirs.param_groups)
     assert mine.get_lr() == theirs.get_lr()
@@ -179,9 +179,9 @@ def test_a_wrapper_has_the_groups_of_the_peer(groups):
 
 @pytest.mark.parametrize("counts", [1, 4])
 @pytest.mark.parametrize("clip", [None, {"max_norm": 0.1}, {"type": "value", "clip_value": 0.01}])
-def test_a_wrapper_updates_like_the_peer(counts, clip):
+def test_a_wrapper_updates_like_mmengine(counts, clip):
     found = []
-    for library in (ours, peers):
+    for library in (ours, originals):
         torch.manual_seed(0)
         model = torch.nn.Linear(3, 1)
         wrapper = library.OptimWrapper(
@@ -236,7 +236,7 @@ def test_verbose_prints_the_value_of_each_group_at_each_step(capsys):
 
 def test_an_external_write_is_carried_forward():
     found = []
-    for library in (ours, peers):
+    for library in (ours, originals):
         optimizer = sgd()
         scheduler = library.CosineAnnealingLR(optimizer, T_max=10, eta_min=0.01)
         for tick in range(9):
@@ -260,20 +260,20 @@ def test_a_scheduler_and_its_optimizer_can_be_copied_together():
     assert twin.optimizer.param_groups[0]["lr"] < 0.1
 
 
-@given(peer.lists(), st.integers(1, peer.EPOCHS * peer.LENGTH - 1))
-def test_a_run_resumed_at_any_update_equals_an_uninterrupted_run(drawn, stop):
-    configs, kind, groups = drawn
+@given(original.lists(), st.integers(1, original.EPOCHS * original.LENGTH - 1))
+def test_a_run_resumed_at_any_update_equals_an_uninterrupted_run(generated, stop):
+    configs, kind, groups = generated
 
     def built(optimizer):
-        return ours.build_param_scheduler(configs, optimizer, epoch_length=peer.LENGTH, max_epochs=peer.EPOCHS)
+        return ours.build_param_scheduler(configs, optimizer, epoch_length=original.LENGTH, max_epochs=original.EPOCHS)
 
     def ticks(schedulers, optimizer, begin, end):
         rows = []
         for iteration in range(begin, end):
-            rows.append(peer.present(optimizer))
+            rows.append(original.present(optimizer))
             optimizer.step()
             ticking = [one for one in schedulers if not one.by_epoch]
-            if (iteration + 1) % peer.LENGTH == 0:
+            if (iteration + 1) % original.LENGTH == 0:
                 ticking += [one for one in schedulers if one.by_epoch]
             for scheduler in ticking:
                 scheduler.step()
@@ -281,24 +281,24 @@ def test_a_run_resumed_at_any_update_equals_an_uninterrupted_run(drawn, stop):
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        optimizer = peer.optimizer_of(kind, groups)
-        whole = ticks(built(optimizer), optimizer, 0, peer.EPOCHS * peer.LENGTH)
-        optimizer = peer.optimizer_of(kind, groups)
+        optimizer = original.optimizer_of(kind, groups)
+        whole = ticks(built(optimizer), optimizer, 0, original.EPOCHS * original.LENGTH)
+        optimizer = original.optimizer_of(kind, groups)
         schedulers = built(optimizer)
         ticks(schedulers, optimizer, 0, stop)
         states, weights = [one.state_dict() for one in schedulers], optimizer.state_dict()
-        optimizer = peer.optimizer_of(kind, groups)
+        optimizer = original.optimizer_of(kind, groups)
         schedulers = built(optimizer)
         optimizer.load_state_dict(weights)
         lines = ours.restore(schedulers, states)
-        rest = ticks(schedulers, optimizer, stop, peer.EPOCHS * peer.LENGTH)
+        rest = ticks(schedulers, optimizer, stop, original.EPOCHS * original.LENGTH)
 
     assert lines == ()
     assert rest == whole[stop:]
 
 
-def test_a_state_of_the_peer_can_be_loaded():
-    theirs = peers.CosineAnnealingLR(sgd(), T_max=10)
+def test_a_state_of_mmengine_can_be_loaded():
+    theirs = originals.CosineAnnealingLR(sgd(), T_max=10)
     optimizer = sgd()
     mine = ours.CosineAnnealingLR(optimizer, T_max=10)
     theirs.step()
@@ -315,16 +315,16 @@ def test_a_new_config_continues_as_if_used_from_the_start(config, caplog):
     def run_of(optimizer, epochs):
         return ours.build_param_scheduler(config, optimizer, epoch_length=1, max_epochs=epochs)
 
-    whole = peer.run(run_of(optimizer := sgd(), 12), optimizer, 12, 1)[:, 0]
+    whole = original.run(run_of(optimizer := sgd(), 12), optimizer, 12, 1)[:, 0]
     first = run_of(optimizer := sgd(), 7)
-    peer.run(first, optimizer, 6, 1)
+    original.run(first, optimizer, 6, 1)
     states = [one.state_dict() for one in first]
     second = run_of(optimizer, 12)
 
     with caplog.at_level(logging.WARNING, logger="paramsched"):
         ours.restore(second, states)
 
-    assert peer.run(second, optimizer, 6, 1)[:, 0] == pytest.approx(whole[6:], rel=1e-12)
+    assert original.run(second, optimizer, 6, 1)[:, 0] == pytest.approx(whole[6:], rel=1e-12)
 
 
 STEPS, CHANGED_AT = 14, 4
@@ -394,7 +394,7 @@ def setting(attributes):
 
 @table(("name", "attributes"), [(name, one) for name, (_, own) in CLASSES.items() for one in (*own, *EVERY)])
 def test_an_attribute_that_is_set_acts_from_the_next_step_on(name, attributes):
-    expected = run(peers_of_mmengine_attributes, name, setting(attributes))
+    expected = run(originals_of_mmengine_attributes, name, setting(attributes))
 
     found = run(ours, name, setting(attributes))
 
@@ -419,7 +419,7 @@ def edited(scheduler):
     ],
 )
 def test_a_list_that_is_edited_in_place_acts_from_the_next_step_on(name, act):
-    expected = run(peers_of_mmengine_attributes, name, act)
+    expected = run(originals_of_mmengine_attributes, name, act)
 
     found = run(ours, name, act)
 
@@ -431,7 +431,7 @@ def test_a_later_verbose_and_a_later_optimizer_act_too(attributes, capsys):
     def act(scheduler):
         vars(scheduler).update({key: value or sgd_of_mmengine_attributes() for key, value in attributes.items()})
 
-    expected = run(peers_of_mmengine_attributes, "Step", act)
+    expected = run(originals_of_mmengine_attributes, "Step", act)
     capsys.readouterr()
     found = run(ours, "Step", act)
 
@@ -526,17 +526,17 @@ def test_states_of_other_optimizers_are_named():
         mmengine.restore(schedulers, states)
 
 
-@given(peer.lists())
-def test_a_list_of_schedulers_gives_the_values_of_mmengine(drawn):
-    configs, kind, groups = drawn
-    optimizer = peer.optimizer_of(kind, groups)
+@given(original.lists())
+def test_a_list_of_schedulers_gives_the_values_of_mmengine(generated):
+    configs, kind, groups = generated
+    optimizer = original.optimizer_of(kind, groups)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        schedulers = build_param_scheduler(configs, optimizer, epoch_length=peer.LENGTH, max_epochs=peer.EPOCHS)
-        ours = peer.run(schedulers, optimizer)
+        schedulers = build_param_scheduler(configs, optimizer, epoch_length=original.LENGTH, max_epochs=original.EPOCHS)
+        ours = original.run(schedulers, optimizer)
 
-    peer.assert_same(ours, peer.peer_values(configs, kind, groups), kind, groups)
+    original.assert_same(ours, original.original_values(configs, kind, groups), kind, groups)
 
 
 def sgd_of_mmengine_errors(groups=1, **options):
@@ -585,7 +585,7 @@ def user_class(library):
 )
 def test_a_wrong_call_raises_mmengines_error(build, kind, found):
     with pytest.raises(kind):
-        build(peers)
+        build(originals)
     with pytest.raises(kind, match=found):
         build(ours)
 
@@ -662,7 +662,7 @@ def test_a_verbose_scheduler_logs_if_the_library_has_a_handler_and_else_prints(c
     assert capsys.readouterr().out == "Adjusting parameter value of group 0 to 1.0000e-01.\n"
 
 
-@pytest.mark.parametrize("module", [ours, peers])
+@pytest.mark.parametrize("module", [ours, originals])
 def test_a_plateau_changes_a_value_only_by_more_than_eps(module):
     found = []
     for eps in (0.5, 0.4999):
@@ -708,10 +708,10 @@ SURPRISING = {
 @pytest.mark.parametrize("name", SURPRISING)
 def test_surprising_values_are_those_of_mmengine_without_a_warning(name):
     configs = SURPRISING[name]
-    expected = peer.peer_values(configs, "SGD", 1)
-    optimizer = peer.optimizer_of("SGD", 1)
-    schedulers = build_param_scheduler(configs, optimizer, epoch_length=peer.LENGTH, max_epochs=peer.EPOCHS)
+    expected = original.original_values(configs, "SGD", 1)
+    optimizer = original.optimizer_of("SGD", 1)
+    schedulers = build_param_scheduler(configs, optimizer, epoch_length=original.LENGTH, max_epochs=original.EPOCHS)
 
     torch.testing.assert_close(
-        torch.tensor(peer.run(schedulers, optimizer)), torch.tensor(expected), rtol=1e-12, atol=0
+        torch.tensor(original.run(schedulers, optimizer)), torch.tensor(expected), rtol=1e-12, atol=0
     )

@@ -11,7 +11,7 @@ import pickle
 import warnings
 from types import SimpleNamespace
 
-import mmengine.optim as peers
+import mmengine.optim as originals
 import pytest
 import torch
 from mmengine.optim import OptimWrapperDict
@@ -26,12 +26,12 @@ from support.tables import table
 def built_by_runner(config, optimizer, *, epoch_length=10, max_epochs=None, max_iters=None):
     """Build schedulers with MMEngine's own Runner, which has no other parts."""
     runner = object.__new__(Runner)
-    runner.logger = logging.getLogger("peer")
+    runner.logger = logging.getLogger("original")
     loop = object.__new__(EpochBasedTrainLoop if max_iters is None else IterBasedTrainLoop)
     loop.dataloader = [None] * epoch_length
     loop._max_epochs, loop._max_iters = max_epochs or 1, max_iters or max_epochs * epoch_length
     runner._train_loop = loop
-    wrap = lambda one: one if isinstance(one, peers.OptimWrapper) else peers.OptimWrapper(one)  # noqa: E731
+    wrap = lambda one: one if isinstance(one, originals.OptimWrapper) else originals.OptimWrapper(one)  # noqa: E731
     if isinstance(optimizer, dict):
         runner.optim_wrapper = OptimWrapperDict(**{name: wrap(one) for name, one in optimizer.items()})
     else:
@@ -39,20 +39,20 @@ def built_by_runner(config, optimizer, *, epoch_length=10, max_epochs=None, max_
     return runner.build_param_scheduler(config)
 
 
-PEER = SimpleNamespace(
-    **{name: getattr(peers, name) for name in dir(peers) if name.endswith(("LR", "Momentum"))},
-    OptimWrapper=peers.OptimWrapper,
+ORIGINAL = SimpleNamespace(
+    **{name: getattr(originals, name) for name in dir(originals) if name.endswith(("LR", "Momentum"))},
+    OptimWrapper=originals.OptimWrapper,
     _ParamScheduler=PeersBase,
     build_param_scheduler=built_by_runner,
 )
 
 
 def row(number):
-    """Run a test on our classes and on those of the peer, which must fail."""
-    peer = pytest.param(
-        PEER, id="peer", marks=pytest.mark.xfail(strict=True, reason=f"divergences.md, MMEngine row {number}")
+    """Run a test on our classes and on those of MMEngine, which must fail."""
+    original = pytest.param(
+        ORIGINAL, id="original", marks=pytest.mark.xfail(strict=True, reason=f"divergences.md, MMEngine row {number}")
     )
-    return pytest.mark.parametrize("library", [pytest.param(ours, id="ours"), peer])
+    return pytest.mark.parametrize("library", [pytest.param(ours, id="ours"), original])
 
 
 def sgd(lr=0.1, groups=1, **more):

@@ -10,13 +10,13 @@ from collections import Counter
 from functools import partial
 from typing import Any
 
-import mmengine.optim.scheduler as peers
+import mmengine.optim.scheduler as originals
 import pytest
 import torch
 from hypothesis import settings
 
 from paramsched.mmengine import schedulers as ours
-from support.drawn_programs import OPTIMIZERS, Draw, run, same
+from support.generated_programs import OPTIMIZERS, Draw, run, same
 
 
 def restart(draw: Draw) -> dict[str, Any]:
@@ -205,7 +205,7 @@ FAMILIES = [(name, family) for name in CLASSES for family in ("LR", "Momentum", 
 FAMILIES.remove(("OneCycle", "Momentum"))
 
 
-def drawn(name: str, family: str, seed: int) -> tuple[Draw, Any, dict[str, Any]]:
+def generated(name: str, family: str, seed: int) -> tuple[Draw, Any, dict[str, Any]]:
     """Return the generator, a function that builds an optimizer, and the arguments of a scheduler."""
     draw = Draw(f"{name}{family}{seed}")
     draw.groups, kind = draw.randint(1, 3), draw.choice(OPTIMIZERS)
@@ -227,10 +227,10 @@ def drawn(name: str, family: str, seed: int) -> tuple[Draw, Any, dict[str, Any]]
 @pytest.mark.parametrize(("name", "family"), FAMILIES)
 def test_any_sequence_of_calls_and_writes_gives_what_mmengine_gives(name, family):
     for seed in range(2 * settings().max_examples):
-        draw, build, options = drawn(name, family, seed)
+        draw, build, options = generated(name, family, seed)
         program = operations_of(draw, name, {**CLASSES[name][0], **CLASSES[name][1]})
         try:
-            theirs, _ = run(partial(Program, peers, name + family, build, options))
+            theirs, _ = run(partial(Program, originals, name + family, build, options))
         except (ValueError, ZeroDivisionError) as error:
             with pytest.raises(type(error)):
                 Program(ours, name + family, build, options)
@@ -292,8 +292,8 @@ def test_a_restored_run_goes_on_as_if_the_arguments_of_its_policy_had_been_used_
         draw = Draw(f"restore{seed}")
         configs: dict[str, list[Any]] = {"checkpoint": [], "new": []}
         for name in [draw.choice(["OneCycle"])] if draw.random() < 0.1 else draw.sample(names, draw.randint(1, 2)):
-            _, _, options = drawn(name, "LR", draw.randint(0, 99))
-            _, _, others = drawn(name, "LR", draw.randint(0, 99))
+            _, _, options = generated(name, "LR", draw.randint(0, 99))
+            _, _, others = generated(name, "LR", draw.randint(0, 99))
             others["by_epoch"] = options["by_epoch"] = draw.flag()  # the unit of the counters that are saved
             for one in (options, others):
                 one.setdefault("end", draw.randint(5, 14))

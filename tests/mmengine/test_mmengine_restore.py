@@ -140,11 +140,11 @@ def test_each_difference_is_a_line_with_its_place(caplog):
 
 
 def test_a_run_that_mmengine_continued_at_a_step_goes_on_from_there():
-    peer = pytest.importorskip("mmengine.optim.scheduler")
+    original = pytest.importorskip("mmengine.optim.scheduler")
     optimizer = sgd()
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]
-    theirs = peer.StepLR(optimizer, 2, last_step=3)
+    theirs = original.StepLR(optimizer, 2, last_step=3)
     theirs.step()
     resumed = sgd()
     mine = StepLR(resumed, 2)
@@ -246,9 +246,9 @@ class Halving(LinearParamScheduler):
 
 
 def test_an_unchanged_scheduler_without_a_formula_is_restored_without_a_message(caplog):
-    peer = pytest.importorskip("mmengine.optim.scheduler")
+    original = pytest.importorskip("mmengine.optim.scheduler")
 
-    for kind in (ReduceOnPlateauLR, partial(Halving, param_name="lr"), partial(peer.StepLR, step_size=2)):
+    for kind in (ReduceOnPlateauLR, partial(Halving, param_name="lr"), partial(original.StepLR, step_size=2)):
         assert restore([kind(sgd())], [kind(sgd()).state_dict()]) == ()
     assert caplog.text == ""
 
@@ -294,11 +294,11 @@ def test_values_without_a_formula_stay_unchanged(caplog):
 
 
 def test_a_changed_scheduler_beside_one_of_mmengine_leaves_the_value(caplog):
-    peer = pytest.importorskip("mmengine.optim.scheduler")
+    original = pytest.importorskip("mmengine.optim.scheduler")
 
     def build(gamma):
         optimizer = sgd()
-        return [StepLR(optimizer, 2, gamma), peer.ExponentialLR(optimizer, 0.9)]
+        return [StepLR(optimizer, 2, gamma), original.ExponentialLR(optimizer, 0.9)]
 
     saved, resumed = build(0.5), build(0.1)
     before = [group["lr"] for group in resumed[0].optimizer.param_groups]

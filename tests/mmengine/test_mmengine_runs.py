@@ -11,14 +11,14 @@ import pytest
 
 pytest.importorskip("mmengine")
 
-from mmengine import optim as peer
+from mmengine import optim as original
 from paramsched.mmengine import engine as ours
 from paramsched.mmengine import schedulers
 from support import programs
 from support.mmengine_runs import BATCHES, EPOCHS, Runs, Toy, sgd
 from support.spread import every, spread
 
-pytestmark = pytest.mark.door("engines")
+pytestmark = pytest.mark.package("engines")
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ LISTS = {
 )
 def test_classes_in_a_config_and_built_schedulers_behave_like_mmengines(run, name):
     config = LISTS[name]
-    expected, _ = run(of(peer.scheduler, config), validate=True)
+    expected, _ = run(of(original.scheduler, config), validate=True)
     by_config, runner = run(of(ours, config), validate=True)
     by_object, _ = run(built(ours, config), validate=True)
 
@@ -89,7 +89,7 @@ def test_a_single_built_scheduler_works_in_a_loop_by_iterations(run):
     def schedulers(module):
         return lambda wrapper: module.LinearLR(wrapper, start_factor=0.1, by_epoch=False, end=5)
 
-    expected, _ = run(schedulers(peer.scheduler), by_epoch=False, epochs=1)
+    expected, _ = run(schedulers(original.scheduler), by_epoch=False, epochs=1)
     found, _ = run(schedulers(ours), by_epoch=False, epochs=1)
 
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-15)
@@ -107,7 +107,7 @@ def test_names_registered_in_mmengine_find_our_classes(run):
 def test_the_drop_in_class_converts_epochs_to_iterations(run):
     config = [dict(type="CosineAnnealingLR", convert_to_iter_based=True, eta_min=0.001)]
 
-    expected, _ = run(of(peer.scheduler, config))
+    expected, _ = run(of(original.scheduler, config))
     found, runner = run(of(ours, config))
 
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-15)
@@ -122,8 +122,8 @@ def test_a_run_resumes(run, name, how):
 
     allow_checkpoints()  # torch loads no checkpoint of MMEngine's otherwise
     config = [{"end": EPOCHS, **one} for one in LISTS[name]]
-    expected, _ = run(how(peer.scheduler, config), validate=True, epochs=2, folder="peer")
-    expected, _ = run(how(peer.scheduler, config), validate=True, folder="peer", resume=True)
+    expected, _ = run(how(original.scheduler, config), validate=True, epochs=2, folder="original")
+    expected, _ = run(how(original.scheduler, config), validate=True, folder="original", resume=True)
     run(how(ours, config), validate=True, epochs=2, folder="ours")
     found, _ = run(how(ours, config), validate=True, folder="ours", resume=True)
 
@@ -144,7 +144,7 @@ def test_copies_are_of_our_class(copied, module):
 
 
 def test_restore_passes_the_states_to_mmengines_own_schedulers():
-    scheduler = peer.StepLR(sgd(Toy()), 2)
+    scheduler = original.StepLR(sgd(Toy()), 2)
     state = {**scheduler.state_dict(), "last_step": 5}
 
     schedulers.restore([scheduler], [state])

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 import torch
 
-peer = pytest.importorskip("mmengine.optim.scheduler")
+original = pytest.importorskip("mmengine.optim.scheduler")
 
 from paramsched.mmengine import schedulers as ours  # noqa: E402
 from support.tables import table  # noqa: E402
@@ -98,7 +98,7 @@ def classes(base, step_lr, plateau):
 
 
 MINE = classes(ours._ParamScheduler, ours.StepLR, ours.ReduceOnPlateauParamScheduler)
-THEIRS = classes(peer._ParamScheduler, peer.StepLR, peer.ReduceOnPlateauParamScheduler)
+THEIRS = classes(original._ParamScheduler, original.StepLR, original.ReduceOnPlateauParamScheduler)
 # As the classes of a module, so that pickle finds them.
 globals().update(MINE)
 for _cls in MINE.values():
@@ -193,7 +193,7 @@ SKIPPING = {
 @pytest.mark.parametrize("name", SKIPPING)
 def test_a_subclass_that_skips_the_constructor_of_its_parent_keeps_its_own_arguments(name, end):
     rows = []
-    for library in (peer, ours):
+    for library in (original, ours):
         kind = getattr(library, name)
 
         class Mine(kind):
@@ -217,7 +217,7 @@ def test_a_subclass_that_skips_the_constructor_of_its_parent_keeps_its_own_argum
 @pytest.mark.parametrize("method", ["_is_better", "_in_cooldown", "_get_value"])
 def test_a_method_of_the_plateau_scheduler_can_be_replaced(method, place):
     rows = []
-    for library in (peer, ours):
+    for library in (original, ours):
         answer = [0.05] if method == "_get_value" else method == "_in_cooldown"
 
         class Mine(library.ReduceOnPlateauParamScheduler):
@@ -239,7 +239,7 @@ def test_a_method_of_the_plateau_scheduler_can_be_replaced(method, place):
     assert rows[1] == rows[0]
 
 
-@pytest.mark.parametrize("module", [ours, peer])
+@pytest.mark.parametrize("module", [ours, original])
 def test_a_users_print_value_is_called_for_each_group_and_step(module):
     calls = []
 

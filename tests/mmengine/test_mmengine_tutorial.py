@@ -14,7 +14,7 @@ import torch
 import paramsched as ps
 from paramsched.mmengine import schedulers as ours
 from paramsched.mmengine import simulate
-from support import mmengine_peer as peer
+from support import mmengine_original as original
 
 
 def optimizer_of(lr=0.1, momentum=0.9, weight_decay=5e-4, kind="SGD"):
@@ -28,7 +28,7 @@ def by_classes(config, *, epochs, length, **optimizer):
     """Return lr, momentum and weight decay of a run with the schedulers of a config."""
     target = optimizer_of(**optimizer)
     schedulers = ours.build_param_scheduler(config, target, epoch_length=length, max_epochs=epochs)
-    return dict(zip(peer.FIELDS, peer.run(schedulers, target, epochs, length).T, strict=True))
+    return dict(zip(original.FIELDS, original.run(schedulers, target, epochs, length).T, strict=True))
 
 
 def by_simulation(config, *, epochs, length, kind="SGD", **values):
@@ -78,7 +78,7 @@ def test_a_manually_built_scheduler_continues_without_an_end():
     optimizer = optimizer_of(lr=0.01)
     param_scheduler = ours.MultiStepLR(optimizer, milestones=[8, 11], gamma=0.1)
 
-    found = peer.run([param_scheduler], optimizer, 12, 1)[:, 0]
+    found = original.run([param_scheduler], optimizer, 12, 1)[:, 0]
 
     assert found == pytest.approx([0.01] * 8 + [0.001] * 3 + [0.0001])
 
@@ -109,7 +109,7 @@ def test_epochs_are_converted_manually():
     )
 
     assert (dict(param_scheduler.milestones), param_scheduler.by_epoch) == ({56: 1, 77: 1}, False)
-    lr = peer.run([param_scheduler], optimizer, 12, epoch_length)[:, 0]
+    lr = original.run([param_scheduler], optimizer, 12, epoch_length)[:, 0]
     assert close(lr, [0.1] * 56 + [0.01] * 21 + [0.001] * 7)
 
 

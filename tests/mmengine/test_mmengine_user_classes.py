@@ -17,7 +17,7 @@ from paramsched.mmengine import schedulers as ours
 from paramsched.mmengine import simulate
 from paramsched.mmengine.runner import Runner
 from paramsched.mmengine.runner.hooks import Hook
-from support import mmengine_peer as peer
+from support import mmengine_original as original
 from support.runner_jobs import WithTrainStep, loader
 from support.spread import spread
 
@@ -50,11 +50,11 @@ def quadratic_warmup(library):
     return QuadraticWarmupLR
 
 
-class Peer:
+class Original:
     _ParamScheduler = theirs.scheduler.param_scheduler._ParamScheduler
 
 
-@pytest.fixture(params=[ours, Peer], ids=["our base", "MMEngine's base"])
+@pytest.fixture(params=[ours, Original], ids=["our base", "MMEngine's base"])
 def cls(request):
     return quadratic_warmup(request.param)
 
@@ -70,7 +70,7 @@ def registered():
 
 def stepped(configs):
     """Return the learning rate of each iteration of MMEngine's own loop, for configs whose types are classes."""
-    optimizer = peer.optimizer_of("SGD", 1)
+    optimizer = original.optimizer_of("SGD", 1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         built = []
@@ -78,17 +78,17 @@ def stepped(configs):
             given = dict(config)
             made = given.pop("type")
             if given.pop("convert_to_iter_based", False):
-                built.append(made.build_iter_from_epoch(optimizer=optimizer, epoch_length=peer.LENGTH, **given))
+                built.append(made.build_iter_from_epoch(optimizer=optimizer, epoch_length=original.LENGTH, **given))
             else:
                 built.append(made(optimizer=optimizer, **given))
-        return peer.run(built, optimizer)[:, 0]
+        return original.run(built, optimizer)[:, 0]
 
 
 def simulated(schedulers):
     """Return the simulated learning rate of each iteration."""
     wrapper = {"optimizer": {"type": "SGD", "lr": 0.1, "momentum": 0.9}}
-    config = {"param_scheduler": schedulers, "train_cfg": {"max_epochs": peer.EPOCHS}, "optim_wrapper": wrapper}
-    return simulate(config, steps_per_epoch=peer.LENGTH)["lr", 0]
+    config = {"param_scheduler": schedulers, "train_cfg": {"max_epochs": original.EPOCHS}, "optim_wrapper": wrapper}
+    return simulate(config, steps_per_epoch=original.LENGTH)["lr", 0]
 
 
 def assert_same_rates(rates, configs):
@@ -141,9 +141,11 @@ def test_a_class_in_an_mmengine_registry_is_found_by_its_package_scope(cls):
 
 
 @given(
-    st.lists(st.tuples(*(st.floats(-2, 2, allow_subnormal=False) for _ in range(3))), min_size=1, max_size=peer.EPOCHS),
+    st.lists(
+        st.tuples(*(st.floats(-2, 2, allow_subnormal=False) for _ in range(3))), min_size=1, max_size=original.EPOCHS
+    ),
     st.integers(0, 3),
-    st.sampled_from([ours, Peer]),
+    st.sampled_from([ours, Original]),
 )
 def test_any_affine_class_has_its_values(rows, begin, library):
     class Affine(library._ParamScheduler):
@@ -159,7 +161,7 @@ def test_any_affine_class_has_its_values(rows, begin, library):
 
 
 def test_a_class_whose_window_begins_after_the_run_changes_nothing(cls):
-    config = {"type": cls, "begin": peer.EPOCHS + 2, "end": peer.EPOCHS + 5}
+    config = {"type": cls, "begin": original.EPOCHS + 2, "end": original.EPOCHS + 5}
 
     assert_same_rates(simulated(config), [config])
 
@@ -253,7 +255,7 @@ def call(*arguments):
     return CliRunner().invoke(main, list(arguments), prog_name="paramsched")
 
 
-@pytest.mark.door("show")
+@pytest.mark.package("show")
 @pytest.mark.parametrize("library", ["paramsched.mmengine.schedulers", "mmengine.optim.scheduler.param_scheduler"])
 def test_the_command_line_imports_a_user_module(tmp_path, monkeypatch, registered, library):
     (tmp_path / "my_schedulers.py").write_text(MODULE.format(library=library))
@@ -270,7 +272,7 @@ def test_the_command_line_imports_a_user_module(tmp_path, monkeypatch, registere
     assert (checked.exit_code, checked.stdout) == (0, "config.py: no problems found\n")
 
 
-@pytest.mark.door("show")
+@pytest.mark.package("show")
 @pytest.mark.parametrize(("text", "said"), [("", "ModuleNotFoundError"), ("1 / 0", "ZeroDivisionError")])
 def test_a_module_that_cannot_be_imported_is_a_usage_error(tmp_path, monkeypatch, text, said):
     name = f"broken_{said.lower()}"

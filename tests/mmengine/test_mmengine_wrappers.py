@@ -55,9 +55,9 @@ def test_batches_are_accumulated_and_the_last_update_may_have_fewer(counts, begi
 
 
 def test_the_counts_begin_as_in_mmengine():
-    peer = pytest.importorskip("mmengine.optim").OptimWrapper
+    original = pytest.importorskip("mmengine.optim").OptimWrapper
 
-    mine, theirs = (vars(cls(sgd(), accumulative_counts=3)) for cls in (OptimWrapper, peer))
+    mine, theirs = (vars(cls(sgd(), accumulative_counts=3)) for cls in (OptimWrapper, original))
     for name in ("_accumulative_counts", "_inner_count", "_max_counts"):
         assert mine[name] == theirs[name], name
 

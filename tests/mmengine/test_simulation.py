@@ -20,7 +20,7 @@ from paramsched.mmengine.schedulers import PARAM_SCHEDULERS, _ParamScheduler
 from paramsched.mmengine.schedulers.build import RunLength
 from paramsched.mmengine.schedulers.entry import build_entry
 from paramsched.mmengine.schedulers.optimizers import ValuesOnly
-from support.mmengine_peer import EPOCHS, LENGTH, built_by_peer, run, scheduler_configs
+from support.mmengine_original import EPOCHS, LENGTH, built_by_original, run, scheduler_configs
 from support.tables import table
 
 OPTIMIZERS = {
@@ -48,7 +48,7 @@ def values_of_mmengine(schedulers, kind, fields):
     optimizer = optimizer_of(kind)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        runner = SimpleNamespace(param_schedulers=built_by_peer(schedulers, optimizer))
+        runner = SimpleNamespace(param_schedulers=built_by_original(schedulers, optimizer))
         hook, (group,) = ParamSchedulerHook(), optimizer.param_groups
         columns = {field: [] for field in fields}
         for t in range(EPOCHS * LENGTH):
@@ -252,7 +252,7 @@ def test_a_fraction_of_an_epoch_is_truncated_as_in_mmengine(end, curve, length):
     optimizer = optimizer_of("SGD")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        expected = run(built_by_peer([config], optimizer, 4, length), optimizer, 4, length)[:, 0]
+        expected = run(built_by_original([config], optimizer, 4, length), optimizer, 4, length)[:, 0]
 
     curves = simulate(config_of(config, max_epochs=4), steps_per_epoch=length)
 

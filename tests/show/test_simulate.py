@@ -9,7 +9,7 @@ import types
 import numpy as np
 import pytest
 import torch
-import torch.optim.lr_scheduler as peers
+import torch.optim.lr_scheduler as originals
 
 import paramsched as ps
 from paramsched import show
@@ -18,14 +18,14 @@ from paramsched.compat import torch as drop_ins
 from paramsched.mmengine import schedulers as mmengine_drop_ins
 
 BUILT = {
-    "step": lambda o: peers.StepLR(o, 7),
-    "cosine": lambda o: peers.CosineAnnealingLR(o, 20),
-    "one cycle": lambda o: peers.OneCycleLR(o, 0.5, total_steps=60),
-    "cyclic": lambda o: peers.CyclicLR(o, 0.01, 0.1, 5),
-    "warm restarts": lambda o: peers.CosineAnnealingWarmRestarts(o, 10, 2),
-    "lambda": lambda o: peers.LambdaLR(o, lambda t: 1 / (1 + t)),
-    "sequence": lambda o: peers.SequentialLR(o, [peers.LinearLR(o), peers.ExponentialLR(o, 0.9)], [5]),
-    "chain": lambda o: peers.ChainedScheduler([peers.ConstantLR(o), peers.ExponentialLR(o, 0.9)]),
+    "step": lambda o: originals.StepLR(o, 7),
+    "cosine": lambda o: originals.CosineAnnealingLR(o, 20),
+    "one cycle": lambda o: originals.OneCycleLR(o, 0.5, total_steps=60),
+    "cyclic": lambda o: originals.CyclicLR(o, 0.01, 0.1, 5),
+    "warm restarts": lambda o: originals.CosineAnnealingWarmRestarts(o, 10, 2),
+    "lambda": lambda o: originals.LambdaLR(o, lambda t: 1 / (1 + t)),
+    "sequence": lambda o: originals.SequentialLR(o, [originals.LinearLR(o), originals.ExponentialLR(o, 0.9)], [5]),
+    "chain": lambda o: originals.ChainedScheduler([originals.ConstantLR(o), originals.ExponentialLR(o, 0.9)]),
     "a plan": lambda o: ps.Scheduler(o, ps.Plan(lr=ps.warmup(10) >> ps.cosine(to=0.1), total=60)),
 }
 
@@ -72,7 +72,7 @@ def test_the_copy_that_is_stepped_shares_the_parameters():
     one = optimizer()
     seen = []
 
-    show.simulate(peers.ReduceLROnPlateau(one), 2, metrics=lambda t, groups: seen.append(groups) or 1.0)
+    show.simulate(originals.ReduceLROnPlateau(one), 2, metrics=lambda t, groups: seen.append(groups) or 1.0)
 
     (groups,) = seen
     assert groups is not one.param_groups
@@ -94,9 +94,9 @@ def test_the_learning_rates_come_first_and_then_the_other_fields_by_name():
 
 @pytest.mark.parametrize("updates", [0, -1, True, 1.0])
 def test_at_least_one_update_is_simulated(updates):
-    assert show.simulate(peers.StepLR(optimizer(), 7), 1)["lr", 0].tolist() == [0.1]
+    assert show.simulate(originals.StepLR(optimizer(), 7), 1)["lr", 0].tolist() == [0.1]
     with pytest.raises(ps.errors.InvalidArgument, match="expected a positive number of updates"):
-        show.simulate(peers.StepLR(optimizer(), 7), updates)
+        show.simulate(originals.StepLR(optimizer(), 7), updates)
 
 
 def test_an_object_without_an_optimizer_is_rejected():
@@ -106,8 +106,8 @@ def test_an_object_without_an_optimizer_is_rejected():
 
 
 def test_metrics_may_come_from_a_function_or_a_sequence():
-    feed = show.simulate(peers.ReduceLROnPlateau(optimizer()), 30, metrics=lambda t, groups: groups[0]["lr"])
-    constant = show.simulate(peers.ReduceLROnPlateau(optimizer()), 30, metrics=[1.0] * 30)
+    feed = show.simulate(originals.ReduceLROnPlateau(optimizer()), 30, metrics=lambda t, groups: groups[0]["lr"])
+    constant = show.simulate(originals.ReduceLROnPlateau(optimizer()), 30, metrics=[1.0] * 30)
 
     np.testing.assert_allclose(feed["lr", 0][[0, 11, 12, 24]], [0.1, 0.1, 0.01, 0.001])
     np.testing.assert_allclose(constant["lr", 0][[0, 11, 12, 23]], [0.1, 0.1, 0.01, 0.001])
@@ -115,8 +115,8 @@ def test_metrics_may_come_from_a_function_or_a_sequence():
 
 def test_too_few_metrics_are_rejected():
     with pytest.raises(ps.errors.InvalidArgument, match="expected one metric per step, 29 in total, got 3"):
-        show.simulate(peers.ReduceLROnPlateau(optimizer()), 30, metrics=[1.0] * 3)
-    for scheduler in (peers.ReduceLROnPlateau(optimizer()), drop_ins.ReduceLROnPlateau(optimizer())):
+        show.simulate(originals.ReduceLROnPlateau(optimizer()), 30, metrics=[1.0] * 3)
+    for scheduler in (originals.ReduceLROnPlateau(optimizer()), drop_ins.ReduceLROnPlateau(optimizer())):
         with pytest.raises(
             ps.errors.InvalidArgument, match=r"each step needs one\. For example: metrics=\[1\.0\] \* 30"
         ):

@@ -28,7 +28,7 @@ _CURVE_ARGUMENTS = st.sampled_from((0.1, 0.5, 0.8, 0.9, 1.0, 2.0, 3.7, 1e-3, 12.
 )
 _HALF_CYCLES = st.sampled_from((0.5, 1.5, 2.5))
 _AT_MOST_ONE = ("gamma", "to_gamma", "factor", "start", "to", "pct_start")
-"""Parameters that are drawn up to 1, because larger ones overflow in a long run. A separate test covers overflow."""
+"""Parameters that are generated up to 1, because larger ones overflow in a long run, which a separate test covers."""
 
 
 @final
@@ -122,10 +122,10 @@ def named_curves() -> st.SearchStrategy[curves.Curve]:
 @functools.lru_cache(maxsize=8)
 def _curves_among(constants: tuple[str, ...], families: tuple[str, ...]) -> st.SearchStrategy[curves.Curve]:
     constant = st.sampled_from([CONSTANTS[name] for name in constants])
-    return constant | st.sampled_from(families).flatmap(lambda name: built(FAMILIES[name], drawn_curve_argument))
+    return constant | st.sampled_from(families).flatmap(lambda name: built(FAMILIES[name], generated_curve_argument))
 
 
-def drawn_curve_argument(name: str, hint: Any, default: Any, builder: Callable[..., Any]) -> st.SearchStrategy[Any]:
+def generated_curve_argument(name: str, hint: Any, default: Any, builder: Callable[..., Any]) -> st.SearchStrategy[Any]:
     """Return a strategy for the argument `name` of a curve that `builder` builds."""
     del default
     if hint is not float:

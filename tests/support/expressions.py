@@ -20,9 +20,9 @@ def answers_with(names: Mapping[str, Any]) -> Callable[[dict[str, Any]], dict[st
         try:
             return {"line": question["line"], "value": repr(eval(question["line"], dict(names)))}
         except LIBRARY_ERRORS as error:
-            told = [type(error).__name__]
+            reported = [type(error).__name__]
             if isinstance(error, InvalidArgument):
-                told += [error.problem.code, error.problem.argument or ""]
-            return {"line": question["line"], "error": " ".join(filter(None, told))}
+                reported += [error.problem.code, error.problem.argument or ""]
+            return {"line": question["line"], "error": " ".join(filter(None, reported))}
 
     return answer_to

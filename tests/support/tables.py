@@ -23,7 +23,7 @@ def table(names: str | Sequence[str], cases: Iterable[Any]) -> Callable[[Callabl
                 try:
                     test(**case, **fixtures)
                 except ModuleNotFoundError:
-                    raise  # not as a subtest: without this door, the test is skipped
+                    raise  # not as a subtest: without this package, the test is skipped
                 except (Exception, pytest.fail.Exception, pytest.skip.Exception):
                     with subtests.test(**case):  # only here, because the report of a subtest takes a millisecond
                         raise

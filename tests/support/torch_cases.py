@@ -13,7 +13,7 @@ from torch.optim.swa_utils import SWALR
 
 import paramsched.compat.torch as ours
 
-PEER = SimpleNamespace(
+ORIGINAL = SimpleNamespace(
     **{name: getattr(lr_scheduler, name) for name in lr_scheduler.__all__}, SWALR=SWALR, __name__="torch"
 )  # the name is part of the ids of tests
 OURS: Any = ours
@@ -92,7 +92,7 @@ functions = st.sampled_from([decaying, harmonic])
 
 
 def case(name: str, **options: Any) -> st.SearchStrategy[Case]:
-    return st.fixed_dictionaries(options).map(lambda drawn: Case(name, drawn))
+    return st.fixed_dictionaries(options).map(lambda generated: Case(name, generated))
 
 
 relative = st.one_of(
@@ -175,4 +175,4 @@ def quiet_step(scheduler: Any, *args: Any) -> None:
 
 
 def modules() -> tuple[Any, Any]:
-    return PEER, importlib.import_module("paramsched.compat.torch")
+    return ORIGINAL, importlib.import_module("paramsched.compat.torch")

@@ -46,9 +46,9 @@ def work_of(call: Callable[[], object]) -> Work:
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader, "rb") as stream:
-        told = stream.read()
+        reported = stream.read()
     os.waitpid(child, 0)
-    return Work(*json.loads(told)) if told else Work(float("inf"), 0.0, "hung")
+    return Work(*json.loads(reported)) if reported else Work(float("inf"), 0.0, "hung")
 
 
 def steps_of(call: Callable[[], object]) -> int:

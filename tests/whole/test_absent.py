@@ -72,6 +72,6 @@ def test_without_torch_each_module_names_the_extra_to_install(name):
         "except paramsched.errors.MissingDependency as error: print(error)\n"
     )
 
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    reported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
-    assert "needs torch, which is not installed: pip install torch" in told.stdout + told.stderr
+    assert "needs torch, which is not installed: pip install torch" in reported.stdout + reported.stderr

@@ -17,7 +17,7 @@ from paramsched.core.base.foreign_names import FOREIGN
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.schedules import SHAPES
 from support.tables import table
-from whole.reference import timm_peer
+from whole.reference import timm_original
 
 BASE, TOTAL = 0.1, 100
 FACTS = ps.RunFacts(total=TOTAL, steps_per_epoch=10)
@@ -192,7 +192,7 @@ def test_the_answer_has_the_values_of_transformers(call, function, arguments):
 
 
 def test_the_answer_has_the_values_of_timm():
-    timm, optimizer, found = timm_peer.timm_schedulers(), sgd(), []
+    timm, optimizer, found = timm_original.timm_schedulers(), sgd(), []
     scheduler = timm.CosineLRScheduler(optimizer, t_initial=80, warmup_t=10, warmup_lr_init=1e-3, lr_min=1e-2)
     for update in range(TOTAL):
         found.append(optimizer.param_groups[0]["lr"])
@@ -205,22 +205,22 @@ def test_the_answer_has_the_values_of_timm():
 
 def test_the_answer_has_the_values_of_optax():
     optax = pytest.importorskip("optax")
-    peer = optax.warmup_cosine_decay_schedule(0.0, BASE, 10, 80, 1e-3)
+    original = optax.warmup_cosine_decay_schedule(0.0, BASE, 10, 80, 1e-3)
 
     line = advised(ps.parse, "cosine(init_value=0.0, peak_value=0.1, warmup_steps=10, decay_steps=80, end_value=1e-3)")
 
-    np.testing.assert_allclose(values(line), [peer(t) for t in range(TOTAL)], rtol=1e-5)
+    np.testing.assert_allclose(values(line), [original(t) for t in range(TOTAL)], rtol=1e-5)
 
 
 def test_the_answer_has_the_values_of_keras():
     keras = pytest.importorskip("keras")
-    peer = keras.optimizers.schedules.CosineDecay(0.0, 80, alpha=0.1, warmup_target=BASE, warmup_steps=10)
+    original = keras.optimizers.schedules.CosineDecay(0.0, 80, alpha=0.1, warmup_target=BASE, warmup_steps=10)
 
     line = advised(
         ps.parse, "cosine(initial_learning_rate=0.0, decay_steps=80, alpha=0.1, warmup_target=0.1, warmup_steps=10)"
     )
 
-    np.testing.assert_allclose(values(line), [float(peer(t)) for t in range(TOTAL)], rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(values(line), [float(original(t)) for t in range(TOTAL)], rtol=1e-5, atol=1e-9)
 
 
 # ---- functions, files and commands

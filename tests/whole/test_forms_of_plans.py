@@ -1,4 +1,4 @@
-"""One door for plans: every function that takes a plan takes it in every form, with the same result."""
+"""Every function that takes a plan takes it in every form, with the same result."""
 
 import inspect
 import json

@@ -1,6 +1,6 @@
-"""The command line program `paramsched`: one file per command, in `commands`, named with the door that it needs.
+"""The command line program `paramsched`: one file per command, in `commands`, named with the package that it needs.
 
-Promised. Imports every door on first use; without a door, its commands do not exist.
+Promised. Imports every package on first use; without a package, its commands do not exist.
 """
 
 import click

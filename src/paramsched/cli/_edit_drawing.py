@@ -118,7 +118,7 @@ def draw(file: Path, options: PlanOptions, text: str, facts: str, bases: str) ->
         options = replace(options, bases=tuple(part for part in bases.split(",") if part.strip()))
         check_numbers_of_bases(options.bases)
         options = options.with_facts(**_facts(facts))
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as reported:
             warnings.simplefilter("always")
             syntax = options.format or format_of(file)
             source = PlanText(str(file), text, syntax)
@@ -126,7 +126,9 @@ def draw(file: Path, options: PlanOptions, text: str, facts: str, bases: str) ->
             used, unused = _used_bases(read)
             read = replace(read, options=replace(read.options, bases=used))
             trace, assumed = _curves(read)
-        said = [str(one.message) for one in told if isinstance(one.message, PlanWarning) and one.message.problem.path]
+        said = [
+            str(one.message) for one in reported if isinstance(one.message, PlanWarning) and one.message.problem.path
+        ]
         problems = "\n".join([*_findings(read), *said, *unused, assumed])
         return {"page": show.html(trace, title=file.name), "problems": problems}
     except (ParamschedError, click.UsageError, OSError) as error:
@@ -182,7 +184,7 @@ def _curves(read: PlanInput) -> tuple[Any, str]:
 
 
 def _findings(read: PlanInput) -> list[str]:
-    """Return what `paramsched check` reports about a plan, if its door is installed."""
+    """Return what `paramsched check` reports about a plan, if its package is installed."""
     try:
         from paramsched.tools.check.plan_check import check
     except ModuleNotFoundError:

@@ -335,19 +335,19 @@ class Command(click.Command):
                 formatter.write(f"  {line}\n")
 
 
-_DOORS: Mapping[str, str] = {
+_PACKAGES: Mapping[str, str] = {
     **dict.fromkeys(("convert", "diff"), "core"),
     **dict.fromkeys(("audit", "check", "recipes", "resume"), "tools"),
     **dict.fromkeys(("edit", "show"), "show"),
 }
-"""A dict from each command to its door. A command without its door does not exist."""
+"""A dict from each command to its package. A command without its package does not exist."""
 
 
 class Commands(click.Group):
     """The group of all commands. `show` is the function `paramsched_show` of the file `commands/show.py`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(name for name, door in _DOORS.items() if is_installed(f"paramsched.{door}"))
+        return sorted(name for name, package in _PACKAGES.items() if is_installed(f"paramsched.{package}"))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):

@@ -125,7 +125,7 @@ def recipe_named(given: str) -> "Recipe":
 
 
 def _recipes() -> "Mapping[str, Recipe]":
-    """Return the published recipes; none without the door `tools`."""
+    """Return the published recipes; none without the package `tools`."""
     if "recipes" not in entry_names("packages"):
         return {}
     found: Mapping[str, Recipe] = load_entry("packages", "recipes").recipes

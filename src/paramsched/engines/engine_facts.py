@@ -186,7 +186,7 @@ class EngineFacts:
             Scheduler, optimizer, drive=drive, on_change=options.on_change, on_base=options.on_base,
             strict=options.strict,
         )  # fmt: skip
-        is_longer = False  # the plan than the run; told at the start, and not at the end again
+        is_longer = False  # the plan than the run; reported at the start, and not at the end again
         try:
             if total is not None and user_facts.total is None:
                 engine = facts.total if isinstance(facts.total, int) else None

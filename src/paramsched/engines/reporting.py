@@ -42,7 +42,7 @@ class MetricRelay:
         self._call = call
         self._observed: set[str] = set()
         self._reported: set[str] = set()
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
         self._has_looked, self._evaluations = False, 0
 
     def warn_of_patience(self, scheduler: Scheduler, evaluations: int | None, *, prefix: str = "") -> None:
@@ -67,7 +67,7 @@ class MetricRelay:
                 advice = f"For example: patience={min(5, evaluations // 4)}"
             else:
                 found, advice = "it never acts, because the run has no evaluation", "Evaluate during the run"
-                self._told.add(rule.metric)
+                self._warned.add(rule.metric)
             problem = Problem(code=PATIENCE_BEYOND_RUN, found=found, site=f"{self._call}, {rule}", advice=advice)
             scheduler._resume.processes.warn(problem)
 
@@ -89,7 +89,7 @@ class MetricRelay:
 
     def _warn_of_missed(self, scheduler: Scheduler, missed: Sequence[str]) -> None:
         """Warn of metrics that the first evaluation has not reported, with the names that it has."""
-        self._told |= set(missed)
+        self._warned |= set(missed)
         scheduler._run.warns_of_metrics = False  # it would report them again at the end
         names = sorted(one for one in self._reported if not one.endswith(_OTHER_NUMBERS))
         found = f"the plan watches {', '.join(missed)}; the first evaluation has {', '.join(names) or 'no metric'}"
@@ -101,7 +101,7 @@ class MetricRelay:
         """Warn about metrics that a rule watches but that were never reported, also not by other code."""
         clock = scheduler._run
         clock.warns_of_metrics = False
-        missed = sorted({rule.metric for rule in clock.idle_rules(clock.t)} - self._told)
+        missed = sorted({rule.metric for rule in clock.idle_rules(clock.t)} - self._warned)
         if missed:
             found = (
                 f"the plan watches {', '.join(missed)}, which {'were' if missed[1:] else 'was'} never reported; "

@@ -209,7 +209,7 @@ def _step_function(scheduler: Any) -> Callable[..., object]:
     names = {name.partition(".")[2] for name in family}
     if "timm.Scheduler" in family:
         per_epoch = getattr(scheduler, "t_in_epochs", True)
-        return scheduler.step if per_epoch else scheduler.step_update  # type: ignore[no-any-return]  # a method of a peer
+        return scheduler.step if per_epoch else scheduler.step_update  # type: ignore[no-any-return]  # of another library
     if "_ParamScheduler" in names:
         return lambda _, *metric: scheduler.step(*({scheduler.monitor: one} for one in metric))
     if "SchedulerBase" in names and "StatefulSchedulerBase" not in names:

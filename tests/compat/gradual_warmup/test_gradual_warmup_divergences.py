@@ -77,8 +77,8 @@ printed = SimpleNamespace(GradualWarmupScheduler=document(lr_scheduler._LRSchedu
 def seed_row(number: int) -> pytest.MarkDecorator:
     """Run a test with our class and with the class of the document, which must fail."""
     reason = f"docs/reference/divergences.md, GradualWarmupScheduler, row {number}"
-    peer = pytest.param(printed, id="document", marks=pytest.mark.xfail(strict=True, reason=reason))
-    return pytest.mark.parametrize("gw", [pytest.param(ours, id="paramsched"), peer])
+    original = pytest.param(printed, id="document", marks=pytest.mark.xfail(strict=True, reason=reason))
+    return pytest.mark.parametrize("gw", [pytest.param(ours, id="paramsched"), original])
 
 
 def optimizer_of(*bases: float) -> torch.optim.Optimizer:

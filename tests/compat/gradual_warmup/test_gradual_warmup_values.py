@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from paramsched.compat import torch as compat
 from paramsched.compat.gradual_warmup import GradualWarmupScheduler
 from paramsched.errors import InvalidArgument, StateError
-from support.drawn_programs import CALLS, OPTIMIZERS, Draw, after_call, drawn_scheduler, run, same
-from support.torch_cases import PEER
+from support.generated_programs import CALLS, OPTIMIZERS, Draw, after_call, generated_scheduler, run, same
+from support.torch_cases import ORIGINAL
 
 theirs = torch.optim.lr_scheduler
 
@@ -454,15 +454,15 @@ class Program:
             draw.choice(["total_epoch", "warmup_epoch"]): self.length,
         }
         self.rates = [draw.choice([0.1, 0.5, draw.lr()]) for _ in range(self.groups)]
-        match draw.choice(["none", "torch", "drawn", "drawn", "drawn"]):
+        match draw.choice(["none", "torch", "generated", "generated", "generated"]):
             case "none":
                 self.description, self.after = "", lambda optimizer: None
             case "torch":
                 name = draw.choice([*OF_TORCH])
                 self.description = name, OF_TORCH[name](draw)
-                self.after = lambda optimizer: getattr(PEER, name)(optimizer, **self.description[1])
+                self.after = lambda optimizer: getattr(ORIGINAL, name)(optimizer, **self.description[1])
             case _:
-                self.description, self.after = drawn_scheduler(draw)
+                self.description, self.after = generated_scheduler(draw)
         self.calls = [(draw.choice([*CALLS, "step to"]), draw.randint(0, 14)) for _ in range(draw.randint(3, 12))]
 
     def built(self, *late: float) -> Any:

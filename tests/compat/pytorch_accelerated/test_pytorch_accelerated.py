@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from hypothesis import settings
-from pytorch_accelerated.schedulers import scheduler_base as peer
+from pytorch_accelerated.schedulers import scheduler_base as original
 
 import paramsched.compat.pytorch_accelerated as ours
 from paramsched.compat.pytorch_accelerated import (
@@ -22,7 +22,7 @@ from paramsched.compat.pytorch_accelerated import (
     estimate_checkpoint_steps,
 )
 from paramsched.errors import InvalidArgument, UnknownField
-from support.drawn_programs import OPTIMIZERS, Draw, after_call, run, same
+from support.generated_programs import OPTIMIZERS, Draw, after_call, run, same
 from support.tables import table
 
 
@@ -420,7 +420,7 @@ def kinds(m):
     return type("Kinds", (), {kind.__name__: kind for kind in found})
 
 
-ON_THEIRS, ON_OURS = kinds(peer), kinds(ours)
+ON_THEIRS, ON_OURS = kinds(original), kinds(ours)
 
 
 def run_of_pytorch_accelerated_subclasses(kind, steps):

@@ -35,8 +35,8 @@ both = pytest.mark.parametrize("pa", PAIR)
 def row(number: int) -> pytest.MarkDecorator:
     """Run a test with both libraries; pytorch-accelerated must fail."""
     reason = f"docs/reference/divergences.md, pytorch-accelerated, row {number}"
-    peer = pytest.param(theirs, id="pytorch-accelerated", marks=pytest.mark.xfail(strict=True, reason=reason))
-    return pytest.mark.parametrize("pa", [PAIR[0], peer])
+    original = pytest.param(theirs, id="pytorch-accelerated", marks=pytest.mark.xfail(strict=True, reason=reason))
+    return pytest.mark.parametrize("pa", [PAIR[0], original])
 
 
 def optimizer_of(*bases: Any) -> torch.optim.Optimizer:

@@ -49,10 +49,10 @@ def cosines(draw: st.DrawFn) -> dict[str, Any]:
 @examples(60)
 def test_a_cosine_without_warmup_equals_the_library(arguments: dict[str, Any], bases: list[float]) -> None:
     mine = ours.CosineLrScheduler(optimizer_of(*bases), **arguments)
-    peer = theirs.CosineLrScheduler(optimizer_of(*bases), **arguments)
+    original = theirs.CosineLrScheduler(optimizer_of(*bases), **arguments)
     times = range(mine.total_iterations + 5)
 
-    assert curve(mine, times) == close(curve(peer, times), bases)
+    assert curve(mine, times) == close(curve(original, times), bases)
 
 
 @given(cosines(), st.integers(1, 6), st.floats(0, 1e-4), BASES)
@@ -63,11 +63,11 @@ def test_a_warmup_equals_the_library_until_the_library_leaves_the_cosine(
     arguments |= {"num_warmup_epochs": warmup, "warmup_starting_lr": start, "num_cooldown_epochs": 0}
     assume(2 * warmup < arguments["total_num_epochs"])
     mine = ours.CosineLrScheduler(optimizer_of(*bases), **arguments)
-    peer = theirs.CosineLrScheduler(optimizer_of(*bases), **arguments)
+    original = theirs.CosineLrScheduler(optimizer_of(*bases), **arguments)
     left = mine.total_iterations - mine.warmup_iterations
     times = [*range(left), *range(mine.total_iterations, mine.total_iterations + 3)]
 
-    assert curve(mine, times) == close(curve(peer, times), bases)
+    assert curve(mine, times) == close(curve(original, times), bases)
 
 
 @st.composite
@@ -91,13 +91,13 @@ def test_wsd_equals_the_library_for_one_and_for_three_checkpoints(
     arguments: dict[str, Any], bases: list[float]
 ) -> None:
     mine = ours.WSDLrScheduler(optimizer_of(*bases), **arguments)
-    peer = theirs.WSDLrScheduler(optimizer_of(*bases), **arguments)
+    original = theirs.WSDLrScheduler(optimizer_of(*bases), **arguments)
     times = range(mine.total_steps + 5)
 
-    assert mine.get_checkpoint_steps() == peer.get_checkpoint_steps()
-    assert mine.get_decay_info() == peer.get_decay_info()
-    assert [mine.get_phase_info(n) for n in times] == [peer.get_phase_info(n) for n in times]
-    assert curve(mine, times) == close(curve(peer, times), bases)
+    assert mine.get_checkpoint_steps() == original.get_checkpoint_steps()
+    assert mine.get_decay_info() == original.get_decay_info()
+    assert [mine.get_phase_info(n) for n in times] == [original.get_phase_info(n) for n in times]
+    assert curve(mine, times) == close(curve(original, times), bases)
 
 
 @given(cosines(), BASES, st.integers(0, 40), st.booleans())
@@ -136,9 +136,9 @@ def test_placeholders_are_replaced_as_by_the_library(numbers: list[int], factor:
             site |= {placeholder.name: placeholder, f"{placeholder.name}*": placeholder * factor}
             site |= {f"{placeholder.name}+": placeholder + factor}
         mine = ours.replace_trainer_placeholder_values(run, partial(dict, other="text", **site))()
-        peer = trainer.replace_trainer_placeholder_values(run, partial(dict, other="text", **site))()
+        original = trainer.replace_trainer_placeholder_values(run, partial(dict, other="text", **site))()
 
-        assert mine == peer
+        assert mine == original
     assert ours.TrainerPlaceholderValues.placeholder_set() == trainer.TrainerPlaceholderValues.placeholder_set()
 
 

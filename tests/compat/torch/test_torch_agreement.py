@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from support.examples import examples
 from support.torch_cases import (
     OPTIONS,
+    ORIGINAL,
     OURS,
-    PEER,
     built,
     cases,
     leaves,
@@ -53,19 +53,19 @@ def run(module, case, bases, written, kind=torch.optim.SGD, reload_at=()):
     return rows
 
 
-def assert_same(ours, peers, bases):
-    largest = max(max(map(abs, row)) for row in [*peers, bases])
-    for mine, theirs in zip(ours, peers, strict=True):
+def assert_same(ours, originals, bases):
+    largest = max(max(map(abs, row)) for row in [*originals, bases])
+    for mine, theirs in zip(ours, originals, strict=True):
         for x, y in zip(mine, theirs, strict=True):
-            assert math.isclose(x, y, rel_tol=0, abs_tol=1e-12 * largest), (ours, peers)
+            assert math.isclose(x, y, rel_tol=0, abs_tol=1e-12 * largest), (ours, originals)
 
 
 @examples(400)
 @given(cases, lrs, writes, st.sampled_from([torch.optim.SGD, torch.optim.Adam]))
 def test_every_step_equals_torch_after_any_external_write(case, bases, written, kind):
-    peers = run(PEER, case, bases, written, kind)
+    originals = run(ORIGINAL, case, bases, written, kind)
 
-    assert_same(run(OURS, case, bases, written, kind), peers, bases)
+    assert_same(run(OURS, case, bases, written, kind), originals, bases)
 
 
 @examples(200)
@@ -81,18 +81,18 @@ def test_every_step_equals_torch_after_any_external_write(case, bases, written, 
     ),
 )
 def test_a_run_loaded_in_any_order_equals_an_uninterrupted_run_of_torch(case, bases, written, reload_at):
-    peers = run(PEER, case, bases, written)
+    originals = run(ORIGINAL, case, bases, written)
 
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        assert_same(run(OURS, case, bases, written, reload_at=reload_at), peers, bases)
+        assert_same(run(OURS, case, bases, written, reload_at=reload_at), originals, bases)
 
 
 @examples(150)
 @given(cases, lrs, st.integers(1, 20))
 def test_a_state_of_torch_loads_here_and_ours_loads_in_torch(case, bases, at):
-    whole = run(PEER, case, bases, {})
-    for source, target in ((PEER, OURS), (OURS, PEER)):
+    whole = run(ORIGINAL, case, bases, {})
+    for source, target in ((ORIGINAL, OURS), (OURS, ORIGINAL)):
         first = optimizer_with(bases)
         saved = case.build(source, first)
         for _ in range(at):
@@ -115,7 +115,7 @@ def test_a_state_of_torch_loads_here_and_ours_loads_in_torch(case, bases, at):
 @given(leaves.filter(lambda c: c.name != "CyclicLR"), st.floats(0.01, 1.0), writes)
 def test_a_tensor_lr_is_filled_in_place_with_the_values_of_torch(kind, case, base, written):
     runs = []
-    for module in (OURS, PEER):
+    for module in (OURS, ORIGINAL):
         optimizer = optimizer_with([base])
         tensor = optimizer.param_groups[0]["lr"] = torch.tensor(base, dtype=kind)
         scheduler = case.build(module, optimizer)
@@ -146,7 +146,7 @@ def test_a_tensor_lr_is_filled_in_place_with_the_values_of_torch(kind, case, bas
 )
 def test_a_schedule_without_an_end_equals_torch_and_can_be_saved(build):
     rows = []
-    for module in (PEER, OURS):
+    for module in (ORIGINAL, OURS):
         optimizer = optimizer_with([0.1])
         scheduler = build(module, optimizer)
         for _ in range(6):
@@ -179,7 +179,7 @@ def test_epochs_below_0_are_those_of_torch(name):
     """An epoch is requested, or set as `last_epoch` by hand as in a SequentialLR of a user."""
     for epochs in ([-1], [-2], [-4], [None, None, -1, None, None, 5], ["by hand"], [None, None, "by hand"]):
         rows = []
-        for module in (PEER, OURS):
+        for module in (ORIGINAL, OURS):
             optimizer = optimizer_with([0.1, 0.03])
             scheduler = BELOW_0[name](module, optimizer)
             rows.append([])

@@ -11,7 +11,7 @@ import torch
 
 from paramsched.errors import InvalidArgument
 from support.tables import table
-from support.torch_cases import OURS, PEER
+from support.torch_cases import ORIGINAL, OURS
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -65,7 +65,7 @@ PROGRAMS = {
 def test_a_program_has_the_values_of_torch(name):
     build, rates, change = PROGRAMS[name]
 
-    ours, theirs = (rates_of(module, build, 8, *rates, change=change) for module in (OURS, PEER))
+    ours, theirs = (rates_of(module, build, 8, *rates, change=change) for module in (OURS, ORIGINAL))
 
     assert ours == [pytest.approx(row, rel=1e-12) for row in theirs]
 
@@ -79,7 +79,7 @@ def test_a_program_has_the_values_of_torch(name):
     ],
 )  # fmt: skip
 def test_an_lr_is_reduced_if_it_drops_by_more_than_eps(factor, eps, least, after):
-    for module in (OURS, PEER):
+    for module in (OURS, ORIGINAL):
         optimizer = optimizer_of(1.0, 1.0)
         scheduler = module.ReduceLROnPlateau(optimizer, factor=factor, eps=eps, min_lr=least, patience=0)
         for metric in (1.0, 2.0):
@@ -203,7 +203,7 @@ def test_the_epoch_to_resume_from_may_be_any_finite_number(epoch):
     assert (scheduler.last_epoch, optimizer.param_groups[0]["lr"]) == (4, 0.25)
 
 
-@pytest.mark.parametrize("module", [OURS, PEER])
+@pytest.mark.parametrize("module", [OURS, ORIGINAL])
 def test_a_cycle_of_the_lr_alone_needs_no_momentum(module):
     optimizer = torch.optim.Adagrad([torch.nn.Parameter(torch.zeros(1))])
     scheduler = module.CyclicLR(optimizer, 0.1, 0.3, step_size_up=2, cycle_momentum=False)
@@ -224,7 +224,7 @@ def test_a_member_whose_stage_has_not_begun_has_not_started():
     assert [member.last_epoch for member in members] == [2, -1]
 
 
-@pytest.mark.parametrize("module", [OURS, PEER])
+@pytest.mark.parametrize("module", [OURS, ORIGINAL])
 def test_an_lr_that_is_an_inference_tensor_is_scaled_after_a_write_in_place(module):
     with torch.inference_mode():  # its tensors do not count their writes
         optimizer = optimizer_of(1.0)
@@ -342,7 +342,7 @@ def test_an_lr_that_is_a_tensor_remains_the_same_object_when_it_is_reduced(repla
 
 @pytest.mark.parametrize("length", [{"epochs": 3}, {"steps_per_epoch": 3}, {}])
 def test_one_cycle_needs_its_length_as_in_torch(length):
-    for module in (OURS, PEER):
+    for module in (OURS, ORIGINAL):
         with pytest.raises(ValueError, match="You must define either total_steps OR"):
             module.OneCycleLR(optimizer_of(1.0), 0.1, **length)
 
@@ -373,14 +373,14 @@ def test_a_cycle_of_any_length_has_the_values_of_torch(options):
     def build(module, optimizer):
         return module.CyclicLR(optimizer, 0.1, 0.5, **options)
 
-    ours, theirs = (rates_of(module, build, 14, 1.0, 0.4) for module in (OURS, PEER))
+    ours, theirs = (rates_of(module, build, 14, 1.0, 0.4) for module in (OURS, ORIGINAL))
 
     assert ours[1:] == [pytest.approx(row, rel=1e-9) for row in theirs[1:]]  # the first one: row 17
 
 
 def test_steps_after_an_epoch_that_is_a_float_have_the_values_of_torch():
     found = []
-    for module in (OURS, PEER):
+    for module in (OURS, ORIGINAL):
         optimizer = optimizer_of(1.0)
         scheduler = module.ExponentialLR(optimizer, 0.5)
         scheduler.step(2.0)

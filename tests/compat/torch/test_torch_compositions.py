@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from support.tables import table
-from support.torch_cases import OURS, PEER, optimizer_with, quiet_step, rates_of
+from support.torch_cases import ORIGINAL, OURS, optimizer_with, quiet_step, rates_of
 
 
 def chain_of_chains(module, optimizer):
@@ -31,7 +31,7 @@ def share_with_a_sequence(t):
     return (0.1 + 0.9 * t / 3) * 0.9**t if t < 3 else 0.5 ** ((t - 3) // 2) * 0.9 ** (t - 2)
 
 
-@pytest.mark.parametrize("inner", [OURS, PEER], ids=["ours", "torch"])
+@pytest.mark.parametrize("inner", [OURS, ORIGINAL], ids=["ours", "torch"])
 @pytest.mark.parametrize(
     ("build", "share"),
     [(chain_of_chains, share_of_chains), (chain_with_a_sequence, share_with_a_sequence)],
@@ -127,7 +127,7 @@ def own_class(module):
     return Own
 
 
-@pytest.mark.parametrize("of_member", [OURS, PEER], ids=["ours", "torch"])
+@pytest.mark.parametrize("of_member", [OURS, ORIGINAL], ids=["ours", "torch"])
 def test_a_users_scheduler_in_a_sequence_goes_on_from_the_last_value_as_in_torch(of_member):
     def values(module, of_member):
         optimizer = optimizer_with([0.4, 0.2])
@@ -140,11 +140,11 @@ def test_a_users_scheduler_in_a_sequence_goes_on_from_the_last_value_as_in_torch
             found.append((*rates_of(optimizer), own.steps, own.last_epoch))
         return found
 
-    for ours, theirs in zip(values(OURS, of_member), values(PEER, PEER), strict=True):
+    for ours, theirs in zip(values(OURS, of_member), values(ORIGINAL, ORIGINAL), strict=True):
         assert ours == pytest.approx(theirs, rel=1e-14)
 
 
-class Direct(PEER.LRScheduler):
+class Direct(ORIGINAL.LRScheduler):
     """A user's scheduler that writes the groups in its own step, and has neither bases nor a last value."""
 
     def __init__(self, optimizer):
@@ -177,7 +177,7 @@ def test_a_sequence_reports_and_continues_the_values_of_a_scheduler_without_base
 
 def test_a_chain_adds_nothing_to_the_state_of_a_scheduler_of_torch():
     optimizer = optimizer_with([0.4])
-    member = PEER.StepLR(optimizer, 3)
+    member = ORIGINAL.StepLR(optimizer, 3)
     before = {*member.state_dict()}
 
     OURS.ChainedScheduler([member, OURS.ExponentialLR(optimizer, 0.9)])
@@ -185,7 +185,7 @@ def test_a_chain_adds_nothing_to_the_state_of_a_scheduler_of_torch():
     assert {*member.state_dict()} == before
 
 
-@pytest.mark.parametrize("module", [OURS, PEER], ids=["ours", "torch"])
+@pytest.mark.parametrize("module", [OURS, ORIGINAL], ids=["ours", "torch"])
 def test_a_chain_with_the_optimizer_of_none_of_its_members_is_refused(module):
     members = [module.StepLR(optimizer_with([0.4]), 3)]
 
@@ -209,7 +209,7 @@ def test_a_chain_that_begins_again_has_the_values_of_its_first_run():
     assert runs[0] == runs[1]
 
 
-@pytest.mark.parametrize("module", [OURS, PEER], ids=["ours", "torch"])
+@pytest.mark.parametrize("module", [OURS, ORIGINAL], ids=["ours", "torch"])
 def test_a_sequence_reports_the_last_value_of_its_member_also_if_the_step_of_the_user_wrote_another_one(module):
     class Bounded(module.StepLR):
         def step(self, epoch=None):

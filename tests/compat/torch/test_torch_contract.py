@@ -10,11 +10,11 @@ import weakref
 
 import pytest
 import torch
-from torch.optim import lr_scheduler as peer
+from torch.optim import lr_scheduler as original
 
 import paramsched.compat.torch as drop_in
 from support.tables import table
-from support.torch_cases import OPTIONS, OURS, PEER, built, optimizer_with, quiet_step, rates_of
+from support.torch_cases import OPTIONS, ORIGINAL, OURS, built, optimizer_with, quiet_step, rates_of
 
 
 def optimizer(lr=1.0, groups=1):
@@ -32,20 +32,20 @@ each = pytest.mark.parametrize("name", EVERY)
 
 def step(scheduler):
     scheduler.optimizer.step()
-    scheduler.step(*([1.0] if isinstance(scheduler, peer.ReduceLROnPlateau) else []))
+    scheduler.step(*([1.0] if isinstance(scheduler, original.ReduceLROnPlateau) else []))
 
 
 def test_every_name_of_torchs_module_has_a_drop_in():
-    names = {*peer.__all__, "SWALR", "EPOCH_DEPRECATION_WARNING", "_LRScheduler"}
+    names = {*original.__all__, "SWALR", "EPOCH_DEPRECATION_WARNING", "_LRScheduler"}
 
     assert all(hasattr(drop_in, name) for name in names)
-    assert {*EVERY} == {*peer.__all__, "SWALR"} - {"LRScheduler"}
+    assert {*EVERY} == {*original.__all__, "SWALR"} - {"LRScheduler"}
 
 
 @each
 def test_signatures_start_with_torchs_parameters(name):
     inspect = importlib.import_module("inspect")
-    theirs = getattr(peer, name, None) or importlib.import_module("torch.optim.swa_utils").SWALR
+    theirs = getattr(original, name, None) or importlib.import_module("torch.optim.swa_utils").SWALR
     ours = inspect.signature(getattr(drop_in, name)).parameters
 
     expected = inspect.signature(theirs).parameters
@@ -55,12 +55,12 @@ def test_signatures_start_with_torchs_parameters(name):
 
 @each
 def test_a_drop_in_is_an_instance_of_the_classes_of_torch_and_of_the_library(name):
-    theirs = getattr(peer, name, None) or importlib.import_module("torch.optim.swa_utils").SWALR
+    theirs = getattr(original, name, None) or importlib.import_module("torch.optim.swa_utils").SWALR
     scheduler = built(drop_in, name, optimizer())
 
-    assert all(isinstance(scheduler, one) for one in (peer.LRScheduler, drop_in.LRScheduler, theirs))
+    assert all(isinstance(scheduler, one) for one in (original.LRScheduler, drop_in.LRScheduler, theirs))
     assert isinstance(scheduler, getattr(drop_in, name))
-    assert isinstance(scheduler, peer.ReduceLROnPlateau) == (name == "ReduceLROnPlateau")
+    assert isinstance(scheduler, original.ReduceLROnPlateau) == (name == "ReduceLROnPlateau")
 
 
 @each
@@ -145,11 +145,11 @@ def test_torchs_compositions_accept_a_drop_in(name):
     if name == "ReduceLROnPlateau":
         pytest.skip("torch refuses it")
     rows = []
-    for last in (lambda o: peer.StepLR(o, 2), lambda o: drop_in.StepLR(o, 2)):
+    for last in (lambda o: original.StepLR(o, 2), lambda o: drop_in.StepLR(o, 2)):
         o = optimizer()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            outer = peer.SequentialLR(o, [built(drop_in, name, o), last(o)], [3])
+            outer = original.SequentialLR(o, [built(drop_in, name, o), last(o)], [3])
             rows.append([outer.get_last_lr()[0], *[outer.step() or outer.get_last_lr()[0] for _ in range(6)]])
 
     assert rows[0] == pytest.approx(rows[1], rel=1e-12)
@@ -203,7 +203,7 @@ def test_a_fractional_length_is_accepted():
         step(scheduler)
 
     theirs = optimizer()
-    other = peer.CosineAnnealingLR(theirs, 12.5)
+    other = original.CosineAnnealingLR(theirs, 12.5)
     for _ in range(30):
         theirs.step()
         other.step()
@@ -235,7 +235,7 @@ def test_a_class_without_a_closed_form_has_no_value_of_an_epoch():
 
 @pytest.mark.parametrize("mode", ["min", "max"])
 def test_a_plateau_begins_with_the_attributes_of_torchs(mode):
-    ours, theirs = (module.ReduceLROnPlateau(optimizer(), mode) for module in (drop_in, peer))
+    ours, theirs = (module.ReduceLROnPlateau(optimizer(), mode) for module in (drop_in, original))
 
     assert {name: value for name, value in vars(ours).items() if name in vars(theirs) and name != "optimizer"} == {
         name: value for name, value in vars(theirs).items() if name != "optimizer"
@@ -294,7 +294,7 @@ def test_the_value_of_a_group_is_printed_with_its_epoch(capsys):
     assert second == "Epoch 00007: adjusting learning rate of group 1 to 5.0000e-02."
 
 
-@pytest.mark.parametrize("module", [peer, drop_in], ids=["torch", "ours"])
+@pytest.mark.parametrize("module", [original, drop_in], ids=["torch", "ours"])
 def test_a_closed_form_that_is_set_on_a_scheduler_computes_a_requested_epoch(module):
     scheduler = module.LambdaLR(optimizer_with([0.1]), lambda t: 0.5**t)
     scheduler._get_closed_form_lr = lambda: [0.7]
@@ -341,7 +341,7 @@ def test_the_optimizer_counts_its_steps_for_the_schedulers_of_older_releases_of_
 def test_the_values_that_a_method_returns_have_the_types_of_the_groups_as_in_torch(name, steps):
     for method in ("get_lr", "_get_closed_form_lr"):
         kinds = []
-        for module in (OURS, PEER):
+        for module in (OURS, ORIGINAL):
             rates = [torch.tensor(0.4), 0.2]
             optimizer = torch.optim.SGD([{"params": [torch.zeros(1)], "lr": rate} for rate in rates], lr=0.1)
             scheduler = built(module, name, optimizer)
@@ -364,7 +364,7 @@ def test_a_method_that_is_deleted_from_a_class_no_longer_hides_the_momenta_of_a_
             return super().get_lr()
 
     del Own.get_lr
-    saved = peer.OneCycleLR(optimizer(), 0.4, total_steps=9)
+    saved = original.OneCycleLR(optimizer(), 0.4, total_steps=9)
     for _ in range(4):
         quiet_step(saved)
     loaded = Own(optimizer(), 0.4, total_steps=9)

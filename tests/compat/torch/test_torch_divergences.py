@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from support.tables import table
-from support.torch_cases import OURS, PEER, momenta_of, optimizer_with, quiet_step, rates_of
+from support.torch_cases import ORIGINAL, OURS, momenta_of, optimizer_with, quiet_step, rates_of
 
 ROWS = {}
 
@@ -423,7 +423,7 @@ def test_the_drop_in_behaves_as_in_the_table(number):
 )
 @pytest.mark.filterwarnings("ignore")
 def test_torch_behaves_as_in_the_table(number):
-    ROWS[number](PEER)
+    ROWS[number](ORIGINAL)
     gc.collect()
 
 

@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 import torch
-from torch.optim import lr_scheduler as peer
+from torch.optim import lr_scheduler as original
 
 import paramsched.compat.torch as ours
 
@@ -72,13 +72,13 @@ def fit(build):
     ids=["StepLR", "CosineAnnealingLR", "ChainedScheduler"],
 )
 def test_finetuning_has_torchs_rates_and_weights(build):
-    theirs, weights = fit(lambda o: build(peer, o))
+    theirs, weights = fit(lambda o: build(original, o))
 
     rates, ours_at_the_end = fit(lambda o: build(ours, o))
 
     assert [row for row in rates if len(row) == 2]
-    for mine, peers in zip(rates, theirs, strict=True):
-        assert mine == pytest.approx(peers, rel=1e-12)
+    for mine, originals in zip(rates, theirs, strict=True):
+        assert mine == pytest.approx(originals, rel=1e-12)
     assert all(torch.allclose(a, b, rtol=1e-6) for a, b in zip(ours_at_the_end, weights, strict=True))
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from support.examples import examples
 from support.tables import table
 from support.torch_cases import (
+    ORIGINAL,
     OURS,
-    PEER,
     Case,
     case,
     chains,
@@ -61,7 +61,7 @@ def add_group(optimizer, lr, **entries):
 
 
 def rows_of(module, one: Case, base, lr, at, steps=STEPS, **entries):
-    """Return lr at each step, with a group added after `at` steps, until the peer raises."""
+    """Return lr at each step, with a group added after `at` steps, until the original raises."""
     optimizer = optimizer_with([base])
     scheduler = one.build(module, optimizer)
     rows = [rates_of(optimizer)]
@@ -72,7 +72,7 @@ def rows_of(module, one: Case, base, lr, at, steps=STEPS, **entries):
         try:
             quiet_step(scheduler)
         except (ValueError, KeyError, ZeroDivisionError, NotImplementedError):
-            assert module is PEER
+            assert module is ORIGINAL
             break
         rows.append(rates_of(optimizer))
     return rows
@@ -87,13 +87,13 @@ def rows_of(module, one: Case, base, lr, at, steps=STEPS, **entries):
 )
 def test_the_values_equal_torch_until_torch_raises(one, base, lr, at):
     entries = {"swa_lr": one.options["swa_lr"]} if one.name == "SWALR" else {}
-    peers = rows_of(PEER, one, base, lr, at, **entries)
+    originals = rows_of(ORIGINAL, one, base, lr, at, **entries)
 
     ours = rows_of(OURS, one, base, lr, at, **entries)
 
-    largest = max(base, lr, *map(max, peers))
-    for mine, theirs in zip(ours, peers, strict=False):
-        assert mine == pytest.approx(theirs, rel=0, abs=1e-12 * largest), (ours, peers)
+    largest = max(base, lr, *map(max, originals))
+    for mine, theirs in zip(ours, originals, strict=False):
+        assert mine == pytest.approx(theirs, rel=0, abs=1e-12 * largest), (ours, originals)
 
 
 @examples(300)
@@ -110,7 +110,7 @@ def test_a_late_group_follows_the_factors_of_the_first_group(one, base, lr, at):
 
 def test_a_group_added_after_a_decay_to_zero_keeps_its_lr_as_in_torch():
     rows = []
-    for module in (PEER, OURS):
+    for module in (ORIGINAL, OURS):
         optimizer = optimizer_with([1.0])
         scheduler = module.PolynomialLR(optimizer, 4)
         for _ in range(6):
@@ -200,7 +200,7 @@ def test_a_late_group_does_not_warn_without_lists_per_group():
 
 
 def test_both_compositions_include_a_late_group():
-    for outer, inner in ((OURS, OURS), (PEER, OURS)):
+    for outer, inner in ((OURS, OURS), (ORIGINAL, OURS)):
         optimizer = optimizer_with([1.0])
         warmup, cosine = inner.LinearLR(optimizer, 0.1, 1.0, 4), inner.CosineAnnealingLR(optimizer, 10)
         members = [inner.ChainedScheduler([warmup]), cosine] if outer is OURS else [warmup, cosine]
@@ -227,7 +227,7 @@ OF_EACH_KIND = [
 ]
 
 
-@pytest.mark.parametrize("library", [PEER, OURS])
+@pytest.mark.parametrize("library", [ORIGINAL, OURS])
 def test_a_plateau_may_reduce_to_0(library):
     optimizer = optimizer_with([1.0, 0.5])
     scheduler = library.ReduceLROnPlateau(optimizer, factor=0.0, patience=0)
@@ -238,7 +238,7 @@ def test_a_plateau_may_reduce_to_0(library):
     assert rates_of(optimizer) == [0.0, 0.0]
 
 
-@pytest.mark.parametrize("library", [PEER, OURS])
+@pytest.mark.parametrize("library", [ORIGINAL, OURS])
 def test_a_late_group_has_the_limit_of_a_plateau_with_one_limit(library):
     optimizer = optimizer_with([1.0, 0.5])
     scheduler = library.ReduceLROnPlateau(optimizer, factor=0.1, patience=0, min_lr=0.2)
@@ -292,7 +292,7 @@ def test_a_plateau_that_skips_its_constructor_can_be_saved():
 
 @table("bases", [True, False])
 def test_the_bases_of_a_composition_are_those_of_its_first_member(bases):
-    class First(PEER.LRScheduler):
+    class First(ORIGINAL.LRScheduler):
         """A user's scheduler that writes the groups in its own step."""
 
         def __init__(self, optimizer):

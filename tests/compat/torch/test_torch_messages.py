@@ -12,7 +12,7 @@ import torch
 from torch.optim import lr_scheduler, swa_utils
 
 from support.tables import table
-from support.torch_cases import OPTIONS, OURS, PEER, built
+from support.torch_cases import OPTIONS, ORIGINAL, OURS, built
 
 MODULES = {lr_scheduler.__file__: lr_scheduler, swa_utils.__file__: swa_utils}
 
@@ -152,7 +152,7 @@ def without_addresses(text):
 @table("name", ERRORS)
 @pytest.mark.filterwarnings("ignore")
 def test_the_drop_in_raises_the_same_error_with_the_same_start(name):
-    theirs, ours = error_of(ERRORS[name], PEER), error_of(ERRORS[name], OURS)
+    theirs, ours = error_of(ERRORS[name], ORIGINAL), error_of(ERRORS[name], OURS)
 
     assert isinstance(ours, type(theirs))
     first_line = without_addresses(message_of(theirs)).splitlines()[0:1] or [""]
@@ -163,7 +163,7 @@ def test_the_drop_in_raises_the_same_error_with_the_same_start(name):
 @table("name", WARNINGS)
 def test_the_drop_in_issues_a_warning_with_the_same_start(name):
     heard = []
-    for module in (PEER, OURS):
+    for module in (ORIGINAL, OURS):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             WARNINGS[name](module)
@@ -186,7 +186,7 @@ def test_the_table_has_every_error_that_torch_raises():
     }
     seen = set()
     for provoke in ERRORS.values():
-        where = traceback.extract_tb(error_of(provoke, PEER).__traceback__)[-1]
+        where = traceback.extract_tb(error_of(provoke, ORIGINAL).__traceback__)[-1]
         seen.add((where.filename, where.lineno))
 
     assert raised - seen == set()
@@ -268,9 +268,9 @@ def happened(module, name, situation):
 @pytest.mark.parametrize("name", OPTIONS)
 def test_a_step_warns_as_in_torch(name, subtests):
     for situation, events in SITUATIONS.items():
-        (said, rates), (expected, planned) = (happened(m, name, events) for m in (OURS, PEER))
+        (said, rates), (expected, planned) = (happened(m, name, events) for m in (OURS, ORIGINAL))
         if name == "CosineAnnealingWarmRestarts":  # torch's has no check of the order
-            expected = [one for one in happened(PEER, "StepLR", events)[0] if "epoch" not in one]
+            expected = [one for one in happened(ORIGINAL, "StepLR", events)[0] if "epoch" not in one]
         with subtests.test(situation=situation):
             assert said == ([] if "infinite" in events[0] else expected)  # torch does not look at the gradients
             assert rates == pytest.approx(planned, rel=1e-12) or "epoch" in events
@@ -296,4 +296,4 @@ def test_a_method_that_is_set_on_a_subclass_counts_until_it_is_deleted(name):
             rates.append(optimizer.param_groups[0]["lr"])
         return rates
 
-    assert run(OURS)[:5] == pytest.approx(run(PEER)[:5], rel=1e-9)
+    assert run(OURS)[:5] == pytest.approx(run(ORIGINAL)[:5], rel=1e-9)

@@ -12,8 +12,8 @@ import pytest
 import torch
 from hypothesis import settings
 
-from support.drawn_programs import CLASSES, OPTIMIZERS, Draw, run, same
-from support.torch_cases import OURS, PEER, optimizer_with
+from support.generated_programs import CLASSES, OPTIMIZERS, Draw, run, same
+from support.torch_cases import ORIGINAL, OURS, optimizer_with
 
 WHOLE = ("MultiStepLR", "ExponentialLR")  # milestones are integers; a power of a negative factor is not real
 WRITTEN = ("lr", "momentum", "betas")
@@ -97,7 +97,7 @@ class Run:
                 scheduler.step(epoch)
             case ("get_lr" | "get_last_lr" as method,):
                 said = getattr(scheduler, method)()
-            case ("_get_closed_form_lr",) if hasattr(getattr(PEER, self.name), "_get_closed_form_lr"):
+            case ("_get_closed_form_lr",) if hasattr(getattr(ORIGINAL, self.name), "_get_closed_form_lr"):
                 said = scheduler._get_closed_form_lr()
             case ("write lr", index, lr):
                 groups[index]["lr"] = lr
@@ -145,9 +145,9 @@ class Run:
 
 def differences(ours: Run, theirs: Run) -> dict[str, Any]:
     """Return what differs: values in the groups, reported values, and the attributes and the state of torch's."""
-    mine, peers = ours.found(), theirs.found()
+    mine, originals = ours.found(), theirs.found()
     found = {
-        key: (mine.get(key), value) for key, value in peers.items() if key not in mine or not same(mine[key], value)
+        key: (mine.get(key), value) for key, value in originals.items() if key not in mine or not same(mine[key], value)
     }
     state = ours.scheduler.state_dict()
     for key in theirs.attributes:
@@ -158,7 +158,7 @@ def differences(ours: Run, theirs: Run) -> dict[str, Any]:
     return found
 
 
-def drawn(name: str, seed: int) -> tuple[Draw, Any, dict[str, Any]]:
+def generated(name: str, seed: int) -> tuple[Draw, Any, dict[str, Any]]:
     """Return the generator, a function that builds an optimizer, and the arguments of a scheduler."""
     draw = Draw(f"{name}{seed}")
     draw.groups, kind, tensors = draw.randint(1, 3), draw.choice(OPTIMIZERS), draw.random() < 0.2
@@ -179,10 +179,10 @@ def drawn(name: str, seed: int) -> tuple[Draw, Any, dict[str, Any]]:
 @pytest.mark.parametrize("name", CLASSES)
 def test_any_sequence_of_calls_and_writes_gives_what_torch_gives(name):
     for seed in range(10 * settings().max_examples):
-        draw, build, options = drawn(name, seed)
+        draw, build, options = generated(name, seed)
         program = operations_of(draw, name)
         own = name != "ReduceLROnPlateau" and draw.random() < 0.2
-        theirs, ours = (run(partial(Run, module, name, build, options, own))[0] for module in (PEER, OURS))
+        theirs, ours = (run(partial(Run, module, name, build, options, own))[0] for module in (ORIGINAL, OURS))
         copied = name == "CosineAnnealingWarmRestarts"  # torch's step does not warn of the order there
         assert differences(ours, theirs) == {}, (seed, options)
         for index, operation in enumerate(program):
@@ -190,8 +190,8 @@ def test_any_sequence_of_calls_and_writes_gives_what_torch_gives(name):
             if name == "CosineAnnealingLR" and operation[0] == "get_lr" and ours.scheduler.last_epoch == 0:
                 continue  # row 40
             if operation == ("exchange",):
-                mine, peers = ours.states(), theirs.states()
-                run(partial(ours.load, *peers))
+                mine, originals = ours.states(), theirs.states()
+                run(partial(ours.load, *originals))
                 run(partial(theirs.load, *mine))
             else:
                 try:
@@ -207,7 +207,7 @@ def test_any_sequence_of_calls_and_writes_gives_what_torch_gives(name):
 
 def test_a_cycle_length_that_a_user_sets_stays_at_a_later_epoch_if_all_cycles_are_equal():
     values = []
-    for module in (PEER, OURS):
+    for module in (ORIGINAL, OURS):
         scheduler = module.CosineAnnealingWarmRestarts(optimizer_with([0.4]), 5)
         scheduler.T_i = 9
         values.append([])
@@ -221,8 +221,8 @@ def test_a_cycle_length_that_a_user_sets_stays_at_a_later_epoch_if_all_cycles_ar
 @pytest.mark.parametrize("name", [name for name in CLASSES if name not in ("SWALR", "ReduceLROnPlateau")])
 def test_a_run_resumed_by_last_epoch_goes_on_as_in_torch(name):
     for seed in range(4 * settings().max_examples):
-        draw, build, options = drawn(name, seed)
-        whole, _ = run(partial(Run, PEER, name, build, options))
+        draw, build, options = generated(name, seed)
+        whole, _ = run(partial(Run, ORIGINAL, name, build, options))
         done = draw.randint(0, 8)
         first = [copy.deepcopy(group["initial_lr"]) for group in whole.optimizer.param_groups]
         for _ in range(done + 1):
@@ -231,7 +231,7 @@ def test_a_run_resumed_by_last_epoch_goes_on_as_in_torch(name):
         if name == "OneCycleLR":  # the groups contain its bounds
             options = options | {"max_lr": 3.0, "max_momentum": 0.5}
         rows = []
-        for module in (PEER, OURS):
+        for module in (ORIGINAL, OURS):
             optimizer = build()
             for group, theirs, lr in zip(optimizer.param_groups, whole.optimizer.param_groups, first, strict=True):
                 group |= {key: copy.deepcopy(value) for key, value in theirs.items() if key in WRITTEN + ENTRIES}

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 import torch
 
-from support.torch_cases import OPTIONS, OURS, PEER, built
+from support.torch_cases import OPTIONS, ORIGINAL, OURS, built
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -96,7 +96,7 @@ def called_through_self(kind):
 PAIRS = [
     (name, method)
     for name in CASES
-    for method in sorted(called_through_self(getattr(PEER, name)) - NOT_CALLED_HERE)
+    for method in sorted(called_through_self(getattr(ORIGINAL, name)) - NOT_CALLED_HERE)
     if (name, method) not in OTHER_START | {("LRScheduler", "get_lr")}
 ]
 PLACES = ["object", "class", "class of a built scheduler", "subclass"]
@@ -151,6 +151,6 @@ def test_a_method_that_other_code_sets_is_called(name, method, place, monkeypatc
     if method in READ_ONCE and place in ("object", "class of a built scheduler"):
         pytest.skip("torch looks it up once, in the constructor")
 
-    theirs = run(name, method, place, PEER, monkeypatch)
+    theirs = run(name, method, place, ORIGINAL, monkeypatch)
 
     assert run(name, method, place, OURS, monkeypatch) == pytest.approx(theirs, rel=1e-9)

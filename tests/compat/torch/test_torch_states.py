@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from support.examples import examples
 from support.tables import table
 from support.torch_cases import (
+    ORIGINAL,
     OURS,
-    PEER,
     case,
     cases,
     momenta_of,
@@ -43,7 +43,7 @@ def stepped(scheduler, optimizer, steps, written=None, start=0):
 @given(cases, lrs, writes, st.integers(1, 20))
 def test_a_run_of_torch_resumes_here_after_any_external_write(case, bases, written, at):
     first = optimizer_with(bases)
-    theirs = case.build(PEER, first)
+    theirs = case.build(ORIGINAL, first)
     stepped(theirs, first, at, written)
     second = optimizer_with(bases)
     ours = case.build(OURS, second)
@@ -52,8 +52,8 @@ def test_a_run_of_torch_resumes_here_after_any_external_write(case, bases, writt
 
     assert rates_of(second) == rates_of(first)
     largest = max(*bases, *rates_of(first))
-    for mine, peers in zip(stepped(ours, second, 5), stepped(theirs, first, 5), strict=True):
-        assert mine == pytest.approx(peers, rel=0, abs=1e-12 * largest)
+    for mine, originals in zip(stepped(ours, second, 5), stepped(theirs, first, 5), strict=True):
+        assert mine == pytest.approx(originals, rel=0, abs=1e-12 * largest)
 
 
 @examples(120)
@@ -74,29 +74,29 @@ def test_a_resumed_run_equals_an_uninterrupted_run_bit_for_bit(case, bases, writ
 
 def test_a_cycle_uses_the_bounds_of_an_optimizer_loaded_after_the_scheduler():
     first, second = optimizer_with([0.1]), optimizer_with([0.1])
-    theirs = PEER.OneCycleLR(first, 0.3, total_steps=20, base_momentum=0.6)
+    theirs = ORIGINAL.OneCycleLR(first, 0.3, total_steps=20, base_momentum=0.6)
     ours = OURS.OneCycleLR(second, 0.2, total_steps=20)
     stepped(theirs, first, 5)
 
     ours.load_state_dict(theirs.state_dict())
     second.load_state_dict(copy.deepcopy(first.state_dict()))
 
-    for mine, peers in zip(stepped(ours, second, 9), stepped(theirs, first, 9), strict=True):
-        assert mine == pytest.approx(peers, rel=1e-12)
+    for mine, originals in zip(stepped(ours, second, 9), stepped(theirs, first, 9), strict=True):
+        assert mine == pytest.approx(originals, rel=1e-12)
 
 
 @pytest.mark.parametrize("strategy", ["cos", "linear"])
 def test_a_new_swa_anneal_starts_at_its_start_for_any_last_epoch(strategy):
     rows = []
-    for m in (PEER, OURS):
+    for m in (ORIGINAL, OURS):
         optimizer = optimizer_with([0.1])
         stepped(m.StepLR(optimizer, 2, 0.5), optimizer, 4)
         optimizer.param_groups[0]["initial_lr"] = 0.02  # as Lightning's StochasticWeightAveraging does
         swa = m.SWALR(optimizer, 0.02, 3, strategy, last_epoch=6)
         rows.append(stepped(swa, optimizer, 6))
 
-    for mine, peers in zip(*rows, strict=True):
-        assert mine == pytest.approx(peers, rel=1e-12)
+    for mine, originals in zip(*rows, strict=True):
+        assert mine == pytest.approx(originals, rel=1e-12)
 
 
 def clamped(m, optimizer):
@@ -112,7 +112,7 @@ def clamped(m, optimizer):
 
 def test_a_clamp_continues_after_a_checkpoint():
     first = optimizer_with([0.2])
-    theirs, step = clamped(PEER, first)
+    theirs, step = clamped(ORIGINAL, first)
     for _ in range(7):
         step()
     second = optimizer_with([0.2])
@@ -134,7 +134,7 @@ def test_two_schedulers_on_one_optimizer_resume(first_to_step, first_to_load):
         both = m.LinearLR(optimizer, 0.1, 1.0, 10), m.MultiStepLR(optimizer, [4, 8], 0.5)
         return optimizer, both, both[::-1] if first_to_step else both
 
-    first, theirs, in_order = pair(PEER)
+    first, theirs, in_order = pair(ORIGINAL)
     for _ in range(6):
         for scheduler in in_order:
             quiet_step(scheduler)
@@ -154,7 +154,7 @@ def test_a_scheduler_and_a_plateau_on_one_optimizer_resume():
         optimizer = optimizer_with([0.1])
         return optimizer, m.CyclicLR(optimizer, 0.01, 0.1, 4, cycle_momentum=False), m.ReduceLROnPlateau(optimizer)
 
-    first, cycle, plateau = pair(PEER)
+    first, cycle, plateau = pair(ORIGINAL)
     for t in range(8):  # a full cycle: the groups again contain the values of the constructor
         quiet_step(cycle)
         if t == 4:
@@ -171,7 +171,7 @@ def test_a_scheduler_and_a_plateau_on_one_optimizer_resume():
 @given(cases | plateau, lrs, writes, st.integers(0, 12))
 def test_a_state_of_torch_writes_its_last_values_into_a_new_optimizer(case, bases, written, at):
     first, second = optimizer_with(bases), optimizer_with(bases)
-    theirs, ours = case.build(PEER, first), case.build(OURS, second)
+    theirs, ours = case.build(ORIGINAL, first), case.build(OURS, second)
     for t in range(at):
         quiet_step(theirs, *([1.0] if case.name == "ReduceLROnPlateau" else []))
         if t in written and t + 1 < at:  # a step follows, so that its value is the last one
@@ -192,21 +192,21 @@ CYCLES = {
 @pytest.mark.parametrize("name", CYCLES)
 def test_momentum_resumes_if_the_optimizer_is_loaded_before_the_cycle_is_built(name, kind):
     first, second = (kind([torch.nn.Parameter(torch.ones(1))], lr=0.1) for _ in "ab")
-    theirs = CYCLES[name](PEER, first)
+    theirs = CYCLES[name](ORIGINAL, first)
     stepped(theirs, first, 6)
     second.load_state_dict(copy.deepcopy(first.state_dict()))
     ours = CYCLES[name](OURS, second)
     ours.load_state_dict(copy.deepcopy(theirs.state_dict()))
 
-    for mine, peers in zip(stepped(ours, second, 5), stepped(theirs, first, 5), strict=True):
-        assert mine == pytest.approx(peers, rel=1e-12)
+    for mine, originals in zip(stepped(ours, second, 5), stepped(theirs, first, 5), strict=True):
+        assert mine == pytest.approx(originals, rel=1e-12)
 
 
 def test_loading_a_state_of_torch_fills_a_first_beta_that_is_a_tensor():
     beta = torch.tensor(0.9, dtype=torch.float64)
     betas = (beta, torch.tensor(0.999))
     first, second = (torch.optim.AdamW([torch.nn.Parameter(torch.ones(1))], lr=0.1) for _ in "ab")
-    theirs = CYCLES["CyclicLR"](PEER, first)
+    theirs = CYCLES["CyclicLR"](ORIGINAL, first)
     stepped(theirs, first, 2)
     second.param_groups[0]["betas"] = betas
     ours = CYCLES["CyclicLR"](OURS, second)
@@ -225,7 +225,7 @@ def test_a_state_of_a_composition_of_torch_writes_its_last_values_into_a_new_opt
         rest = ([3],) if kind == "SequentialLR" else ()
         return optimizer, getattr(library, kind)(*((optimizer,) if rest else ()), members, *rest)
 
-    first, theirs = composed(PEER)
+    first, theirs = composed(ORIGINAL)
     stepped(theirs, first, 6)
     second, ours = composed(OURS)
 
@@ -236,7 +236,11 @@ def test_a_state_of_a_composition_of_torch_writes_its_last_values_into_a_new_opt
 
 def test_a_state_continued_in_torch_does_not_restore_the_older_values_of_the_groups():
     first, between, last = (optimizer_with([1.0]) for _ in range(3))
-    here, there, again = OURS.ExponentialLR(first, 0.9), PEER.ExponentialLR(between, 0.9), OURS.ExponentialLR(last, 0.9)
+    here, there, again = (
+        OURS.ExponentialLR(first, 0.9),
+        ORIGINAL.ExponentialLR(between, 0.9),
+        OURS.ExponentialLR(last, 0.9),
+    )
     stepped(here, first, 3)
     between.load_state_dict(first.state_dict())
     there.load_state_dict(here.state_dict())
@@ -251,7 +255,7 @@ def test_a_state_continued_in_torch_does_not_restore_the_older_values_of_the_gro
 def test_warm_restarts_equal_torch_bit_for_bit():
     for first, mult, low in itertools.product((3, 7, 10), (1, 2), (0, 0.001)):
         rows = []
-        for module in (PEER, OURS):
+        for module in (ORIGINAL, OURS):
             optimizer = optimizer_with([0.1, 0.03])
             scheduler = module.CosineAnnealingWarmRestarts(optimizer, first, mult, low)
             rows.append(stepped(scheduler, optimizer, 40))
@@ -304,7 +308,7 @@ class Rule:
 
 
 @pytest.mark.parametrize("name", ["LambdaLR", "MultiplicativeLR", "CyclicLR"])
-@pytest.mark.parametrize(("saved_by", "loaded_by"), [(PEER, OURS), (OURS, PEER), (OURS, OURS)])
+@pytest.mark.parametrize(("saved_by", "loaded_by"), [(ORIGINAL, OURS), (OURS, ORIGINAL), (OURS, OURS)])
 def test_a_state_has_the_attributes_of_a_callable_object_and_no_function(name, saved_by, loaded_by, tmp_path, recwarn):
     def build(module, function):
         if name == "CyclicLR":
@@ -321,7 +325,7 @@ def test_a_state_has_the_attributes_of_a_callable_object_and_no_function(name, s
 
 def test_a_loaded_mode_decides_which_metric_is_worse():
     found = []
-    for library in (OURS, PEER):
+    for library in (OURS, ORIGINAL):
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
         saved = library.ReduceLROnPlateau(optimizer, mode="max", patience=0).state_dict()
         del saved["mode_worse"]  # it follows from the mode
@@ -344,7 +348,7 @@ def test_a_loaded_mode_decides_which_metric_is_worse():
     ],
 )
 def test_a_state_of_torch_with_other_options_writes_the_momentum_of_its_options(name, saved, built):
-    theirs = getattr(PEER, name)(optimizer_with([0.4], partial(torch.optim.SGD, momentum=0.9)), *saved)
+    theirs = getattr(ORIGINAL, name)(optimizer_with([0.4], partial(torch.optim.SGD, momentum=0.9)), *saved)
     for _ in range(3):
         quiet_step(theirs)
     ours = getattr(OURS, name)(optimizer_with([0.4], partial(torch.optim.SGD, momentum=0.9)), *built)

@@ -20,7 +20,7 @@ import torch
 
 from support.spread import spread
 from support.tables import table
-from support.torch_cases import OURS, PEER, optimizer_with, quiet_step, rates_of
+from support.torch_cases import ORIGINAL, OURS, optimizer_with, quiet_step, rates_of
 
 STEPS = 24
 AT = (1, 7, 21)
@@ -337,11 +337,11 @@ def kinds(m):
     return found
 
 
-PEER._enable_get_lr_call = torch.optim.lr_scheduler._enable_get_lr_call
-PEER._update_param_group_val = torch.optim.lr_scheduler._update_param_group_val
-PEER._param_groups_val_list = torch.optim.lr_scheduler._param_groups_val_list
-PEER._LRScheduler = torch.optim.lr_scheduler._LRScheduler
-ON_TORCH, ON_OURS = kinds(PEER), kinds(OURS)
+ORIGINAL._enable_get_lr_call = torch.optim.lr_scheduler._enable_get_lr_call
+ORIGINAL._update_param_group_val = torch.optim.lr_scheduler._update_param_group_val
+ORIGINAL._param_groups_val_list = torch.optim.lr_scheduler._param_groups_val_list
+ORIGINAL._LRScheduler = torch.optim.lr_scheduler._LRScheduler
+ON_TORCH, ON_OURS = kinds(ORIGINAL), kinds(OURS)
 NAMES = list(vars(ON_TORCH))
 each = pytest.mark.parametrize("name", NAMES)
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -529,7 +529,7 @@ def test_a_class_beside_the_drop_in_learns_of_its_subclasses():
     assert Own(optimizer_with([0.4]), 2).get_last_lr() == [0.4]
 
 
-@pytest.mark.parametrize("module", [OURS, PEER], ids=["ours", "torch"])
+@pytest.mark.parametrize("module", [OURS, ORIGINAL], ids=["ours", "torch"])
 def test_a_method_that_is_set_on_a_class_replaces_that_of_the_classes_below_it(module, monkeypatch):
     class Own(module.StepLR):
         """A class of the user that exists before the method is set."""
@@ -543,7 +543,7 @@ def test_a_method_that_is_set_on_a_class_replaces_that_of_the_classes_below_it(m
     assert rates_of(optimizer) == [0.02]
 
 
-@pytest.mark.parametrize("module", [OURS, PEER], ids=["ours", "torch"])
+@pytest.mark.parametrize("module", [OURS, ORIGINAL], ids=["ours", "torch"])
 def test_a_subclass_with_one_base_for_all_groups_keeps_it_after_loading(module):
     class Own(module.LRScheduler):
         def __init__(self, optimizer):

@@ -21,7 +21,7 @@ from support import answers
 from support.expressions import answers_with
 
 # The answers name parts of `show` and of `tools`.
-pytestmark = [pytest.mark.door("show"), pytest.mark.door("tools")]
+pytestmark = [pytest.mark.package("show"), pytest.mark.package("tools")]
 
 FILE = Path(__file__).with_name("answers.yaml")
 MODULES = (

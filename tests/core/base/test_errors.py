@@ -120,10 +120,10 @@ def test_a_warning_has_its_problem():
 def registered(monkeypatch):
     monkeypatch.setattr(entries, "_ENTRIES", {})
     entries.register_entries("readers", {"one": "json.gone"})
-    entries.register_entries("readers", {"known": "json.decoder", "absent": "json.no_door.reader"})
+    entries.register_entries("readers", {"known": "json.decoder", "absent": "json.no_package.reader"})
 
 
-def test_an_entry_is_a_module_whose_door_is_installed(registered):
+def test_an_entry_is_a_module_whose_package_is_installed(registered):
     assert entries.entry_names("readers") == ("known",)
     assert entries.entry_names("shapes") == ()
     assert entries.load_entry("readers", "known") is json.decoder

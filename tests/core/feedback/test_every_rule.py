@@ -1,4 +1,4 @@
-"""Laws of every metric rule: values of arrays, metrics that are not finite, and saved states."""
+"""Properties of every metric rule: values of arrays, metrics that are not finite, and saved states."""
 
 import json
 import math

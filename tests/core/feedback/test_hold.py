@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from core.feedback.rule_laws import check_rule
+from core.feedback.rule_properties import check_rule
 from paramsched.core.feedback import hold
 from paramsched.core.feedback.hold import HoldState
 from paramsched.errors import InvalidArgument

@@ -16,9 +16,9 @@ from paramsched.core.schedules.constant import constant
 
 def torchs(metrics, **options):
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
-    peer = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, **options)
+    original = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, **options)
     for metric in metrics:
-        peer.step(metric)
+        original.step(metric)
         yield optimizer.param_groups[0]["lr"]
 
 

@@ -261,7 +261,7 @@ def test_a_structure_that_contains_itself_is_reported():
     assert len(problems(data)) == 1
 
 
-def test_a_peers_config_may_have_any_number_and_date_and_the_last_of_several_keys():
+def test_a_config_of_another_library_may_have_any_number_and_date_and_the_last_of_several_keys():
     day = dt.date(2024, 1, 2)
     data = {"a": day, "b": [math.inf, 10**400, -(10**400)], "c": np.float32(0.5)}
     twice: list[str] = []

@@ -25,11 +25,11 @@ def test_each_form_of_a_plan_is_read_and_written(tmp_path, monkeypatch, given):
 
 
 @pytest.mark.parametrize(
-    ("given", "told"), [("lr: cosin()\n", ":1:5: $.lr"), ("none.yaml", "none.yaml"), (3, "expected"), ({}, "plan")]
+    ("given", "reported"), [("lr: cosin()\n", ":1:5: $.lr"), ("none.yaml", "none.yaml"), (3, "expected"), ({}, "plan")]
 )
-def test_a_mistake_is_reported_with_those_of_other_fields(given, told):
+def test_a_mistake_is_reported_with_those_of_other_fields(given, reported):
     with pytest.raises(pydantic.ValidationError) as refused:
         Run(plan=given, seed="x")
 
     assert [one["loc"] for one in refused.value.errors()] == [("plan",), ("seed",)]
-    assert told in refused.value.errors()[0]["msg"]
+    assert reported in refused.value.errors()[0]["msg"]

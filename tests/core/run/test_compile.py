@@ -104,15 +104,15 @@ def test_compiled_steps_of_two_optimizers_share_the_clock(drive):
     assert (found[::2], found[1::2], scheduler.t) == (expected, expected, 40)
 
 
-@pytest.mark.parametrize("told", [False, True], ids=["constant", "told"])
+@pytest.mark.parametrize("reported", [False, True], ids=["constant", "reported"])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_token_clock_causes_no_extra_compilations(told):
+def test_a_token_clock_causes_no_extra_compilations(reported):
     plan = ps.Plan(lr='warmup("30 tokens") >> linear(1, 0)', clock="tokens", total="9000 tokens")
     graphs, found, amounts = [], [], []
     weight = torch.nn.Parameter(torch.ones(3))
     optimizer = torch.optim.AdamW([weight], lr=0.1)
     torch._dynamo.reset()
-    scheduler = ps.Scheduler(optimizer, plan, tokens_per_step=None if told else 10)
+    scheduler = ps.Scheduler(optimizer, plan, tokens_per_step=None if reported else 10)
 
     def counting(graph, inputs):
         graphs.append(graph)
@@ -123,7 +123,7 @@ def test_a_token_clock_causes_no_extra_compilations(told):
         weight.grad = torch.ones(3)
         found.append(optimizer.param_groups[0]["lr"])
         amounts.append(scheduler.amount)
-        if told:
+        if reported:
             scheduler.consumed(tokens=10 + t % 3)
         with torch._dynamo.config.patch(error_on_recompile=t >= WARM):
             step()

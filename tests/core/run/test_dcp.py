@@ -105,8 +105,8 @@ def test_a_run_resumes_from_dcp_as_from_torch_save(
     def resumed(load_into):
         model, optimizer = made(groups)
         scheduler = ps.Scheduler(optimizer, PLANS[new], facts=ps.RunFacts(**facts[1]), on_change=on_change)
-        told = outcome(lambda: load_into(model, optimizer, scheduler if with_scheduler else None))
-        return model, optimizer, scheduler, told
+        reported = outcome(lambda: load_into(model, optimizer, scheduler if with_scheduler else None))
+        return model, optimizer, scheduler, reported
 
     def by_torch_save(model, optimizer, scheduler):
         optimizer.load_state_dict(saved[0])
@@ -251,8 +251,8 @@ def test_a_base_that_the_template_lacks_causes_a_warning(has_entry, tmp_path, re
     ps.Scheduler(optimizer, LR, t=10)
 
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.05 if has_entry else 0.025)
-    told = [one for one in recwarn if "present values as bases (lr 0.05" in str(one.message)]
-    assert [one.filename for one in told] == [__file__] * (not has_entry)
+    reported = [one for one in recwarn if "present values as bases (lr 0.05" in str(one.message)]
+    assert [one.filename for one in reported] == [__file__] * (not has_entry)
 
 
 def test_attaching_a_plan_after_the_load_causes_a_warning(tmp_path):

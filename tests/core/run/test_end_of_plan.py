@@ -53,7 +53,7 @@ def by_amounts():
     return by_hooks(ps.Plan(lr="cosine()", clock="tokens", total="1000 tokens"), tokens_per_step=100)
 
 
-def told_at(step, updates):
+def reported_at(step, updates):
     """Return the updates after which there was a warning of the end of the plan."""
     found = []
     for update in range(1, updates + 1):
@@ -67,36 +67,36 @@ def told_at(step, updates):
 @pytest.mark.parametrize("begin", [by_hooks, by_hand, by_several, by_reports, by_amounts])
 @pytest.mark.parametrize("updates", [TOTAL, TOTAL + 30])
 def test_the_first_update_after_the_end_warns(begin, updates):
-    assert told_at(begin(), updates) == [TOTAL + 1] * (updates > TOTAL)
+    assert reported_at(begin(), updates) == [TOTAL + 1] * (updates > TOTAL)
 
 
 @pytest.mark.parametrize(("saved", "later"), [(TOTAL - 3, 4), (TOTAL, 1)])
-def test_a_resumed_run_is_told_at_the_same_update(saved, later):
+def test_a_resumed_run_warns_at_the_same_update(saved, later):
     step, optimizer = by_hooks(), sgd()
-    told_at(step, saved)
+    reported_at(step, saved)
     ps.Scheduler(optimizer, "cosine()", total=TOTAL)
     optimizer.load_state_dict(step.__self__.state_dict())
 
-    assert told_at(optimizer.step, 10) == [later]
+    assert reported_at(optimizer.step, 10) == [later]
 
 
-def test_a_resume_after_the_end_is_told_once():
+def test_a_resume_after_the_end_warns_once():
     step, optimizer = by_hooks(), sgd()
-    told_at(step, TOTAL + 2)
+    reported_at(step, TOTAL + 2)
     ps.Scheduler(optimizer, "cosine()", total=TOTAL)
 
-    assert told_at(lambda: optimizer.load_state_dict(step.__self__.state_dict()), 1) == [1]
-    assert told_at(optimizer.step, 5) == []
+    assert reported_at(lambda: optimizer.load_state_dict(step.__self__.state_dict()), 1) == [1]
+    assert reported_at(optimizer.step, 5) == []
 
 
-def test_a_copy_is_not_told_again_and_a_seek_to_the_begin_is():
+def test_a_copy_does_not_warn_again_and_a_seek_to_the_begin_does():
     optimizer = sgd()
     scheduler = ps.Scheduler(optimizer, "cosine()", total=TOTAL)
-    told_at(optimizer.step, TOTAL + 2)
+    reported_at(optimizer.step, TOTAL + 2)
 
-    assert told_at(copy.deepcopy(scheduler).optimizer.step, 5) == []
+    assert reported_at(copy.deepcopy(scheduler).optimizer.step, 5) == []
     scheduler.seek(0)
-    assert told_at(optimizer.step, TOTAL + 2) == [TOTAL + 1]
+    assert reported_at(optimizer.step, TOTAL + 2) == [TOTAL + 1]
 
 
 SOURCE = Path(__file__).parents[3] / "src"

@@ -173,11 +173,11 @@ def test_an_external_write_into_any_group_is_warned_of_at_the_update_that_uses_i
     before = optimizer.param_groups[index][entry]
     value, found = (0.7, before) if entry == "lr" else ((0.7, *before[1:]), before[0])
 
-    with pytest.warns(UserWarning, match="other code wrote it") as told:
+    with pytest.warns(UserWarning, match="other code wrote it") as reported:
         run(written(optimizer, index, entry, value), 1)
 
     text = f"{field} of group {name!r} was 0.7 at update {after} instead of the planned {found!r}"
-    assert [str(one.message)[: len(text)] for one in told] == [text]
+    assert [str(one.message)[: len(text)] for one in reported] == [text]
     assert used(optimizer, field, index)[-1] == 0.7
     run(optimizer, 1)
     scheduler.seek(after + 1)

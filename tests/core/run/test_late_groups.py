@@ -84,8 +84,8 @@ def turn_round(optimizer):
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])
 @pytest.mark.parametrize("exchange", [copy_all, copy_the_last, turn_round])
 def test_a_target_receives_each_value_once_even_if_the_groups_change(drive, exchange):
-    told, line = [], ps.linear(1.0, 0.0)
-    plan = ps.Plan(ps.Binding(ps.Target("rate", 2.0, told.append), line), lr=line, total=50)
+    reported, line = [], ps.linear(1.0, 0.0)
+    plan = ps.Plan(ps.Binding(ps.Target("rate", 2.0, reported.append), line), lr=line, total=50)
     optimizer = probe({"lr": 0.1}, {"lr": 0.2})
     scheduler = ps.Scheduler(optimizer, plan, drive=drive)
 
@@ -95,7 +95,7 @@ def test_a_target_receives_each_value_once_even_if_the_groups_change(drive, exch
         optimizer.step()
         scheduler.step()
 
-    assert told == [2.0 * plan.resolve().bindings[1].schedule(t) for t in range(41)]
+    assert reported == [2.0 * plan.resolve().bindings[1].schedule(t) for t in range(41)]
 
 
 PLAN_OF_FACTORS_IN_GROUPS = "lr: cosine()\nweight_decay: 1.0 * constant()\n"
@@ -125,14 +125,14 @@ def warned(optimizer, plan=PLAN_OF_FACTORS_IN_GROUPS):
         ([{"decay_mult": 0.0}, {"decay_mult": 1.0}], ["decay_mult"]),
     ],
 )  # fmt: skip
-def test_factors_that_nothing_applies_are_told_with_a_line_that_applies_them(groups, named):
+def test_factors_that_nothing_applies_are_reported_with_a_line_that_applies_them(groups, named):
     optimizer = adamw(*groups)
 
-    told = warned(optimizer)
+    reported = warned(optimizer)
 
-    assert [(re.match(r"\w+", one)[0], one[-7:]) for one in told] == [(name, "[PS404]") for name in named]
+    assert [(re.match(r"\w+", one)[0], one[-7:]) for one in reported] == [(name, "[PS404]") for name in named]
     corrected = adamw(*groups)
-    for one in told:
+    for one in reported:
         exec(re.search(r"for group in .*(?= \[PS404\])", one)[0], {"optimizer": corrected})
     assert warned(corrected) == []
 
@@ -153,7 +153,7 @@ def test_other_factors_are_silent(groups):
 
 
 @pytest.mark.parametrize("plan", ["weight_decay: 1.0 * constant()", "lr: cosine()"])
-def test_only_factors_of_planned_fields_are_told(plan):
+def test_only_factors_of_planned_fields_are_reported(plan):
     field = "lr" if plan.startswith("weight") else "wd"
 
     assert warned(adamw({f"{field}_mult": 0.5}, {}), plan) == []

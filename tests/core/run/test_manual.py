@@ -32,10 +32,10 @@ def test_an_external_write_is_warned_of_once_at_the_line_of_the_user():
             optimizer.param_groups[0]["lr"] = 0.7
             scheduler.step()
 
-    with pytest.warns(UserWarning, match="lr of group 0 was 0.7") as told:
+    with pytest.warns(UserWarning, match="lr of group 0 was 0.7") as reported:
         write_and_step()
 
-    assert [one.filename for one in told] == [__file__]
+    assert [one.filename for one in reported] == [__file__]
 
 
 class TwoProcesses:

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 import paramsched as ps
-from support import drawn_shapes  # noqa: F401  # registers the shapes
+from support import generated_shapes  # noqa: F401  # registers the shapes
 from support.registered_shapes import shapes_as_before
 from support.tables import table
 from support.updates import group
 
 TOTAL = 20
-LINES = ["warmup(3) >> drawn_progress(power=3, to=0.1)", "drawn_updates()", "restarts(drawn_progress(), 6)"]
+LINES = ["warmup(3) >> generated_progress(power=3, to=0.1)", "generated_updates()", "restarts(generated_progress(), 6)"]
 
 
 def adamw():

@@ -163,9 +163,9 @@ def test_a_resume_uses_the_plan_of_the_choice_and_tells_each_difference_once(cap
     elif not kind.has_text:
         assert sum("cannot be compared with the code's" in one for one in caplog.messages) == len(caplog.messages) == 1
     else:
-        told, *others = caplog.messages
-        assert told.startswith("the plan differs from the checkpoint's, which was in force up to update 7")
-        assert re.search(r"\nlr: \(?\w+\(.* -> \(?\w+\(", told)
+        reported, *others = caplog.messages
+        assert reported.startswith("the plan differs from the checkpoint's, which was in force up to update 7")
+        assert re.search(r"\nlr: \(?\w+\(.* -> \(?\w+\(", reported)
         assert ['clock="samples"' in one for one in others] == [True] * (kind.later is not None)
     if kind.has_text:
         assert history[0][2] == kind.old.text
@@ -185,8 +185,8 @@ def test_a_scheduler_that_replaces_another_one_in_a_process_resumes_nothing(capl
     again.construct(KINDS["other epochs"].new)
 
     assert (again.scheduler.t, again.scheduler.total) == (updates, 28)
-    (told,) = caplog.messages
-    assert told.startswith("the plan differs from that of the previous Scheduler")
+    (reported,) = caplog.messages
+    assert reported.startswith("the plan differs from that of the previous Scheduler")
 
 
 FOREIGN = [{}, {"initial_lr": 0.4}]
@@ -207,11 +207,11 @@ def test_a_checkpoint_of_other_code_never_moves_a_base_that_the_code_had(order, 
     base = entries.get("initial_lr", 0.025 if order == "OS" else 0.1)
     assert (scheduler.t, scheduler.base_lrs) == (t or 0, [base])
     assert optimizer.param_groups[0]["lr"] == base * (1 - (t or 0) / 20)
-    told = [str(one.message) for one in recwarn]
+    reported = [str(one.message) for one in recwarn]
     if order == "OS" and t and not entries:
-        assert any("with the present values as bases (lr 0.025" in one for one in told)
+        assert any("with the present values as bases (lr 0.025" in one for one in reported)
     if order == "SO" and t is None:
-        assert sum("no update count found" in one for one in told) == 1
+        assert sum("no update count found" in one for one in reported) == 1
 
 
 @pytest.mark.parametrize("way", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))], ids=["copy", "pickle"])
@@ -386,7 +386,7 @@ def test_the_first_group_that_has_a_record_is_read():
 
 
 @table("changes", [{"t": 5}, {"history": [[0, None, "x"]]}, {"facts": {"total": 0}}, {"rules": {"x": 1}}])
-def test_states_of_two_updates_are_told_and_damaged_ones_change_nothing(caplog, changes):
+def test_states_of_two_updates_are_reported_and_damaged_ones_change_nothing(caplog, changes):
     kind = KINDS["rules"]
     states, state = saved(kind)
     run = resumed(kind, kind.old, "SO", (states, None))

@@ -168,7 +168,7 @@ NO_PLANS = {
 
 @pytest.mark.parametrize("on_change", ["new", "checkpoint", "error"])
 @table("plan", NO_PLANS.values())
-def test_a_plan_that_cannot_be_read_here_is_told_once_and_that_of_the_code_continues(caplog, on_change, plan):
+def test_a_plan_that_cannot_be_read_here_is_reported_once_and_that_of_the_code_continues(caplog, on_change, plan):
     caplog.clear()
     state = with_record(attached()[1].state_dict(), plan=plan)
     optimizer = probe(*GROUPS)

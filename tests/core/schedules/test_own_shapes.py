@@ -21,8 +21,8 @@ from paramsched.core.plan.value_ranges import first_outside, range_of
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.one_value import factor_of_number
 from paramsched.errors import ConfigError, InvalidArgument
-from support import drawn_shapes, strategies
-from support.drawn_shapes import drawn_progress, drawn_updates, fading, falling
+from support import generated_shapes, strategies
+from support.generated_shapes import fading, falling, generated_progress, generated_updates
 from support.registered_shapes import shapes_as_before
 from support.tables import table
 from support.updates import probe, run, used
@@ -42,7 +42,7 @@ POWERS, BASES = st.floats(0.0, 4.0), st.sampled_from([1.0, 0.1, 3e-4, 0.0])
 
 @given(TIMES, st.integers(1, 150), POWERS, st.booleans(), BASES)
 def test_the_values_of_a_function_of_progress_are_its_own_bits(times, n, power, bend, base):
-    schedule = drawn_progress(n, power=power, bend=bend)
+    schedule = generated_progress(n, power=power, bend=bend)
     own = [falling(min(t, n) / n, power, bend) * base for t in times]
 
     assert schedule(np.array(times), base).tolist() == own == [schedule(t, base) for t in times]
@@ -50,7 +50,7 @@ def test_the_values_of_a_function_of_progress_are_its_own_bits(times, n, power, 
 
 @given(TIMES, st.integers(1, 50), BASES)
 def test_the_values_of_a_function_of_updates_are_its_own_bits(times, epochs, base):
-    schedule = ps.resolve(drawn_updates(period=f"{epochs} epochs"), total=100, steps_per_epoch=3)
+    schedule = ps.resolve(generated_updates(period=f"{epochs} epochs"), total=100, steps_per_epoch=3)
     own = [fading(t, 3 * epochs) * base for t in times]
 
     assert schedule(np.array(times), base).tolist() == own == [schedule(t, base) for t in times]
@@ -58,7 +58,7 @@ def test_the_values_of_a_function_of_updates_are_its_own_bits(times, epochs, bas
 
 @given(TIMES, st.integers(1, 150), POWERS, strategies.levels(), strategies.levels(), BASES)
 def test_levels_move_the_ends_exactly_and_the_rest_in_proportion(times, n, power, start, to, base):
-    schedule = drawn_progress(n, power=power, start=start, to=to)
+    schedule = generated_progress(n, power=power, start=start, to=to)
     begin, end = (ps.constant(level)(0, base) for level in (start, to))
 
     assert (schedule(0, base), schedule(n, base), schedule(n + 9, base)) == (begin, end, end)
@@ -147,10 +147,10 @@ def test_a_run_that_is_longer_than_its_plan_keeps_the_last_value_of_a_list():
 
 
 LINES = [
-    "drawn_progress()", 'drawn_progress("50%", power=3.5, bend=True)', "drawn_progress(to=0.1)",
-    'drawn_progress("until 80%", start=absolute(0.5), to=0.5 + absolute(0.1))', "drawn_updates()",
-    'drawn_updates("2 epochs", period="1.5 epochs")', "warmup(5) >> drawn_progress(to=0.1)",
-    "drawn_updates(10) >> constant()", "restarts(drawn_progress(), 7)", "0.5 * drawn_progress(power=1)",
+    "generated_progress()", 'generated_progress("50%", power=3.5, bend=True)', "generated_progress(to=0.1)",
+    'generated_progress("until 80%", start=absolute(0.5), to=0.5 + absolute(0.1))', "generated_updates()",
+    'generated_updates("2 epochs", period="1.5 epochs")', "warmup(5) >> generated_progress(to=0.1)",
+    "generated_updates(10) >> constant()", "restarts(generated_progress(), 7)", "0.5 * generated_progress(power=1)",
 ]  # fmt: skip
 
 
@@ -218,9 +218,9 @@ def test_a_pickle_of_an_unknown_shape_is_refused():
 
 
 def test_a_pickle_imports_the_module_of_a_function():
-    saved = pickle.dumps(drawn_progress(10, power=3.0))
+    saved = pickle.dumps(generated_progress(10, power=3.0))
 
-    assert drawn_shapes.__name__.encode() in saved
+    assert generated_shapes.__name__.encode() in saved
 
 
 def test_a_builder_of_schedules_is_registered_as_it_is():
@@ -307,24 +307,24 @@ MISTAKES: list[tuple[Any, str, str | None]] = [
     (lambda: ps.shape(5), VALUE, None),
     *RETURNS,
     # calls in Python
-    (lambda: drawn_progress(powr=3), CALL, "powr"),
-    (lambda: drawn_progress(10, 3), CALL, None),
-    (lambda: drawn_progress(power="x"), TYPE, "power"),
-    (lambda: drawn_progress(power=math.nan), TYPE, "power"),
-    (lambda: drawn_progress(bend=1), TYPE, "bend"),
-    (lambda: drawn_progress(to="x"), TYPE, "to"),
-    (lambda: drawn_updates(start=0.5), CALL, "start"),
+    (lambda: generated_progress(powr=3), CALL, "powr"),
+    (lambda: generated_progress(10, 3), CALL, None),
+    (lambda: generated_progress(power="x"), TYPE, "power"),
+    (lambda: generated_progress(power=math.nan), TYPE, "power"),
+    (lambda: generated_progress(bend=1), TYPE, "bend"),
+    (lambda: generated_progress(to="x"), TYPE, "to"),
+    (lambda: generated_updates(start=0.5), CALL, "start"),
     # calls in text
-    ("warmup(5) >> drawn_progres()", NAME, "drawn_progres"),
-    ("warmup(5) >> drawn_progress", NAME, "drawn_progress"),
-    ("warmup(5) >> drawn_progress(powr=3)", CALL, "powr=3"),
-    ("warmup(5) >> drawn_progress(power='x')", TYPE, "power='x'"),
-    ("warmup(5) >> drawn_progress(over='5 percents')", NAME, "over='5 percents'"),
-    ("warmup(5) >> drawn_progress(10, 3)", CALL, "drawn_progress(10, 3)"),
+    ("warmup(5) >> generated_progres()", NAME, "generated_progres"),
+    ("warmup(5) >> generated_progress", NAME, "generated_progress"),
+    ("warmup(5) >> generated_progress(powr=3)", CALL, "powr=3"),
+    ("warmup(5) >> generated_progress(power='x')", TYPE, "power='x'"),
+    ("warmup(5) >> generated_progress(over='5 percents')", NAME, "over='5 percents'"),
+    ("warmup(5) >> generated_progress(10, 3)", CALL, "generated_progress(10, 3)"),
     ("warmup(5) >> of_a_cell(to=0.5)", VALUE, "to=0.5"),
     ("warmup(5) >> raising(power=-1)", VALUE, "raising(power=-1)"),
     ("warmup(5) >> needed()", CALL, "needed()"),
-    ("drawn_updates(period='5%', t=3)", CALL, "t=3"),
+    ("generated_updates(period='5%', t=3)", CALL, "t=3"),
 ]  # fmt: skip
 
 

@@ -516,7 +516,7 @@ def short(tmp_path):
     return config
 
 
-@pytest.mark.door("engines")
+@pytest.mark.package("engines")
 def test_the_example_on_the_page_runs(tmp_path):
     page = (ROOT / "docs" / "engines" / "mmengine.md").read_text().partition("## The Runner")[2]
     code = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
@@ -530,7 +530,7 @@ def test_the_example_on_the_page_runs(tmp_path):
     assert used[-1] == pytest.approx(0.001)
 
 
-@pytest.mark.door("engines")
+@pytest.mark.package("engines")
 def test_the_command_trains_from_a_config_or_a_plan_and_resumes(short, tmp_path):
     plan = 'lr: warmup("10%") >> cosine(to=0.01)'
 
@@ -547,7 +547,7 @@ def test_the_command_trains_from_a_config_or_a_plan_and_resumes(short, tmp_path)
     assert set(values(tmp_path / "first")[0]["groups"][0]) == {"lr", "momentum"}
 
 
-@pytest.mark.door("engines")
+@pytest.mark.package("engines")
 @pytest.mark.long
 def test_the_command_trains_from_a_plan_in_tokens(short, tmp_path):
     plan = tmp_path / "plan.yaml"
@@ -565,7 +565,7 @@ def test_the_command_trains_from_a_plan_in_tokens(short, tmp_path):
     assert [line["tokens"] for line in values(tmp_path / "run")[:3]] == [0, 64 * 32, 2 * 64 * 32]
 
 
-@pytest.mark.door("engines")
+@pytest.mark.package("engines")
 def test_the_command_reports_every_error_and_does_not_train(short, tmp_path):
     short.write_text(short.read_text().replace("max_epochs=max_epochs", "max_epochs=-1").replace("lr=3e-3", "lr=-1"))
 
@@ -578,7 +578,7 @@ def test_the_command_reports_every_error_and_does_not_train(short, tmp_path):
     assert not (tmp_path / "refused").exists()
 
 
-@pytest.mark.door("engines")
+@pytest.mark.package("engines")
 @pytest.mark.parametrize("absent", ["accelerate", "tqdm"])
 def test_a_missing_package_is_named(tmp_path, absent):
     code = f"import sys; sys.modules[{absent!r}] = None; import paramsched.mmengine.runner"
@@ -588,8 +588,8 @@ def test_a_missing_package_is_named(tmp_path, absent):
     assert f"{absent}, which is not installed: pip install {absent}" in refused.stderr
 
 
-@pytest.mark.door("engines")
-@pytest.mark.door("cli")
+@pytest.mark.package("engines")
+@pytest.mark.package("cli")
 def test_importing_the_library_does_not_import_accelerate(tmp_path):
     names = ("accelerate", "paramsched.mmengine.runner")
     code = f"import sys, paramsched.cli; sys.exit(any(n in sys.modules for n in {names}))"

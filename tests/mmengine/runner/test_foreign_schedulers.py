@@ -64,11 +64,11 @@ def test_a_users_class_without_its_base_trains(cls: Any, tmp_path: Any) -> None:
 
 
 def test_mmengines_own_schedulers_train(tmp_path: Any) -> None:
-    peer = pytest.importorskip("mmengine.optim.scheduler")
+    original = pytest.importorskip("mmengine.optim.scheduler")
 
     def built(optimizer: Any) -> list[Any]:
         inner = optimizer.optimizer
-        return [peer.StepLR(inner, 1, 0.5), peer.ReduceOnPlateauLR(inner)]
+        return [original.StepLR(inner, 1, 0.5), original.ReduceOnPlateauLR(inner)]
 
     assert used(built, tmp_path) == pytest.approx([0.1, 0.1, 0.05, 0.05, 0.025, 0.025])
 

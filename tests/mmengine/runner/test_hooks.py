@@ -70,7 +70,7 @@ def stopper(base):
 
 
 @pytest.fixture
-def peer(monkeypatch):
+def original(monkeypatch):
     """Run MMEngine's Runner; return the calls of its hooks."""
     from mmengine.evaluator import Evaluator
     from mmengine.hooks import CheckpointHook as PeersCheckpointHook
@@ -91,7 +91,7 @@ def peer(monkeypatch):
         evaluated = {"val_dataloader": loader(2), "val_cfg": {}, "val_evaluator": Metric()} if with_val else {}
         PeersRunner(
             model=model,
-            work_dir=str(tmp_path / "peer"),
+            work_dir=str(tmp_path / "original"),
             optim_wrapper=OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1), accumulative_counts=counts),
             custom_hooks=[hook, *([stopper(PeersHook)] if stopping else [])],
             default_hooks={"checkpoint": PeersCheckpointHook(**checkpoint)} if checkpoint else None,
@@ -136,10 +136,10 @@ BY_ITERATION = {"by_epoch": False, "max_iters": 11}
         (BY_ITERATION, False, 4),
     ],
 )
-def test_hook_points_run_in_the_order_of_mmengine(peer, tmp_path, train_cfg, with_val, counts):
+def test_hook_points_run_in_the_order_of_mmengine(original, tmp_path, train_cfg, with_val, counts):
     job = {"train_dataloader": loader(5), "train_cfg": train_cfg, "with_val": with_val, "counts": counts}
 
-    assert ours(tmp_path, stopping=False, checkpoint=None, **job) == peer(
+    assert ours(tmp_path, stopping=False, checkpoint=None, **job) == original(
         tmp_path, stopping=False, checkpoint=None, **job
     )
 
@@ -147,20 +147,20 @@ def test_hook_points_run_in_the_order_of_mmengine(peer, tmp_path, train_cfg, wit
 @pytest.mark.parametrize(
     "train_cfg", [BY_EPOCH | {"max_epochs": 9}, BY_ITERATION | {"val_interval": 2, "max_iters": 20}]
 )
-def test_a_run_that_stops_early_ends_as_in_mmengine(peer, tmp_path, train_cfg):
+def test_a_run_that_stops_early_ends_as_in_mmengine(original, tmp_path, train_cfg):
     job = {"train_dataloader": loader(5), "train_cfg": train_cfg, "with_val": True, "counts": 1}
 
     seen = ours(tmp_path, stopping=True, checkpoint=None, **job)
 
-    assert seen == peer(tmp_path, stopping=True, checkpoint=None, **job)
+    assert seen == original(tmp_path, stopping=True, checkpoint=None, **job)
     assert seen[-1][2] < 20
 
 
 @pytest.mark.parametrize("checkpoint", [{"interval": 2, "by_epoch": False}, {"interval": 2, "save_begin": 1}])
-def test_checkpoints_are_saved_when_mmengine_saves_them(peer, tmp_path, checkpoint):
+def test_checkpoints_are_saved_when_mmengine_saves_them(original, tmp_path, checkpoint):
     job = {"train_dataloader": loader(5), "train_cfg": BY_EPOCH, "with_val": True, "counts": 1, "stopping": False}
 
-    assert ours(tmp_path, checkpoint=checkpoint, **job) == peer(tmp_path, checkpoint=checkpoint, **job)
+    assert ours(tmp_path, checkpoint=checkpoint, **job) == original(tmp_path, checkpoint=checkpoint, **job)
 
 
 def test_the_hook_on_the_page_stops_the_run(tmp_path):

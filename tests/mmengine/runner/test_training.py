@@ -549,5 +549,5 @@ def test_an_optimizer_that_a_hook_replaces_is_named(is_replaced, recwarn):
 
     run(param_scheduler=ps.Plan(lr="linear()", total=20), custom_hooks=[Replace()])
 
-    told = [str(one.message) for one in recwarn if "trains another optimizer, Adam" in str(one.message)]
-    assert len(told) == is_replaced
+    reported = [str(one.message) for one in recwarn if "trains another optimizer, Adam" in str(one.message)]
+    assert len(reported) == is_replaced

@@ -14,7 +14,7 @@ import torch
 
 from paramsched.mmengine.runner import Runner
 from paramsched.mmengine.schedulers import MultiStepLR
-from support import mmengine_peer
+from support import mmengine_original
 from support.runner_jobs import QUIET, Recorder, loader, network
 from support.spread import spread
 
@@ -31,7 +31,7 @@ def separate_folder(tmp_path, monkeypatch):
 
 def used_by(param_scheduler, optimizer, *, batches: int, epochs: int, model=None) -> np.ndarray:
     """Train, and return the values of each update."""
-    recorder = Recorder(mmengine_peer.present)
+    recorder = Recorder(mmengine_original.present)
     recorder.watch(optimizer)
     model = model or optimizer.owner
     Runner(
@@ -47,9 +47,9 @@ def used_by(param_scheduler, optimizer, *, batches: int, epochs: int, model=None
 
 
 def owned(kind: str = "SGD", groups: int = 1) -> torch.optim.Optimizer:
-    """An optimizer with the values of `mmengine_peer.optimizer_of`, over a network."""
+    """An optimizer with the values of `mmengine_original.optimizer_of`, over a network."""
     model = network()
-    like = mmengine_peer.optimizer_of(kind, groups)
+    like = mmengine_original.optimizer_of(kind, groups)
     parameters = list(model.parameters())
     described = [
         {**{key: value for key, value in group.items() if key != "params"}, "params": parameters[index::groups]}
@@ -61,9 +61,9 @@ def owned(kind: str = "SGD", groups: int = 1) -> torch.optim.Optimizer:
 
 
 def expected(configs, *, batches: int, epochs: int, kind: str = "SGD", groups: int = 1) -> np.ndarray:
-    optimizer = mmengine_peer.optimizer_of(kind, groups)
-    built = mmengine_peer.built_by_peer(configs, optimizer, epochs, batches)
-    return mmengine_peer.run(built, optimizer, epochs, batches)
+    optimizer = mmengine_original.optimizer_of(kind, groups)
+    built = mmengine_original.built_by_original(configs, optimizer, epochs, batches)
+    return mmengine_original.run(built, optimizer, epochs, batches)
 
 
 def test_a_scheduler_built_by_hand():
@@ -175,7 +175,7 @@ def test_a_config_of_the_tutorial_uses_the_values_of_mmengine(name):
 
     used = used_by(param_scheduler, owned(), batches=20, epochs=epochs)
 
-    mmengine_peer.assert_same(used, expected(many, batches=20, epochs=epochs), "SGD", 1)
+    mmengine_original.assert_same(used, expected(many, batches=20, epochs=epochs), "SGD", 1)
 
 
 def test_momentum_of_adam_with_three_groups_equals_mmengine():
@@ -186,7 +186,7 @@ def test_momentum_of_adam_with_three_groups_equals_mmengine():
 
     used = used_by(configs, owned("Adam", 3), batches=10, epochs=6)
 
-    mmengine_peer.assert_same(used, expected(configs, batches=10, epochs=6, kind="Adam", groups=3), "Adam", 3)
+    mmengine_original.assert_same(used, expected(configs, batches=10, epochs=6, kind="Adam", groups=3), "Adam", 3)
 
 
 def test_overlaps_chain_in_list_order_and_gaps_keep_the_value():
@@ -196,7 +196,7 @@ def test_overlaps_chain_in_list_order_and_gaps_keep_the_value():
     for configs in ([linear, cosine, late], [cosine, linear, late]):
         used = used_by(configs, owned(), batches=2, epochs=10)
 
-        mmengine_peer.assert_same(used, expected(configs, batches=2, epochs=10), "SGD", 1)
+        mmengine_original.assert_same(used, expected(configs, batches=2, epochs=10), "SGD", 1)
 
 
 def test_a_run_by_iterations_may_last_several_passes():

@@ -7,7 +7,7 @@ import contextlib
 import copy
 from types import SimpleNamespace
 
-import mmengine.optim as peer
+import mmengine.optim as original
 import pytest
 import torch
 from mmengine.hooks import Hook as PeersHook
@@ -54,9 +54,9 @@ def sgd(model):
 
 WRAPPERS = {
     "ours": lambda model: ours.OptimWrapper(sgd(model), 2, LIMIT),
-    "MMEngine's": lambda model: peer.OptimWrapper(sgd(model), 2, dict(LIMIT)),
+    "MMEngine's": lambda model: original.OptimWrapper(sgd(model), 2, dict(LIMIT)),
     "a dict of MMEngine's class": lambda model: dict(
-        type=peer.OptimWrapper, optimizer=sgd(model), accumulative_counts=2, clip_grad=LIMIT
+        type=original.OptimWrapper, optimizer=sgd(model), accumulative_counts=2, clip_grad=LIMIT
     ),
     "a dict of our class": lambda model: dict(
         type=ours.OptimWrapper, optimizer=sgd(model), accumulative_counts=2, clip_grad=LIMIT
@@ -69,16 +69,16 @@ WRAPPERS = {
     "the class of the optimizer": lambda model: dict(
         optimizer=dict(type=torch.optim.SGD, lr=0.1), accumulative_counts=2, clip_grad=LIMIT
     ),
-    "MMEngine's dict of wrappers": lambda model: peer.OptimWrapperDict(
-        a=peer.OptimWrapper(sgd(model), 2, dict(LIMIT)),
-        b=peer.OptimWrapper(torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1), 2),
+    "MMEngine's dict of wrappers": lambda model: original.OptimWrapperDict(
+        a=original.OptimWrapper(sgd(model), 2, dict(LIMIT)),
+        b=original.OptimWrapper(torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1), 2),
     ),
     "a dict with MMEngine's": lambda model: dict(
-        a=peer.OptimWrapper(sgd(model), 2, dict(LIMIT)),
+        a=original.OptimWrapper(sgd(model), 2, dict(LIMIT)),
         b=ours.OptimWrapper(torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1), 2),
     ),
     "a dict with dicts of MMEngine's class": lambda model: dict(
-        a=dict(type=peer.OptimWrapper, optimizer=sgd(model), accumulative_counts=2, clip_grad=LIMIT),
+        a=dict(type=original.OptimWrapper, optimizer=sgd(model), accumulative_counts=2, clip_grad=LIMIT),
         b=dict(
             type=ours.OptimWrapper,
             optimizer=torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1),
@@ -110,7 +110,7 @@ def test_every_form_of_a_wrapper_trains_the_same(form):
 def test_clipping_by_value_of_mmengines_wrapper_is_kept():
     model, plain = network(), network()
 
-    wrapper = peer.OptimWrapper(sgd(model), clip_grad=dict(type="value", clip_value=1e-3))
+    wrapper = original.OptimWrapper(sgd(model), clip_grad=dict(type="value", clip_value=1e-3))
     run(model, train_dataloader=loader(1), optim_wrapper=wrapper)
 
     inputs, target = next(iter(loader(1)))
@@ -121,10 +121,10 @@ def test_clipping_by_value_of_mmengines_wrapper_is_kept():
 
 
 def test_only_mmengines_own_classes_are_replaced():
-    class Own(peer.OptimWrapper):
+    class Own(original.OptimWrapper):
         pass
 
-    kinds = {peer.OptimWrapper: ours.OptimWrapper, peer.AmpOptimWrapper: AmpOptimWrapper, Own: None}
+    kinds = {original.OptimWrapper: ours.OptimWrapper, original.AmpOptimWrapper: AmpOptimWrapper, Own: None}
     for given, expected in kinds.items():
         config, diagnostics = dict(type=given, optimizer=sgd(network())), DiagnosticCollector()
         built = build_wrappers(config, network(), "$", diagnostics)[""]
@@ -133,7 +133,7 @@ def test_only_mmengines_own_classes_are_replaced():
 
 
 def test_a_wrapper_of_mmengine_that_steps_itself_is_refused():
-    class Own(peer.OptimWrapper):
+    class Own(original.OptimWrapper):
         pass
 
     model = network()
@@ -190,7 +190,7 @@ class Parallel(nn.Module):
 )
 def test_a_wrapper_updates_synchronizes_and_scales_as_mmengines(counts, start, batches):
     rows = []
-    for library in (peer, ours):
+    for library in (original, ours):
         weight = nn.Parameter(torch.ones(1))
         wrapper = library.OptimWrapper(torch.optim.SGD([weight], lr=0.5), accumulative_counts=counts)
         wrapper.initialize_count_status(nn.Linear(1, 1), start, batches)

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 import paramsched as ps
 from paramsched.cli import main
 
-pytestmark = pytest.mark.door("show")
+pytestmark = pytest.mark.package("show")
 PLAN = ps.Plan(lr='warmup("10%") >> cosine(to=0.1)', weight_decay="linear(1.0, 0.5)", total="10 epochs")
 EPOCH, TOTAL, BASES = 20, 200, {"lr": 0.1, "weight_decay": 0.04}
 NOW = np.arange(TOTAL)

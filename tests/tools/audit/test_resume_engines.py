@@ -330,7 +330,7 @@ def test_two_optimizers_in_accelerate(tmp_path):
         assert values(report, "weight_decay", f"{name}/bias") == [row[4] for row in mine]
 
 
-@pytest.mark.door("engines")
+@pytest.mark.package("engines")
 def test_the_runner(tmp_path):
     """Its folder is one of Accelerate, with the state of the plan in `runner.pt`."""
     pytest.importorskip("paramsched.mmengine")

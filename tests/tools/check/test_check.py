@@ -261,7 +261,7 @@ def test_the_note_names_base_only_if_the_warmup_ends_there(line, share):
     assert f"To begin {share} write " in note_of_first_update(ps.loads(f"lr: {line}"))
 
 
-@pytest.mark.door("show")
+@pytest.mark.package("show")
 @pytest.mark.parametrize("command", [["check"], ["show", "--total", "100", "--table"], ["show", "--total", "100"]])
 def test_check_and_show_print_the_note_on_standard_error_and_succeed(command, tmp_path):
     plan = tmp_path / "plan.yaml"
@@ -341,7 +341,7 @@ def codes(name, initial, line, **options):
         ("label_smoothing", 0.5, "linear(1, 3)", "PS408"),
     ],
 )
-def test_a_target_that_was_meant_otherwise_is_told(name, initial, line, code):
+def test_a_target_that_was_meant_otherwise_is_reported(name, initial, line, code):
     assert codes(name, initial, line) == [code]
 
 
@@ -398,11 +398,11 @@ def test_a_likely_mistake_is_reported_with_its_effect_and_a_fix(line, happens, i
 
 
 @table(
-    ("peer_name", "own_name"),
+    ("other_name", "own_name"),
     [("learning_rate", "lr"), ("wd", "weight_decay"), ("beta1", "betas[0]"), ("epsilon", "eps")],
 )
-def test_a_peer_name_of_a_field_is_reported_with_the_name_in_paramsched(peer_name, own_name):
-    assert any(own_name in message for message in diagnostics_of("cosine()", peer_name))
+def test_another_name_of_a_field_is_reported_with_the_name_in_paramsched(other_name, own_name):
+    assert any(own_name in message for message in diagnostics_of("cosine()", other_name))
 
 
 @table(

@@ -14,7 +14,7 @@ from paramsched.tools.range_test.result import RangeTest
 from support import answers
 
 FILE = Path(__file__).with_name("answers.yaml")
-pytestmark = pytest.mark.door("show")
+pytestmark = pytest.mark.package("show")
 
 
 def answer_to(question: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 import paramsched as ps
 from paramsched.cli import main
 
-pytestmark = pytest.mark.door("show")
+pytestmark = pytest.mark.package("show")
 
 
 def output_of(*arguments):

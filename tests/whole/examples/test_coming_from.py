@@ -11,10 +11,10 @@ import pytest
 import torch
 
 import paramsched as ps
-from support import mmengine_peer
+from support import mmengine_original
 from support.pages import rows
 from support.tables import table
-from whole.reference import deepspeed_formulas, megatron_formulas, timm_peer
+from whole.reference import deepspeed_formulas, megatron_formulas, timm_original
 
 PAGES = Path(__file__).parents[3] / "docs"
 ENGINES = ("engines/deepspeed", "engines/mmengine", "engines/pytorch_accelerated")
@@ -69,7 +69,7 @@ def test_the_code_on_a_page_runs(page: str) -> None:
     ("page", "theirs", "line"),
     rows("coming_from/torch", "engines/pytorch_accelerated") + rows("coming_from/transformers", of="get_"),
 )
-def test_the_plan_in_a_row_has_the_peers_curve(page: str, theirs: str, line: str) -> None:
+def test_the_plan_in_a_row_has_the_curve_of_the_other_library(page: str, theirs: str, line: str) -> None:
     planned = ps.trace(ps.Plan(lr=line, total=TOTAL), {"lr": 0.1})["lr", 0].tolist()
 
     assert stepped(page, theirs) == pytest.approx(planned, rel=1e-12, abs=1e-14)  # torch's own recursions
@@ -83,8 +83,8 @@ def test_the_plan_in_a_row_has_the_values_of_mmengine(page: str, theirs: str, li
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         listed = schedulers if isinstance(schedulers, list) else [schedulers]
-        built = mmengine_peer.built_by_peer(listed, optimizer, epochs, length)
-        expected = mmengine_peer.run(built, optimizer, epochs, length)[:, 0]
+        built = mmengine_original.built_by_original(listed, optimizer, epochs, length)
+        expected = mmengine_original.run(built, optimizer, epochs, length)[:, 0]
 
     plan, facts = ps.Plan(lr=line, total=f"{epochs} epochs"), ps.RunFacts(steps_per_epoch=length)
     assert ps.trace(plan, {"lr": 0.1}, facts=facts)["lr", 0] == pytest.approx(expected, rel=1e-9, abs=1e-13)
@@ -96,8 +96,8 @@ def test_the_plan_in_a_row_has_the_rates_of_timm_at_every_update(page: str, thei
     arguments = eval(theirs)  # a row of a page of this repository
     metric = arguments.pop("eval_metric", None)  # an option of timm's training script
     per_epoch = arguments.get("updates_per_epoch", 4)
-    schedulers = timm_peer.timm_schedulers()
-    expected, epochs = timm_peer.rates(schedulers, arguments, lr=0.1, updates_per_epoch=per_epoch)
+    schedulers = timm_original.timm_schedulers()
+    expected, epochs = timm_original.rates(schedulers, arguments, lr=0.1, updates_per_epoch=per_epoch)
     plan, facts = ps.Plan(lr=line, total=f"{epochs} epochs"), ps.RunFacts(steps_per_epoch=per_epoch)
 
     assert ps.trace(plan, {"lr": 0.1}, facts=facts)["lr", 0] == pytest.approx(expected, rel=0, abs=1e-13)
@@ -108,7 +108,7 @@ def test_the_plan_in_a_row_has_the_rates_of_timm_at_every_update(page: str, thei
         for top in tops:
             state = rule.observe(state, top)
             after.append(rule.apply(state, 0.1, 0.1))
-        expected = timm_peer.rates_by_metric(schedulers, {**arguments, "plateau_mode": "max"}, tops, lr=0.1)
+        expected = timm_original.rates_by_metric(schedulers, {**arguments, "plateau_mode": "max"}, tops, lr=0.1)
         assert after == pytest.approx(expected, rel=1e-12)
         assert after[-1] < 0.1
 

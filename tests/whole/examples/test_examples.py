@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.optim.lr_scheduler as peers
+import torch.optim.lr_scheduler as originals
 from click.testing import CliRunner
 from torch.distributed.checkpoint.format_utils import dcp_to_torch_save
 
@@ -140,7 +140,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "index.html"
 
 
-@pytest.mark.parametrize("name", [name for name in peers.__all__ if name != "LRScheduler"])
+@pytest.mark.parametrize("name", [name for name in originals.__all__ if name != "LRScheduler"])
 def test_every_scheduler_of_torch_is_in_the_gallery(page, name):
     assert f"<h2>{name}</h2>" in page.read_text()
 

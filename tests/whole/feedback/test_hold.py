@@ -1,6 +1,6 @@
 """Hold: equal to the published controllers, update by update.
 
-These tests need further doors.
+These tests need packages above the core.
 """
 
 import pytest

@@ -1,5 +1,5 @@
 # ruff: noqa: E501  # inputs are tables, one entry a line
-"""The laws of cost: twice the input takes at most twice the work, and 1 MB of any input at most 15 million calls and 500 MB.
+"""The properties of cost: twice the input takes at most twice the work, and 1 MB of any input at most 15 million calls and 500 MB.
 
 Work is counted in executed lines and calls, because the time depends on the machine; 15 million calls take two seconds.
 A call that spends its time inside of one function is stopped after two minutes of CPU, in a forked child.

@@ -1,4 +1,4 @@
-"""Plans in several doors: forms, changes, the clock of progress, and recorded amounts."""
+"""Plans in several packages: forms, changes, the clock of progress, and recorded amounts."""
 
 import csv
 

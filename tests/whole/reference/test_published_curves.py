@@ -41,7 +41,7 @@ def test_a_schedule_has_the_published_values(name):
 def test_a_one_cycle_equals_torch_for_lr_and_momentum(total, pct, strategy, three_phase):
     assume(pct * total > 1)  # or torch divides by zero
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=BASE, momentum=0.9)
-    peer = torch.optim.lr_scheduler.OneCycleLR(
+    original = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, BASE, total_steps=total, pct_start=pct, anneal_strategy=strategy, three_phase=three_phase
     )
     facts, up = ps.RunFacts(total=total), f"{pct * 100:g}%"
@@ -56,4 +56,4 @@ def test_a_one_cycle_equals_torch_for_lr_and_momentum(total, pct, strategy, thre
         assert momentum(t, 0.9) == pytest.approx(group["momentum"], rel=1e-12)
         optimizer.step()
         if t < total - 1:
-            peer.step()
+            original.step()

@@ -1,6 +1,6 @@
 """The pages for users of other libraries show a run twice: their code and ours use the same values.
 
-`PARAMSCHED_PEER_VALUES=1` writes what their code used into docs/coming_from/peer_values.json, which the pages draw.
+`PARAMSCHED_PEER_VALUES=1` writes what their code used into docs/coming_from/original_values.json, which the pages draw.
 """
 
 import json
@@ -16,10 +16,10 @@ import pytest
 import torch
 
 import paramsched as ps
-from whole.reference import timm_peer
+from whole.reference import timm_original
 
 PAGES = Path(__file__).parents[3] / "docs"
-VALUES = PAGES / "coming_from" / "peer_values.json"
+VALUES = PAGES / "coming_from" / "original_values.json"
 LIBRARIES = {
     "mmengine": "mmengine",
     "pytorch_accelerated": "pytorch_accelerated",
@@ -63,7 +63,7 @@ def run_code(code: str, names: dict[str, Any]) -> None:
 @pytest.mark.parametrize("page", LIBRARIES)
 def test_both_scripts_of_a_page_use_the_same_values(page, monkeypatch):
     if page == "timm":  # whose own package needs torchvision to be imported
-        monkeypatch.setitem(sys.modules, "timm.scheduler", timm_peer.timm_schedulers())
+        monkeypatch.setitem(sys.modules, "timm.scheduler", timm_original.timm_schedulers())
         monkeypatch.setitem(sys.modules, "timm", ModuleType("timm"))
     pytest.importorskip(LIBRARIES[page])
     theirs, ours = map(used, codes(page))

@@ -56,7 +56,7 @@ class Story:
         self.scheduler: Any = None
         self.written: list[float] = []
         self.names: dict[str, Any] = {"ps": ps, "torch": torch, "copy": copy, "pickle": pickle, "inf": float("inf")}
-        self.names |= {"start": self.start, "job": self.job, "step": self.step, "told": None}
+        self.names |= {"start": self.start, "job": self.job, "step": self.step, "result": None}
         self.names |= {"save": self.save, "load": self.load, "target": self.target}
         self.names |= {"change": self.change, "drop": self.drop}
         self.names |= {"file": str(self.file), "write": self.write, "dry": self.dry, "head": _first_batches}
@@ -161,16 +161,16 @@ class Story:
             with warnings.catch_warnings(record=True) as warned:
                 warnings.simplefilter("always")
                 try:
-                    self.names["told"] = None
+                    self.names["result"] = None
                     exec(action, self.names)
                 except ParamschedError as error:
                     found = f" {type(error).__name__} {code_of(error)}".rstrip()
                 except Exception as error:  # noqa: BLE001  # torch words its errors in its own way
                     found = f" {type(error).__name__}"
-                told = self.names["told"]
+                result = self.names["result"]
         finally:
             logger.removeHandler(records)
-        lines = [f" told {_shown(told)}"] if told is not None else []
+        lines = [f" result {_shown(result)}"] if result is not None else []
         lines += [
             f" warned {self.facts_of(str(one.message))}" for one in warned if issubclass(one.category, UserWarning)
         ]
@@ -208,8 +208,8 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         story = Story(question, Path(folder))
         story.job()
-        told = [{"do": one["do"], "is": story.act(one["do"])} for one in question["run"]]
-    return {**question, "run": told}
+        done = [{"do": one["do"], "is": story.act(one["do"])} for one in question["run"]]
+    return {**question, "run": done}
 
 
 @answers.in_parts(FILE, 1)

@@ -1,6 +1,6 @@
 """Steps that count as an update, and steps that do not.
 
-These tests need further doors.
+These tests need packages above the core.
 """
 
 import pytest

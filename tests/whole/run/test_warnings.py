@@ -187,7 +187,7 @@ def codes_of_the_check(plan, groups, **facts):
 
 
 @table(("base", "line", "facts", "code"), TOLD)
-def test_a_mistake_is_told_once_by_a_start_and_by_the_check(base, line, facts, code):
+def test_a_mistake_is_reported_once_by_a_start_and_by_the_check(base, line, facts, code):
     groups = [{"lr": base}]
 
     assert codes_at_a_start(line, groups, **facts) == [code]
@@ -254,7 +254,7 @@ RIGHT = [
 
 @pytest.mark.parametrize("seed", range(10))
 def test_right_plans_are_silent(seed):
-    """Two hundred plans, drawn from those that papers, the pages of torch and of transformers have."""
+    """Two hundred plans, generated from the plans that papers, the pages of torch and of transformers have."""
     draw = random.Random(seed)
     for line in RIGHT:
         text = line.format(
@@ -311,14 +311,14 @@ def test_a_patience_is_not_compared_with_epochs_because_a_run_may_be_evaluated_m
 
 
 def test_the_published_recipes_are_silent():
-    told = {}
+    reported = {}
     for name in ps.recipes:
         recipe = ps.recipes[name]
-        told[name] = codes_at_a_start(recipe.plan, recipe.bases, facts=recipe.facts)
-        told[name] += codes_of_the_check(recipe.plan, recipe.bases, facts=recipe.facts)
+        reported[name] = codes_at_a_start(recipe.plan, recipe.bases, facts=recipe.facts)
+        reported[name] += codes_of_the_check(recipe.plan, recipe.bases, facts=recipe.facts)
 
-    assert {name: codes for name, codes in told.items() if codes} == {}
-    assert len(told) > 150
+    assert {name: codes for name, codes in reported.items() if codes} == {}
+    assert len(reported) > 150
 
 
 ROOT = Path(__file__).parents[3]
@@ -382,13 +382,13 @@ CASES += [(file.name, file.read_text()) for file in sorted((ROOT / "examples").r
 def test_the_plans_of_pages_and_examples_start_silently():
     found = {(name, text): codes for name, text in CASES if (codes := right_or_why_not(text)) is not None}
 
-    told = {
+    reported = {
         (name, text): code
         for (name, text), codes in found.items()
         for code in codes
         if not any(name == page and part in text and code == meant for (page, part), meant in MEANT.items())
     }
-    assert told == {}
+    assert reported == {}
     assert len(found) > 60
 
 
@@ -414,7 +414,7 @@ OTHERS = [
 ]  # fmt: skip
 
 
-def drawn_right_plan(draw):
+def generated_right_plan(draw):
     """Return the lines of a plan that a user may mean, and its run facts."""
     values = {
         "w": draw.choice(["'5%'", "'1 epoch'", "500", "'2000 batches'", "'64k samples'"]),
@@ -428,15 +428,15 @@ def drawn_right_plan(draw):
 
 
 @pytest.mark.parametrize("seed", [*range(2), *(pytest.param(n, marks=pytest.mark.long) for n in range(2, 20))])
-def test_drawn_right_plans_start_silently(seed):
-    draw, told = random.Random(seed), {}
+def test_generated_right_plans_start_silently(seed):
+    draw, reported = random.Random(seed), {}
     for _ in range(100):
-        lines, facts = drawn_right_plan(draw)
+        lines, facts = generated_right_plan(draw)
         with suppress(ParamschedError):  # a follower of a metric rule, or a milestone after the end of its stage
             if codes := codes_at_a_start(plan := ps.Plan(**lines), groups_of(plan), **facts):
-                told[str(lines)] = codes, facts["total"]
+                reported[str(lines)] = codes, facts["total"]
 
-    assert told == {}
+    assert reported == {}
 
 
 @table(

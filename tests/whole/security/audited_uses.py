@@ -2,10 +2,11 @@
 
 The hook cannot be removed, so it has its own process:
 
-    python tests/whole/security/audited_uses.py FOLDER EVERY [DRAWN SEED]
+    python tests/whole/security/audited_uses.py FOLDER EVERY [GENERATED SEED]
 
-FOLDER is made. One of EVERY uses runs, 1 for all. DRAWN is a number of inputs with drawn names, in place of the others.
-It prints one line of JSON: the number of uses, and each violation of the security policy with the use that caused it.
+FOLDER is made. One of EVERY uses runs, 1 for all. GENERATED is a number of inputs with generated names, in place of
+the others. It prints one line of JSON: the number of uses, and each violation of the security policy with the use that
+caused it.
 """
 
 import contextlib
@@ -260,7 +261,7 @@ _WITHOUT_INPUT = frozenset(
 )
 """Functions that read no file and no text of an input."""
 _ENGINES = ("compat.", "mmengine.", "engines.", "curves.", "feedback.")
-"""Drop-ins and engines, which take values of the running program; laws; and parts of schedules."""
+"""Drop-ins and engines, which take values of the running program; properties; and parts of schedules."""
 
 
 def _refused(build: Callable[[], Any]) -> None:
@@ -385,12 +386,12 @@ def _warm_up(folder: Path, written: Path) -> None:
                 use()
 
 
-def violations_in(folder: Path, every: int, drawn: int, seed: int) -> dict[str, Any]:
+def violations_in(folder: Path, every: int, generated: int, seed: int) -> dict[str, Any]:
     """Use every command and function on the inputs. Return what the hook saw."""
     folder.mkdir()
     inputs, written = folder / "inputs", folder / "written"
     written.mkdir()
-    paths = write_inputs(inputs, drawn, seed)
+    paths = write_inputs(inputs, generated, seed)
     os.chdir(inputs)
     path = sys.path[:]
     _warm_up(inputs, written)
@@ -433,5 +434,5 @@ def _watched(watch: Watch, use: str, call: Callable[[], str]) -> None:
 
 if __name__ == "__main__":
     tempfile.gettempdir()  # it writes a file when it is first called
-    every, drawn, seed = (*map(int, sys.argv[2:]), 0, 0)[:3]
-    print(json.dumps(violations_in(Path(sys.argv[1]).resolve(), every, drawn, seed)))
+    every, generated, seed = (*map(int, sys.argv[2:]), 0, 0)[:3]
+    print(json.dumps(violations_in(Path(sys.argv[1]).resolve(), every, generated, seed)))

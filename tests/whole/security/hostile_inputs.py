@@ -264,12 +264,12 @@ def configs() -> Iterator[tuple[str, str]]:
     yield "exported-deep.py", EXPORTED.replace("10 - t", "-" * 100_000 + "t")
 
 
-def write_inputs(folder: Path, drawn: int = 0, seed: int = 0) -> list[Path]:
+def write_inputs(folder: Path, generated: int = 0, seed: int = 0) -> list[Path]:
     """Write the inputs into a folder, and return the paths to read.
 
     Args:
         folder: the folder.
-        drawn: the number of inputs with drawn names; 0 for one or two inputs of each name in `NAMES`.
+        generated: the number of inputs with generated names; 0 for one or two inputs of each name in `NAMES`.
         seed: the seed of the draws.
     """
     folder.mkdir()
@@ -283,10 +283,10 @@ def write_inputs(folder: Path, drawn: int = 0, seed: int = 0) -> list[Path]:
         path.write_bytes(data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass"))
         found.append(path)
 
-    if drawn:
+    if generated:
         draw = random.Random(seed)
-        for number in range(drawn):
-            name = drawn_name(draw)
+        for number in range(generated):
+            name = generated_name(draw)
             kind, data = draw.choice([*plans_of(name), *logs_of(name), *_exported_of(name)])
             suffix = kind if isinstance(data, str) else f"{kind}.json"
             write(f"{number}-{suffix}", data if isinstance(data, str) else json.dumps(data))
@@ -374,7 +374,7 @@ _PIECES = (
 )
 
 
-def drawn_name(draw: random.Random) -> str:
+def generated_name(draw: random.Random) -> str:
     """Draw a name of pieces that have a meaning in some syntax."""
     return "".join(draw.choice(_PIECES) for _ in range(draw.randint(1, 6)))
 

@@ -30,6 +30,6 @@ def test_no_use_of_a_hostile_input_has_another_effect(tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("every", "drawn"), [(1, 0), (3, 600)])
-def test_no_use_of_any_hostile_input_has_another_effect(tmp_path, every, drawn):
-    assert used(tmp_path, every, drawn, 1)["violations"] == []
+@pytest.mark.parametrize(("every", "generated"), [(1, 0), (3, 600)])
+def test_no_use_of_any_hostile_input_has_another_effect(tmp_path, every, generated):
+    assert used(tmp_path, every, generated, 1)["violations"] == []

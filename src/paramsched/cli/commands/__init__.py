@@ -1,1 +1,1 @@
-"""The commands, a file each. Its first line names the door, as does `_options.py`. Functions import heavy modules."""
+"""The commands, a file each. Its first line names the package, as in `_options.py`. Functions import heavy modules."""

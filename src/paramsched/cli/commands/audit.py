@@ -1,4 +1,4 @@
-"""`paramsched audit`: compare a log with a plan. Door: `tools`."""
+"""`paramsched audit`: compare a log with a plan. Package: `tools`."""
 
 from typing import Any
 

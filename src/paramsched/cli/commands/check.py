@@ -1,4 +1,4 @@
-"""`paramsched check`: report mistakes in plans. Door: `tools`."""
+"""`paramsched check`: report mistakes in plans. Package: `tools`."""
 
 import click
 

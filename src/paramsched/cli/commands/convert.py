@@ -1,4 +1,4 @@
-"""`paramsched convert`: write a plan in another format. Door: `core`."""
+"""`paramsched convert`: write a plan in another format. Package: `core`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

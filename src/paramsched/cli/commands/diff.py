@@ -1,4 +1,4 @@
-"""`paramsched diff`: the differences between two plans. Door: `core`."""
+"""`paramsched diff`: the differences between two plans. Package: `core`."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING

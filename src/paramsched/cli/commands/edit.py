@@ -1,4 +1,4 @@
-"""`paramsched edit`: a page with a plan's text beside its curves. Door: `show`."""
+"""`paramsched edit`: a page with a plan's text beside its curves. Package: `show`."""
 
 import os
 import signal

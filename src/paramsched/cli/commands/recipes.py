@@ -1,4 +1,4 @@
-"""`paramsched recipes`: published training recipes. Door: `tools`."""
+"""`paramsched recipes`: published training recipes. Package: `tools`."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""`paramsched resume`: what a resume from a checkpoint will do. Door: `tools`."""
+"""`paramsched resume`: what a resume from a checkpoint will do. Package: `tools`."""
 
 import shlex
 from pathlib import Path

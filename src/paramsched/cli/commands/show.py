@@ -1,4 +1,4 @@
-"""`paramsched show`: draw plans in the terminal or into a file, or print values. Door: `show`."""
+"""`paramsched show`: draw plans in the terminal or into a file, or print values. Package: `show`."""
 
 import shlex
 import sys

@@ -1,7 +1,7 @@
 """Modules that a module below them needs at run time: drawing, metric rules, readers of files, recipes.
 
-`import paramsched` registers their names, and each is imported on first use. So imports point down only. A door that is
-not installed has no entries.
+`import paramsched` registers their names, and each is imported on first use. So imports point down only. A package that
+is not installed has no entries.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ def load_entry(purpose: str, name: str) -> ModuleType:
 
 
 def is_installed(module: str) -> bool:
-    """Return whether the door of a module exists: the folder below `paramsched`."""
+    """Return whether the package of a module exists: the folder below `paramsched`."""
     return find_spec(".".join(module.split(".")[:2])) is not None
 
 

@@ -175,13 +175,14 @@ def refuse_many_values(data: Any, source: str) -> None:
 def plain_data(raw: Any, diagnostics: DiagnosticCollector, twice: list[str] | None = None) -> Any:
     """Return data with dicts, lists, text, finite numbers, booleans and None only; add diagnostics for other values.
 
-    A peer's config may contain more than a plan. Settings unrelated to schedules may have any value: numbers that are
-    not finite are kept, and dates become text. If a key occurs twice, the last value counts, as with PyYAML and `json`.
+    Another library's config may contain more than a plan. Settings unrelated to schedules may have any value: numbers
+    that are not finite are kept, and dates become text. If a key occurs twice, the last value counts, as with PyYAML
+    and `json`.
 
     Args:
         raw: the data as it was read.
         diagnostics: the collector.
-        twice: for a peer's config, the list to which the paths of repeated keys are added.
+        twice: for another library's config, the list to which the paths of repeated keys are added.
     """
     data = plain_or_bad(raw, diagnostics, twice)
     for one in bad_values_in(data):
@@ -216,7 +217,7 @@ class _PlainReader:
 
     Args:
         diagnostics: the collector.
-        twice: the list for the paths of repeated keys in a peer's config; None for a native plan.
+        twice: the list for the paths of repeated keys in another library's config; None for a native plan.
         left: the number of values that may still be read.
     """
 
@@ -246,7 +247,7 @@ class _PlainReader:
         return _bad_value(path, found, "Use numbers, text, lists and mappings")
 
     def read_number(self, raw: Any, path: str) -> int | float | BadValue:
-        """Return a finite number. In a peer's config, a number that exceeds all floats becomes infinite."""
+        """Return a finite number. In another library's config, a number that exceeds all floats becomes infinite."""
         number = raw.item() if isinstance(raw, np.number) else raw
         if not isinstance(number, (int, float)):
             return _bad_value(path, f"expected a real number, got {number!r}", "For example: 1")

@@ -388,7 +388,7 @@ _OF_SCHEDULES: Final = re.compile("lr|rate|sched|epoch|iter|step|warm|decay|cool
 
 
 def read_peer_data(text: str, syntax: str, source: str) -> Any:
-    """Return the data of a peer's text, as `plain_data` does. Warn of repeated keys of a schedule."""
+    """Return the data of another library's text, as `plain_data` does. Warn of repeated keys of a schedule."""
     diagnostics = DiagnosticCollector()
     twice: list[str] = []
     data = plain_data(_PEER_SYNTAXES[syntax](text, source), diagnostics, twice)

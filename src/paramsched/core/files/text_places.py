@@ -58,7 +58,7 @@ class Bracket(NamedTuple):
     Args:
         kind: `[` or `{`, or `]` for the end of either.
         at: the offset of a begin, or of the character after an end.
-        tag: the tag of a peer's list or mapping; None if it has none.
+        tag: the tag of another library's list or mapping; None if it has none.
     """
 
     kind: str
@@ -71,8 +71,8 @@ def nested_places(pieces: Iterable[Place | Bracket], finish: Callable[[Place, st
 
     Args:
         pieces: the scalars and the brackets, in the order of the text.
-        finish: for a peer's document, a function of each list or mapping when it ends, of its tag, and of whether it
-            is the key of an entry. The keys of such a document are texts.
+        finish: for another library's document, a function of each list or mapping when it ends, of its tag, and of
+            whether it is the key of an entry. The keys of such a document are texts.
     """
     document = Place(0, 0, parts=[], value=[])
     opened: list[tuple[Place, str | None]] = [(document, None)]

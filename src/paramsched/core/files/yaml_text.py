@@ -167,7 +167,7 @@ def _yaml_error(text: str, source: str, event: Any, found: str, instead: str) ->
 
 
 def _document(text: str, source: str, *, is_peer: bool) -> Place:
-    """Return the places and the values of a plan's or a peer's document.
+    """Return the places and the values of a plan's document, or of another library's.
 
     Raises:
         ConfigError: the text is not valid YAML, has a second document or too many values, or is nested too deep.
@@ -205,7 +205,7 @@ def _document(text: str, source: str, *, is_peer: bool) -> Place:
         raise _invalid_yaml(error, text, source) from None
 
     def finish(place: Place, tag: str | None, is_key: bool) -> None:
-        """Merge the entries of a peer's mapping, and replace a value that only the peer knows."""
+        """Merge the entries of another library's mapping, and replace a value that only that library knows."""
         nonlocal values
         values += _merge(place, text, source)
         if values > MOST_VALUES:
@@ -219,7 +219,7 @@ def _document(text: str, source: str, *, is_peer: bool) -> Place:
 
 
 def _merge(place: Place, text: str, source: str) -> int:
-    """Add the entries of merged mappings to a peer's mapping, and return how many entries it then has; 0 without any.
+    """Add the entries of merged mappings to another library's mapping, and return its number of entries; 0 without any.
 
     Its own entries and earlier merges take precedence.
     """
@@ -247,7 +247,7 @@ def _plan_scalar(event: Any) -> Any:
 
 
 def _peer_scalar(event: Any) -> Any:
-    """Return the value of a scalar in a peer's document, by its tag or its text."""
+    """Return the value of a scalar in another library's document, by its tag or its text."""
     text = event.value
     if event.tag in _TEXT_TAGS or (event.tag is None and event.style):
         return text

@@ -145,13 +145,13 @@ def begins_near_zero(line: Line) -> Problem | None:
         near.append(levels if is_near and not is_warmup else None)
         before = levels
     is_whole = all(one is not None and one.peak <= limit and one.low >= 0 for one in several)
-    told = [one for one in (several if is_whole else near) if one is not None and one.peak > 0]
-    if not told:
+    reported = [one for one in (several if is_whole else near) if one is not None and one.peak > 0]
+    if not reported:
         return None
     if is_whole and len(several) > 1:
-        return _as_values(line, told, line.as_values())
+        return _as_values(line, reported, line.as_values())
     pairs = zip(line.stages, several if is_whole else near, strict=True)
-    return _as_values(line, told, line.with_stages(one.in_values() if its else one.written for one, its in pairs))
+    return _as_values(line, reported, line.with_stages(one.in_values() if its else one.written for one, its in pairs))
 
 
 def rates_in_steps(line: Line) -> Problem | None:
@@ -298,10 +298,10 @@ def _in_values(line: Line, verb: str, *multiples: float, because: str = "") -> s
     return f"{clause}, because {because}" if because else clause
 
 
-def _as_values(line: Line, told: Sequence[Levels], instead: str) -> Problem:
+def _as_values(line: Line, reported: Sequence[Levels], instead: str) -> Problem:
     """Return the problem of multiples that were probably meant as values."""
-    low, high = min(one.low for one in told), max(one.high for one in told)
-    ends = (low,) if low == high else (high, low) if told[0].first == high else (low, high)
+    low, high = min(one.low for one in reported), max(one.high for one in reported)
+    ends = (low,) if low == high else (high, low) if reported[0].first == high else (low, high)
     values = " to ".join(f"{one:.4g}" for one in ends)
     found = _in_values(line, "is" if len(ends) == 1 else "goes from", *ends)
     advice = f"For the value{'s' * (len(ends) > 1)} {values} write {instead}"

@@ -184,18 +184,18 @@ def report_unlikely_values(
         counts_of_user: False if an engine counts the updates of the run.
     """
     mine = [line for lines, _, _ in parts for line in lines]
-    told = set()
+    reported = set()
     for line, found in start_problems(
         in_force.plan, in_force.counted, in_force.facts, mine, counts_of_user=counts_of_user
     ):
         names: list[str] = []
         if line is not None:
             is_of_levels = found.code in (LEVEL_AS_VALUE, GROWS, FAR_ABOVE)  # it names the field
-            told |= {line.name} if is_of_levels else set()
+            reported |= {line.name} if is_of_levels else set()
             names += [] if is_of_levels or line.name == "lr" else [line.name]
             names += [] if line.groups is None else [f"group {selector_text(line.groups)}"]
         processes.warn(Problem(code=found.code, found=found.found, site=" of ".join(names), advice=found.advice))
-    for field in dict.fromkeys(one.name for one in mine if one.name not in told):
+    for field in dict.fromkeys(one.name for one in mine if one.name not in reported):
         if not any(any(one.bases) or one.schedule.has_absolute for one in mine if one.name == field):
             code, about, instead = base_is_zero(field)
             processes.warn(Problem(code=code, found=about, advice=instead))

@@ -168,7 +168,7 @@ def _plan(schedule: Schedule, span: Span) -> Piece:
     (f(u) - f(1)) / (f(0) - f(1)). Of the updates: value(t) = base * f(t), and f(n) from t = n on if it has a length.
     """
     over, of_progress = schedule.args["over"], counts_of(schedule) == "u"
-    length = span.room if over is None and of_progress else None if over is None else span.length(over)
+    length = span.available if over is None and of_progress else None if over is None else span.length(over)
     if length is None and of_progress:
         raise no_total(schedule)
     lengths = {key: span.time(one) for key, one in _lengths_of(schedule).items()}

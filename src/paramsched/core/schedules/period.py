@@ -149,12 +149,12 @@ def sum_of_cycles(mult: float, times: int) -> Fraction:
     return Fraction(times) if ratio == 1 else (ratio**times - 1) / (ratio - 1)
 
 
-def fitting_times(mult: float, times: int, room: Fraction) -> int:
-    """Return the largest number of cycles, at most `times`, that fit in `room` if each has at least one update."""
+def fitting_times(mult: float, times: int, available: Fraction) -> int:
+    """Return the largest number of cycles, at most `times`, that fit in `available` if each has at least one update."""
     if mult == 1:
-        return max(1, min(times, int(room)))
+        return max(1, min(times, int(available)))
     fitting, size, total = 1, mult, 1.0
-    while fitting < times and total + size <= room:
+    while fitting < times and total + size <= available:
         total, size, fitting = total + size, size * mult, fitting + 1
     return fitting
 

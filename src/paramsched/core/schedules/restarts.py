@@ -137,15 +137,15 @@ def restarts(
     """
     if every is not None:
         period = span.period(Duration.of(every))
-    elif span.room is None:
+    elif span.available is None:
         raise no_total(call)
-    elif not span.room:  # a schedule without updates holds its final value
+    elif not span.available:  # a schedule without updates holds its final value
         one = restarts(schedule, 1, 1, mult, gamma)
         return plan(skip(one, 1), span)
     else:  # the cycles divide the total evenly
         assert times is not None
-        times = fitting_times(mult, times, Fraction(span.room))
-        period = exact_number(Fraction(span.room) / sum_of_cycles(mult, times))
+        times = fitting_times(mult, times, Fraction(span.available))
+        period = exact_number(Fraction(span.available) / sum_of_cycles(mult, times))
     if mult == 1:
         _require_whole_epochs(call, period, span)
     elif lengths != "exact":

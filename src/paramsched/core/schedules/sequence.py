@@ -113,7 +113,7 @@ def _sequence(call: Schedule, span: Span, *stages: Schedule) -> Piece:
         end = None if size is None else begin + size
         part = replace(span, begin=begin, end=end, staged=True, origin=span.begin)
         is_open = stage.kind == "geometric"  # it has no curve before its level is known
-        piece = _ended(plan(along_line(stage) if is_open else stage, part), part.room, is_last=stage is stages[-1])
+        piece = _ended(plan(along_line(stage) if is_open else stage, part), part.available, is_last=stage is stages[-1])
         pieces.append(piece)
         in_run.append(stage.with_args(over=piece.schedule.args["over"]) if is_open else piece.schedule)
         begin += size or 0
@@ -158,11 +158,11 @@ def _rest_of_span(call: Schedule, lengths: list[Fraction | None], span: Span) ->
     return left
 
 
-def _ended(piece: Piece, room: Number | None, *, is_last: bool) -> Piece:
-    """Return a stage that has the length of its room, unless it is the last and has no end."""
-    if room is None or (is_last if piece.length is None else piece.length == room):
+def _ended(piece: Piece, available: Number | None, *, is_last: bool) -> Piece:
+    """Return a stage that has the available length, unless it is the last and has no end."""
+    if available is None or (is_last if piece.length is None else piece.length == available):
         return piece
-    over = Duration.of_updates(room)
+    over = Duration.of_updates(available)
     if piece.schedule.kind == "constant":
         return plan(piece.schedule.with_args(over=over), AS_THEY_ARE)
     return plan(window(piece.schedule, 0, over), AS_THEY_ARE)
@@ -208,9 +208,9 @@ def _joined(call: Schedule, pieces: list[Piece]) -> Piece:
     def edges(since: Number, until: Number) -> Iterator[Number]:
         for piece, begin in zip(pieces, begins, strict=True):
             if begin <= until:
-                room = until - begin if piece.length is None else min(until - begin, piece.length)
-                inner = piece.edges_and_end(floor(since - begin), ceil(room)) if since <= begin + room else ()
-                yield from (begin + one for one in (0, room, *inner) if 0 <= one <= room)
+                available = until - begin if piece.length is None else min(until - begin, piece.length)
+                inner = piece.edges_and_end(floor(since - begin), ceil(available)) if since <= begin + available else ()
+                yield from (begin + one for one in (0, available, *inner) if 0 <= one <= available)
 
     held = None if last.held is None else exact_number(Fraction(begins[-1]) + last.held)
     return Piece(call, length, held, values, edges)

@@ -307,9 +307,9 @@ class _Formula:
             if args[key] is not None:
                 counts[key] = _counted(role, args[key], span)
             elif role == "fills":
-                if span.room is None:
+                if span.available is None:
                     raise no_total(schedule)
-                counts[key] = span.room
+                counts[key] = span.available
         if self.counted is not None:
             counts.update(self.counted(**counts))
         made = {key: _as_length(counts[key]) for key in self.roles}

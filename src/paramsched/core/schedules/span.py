@@ -88,7 +88,7 @@ class Span:
         return _ROUNDED[self.rounding](time)
 
     @property
-    def room(self) -> Number | None:
+    def available(self) -> Number | None:
         """The number of counts in the span; None if its end is unknown."""
         return None if self.end is None else self._since_begin(self.end)
 

@@ -94,12 +94,12 @@ def multistep(call: Schedule, span: Span, milestones: Milestones, gamma: Ratio =
     (1.0, 0.5, 0.25)
     """
     reached = [span.time(one) for one in milestones]
-    if span.staged and span.room is not None:
+    if span.staged and span.available is not None:
         for one, update in zip(milestones, reached, strict=True):
-            if update >= span.room:
+            if update >= span.available:
                 raise InvalidArgument(
                     str(call),
-                    f'milestone "{one}" is update {update} of a stage of length {Duration.of_updates(span.room)}: '
+                    f'milestone "{one}" is update {update} of a stage of length {Duration.of_updates(span.available)}: '
                     "milestones count from the start of the stage",
                     "To count from the start of the run, multiply: warmup(…) * multistep(…)",
                 )

@@ -10,8 +10,8 @@ from paramsched.mmengine.schedulers.families import SCHEDULER_CLASSES
 def _class_of_packages(name: str) -> type[Any] | None:
     """Return a class that a package has registered in MMEngine's own registries."""
     scope, _, bare = name.rpartition(".")
-    peer = sys.modules.get("mmengine.registry")
-    nodes = [] if peer is None else [peer.PARAM_SCHEDULERS]
+    registry = sys.modules.get("mmengine.registry")
+    nodes = [] if registry is None else [registry.PARAM_SCHEDULERS]
     while nodes:
         node = nodes.pop()
         if bare in node.module_dict and scope in ("", node.scope):

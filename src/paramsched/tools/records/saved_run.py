@@ -1,4 +1,4 @@
-"""The run in a checkpoint: its optimizers, the state of its Scheduler, its position, and schedulers of peers."""
+"""A checkpoint's run: its optimizers, the state of its Scheduler, its position, and schedulers of other libraries."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Laws 7 and 8: the used values equal the trace, after any disturbance between two updates."""
+"""Properties: the used values equal the trace, after any disturbance between two updates."""
 
 import warnings
 
@@ -9,7 +9,7 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 
 import paramsched as ps
-from core.laws.disturbances import DISTURBANCES, disturb, reported
+from core.properties.disturbances import DISTURBANCES, disturb, reported
 from paramsched.core.plan import bind
 from support import strategies
 from support.strategies import GROUPS, LATE, World
@@ -30,7 +30,7 @@ def attachable(data, *, rules=1):
 
 @pytest.fixture(autouse=True, scope="module")
 def quiet():
-    """Reject schedules with extreme values, which other laws cover."""
+    """Reject schedules with extreme values, which other properties cover."""
     with np.errstate(all="ignore"):
         yield
 
@@ -87,7 +87,7 @@ def test_used_values_equal_planned_values_after_any_disturbance(data):
 
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)  # because there are no external writes here
-        # Of a start: a drawn plan may be an unusual one.
+        # Of a start: a generated plan may be an unusual one.
         warnings.filterwarnings("ignore", r"(?s:.*(\[PS\d+\]|has no base))")
         run = Run(plan, world)
         for event in data.draw(st.lists(st.sampled_from(EVENTS), min_size=3, max_size=12)):

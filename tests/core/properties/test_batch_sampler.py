@@ -1,4 +1,4 @@
-"""Laws of `ps.BatchSampler`: one stream of passes, cut into batches of the planned sizes, for any processes."""
+"""Properties of `ps.BatchSampler`: one stream of passes, cut into batches of the planned sizes, for any processes."""
 
 from itertools import chain, islice
 
@@ -101,7 +101,7 @@ def test_a_changed_plan_continues_with_the_next_sample(first, second, length, se
 
 
 def opened(draw, states):
-    """Return an optimizer and a Scheduler with drawn sizes, which continue from some of the states of a run."""
+    """Return an optimizer and a Scheduler with generated sizes, which continue from some of the states of a run."""
     size, clock = draw(st.integers(1, 5)), draw(st.sampled_from(["updates", "samples", "tokens", "batches"]))
     facts = {"sequence_length": draw(st.sampled_from([7, 9])), "accumulation": draw(st.integers(1, 3))}
     lines = []

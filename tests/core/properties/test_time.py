@@ -1,4 +1,4 @@
-"""Laws of time: resolved lengths, parts of a second, and clocks."""
+"""Properties of time: resolved lengths, parts of a second, and clocks."""
 
 import itertools
 import re
@@ -107,7 +107,11 @@ def test_a_schedule_keeps_its_final_value_exactly(name, data):
         end = data.draw(st.integers(0, 100))
         schedule = window(case.resolved, 0, end)
 
-    last = schedule(end, base)
+    try:
+        last = schedule(end, base)
+    except InvalidArgument as error:
+        assume("milestone" not in str(error))  # it may be after the end of the window
+        raise
 
     later = [end + 1, end + 2, 2 * end + 7, end + 10**6, 10 * end + 10**9]
     if end < 2**52:  # beyond, floats have no halves

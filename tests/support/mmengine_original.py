@@ -54,7 +54,7 @@ def run(schedulers: list, optimizer: torch.optim.Optimizer, epochs: int = EPOCHS
     return np.array(rows)
 
 
-def built_by_peer(
+def built_by_original(
     configs: list[dict], optimizer: torch.optim.Optimizer, epochs: int = EPOCHS, length: int = LENGTH
 ) -> list:
     """Build the schedulers of a config as MMEngine's Runner does."""
@@ -70,19 +70,19 @@ def built_by_peer(
     return built
 
 
-def peer_values(configs: list[dict], kind: str, groups: int) -> np.ndarray:
+def original_values(configs: list[dict], kind: str, groups: int) -> np.ndarray:
     """Return the values each iteration uses in MMEngine."""
     optimizer = optimizer_of(kind, groups)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return run(built_by_peer(configs, optimizer), optimizer)
+            return run(built_by_original(configs, optimizer), optimizer)
         except ZeroDivisionError:  # row 2: a phase of OneCycle without length
             reject()
 
 
 def assert_same(actual: np.ndarray, expected: np.ndarray, kind: str, groups: int) -> None:
-    """Check equality to 1e-12 of a column's largest value or base, the precision of the peer's recursion."""
+    """Check equality to 1e-12 of a column's largest value or base, the precision of the original's recursion."""
     bases = np.abs(np.array(present(optimizer_of(kind, groups))))
     worst = np.abs(actual - expected) / np.maximum(np.maximum(np.abs(expected).max(axis=0), bases), 1e-300)
 

@@ -13,7 +13,7 @@ from paramsched.core.schedules import absolute
 from paramsched.core.schedules.anneal import cosine, linear, polynomial
 from paramsched.core.schedules.cosine_restarts import cosine_restarts
 from paramsched.core.schedules.restarts import restarts
-from whole.reference import timm_peer
+from whole.reference import timm_original
 
 UPDATES = 90
 MULTS = st.sampled_from([1.0, 1.1, 1.5, 2.0, 2.5, 4.0])  # at 3 timm's logarithm lands a cycle early
@@ -26,9 +26,9 @@ def optimizer(lr):
 
 @given(st.integers(2, 30), MULTS, DECAYS, st.integers(1, 6), st.sampled_from([0.0, 1e-3]), st.sampled_from([0.1, 3.0]))
 def test_cycles_equal_timm(first, mult, decay, limit, lowest, lr):
-    scheduler = timm_peer.timm_schedulers()
+    scheduler = timm_original.timm_schedulers()
     options = {"cycle_mul": mult, "cycle_decay": decay, "cycle_limit": limit, "t_in_epochs": False}
-    peers = {
+    originals = {
         "cosine": scheduler.CosineLRScheduler(optimizer(lr), t_initial=first, lr_min=lowest, **options),
         "poly": scheduler.PolyLRScheduler(optimizer(lr), t_initial=first, lr_min=lowest, power=0.9, **options),
     }
@@ -37,12 +37,12 @@ def test_cycles_equal_timm(first, mult, decay, limit, lowest, lr):
         "cosine": restarts(cosine(to=floor_level), first, limit, mult, decay),
         "poly": restarts(polynomial(0.9, to=floor_level), first, limit, mult, decay),
     }
-    for name, peer in peers.items():
-        expected = [peer._get_lr(t)[0] for t in range(UPDATES)]
+    for name, original in originals.items():
+        expected = [original._get_lr(t)[0] for t in range(UPDATES)]
         values = resolve(ours[name], total=UPDATES)(np.arange(UPDATES), base=lr)
         assert values == pytest.approx(expected, rel=1e-12, abs=1e-15)
     shape = cosine_restarts(first, mult, floor_level, decay, times=limit, lengths="exact")
-    expected = [peers["cosine"]._get_lr(t)[0] for t in range(UPDATES)]
+    expected = [originals["cosine"]._get_lr(t)[0] for t in range(UPDATES)]
     assert shape(np.arange(UPDATES), base=lr) == pytest.approx(expected, rel=1e-12, abs=1e-15)
 
 

@@ -79,8 +79,8 @@ def planned_sizes(draw):
 
 
 @given(planned_sizes(), st.integers(1, 3))
-def test_planned_amounts_equal_a_count_update_by_update(drawn, accumulation):
-    schedule, by_amount, plan, total = drawn
+def test_planned_amounts_equal_a_count_update_by_update(generated, accumulation):
+    schedule, by_amount, plan, total = generated
     amounts = [0]
     while amounts[-1] < total:
         size = schedule(amounts[-1] if by_amount else len(amounts) - 1)
@@ -94,8 +94,8 @@ def test_planned_amounts_equal_a_count_update_by_update(drawn, accumulation):
 
 
 @given(planned_sizes())
-def test_sizes_after_the_end_of_the_run_do_not_matter(drawn):
-    schedule, by_amount, plan, total = drawn
+def test_sizes_after_the_end_of_the_run_do_not_matter(generated):
+    schedule, by_amount, plan, total = generated
     assume(by_amount)
     ends = take(with_unit(schedule, "samples"), f"{total} samples") >> constant(0.0)
     other = ps.Plan(
@@ -112,8 +112,8 @@ def test_sizes_after_the_end_of_the_run_do_not_matter(drawn):
 
 
 @given(planned_sizes())
-def test_an_optimizer_uses_the_values_of_the_trace(drawn):
-    _, _, plan, _ = drawn
+def test_an_optimizer_uses_the_values_of_the_trace(generated):
+    _, _, plan, _ = generated
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
     try:
         shown = ps.trace(plan, optimizer)

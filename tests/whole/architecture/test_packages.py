@@ -1,6 +1,6 @@
-"""Seven doors: the core passes its tests without the others; each of the six can be deleted.
+"""Seven packages: the core passes its tests without the others; each of the six can be deleted.
 
-A test file of a door may use another door; without that one it is skipped.
+A test file of a package may use another package; without that one it is skipped.
 """
 
 import os
@@ -17,7 +17,7 @@ LIBRARY = ROOT / "src" / "paramsched"
 SIX = ("cli", "compat", "engines", "mmengine", "show", "tools")
 
 
-def test_src_has_the_seven_doors_and_no_other_folder():
+def test_src_has_the_seven_packages_and_no_other_folder():
     folders = {path.name for path in LIBRARY.iterdir() if any(path.rglob("*.py"))}
     files = {path.name for path in LIBRARY.iterdir() if path.is_file()}
 
@@ -25,10 +25,10 @@ def test_src_has_the_seven_doors_and_no_other_folder():
     assert files == {"__init__.py", "__main__.py", "errors.py", "extend.py", "py.typed", "shapes.py"}
 
 
-def copy_without(folder: Path, *doors: str) -> Path:
-    """Copy what git tracks, without some doors and their tests."""
+def copy_without(folder: Path, *packages: str) -> Path:
+    """Copy what git tracks, without some packages and their tests."""
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    left_out = tuple(f"{top}/{door}/" for door in doors for top in ("src/paramsched", "tests"))
+    left_out = tuple(f"{top}/{package}/" for package in packages for top in ("src/paramsched", "tests"))
     for name in filter(None, listed.split("\n")):
         if not name.startswith(left_out) and (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -52,14 +52,14 @@ def failures_in(folder: Path, *tests: str) -> str:
 
 @pytest.mark.long
 @pytest.mark.heavy
-def test_the_core_passes_its_tests_without_the_other_doors(tmp_path):
+def test_the_core_passes_its_tests_without_the_other_packages(tmp_path):
     assert failures_in(copy_without(tmp_path, *SIX), "src", "tests/core") == ""
 
 
 @pytest.mark.long
 @pytest.mark.heavy
-@pytest.mark.parametrize("door", [*SIX])
-def test_without_one_door_the_others_pass(door, tmp_path):
-    others = [f"tests/{other}" for other in ("core", *SIX) if other not in (door, "cli")]
+@pytest.mark.parametrize("package", [*SIX])
+def test_without_one_package_the_others_pass(package, tmp_path):
+    others = [f"tests/{other}" for other in ("core", *SIX) if other not in (package, "cli")]
 
-    assert failures_in(copy_without(tmp_path, door), "src", *others) == ""
+    assert failures_in(copy_without(tmp_path, package), "src", *others) == ""

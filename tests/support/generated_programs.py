@@ -1,6 +1,6 @@
 """Arguments, optimizers and comparisons of the programs that tests of drop-ins draw.
 
-They are drawn from `random`, because Hypothesis takes ten times as long for each program.
+They are generated from `random`, because Hypothesis takes ten times as long for each program.
 """
 
 import copy
@@ -160,7 +160,7 @@ CLASSES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
 }
 
 
-def drawn_scheduler(draw: Draw, depth: int = 2) -> tuple[Any, Any]:
+def generated_scheduler(draw: Draw, depth: int = 2) -> tuple[Any, Any]:
     """Return the description of a scheduler or composition, and a function that builds it for an optimizer."""
     kind = draw.choice(["one", "chain", "sequence"]) if depth else "one"
     if kind == "one":
@@ -176,7 +176,7 @@ def drawn_scheduler(draw: Draw, depth: int = 2) -> tuple[Any, Any]:
         }
         options |= own.get(name, {})
         return (name, options), lambda optimizer: getattr(OURS, name)(optimizer, **_for_groups(options, optimizer))
-    members = [drawn_scheduler(draw, depth - 1) for _ in range(draw.randint(1, 3))]
+    members = [generated_scheduler(draw, depth - 1) for _ in range(draw.randint(1, 3))]
     texts, builds = zip(*members, strict=True)
     if kind == "chain":
         return (kind, texts), lambda optimizer: OURS.ChainedScheduler([one(optimizer) for one in builds], optimizer)

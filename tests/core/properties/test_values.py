@@ -1,4 +1,4 @@
-"""Laws of values: bases, levels, ranges, parts, empty stages and text."""
+"""Properties of values: bases, levels, ranges, parts, empty stages and text."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import paramsched
 import paramsched as ps
-from core.laws import schedule_laws as laws
+from core.properties import schedule_properties as properties
 from paramsched.core import files as config
 from paramsched.core.plan import Binding, Plan, Target, resolve
 from paramsched.core.plan.value_ranges import range_of
@@ -44,7 +44,7 @@ def test_a_schedule_is_affine_in_base(name, data):
     times = np.arange(min(case.world.total + 3, 200))
     base = data.draw(st.sampled_from([0.1, 3e-4, -2.0, 7.5]))
 
-    laws.affine_in_base(case.resolved, times, base)
+    properties.affine_in_base(case.resolved, times, base)
     assert case.resolved.affine
 
 
@@ -65,14 +65,14 @@ def test_without_an_absolute_level_there_is_no_offset(case, base):
 
     if not case.resolved.has_absolute and "one_cycle" not in str(case.resolved):
         assert not case.resolved(times, 0.0).any()
-        laws.zero_at_base_zero(case.resolved, times)
+        properties.zero_at_base_zero(case.resolved, times)
 
 
 @given(strategies.cases(affine=True), strategies.bases())
 def test_the_value_equals_the_sum_of_its_columns(case, base):
     times = np.arange(min(case.world.total + 3, 200))
 
-    laws.columns_match_values(case.resolved, times, base)
+    properties.columns_match_values(case.resolved, times, base)
 
 
 @given(strategies.cases(affine=True))
@@ -155,7 +155,12 @@ def test_an_absolute_schedule_has_the_bits_of_the_schedule_at_base_1(name, data,
     if not np.isinf(expected).any():
         stage = constant(1.0, 3) >> window(resolved, 0, total)
         at = np.minimum(times, total - 1)
-        np.testing.assert_array_equal(stage(at + 3, base), case.resolved(at, 1.0))
+        try:
+            later = stage(at + 3, base)
+        except InvalidArgument as error:
+            assume("milestone" not in str(error))  # it may be after the end of the window
+            raise
+        np.testing.assert_array_equal(later, case.resolved(at, 1.0))
 
 
 @st.composite
@@ -200,8 +205,8 @@ def test_an_open_start_is_not_the_written_level_that_it_has_alone(name, data):
 
 
 @given(stages_before(affine=True), strategies.bases())
-def test_a_stage_starts_exactly_at_the_end_of_the_stage_before(drawn, base):
-    before, world = drawn
+def test_a_stage_starts_exactly_at_the_end_of_the_stage_before(generated, base):
+    before, world = generated
     whole = resolved_or_rejected(before >> linear(to=0, over=9), world)
     assume(len(whole.args["stages"]) == 2)
     first, second = whole.args["stages"]
@@ -213,8 +218,8 @@ def test_a_stage_starts_exactly_at_the_end_of_the_stage_before(drawn, base):
 
 
 @given(stages_before(affine=True), strategies.bases())
-def test_a_warmup_ends_exactly_at_the_start_of_the_next_stage(drawn, base):
-    behind, world = drawn
+def test_a_warmup_ends_exactly_at_the_start_of_the_next_stage(generated, base):
+    behind, world = generated
     whole = resolved_or_rejected(warmup(9) >> behind, world)
     assume(len(whole.args["stages"]) == 2)
     first, second = whole.args["stages"]
@@ -223,8 +228,8 @@ def test_a_warmup_ends_exactly_at_the_start_of_the_next_stage(drawn, base):
 
 
 @given(stages_before(fixed=False), st.floats(1e-8, 10))
-def test_without_absolute_values_the_level_is_the_same_multiple_for_every_base(drawn, base):
-    before, world = drawn
+def test_without_absolute_values_the_level_is_the_same_multiple_for_every_base(generated, base):
+    before, world = generated
     whole = resolved_or_rejected(before >> constant(), world)
     assume(len(whole.args["stages"]) == 2)
     first, second = whole.args["stages"]
@@ -235,8 +240,8 @@ def test_without_absolute_values_the_level_is_the_same_multiple_for_every_base(d
 
 
 @given(stages_before())
-def test_an_open_level_resolves_to_the_same_plan_as_its_level(drawn):
-    before, world = drawn
+def test_an_open_level_resolves_to_the_same_plan_as_its_level(generated):
+    before, world = generated
     written = before >> linear(to=0.25, over=5) >> constant(0.25)
     whole = resolved_or_rejected(written, world)
 
@@ -427,7 +432,7 @@ def test_text_reads_back_as_the_same_schedule(name, data):
     case = data.draw(strategies.cases(name=name, small=False))
 
     for schedule in (case.written, case.resolved):
-        laws.text_reads_back(schedule)
+        properties.text_reads_back(schedule)
         assert schedule.serializable
 
 
@@ -476,7 +481,7 @@ _REBUILD = """
 import json, sys
 sys.path[:0] = sys.argv[1:]
 from paramsched.core.plan import Binding, Plan, Target
-from support import drawn_shapes
+from support import generated_shapes
 for total, bindings in json.load(sys.stdin):
     of = lambda field: Target(*field) if isinstance(field, list) else field
     print(Plan(*(Binding(of(f), line, groups) for f, line, groups in bindings), total=total).fingerprint)
@@ -517,7 +522,7 @@ def test_a_binding_in_text_equals_the_one_in_code():
     assert Binding("lr", 'warmup("5%") >> cosine()') == Binding("lr", parse('warmup( "5 %")>>cosine(to=0)'))
 
 
-def drawn_times(data: st.DataObject, case: Case, size: int = 8) -> np.ndarray:
+def generated_times(data: st.DataObject, case: Case, size: int = 8) -> np.ndarray:
     return np.array(data.draw(strategies.times(case, size)))
 
 
@@ -525,16 +530,16 @@ def drawn_times(data: st.DataObject, case: Case, size: int = 8) -> np.ndarray:
 @given(st.data())
 def test_a_vector_of_times_gives_the_value_at_each_time(name, data):
     case = data.draw(strategies.cases(name=name, small=False))
-    times, base = drawn_times(data, case), data.draw(strategies.bases())
+    times, base = generated_times(data, case), data.draw(strategies.bases())
 
-    laws.value_at_each_time(case.resolved, times, base)
+    properties.value_at_each_time(case.resolved, times, base)
 
 
 @every_shape()
 @given(st.data())
 def test_columns_have_the_same_bits_for_one_time(name, data):
     case = data.draw(strategies.cases(name=name, small=False))
-    times, base = drawn_times(data, case), data.draw(strategies.bases())
+    times, base = generated_times(data, case), data.draw(strategies.bases())
     if case.resolved.affine:
         together = rows_at(case.resolved, times, np.array([base]))
         functions = [lambda t: rows_at(case.resolved, t, np.array([base]))]
@@ -552,7 +557,7 @@ def test_a_value_does_not_depend_on_the_other_times_in_the_array(case, base, ran
     values = case.resolved(every, base)
     some = np.array(random.sample(range(every.size), k=min(every.size, 37)))
 
-    laws.independent_of_order(case.resolved, every, base)
+    properties.independent_of_order(case.resolved, every, base)
     np.testing.assert_array_equal(case.resolved(some, base), values[some])
 
 
@@ -593,7 +598,7 @@ def test_one_invalid_time_in_an_array_is_rejected(wrong, place):
 
 @given(strategies.cases(), st.lists(strategies.bases(), min_size=1, max_size=4), st.data())
 def test_bases_broadcast_with_times(case, bases, data):
-    times = drawn_times(data, case, 3)
+    times = generated_times(data, case, 3)
 
     table = case.resolved(times[:, None], np.array(bases))
 
@@ -603,7 +608,7 @@ def test_bases_broadcast_with_times(case, bases, data):
 
 @given(strategies.cases(), st.sampled_from([np.float16, np.float32, np.float64]), st.data())
 def test_the_result_has_the_dtype_of_a_floating_base_or_float64(case, dtype, data):
-    times = drawn_times(data, case, 3)
+    times = generated_times(data, case, 3)
     base = np.asarray(0.1, dtype=dtype)
 
     assert type(case.resolved(times[0].item(), 0.1)) is float

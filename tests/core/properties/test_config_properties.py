@@ -1,4 +1,4 @@
-"""Law 5: a written plan is read back as the same plan, in every format."""
+"""Properties: a written plan is read back as the same plan, in every format."""
 
 import json
 

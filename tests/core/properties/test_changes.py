@@ -29,7 +29,7 @@ JOINED = ("linear(to=0)", "linear(to=0.1, over=7) >> constant(0.1)", "constant()
 
 @pytest.fixture(autouse=True, scope="module")
 def quiet():
-    """Reject schedules with extreme values, which other laws cover."""
+    """Reject schedules with extreme values, which other properties cover."""
     with np.errstate(all="ignore"):
         yield
 

@@ -1,4 +1,4 @@
-"""Shapes of one's own that the laws draw; the functions themselves are here too, to compare with."""
+"""Shapes of one's own that the properties draw; the functions themselves are here too, to compare with."""
 
 import math
 
@@ -18,10 +18,10 @@ def fading(t, period=8):
 
 
 @shape
-def drawn_progress(u, power: float = 2.0, bend=False):
+def generated_progress(u, power: float = 2.0, bend=False):
     return falling(u, power, bend)
 
 
 @shape
-def drawn_updates(t, period: Duration = 8):
+def generated_updates(t, period: Duration = 8):
     return fading(t, period)

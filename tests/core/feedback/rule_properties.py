@@ -1,4 +1,4 @@
-"""The laws of metric rules."""
+"""The properties of metric rules."""
 
 import json
 import pickle
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from core.laws.schedule_laws import BrokenLaw
+from core.properties.schedule_properties import BrokenProperty
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.plan import Plan, replay
 from paramsched.errors import ParamschedError
@@ -16,7 +16,7 @@ _VALUES = (0.1, 3e-4, 0.0)
 
 
 def check_rule(rule: MetricRule[Any], metrics: Sequence[float] = _METRICS) -> None:
-    """Check every law of metric rules.
+    """Check every property of metric rules.
 
     - In its initial state a rule changes no value.
     - `observe` and `apply` are pure functions.
@@ -29,7 +29,7 @@ def check_rule(rule: MetricRule[Any], metrics: Sequence[float] = _METRICS) -> No
         metrics: the values that the rule observes, in order.
 
     Raises:
-        BrokenLaw: the rule breaks a law.
+        BrokenProperty: the rule breaks a property.
 
     >>> from paramsched.core.feedback import plateau
     >>> check_rule(plateau("loss", patience=2))
@@ -38,61 +38,65 @@ def check_rule(rule: MetricRule[Any], metrics: Sequence[float] = _METRICS) -> No
     for value in _VALUES:
         if rule.apply(state, value) != value:
             found = f"{value!r} became {rule.apply(state, value)!r}"
-            raise BrokenLaw("in its initial state a rule changes no value", rule, "at the start", found)
+            raise BrokenProperty("in its initial state a rule changes no value", rule, "at the start", found)
     _require_plain_state(rule, state, "at the start")
     for place, metric in enumerate(metrics):
         where = f"metric {place}, {metric!r}"
         previous, text = state, repr(state)
         state = rule.observe(previous, metric)
         if repr(previous) != text:
-            raise BrokenLaw("observe does not modify its state", rule, where, f"{text} became {previous!r}")
+            raise BrokenProperty("observe does not modify its state", rule, where, f"{text} became {previous!r}")
         if rule.observe(previous, metric) != state:
             found = f"{state!r}, a second time {rule.observe(previous, metric)!r}"
-            raise BrokenLaw("the same state and metric give the same state", rule, where, found)
+            raise BrokenProperty("the same state and metric give the same state", rule, where, found)
         _require_plain_state(rule, state, where)
         text = repr(state)
         for value in _VALUES:
             first, second = rule.apply(state, value, 0.1), rule.apply(state, value, 0.1)
             if first != second or repr(state) != text:
                 found = f"{value!r} became {first!r}, a second time {second!r}"
-                raise BrokenLaw("apply is deterministic and does not modify its state", rule, where, found)
+                raise BrokenProperty("apply is deterministic and does not modify its state", rule, where, found)
             if not abs(first) < float("inf"):
-                raise BrokenLaw("apply returns a finite number", rule, where, f"{value!r} became {first!r}")
+                raise BrokenProperty("apply returns a finite number", rule, where, f"{value!r} became {first!r}")
     for metric in (float("nan"), float("inf"), float("-inf")):
-        law = "for a metric that is not finite, observe returns a state or raises an error of paramsched"
+        statement = "for a metric that is not finite, observe returns a state or raises an error of paramsched"
         where = f"metric {metric!r}"
         try:
             after = rule.observe(state, metric)
         except ParamschedError:
             continue
         except Exception as error:
-            raise BrokenLaw(law, rule, where, f"{type(error).__name__}: {error}") from error
+            raise BrokenProperty(statement, rule, where, f"{type(error).__name__}: {error}") from error
         for value in _VALUES:
             made = rule.apply(after, value, 0.1)
             if not abs(made) < float("inf"):
-                raise BrokenLaw(law, rule, where, f"{value!r} became {made!r}")
+                raise BrokenProperty(statement, rule, where, f"{value!r} became {made!r}")
     plan = Plan(lr=1.0 * rule)
     if plan.bindings[0].schedule.serializable and Plan(lr=str(1.0 * rule)) != plan:
-        raise BrokenLaw("text reads back as an equal rule", rule, "parse(str(rule))", str(Plan(lr=str(1.0 * rule))))
+        raise BrokenProperty(
+            "text reads back as an equal rule", rule, "parse(str(rule))", str(Plan(lr=str(1.0 * rule)))
+        )
     replayed = replay(plan, [(t, {rule.metric: metric}) for t, metric in enumerate(metrics)])
     if replayed[rule] != state:
-        law = "a rule reaches the same state in a plan"
-        raise BrokenLaw(law, rule, f"after {len(metrics)} metrics", f"{state!r}, in a plan {replayed[rule]!r}")
+        statement = "a rule reaches the same state in a plan"
+        raise BrokenProperty(
+            statement, rule, f"after {len(metrics)} metrics", f"{state!r}, in a plan {replayed[rule]!r}"
+        )
 
 
 def _require_plain_state(rule: MetricRule[Any], state: Any, where: str) -> None:
     """Check that a state is a frozen dataclass that JSON and pickle can restore."""
-    law = "a state is a frozen dataclass of JSON scalars, and restore recreates it"
+    statement = "a state is a frozen dataclass of JSON scalars, and restore recreates it"
     if not getattr(getattr(state, "__dataclass_params__", None), "frozen", False):
-        raise BrokenLaw(law, rule, where, f"expected a frozen dataclass, got {type(state).__name__}")
+        raise BrokenProperty(statement, rule, where, f"expected a frozen dataclass, got {type(state).__name__}")
     data = {field.name: getattr(state, field.name) for field in fields(state)}
     try:
         plain = json.loads(json.dumps(data))
     except (TypeError, ValueError) as error:
-        raise BrokenLaw(law, rule, where, f"{state!r}: {error}") from None
+        raise BrokenProperty(statement, rule, where, f"{state!r}: {error}") from None
     for kind, saved in (("a saved state", data), ("a state from JSON", plain)):
         again = rule.restore(dict(saved))
         if again != state:
-            raise BrokenLaw(law, rule, where, f"{state!r}, from {kind} {again!r}")
+            raise BrokenProperty(statement, rule, where, f"{state!r}, from {kind} {again!r}")
     if pickle.loads(pickle.dumps(state)) != state:  # pickled in the same line
-        raise BrokenLaw(law, rule, where, f"{state!r}, from a pickle a different state")
+        raise BrokenProperty(statement, rule, where, f"{state!r}, from a pickle a different state")

@@ -1,4 +1,4 @@
-"""Laws of changes between steps, and of the groups."""
+"""Properties of changes between steps, and of the groups."""
 
 import copy
 import io

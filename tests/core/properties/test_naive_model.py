@@ -1,4 +1,4 @@
-"""Law: the values of a plan equal a naive model of its text, on every clock, with constant and planned sizes."""
+"""Property: the values of a plan equal a naive model of its text, on every clock, with constant and planned sizes."""
 
 from fractions import Fraction
 from itertools import product
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from core.laws.naive_schedules import Anneal, Clock, Hold, Joined, Open, Overlay, Stages, Take
+from core.properties.naive_schedules import Anneal, Clock, Hold, Joined, Open, Overlay, Stages, Take
 from paramsched.errors import ParamschedError
 
 INDEXES = ["t/n", "t/n", "(t+1)/n", "(t+1)/(n+1)", "t/(n-1)"]

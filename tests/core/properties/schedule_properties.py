@@ -1,4 +1,4 @@
-"""The laws of schedules, and `BrokenLaw`, the error that a check raises."""
+"""The properties of schedules, and `BrokenProperty`, the error that a check raises."""
 
 from typing import Any, final
 
@@ -10,32 +10,32 @@ from paramsched.core.schedules.evaluation import rows_at
 
 
 @final
-class BrokenLaw(AssertionError):
-    """A schedule or a rule breaks a law.
+class BrokenProperty(AssertionError):
+    """A schedule or a rule breaks a property.
 
     Args:
-        law: the law, as a sentence.
+        statement: the property, as a sentence.
         what: the schedule or rule, with its arguments.
         where: the time, base or input.
         found: the wrong result.
     """
 
-    def __init__(self, law: str, what: object, where: str, found: str) -> None:
-        self.law, self.what, self.where, self.found = law, str(what), where, found
-        super().__init__(law, self.what, where, found)
+    def __init__(self, statement: str, what: object, where: str, found: str) -> None:
+        self.statement, self.what, self.where, self.found = statement, str(what), where, found
+        super().__init__(statement, self.what, where, found)
 
     def __str__(self) -> str:
         what = self.what if len(self.what) <= 300 else f"{self.what[:297]}..."
-        return f"{what} breaks a law: {self.law}.\n  {self.where}: {self.found}"
+        return f"{what} breaks a property: {self.statement}.\n  {self.where}: {self.found}"
 
 
 def value_at_each_time(schedule: Schedule, times: Array, base: float) -> None:
     """Check that an array of times gives the same values as each time alone, bit for bit."""
     values = _values(schedule, times, base)
     alone = np.array([schedule(t, base) for t in times.tolist()])
-    law = "an array of times gives the same values as each time alone"
+    statement = "an array of times gives the same values as each time alone"
     found = f"alone {{0!r}}, in an array of {times.size} times {{1!r}}"
-    _require(_same_numbers(alone, values), law, schedule, times, base, found, alone, values)
+    _require(_same_numbers(alone, values), statement, schedule, times, base, found, alone, values)
 
 
 def independent_of_order(schedule: Schedule, times: Array, base: float) -> None:
@@ -48,10 +48,10 @@ def independent_of_order(schedule: Schedule, times: Array, base: float) -> None:
         "in three dimensions": _values(schedule, times.reshape(1, -1, 1), base).reshape(-1),
         "a second time": _values(schedule, times, base),
     }
-    law = "a value does not depend on the order of the times or on other times"
+    statement = "a value does not depend on the order of the times or on other times"
     for how, again in others.items():
         found = f"{{0!r}} at first, {how} {{1!r}}"
-        _require(_same_numbers(values, again), law, schedule, times, base, found, values, again)
+        _require(_same_numbers(values, again), statement, schedule, times, base, found, values, again)
 
 
 def affine_in_base(schedule: Schedule, times: Array, base: float) -> None:
@@ -64,16 +64,16 @@ def affine_in_base(schedule: Schedule, times: Array, base: float) -> None:
         line = at_zero + base * (at_one - at_zero)
         # The tolerance is a few rounding errors of the largest number.
         holds = ~(np.isfinite(scale) & (np.abs(value - line) > 1e-15 * 8 * scale + 1e-300))
-    law = "a schedule whose `affine` is True is a multiple of base plus an absolute value"
+    statement = "a schedule whose `affine` is True is a multiple of base plus an absolute value"
     found = "{0!r}, but the line through the values at base 0 and 1 gives {1!r}"
-    _require(holds, law, schedule, times, base, found, value, line)
+    _require(holds, statement, schedule, times, base, found, value, line)
 
 
 def zero_at_base_zero(schedule: Schedule, times: Array) -> None:
     """Check that a schedule without absolute levels is 0 if base is 0."""
     values = _values(schedule, times, 0.0)
-    law = "a schedule without absolute levels is 0 if base is 0"
-    _require((values == 0) | schedule.has_absolute, law, schedule, times, 0.0, "{0!r}", values)
+    statement = "a schedule without absolute levels is 0 if base is 0"
+    _require((values == 0) | schedule.has_absolute, statement, schedule, times, 0.0, "{0!r}", values)
 
 
 def columns_match_values(schedule: Schedule, times: Array, base: float) -> None:
@@ -82,9 +82,9 @@ def columns_match_values(schedule: Schedule, times: Array, base: float) -> None:
         return
     values = _values(schedule, times, base)
     applied = rows_at(schedule, times, np.array([base]))[:, 0]
-    law = "the factors and absolute values of a schedule, applied to base, give its values"
+    statement = "the factors and absolute values of a schedule, applied to base, give its values"
     found = "{0!r}, but its factor and absolute value give {1!r}"
-    _require(_same_numbers(values, applied), law, schedule, times, base, found, values, applied)
+    _require(_same_numbers(values, applied), statement, schedule, times, base, found, values, applied)
 
 
 def text_reads_back(schedule: Schedule) -> None:
@@ -93,7 +93,7 @@ def text_reads_back(schedule: Schedule) -> None:
         return
     again = parse(str(schedule))
     if not _are_equal(again, schedule) or str(again) != str(schedule):
-        raise BrokenLaw("text reads back as an equal schedule", schedule, "parse(str(schedule))", str(again))
+        raise BrokenProperty("text reads back as an equal schedule", schedule, "parse(str(schedule))", str(again))
 
 
 def _are_equal(one: Schedule, other: Schedule) -> bool:
@@ -101,14 +101,14 @@ def _are_equal(one: Schedule, other: Schedule) -> bool:
 
 
 def _require(
-    holds: Array, law: str, schedule: Schedule, times: Array, base: float, found: str, *columns: Floats
+    holds: Array, statement: str, schedule: Schedule, times: Array, base: float, found: str, *columns: Floats
 ) -> None:
-    """Raise `BrokenLaw` for the first time at which a law does not hold; `found` shows the values of the columns."""
+    """Raise `BrokenProperty` for the first time at which a property does not hold; `found` shows the columns."""
     broken = np.flatnonzero(~holds)
     if broken.size:
         place = broken[0]
         text = found.format(*(column[place].item() for column in columns))
-        raise BrokenLaw(law, schedule, _at(times[place].item(), base), text)
+        raise BrokenProperty(statement, schedule, _at(times[place].item(), base), text)
 
 
 def _values(schedule: Schedule, times: Array, base: float) -> Floats:

@@ -1,6 +1,6 @@
-"""Drawn logs in all formats: what an audit reports is true, and each cause that a log shows is named.
+"""Generated logs in all formats: what an audit reports is true, and each cause that a log shows is named.
 
-`reports.yaml` has the reports of some; `PYTHONPATH=tests python tests/tools/audit/test_drawn_logs.py` writes it again.
+`reports.yaml` has the reports of some. `PYTHONPATH=tests python tests/tools/audit/test_generated_logs.py` writes it.
 """
 
 import csv
@@ -74,7 +74,7 @@ class Truth:
         total, epoch: the updates of the run and of an epoch.
         t: the updates of the rows.
         texts: the logged numbers.
-        base: the base that the audit was told; None if it was not.
+        base: the base that the audit is given; None without one.
     """
 
     schedule: Callable[[int], Any]
@@ -217,7 +217,7 @@ def is_written(planned: float, text: str, form: str) -> bool:
     return bool(form) and any(float(f"{one:{form}}") == logged for one in near)
 
 
-# ---------------------------------------------------------------- drawn logs
+# ---------------------------------------------------------------- generated logs
 
 
 def schedule_of(plan: str, total: int = TOTAL) -> Any:
@@ -410,8 +410,8 @@ CAUSES: dict[str, tuple[int, Any]] = {
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """A drawn log: its plan, format, cause and rows, and the base that the audit is told."""
+class GeneratedLog:
+    """A generated log: its plan, format, cause and rows, and the base that the audit is given."""
 
     plan: str
     form: str
@@ -429,7 +429,7 @@ class Drawn:
         return [written(one, self.form) for one in self.values.tolist()]
 
 
-def drawn_log(seed: int) -> Drawn:
+def generated_log(seed: int) -> GeneratedLog:
     """Draw a plan, a cause, rows and a base in one of the formats."""
     draw = np.random.default_rng(seed)
     plan, form = str(draw.choice(PLANS)), ALL[seed % len(ALL)]
@@ -440,7 +440,7 @@ def drawn_log(seed: int) -> Drawn:
     total = int(draw.choice([150, 270, 303, 357, 600])) if cause == "another total" else TOTAL
     times = CAUSES[cause][1](t, at)
     values = schedule_of(plan, total)(times, base=base * factor if cause == "another base" else base)
-    return Drawn(plan, form, cause, base, known, t, at, total, times, values)
+    return GeneratedLog(plan, form, cause, base, known, t, at, total, times, values)
 
 
 def lines_of(shown: object) -> list[str]:
@@ -449,7 +449,7 @@ def lines_of(shown: object) -> list[str]:
 
 
 def answer_to(question: dict[str, Any]) -> dict[str, Any]:
-    """Return the report of a drawn log, or of the rows of a question, and its facts without a plan."""
+    """Return the report of a generated log, or of the rows of a question, and its facts without a plan."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "log.csv"
         if "rows" in question:
@@ -465,10 +465,15 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
                 "step,lr\n" + "".join(f"{n},{written(one, form)}\n" for n, one in zip(t, values, strict=True))
             )
         else:
-            drawn = drawn_log(question["seed"])
-            plan, kept = drawn.plan, {"seed": question["seed"], "log": f"{drawn.plan} {drawn.form} {drawn.cause}"}
-            bases = None if drawn.known is None else {("lr", None): drawn.known}
-            file.write_text("step,lr\n" + "".join(f"{n},{one}\n" for n, one in zip(drawn.t, drawn.texts, strict=True)))
+            generated = generated_log(question["seed"])
+            plan, kept = (
+                generated.plan,
+                {"seed": question["seed"], "log": f"{generated.plan} {generated.form} {generated.cause}"},
+            )
+            bases = None if generated.known is None else {("lr", None): generated.known}
+            file.write_text(
+                "step,lr\n" + "".join(f"{n},{one}\n" for n, one in zip(generated.t, generated.texts, strict=True))
+            )
         logged = read_log(file, ["lr"])
         kept["facts"] = lines_of(log_facts(logged))
         try:
@@ -481,13 +486,13 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
 
 
 @answers.in_parts(FILE, size=20, step=4)
-def test_the_report_of_a_drawn_log_is_as_recorded(places, subtests):
+def test_the_report_of_a_generated_log_is_as_recorded(places, subtests):
     answers.check(FILE, answer_to, places, subtests)
 
 
-def drawn_cause(folder: Path, seed: int) -> None:
-    """Check that the report of a drawn log is true, and names the cause."""
-    log = drawn_log(seed)
+def generated_cause(folder: Path, seed: int) -> None:
+    """Check that the report of a generated log is true, and names the cause."""
+    log = generated_log(seed)
     plan, form, cause, base, known, t, at = log.plan, log.form, log.cause, log.base, log.known, log.t, log.at
     total, times, values, texts = log.total, log.times, log.values, log.texts
     fitted, schedule = CAUSES[cause][0], schedule_of(plan, total)
@@ -496,12 +501,12 @@ def drawn_cause(folder: Path, seed: int) -> None:
 
     report = audited(folder, plan, t, values, form, known)
 
-    told = (seed, plan, cause, form, known, at, total, report)
+    reported = (seed, plan, cause, form, known, at, total, report)
     truth = Truth(lambda one: schedule_of(plan, one), TOTAL, EPOCH, t, texts, known)
-    assert list(truth.faults(report)) == [], told
+    assert list(truth.faults(report)) == [], reported
     names = [one.name for one in report.causes]
     if report.first is None or any(cause in one for one in names) or len(set(texts)) == 1:
-        assert len(set(texts)) > 1 or report.first is None or names == ["never moved"], told
+        assert len(set(texts)) > 1 or report.first is None or names == ["never moved"], reported
         return
     if min((one.fitted for one in report.causes), default=9) < fitted:
         return
@@ -510,13 +515,13 @@ def drawn_cause(folder: Path, seed: int) -> None:
     after = [written(one, form) for one in schedule(times + 1, base=base).tolist()]
     shown = [one != other for one, other in zip(texts, after, strict=True)]
     hides_updates = cause == "updates skipped" and np.mean(shown) < 0.97
-    assert len(set(texts)) - (known is None) <= fitted or is_exact or hides_updates, told
+    assert len(set(texts)) - (known is None) <= fitted or is_exact or hides_updates, reported
 
 
 @pytest.mark.parametrize("part", [0, *(pytest.param(n, marks=pytest.mark.long) for n in range(1, 25))])
-def test_a_report_of_a_drawn_log_is_true_and_names_its_cause(tmp_path, part):
+def test_a_report_of_a_generated_log_is_true_and_names_its_cause(tmp_path, part):
     for seed in range(40 * part, 40 * part + 40):
-        drawn_cause(tmp_path, seed)
+        generated_cause(tmp_path, seed)
 
 
 @pytest.mark.parametrize(("plan", "other"), every(8, itertools.permutations(PLANS, 2)))

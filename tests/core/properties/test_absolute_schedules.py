@@ -9,7 +9,7 @@ from hypothesis import assume, given, reject
 from hypothesis import strategies as st
 
 import paramsched as ps
-from core.laws.disturbances import DISTURBANCES, disturb
+from core.properties.disturbances import DISTURBANCES, disturb
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.errors import InvalidArgument
 from support import strategies

@@ -26,11 +26,11 @@ def assert_is(schedule, formula, base=1.0, total=100):
 
 @table("cycles", [0.25, 0.5, 1.0, 1.5, 3.0])
 def test_a_cosine_wave_equals_the_transformers_cosine_until_its_end(cycles):
-    def peer(t):
+    def original(t):
         return 0.5 * (1 + math.cos(math.pi * 2 * cycles * min(t, 100) / 100))
 
-    assert_is(cosine_wave(cycles), peer)
-    assert_is(cosine_wave(cycles, 2.0, absolute(0.5)), lambda t: 0.5 + 0.5 * peer(t), base=0.5)
+    assert_is(cosine_wave(cycles), original)
+    assert_is(cosine_wave(cycles, 2.0, absolute(0.5)), lambda t: 0.5 + 0.5 * original(t), base=0.5)
 
 
 def test_geometric_connects_and_accepts_absolute_levels():
@@ -46,11 +46,11 @@ def test_geometric_connects_and_accepts_absolute_levels():
 
 
 def test_tanh_equals_timm():
-    def peer(t):
+    def original(t):
         u = min(t / 100, 1)
         return 0.01 + 0.5 * (0.1 - 0.01) * (1 - math.tanh(-7.0 * (1 - u) + 3.0 * u))
 
-    assert_is(tanh(to=absolute(0.01)), peer, base=0.1)
+    assert_is(tanh(to=absolute(0.01)), original, base=0.1)
     assert_is(tanh(-6, 4, to=0.1), lambda t: 0.1 + 0.45 * (1 - math.tanh(-6 + 10 * min(t / 100, 1))))
 
 
@@ -81,5 +81,5 @@ def test_an_overlay_equals_the_schedule_of_bert():
 
     own = resolve(overlay(warmup("10%", to=1), linear()), total=run)
 
-    peer = [1e-4 * t / up if t < up else 1e-4 * (1 - t / run) for t in range(run + 1)]
-    np.testing.assert_allclose(own(np.arange(run + 1), 1e-4), peer, rtol=1e-14, atol=1e-18)
+    original = [1e-4 * t / up if t < up else 1e-4 * (1 - t / run) for t in range(run + 1)]
+    np.testing.assert_allclose(own(np.arange(run + 1), 1e-4), original, rtol=1e-14, atol=1e-18)

@@ -1,4 +1,4 @@
-"""Law 7 on clocks of amounts: a run uses the values planned at its amounts, after any disturbance."""
+"""Properties on clocks of amounts: a run uses the values planned at its amounts, after any disturbance."""
 
 import warnings
 
@@ -9,7 +9,7 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 
 import paramsched as ps
-from core.laws.disturbances import DISTURBANCES, disturb, reported
+from core.properties.disturbances import DISTURBANCES, disturb, reported
 from paramsched.core.plan import bind
 from paramsched.core.plan.binding import clock_of_field
 from paramsched.core.plan.resolve import counted_plan
@@ -18,7 +18,7 @@ from support import strategies
 from support.strategies import GROUPS, World
 from support.updates import probe
 
-SOURCES = ("told", "constant", "constant, and sometimes told", "planned", "planned, and sometimes told")
+SOURCES = ("reported", "constant", "constant, and sometimes reported", "planned", "planned, and sometimes reported")
 SIZES = (
     'rounded(linear(16, 160, over="3000 samples"), 16)',
     'stairs(8, 80, 9, over="2000 samples")',
@@ -35,7 +35,7 @@ EVENTS = (
 
 @pytest.fixture(autouse=True, scope="module")
 def quiet():
-    """Reject schedules with extreme values, which other laws cover."""
+    """Reject schedules with extreme values, which other properties cover."""
     with np.errstate(all="ignore"):
         yield
 
@@ -45,7 +45,7 @@ class AmountRun:
 
     def __init__(self, plan: ps.Plan, world: World, source: str) -> None:
         self.plan, self.source, self.t, self.amount, self.said = plan, source, 0, 0, None
-        self.facts = world.facts if source != "told" else None
+        self.facts = world.facts if source != "reported" else None
         self.rate, self.accumulation = world.batch * world.accumulation, world.accumulation
         sizes = [one for one in counted_plan(plan).bindings if one.name == "batch_size"]
         self.size = sizes[0] if source.startswith("planned") else None
@@ -66,7 +66,7 @@ class AmountRun:
 
     def prepare(self, samples):
         """Report the amount of the next step, as a loop of this source does."""
-        if self.source == "told" or ("told" in self.source and samples % 2):
+        if self.source == "reported" or ("reported" in self.source and samples % 2):
             self.say(samples)
 
     def planned_samples(self):
@@ -105,7 +105,7 @@ class AmountRun:
                 self.prepare(samples)
                 with pytest.raises(ZeroDivisionError):
                     self.optimizer.step(lambda: 1 / 0)
-            case "accumulate" if "told" in self.source:
+            case "accumulate" if "reported" in self.source:
                 self.say(samples)
                 self.say(3)
             case "seek there and back" if self.said is None:  # a seek sets the position of the run
@@ -130,14 +130,14 @@ def plans_by_samples(draw, sources=SOURCES):
     try:
         resolved = ps.Plan(*bindings, total=plan.total, clock=clock).resolve(facts=world.facts)
         bind(resolved, GROUPS)
-        resolved.resolve(facts=ps.RunFacts() if source == "told" else world.facts)
+        resolved.resolve(facts=ps.RunFacts() if source == "reported" else world.facts)
     except InvalidArgument:
         reject()
     return world, resolved, source
 
 
 def started(plan: ps.Plan, world: World, source: str) -> AmountRun:
-    """Start a run of a drawn plan, unless a value would be below 0, which is refused."""
+    """Start a run of a generated plan, unless a value would be below 0, which is refused."""
     try:
         return AmountRun(plan, world, source)
     except PlanError as refused:
@@ -153,7 +153,7 @@ def test_used_values_equal_planned_values_at_the_consumed_amount_after_any_distu
 
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)  # because there are no external writes here
-        warnings.filterwarnings("ignore", r"(?s:.*\[PS\d+\])")  # of a start: a drawn plan may be an unusual one
+        warnings.filterwarnings("ignore", r"(?s:.*\[PS\d+\])")  # of a start: a generated plan may be an unusual one
         run = started(plan, world, source)
         for event in data.draw(st.lists(st.sampled_from(EVENTS), min_size=3, max_size=12)):
             run.happen(event, data)
@@ -171,9 +171,9 @@ def test_used_values_equal_planned_values_at_the_consumed_amount_after_any_distu
 
 @given(st.data())
 def test_a_run_with_constant_consumption_uses_the_values_of_its_trace(data):
-    world, plan, _ = data.draw(plans_by_samples(("told",)))
+    world, plan, _ = data.draw(plans_by_samples(("reported",)))
     shown = ps.trace(plan, GROUPS, facts=world.facts)
-    run = started(plan, world, "told")
+    run = started(plan, world, "reported")
 
     for _ in range(min(shown.total, 40)):
         run.update(run.rate)
