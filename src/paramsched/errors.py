@@ -44,7 +44,7 @@ class ParamschedError(ArgumentTypeError):
         found: description of the problem.
         advice: what to do, in one sentence.
 
-    The attribute `problem` is the record of both, which is printed. A `ConfigError` has several, in `diagnostics`.
+    The attribute `problem` is the record of both, which is printed. A `ConfigError` has several, in `problems`.
     """
 
     problem: Problem
@@ -69,7 +69,7 @@ class InvalidArgument(ParamschedError, ValueError):
         advice: what to do, in one sentence.
         example: a valid value or call, from which the advice is made if it is empty.
         refused: the invalid value, for a caller that knows which argument it was.
-        code: code of the diagnostic that `paramsched check` reports; by default that of the class.
+        code: code of the problem that `paramsched check` reports; by default that of the class.
         text, span: a line of text and the range of its wrong part, `text[slice(*span)]`; None if there is no text.
         path: config path of the entry, such as `$.groups.head`; empty if unknown.
 
@@ -249,22 +249,22 @@ class ConfigError(ParamschedError, ValueError):
 
     Args:
         source: the name of the file or text.
-        problems: diagnostics, or one line of text for each.
+        problems: problems, or one line of text for each.
     """
 
     def __init__(self, source: str, problems: Iterable[str | Problem]) -> None:
         self.source = source
-        self.diagnostics = tuple(Problem("", one, code=UNREADABLE) if isinstance(one, str) else one for one in problems)
-        Exception.__init__(self, source, self.diagnostics)
+        self.problems = tuple(Problem("", one, code=UNREADABLE) if isinstance(one, str) else one for one in problems)
+        Exception.__init__(self, source, self.problems)
 
     @property
-    def problems(self) -> tuple[str, ...]:
-        """One line of text for each diagnostic, with its path."""
-        return tuple(one.place_and_message for one in self.diagnostics)
+    def lines(self) -> tuple[str, ...]:
+        """One line of text for each problem, with its path."""
+        return tuple(one.place_and_message for one in self.problems)
 
     def __str__(self) -> str:
         lines: list[str] = []
-        for one in self.diagnostics:
+        for one in self.problems:
             lines += [f"{one.location(one.file or self.source)}: {one.path_and_message}", *filter(None, [one.pointer])]
         return printable_lines("\n".join(lines))
 

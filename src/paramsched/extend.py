@@ -43,7 +43,7 @@ from paramsched.core.feedback import Plateau as Plateau
 from paramsched.core.feedback import PlateauState as PlateauState
 
 # Problems of data, and the values of an optimizer.
-from paramsched.core.files.diagnostic_collector import DiagnosticCollector as DiagnosticCollector
+from paramsched.core.files.problem_collector import ProblemCollector as ProblemCollector
 from paramsched.core.plan import Plan as Plan
 from paramsched.core.plan.extras import Bases as Bases
 

@@ -1,4 +1,4 @@
-"""`paramsched check`: how diagnostics are printed, silenced, selected and fixed."""
+"""`paramsched check`: how problems are printed, silenced, selected and fixed."""
 
 import json
 
@@ -33,7 +33,7 @@ def codes(*arguments):
 # ---------------------------------------------------------------- output formats
 
 
-def test_a_diagnostic_is_a_line_with_location_severity_and_code(plan):
+def test_a_problem_is_a_line_with_location_severity_and_code(plan):
     result = call(plan(LATE))
 
     assert (result.exit_code, result.stdout) == (0, "")
@@ -43,7 +43,7 @@ def test_a_diagnostic_is_a_line_with_location_severity_and_code(plan):
     assert line[caret.index("^")] == "s"
 
 
-def test_json_contains_all_fields_of_a_diagnostic(plan):
+def test_json_contains_all_fields_of_a_problem(plan):
     (found,) = json.loads(call(plan(LATE), "--json").stdout)
 
     assert found == {
@@ -87,7 +87,7 @@ def test_a_warning_affects_the_exit_code_only_on_request(plan, text, strict, cod
     assert call(plan(text), *["--strict"] * strict).exit_code == code
 
 
-def test_strict_mode_ignores_info_diagnostics(plan):
+def test_strict_mode_ignores_info_problems(plan):
     result = call(plan("lr: cosine(to=1e-5)\n"), "--strict")
 
     assert result.exit_code == 0
@@ -138,7 +138,7 @@ def test_a_log_with_one_step_per_process_is_reported_with_its_cause(plan, tmp_pa
         ("wer", "wer", []),
         ("val/loss wer", "wer", []),  # a name that is no usual one of a metric
         ("val/loss wer", "cer", ["PS504"]),
-        ("note", "val_loss", []),  # a log without metrics gives no diagnostic
+        ("note", "val_loss", []),  # a log without metrics gives no problem
     ],
 )
 def test_a_metric_missing_from_the_log_is_reported(plan, tmp_path, logged, metric, found):

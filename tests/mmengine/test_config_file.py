@@ -326,7 +326,7 @@ def test_an_error_of_a_config_has_its_file_and_line(files, file, line, write, ei
     with pytest.raises(ConfigError) as refusal:
         load_config(path)
 
-    (problem,) = refusal.value.diagnostics
+    (problem,) = refusal.value.problems
     assert (Path(refusal.value.source), problem.line) == (path.parent / file, line)
 
 
@@ -347,7 +347,7 @@ def test_an_error_of_the_loader_has_its_file_line_and_column(files, file, place,
     with pytest.raises(ConfigError) as refusal:
         load_old_style(path)
 
-    (problem,) = refusal.value.diagnostics
+    (problem,) = refusal.value.problems
     assert (Path(refusal.value.source), (problem.line, problem.column)) == (path.parent / file, place)
 
 

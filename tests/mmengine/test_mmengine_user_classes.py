@@ -193,7 +193,7 @@ def test_an_error_of_a_class_is_one_of_the_config():
     with pytest.raises(ps.errors.ConfigError, match="iter") as refusal:
         simulated({"type": Reading, "end": 4})
 
-    assert [one.path for one in refusal.value.diagnostics] == ["$.param_scheduler"]
+    assert [one.path for one in refusal.value.problems] == ["$.param_scheduler"]
 
 
 def test_a_function_is_not_taken_for_a_class():

@@ -13,7 +13,7 @@ from mmengine.hooks import ParamSchedulerHook
 from mmengine.logging import MessageHub
 from mmengine.optim import LinearLR
 
-from paramsched.core.files.diagnostic_collector import DiagnosticCollector
+from paramsched.core.files.problem_collector import ProblemCollector
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact
 from paramsched.mmengine import simulate
 from paramsched.mmengine.schedulers import PARAM_SCHEDULERS, _ParamScheduler
@@ -362,7 +362,7 @@ def test_a_problem_names_its_place_in_the_config(changes, path):
     with pytest.raises(ConfigError) as error:
         simulate({**config_of(STEP), **changes}, steps_per_epoch=2)
 
-    assert path in [one.path for one in error.value.diagnostics]
+    assert path in [one.path for one in error.value.problems]
 
 
 @pytest.mark.parametrize("facts", [{"steps_per_epoch": 0}, {"steps_per_epoch": 2.5}, {"total": -1}])
@@ -419,14 +419,14 @@ def test_each_wrong_argument_is_one_error_at_its_place(config, name):
     with pytest.raises(ConfigError) as refusal:
         simulate(config_of([STEP, config]), steps_per_epoch=2)
 
-    assert [one.path for one in refusal.value.diagnostics] == [f"$.param_scheduler[1].{name}"]
+    assert [one.path for one in refusal.value.problems] == [f"$.param_scheduler[1].{name}"]
 
 
 @pytest.mark.parametrize("peaks", [0.1, [0.1], [0.1, 0.2, 0.3]])
 def test_a_list_has_a_value_for_each_group(peaks):
-    diagnostics = DiagnosticCollector()
+    problems = ProblemCollector()
     optimizer = ValuesOnly([{"lr": 0.1, "momentum": 0.9}] * (3 if isinstance(peaks, list) and len(peaks) == 3 else 1))
-    build_entry({"type": "OneCycleLR", "eta_max": peaks}, "$", optimizer, RunLength(10, 3), diagnostics)
-    build_entry({"type": "ReduceOnPlateauLR", "min_value": peaks}, "$", optimizer, RunLength(), diagnostics)
+    build_entry({"type": "OneCycleLR", "eta_max": peaks}, "$", optimizer, RunLength(10, 3), problems)
+    build_entry({"type": "ReduceOnPlateauLR", "min_value": peaks}, "$", optimizer, RunLength(), problems)
 
-    assert diagnostics.problems() == ()
+    assert problems.lines() == ()

@@ -28,7 +28,7 @@ def test_the_wrong_example_of_a_rule_is_reported_with_a_location(rule, tmp_path)
 
 
 @table("rule", SHOWN)
-def test_the_right_example_of_a_rule_has_no_diagnostics(rule, tmp_path):
+def test_the_right_example_of_a_rule_has_no_problems(rule, tmp_path):
     assert codes_in(rule.right, rule, tmp_path) == {}
 
 

@@ -307,7 +307,7 @@ def test_an_entry_of_a_plan_file_is_answered_with_an_entry(entry, value, line):
     for kind, text in texts.items():
         with pytest.raises(ps.errors.ConfigError) as caught:
             ps.loads(text, kind)
-        (problem,) = caught.value.diagnostics
+        (problem,) = caught.value.problems
         assert problem.advice == f"Write {line}"
         ps.loads(line if line.startswith("lr") else f"{line}\nlr: cosine()")
 

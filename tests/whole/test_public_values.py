@@ -12,7 +12,7 @@ from paramsched.core.base.foreign_names import NAMES_OF_LIBRARIES, answer_to_nam
 from paramsched.tools.check.plan_check import check
 
 
-def test_a_diagnostic_is_one_line():
+def test_a_problem_is_one_line():
     (found,) = ps.check(ps.Plan(lr="linear(0.5, 0)", total=100))[:1]
 
     assert repr(found) == f"<Problem {found}>"

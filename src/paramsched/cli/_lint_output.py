@@ -37,7 +37,7 @@ from paramsched.tools.check.plan_check import check
 
 
 def _of_log(log: str, plan: Plan, facts: RunFacts) -> Iterator[Problem]:
-    """Yield a diagnostic if the values of a log differ from the plan, and one if the log is longer than the plan."""
+    """Yield a problem if the values of a log differ from the plan, and one if the log is longer than the plan."""
     from paramsched.core.plan.binding import amount_clock
     from paramsched.tools.audit import AmountColumn, compare_with_plan, read_log
 
@@ -58,7 +58,7 @@ def _of_log(log: str, plan: Plan, facts: RunFacts) -> Iterator[Problem]:
 
 
 def _never_logged(log: Path, plan: Plan) -> Iterator[Problem]:
-    """Yield a diagnostic for each metric rule whose metric is missing in the log, if the log has other metrics."""
+    """Yield a problem for each metric rule whose metric is missing in the log, if the log has other metrics."""
     from paramsched.tools.audit import read_metrics
 
     waiting = [(binding_path(one), rule.metric) for one in plan.bindings for rule in one.schedule.metric_rules]
@@ -80,7 +80,7 @@ def _plain_name(metric: str) -> str:
 
 
 def _beyond_the_plan(plan: Plan, facts: RunFacts, updates: int | None, source: str) -> Iterator[Problem]:
-    """Yield a diagnostic if the run has more updates than the plan's total."""
+    """Yield a problem if the run has more updates than the plan's total."""
     length = facts.total if plan.total is None else plan.total
     if updates is None or length is None:
         return
@@ -97,10 +97,10 @@ def _beyond_the_plan(plan: Plan, facts: RunFacts, updates: int | None, source: s
 @final
 @dataclass(frozen=True, slots=True)
 class CheckedPlan:
-    """The diagnostics of one plan.
+    """The problems of one plan.
 
     Args:
-        findings: the diagnostics, in the order of the text.
+        findings: the problems, in the order of the text.
         text: the text of the file; None if the plan is not a file or cannot be read.
         usage: True if the command lacks a fact or a dependency; the plan may be valid.
         note: the note that the first update has the rate 0; empty if it is above 0.
@@ -150,11 +150,11 @@ def checked_plan(
             several.append(one)
     except ConfigError as error:
         warned = several if source is None else source.placed(dict.fromkeys(several))
-        several = [*error.diagnostics, *warned]
+        several = [*error.problems, *warned]
         found = [one.changed(file=given) for one in several]
     except InvalidArgument as error:
         usage = isinstance(error, MissingFact)
-        # The location of the diagnostic is the argument itself, so an error about it need not repeat the name.
+        # The location of the problem is the argument itself, so an error about it need not repeat the name.
         said = problem_with_options(error)
         code = MISSING_FACT if usage else REFUSED_VALUE
         problem = Problem("", said.found if said.site == given else said.summary, said.advice, code=code, file=given)
@@ -177,14 +177,14 @@ def _checked_config(config: Config, options: PlanOptions) -> CheckedPlan:
     try:
         check_config(config, options)
     except ConfigError as error:
-        found = tuple(one.changed(file=config.name) for one in error.diagnostics)
+        found = tuple(one.changed(file=config.name) for one in error.problems)
         return CheckedPlan(found, None if config.source is None else config.source.text, note=note)
     return CheckedPlan((), note=note)
 
 
 @contextmanager
 def _collected_warnings(found: list[Problem]) -> Iterator[None]:
-    """Add the diagnostics of warnings in the `with` block to `found`, also if the block raises an error."""
+    """Add the problems of warnings in the `with` block to `found`, also if the block raises an error."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -202,7 +202,7 @@ def _is_of_entry(message: Warning | str) -> TypeGuard[PlanWarning]:
 
 
 def _findings_in(read: PlanInput, options: PlanOptions, checkpoint: str | None, log: str | None) -> Iterator[Problem]:
-    """Yield the diagnostics of a plan that could be read, for the run of the options, the checkpoint and the log.
+    """Yield the problems of a plan that could be read, for the run of the options, the checkpoint and the log.
 
     Raises:
         MissingFact: facts were passed, but a length cannot be converted.
@@ -231,7 +231,7 @@ def _findings_in(read: PlanInput, options: PlanOptions, checkpoint: str | None, 
 
 
 def findings_as_lines(findings: Sequence[Problem]) -> list[Line]:
-    """Return diagnostics as lines: location, message and code, and the line with a caret if it is known."""
+    """Return problems as lines: location, message and code, and the line with a caret if it is known."""
     lines: list[Line] = []
     for one in findings:
         style = SEVERITY_STYLES[one.severity]

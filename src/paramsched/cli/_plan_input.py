@@ -18,8 +18,8 @@ from paramsched.core.base.files import naming_errors
 from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.base.problem import Problem
 from paramsched.core.files import Bases, Loaded
-from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.core.files.plan_files import PlanText, open_plan
+from paramsched.core.files.problem_collector import ProblemCollector
 from paramsched.core.files.read_schedule import ShapeNames, read_schedule_text
 from paramsched.core.files.text_limits import MOST_BYTES
 from paramsched.core.plan import Binding, Plan
@@ -65,9 +65,9 @@ class PlanInput:
     def plan(self) -> Plan:
         return self.loaded.plan
 
-    def placed(self, diagnostics: Iterable[Problem]) -> tuple[Problem, ...]:
-        """Return the diagnostics, each with its line and column in the file."""
-        return tuple(diagnostics) if self.source is None else self.source.placed(diagnostics)
+    def placed(self, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+        """Return the problems, each with its line and column in the file."""
+        return tuple(problems) if self.source is None else self.source.placed(problems)
 
 
 def text_of_plan_input(given: str, format: str | None) -> PlanText | None:
@@ -149,11 +149,11 @@ def _loaded_text(given: str, options: PlanOptions) -> Loaded:
         for suffix in (".yaml", ".yml", ".toml", ".json"):
             if os.path.isfile(given + suffix):  # noqa: PTH113  # as above
                 raise WrongUsage(given, "no such file", f"Write {given}{suffix}")
-    diagnostics = DiagnosticCollector()
-    schedule = read_schedule_text(given, "", ShapeNames(), diagnostics)
+    problems = ProblemCollector()
+    schedule = read_schedule_text(given, "", ShapeNames(), problems)
     if schedule is None:
         line = " ".join(given.splitlines())
-        placed = [one.changed(column=one.span[0] + 1, text=line) if one.span else one for one in diagnostics.found()]
+        placed = [one.changed(column=one.span[0] + 1, text=line) if one.span else one for one in problems.found()]
         raise ConfigError(options.field, placed)
     return Loaded(Plan(Binding(options.field, schedule), total=total_from_options(options)))
 

@@ -8,48 +8,46 @@ from typing import Any
 
 from paramsched.core.base.codes import REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.core.base.printing import child_path, path_from_root
-from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
+from paramsched.core.files.problem_collector import ProblemCollector, short_json
 from paramsched.errors import CallSite, ConfigError, InvalidArgument
 from paramsched.mmengine.registry import Registry
 
 
-def report_error(error: Exception, path: str, diagnostics: DiagnosticCollector, of: str = "") -> None:
+def report_error(error: Exception, path: str, problems: ProblemCollector, of: str = "") -> None:
     """Report an error at the path of an entry, or at that of the argument which the error names.
 
     Args:
         error: the error.
         path: the path of the entry that was built.
-        diagnostics: receives the problems.
+        problems: receives the problems.
         of: the name of what was built, for the error of another library.
     """
     if isinstance(error, ConfigError):  # of the text of a plan
-        for problem in error.diagnostics:
+        for problem in error.problems:
             line = f"line {problem.line}: " if problem.line is not None and not problem.path else ""
-            diagnostics.add(
-                path + path_from_root(problem.path), line + problem.found, problem.advice, code=problem.code
-            )
+            problems.add(path + path_from_root(problem.path), line + problem.found, problem.advice, code=problem.code)
     elif isinstance(error, InvalidArgument):
         call = error.problem.call
         if call is None:
-            diagnostics.refuse(path, error)
+            problems.refuse(path, error)
             return
         # The path names the argument, so the call is left out.
         value = call.got or call.value.replace("…", "")
         found = (
             error.problem.found if not value or "got" in error.problem.found else f"{error.problem.found}, got {value}"
         )
-        diagnostics.add(child_path(path, call.argument), found, error.problem.advice, code=error.problem.code)
+        problems.add(child_path(path, call.argument), found, error.problem.advice, code=error.problem.code)
     else:
         # The `str` of a KeyError would add quotes.
         text = str(error.args[0] if isinstance(error, KeyError) and error.args else error) or type(error).__name__
-        diagnostics.add(path, f"{of}: {text}" if of else text, code=REFUSED_VALUE)
+        problems.add(path, f"{of}: {text}" if of else text, code=REFUSED_VALUE)
 
 
 def check_names(
     function: Callable[..., Any],
     arguments: Collection[str],
     path: str,
-    diagnostics: DiagnosticCollector,
+    problems: ProblemCollector,
     title: str = "",
 ) -> bool:
     """Report each name that is not an argument of a function or class, and each required argument that is missing.
@@ -58,7 +56,7 @@ def check_names(
         function: the function or class; a `partial` of it has arguments that are not in the config.
         arguments: the names in the config.
         path: the path of the arguments together.
-        diagnostics: receives the problems.
+        problems: receives the problems.
         title: the name of the function for messages, if not its own.
 
     Returns:
@@ -67,11 +65,11 @@ def check_names(
     known, takes_others = _parameters(function)
     title = title or _title(function)
     if not takes_others:
-        diagnostics.refuse_unknown(arguments, list(known), path, f"unknown argument of {title}")
+        problems.refuse_unknown(arguments, list(known), path, f"unknown argument of {title}")
     missing = [name for name, one in known.items() if one.default is one.empty and name not in arguments]
     for name in missing:
         found = f"it is missing: an argument of {title}"
-        diagnostics.add(child_path(path, name), found, f"Pass {name}=…", code=WRONG_ARGUMENT)
+        problems.add(child_path(path, name), found, f"Pass {name}=…", code=WRONG_ARGUMENT)
     return not missing
 
 
@@ -96,7 +94,7 @@ def build_call(
     function: Callable[..., Any],
     arguments: Mapping[str, Any],
     path: str,
-    diagnostics: DiagnosticCollector,
+    problems: ProblemCollector,
     *,
     title: str = "",
     tries_each: bool = False,
@@ -107,12 +105,12 @@ def build_call(
         function: a class or a function, or a `partial` of it with arguments that are not in the config.
         arguments: the arguments in the config.
         path: their path.
-        diagnostics: receives the problems.
+        problems: receives the problems.
         title: the name of the function for messages, if not its own.
         tries_each: True to try each argument by itself, for a class of torch, whose errors do not name an argument.
     """
-    before = diagnostics.count
-    if not check_names(function, arguments, path, diagnostics, title):
+    before = problems.count
+    if not check_names(function, arguments, path, problems, title):
         return None
     parameters, takes_others = _parameters(function)
     known = {name: value for name, value in arguments.items() if takes_others or name in parameters}
@@ -120,15 +118,15 @@ def build_call(
     try:
         built = function(**known)
     except InvalidArgument as error:
-        report_error(error, path, diagnostics)
-        _report_more(function, known, error, path, diagnostics)
+        report_error(error, path, problems)
+        _report_more(function, known, error, path, problems)
     except Exception as error:  # noqa: BLE001  # a class of torch or of a user may raise anything
-        found = diagnostics.count
+        found = problems.count
         if tries_each:
-            _report_each(function, known, path, diagnostics)
-        if diagnostics.count == found:
-            report_error(error, path, diagnostics, title or _title(function))
-    return None if diagnostics.count > before else built
+            _report_each(function, known, path, problems)
+        if problems.count == found:
+            report_error(error, path, problems, title or _title(function))
+    return None if problems.count > before else built
 
 
 def _report_more(
@@ -136,7 +134,7 @@ def _report_more(
     arguments: Mapping[str, Any],
     error: InvalidArgument,
     path: str,
-    diagnostics: DiagnosticCollector,
+    problems: ProblemCollector,
 ) -> None:
     """Report the arguments that are refused after the one of an error, without that argument."""
     rest = {name: value for name, value in arguments.items() if name != error.problem.argument}
@@ -146,12 +144,12 @@ def _report_more(
         try:
             function(**rest)
         except InvalidArgument as further:
-            report_error(further, path, diagnostics)
-            _report_more(function, rest, further, path, diagnostics)
+            report_error(further, path, problems)
+            _report_more(function, rest, further, path, problems)
 
 
 def _report_each(
-    function: Callable[..., Any], arguments: Mapping[str, Any], path: str, diagnostics: DiagnosticCollector
+    function: Callable[..., Any], arguments: Mapping[str, Any], path: str, problems: ProblemCollector
 ) -> None:
     """Report each argument that is refused if it is passed by itself."""
     for name, value in arguments.items():
@@ -160,37 +158,37 @@ def _report_each(
         except Exception as error:  # noqa: BLE001  # as above
             cause = f": {error}" if str(error) else ""
             found = f"expected a value that {_title(function)} accepts, got {short_json(value)}{cause}"
-            diagnostics.add(child_path(path, name), found, code=REFUSED_VALUE)
+            problems.add(child_path(path, name), found, code=REFUSED_VALUE)
 
 
-def class_of(config: Mapping[str, Any], registry: Registry, path: str, diagnostics: DiagnosticCollector) -> Any:
+def class_of(config: Mapping[str, Any], registry: Registry, path: str, problems: ProblemCollector) -> Any:
     """Return the class or function that a dict names by `type`; report a missing or unknown name and return None."""
     if "type" not in config:
         found = "it is missing"
-        diagnostics.add(child_path(path, "type"), found, "For example: dict(type='…')", code=WRONG_ARGUMENT)
+        problems.add(child_path(path, "type"), found, "For example: dict(type='…')", code=WRONG_ARGUMENT)
         return None
     try:
         return config["type"] if callable(config["type"]) else registry.find(config["type"])
     except KeyError as error:
-        report_error(error, child_path(path, "type"), diagnostics)
+        report_error(error, child_path(path, "type"), problems)
         return None
 
 
-def build_object(config: Any, registry: Registry, path: str, diagnostics: DiagnosticCollector) -> Any:
+def build_object(config: Any, registry: Registry, path: str, problems: ProblemCollector) -> Any:
     """Build the object that a dict with `type` describes; return anything else unchanged.
 
     The result is None if the dict has a problem, which is reported.
     """
     if not isinstance(config, Mapping):
         return config
-    cls = class_of(config, registry, path, diagnostics)
+    cls = class_of(config, registry, path, problems)
     arguments = {name: value for name, value in config.items() if name != "type"}
-    return None if cls is None else build_call(cls, arguments, path, diagnostics)
+    return None if cls is None else build_call(cls, arguments, path, problems)
 
 
-def report_kind(value: Any, kind: str, path: str, diagnostics: DiagnosticCollector, advice: str = "") -> None:
+def report_kind(value: Any, kind: str, path: str, problems: ProblemCollector, advice: str = "") -> None:
     """Report a value that is not of the expected kind."""
-    diagnostics.add(path, f"expected a {kind}, got {short_json(value)}", advice, code=WRONG_TYPE)
+    problems.add(path, f"expected a {kind}, got {short_json(value)}", advice, code=WRONG_TYPE)
 
 
 def true_or_false(site: CallSite, value: Any) -> bool:

@@ -20,8 +20,8 @@ from typing import Any, Final, TypeAlias
 from paramsched.core.base.codes import UNREADABLE
 from paramsched.core.base.printing import ROOT, child_path, entry_path
 from paramsched.core.base.problem import Problem, TextLines
-from paramsched.core.files.diagnostic_collector import type_name_of
 from paramsched.core.files.plan_files import read_peer_data
+from paramsched.core.files.problem_collector import type_name_of
 from paramsched.core.files.text_limits import read_bounded_text
 from paramsched.errors import ConfigError, MissingDependency
 from paramsched.mmengine.config_dict import ConfigDict, inside

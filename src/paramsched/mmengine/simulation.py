@@ -14,7 +14,7 @@ import torch
 from paramsched.core.base.codes import NOTHING_PLANNED, REFUSED_VALUE, WRONG_TYPE
 from paramsched.core.base.printing import entry_path
 from paramsched.core.base.problem import Problem, warn_user
-from paramsched.core.files.diagnostic_collector import DiagnosticCollector, type_name_of
+from paramsched.core.files.problem_collector import ProblemCollector, type_name_of
 from paramsched.core.number_checks import whole_number
 from paramsched.errors import CallSite, ConfigError, MissingFact
 from paramsched.mmengine.config_file import IS_CODE, load_config, runs_code
@@ -128,23 +128,21 @@ def _build_run(
     Raises:
         ConfigError: with all problems of the config.
     """
-    diagnostics = DiagnosticCollector()
-    length = _run_length(config, steps_per_epoch, total, diagnostics)
-    optimizers = _optimizers_of(config, bases, diagnostics)
-    _check_hook(config, diagnostics)
-    entries = located_entries(config.get("param_scheduler"), list(optimizers), _SCHEDULERS, diagnostics)
-    if not any(entries.values()) and not diagnostics.count:
+    problems = ProblemCollector()
+    length = _run_length(config, steps_per_epoch, total, problems)
+    optimizers = _optimizers_of(config, bases, problems)
+    _check_hook(config, problems)
+    entries = located_entries(config.get("param_scheduler"), list(optimizers), _SCHEDULERS, problems)
+    if not any(entries.values()) and not problems.count:
         found = "it contains no scheduler" if "param_scheduler" in config else "it is missing"
         advice = "For example: dict(type='ConstantLR', factor=1)"
-        diagnostics.add(_SCHEDULERS, f"{found}, so every value stays constant", advice, code=NOTHING_PLANNED)
+        problems.add(_SCHEDULERS, f"{found}, so every value stays constant", advice, code=NOTHING_PLANNED)
     left_out = ["verbose"] if length.epoch_length is not None else ["verbose", CONVERTED]  # reported as a missing fact
     schedulers = {
-        name: [
-            build_entry(_without(entry, left_out), path, optimizers[name], length, diagnostics) for entry, path in many
-        ]
+        name: [build_entry(_without(entry, left_out), path, optimizers[name], length, problems) for entry, path in many]
         for name, many in entries.items()
     }
-    diagnostics.raise_any(source)
+    problems.raise_any(source)
     return _Run(length, optimizers, schedulers)
 
 
@@ -154,7 +152,7 @@ def _without(entry: Any, names: Sequence[str]) -> Any:
 
 
 def _run_length(
-    config: Mapping[str, Any], steps_per_epoch: int | None, total: int | None, diagnostics: DiagnosticCollector
+    config: Mapping[str, Any], steps_per_epoch: int | None, total: int | None, problems: ProblemCollector
 ) -> RunLength:
     """Return the length of the run of a config; `total` is used if the config has none."""
     for name, value in (("steps_per_epoch", steps_per_epoch), ("total", total)):
@@ -165,9 +163,9 @@ def _run_length(
         return RunLength(steps_per_epoch, None, total)
     if not isinstance(train, Mapping):
         found = f"expected a dict, got {type_name_of(train)}"
-        diagnostics.add(path, found, "For example: dict(max_epochs=12)", code=WRONG_TYPE)
+        problems.add(path, found, "For example: dict(max_epochs=12)", code=WRONG_TYPE)
         return RunLength(steps_per_epoch)
-    lengths = read_lengths(train, path, diagnostics)
+    lengths = read_lengths(train, path, problems)
     if list(lengths.values()) == [None, None]:
         lengths["max_iters"] = total
     return RunLength(steps_per_epoch, **lengths)
@@ -245,7 +243,7 @@ def _iterations_of(run: _Run, source: str) -> int:
     return iterations
 
 
-def _check_hook(config: Mapping[str, Any], diagnostics: DiagnosticCollector) -> None:
+def _check_hook(config: Mapping[str, Any], problems: ProblemCollector) -> None:
     """Report a hook other than MMEngine's own, because only that hook steps the schedulers as the simulation does."""
     hooks = config.get("default_hooks")
     if not isinstance(hooks, Mapping) or "param_scheduler" not in hooks:
@@ -253,16 +251,16 @@ def _check_hook(config: Mapping[str, Any], diagnostics: DiagnosticCollector) -> 
     path, hook = entry_path("default_hooks", "param_scheduler"), hooks["param_scheduler"]
     if hook is None:
         found, advice = "None: no hook steps the schedulers, so every value stays constant", "Leave it out"
-        diagnostics.add(path, found, advice, code=REFUSED_VALUE)
+        problems.add(path, found, advice, code=REFUSED_VALUE)
         return
     name = bare_class_name(hook.get("type")) if isinstance(hook, Mapping) else type(hook).__name__
     if name != "ParamSchedulerHook" or (isinstance(hook, Mapping) and hook.get("count", "batches") != "batches"):
         found = "this hook steps the schedulers differently, so that their values are unknown"
-        diagnostics.add(path, found, "For example: dict(type='ParamSchedulerHook')", code=REFUSED_VALUE)
+        problems.add(path, found, "For example: dict(type='ParamSchedulerHook')", code=REFUSED_VALUE)
 
 
 def _optimizers_of(
-    config: Mapping[str, Any], bases: Mapping[str, float], diagnostics: DiagnosticCollector
+    config: Mapping[str, Any], bases: Mapping[str, float], problems: ProblemCollector
 ) -> dict[str, torch.optim.Optimizer]:
     """Return an optimizer for each one in `optim_wrapper`, by its name; a single one has the name ""."""
     wrapper, path = config.get("optim_wrapper"), entry_path("optim_wrapper")
@@ -272,7 +270,7 @@ def _optimizers_of(
         return {str(name): ValuesOnly([_UNKNOWN | dict(bases)]) for name in names}
     if not isinstance(wrapper, Mapping):
         found = f"expected a dict, got {type_name_of(wrapper)}"
-        diagnostics.add(path, found, "For example: dict(optimizer=dict(type='SGD', lr=0.1))", code=WRONG_TYPE)
+        problems.add(path, found, "For example: dict(optimizer=dict(type='SGD', lr=0.1))", code=WRONG_TYPE)
         return {"": ValuesOnly([_UNKNOWN | dict(bases)])}
     of_name = {
         str(name): one["optimizer"]

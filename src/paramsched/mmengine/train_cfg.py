@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from paramsched.core.base.codes import REFUSED_VALUE, SAID_TWICE, WRONG_TYPE
 from paramsched.core.base.printing import child_path
-from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
+from paramsched.core.files.problem_collector import ProblemCollector, short_json
 from paramsched.core.number_checks import whole_number
 from paramsched.errors import InvalidArgument
 from paramsched.mmengine.registry import bare_class_name
@@ -28,13 +28,13 @@ def loop_of(train: Mapping[str, Any]) -> str | None:
     return next((loop for loop, length in LENGTHS.items() if train.get(length) is not None), None)
 
 
-def read_lengths(train: Mapping[str, Any], path: str, diagnostics: DiagnosticCollector) -> dict[str, int | None]:
+def read_lengths(train: Mapping[str, Any], path: str, problems: ProblemCollector) -> dict[str, int | None]:
     """Return `max_epochs` and `max_iters` of a `train_cfg`; report what MMEngine refuses.
 
     Args:
         train: the value of `train_cfg`.
         path: its path.
-        diagnostics: receives the problems.
+        problems: receives the problems.
     """
     lengths: dict[str, int | None] = dict.fromkeys(LENGTHS.values())
     for name in lengths:
@@ -43,15 +43,15 @@ def read_lengths(train: Mapping[str, Any], path: str, diagnostics: DiagnosticCol
                 lengths[name] = whole_number(name, train[name])
             except InvalidArgument:
                 found = f"expected an integer of at least 1, got {short_json(train[name])}"
-                diagnostics.add(child_path(path, name), found, f"For example: {name}=12", code=WRONG_TYPE)
+                problems.add(child_path(path, name), found, f"For example: {name}=12", code=WRONG_TYPE)
     if all(train.get(name) is not None for name in lengths):
-        diagnostics.add(path, "max_epochs and max_iters exclude each other", "Omit one of them", code=SAID_TWICE)
+        problems.add(path, "max_epochs and max_iters exclude each other", "Omit one of them", code=SAID_TWICE)
     elif train.get("type") is not None and train.get("by_epoch") is not None:
-        diagnostics.add(path, "type and by_epoch exclude each other", "Omit by_epoch", code=SAID_TWICE)
+        problems.add(path, "type and by_epoch exclude each other", "Omit by_epoch", code=SAID_TWICE)
     else:
         loop = loop_of(train)
         for other, length in LENGTHS.items():
             if loop in LENGTHS and loop != other and length in train:
                 advice = f"Use {LENGTHS[loop]}=…, or dict(type='{other}', {length}=…)"
-                diagnostics.add(child_path(path, length), f"{loop} has no {length}", advice, code=REFUSED_VALUE)
+                problems.add(child_path(path, length), f"{loop} has no {length}", advice, code=REFUSED_VALUE)
     return lengths

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol, TypeAlias, final, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from paramsched.core.base.frozen_values import text_on_screen
+from paramsched.core.base.shown_values import text_on_screen
 from paramsched.errors import InvalidArgument
 
 Group: TypeAlias = str | int

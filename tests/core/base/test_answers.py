@@ -4,7 +4,7 @@ The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/core/base/test
 """
 
 import inspect
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from paramsched.core.base import codes as check_rules
-from paramsched.core.base import entries, frozen_values, near_names, params, printing, problem, terminal
+from paramsched.core.base import entries, near_names, params, printing, problem, shown_values, terminal
 from paramsched.core.base import params as ranges
 from paramsched.core.curves import Curve
 from paramsched.core.schedules import Level, Schedule
@@ -29,7 +29,7 @@ MODULES = (
         check_rules,
         printing,
         entries,
-        frozen_values,
+        shown_values,
         near_names,
         params,
         problem,
@@ -53,24 +53,12 @@ def kind_of(annotation: object) -> str:
     return param(annotation).kind
 
 
-@frozen_values.frozen_value
-@dataclass(frozen=True, eq=False, repr=False)
-class Pair:
-    first: int
-    second: int = field(default=0, compare=False, repr=False)
-    __str__ = frozen_values.shown_fields
-
-
-class OtherPair(Pair):
-    pass
-
-
 @dataclass(frozen=True)
 class Plain:
     first: int
 
 
-KINDS = (Curve, Duration, Level, OtherPair, Pair, Plain, Schedule)
+KINDS = (Curve, Duration, Level, Plain, Schedule)
 NAMES = {name: value for module in MODULES for name, value in vars(module).items()}
 NAMES |= {getattr(one, "__name__", "Level"): one for one in KINDS}
 NAMES |= {"np": np, "param": param, "kind_of": kind_of, "ranges": ranges, "DurationLike": DurationLike}

@@ -1,4 +1,4 @@
-"""What errors, diagnostics and near names return.
+"""What errors, problems and near names return.
 
 The calls are in `calls.yaml`, which `python -m support.calls` writes again.
 """

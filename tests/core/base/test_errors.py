@@ -1,4 +1,4 @@
-"""Errors, diagnostics, warnings and signatures: what a user sees, and where a warning points."""
+"""Errors, problems, warnings and signatures: what a user sees, and where a warning points."""
 
 import inspect
 import json

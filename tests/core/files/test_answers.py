@@ -27,7 +27,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     try:
         read = config.open_plan(given, None if syntax == "data" else syntax).loaded()
     except ConfigError as refusal:
-        return {**question, "problems": [shown(fault) for fault in refusal.diagnostics]}
+        return {**question, "problems": [shown(fault) for fault in refusal.problems]}
     return {**question, "plan": str(read.plan)}
 
 

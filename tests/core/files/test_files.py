@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.core import files as config
 from paramsched.core.feedback import plateau
-from paramsched.core.files.diagnostic_collector import DiagnosticCollector, plain_data, values_in
 from paramsched.core.files.json_and_toml import read_json
 from paramsched.core.files.plan_files import format_of
+from paramsched.core.files.problem_collector import ProblemCollector, plain_data, values_in
 from paramsched.core.files.yaml_text import folded_yaml
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.schedules import SHAPES, absolute
@@ -47,8 +47,8 @@ FORMATS = ("yaml", "json")
 def refused(text, format="yaml"):
     with pytest.raises(ConfigError) as refusal:
         config.loads(text, format)
-    assert len(refusal.value.problems) == 1
-    return refusal.value.problems[0]
+    assert len(refusal.value.lines) == 1
+    return refusal.value.lines[0]
 
 
 def names(folder):
@@ -173,7 +173,7 @@ def test_invalid_utf_8_is_reported_with_its_location(tmp_path):
     with pytest.raises(ConfigError) as refusal:
         config.load(file)
 
-    assert refusal.value.problems == ("line 1: byte 10 is 0xff, which is not valid UTF-8. Save the file as UTF-8",)
+    assert refusal.value.lines == ("line 1: byte 10 is 0xff, which is not valid UTF-8. Save the file as UTF-8",)
     assert refusal.value.source == str(file)
 
 
@@ -336,16 +336,16 @@ def test_a_file_that_is_not_utf_8_is_reported_with_line_and_column(tmp_path, for
     with pytest.raises(ConfigError) as refusal:
         config.load(file)
 
-    (fault,) = refusal.value.diagnostics
+    (fault,) = refusal.value.problems
     assert (fault.line, fault.column) == (2, 9)
     assert "0xff" in fault.found
 
 
 def refused_of_text_limits(call, *arguments):
-    """Return the diagnostics of a call that must be refused."""
+    """Return the problems of a call that must be refused."""
     with pytest.raises(ConfigError) as refusal:
         call(*arguments)
-    return refusal.value.diagnostics
+    return refusal.value.problems
 
 
 def test_values_are_visited_in_the_order_of_the_text():
@@ -357,11 +357,11 @@ def test_values_are_visited_in_the_order_of_the_text():
 
 
 def test_wrong_values_are_reported_in_the_order_of_the_text():
-    diagnostics = DiagnosticCollector()
+    problems = ProblemCollector()
 
-    plain_data({"a": [1j, {"b": {1}}], "c": {"d": [float("nan")], "e": 1j}, "f": 1j}, diagnostics)
+    plain_data({"a": [1j, {"b": {1}}], "c": {"d": [float("nan")], "e": 1j}, "f": 1j}, problems)
 
-    assert [one.path for one in diagnostics.found()] == ["$.a[0]", "$.a[1].b", "$.c.d[0]", "$.c.e", "$.f"]
+    assert [one.path for one in problems.found()] == ["$.a[0]", "$.a[1].b", "$.c.d[0]", "$.c.e", "$.f"]
 
 
 @table(
@@ -381,7 +381,7 @@ def test_a_checkpoint_in_place_of_a_plan_is_called_one(tmp_path, data, is_checkp
 
     with pytest.raises(ConfigError) as refusal:
         config.load(file)
-    (fault,) = refusal.value.diagnostics
+    (fault,) = refusal.value.problems
     assert (fault.found == "this is a checkpoint, not a plan") is is_checkpoint
     assert (fault.advice == f"For example: paramsched resume '{file}' --plan plan.yaml") is is_checkpoint
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from paramsched.core.files import native
-from paramsched.core.files.diagnostic_collector import (
-    DiagnosticCollector,
+from paramsched.core.files.problem_collector import (
+    ProblemCollector,
     bad_values_in,
     plain_data,
     plain_or_bad,
@@ -114,7 +114,7 @@ def test_arguments_of_a_user_shape_are_checked_by_its_annotations(arguments, pie
     with pytest.raises(ConfigError) as refusal:
         read(written, shapes=[pyramid])
 
-    (fault,) = refusal.value.diagnostics
+    (fault,) = refusal.value.problems
     assert written[slice(*fault.span)] == piece
 
 
@@ -220,7 +220,7 @@ def path(place):
 def problems(data):
     with pytest.raises(ConfigError) as refusal:
         native.to_plan(data)
-    return refusal.value.problems
+    return refusal.value.lines
 
 
 def test_a_valid_config_has_no_errors():
@@ -267,15 +267,15 @@ def test_a_config_of_another_library_may_have_any_number_and_date_and_the_last_o
     twice: list[str] = []
     pairs = Pairs([("a", 1), ("b", Pairs([("c", 1), ("c", 2)])), ("a", 3)])
 
-    assert plain_data(data, DiagnosticCollector(), []) == {
+    assert plain_data(data, ProblemCollector(), []) == {
         "a": "2024-01-02",
         "b": [math.inf, math.inf, -math.inf],
         "c": 0.5,
     }
-    assert (plain_data(pairs, DiagnosticCollector(), twice), twice) == ({"a": 3, "b": {"c": 2}}, ["$.b.c", "$.a"])
-    diagnostics = DiagnosticCollector()
-    plain_data({"a": day, "b": dt.time(1), "c": 1j}, diagnostics)
-    assert diagnostics.problems() == (
+    assert (plain_data(pairs, ProblemCollector(), twice), twice) == ({"a": 3, "b": {"c": 2}}, ["$.b.c", "$.a"])
+    collector = ProblemCollector()
+    plain_data({"a": day, "b": dt.time(1), "c": 1j}, collector)
+    assert collector.lines() == (
         "$.a: 2024-01-02 is a date or a time. Use text in quotes, or a number",
         "$.b: 01:00:00 is a date or a time. Use text in quotes, or a number",
         "$.c: a file cannot contain complex. Use numbers, text, lists and mappings",
@@ -289,6 +289,6 @@ def test_the_values_of_data_are_listed_in_the_order_of_the_text():
 
 
 def test_the_invalid_values_of_data_are_found_at_any_depth():
-    (bad,) = bad_values_in(plain_or_bad([1, {"a": math.nan}], DiagnosticCollector()))
+    (bad,) = bad_values_in(plain_or_bad([1, {"a": math.nan}], ProblemCollector()))
 
     assert bad.problem.path == "$[1].a"

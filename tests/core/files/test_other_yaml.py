@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched.core import files as config
-from paramsched.core.files.diagnostic_collector import DiagnosticCollector, plain_data
+from paramsched.core.files.problem_collector import ProblemCollector, plain_data
 from paramsched.core.files.yaml_text import read_peer_yaml
 from paramsched.errors import ConfigError
 from support.tables import table
@@ -17,7 +17,7 @@ SCALARS = st.one_of(st.integers(-5, 5), st.booleans(), st.none(), st.sampled_fro
 
 def plain(text):
     """Return the data of a text of another program as plain values."""
-    return plain_data(read_peer_yaml(text, ""), DiagnosticCollector(), [])
+    return plain_data(read_peer_yaml(text, ""), ProblemCollector(), [])
 
 
 @st.composite

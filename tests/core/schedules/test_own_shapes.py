@@ -357,7 +357,7 @@ def test_a_mistake_has_its_code_and_its_place(mistake, code, place):
         assert mistake[slice(*found.span)] == place
         with pytest.raises(ConfigError) as in_file:
             ps.loads(f"total: 10\nlr: |-\n  {mistake}\n")
-        (diagnostic,) = in_file.value.diagnostics
+        (diagnostic,) = in_file.value.problems
         assert (diagnostic.path, diagnostic.line, diagnostic.column) == ("$.lr", 3, 3 + found.span[0])
     else:
         assert found.argument == place

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 import paramsched as ps
-from paramsched.core.files.diagnostic_collector import DiagnosticCollector
+from paramsched.core.files.problem_collector import ProblemCollector
 from paramsched.mmengine.runner import DATASETS, METRICS, MODELS, Metric, Runner
 from paramsched.mmengine.runner._config import read_config
 from paramsched.mmengine.runner._parts import build_parts
@@ -76,16 +76,16 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     """Return a question with the problems that are reported."""
     answer = {key: question[key] for key in ("set", "without", "chosen") if key in question}
     try:
-        diagnostics = DiagnosticCollector()
-        arguments = read_config(changed(question), inspect.signature(Runner), diagnostics) | question.get("chosen", {})
+        problems = ProblemCollector()
+        arguments = read_config(changed(question), inspect.signature(Runner), problems) | question.get("chosen", {})
         try:
             build_parts(DEFAULTS | arguments)
         except ps.errors.ConfigError as error:
-            for problem in error.diagnostics:
-                diagnostics.report(problem.path, problem)
-        diagnostics.raise_any("Runner")
+            for problem in error.problems:
+                problems.report(problem.path, problem)
+        problems.raise_any("Runner")
     except ps.errors.ConfigError as error:
-        answer["problems"] = [f"{one.code} {one.path}" for one in error.diagnostics]
+        answer["problems"] = [f"{one.code} {one.path}" for one in error.problems]
     except ps.errors.ParamschedError as error:
         answer["error"] = type(error).__name__
     return answer

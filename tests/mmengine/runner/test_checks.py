@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import paramsched as ps
-from paramsched.core.files.diagnostic_collector import DiagnosticCollector
+from paramsched.core.files.problem_collector import ProblemCollector
 from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.mmengine.runner import Runner
 from paramsched.mmengine.runner._config import config_as_dict, read_config
@@ -34,7 +34,7 @@ def problems(**changes):
     try:
         build_parts(settings(**changes))
     except ConfigError as error:
-        return [one.path for one in error.diagnostics], str(error)
+        return [one.path for one in error.problems], str(error)
     return [], ""
 
 
@@ -265,12 +265,12 @@ def test_a_misspelled_entry_is_reported_with_the_other_problems(tmp_path):
     with pytest.raises(ConfigError) as refusal:
         Runner.from_cfg({"model": 3, "work_dir": 5, "resum": True})
 
-    assert {one.path for one in refusal.value.diagnostics} == {"$.resum", "$.model", "$.work_dir"}
+    assert {one.path for one in refusal.value.problems} == {"$.resum", "$.model", "$.work_dir"}
 
 
 def read(config):
-    diagnostics = DiagnosticCollector()
-    return read_config(config_as_dict(config), inspect.signature(Runner), diagnostics), diagnostics.problems()
+    collector = ProblemCollector()
+    return read_config(config_as_dict(config), inspect.signature(Runner), collector), collector.lines()
 
 
 @table(

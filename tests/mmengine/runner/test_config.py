@@ -100,19 +100,19 @@ def corrupted(*paths: str) -> dict[str, Any]:
     return config
 
 
-def diagnostics(config: dict[str, Any]) -> list[str]:
+def problems(config: dict[str, Any]) -> list[str]:
     with pytest.raises(ConfigError) as refusal:
         Runner(**config)
-    return list(refusal.value.problems)
+    return list(refusal.value.lines)
 
 
-def test_a_valid_config_has_no_diagnostics():
+def test_a_valid_config_has_no_problems():
     Runner(**GOOD)
 
 
 @table("path", WRONG)
 def test_each_invalid_field_is_one_error_at_its_path(path):
-    found = diagnostics(corrupted(path))
+    found = problems(corrupted(path))
 
     assert len(found) == 1, found
     assert found[0].startswith(f"{path}: ") or found[0].startswith(path.rpartition(".")[0] + ": "), found
@@ -144,7 +144,7 @@ INDEPENDENT = [
 
 @given(st.sets(st.sampled_from(INDEPENDENT), min_size=2))
 def test_all_errors_are_reported_at_once(paths):
-    found = diagnostics(corrupted(*paths))
+    found = problems(corrupted(*paths))
 
     for path in paths:
         assert any(line.startswith(f"{path}: ") for line in found), (path, found)
@@ -167,7 +167,7 @@ def test_a_misspelled_entry_is_an_error_that_suggests_the_right_one(path, letter
         return
     place[last + letter] = place.pop(last)
 
-    assert any(last + letter in line for line in diagnostics(config))
+    assert any(last + letter in line for line in problems(config))
 
 
 def test_an_error_prevents_training_and_creates_no_files(tmp_path):
@@ -175,7 +175,7 @@ def test_an_error_prevents_training_and_creates_no_files(tmp_path):
     before = copy.deepcopy(model.state_dict())
     config = corrupted("$.train_cfg.max_epochs") | {"model": model, "work_dir": tmp_path / "run"}
 
-    diagnostics(config)
+    problems(config)
 
     assert all(torch.equal(model.state_dict()[name], value) for name, value in before.items())
     assert not (tmp_path / "run").exists()
@@ -236,7 +236,7 @@ def test_an_error_prevents_training_and_creates_no_files(tmp_path):
     ],
 )
 def test_incompatible_settings_are_reported(changes, said):
-    assert said in "\n".join(diagnostics({**corrupted(), **changes}))
+    assert said in "\n".join(problems({**corrupted(), **changes}))
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_a_loop_with_the_wrong_length_argument_is_rejected_as_in_mmengine(kind, 
     with pytest.raises(TypeError, match=length):
         getattr(loops, kind)(None, DATASET, **{length: 9})
 
-    assert any(length in line for line in diagnostics({**corrupted(), "train_cfg": {"type": kind, length: 9}}))
+    assert any(length in line for line in problems({**corrupted(), "train_cfg": {"type": kind, length: 9}}))
 
 
 class Refusing(_ParamScheduler):
@@ -256,7 +256,7 @@ class Refusing(_ParamScheduler):
 
 @pytest.mark.parametrize("found", [dict(type=Refusing), dict(type=int), dict(type=nn.Identity)])
 def test_a_users_scheduler_that_cannot_be_built_is_an_error_at_its_path(found):
-    said = diagnostics({**corrupted(), "param_scheduler": [dict(type="StepLR", step_size=1), found]})
+    said = problems({**corrupted(), "param_scheduler": [dict(type="StepLR", step_size=1), found]})
 
     assert [line.split(":")[0] for line in said] == ["$.param_scheduler[1]"]
 
@@ -266,10 +266,10 @@ def test_several_optimizers_without_schedulers_by_name_are_errors():
     two = {name: dict(optimizer=dict(type="SGD", lr=0.1)) for name in ("gen", "dis")}
     built = StepLR(torch.optim.SGD(model.parameters(), lr=0.1), step_size=1)
 
-    wrong_name = diagnostics({**corrupted(), "model": model, "optim_wrapper": two,
+    wrong_name = problems({**corrupted(), "model": model, "optim_wrapper": two,
                          "param_scheduler": dict(gan=dict(type="StepLR", step_size=1), dis=[])})  # fmt: skip
-    one_for_both = diagnostics({**corrupted(), "model": model, "optim_wrapper": two, "param_scheduler": built})
-    no_part = diagnostics({**corrupted(), "optim_wrapper": two, "param_scheduler": None})
+    one_for_both = problems({**corrupted(), "model": model, "optim_wrapper": two, "param_scheduler": built})
+    no_part = problems({**corrupted(), "optim_wrapper": two, "param_scheduler": None})
 
     assert any(line.startswith("$.param_scheduler.gan: ") and "gen" in line for line in wrong_name)
     assert any(line.startswith("$.param_scheduler.gen: it is missing") for line in wrong_name)
@@ -310,7 +310,7 @@ def test_an_error_that_a_users_object_raises_in_the_checks_is_a_problem():
     with pytest.raises(ConfigError) as refusal:
         Runner(**{**GOOD, "train_dataloader": Broken()})
 
-    assert [f"{one.path}: {one.found}" for one in refusal.value.diagnostics] == [
+    assert [f"{one.path}: {one.found}" for one in refusal.value.problems] == [
         "$.train_dataloader: checking it raised RuntimeError: the index is damaged"
     ]
 
@@ -337,7 +337,7 @@ def test_a_config_file_reports_unsupported_and_misspelled_entries(tmp_path):
     with pytest.raises(ConfigError) as refusal:
         Runner.from_cfg(file)
 
-    paths = {one.path for one in refusal.value.diagnostics}
+    paths = {one.path for one in refusal.value.problems}
     assert {"$.model.type", "$.param_schduler"} <= paths
     assert not {"$.my_own_constant", "$.train_cfg.max_epochs"} & paths
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
-from paramsched.core.files.diagnostic_collector import DiagnosticCollector
+from paramsched.core.files.problem_collector import ProblemCollector
 from paramsched.mmengine.runner._classes import build_metrics
 from paramsched.mmengine.runner.loops import (
     EpochBasedTrainLoop,
@@ -304,7 +304,7 @@ def test_each_pass_over_the_loader_has_its_number(settings, passes):
 
 
 def test_a_single_metric_may_be_a_dict_and_an_empty_dict_is_none():
-    [metric] = build_metrics({"type": Metric, "name": "accuracy"}, "$", DiagnosticCollector())
+    [metric] = build_metrics({"type": Metric, "name": "accuracy"}, "$", ProblemCollector())
 
     assert isinstance(metric, Metric)
-    assert build_metrics({}, "$", DiagnosticCollector()) is None
+    assert build_metrics({}, "$", ProblemCollector()) is None

@@ -16,7 +16,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 import paramsched as ps
-from paramsched.core.files.diagnostic_collector import DiagnosticCollector
+from paramsched.core.files.problem_collector import ProblemCollector
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact, ParamschedError
 from paramsched.mmengine.runner._accelerator import facts_for
 from paramsched.mmengine.runner._classes import build_hook, build_metrics, build_model
@@ -229,11 +229,11 @@ def test_gradients_are_saved_only_during_an_update():
     ],
 )
 def test_a_dict_that_builds_something_else_is_refused(build, config, found):
-    diagnostics = DiagnosticCollector()
+    problems = ProblemCollector()
 
-    build(config, "$", diagnostics)
+    build(config, "$", problems)
 
-    assert diagnostics.problems()[0].startswith(found)
+    assert problems.lines()[0].startswith(found)
 
 
 # ------------------------------------------------------------------ loaders, metrics, models
@@ -310,11 +310,11 @@ def test_the_function_that_combines_samples_is_named_or_passed(given, found):
 
 @table("given", ["x", 5, {"type": "y"}, ["pseudo_collate"], {"type": ["pseudo_collate"]}])
 def test_a_value_that_combines_no_samples_is_refused(given):
-    diagnostics = DiagnosticCollector()
+    problems = ProblemCollector()
 
-    check_loader({"dataset": [0], "collate_fn": given}, "$", diagnostics)
+    check_loader({"dataset": [0], "collate_fn": given}, "$", problems)
 
-    (problem,) = diagnostics.problems()
+    (problem,) = problems.lines()
     assert problem.startswith("$.collate_fn: expected a function, got")
 
 
@@ -347,7 +347,7 @@ def test_samples_are_combined_to_lists_of_parts_as_by_mmengine(samples):
 
 
 def metrics_of(config):
-    return build_metrics(config, "$", DiagnosticCollector())
+    return build_metrics(config, "$", ProblemCollector())
 
 
 def test_metrics_are_means_over_samples():
@@ -490,9 +490,9 @@ def test_losses_are_summed_and_everything_is_logged():
 
 
 def wrappers_of(config, model):
-    diagnostics = DiagnosticCollector()
-    built = build_wrappers(config, model, "$", diagnostics)
-    diagnostics.raise_any("Runner")
+    problems = ProblemCollector()
+    built = build_wrappers(config, model, "$", problems)
+    problems.raise_any("Runner")
     return built
 
 

@@ -236,7 +236,7 @@ def test_a_plan_for_each_optimizer_is_refused_with_the_one_plan_to_write():
             param_scheduler=dict(body=ps.Plan(lr="linear()"), head=ps.Plan(lr="cosine()")),
         )
 
-    (fault,) = refusal.value.diagnostics
+    (fault,) = refusal.value.problems
     line = fault.advice.removeprefix("Write param_scheduler=")
     lines = [ps.Binding("lr", "linear()", groups="body"), ps.Binding("lr", "cosine()", groups="head")]
     assert eval(line, {"ps": ps}) == ps.Plan(*lines)

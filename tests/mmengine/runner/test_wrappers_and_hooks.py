@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 
 import paramsched as ps
 from mmengine.runner import Priority
-from paramsched.core.files.diagnostic_collector import DiagnosticCollector
+from paramsched.core.files.problem_collector import ProblemCollector
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
 from paramsched.mmengine import schedulers as ours
 from paramsched.mmengine.runner import AmpOptimWrapper, CheckpointHook, Hook, Runner
@@ -126,10 +126,10 @@ def test_only_mmengines_own_classes_are_replaced():
 
     kinds = {original.OptimWrapper: ours.OptimWrapper, original.AmpOptimWrapper: AmpOptimWrapper, Own: None}
     for given, expected in kinds.items():
-        config, diagnostics = dict(type=given, optimizer=sgd(network())), DiagnosticCollector()
-        built = build_wrappers(config, network(), "$", diagnostics)[""]
+        config, problems = dict(type=given, optimizer=sgd(network())), ProblemCollector()
+        built = build_wrappers(config, network(), "$", problems)[""]
         assert type(built) is (type(None) if expected is None else expected)
-        assert [one.path for one in diagnostics.found()] == ([] if expected else ["$.type"])
+        assert [one.path for one in problems.found()] == ([] if expected else ["$.type"])
 
 
 def test_a_wrapper_of_mmengine_that_steps_itself_is_refused():

@@ -43,7 +43,7 @@ def saved(folder, plan, updates, *, scheduler=True, groups=(), **facts):
 
 
 def messages(report, severity=None):
-    return [one["message"] for one in report["diagnostics"] if severity in (None, one["severity"])]
+    return [one["message"] for one in report["problems"] if severity in (None, one["severity"])]
 
 
 # ---------------------------------------------------------------------- the values of the resumed run
@@ -175,7 +175,7 @@ def test_without_a_plan_the_plan_of_the_checkpoint_resumes_with_its_run_facts(tm
 
     shown = ps.trace(plan, {"lr": 0.1}, steps_per_epoch=20, total=100)["lr", 0]
     assert values(report) == shown[30:33].tolist()
-    assert (report["exit"], report["changes"], report["diagnostics"]) == (0, [], [])
+    assert (report["exit"], report["changes"], report["problems"]) == (0, [], [])
     assert changed["exit"] == 1
     assert values(changed)[0] == ps.trace(plan, {"lr": 0.1}, steps_per_epoch=40, total=100)["lr", 0][30]
     assert "an epoch has 40 updates instead of 20" in "".join(messages(changed, "warning"))

@@ -240,7 +240,7 @@ def test_a_run_that_torchs_scheduler_started(engine, tmp_path):
     report = predict(checkpoint, PLAN, total=54)
 
     assert (report["update"], report["scheduler"], report["ignored"]) == (18, None, [ignored])
-    assert any("ps.Scheduler(optimizer, plan, t=18)" in one["message"] for one in report["diagnostics"])
+    assert any("ps.Scheduler(optimizer, plan, t=18)" in one["message"] for one in report["problems"])
     bases = [{"name": "weight", "lr": 0.1, "weight_decay": 0.01, "betas": (0.9, 0.999)}]
     bases.append(bases[0] | {"name": "bias", "lr": 0.02})
     shown = ps.trace(PLAN, bases, total=54)

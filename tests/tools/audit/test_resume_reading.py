@@ -451,7 +451,7 @@ def test_a_state_of_deepspeed_has_the_position_only(tmp_path):
 
     assert report["update"] == 7
     assert report["ignored"] == [{"name": "lr_scheduler", "kind": "DeepSpeed", "update": 7}]
-    assert "so a changed JSON acts at a resume" in report["diagnostics"][1]["message"]
+    assert "so a changed JSON acts at a resume" in report["problems"][1]["message"]
     output = CliRunner().invoke(main, ["resume", str(tmp_path / "a.pt"), "--plan", "cosine(over=10)"]).output
     assert "will not act: lr_scheduler (of DeepSpeed, at 7)" in output
 

@@ -16,7 +16,7 @@ FILE = Path(__file__).with_name("answers.yaml")
 
 
 def answer_to(question: dict[str, Any]) -> dict[str, Any]:
-    """Return a question with the diagnostics of its plan."""
+    """Return a question with the problems of its plan."""
     question = {key: value for key, value in question.items() if key != "found"}
     facts = ps.RunFacts(**question["facts"]) if "facts" in question else None
     options = {key: question[key] for key in ("groups", "whole") if key in question}
@@ -25,7 +25,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
 
 
 def shown(one: Problem) -> str:
-    """Return the code and the path of a diagnostic, and whether it is about the key of its line."""
+    """Return the code and the path of a problem, and whether it is about the key of its line."""
     return f"{one.code}{' of the key' * one.at_key} {one.path}"
 
 

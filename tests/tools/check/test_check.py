@@ -1,4 +1,4 @@
-"""The check of a plan: diagnostics, their location, codes, targets, and the first update."""
+"""The check of a plan: problems, their location, codes, targets, and the first update."""
 
 import re
 import warnings
@@ -45,7 +45,7 @@ from support.tables import table
         "lr: take(cosine(), '60%', of='300%') >> linear(start=0.5)\ntotal: 10 epochs",
     ],
 )
-def test_a_valid_plan_has_no_diagnostics(text):
+def test_a_valid_plan_has_no_problems(text):
     assert check(config.loads(text)) == ()
 
 
@@ -81,7 +81,7 @@ def test_a_valid_plan_has_no_diagnostics(text):
         ("momentum: absolute(0.9)\n'betas[0]': absolute(0.9)", "error", "$.momentum", "momentum means betas[0]"),
     ],
 )
-def test_diagnostics_have_their_location(text, severity, path, message):
+def test_problems_have_their_location(text, severity, path, message):
     found = check(config.loads(text))
 
     if severity is None:  # only the facts of the run convert this unit
@@ -91,7 +91,7 @@ def test_diagnostics_have_their_location(text, severity, path, message):
     assert message in found[0].message
 
 
-def test_diagnostics_of_targets_and_indices_have_the_path_in_the_file():
+def test_problems_of_targets_and_indices_have_the_path_in_the_file():
     plan = Plan(Binding(Target("t", 1), "cosine() >> cosine()"), Binding("lr", "cosine() >> cosine()", groups=2))
 
     assert [found.path for found in check(plan)] == ["$.groups[2].lr", "$.targets.t.schedule"]
@@ -118,7 +118,7 @@ def test_any_plan_can_be_checked(plan, facts):
 
 
 @given(plans(WORLD, follow=True))
-def test_diagnostics_do_not_depend_on_the_order_of_lines(plan):
+def test_problems_do_not_depend_on_the_order_of_lines(plan):
     turned = Plan(*reversed(plan.bindings), total=plan.total)
 
     assert sorted(map(str, check(turned))) == sorted(map(str, check(plan)))
@@ -375,7 +375,7 @@ def test_a_target_that_is_written_may_have_the_name_of_a_field():
     assert codes("lr", 0.1, "cosine()", write=lambda _: None) == []
 
 
-def diagnostics_of(line, field="lr"):
+def problems_of(line, field="lr"):
     return [one.message for one in check(Plan(**{field: parse(line)})) if one.severity == "warning"]
 
 
@@ -391,7 +391,7 @@ def diagnostics_of(line, field="lr"):
     ],
 )  # fmt: skip
 def test_a_likely_mistake_is_reported_with_its_effect_and_a_fix(line, happens, instead):
-    (message,) = diagnostics_of(line)
+    (message,) = problems_of(line)
 
     assert happens in message
     assert message.endswith(f"write {instead}")
@@ -402,7 +402,7 @@ def test_a_likely_mistake_is_reported_with_its_effect_and_a_fix(line, happens, i
     [("learning_rate", "lr"), ("wd", "weight_decay"), ("beta1", "betas[0]"), ("epsilon", "eps")],
 )
 def test_another_name_of_a_field_is_reported_with_the_name_in_paramsched(other_name, own_name):
-    assert any(own_name in message for message in diagnostics_of("cosine()", other_name))
+    assert any(own_name in message for message in problems_of("cosine()", other_name))
 
 
 @table(
@@ -421,12 +421,12 @@ def test_another_name_of_a_field_is_reported_with_the_name_in_paramsched(other_n
         "warmup(5) >> step('30 epochs')",
     ],
 )
-def test_a_correct_plan_has_no_diagnostics(line):
-    assert diagnostics_of(line) == []
+def test_a_correct_plan_has_no_problems(line):
+    assert problems_of(line) == []
 
 
 def documented():
-    """Yield every plan of the README, docs and examples, except pages that show diagnostics."""
+    """Yield every plan of the README, docs and examples, except pages that show problems."""
     root = Path(__file__).parents[3]
     docs = root / "docs"
     written = [page for page in sorted(docs.rglob("*.md")) if docs / "_generated" not in page.parents]
@@ -440,7 +440,7 @@ def documented():
             continue
 
 
-def test_no_plan_in_the_documentation_has_diagnostics():
+def test_no_plan_in_the_documentation_has_problems():
     plans = list(documented())
 
     assert len(plans) >= 3

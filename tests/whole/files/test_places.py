@@ -12,15 +12,15 @@ from paramsched.errors import ConfigError
 from support.tables import table
 
 
-def diagnostics(text, format):
+def problems(text, format):
     with pytest.raises(ConfigError) as refusal:
         config.loads(text, format)
-    return refusal.value.diagnostics
+    return refusal.value.problems
 
 
 def pointed_at(text, format):
     """Return the text from the location of the only error to the end of its line."""
-    (fault,) = diagnostics(text, format)
+    (fault,) = problems(text, format)
     line = text.splitlines()[fault.line - 1]
     assert fault.text == line
     return line[fault.column - 1 :]
@@ -102,7 +102,7 @@ def test_the_error_shows_the_location_and_a_caret_below_it(tmp_path):
 
 
 def test_a_long_line_is_shown_around_the_caret():
-    (fault,) = diagnostics("lr: " + "warmup(5) >> " * 500 + "cosin()", "yaml")
+    (fault,) = problems("lr: " + "warmup(5) >> " * 500 + "cosin()", "yaml")
 
     line, caret = fault.pointer.splitlines()
     assert len(line) < 80

@@ -31,7 +31,7 @@ PLAN = Plan(lr='warmup("5%") >> cosine(to=0.1)', weight_decay="linear(to=0.5)", 
     ],
     ids=["changed", "longer", "cooled", "scaled", "guided", "a part of a longer run"],
 )
-def test_a_changed_plan_has_no_diagnostics(changed):
+def test_a_changed_plan_has_no_problems(changed):
     assert check(changed) == ()
 
 

@@ -107,7 +107,7 @@ def outcome_of(given: Any) -> list[Any]:
     try:
         return [given, VALID, str(ps.parse(given)) if isinstance(given, str) else ps.loads(given).text]
     except ConfigError as error:
-        return [given, *(part for one in error.diagnostics for part in (one.code, one.path, ""))]
+        return [given, *(part for one in error.problems for part in (one.code, one.path, ""))]
     except InvalidArgument as error:
         return [given, error.problem.code, "", error.problem.argument or ""]
 

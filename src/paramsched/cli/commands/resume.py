@@ -168,7 +168,7 @@ def paramsched_resume(
             "changes": [*map(asdict, report.changes)],
             "ignored": [*map(asdict, run.ignored)],
             "differs": result.differs,
-            "diagnostics": [{"severity": severity, "message": text} for severity, text in report.diagnostics],
+            "problems": [{"severity": severity, "message": text} for severity, text in report.problems],
         }
         echo_data(json_text(data))
     else:

@@ -1,4 +1,4 @@
-"""The rules of `paramsched check`: the codes of diagnostics of plans, files, a start and a run, and their texts.
+"""The rules of `paramsched check`: the codes of problems of plans, files, a start and a run, and their texts.
 
 `paramsched check --explain PS102` prints the explanation of a code from `rules.json`.
 """

@@ -16,7 +16,7 @@ STYLES: Final[dict[Style, str]] = {
 """The SGR parameters of each style. A log has the default text color, which is readable in every terminal."""
 
 SEVERITY_STYLES: Final[dict[str, Style]] = {"error": "bad", "warning": "warning", "info": "dim"}
-"""The style of each severity of a diagnostic."""
+"""The style of each severity of a problem."""
 
 Part: TypeAlias = tuple[str, Style | None]
 """A text and its style."""

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final, Generic, Literal, TypeAlias, TypeVar
 import numpy as np
 
 from paramsched.core.base.entries import notebook_display
-from paramsched.core.base.frozen_values import text_on_screen
+from paramsched.core.base.shown_values import text_on_screen
 from paramsched.core.number_checks import check_fields, checked, not_negative, proper_share
 from paramsched.core.schedules.guided import guided
 from paramsched.core.schedules.level import Absolute, Level, split_level

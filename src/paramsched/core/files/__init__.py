@@ -1,4 +1,4 @@
-"""Plans in files: YAML, TOML, JSON; with all diagnostics at once."""
+"""Plans in files: YAML, TOML, JSON; with all problems at once."""
 
 from paramsched.core.base.problem import Problem as Problem
 from paramsched.core.files.plan_files import Loaded as Loaded

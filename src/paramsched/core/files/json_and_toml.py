@@ -7,7 +7,7 @@ from typing import Any
 
 from paramsched.core.base.printing import json_text
 from paramsched.core.base.problem import TextLines
-from paramsched.core.files.diagnostic_collector import number_from_text, refuse_many_values
+from paramsched.core.files.problem_collector import number_from_text, refuse_many_values
 from paramsched.core.files.text_limits import MOST_DEPTH, MOST_VALUES, nested_too_deep, too_many_values
 from paramsched.core.files.text_places import Bracket, Pairs, Place, nested_places
 from paramsched.errors import ConfigError

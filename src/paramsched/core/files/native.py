@@ -22,9 +22,9 @@ from paramsched.core.base.codes import (
 from paramsched.core.base.near_names import closest
 from paramsched.core.base.printing import CLOCK, GROUPS, ROOT, TARGETS, TOTAL, child_path, entry_path
 from paramsched.core.fields import ELSEWHERE, KNOWN, PAIRS, Field, is_field_name, known_field
-from paramsched.core.files.diagnostic_collector import (
+from paramsched.core.files.problem_collector import (
     BadValue,
-    DiagnosticCollector,
+    ProblemCollector,
     plain_or_bad,
     short_json,
     type_name_of,
@@ -66,24 +66,24 @@ def to_plan(data: Mapping[str, Any], *, shapes: Iterable[ShapeLike] = ()) -> Pla
     total: 20 epochs
     lr: warmup("5%") >> cosine(to=0.01)
     """
-    diagnostics = DiagnosticCollector()
-    return plan_of_plain(plain_or_bad(data, diagnostics), diagnostics, ShapeNames(shapes))
+    problems = ProblemCollector()
+    return plan_of_plain(plain_or_bad(data, problems), problems, ShapeNames(shapes))
 
 
-def plan_of_plain(plain: Any, diagnostics: DiagnosticCollector, names: ShapeNames) -> Plan:
-    """Return the plan of a file's plain data; raise the diagnostics if there are any."""
+def plan_of_plain(plain: Any, problems: ProblemCollector, names: ShapeNames) -> Plan:
+    """Return the plan of a file's plain data; raise the problems if there are any."""
     if isinstance(plain, dict):
-        reader = _PlanReader(plain, diagnostics, names)
+        reader = _PlanReader(plain, problems, names)
         plan = reader.read_plan()
-        diagnostics.raise_any("config")
+        problems.raise_any("config")
         assert plan is not None
         return plan
     if isinstance(plain, BadValue):
-        diagnostics.report(ROOT, plain.problem)
+        problems.report(ROOT, plain.problem)
     else:
         found = "the file is empty" if plain is None else f"expected a plan, got {short_json(plain)}"
-        diagnostics.add(ROOT, found, _A_PLAN, code=REFUSED_VALUE)
-    diagnostics.raise_any("config")
+        problems.add(ROOT, found, _A_PLAN, code=REFUSED_VALUE)
+    problems.raise_any("config")
     raise AssertionError
 
 
@@ -91,14 +91,14 @@ def plan_of_plain(plain: Any, diagnostics: DiagnosticCollector, names: ShapeName
 class _PlanReader:
     """A reader of one plan, which continues after a problem to report all problems."""
 
-    def __init__(self, data: dict[Any, Any], diagnostics: DiagnosticCollector, names: ShapeNames) -> None:
-        self.data, self.diagnostics = data, diagnostics
-        self.values = ScheduleReader(names, diagnostics)
+    def __init__(self, data: dict[Any, Any], problems: ProblemCollector, names: ShapeNames) -> None:
+        self.data, self.problems = data, problems
+        self.values = ScheduleReader(names, problems)
         self.bindings: list[Binding] = []
         self.places: dict[tuple[str, str | int | None], str] = {}
 
     def read_plan(self) -> Plan | None:
-        """Return the plan; None if there is a diagnostic."""
+        """Return the plan; None if there is a problem."""
         clock = self.read_clock(self.data["clock"]) if "clock" in self.data else None
         total = self.read_total(self.data["total"]) if "total" in self.data else None
         for key, value in self.data.items():
@@ -106,10 +106,10 @@ class _PlanReader:
                 read(self, value)
             elif key not in ("clock", "total"):
                 self.read_field(key, value, entry_path(key), None)
-        if self.diagnostics.count:
+        if self.problems.count:
             return None
         if not self.bindings:
-            self.diagnostics.add(ROOT, "a plan without a field", _A_PLAN, code=NOTHING_PLANNED)
+            self.problems.add(ROOT, "a plan without a field", _A_PLAN, code=NOTHING_PLANNED)
             return None
         place = CLOCK
         try:
@@ -117,7 +117,7 @@ class _PlanReader:
             place = TOTAL if plan_clock == PROGRESS and total is not None else ROOT
             return Plan(*self.bindings, total=total, clock=plan_clock)
         except InvalidArgument as refusal:
-            self.diagnostics.refuse(place, refusal)
+            self.problems.refuse(place, refusal)
             return None
 
     def read_clock(self, value: Any) -> PlanClock | None:
@@ -167,12 +167,12 @@ class _PlanReader:
                 place = child_path(path, key)
                 if key in RESERVED:
                     once = f"{key} applies to the entire plan; it belongs to the top level"
-                    self.diagnostics.add(place, once, at_key=True, code=WRONG_ARGUMENT)
+                    self.problems.add(place, once, at_key=True, code=WRONG_ARGUMENT)
                 else:
                     self.read_field(key, schedule, place, selector)
 
     def entries_of(self, value: Any, path: str, what: str, example: str) -> dict[Any, Any]:
-        """Return a mapping that is not empty; otherwise add a diagnostic with an example of the entry."""
+        """Return a mapping that is not empty; otherwise add a problem with an example of the entry."""
         if isinstance(value, dict) and value:
             return value
         found, code = f"{short_json(value)} is {type_name_of(value)}, not {what}", WRONG_TYPE
@@ -180,14 +180,14 @@ class _PlanReader:
             found, code = value.problem.found, REFUSED_VALUE
         elif value == {}:
             found, code = "it is empty", NOTHING_PLANNED
-        self.diagnostics.add(path, found, f"For example: {example}", code=code)
+        self.problems.add(path, found, f"For example: {example}", code=code)
         return {}
 
     def selector_of(self, name: str | int, path: str) -> str | int:
         """Return the name of a group, or its index from an integer or a text such as `[0]`."""
         if name == "" or (isinstance(name, int) and name < 0):
             found = f"expected the name of a group or its index, got {shown(name)}"
-            self.diagnostics.add(path, found, at_key=True, code=WRONG_ARGUMENT)
+            self.problems.add(path, found, at_key=True, code=WRONG_ARGUMENT)
             return f"[{name}]"  # the name of no group, so that its fields are read without another problem
         index = name if isinstance(name, int) else index_in_name(name)
         return name if index is None else index
@@ -202,7 +202,7 @@ class _PlanReader:
             return
         if (before := self.places.setdefault((name, selector), path)) != path:
             found = f"{name} of the same groups is scheduled at {before} too"
-            self.diagnostics.add(path, found, at_key=True, code=SAID_TWICE)
+            self.problems.add(path, found, at_key=True, code=SAID_TWICE)
         elif schedule is not MISSING:
             made = self.values.try_or_note(path, lambda: Binding(name, schedule, selector))
             self.bindings += [] if made is MISSING else [made]
@@ -211,13 +211,13 @@ class _PlanReader:
         """Return the canonical name of a field; None if it is invalid, misspelled, or a run fact."""
         if key in PAIRS and isinstance(value, list):
             found = f'each element of "{key}" is a field of its own: "{key}[0]"'
-            self.diagnostics.add(path, found, at_key=True, code=WRONG_TYPE)
+            self.problems.add(path, found, at_key=True, code=WRONG_TYPE)
             return None
         if key in KNOWN:
             return key
         if is_foreign_entry(key, value):
             found = f'"{key}" is not a field'
-            self.diagnostics.add(path, found, answer_to_entry(key, value), at_key=True, code=UNKNOWN_FIELD)
+            self.problems.add(path, found, answer_to_entry(key, value), at_key=True, code=UNKNOWN_FIELD)
             return None
         found = ""
         if key in Facts.__annotations__ and not isinstance(value, (str, dict, list)):
@@ -229,16 +229,16 @@ class _PlanReader:
         elif (near := closest(key.lower(), RESERVED)) is not None:
             found = f'unknown field "{key}"; did you mean "{near}"?'
         if found:
-            self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD)
+            self.problems.add(path, found, at_key=True, code=UNKNOWN_FIELD)
             return None
         try:
             name = str(Field.of(key))
         except InvalidArgument as refusal:
-            self.diagnostics.refuse(path, refusal, at_key=True)
+            self.problems.refuse(path, refusal, at_key=True)
             return None
         if (slip := known_field(name)) is not None:
             found = f'"{key}" is not an optimizer field; did you mean "{slip}"?'
-            self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD)
+            self.problems.add(path, found, at_key=True, code=UNKNOWN_FIELD)
             return None
         return name
 
@@ -249,17 +249,17 @@ class _PlanReader:
             path = child_path(TARGETS, name)
             if not isinstance(name, str) or not name.isidentifier():
                 found = f"expected an identifier, got {short_json(name)}"
-                self.diagnostics.add(path, found, at_key=True, code=WRONG_ARGUMENT)
+                self.problems.add(path, found, at_key=True, code=WRONG_ARGUMENT)
             given = self.entries_of(entries, path, "a target", f"{name}: {{initial: 1.0, schedule: cosine()}}")
             if given:
                 self.read_target(str(name), given, path)
 
     def read_target(self, name: str, given: dict[Any, Any], path: str) -> None:
-        before = self.diagnostics.count
-        self.diagnostics.refuse_unknown(given, TARGET_ENTRIES, path, "unknown entry of a target", code=UNKNOWN_FIELD)
+        before = self.problems.count
+        self.problems.refuse_unknown(given, TARGET_ENTRIES, path, "unknown entry of a target", code=UNKNOWN_FIELD)
         for key in TARGET_ENTRIES:
             if key not in given:
-                self.diagnostics.add(path, f'"{key}" is missing', code=WRONG_ARGUMENT)
+                self.problems.add(path, f'"{key}" is missing', code=WRONG_ARGUMENT)
         first, place, initial, schedule = given.get("initial", 1.0), child_path(path, "initial"), MISSING, MISSING
         if isinstance(first, bool) or not isinstance(first, (int, float)):
             self.values.note_wrong_type(first, place, "a number", "For example: 1.0")
@@ -267,7 +267,7 @@ class _PlanReader:
             initial = self.values.try_or_note(place, partial(finite_number, "initial", first))
         if "schedule" in given:
             schedule = self.values.read_line(given["schedule"], child_path(path, "schedule"))
-        if self.diagnostics.count == before and schedule is not MISSING and name.isidentifier():
+        if self.problems.count == before and schedule is not MISSING and name.isidentifier():
             self.bindings.append(Binding(Target(name, initial), schedule))
 
 

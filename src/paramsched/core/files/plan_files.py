@@ -17,18 +17,18 @@ from paramsched.core.base.printing import names_listed, printable
 from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.base.signatures import readable
 from paramsched.core.files import native
-from paramsched.core.files.diagnostic_collector import (
-    DiagnosticCollector,
-    plain_data,
-    plain_or_bad,
-    refuse_large_plan,
-)
 from paramsched.core.files.json_and_toml import (
     STRING,
     json_places,
     read_json,
     read_toml,
     write_json,
+)
+from paramsched.core.files.problem_collector import (
+    ProblemCollector,
+    plain_data,
+    plain_or_bad,
+    refuse_large_plan,
 )
 from paramsched.core.files.read_schedule import ShapeLike, ShapeNames
 from paramsched.core.files.text_limits import read_bounded_text, refuse_long_text
@@ -279,7 +279,7 @@ class PlanText:
     """The text of a plan with its format.
 
     Args:
-        name: the name in diagnostics, such as the path of the file.
+        name: the name in problems, such as the path of the file.
         text: the text.
         format: the format.
         entries: the mapping that was passed in place of a text; None if there is a text.
@@ -304,12 +304,12 @@ class PlanText:
             refuse_large_plan(data, self.name)
             return _loaded_from(data, shapes)
         except ConfigError as error:
-            raise ConfigError(self.name, self.placed(error.diagnostics, root)) from error.__cause__
+            raise ConfigError(self.name, self.placed(error.problems, root)) from error.__cause__
 
-    def placed(self, diagnostics: Iterable[Problem], root: Place | None = None) -> tuple[Problem, ...]:
-        """Return diagnostics with lines and columns if they are known; `root` has the places if they are known."""
+    def placed(self, problems: Iterable[Problem], root: Place | None = None) -> tuple[Problem, ...]:
+        """Return problems with lines and columns if they are known; `root` has the places if they are known."""
         places = PLACES.get(self.format) if root is None else partial(_same, root)
-        return tuple(diagnostics) if places is None else faults_with_places(tuple(diagnostics), self.text, places)
+        return tuple(problems) if places is None else faults_with_places(tuple(problems), self.text, places)
 
     @property
     def has_comments(self) -> bool:
@@ -320,10 +320,10 @@ class PlanText:
 
 def _loaded_from(data: Any, shapes: Iterable[ShapeLike]) -> Loaded:
     """Return the plan in the entries of a file."""
-    diagnostics = DiagnosticCollector()
-    plain = plain_or_bad(data, diagnostics)
+    problems = ProblemCollector()
+    plain = plain_or_bad(data, problems)
     try:
-        return Loaded(native.plan_of_plain(plain, diagnostics, ShapeNames(shapes)))
+        return Loaded(native.plan_of_plain(plain, problems, ShapeNames(shapes)))
     except ConfigError:
         if (other := _not_a_plan(plain)) is not None:
             raise ConfigError("config", [other]) from None
@@ -377,9 +377,9 @@ def _not_a_plan(plain: Any) -> Problem | None:
 
 def read_data(text: str, read: Callable[[str, str], Any], source: str) -> Any:
     """Return the data of a text as plain values with unique keys."""
-    diagnostics = DiagnosticCollector()
-    data = plain_data(read(text, source), diagnostics)
-    diagnostics.raise_any(source)
+    problems = ProblemCollector()
+    data = plain_data(read(text, source), problems)
+    problems.raise_any(source)
     return data
 
 
@@ -389,10 +389,10 @@ _OF_SCHEDULES: Final = re.compile("lr|rate|sched|epoch|iter|step|warm|decay|cool
 
 def read_peer_data(text: str, syntax: str, source: str) -> Any:
     """Return the data of another library's text, as `plain_data` does. Warn of repeated keys of a schedule."""
-    diagnostics = DiagnosticCollector()
+    problems = ProblemCollector()
     twice: list[str] = []
-    data = plain_data(_PEER_SYNTAXES[syntax](text, source), diagnostics, twice)
-    diagnostics.raise_any(source)
+    data = plain_data(_PEER_SYNTAXES[syntax](text, source), problems, twice)
+    problems.raise_any(source)
     scheduling = [path for path in dict.fromkeys(twice) if _OF_SCHEDULES.search(path.lower())]
     if scheduling:
         others = len(scheduling) - 1
@@ -413,7 +413,7 @@ def text_of(plan: Plan, format: str) -> str:
         same = written.loaded().plan == plan
     except ConfigError as error:
         advice = "Make the plan smaller, or register its shapes"
-        raise InvalidArgument("dump(plan)", "; ".join(error.problems), advice) from None
+        raise InvalidArgument("dump(plan)", "; ".join(error.lines), advice) from None
     if not same:
         found = "reading the text gives another plan, because a name in the plan is also the name of something else"
         raise InvalidArgument("dump(plan)", found, "Rename the function, shape or group")

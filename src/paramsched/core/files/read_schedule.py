@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, final
 
 from paramsched.core.base.codes import REFUSED_VALUE, WRONG_TYPE
-from paramsched.core.files.diagnostic_collector import BadValue, DiagnosticCollector, short_json
+from paramsched.core.files.problem_collector import BadValue, ProblemCollector, short_json
 from paramsched.core.schedules import SHAPES, Schedule
 from paramsched.core.schedules.schedule import line_of
 from paramsched.core.schedules.text import EXAMPLE_LINE, read_line
 from paramsched.errors import InvalidArgument, shown
 
 MISSING: Any = object()
-"""The placeholder for a value that could not be read. Its diagnostic was added."""
+"""The placeholder for a value that could not be read. Its problem was added."""
 
 
 def within_float(value: Any) -> float:
@@ -70,29 +70,29 @@ class ShapeNames:
             self.own[name] = builder
 
 
-def read_schedule_text(text: str, path: str, names: ShapeNames, diagnostics: DiagnosticCollector) -> Schedule | None:
-    """Return the schedule of a text. If it is invalid, add diagnostics and return None."""
-    if diagnostics.full:
+def read_schedule_text(text: str, path: str, names: ShapeNames, problems: ProblemCollector) -> Schedule | None:
+    """Return the schedule of a text. If it is invalid, add problems and return None."""
+    if problems.full:
         return None
     try:
         return read_line(text, names.own)
     except InvalidArgument as error:
-        diagnostics.refuse(path, error)
+        problems.refuse(path, error)
         return None
 
 
 @final
 class ScheduleReader:
-    """A reader of the values in one config. An invalid value adds a diagnostic and becomes `MISSING`."""
+    """A reader of the values in one config. An invalid value adds a problem and becomes `MISSING`."""
 
-    def __init__(self, names: ShapeNames, diagnostics: DiagnosticCollector) -> None:
-        self.names, self.diagnostics = names, diagnostics
+    def __init__(self, names: ShapeNames, problems: ProblemCollector) -> None:
+        self.names, self.problems = names, problems
 
     def read_line(self, value: Any, path: str) -> Any:
         """Read the schedule of a field or a target: a line of text, or a number."""
         match value:
             case str():
-                found = read_schedule_text(value, path, self.names, self.diagnostics)
+                found = read_schedule_text(value, path, self.names, self.problems)
                 return MISSING if found is None else found
             case BadValue():
                 return self.note_bad_value(value, path)
@@ -102,8 +102,8 @@ class ScheduleReader:
         return self.note_wrong_type(value, path, "a line of text or a number", example)
 
     def note_fault(self, path: str, found: str, instead: str = "", *, code: str = REFUSED_VALUE) -> Any:
-        """Add a diagnostic and return MISSING."""
-        self.diagnostics.add(path, found, instead, code=code)
+        """Add a problem and return MISSING."""
+        self.problems.add(path, found, instead, code=code)
         return MISSING
 
     def note_wrong_type(self, value: Any, path: str, wanted: str, instead: str = "") -> Any:
@@ -112,7 +112,7 @@ class ScheduleReader:
 
     def note_bad_value(self, value: BadValue, path: str) -> Any:
         """Report a value that a config cannot contain."""
-        self.diagnostics.report(path, value.problem)
+        self.problems.report(path, value.problem)
         return MISSING
 
     def try_or_note(self, path: str, make: Callable[[], Any]) -> Any:
@@ -120,5 +120,5 @@ class ScheduleReader:
         try:
             return make()
         except InvalidArgument as error:
-            self.diagnostics.refuse(path, error)
+            self.problems.refuse(path, error)
         return MISSING

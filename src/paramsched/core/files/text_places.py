@@ -1,4 +1,4 @@
-"""Locations of the entries of a config in its text, which give diagnostics their line and column."""
+"""Locations of the entries of a config in its text, which give problems their line and column."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -104,24 +104,22 @@ def nested_places(pieces: Iterable[Place | Bracket], finish: Callable[[Place, st
     return first[0] if isinstance(first, list) and first else Place(0, 0)
 
 
-def faults_with_places(
-    diagnostics: tuple[Problem, ...], text: str, places: Callable[[str], Place]
-) -> tuple[Problem, ...]:
-    """Return diagnostics with their lines and columns.
+def faults_with_places(problems: tuple[Problem, ...], text: str, places: Callable[[str], Place]) -> tuple[Problem, ...]:
+    """Return problems with their lines and columns.
 
     Args:
-        diagnostics: the diagnostics.
+        problems: the problems.
         text: the text of the config.
-        places: returns the root place of a text. If it raises ConfigError, the diagnostics are unchanged.
+        places: returns the root place of a text. If it raises ConfigError, the problems are unchanged.
     """
-    if not any(map(_lacks_place, diagnostics)):
-        return diagnostics
+    if not any(map(_lacks_place, problems)):
+        return problems
     try:
         root = places(text)
     except ConfigError:
-        return diagnostics
+        return problems
     lines = TextLines(text)
-    return tuple(_fault_at_place(one, root, text, lines) if _lacks_place(one) else one for one in diagnostics)
+    return tuple(_fault_at_place(one, root, text, lines) if _lacks_place(one) else one for one in problems)
 
 
 def _lacks_place(fault: Problem) -> bool:
@@ -129,7 +127,7 @@ def _lacks_place(fault: Problem) -> bool:
 
 
 def _fault_at_place(fault: Problem, root: Place, text: str, lines: TextLines) -> Problem:
-    """Return a diagnostic with the line and column of its entry's key, value, or wrong part of the text."""
+    """Return a problem with the line and column of its entry's key, value, or wrong part of the text."""
     place = place_at_path(root, fault.path)
     begin, end = place.begin, place.end
     if fault.at_key and place.key is not None:

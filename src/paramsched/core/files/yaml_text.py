@@ -14,7 +14,7 @@ from textwrap import wrap
 from typing import Any, Final
 
 from paramsched.core.base.problem import TextLines
-from paramsched.core.files.diagnostic_collector import number_from_text, short_json
+from paramsched.core.files.problem_collector import number_from_text, short_json
 from paramsched.core.files.text_limits import MOST_DEPTH, MOST_VALUES, nested_too_deep, too_many_values
 from paramsched.core.files.text_places import Bracket, Pairs, Place, nested_places
 from paramsched.errors import ConfigError
@@ -269,7 +269,7 @@ def _unquoted_value(text: str) -> Any:
     return float(text.replace(".", "", 1)) if _SPECIAL.fullmatch(text) else text
 
 
-# Errors of the parser as diagnostics.
+# Errors of the parser as problems.
 
 # All characters that YAML allows, except the byte order mark, which belongs to the start of a file.
 _ALLOWED = "\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"

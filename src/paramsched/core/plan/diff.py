@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, TypeAlias, Unpack, final
 import numpy as np
 
 from paramsched.core.base.entries import notebook_display
-from paramsched.core.base.frozen_values import text_on_screen
 from paramsched.core.base.printing import printable
+from paramsched.core.base.shown_values import text_on_screen
 from paramsched.core.base.signatures import readable
 from paramsched.core.base.terminal import BREAK, Line, Style, plain_text
 from paramsched.core.curves.arrays import Array, Floats

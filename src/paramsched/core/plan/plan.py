@@ -7,9 +7,9 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, NoReturn, Unpack, final
 
 from paramsched.core.base.entries import load_entry, notebook_display
-from paramsched.core.base.frozen_values import text_on_screen
 from paramsched.core.base.near_names import closest
 from paramsched.core.base.printing import printable_lines
+from paramsched.core.base.shown_values import text_on_screen
 from paramsched.core.base.signatures import readable
 from paramsched.core.curves import CurveLike
 from paramsched.core.curves import linear as linear_curve

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack, final
 import numpy as np
 
 from paramsched.core.base.entries import notebook_display
-from paramsched.core.base.frozen_values import text_on_screen
 from paramsched.core.base.printing import names_listed, printable
+from paramsched.core.base.shown_values import text_on_screen
 from paramsched.core.base.signatures import readable
 from paramsched.core.curves.arrays import Array, Floats
 from paramsched.core.feedback.base import MetricRule

@@ -24,9 +24,9 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler
 
 from paramsched.core.base.entries import load_entry
-from paramsched.core.base.frozen_values import text_on_screen
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.problem import Problem
+from paramsched.core.base.shown_values import text_on_screen
 from paramsched.core.base.signatures import readable, short_name
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import Field

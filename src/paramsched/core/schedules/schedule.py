@@ -12,8 +12,8 @@ from pickle import PicklingError
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeAlias, TypeGuard, final, overload
 
 from paramsched.core.base.entries import notebook_display
-from paramsched.core.base.frozen_values import text_on_screen
 from paramsched.core.base.params import Param, argument_kind
+from paramsched.core.base.shown_values import text_on_screen
 from paramsched.core.builders import example_call
 from paramsched.core.curves import Curve, curve_of
 from paramsched.core.curves.arrays import Floats

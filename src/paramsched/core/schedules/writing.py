@@ -4,9 +4,9 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from paramsched.core.base.frozen_values import shown_fields
 from paramsched.core.base.params import Param, params_of
 from paramsched.core.base.printing import printable
+from paramsched.core.base.shown_values import shown_fields
 from paramsched.core.schedules.level import Absolute
 from paramsched.core.schedules.registry import BUILDER_OF_CLASS
 from paramsched.core.time import Duration

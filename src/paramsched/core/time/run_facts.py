@@ -9,9 +9,9 @@ from numbers import Integral, Real
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypedDict, cast, final
 
 from paramsched.core.base.entries import notebook_display
-from paramsched.core.base.frozen_values import only_set_fields
 from paramsched.core.base.near_names import closest, did_you_mean, shortened_text
 from paramsched.core.base.params import Doc, Example, Ge, Gt, Le, Param, params_of_record
+from paramsched.core.base.shown_values import only_set_fields
 from paramsched.core.base.signatures import readable
 from paramsched.core.foreign_calls import answering_class, foreign_fact
 from paramsched.core.time.amounts import PROGRESS

@@ -8,7 +8,7 @@ from torch import nn
 from paramsched.core.base.codes import UNKNOWN_NAME
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.printing import child_path
-from paramsched.core.files.diagnostic_collector import DiagnosticCollector
+from paramsched.core.files.problem_collector import ProblemCollector
 from paramsched.errors import InvalidArgument
 from paramsched.mmengine.building import build_object, report_error, report_kind
 from paramsched.mmengine.registry import HOOKS, METRICS, MODELS
@@ -18,32 +18,32 @@ from paramsched.mmengine.runner.hooks.hook import priority_of
 from paramsched.mmengine.runner.metrics import MeanOf, MetricLike
 
 
-def build_model(config: Any, path: str, diagnostics: DiagnosticCollector) -> nn.Module | None:
+def build_model(config: Any, path: str, problems: ProblemCollector) -> nn.Module | None:
     """Build the model from a dict, or return it unchanged; None if there is a problem."""
-    before = diagnostics.count
-    model = build_object(config, MODELS, path, diagnostics)
+    before = problems.count
+    model = build_object(config, MODELS, path, problems)
     if isinstance(model, nn.Module):
         return model
-    if diagnostics.count == before:
-        report_kind(model, "torch.nn.Module", path, diagnostics, "Pass a module, or dict(type='…')")
+    if problems.count == before:
+        report_kind(model, "torch.nn.Module", path, problems, "Pass a module, or dict(type='…')")
     return None
 
 
-def build_metrics(config: Any, path: str, diagnostics: DiagnosticCollector) -> list[MetricLike] | None:
+def build_metrics(config: Any, path: str, problems: ProblemCollector) -> list[MetricLike] | None:
     """Build the metrics from dicts, functions or objects; return None for None or an empty dict."""
     if config is None or (isinstance(config, Mapping) and not config):
         return None
     is_list = isinstance(config, (list, tuple))
     metrics = []
     for index, one in enumerate(config if is_list else [config]):
-        before, place = diagnostics.count, child_path(path, index) if is_list else path
-        metric = build_object(one, METRICS, place, diagnostics)
+        before, place = problems.count, child_path(path, index) if is_list else path
+        metric = build_object(one, METRICS, place, problems)
         if isinstance(metric, MetricLike):
             metrics.append(metric)
         elif callable(metric):
             metrics.append(_mean_of(metric))
-        elif diagnostics.count == before:
-            report_kind(metric, "metric", place, diagnostics, "Pass a function of output and target, or a Metric")
+        elif problems.count == before:
+            report_kind(metric, "metric", place, problems, "Pass a function of output and target, or a Metric")
     return metrics
 
 
@@ -66,47 +66,47 @@ _NOT_HERE: Final = ("runtime_info", "timer", "sampler_seed", "visualization")
 """MMEngine's default hooks that do not exist here. A config may still remove them with None."""
 
 
-def build_default_hooks(config: Any, path: str, diagnostics: DiagnosticCollector) -> list[Any]:
+def build_default_hooks(config: Any, path: str, problems: ProblemCollector) -> list[Any]:
     """Build the default hooks, with those of a config in their place."""
     if not isinstance(config, (Mapping, type(None))):
-        report_kind(config, "mapping", path, diagnostics, "For example: dict(checkpoint=dict(type='CheckpointHook'))")
+        report_kind(config, "mapping", path, problems, "For example: dict(checkpoint=dict(type='CheckpointHook'))")
         return []
     changes, hooks = config or {}, list[Any]()
     for name in dict.fromkeys([*DEFAULT_HOOKS, *changes]):
         if name not in changes:
             hooks.append(DEFAULT_HOOKS[name]())
         elif changes[name] is not None:
-            hooks.append(build_hook(changes[name], child_path(path, name), diagnostics))
+            hooks.append(build_hook(changes[name], child_path(path, name), problems))
         elif name not in (*DEFAULT_HOOKS, *_NOT_HERE):
             found = f"unknown hook; {did_you_mean(str(name), DEFAULT_HOOKS)}"
-            diagnostics.add(child_path(path, name), found, code=UNKNOWN_NAME)
+            problems.add(child_path(path, name), found, code=UNKNOWN_NAME)
     return hooks
 
 
-def build_custom_hooks(config: Any, path: str, diagnostics: DiagnosticCollector) -> list[Any]:
+def build_custom_hooks(config: Any, path: str, problems: ProblemCollector) -> list[Any]:
     """Build the hooks of a list."""
     if not isinstance(config, (list, tuple, type(None))):
-        report_kind(config, "list", path, diagnostics, "For example: custom_hooks=[MyHook()]")
+        report_kind(config, "list", path, problems, "For example: custom_hooks=[MyHook()]")
         return []
-    return [build_hook(hook, child_path(path, index), diagnostics) for index, hook in enumerate(config or ())]
+    return [build_hook(hook, child_path(path, index), problems) for index, hook in enumerate(config or ())]
 
 
-def build_hook(config: Any, path: str, diagnostics: DiagnosticCollector) -> Any:
+def build_hook(config: Any, path: str, problems: ProblemCollector) -> Any:
     """Build a hook from a dict or a class, or return it unchanged; None if there is a problem."""
-    before, hook = diagnostics.count, config
+    before, hook = problems.count, config
     if isinstance(config, (Mapping, type)):
         entries = dict(config) if isinstance(config, Mapping) else {"type": config}
         priority = entries.pop("priority", None)
-        hook = build_object(entries, HOOKS, path, diagnostics)
+        hook = build_object(entries, HOOKS, path, problems)
         if priority is not None and hook is not None:
             hook.priority = priority
-    if diagnostics.count == before and not _is_hook(hook):
-        report_kind(hook, "hook", path, diagnostics, "Derive it from paramsched.mmengine.runner.Hook")
-    elif diagnostics.count == before:
+    if problems.count == before and not _is_hook(hook):
+        report_kind(hook, "hook", path, problems, "Derive it from paramsched.mmengine.runner.Hook")
+    elif problems.count == before:
         try:
             priority_of(getattr(hook, "priority", "NORMAL"))
         except InvalidArgument as error:
-            report_error(error, child_path(path, "priority"), diagnostics)
+            report_error(error, child_path(path, "priority"), problems)
     return hook
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from paramsched.core.base.codes import REFUSED_VALUE
 from paramsched.core.base.near_names import closest
 from paramsched.core.base.printing import child_path, entry_path
-from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
+from paramsched.core.files.problem_collector import ProblemCollector, short_json
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
 from paramsched.mmengine.building import report_kind
 from paramsched.mmengine.config_file import load_config
@@ -22,40 +22,38 @@ LEFT_TO_ACCELERATE: Final = (
 """Entries of MMEngine's configs that the Runner ignores, most of them because Accelerate replaces them."""
 
 
-def read_config(
-    config: Mapping[str, Any], signature: inspect.Signature, diagnostics: DiagnosticCollector
-) -> dict[str, Any]:
+def read_config(config: Mapping[str, Any], signature: inspect.Signature, problems: ProblemCollector) -> dict[str, Any]:
     """Return the arguments of a Runner in a config, and import the modules in `custom_imports`.
 
     Args:
         config: the entries of the config.
         signature: the signature of the Runner.
-        diagnostics: receives the problems.
+        problems: receives the problems.
     """
     arguments = {name: value for name, value in config.items() if name in signature.parameters and name != "cfg"}
     for name in config.keys() - arguments.keys() - {*LEFT_TO_ACCELERATE, "custom_imports", "cfg"}:
         near = closest(name, signature.parameters)
         if near is not None:  # otherwise it is a variable of the config
             found = f'unknown argument of Runner; did you mean "{near}"?'
-            diagnostics.add(entry_path(name), found, code=REFUSED_VALUE)
+            problems.add(entry_path(name), found, code=REFUSED_VALUE)
     if config.get("custom_imports") is not None:
-        _import_modules(config["custom_imports"], entry_path("custom_imports"), diagnostics)
+        _import_modules(config["custom_imports"], entry_path("custom_imports"), problems)
     return {"model": None, **arguments, "cfg": config}
 
 
-def _import_modules(config: Any, path: str, diagnostics: DiagnosticCollector) -> None:
+def _import_modules(config: Any, path: str, problems: ProblemCollector) -> None:
     """Import the modules that register classes of a config."""
     names = config.get("imports") if isinstance(config, Mapping) else None
     names = [names] if isinstance(names, str) else names
     if not isinstance(names, (list, tuple)):
-        report_kind(config, "dict with a list of modules", path, diagnostics, "For example: dict(imports=['my_model'])")
+        report_kind(config, "dict with a list of modules", path, problems, "For example: dict(imports=['my_model'])")
         return
     for index, name in enumerate(names):
         try:
             import_module(name)
         except (ImportError, TypeError, ValueError, AttributeError) as error:
             advice = "Use the name of a module on Python's path"
-            diagnostics.add(child_path(child_path(path, "imports"), index), str(error), advice, code=REFUSED_VALUE)
+            problems.add(child_path(child_path(path, "imports"), index), str(error), advice, code=REFUSED_VALUE)
 
 
 def config_as_dict(cfg: Any) -> dict[str, Any]:

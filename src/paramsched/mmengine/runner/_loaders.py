@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 
 from paramsched.core.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT
 from paramsched.core.base.printing import child_path
-from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
+from paramsched.core.files.problem_collector import ProblemCollector, short_json
 from paramsched.core.number_checks import require_choice
 from paramsched.errors import CallSite
 from paramsched.mmengine.building import build_call, build_object, check_names, class_of, report_kind
@@ -24,7 +24,7 @@ ARGUMENTS: Final = (
 _Sampler: TypeAlias = Literal["DefaultSampler", "InfiniteSampler", "RandomSampler", "SequentialSampler"]
 
 
-def check_loader(config: Any, path: str, diagnostics: DiagnosticCollector) -> int | None:
+def check_loader(config: Any, path: str, problems: ProblemCollector) -> int | None:
     """Check a loader, or the dict to build one, whose dataset is only built by `build_loader`.
 
     Return the number of batches; None if it is unknown.
@@ -32,22 +32,22 @@ def check_loader(config: Any, path: str, diagnostics: DiagnosticCollector) -> in
     if isinstance(config, Mapping):
         dataset, place = config.get("dataset"), child_path(path, "dataset")
         if isinstance(dataset, Mapping):
-            cls = class_of(dataset, DATASETS, place, diagnostics)
+            cls = class_of(dataset, DATASETS, place, problems)
             if cls is not None:
-                check_names(cls, dataset.keys() - {"type"}, place, diagnostics)
+                check_names(cls, dataset.keys() - {"type"}, place, problems)
         elif dataset is None:
-            diagnostics.add(place, "it is missing", "For example: dict(type='…')", code=WRONG_ARGUMENT)
+            problems.add(place, "it is missing", "For example: dict(type='…')", code=WRONG_ARGUMENT)
         elif isinstance(dataset, (str, bytes)) or not (
             isinstance(dataset, Iterable) or hasattr(dataset, "__getitem__")
         ):
-            report_kind(dataset, "dataset", place, diagnostics)
+            report_kind(dataset, "dataset", place, problems)
         with warnings.catch_warnings():  # the warnings are shown when the loader is built for the run
             warnings.simplefilter("ignore")
-            _data_loader(config, [0], path, diagnostics)
+            _data_loader(config, [0], path, problems)
     elif not (isinstance(config, Iterable) and isinstance(config, Sized)) or isinstance(config, (str, bytes)):
-        report_kind(config, "loader with a length", path, diagnostics, "Pass a DataLoader or a dict")
+        report_kind(config, "loader with a length", path, problems, "Pass a DataLoader or a dict")
     elif not len(config):
-        diagnostics.add(path, "it has no batches", code=REFUSED_VALUE)
+        problems.add(path, "it has no batches", code=REFUSED_VALUE)
     else:
         return len(config)
     return None
@@ -61,32 +61,32 @@ def build_loader(config: Any, path: str) -> Any:
     """
     if not isinstance(config, Mapping):
         return config
-    diagnostics = DiagnosticCollector()
-    dataset = build_object(config["dataset"], DATASETS, child_path(path, "dataset"), diagnostics)
-    loader = None if diagnostics.count else _data_loader(config, dataset, path, diagnostics)
-    diagnostics.raise_any("Runner")
+    problems = ProblemCollector()
+    dataset = build_object(config["dataset"], DATASETS, child_path(path, "dataset"), problems)
+    loader = None if problems.count else _data_loader(config, dataset, path, problems)
+    problems.raise_any("Runner")
     return loader
 
 
-def _data_loader(config: Mapping[str, Any], dataset: Any, path: str, diagnostics: DiagnosticCollector) -> Any:
+def _data_loader(config: Mapping[str, Any], dataset: Any, path: str, problems: ProblemCollector) -> Any:
     """Build torch's DataLoader; return None if an argument has a problem."""
-    diagnostics.refuse_unknown(config, ARGUMENTS, path, "unknown argument")
+    problems.refuse_unknown(config, ARGUMENTS, path, "unknown argument")
     arguments = {name: value for name, value in config.items() if name in ARGUMENTS and name != "dataset"}
     sampler, collate = arguments.pop("sampler", None), arguments.pop("collate_fn", None)
     if isinstance(sampler, Mapping):
         arguments["shuffle"] = bool(
-            build_call(_shuffles, sampler, child_path(path, "sampler"), diagnostics, title="sampler")
+            build_call(_shuffles, sampler, child_path(path, "sampler"), problems, title="sampler")
         )
     elif sampler is not None:
-        report_kind(sampler, "mapping", child_path(path, "sampler"), diagnostics, "Use dict(type='DefaultSampler')")
+        report_kind(sampler, "mapping", child_path(path, "sampler"), problems, "Use dict(type='DefaultSampler')")
     function = collate.get("type") if isinstance(collate, Mapping) else collate
     if isinstance(function, str) and function in _COLLATES:
         function = _COLLATES[function]
     elif function is not None and not callable(function):
         found = f"expected a function, got {short_json(function)}"
-        diagnostics.add(child_path(path, "collate_fn"), found, code=UNKNOWN_NAME)
+        problems.add(child_path(path, "collate_fn"), found, code=UNKNOWN_NAME)
     build = partial(DataLoader, dataset, collate_fn=function)
-    return build_call(build, arguments, path, diagnostics, tries_each=True)
+    return build_call(build, arguments, path, problems, tries_each=True)
 
 
 def _shuffles(*, shuffle: bool | None = None, type: str) -> bool:  # the names in a config

@@ -12,7 +12,7 @@ from torch import nn
 
 from paramsched.core.base.codes import REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.core.base.printing import ROOT, child_path, entry_path
-from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
+from paramsched.core.files.problem_collector import ProblemCollector, short_json
 from paramsched.core.number_checks import check_fields, checked, whole_number
 from paramsched.core.run.arguments import checked_on_base, checked_on_change
 from paramsched.errors import CallSite, InvalidArgument, site_with_value
@@ -145,35 +145,35 @@ def build_parts(arguments: Mapping[str, Any]) -> Parts:
     Raises:
         ConfigError: if there are problems; it lists all of them.
     """
-    diagnostics = DiagnosticCollector()
+    problems = ProblemCollector()
 
     def section(table: Callable[..., _T], name: str) -> _T | None:
         """Return the settings in a mapping; None if it is absent or has a problem."""
         config, path = arguments[name], entry_path(name)
         if config is not None and not isinstance(config, Mapping):
-            report_kind(config, "mapping", path, diagnostics, "Use dict(…)")
+            report_kind(config, "mapping", path, problems, "Use dict(…)")
         if not isinstance(config, Mapping):
             return None
-        settings: _T | None = build_call(table, config, path, diagnostics, title=name)
+        settings: _T | None = build_call(table, config, path, problems, title=name)
         return settings
 
     def attempt(build: Callable[..., _T], name: str, *more: Any) -> _T | None:
         """Return the result of building an argument; None if an object of the user raises an error."""
         try:
-            return build(arguments[name], *more, entry_path(name), diagnostics)
+            return build(arguments[name], *more, entry_path(name), problems)
         except Exception as error:  # noqa: BLE001  # it may raise anything
-            report_error(error, entry_path(name), diagnostics, f"checking it raised {type(error).__name__}")
+            report_error(error, entry_path(name), problems, f"checking it raised {type(error).__name__}")
             return None
 
     plain = {name: arguments[name] for name in RunSettings.__slots__}
-    settings: RunSettings | None = build_call(RunSettings, plain, ROOT, diagnostics)
+    settings: RunSettings | None = build_call(RunSettings, plain, ROOT, problems)
     randomness = section(RandomnessSettings, "randomness")
-    seed = seed_for(RandomnessSettings() if diagnostics.count or randomness is None else randomness)
+    seed = seed_for(RandomnessSettings() if problems.count or randomness is None else randomness)
     model = attempt(build_model, "model")
-    _check_combinations(arguments, model, diagnostics)
+    _check_combinations(arguments, model, problems)
     train, scaling = section(TrainSettings, "train_cfg"), section(ScalingSettings, "auto_scale_lr")
     if train is not None:
-        _check_length(arguments["train_cfg"], entry_path("train_cfg"), diagnostics)
+        _check_length(arguments["train_cfg"], entry_path("train_cfg"), problems)
     metrics, lengths = {}, {}
     for mode in ("train", "val", "test"):
         if arguments[f"{mode}_dataloader"] is not None:
@@ -189,7 +189,7 @@ def build_parts(arguments: Mapping[str, Any]) -> Parts:
     if arguments["optim_wrapper"] is not None:
         wrappers = attempt(build_wrappers, "optim_wrapper", model) or {"": None}
         attempt(check_schedulers, "param_scheduler", wrappers, _length_of(lengths.get("train"), train))
-    diagnostics.raise_any("Runner")
+    problems.raise_any("Runner")
     assert settings is not None  # no problem was found
     assert model is not None  # as above
     built = {name: wrapper for name, wrapper in wrappers.items() if wrapper is not None}  # all of them, as above
@@ -200,14 +200,14 @@ def _evaluation(*, type: Any = None) -> None:  # the entry of MMEngine's configs
     """Take the entries of `val_cfg` and `test_cfg`, which have no effect."""
 
 
-def _check_length(train: Mapping[str, Any], path: str, diagnostics: DiagnosticCollector) -> None:
+def _check_length(train: Mapping[str, Any], path: str, problems: ProblemCollector) -> None:
     """Check the length of the training in `train_cfg`."""
-    before = diagnostics.count
-    read_lengths(train, path, diagnostics)
+    before = problems.count
+    read_lengths(train, path, problems)
     length = LENGTHS[loop_of(train) or "EpochBasedTrainLoop"]
-    if diagnostics.count == before and train.get(length) is None:
+    if problems.count == before and train.get(length) is None:
         advice = f"For example: train_cfg=dict({length}=12)"
-        diagnostics.add(child_path(path, length), "it is missing", advice, code=WRONG_ARGUMENT)
+        problems.add(child_path(path, length), "it is missing", advice, code=WRONG_ARGUMENT)
 
 
 def _length_of(batches: int | None, train: TrainSettings | None) -> RunLength:
@@ -218,13 +218,11 @@ def _length_of(batches: int | None, train: TrainSettings | None) -> RunLength:
     return RunLength(batches or 10**6, train.max_epochs, train.max_iters)
 
 
-def _check_combinations(
-    arguments: Mapping[str, Any], model: nn.Module | None, diagnostics: DiagnosticCollector
-) -> None:
+def _check_combinations(arguments: Mapping[str, Any], model: nn.Module | None, problems: ProblemCollector) -> None:
     """Check arguments that need or exclude each other."""
 
     def refuse(name: str, found: str, advice: str, code: str = REFUSED_VALUE) -> None:
-        diagnostics.add(entry_path(name), found, advice, code=code)
+        problems.add(entry_path(name), found, advice, code=code)
 
     missing = [name for name in FOR_TRAINING if arguments[name] is None]
     for name in missing if len(missing) < len(FOR_TRAINING) else ():
@@ -235,9 +233,9 @@ def _check_combinations(
     if arguments["amount_of"] is not None and arguments["tokens_per_sample"] is not None:
         refuse("amount_of", "tokens_per_sample also sets the amount that a batch consumes", "Omit one of them")
     if not callable(getattr(arguments["accelerator"], "prepare", None)) and arguments["accelerator"] is not None:
-        report_kind(arguments["accelerator"], "Accelerator", entry_path("accelerator"), diagnostics)
+        report_kind(arguments["accelerator"], "Accelerator", entry_path("accelerator"), problems)
     if not isinstance(arguments["cfg"], (Mapping, type(None))):
-        report_kind(arguments["cfg"], "mapping", entry_path("cfg"), diagnostics)
+        report_kind(arguments["cfg"], "mapping", entry_path("cfg"), problems)
     style = None if model is None else training_style(model, None)
     if arguments["loss"] is not None and style in ("train_step", "mode"):
         has = "train_step" if style == "train_step" else "forward(…, mode)"

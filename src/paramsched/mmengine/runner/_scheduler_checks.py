@@ -8,7 +8,7 @@ from typing import Any, Final
 from paramsched.compat.group_values import by_value
 from paramsched.core.base.codes import REFUSED_VALUE
 from paramsched.core.base.printing import child_path
-from paramsched.core.files.diagnostic_collector import DiagnosticCollector
+from paramsched.core.files.problem_collector import ProblemCollector
 from paramsched.core.plan import Plan, bind
 from paramsched.core.plan.binding import amount_clock
 from paramsched.core.plan.forms import plan_of
@@ -28,7 +28,7 @@ def check_schedulers(
     wrappers: Mapping[str, OptimWrapper | None],
     length: RunLength,
     path: str,
-    diagnostics: DiagnosticCollector,
+    problems: ProblemCollector,
 ) -> None:
     """Build the schedulers of `param_scheduler` for copies of the groups, and report every problem.
 
@@ -37,39 +37,39 @@ def check_schedulers(
         wrappers: the wrappers of the optimizers by name; None in place of one with a problem.
         length: the length of the run.
         path: the path of `param_scheduler`.
-        diagnostics: receives the problems.
+        problems: receives the problems.
     """
     if config is None or not wrappers:
         return
     names = list(wrappers)
     several = [] if names == [""] else names
     if is_plan(config, names=several):
-        _check_plan(config, wrappers, path, diagnostics)
+        _check_plan(config, wrappers, path, problems)
         return
     if plans := plans_by_name(config, several):
         advice = one_plan_advice(plans, "param_scheduler={plan}")
-        diagnostics.add(path, "one plan drives all optimizers, on one clock", advice, code=REFUSED_VALUE)
+        problems.add(path, "one plan drives all optimizers, on one clock", advice, code=REFUSED_VALUE)
         return
     by_name = bool(several) and isinstance(config, Mapping) and "type" not in config
-    entries = located_entries(config, names if by_name else names[:1], path, diagnostics)
+    entries = located_entries(config, names if by_name else names[:1], path, problems)
     for name, many in entries.items():
         place = child_path(path, name) if by_name else path
         if [where for _, where in many] == [place] and is_plan(many[0][0], names=()):
-            _check_plan(many[0][0], {"": wrappers[name]}, place, diagnostics)
+            _check_plan(many[0][0], {"": wrappers[name]}, place, problems)
             continue
         built = [is_scheduler(entry) for entry, _ in many]
         if any(built) and several and not by_name:
             advice = f"Use {{{names[0]!r}: [scheduler], …}}, or dict(type=…)"
-            diagnostics.add(path, "a built scheduler belongs to one optimizer", advice, code=REFUSED_VALUE)
+            problems.add(path, "a built scheduler belongs to one optimizer", advice, code=REFUSED_VALUE)
         elif any(built) and not all(built):
             found, advice = "built schedulers and dicts are mixed", "Use dicts only, or build all of them"
-            diagnostics.add(place, found, advice, code=REFUSED_VALUE)
+            problems.add(place, found, advice, code=REFUSED_VALUE)
         elif not any(built):
-            _check_entries(many, wrappers[name], length, diagnostics)
+            _check_entries(many, wrappers[name], length, problems)
 
 
 def _check_plan(
-    config: Any, wrappers: Mapping[str, OptimWrapper | None], path: str, diagnostics: DiagnosticCollector
+    config: Any, wrappers: Mapping[str, OptimWrapper | None], path: str, problems: ProblemCollector
 ) -> None:
     """Check a plan for all optimizers. Its lengths are resolved once the loader is known."""
     groups = {name or ALONE: one.optimizer.param_groups for name, one in wrappers.items() if one is not None}
@@ -82,16 +82,16 @@ def _check_plan(
         for name, scope in scopes_of(plan, plan, groups).items():
             bind(plan, groups[name], scope)
     except (ConfigError, OSError) as error:
-        report_error(error, path, diagnostics)
+        report_error(error, path, problems)
     except InvalidArgument as error:
-        diagnostics.refuse(path, error)
+        problems.refuse(path, error)
 
 
 def _check_entries(
     entries: Sequence[tuple[Any, str]],
     wrapper: OptimWrapper | None,
     length: RunLength,
-    diagnostics: DiagnosticCollector,
+    problems: ProblemCollector,
 ) -> None:
     """Build schedulers one after another for a copy of the groups of an optimizer."""
     groups, counts = [_UNKNOWN], 1
@@ -104,7 +104,7 @@ def _check_entries(
         for entry, path in entries:
             is_dict = isinstance(entry, Mapping)
             quiet = {key: one for key, one in entry.items() if key != "verbose"} if is_dict else entry
-            build_entry(quiet, path, copied, length, diagnostics)
+            build_entry(quiet, path, copied, length, problems)
 
 
 _UNKNOWN: Final = {"lr": 1.0, "momentum": 1.0, "weight_decay": 1.0, "betas": (0.9, 0.999)}

@@ -14,7 +14,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from paramsched.core.base.codes import WRONG_TYPE
-from paramsched.core.files.diagnostic_collector import short_json
+from paramsched.core.files.problem_collector import short_json
 from paramsched.core.number_checks import check_fields, checked, one_of, whole_number
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.mmengine.building import true_or_false

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self, final
 from torch import nn
 
 from paramsched.core.base.printing import ROOT, entry_path
-from paramsched.core.files.diagnostic_collector import DiagnosticCollector
+from paramsched.core.files.problem_collector import ProblemCollector
 from paramsched.core.run import Scheduler
 from paramsched.core.run.on_base import OnBase
 from paramsched.core.run.record import OnChange
@@ -159,14 +159,14 @@ class Runner:
             ConfigError: if the config is invalid, or it raises an error when it is run. The error lists every problem.
             MissingDependency: if the config needs MMEngine, which is not installed.
         """
-        diagnostics = DiagnosticCollector()
-        of_config = read_config(config_as_dict(cfg), inspect.signature(cls), diagnostics)
+        problems = ProblemCollector()
+        of_config = read_config(config_as_dict(cfg), inspect.signature(cls), problems)
         try:
             runner = cls(**{**of_config, **arguments})
         except ConfigError as error:
-            for problem in error.diagnostics:
-                diagnostics.report(problem.path, problem)
-        diagnostics.raise_any("Runner")
+            for problem in error.problems:
+                problems.report(problem.path, problem)
+        problems.raise_any("Runner")
         return runner
 
     # ------------------------------------------------------------------ attributes that MMEngine's hooks read
@@ -240,9 +240,9 @@ class Runner:
 
     def register_hook(self, hook: Any, priority: str | int | None = None) -> None:
         """Add a hook after existing hooks of the same priority."""
-        diagnostics = DiagnosticCollector()
-        built = build_hook(hook, ROOT, diagnostics)
-        diagnostics.raise_any("Runner.register_hook")
+        problems = ProblemCollector()
+        built = build_hook(hook, ROOT, problems)
+        problems.raise_any("Runner.register_hook")
         if priority is not None:
             built.priority = priority
         self._hooks = hooks_in_order([*self._hooks, built])

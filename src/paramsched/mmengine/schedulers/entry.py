@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from paramsched.core.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.core.base.printing import child_path
-from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json, type_name_of
+from paramsched.core.files.problem_collector import ProblemCollector, short_json, type_name_of
 from paramsched.mmengine.building import check_names, report_error
 from paramsched.mmengine.registry import SCOPES
 from paramsched.mmengine.schedulers.build import BUILDER_KEYS, CONVERTED, RunLength, build_scheduler
@@ -26,7 +26,7 @@ def build_entry(
     path: str,
     optimizer: OptimizerLike,
     length: RunLength,
-    diagnostics: DiagnosticCollector,
+    problems: ProblemCollector,
 ) -> Any:
     """Build a scheduler from the dict of a config; return None if it has a problem, which is reported.
 
@@ -35,34 +35,34 @@ def build_entry(
         path: its config path.
         optimizer: the optimizer, or a `ValuesOnly` to check the dict without changing an optimizer.
         length: the length of the run, for a missing `end` and for `convert_to_iter_based`.
-        diagnostics: receives the problems.
+        problems: receives the problems.
     """
     if not isinstance(config, Mapping):
         found = f"expected a scheduler, got {type_name_of(config)}: {short_json(config)}"
-        diagnostics.add(path, found, EXAMPLE, code=WRONG_TYPE)
+        problems.add(path, found, EXAMPLE, code=WRONG_TYPE)
         return None
-    before = diagnostics.count
+    before = problems.count
     for name in (CONVERTED, "by_epoch"):
         if not isinstance(config.get(name, True), bool):
             found = f"{short_json(config[name])} is {type_name_of(config[name])}, not True or False"
-            diagnostics.add(child_path(path, name), found, code=WRONG_TYPE)
+            problems.add(child_path(path, name), found, code=WRONG_TYPE)
     arguments = [name for name in config if name not in BUILDER_KEYS]
-    cls = _class_of(config.get("type", ...), arguments, child_path(path, "type"), diagnostics)
+    cls = _class_of(config.get("type", ...), arguments, child_path(path, "type"), problems)
     if cls is None:
         return None
     if _is_ours(cls):  # a user's class may convert its arguments in `build_iter_from_epoch`
-        check_names(partial(cls, optimizer), arguments, path, diagnostics)
-    if diagnostics.count > before:
+        check_names(partial(cls, optimizer), arguments, path, problems)
+    if problems.count > before:
         return None
     try:
         built = build_scheduler(cls, config, optimizer, length)
     except Exception as error:  # noqa: BLE001  # a user's class may raise anything
-        report_error(error, path, diagnostics, cls.__name__)
+        report_error(error, path, problems, cls.__name__)
         return None
     missing = [name for name in ("step", "state_dict", "load_state_dict") if not callable(getattr(built, name, None))]
     if missing:
         found, advice = f"{cls.__name__} has no {', '.join(missing)}()", f"Derive it from {_BASE}"
-        diagnostics.add(path, found, advice, code=WRONG_ARGUMENT)
+        problems.add(path, found, advice, code=WRONG_ARGUMENT)
         return None
     return built
 
@@ -75,7 +75,7 @@ def _is_ours(cls: Any) -> bool:
 
 
 def located_entries(
-    config: Any, names: Collection[str], path: str, diagnostics: DiagnosticCollector
+    config: Any, names: Collection[str], path: str, problems: ProblemCollector
 ) -> dict[str, list[tuple[Any, str]]]:
     """Return a dict from the name of each optimizer to the schedulers of a config for it, with their paths.
 
@@ -83,22 +83,22 @@ def located_entries(
         config: the value of `param_scheduler`.
         names: the names of the optimizers; that of a single optimizer is empty.
         path: the path of the config.
-        diagnostics: receives the problems.
+        problems: receives the problems.
     """
     if not isinstance(config, Mapping) or "type" in config:
         return {name: _listed(config, path) for name in names}
     if list(names) == [""]:
         if config and all(isinstance(one, (Mapping, list, tuple)) for one in config.values()):
             found = "these are the schedulers of several optimizers, but optim_wrapper has one"
-            diagnostics.add(path, found, EXAMPLE, code=REFUSED_VALUE)
+            problems.add(path, found, EXAMPLE, code=REFUSED_VALUE)
         else:
-            diagnostics.add(child_path(path, "type"), "type is missing", EXAMPLE, code=WRONG_ARGUMENT)
+            problems.add(child_path(path, "type"), "type is missing", EXAMPLE, code=WRONG_ARGUMENT)
         return {"": []}
-    diagnostics.refuse_unknown(config, names, path, "no optimizer has this name", code=UNKNOWN_NAME)
+    problems.refuse_unknown(config, names, path, "no optimizer has this name", code=UNKNOWN_NAME)
     for name in names:
         if name not in config:
             advice = f"Use {name}=None for no scheduler"
-            diagnostics.add(child_path(path, name), "it is missing", advice, code=WRONG_ARGUMENT)
+            problems.add(child_path(path, name), "it is missing", advice, code=WRONG_ARGUMENT)
     return {name: _listed(config.get(name), child_path(path, name)) for name in names}
 
 
@@ -109,17 +109,17 @@ def _listed(config: Any, path: str) -> list[tuple[Any, str]]:
     return [] if config is None else [(config, path)]
 
 
-def _class_of(kind: Any, arguments: Iterable[str], path: str, diagnostics: DiagnosticCollector) -> Any:
+def _class_of(kind: Any, arguments: Iterable[str], path: str, problems: ProblemCollector) -> Any:
     """Return the class of a scheduler; report a missing or unknown class and return None."""
     if kind is ... or not isinstance(kind, (str, type)):
         found = "type is missing" if kind is ... else f"type is {short_json(kind)}"
-        diagnostics.add(path, found, EXAMPLE, code=WRONG_ARGUMENT)
+        problems.add(path, found, EXAMPLE, code=WRONG_ARGUMENT)
         return None
     try:
         return PARAM_SCHEDULERS.find(kind)
     except KeyError:
         found, advice = _unknown_class(str(kind), arguments)
-        diagnostics.add(path, found, advice, code=UNKNOWN_NAME)
+        problems.add(path, found, advice, code=UNKNOWN_NAME)
         return None
 
 

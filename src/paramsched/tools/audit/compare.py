@@ -6,7 +6,7 @@ from typing import NamedTuple, Unpack, final
 
 import numpy as np
 
-from paramsched.core.base.frozen_values import text_on_screen
+from paramsched.core.base.shown_values import text_on_screen
 from paramsched.core.base.signatures import readable
 from paramsched.core.curves.arrays import Floats, last_of_each
 from paramsched.core.plan import Plan

@@ -1,1 +1,1 @@
-"""Checks of a plan before it runs: diagnostics with a code and a location."""
+"""Checks of a plan before it runs: problems with a code and a location."""

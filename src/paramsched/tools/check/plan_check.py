@@ -83,7 +83,7 @@ def check(
         found += plan_problems(plan, facts, trial)
     curves: list[list[FieldCurve]] = []
     known: set[tuple[str, str | None]] = set()
-    counted = 0  # the diagnostics that are in `known`, because a set for each line takes quadratic time
+    counted = 0  # the problems that are in `known`, because a set for each line takes quadratic time
     followed_by = schedules_followed(plan.bindings, plan.clock)
     each_update = _EACH_UPDATE // max(1, len(plan.bindings))
     for binding in plan.bindings:
@@ -117,13 +117,13 @@ def check(
                 break
     found += check_groups(plan, groups, whole=whole)
     found += check_field_names(plan)
-    # A rate with another diagnostic is not checked, so that one mistake is reported once.
+    # A rate with another problem is not checked, so that one mistake is reported once.
     reported = {one.path for one in found}
     rates = [of_line for of_line in curves if of_line[0].path not in reported]
     several = max(map(len, rates), default=1)  # a line in a run to scale has the same values in each of them
     runs_of_rates = [[of_line[min(place, len(of_line) - 1)] for of_line in rates] for place in range(several)]
     found += found_in_all(runs_of_rates, check_rates)
-    # Diagnostics are sorted by the lines of the plan. Sorting is stable, so those of one line keep their order.
+    # Problems are sorted by the lines of the plan. Sorting is stable, so those of one line keep their order.
     places = {binding_path(binding): place for place, binding in enumerate(plan.bindings)}
     return tuple(sorted(found, key=lambda one: places.get(one.path, -1 if one.path == TOTAL else len(places))))
 
@@ -135,7 +135,7 @@ _PARTS_OF_PS301 = (GROWS,)
 
 
 def _two_totals(plan: Plan, facts: RunFacts | None) -> Iterator[Problem]:
-    """Yield a diagnostic if the plan and the run facts specify different lengths of the run."""
+    """Yield a problem if the plan and the run facts specify different lengths of the run."""
     if facts is None or facts.total is None or plan.total is None:
         return
     try:
@@ -195,7 +195,7 @@ def _lengths_off_progress(schedule: Schedule) -> Iterator[tuple[str, str, str]]:
 
 
 def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool) -> Iterator[Problem]:
-    """Yield diagnostics of selectors and fields that do not match the param groups."""
+    """Yield problems of selectors and fields that do not match the param groups."""
     for binding in plan.bindings:
         if isinstance(binding.field, Target) or not groups:
             continue
@@ -250,7 +250,7 @@ def _base_in(group: Mapping[str, Any], field: Field) -> float | None:
 
 
 def check_field_names(plan: Plan) -> Iterator[Problem]:
-    """Yield diagnostics of fields scheduled under two names."""
+    """Yield problems of fields scheduled under two names."""
     fields_of: dict[Any, set[str]] = {}
     for binding in plan.bindings:
         if isinstance(binding.field, str) and not callable(binding.groups):

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, final
 
 from paramsched.core.base.entries import notebook_display
-from paramsched.core.base.frozen_values import text_on_screen
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.printing import names_listed
+from paramsched.core.base.shown_values import text_on_screen
 from paramsched.core.files import native
 from paramsched.core.files.plan_files import read_data
 from paramsched.core.files.yaml_text import read_yaml

@@ -27,13 +27,13 @@ class ResumeReport:
         run: the run in the checkpoint.
         result: the result of the dry run.
         changes: the changes from the plan in the checkpoint.
-        diagnostics: pairs of severity and text.
+        problems: pairs of severity and text.
     """
 
     run: SavedRun
     result: DryRun
     changes: Diff
-    diagnostics: tuple[Message, ...]
+    problems: tuple[Message, ...]
 
     def __str__(self) -> str:
         return "\n".join(line.rstrip() for line in plain_text(self.lines()).split("\n"))
@@ -65,7 +65,7 @@ class ResumeReport:
             at = "" if ignored.update is None else f", at {ignored.update}"
             owner = "of DeepSpeed" if ignored.kind == DEEPSPEED else f"torch's {ignored.kind}"
             lines.append([("will not act", "warning"), (printable(f": {ignored.name} ({owner}{at})"), None)])
-        for severity, text in self.diagnostics:
+        for severity, text in self.problems:
             first, *more = text.splitlines() or [""]
             lines.append([(severity, SEVERITY_STYLES[severity]), (printable(f": {first}"), None)])
             lines += [[(printable(line), None)] for line in more]

@@ -1,28 +1,12 @@
-"""Equality, hash and repr of the library's frozen dataclasses, by type and fields.
-
-`dataclass` would generate and compile these methods for each of sixty classes. That would take a third of the time of
-`import paramsched` (benchmarks/test_import.py).
-"""
+"""The texts of values, as a prompt shows them."""
 
 import re
 from dataclasses import fields
-from functools import cache
 from textwrap import wrap
-from typing import Any, TypeVar
+from typing import Any
 
-_Kind = TypeVar("_Kind", bound=type)
 _COLUMNS, _LINES = 100, 20
 _LIST = re.compile(r"\[((?:[-+.\w]+, ){3})(?:[-+.\w]+, ){5,}((?:[-+.\w]+, ){2}[-+.\w]+)\]")
-
-
-def frozen_value(kind: _Kind) -> _Kind:
-    """Define `==` and `hash` by type and fields, and `repr` as `str`, for a class and its subclasses.
-
-    The dataclasses must be declared with `eq=False, repr=False`, so that `dataclass` does not replace these methods.
-    """
-    made: Any = kind
-    made.__eq__, made.__hash__, made.__repr__ = equal_fields, hash_of_fields, text_on_screen
-    return kind
 
 
 def text_on_screen(value: object) -> str:
@@ -48,8 +32,7 @@ def text_on_screen(value: object) -> str:
 def shown_fields(value: Any) -> str:
     """Return the repr that `dataclass` would generate, for a value whose class has no name in schedule text.
 
-    If the class defines a `__repr__` of its own, that method is called. The `__repr__` from `frozen_value` is not
-    called, because it would call this function again.
+    If the class defines a `__repr__` of its own, that method is called.
     """
     kind: Any = type(value)
     if kind.__repr__ is not text_on_screen:
@@ -68,27 +51,3 @@ def only_set_fields(value: Any) -> str:
     entries = ((field.name, getattr(value, field.name), field.default) for field in fields(value))
     shown = (f"{name}={entry!r}" for name, entry, default in entries if entry != default)
     return text_on_screen(f"{type(value).__qualname__}({', '.join(shown)})")
-
-
-def equal_fields(left: Any, right: object) -> bool:
-    """Return whether two values have the same class and equal fields."""
-    return type(left) is type(right) and compared_fields(left) == compared_fields(right)
-
-
-def hash_of_fields(value: Any) -> int:
-    """Return a hash by class and fields. It is equal for values that are equal by `equal_fields`."""
-    return hash((type(value), compared_fields(value)))
-
-
-def compared_fields(value: Any) -> tuple[Any, ...]:
-    """Return the values of a dataclass's fields, without the fields declared with `compare=False`."""
-    return tuple([getattr(value, name) for name, compare in field_names(value.__class__) if compare])
-
-
-@cache
-def field_names(kind: type) -> tuple[tuple[str, bool], ...]:
-    """Return a pair (name, compare) for each field of a dataclass; `compare` is True if `==` compares the field.
-
-    The result is cached for each class.
-    """
-    return tuple((field.name, field.compare) for field in fields(kind))

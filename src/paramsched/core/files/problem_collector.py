@@ -1,4 +1,4 @@
-"""Collect the diagnostics of a config and raise them together; make data safe to read."""
+"""Collect the problems of a config and raise them together; make data safe to read."""
 
 import json
 import math
@@ -23,16 +23,16 @@ from paramsched.core.files.text_limits import (
 from paramsched.core.files.text_places import Pairs
 from paramsched.errors import ConfigError, InvalidArgument, shown
 
-_MOST = 200  # diagnostics that are listed; a file may have a hundred thousand problems
+_MOST = 200  # problems that are listed; a file may have a hundred thousand problems
 
 
 @final
-class DiagnosticCollector:
-    """A collector of diagnostics. Reading continues after a problem if possible, so that one run reports all problems.
+class ProblemCollector:
+    """A collector of problems. Reading continues after a problem if possible, so that one run reports all problems.
 
-    >>> diagnostics = DiagnosticCollector()
-    >>> diagnostics.add("$.lr", "expected a number, got true", "For example: 0.1")
-    >>> diagnostics.problems()
+    >>> problems = ProblemCollector()
+    >>> problems.add("$.lr", "expected a number, got true", "For example: 0.1")
+    >>> problems.lines()
     ('$.lr: expected a number, got true. For example: 0.1',)
     """
 
@@ -42,7 +42,7 @@ class DiagnosticCollector:
 
     @property
     def full(self) -> bool:
-        """True if no more diagnostics are listed, so that expensive searches for advice can be skipped."""
+        """True if no more problems are listed, so that expensive searches for advice can be skipped."""
         return len(self._found) >= _MOST
 
     def add(
@@ -55,7 +55,7 @@ class DiagnosticCollector:
         code: str = UNREADABLE,
         at_key: bool = False,
     ) -> None:
-        """Add a diagnostic.
+        """Add a problem.
 
         Args:
             path: the config path.
@@ -71,11 +71,11 @@ class DiagnosticCollector:
         self._found[one] = None
 
     def refuse(self, path: str, refusal: InvalidArgument, *, at_key: bool = False) -> None:
-        """Add the error of a library function as a diagnostic."""
+        """Add the error of a library function as a problem."""
         self.report(path, refusal.problem, at_key=at_key)
 
     def report(self, path: str, problem: Problem, *, at_key: bool = False) -> None:
-        """Add a problem as a diagnostic at `path`."""
+        """Add a problem as a problem at `path`."""
         self.add(
             path,
             problem.summary,
@@ -88,26 +88,26 @@ class DiagnosticCollector:
     def refuse_unknown(
         self, given: Iterable[object], known: Collection[str], path: str, found: str, *, code: str = WRONG_ARGUMENT
     ) -> None:
-        """Add a diagnostic for each unknown name, with the name that was probably intended."""
+        """Add a problem for each unknown name, with the name that was probably intended."""
         for name in given:
             if name not in known and self.full:
-                self.count += 1  # the search for a suggestion is slow, and the diagnostic would not be listed
+                self.count += 1  # the search for a suggestion is slow, and the problem would not be listed
             elif name not in known:
                 meant = did_you_mean(str(name), known) if known else "it has no arguments"
                 self.add(child_path(path, name), f"{found}; {meant}", at_key=True, code=code)
 
-    def problems(self) -> tuple[str, ...]:
-        """Return one line of text for each diagnostic."""
+    def lines(self) -> tuple[str, ...]:
+        """Return one line of text for each problem."""
         return tuple(one.place_and_message for one in self.found())
 
     def found(self) -> tuple[Problem, ...]:
-        """Return the diagnostics; if there are more than 200, the last one counts those that are not listed."""
+        """Return the problems; if there are more than 200, the last one counts those that are not listed."""
         more = self.count - len(self._found)
         listed = tuple(self._found)
         return (*listed, Problem("", f"and {more} more", code=UNREADABLE)) if len(listed) >= _MOST and more else listed
 
     def raise_any(self, source: str) -> None:
-        """Raise a ConfigError if there is a diagnostic."""
+        """Raise a ConfigError if there is a problem."""
         if self.count:
             raise ConfigError(source, self.found())
 
@@ -172,8 +172,8 @@ def refuse_many_values(data: Any, source: str) -> None:
             raise too_many_values(source)
 
 
-def plain_data(raw: Any, diagnostics: DiagnosticCollector, twice: list[str] | None = None) -> Any:
-    """Return data with dicts, lists, text, finite numbers, booleans and None only; add diagnostics for other values.
+def plain_data(raw: Any, problems: ProblemCollector, twice: list[str] | None = None) -> Any:
+    """Return data with dicts, lists, text, finite numbers, booleans and None only; add problems for other values.
 
     Another library's config may contain more than a plan. Settings unrelated to schedules may have any value: numbers
     that are not finite are kept, and dates become text. If a key occurs twice, the last value counts, as with PyYAML
@@ -181,18 +181,18 @@ def plain_data(raw: Any, diagnostics: DiagnosticCollector, twice: list[str] | No
 
     Args:
         raw: the data as it was read.
-        diagnostics: the collector.
+        problems: the collector.
         twice: for another library's config, the list to which the paths of repeated keys are added.
     """
-    data = plain_or_bad(raw, diagnostics, twice)
+    data = plain_or_bad(raw, problems, twice)
     for one in bad_values_in(data):
-        diagnostics.report(one.problem.path, one.problem)
+        problems.report(one.problem.path, one.problem)
     return data
 
 
-def plain_or_bad(raw: Any, diagnostics: DiagnosticCollector, twice: list[str] | None = None) -> Any:
-    """Return data like `plain_data`, with a `BadValue` in place of each invalid value and without diagnostics."""
-    return _PlainReader(diagnostics, twice).read_value(raw, ROOT, MOST_DEPTH)
+def plain_or_bad(raw: Any, problems: ProblemCollector, twice: list[str] | None = None) -> Any:
+    """Return data like `plain_data`, with a `BadValue` in place of each invalid value and without problems."""
+    return _PlainReader(problems, twice).read_value(raw, ROOT, MOST_DEPTH)
 
 
 def bad_values_in(data: Any) -> list[BadValue]:
@@ -216,12 +216,12 @@ class _PlainReader:
     It limits the number of values, because a list counts once for each place in which it occurs.
 
     Args:
-        diagnostics: the collector.
+        problems: the collector.
         twice: the list for the paths of repeated keys in another library's config; None for a native plan.
         left: the number of values that may still be read.
     """
 
-    diagnostics: DiagnosticCollector
+    problems: ProblemCollector
     twice: list[str] | None = None
     left: int = _MOST_GIVEN
 
@@ -269,17 +269,17 @@ class _PlainReader:
         for key, value in raw.items() if isinstance(raw, Mapping) else raw:
             if isinstance(key, bool) or not isinstance(key, (str, int)):
                 found = f"the key {short_json(key)} is {type_name_of(key)}"
-                self.diagnostics.add(path, found, "Use text, or the index of a group", code=WRONG_TYPE)
+                self.problems.add(path, found, "Use text, or the index of a group", code=WRONG_TYPE)
                 continue
             if isinstance(key, int) and abs(key) > sys.maxsize:  # not a group, and maybe too long to be printed
                 found = f"the key is {shown(key)}" if abs(key) >= 10**40 else f"the key {key} is too large"
-                self.diagnostics.add(path, found, "Use text, or the index of a group", code=REFUSED_VALUE)
+                self.problems.add(path, found, "Use text, or the index of a group", code=REFUSED_VALUE)
                 continue
             place = child_path(path, key)
             if key in mapping and self.twice is not None:
                 self.twice.append(place)
             elif key in mapping:
-                self.diagnostics.add(place, "the key occurs twice", "Keep one", at_key=True, code=SAID_TWICE)
+                self.problems.add(place, "the key occurs twice", "Keep one", at_key=True, code=SAID_TWICE)
                 continue
             mapping[key] = self.read_value(value, place, depth - 1)
         return mapping

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from paramsched.core.files import native
-from paramsched.core.files.diagnostic_collector import DiagnosticCollector, plain_data
+from paramsched.core.files.problem_collector import ProblemCollector, plain_data
 from paramsched.errors import ConfigError
 from support.tables import table
 
@@ -13,7 +13,7 @@ from support.tables import table
 def problems(data):
     with pytest.raises(ConfigError) as refusal:
         native.to_plan(data)
-    return refusal.value.problems
+    return refusal.value.lines
 
 
 def test_five_thousand_errors_are_counted_instead_of_listed():
@@ -53,23 +53,23 @@ def test_a_line_of_text_never_runs_code(line):
 
 
 def test_unknown_names_beyond_the_listed_ones_are_counted():
-    diagnostics = DiagnosticCollector()
-    diagnostics.refuse_unknown(["over", *(f"x{n}" for n in range(203))], ["over"], "$", "unknown")
-    diagnostics.refuse_unknown(["x"], [], "$", "unknown")
+    collector = ProblemCollector()
+    collector.refuse_unknown(["over", *(f"x{n}" for n in range(203))], ["over"], "$", "unknown")
+    collector.refuse_unknown(["x"], [], "$", "unknown")
 
-    assert diagnostics.problems()[0] == "$.x0: unknown; expected over"
-    assert (len(diagnostics.problems()), diagnostics.problems()[-1]) == (201, "and 4 more")
+    assert collector.lines()[0] == "$.x0: unknown; expected over"
+    assert (len(collector.lines()), collector.lines()[-1]) == (201, "and 4 more")
 
 
 @pytest.mark.parametrize("number", [199, 200, 201])
-def test_two_hundred_diagnostics_are_listed(number):
-    diagnostics = DiagnosticCollector()
+def test_two_hundred_problems_are_listed(number):
+    collector = ProblemCollector()
     for index in range(number):
-        diagnostics.add(f"$.x{index}", "wrong")
-    diagnostics.add("$.x0", "wrong")  # once more
+        collector.add(f"$.x{index}", "wrong")
+    collector.add("$.x0", "wrong")  # once more
 
-    assert diagnostics.full is (number >= 200)
-    assert len(diagnostics.problems()) == min(number, 200) + (number >= 200)
+    assert collector.full is (number >= 200)
+    assert len(collector.lines()) == min(number, 200) + (number >= 200)
 
 
 @table(
@@ -83,7 +83,7 @@ def test_two_hundred_diagnostics_are_listed(number):
     ],
 )
 def test_a_key_is_an_integer_of_a_machine_word(key, found):
-    diagnostics = DiagnosticCollector()
-    plain_data({key: 1}, diagnostics)
+    collector = ProblemCollector()
+    plain_data({key: 1}, collector)
 
-    assert [one.found for one in diagnostics.found()] == ([] if found is None else [found])
+    assert [one.found for one in collector.found()] == ([] if found is None else [found])
