@@ -622,7 +622,7 @@ class Member:
         self.record, self.lr_key = groups[0][RECORD], "lr" if "lr" in groups[0] else COUNT
         self.first_lr = self.first[self.lr_key]
         rows.note_written()
-        self.is_plain = self.run.is_plain and rows.tensors is None
+        self.is_plain = self.run.is_plain and rows.tensors is None and not rows.tuples
 
     def write_entries(self, lines: tuple[Line, ...], groups: list[Group]) -> None:
         """Write the bases into each group, and the plan into the first one."""
@@ -842,7 +842,6 @@ def counter(run: Run, optimizers: Sequence[tuple[Member, Any]]) -> Callable[[], 
                 and first[COUNT] is t
                 and first[RECORD] is member.record
                 and groups == member.bound
-                and not (rows.tuples and rows.tuple_spoiled())
             ):
                 run.t = member.t = following
                 if rows.equal is None:
