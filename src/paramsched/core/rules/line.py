@@ -18,7 +18,7 @@ from paramsched.core.base.printing import GROUPS, TARGETS, child_path, entry_pat
 from paramsched.core.curves.arrays import Floats, Integers
 from paramsched.core.feedback.plateau import Plateau
 from paramsched.core.plan import Binding, Target
-from paramsched.core.rules.trial_run import TimesIn, TrialRun
+from paramsched.core.rules.trial_run import TrialRun
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.absolute import absolute
 from paramsched.core.schedules.anneal import first_level, is_anneal, last_level
@@ -100,10 +100,6 @@ class FieldCurve:
     def is_factor(self) -> bool:
         """True if the values are factors of the lr of one sample, as in `noam`, or of another value."""
         return any(is_kind(part, "as_factor") for part in parts_inside(self.schedule))
-
-    def counted_in(self, counts: TimesIn) -> "FieldCurve":
-        """Return the same values, whose times are stated in updates, in epochs or not at all."""
-        return replace(self, run=replace(self.run, counts=counts))
 
     def value_at(self, time: int) -> float:
         """Return the value of one update."""

@@ -1,6 +1,8 @@
 """The rules of the values of a plan, which do not depend on how it is written."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from math import inf
 from typing import Final
 
@@ -25,14 +27,13 @@ def check_values(line: Sequence[FieldCurve], bases: Sequence[float] = ()) -> Ite
     """Yield the problems of the values of one line of a plan; `bases` are those of all of its groups, if known."""
     (curve,) = line
     bad = ~np.isfinite(curve.values)
-    if np.any(bad) and not (not curve.run.states_times and curve.peak == inf):
+    if np.any(bad):
         value, first = _first_with(curve, int(np.argmax(bad)), lambda value: not np.isfinite(value))
         found = f"the value is {value} at {_when(curve, first)}"
         yield Problem(curve.path, found, "Use a ratio below 1, or a longer period", code=codes.NOT_FINITE)
         return
-    if not np.any(bad):
-        yield from _outside_of_range(curve, bases)
-    yield from grows(curve)  # an infinite value may be finite in a run of another length
+    yield from _outside_of_range(curve, bases)
+    yield from grows(curve)
 
 
 def _outside_of_range(curve: FieldCurve, bases: Sequence[float]) -> Iterator[Problem]:
@@ -66,7 +67,7 @@ def grows(curve: FieldCurve) -> Iterator[Problem]:
     if not curve.line.is_rate or curve.share != "all" or base <= 0 or curve.peak <= limit * base:
         return
     if not curve.is_factor:
-        multiple = f"{curve.peak / base:.3g}" if curve.run.states_times else f"more than {limit:g}"
+        multiple = f"{curve.peak / base:.3g}" if curve.run.to_scale else f"more than {limit:g}"
         found = f"it grows to {multiple} × base at {_when(curve, int(curve.times[np.argmax(curve.values)]))}"
         yield Problem(curve.path, found, "Use a ratio below 1, or a smaller multiple of base", code=codes.GROWS)
 
@@ -74,23 +75,20 @@ def grows(curve: FieldCurve) -> Iterator[Problem]:
 def found_in_all(
     runs: Sequence[Sequence[FieldCurve]], find: Callable[[Sequence[FieldCurve]], Iterable[Problem]]
 ) -> Iterator[Problem]:
-    """Yield the problems that are equal in all runs: with times in updates, else in epochs, else without times.
+    """Yield the problems that `find` returns for each of several runs, without a time that differs."""
+    first, *others = ([*find(curves)] for curves in runs)
+    for one in first:
+        for problem in (one, _without_time(one)):
+            if all(str(problem) in map(str, [*several, *map(_without_time, several)]) for several in others):
+                yield problem
+                break
 
-    A problem without times is only for lines that have no other one.
 
-    Args:
-        runs: for each run the values of the same lines.
-        find: returns the problems of one run.
-    """
-    found = set[tuple[str, str]]()
-    for counts in ("updates", "epochs", "nothing") if len(runs) > 1 else ("nothing",):
-        known = {path for path, _ in found} if counts == "nothing" else set[str]()
-        first, *others = (list(find([one.counted_in(counts) for one in curves])) for curves in runs)
-        for one in first:
-            is_in_all = all(str(one) in map(str, several) for several in others)
-            if is_in_all and (one.path, one.code) not in found and one.path not in known:
-                found.add((one.path, one.code))
-                yield one
+def _without_time(one: Problem) -> Problem:
+    return replace(one, found=_TIME.sub("an update that depends on steps_per_epoch", one.found))
+
+
+_TIME: Final = re.compile(r"(update|epoch) [\d.]+")
 
 
 def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Problem]:
@@ -206,9 +204,8 @@ def _updates(updates: Array) -> Array:
 def _when(curve: FieldCurve, time: int, *, of_all: bool = False) -> str:
     """Return a time of a run in words, with the length of the run if `of_all`."""
     run = curve.run
-    if not run.states_times:
-        return "a time that depends on the length of an epoch"
-    if run.known or (run.epoch is None and "updates" in run.units) or (not run.to_scale and run.counts == "updates"):
+    is_in_updates = run.epoch is None if run.to_scale else not time or time % (run.epoch or 1) > 0
+    if run.known or (is_in_updates and "updates" in run.units):
         return f"update {time}" + f" of {curve.end}" * of_all
     if run.epoch is not None:
         return f"epoch {time / run.epoch:.3g}" + f" of {curve.end / run.epoch:g}" * of_all
