@@ -13,6 +13,7 @@ from paramsched.core.base.problem import Problem
 from paramsched.core.curves.arrays import Array
 from paramsched.core.plan.value_ranges import BELOW_ONE_ADVICE, ValueRange, first_outside, range_of, with_floor
 from paramsched.core.rules.line import IS_HIGH, NEARLY, FieldCurve
+from paramsched.core.rules.part import Part
 from paramsched.core.rules.rules import MOST_TIMES_BASE, MOST_TIMES_BASE_OF_GROUP, SHORTEN_THE_WARMUP
 
 PRACTICALLY_ZERO: Final = 1e-5  # of the peak
@@ -31,9 +32,9 @@ def check_values(line: Sequence[FieldCurve], bases: Sequence[float] = ()) -> Ite
         value, first = _first_with(curve, int(np.argmax(bad)), lambda value: not np.isfinite(value))
         found = f"the value is {value} at {_when(curve, first)}"
         yield Problem(curve.path, found, "Use a ratio below 1, or a longer period", code=codes.NOT_FINITE)
-        return
-    yield from _outside_of_range(curve, bases)
-    yield from grows(curve)
+    else:
+        yield from _outside_of_range(curve, bases)
+    yield from grows(curve)  # an infinite value may be finite in a run of another length
 
 
 def _outside_of_range(curve: FieldCurve, bases: Sequence[float]) -> Iterator[Problem]:
@@ -66,7 +67,7 @@ def grows(curve: FieldCurve) -> Iterator[Problem]:
     limit = MOST_TIMES_BASE if curve.line.is_for_all else MOST_TIMES_BASE_OF_GROUP
     if not curve.line.is_rate or curve.share != "all" or base <= 0 or curve.peak <= limit * base:
         return
-    if not curve.is_factor:
+    if not any(part.kind == "as_factor" for part in Part(curve.schedule).inside()):
         multiple = f"{curve.peak / base:.3g}" if curve.run.to_scale else f"more than {limit:g}"
         found = f"it grows to {multiple} × base at {_when(curve, int(curve.times[np.argmax(curve.values)]))}"
         yield Problem(curve.path, found, "Use a ratio below 1, or a smaller multiple of base", code=codes.GROWS)
@@ -81,11 +82,13 @@ def found_in_all(
         for problem in (one, _without_time(one)):
             if all(str(problem) in map(str, [*several, *map(_without_time, several)]) for several in others):
                 yield problem
+                if problem.code == codes.NOT_FINITE:  # it grows, too
+                    return
                 break
 
 
 def _without_time(one: Problem) -> Problem:
-    return replace(one, found=_TIME.sub("an update that depends on steps_per_epoch", one.found))
+    return replace(one, found=_TIME.sub("a time that depends on steps_per_epoch", one.found))
 
 
 _TIME: Final = re.compile(r"(update|epoch) [\d.]+")
@@ -108,7 +111,7 @@ def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Problem]:
     zeros = [zero_at_the_end(one) for one in rates] if first.line.is_for_all or len(rates) > 1 else []
     if zeros and None not in zeros and (zero := zeros[rates.index(first)]) is not None:
         yield zero
-    if first.line.is_for_all and first.is_comparable and first.run.to_scale and first.end >= _FEWEST:
+    if first.line.is_for_all and _is_comparable(first) and first.run.to_scale and first.end >= _FEWEST:
         yield from filter(None, (rule(first) for rule in (rises_to_the_end, restart_at_the_end)))
 
 
@@ -116,13 +119,14 @@ def zero_at_the_end(curve: FieldCurve) -> Problem | None:
     """Report a rate that is nearly 0 long before the end. A last `constant(0)` is meant."""
     sizes = np.abs(curve.values)
     limit = PRACTICALLY_ZERO * sizes.max()
-    if sizes[-1] > limit or not curve.run.to_scale or not curve.is_comparable or curve.end < _SHORT_RUN:
+    if sizes[-1] > limit or not curve.run.to_scale or not _is_comparable(curve) or curve.end < _SHORT_RUN:
         return None
     above = np.flatnonzero(sizes > limit)
     if not len(above):
         return None
     last = int(curve.times[above[-1]]) + 1
-    if 1 - last / curve.end < _LONG_END or curve.line.ends_with_zero:
+    *others, stage = curve.line.stages
+    if 1 - last / curve.end < _LONG_END or (others and stage.number == 0):
         return None
     if above[-1] + 1 < len(curve.times):
         _, last = _first_with(curve, int(above[-1] + 1), lambda value: abs(value) <= limit)
@@ -141,15 +145,20 @@ def rises_to_the_end(curve: FieldCurve) -> Problem | None:
     # The peak is earlier, or, in a cyclic schedule, the rate has reached it before and has fallen since.
     if curve.values[0] >= IS_HIGH * curve.peak or np.any(curve.values[is_early] > NEARLY * curve.peak):
         return None
-    if curve.end < _SHORT_RUN and not curve.line.warmup_takes_run:
+    line, run = curve.line, curve.run
+    ramps = [part for part in line.parts if part.rises and part.over is not None]
+    takes_run = any(when >= run.end for part in ramps for when, _ in line.times_of([part.args["over"]], part))
+    if curve.end < _SHORT_RUN and not takes_run:
         return None
     top = int(curve.times[np.argmax(curve.values)])
     found = f"the learning rate rises until {_when(curve, top, of_all=True)}"
-    if curve.line.has_warmup:
-        return Problem(curve.path, found, SHORTEN_THE_WARMUP, code=codes.RISES_TO_THE_END)
-    swapped = curve.line.with_swapped_ends()
-    advice = "Use a ratio below 1" if swapped is None else f"To fall write {swapped}"
-    return Problem(curve.path, f"{found}, without a warmup", advice, code=codes.ENDS_SWAPPED)
+    if ramps or any(part.times("period") and part.level_names for part in line.parts):
+        return Problem(line.path, found, SHORTEN_THE_WARMUP, code=codes.RISES_TO_THE_END)
+    advice, (*others, last) = "Use a ratio below 1", line.stages
+    if last.rises and last.ends is not None:
+        swapped = last.with_levels(start=last.ends[1], to=last.ends[0])
+        advice = f"To fall write {line.with_stages([*(one.written for one in others), swapped])}"
+    return Problem(line.path, f"{found}, without a warmup", advice, code=codes.ENDS_SWAPPED)
 
 
 def restart_at_the_end(curve: FieldCurve) -> Problem | None:
@@ -158,7 +167,8 @@ def restart_at_the_end(curve: FieldCurve) -> Problem | None:
     The last cycle has at most a tenth of the updates of the one before. A period that divides the run has none.
     """
     values, times = curve.values, curve.times
-    if values[-1] < IS_HIGH * curve.peak or curve.end < _SHORT_RUN or not curve.line.has_periods:
+    has_periods = any(part.times("period") for part in curve.line.parts)
+    if values[-1] < IS_HIGH * curve.peak or curve.end < _SHORT_RUN or not has_periods:
         return None
     up = np.flatnonzero((values[1:] > 2 * values[:-1]) & (values[1:] >= IS_HIGH * curve.peak)) + 1
     if not len(up):
@@ -171,6 +181,11 @@ def restart_at_the_end(curve: FieldCurve) -> Problem | None:
     found = f"the rate restarts at {_when(curve, begin)}, {left} updates before the end, and ends high"
     advice = "Choose a period that divides the run, such as restarts(cosine(), times=4)"
     return Problem(curve.path, found, advice, code=codes.RESTART_AT_THE_END)
+
+
+def _is_comparable(curve: FieldCurve) -> bool:
+    """Return whether the values are proportional to those of the real run: not a mix of multiples and values."""
+    return curve.is_real or curve.share == "all"
 
 
 def _first_with(curve: FieldCurve, place: int, holds: Callable[[float], bool]) -> tuple[float, int]:
