@@ -16,7 +16,7 @@ from paramsched.core.curves.arrays import Floats, Integers
 from paramsched.core.feedback.plateau import Plateau
 from paramsched.core.plan import Binding, Target
 from paramsched.core.rules.part import Levels, Part, values_of
-from paramsched.core.rules.trial_run import TrialRun
+from paramsched.core.rules.trial_run import TrialRun, usual_run
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.absolute import absolute
 from paramsched.core.schedules.evaluation import evaluate
@@ -204,9 +204,9 @@ class Line:
     @cached_property
     def root(self) -> Part:
         """The line without metric rules, in the run or, if that is unknown, in a usual one."""
-        known = resolved_in_any_run(self.schedule) if self.resolved is None else self.resolved
+        known = resolved_in_run(self.schedule, usual_run()) if self.resolved is None else self.resolved
         written = without_rules(self.schedule)
-        return Part(written, None if known is None else without_rules(known), written.args.get("of") is None)
+        return Part(written, None if known is None else without_rules(known), over_run=written.args.get("of") is None)
 
     @cached_property
     def parts(self) -> list[Part]:
@@ -302,15 +302,6 @@ def resolved_in_run(schedule: Schedule, run: TrialRun | None) -> Schedule | None
     try:
         return resolved_without_begins(schedule, run.span)
     except (ParamschedError, ArithmeticError, MemoryError):
-        return None
-
-
-def resolved_in_any_run(schedule: Schedule) -> Schedule | None:
-    """Return a schedule resolved for a run of ten thousand updates; None if its lengths do not fit."""
-    facts = RunFacts(total=10_000, steps_per_epoch=100, batch_size=1, sequence_length=1, seconds_per_step=1)
-    try:
-        return resolved_without_begins(schedule, Span.of_run(facts, 10_000))
-    except (ParamschedError, ArithmeticError):
         return None
 
 

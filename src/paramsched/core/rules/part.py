@@ -1,7 +1,6 @@
 """A part of a line: a schedule as written and in a run, with its levels. A stage is a part, and so is a summand."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from math import ceil, prod
@@ -50,7 +49,6 @@ class Levels(NamedTuple):
 
 
 @final
-@dataclass(frozen=True, eq=False)
 class Part:
     """A part of a line.
 
@@ -58,24 +56,21 @@ class Part:
         written: the schedule as written.
         resolved: the schedule in a run, with its open levels; None if that is unknown.
         over_run: True if its time is the time of the run.
+
+    `kind` is the name of its shape, and of a warmup too "anneal"; `args` are its arguments as written.
     """
 
-    written: Schedule
-    resolved: Schedule | None = None
-    over_run: bool = True
+    def __init__(self, written: Schedule, resolved: Schedule | None = None, *, over_run: bool = True) -> None:
+        self.written, self.resolved, self.over_run = written, resolved, over_run
+        self.kind, self.args = _kind(written), written.args
 
     def __str__(self) -> str:
         return str(self.written)
 
-    @cached_property
-    def kind(self) -> str:
-        """The name of the shape; of a warmup too "anneal"."""
-        return "anneal" if is_anneal(self.written) else self.written.kind
-
     @property
     def is_like_resolved(self) -> bool:
         """True if the schedule in the run has the shape that was written."""
-        return self.resolved is not None and self.kind == Part(self.resolved).kind
+        return self.resolved is not None and self.kind == _kind(self.resolved)
 
     @cached_property
     def parts(self) -> tuple["Part", ...]:
@@ -87,14 +82,9 @@ class Part:
         if self.resolved is not None and self.is_like_resolved:
             known = self.resolved.parts()
         over_run = self.over_run and self.kind not in _OWN_TIME
-        resolved = known if len(known) == len(written) else (None,) * len(written)
-        return tuple(
-            # One with `of` was planned for a run of another length, as after Plan.change.
-            [
-                Part(one, two, over_run and one.args.get("of") is None)
-                for one, two in zip(written, resolved, strict=True)
-            ]
-        )
+        pairs = zip(written, known if len(known) == len(written) else (None,) * len(written), strict=True)
+        # One with `of` was planned for a run of another length, as after Plan.change.
+        return tuple([Part(one, other, over_run=over_run and one.args.get("of") is None) for one, other in pairs])
 
     @property
     def stages(self) -> tuple["Part", ...]:
@@ -109,11 +99,6 @@ class Part:
                 yield from part.inside(*hidden)
 
     # ---------------------------------------------------------------- what is written
-
-    @property
-    def args(self) -> Any:
-        """The arguments that are written, by name."""
-        return self.written.args
 
     @property
     def over(self) -> Duration | None:
@@ -235,6 +220,10 @@ class Part:
             others = (part.written for part in self.parts if part.number is None)
             return OPERATORS["product"].call(operands=(value, *others))
         return absolute(self.written)
+
+
+def _kind(schedule: Schedule) -> str:
+    return "anneal" if is_anneal(schedule) else schedule.kind
 
 
 def has_no_multiples(schedule: Schedule) -> bool:

@@ -130,24 +130,20 @@ def begins_near_zero(line: Line) -> Problem | None:
         return None
     limit = _NEAR_ZERO if line.is_for_all else _NEAR_ZERO_OF_GROUP
     several = [stage.levels for stage in line.stages]
-    near: list[Levels | None] = []
-    before: Levels | None = None
-    for stage, levels in zip(line.stages, several, strict=True):
-        continues = (
-            before is not None and levels is not None and before not in near and abs(before.end) <= _STEP * levels.first
-        )
-        is_near = levels is not None and 0 < levels.peak <= limit and levels.low >= 0 and not continues
-        is_warmup = is_near and stage is not line.stages[-1] and levels is not None and levels.rises
-        near.append(levels if is_near and not is_warmup else None)
-        before = levels
-    is_whole = all(one is not None and one.peak <= limit and one.low >= 0 for one in several)
-    told = [one for one in (several if is_whole else near) if one is not None and one.peak > 0]
+    low = [one is not None and one.low >= 0 and one.peak <= limit for one in several]
+    near = [*range(len(several))] if all(low) else list[int]()
+    for place, (before, levels) in enumerate(pairwise([None, *several])):
+        if all(low) or levels is None or not low[place] or (levels.rises and place + 1 < len(low)):
+            continue
+        if before is None or place - 1 in near or abs(before.end) > _STEP * levels.first:
+            near.append(place)
+    told = [one for place in near if (one := several[place]) is not None and one.peak > 0]
     if not told:
         return None
-    if is_whole and len(several) > 1:
+    if all(low) and len(low) > 1:
         return _as_values(line, told, line.as_values())
-    pairs = zip(line.stages, several if is_whole else near, strict=True)
-    return _as_values(line, told, line.with_stages(one.in_values() if its else one.written for one, its in pairs))
+    pairs = enumerate(line.stages)
+    return _as_values(line, told, line.with_stages(one.in_values() if at in near else one.written for at, one in pairs))
 
 
 def rates_in_steps(line: Line) -> Problem | None:
@@ -232,7 +228,8 @@ def far_above_base(line: Line) -> Problem | None:
 
     A weight decay must also reach 1, because 0.1 is usual where an optimizer's default is 1e-4.
     """
-    curve = line.curve if line.name in ("lr", "weight_decay") and line.target is None else None
+    is_absolute = line.target is None and line.binding.schedule.has_absolute
+    curve = line.curve if line.name in ("lr", "weight_decay") and is_absolute else None
     is_default = line.name == "lr" and line.base == _DEFAULT_RATE
     if curve is None or curve.share == "all" or not line.base or is_default or not np.isfinite(curve.peak):
         return None

@@ -124,6 +124,13 @@ def mixed_runs(plan: Plan) -> tuple[TrialRun, ...]:
     return tuple(TrialRun(_span_of_run(facts), units, epoch, to_scale=False) for epoch, facts in cases)
 
 
+@cache
+def usual_run() -> TrialRun:
+    """Return a run of ten thousand updates, for lines whose run is unknown."""
+    facts = RunFacts(total=10_000, steps_per_epoch=100, batch_size=1, sequence_length=1, seconds_per_step=1)
+    return TrialRun(_span_of_run(facts), frozenset({*SIZES, "updates", "percent", "epochs"}))
+
+
 def _span_of_run(facts: RunFacts, unit: str = "", updates: int = 0) -> Span:
     return Span.of_run(_WrittenUnits(facts, unit, updates) if unit else facts, facts.total_updates or 0)
 
