@@ -187,7 +187,7 @@ class Line:
     @cached_property
     def is_multiple(self) -> bool:
         """True if the numbers of the line are multiples of base: it follows no other line and is no function."""
-        return not self._own.has_likes and not any(part.has_no_multiples for part in self.parts)
+        return not self._own.has_likes and not any(part.is_no_multiple for part in self.parts)
 
     @cached_property
     def key(self) -> str:

@@ -144,14 +144,9 @@ class Part:
         return value if isinstance(value, float) else None
 
     @property
-    def has_no_multiples(self) -> bool:
+    def is_no_multiple(self) -> bool:
         """True if the values are not meant as multiples near 1."""
-        return has_no_multiples(self.written)
-
-    @property
-    def has_level(self) -> bool:
-        """True if it has a level to write, or was written with a factor."""
-        return self.kind in ("anneal", "constant", "geometric", "product") or self.written.has_absolute
+        return self.kind in _NOT_MULTIPLES or is_own(self.written)
 
     @property
     def open_ends(self) -> list[str]:
@@ -174,9 +169,10 @@ class Part:
         resolved = self.resolved
         if resolved is None or resolved.has_absolute or resolved.kind in ("anneal", "warmup", "constant"):
             return None
-        if any(one.has_no_multiples or _rises_without_end(one.written) for one in Part(resolved).inside()):
+        if any(one.is_no_multiple or _rises_without_end(one.written) for one in Part(resolved).inside()):
             return None
-        end = self.updates
+        length = resolved.length
+        end = max(1, ceil((resolved.piece.held or _USUAL_LENGTH) if length is None else length.number))
         marks = [*map(ceil, islice(resolved.piece.edges_and_end(0, end), _MARKS))]
         spread = np.linspace(0, end, _MARKS + 1).astype(np.int64)
         times = np.unique([*spread, *marks, *(mark - 1 for mark in marks), min(1, end)])
@@ -186,30 +182,12 @@ class Part:
         return Levels(float(values[0]), float(values[-1]), float(values.min()), float(values.max()))
 
     @property
-    def updates(self) -> int:
-        """Its length, or for one without an end a number of updates."""
-        assert self.resolved is not None
-        length = self.resolved.length
-        return max(1, ceil((self.resolved.piece.held or _USUAL_LENGTH) if length is None else length.number))
-
-    @property
-    def last_value(self) -> float | None:
-        """The multiple of base in its last update; None if it is unknown."""
-        known = None if self.resolved is None or self.levels is None else self.resolved
-        values = None if known is None else values_of(known, np.array([self.updates - 1]))
-        return None if values is None else float(values[0])
-
-    @property
     def is_empty(self) -> bool:
         """True if it has no updates in the run."""
         length = None if self.resolved is None else self.resolved.length
         return length is not None and length.number == 0
 
     # ---------------------------------------------------------------- the line to write
-
-    def with_levels(self, **levels: float | None) -> Schedule:
-        """Return it with other levels."""
-        return self.written.with_args(**levels)
 
     def in_values(self) -> Schedule:
         """Return it with its numbers as values."""
@@ -224,11 +202,6 @@ class Part:
 
 def _kind(schedule: Schedule) -> str:
     return "anneal" if is_anneal(schedule) else schedule.kind
-
-
-def has_no_multiples(schedule: Schedule) -> bool:
-    """Return whether the values of a schedule are not meant as multiples near 1."""
-    return schedule.kind in _NOT_MULTIPLES or is_own(schedule)
 
 
 def values_of(schedule: Schedule, times: Integers, base: float = 1.0) -> Floats | None:

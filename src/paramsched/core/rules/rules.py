@@ -173,7 +173,7 @@ def falls_from_its_start(line: Line) -> Problem | None:
             top = None if before.levels is None or before.kind in ("take", "sum") else before.levels.end
         if top is None or top <= start:
             continue
-        fall = stage.with_levels(start=None if top == 1.0 else top, to=start)
+        fall = stage.written.with_args(start=None if top == 1.0 else top, to=start)
         stages = [one.written for one in line.stages]
         high = "base" if top == 1 else f"{top:g} × base"
         written = line.with_stages([*stages[:place], fall, *stages[place + 1 :]])
@@ -274,7 +274,7 @@ def floor_as_value(line: Line) -> Problem | None:
 def _floors(line: Line) -> Iterator[float]:
     """Yield the multiples of base at which the decays of a line end, or below which it does not fall."""
     for part in line.root.inside("absolute"):
-        if part.has_no_multiples:
+        if part.is_no_multiple:
             continue
         start, to = part.level("start") or 1.0, part.level("to")
         if isinstance(start, float) and isinstance(to, float) and start <= to:
@@ -650,12 +650,11 @@ def jump(line: Line) -> Problem | None:
     """Report a stage that has no level to write, and begins at base after another level."""
     for part in line.sequences:
         for at, (before, after) in enumerate(pairwise(part.stages), 1):
-            if after.is_empty or after.has_level or before.kind == "constant" or after.goes_on(before):
+            has_level = after.kind in ("anneal", "constant", "geometric", "product") or after.written.has_absolute
+            if has_level or after.is_empty or before.kind == "constant" or after.goes_on(before):
                 continue
             levels, begins = before.levels, after.levels
             if levels is None or begins is None or abs(begins.first - 1.0) > 1e-9 or not _is_far(levels.end, 1.0):
-                continue
-            if before.last_value is None or not _is_far(before.last_value, 1.0):
                 continue
             end, base = levels.end, line.base
             found = f"stage {at + 1}, {after}, begins at 1 × base, but stage {at} ends at {end:.3g} × base"
@@ -699,7 +698,7 @@ def idle_stage(line: Line) -> Problem | None:
             if level == "1 × base":
                 return Problem(line.path, found, _OTHER_LEVEL, code=codes.NO_CHANGE)
             name, verb = ("to", "end") if "to" in stage.open_ends else ("start", "begin")
-            changed = _changed(part, at, stage.with_levels(**{name: 1.0}))
+            changed = _changed(part, at, stage.written.with_args(**{name: 1.0}))
             return Problem(line.path, found, f"To {verb} at base write {changed}", code=codes.NO_CHANGE)
     return None
 
@@ -715,7 +714,7 @@ def idle_shape(line: Line) -> Problem | None:
     later = {id(stage) for part in line.parts for stage in part.stages[1:]}
     for part in line.parts:
         resolved = part.resolved if part.is_like_resolved and not part.parts else None
-        if resolved is None or part.kind == "constant" or part.has_no_multiples or part.written.has_absolute:
+        if resolved is None or part.kind == "constant" or part.is_no_multiple or part.written.has_absolute:
             continue
         if part.kind == "anneal":
             begins_at_base = part.args["start"] is not None or id(part) not in later

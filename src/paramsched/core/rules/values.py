@@ -156,7 +156,7 @@ def rises_to_the_end(curve: FieldCurve) -> Problem | None:
         return Problem(line.path, found, SHORTEN_THE_WARMUP, code=codes.RISES_TO_THE_END)
     advice, (*others, last) = "Use a ratio below 1", line.stages
     if last.rises and last.ends is not None:
-        swapped = last.with_levels(start=last.ends[1], to=last.ends[0])
+        swapped = last.written.with_args(start=last.ends[1], to=last.ends[0])
         advice = f"To fall write {line.with_stages([*(one.written for one in others), swapped])}"
     return Problem(line.path, f"{found}, without a warmup", advice, code=codes.ENDS_SWAPPED)
 
