@@ -117,7 +117,7 @@ def start_problems(
         found = [*line_problems(line)]
         yield from ((binding, one) for one in found)
         # A base of 0 has a rule of its own.
-        if line.is_rate and trial is not None and not found and (line.base or line.has_absolute):
+        if line.is_rate and trial is not None and not found and (line.base or binding.schedule.has_absolute):
             rates.append(line)
     yield from _rate_problems(rates)
 

@@ -1,6 +1,6 @@
 """The rules of one line of a plan. Each returns the problem that it finds, or None.
 
-`core/base/rules.json` has the sentence and the example of each code. A rule asks `line.py` what is written in a line.
+`core/base/rules.json` has the sentence and the example of each code.
 """
 
 import re
@@ -15,22 +15,15 @@ import numpy as np
 from paramsched.core.base import codes
 from paramsched.core.base.problem import Problem
 from paramsched.core.feedback.base import better_mode
-from paramsched.core.rules.line import (
-    IS_HIGH,
-    Levels,
-    Line,
-    Stage,
-    empty_last_stage,
-    is_half_a_wave,
-    milestones_of,
-    periods_of,
-    rises,
-    rises_from_above_zero,
-    times_in,
-)
+from paramsched.core.rules.line import IS_HIGH, NEARLY, Line
+from paramsched.core.rules.part import Levels, Part, values_of
 from paramsched.core.rules.trial_run import TrialRun
 from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.clamp import maximum
+from paramsched.core.schedules.level import Absolute
+from paramsched.core.schedules.sequence import holds_when_empty, in_order_anew
 from paramsched.core.time import Duration
+from paramsched.errors import MissingFact
 
 Rule: TypeAlias = Callable[[Line], Problem | None]
 """A rule of one line."""
@@ -104,7 +97,8 @@ _DEFAULT_RATE: Final = 1e-3
 def usual_value(line: Line) -> Problem | None:
     """Report a constant that looks like a value of its field, such as a weight decay of 0.1."""
     low, high = _USUAL.get(line.name, (1.0, 0.0))
-    value = line.single_constant
+    root = line.root
+    value = root.number if root.over is None and not line.metric_rules else None
     if (
         value is None
         or not low <= value <= high
@@ -118,7 +112,9 @@ def usual_value(line: Line) -> Problem | None:
 
 def below_base(line: Line) -> Problem | None:
     """Report a momentum, a beta or a weight decay that never reaches base. `0.1 * constant()` is a chosen factor."""
-    levels = line.levels if line.key in _BELOW_ONE and line.may_be_values and not line.is_number else None
+    factors = line.root.parts if line.root.kind == "product" else (line.root,)
+    is_number = not line.metric_rules and all(part.kind == "constant" and part.over is None for part in factors)
+    levels = line.levels if line.key in _BELOW_ONE and line.may_be_values and not is_number else None
     if levels is None or not 0 < levels.peak < 1 or levels.low < 0:
         return None
     return _as_values(line, [levels], line.as_values())
@@ -134,24 +130,22 @@ def begins_near_zero(line: Line) -> Problem | None:
         return None
     limit = _NEAR_ZERO if line.is_for_all else _NEAR_ZERO_OF_GROUP
     several = [stage.levels for stage in line.stages]
-    near: list[Levels | None] = []
-    before: Levels | None = None
-    for stage, levels in zip(line.stages, several, strict=True):
-        continues = (
-            before is not None and levels is not None and before not in near and abs(before.end) <= _STEP * levels.first
-        )
-        is_near = levels is not None and 0 < levels.peak <= limit and levels.low >= 0 and not continues
-        is_warmup = is_near and stage is not line.stages[-1] and levels is not None and levels.rises
-        near.append(levels if is_near and not is_warmup else None)
-        before = levels
-    is_whole = all(one is not None and one.peak <= limit and one.low >= 0 for one in several)
-    reported = [one for one in (several if is_whole else near) if one is not None and one.peak > 0]
+    low = [one is not None and one.low >= 0 and one.peak <= limit for one in several]
+    near = [*range(len(several))] if all(low) else list[int]()
+    for place, (before, levels) in enumerate(pairwise([None, *several])):
+        if all(low) or levels is None or not low[place] or (levels.rises and place + 1 < len(low)):
+            continue
+        if before is None or place - 1 in near or abs(before.end) > _STEP * levels.first:
+            near.append(place)
+    reported = [one for place in near if (one := several[place]) is not None and one.peak > 0]
     if not reported:
         return None
-    if is_whole and len(several) > 1:
+    if all(low) and len(low) > 1:
         return _as_values(line, reported, line.as_values())
-    pairs = zip(line.stages, several if is_whole else near, strict=True)
-    return _as_values(line, reported, line.with_stages(one.in_values() if its else one.written for one, its in pairs))
+    pairs = enumerate(line.stages)
+    return _as_values(
+        line, reported, line.with_stages(one.in_values() if at in near else one.written for at, one in pairs)
+    )
 
 
 def rates_in_steps(line: Line) -> Problem | None:
@@ -172,16 +166,16 @@ def falls_from_its_start(line: Line) -> Problem | None:
     if not (line.key in _RATES and line.may_be_values and line.is_for_all):
         return None
     for place, stage in enumerate(line.stages):
-        start = stage.written_level("start") if stage.kind == "anneal" else None
-        if start is None or not 0 < start < 1 or stage.written_level("to") != 0:
+        start = stage.args["start"] if stage.kind == "anneal" else None
+        if not isinstance(start, float) or not 0 < start < 1 or stage.args["to"] != 0:
             continue
         before = line.stages[place - 1] if place else None
         top: float | None = 1.0
         if before is not None and "to" not in before.open_ends:  # the open end of a warmup follows this start
-            top = None if before.levels is None or before.kind == "take" or before.summands else before.levels.end
+            top = None if before.levels is None or before.kind in ("take", "sum") else before.levels.end
         if top is None or top <= start:
             continue
-        fall = stage.with_levels(start=None if top == 1.0 else top, to=start)
+        fall = stage.written.with_args(start=None if top == 1.0 else top, to=start)
         stages = [one.written for one in line.stages]
         high = "base" if top == 1 else f"{top:g} × base"
         written = line.with_stages([*stages[:place], fall, *stages[place + 1 :]])
@@ -196,25 +190,24 @@ def adds_stages(line: Line) -> Problem | None:
     if line.target is not None or line.base == 0:
         return None
     for place, stage in enumerate(line.stages):
-        several = [one.levels for one in stage.summands]
-        known = [one for one in several if one is not None and one.low >= 0 and one.high <= 1]
-        curves = [one for one in stage.summands if not one.is_constant]
+        summands = stage.parts if stage.kind == "sum" else ()
+        known = [one for part in summands if (one := part.levels) is not None and one.low >= 0 and one.high <= 1]
         # Base itself is a stage: `warmup(10) + constant()`.
-        of_base = [one.high == 1 for one in known]
-        if len(known) < len(several) or (len(curves) < 2 and of_base != [True, True]):
+        is_of_curves = sum(part.kind != "constant" for part in summands) >= 2
+        if len(known) < len(summands) or not (is_of_curves or [one.high for one in known] == [1, 1]):
             continue
         if stage.levels is None or stage.levels.high <= 1 + 1e-6:
             continue
-        peak = float(f"{stage.levels.high:.3g}")
-        stages = [one.written for one in line.stages]
-        rising_first = sorted(stage.summands, key=lambda one: one.levels is None or not one.levels.rises)
-        ordered = [one.schedule for one in rising_first]
         found = f"{line.name} rises above base, because a sum adds all of its schedules"
         if line.resolved is not None:
+            peak = float(f"{stage.levels.high:.3g}")
             found = _in_values(line, "rises to", peak, because="a sum adds all of its schedules")
+        rising_first = sorted(summands, key=lambda part: part.levels is None or not part.levels.rises)
+        ordered = [part.written for part in rising_first]
         advice = "For one after the other"
         if sum(not one.has_length for one in ordered) > 1:
-            advice, ordered = "For the largest of them", [stage.largest()]
+            advice, ordered = "For the largest of them", [maximum(*(part.written for part in summands))]
+        stages = [one.written for one in line.stages]
         written = line.with_stages([*stages[:place], *ordered, *stages[place + 1 :]])
         return Problem(line.path, found, f"{advice} write {written}", code=codes.LEVEL_AS_VALUE)
     return None
@@ -237,7 +230,8 @@ def far_above_base(line: Line) -> Problem | None:
 
     A weight decay must also reach 1, because 0.1 is usual where an optimizer's default is 1e-4.
     """
-    curve = line.curve if line.name in ("lr", "weight_decay") and line.target is None and line.has_absolute else None
+    is_absolute = line.target is None and line.binding.schedule.has_absolute
+    curve = line.curve if line.name in ("lr", "weight_decay") and is_absolute else None
     is_default = line.name == "lr" and line.base == _DEFAULT_RATE
     if curve is None or curve.share == "all" or not line.base or is_default or not np.isfinite(curve.peak):
         return None
@@ -266,10 +260,10 @@ def floor_as_value(line: Line) -> Problem | None:
         return None
     base = line.base
     most = _SMALL_FLOOR if base is None else base
-    for end in (*line.floors, *(rule.min for rule in line.plateaus if isinstance(rule.min, float))):
+    for end in (*_floors(line), *(rule.min for rule in line.plateaus if isinstance(rule.min, float))):
         if not 0 < end <= most or (base is not None and end * base >= _SMALL_RATE):
             continue
-        if end in _FLOORS_OF_ONE_CYCLE and any(map(rises_from_above_zero, line.shapes)):
+        if end in _FLOORS_OF_ONE_CYCLE and any(part.rises and part.level("start") > 0 for part in line.parts):
             continue
         found = f"numbers are multiples of the group's own lr, so the lr ends at {end:g} × base"
         if base is not None:
@@ -277,6 +271,19 @@ def floor_as_value(line: Line) -> Problem | None:
         advice = f"For the value {end:g} write absolute({end!r})"
         return Problem(line.path, found, advice, code=codes.FLOOR_AS_VALUE, as_warning=base is not None)
     return None
+
+
+def _floors(line: Line) -> Iterator[float]:
+    """Yield the multiples of base at which the decays of a line end, or below which it does not fall."""
+    for part in line.root.inside("absolute"):
+        if part.is_no_multiple:
+            continue
+        start, to = part.level("start") or 1.0, part.level("to")
+        if isinstance(start, float) and isinstance(to, float) and start <= to:
+            continue
+        held = part.parts if part.kind == "maximum" else part.stages[1:]
+        levels = [part.args.get("low"), to, *(one.number for one in held)]
+        yield from (one for one in levels if isinstance(one, float))
 
 
 def base_is_zero(field: str) -> tuple[str, str, str]:
@@ -334,9 +341,9 @@ def target_level(line: Line) -> Problem | None:
     of a size of 2. So is a line with a peak of 1: `warmup(10, 0.1) >> cosine()` of a weight of 0.1.
     """
     target = line.target
-    if target is None or line.has_absolute or target.initial in (0.0, 1.0):
+    if target is None or line.binding.schedule.has_absolute or target.initial in (0.0, 1.0):
         return None
-    name, initial, levels = target.name, target.initial, line.levels_in_order
+    name, initial, levels = target.name, target.initial, [*_levels_in_order(line)]
     if initial not in levels or (1.0 in levels and levels.index(1.0) < levels.index(initial)):
         return None
     if max(levels) == 1.0 and levels[-1] < 1.0:
@@ -344,6 +351,18 @@ def target_level(line: Line) -> Problem | None:
     found = f"{name} has the level {initial:g}, which is {initial * initial:.6g}: {initial:g} × initial {initial:g}"
     advice = f"For the value {initial:g} write the level 1, or for a line in values absolute({line.binding.schedule})"
     return Problem(line.path, found, advice, code=codes.TARGET_LEVEL)
+
+
+def _levels_in_order(line: Line) -> Iterator[float]:
+    """Yield the multiples that are written in a line, without factors and without those of warmups to 1."""
+    factors = {id(one) for part in line.parts if part.kind == "product" for one in part.parts}
+    for part in line.parts:
+        ends = part.ends
+        is_warmup = ends is not None and part.over is not None and ends[1] == 1 and ends[0] <= 0.5
+        if not is_warmup and (part.number is None or id(part) not in factors):
+            names = ("start", "to") if part.kind == "anneal" else part.level_names
+            levels = part.args["values"] if part.kind == "table" else [part.level(name) for name in names]
+            yield from (one for one in levels if isinstance(one, float))
 
 
 def share_outside(line: Line) -> Problem | None:
@@ -385,13 +404,46 @@ def counts_in_warmup(line: Line) -> Problem | None:
     the best one, and `patience + 1` further values reduce the rate before it reaches base.
     """
     rules = [rule for rule in line.plateaus if rule.begin is None] if line.is_rate else []
-    warmup = line.warmup_in_epochs if rules else None
-    for rule in rules if warmup is not None else ():
-        if warmup is not None and warmup.epochs >= rule.patience + 2:
-            found = f"{rule} counts during the warmup of {float(warmup.epochs):.3g} epochs, and may cut it"
-            advice = f"Write {replace(rule, after=warmup.time)}"
-            return Problem(line.path, found, advice, code=codes.COUNTS_IN_WARMUP)
+    warmups = (time for part in line.parts if part.over_run and (time := _warmup(part)) is not None) if rules else ()
+    for time in warmups:
+        epochs = _in_epochs(line, time)
+        for rule in rules if epochs is not None else ():
+            if epochs is not None and epochs >= rule.patience + 2:
+                found = f"{rule} counts during the warmup of {float(epochs):.3g} epochs, and may cut it"
+                advice = f"Write {replace(rule, after=time)}"
+                return Problem(line.path, found, advice, code=codes.COUNTS_IN_WARMUP)
     return None
+
+
+def _warmup(part: Part) -> Duration | None:
+    """Return the time after which stages have risen to their highest level; None if they rise again later."""
+    several, time = [stage.levels for stage in part.stages], Duration.of(0)
+    high = NEARLY * max((one.high for one in several if one is not None), default=0.0)
+    for place, (stage, levels) in enumerate(zip(part.stages, several, strict=True)):
+        if levels is None or (not place and levels.first >= IS_HIGH * high):
+            return None
+        length = stage.written.length if levels.first < high else Duration.of(0)
+        if length is None:
+            return None
+        time += length
+        if max(levels.first, levels.end) >= high:
+            again = (one for one in several[place + 1 :] if one is not None and one.rises and one.end >= high)
+            return None if any(again) else time
+    return None
+
+
+def _in_epochs(line: Line, time: Duration) -> Fraction | None:
+    """Return a time in epochs; None if the length of an epoch is unknown."""
+    trial, facts = line.trial, line.facts
+    if {unit for unit, _ in time.terms} == {"epochs"}:
+        return sum((count for _, count in time.terms), Fraction(0))
+    if trial is not None and trial.epoch and trial.converts([time]):
+        return trial.span.units.exact(time) / trial.epoch
+    epoch = None if facts is None else facts.updates_per_epoch
+    try:
+        return None if facts is None or epoch is None else facts.exact(time) / epoch
+    except MissingFact:
+        return None
 
 
 # ---------------------------------------------------------------------- lengths
@@ -401,6 +453,8 @@ _TIMES_THE_RUN: Final = 10  # a length in epochs of at least so many runs probab
 _TIMES_FOR_WARMUP: Final = 3  # the same limit for a warmup, which is a small part of a run
 _FEW_EPOCHS: Final = 5  # in a run of fewer epochs, small numbers may mean updates
 _SHORT_WARMUP: Final = 20  # updates; a longer warmup may be intended
+_TIMED: Final = ("multistep", "step", "restarts", "cosine_restarts", "cyclic", "table")
+"""Shapes with times by which they may be too short."""
 _SHORT_EPOCH: Final = 10  # updates; with such epochs, numbers of updates and of epochs are similar
 LONG_RUN: Final = 1_000  # updates
 _SHORT_RUN: Final = 100  # updates
@@ -414,8 +468,8 @@ def milestones_mixed(line: Line) -> Problem | None:
 
     Source: torch's MultiStepLR sorts its milestones and multiplies twice at one that is repeated.
     """
-    for part in line.shapes:
-        milestones = milestones_of(part)
+    for part in line.parts:
+        milestones = part.milestones
         repeated = [one for at, one in enumerate(milestones) if one in milestones[:at]]
         terms = [one.terms for one in milestones if len(one.terms) == 1]
         counts = [term[0][1] for term in terms]
@@ -434,8 +488,8 @@ def last_stage_empty(line: Line) -> Problem | None:
 
     Source: timm's `cooldown_epochs=0` and `warmup_epochs=0` switch a stage off; a last stage does not need that.
     """
-    for part in line.shapes:
-        if (last := empty_last_stage(part)) is not None:
+    for last in (part.stages[-1] for part in line.parts if part.kind == "sequence"):
+        if last.written.has_length and last.written.length == Duration.of(0) and not holds_when_empty(last.written):
             found = f"the last stage, {last}, has 0 updates and is skipped"
             return Problem(line.path, found, "Remove it, or write a longer length", code=codes.ONE_UPDATE)
     return None
@@ -449,7 +503,7 @@ def epochs_for_updates(line: Line) -> Problem | None:
     """
     if line.epochs is None:
         return None
-    warmups = line.warmup_lengths
+    warmups = {id(part.over) for part in line.parts if part.rises}
     for over in line.lengths:
         times = _TIMES_FOR_WARMUP if id(over) in warmups else _TIMES_THE_RUN
         for length in [count for unit, count in over.terms if unit == "epochs"]:
@@ -470,12 +524,14 @@ def updates_for_epochs(line: Line) -> Problem | None:
         return None
     if trial is not None and trial.known and trial.epoch is not None and trial.epoch < _SHORT_EPOCH:
         return None
-    for part in line.shapes:
-        written = times_in(part)
+    for part in line.parts:
+        written = part.times("time", "period") if part.kind in _TIMED else []
+        if part.kind == "anneal" and part.over is not None:
+            written = [part.over]
         if not all([unit for unit, _ in one.terms] == ["updates"] for one in written):
             continue
         counts = [one.terms[0][1] for one in written if one.terms[0][1] > 1]
-        if counts and max(counts) <= min(epochs, _SHORT_WARMUP if rises(part) else epochs):
+        if counts and max(counts) <= min(epochs, _SHORT_WARMUP if part.rises else epochs):
             verb = "counts" if len(counts) == 1 else "count"
             found = f"{', '.join(map(_number, counts))} {verb} updates, but the run has {_number(epochs)} epochs"
             advice = f'For epochs write "{_number(counts[-1])} epochs"'
@@ -490,14 +546,14 @@ def beyond_total(line: Line, trial: TrialRun) -> Problem | None:
 
     Source: Hoffmann et al., 2022, appendix B: models train worse if the cosine is over 25% longer than the run.
     """
-    for course in line.courses:
-        if course.stages[-1].kind == "skip" and len(course.stages) > 1:
+    for part, lengths in line.courses:
+        if part.stages[-1].kind == "skip" and len(lengths) > 1:
             continue
-        taken = sum((one.length for one in course.stages if one.length is not None), Fraction(0))
+        taken = sum(filter(None, lengths), Fraction(0))
         if taken > _CLEARLY_LONGER * trial.end:
-            found = f"{course.schedule} takes {_percent(taken / trial.end)} of the total, so the run ends first"
+            found = f"{part} takes {_percent(taken / trial.end)} of the total, so the run ends first"
             # The known lengths already exceed the run, so a stage without length would get no updates.
-            return Problem(line.path, found, code=codes.NOTHING_LEFT if course.fills else codes.BEYOND_TOTAL)
+            return Problem(line.path, found, code=codes.NOTHING_LEFT if part.written.fills else codes.BEYOND_TOTAL)
     return None
 
 
@@ -507,8 +563,8 @@ def milestone_after_end(line: Line, trial: TrialRun) -> Problem | None:
     Source: microsoft/SoftTeacher#224, a run of 12,000 iterations with its first milestone at 480,000. detectron2 warns
     of such milestones itself, since facebookresearch/detectron2#2609.
     """
-    for course in line.courses:
-        for when, milestone in line.times_of(milestones_of(course.schedule), course.schedule):
+    for part, _ in line.courses:
+        for when, milestone in line.times_of(part.milestones, part):
             if when > trial.end:
                 found = f'milestone "{milestone}" is after the end of the run, at {float(when / trial.end):.0%} of it'
                 advice = "Remove it, or write a time within the run"
@@ -521,10 +577,11 @@ def period_beyond_run(line: Line, trial: TrialRun) -> Problem | None:
 
     Reason: a step or a restart that never happens leaves a constant, or a part of one wave.
     """
-    for course in line.courses:
-        for length, written in line.times_of(periods_of(course.schedule), course.schedule):
+    for part, _ in line.courses:
+        for length, written in line.times_of(part.times("period"), part):
             # CosineAnnealingLR of torch is half of a wave, which ends with the run.
-            if length > trial.end and not (length == 2 * trial.end and is_half_a_wave(course.schedule)):
+            is_half = length == 2 * trial.end and any(one.kind == "cosine_wave" for one in part.inside())
+            if length > trial.end and not is_half:
                 found = f'the period "{written}" is {_percent(length / trial.end)} of the run, so it never completes'
                 return Problem(line.path, found, "Shorten it, or remove it", code=codes.PERIOD_BEYOND_RUN)
     return None
@@ -538,9 +595,9 @@ def stage_of_one_update(line: Line, trial: TrialRun) -> Problem | None:
     """
     if not trial.known and trial.units != {"updates", "percent"}:
         return None
-    for course in line.courses:
-        for stage in course.stages:
-            written, length = stage.written_length, stage.length
+    for part, lengths in line.courses:
+        for stage, length in zip(part.stages, lengths, strict=True):
+            written = stage.over
             if length is None or length > 1 or written is None or written.is_resolved:
                 continue
             shares = [one for one in written.terms if one[0] == "percent"]
@@ -561,10 +618,11 @@ def decay_in_percent(line: Line, trial: TrialRun) -> Problem | None:
     """
     if trial.end < LONG_RUN or "updates" not in trial.units:
         return None
-    for course in line.courses:
-        decay = course.stages[-1]
-        written, length = decay.written_length, decay.length
-        if not (course.is_sequence and course.has_open_stage and decay.kind == "anneal") or rises(decay.written):
+    for part, lengths in line.courses:
+        decay, length = part.stages[-1], lengths[-1]
+        written = decay.over
+        has_open_stage = not all(stage.written.has_length for stage in part.stages)
+        if part.kind != "sequence" or not has_open_stage or decay.kind != "anneal" or decay.rises:
             continue
         if length is None or written is None or not written.is_resolved:
             continue
@@ -592,14 +650,13 @@ SHORTEN_THE_WARMUP: Final = 'Shorten the warmup: warmup("5%")'
 
 def jump(line: Line) -> Problem | None:
     """Report a stage that has no level to write, and begins at base after another level."""
-    for stages in line.sequences:
-        for at, (before, after) in enumerate(pairwise(stages), 1):
-            if after.is_empty or after.has_level or before.kind == "constant" or after.goes_on(before):
+    for part in line.sequences:
+        for at, (before, after) in enumerate(pairwise(part.stages), 1):
+            has_level = after.kind in ("anneal", "constant", "geometric", "product") or after.written.has_absolute
+            if has_level or after.is_empty or before.kind == "constant" or after.goes_on(before):
                 continue
             levels, begins = before.levels, after.levels
             if levels is None or begins is None or abs(begins.first - 1.0) > 1e-9 or not _is_far(levels.end, 1.0):
-                continue
-            if before.last_value is None or not _is_far(before.last_value, 1.0):
                 continue
             end, base = levels.end, line.base
             found = f"stage {at + 1}, {after}, begins at 1 × base, but stage {at} ends at {end:.3g} × base"
@@ -607,7 +664,7 @@ def jump(line: Line) -> Problem | None:
                 found += f": {line.name} jumps from {end * base:.4g} to {base:.4g}"
             advice = "Write the level at which the stage begins"
             if end:
-                changed = _changed(line, stages, at, float(f"{end:.3g}") * after.written)
+                changed = _changed(part, at, float(f"{end:.3g}") * after.written)
                 advice = f"To begin at the level before write {changed}"
             return Problem(line.path, found, advice, code=codes.JUMP)
     return None
@@ -615,34 +672,35 @@ def jump(line: Line) -> Problem | None:
 
 def warmup_last(line: Line) -> Problem | None:
     """Report an lr that falls, and then rises to base in the last stage."""
-    for stages in line.sequences if line.is_rate else ():
-        *others, before, last = stages
-        if not (line.is_whole(stages) and last.kind == "anneal" and last.written_length is not None):
-            continue
-        if last.levels is None or before.levels is None or last.levels.end < IS_HIGH * before.levels.first:
-            continue
-        is_rise = last.levels.end > last.levels.first * _NEAR
-        is_fall = before.levels.end < before.levels.first / _NEAR
-        periods = [one for one in (*others, before) if one.levels is not None and _ends(one) == _ends(last)]
-        if is_rise and is_fall and not periods:  # a rise of a triangle comes again
-            found = f"the last stage, {last}, rises to {last.levels.end:.3g} × base at the end of the run"
-            ordered = line.sequence_text([last.written, *(one.written for one in stages[:-1])])
-            return Problem(line.path, found, f"A warmup comes first: {ordered}", code=codes.RISES_TO_THE_END)
-    return None
+    if not line.is_rate or line.root not in line.sequences:
+        return None
+    *others, last = line.root.stages
+    before, rise = others[-1].levels, last.levels
+    if last.kind != "anneal" or last.over is None or rise is None or before is None:
+        return None
+    is_rise = rise.end > rise.first * _NEAR and rise.end >= IS_HIGH * before.first
+    is_repeated = any(one.levels is not None and one.levels[:2] == rise[:2] for one in others)  # as in a triangle
+    if not is_rise or before.end >= before.first / _NEAR or is_repeated:
+        return None
+    found = f"the last stage, {last}, rises to {rise.end:.3g} × base at the end of the run"
+    ordered = line.with_stages([last.written, *(one.written for one in others)])
+    return Problem(line.path, found, f"A warmup comes first: {ordered}", code=codes.RISES_TO_THE_END)
 
 
 def idle_stage(line: Line) -> Problem | None:
     """Report a stage whose open level makes it constant; `constant()` is meant to be."""
-    for stages in line.sequences:
-        for at, stage in enumerate(stages):
-            level = stage.constant_level if stage.open_ends and not stage.is_empty else None
-            if level is None:
+    for part in line.sequences:
+        for at, stage in enumerate(part.stages):
+            resolved = Part(stage.resolved) if stage.resolved is not None else stage
+            one = resolved.level("to")
+            if not stage.open_ends or stage.is_empty or resolved.kind != "anneal" or resolved.level("start") != one:
                 continue
+            level = str(one) if isinstance(one, Absolute) else f"{one:.3g} × base"
             found = f"stage {at + 1}, {stage}, begins and ends at {level}, so it changes nothing"
             if level == "1 × base":
                 return Problem(line.path, found, _OTHER_LEVEL, code=codes.NO_CHANGE)
             name, verb = ("to", "end") if "to" in stage.open_ends else ("start", "begin")
-            changed = _changed(line, stages, at, stage.with_levels(**{name: 1.0}))
+            changed = _changed(part, at, stage.written.with_args(**{name: 1.0}))
             return Problem(line.path, found, f"To {verb} at base write {changed}", code=codes.NO_CHANGE)
     return None
 
@@ -655,11 +713,25 @@ def idle_shape(line: Line) -> Problem | None:
 
     Two other levels that are equal were written as a pair, such as `linear(0.1, 0.1)`.
     """
-    for part, holds in line.idle_shapes:
-        found = f"{part} begins and ends at 1 × base, so it changes nothing"
-        advice = _OTHER_LEVEL if holds == "level" else "Write another ratio, such as gamma=0.1, or constant()"
-        return Problem(line.path, found, advice, code=codes.NO_CHANGE)
+    later = {id(stage) for part in line.parts for stage in part.stages[1:]}
+    for part in line.parts:
+        resolved = part.resolved if part.is_like_resolved and not part.parts else None
+        if resolved is None or part.kind == "constant" or part.is_no_multiple or part.written.has_absolute:
+            continue
+        if part.kind == "anneal":
+            begins_at_base = part.args["start"] is not None or id(part) not in later
+            is_idle = begins_at_base and part.ends == (1.0, 1.0) and part.over != Duration.of(0)
+        else:
+            values = values_of(resolved, _TIMES_OF_IDLE)
+            is_idle = values is not None and bool(np.all(values == 1.0))
+        if is_idle:
+            found = f"{part} begins and ends at 1 × base, so it changes nothing"
+            advice = _OTHER_LEVEL if part.level_names else "Write another ratio, such as gamma=0.1, or constant()"
+            return Problem(line.path, found, advice, code=codes.NO_CHANGE)
     return None
+
+
+_TIMES_OF_IDLE: Final = np.unique([*range(64), *np.geomspace(64, 1e17, 64).astype(np.int64)])
 
 
 def _is_far(one: float, other: float) -> bool:
@@ -667,15 +739,10 @@ def _is_far(one: float, other: float) -> bool:
     return high > low * _NEAR + 1e-9
 
 
-def _ends(stage: Stage) -> tuple[float, float] | None:
-    return None if stage.levels is None else (stage.levels.first, stage.levels.end)
-
-
-def _changed(line: Line, stages: Sequence[Stage], at: int, stage: Schedule) -> str:
+def _changed(part: Part, at: int, stage: Schedule) -> str:
     """Return the text of a sequence with another stage."""
-    return line.sequence_text(
-        [*(one.written for one in stages[:at]), stage, *(one.written for one in stages[at + 1 :])]
-    )
+    stages = [one.written for one in part.stages]
+    return str(in_order_anew([*stages[:at], stage, *stages[at + 1 :]]))
 
 
 LEVELS: Final = (

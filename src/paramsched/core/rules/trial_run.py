@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from math import ceil
-from typing import Any, Final, Literal, TypeAlias, final
+from typing import Any, Final, final
 
 from paramsched.core.plan import Plan
 from paramsched.core.schedules.span import Span
@@ -14,11 +14,7 @@ from paramsched.core.time.duration import count_text
 from paramsched.core.time.run_facts import ASSUMED_SIZES, SIZES
 from paramsched.errors import MissingFact
 
-_USUAL_EPOCHS = (1_000, 1_237)  # updates
-
-
-TimesIn: TypeAlias = Literal["updates", "epochs", "nothing"]
-"""What times are stated in."""
+_USUAL_EPOCHS: Final = (1_000, 1_237)  # updates
 
 
 @final
@@ -32,7 +28,6 @@ class TrialRun:
         epoch: the number of updates in an epoch; None if it is unknown.
         known: True if the run facts are those of the real run, so that updates are real updates.
         to_scale: True if lengths in different units have the proportions of the real run.
-        counts: what times are stated in, in a run that is not to scale: updates, epochs, or nothing.
     """
 
     span: Span
@@ -40,18 +35,12 @@ class TrialRun:
     epoch: int | None = None
     known: bool = False
     to_scale: bool = True
-    counts: TimesIn = "nothing"
 
     @property
     def end(self) -> Fraction:
         """The number of updates in the run."""
         assert self.span.end is not None
         return self.span.end
-
-    @property
-    def states_times(self) -> bool:
-        """True if times of this run are stated in updates, in epochs or as a share of the run."""
-        return self.to_scale or self.counts != "nothing"
 
     def converts(self, lengths: Iterable[Duration]) -> bool:
         """Return whether all of some lengths can be converted to updates."""
@@ -133,6 +122,13 @@ def mixed_runs(plan: Plan) -> tuple[TrialRun, ...]:
     units = frozenset(["epochs", "updates", "percent"])
     cases = [(one, RunFacts(total=total, steps_per_epoch=one)) for one in _USUAL_EPOCHS]
     return tuple(TrialRun(_span_of_run(facts), units, epoch, to_scale=False) for epoch, facts in cases)
+
+
+@cache
+def usual_run() -> TrialRun:
+    """Return a run of ten thousand updates, for lines whose run is unknown."""
+    facts = RunFacts(total=10_000, steps_per_epoch=100, batch_size=1, sequence_length=1, seconds_per_step=1)
+    return TrialRun(_span_of_run(facts), frozenset({*SIZES, "updates", "percent", "epochs"}))
 
 
 def _span_of_run(facts: RunFacts, unit: str = "", updates: int = 0) -> Span:

@@ -1,6 +1,8 @@
 """The rules of the values of a plan, which do not depend on how it is written."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from math import inf
 from typing import Final
 
@@ -11,6 +13,7 @@ from paramsched.core.base.problem import Problem
 from paramsched.core.curves.arrays import Array
 from paramsched.core.plan.value_ranges import BELOW_ONE_ADVICE, ValueRange, first_outside, range_of, with_floor
 from paramsched.core.rules.line import IS_HIGH, NEARLY, FieldCurve
+from paramsched.core.rules.part import Part
 from paramsched.core.rules.rules import MOST_TIMES_BASE, MOST_TIMES_BASE_OF_GROUP, SHORTEN_THE_WARMUP
 
 PRACTICALLY_ZERO: Final = 1e-5  # of the peak
@@ -25,12 +28,11 @@ def check_values(line: Sequence[FieldCurve], bases: Sequence[float] = ()) -> Ite
     """Yield the problems of the values of one line of a plan; `bases` are those of all of its groups, if known."""
     (curve,) = line
     bad = ~np.isfinite(curve.values)
-    if np.any(bad) and not (not curve.run.states_times and curve.peak == inf):
+    if np.any(bad):
         value, first = _first_with(curve, int(np.argmax(bad)), lambda value: not np.isfinite(value))
         found = f"the value is {value} at {_when(curve, first)}"
         yield Problem(curve.path, found, "Use a ratio below 1, or a longer period", code=codes.NOT_FINITE)
-        return
-    if not np.any(bad):
+    else:
         yield from _outside_of_range(curve, bases)
     yield from grows(curve)  # an infinite value may be finite in a run of another length
 
@@ -65,8 +67,8 @@ def grows(curve: FieldCurve) -> Iterator[Problem]:
     limit = MOST_TIMES_BASE if curve.line.is_for_all else MOST_TIMES_BASE_OF_GROUP
     if not curve.line.is_rate or curve.share != "all" or base <= 0 or curve.peak <= limit * base:
         return
-    if not curve.is_factor:
-        multiple = f"{curve.peak / base:.3g}" if curve.run.states_times else f"more than {limit:g}"
+    if not any(part.kind == "as_factor" for part in Part(curve.schedule).inside()):
+        multiple = f"{curve.peak / base:.3g}" if curve.run.to_scale else f"more than {limit:g}"
         found = f"it grows to {multiple} × base at {_when(curve, int(curve.times[np.argmax(curve.values)]))}"
         yield Problem(curve.path, found, "Use a ratio below 1, or a smaller multiple of base", code=codes.GROWS)
 
@@ -74,23 +76,22 @@ def grows(curve: FieldCurve) -> Iterator[Problem]:
 def found_in_all(
     runs: Sequence[Sequence[FieldCurve]], find: Callable[[Sequence[FieldCurve]], Iterable[Problem]]
 ) -> Iterator[Problem]:
-    """Yield the problems that are equal in all runs: with times in updates, else in epochs, else without times.
+    """Yield the problems that `find` returns for each of several runs, without a time that differs."""
+    first, *others = ([*find(curves)] for curves in runs)
+    for one in first:
+        for problem in (one, _without_time(one)):
+            if all(str(problem) in map(str, [*several, *map(_without_time, several)]) for several in others):
+                yield problem
+                if problem.code == codes.NOT_FINITE:  # it grows, too
+                    return
+                break
 
-    A problem without times is only for lines that have no other one.
 
-    Args:
-        runs: for each run the values of the same lines.
-        find: returns the problems of one run.
-    """
-    found = set[tuple[str, str]]()
-    for counts in ("updates", "epochs", "nothing") if len(runs) > 1 else ("nothing",):
-        known = {path for path, _ in found} if counts == "nothing" else set[str]()
-        first, *others = (list(find([one.counted_in(counts) for one in curves])) for curves in runs)
-        for one in first:
-            is_in_all = all(str(one) in map(str, several) for several in others)
-            if is_in_all and (one.path, one.code) not in found and one.path not in known:
-                found.add((one.path, one.code))
-                yield one
+def _without_time(one: Problem) -> Problem:
+    return replace(one, found=_TIME.sub("a time that depends on steps_per_epoch", one.found))
+
+
+_TIME: Final = re.compile(r"(update|epoch) [\d.]+")
 
 
 def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Problem]:
@@ -110,7 +111,7 @@ def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Problem]:
     zeros = [zero_at_the_end(one) for one in rates] if first.line.is_for_all or len(rates) > 1 else []
     if zeros and None not in zeros and (zero := zeros[rates.index(first)]) is not None:
         yield zero
-    if first.line.is_for_all and first.is_comparable and first.run.to_scale and first.end >= _FEWEST:
+    if first.line.is_for_all and _is_comparable(first) and first.run.to_scale and first.end >= _FEWEST:
         yield from filter(None, (rule(first) for rule in (rises_to_the_end, restart_at_the_end)))
 
 
@@ -118,13 +119,14 @@ def zero_at_the_end(curve: FieldCurve) -> Problem | None:
     """Report a rate that is nearly 0 long before the end. A last `constant(0)` is meant."""
     sizes = np.abs(curve.values)
     limit = PRACTICALLY_ZERO * sizes.max()
-    if sizes[-1] > limit or not curve.run.to_scale or not curve.is_comparable or curve.end < _SHORT_RUN:
+    if sizes[-1] > limit or not curve.run.to_scale or not _is_comparable(curve) or curve.end < _SHORT_RUN:
         return None
     above = np.flatnonzero(sizes > limit)
     if not len(above):
         return None
     last = int(curve.times[above[-1]]) + 1
-    if 1 - last / curve.end < _LONG_END or curve.line.ends_with_zero:
+    *others, stage = curve.line.stages
+    if 1 - last / curve.end < _LONG_END or (others and stage.number == 0):
         return None
     if above[-1] + 1 < len(curve.times):
         _, last = _first_with(curve, int(above[-1] + 1), lambda value: abs(value) <= limit)
@@ -143,15 +145,20 @@ def rises_to_the_end(curve: FieldCurve) -> Problem | None:
     # The peak is earlier, or, in a cyclic schedule, the rate has reached it before and has fallen since.
     if curve.values[0] >= IS_HIGH * curve.peak or np.any(curve.values[is_early] > NEARLY * curve.peak):
         return None
-    if curve.end < _SHORT_RUN and not curve.line.warmup_takes_run:
+    line, run = curve.line, curve.run
+    ramps = [part for part in line.parts if part.rises and part.over is not None]
+    takes_run = any(when >= run.end for part in ramps for when, _ in line.times_of([part.args["over"]], part))
+    if curve.end < _SHORT_RUN and not takes_run:
         return None
     top = int(curve.times[np.argmax(curve.values)])
     found = f"the learning rate rises until {_when(curve, top, of_all=True)}"
-    if curve.line.has_warmup:
-        return Problem(curve.path, found, SHORTEN_THE_WARMUP, code=codes.RISES_TO_THE_END)
-    swapped = curve.line.with_swapped_ends()
-    advice = "Use a ratio below 1" if swapped is None else f"To fall write {swapped}"
-    return Problem(curve.path, f"{found}, without a warmup", advice, code=codes.ENDS_SWAPPED)
+    if ramps or any(part.times("period") and part.level_names for part in line.parts):
+        return Problem(line.path, found, SHORTEN_THE_WARMUP, code=codes.RISES_TO_THE_END)
+    advice, (*others, last) = "Use a ratio below 1", line.stages
+    if last.rises and last.ends is not None:
+        swapped = last.written.with_args(start=last.ends[1], to=last.ends[0])
+        advice = f"To fall write {line.with_stages([*(one.written for one in others), swapped])}"
+    return Problem(line.path, f"{found}, without a warmup", advice, code=codes.ENDS_SWAPPED)
 
 
 def restart_at_the_end(curve: FieldCurve) -> Problem | None:
@@ -160,7 +167,8 @@ def restart_at_the_end(curve: FieldCurve) -> Problem | None:
     The last cycle has at most a tenth of the updates of the one before. A period that divides the run has none.
     """
     values, times = curve.values, curve.times
-    if values[-1] < IS_HIGH * curve.peak or curve.end < _SHORT_RUN or not curve.line.has_periods:
+    has_periods = any(part.times("period") for part in curve.line.parts)
+    if values[-1] < IS_HIGH * curve.peak or curve.end < _SHORT_RUN or not has_periods:
         return None
     up = np.flatnonzero((values[1:] > 2 * values[:-1]) & (values[1:] >= IS_HIGH * curve.peak)) + 1
     if not len(up):
@@ -173,6 +181,11 @@ def restart_at_the_end(curve: FieldCurve) -> Problem | None:
     found = f"the rate restarts at {_when(curve, begin)}, {left} updates before the end, and ends high"
     advice = "Choose a period that divides the run, such as restarts(cosine(), times=4)"
     return Problem(curve.path, found, advice, code=codes.RESTART_AT_THE_END)
+
+
+def _is_comparable(curve: FieldCurve) -> bool:
+    """Return whether the values are proportional to those of the real run: not a mix of multiples and values."""
+    return curve.is_real or curve.share == "all"
 
 
 def _first_with(curve: FieldCurve, place: int, holds: Callable[[float], bool]) -> tuple[float, int]:
@@ -206,9 +219,8 @@ def _updates(updates: Array) -> Array:
 def _when(curve: FieldCurve, time: int, *, of_all: bool = False) -> str:
     """Return a time of a run in words, with the length of the run if `of_all`."""
     run = curve.run
-    if not run.states_times:
-        return "a time that depends on the length of an epoch"
-    if run.known or (run.epoch is None and "updates" in run.units) or (not run.to_scale and run.counts == "updates"):
+    is_in_updates = run.epoch is None if run.to_scale else not time or time % (run.epoch or 1) > 0
+    if run.known or (is_in_updates and "updates" in run.units):
         return f"update {time}" + f" of {curve.end}" * of_all
     if run.epoch is not None:
         return f"epoch {time / run.epoch:.3g}" + f" of {curve.end / run.epoch:g}" * of_all
