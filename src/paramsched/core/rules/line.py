@@ -168,6 +168,15 @@ class Stage:
         return Levels(float(values[0]), float(values[-1]), float(values.min()), float(values.max()))
 
     @property
+    def reach(self) -> float | None:
+        """Its peak; of a product the product of its operands' peaks, because nobody writes the peak of a product."""
+        if self.kind not in ("product", "chain") or not is_kind(self.resolved, self.kind):
+            return None if self.levels is None else self.levels.peak
+        pairs = zip(self.written.args["operands"], self.resolved.args["operands"], strict=False)
+        several = [_number_of(one) or Stage(one, other).reach for one, other in pairs]
+        return None if None in several else prod(filter(None, several))
+
+    @property
     def updates(self) -> int:
         """Its length, or for one without an end a number of updates."""
         assert self.resolved is not None
