@@ -544,3 +544,24 @@ def test_11_schedulers_may_be_built_after_the_optimizer_is_loaded(library, order
         resumed[index].load_state_dict(first[index].state_dict())
 
     assert train(resumed, 3) == pytest.approx(whole, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["StepLR", "StepMomentum"])
+def test_a_state_of_ours_that_mmengine_has_continued_does_not_restore_its_older_values(name):
+    def trained(library, states, ticks):
+        optimizer = sgd()
+        scheduler = getattr(library, name)(optimizer, step_size=1, gamma=0.5)
+        if states:
+            optimizer.load_state_dict(states[0])
+            scheduler.load_state_dict(states[1])
+        for _ in range(ticks):
+            optimizer.step()
+            scheduler.step()
+        return copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
+
+    continued = trained(originals.scheduler, trained(ours, None, 2), 3)  # MMEngine keeps all keys of a state
+
+    values, _ = trained(ours, continued, 0)
+
+    key = "lr" if name == "StepLR" else "momentum"
+    assert values["param_groups"][0][key] == continued[0]["param_groups"][0][key]

@@ -469,3 +469,13 @@ def test_a_difference_between_two_seconds_is_found():
 
     assert (change.when, change.unit) == (1e-9, "seconds")
     assert change.by == 1 - 270 / 500
+
+
+@pytest.mark.parametrize(
+    ("clock", "found"), [("seconds", "6 seconds of a stage of 4 seconds"), ("progress", "30% of a stage of 20%")]
+)
+def test_a_milestone_after_its_stage_is_refused_with_times_of_the_clock(clock, found):
+    total = "20 s" if clock == "seconds" else None
+
+    with pytest.raises(InvalidArgument, match=found):
+        ps.Plan(lr='warmup("80%") >> multistep(["1%", "30%"])', total=total, clock=clock).resolve()

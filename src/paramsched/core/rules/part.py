@@ -182,6 +182,17 @@ class Part:
         return Levels(float(values[0]), float(values[-1]), float(values.min()), float(values.max()))
 
     @property
+    def reach(self) -> float | None:
+        """Its peak; of a product the product of its operands' peaks, because nobody writes the peak of a product."""
+        resolved = self.resolved
+        if self.kind not in ("product", "chain") or resolved is None or resolved.kind != self.kind:
+            return None if self.levels is None else self.levels.peak
+        pairs = zip(self.args["operands"], resolved.args["operands"], strict=False)
+        parts = [Part(one, other) for one, other in pairs]
+        several = [part.reach if part.number is None else part.number for part in parts]
+        return None if None in several else prod(one for one in several if one is not None)
+
+    @property
     def is_empty(self) -> bool:
         """True if it has no updates in the run."""
         length = None if self.resolved is None else self.resolved.length

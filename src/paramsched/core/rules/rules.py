@@ -117,6 +117,8 @@ def below_base(line: Line) -> Problem | None:
     levels = line.levels if line.key in _BELOW_ONE and line.may_be_values and not is_number else None
     if levels is None or not 0 < levels.peak < 1 or levels.low < 0:
         return None
+    if any(stage.reach is not None and stage.reach >= 1 for stage in line.stages):  # as `warmup(10) * linear()`
+        return None
     return _as_values(line, [levels], line.as_values())
 
 

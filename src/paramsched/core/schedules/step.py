@@ -97,9 +97,10 @@ def multistep(call: Schedule, span: Span, milestones: Milestones, gamma: Ratio =
     if span.staged and span.available is not None:
         for one, update in zip(milestones, reached, strict=True):
             if update >= span.available:
+                at, length = map(span.units.count_text, (Fraction(update), Fraction(span.available)))
                 raise InvalidArgument(
                     str(call),
-                    f'milestone "{one}" is update {update} of a stage of length {Duration.of_updates(span.available)}: '
+                    f'milestone "{one}" is at {at} of a stage of {length}: '
                     "milestones count from the start of the stage",
                     "To count from the start of the run, multiply: warmup(…) * multistep(…)",
                 )

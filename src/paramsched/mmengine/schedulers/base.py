@@ -26,6 +26,14 @@ CLASS_KEY: Final = "_class"
 """The key under which a state contains the name of the scheduler's class."""
 GROUPS_KEY: Final = "_groups"
 """The key under which a state contains the present value of each group."""
+AT_KEY: Final = "_groups_at"
+"""The key under which a state contains the count of steps at which the groups had these values.
+
+MMEngine's classes keep the additional keys if they load a state of ours. The count then differs from `_global_step`, so
+the values are old.
+"""
+ADDED_KEYS: Final = (CLASS_KEY, GROUPS_KEY, AT_KEY)
+"""The keys that MMEngine's states lack."""
 
 _log = logging.getLogger("paramsched.mmengine")
 
@@ -183,7 +191,8 @@ class _ParamScheduler:
         """Return all attributes except the optimizer as plain data, with the class and the values of the groups."""
         state = {key: by_value(value) for key, value in vars(self).items() if key != "optimizer"}
         known = {"optimizer", "param_name"} <= vars(self).keys()  # a subclass may skip this class's constructor
-        values = {GROUPS_KEY: by_value(self._present_values())} if known else {}
+        at = state.get("_global_step")
+        values = {GROUPS_KEY: by_value(self._present_values()), AT_KEY: at} if known else {}
         return {CLASS_KEY: type(self).__name__} | values | state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -207,10 +216,11 @@ class _ParamScheduler:
 
     def _set_state(self, state: Mapping[str, Any], names: Sequence[str] | Mapping[str, Any]) -> None:
         """Set the named attributes to those of a state, and write its values into the groups."""
-        kept = {name: state[name] for name in names if name in state and name not in (CLASS_KEY, GROUPS_KEY)}
+        kept = {name: state[name] for name in names if name in state and name not in ADDED_KEYS}
         # A state of MMEngine's OneCycle contains a function.
         vars(self).update({name: by_value(value) for name, value in kept.items() if not callable(value)})
-        if GROUPS_KEY in state and "optimizer" in vars(self):
+        is_present = GROUPS_KEY in state and state.get(AT_KEY) == state.get("_global_step")
+        if is_present and "optimizer" in vars(self):
             self._write_values(state[GROUPS_KEY])
 
     def _write_arguments(self) -> None:

@@ -10,8 +10,7 @@ from paramsched.compat.group_values import by_value
 from paramsched.errors import InvalidArgument, PlanChanged, StateError
 from paramsched.mmengine.schedulers import param_scheduler
 from paramsched.mmengine.schedulers.base import (
-    CLASS_KEY,
-    GROUPS_KEY,
+    ADDED_KEYS,
     _ParamScheduler,
     argument_names,
     changed_arguments,
@@ -125,7 +124,7 @@ def _load_progress(scheduler: _ParamScheduler, state: Mapping[str, Any], *, with
     Return True if its last step has another index in the window, because the window has changed.
     """
     if not isinstance(scheduler, _ParamScheduler):  # MMEngine's own class
-        scheduler.load_state_dict({key: value for key, value in state.items() if key not in (CLASS_KEY, GROUPS_KEY)})
+        scheduler.load_state_dict({key: value for key, value in state.items() if key not in ADDED_KEYS})
         return False
     present = (*argument_names(type(scheduler)), "verbose", *_FROM_ARGUMENTS)
     scheduler._set_state(state, [name for name in state if with_arguments or name not in present])
