@@ -367,3 +367,14 @@ def test_the_error_of_a_field_name_shows_the_line_of_one_group():
             ps.Binding(name, "cosine()")
         advised = refused.value.problem.advice.partition(": ")[2]
         assert ps.loads(advised) == ps.Plan(ps.Binding("lr", "cosine()", groups="head"))
+
+
+def test_a_ratio_of_each_update_is_refused_on_the_clock_of_seconds():
+    line = 'cyclic("10 s", mode="exp_range", gamma=0.99)'
+    with pytest.raises(ps.errors.PlanError, match=r'exponential\(0\.99, per="1 s"\)'):
+        ps.trace(Plan(lr=line, clock="seconds", total="100 s"), {"lr": 1.0}, seconds_per_step=1.0)
+
+    advised = Plan(lr='cyclic("10 s") * exponential(0.99, per="1 s")', clock="seconds", total="100 s")
+    values = ps.trace(advised, {"lr": 1.0}, seconds_per_step=1.0)["lr"]
+
+    assert values[10] == pytest.approx(0.99**10, rel=1e-12)

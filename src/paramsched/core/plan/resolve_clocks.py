@@ -24,6 +24,7 @@ from paramsched.core.plan.run_amounts import (
     example_of_size,
     usual_size,
 )
+from paramsched.core.schedules.schedule import is_kind, parts_inside
 from paramsched.core.schedules.span import Span
 from paramsched.core.schedules.units import with_unit, without_unit
 from paramsched.core.time import Duration, DurationLike, RunFacts
@@ -256,9 +257,20 @@ def _resolved_on_clock(binding: Binding, clock: str, sizes: RunSizes, totals: Ma
             return _resolved_on_clock(binding, clock, sizes, {clock: None})
         except InvalidArgument:
             raise total from None
+    if clock == "seconds":
+        _refuse_ratio_of_updates(binding)
     lengths = ClockLengths(sizes, clock, total)
     schedule = binding.schedule.resolved_in(Span.of_run(lengths, total))
     return replace_schedule(binding, schedule if clock == UPDATES else with_unit(schedule, clock))
+
+
+def _refuse_ratio_of_updates(binding: Binding) -> None:
+    """Raise for a ratio for each update: this clock counts billionths of a second, so it would be applied to each."""
+    for part in parts_inside(binding.schedule):
+        if is_kind(part, "cyclic") and part.args["mode"] == "exp_range" and part.args["gamma"] != 1:
+            found = f"gamma={part.args['gamma']:g} is a ratio for each update, but the clock counts seconds"
+            advice = f'Multiply the line by a decay: exponential({part.args["gamma"]:g}, per="1 s")'
+            raise PlanError(f"{binding.name}: {part}", found, advice)
 
 
 def _totals(total: Duration | None, facts: RunFacts, sizes: RunSizes, clock: PlanClock) -> dict[str, Total]:
