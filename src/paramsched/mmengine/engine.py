@@ -335,7 +335,7 @@ def register(*, force: bool = False) -> None:
     Raises:
         MissingDependency: mmengine is not installed.
     """
-    _peer_bases()
+    _mmengine_bases()
     from mmengine.registry import HOOKS, PARAM_SCHEDULERS, Registry
 
     allow_checkpoints()
@@ -363,7 +363,7 @@ _HOOKS: dict[str, type[Any]] = {"ValuesHook": _ValuesHook, "AmountHook": _Amount
 
 def _make_with_base(name: str) -> type[Any]:
     """Return the class with this name, which is also a subclass of MMEngine's base class."""
-    hook, scheduler = _peer_bases()
+    hook, scheduler = _mmengine_bases()
     if name in _HOOKS:
         return make_class(name, __name__, _HOOKS[name], hook)
     if name == "PlanScheduler":
@@ -383,7 +383,7 @@ _class_of = classes_on_demand(
 )
 
 
-def _peer_bases() -> tuple[type[Any], type[Any]]:
+def _mmengine_bases() -> tuple[type[Any], type[Any]]:
     try:
         from mmengine.hooks import Hook
         from mmengine.optim.scheduler import _ParamScheduler

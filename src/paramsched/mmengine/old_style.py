@@ -20,7 +20,7 @@ from typing import Any, Final, TypeAlias
 from paramsched.core.base.codes import UNREADABLE
 from paramsched.core.base.printing import ROOT, child_path, entry_path
 from paramsched.core.base.problem import Problem, TextLines
-from paramsched.core.files.plan_files import read_peer_data
+from paramsched.core.files.plan_files import read_foreign_data
 from paramsched.core.files.problem_collector import type_name_of
 from paramsched.core.files.text_limits import read_bounded_text
 from paramsched.errors import ConfigError, MissingDependency
@@ -73,7 +73,7 @@ def entries_of_data(text: str, path: Path) -> dict[str, Any]:
     """Return the entries of a config in YAML or JSON."""
     if path.suffix not in DATA_SUFFIXES:
         raise ConfigError(str(path), ["expected a file that ends in .py, .yaml, .yml or .json"])
-    data = read_peer_data(text, "json" if path.suffix == ".json" else "yaml", str(path))
+    data = read_foreign_data(text, "json" if path.suffix == ".json" else "yaml", str(path))
     if not isinstance(data, dict) or not all(isinstance(name, str) for name in data):
         raise ConfigError(str(path), ["expected a mapping from names to values"])
     return data

@@ -1,7 +1,10 @@
 """Curves and elementary functions: their formulas, their bits in arrays, and curves of a user."""
 
-from math import cos, e, exp, log, nan, pi, sin, sqrt, tanh
+import math
+import re
+from math import nan
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -36,34 +39,35 @@ def test_a_user_function_is_a_curve_without_text_until_it_is_registered():
         curves.register("user_cubic", lambda u: u)
 
 
-def logistic(x):
-    return 1 / (1 + exp(-x))
-
-
 FORMULAS = {
-    "linear": lambda u: u,
-    "cosine": lambda u: (1 - cos(pi * u)) / 2,
-    "half_cosine": lambda u: sin(pi * u / 2),
-    "one_minus_sqrt": sqrt,
-    "rex": lambda u: 1 - (1 - u) / (1 - u / 2),
-    "log": lambda u: log(1 + (e - 1) * u),
-    "power(3)": lambda u: u**3,
-    "polynomial(0.9)": lambda u: 1 - (1 - u) ** 0.9,
-    "polynomial_k_decay(1.5, 2)": lambda u: 1 - (1 - u**2) ** 1.5,
-    "cosine_power(2)": lambda u: 1 - ((1 + cos(pi * u)) / 2) ** 2,
-    "cosine_k_decay(2)": lambda u: (1 - cos(pi * u**2)) / 2,
-    "cosine_truncated(0.8)": lambda u: (1 - cos(0.8 * pi * u)) / (1 - cos(0.8 * pi)),
-    "cosine_wave(1.5)": lambda u: (1 - cos(3 * pi * u)) / 2,
-    "inverse_proportional(0.1)": lambda u: u / (u + 0.1 * (1 - u)),
-    "exponential(0.01)": lambda u: (1 - 0.01**u) / 0.99,
-    "half_life(0.9, 0.99)": lambda u: (
-        (exp(log(0.9) * log(0.99) / ((1 - u) * log(0.99) + u * log(0.9))) - 0.9) / (0.99 - 0.9)
-    ),
-    "tanh(-2, 1)": lambda u: (tanh(-2 + 3 * u) - tanh(-2)) / (tanh(1) - tanh(-2)),
-    "sigmoid(12)": lambda u: (logistic(12 * (u - 0.5)) - logistic(-6)) / (logistic(6) - logistic(-6)),
-    "gaussian(5)": lambda u: (exp(-5 * (1 - u) ** 2) - exp(-5)) / (1 - exp(-5)),
-    "logarithm(100)": lambda u: log(1 + 99 * u) / log(100),
+    "linear": "u",
+    "cosine": "(1 - cos(pi * u)) / 2",
+    "half_cosine": "sin(pi * u / 2)",
+    "one_minus_sqrt": "sqrt(u)",
+    "rex": "1 - (1 - u) / (1 - u / 2)",
+    "log": "log(1 + (e - 1) * u)",
+    "power(3)": "u**3",
+    "polynomial(0.9)": "1 - (1 - u) ** 0.9",
+    "polynomial_k_decay(1.5, 2)": "1 - (1 - u**2) ** 1.5",
+    "cosine_power(2)": "1 - ((1 + cos(pi * u)) / 2) ** 2",
+    "cosine_k_decay(2)": "(1 - cos(pi * u**2)) / 2",
+    "cosine_truncated(0.8)": "(1 - cos(0.8 * pi * u)) / (1 - cos(0.8 * pi))",
+    "cosine_wave(1.5)": "(1 - cos(3 * pi * u)) / 2",
+    "inverse_proportional(0.1)": "u / (u + 0.1 * (1 - u))",
+    "exponential(0.01)": "(1 - 0.01**u) / (1 - 0.01)",
+    "half_life(0.9, 0.99)": ("(exp(log(0.9) * log(0.99) / ((1 - u) * log(0.99) + u * log(0.9))) - 0.9) / (0.99 - 0.9)"),
+    "tanh(-2, 1)": "(tanh(-2 + 3 * u) - tanh(-2)) / (tanh(1) - tanh(-2))",
+    "sigmoid(12)": "(logistic(12 * (u - 0.5)) - logistic(-6)) / (logistic(6) - logistic(-6))",
+    "gaussian(5)": "(exp(-5 * (1 - u) ** 2) - exp(-5)) / (1 - exp(-5))",
+    "logarithm(100)": "log(1 + 99 * u) / log(100)",
 }
+
+
+def evaluated(formula, module, number):
+    """Return a formula of u as a function with the functions and the numbers of a module."""
+    names = {name: getattr(module, name) for name in ("cos", "e", "exp", "log", "pi", "sin", "sqrt", "tanh")}
+    names |= {"number": number, "logistic": lambda x: 1 / (1 + module.exp(-x))}
+    return eval("lambda u: " + re.sub(r"(?<![\w.])\d+\.\d+", r"number(\g<0>)", formula), names)
 
 
 TIMES = np.arange(41)
@@ -81,7 +85,7 @@ def test_every_curve_has_a_formula_here():
 
 @table(("text", "formula"), FORMULAS.items())
 def test_a_rise_and_a_fall_along_a_curve_follow_its_formula(text, formula):
-    curve = curve_in(f"curves.{text}")
+    curve, formula = curve_in(f"curves.{text}"), evaluated(formula, math, float)
     expected = np.array([formula(t / 40) for t in TIMES])
 
     assert str(curve).startswith(f"curves.{text.partition('(')[0]}")
@@ -91,6 +95,37 @@ def test_a_rise_and_a_fall_along_a_curve_follow_its_formula(text, formula):
     assert anneal(1.0, 0.0, 40, curve)(TIMES) == pytest.approx(1 - expected, abs=1e-12)
     assert anneal(0.5, 3.0, 40, curve)(TIMES[1:-1]) == pytest.approx(0.5 + 2.5 * expected[1:-1], abs=1e-12)
     assert anneal(3.0, 0.5, 40, curve)(7) == pytest.approx(3.0 - 2.5 * formula(7 / 40), abs=1e-12)
+
+
+RNG = np.random.default_rng(0)
+SMALL = 10.0 ** -RNG.uniform(0, 8, 200)
+SHARES = np.concatenate([RNG.random(300), SMALL, 1 - SMALL, [0.0, 0.25, 1 / 3, 0.5, 1.0]])
+
+
+@table(("text", "formula"), FORMULAS.items())
+def test_a_curve_is_within_four_units_in_the_last_place_of_1(text, formula):
+    values = curve_in(f"curves.{text}")(SHARES)
+
+    with mpmath.workprec(250):
+        exact = evaluated(formula, mpmath, mpmath.mpf)
+        errors = [abs(mpmath.mpf(one) - exact(mpmath.mpf(u))) for u, one in zip(SHARES, values.tolist(), strict=True)]
+    assert max(errors) <= 4 * 2**-52, SHARES[int(np.argmax(errors))]
+
+
+@table("text", FORMULAS)
+def test_a_number_has_the_bits_that_it_has_in_any_array(text):
+    curve = curve_in(f"curves.{text}")
+    bits, columns = curve(SHARES).tobytes(), np.zeros((SHARES.size, 3))
+    columns[:, 1] = SHARES
+    unaligned = np.frombuffer(b"x" + SHARES.tobytes(), dtype=np.uint8)[1:].view(np.float64)
+
+    assert np.array([curve(one) for one in SHARES.tolist()]).tobytes() == bits
+    assert np.array([curve(np.array(one)) for one in SHARES.tolist()]).tobytes() == bits
+    assert np.concatenate([curve(SHARES[:3]), curve(SHARES[3:100]), curve(SHARES[100:])]).tobytes() == bits
+    assert curve(SHARES[::-1])[::-1].tobytes() == bits
+    assert curve(columns[:, 1]).tobytes() == bits
+    assert curve(columns[::-1, 1])[::-1].tobytes() == bits
+    assert curve(unaligned).tobytes() == bits
 
 
 @table("family", FAMILIES)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from paramsched.core import files as config
 from paramsched.core.files.problem_collector import ProblemCollector, plain_data
-from paramsched.core.files.yaml_text import read_peer_yaml
+from paramsched.core.files.yaml_text import read_foreign_yaml
 from paramsched.errors import ConfigError
 from support.tables import table
 
@@ -17,7 +17,7 @@ SCALARS = st.one_of(st.integers(-5, 5), st.booleans(), st.none(), st.sampled_fro
 
 def plain(text):
     """Return the data of a text of another program as plain values."""
-    return plain_data(read_peer_yaml(text, ""), ProblemCollector(), [])
+    return plain_data(read_foreign_yaml(text, ""), ProblemCollector(), [])
 
 
 @st.composite
@@ -97,4 +97,4 @@ BOMBS = {
 @table("bomb", BOMBS)
 def test_an_alias_bomb_is_rejected(bomb):
     with pytest.raises(ConfigError):
-        read_peer_yaml(BOMBS[bomb], "")
+        read_foreign_yaml(BOMBS[bomb], "")

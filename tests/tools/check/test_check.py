@@ -533,3 +533,11 @@ def test_the_first_and_the_last_updates_of_a_long_run_are_looked_at_one_by_one(p
         (found,) = check(ps.Plan(lr=dip(), total=total))
 
     assert f"-1 × base at update {place}" in found.message
+
+
+def test_a_base_of_1_in_one_group_does_not_hide_the_other_groups():
+    groups = [{"weight_decay": 1.0}, {"weight_decay": 0.1}]
+    plan = ps.Plan(weight_decay="linear(0.1, 0.05)")
+
+    assert [one.code for one in ps.check(plan, groups=groups, total=100)] == ["PS301"]
+    assert ps.check(plan, groups=groups[:1], total=100) == ()

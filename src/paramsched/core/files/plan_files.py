@@ -34,7 +34,7 @@ from paramsched.core.files.read_schedule import ShapeLike, ShapeNames
 from paramsched.core.files.text_limits import read_bounded_text, refuse_long_text
 from paramsched.core.files.text_places import Place, faults_with_places
 from paramsched.core.files.yaml_text import (
-    read_peer_yaml,
+    read_foreign_yaml,
     read_yaml,
     write_yaml,
     yaml_places,
@@ -383,15 +383,15 @@ def read_data(text: str, read: Callable[[str, str], Any], source: str) -> Any:
     return data
 
 
-_PEER_SYNTAXES: Final = {"yaml": read_peer_yaml, "toml": read_toml, "json": read_json}
+_FOREIGN_SYNTAXES: Final = {"yaml": read_foreign_yaml, "toml": read_toml, "json": read_json}
 _OF_SCHEDULES: Final = re.compile("lr|rate|sched|epoch|iter|step|warm|decay|cool|milestone|gamma|t_max|duration|solver")
 
 
-def read_peer_data(text: str, syntax: str, source: str) -> Any:
+def read_foreign_data(text: str, syntax: str, source: str) -> Any:
     """Return the data of another library's text, as `plain_data` does. Warn of repeated keys of a schedule."""
     problems = ProblemCollector()
     twice: list[str] = []
-    data = plain_data(_PEER_SYNTAXES[syntax](text, source), problems, twice)
+    data = plain_data(_FOREIGN_SYNTAXES[syntax](text, source), problems, twice)
     problems.raise_any(source)
     scheduling = [path for path in dict.fromkeys(twice) if _OF_SCHEDULES.search(path.lower())]
     if scheduling:

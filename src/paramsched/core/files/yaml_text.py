@@ -43,20 +43,20 @@ def read_yaml(text: str, source: str) -> Any:
     return yaml_places(text, source).value
 
 
-def read_peer_yaml(text: str, source: str) -> Any:
+def read_foreign_yaml(text: str, source: str) -> Any:
     r"""Return the content of another library's YAML document, with `Pairs` for mappings. All keys are text.
 
     A value with a tag that only the other library knows becomes a text: the tag and the value.
 
-    >>> read_peer_yaml("a: &a {x: 1}\nb: {<<: *a, y: .5}\nc: !!python/tuple [no]", "")
+    >>> read_foreign_yaml("a: &a {x: 1}\nb: {<<: *a, y: .5}\nc: !!python/tuple [no]", "")
     [('a', [('x', 1)]), ('b', [('x', 1), ('y', 0.5)]), ('c', [False])]
     """
-    return _document(text, source, is_peer=True).value
+    return _document(text, source, is_foreign=True).value
 
 
 def yaml_places(text: str, source: str = "") -> Place:
     """Return the places of the values of a YAML document, and the values."""
-    return _document(text, source, is_peer=False)
+    return _document(text, source, is_foreign=False)
 
 
 def write_yaml(data: Any) -> str:
@@ -117,7 +117,7 @@ def _not_in_plan(event: Any, text: str, source: str) -> ConfigError:
     return _yaml_error(text, source, event, f"the tag {event.tag}", "A plan has no tags; write the value alone")
 
 
-def _peer_events(text: str, source: str) -> Iterator[Any]:
+def _foreign_events(text: str, source: str) -> Iterator[Any]:
     """Yield the events of another library's document, with the events of the anchor in place of each alias.
 
     All events are kept in a list. An alias repeats a part of the list, in which earlier aliases are already replaced.
@@ -166,7 +166,7 @@ def _yaml_error(text: str, source: str, event: Any, found: str, instead: str) ->
     return ConfigError(source, [TextLines(text).fault(event.start_mark.index, found, instead)])
 
 
-def _document(text: str, source: str, *, is_peer: bool) -> Place:
+def _document(text: str, source: str, *, is_foreign: bool) -> Place:
     """Return the places and the values of a plan's document, or of another library's.
 
     Raises:
@@ -176,9 +176,9 @@ def _document(text: str, source: str, *, is_peer: bool) -> Place:
 
     pieces: list[Place | Bracket] = []
     depth = values = documents = 0
-    read = _peer_scalar if is_peer else _plan_scalar
+    read = _foreign_scalar if is_foreign else _plan_scalar
     try:
-        for event in (_peer_events if is_peer else _plan_events)(text, source):
+        for event in (_foreign_events if is_foreign else _plan_events)(text, source):
             kind = type(event)
             if kind is yaml.ScalarEvent:
                 begin, end = event.start_mark.index, event.end_mark.index
@@ -215,7 +215,7 @@ def _document(text: str, source: str, *, is_peer: bool) -> Place:
         elif tag not in _COLLECTION_TAGS:
             place.value = f"{tag} …"
 
-    return nested_places(pieces, finish if is_peer else None)
+    return nested_places(pieces, finish if is_foreign else None)
 
 
 def _merge(place: Place, text: str, source: str) -> int:
@@ -246,7 +246,7 @@ def _plan_scalar(event: Any) -> Any:
     return event.value if event.style else _unquoted_value(event.value)
 
 
-def _peer_scalar(event: Any) -> Any:
+def _foreign_scalar(event: Any) -> Any:
     """Return the value of a scalar in another library's document, by its tag or its text."""
     text = event.value
     if event.tag in _TEXT_TAGS or (event.tag is None and event.style):

@@ -182,7 +182,8 @@ class Line:
     @cached_property
     def may_be_values(self) -> bool:
         """True if the numbers of the line may be values. At a base of 1 both are the same number."""
-        return self.target is None and self.base not in (0.0, 1.0) and self.is_multiple
+        differs = not self.bases or any(base not in (0.0, 1.0) for base in self.bases)
+        return self.target is None and differs and self.is_multiple
 
     @cached_property
     def is_multiple(self) -> bool:

@@ -1,6 +1,6 @@
 """A part of a line: a schedule as written and in a run, with its levels. A stage is a part, and so is a summand."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from itertools import islice
 from math import ceil, prod
@@ -20,6 +20,13 @@ from paramsched.core.schedules.schedule import OPERATORS
 from paramsched.core.time import Duration
 from paramsched.errors import ParamschedError
 
+_PEAK_OF: Final[dict[str, Callable[[list[float]], float]]] = {
+    "product": prod,
+    "chain": prod,
+    "minimum": min,
+    "maximum": max,
+}
+"""The peak of schedules that are combined at each update, as a function of their peaks."""
 _NOT_MULTIPLES: Final = ("as_factor", "followed_target", "like", "power")
 """Schedules whose values are not meant as multiples near 1: the lr of one sample, another line. So are functions."""
 _OWN_TIME: Final = ("sequence", "restarts", "take", "skip", "window")
@@ -183,14 +190,15 @@ class Part:
 
     @property
     def reach(self) -> float | None:
-        """Its peak; of a product the product of its operands' peaks, because nobody writes the peak of a product."""
+        """Its peak; of a product, a minimum or a maximum that of the peaks of its operands, which are written."""
         resolved = self.resolved
-        if self.kind not in ("product", "chain") or resolved is None or resolved.kind != self.kind:
+        if self.kind not in _PEAK_OF or resolved is None or resolved.kind != self.kind:
             return None if self.levels is None else self.levels.peak
         pairs = zip(self.args["operands"], resolved.args["operands"], strict=False)
         parts = [Part(one, other) for one, other in pairs]
-        several = [part.reach if part.number is None else part.number for part in parts]
-        return None if None in several else prod(one for one in several if one is not None)
+        peaks = [part.reach if part.number is None else part.number for part in parts]
+        known = [peak for peak in peaks if peak is not None]
+        return _PEAK_OF[self.kind](known) if len(known) == len(peaks) else None
 
     @property
     def is_empty(self) -> bool:

@@ -117,10 +117,10 @@ def read_saved_run(
     groups = {name: one["param_groups"] for name, one in states.items()}
     ignored = tuple(
         IgnoredScheduler(
-            name, next((_KINDS[key] for key in _KINDS if key in one), "LRScheduler"), _position_of_peer(one)
+            name, next((_KINDS[key] for key in _KINDS if key in one), "LRScheduler"), _position_of_torch(one)
         )
         for name, one in find_states(
-            checkpoint.data, lambda one: _position_of_peer(one) is not None or "_schedulers" in one, "scheduler"
+            checkpoint.data, lambda one: _position_of_torch(one) is not None or "_schedulers" in one, "scheduler"
         ).items()
     )
     start, source = at, None
@@ -150,10 +150,10 @@ def record_of(groups: Mapping[str, Sequence[Mapping[str, Any]]], state: Mapping[
     return max((one for one in found if one is not None), key=lambda one: one.position.t, default=None)
 
 
-def _position_of_peer(state: Mapping[str, Any]) -> int | None:
+def _position_of_torch(state: Mapping[str, Any]) -> int | None:
     """Return the position in a state of a scheduler of torch or DeepSpeed; None for any other state.
 
-    >>> _position_of_peer({"last_batch_iteration": 499})
+    >>> _position_of_torch({"last_batch_iteration": 499})
     500
     """
     if state.keys() != {"last_batch_iteration"}:
