@@ -1,4 +1,4 @@
-"""What authors of extensions need, by kind. Everything in `paramsched.core` is internal and may change.
+"""Names for authors of extensions, by kind. Everything in `paramsched.core` is internal and may change.
 
 An adapter of an engine also needs `engine_facts`, `reporting` and `run_end` of `paramsched.engines`.
 """

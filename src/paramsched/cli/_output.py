@@ -1,4 +1,4 @@
-"""What commands print: results, notes and errors, for a terminal or for another program; exit codes."""
+"""The output of commands: results, notes and errors, for a terminal or for another program; exit codes."""
 
 import os
 import re

@@ -101,4 +101,4 @@ _KINDS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "scheduler": (lambda given: isinstance(given, Scheduler), "a Scheduler"),
     "trainer": (lambda given: isinstance(given, type), "a class, such as transformers.Trainer"),
 }
-"""What an argument with a name must be: a test, and the description for messages."""
+"""The requirement for an argument with a name: a test, and the description for messages."""

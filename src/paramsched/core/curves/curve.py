@@ -117,7 +117,7 @@ def _named(name: str, values: tuple[Any, ...]) -> Curve:
 
 
 Takes: TypeAlias = Literal["u", "rest", "both"]
-"""What a formula takes: the progress u, what remains of it (1 - u, rounded only once), or both."""
+"""The arguments of a formula: the progress u, what remains of it (1 - u, rounded only once), or both."""
 
 
 def _share_of(formula: Callable[..., Array], takes: Takes, named: dict[str, Any]) -> Share:

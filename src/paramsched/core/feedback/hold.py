@@ -11,7 +11,7 @@ from paramsched.core.schedules.registry import shape
 from paramsched.errors import CallSite, InvalidArgument, StateError, shown, site_with_value
 
 WhenHigh: TypeAlias = Literal["raise", "lower"]
-"""Whether a value of the metric above the target raises or lowers the schedule."""
+"""The effect of a metric above its target: it raises or lowers the schedule."""
 
 _LEAST, _MOST = 1e-300, 1e300  # limits of the multiple, so that it can always return
 _BANDS, _LIMIT = (0.5, 2.0), 0.2

@@ -38,7 +38,7 @@ FormOfPlan: TypeAlias = Plan | MetricRule[Any] | PublishedPlan | Mapping[str, An
 
 PlanLike: TypeAlias = FormOfPlan | Schedule
 short_name("PlanLike", PlanLike)
-"""What a plan may be. A schedule, a metric rule, or the text of one means `Plan(lr=…)`.
+"""The forms of a plan. A schedule, a metric rule, or the text of one means `Plan(lr=…)`.
 
 See the reference page "What a plan may be". Another string is `recipe:NAME`, the path of a file (one line that ends in
 a suffix of `SUFFIXES`), or the text of a plan (it has a line break, or begins with `{` or `name: `). A mapping has the

@@ -1,4 +1,4 @@
-"""What the arguments of a Scheduler mean: optimizers without wrappers, the plan and its file, and the choices."""
+"""The arguments of a Scheduler, checked: optimizers without wrappers, the plan and its file, and the choices."""
 
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -202,7 +202,7 @@ Drive: TypeAlias = Literal["optimizer", "manual"]
 @final
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the arguments of a Scheduler mean, for a start and for its run.
+    """The checked arguments of a Scheduler, for a start and for its run.
 
     Args:
         source: the plan, its file and its processes.

@@ -1,4 +1,4 @@
-"""What a start refuses and what it warns of: values that an optimizer cannot use, and probable mistakes."""
+"""Errors and warnings of a start: values that an optimizer cannot use, and probable mistakes."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction

@@ -42,13 +42,13 @@ from paramsched.errors import InvalidArgument, StateError, shown
 
 _MAX_GROUPS = 2**20  # an invalid number would allocate more memory than there is
 _OF_PLAN = {"version", "plan", "facts"}
-"""What a record always has; it is constant between two bindings, so the live groups have it too."""
+"""The keys of every record; their values are constant between two bindings, so the live groups have them too."""
 _OF_POSITION = {
     "t", "amount", "last_amount", "reported_amount", "measured", "samples", "rules", "history", "counts", "optimizers",
 }  # fmt: skip
-"""What `state_dict()` adds."""
+"""The keys that `state_dict()` adds."""
 _OF_ALL = {"groups", "bases"}
-"""What only a Scheduler's state has: the numbers of all groups, which have their own in an optimizer's checkpoint."""
+"""The keys of a Scheduler's state only: the numbers of all groups. In a checkpoint each group has its own."""
 
 
 @final
@@ -168,7 +168,7 @@ def _single_plan_history(text: str | None, amount: Amount | None, in_force: Reso
 @final
 @dataclass(frozen=True, slots=True)
 class SavedOptimizer:
-    """What the groups of an optimizer carry.
+    """The entries that the groups of an optimizer contain.
 
     Args:
         count: the number of the update of its next step; None if its groups carry no count.
@@ -226,7 +226,7 @@ class SavedOptimizer:
 
 
 NOTHING: Final = SavedOptimizer(None, None, None, {})
-"""What the groups of a new optimizer carry."""
+"""The entries of the groups of a new optimizer: none."""
 
 
 LogCall: TypeAlias = tuple[Any, ...]
@@ -236,7 +236,7 @@ LogCall: TypeAlias = tuple[Any, ...]
 @final
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What an optimizer continues with at a start or after a load, computed before anything is written.
+    """The state with which an optimizer continues at a start or after a load, computed before anything is written.
 
     Args:
         saved: what its groups or the state of a Scheduler have.

@@ -1,4 +1,4 @@
-"""What a start and a resume report: bases from another source than the code, an unknown position, the end of a plan."""
+"""Reports of a start and a resume: bases from another source than the code, an unknown position, the end of a plan."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

@@ -33,7 +33,7 @@ def product(x: Array, y: Array) -> Array:
 
 @final
 class Base(NamedTuple):
-    """What a multiple of base multiplies.
+    """The base of an evaluation: a level is a multiple of it.
 
     Args:
         value: the base: a number, an array with a value for each time, or a column of bases.

@@ -26,7 +26,7 @@ from paramsched.core.time import Duration
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, MissingFact, Unresolved, shown
 
 Extent: TypeAlias = Literal["has", "fills", "open"]
-"""Whether a schedule has a length, fills the remaining time of the run or stage, or is open: without an end."""
+"""A schedule has a length, fills the remaining time of the run or stage, or is open: without an end."""
 
 _MAX_POINTS: Final = 250_000  # computing so many breakpoints takes half a second if they are fractions
 
@@ -37,7 +37,7 @@ MOST_DEPTH: Final = 100
 @final
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """What a name in a line means: its arguments, and how a call of it is planned for a run.
+    """The meaning of a name in a line: its arguments, and how a call of it is planned for a run.
 
     Args:
         name: the name in text; of an operator, a word for it.
@@ -250,7 +250,7 @@ class Schedule:
 
     @cached_property
     def extent(self) -> Extent:
-        """Whether the schedule "has" a length, "fills" the remaining time, or is "open": without an end."""
+        """The extent: the schedule "has" a length, "fills" the remaining time, or is "open": without an end."""
         own = self.shape.extent
         if own is not None:
             return own(self) if callable(own) else own

@@ -47,7 +47,7 @@ P = ParamSpec("P")
 @final
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What a length is for.
+    """The purpose of a length.
 
     - "fills", "open": the length of the shape; None takes the rest of the run, or has no end
     - "length": the length of the shape, which always has one

@@ -86,7 +86,7 @@ class ColumnFacts:
 
     @property
     def is_always_zero(self) -> bool:
-        """Whether each value is exactly 0."""
+        """True if each value is exactly 0."""
         return self.zeros == self.rows and self.below is None
 
     def lines(self, unit: Unit) -> list[str]:
@@ -133,7 +133,7 @@ class LogFacts:
 
     @property
     def has_rate_of_zero(self) -> bool:
-        """Whether a learning rate is 0 in each row."""
+        """True if a learning rate is 0 in each row."""
         return any(one.is_always_zero for one in self.columns if one.name.partition("@")[0] == "lr")
 
     def __str__(self) -> str:

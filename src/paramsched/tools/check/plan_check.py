@@ -131,7 +131,7 @@ def check(
 _EACH_UPDATE = 65_536
 """The length of a run of which each update is evaluated, divided by the number of lines."""
 _PARTS_OF_PS301 = (GROWS,)
-"""What follows from levels that are reported already."""
+"""Codes that follow from levels that are reported already."""
 
 
 def _two_totals(plan: Plan, facts: RunFacts | None) -> Iterator[Problem]:

@@ -70,7 +70,7 @@ def programs_of(time: str | None, rows: Iterable[Mapping[str, Any]]) -> tuple[Pr
 @final
 @dataclass(frozen=True, slots=True)
 class TimeColumn:
-    """What counts the time of a log.
+    """The column that counts the time of a log.
 
     Args:
         name: the column; None if rows are counted.

@@ -191,7 +191,7 @@ class LogColumn:
 
     @property
     def is_zero(self) -> bool:
-        """Whether each value is exactly 0."""
+        """True if each value is exactly 0."""
         return not self.values.any() and self.rounded_zeros is None
 
     def _are_singles_in(self, reading: Reading | None) -> bool:
@@ -199,7 +199,7 @@ class LogColumn:
 
     @property
     def are_singles(self) -> bool:
-        """Whether each value is the nearest one to a float32, in the digits of the log."""
+        """True if each value is the nearest one to a float32, in the digits of the log."""
         most = self.readings[0] if self.readings else None
         if most is not None and (most.are_decimals or most.count < _DIGITS_OF_SINGLE):
             return False
