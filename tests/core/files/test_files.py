@@ -341,13 +341,6 @@ def test_a_file_that_is_not_utf_8_is_reported_with_line_and_column(tmp_path, for
     assert "0xff" in fault.found
 
 
-def refused_of_text_limits(call, *arguments):
-    """Return the problems of a call that must be refused."""
-    with pytest.raises(ConfigError) as refusal:
-        call(*arguments)
-    return refusal.value.problems
-
-
 def test_values_are_visited_in_the_order_of_the_text():
     data = {"a": [1, {"b": 2}, []], "c": {"d": [3, [4]], "e": 5}}
 

@@ -91,9 +91,6 @@ PLAN_OF_SEEK_DETACH = ps.Plan(
 )
 
 
-LR_OF_SEEK_DETACH = planned(PLAN_OF_SEEK_DETACH, {"lr": 0.1, "betas": (0.9, 0.999)})
-
-
 def test_detaching_gives_each_group_a_tensor_with_its_own_storage():
     optimizer = probe({}, {}, lr=torch.tensor(0.5))
     scheduler = ps.Scheduler(optimizer, PLAN_OF_SEEK_DETACH)
