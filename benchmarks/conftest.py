@@ -58,13 +58,17 @@ def least() -> Callable[..., dict[str, float]]:
 def report(benchmark: Any, capsys: Any) -> Callable[..., None]:
     """Return a function that prints a ratio and its target, and MISSED if the target is exceeded by over 10%."""
 
-    def report_ratio(name: str, ours: float, floor: float, *, target: float, unit: str = "µs", **more: float) -> None:
-        ratio = ours / floor
+    def report_ratio(
+        name: str, measured: float, floor: float, *, target: float, unit: str = "µs", **more: float
+    ) -> None:
+        ratio = measured / floor
         remarks = "".join(f", {key} {value:.3g}" for key, value in more.items())
         remarks += "  MISSED" if ratio > 1.1 * target else ""
         with capsys.disabled():
-            print(f"\n{name:<56} {ours:9.3f} {unit} / {floor:9.3f} = {ratio:6.2f}, target {target:g}{remarks}", end="")
-        figures = {"ours": ours, "floor": floor, "ratio": ratio, "target": target}
+            print(
+                f"\n{name:<56} {measured:9.3f} {unit} / {floor:9.3f} = {ratio:6.2f}, target {target:g}{remarks}", end=""
+            )
+        figures = {"measured": measured, "floor": floor, "ratio": ratio, "target": target}
         benchmark.extra_info.update(what=name, **{key: float(f"{value:.4g}") for key, value in figures.items()})
         benchmark.pedantic(lambda: None, rounds=1)
 

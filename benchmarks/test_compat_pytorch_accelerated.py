@@ -22,6 +22,6 @@ def test_a_step_costs_no_more_than_in_pytorch_accelerated(groups, report):
             number = max(20, 800 // groups)
             best[index] = min(best[index], timeit.timeit(scheduler.step, number=number, timer=process_time) / number)
 
-    theirs, own = best
+    original, own = best
     target = 1.0 if groups == 1 else 0.91
-    report(f"CosineLrScheduler, {groups} groups, vs pytorch-accelerated", own * 1e6, theirs * 1e6, target=target)
+    report(f"CosineLrScheduler, {groups} groups, vs pytorch-accelerated", own * 1e6, original * 1e6, target=target)

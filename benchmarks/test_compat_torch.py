@@ -13,7 +13,7 @@ import torch
 from torch.optim import lr_scheduler
 from torch.optim.swa_utils import SWALR
 
-import paramsched.compat.torch as ours
+import paramsched.compat.torch as drop_ins
 
 ROUNDS = 40
 FAR = 1_000_000
@@ -63,7 +63,7 @@ def optimizer(groups):
 def test_a_step_costs_no_more_than_in_torch(name, groups, report):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        schedulers = CLASSES[name](Original(), optimizer(groups)), CLASSES[name](ours, optimizer(groups))
+        schedulers = CLASSES[name](Original(), optimizer(groups)), CLASSES[name](drop_ins, optimizer(groups))
         steps = [(lambda s=s: s.step(1.0)) if name == "ReduceLROnPlateau" else s.step for s in schedulers]
         number = max(20, 800 // groups)
         best = [float("inf")] * 2
@@ -73,6 +73,6 @@ def test_a_step_costs_no_more_than_in_torch(name, groups, report):
                 best[index] = min(best[index], spent)
 
     # `report` allows 10 %: a tenth more than torch with one group, and nothing with several.
-    theirs, own = best
+    original, own = best
     target = 1.0 if groups == 1 else 0.91
-    report(f"step of {name}, {groups} groups, vs torch", own * 1e6, theirs * 1e6, target=target)
+    report(f"step of {name}, {groups} groups, vs torch", own * 1e6, original * 1e6, target=target)

@@ -10,7 +10,7 @@ from time import process_time
 import pytest
 import torch
 
-import paramsched.mmengine.schedulers as ours
+import paramsched.mmengine.schedulers as drop_ins
 
 originals = pytest.importorskip("mmengine.optim.scheduler")
 
@@ -40,8 +40,8 @@ def built(library, name, groups):
 @pytest.mark.parametrize("groups", [1, 8, 64])
 @pytest.mark.parametrize("name", CLASSES)
 def test_a_step_costs_no_more_than_in_mmengine(name, groups, report):
-    steps = [built(library, name, groups).step for library in (originals, ours)]
+    steps = [built(library, name, groups).step for library in (originals, drop_ins)]
     rounds = [[timeit.timeit(step, number=STEPS, timer=process_time) for step in steps] for _ in range(ROUNDS)]
-    theirs, mine = (min(times) / STEPS * 1e6 for times in zip(*rounds, strict=True))
+    original, mine = (min(times) / STEPS * 1e6 for times in zip(*rounds, strict=True))
 
-    report(f"step of {name}, {groups} groups, vs MMEngine", mine, theirs, target=1.1 if groups == 1 else 1.0)
+    report(f"step of {name}, {groups} groups, vs MMEngine", mine, original, target=1.1 if groups == 1 else 1.0)

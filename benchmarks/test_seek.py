@@ -28,7 +28,7 @@ def test_seek(report, least, count, distinct):
         for _ in times:
             original.step()
 
-    best = least({"ours": loop, "original": originals}, calls=len(times))
+    best = least({"measured": loop, "original": originals}, calls=len(times))
 
     name = f"seek, {count} groups, {'distinct' if distinct else 'equal'}, vs a step of CosineAnnealingLR"
-    report(name, best["ours"], best["original"], target={1: 12.0, 10: 4.0, 100: 1.0}[count])
+    report(name, best["measured"], best["original"], target={1: 12.0, 10: 4.0, 100: 1.0}[count])

@@ -31,10 +31,10 @@ def test_distinct_bases(report):
 
 def test_saving_the_optimizer(report, least):
     bare = torch.optim.SGD([{"params": [torch.zeros(1)], "lr": 0.1} for _ in range(100)])
-    ours = scheduler([0.1] * 100).optimizer
-    best = least({"bare": bare.state_dict, "ours": ours.state_dict}, calls=1, rounds=50)
+    planned = scheduler([0.1] * 100).optimizer
+    best = least({"bare": bare.state_dict, "measured": planned.state_dict}, calls=1, rounds=50)
 
-    report("optimizer.state_dict(), 100 groups", best["ours"], best["bare"], target=1.5)
+    report("optimizer.state_dict(), 100 groups", best["measured"], best["bare"], target=1.5)
 
 
 @pytest.mark.parametrize(("count", "target"), [(1, 7.0), (100, 2.0)])
@@ -42,8 +42,8 @@ def test_loading_a_state(report, least, count, target):
     state, other = scheduler([0.1 * (i + 1) for i in range(count)]).state_dict(), scheduler([0.2] * count)
     bare = torch.optim.SGD([{"params": [torch.zeros(1)], "lr": 0.1} for _ in range(count)])
     bare_state = bare.state_dict()
-    loops = {"bare": lambda: bare.load_state_dict(bare_state), "ours": lambda: other.load_state_dict(state)}
+    loops = {"bare": lambda: bare.load_state_dict(bare_state), "measured": lambda: other.load_state_dict(state)}
     best = least(loops, calls=1, rounds=50)
 
     name = f"scheduler.load_state_dict(), {count} groups, vs a bare optimizer"
-    report(name, best["ours"], best["bare"], target=target)
+    report(name, best["measured"], best["bare"], target=target)

@@ -319,16 +319,16 @@ def _compare_log(field: str, trace: Curves, run: _Run, curves: Sequence[DrawnCur
 
 def _compare_plan(field: str, trace: Curves, other: Curves, total: int, first_color: int) -> _Comparison:
     """Compare the curves of two plans for a field; only curves that differ are drawn."""
-    groups, theirs = _groups_of_field(trace, field), _groups_of_field(other, field)
+    groups, other_groups = _groups_of_field(trace, field), _groups_of_field(other, field)
     # Equal curves of both plans are drawn once.
     changed = [
         (g, *_planned(other, (field, g)))
-        for g in theirs
+        for g in other_groups
         if g not in groups or not np.array_equal(other[field, g], trace[field, g], equal_nan=True)
     ]
     # New colors, because a curve of the other plan must not look like one of the first plan.
     overlays = _merge_groups("other", changed, other, field, first_color=first_color)
-    both = [g for g in groups if g in theirs]
+    both = [g for g in groups if g in other_groups]
     longest = max(trace.total, other.total)
     differing = _NO_TIMES
     notes: list[Note] = []
@@ -341,9 +341,9 @@ def _compare_plan(field: str, trace: Curves, other: Curves, total: int, first_co
             where = format_times(differing)
             text = f"the plans differ at {differing.size:,} of {longest:,} updates: {where}"
         notes = [Note(text, differs=differing.size > 0)]
-    for alone, whose in ((set(groups) - set(theirs), "first"), (set(theirs) - set(groups), "second")):
+    for alone, whose in ((set(groups) - set(other_groups), "first"), (set(other_groups) - set(groups), "second")):
         if alone:
-            ordered = tuple(g for g in (*groups, *theirs) if g in alone)
+            ordered = tuple(g for g in (*groups, *other_groups) if g in alone)
             name = ", ".join(str(g) for g in ordered if g != "")
             what = f"group{'s' if len(ordered) > 1 else ''} {name}" if name else field
             notes.append(Note(f"only in the {whose} plan: {what}", differs=True))

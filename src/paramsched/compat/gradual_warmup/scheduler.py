@@ -13,7 +13,7 @@ from paramsched.compat.torch.compositions import begin, leaf_schedulers
 from paramsched.core.number_checks import finite_number, whole_number
 from paramsched.errors import InvalidArgument, StateError
 
-_OWN_LEVELS = ("OneCycleLR", "CyclicLR")  # of torch and ours: their values do not depend on the base
+_OWN_LEVELS = ("OneCycleLR", "CyclicLR")  # of torch and of paramsched: their values do not depend on the base
 
 
 class GradualWarmupScheduler(LRScheduler):

@@ -28,7 +28,8 @@ Verbose: TypeAlias = bool | Literal["deprecated"]
 CLASS, WRITTEN, GROUPS = "_class", "_written", "_groups"
 """Keys of our states that torch's states lack: the name of the class, `_last_lr`, and the values in the groups.
 
-torch's classes keep them if they load a state of ours. `_written` then differs from `_last_lr`, so `_groups` is old.
+torch's classes keep them if they load a state of these classes. `_written` then differs from `_last_lr`, so `_groups`
+is old.
 """
 
 

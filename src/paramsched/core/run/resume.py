@@ -299,9 +299,9 @@ class Resume:
             PlanChanged: the plan differs and the policy is "error". Nothing was written.
         """
         if bool(state.names) != run.is_shared:
-            theirs = f"the optimizers {shown(','.join(state.names))}" if state.names else "one optimizer"
+            saved_for = f"the optimizers {shown(','.join(state.names))}" if state.names else "one optimizer"
             raise StateError(
-                f"this is the state of a Scheduler for {theirs}, and this Scheduler has "
+                f"this is the state of a Scheduler for {saved_for}, and this Scheduler has "
                 f"{'several' if run.is_shared else 'one'}. If the run has completed n updates, call scheduler.seek(n)"
             )
         found = {

@@ -102,15 +102,15 @@ def _update_of(
     file: Path, state: dict[str, Any], groups: list[dict[str, Any]], at: int | None
 ) -> tuple[int, list[str]]:
     """Return a pair: the number of updates that were completed when a checkpoint was saved, and notes for the user."""
-    ours = [one for group in groups if (one := update_count(group.get(f"{RECORD}_t"))) is not None]
+    counts = [one for group in groups if (one := update_count(group.get(f"{RECORD}_t"))) is not None]
     own = own_updates(state)
-    update = at if at is not None else own if own is not None else max(ours, default=None)
+    update = at if at is not None else own if own is not None else max(counts, default=None)
     if update is None:
         found = "the checkpoint does not contain the number of completed updates"
         raise UnreadableLog(path_text(file), found, "For example: --at 1000", option="--at")
     notes = [f"the checkpoint was saved after {_updates(update)}; its values are those of the next update"]
-    if ours and max(ours) != update:
-        notes.append(f"its scheduler has counted {_updates(max(ours))}")
+    if counts and max(counts) != update:
+        notes.append(f"its scheduler has counted {_updates(max(counts))}")
     return update, notes
 
 

@@ -91,8 +91,10 @@ def read_log(
     if kind == "checkpoint":
         logged = read_checkpoint(file, optimizer, at, amount.clock)
         # A recorded base shows that a Scheduler wrote the group.
-        ours = (one if one.base is None else replace(one, tolerance=ROUNDING_OF_CPUS) for one in logged.columns)
-        logged = replace(logged, columns=tuple(ours), of_state=True)
+        columns_of_run = (
+            one if one.base is None else replace(one, tolerance=ROUNDING_OF_CPUS) for one in logged.columns
+        )
+        logged = replace(logged, columns=tuple(columns_of_run), of_state=True)
     else:
         rows = rows_of_log(file, kind)
         if kind == "jsonl" and rows and "groups" in rows[0]:
