@@ -81,10 +81,6 @@ def test_sizes_that_cannot_be_divided_are_refused_at_construction_or_when_they_a
     assert len(ps.BatchSampler(plan("rounded(linear(4, 8, over=4), 4)"), 10, num_replicas=4, rank=3)) == 40
 
 
-def test_sizes_are_rounded_and_at_least_1():
-    assert [len(batch) for batch in ps.BatchSampler(plan("linear(0, 2.4, over=4)", total=5), 10)] == [1, 1, 1, 2, 2]
-
-
 @pytest.mark.parametrize(("initial", "accumulation"), [(1e300, 1), (1e19, 1), (1e15, 10**15), (2, 10**18)])
 def test_an_update_of_more_samples_than_can_be_counted_is_refused(initial, accumulation):
     facts = ps.RunFacts(accumulation=accumulation)
@@ -92,16 +88,6 @@ def test_an_update_of_more_samples_than_can_be_counted_is_refused(initial, accum
 
     with pytest.raises(InvalidArgument, match=r"update 0 has .* samples"):
         next(ps.BatchSampler(huge, 10, facts=facts).updates())
-
-
-def test_the_largest_seed_and_rank_are_accepted():
-    arguments = {"seed": 2**32 - 1, "num_replicas": 4}
-    whole = next(iter(ps.BatchSampler(plan(), 1000, seed=2**32 - 1)))
-
-    shards = [next(iter(ps.BatchSampler(plan(), 1000, rank=rank, **arguments))) for rank in range(4)]
-
-    assert [sample for shard in shards for sample in shard] == whole
-    assert [len(one) for one in shards] == [1, 1, 1, 1]
 
 
 @table(

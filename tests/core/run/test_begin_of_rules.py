@@ -1,7 +1,6 @@
 """`after` of a metric rule: what is observed before that time of the run does not count, whatever its unit is."""
 
 import copy
-import warnings
 from dataclasses import dataclass
 
 import pytest
@@ -13,15 +12,9 @@ import paramsched as ps
 from paramsched.core.feedback import hold, plateau
 from paramsched.errors import MissingFact
 from support.tables import table
-from support.updates import planned, probe, run
+from support.updates import probe, run
 
-LINE = ps.linear(1.0, 0.0)
 LOSS, ACCURACY = ps.plateau("loss", patience=0, factor=0.5), ps.plateau("accuracy", mode="max", patience=1, factor=0.25)
-ONE = ps.Plan(lr=LINE * LOSS, total=20)
-TWO = ps.Plan(lr=LINE * LOSS, weight_decay=ps.linear(1.0, 0.5) * ACCURACY, total=20)
-LR = planned(ps.Plan(lr=LINE, total=20), {"lr": 0.1})
-
-
 RULES = {
     "plateau": lambda **more: plateau("val", patience=0, factor=0.5, **more),
     "hold": lambda **more: hold("val", at=1.0, factor=2.0, **more),
@@ -161,27 +154,6 @@ def test_a_resume_with_other_facts_continues_the_state_and_waits_for_the_new_tim
         run(second, 11)
         again.observe(val=9.0)
         assert again.states != before
-
-
-def test_a_resume_with_the_checkpoints_plan_continues_the_state():
-    plan, other = (ps.Plan(lr=f'{x} * plateau("val", patience=0, after="2 epochs")') for x in (1.0, 0.5))
-    first = probe()
-    scheduler = ps.Scheduler(first, plan, steps_per_epoch=4)
-    run(first, 9)
-    for _ in range(3):
-        scheduler.observe(val=3.0)
-    second = probe()
-    second.load_state_dict(copy.deepcopy(first.state_dict()))
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        again = ps.Scheduler(second, other, on_change={"lr": "checkpoint"}, steps_per_epoch=4)
-    third = probe()
-    run(second, 1)
-    third.load_state_dict(copy.deepcopy(second.state_dict()))
-    last = ps.Scheduler(third, again.plan)
-
-    assert [*scheduler.states.values()] == [*again.states.values()] == [*last.states.values()]
 
 
 def test_rules_that_differ_only_in_their_begin_have_states_of_their_own():

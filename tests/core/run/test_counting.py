@@ -54,46 +54,6 @@ def test_an_exception_in_the_closure_is_not_counted_and_the_next_step_is():
     assert scheduler.last_epoch == 5
 
 
-def test_a_step_that_catches_a_failure_of_its_parent_is_one_update():
-    class Stubborn(torch.optim.SGD):
-        def step(self, closure=None):
-            try:
-                super().step(lambda: 1 / 0)
-            except ZeroDivisionError:
-                super().step()
-
-    torch.optim.SGD(**group(), lr=0.1)
-    optimizer = Stubborn(**group(), lr=0.1)
-    scheduler = ps.Scheduler(optimizer, PLAN)
-
-    run(optimizer, 4)
-
-    assert (scheduler.last_epoch, lr_of(optimizer)) == (4, LR[4])
-
-
-def test_a_step_that_a_method_of_the_optimizer_takes_again_after_an_exception_counts():
-    class Careful(torch.optim.SGD):
-        def wrapper(self, closure=None):
-            self.step(closure)
-
-    optimizer = Careful(**group(), lr=0.1)
-    scheduler = ps.Scheduler(optimizer, PLAN)
-
-    with pytest.raises(ZeroDivisionError):
-        optimizer.wrapper(lambda: 1 / 0)
-    optimizer.wrapper()
-
-    assert scheduler.t == 1
-
-
-def test_a_scheduler_that_is_constructed_in_a_closure_counts_the_step():
-    optimizer, found = torch.optim.Adam(**group(), lr=0.1), []
-
-    optimizer.step(lambda: found.append(ps.Scheduler(optimizer, PLAN)))
-
-    assert (found[0].t, lr_of(optimizer)) == (1, LR[1])
-
-
 def test_a_closure_that_is_called_many_times_is_one_update():
     parameter = torch.nn.Parameter(torch.tensor([3.0, -2.0]))
     optimizer = torch.optim.LBFGS([parameter], lr=0.1, max_iter=5)

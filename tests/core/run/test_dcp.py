@@ -239,34 +239,6 @@ def by_torchs_scheduler(folder, updates=10):
     save(folder, model, optimizer)
 
 
-@pytest.mark.parametrize("has_entry", [False, True])
-def test_a_base_that_the_template_lacks_causes_a_warning(has_entry, tmp_path, recwarn):
-    by_torchs_scheduler(tmp_path)
-    model, optimizer = made()
-    if has_entry:
-        for group in optimizer.param_groups:
-            group["initial_lr"] = group["lr"]
-    load(tmp_path, model, optimizer)
-
-    ps.Scheduler(optimizer, LR, t=10)
-
-    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.05 if has_entry else 0.025)
-    reported = [one for one in recwarn if "present values as bases (lr 0.05" in str(one.message)]
-    assert [one.filename for one in reported] == [__file__] * (not has_entry)
-
-
-def test_attaching_a_plan_after_the_load_causes_a_warning(tmp_path):
-    model, optimizer = made()
-    ps.Scheduler(optimizer, PLANS["two fields"])
-    train(model, optimizer, 8)
-    save(tmp_path, model, optimizer)
-    model, optimizer = made()
-    load(tmp_path, model, optimizer)
-
-    with pytest.warns(UserWarning, match=r"no update count.*weight_decay 0\.00.*t=n\) \(its own state counts 8\)"):
-        ps.Scheduler(optimizer, PLANS["two fields"])
-
-
 @pytest.mark.parametrize("attach_first", [True, False])
 def test_a_count_of_zero_with_a_nonzero_optimizer_state_causes_a_warning(attach_first, tmp_path):
     by_torchs_scheduler(tmp_path)

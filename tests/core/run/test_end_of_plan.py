@@ -80,15 +80,6 @@ def test_a_resumed_run_warns_at_the_same_update(saved, later):
     assert reported_at(optimizer.step, 10) == [later]
 
 
-def test_a_resume_after_the_end_warns_once():
-    step, optimizer = by_hooks(), sgd()
-    reported_at(step, TOTAL + 2)
-    ps.Scheduler(optimizer, "cosine()", total=TOTAL)
-
-    assert reported_at(lambda: optimizer.load_state_dict(step.__self__.state_dict()), 1) == [1]
-    assert reported_at(optimizer.step, 5) == []
-
-
 def test_a_copy_does_not_warn_again_and_a_seek_to_the_begin_does():
     optimizer = sgd()
     scheduler = ps.Scheduler(optimizer, "cosine()", total=TOTAL)

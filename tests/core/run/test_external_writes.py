@@ -184,16 +184,6 @@ def test_an_external_write_into_any_group_is_warned_of_at_the_update_that_uses_i
     assert optimizer.used[-1][index][entry] == optimizer.param_groups[index][entry]
 
 
-@pytest.mark.parametrize("index", [0, 1, 2, 3, 4, 64, 65])
-def test_an_external_write_into_any_of_many_groups_is_warned_of(index):
-    optimizer = without_momentum(*({"lr": 0.1 * (place + 1)} for place in range(66)))
-    ps.Scheduler(optimizer, ps.Plan(lr=ps.linear(1.0, 0.5), total=3000))
-    run(optimizer, 3)
-
-    with pytest.warns(UserWarning, match=f"lr of group {index} was 0.7 at update 3"):
-        run(written(optimizer, index, "lr", 0.7), 1)
-
-
 def test_an_external_write_during_the_step_is_warned_of():
     optimizer = without_momentum({}, {})
     ps.Scheduler(optimizer, PLAN)
@@ -286,20 +276,6 @@ def test_a_factor_that_overflows_beside_a_base_of_zero_is_no_external_write(cloc
     assert not recwarn.list
 
 
-def test_a_replaced_element_of_betas_is_warned_of_and_restored():
-    optimizer = probe(*[{"betas": (torch.tensor(beta), 0.99)} for beta in (0.5, 0.25)])
-    ps.Scheduler(optimizer, ps.Plan(ps.Binding("betas[0]", "linear(1, 0)"), total=64))
-    run(optimizer, 4)
-    ours = optimizer.param_groups[1]["betas"][0]
-
-    with pytest.warns(UserWarning, match=r"betas\[0\] of group 1 was .*0.75"):
-        run(written(optimizer, 1, "betas", (torch.tensor(0.75), 0.99)), 1)
-
-    assert optimizer.param_groups[1]["betas"][0] is ours
-    run(optimizer, 1)
-    assert used(optimizer, "betas[0]", 1)[4:] == [0.75, 0.25 * (1 - 5 / 64)]
-
-
 @pytest.mark.parametrize("clock", ["updates", "tokens"])
 @pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])
@@ -334,21 +310,3 @@ def test_an_error_of_the_function_of_a_target_is_raised_and_the_plan_continues(c
     assert scheduler.t == 5
     assert written[-1] == scheduler.value("x") == 1 - 5 / 8
     assert used(optimizer) == [1 - t / 8 for t in range(5)]
-
-
-@pytest.mark.parametrize("entry", ["lr", "betas", "weight_decay"])
-@pytest.mark.parametrize("bases", ["equal", "different"])
-@pytest.mark.parametrize(("count", "updates"), [(1, 1), (2, 1), (4, 1), (9, 1), (1, 600), (2, 600), (4, 600), (9, 600)])
-def test_a_write_into_any_one_of_the_groups_is_warned_of(count, updates, bases, entry):
-    lines = {"lr": "cosine()", "betas[0]": "linear(1.0, 0.5)", "weight_decay": "linear(1.0, absolute(0.5))"}
-    plan = ps.Plan(**lines, total=1000)
-    groups = [group(lr=0.1 * (1 + at * (bases == "different"))) for at in range(count)]
-    for at in range(count):
-        optimizer = torch.optim.AdamW(map(dict, groups))
-        scheduler = ps.Scheduler(optimizer, plan, drive="manual")
-        for _ in range(updates):  # later values are computed in larger blocks
-            scheduler.step()
-        optimizer.param_groups[at][entry] = (0.25, 0.999) if entry == "betas" else 0.25
-
-        with pytest.warns(UserWarning, match=f"of group {at} was 0.25 at update {updates} instead of the planned"):
-            scheduler.step()

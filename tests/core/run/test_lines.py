@@ -8,15 +8,8 @@ import torch
 
 import paramsched as ps
 from support.spread import every
-from support.updates import group, probe, run
+from support.updates import probe, run
 from support.work import work_of
-
-PLAN = ps.Plan(
-    ps.Binding("weight_decay", "linear(0.5, 1)"),
-    ps.Binding("momentum", "cosine()", groups="head"),
-    ps.Binding("lr", "linear()"),
-    total=10,
-)
 
 
 def four_groups():
@@ -73,21 +66,6 @@ def test_a_state_with_an_optimizer_that_is_behind_is_as_recorded():
 
 
 # ---------------------------------------------------------------------- look, warn, write
-
-
-def everything(optimizer, scheduler):
-    groups = [{key: value for key, value in one.items() if key != "params"} for one in optimizer.param_groups]
-    return groups, scheduler.t, scheduler.state_dict(), scheduler.history
-
-
-def saved_at(updates, plan, lr=0.1, **entries):
-    optimizer = torch.optim.SGD([group(lr=lr)])
-    ps.Scheduler(optimizer, plan)
-    for _ in range(updates):
-        optimizer.step()
-    state = optimizer.state_dict()
-    state["param_groups"][0] |= entries
-    return state
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,9 @@ from paramsched.core.run import state
 from paramsched.core.run.state import Entry, History, read_history
 from paramsched.errors import InvalidArgument
 from support.tables import table
-from support.updates import planned, probe, run, used
+from support.updates import probe, run, used
 
 PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), weight_decay=ps.linear(1.0, 0.5), total=20)
-
-
-LR = planned(PLAN, {"lr": 0.1, "weight_decay": 0.01})
 
 
 def test_an_external_write_is_warned_of_once_at_the_line_of_the_user():
@@ -120,13 +117,7 @@ def test_detaching_after_groups_were_removed_or_reordered():
 A, B, C = Entry(0, None, "a"), Entry(5, None, "b"), Entry(9, None, "c")
 
 
-ABC = History((A, B, C))
-
-
 AT = ("lr", "0")
-
-
-FACTS = Entry(12, None, "c", facts=(("total", 200), ("steps_per_epoch", 10)))
 
 
 MOST = 100

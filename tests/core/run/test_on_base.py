@@ -8,7 +8,6 @@ import pytest
 import torch
 
 import paramsched as ps
-from support.tables import table
 from support.updates import group, planned, probe, run, used
 
 PLAN = ps.Plan(weight_decay=ps.linear(1.0, 0.0), lr=ps.warmup(5) >> ps.cosine(to=0.1), total=100)
@@ -61,23 +60,6 @@ def test_the_base_of_the_code_applies_from_the_update_of_the_checkpoint_on(order
     ]
 
 
-@pytest.mark.parametrize(("first", "second"), list(itertools.product(ORDERS[2:], ORDERS)))
-@pytest.mark.parametrize("more", [0, 20])
-def test_a_second_resume_with_the_same_code_changes_and_logs_nothing(first, second, more, caplog):
-    optimizer, scheduler = resumed(saved_run(), first)
-    run(optimizer, more)
-    again = copy.deepcopy(optimizer.state_dict()), copy.deepcopy(scheduler.state_dict())
-    caplog.clear()
-
-    resumed_again, its = resumed(again, second)
-
-    assert caplog.messages == []
-    run(resumed_again, 5)
-    assert used(resumed_again) == NEW[40 + more : 45 + more]
-    if "scheduler" in second:
-        assert its.history == scheduler.history
-
-
 def test_the_history_replays_every_past_value():
     first, scheduler = resumed(saved_run(), ("optimizer", "scheduler"))
     run(first, 20)
@@ -92,16 +74,6 @@ def test_the_history_replays_every_past_value():
         found += planned(ps.Plan.of_text(entry[2]), {"lr": base, "weight_decay": 0.01})[entry[0] : after[0]]
     assert found == OLD[:40] + used(first) + used(second)
     assert bases_in(scheduler.history) == [(0, BASES[0]), (40, BASES[1]), (60, {"lr": {"0": 2e-4}})]
-
-
-def test_copies_of_the_groups_keep_the_bases_of_the_code(recwarn):
-    optimizer, _scheduler = resumed(saved_run(), ("optimizer",), on_base="checkpoint")
-    optimizer.param_groups[:] = map(dict, optimizer.param_groups)
-    run(optimizer, 1)
-
-    optimizer.load_state_dict(saved_run(lr=2e-3)[0])
-
-    assert texts(recwarn)[-1].startswith("base of lr in group 0: 0.002 in the checkpoint, 0.0005 in the code")
 
 
 @pytest.mark.parametrize("order", ORDERS, ids="-".join)
@@ -135,20 +107,6 @@ def test_a_field_that_only_the_checkpoint_has_keeps_the_choice_of_its_base(
     assert [one.partition(":")[0] for one in caplog.messages + texts(recwarn) if one.startswith("base of")] == [
         "base of weight_decay in group 0"
     ]
-
-
-@table(("codes", "named"), [((0.2, 0.2), "2 groups"), ((0.2, 0.3), "2 groups"), ((0.2, 0.1), "group 0")])
-def test_the_default_names_the_bases_of_several_groups_in_one_line(codes, named, recwarn):
-    saved = probe({"lr": 0.1}, {"lr": 0.1})
-    ps.Scheduler(saved, PLAN)
-    optimizer = probe(*[{"lr": lr} for lr in codes])
-    scheduler = ps.Scheduler(optimizer, PLAN)
-    recwarn.clear()
-
-    optimizer.load_state_dict(copy.deepcopy(saved.state_dict()))
-
-    assert scheduler.base_lrs == [0.1, 0.1]
-    assert [text.startswith(f"base of lr in {named}") for text in texts(recwarn)] == [True]
 
 
 @pytest.mark.parametrize("order", ORDERS, ids="-".join)

@@ -240,19 +240,6 @@ def test_a_copy_has_the_plan_the_count_and_the_bases_and_says_what_it_lacks(capl
     assert len(caplog.messages) == changed + (name == "rules")
 
 
-def test_a_record_of_another_update_than_the_count_is_one_of_a_copy(caplog):
-    kind = KINDS["rules"]
-    states, _ = saved(kind)
-    states["optimizer"]["param_groups"][0]["paramsched_t"] = AT + 2
-
-    run = resumed(kind, kind.old, "SO", (states, None))
-
-    assert run.scheduler.t == AT + 2
-    assert [state.factor for state in run.scheduler.states.values()] == [1.0]
-    assert len(caplog.messages) == 1
-    assert "copied without state_dict()" in caplog.text
-
-
 @pytest.mark.parametrize("order", ["SO", "OS"])
 @pytest.mark.parametrize("choice", ["new", "error"])
 def test_a_count_without_a_record_has_an_unknown_plan(caplog, order, choice):
@@ -368,21 +355,6 @@ def test_a_part_of_a_state_that_other_code_writes_is_refused_before_the_step(wri
     optimizer.load_state_dict(states["optimizer"])
 
     assert run.go(AT, AT + REST).used() == reference(kind, kind.old)
-
-
-def test_the_first_group_that_has_a_record_is_read():
-    old = KINDS["updates"].old
-    optimizer, other = probe({}, {"lr": 0.2}), probe({"lr": 0.2}, {})
-    ps.Scheduler(optimizer, old)
-    for _ in range(AT):
-        optimizer.step()
-    state = optimizer.state_dict()
-    state["param_groups"].reverse()  # as by name, in DCP
-    scheduler = ps.Scheduler(other, old, on_change="error")
-
-    other.load_state_dict(state)
-
-    assert (scheduler.t, scheduler.base_lrs) == (AT, [0.2, 0.1])
 
 
 @table("changes", [{"t": 5}, {"history": [[0, None, "x"]]}, {"facts": {"total": 0}}, {"rules": {"x": 1}}])

@@ -17,7 +17,6 @@ from support.updates import probe, used
 
 LR = 'warmup("5%") >> constant(over="until 57%") >> linear(to=0)'
 PLAN = ps.Plan(lr=LR, clock="progress")
-BY_TOKENS = ps.Plan(lr='linear(1, 0, over="1000 tokens")', clock="tokens")
 PLACES = [0.0, 0.01, 0.05, 0.3, 0.33333333333, 0.569999999, 0.57, 0.8, 1.0]
 
 

@@ -48,15 +48,6 @@ def test_a_replaced_scheduler_raises_at_every_use_and_changes_nothing(use):
     assert (second.t, "replaced" in repr(first)) == (3, True)
 
 
-def test_a_detached_scheduler_keeps_its_position_and_the_values_of_the_groups():
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, PLAN)
-    run(optimizer, 3)
-    scheduler.detach()
-
-    assert (scheduler.t, scheduler.value("lr")) == (3, optimizer.param_groups[0]["lr"])
-
-
 @table(
     "call",
     [
@@ -121,17 +112,6 @@ def test_a_load_that_goes_back_in_a_running_process_is_one_line(count, caplog):
     scheduler.load_state_dict(state)
 
     assert caplog.messages == ["update 4 -> 1, from the loaded state"]
-
-
-def test_a_load_in_a_new_process_is_silent(caplog, recwarn):
-    optimizer, again = probe(), probe()
-    scheduler = ps.Scheduler(optimizer, PLAN)
-    run(optimizer, 4)
-    resumed = ps.Scheduler(again, PLAN)
-    again.load_state_dict(optimizer.state_dict())
-    resumed.load_state_dict(scheduler.state_dict())
-
-    assert (caplog.messages, recwarn.list) == ([], [])
 
 
 @pytest.mark.parametrize("order", [["optimizer", "scheduler"], ["scheduler", "optimizer"], ["t"]], ids="-".join)

@@ -3,26 +3,17 @@
 import contextlib
 import copy
 import itertools
-import pickle
 
-import numpy as np
 import pytest
 import torch
 
 import paramsched as ps
 from paramsched.core.run import values
 from support.tables import table
-from support.updates import probe, run, used
+from support.updates import probe, used
 
 PLAN = ps.Plan(lr=ps.warmup("1000 tokens") >> ps.linear(1.0, 0.0), clock="tokens", total="9000 tokens")
-BY_UPDATES = ps.Plan(lr=ps.linear(1.0, 0.0), total=10)
-RATE = ps.RunFacts(tokens_per_step=512)
 AMOUNTS = [100, 100, 100, 640, 7, 0, 100, 2048, 2048, 2048, 2048, 100]
-
-
-def lr_at(amount, base=0.1):
-    """Return the expected lr: from zero to base at 1000, from there to zero at 9000."""
-    return base * (amount / 1000) if amount < 1000 else base * (1 - (min(amount, 9000) - 1000) / 8000)
 
 
 def run_with_amounts(optimizer, scheduler, amounts):
@@ -32,29 +23,12 @@ def run_with_amounts(optimizer, scheduler, amounts):
     return optimizer
 
 
-def amounts_before_updates(amounts):
-    return [sum(amounts[:t]) for t in range(len(amounts))]
-
-
 def built(**options):
     optimizer = probe()
     return optimizer, ps.Scheduler(optimizer, PLAN, **options)
 
 
 # ---------------------------------------------------------------------- what is used
-
-
-@pytest.mark.parametrize("groups", [1, 3])
-@pytest.mark.parametrize("tensors", [False, True], ids=["floats", "tensors"])
-def test_every_group_has_its_own_base(groups, tensors):
-    bases = [0.1 * (index + 1) for index in range(groups)]
-    optimizer = probe(*({"lr": torch.tensor(base, dtype=torch.float64) if tensors else base} for base in bases))
-    scheduler = ps.Scheduler(optimizer, PLAN)
-    run_with_amounts(optimizer, scheduler, AMOUNTS)
-
-    for index, base in enumerate(bases):
-        expected = [lr_at(amount, base) for amount in amounts_before_updates(AMOUNTS)]
-        assert used(optimizer, index=index) == pytest.approx(expected, rel=1e-14)
 
 
 @pytest.mark.parametrize("mixed", [False, True], ids=["factors", "rows"])
@@ -96,25 +70,6 @@ def test_long_runs_of_changing_amounts_have_the_values_of_a_seek_and_notice_a_fo
 # ---------------------------------------------------------------------- sources
 
 
-REFUSED = {
-    "another unit": ({"samples": 3}, "the plan's clock counts tokens"),
-    "no unit": ({"tokns": 3}, "the plan's clock counts tokens"),
-    "nothing": ({}, "expected one keyword"),
-    "two": ({"tokens": 3, "samples": 3}, "expected one keyword"),
-    "negative": ({"tokens": -1}, "an amount must not be negative"),
-    "fraction": ({"tokens": 0.5}, "the number of tokens must be an integer"),
-    "nan": ({"tokens": float("nan")}, "expected an integer number of tokens"),
-    "infinity": ({"tokens": float("inf")}, "expected an integer number of tokens"),
-    "bool": ({"tokens": True}, "expected an integer number of tokens"),
-    "bool of a tensor": ({"tokens": torch.tensor(True)}, "expected an integer number of tokens"),
-    "bool of numpy": ({"tokens": np.True_}, "expected an integer number of tokens"),
-    "several": ({"tokens": torch.ones(2)}, "expected an integer number of tokens"),
-    "text": ({"tokens": "4k"}, "expected an integer number of tokens"),
-    "none": ({"tokens": None}, "expected an integer number of tokens"),
-    "beyond all clocks": ({"tokens": 2**62}, "expected an integer number of tokens"),
-}
-
-
 # ---------------------------------------------------------------------- checkpoints
 
 ORDERS = [
@@ -150,40 +105,6 @@ def test_a_run_resumes_exactly_for_every_load_order(when, state, loads_optimizer
     assert used(again) == used(optimizer)[7:]
     assert (other.t, other.amount) == (scheduler.t, scheduler.amount)
     assert other.state_dict() == scheduler.state_dict()
-
-
-@pytest.mark.parametrize("way", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))], ids=["copy", "pickle"])
-@pytest.mark.parametrize("pending", [None, 33], ids=["nothing pending", "reported and not counted"])
-def test_a_copy_continues_like_the_original(way, pending):
-    optimizer, scheduler = built()
-    run_with_amounts(optimizer, scheduler, AMOUNTS[:7])
-    if pending:
-        scheduler.consumed(tokens=pending)
-    again, other = way((optimizer, scheduler))
-    run_with_amounts(optimizer, scheduler, AMOUNTS[7:])
-    run_with_amounts(again, other, AMOUNTS[7:])
-
-    assert used(again) == used(optimizer)[7:]
-    assert other.state_dict() == scheduler.state_dict()
-
-
-def saved_by_updates(updates):
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, BY_UPDATES)
-    run(optimizer, updates)
-    return copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
-
-
-def saved_by_samples():
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.linear(1.0, 0.0, over="100 samples"), clock="samples"))
-    for _ in range(4):
-        scheduler.consumed(samples=8)
-        optimizer.step()
-    return copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
-
-
-WITHOUT = {"by updates": lambda: saved_by_updates(4), "by samples": saved_by_samples}
 
 
 # ---------------------------------------------------------------------- seek

@@ -15,7 +15,7 @@ import paramsched as ps
 from paramsched.errors import InvalidArgument, MissingFact, ParamschedError
 from support.records import record_in
 from support.several import PLAN, lines, probes
-from support.updates import group, probe, run, used
+from support.updates import group, run, used
 
 
 def model_optimizers():
@@ -38,24 +38,6 @@ def test_engines_read_the_lr_of_all_groups_in_the_order_of_the_mapping():
     run(optimizers["muon"], 1)
     scheduler.step()
     assert scheduler.get_last_lr() == scheduler.get_lr() == [0.02 * 0.9, 3e-4 * 0.9, 3e-4 * 0.9]
-
-
-def test_one_optimizer_passed_alone_has_a_name_too():
-    scheduler = ps.Scheduler(optimizer := probe(), PLAN)
-
-    assert scheduler.optimizers == {"optimizer": optimizer}
-
-
-def test_a_target_is_written_once_per_update():
-    written = []
-    plan = ps.Plan(ps.Binding(ps.Target("temperature", 4, written.append), "linear()"), lr=1.0, total=4)
-    optimizers = probes("abc")
-    ps.Scheduler(optimizers, plan)
-    for _ in range(3):
-        for one in optimizers.values():
-            one.step()
-
-    assert written == [4, 3, 2, 1]
 
 
 @pytest.mark.parametrize("drive", ["optimizer", "b", "manual"])

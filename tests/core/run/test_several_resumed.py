@@ -160,19 +160,6 @@ def test_a_loaded_count_that_is_further_behind_is_warned_of_at_the_next_update(r
     assert ["of a is of update 10, and the run is at update 12" in str(one.message) for one in recwarn] == [True]
 
 
-@pytest.mark.parametrize("driven", [False, True])
-def test_a_count_that_an_optimizer_carried_is_its_own(driven):
-    optimizers = probes("ab")
-    earlier = ps.Scheduler(optimizers, PLAN) if driven else None
-    for name, one in optimizers.items():
-        one.load_state_dict(saved_at(4, "ab")[name])
-    scheduler = ps.Scheduler(optimizers, PLAN)
-    optimizers["b"].load_state_dict(saved_at(3, "ab")["b"])
-
-    assert numbers(optimizers) == {"a": 4, "b": 3}
-    assert scheduler is not earlier
-
-
 def test_an_optimizer_without_a_count_joins_the_run_and_leaves_its_history():
     optimizers, later = probes("ab"), probes("ab")
     optimizers["a"].load_state_dict(saved_at(10, "ab")["a"])
@@ -383,18 +370,6 @@ def test_other_bases_are_warned_of_in_one_line_for_each_field(recwarn, count, lo
     assert "0.1 in the checkpoint, 0.2 in the code" in lines[0]
 
 
-def test_an_optimizer_that_is_behind_under_the_same_plan_carries_that_plan():
-    first, second, third = probes("ab"), probes("ab"), probes("ab")
-    before, after = ps.Scheduler(first, PLAN), ps.Scheduler(second, PLAN)
-    steps_until(first, before, 3)
-    after.load_state_dict(before.state_dict())
-    last = ps.Scheduler(third, PLAN, on_change="error")
-
-    third["b"].load_state_dict(second["b"].state_dict())
-
-    assert last.t == 1
-
-
 @pytest.mark.parametrize("drive", ["optimizer", "a", "manual"])
 def test_the_checkpoint_of_any_optimizer_with_another_plan_is_refused(drive):
     optimizers = {"a": probe(lr=0.1), "b": probe(lr=0.2)}
@@ -408,19 +383,6 @@ def test_the_checkpoint_of_any_optimizer_with_another_plan_is_refused(drive):
 
     assert scheduler.t == 0
     assert [one.param_groups[0]["lr"] for one in resumed.values()] == [0.05, 0.1]
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 4])
-def test_samples_are_counted_from_the_checkpoint_of_an_optimizer_that_has_taken_the_last_step(count):
-    optimizers = probes(NAMES)
-    steps_until(optimizers, ps.Scheduler(optimizers, PLAN, batch_size=4), count)
-    resumed = probes(NAMES)
-    for name, state in states(optimizers).items():
-        resumed[name].load_state_dict(state)
-
-    again = ps.Scheduler(resumed, PLAN, batch_size=4)
-
-    assert ps.BatchSampler(again, 100).position() == 4 * again.t == 4 * -(-count // 3)
 
 
 def test_a_load_of_one_optimizer_that_moves_the_run_writes_its_targets():
@@ -455,22 +417,6 @@ def test_the_own_state_may_be_loaded_again_under_another_plan(order):
     resumed.load_state_dict(resumed.state_dict())
 
     assert ([one.param_groups[0]["lr"] for one in again.values()], resumed.t) == before == ([0.05, 0.1], before[1])
-
-
-def test_an_optimizer_that_is_behind_a_change_of_the_plan_is_not_refused():
-    optimizers, other, resumed = made_of_two(), made_of_two(), made_of_two()
-    scheduler = ps.Scheduler(optimizers, ps.Plan(lr="linear()", total=100))
-    steps_until(optimizers, scheduler, 7)
-    plan = ps.Plan(lr="constant(0.5)", total=100)
-    changed = ps.Scheduler(other, plan)
-    changed.load_state_dict(scheduler.state_dict())
-    again = ps.Scheduler(resumed, plan, on_change="error")
-
-    for name, optimizer in resumed.items():
-        optimizer.load_state_dict(copy.deepcopy(other[name].state_dict()))
-
-    assert [one.param_groups[0]["lr"] for one in resumed.values()] == [0.05, 0.1]
-    assert again.t == changed.t
 
 
 @pytest.mark.parametrize("clock", ["updates", "tokens"])

@@ -365,13 +365,6 @@ def test_a_damaged_record_of_an_optimizer_is_rejected_before_it_changes(changes)
     assert optimizer.state_dict() == before
 
 
-def test_a_plan_that_its_run_facts_do_not_resolve_is_rejected():
-    state = with_record(attached()[1].state_dict(), facts={})
-
-    with pytest.raises(ps.errors.StateError, match="facts do not resolve its plan"):
-        attached()[1].load_state_dict(state)
-
-
 def test_the_state_has_no_base_of_a_group_that_the_plan_does_not_schedule():
     groups = [{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in range(2)]
     scheduler = ps.Scheduler(

@@ -50,21 +50,6 @@ def test_a_load_fills_the_tensors_that_the_groups_had(groups, position):
         assert used(again, field, index)[2:] == used(first, field, index)[7:]
 
 
-@pytest.mark.parametrize("groups", [1, 3])
-def test_a_second_scheduler_and_a_jump_fill_the_tensors_that_the_groups_had(groups):
-    optimizer = probe(*[{"lr": torch.tensor(0.1 * (index + 1))} for index in range(groups)])
-    ps.Scheduler(optimizer, PLAN)
-    run(optimizer, 3)
-    held = [one["lr"] for one in optimizer.param_groups]
-
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.linear(1.0, 0.5), total=20))
-    run(optimizer, 3)
-    scheduler.seek(2)
-
-    assert [one["lr"] for one in optimizer.param_groups] == held
-    assert all(one["lr"] is had for one, had in zip(optimizer.param_groups, held, strict=True))
-
-
 def test_some_of_the_tensors_of_an_earlier_plan_get_a_vector_of_their_own():
     optimizer = probe(*[{"lr": torch.tensor(0.1 * (index + 1))} for index in range(3)])
     ps.Scheduler(optimizer, PLAN)

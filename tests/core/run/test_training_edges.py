@@ -90,15 +90,6 @@ def optimizer(**entries):
     return torch.optim.SGD([{"params": [torch.nn.Parameter(torch.ones(1))], **entries}], lr=0.1)
 
 
-def test_the_states_of_a_scheduler_are_a_copy():
-    scheduler = ps.Scheduler(optimizer(), ps.Plan(lr="cosine() * plateau()", total=10))
-    (rule,) = scheduler.states
-
-    scheduler.states.clear()
-
-    assert [*scheduler.states] == [rule]
-
-
 def test_the_state_of_an_optimizer_whose_groups_were_removed_is_empty():
     one = optimizer()
     scheduler = ps.Scheduler(one, ps.Plan(lr="cosine()", total=10))
@@ -132,15 +123,6 @@ def test_a_hook_of_another_library_on_the_loading_is_kept_and_is_no_scheduler():
     one.load_state_dict(one.state_dict())
 
     assert (scheduler.t, other.calls) == (1, 1)
-
-
-def test_a_variable_of_the_caller_is_not_the_number_of_processes_of_accelerate():
-    scheduler = ps.Scheduler(optimizer(), ps.Plan(lr="cosine()", total=10), drive="manual")
-    num_processes = 4
-
-    scheduler.step()
-
-    assert (scheduler.t, num_processes) == (1, 4)
 
 
 @pytest.mark.parametrize(
@@ -221,27 +203,6 @@ def test_initial_lr_is_the_base_in_force_in_groups_whose_lr_is_planned():
     assert initial(optimizer) == [None, 0.5]
     assert type(optimizer.param_groups[1]["initial_lr"]) is float
     assert not [key for one in optimizer.param_groups for key in one if key in ("initial_momentum", "initial_betas")]
-
-
-def test_an_own_initial_lr_never_hides_the_bases_of_torchs_state():
-    theirs = probe(lr=0.3)
-    state = MAKERS["StepLR"](theirs, -1).state_dict()
-    optimizer = probe()
-    ps.Scheduler(optimizer, PLAN_OF_LEAVING)
-    scheduler = ps.Scheduler(optimizer, PLAN_OF_LEAVING)
-
-    scheduler.load_state_dict(state)
-
-    assert initial(optimizer) == scheduler.base_lrs == [0.3]
-
-
-def test_an_initial_lr_of_the_code_precedes_the_bases_of_torchs_state_however_often_it_is_loaded():
-    optimizer = probe({"initial_lr": 0.2})
-    scheduler = ps.Scheduler(optimizer, PLAN_OF_LEAVING)
-    for _ in range(2):
-        scheduler.load_state_dict(MAKERS["StepLR"](probe(lr=0.3), -1).state_dict())
-
-    assert initial(optimizer) == scheduler.base_lrs == [0.2]
 
 
 def test_a_second_plan_takes_initial_lr_and_the_warning_has_the_line_to_avoid_it(caplog):
@@ -384,15 +345,3 @@ def test_the_plan_continues_after_the_scheduler_object_is_dropped():
 
     assert gone() is None
     assert used(optimizer) == planned_of_copies(plan, {"lr": 0.1})
-
-
-@WAYS
-def test_a_copy_is_over_with_its_plan(copied):
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, PLAN_OF_COPIES)
-    run(optimizer, 19)
-    optimizer2, twin = copied((optimizer, scheduler))
-
-    assert (scheduler.should_stop, twin.should_stop) == (False, False)
-    run(optimizer2, 1)
-    assert (scheduler.should_stop, twin.should_stop) == (False, True)

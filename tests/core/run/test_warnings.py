@@ -154,16 +154,6 @@ def test_the_update_that_tells_an_external_write_is_complete(errors, begin, tens
     assert raised == [(1, True)]
 
 
-def test_a_copy_of_a_strict_scheduler_is_strict_and_counts_the_update_before_it_raises():
-    optimizer = sgd(0.5)
-    scheduler = ps.Scheduler(optimizer, PLAN, strict=True)
-    for one, made in ((optimizer, scheduler), copy.deepcopy((optimizer, scheduler))):
-        one.param_groups[0]["lr"] = 0.1
-        with pytest.raises(ps.PlanWarning):
-            one.step()
-        assert (made.t, one.param_groups[0]["lr"]) == (1, 0.45)
-
-
 @table("strict", [1, "yes", None])
 def test_strict_is_a_boolean(strict):
     with pytest.raises(ps.errors.InvalidArgument):
@@ -242,65 +232,6 @@ def test_a_count_of_zero_is_reported_only_if_the_optimizer_has_stepped_more_ofte
 
     text = "the optimizer carries a count of 0 updates; starting the plan at update 0"
     assert [text in one for one in found] == [True] * warns
-
-
-def test_a_message_names_four_bases_and_eight_groups(recwarn, caplog):
-    for count, more in ((4, False), (5, True)):
-        optimizer = torch.optim.AdamW([group(lr=0.1 + index) for index in range(count)])
-        for _ in range(2):
-            optimizer.step()
-        _, (text,) = said(recwarn, caplog, optimizer)
-        assert ("lr 3.1" in text, ", …)" in text) == (True, more)
-    for count, more in ((8, False), (9, True)):
-        optimizer = probe(*({"initial_lr": 0.5, "lr": 0.1 + index, "name": f"g{index}"} for index in range(count)))
-        _, texts = said(recwarn, caplog, optimizer)
-        text = next(one for one in texts if "initial_lr" in one)
-        assert (f"{count} groups (g0, " in text, "g7" in text, "g8" in text, ", …)" in text) == (
-            True,
-            True,
-            False,
-            more,
-        )
-
-
-@table(
-    ("steps", "entries", "given", "found"),
-    [
-        (3, {}, {}, "no update count found in the checkpoint of the optimizer|those of the code"),
-        (0, {}, {}, "no update count found in the checkpoint of the optimizer|those of the code"),
-        (3, {"initial_lr": 0.2}, {}, "no update count found in the checkpoint of the optimizer|initial values"),
-        (
-            3,
-            {"paramsched_t": 0},
-            {},
-            "the checkpoint of the optimizer carries a count of 0 updates|the recorded values",
-        ),
-        (1, {"paramsched_t": 0}, {}, None),
-        (3, {"paramsched_t": 3}, {}, None),
-        (3, {}, {"t": 0}, None),
-    ],
-)
-def test_a_checkpoint_without_a_position_warns_of_the_bases_that_are_used(steps, entries, given, found):
-    saved, optimizer = (torch.optim.AdamW([group()], lr=0.1) for _ in range(2))
-    for _ in range(steps):
-        saved.step()
-    saved.param_groups[0].update(entries)
-    scheduler = ps.Scheduler(optimizer, PLAN, **given)
-
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
-        optimizer.load_state_dict(saved.state_dict())
-
-    expected = []
-    if found is not None:
-        count, bases = found.split("|")
-        own = f" (its own state counts {steps})" if steps else ""
-        expected = [
-            f"{count}; starting the plan at update 0, with {bases} as bases. If it was saved after n updates, call "
-            f"scheduler.seek(n){own}."
-        ]
-    assert [str(one.message) for one in warned] == expected
-    assert (scheduler.t, scheduler.base_lrs) == (entries.get("paramsched_t", 0), [entries.get("initial_lr", 0.1)])
 
 
 @table(
