@@ -58,7 +58,10 @@ Answers = list[dict[str, Any]]
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes a text of several lines as it is."""
+    """Writes a text of several lines as it is, and equal plans in full, because an entry may be removed."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # of PyYAML
+        return True
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:

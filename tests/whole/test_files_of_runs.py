@@ -338,39 +338,6 @@ def test_text_that_was_printed_before_precedes_the_file(tmp_path, monkeypatch, a
     assert (tmp_path / "both").read_text() == "printed\nwritten\n"
 
 
-def test_an_error_keeps_its_file_name_and_gets_one_if_it_has_none():
-    for error, expected in (
-        (OSError(errno.EACCES, "denied", "inner"), "inner"),
-        (OSError(errno.ENOSPC, "full"), "outer"),
-        (OSError("text only"), None),
-    ):
-        with pytest.raises(OSError) as raised, _files.naming_errors("outer"):  # noqa: PT011  # any
-            raise error
-        assert raised.value.filename == expected
-
-
-def test_a_folder_to_read_is_the_error_of_the_system(tmp_path):
-    with pytest.raises(IsADirectoryError) as refusal, _files.open_to_read(tmp_path):
-        pass
-
-    assert refusal.value.filename == str(tmp_path)
-
-
-@only_root
-@all_writers
-@pytest.mark.parametrize("linked", [False, True])
-def test_a_device_is_written(tmp_path, writer, linked):
-    file = tmp_path / "out"
-    make_device(file, 3)
-    if linked:
-        file = tmp_path / "link"
-        file.symlink_to("out")
-
-    WRITERS[writer](file)
-
-    assert (tmp_path / "out").is_char_device()
-
-
 @all_writers
 @pytest.mark.parametrize("name", ["/dev/fd/{}", "/proc/self/fd/{}", "link"])
 def test_an_open_file_of_the_process_is_written_at_its_position(tmp_path, writer, name):

@@ -203,26 +203,6 @@ def test_the_answer_has_the_values_of_timm():
     np.testing.assert_allclose(values(line), found, rtol=1e-9)
 
 
-def test_the_answer_has_the_values_of_optax():
-    optax = pytest.importorskip("optax")
-    original = optax.warmup_cosine_decay_schedule(0.0, BASE, 10, 80, 1e-3)
-
-    line = advised(ps.parse, "cosine(init_value=0.0, peak_value=0.1, warmup_steps=10, decay_steps=80, end_value=1e-3)")
-
-    np.testing.assert_allclose(values(line), [original(t) for t in range(TOTAL)], rtol=1e-5)
-
-
-def test_the_answer_has_the_values_of_keras():
-    keras = pytest.importorskip("keras")
-    original = keras.optimizers.schedules.CosineDecay(0.0, 80, alpha=0.1, warmup_target=BASE, warmup_steps=10)
-
-    line = advised(
-        ps.parse, "cosine(initial_learning_rate=0.0, decay_steps=80, alpha=0.1, warmup_target=0.1, warmup_steps=10)"
-    )
-
-    np.testing.assert_allclose(values(line), [float(original(t)) for t in range(TOTAL)], rtol=1e-5, atol=1e-9)
-
-
 # ---- functions, files and commands
 
 FUNCTIONS = [
@@ -358,29 +338,12 @@ def test_a_unit_that_is_not_ours_is_answered_with_the_length(text, meant):
     assert ps.warmup(meant)
 
 
-def test_a_name_that_is_not_near_is_not_suggested():
-    for call in ("ps.warmup('5 lightyears')", "ps.cosine(lightyears=5)", "ps.Plan(lr='lightyears()')"):
-        with pytest.raises(ps.errors.InvalidArgument) as caught:
-            eval(call)
-        assert "did you mean" not in str(caught.value)
-        assert "Write" not in caught.value.problem.advice
-
-
 def test_a_ratio_of_zero_is_answered_with_a_level_of_zero():
     for call in ("multistep([20], 0)", "step(20, 0)"):
         with pytest.raises(ps.errors.InvalidArgument) as caught:
             ps.parse(call)
         line = caught.value.problem.advice.removeprefix("Write ")
         assert values(line).tolist() == [BASE] * 20 + [0.0] * 80
-
-
-def test_a_line_of_a_plan_is_found():
-    plan = ps.Plan(momentum="linear(0.9, 0.8)", lr="cosine()")
-
-    with pytest.raises(AttributeError, match=r"its line is plan\.bindings\[\d\]\.schedule$") as caught:
-        _ = plan.lr
-    assert eval(str(caught.value).rpartition(" ")[2]) == ps.cosine()
-    assert not hasattr(plan, "weight_decay")
 
 
 def test_a_missing_run_fact_is_answered_with_its_option():

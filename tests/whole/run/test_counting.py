@@ -9,7 +9,7 @@ import torch
 import paramsched as ps
 from paramsched.core.run.steps import watch_updates
 from paramsched.mmengine.schedulers import optimizers
-from support.updates import Probe, group, probe, run
+from support.updates import Probe, group, probe
 
 PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), total=10)
 
@@ -70,21 +70,3 @@ def test_a_watch_of_updates_can_be_stopped():
     optimizer.step()
 
     assert (len(begun), len(done)) == (1, 1)
-
-
-@pytest.mark.parametrize("name", COUNTERS)
-def test_each_counter_counts_a_step_that_catches_a_failure_of_its_parent_once(name):
-    class Stubborn(torch.optim.SGD):
-        def step(self, closure=None):
-            try:
-                super().step(lambda: 1 / 0)
-            except ZeroDivisionError:
-                super().step()
-
-    torch.optim.SGD(**group(), lr=0.1)
-    optimizer = Stubborn(**group(), lr=0.1)
-    count = COUNTERS[name](optimizer)
-
-    run(optimizer, 3)
-
-    assert count() == 3

@@ -299,17 +299,6 @@ def test_the_line_that_is_advised_for_a_metric_rule_is_silent(line, facts):
     assert codes_at_a_start(ps.Plan(lr=guided(schedule.args["schedule"], rules)), [{"lr": 0.1}], **facts) == []
 
 
-def test_a_rule_in_a_run_without_the_length_of_an_epoch_is_silent():
-    assert codes_at_a_start("(warmup(800) >> constant()) * plateau(patience=1)", [{"lr": 0.1}], **LONG) == []
-
-
-def test_a_patience_is_not_compared_with_epochs_because_a_run_may_be_evaluated_more_often():
-    line, facts = "1.0 * plateau('loss', patience=10)", {"total": "3 epochs", "steps_per_epoch": 1000}
-
-    assert codes_at_a_start(line, [{"lr": 0.1}], **facts) == []
-    assert codes_of_the_check(ps.Plan(lr=line), [{"lr": 0.1}], **facts) == []
-
-
 def test_the_published_recipes_are_silent():
     reported = {}
     for name in ps.recipes:
@@ -494,13 +483,6 @@ def test_a_weight_decay_far_above_that_of_the_optimizer_is_reported():
 
     assert codes_at_a_start(ps.Plan(weight_decay="absolute(constant(10))"), groups, total=100) == [ABOVE]
     assert codes_at_a_start(ps.Plan(weight_decay="absolute(constant(0.5))"), groups, total=100) == []
-
-
-def test_a_total_of_one_update_is_reported_on_the_clock_of_tokens():
-    plan = ps.loads("lr: cosine()\nclock: tokens\ntotal: 1000 tokens")
-
-    assert codes_at_a_start(plan, [{"lr": 0.1}], tokens_per_step=1000) == ["PS212"]
-    assert codes_at_a_start(plan, [{"lr": 0.1}], tokens_per_step=10) == []
 
 
 def test_a_share_is_quoted_as_it_is_written():

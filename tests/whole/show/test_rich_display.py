@@ -67,13 +67,6 @@ def test_the_repr_of_a_value_fits_on_a_screen_and_has_no_unset_fact(value):
     assert "_columns" not in repr(value)
 
 
-def test_a_long_repr_is_cut_and_the_text_is_not():
-    schedule = 0.5 * ps.constant() + ps.table([1 / (i + 3) for i in range(200)])
-
-    assert "0.2, ..., 0.005" in repr(schedule)
-    assert ps.parse(str(schedule)) == schedule
-
-
 @pytest.mark.parametrize(
     ("value", "entries"),
     [
@@ -175,12 +168,6 @@ def test_a_fact_that_only_scales_the_picture_is_assumed_with_a_note(plan, total,
     curves, said = curves_of_plan(plan)
 
     assert (curves.total, said) == (total, assumed)
-
-
-def test_a_fact_that_is_known_is_not_assumed():
-    curves, said = curves_of_plan(PLAN, facts=ps.RunFacts(steps_per_epoch=7))
-
-    assert (curves.total, said) == (140, "")
 
 
 def test_a_plan_is_plotted_with_the_values_of_its_trace():
