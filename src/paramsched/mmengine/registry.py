@@ -1,6 +1,8 @@
 """Registry: classes by their names in configs; and the registries of models, datasets, metrics and hooks."""
 
+import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, TypeVar, overload
 
 from paramsched.core.base.near_names import did_you_mean
@@ -12,6 +14,24 @@ SCOPES: Final = (
 """Packages whose registries fall back to MMEngine's: `mmcls.LinearLR` is MMEngine's `LinearLR`."""
 
 _AnyClass = TypeVar("_AnyClass", bound=Callable[..., Any])
+
+
+def registered_in_mmengine(registry: str, name: str) -> Any:
+    """Return what a package has registered under a name in one of MMEngine's registries; None if there is nothing.
+
+    Args:
+        registry: the name of the registry in `mmengine.registry`.
+        name: the name in a config, which may begin with the scope of a package.
+    """
+    scope, _, bare = name.rpartition(".")
+    mmengine = sys.modules.get("mmengine.registry")
+    nodes = [] if mmengine is None else [getattr(mmengine, registry)]
+    while nodes:
+        node = nodes.pop()
+        if bare in node.module_dict and scope in ("", node.scope):
+            return node.module_dict[bare]
+        nodes += node.children.values()
+    return None
 
 
 class Registry:
@@ -114,14 +134,20 @@ def bare_class_name(kind: Any) -> str | None:
     return name.rpartition(".")[2] if isinstance(name, str) else None
 
 
-MODELS: Final = Registry("model", "MODELS")
+def _hook_of_packages(name: str) -> Any:
+    """Return a hook that is registered in MMEngine, except MMEngine's own, which need its Runner."""
+    hook = registered_in_mmengine("HOOKS", name)
+    return None if str(getattr(hook, "__module__", "")).startswith("mmengine.") else hook
+
+
+MODELS: Final = Registry("model", "MODELS", partial(registered_in_mmengine, "MODELS"))
 """The registry of models and functions that build one: `@MODELS.register_module()`."""
 
-DATASETS: Final = Registry("dataset", "DATASETS")
+DATASETS: Final = Registry("dataset", "DATASETS", partial(registered_in_mmengine, "DATASETS"))
 """The registry of datasets."""
 
-METRICS: Final = Registry("metric", "METRICS")
+METRICS: Final = Registry("metric", "METRICS", partial(registered_in_mmengine, "METRICS"))
 """The registry of metrics: subclasses of `Metric`, and other classes with `process` and `evaluate`."""
 
-HOOKS: Final = Registry("hook", "HOOKS")
+HOOKS: Final = Registry("hook", "HOOKS", _hook_of_packages)
 """The registry of hooks."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence, Sized
 from functools import partial
 from typing import Any, Final, Literal, TypeAlias
 
+from torch import nn
 from torch.utils.data import DataLoader
 
 from paramsched.core.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT
@@ -53,8 +54,11 @@ def check_loader(config: Any, path: str, problems: ProblemCollector) -> int | No
     return None
 
 
-def build_loader(config: Any, path: str) -> Any:
+def build_loader(config: Any, path: str, model: nn.Module | None = None) -> Any:
     """Build a loader and its dataset from a dict that was checked, or return a loader unchanged.
+
+    A model with a `data_preprocessor`, as MMEngine's have, receives lists of samples, unless the dict has a
+    `collate_fn`.
 
     Raises:
         ConfigError: if the class of the dataset raises an error.
@@ -63,6 +67,8 @@ def build_loader(config: Any, path: str) -> Any:
         return config
     problems = ProblemCollector()
     dataset = build_object(config["dataset"], DATASETS, child_path(path, "dataset"), problems)
+    if hasattr(model, "data_preprocessor"):
+        config = {"collate_fn": lists_of_parts, **config}
     loader = None if problems.count else _data_loader(config, dataset, path, problems)
     problems.raise_any("Runner")
     return loader

@@ -14,7 +14,8 @@ from paramsched.core.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUME
 from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.base.printing import child_path
 from paramsched.core.files.problem_collector import ProblemCollector, short_json
-from paramsched.mmengine.building import build_call
+from paramsched.mmengine.building import build_call, report_error
+from paramsched.mmengine.registry import registered_in_mmengine
 from paramsched.mmengine.runner.optim_wrapper import AmpOptimWrapper
 from paramsched.mmengine.schedulers import OptimWrapper
 from paramsched.mmengine.schedulers.optimizers import ValuesOnly
@@ -76,7 +77,9 @@ def _build_wrapper(config: Any, part: Any, path: str, problems: ProblemCollector
         problems.add(child_path(path, "type"), found, "Use type='OptimWrapper'", code=UNKNOWN_NAME)
         cls = AmpOptimWrapper  # it accepts the most arguments
     optimizer = _build_optimizer(config.get("optimizer"), part, child_path(path, "optimizer"), problems)
-    arguments = {name: value for name, value in config.items() if name not in ("type", "optimizer")}
+    if optimizer is not None and any(config.get(name) is not None for name in _GROUPING):
+        optimizer = _grouped_optimizer(config, part, path, problems)
+    arguments = {name: value for name, value in config.items() if name not in ("type", "optimizer", *_GROUPING)}
     # With an optimizer in place of one with a problem, the arguments of the wrapper are checked too.
     build = partial(cls, ValuesOnly([{"lr": 0.1}]) if optimizer is None else optimizer)
     wrapper = build_call(build, arguments, path, problems)
@@ -87,6 +90,27 @@ def _build_wrapper(config: Any, part: Any, path: str, problems: ProblemCollector
         problems.add(child_path(path, "type"), found, "Use type='OptimWrapper'", code=WRONG_TYPE)
         return None
     return wrapper
+
+
+_GROUPING: Final = ("paramwise_cfg", "constructor")
+"""The entries of a wrapper's dict by which MMEngine divides the parameters into groups."""
+
+
+def _grouped_optimizer(config: Mapping[str, Any], part: Any, path: str, problems: ProblemCollector) -> Optimizer | None:
+    """Return the optimizer as MMEngine's constructor builds it, with its groups; None if there is a problem."""
+    path = child_path(path, next(name for name in _GROUPING if config.get(name) is not None))
+    entries = {name: value for name, value in config.items() if name in ("optimizer", *_GROUPING)}
+    try:
+        from mmengine.optim import build_optim_wrapper
+
+        built: Optimizer = build_optim_wrapper(part, {"type": "OptimWrapper", **entries}).optimizer
+    except ModuleNotFoundError:
+        problems.add(path, "it needs MMEngine, which is not installed", "Pass a built optimizer", code=REFUSED_VALUE)
+    except Exception as error:  # noqa: BLE001  # the constructor of a package may raise anything
+        report_error(error, path, problems)
+    else:
+        return built
+    return None
 
 
 def _wrapper_of(wrapper: Any, mmengine: Any, path: str, problems: ProblemCollector) -> OptimWrapper | None:
@@ -115,6 +139,8 @@ def _build_optimizer(config: Any, part: Any, path: str, problems: ProblemCollect
             for name, one in vars(torch.optim).items()
             if inspect.isclass(one) and issubclass(one, Optimizer) and one is not Optimizer
         }
+        if cls not in known and (registered := registered_in_mmengine("OPTIMIZERS", cls)) is not None:
+            known[cls] = registered
         if cls not in known:
             found = f"unknown optimizer of torch; {did_you_mean(cls, known)}"
             advice = f"Write type={closest(cls, known) or 'SGD'!r}"

@@ -63,10 +63,10 @@ class Runner:
         train_dataloader, val_dataloader, test_dataloader: loaders, or dicts with `dataset`, `batch_size`, `sampler`, ….
         train_cfg: `dict(by_epoch=True, max_epochs=…, val_interval=…)` or `dict(by_epoch=False, max_iters=…)`.
         val_cfg, test_cfg: `dict()` to enable validation or testing.
-        auto_scale_lr: `dict(base_batch_size=…, enable=True)` multiplies the lr by the real batch size divided by
-            `base_batch_size`.
+        auto_scale_lr: `dict(base_batch_size=…, enable=True)` multiplies the lr by the batch size of all processes
+            divided by `base_batch_size`, as in MMEngine without regard to accumulation.
         optim_wrapper: an `OptimWrapper`, an optimizer, or a dict to build one; for several optimizers, a dict of these
-            by name.
+            by name. `paramwise_cfg` and `constructor` in the dict need MMEngine.
         param_scheduler: schedulers of MMEngine, built or as dicts, or a `Plan`, its text, file or mapping. For several
             optimizers one plan, which selects them by name, or a dict of MMEngine's schedulers by name.
         val_evaluator, test_evaluator: a metric or a list of metrics: objects with `process` and `evaluate`, functions
@@ -370,7 +370,7 @@ class Runner:
             return
         given = self.given
         wrappers = self._parts.wrappers
-        loader = build_loader(given["train_dataloader"], entry_path("train_dataloader"))
+        loader = build_loader(given["train_dataloader"], entry_path("train_dataloader"), self.model)
         prepared_model, prepared_loader, *optimizers = self.accelerator.prepare(
             self.model, loader, *(wrapper.optimizer for wrapper in wrappers.values())
         )
@@ -428,12 +428,12 @@ class Runner:
         }
 
     def _scale_lr(self, facts: RunnerFacts) -> None:
-        """Multiply every lr by the ratio of the samples per update to the config's batch size."""
+        """Multiply every lr by the ratio of the batch size of all processes to the config's, as in MMEngine."""
         scaling = self._parts.scaling
         if scaling is None or not scaling.enable:
             return
-        for name, stepper in self.steppers.items():
-            ratio = (facts.batch_size or 1) * facts.accumulation[name] / scaling.base_batch_size
+        ratio = (facts.batch_size or 1) / scaling.base_batch_size
+        for stepper in self.steppers.values():
             for group in stepper.param_groups:
                 group["lr"] = group["lr"] * ratio
 
@@ -445,7 +445,7 @@ class Runner:
     def _prepare_evaluation(self, mode: Literal["val", "test"]) -> None:
         loader, name = self.given[f"{mode}_dataloader"], f"{mode}_dataloader"
         if loader is not None and getattr(self, f"{mode}_loop") is None:
-            batches = each_sample_once(build_loader(loader, entry_path(name)), self.accelerator)
+            batches = each_sample_once(build_loader(loader, entry_path(name), self.model), self.accelerator)
             setattr(self, f"{mode}_loop", EvalLoop(self, batches, self._parts.metrics[mode], mode))
 
     def _validate_or_test(self, mode: Literal["val", "test"]) -> dict[str, Any]:

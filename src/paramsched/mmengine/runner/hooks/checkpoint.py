@@ -11,6 +11,8 @@ from paramsched.mmengine.registry import HOOKS
 from paramsched.mmengine.runner.context import RunContext
 from paramsched.mmengine.runner.hooks.hook import Hook
 
+_SAVE_BEST: Final = CallSite("CheckpointHook", "save_best")
+
 
 @HOOKS.register_module()
 class CheckpointHook(Hook):
@@ -22,7 +24,8 @@ class CheckpointHook(Hook):
             epoch, as in MMEngine.
         max_keep_ckpts: number of recent checkpoints to keep; -1 keeps all.
         save_last: save a checkpoint at the end of the run.
-        save_best: name of a metric; the best checkpoint is also kept as `best_<metric>`. None disables it.
+        save_best: name of a metric; the best checkpoint is also kept as `best_<metric>`. `"auto"` is the first metric
+            of a validation, and None disables it.
         rule: `"greater"` if higher values are better, or `"less"`; None infers it from the name of the metric.
         save_begin: epoch or iteration from which checkpoints are saved.
 
@@ -51,7 +54,8 @@ class CheckpointHook(Hook):
         )
         self.save_begin = whole_number(CallSite("CheckpointHook", "save_begin"), save_begin, 0)
         self.by_epoch, self.save_last, self.save_best = by_epoch, save_last, save_best
-        self.rule = None if save_best is None else rule_of(save_best, rule, CallSite("CheckpointHook", "save_best"))
+        automatic = save_best is None or (save_best == "auto" and rule is None)
+        self.rule = rule if automatic else rule_of(save_best, rule, _SAVE_BEST)
         self.best_score: float | None = None
         self._kept: list[str] = []
 
@@ -68,8 +72,12 @@ class CheckpointHook(Hook):
             self._save_and_drop_old(runner, f"iter_{runner.iter + 1}")
 
     def after_val_epoch(self, runner: RunContext, metrics: dict[str, Any] | None = None) -> None:
-        if self.save_best is None or self.rule is None or not metrics or runner.train_loop is None:
+        if self.save_best is None or not metrics or runner.train_loop is None:
             return
+        if self.save_best == "auto":
+            self.save_best = next(iter(metrics))
+        if self.rule is None:
+            self.rule = rule_of(self.save_best, None, _SAVE_BEST)
         if self.save_best not in metrics:
             runner.logger.warning("save_best=%r: the validation computed only %s", self.save_best, ", ".join(metrics))
             return

@@ -115,6 +115,8 @@ class LoggerHook(Hook):
     Args:
         interval: iterations between two rows of the table and between two logged losses, because reading a loss waits
             for the device.
+        ignore_last, log_metric_by_epoch: arguments of MMEngine's hook without effect, because every update is logged,
+            and each validation with its epoch and iteration.
 
     Raises:
         InvalidArgument: if `interval` is not a positive integer.
@@ -122,7 +124,7 @@ class LoggerHook(Hook):
 
     priority = "BELOW_NORMAL"
 
-    def __init__(self, interval: int = 10) -> None:
+    def __init__(self, interval: int = 10, ignore_last: bool = True, log_metric_by_epoch: bool = True) -> None:
         self.interval = whole_number(CallSite("LoggerHook", "interval"), interval)
         self._logs: dict[str, LogFile] = {}  # during training
         self._kept: dict[str, Any] = dict.fromkeys(LOGS, _EMPTY)
