@@ -1,48 +1,42 @@
 """Config files of MMEngine: a `.py` file is code, and is run; YAML and JSON are read.
 
-MMEngine's own `Config` runs a file if MMEngine is installed; otherwise the loader of `old_style` does.
+MMEngine's own `Config` runs a `.py` file if MMEngine is installed. The loader below is for use without it: of the old
+style it reads `_base_`, but neither `{{ variables }}` nor the values of a base in code, such as `_base_.model`. In YAML
+`1e-3` is a number, which MMEngine reads as text.
 """
 
 import ast
 import os
 import re
-import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, Final
 
 from paramsched.core.base.codes import UNREADABLE
-from paramsched.core.base.printing import entry_path
+from paramsched.core.base.printing import ROOT, child_path, entry_path
 from paramsched.core.base.problem import Problem
+from paramsched.core.files.plan_files import read_foreign_data
+from paramsched.core.files.problem_collector import type_name_of
 from paramsched.core.files.text_limits import read_bounded_text
-from paramsched.errors import ConfigError, ParamschedError
-from paramsched.mmengine.config_dict import inside
-from paramsched.mmengine.old_style import (
-    DATA_SUFFIXES,
-    bases_at,
-    entries_of_data,
-    line_of_bases,
-    load_old_style,
-    variables_replaced,
-)
+from paramsched.errors import ConfigError, MissingDependency, ParamschedError
 
 CONFIG_KEYS: Final = ("param_scheduler", "optim_wrapper", "_base_")
 """Keys of which a config of MMEngine has at least one, and a plan none."""
 IS_CODE: Final = "it is code, a config of MMEngine in Python"
 """The problem of a file that is run only when asked."""
+_DATA_SUFFIXES: Final = (".yaml", ".yml", ".json")
 _CLASS_IN_MODULE: Final = re.compile(r"mmengine(\.\w+){2,}")
+_VARIABLE: Final = re.compile(r"\{\{\s*(_base_\.|file[BDE]|['\"]?\s*\$)[^{}]*\}\}")
+_MOST_NESTED: Final = 20
 
 
 def load_config(path: Path) -> dict[str, Any]:
     """Return the entries of a config and of its bases. A `.py` file is run.
-
-    `sys.path`, the modules that Python finds, and the working folder are as before afterwards.
 
     Raises:
         OSError: the file cannot be read.
@@ -50,18 +44,15 @@ def load_config(path: Path) -> dict[str, Any]:
         MissingDependency: the file needs MMEngine, which is not installed.
     """
     path = Path(os.path.normpath(path.absolute()))
-    read_bounded_text(path)  # MMEngine would wait for a pipe
-    if not runs_code(path):
-        return load_old_style(path)
-    mmengine = _mmengine()
-    _refuse_special_files(path, set())
-    with _process_restored():
-        try:
-            return load_old_style(path) if mmengine is None else _loaded_by(mmengine, path)
-        except ParamschedError:
-            raise
-        except (Exception, SystemExit) as error:  # whatever the file raises
-            raise _error_of_code(error, path) from error
+    text = read_bounded_text(path)
+    try:
+        return _load(path, text, ())
+    except ParamschedError:
+        raise
+    except (Exception, SystemExit) as error:  # whatever a `.py` file raises
+        if isinstance(error, ModuleNotFoundError) and str(error.name).partition(".")[0] == "mmengine":
+            raise MissingDependency(f"{path}: a config with read_base() or imported classes", "mmengine") from None
+        raise _error_of_code(error, path) from error
 
 
 def runs_code(path: Path) -> bool:
@@ -73,33 +64,38 @@ def runs_code(path: Path) -> bool:
 
 
 def _runs_code(path: Path, seen: set[Path]) -> bool:
-    if path.suffix not in DATA_SUFFIXES or path in seen:
+    if path.suffix not in _DATA_SUFFIXES or path in seen:
         return path.suffix == ".py"
     seen.add(path)
     with suppress(OSError, ParamschedError, RecursionError), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # load_config shows them
-        # The text is searched as load_config reads it, because a variable or an escape may spell `_base_`.
-        code, _ = variables_replaced(read_bounded_text(path), path)
-        bases = entries_of_data(code, path).get("_base_", [])
-        return any(_runs_code(base, seen) for _, base in bases_at(bases, path))
+        entries = _entries_of_data(read_bounded_text(path), path)  # parsed, because an escape may spell `_base_`
+        return any(_runs_code(base, seen) for base in _bases_of(entries, path))
     return False
 
 
-def _refuse_special_files(path: Path, seen: set[Path]) -> None:
-    """Raise for a base that is a pipe, a folder or a device, for whose end MMEngine would wait."""
-    if path in seen or path.suffix != ".py":
-        return
-    seen.add(path)
-    bases: list[tuple[str, Path]] = []
-    with suppress(SyntaxError, ValueError, ParamschedError):  # running the file reports it
-        line = line_of_bases(ast.parse(read_bounded_text(path), str(path)))
-        bases = [] if line is None else list(bases_at(ast.literal_eval(line), path))
-    for name, base in bases:
-        if base.exists() and not base.is_file():
-            found = f"the base {name} is not a regular file ({base})"
-            raise ConfigError(str(path), [Problem(entry_path("_base_"), found, code=UNREADABLE)])
-        if base.is_file():
-            _refuse_special_files(base, seen)
+def _load(path: Path, text: str, above: tuple[Path, ...]) -> dict[str, Any]:
+    """Return the entries of the text of a config; `above` are the files that led to it."""
+    mmengine = _mmengine() if path.suffix == ".py" else None
+    if mmengine is not None:
+        _refuse_special_files(path, set())
+        config = mmengine.Config.fromfile(path, import_custom_modules=False, format_python_code=False)
+        return {name: _with_short_types(value) for name, value in config.to_dict().items()}
+    own = _entries_of_code(text, path) if path.suffix == ".py" else _entries_of_data(text, path)
+    bases: dict[str, Any] = {}
+    for base in _bases_of(own, path):
+        if base in (*above, path) or len(above) >= _MOST_NESTED:
+            raise _base_error(path, f"{base} is its own base, or there are more than {_MOST_NESTED} nested bases")
+        try:
+            text_of_base = read_bounded_text(base)
+        except OSError as error:
+            raise _base_error(path, f"{base} cannot be read: {error.strerror or error}") from None
+        entries = _load(base, text_of_base, (*above, path))
+        if twice := sorted(entries.keys() & bases.keys()):
+            raise _base_error(path, f"two bases have {', '.join(twice[:5])}", "Keep each name in one of them")
+        bases |= entries
+    own.pop("_base_", None)
+    return _merged(own, bases, path, ROOT)
 
 
 def _mmengine() -> ModuleType | None:
@@ -110,10 +106,32 @@ def _mmengine() -> ModuleType | None:
         return None
 
 
-def _loaded_by(mmengine: ModuleType, path: Path) -> dict[str, Any]:
-    """Return the entries as MMEngine reads them, without importing the modules in `custom_imports`."""
-    config = mmengine.Config.fromfile(path, import_custom_modules=False, format_python_code=False)
-    return {name: _with_short_types(value) for name, value in config.to_dict().items()}
+def _refuse_special_files(path: Path, seen: set[Path]) -> None:
+    """Raise for a base that is a pipe, a folder or a device, for whose end MMEngine would wait.
+
+    An error of syntax is raised here too, because that of MMEngine does not name the file.
+    """
+    if path in seen or path.suffix != ".py":
+        return
+    seen.add(path)
+    bases: list[Path] = []
+    with suppress(ValueError, ParamschedError):  # running the file reports it
+        tree = ast.parse(_VARIABLE.sub("0", read_bounded_text(path)), str(path))
+        for node in tree.body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_base_":
+                bases += _bases_of({"_base_": ast.literal_eval(node.value)}, path)
+    for base in bases:
+        if base.exists() and not base.is_file():
+            raise _base_error(path, f"the base {base} is not a regular file")
+        if base.is_file():
+            _refuse_special_files(base, seen)
+
+
+def _inside(value: Any, change: Callable[[Any], Any]) -> Any:
+    """Return a dict, list or tuple with a function applied to its values; any other value is unchanged."""
+    if isinstance(value, dict):
+        return {key: change(one) for key, one in value.items()}
+    return type(value)(map(change, value)) if isinstance(value, (list, tuple)) else value
 
 
 def _with_short_types(value: Any) -> Any:
@@ -121,54 +139,69 @@ def _with_short_types(value: Any) -> Any:
 
     `mmengine.StepLR` has no module. It is a name in a registry, with its scope.
     """
-    short = inside(value, _with_short_types)
+    short = _inside(value, _with_short_types)
     if isinstance(short, dict) and _CLASS_IN_MODULE.fullmatch(str(short.get("type"))):
         short["type"] = str(short["type"]).rpartition(".")[2]
     return short
 
 
-@contextmanager
-def _process_restored() -> Iterator[None]:
-    """Restore `sys.path`, `sys.modules` and the working folder after the `with` block."""
-    search_path, entries, modules, folder = sys.path, sys.path[:], dict(sys.modules), _working_folder()
-    try:
-        yield
-    finally:
-        sys.path = search_path
-        sys.path[:] = entries
-        if folder is not None and folder != _working_folder():
-            os.chdir(folder)
-        _restore_modules(modules)
+def _entries_of_code(text: str, path: Path) -> dict[str, Any]:
+    """Run a config in Python, and return its entries."""
+    _refuse_variables(text, path)
+    names: dict[str, Any] = {"__file__": str(path)}
+    exec(compile(text, str(path), "exec"), names)  # noqa: S102  # the user asked to run it
+    kept = {name: value for name, value in names.items() if not name.startswith("__")}
+    return {name: value for name, value in kept.items() if not isinstance(value, (FunctionType, ModuleType))}
 
 
-def _working_folder() -> str | None:
-    """Return the working folder; None if it was removed."""
-    with suppress(OSError):
-        return os.getcwd()  # noqa: PTH109  # a text, as os.chdir takes it
-    return None
+def _entries_of_data(text: str, path: Path) -> dict[str, Any]:
+    """Return the entries of a config in YAML or JSON."""
+    if path.suffix not in _DATA_SUFFIXES:
+        raise ConfigError(str(path), ["expected a file that ends in .py, .yaml, .yml or .json"])
+    _refuse_variables(text, path)
+    data = read_foreign_data(text, "json" if path.suffix == ".json" else "yaml", str(path))
+    if not isinstance(data, dict) or not all(isinstance(name, str) for name in data):
+        raise ConfigError(str(path), ["expected a mapping from names to values"])
+    return data
 
 
-def _restore_modules(before: Mapping[str, Any]) -> None:
-    """Restore the modules, and keep those that any other code would have imported too.
-
-    A second copy of such a module would have other classes than the values of the config, and packages such as torch
-    cannot be imported twice.
-    """
-    new = {name: module for name, module in sys.modules.items() if name not in before}
-    for name in new:
-        del sys.modules[name]
-    sys.modules.update(before)
-    kept = {name for name in new if "." not in name and _is_found(name, new[name])}
-    sys.modules.update({name: module for name, module in new.items() if name.partition(".")[0] in kept | before.keys()})
+def _refuse_variables(text: str, path: Path) -> None:
+    found, advice = "{{ variables }} are read by MMEngine only", "Write the value, or use a .py file with MMEngine"
+    for number, line in enumerate(text.splitlines(), start=1):
+        if _VARIABLE.search(line):
+            raise ConfigError(str(path), [Problem("", found, advice, code=UNREADABLE, line=number)])
 
 
-def _is_found(name: str, module: Any) -> bool:
-    """Return whether importing a module would find the same file."""
-    try:
-        spec = find_spec(name)
-    except (ImportError, ValueError):
-        return False
-    return spec is not None and spec.origin == getattr(getattr(module, "__spec__", None), "origin", None)
+def _bases_of(entries: Mapping[str, Any], path: Path) -> Iterator[Path]:
+    """Yield the path of each base of a config."""
+    bases = entries.get("_base_", [])
+    for base in bases if isinstance(bases, list) else [bases]:
+        if not isinstance(base, str) or "::" in base:
+            expected = "expected a path or a list of paths; `package::file` needs MMEngine"
+            raise _base_error(path, f"{expected}, got {base if isinstance(base, str) else type_name_of(base)}")
+        yield Path(os.path.normpath(path.parent / base))
+
+
+def _merged(over: Mapping[str, Any], base: Mapping[str, Any], path: Path, place: str) -> dict[str, Any]:
+    """Return the base updated by a config, as in MMEngine: a dict over another value is an error."""
+    merged = dict(base)
+    for key, value in over.items():
+        if not isinstance(value, dict):
+            merged[key] = value
+            continue
+        kept = {} if value.get("_delete_") or key not in merged else merged[key]
+        if not isinstance(kept, dict):
+            found = f"expected {type_name_of(kept)} as in the base, got a dict"
+            advice = "Write _delete_=True in the dict to replace what the base has"
+            raise ConfigError(str(path), [Problem(child_path(place, key), found, advice, code=UNREADABLE)])
+        own = {name: one for name, one in value.items() if name != "_delete_" or key not in base}
+        merged[key] = _merged(own, kept, path, child_path(place, key))
+    return merged
+
+
+def _base_error(path: Path, found: str, advice: str = "") -> ConfigError:
+    """Return an error of a config's `_base_`."""
+    return ConfigError(str(path), [Problem(entry_path("_base_"), found, advice, code=UNREADABLE)])
 
 
 def _error_of_code(error: BaseException, path: Path) -> ConfigError:
@@ -176,33 +209,10 @@ def _error_of_code(error: BaseException, path: Path) -> ConfigError:
     frames = traceback.extract_tb(error.__traceback__)
     file = next((frame.filename for frame in frames if frame.name == "<module>"), None)
     if file is None and isinstance(error, SyntaxError):
-        return _error_of_syntax(_syntax_error_in(path, ()) or error, path)
+        line, column, text = error.lineno, error.offset, (error.text or "").rstrip("\n")
+        problem = Problem("", f"not Python: {error.msg}", code=UNREADABLE, line=line, column=column, text=text)
+        return ConfigError(error.filename or str(path), [problem])
     lines = [frame.lineno for frame in frames if frame.filename == file]
-    text = error.args[0] if isinstance(error, KeyError) and error.args else error
-    found = f"running it raised {type(error).__name__}: {text}"
+    cause = error.args[0] if isinstance(error, KeyError) and error.args else error
+    found = f"running it raised {type(error).__name__}: {cause}"
     return ConfigError(file or str(path), [Problem("", found, code=UNREADABLE, line=lines[-1] if lines else None)])
-
-
-def _error_of_syntax(error: SyntaxError, path: Path) -> ConfigError:
-    file = error.filename if error.filename and os.path.isabs(error.filename) else str(path)  # noqa: PTH117  # a text
-    line, column, text = error.lineno, error.offset, (error.text or "").rstrip("\n")
-    found = f"not Python: {error.msg}"
-    return ConfigError(file, [Problem("", found, code=UNREADABLE, line=line, column=column, text=text)])
-
-
-def _syntax_error_in(path: Path, above: tuple[Path, ...]) -> SyntaxError | None:
-    """Return the syntax error of a config or of its bases, because that of MMEngine does not name the file."""
-    if path.suffix != ".py" or path in above:
-        return None
-    with suppress(OSError, ParamschedError, ValueError):  # bases that are not literals, or cannot be read
-        text = read_bounded_text(path)
-        try:
-            tree = ast.parse(text, str(path))
-            ast.parse(variables_replaced(text, path)[0], str(path))
-        except SyntaxError as error:
-            return error
-        line = line_of_bases(tree)
-        bases = [] if line is None else bases_at(ast.literal_eval(line), path)
-        found = (_syntax_error_in(base, (*above, path)) for _, base in bases)
-        return next(filter(None, found), None)
-    return None
