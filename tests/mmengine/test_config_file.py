@@ -132,8 +132,8 @@ LAZY = "from mmengine.config import read_base\nwith read_base():\n    from .base
 
 
 def test_without_mmengine_a_config_in_the_new_style_is_refused(write, monkeypatch):
-    monkeypatch.setitem(sys.modules, "mmengine", None)
-    monkeypatch.setitem(sys.modules, "mmengine.config", None)
+    for name in ("mmengine", "mmengine.config", "mmengine.optim"):
+        monkeypatch.setitem(sys.modules, name, None)
 
     for text in (LAZY, "from mmengine.optim import StepLR\na = 1"):
         with pytest.raises(MissingDependency):

@@ -64,15 +64,6 @@ def test_drop_in_objects_give_mmengines_values(run):
     np.testing.assert_array_equal(found, expected)
 
 
-def test_updates_are_counted_if_requested(run):
-    def warmup(wrapper):
-        return engine.LinearLR(wrapper, start_factor=0.2, end=5, by_epoch=False, count="updates")
-
-    found, _ = run(warmup, counts=4)
-
-    assert found[:, 0] == pytest.approx(np.repeat([0.02, 0.04, 0.06, 0.08, 0.1, 0.1], 4))
-
-
 PLAN = ps.Plan(lr="warmup(4) >> cosine(to=0.1)", momentum="linear(1.0, 0.5)")
 
 
@@ -347,13 +338,6 @@ def test_mmengines_names_are_replaced_only_if_requested(force, monkeypatch):
         engine.ValuesHook,
         engine.AmountHook,
     ]
-
-
-def test_an_unknown_count_is_refused():
-    with pytest.raises(
-        ps.errors.InvalidArgument, match=r"ConstantLR\(count='epochs'\): unknown unit\. Use count=\"updates\""
-    ):
-        engine.ConstantLR(sgd(Toy()), count="epochs")
 
 
 @pytest.mark.parametrize(("owner", "name"), [(HistoryBuffer, "__init__"), (np.ndarray, "mean"), (HistoryBuffer, "max")])

@@ -6,6 +6,7 @@ import mmengine.optim as originals
 import pytest
 import torch
 
+from paramsched.errors import ConfigError
 from paramsched.mmengine import schedulers
 from paramsched.mmengine.registry import Registry
 from paramsched.mmengine.schedulers import (
@@ -29,51 +30,27 @@ STEP = {"type": "StepLR", "step_size": 2}
 
 
 @table(
-    ("config", "kind", "found"),
+    ("config", "place", "found"),
     [
-        ({**STEP, "convert_to_iter_based": True}, ValueError, r"\[0\]: StepLR\(.* needs the number of batches per"),
-        ({**STEP, "convert_to_iter_based": True, "by_epoch": False}, AssertionError, "requires arguments in epochs"),
-        ({**STEP, "step_size": 0}, ValueError, r"\[0\]: StepLR\(step_size=0"),
-        ([STEP, {**STEP, "gama": 0.1}], TypeError, r"\[1\] \(StepLR\): .*gama"),
-        ([STEP, {"step_size": 2}], AssertionError, r"\[1\]: it has no `type`"),
-        ([STEP, 3], TypeError, r"\[1\]: expected a scheduler or a dict, got 3"),
-        ([STEP, StepLR(sgd(), 2)], TypeError, "mixes built schedulers and dicts"),
-        (
-            {**STEP, "type": "StepLr"},
-            KeyError,
-            r"not in the parameter scheduler registry; did you mean \"StepLR\"\? Put @P",
-        ),
-        (
-            {**STEP, "type": 3},
-            KeyError,
-            r"3 is not in the parameter scheduler registry; expected one of .*[^?]\. Put @P",
-        ),
+        ({**STEP, "convert_to_iter_based": True}, ".convert_to_iter_based", "it needs the number of batches per epoch"),
+        ({**STEP, "convert_to_iter_based": True, "by_epoch": False}, ".convert_to_iter_based", "requires arguments in"),
+        ({**STEP, "step_size": 0}, ".step_size", "must be greater than 0"),
+        ([STEP, {**STEP, "gama": 0.1}], "[1].gama", 'did you mean "gamma"'),
+        ([STEP, {"step_size": 2}], "[1].type", "type is missing"),
+        ([STEP, 3], "[1]", "expected a scheduler, got a number: 3"),
+        ([STEP, StepLR(sgd(), 2)], "", "built schedulers and dicts are mixed"),
+        ({**STEP, "type": "StepLr"}, ".type", 'did you mean "StepLR"'),
+        ({**STEP, "type": 3}, ".type", "type is 3"),
+        ({**STEP, "last_step": 1}, "", "StepLR: param 'initial_lr' is not specified in param_groups[0] when resuming"),
     ],
 )
-def test_an_error_of_a_config_names_the_scheduler(config, kind, found):
-    with pytest.raises(kind, match=found):
+def test_an_error_of_a_config_names_the_scheduler(config, place, found):
+    with pytest.raises(ConfigError) as refusal:
         build_param_scheduler(config, sgd())
 
-
-class Failing(StepLR):
-    """A user's class whose error has two arguments."""
-
-    def __init__(self, optimizer):
-        raise ValueError("found", 3)
-
-
-@table(
-    ("config", "text"),
-    [
-        ({**STEP, "last_step": 1}, "(StepLR): param 'initial_lr' is not specified in param_groups[0] when resuming"),
-        ({"type": Failing}, "(Failing): ('found', 3)"),
-    ],
-)
-def test_an_error_of_a_config_has_the_text_of_the_class(config, text):
-    with pytest.raises((KeyError, ValueError)) as refusal:
-        build_param_scheduler(config, sgd())
-
-    assert refusal.value.args[0].startswith(f"param_scheduler[0] {text}")
+    (problem,) = refusal.value.problems
+    assert problem.path == f"$.param_scheduler{place}"
+    assert found in problem.found
 
 
 @table(

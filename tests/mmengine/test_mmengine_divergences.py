@@ -372,7 +372,7 @@ def test_17_a_built_scheduler_is_not_stepped_for_several_optimizers(library):
 def test_17_schedulers_of_an_unknown_optimizer_are_rejected(library):
     config = {name: {"type": "StepLR", "step_size": 1} for name in ("a", "b", "generator")}
 
-    with pytest.raises(ValueError, match="'generator'"):
+    with pytest.raises(ValueError, match="generator"):
         library.build_param_scheduler(config, {"a": sgd(), "b": sgd()}, max_epochs=3)
 
 
@@ -507,7 +507,7 @@ def test_16_a_length_of_zero_means_the_window():
 def test_16_the_error_of_a_window_that_ends_before_its_start_names_the_scheduler(library):
     config = [{"type": "LinearLR", "end": 1}, {"type": "CosineAnnealingLR", "begin": 1}]
 
-    with pytest.raises(ValueError, match=r"\[1\]: CosineAnnealingLR\(.*end should be larger than begin"):
+    with pytest.raises(ValueError, match=r"\[1\]\.end: end should be larger than begin"):
         library.build_param_scheduler(config, sgd(), epoch_length=10, max_epochs=1)
 
 

@@ -97,7 +97,6 @@ def build_call(
     problems: ProblemCollector,
     *,
     title: str = "",
-    tries_each: bool = False,
 ) -> Any:
     """Return `function(**arguments)`; None if an argument is refused, which is reported.
 
@@ -107,7 +106,6 @@ def build_call(
         path: their path.
         problems: receives the problems.
         title: the name of the function for messages, if not its own.
-        tries_each: True to try each argument by itself, for a class of torch, whose errors do not name an argument.
     """
     before = problems.count
     if not check_names(function, arguments, path, problems, title):
@@ -121,11 +119,7 @@ def build_call(
         report_error(error, path, problems)
         _report_more(function, known, error, path, problems)
     except Exception as error:  # noqa: BLE001  # a class of torch or of a user may raise anything
-        found = problems.count
-        if tries_each:
-            _report_each(function, known, path, problems)
-        if problems.count == found:
-            report_error(error, path, problems, title or _title(function))
+        report_error(error, path, problems, title or _title(function))
     return None if problems.count > before else built
 
 
@@ -146,19 +140,6 @@ def _report_more(
         except InvalidArgument as further:
             report_error(further, path, problems)
             _report_more(function, rest, further, path, problems)
-
-
-def _report_each(
-    function: Callable[..., Any], arguments: Mapping[str, Any], path: str, problems: ProblemCollector
-) -> None:
-    """Report each argument that is refused if it is passed by itself."""
-    for name, value in arguments.items():
-        try:
-            function(**{name: value})
-        except Exception as error:  # noqa: BLE001  # as above
-            cause = f": {error}" if str(error) else ""
-            found = f"expected a value that {_title(function)} accepts, got {short_json(value)}{cause}"
-            problems.add(child_path(path, name), found, code=REFUSED_VALUE)
 
 
 def class_of(config: Mapping[str, Any], registry: Registry, path: str, problems: ProblemCollector) -> Any:

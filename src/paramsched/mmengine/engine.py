@@ -5,17 +5,16 @@
     Runner(..., param_scheduler=PlanScheduler(optim_wrapper, plan, steps_per_epoch=500))
     register()                                   # for configs: dict(type='PlanScheduler', plan='plan.yaml')
 
-The classes with the names of MMEngine's schedulers step per batch or per epoch, as these do. With `count="updates"`,
-a scheduler with `by_epoch=False` steps once per update. A plan always counts updates. `register` also allows torch to
-load MMEngine's checkpoints. `ValuesHook` logs every value, and `AmountHook` counts batches.
+The classes with the names of MMEngine's schedulers step per batch or per epoch, as these do. A plan counts updates.
+`register` also allows torch to load MMEngine's checkpoints. `ValuesHook` logs every value, and `AmountHook` counts
+batches.
 """
 
 from collections.abc import Mapping
 from functools import cache, partial
 from math import ceil
 from pickle import UnpicklingError
-from typing import TYPE_CHECKING, Any, Literal, Unpack
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Any, Unpack
 
 from paramsched.engines.torch_required import torch  # first, because it reports that torch is missing
 
@@ -38,7 +37,7 @@ from paramsched.engines.reporting import (
     samples_in_lists,
 )
 from paramsched.engines.trained_optimizers import TrainedOptimizers
-from paramsched.errors import InvalidArgument, MissingDependency
+from paramsched.errors import MissingDependency
 from paramsched.mmengine import schedulers as ours
 from paramsched.mmengine.schedulers import optimizers
 from paramsched.mmengine.schedulers.base import INF, is_scheduler
@@ -72,39 +71,12 @@ def _checkpoint_globals() -> list[Any]:
     return [*allowed, (method, "builtins.getattr")]
 
 
-Count = Literal["batches", "updates"]
+class _AllowsCheckpoints:
+    """Mixin for the classes with MMEngine's names, whose states are in MMEngine's checkpoints."""
 
-# Stored outside of the schedulers' state, because a resumed process restarts this count.
-_updates_seen: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
-
-
-class _CountsUpdates:
-    """Mixin for the classes with MMEngine's names.
-
-    It adds the argument `count`, which matters if gradients are accumulated.
-
-    Args:
-        count: what a scheduler with `by_epoch=False` counts: `"batches"`, as in MMEngine, or `"updates"`, so that a
-            warmup of 8 lasts 8 updates with any accumulation.
-    """
-
-    def __init__(self, *args: Any, count: Count = "batches", **keywords: Any) -> None:
-        if count not in ("batches", "updates"):
-            raise InvalidArgument(f"{type(self).__name__}(count={count!r})", "unknown unit", 'Use count="updates"')
+    def __init__(self, *args: Any, **keywords: Any) -> None:
         allow_checkpoints()
-        self.count = count
         super().__init__(*args, **keywords)
-        _updates_seen[self] = optimizers.counted_updates(self.optimizer)  # type: ignore[attr-defined]  # defined by the other base class
-
-    def step(self, *args: Any, **keywords: Any) -> None:
-        """Step once; with `count="updates"`, once for each update since the last call."""
-        if self.count == "batches" or self.by_epoch or self not in _updates_seen:  # type: ignore[attr-defined]  # as above
-            super().step(*args, **keywords)  # type: ignore[misc]  # as above
-            return
-        done = optimizers.counted_updates(self.optimizer)  # type: ignore[attr-defined]  # as above
-        while _updates_seen[self] < done:
-            super().step()  # type: ignore[misc]  # as above
-            _updates_seen[self] += 1
 
 
 class _PlanScheduler:
@@ -371,7 +343,7 @@ def _make_with_base(name: str) -> type[Any]:
     if name == "_ParamScheduler":
         return make_class(name, __name__, ours._ParamScheduler, scheduler)
     cls = SCHEDULER_CLASSES[name]
-    return make_class(name, __name__, _CountsUpdates, cls, _class_of("_ParamScheduler"), doc=cls.__doc__)
+    return make_class(name, __name__, _AllowsCheckpoints, cls, _class_of("_ParamScheduler"), doc=cls.__doc__)
 
 
 _class_of = classes_on_demand(

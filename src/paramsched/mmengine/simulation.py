@@ -19,8 +19,7 @@ from paramsched.core.number_checks import whole_number
 from paramsched.errors import CallSite, ConfigError, MissingFact
 from paramsched.mmengine.config_file import IS_CODE, load_config, runs_code
 from paramsched.mmengine.registry import bare_class_name
-from paramsched.mmengine.schedulers.build import CONVERTED, RunLength
-from paramsched.mmengine.schedulers.entry import build_entry, located_entries
+from paramsched.mmengine.schedulers.build import CONVERTED, RunLength, build_lists
 from paramsched.mmengine.schedulers.optimizers import ValuesOnly, present_value
 from paramsched.mmengine.train_cfg import read_lengths
 from paramsched.show import RecordedCurves, curves_from_values
@@ -132,23 +131,14 @@ def _build_run(
     length = _run_length(config, steps_per_epoch, total, problems)
     optimizers = _optimizers_of(config, bases, problems)
     _check_hook(config, problems)
-    entries = located_entries(config.get("param_scheduler"), list(optimizers), _SCHEDULERS, problems)
-    if not any(entries.values()) and not problems.count:
+    omitted = ["verbose"] if length.epoch_length is not None else ["verbose", CONVERTED]  # reported as a missing fact
+    schedulers = build_lists(config.get("param_scheduler"), optimizers, length, _SCHEDULERS, problems, omitted)
+    if not any(schedulers.values()) and not problems.count:
         found = "it contains no scheduler" if "param_scheduler" in config else "it is missing"
         advice = "For example: dict(type='ConstantLR', factor=1)"
         problems.add(_SCHEDULERS, f"{found}, so every value stays constant", advice, code=NOTHING_PLANNED)
-    left_out = ["verbose"] if length.epoch_length is not None else ["verbose", CONVERTED]  # reported as a missing fact
-    schedulers = {
-        name: [build_entry(_without(entry, left_out), path, optimizers[name], length, problems) for entry, path in many]
-        for name, many in entries.items()
-    }
     problems.raise_any(source)
     return _Run(length, optimizers, schedulers)
-
-
-def _without(entry: Any, names: Sequence[str]) -> Any:
-    """Return the dict of a scheduler without some entries."""
-    return {key: value for key, value in entry.items() if key not in names} if isinstance(entry, Mapping) else entry
 
 
 def _run_length(
@@ -254,7 +244,7 @@ def _check_hook(config: Mapping[str, Any], problems: ProblemCollector) -> None:
         problems.add(path, found, advice, code=REFUSED_VALUE)
         return
     name = bare_class_name(hook.get("type")) if isinstance(hook, Mapping) else type(hook).__name__
-    if name != "ParamSchedulerHook" or (isinstance(hook, Mapping) and hook.get("count", "batches") != "batches"):
+    if name != "ParamSchedulerHook":
         found = "this hook steps the schedulers differently, so that their values are unknown"
         problems.add(path, found, "For example: dict(type='ParamSchedulerHook')", code=REFUSED_VALUE)
 

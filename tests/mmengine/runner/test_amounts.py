@@ -346,25 +346,3 @@ class TwoParts(nn.Module):
             optim_wrapper["head"].step()
         optim_wrapper["body"].zero_grad()
         return {"loss": loss.detach()}
-
-
-def test_each_of_two_optimizers_counts_the_batches_since_its_own_last_update(tmp_path):
-    runner = Runner(
-        model=TwoParts(),
-        work_dir=tmp_path,
-        train_dataloader=DataLoader(digits(SAMPLES), batch_size=SIZE),
-        train_cfg=dict(max_epochs=1),
-        optim_wrapper={name: dict(optimizer=dict(type="SGD", lr=0.1)) for name in ("body", "head")},
-        param_scheduler={
-            "body": "{clock: tokens, lr: 'linear(1, 0, over=\"800 tokens\")'}",
-            "head": "{clock: samples, lr: 'linear(1, 0, over=\"80 samples\")'}",
-        },
-        tokens_per_sample=10,
-        default_hooks=dict(checkpoint=None, progress=None),
-    )
-    runner.train()
-
-    found = lines(runner)
-    assert [line["tokens"] for line in found if line["optimizer"] == "body"] == [40 * t for t in range(10)]
-    assert [line["samples"] for line in found if line["optimizer"] == "head"] == [0, 8, 16, 24, 32]
-    assert {name: many[0].amount for name, many in runner.schedulers.items()} == {"body": 380, "head": 38}

@@ -9,7 +9,6 @@ import os
 import re
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -137,8 +136,9 @@ def test_every_field_of_the_config_is_covered():
 INDEPENDENT = [
     path
     for path in WRONG
-    # A wrong type makes the other entries of its section unreadable.
-    if not path.endswith((".type", ".by_epoch", ".val_cfg", "[0].begin", "[0].end", "[1].begin", ".T_max", ".monitor"))
+    # A wrong type makes the other entries of its section unreadable, and a class of torch reports one argument.
+    if not path.startswith(("$.optim_wrapper.optimizer.", "$.train_dataloader.", "$.val_dataloader."))
+    and not path.endswith((".type", ".by_epoch", ".val_cfg", "[0].begin", "[0].end", "[1].begin", ".T_max", ".monitor"))
 ]
 
 
@@ -475,16 +475,6 @@ def test_a_run_with_a_lost_log_resumes_as_the_error_suggests(tmp_path):
     assert run(tmp_path / "run", resume=True, default_hooks=dict(logger=None)).iter == 8
 
 
-def test_the_line_that_counts_updates_removes_the_warning(tmp_path):
-    with pytest.warns(UserWarning, match="accumulative_counts=2") as said:
-        run(tmp_path / "batches")
-    line = re.search(r"write (default_hooks=.*?), or pass", str(said[0].message))[1]
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        run(tmp_path / "updates", **eval(f"dict({line})"))  # a line of our own
-
-
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -573,7 +563,7 @@ def test_the_command_reports_every_error_and_does_not_train(short, tmp_path):
 
     assert refused.returncode == 1
     assert "$.train_cfg.max_epochs: " in refused.stderr
-    assert "$.optim_wrapper.optimizer.lr: " in refused.stderr
+    assert "$.optim_wrapper.optimizer: " in refused.stderr
     assert "Traceback" not in refused.stderr
     assert not (tmp_path / "refused").exists()
 

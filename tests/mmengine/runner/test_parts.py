@@ -36,14 +36,13 @@ from paramsched.mmengine.runner._param_schedulers import (
     warn_if_unmeasured,
 )
 from paramsched.mmengine.runner._resume import _require_same_schedulers, _states_of_this_length, gradients_of
-from paramsched.mmengine.runner._scheduler_checks import plans_by_name
 from paramsched.mmengine.runner.metrics import MeanOf, Metric
 from paramsched.mmengine.runner.optim_wrapper import AcceleratedWrapper, AmpOptimWrapper
 from paramsched.mmengine.schedulers import OptimWrapper, ReduceOnPlateauLR, StepLR
 from support.tables import table
 
 FACTS = RunnerFacts(epoch_length=10, max_epochs=3, max_iters=None, accumulation={"": 4, "d": 1}, batch_size=8)
-BY_ITERATION = RunnerFacts(epoch_length=10, max_epochs=None, max_iters=25, accumulation={"": 4}, in_updates=True)
+BY_ITERATION = RunnerFacts(epoch_length=10, max_epochs=None, max_iters=25, accumulation={"": 4})
 
 
 def sgd(*lrs, **options):
@@ -116,24 +115,6 @@ def test_facts_of_a_loader(loader, processes, expected):
 # ------------------------------------------------------------------ schedulers
 
 
-@table(
-    ("config", "expected"),
-    [
-        ({"g": "lr: cosine()", "d": ps.Plan(lr=ps.linear())}, ["g", "d"]),
-        ({"g": "lr: cosine()", "d": None}, ["g"]),
-        ({"g": "lr: cosine()", "d": [{"type": "StepLR"}]}, []),
-        ({"g": "lr: cosine()", "d": ps.Plan(lr=ps.linear(), clock="tokens")}, []),
-        ({"g": "lr: cosine(", "d": "lr: cosine()"}, []),
-        ({"x": "lr: cosine()"}, []),
-        ({"type": "StepLR"}, []),
-        ("lr: cosine()", []),
-        ({}, []),
-    ],
-)
-def test_the_plans_of_several_optimizers_are_found(config, expected):
-    assert list(plans_by_name(config, ("g", "d"))) == expected
-
-
 NO_CHOICES = {"on_change": "new", "on_base": "checkpoint"}
 TWO = RunnerFacts(epoch_length=10, max_epochs=3, max_iters=None, accumulation={"g": 2, "d": 1})
 
@@ -149,12 +130,12 @@ def test_one_plan_drives_all_optimizers_with_the_updates_of_the_fastest():
 
 
 @table(
-    ("accumulation", "in_updates", "by_epoch", "warns"),
-    [(4, False, False, True), (1, False, False, False), (4, True, False, False), (4, False, True, False)],
+    ("accumulation", "by_epoch", "warns"),
+    [(4, False, True), (1, False, False), (4, True, False)],
 )
-def test_a_warning_reports_schedulers_that_count_batches(accumulation, in_updates, by_epoch, warns, recwarn):
+def test_a_warning_reports_schedulers_that_count_batches(accumulation, by_epoch, warns, recwarn):
     recwarn.clear()
-    facts = changed(accumulation={"": accumulation}, in_updates=in_updates)
+    facts = changed(accumulation={"": accumulation})
 
     config = {"type": "StepLR", "step_size": 2, "by_epoch": by_epoch}
     build_schedulers(config, {"": OptimWrapper(sgd())}, facts, NO_CHOICES)
@@ -225,7 +206,6 @@ def test_gradients_are_saved_only_during_an_update():
         (build_model, {"type": nn.Linear}, "$.in_features: it is missing: an argument of Linear"),
         (build_model, {"type": "nobodys"}, "$.type: 'nobodys' is not in the model registry"),
         (build_hook, {"type": dict}, "$: expected a hook, got {}"),
-        (build_hook, {"type": "ParamSchedulerHook", "count": "epochs"}, "$.count: expected one of batches, updates"),
     ],
 )
 def test_a_dict_that_builds_something_else_is_refused(build, config, found):

@@ -214,15 +214,13 @@ def stopped(tmp_path):
     return run
 
 
-def test_a_longer_run_resumes_with_the_new_end(stopped, caplog):
+def test_a_longer_run_resumes_with_the_new_end(stopped):
     cosine = dict(type="CosineAnnealingLR", by_epoch=False)
     folder = stopped(cosine)
 
-    with caplog.at_level(logging.WARNING, "paramsched"):
-        resumed = job(folder, cosine, resume=True, train_cfg=dict(by_epoch=True, max_epochs=4))
+    resumed = job(folder, cosine, resume=True, train_cfg=dict(by_epoch=True, max_epochs=4))
 
     assert len((folder / "values.jsonl").read_text().splitlines()) == 40
-    assert "max_epochs: 2 in the checkpoint, 4 now" in caplog.text
     assert resumed.schedulers[""][0].end == 40
     assert resumed.values()["lr", 0] == pytest.approx(0.1 * (1 + math.cos(math.pi * 39 / 40)) / 2)
 

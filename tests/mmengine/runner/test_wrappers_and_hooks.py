@@ -454,32 +454,6 @@ def test_a_missing_score_is_logged_and_only_the_newest_checkpoints_are_kept(capl
     assert hook.state_dict() == {"best_score": None, "kept": ["epoch_4", "epoch_5"]}
 
 
-def test_a_scheduler_is_stepped_with_updates_as_often_as_there_are_updates():
-    rows = []
-    for count, by_epoch in (("updates", False), ("batches", False), ("updates", True)):
-        runner = run(
-            train_cfg=dict(max_epochs=2),
-            param_scheduler=dict(type="LinearLR", end=50, by_epoch=by_epoch, start_factor=0.5),
-            optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1), accumulative_counts=3),
-            default_hooks=QUIET | dict(param_scheduler=dict(type="ParamSchedulerHook", count=count)),
-        )
-        rows.append(runner.param_schedulers[0].last_step)
-
-    assert rows == [4, 10, 2]
-
-
-@table(("count", "expected"), [("updates", 4), ("batches", 11)])
-def test_a_scheduler_without_an_end_ends_with_a_run_by_iterations(count, expected):
-    runner = run(
-        train_cfg=dict(max_iters=11),
-        param_scheduler=dict(type="LinearLR", by_epoch=False),
-        optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1), accumulative_counts=3),
-        default_hooks=QUIET | dict(param_scheduler=dict(type="ParamSchedulerHook", count=count)),
-    )
-
-    assert runner.param_schedulers[0].end == expected
-
-
 # ---------------------------------------------------------------------- attributes
 
 

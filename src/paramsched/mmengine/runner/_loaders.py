@@ -92,7 +92,7 @@ def _data_loader(config: Mapping[str, Any], dataset: Any, path: str, problems: P
         found = f"expected a function, got {short_json(function)}"
         problems.add(child_path(path, "collate_fn"), found, code=UNKNOWN_NAME)
     build = partial(DataLoader, dataset, collate_fn=function)
-    return build_call(build, arguments, path, problems, tries_each=True)
+    return build_call(build, arguments, path, problems)
 
 
 def _shuffles(*, shuffle: bool | None = None, type: str) -> bool:  # the names in a config

@@ -150,7 +150,7 @@ def _build_optimizer(config: Any, part: Any, path: str, problems: ProblemCollect
     arguments = {name: value for name, value in config.items() if name != "type"}
     parameters = list(part.parameters()) if isinstance(part, nn.Module) else [nn.Parameter(torch.zeros(1, 1))]
     before = problems.count
-    built = build_call(partial(cls, parameters), arguments, path, problems, tries_each=True)
+    built = build_call(partial(cls, parameters), arguments, path, problems)
     if problems.count == before and not isinstance(built, Optimizer):
         found = f"expected an optimizer, got {short_json(config['type'])}"
         problems.add(child_path(path, "type"), found, "For example: type='SGD'", code=REFUSED_VALUE)

@@ -34,7 +34,6 @@ class RunnerFacts:
         batch_size: samples per batch over all processes; None if unknown.
         samples_per_epoch: samples per epoch, if the last batch of an epoch is smaller; else None.
         tokens_per_sample: the length of a sequence in tokens.
-        in_updates: True if schedulers with `by_epoch=False` count updates instead of batches.
     """
 
     epoch_length: int
@@ -44,7 +43,6 @@ class RunnerFacts:
     batch_size: int | None = None
     samples_per_epoch: int | None = None
     tokens_per_sample: int | None = None
-    in_updates: bool = False
 
     def for_optimizer(self, name: str, plan: Plan | None = None) -> RunFacts:
         """Return the facts of the run, in which an epoch contains an integer number of updates.
@@ -71,15 +69,6 @@ class RunnerFacts:
             total=total, batches_per_epoch=self.epoch_length, accumulation=accumulation, batch_size=self.batch_size,
             sequence_length=self.tokens_per_sample,
         )  # fmt: skip
-
-    def lengths_for(self, name: str) -> dict[str, int | None]:
-        """Return `epoch_length`, `max_epochs` and `max_iters` for MMEngine's schedulers, in batches or updates."""
-        per = self.accumulation[name] if self.in_updates else 1
-        return {
-            "epoch_length": -(-self.epoch_length // per),
-            "max_epochs": self.max_epochs,
-            "max_iters": None if self.max_iters is None else -(-self.max_iters // per),
-        }
 
 
 _FACT_HINTS = {
@@ -119,46 +108,29 @@ def build_schedulers(
 ) -> Schedulers:
     """Build the schedulers of every optimizer; `choices` are the arguments `on_change` and `on_base` of a Scheduler."""
     names = list(wrappers)
-    several = [] if names == [""] else names
-    if several and is_plan(config, names=several):
+    is_single = names == [""]
+    if is_plan(config, names=() if is_single else names):
         source = PlanSource.of(config)
-        optimizers = {name: wrapper.optimizer for name, wrapper in wrappers.items()}
         fastest = min(names, key=lambda name: facts.accumulation[name])
-        shared = _scheduler_of_plan(source, optimizers, facts.for_optimizer(fastest, source.plan), choices)
-        return {name: [shared] for name in names}
-    by_name = bool(several) and isinstance(config, Mapping) and "type" not in config
-    return {
-        name: _build_for_one(config[name] if by_name else config, wrapper, name, facts, choices)
-        for name, wrapper in wrappers.items()
-    }
-
-
-def _build_for_one(
-    config: Any,
-    wrapper: OptimWrapper,
-    name: str,
-    facts: RunnerFacts,
-    choices: Mapping[str, Any],
-) -> list[Any]:
-    """Build the schedulers of one optimizer."""
-    if is_plan(config, names=()):
-        source = PlanSource.of(config)
-        return [_scheduler_of_plan(source, wrapper.optimizer, facts.for_optimizer(name, source.plan), choices)]
+        optimizers = {name: wrapper.optimizer for name, wrapper in wrappers.items()}
+        scheduler = _scheduler_of_plan(
+            source, optimizers[""] if is_single else optimizers, facts.for_optimizer(fastest, source.plan), choices
+        )
+        return {name: [scheduler] for name in names}
     if choices["on_base"] != "checkpoint":
         raise InvalidArgument(f"on_base={choices['on_base']!r}", "it requires a Plan", 'Use on_base="checkpoint"')
-    built = build_param_scheduler(config, wrapper, **facts.lengths_for(name))
-    if facts.accumulation[name] > 1 and not facts.in_updates and any(not one.by_epoch for one in built):
-        found = (
-            "schedulers with by_epoch=False are stepped on every batch, as in MMEngine, "
-            f"{facts.accumulation[name]} times per update"
-        )
-        instead = (
-            "To count updates write "
-            "default_hooks=dict(param_scheduler=dict(type='ParamSchedulerHook', count='updates')), or pass a Plan"
-        )
-        site = f"accumulative_counts={facts.accumulation[name]}"
-        warn_user(Problem(site=site, found=found, advice=instead))
-    return list(built)
+    schedulers: Schedulers = build_param_scheduler(
+        config, wrappers, epoch_length=facts.epoch_length, max_epochs=facts.max_epochs, max_iters=facts.max_iters
+    )
+    for name, several in schedulers.items():
+        if facts.accumulation[name] > 1 and any(not one.by_epoch for one in several):
+            found = (
+                "schedulers with by_epoch=False are stepped on every batch, as in MMEngine, "
+                f"{facts.accumulation[name]} times per update"
+            )
+            site = f"accumulative_counts={facts.accumulation[name]}"
+            warn_user(Problem(site=site, found=found, advice="To count updates, pass a Plan"))
+    return schedulers
 
 
 def _scheduler_of_plan(

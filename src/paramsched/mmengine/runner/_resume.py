@@ -60,7 +60,7 @@ def state_of(parts: SavedParts, position: Position, seed: int) -> dict[str, Any]
     return {
         "meta": {"epoch": position.epoch, "iter": position.iter, "seed": seed},
         "clock": asdict(position),
-        "run": _facts_to_compare(parts),
+        "processes": parts.accelerator.num_processes,
         "shapes": shapes_of(parts.accelerator),
         "param_schedulers": {
             name: {"plan": many[0].state_dict()} if _is_plan(many) else [one.state_dict() for one in many]
@@ -76,19 +76,6 @@ def gradients_of(model: nn.Module, steppers: Mapping[str, AcceleratedWrapper]) -
     if not any(stepper.in_cycle for stepper in steppers.values()):
         return {}
     return {name: p.grad.detach().cpu() for name, p in model.named_parameters() if p.grad is not None}
-
-
-def _facts_to_compare(parts: SavedParts) -> dict[str, Any]:
-    """Return the run facts that are compared with the checkpoint's when a run resumes."""
-    facts = parts.facts
-    return {
-        "max_epochs": facts.max_epochs,
-        "max_iters": facts.max_iters,
-        "epoch_length": facts.epoch_length,
-        "batch_size": facts.batch_size,
-        "accumulative_counts": dict(facts.accumulation),
-        "processes": parts.accelerator.num_processes,
-    }
 
 
 def _hooks_by_key(hooks: Iterable[Any]) -> Iterator[tuple[str, Any]]:
@@ -151,14 +138,8 @@ def load_state(
     """Load a checkpoint that was checked into the parts of a run; `state` is the content of `runner.pt`."""
     saved, config, policy = state["param_schedulers"], parts.config, parts.on_change
     _require_same_schedulers(parts.schedulers, saved, config, policy)
-    for line in _lines_of_differences(state["run"], _facts_to_compare(parts)):
-        log.warning("resume: %s", line)
-    bases = {  # a plan logs its own
-        name: {} if _is_plan(parts.schedulers.get(name, ())) else _bases_of_groups(one)
-        for name, one in parts.steppers.items()
-    }
     with in_every_process(parts.accelerator):
-        _load_accelerate_state(parts.accelerator, source, state["run"]["processes"])
+        _load_accelerate_state(parts.accelerator, source, state["processes"])
     for name, stepper in parts.steppers.items():
         kept = state["optimizers"][name]
         stepper.updates = kept["updates"]
@@ -166,8 +147,6 @@ def load_state(
             stepper.amounts.load_state(kept.get("amounts", {}))
         if stepper.inner.base_param_settings is not None and kept["base_param_settings"] is not None:
             stepper.inner.base_param_settings.update(kept["base_param_settings"])
-        for line in _lines_of_differences(_bases_of_groups(stepper), bases[name], only_common=True):
-            log.warning("resume: base of %s; using the checkpoint's", line)
     loaded: set[int] = set()  # a plan for several optimizers has one Scheduler
     for name, many in parts.schedulers.items():
         if _is_plan(many):
@@ -178,7 +157,7 @@ def load_state(
             # With any `on_change`, an end that the config omits is the end of the present run.
             keeps = policy == "checkpoint"
             states = _states_of_this_length(many, saved[name], config, name) if keeps else saved[name]
-            epoch_length = parts.facts.lengths_for(name)["epoch_length"]
+            epoch_length = parts.facts.epoch_length
             restore(many, states, on_change="checkpoint" if keeps else "new", epoch_length=epoch_length)
     for name, parameter in parts.model.named_parameters():
         if name in gradients:
@@ -191,7 +170,7 @@ def load_state(
 def require_fit_for(accelerator: Any, source: Path) -> dict[str, Any]:
     """Return the contents of `runner.pt`; raise an error if Accelerate cannot load the checkpoint into the run."""
     state = read_runner_state(source)
-    was, now = state["run"]["processes"], accelerator.num_processes
+    was, now = state["processes"], accelerator.num_processes
     if (was == 1) != (now == 1):  # Accelerate then uses other names for the weights
         raise StateError(
             f"{source}: the number of processes was {was} when it was saved, and is {now} now. "
@@ -220,23 +199,3 @@ def _load_accelerate_state(accelerator: Any, source: Path, saved_processes: int)
     file = source / f"random_states_{accelerator.process_index}.pkl"
     if not torch.equal(torch.get_rng_state(), read_torch(file)["torch_manual_seed"]):
         raise StateError(f"{file}: Accelerate could not load the random states in it")
-
-
-def _bases_of_groups(stepper: AcceleratedWrapper) -> dict[str, Any]:
-    """Return a dict from texts such as "lr in group 0" to the bases of the optimizer's groups."""
-    return {
-        f"{key.removeprefix('initial_')} in group {index}": float(value)
-        for index, group in enumerate(stepper.optimizer.param_groups)
-        for key, value in group.items()
-        if isinstance(key, str) and key.startswith("initial_") and isinstance(value, (int, float))
-    }
-
-
-def _lines_of_differences(saved: Mapping[str, Any], now: Mapping[str, Any], *, only_common: bool = False) -> list[str]:
-    """Return a list with one line of text for each entry that differs between the two dicts."""
-    keys = saved.keys() & now.keys() if only_common else saved.keys() | now.keys()
-    return [
-        f"{key}: {saved.get(key)!r} in the checkpoint, {now.get(key)!r} now"
-        for key in sorted(keys)
-        if saved.get(key) != now.get(key)
-    ]

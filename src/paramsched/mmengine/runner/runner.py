@@ -390,7 +390,6 @@ class Runner:
             self.accelerator,
             {name: stepper._accumulative_counts for name, stepper in self.steppers.items()},
             tokens_per_sample=self.settings.tokens_per_sample,
-            in_updates=any(getattr(hook, "count", None) == "updates" for hook in self._hooks),
         )
         self._prepare_evaluation("val")
 
@@ -422,9 +421,7 @@ class Runner:
                 if isinstance(one, Scheduler):
                     MetricRelay("Runner").warn_of_patience(one, self.training.validations)
         self._aligned = {
-            name
-            for name, many in self.schedulers.items()
-            if self.facts.in_updates or any(isinstance(one, Scheduler) for one in many)
+            name for name, many in self.schedulers.items() if any(isinstance(one, Scheduler) for one in many)
         }
 
     def _scale_lr(self, facts: RunnerFacts) -> None:

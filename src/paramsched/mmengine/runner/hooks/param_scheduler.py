@@ -1,12 +1,11 @@
 """Hooks that step schedulers, and hooks of MMEngine that have no effect in this Runner."""
 
-from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.run import Scheduler
 from paramsched.engines.trained_optimizers import TrainedOptimizers
-from paramsched.errors import CallSite, InvalidArgument
+from paramsched.errors import InvalidArgument
 from paramsched.mmengine.registry import HOOKS
 from paramsched.mmengine.runner._param_schedulers import distinct_schedulers
 from paramsched.mmengine.runner.context import RunContext
@@ -17,32 +16,16 @@ from paramsched.mmengine.runner.hooks.hook import Hook
 class ParamSchedulerHook(Hook):
     """Step schedulers after each batch or epoch, and plateau schedulers after each validation.
 
-    Args:
-        count: when schedulers with `by_epoch=False` are stepped: after all `"batches"` (default), as in MMEngine, or
-            only after completed `"updates"`.
-
-    Raises:
-        InvalidArgument: if `count` is neither `"batches"` nor `"updates"`.
-
-    Differs from MMEngine's hook: the argument `count` is new. In a run whose length is in iterations, schedulers with
-    `by_epoch=True` are stepped after each pass over the loader.
+    Differs from MMEngine's hook: in a run whose length is in iterations, schedulers with `by_epoch=True` are stepped
+    after each pass over the loader.
     """
 
     priority = "LOW"
 
-    def __init__(self, count: Literal["batches", "updates"] = "batches") -> None:
-        if count not in ("batches", "updates"):
-            raise InvalidArgument(
-                CallSite("ParamSchedulerHook", "count", f"{count!r}"),
-                did_you_mean(str(count), ("batches", "updates")),
-                'Use count="updates"',
-            )
-        self.count = count
-        self._updates: dict[str, int] = {}
+    def __init__(self) -> None:
         self._trained: TrainedOptimizers | None = None
 
     def before_train(self, runner: RunContext) -> None:
-        self._updates = {name: stepper.updates for name, stepper in runner.steppers.items()}
         plans = [one for one in distinct_schedulers(runner.schedulers) if isinstance(one, Scheduler)]
         self._trained = TrainedOptimizers("Runner", plans) if plans else None
 
@@ -51,18 +34,14 @@ class ParamSchedulerHook(Hook):
     ) -> None:
         if self._trained is not None:
             self._trained.check(one.optimizer for one in runner.steppers.values())
-        for name, scheduler in _schedulers_to_tick(runner):
-            has_updated = runner.steppers[name].updates > self._updates.get(name, 0)
-            if not scheduler.by_epoch and (self.count == "batches" or has_updated):
-                scheduler.step()
-        self._updates = {name: stepper.updates for name, stepper in runner.steppers.items()}
+        _step_schedulers(runner, by_epoch=False)
         # A run by iterations is one epoch for hooks, but schedulers by epoch count passes over the loader.
         if runner.training.by_iterations and (runner.iter + 1) % runner.training.epoch_length == 0:
-            _tick_by_epoch(runner)
+            _step_schedulers(runner, by_epoch=True)
 
     def after_train_epoch(self, runner: RunContext) -> None:
         if not runner.training.by_iterations:
-            _tick_by_epoch(runner)
+            _step_schedulers(runner, by_epoch=True)
 
     def after_val_epoch(self, runner: RunContext, metrics: dict[str, Any] | None = None) -> None:
         if metrics is None:
@@ -84,17 +63,12 @@ class ParamSchedulerHook(Hook):
                 scheduler.observe(**{name: metrics[name] for name in watched})
 
 
-def _schedulers_to_tick(runner: RunContext) -> Iterator[tuple[str, Any]]:
-    for name, schedulers in runner.schedulers.items():
+def _step_schedulers(runner: RunContext, *, by_epoch: bool) -> None:
+    """Step the schedulers of MMEngine with this `by_epoch`; a plan counts the updates itself."""
+    for schedulers in runner.schedulers.values():
         for scheduler in schedulers:
-            if not isinstance(scheduler, Scheduler):
-                yield name, scheduler
-
-
-def _tick_by_epoch(runner: RunContext) -> None:
-    for _, scheduler in _schedulers_to_tick(runner):
-        if scheduler.by_epoch:
-            scheduler.step()
+            if not isinstance(scheduler, Scheduler) and scheduler.by_epoch == by_epoch:
+                scheduler.step()
 
 
 @HOOKS.register_module()
