@@ -16,7 +16,7 @@ from paramsched.cli._output import WrongUsage, echo_note, option_of
 from paramsched.cli._run_facts import facts_from_options, length_from_option, names_a_file
 from paramsched.core.base.entries import is_installed
 from paramsched.core.base.problem import Problem
-from paramsched.core.files.plan_files import PlanText, read_foreign_data
+from paramsched.core.files.plan_files import SYNTAXES, PlanText, read_data
 from paramsched.core.files.text_limits import read_bounded_text
 from paramsched.core.plan import Binding, Plan
 from paramsched.core.plan.forms import SUFFIXES
@@ -77,7 +77,7 @@ def config_in(given: str) -> Config | None:
         return None
     data = None
     with suppress(ConfigError):  # the reader of plans reports it
-        data = read_foreign_data(text, syntax, given)
+        data = read_data(text, SYNTAXES[syntax], given)
     if not isinstance(data, Mapping) or not any(key in data for key in CONFIG_KEYS):
         return None
     if runs_code(path) and not runs_configs():

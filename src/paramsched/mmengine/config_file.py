@@ -1,8 +1,8 @@
 """Config files of MMEngine: a `.py` file is code, and is run; YAML and JSON are read.
 
 MMEngine's own `Config` runs a `.py` file if MMEngine is installed. The loader below is for use without it: of the old
-style it reads `_base_`, but neither `{{ variables }}` nor the values of a base in code, such as `_base_.model`. In YAML
-`1e-3` is a number, which MMEngine reads as text.
+style it reads `_base_`, but neither `{{ variables }}` nor the values of a base in code, such as `_base_.model`. YAML
+has the rules of plan files: no anchors and tags, and `1e-3` is a number, which MMEngine reads as text.
 """
 
 import ast
@@ -20,9 +20,11 @@ from typing import Any, Final
 from paramsched.core.base.codes import UNREADABLE
 from paramsched.core.base.printing import ROOT, child_path, entry_path
 from paramsched.core.base.problem import Problem
-from paramsched.core.files.plan_files import read_foreign_data
+from paramsched.core.files.json_and_toml import read_json
+from paramsched.core.files.plan_files import read_data
 from paramsched.core.files.problem_collector import type_name_of
 from paramsched.core.files.text_limits import read_bounded_text
+from paramsched.core.files.yaml_text import read_yaml
 from paramsched.errors import ConfigError, MissingDependency, ParamschedError
 
 CONFIG_KEYS: Final = ("param_scheduler", "optim_wrapper", "_base_")
@@ -159,7 +161,7 @@ def _entries_of_data(text: str, path: Path) -> dict[str, Any]:
     if path.suffix not in _DATA_SUFFIXES:
         raise ConfigError(str(path), ["expected a file that ends in .py, .yaml, .yml or .json"])
     _refuse_variables(text, path)
-    data = read_foreign_data(text, "json" if path.suffix == ".json" else "yaml", str(path))
+    data = read_data(text, read_json if path.suffix == ".json" else read_yaml, str(path))
     if not isinstance(data, dict) or not all(isinstance(name, str) for name in data):
         raise ConfigError(str(path), ["expected a mapping from names to values"])
     return data

@@ -261,20 +261,12 @@ def test_a_structure_that_contains_itself_is_reported():
     assert len(problems(data)) == 1
 
 
-def test_a_config_of_another_library_may_have_any_number_and_date_and_the_last_of_several_keys():
-    day = dt.date(2024, 1, 2)
-    data = {"a": day, "b": [math.inf, 10**400, -(10**400)], "c": np.float32(0.5)}
-    twice: list[str] = []
-    pairs = Pairs([("a", 1), ("b", Pairs([("c", 1), ("c", 2)])), ("a", 3)])
-
-    assert plain_data(data, ProblemCollector(), []) == {
-        "a": "2024-01-02",
-        "b": [math.inf, math.inf, -math.inf],
-        "c": 0.5,
-    }
-    assert (plain_data(pairs, ProblemCollector(), twice), twice) == ({"a": 3, "b": {"c": 2}}, ["$.b.c", "$.a"])
+def test_a_date_or_a_complex_number_is_a_problem():
     collector = ProblemCollector()
-    plain_data({"a": day, "b": dt.time(1), "c": 1j}, collector)
+
+    assert plain_data({"c": np.float32(0.5)}, collector) == {"c": 0.5}
+    plain_data({"a": dt.date(2024, 1, 2), "b": dt.time(1), "c": 1j}, collector)
+
     assert collector.lines() == (
         "$.a: 2024-01-02 is a date or a time. Use text in quotes, or a number",
         "$.b: 01:00:00 is a date or a time. Use text in quotes, or a number",

@@ -50,7 +50,7 @@ def json_places(text: str) -> Place:
         elif piece not in ":,":
             said = json.loads(piece) if piece[0] == '"' else None
             pieces.append(Place(begin, end, text=said, value=said))
-    return nested_places(pieces, None)
+    return nested_places(pieces)
 
 
 def write_json(data: Any) -> str:

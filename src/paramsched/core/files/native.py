@@ -1,7 +1,6 @@
 """The entries of a plan: files with a total, fields, groups and targets, read and written.
 
-- a schedule is a line of text, a mapping `{name: {argument: value}}`, `{name: value}`, `{name: [values]}`, a list
-  (a sequence) or a number (a constant)
+- a schedule is a line of text, or a number (a constant)
 - under `groups`, text is the name of a group; an integer key or the text `[0]` is an index
 - a name similar to a field of torch's optimizers is an error; other names are allowed
 """

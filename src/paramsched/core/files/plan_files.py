@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, final, overload
 
-from paramsched.core.base.codes import KEY_TWICE, NOTHING_PLANNED
+from paramsched.core.base.codes import NOTHING_PLANNED
 from paramsched.core.base.files import near_file, path_of_file, write_whole_file
 from paramsched.core.base.near_names import did_you_mean, shortened_text
 from paramsched.core.base.printing import names_listed, printable
-from paramsched.core.base.problem import Problem, warn_user
+from paramsched.core.base.problem import Problem
 from paramsched.core.base.signatures import readable
 from paramsched.core.files import native
 from paramsched.core.files.json_and_toml import (
@@ -34,7 +34,6 @@ from paramsched.core.files.read_schedule import ShapeLike, ShapeNames
 from paramsched.core.files.text_limits import read_bounded_text, refuse_long_text
 from paramsched.core.files.text_places import Place, faults_with_places
 from paramsched.core.files.yaml_text import (
-    read_foreign_yaml,
     read_yaml,
     write_yaml,
     yaml_places,
@@ -380,25 +379,6 @@ def read_data(text: str, read: Callable[[str, str], Any], source: str) -> Any:
     problems = ProblemCollector()
     data = plain_data(read(text, source), problems)
     problems.raise_any(source)
-    return data
-
-
-_FOREIGN_SYNTAXES: Final = {"yaml": read_foreign_yaml, "toml": read_toml, "json": read_json}
-_OF_SCHEDULES: Final = re.compile("lr|rate|sched|epoch|iter|step|warm|decay|cool|milestone|gamma|t_max|duration|solver")
-
-
-def read_foreign_data(text: str, syntax: str, source: str) -> Any:
-    """Return the data of another library's text, as `plain_data` does. Warn of repeated keys of a schedule."""
-    problems = ProblemCollector()
-    twice: list[str] = []
-    data = plain_data(_FOREIGN_SYNTAXES[syntax](text, source), problems, twice)
-    problems.raise_any(source)
-    scheduling = [path for path in dict.fromkeys(twice) if _OF_SCHEDULES.search(path.lower())]
-    if scheduling:
-        others = len(scheduling) - 1
-        more = f" (and {others} other {'key' if others == 1 else 'keys'})" if others else ""
-        found = f"the key occurs twice{more}, and the last value counts. Keep one"
-        warn_user(Problem(scheduling[0], found, code=KEY_TWICE))
     return data
 
 

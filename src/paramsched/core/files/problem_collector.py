@@ -172,27 +172,17 @@ def refuse_many_values(data: Any, source: str) -> None:
             raise too_many_values(source)
 
 
-def plain_data(raw: Any, problems: ProblemCollector, twice: list[str] | None = None) -> Any:
-    """Return data with dicts, lists, text, finite numbers, booleans and None only; add problems for other values.
-
-    Another library's config may contain more than a plan. Settings unrelated to schedules may have any value: numbers
-    that are not finite are kept, and dates become text. If a key occurs twice, the last value counts, as with PyYAML
-    and `json`.
-
-    Args:
-        raw: the data as it was read.
-        problems: the collector.
-        twice: for another library's config, the list to which the paths of repeated keys are added.
-    """
-    data = plain_or_bad(raw, problems, twice)
+def plain_data(raw: Any, problems: ProblemCollector) -> Any:
+    """Return data with dicts, lists, text, finite numbers, booleans and None only; add problems for other values."""
+    data = plain_or_bad(raw, problems)
     for one in bad_values_in(data):
         problems.report(one.problem.path, one.problem)
     return data
 
 
-def plain_or_bad(raw: Any, problems: ProblemCollector, twice: list[str] | None = None) -> Any:
+def plain_or_bad(raw: Any, problems: ProblemCollector) -> Any:
     """Return data like `plain_data`, with a `BadValue` in place of each invalid value and without problems."""
-    return _PlainReader(problems, twice).read_value(raw, ROOT, MOST_DEPTH)
+    return _PlainReader(problems).read_value(raw, ROOT, MOST_DEPTH)
 
 
 def bad_values_in(data: Any) -> list[BadValue]:
@@ -217,12 +207,10 @@ class _PlainReader:
 
     Args:
         problems: the collector.
-        twice: the list for the paths of repeated keys in another library's config; None for a native plan.
         left: the number of values that may still be read.
     """
 
     problems: ProblemCollector
-    twice: list[str] | None = None
     left: int = _MOST_GIVEN
 
     def read_value(self, raw: Any, path: str, depth: int) -> Any:
@@ -240,21 +228,17 @@ class _PlainReader:
             self.count_values(len(raw))
             return [self.read_value(item, f"{path}[{index}]", depth - 1) for index, item in enumerate(raw)]
         if type(raw).__module__ == "datetime":
-            if self.twice is not None:
-                return str(raw)
             return _bad_value(path, f"{raw} is a date or a time", "Use text in quotes, or a number")
         found = f"a file cannot contain {type(raw).__name__}"
         return _bad_value(path, found, "Use numbers, text, lists and mappings")
 
     def read_number(self, raw: Any, path: str) -> int | float | BadValue:
-        """Return a finite number. In another library's config, a number that exceeds all floats becomes infinite."""
+        """Return a finite number."""
         number = raw.item() if isinstance(raw, np.number) else raw
         if not isinstance(number, (int, float)):
             return _bad_value(path, f"expected a real number, got {number!r}", "For example: 1")
         if abs(number) <= sys.float_info.max:
             return number
-        if self.twice is not None and isinstance(raw, (int, float)):
-            return float(number) if isinstance(number, float) else math.inf if number > 0 else -math.inf
         found = (
             f"the number must be finite, got {number}"
             if isinstance(number, float)
@@ -276,9 +260,7 @@ class _PlainReader:
                 self.problems.add(path, found, "Use text, or the index of a group", code=REFUSED_VALUE)
                 continue
             place = child_path(path, key)
-            if key in mapping and self.twice is not None:
-                self.twice.append(place)
-            elif key in mapping:
+            if key in mapping:
                 self.problems.add(place, "the key occurs twice", "Keep one", at_key=True, code=SAID_TWICE)
                 continue
             mapping[key] = self.read_value(value, place, depth - 1)

@@ -58,38 +58,30 @@ class Bracket(NamedTuple):
     Args:
         kind: `[` or `{`, or `]` for the end of either.
         at: the offset of a begin, or of the character after an end.
-        tag: the tag of another library's list or mapping; None if it has none.
     """
 
     kind: str
     at: int
-    tag: str | None = None
 
 
-def nested_places(pieces: Iterable[Place | Bracket], finish: Callable[[Place, str | None, bool], None] | None) -> Place:
+def nested_places(pieces: Iterable[Place | Bracket]) -> Place:
     """Return the place of the entire document, with the places of its entries.
 
     Args:
         pieces: the scalars and the brackets, in the order of the text.
-        finish: for another library's document, a function of each list or mapping when it ends, of its tag, and of
-            whether it is the key of an entry. The keys of such a document are texts.
     """
     document = Place(0, 0, parts=[], value=[])
-    opened: list[tuple[Place, str | None]] = [(document, None)]
+    opened = [document]
     for piece in pieces:
         if isinstance(piece, Bracket) and piece.kind != "]":
             empty = Place(piece.at, piece.at, parts=[], value=[]) if piece.kind == "[" else None
-            opened.append((empty or Place(piece.at, piece.at, parts={}, value=Pairs()), piece.tag))
+            opened.append(empty or Place(piece.at, piece.at, parts={}, value=Pairs()))
             continue
-        place, tag = (piece, None) if isinstance(piece, Place) else opened.pop()
-        around = opened[-1][0]
+        place = piece if isinstance(piece, Place) else opened.pop()
+        around = opened[-1]
         is_key = isinstance(around.parts, dict) and around.awaited is None
         if isinstance(piece, Bracket):
             place.end = piece.at
-            if finish is not None:
-                finish(place, tag, is_key)
-        elif is_key and finish is not None:
-            place.value = place.text
         if isinstance(around.parts, list):
             around.parts.append(place)
             around.value.append(place.value)

@@ -3,9 +3,6 @@
 - `3e-4` and `10_000` are numbers; `yes`, `1:30`, `2024-01-01`, `.5` are text
 - no anchors, aliases, tags or merge keys, one document
 - an integer key is an integer
-
-A file of another library is read as PyYAML reads it, with aliases, merge keys and tags. As in OmegaConf, `1e-3` is a
-number.
 """
 
 import re
@@ -14,9 +11,9 @@ from textwrap import wrap
 from typing import Any, Final
 
 from paramsched.core.base.problem import TextLines
-from paramsched.core.files.problem_collector import number_from_text, short_json
+from paramsched.core.files.problem_collector import number_from_text
 from paramsched.core.files.text_limits import MOST_DEPTH, MOST_VALUES, nested_too_deep, too_many_values
-from paramsched.core.files.text_places import Bracket, Pairs, Place, nested_places
+from paramsched.core.files.text_places import Bracket, Place, nested_places
 from paramsched.errors import ConfigError
 
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*(_[0-9]+)*)(\.[0-9]+(_[0-9]+)*)?([eE][+-]?[0-9]+)?\Z")
@@ -26,37 +23,15 @@ _WORDS: Final = {"": None, "~": None, "null": None, "Null": None, "NULL": None} 
 }
 _SPECIAL: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
-_PEER_NUMBER: Final = re.compile(r"[-+]?((0|[1-9][0-9_]*)(\.[0-9_]*)?|\.[0-9][0-9_]*)([eE][+-]?[0-9]+)?")
-_PEER_BOOLEANS: Final = {"yes": True, "no": False, "on": True, "off": False}
-_MERGE: Final = "<<"
-"""The merge key of YAML mappings."""
-_CORE: Final = "tag:yaml.org,2002:"
-_PLAIN_TAGS: Final = frozenset(f"{_CORE}{kind}" for kind in ("bool", "float", "int", "null"))
-_TEXT_TAGS: Final = frozenset(("!", f"{_CORE}str", f"{_CORE}python/str", f"{_CORE}python/unicode"))
-_COLLECTION_TAGS: Final = frozenset(
-    (None, "!", *(f"{_CORE}{kind}" for kind in ("map", "seq", "python/tuple", "python/list", "python/dict")))
-)
-
 
 def read_yaml(text: str, source: str) -> Any:
     """Return the content of a YAML document, with `Pairs` for mappings."""
     return yaml_places(text, source).value
 
 
-def read_foreign_yaml(text: str, source: str) -> Any:
-    r"""Return the content of another library's YAML document, with `Pairs` for mappings. All keys are text.
-
-    A value with a tag that only the other library knows becomes a text: the tag and the value.
-
-    >>> read_foreign_yaml("a: &a {x: 1}\nb: {<<: *a, y: .5}\nc: !!python/tuple [no]", "")
-    [('a', [('x', 1)]), ('b', [('x', 1), ('y', 0.5)]), ('c', [False])]
-    """
-    return _document(text, source, is_foreign=True).value
-
-
 def yaml_places(text: str, source: str = "") -> Place:
     """Return the places of the values of a YAML document, and the values."""
-    return _document(text, source, is_foreign=False)
+    return _document(text, source)
 
 
 def write_yaml(data: Any) -> str:
@@ -70,10 +45,10 @@ def write_yaml(data: Any) -> str:
 
     def text_of(writer: Any, text: str) -> Any:
         # Some Unicode line breaks are not printable; only double quotes preserve them.
-        return writer.represent_scalar(f"{_CORE}str", text, style=None if text.isprintable() else '"')
+        return writer.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
 
     Writer.add_representer(str, text_of)
-    Writer.add_implicit_resolver(f"{_CORE}float", _NUMBER, list("-0123456789"))
+    Writer.add_implicit_resolver("tag:yaml.org,2002:float", _NUMBER, list("-0123456789"))
     text: str = yaml.dump(
         data, Dumper=Writer, sort_keys=False, allow_unicode=True, width=1_000_000, default_flow_style=False
     )
@@ -85,8 +60,6 @@ _MOST_IN_LINE: Final = 1500  # characters; a longer line, such as a table, is fo
 
 
 # Events of the parser, after checks for unsupported syntax.
-
-_MOST_EVENTS: Final = 3 * MOST_VALUES  # a mapping of one entry has four events and three values
 
 
 def parser_events(text: str) -> Iterator[Any]:
@@ -117,57 +90,12 @@ def _not_in_plan(event: Any, text: str, source: str) -> ConfigError:
     return _yaml_error(text, source, event, f"the tag {event.tag}", "A plan has no tags; write the value alone")
 
 
-def _foreign_events(text: str, source: str) -> Iterator[Any]:
-    """Yield the events of another library's document, with the events of the anchor in place of each alias.
-
-    All events are kept in a list. An alias repeats a part of the list, in which earlier aliases are already replaced.
-    """
-    import yaml
-
-    has_anchors = "&" in text
-    kept: list[Any] = []
-    # For each anchor, the range of its events in `kept`. The end is None until it is reached.
-    anchors: dict[str, tuple[int, int | None]] = {}
-    opened: list[tuple[str | None, int]] = []
-    for event in parser_events(text):
-        kind = type(event)
-        if kind is yaml.AliasEvent:
-            begin, end = anchors.get(event.anchor, (0, 0))
-            if end == 0:
-                found = f"the alias *{event.anchor} has no anchor above it"
-                raise _yaml_error(text, source, event, found, f"Write &{event.anchor} in front of its value")
-            if end is None:
-                found = f"the alias *{event.anchor} is inside its own anchor"
-                raise _yaml_error(text, source, event, found, "Use the value itself")
-            if len(kept) + end - begin > _MOST_EVENTS:
-                found = f"with its aliases the document has more than {MOST_VALUES:,} values"
-                raise _yaml_error(text, source, event, found, "Use the value itself")
-            repeated = kept[begin:end]
-            kept += repeated
-            yield from repeated
-            continue
-        if has_anchors:
-            begin = len(kept)
-            kept.append(event)
-            if kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
-                opened.append((event.anchor, begin))
-                if event.anchor is not None:
-                    anchors[event.anchor] = (begin, None)
-            elif kind is yaml.ScalarEvent and event.anchor is not None:
-                anchors[event.anchor] = (begin, begin + 1)
-            elif kind is yaml.SequenceEndEvent or kind is yaml.MappingEndEvent:
-                anchor, begin = opened.pop()
-                if anchor is not None:
-                    anchors[anchor] = (begin, len(kept))
-        yield event
-
-
 def _yaml_error(text: str, source: str, event: Any, found: str, instead: str) -> ConfigError:
     return ConfigError(source, [TextLines(text).fault(event.start_mark.index, found, instead)])
 
 
-def _document(text: str, source: str, *, is_foreign: bool) -> Place:
-    """Return the places and the values of a plan's document, or of another library's.
+def _document(text: str, source: str) -> Place:
+    """Return the places and the values of a document.
 
     Raises:
         ConfigError: the text is not valid YAML, has a second document or too many values, or is nested too deep.
@@ -176,20 +104,19 @@ def _document(text: str, source: str, *, is_foreign: bool) -> Place:
 
     pieces: list[Place | Bracket] = []
     depth = values = documents = 0
-    read = _foreign_scalar if is_foreign else _plan_scalar
     try:
-        for event in (_foreign_events if is_foreign else _plan_events)(text, source):
+        for event in _plan_events(text, source):
             kind = type(event)
             if kind is yaml.ScalarEvent:
                 begin, end = event.start_mark.index, event.end_mark.index
-                pieces.append(Place(begin, end, text=event.value, value=read(event)))
+                pieces.append(Place(begin, end, text=event.value, value=_plan_scalar(event)))
                 values += 1 + event.value.count(",")
             elif kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
                 if depth == MOST_DEPTH:
                     found = f"nested more than {MOST_DEPTH} deep"
                     raise _yaml_error(text, source, event, found, "Use one line of text for the schedule")
                 sign = "[" if kind is yaml.SequenceStartEvent else "{"
-                pieces.append(Bracket(sign, event.start_mark.index, event.tag))
+                pieces.append(Bracket(sign, event.start_mark.index))
                 depth += 1
                 values += 1
             elif kind is yaml.SequenceEndEvent or kind is yaml.MappingEndEvent:
@@ -204,60 +131,12 @@ def _document(text: str, source: str, *, is_foreign: bool) -> Place:
     except yaml.YAMLError as error:
         raise _invalid_yaml(error, text, source) from None
 
-    def finish(place: Place, tag: str | None, is_key: bool) -> None:
-        """Merge the entries of another library's mapping, and replace a value that only that library knows."""
-        nonlocal values
-        values += _merge(place, text, source)
-        if values > MOST_VALUES:
-            raise too_many_values(source)
-        if is_key:
-            place.value = short_json(place.value)
-        elif tag not in _COLLECTION_TAGS:
-            place.value = f"{tag} …"
-
-    return nested_places(pieces, finish if is_foreign else None)
-
-
-def _merge(place: Place, text: str, source: str) -> int:
-    """Add the entries of merged mappings to another library's mapping, and return its number of entries; 0 without any.
-
-    Its own entries and earlier merges take precedence.
-    """
-    if not isinstance(place.parts, dict) or _MERGE not in place.parts:
-        return 0
-    own = {key for key, _ in place.value}
-    found: dict[str, Any] = {}
-    for merged in reversed([value for key, value in place.value if key == _MERGE]):
-        for one in merged if isinstance(merged, list) and not isinstance(merged, Pairs) else [merged]:
-            if not isinstance(one, Pairs):
-                fault = TextLines(text).fault(place.begin, "<< takes a mapping, or a list of them", "Use <<: *name")
-                raise ConfigError(source, [fault])
-            found = {**dict(one), **found}
-    rest = [(key, value) for key, value in place.value if key != _MERGE]
-    place.value = Pairs([*((key, value) for key, value in found.items() if key not in own), *rest])
-    around = place.parts[_MERGE]
-    for one in around.parts if isinstance(around.parts, list) else [around]:
-        place.parts = {**(one.parts if isinstance(one.parts, dict) else {}), **place.parts}
-    return len(place.value)
+    return nested_places(pieces)
 
 
 def _plan_scalar(event: Any) -> Any:
     """Return the value of a scalar in a plan: text if it is quoted."""
     return event.value if event.style else _unquoted_value(event.value)
-
-
-def _foreign_scalar(event: Any) -> Any:
-    """Return the value of a scalar in another library's document, by its tag or its text."""
-    text = event.value
-    if event.tag in _TEXT_TAGS or (event.tag is None and event.style):
-        return text
-    if event.tag is not None and event.tag not in _PLAIN_TAGS:
-        return f"{event.tag} {text}".strip()
-    if text.lower() in _PEER_BOOLEANS and text in (text.lower(), text.upper(), text.title()):
-        return _PEER_BOOLEANS[text.lower()]
-    if _PEER_NUMBER.fullmatch(text):
-        return number_from_text(text.replace("_", "").lstrip("+"))
-    return _unquoted_value(text)
 
 
 def _unquoted_value(text: str) -> Any:
