@@ -55,15 +55,6 @@ def test_drop_in_classes_in_a_config_give_mmengines_values(run, counts):
     assert type(runner.param_schedulers[0]) is engine.LinearLR
 
 
-def test_drop_in_objects_give_mmengines_values(run):
-    from mmengine.optim import MultiStepLR
-
-    expected, _ = run(lambda wrapper: MultiStepLR(wrapper, milestones=[1, 3]))
-    found, _ = run(lambda wrapper: engine.MultiStepLR(wrapper, milestones=[1, 3]))
-
-    np.testing.assert_array_equal(found, expected)
-
-
 PLAN = ps.Plan(lr="warmup(4) >> cosine(to=0.1)", momentum="linear(1.0, 0.5)")
 
 
@@ -204,16 +195,6 @@ def test_a_plateau_in_a_plan_observes_the_validation(run):
     found, _ = run(lambda wrapper: engine.PlanScheduler(wrapper, plan, total=24), validate=True)
 
     assert found[::BATCHES, 0] == pytest.approx([0.1, 0.1, 0.05, 0.025])
-
-
-def test_the_drop_in_plateau_gives_mmengines_values(run):
-    engine.register()
-    config = dict(type="ReduceOnPlateauLR", monitor="acc", rule="greater", patience=0)
-
-    expected, _ = run(config, validate=True)
-    found, _ = run(named([config]), validate=True)
-
-    np.testing.assert_array_equal(found, expected)
 
 
 def test_checkpoints_are_allowed_again_after_another_library_removed_numpys_entries():

@@ -9,7 +9,6 @@ from collections import Counter
 
 import mmengine.optim as originals
 import mmengine.optim.scheduler as original_classes
-import mmengine.optim.scheduler as originals_of_mmengine_attributes
 import pytest
 import torch
 from hypothesis import given
@@ -282,25 +281,6 @@ def test_a_state_of_mmengine_can_be_loaded():
     assert (mine.last_step, mine._global_step) == (1, 1)
 
 
-@pytest.mark.parametrize(
-    "config", [{"type": "CosineAnnealingLR"}, [{"type": "LinearLR", "end": 4}, {"type": "StepLR", "step_size": 5}]]
-)
-def test_a_new_config_continues_as_if_used_from_the_start(config, caplog):
-    def run_of(optimizer, epochs):
-        return ours.build_param_scheduler(config, optimizer, epoch_length=1, max_epochs=epochs)
-
-    whole = original.run(run_of(optimizer := sgd(), 12), optimizer, 12, 1)[:, 0]
-    first = run_of(optimizer := sgd(), 7)
-    original.run(first, optimizer, 6, 1)
-    states = [one.state_dict() for one in first]
-    second = run_of(optimizer, 12)
-
-    with caplog.at_level(logging.WARNING, logger="paramsched"):
-        ours.restore(second, states)
-
-    assert original.run(second, optimizer, 6, 1)[:, 0] == pytest.approx(whole[6:], rel=1e-12)
-
-
 STEPS, CHANGED_AT = 14, 4
 
 
@@ -332,9 +312,6 @@ CLASSES = {
 }
 
 
-EVERY = [{"begin": 6}, {"end": 8}, {"last_step": 2}, {"param_name": "momentum"}, {"base_values": [0.2, 0.3]}]
-
-
 def sgd_of_mmengine_attributes():
     groups = [
         {"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr, "momentum": m} for lr, m in ((0.5, 0.9), (0.1, 0.8))
@@ -356,61 +333,6 @@ def run(library, name, act):
         scheduler.optimizer.step()
         scheduler.step()
     return rows
-
-
-def setting(attributes):
-    def act(scheduler):
-        assert attributes.keys() <= vars(scheduler).keys()
-        vars(scheduler).update(copy.copy(attributes))
-
-    return act
-
-
-@table(("name", "attributes"), [(name, one) for name, (_, own) in CLASSES.items() for one in (*own, *EVERY)])
-def test_an_attribute_that_is_set_acts_from_the_next_step_on(name, attributes):
-    expected = run(originals_of_mmengine_attributes, name, setting(attributes))
-
-    found = run(ours, name, setting(attributes))
-
-    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
-
-
-def edited(scheduler):
-    scheduler.milestones[3] += 2
-    del scheduler.milestones[6]
-
-
-@table(
-    ("name", "act"),
-    [
-        ("MultiStep", edited),
-        ("CosineRestart", lambda one: one.restart_weights.__setitem__(1, 0.25)),
-        ("Linear", lambda one: one.base_values.__setitem__(0, 3.0)),
-        ("CosineRestart", lambda one: one.base_values.__setitem__(0, 3.0)),
-        ("Step", lambda one: one.optimizer.param_groups[1].update(lr=7.0)),
-        ("Poly", lambda one: one.optimizer.param_groups[1].update(lr=7.0)),
-        ("Linear", lambda one: setattr(one, "last_step", one.last_step - 1)),
-    ],
-)
-def test_a_list_that_is_edited_in_place_acts_from_the_next_step_on(name, act):
-    expected = run(originals_of_mmengine_attributes, name, act)
-
-    found = run(ours, name, act)
-
-    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
-
-
-@table("attributes", [{"verbose": True}, {"optimizer": None}])
-def test_a_later_verbose_and_a_later_optimizer_act_too(attributes, capsys):
-    def act(scheduler):
-        vars(scheduler).update({key: value or sgd_of_mmengine_attributes() for key, value in attributes.items()})
-
-    expected = run(originals_of_mmengine_attributes, "Step", act)
-    capsys.readouterr()
-    found = run(ours, "Step", act)
-
-    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
-    assert capsys.readouterr().out.count("Adjusting parameter value of group") == (12 if "verbose" in attributes else 0)
 
 
 def optimizer_of(*lrs):
@@ -454,17 +376,6 @@ def test_a_saved_state_does_not_change_with_the_scheduler():
     assert state == before
 
 
-def test_two_schedulers_that_loaded_one_state_are_independent():
-    state = mmengine.MultiStepLR(optimizer_of(0.1), [2, 4]).state_dict()
-    one, other = (mmengine.MultiStepLR(optimizer_of(0.1), [2, 4]) for _ in range(2))
-
-    for scheduler in (one, other):
-        scheduler.load_state_dict(state)
-    one.milestones[7] += 1
-
-    assert dict(other.milestones) == {2: 1, 4: 1}
-
-
 def test_a_tuple_that_a_file_made_a_list_is_the_same_argument():
     def build():
         return mmengine.CosineRestartLR(optimizer_of(0.1), periods=(3, 4), restart_weights=(1, 0.5), eta_min=0.0)
@@ -498,19 +409,6 @@ def test_states_of_other_optimizers_are_named():
 
     with pytest.raises(StateError, match=r"for actor, critic, got actor, teacher$"):
         mmengine.restore(schedulers, states)
-
-
-@given(original.lists())
-def test_a_list_of_schedulers_gives_the_values_of_mmengine(generated):
-    configs, kind, groups = generated
-    optimizer = original.optimizer_of(kind, groups)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        schedulers = build_param_scheduler(configs, optimizer, epoch_length=original.LENGTH, max_epochs=original.EPOCHS)
-        ours = original.run(schedulers, optimizer)
-
-    original.assert_same(ours, original.original_values(configs, kind, groups), kind, groups)
 
 
 def sgd_of_mmengine_errors(groups=1, **options):

@@ -18,7 +18,7 @@ from mmengine.optim import OptimWrapperDict
 from mmengine.optim.scheduler import _ParamScheduler as PeersBase
 
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
-from paramsched.errors import PlanChanged, StateError
+from paramsched.errors import StateError
 from paramsched.mmengine import schedulers as ours
 from support.tables import table
 
@@ -275,23 +275,6 @@ def test_9_the_new_config_is_used_and_the_difference_is_logged(caplog):
     assert "end: 2 in the checkpoint" in caplog.text
 
 
-def test_9_the_config_of_the_checkpoint_is_used_on_request():
-    scheduler, _ = resumed(6, on_change="checkpoint")
-
-    assert scheduler.end == 2
-
-
-def test_9_a_changed_config_can_raise_an_error():
-    with pytest.raises(PlanChanged, match="end: 2 in the checkpoint, 6 now"):
-        resumed(6, on_change="error")
-
-
-def test_9_an_unchanged_config_is_restored_without_a_message(caplog):
-    scheduler, lines = resumed(2)
-
-    assert (lines, caplog.records, scheduler.last_step) == ((), [], 1)
-
-
 def test_9_load_state_dict_overwrites_and_warns():
     scheduler = ours.StepLR(sgd(), step_size=2)
 
@@ -374,12 +357,6 @@ def test_17_schedulers_of_an_unknown_optimizer_are_rejected(library):
 
     with pytest.raises(ValueError, match="generator"):
         library.build_param_scheduler(config, {"a": sgd(), "b": sgd()}, max_epochs=3)
-
-
-def test_17_one_built_scheduler_becomes_a_list_of_one():
-    scheduler = ours.StepLR(optimizer := sgd(), step_size=1)
-
-    assert ours.build_param_scheduler(scheduler, optimizer) == [scheduler]
 
 
 def test_18_the_current_value_of_every_scheduled_field_and_group_is_reported():
@@ -497,10 +474,6 @@ def test_5_a_count_is_passed_by_keyword_to_be_converted(name, passed, wrong):
 def test_16_a_step_size_of_zero_is_rejected_by_the_constructor(library, size):
     with pytest.raises(ValueError, match="step_size"):
         library.StepLR(sgd(), step_size=size)
-
-
-def test_16_a_length_of_zero_means_the_window():
-    assert ours.CosineAnnealingLR(sgd(), T_max=0, end=7).T_max == 7
 
 
 @row(16)

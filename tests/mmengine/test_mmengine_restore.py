@@ -92,27 +92,6 @@ CHANGES = [
 ]
 
 
-@table(("old", "new"), CHANGES)
-@pytest.mark.parametrize("batches", [6, 18])
-def test_each_policy_continues_with_its_arguments(old, new, batches):
-    first = Run(old).train(batches)
-    states, optimizer = first.saved
-    whole = {"checkpoint": Run(old), "new": Run(new)}
-    for policy, planned in whole.items():
-        planned.train(batches)
-        second = Run(new)
-        second.optimizer.load_state_dict(copy.deepcopy(optimizer))
-        second.batches = batches
-        kept = copy.deepcopy(states)
-
-        lines = restore(second.schedulers, states, on_change=policy, epoch_length=LENGTH)
-
-        assert states == kept
-        assert bool(lines) is (old != new)
-        assert second.values == pytest.approx(planned.values), policy
-        assert second.train(7).values == pytest.approx(planned.train(7).values), policy
-
-
 @table(("old", "new"), [pair for pair in CHANGES if pair[0] != pair[1]])
 def test_a_difference_may_be_an_error_and_changes_nothing(old, new):
     states, _ = Run(old).train(6).saved
@@ -157,18 +136,6 @@ def test_a_run_that_mmengine_continued_at_a_step_goes_on_from_there():
         assert [group["lr"] for group in resumed.param_groups] == [group["lr"] for group in optimizer.param_groups]
         theirs.step()
         mine.step()
-
-
-def test_a_state_with_a_later_end_goes_on_as_if_it_had_been_longer():
-    (state,), optimizer = Run([warmup(end=10)]).train(18).saved
-    second = Run([warmup(end=30)])
-    second.optimizer.load_state_dict(optimizer)
-
-    restore(second.schedulers, [{**state, "end": 30, "total_iters": 29}], on_change="checkpoint")
-
-    planned = Run([warmup(end=30)])
-    assert second.values == pytest.approx(planned.train(18).values)
-    assert second.train(5).values == pytest.approx(planned.train(5).values)
 
 
 def test_a_restored_scheduler_reports_the_values_of_its_new_arguments():
@@ -361,15 +328,6 @@ def test_a_state_without_an_entry_is_refused(lost):
         scheduler.load_state_dict(state)
 
 
-def test_a_built_scheduler_may_be_passed_for_the_only_optimizer_of_a_dict():
-    optimizer = sgd()
-    built = StepLR(optimizer, 2)
-
-    assert build_param_scheduler([built], {"g": optimizer}) == {"g": [built]}
-    with pytest.raises(ValueError, match="a built scheduler belongs to one optimizer"):
-        build_param_scheduler([built], {"g": optimizer, "d": sgd()})
-
-
 def test_scheduled_values_have_every_group_of_every_field():
     optimizer = sgd()
     wrapper = OptimWrapper(optimizer)
@@ -394,13 +352,6 @@ def test_a_plateau_without_metrics_is_reported():
     assert [line[:3] for line in unmeasured(schedulers)] == ["[2]"]
     plateaus[0].last_metric = None  # as a state of MMEngine's class, which has ticks but no metric
     assert [line[:3] for line in unmeasured(schedulers)] == ["[1]", "[2]"]
-
-
-def test_a_class_that_is_no_plateau_is_not_reported():
-    watching = StepLR(sgd(), 2, begin=3)
-    watching.monitor = "loss"
-
-    assert unmeasured([watching]) == []
 
 
 def test_a_plateau_of_mmengine_without_metrics_is_reported():

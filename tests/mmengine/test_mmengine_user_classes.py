@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from hypothesis import given
-from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.cli import main
@@ -113,10 +111,6 @@ def test_a_registered_class_is_read_by_name_with_the_values_it_computes(cls, reg
     assert_same_rates(rates, [{"type": cls, **window}])
 
 
-def test_a_class_object_needs_no_registered_name(cls):
-    assert_same_rates(simulated({"type": cls, "end": 4}), [{"type": cls, "end": 4}])
-
-
 def test_a_users_class_combines_with_mmengines_own_as_in_mmengine(cls, registered):
     registered(cls)
     cosine = {"T_max": 9, "eta_min": 0.001, "begin": 2, "end": 12}
@@ -140,53 +134,14 @@ def test_a_class_in_an_mmengine_registry_is_found_by_its_package_scope(cls):
     assert_same_rates(rates, [{"type": cls, "end": 4}])
 
 
-@given(
-    st.lists(
-        st.tuples(*(st.floats(-2, 2, allow_subnormal=False) for _ in range(3))), min_size=1, max_size=original.EPOCHS
-    ),
-    st.integers(0, 3),
-    st.sampled_from([ours, Original]),
-)
-def test_any_affine_class_has_its_values(rows, begin, library):
-    class Affine(library._ParamScheduler):
-        def _get_value(self):
-            a, b, c = rows[min(self.last_step, len(rows) - 1)]
-            present = [group[self.param_name] for group in self.optimizer.param_groups]
-            return [a * value + b * base + c for value, base in zip(present, self.base_values, strict=True)]
-
-    window = {"begin": begin, "end": begin + len(rows)}
-    config = {"type": Affine, "param_name": "lr", **window}
-
-    assert_same_rates(simulated(config), [config])
-
-
-def test_a_class_whose_window_begins_after_the_run_changes_nothing(cls):
-    config = {"type": cls, "begin": original.EPOCHS + 2, "end": original.EPOCHS + 5}
-
-    assert_same_rates(simulated(config), [config])
-
-
-class Clipped(ours._ParamScheduler):
-    """A class whose values are no linear function of the base."""
+class Reading(ours._ParamScheduler):
+    """A class that reads attributes that exist only in a run."""
 
     def __init__(self, optimizer, **kwargs):
         super().__init__(optimizer, "lr", **kwargs)
 
     def _get_value(self):
-        return [max(0.5 * group["lr"], 0.4) for group in self.optimizer.param_groups]
-
-
-class Reading(Clipped):
-    """A class that reads attributes that exist only in a run."""
-
-    def _get_value(self):
         raise KeyError("iter")
-
-
-def test_a_class_that_is_not_linear_has_its_values():
-    config = {"type": Clipped, "end": 4}
-
-    assert_same_rates(simulated(config), [config])
 
 
 def test_an_error_of_a_class_is_one_of_the_config():
@@ -194,17 +149,6 @@ def test_an_error_of_a_class_is_one_of_the_config():
         simulated({"type": Reading, "end": 4})
 
     assert [one.path for one in refusal.value.problems] == ["$.param_scheduler"]
-
-
-def test_a_function_is_not_taken_for_a_class():
-    with pytest.raises(ps.errors.ConfigError, match=r"\$\.param_scheduler\.type"):
-        simulated({"type": quadratic_warmup, "end": 4})
-
-
-def test_a_class_whose_end_is_after_the_run_is_run_to_the_end_of_the_run(cls):
-    config = {"type": cls, "begin": 3, "end": 10**9}
-
-    assert_same_rates(simulated(config), [config])
 
 
 def test_a_converted_class_reports_a_missing_epoch_length(cls):

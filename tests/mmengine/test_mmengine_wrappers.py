@@ -54,27 +54,6 @@ def test_batches_are_accumulated_and_the_last_update_may_have_fewer(counts, begi
     assert wrapper.inner_count == begin + len(weights)
 
 
-def test_the_counts_begin_as_in_mmengine():
-    original = pytest.importorskip("mmengine.optim").OptimWrapper
-
-    mine, theirs = (vars(cls(sgd(), accumulative_counts=3)) for cls in (OptimWrapper, original))
-    for name in ("_accumulative_counts", "_inner_count", "_max_counts"):
-        assert mine[name] == theirs[name], name
-
-
-def test_an_update_steps_once_and_clears_the_gradients():
-    optimizer = sgd()
-    wrapper = OptimWrapper(optimizer, accumulative_counts=2)
-    (weight,) = optimizer.param_groups[0]["params"]
-
-    wrapper.update_params(loss_of(optimizer), zero_kwargs={"set_to_none": False})
-    assert (weight.item(), weight.grad.item()) == (1.0, 0.5)
-    wrapper.update_params(loss_of(optimizer), zero_kwargs={"set_to_none": False})
-    assert (weight.item(), weight.grad.item()) == (0.5, 0.0)
-    wrapper.update_params(loss_of(optimizer), step_kwargs={"closure": lambda: None})
-    assert weight.item() == 0.5
-
-
 @table(
     ("clip", "expected"),
     [

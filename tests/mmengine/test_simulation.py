@@ -80,24 +80,6 @@ def test_generated_lists_have_the_values_of_mmengine(data):
     assert_as_in_mmengine(schedulers, kind)
 
 
-@pytest.mark.parametrize(
-    "schedulers",
-    [
-        # A warmup by iterations and a decay by epochs: both step at the end of an epoch, first the one by iterations.
-        [{"type": "CosineRestartLR", "periods": [3, 9], "restart_weights": [1, 0.5], "eta_min": 0.01},
-         {"type": "LinearLR", "by_epoch": False, "start_factor": 0.1, "end": 17}],
-        # Two of one field whose windows overlap, and a gap before the third.
-        [{"type": "ExponentialLR", "gamma": 0.9, "end": 5}, {"type": "StepLR", "step_size": 2, "begin": 2, "end": 6},
-         {"type": "CosineAnnealingLR", "begin": 8, "end": 12, "T_max": 4}],
-        [{"type": "LinearLR", "end": 3, "convert_to_iter_based": True},
-         {"type": "CosineAnnealingMomentum", "begin": 3, "eta_min": 0.5, "convert_to_iter_based": True},
-         {"type": "LinearParamScheduler", "param_name": "weight_decay", "start_factor": 0.2}],
-    ],
-)  # fmt: skip
-def test_mixed_lists_have_the_values_of_mmengine(schedulers):
-    assert_as_in_mmengine(schedulers, "SGD")
-
-
 EACH = [
     ("Constant", {}),
     ("Constant", {"factor": 0.5}),
@@ -137,16 +119,6 @@ def test_each_class_in_each_window_has_the_values_of_mmengine(family, window, cu
     if curve == "OneCycle":
         one.pop("end", None)
     assert_as_in_mmengine([one], "SGD")
-
-
-@table(("curve", "arguments"), EACH)
-@pytest.mark.parametrize("warmup", [{"by_epoch": False, "end": 6}, {"end": 3}], ids=str)
-def test_each_class_after_a_warmup_has_the_values_of_mmengine(warmup, curve, arguments):
-    if curve == "OneCycle":  # it writes its own levels
-        return
-    assert_as_in_mmengine(
-        [{"type": "LinearLR", "start_factor": 0.1, **warmup}, {"type": f"{curve}LR", **arguments}], "SGD"
-    )
 
 
 def test_one_dict_is_a_list_of_one():

@@ -324,25 +324,3 @@ def test_an_audit_of_the_log_finds_every_value_as_planned(tmp_path, counts):
     report = compare_with_plan(logged, plan, bases={("lr", None): 0.1, ("momentum", None): 0.9})
 
     assert (report.exact, report.first) == (report.values, None)
-
-
-class TwoParts(nn.Module):
-    """A model of two parts, each with an optimizer; the optimizer of the head uses every second batch."""
-
-    def __init__(self):
-        super().__init__()
-        self.body, self.head = nn.Linear(64, 8), nn.Linear(8, 10)
-        self.batches = 0
-
-    def forward(self, inputs):
-        return self.head(self.body(inputs))
-
-    def train_step(self, data, optim_wrapper):
-        loss = nn.functional.cross_entropy(self(data[0]), data[1])
-        optim_wrapper["body"].backward(loss)
-        optim_wrapper["body"].step()
-        self.batches += 1
-        if self.batches % 2 == 0:
-            optim_wrapper["head"].step()
-        optim_wrapper["body"].zero_grad()
-        return {"loss": loss.detach()}

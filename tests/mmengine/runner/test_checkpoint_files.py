@@ -15,7 +15,6 @@ from paramsched.mmengine.runner._checkpoints import (
     Checkpoints,
     in_every_process,
     in_main_process,
-    load_weights,
     read_runner_state,
     read_torch,
     replaced_path,
@@ -209,14 +208,6 @@ def test_a_run_that_resumes_from_an_older_checkpoint_points_to_it(tmp_path):
     assert home(elsewhere).newest().samefile(newer)
 
 
-def test_a_removed_checkpoint_is_gone(tmp_path):
-    folder = saved(tmp_path)
-
-    home(tmp_path).remove("epoch_2")
-
-    assert not folder.exists()
-
-
 def test_a_checkpoint_that_cannot_be_written_leaves_the_others(tmp_path):
     folder = saved(tmp_path)
 
@@ -306,13 +297,6 @@ def test_each_of_several_models_and_optimizers_is_compared(tmp_path):
         require_fit(both(3), tmp_path, shapes_of(both(2)))
 
 
-def test_a_checkpoint_without_its_weights_is_refused(checkpoint):
-    (checkpoint / "pytorch_model.bin").unlink()
-
-    with pytest.raises(StateError, match=r"it contains neither model\.safetensors"):
-        load_weights(model((2, 3), (3, 1)), checkpoint)
-
-
 def tied():
     network = model((2, 2), (2, 2))
     network[1].weight = network[0].weight
@@ -324,54 +308,6 @@ def test_a_weight_with_two_names_fits(tmp_path):
 
 
 # ------------------------------------------------------------------ weights
-
-
-def test_weights_are_loaded_from_a_checkpoint_a_file_and_a_prefixed_file(checkpoint, tmp_path):
-    weights = torch.load(checkpoint / "pytorch_model.bin")
-    torch.save({"state_dict": {f"module.{name}": value for name, value in weights.items()}}, tmp_path / "weights.pth")
-
-    for source in (checkpoint, checkpoint / "pytorch_model.bin", tmp_path / "weights.pth"):
-        network = model((2, 3), (3, 1))
-        load_weights(network, source)
-        assert all(torch.equal(value, weights[name]) for name, value in network.state_dict().items())
-
-
-@table(
-    ("content", "said"),
-    [
-        ({"other": torch.ones(1)}, "none of its 1 names is in the model"),
-        ({"0.weight": torch.ones(1)}, r"0.weight is \(1,\), but the model's \(3, 2\)"),
-        ({"0.weight": "text"}, r"0.weight is 'text'"),
-        ([1], "expected weights by name, got list"),
-        ({3: torch.ones(1)}, "expected weights by name"),
-    ],
-)
-def test_weights_that_do_not_fit_change_nothing(content, said, tmp_path):
-    network = model((2, 3), (3, 1))
-    before = {name: value.clone() for name, value in network.state_dict().items()}
-    torch.save(content, tmp_path / "weights.pth")
-
-    with pytest.raises(StateError, match=said):
-        load_weights(network, tmp_path / "weights.pth")
-    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
-
-
-def test_a_part_of_the_weights_is_loaded_and_the_rest_is_logged(tmp_path, caplog):
-    network = model((2, 3), (3, 1))
-    torch.save({"0.bias": torch.full((3,), 7.0), "head": torch.ones(1)}, tmp_path / "weights.pth")
-
-    load_weights(network, tmp_path / "weights.pth")
-
-    assert network[0].bias.tolist() == [7, 7, 7]
-    assert "the file lacks 0.weight, 1.weight, 1.bias" in caplog.text
-    assert "the model lacks head" in caplog.text
-
-
-def test_a_damaged_weight_file_of_a_checkpoint_is_refused(checkpoint):
-    (checkpoint / "pytorch_model.bin").write_bytes(b"damaged")
-
-    with pytest.raises(StateError, match="pytorch_model"):
-        load_weights(model((2, 3), (3, 1)), checkpoint)
 
 
 # ------------------------------------------------------------------ several processes

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from mmengine.dataset import pseudo_collate
 from torch import nn
 from torch.nn.functional import cross_entropy
 
 from paramsched.errors import ParamschedError
-from paramsched.mmengine.runner import Metric, Runner
-from support.runner_jobs import QUIET, WithMode, WithTrainStep, accuracy, digits, loader, network
+from paramsched.mmengine.runner import Runner
+from support.runner_jobs import QUIET, WithMode, accuracy, digits, loader, network
 from support.tables import table
 
 SIZES = (4, 4, 3)  # the last batch is smaller
@@ -116,39 +115,6 @@ def test_training_and_validation_are_the_same_for_every_kind_of_batch(style, kin
     assert validated == pytest.approx(cross_entropy(plain(INPUTS), TARGET).item(), rel=1e-6)  # float32 sums
 
 
-@table("kind", ["tuples", "dicts"])
-@pytest.mark.parametrize("kind_of_model", [OneOutput, WithMode, WithTrainStep])
-def test_a_metric_is_the_mean_over_all_samples(kind_of_model, kind):
-    model = kind_of_model()
-    if kind == "dicts" and kind_of_model is WithTrainStep:
-        return  # its own step reads a pair
-    mode = dict(loss=cross_entropy) if kind_of_model is OneOutput else {}
-    runner = Runner(model, test_dataloader=batches(kind), test_cfg=dict(), test_evaluator=[accuracy], **mode)
-
-    found = runner.test()
-
-    assert found == {"accuracy": pytest.approx(accuracy(network()(INPUTS), TARGET))}
-
-
-class Counted(Metric):
-    """The numbers of samples that a metric receives."""
-
-    def process(self, data_batch, data_samples):
-        self.results.append(len(data_samples))
-
-    def compute_metrics(self, results):
-        return {"batches": len(results), "samples": sum(results)}
-
-
-def test_a_metric_starts_again_with_each_evaluation_and_has_its_prefix():
-    metrics = [Counted(), Counted(prefix="mine")]
-    runner = Runner(OneOutput(), val_dataloader=batches("tuples"), val_evaluator=metrics, loss=cross_entropy)
-
-    first, second = runner.val(), runner.val()
-
-    assert first == second == {"batches": 3, "samples": 11, "mine/batches": 3, "mine/samples": 11}
-
-
 @table("mode", ["val", "test"])
 def test_a_model_that_is_never_trained_is_moved_to_the_device_of_the_batches(mode):
     class Moved(OneOutput):
@@ -165,44 +131,6 @@ def test_a_model_that_is_never_trained_is_moved_to_the_device_of_the_batches(mod
     getattr(runner, mode)()
 
     assert model.places == (runner.accelerator.device,)
-
-
-def test_a_metric_without_a_required_method_names_it():
-    with pytest.raises(NotImplementedError, match=r"Metric has no process\("):
-        Metric().process(None, None)
-    with pytest.raises(NotImplementedError, match=r"Metric has no compute_metrics\("):
-        Metric().evaluate(1)
-
-
-def samples(nested):
-    """Return three samples of a nested structure with tensors of different sizes."""
-    return [nested(torch.arange(float(size)), size) for size in (2, 3, 4)]
-
-
-@table(
-    "nested",
-    [
-        lambda tensor, number: {"inputs": tensor, "meta": {"size": number}},
-        lambda tensor, number: (tensor, number),
-        lambda tensor, number: [tensor, {"box": tensor}],
-        lambda tensor, number: tensor,
-    ],
-)
-def test_pseudo_collate_equals_that_of_mmengine(nested, tmp_path):
-    seen = []
-
-    class Seeing(nn.Module):
-        def train_step(self, data, optim_wrapper):
-            seen.append(data)
-            return {}
-
-    settings = dict(dataset=samples(nested), batch_size=3, collate_fn=dict(type="pseudo_collate"))
-    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1)
-    Runner(
-        Seeing(), tmp_path, settings, train_cfg=dict(max_epochs=1), optim_wrapper=optimizer, default_hooks=QUIET
-    ).train()
-
-    torch.testing.assert_close(seen, [pseudo_collate(samples(nested))], rtol=0, atol=0)
 
 
 class Returning(nn.Module):
@@ -238,23 +166,6 @@ def test_an_output_without_a_loss_is_an_error_that_names_it(output, said, tmp_pa
 
     assert said in str(refusal.value)
     assert model.weight.tolist() == [1.0, 1.0]
-
-
-def test_several_losses_are_summed_and_all_values_are_logged(tmp_path):
-    outputs = []
-
-    class Logging:
-        def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
-            logged.append(outputs)
-
-    logged = outputs
-    model = Returning(lambda weight: {"loss_a": weight, "losses": [weight * 3, weight[0]], "acc": weight * 5})
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    Runner(model, tmp_path, loader(1), train_cfg=dict(max_epochs=1), optim_wrapper=optimizer, default_hooks=QUIET,
-           custom_hooks=[Logging()]).train()  # fmt: skip
-
-    assert {name: value.item() for name, value in logged[0].items()} == {"loss": 5, "loss_a": 1, "losses": 4, "acc": 5}
-    assert model.weight.tolist() == pytest.approx([1 - 0.1 * (0.5 + 1.5 + 1), 1 - 0.1 * 2])
 
 
 @table("batch", [torch.zeros(2, 64), (torch.zeros(2, 64),), {"inputs": torch.zeros(2, 64)}])

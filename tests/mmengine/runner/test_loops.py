@@ -91,47 +91,6 @@ def test_a_validation_runs_after_each_interval_and_at_the_end(settings, expected
     assert validations(**settings) == expected
 
 
-def test_a_run_without_validations_only_trains():
-    runner = Recorded(max_epochs=2, val_interval=1)
-    runner.val_loop = None
-
-    assert [event[0] for event in runner.run().events] == [*["batch"] * 3, "end of epoch"] * 2
-
-
-def test_hooks_are_called_in_mmengines_order():
-    by_epoch = Recorded(loader=["a", "b"], max_epochs=1).run()
-    by_iteration = Recorded(loader=["a", "b"], max_iters=3).run()
-
-    assert by_epoch.hooks == [
-        ("before_train",),
-        ("start_epoch", 0),
-        ("before_train_epoch",),
-        ("before_train_iter", 0, "a"),
-        ("after_train_iter", 0, "a", {"data": "a"}),
-        ("before_train_iter", 1, "b"),
-        ("after_train_iter", 1, "b", {"data": "b"}),
-        ("after_train_epoch",),
-        ("after_train",),
-    ]
-    assert [hook for hook in by_iteration.hooks if hook[0] == "after_train_iter"] == [
-        ("after_train_iter", index, data, {"data": data}) for index, data in enumerate("aba")
-    ]
-    assert [hook[0] for hook in by_iteration.hooks].count("before_train_epoch") == 1
-    assert by_iteration.hooks[-2:] == [("after_train_epoch",), ("after_train",)]
-
-
-@table(
-    ("settings", "stop_at", "batches"),
-    [({"max_epochs": 4}, 4, 6), ({"max_iters": 9, "val_interval": 2}, 4, 4), ({"max_iters": 9}, 3, 3)],
-)
-def test_a_stopped_run_ends_after_the_epoch_or_the_iteration(settings, stop_at, batches):
-    events = Recorded(stop_at=stop_at, **settings).run().events
-
-    assert [event[0] for event in events].count("batch") == batches
-    if settings.get("val_interval"):
-        assert ("validation", 4) in events
-
-
 def test_the_lengths_of_a_loop_are_mmengines():
     by_epoch, by_iteration = Recorded(max_epochs=4).run().train_loop, Recorded(max_iters=7).run().train_loop
 

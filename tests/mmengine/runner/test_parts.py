@@ -35,7 +35,6 @@ from paramsched.mmengine.runner._param_schedulers import (
     scheduled_fields,
     warn_if_unmeasured,
 )
-from paramsched.mmengine.runner._resume import _require_same_schedulers, _states_of_this_length, gradients_of
 from paramsched.mmengine.runner.metrics import MeanOf, Metric
 from paramsched.mmengine.runner.optim_wrapper import AcceleratedWrapper, AmpOptimWrapper
 from paramsched.mmengine.schedulers import OptimWrapper, ReduceOnPlateauLR, StepLR
@@ -163,38 +162,6 @@ def test_a_plan_in_the_unit_of_its_clock_needs_no_length():
     assert built.facts.total is None
 
 
-def test_the_end_that_a_config_omits_is_that_of_the_present_run():
-    one = StepLR(sgd(), step_size=2, end=20)
-    state = {**StepLR(sgd(), step_size=3, end=10).state_dict()}
-
-    assert _states_of_this_length([one], [state], {"type": "StepLR"}, "")[0]["end"] == 20
-    assert _states_of_this_length([one], [state], [{"type": "StepLR"}], "")[0]["step_size"] == 3
-    assert _states_of_this_length([one], [state], {"d": {"type": "StepLR"}}, "d")[0]["end"] == 20
-    assert _states_of_this_length([one], [state], {"type": "StepLR", "end": 10}, "")[0]["end"] == 10
-    assert _states_of_this_length([one], [state], {"d": {"type": "StepLR", "end": 10}}, "d")[0]["end"] == 10
-    assert _states_of_this_length([one], [state], one, "")[0]["end"] == 10
-    assert _states_of_this_length([one, one], [state, state], [None, {"type": "StepLR"}], "")[1]["end"] == 20
-
-
-def test_schedulers_of_the_checkpoint_are_accepted():
-    state = StepLR(sgd(), 3).state_dict()
-    plan = ps.Scheduler(sgd(), ps.Plan(lr=ps.cosine()), total=10)
-
-    _require_same_schedulers({"": [StepLR(sgd(), 2)]}, {"": [state]}, None, "new")
-    _require_same_schedulers({"": [StepLR(sgd(), 3)]}, {"": [state]}, None, "error")
-    _require_same_schedulers({"": [plan]}, {"": {"plan": {}}}, None, {"lr": "new"})
-
-
-def test_gradients_are_saved_only_during_an_update():
-    model = nn.Linear(2, 1)
-    model.weight.grad = torch.ones(1, 2)
-    steppers = {name: SimpleNamespace(in_cycle=waits) for name, waits in (("g", False), ("d", True))}
-
-    assert list(gradients_of(model, steppers)) == ["weight"]
-    steppers["d"].in_cycle = False
-    assert gradients_of(model, steppers) == {}
-
-
 # ------------------------------------------------------------------ hooks
 
 
@@ -245,29 +212,6 @@ def test_a_metric_without_its_methods_names_them(name):
     calls = {"process": lambda: Own().process(1, 2), "compute_metrics": lambda: Own().evaluate(1)}
     with pytest.raises(NotImplementedError, match=re.escape(f"Own has no {name}")):
         calls[name.partition("(")[0]]()
-
-
-@table(
-    ("batch", "size"),
-    [
-        (torch.zeros(4, 2), 4),
-        ((torch.zeros(3), torch.zeros(3)), 3),
-        ([torch.zeros(3), torch.zeros(2)], 2),
-        ({"x": torch.zeros(3), "y": torch.zeros(3)}, 3),
-        ({"x": torch.zeros(3), "y": torch.zeros(2)}, 2),
-        ({"x": [1, 2, 3], "y": ["a", "b"]}, 2),
-        (5, 1),
-        ({}, 1),
-        ((), 1),
-    ],
-)
-def test_the_mean_of_a_metric_counts_the_samples_of_each_batch(batch, size):
-    metric = MeanOf(lambda output, _: output, "score")
-    metric.process(batch, 1.0)
-    metric.process(torch.zeros(4), 0.0)
-
-    assert metric.evaluate(9) == {"score": size / (size + 4)}
-    assert metric.evaluate(9) == {}
 
 
 @table(

@@ -15,7 +15,7 @@ from accelerate.state import AcceleratorState, GradientState
 from torch import nn
 
 import paramsched as ps
-from paramsched.errors import InvalidArgument, ParamschedError
+from paramsched.errors import InvalidArgument
 from paramsched.mmengine.runner import METRICS, MODELS, Hook, Metric, Runner
 from paramsched.mmengine.schedulers import OptimWrapper, StepLR
 from support.runner_jobs import QUIET, WithMode, WithTrainStep, accuracy, loader, network
@@ -260,29 +260,6 @@ _train_step = TwoParts.train_step
 # ---------------------------------------------------------------------- models and metrics
 
 
-@pytest.mark.parametrize("kind", [WithTrainStep, WithMode])
-def test_models_with_mmengines_interface_can_be_trained(kind):
-    trained = run(kind())
-
-    assert_same_weights(trained.model.body, plain(network()))
-
-
-def test_a_model_that_returns_its_losses_trains_on_their_sum():
-    class Plain(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.body = network()
-
-        def forward(self, inputs, target):
-            loss = cross_entropy(self.body(inputs), target)
-            return {"loss_a": 0.25 * loss, "loss_b": [0.25 * loss, 0.5 * loss], "margin": loss.detach() * 9}
-
-    trained = run(Plain(), loss=None)
-
-    for one, other in zip(trained.model.body.parameters(), plain(network()).parameters(), strict=True):
-        torch.testing.assert_close(one, other)
-
-
 @METRICS.register_module()
 class Errors(Metric):
     def process(self, data_batch, data_samples):
@@ -349,21 +326,6 @@ def test_a_plan_counts_updates_and_an_epoch_ends_a_cycle(tmp_path):
     assert runner.schedulers[""][0].last_epoch == 6
 
 
-@pytest.mark.parametrize("form", ["text", "file", "mapping", "plan"])
-def test_a_plan_may_be_text_a_file_a_mapping_or_a_plan(tmp_path, form):
-    text = 'total: 2 epochs\nlr: warmup("10%") >> cosine(to=0.1)\n'
-    file = tmp_path / "plan.yaml"
-    file.write_text(text)
-    given = {
-        "text": text,
-        "file": str(file),
-        "mapping": {"total": "2 epochs", "lr": 'warmup("10%") >> cosine(to=0.1)'},
-        "plan": ps.loads(text),
-    }[form]
-
-    assert run(param_scheduler=given).schedulers[""][0].plan == ps.loads(text)
-
-
 @pytest.mark.parametrize(
     "given",
     [
@@ -386,16 +348,6 @@ def test_accumulation_counts_batches_with_a_warning():
         )
 
     assert runner.schedulers[""][0]._global_step == 10
-
-
-def test_in_a_run_by_iterations_epoch_schedulers_step_after_each_pass():
-    runner = run(
-        batches=5,
-        train_cfg=dict(by_epoch=False, max_iters=15),
-        param_scheduler=dict(type="StepLR", step_size=1, gamma=0.5),
-    )
-
-    assert runner.values()["lr", 0] == pytest.approx(0.1 * 0.5**2)  # the third step is at the end of its window
 
 
 def test_a_plateau_without_validation_causes_a_warning():
@@ -513,11 +465,6 @@ def test_a_config_file_with_a_base_trains(name, kind, tmp_path):
     assert runner.cfg["train_cfg"] == {"by_epoch": True, "max_epochs": 2}
     assert runner.iter == 2 * len(loader(3))
     assert runner.values()["lr", 0] == pytest.approx(0.1)
-
-
-def test_training_needs_a_train_dataloader():
-    with pytest.raises(ParamschedError, match="train_dataloader"):
-        Runner(model=network()).train()
 
 
 def test_a_runner_does_not_modify_its_arguments():

@@ -197,21 +197,3 @@ def test_overlaps_chain_in_list_order_and_gaps_keep_the_value():
         used = used_by(configs, owned(), batches=2, epochs=10)
 
         mmengine_original.assert_same(used, expected(configs, batches=2, epochs=10), "SGD", 1)
-
-
-def test_a_run_by_iterations_may_last_several_passes():
-    recorder = Recorder(lambda optimizer: optimizer.param_groups[0]["lr"])
-    optimizer = owned()
-    recorder.watch(optimizer)
-
-    Runner(
-        model=optimizer.owner,
-        optim_wrapper=dict(optimizer=optimizer),
-        param_scheduler=dict(type="LinearLR", start_factor=0.5, by_epoch=False, end=11),
-        train_dataloader=loader(4),
-        train_cfg=dict(by_epoch=False, max_iters=14),
-        default_hooks=QUIET,
-        loss=cross_entropy,
-    ).train()
-
-    assert recorder.rows == pytest.approx([0.05 + 0.005 * min(t, 10) for t in range(14)])

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 from types import SimpleNamespace
 
@@ -17,7 +16,7 @@ from torch.nn.functional import cross_entropy
 import paramsched as ps
 from mmengine.runner import Priority
 from paramsched.core.files.problem_collector import ProblemCollector
-from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
+from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.mmengine import schedulers as ours
 from paramsched.mmengine.runner import AmpOptimWrapper, CheckpointHook, Hook, Runner
 from paramsched.mmengine.runner._optimizers import build_wrappers
@@ -172,38 +171,6 @@ def test_the_precision_and_the_scale_of_a_wrapper(given, dtype, precision, scali
 def test_a_wrong_precision_or_scale_is_refused(given, said):
     with pytest.raises(InvalidArgument, match=said):
         AmpOptimWrapper(sgd(network()), **given)
-
-
-class Parallel(nn.Module):
-    """A model with several processes, which counts the batches without synchronization."""
-
-    silent = 0
-
-    def no_sync(self):
-        self.silent += 1
-        return contextlib.nullcontext()
-
-
-@table(
-    ("counts", "start", "batches"),
-    [(c, s, b) for c in (1, 3, 4) for s, b in ((0, 12), (0, 11), (0, 10), (5, 10), (2, 2))],
-)
-def test_a_wrapper_updates_synchronizes_and_scales_as_mmengines(counts, start, batches):
-    rows = []
-    for library in (original, ours):
-        weight = nn.Parameter(torch.ones(1))
-        wrapper = library.OptimWrapper(torch.optim.SGD([weight], lr=0.5), accumulative_counts=counts)
-        wrapper.initialize_count_status(nn.Linear(1, 1), start, batches)
-        model, found = Parallel(), []
-        for _ in range(start, batches):
-            with wrapper.optim_context(model):
-                found.append((model.silent, wrapper.should_sync()))
-            found.append(wrapper.scale_loss(torch.tensor(12.0)).item())
-            wrapper.update_params(weight.sum())
-            found.append((wrapper.should_update(), weight.item(), wrapper.inner_count))
-        rows.append(found)
-
-    assert rows[1] == rows[0]
 
 
 def test_the_wrapper_of_a_run_shows_the_users_wrapper():
@@ -362,12 +329,6 @@ def test_hooks_are_called_in_the_order_of_their_priority_however_they_are_added(
     assert [hook.name for hook in runner.hooks if isinstance(hook, Noting)] == expected
 
 
-@table("given", [dict(type=network), dict(type=dict), int])
-def test_an_object_that_is_no_hook_is_refused(given):
-    with pytest.raises((InvalidArgument, ConfigError), match="expected a hook"):
-        Runner(network()).register_hook(given)
-
-
 SCORES = [0.5, 0.7, 0.6, 0.9, 0.2]
 HIGHER, LOWER = [0, 1, 3], [0, 4]  # the epochs with a new best score
 
@@ -457,39 +418,6 @@ def test_a_missing_score_is_logged_and_only_the_newest_checkpoints_are_kept(capl
 # ---------------------------------------------------------------------- attributes
 
 
-def test_the_attributes_of_a_runner_are_its_arguments_until_it_trains():
-    data, checked, schedule = loader(5), loader(1), dict(type="StepLR", step_size=1)
-    runner = Runner(
-        network(), "runs", data, checked, train_cfg=dict(max_epochs=3), loss=cross_entropy, default_hooks=QUIET,
-        optim_wrapper=(wrapper := dict(optimizer=dict(type="SGD", lr=0.1))), param_scheduler=schedule, val_cfg={},
-        cfg=dict(mine=3),
-    )  # fmt: skip
-    before = (runner.epoch, runner.iter, runner.max_epochs, runner.max_iters)
-
-    assert (runner.train_dataloader, runner.val_dataloader) == (data, checked)
-    assert (runner.optim_wrapper, runner.param_schedulers, runner.cfg) == (wrapper, schedule, {"mine": 3})
-    with pytest.raises(ParamschedError, match=r"train\(\) has not been called"):
-        print(runner.training)
-    trained = runner.train()
-
-    assert trained is runner.model
-    assert before == (0, 0, 1, 1)
-    assert (runner.epoch, runner.iter, runner.max_epochs, runner.max_iters) == (3, 15, 3, 15)
-    assert runner.training is runner.train_loop
-    assert (runner.train_dataloader, runner.val_dataloader) == (
-        runner.train_loop.dataloader,
-        runner.val_loop.dataloader,
-    )
-    assert (len(runner.train_dataloader), len(runner.val_dataloader)) == (5, 1)
-    assert [type(one) for one in runner.param_schedulers] == [ours.StepLR]
-
-
-@pytest.mark.parametrize("mode", ["val", "test"])
-def test_a_missing_loader_of_an_evaluation_is_named(mode):
-    with pytest.raises(ParamschedError, match=f"{mode}_dataloader is missing"):
-        getattr(Runner(network()), mode)()
-
-
 @table(
     ("settings", "found"),
     [
@@ -505,29 +433,6 @@ def test_the_unit_of_a_run_follows_from_its_settings(settings, found):
     runner = run(train_cfg=settings)
 
     assert (runner.epoch, runner.iter) == ((3, 15) if found else (0, 3))
-
-
-@table(
-    ("settings", "expected"),
-    [
-        (dict(val_interval=2), [2, 4, 6, 8, 9]),
-        (dict(val_interval=4, val_begin=5), [8, 9]),
-        (dict(val_interval=20), [9]),
-    ],
-)
-@pytest.mark.parametrize("by_epoch", [True, False])
-def test_validations_run_after_their_epochs_or_iterations(by_epoch, settings, expected):
-    at = []
-
-    class Looking(Hook):
-        def before_val(self, runner):
-            at.append(runner.epoch if by_epoch else runner.iter)
-
-    length = dict(max_epochs=9) if by_epoch else dict(max_iters=9)
-    data = dict(train_dataloader=loader(1), val_dataloader=loader(1), val_cfg={})
-    run(train_cfg=length | settings, custom_hooks=[Looking()], **data)
-
-    assert at == expected
 
 
 def test_a_seed_repeats_a_run_and_another_does_not():
