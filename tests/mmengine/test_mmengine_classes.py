@@ -5,7 +5,6 @@ import inspect
 import json
 import logging
 import warnings
-from collections import Counter
 
 import mmengine.optim as originals
 import mmengine.optim.scheduler as original_classes
@@ -279,60 +278,6 @@ def test_a_state_of_mmengine_can_be_loaded():
     mine.load_state_dict(theirs.state_dict())
 
     assert (mine.last_step, mine._global_step) == (1, 1)
-
-
-STEPS, CHANGED_AT = 14, 4
-
-
-WINDOW = {"begin": 1, "end": 11}
-
-
-# The arguments of each class, and the attributes to set.
-CLASSES = {
-    "Constant": ({"factor": 0.5}, [{"factor": 0.25}, {"total_iters": 7}]),
-    "CosineAnnealing": ({"T_max": 9, "eta_min": 0.01}, [{"T_max": 12}, {"eta_min": 0.02}]),
-    "CosineAnnealing with a ratio": ({"T_max": 9, "eta_min_ratio": 0.1}, [{"eta_min_ratio": 0.3}]),
-    "CosineRestart": (
-        {"periods": [4, 6], "restart_weights": [1.0, 0.5], "eta_min": 0.01},
-        [
-            {"periods": [5, 7], "cumulative_periods": [5, 12]},
-            {"restart_weights": [0.8, 0.4]},
-            {"eta_min": 0.03},
-            {"eta_min_ratio": 0.2, "eta_min": None},
-        ],
-    ),
-    "Exponential": ({"gamma": 0.8}, [{"gamma": 0.7}]),
-    "Linear": (
-        {"start_factor": 0.2, "end_factor": 0.9},
-        [{"start_factor": 0.4}, {"end_factor": 0.7}, {"total_iters": 12}],
-    ),
-    "MultiStep": ({"milestones": [2, 6], "gamma": 0.5}, [{"milestones": Counter([3, 5, 5])}, {"gamma": 0.3}]),
-    "Poly": ({"eta_min": 0.01, "power": 2.0}, [{"eta_min": 0.02}, {"power": 1.5}, {"total_iters": 12}]),
-    "Step": ({"step_size": 3, "gamma": 0.5}, [{"step_size": 2}, {"gamma": 0.4}]),
-}
-
-
-def sgd_of_mmengine_attributes():
-    groups = [
-        {"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr, "momentum": m} for lr, m in ((0.5, 0.9), (0.1, 0.8))
-    ]
-    return torch.optim.SGD(groups, lr=0.1)
-
-
-def run(library, name, act):
-    """Return the values of both groups after each step, where `act(scheduler)` acts between two steps."""
-    optimizer = sgd_of_mmengine_attributes()
-    arguments = CLASSES[name][0]
-    scheduler = getattr(library, name.split()[0] + "ParamScheduler")(optimizer, "lr", **arguments, **WINDOW)
-    rows = []
-    for step in range(STEPS):
-        if step == CHANGED_AT:
-            scheduler = act(scheduler) or scheduler
-        rows.append([group[field] for group in scheduler.optimizer.param_groups for field in ("lr", "momentum")])
-        rows.append(scheduler.get_last_value())
-        scheduler.optimizer.step()
-        scheduler.step()
-    return rows
 
 
 def optimizer_of(*lrs):
