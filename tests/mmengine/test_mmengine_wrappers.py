@@ -1,7 +1,5 @@
 """MMEngine's optimizer wrapper, and what schedulers read and write through it."""
 
-import copy
-import pickle
 import types
 from unittest.mock import MagicMock
 
@@ -10,11 +8,9 @@ import torch
 
 from paramsched.mmengine.schedulers import OptimWrapper, StepLR, StepParamScheduler
 from paramsched.mmengine.schedulers.optimizers import (
-    counted_updates,
     inner_optimizer,
     present_value,
     pseudo_group,
-    start_counting,
 )
 from support.tables import table
 
@@ -142,26 +138,12 @@ def test_an_entry_that_is_not_a_number_is_refused(name):
         StepParamScheduler(adam, name, 2)
 
 
-def test_updates_are_counted_from_the_first_scheduler_on():
+def test_the_optimizer_in_a_wrapper_is_found():
     optimizer = sgd()
-    wrapper = OptimWrapper(optimizer, accumulative_counts=2)
-    optimizer.param_groups[0]["params"][0].grad = torch.ones(1)
-    assert counted_updates(wrapper) == 0
 
-    start_counting(wrapper)
-    optimizer.step()
-    assert counted_updates(wrapper) == 1
-    start_counting(optimizer)
-    assert counted_updates(wrapper) == 1
-    optimizer.step()
-    assert counted_updates(optimizer) == 2
-    assert inner_optimizer(wrapper) is inner_optimizer(optimizer) is optimizer
+    assert inner_optimizer(OptimWrapper(optimizer)) is inner_optimizer(optimizer) is optimizer
     assert inner_optimizer(object()) is None
     assert inner_optimizer(MagicMock()) is None  # it seems to be a wrapper at each depth
-    start_counting(object())
-    assert counted_updates(object()) == 0
-    assert copy.deepcopy(optimizer).param_groups[0]["lr"] == 0.5
-    assert not hasattr(pickle.loads(pickle.dumps(wrapper)), "_updates")
 
 
 def test_a_step_that_is_replaced_after_the_construction_is_warned_of_at_the_first_step(recwarn):

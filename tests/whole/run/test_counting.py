@@ -8,7 +8,6 @@ import torch
 
 import paramsched as ps
 from paramsched.core.run.steps import watch_updates
-from paramsched.mmengine.schedulers import optimizers
 from support.updates import Probe, group, probe
 
 PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), total=10)
@@ -25,17 +24,12 @@ def watched(optimizer):
     return lambda: len(seen)
 
 
-def counted_for_mmengine(optimizer):
-    optimizers.start_counting(optimizer)
-    return lambda: optimizers.counted_updates(optimizer)
-
-
 def scheduled(optimizer):
     scheduler = ps.Scheduler(optimizer, PLAN)
     return lambda: scheduler.last_epoch
 
 
-COUNTERS = {"the scheduler's": scheduled, "the Runner's": watched, "the MMEngine drop-ins'": counted_for_mmengine}
+COUNTERS = {"the scheduler's": scheduled, "the Runner's": watched}
 
 
 @pytest.mark.parametrize("name", COUNTERS)

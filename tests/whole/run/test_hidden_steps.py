@@ -9,7 +9,6 @@ from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict, se
 
 import paramsched as ps
 from paramsched.core.run.steps import watch_updates
-from paramsched.mmengine.schedulers import optimizers
 
 KINDS = {
     "sgd": lambda model, lr: torch.optim.SGD(model.parameters(), lr=lr, weight_decay=0.1),
@@ -90,7 +89,7 @@ def no_gradients(model):
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)
 @pytest.mark.parametrize("gradients", [zero_gradients, no_gradients])
-@pytest.mark.parametrize("drive", ["optimizer", "runner", "mmengine"])
+@pytest.mark.parametrize("drive", ["optimizer", "runner"])
 def test_a_warmup_from_zero_counts_updates_with_zero_gradients(kind, gradients, drive):
     model = model_with_a_frozen_part()
     optimizer = OPTIMIZERS[kind]([{"params": [one]} for one in model.parameters()])
@@ -105,7 +104,7 @@ def test_a_warmup_from_zero_counts_updates_with_zero_gradients(kind, gradients, 
 
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)
-@pytest.mark.parametrize("drive", ["optimizer", "runner", "mmengine"])
+@pytest.mark.parametrize("drive", ["optimizer", "runner"])
 @pytest.mark.parametrize("plan", [WARMUP, ps.Plan(lr=ps.linear(0.0, 0.0), total=20), PLAN])
 def test_a_hidden_step_is_distinguished_from_an_update_for_any_planned_lr(kind, drive, plan):
     model = model_with_a_frozen_part()
@@ -189,11 +188,9 @@ def counters(optimizer, plan):
     """Return the objects that count the updates of an optimizer, and functions that read them."""
     scheduler, count = ps.Scheduler(optimizer, plan), []
     watch_updates(optimizer, None, count.append)
-    optimizers.start_counting(optimizer)
     return {
         "optimizer": lambda: scheduler.last_epoch,
         "runner": lambda: len(count),
-        "mmengine": lambda: optimizers.counted_updates(optimizer),
     }
 
 
@@ -259,7 +256,7 @@ def named_optimizer(model):
 
 
 @pytest.mark.parametrize("plan", [WARMUP, PLAN])
-@pytest.mark.parametrize("drive", ["optimizer", "runner", "mmengine"])
+@pytest.mark.parametrize("drive", ["optimizer", "runner"])
 def test_a_hidden_step_of_another_library_is_recognized_by_its_function(plan, drive, recwarn):
     model = torch.nn.Linear(2, 1)
     optimizer = KINDS["adamw"](model, 0.1)

@@ -16,8 +16,8 @@ from paramsched.mmengine.schedulers.optimizers import (
     number_of,
     pseudo_group,
     require_optimizer,
-    start_counting,
     warn_of_order,
+    watch_steps,
 )
 
 INF: Final = 10**9
@@ -116,7 +116,7 @@ class _ParamScheduler:
 
     def _begin_run(self) -> None:
         """Make the first step."""
-        start_counting(self.optimizer)
+        watch_steps(self.optimizer)
         if type(self).print_value is not _ParamScheduler.print_value:
             self._overrides_print = True
         self._global_step = -1

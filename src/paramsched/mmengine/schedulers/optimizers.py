@@ -1,4 +1,4 @@
-"""Optimizers and their wrappers: the wrapped optimizer, its groups, and the count of its updates."""
+"""Optimizers and their wrappers: the wrapped optimizer, its groups, and whether it was stepped."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeAlias, final, runtime_checkable
@@ -83,37 +83,26 @@ def present_value(group: ParamGroup, name: str) -> Any:
 
 
 # Weak dictionaries instead of attributes, because copies of the optimizer must not inherit them.
-_updates: WeakKeyDictionary[Optimizer, int] = WeakKeyDictionary()
 _has_stepped: WeakKeyDictionary[Optimizer, bool] = WeakKeyDictionary()  # since the last scheduler was built
 _replaced_steps: WeakKeyDictionary[Optimizer, tuple[Any, ...]] = WeakKeyDictionary()  # at that time
 
 
-def start_counting(optimizer: Any) -> None:
-    """Count the updates of an optimizer from now on; `warn_of_order` ignores its earlier steps."""
+def watch_steps(optimizer: Any) -> None:
+    """Notice the steps of an optimizer from now on; `warn_of_order` ignores its earlier steps."""
     inner = inner_optimizer(optimizer)
     if inner is None:
         return
-    if inner not in _updates:
-        _updates[inner] = 0
+    if inner not in _has_stepped:
 
         def note_step(optimizer: Optimizer) -> None:
             _has_stepped[optimizer] = True
 
-        def note_update(optimizer: Optimizer) -> None:
-            _updates[optimizer] += 1
-
-        watch_updates(inner, note_step, note_update)
+        watch_updates(inner, note_step, lambda _: None)
     _has_stepped[inner], _replaced_steps[inner] = False, _steps_of_objects(optimizer, inner)
 
 
-def counted_updates(optimizer: Any) -> int:
-    """Return the number of updates of an optimizer since the first `start_counting` for it."""
-    inner = inner_optimizer(optimizer)
-    return 0 if inner is None else _updates.get(inner, 0)
-
-
 def warn_of_order(optimizer: Any) -> None:
-    """Warn if no step of the optimizer was noticed since `start_counting`, or if `optimizer.step` was replaced."""
+    """Warn if no step of the optimizer was noticed since `watch_steps`, or if `optimizer.step` was replaced."""
     inner = inner_optimizer(optimizer)
     if inner is None:
         return
