@@ -33,26 +33,8 @@ def run(tmp_path):
     runs.close()
 
 
-CONFIG = [
-    dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=8),
-    dict(type="CosineAnnealingLR", begin=1, convert_to_iter_based=True, eta_min=0.001),
-    dict(type="StepMomentum", step_size=2, gamma=0.5),
-]
-
-
 def named(config):
     return [{**one, "type": f"paramsched.{one['type']}"} for one in config]
-
-
-@pytest.mark.parametrize("counts", [1, 4])
-def test_drop_in_classes_in_a_config_give_mmengines_values(run, counts):
-    engine.register()
-
-    expected, _ = run(CONFIG, counts=counts)
-    found, runner = run(named(CONFIG), counts=counts)
-
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13)
-    assert type(runner.param_schedulers[0]) is engine.LinearLR
 
 
 PLAN = ps.Plan(lr="warmup(4) >> cosine(to=0.1)", momentum="linear(1.0, 0.5)")

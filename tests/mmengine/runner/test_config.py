@@ -19,10 +19,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 import paramsched as ps
-from mmengine.runner import loops
 from paramsched.errors import ConfigError, ParamschedError
-from paramsched.mmengine.runner import DATASETS, HOOKS, METRICS, MODELS, Hook, Metric, Runner
-from paramsched.mmengine.schedulers import StepLR, _ParamScheduler
+from paramsched.mmengine.runner import Hook, Runner
 from support import programs
 from support.runner_configs import DATASET, GOOD, good
 from support.runner_jobs import WithTrainStep, loader, network
@@ -220,44 +218,6 @@ def test_incompatible_settings_are_reported(changes, said):
 
 
 @pytest.mark.parametrize(
-    ("kind", "length"), [("EpochBasedTrainLoop", "max_iters"), ("IterBasedTrainLoop", "max_epochs")]
-)
-def test_a_loop_with_the_wrong_length_argument_is_rejected_as_in_mmengine(kind, length):
-    with pytest.raises(TypeError, match=length):
-        getattr(loops, kind)(None, DATASET, **{length: 9})
-
-    assert any(length in line for line in problems({**corrupted(), "train_cfg": {"type": kind, length: 9}}))
-
-
-class Refusing(_ParamScheduler):
-    def __init__(self, optimizer, **kwargs):
-        raise OSError("a fault of its own")
-
-
-@pytest.mark.parametrize("found", [dict(type=Refusing), dict(type=int), dict(type=nn.Identity)])
-def test_a_users_scheduler_that_cannot_be_built_is_an_error_at_its_path(found):
-    said = problems({**corrupted(), "param_scheduler": [dict(type="StepLR", step_size=1), found]})
-
-    assert [line.split(":")[0] for line in said] == ["$.param_scheduler[1]"]
-
-
-def test_several_optimizers_without_schedulers_by_name_are_errors():
-    model = nn.ModuleDict({"gen": nn.Linear(2, 2), "dis": nn.Linear(2, 2)})
-    two = {name: dict(optimizer=dict(type="SGD", lr=0.1)) for name in ("gen", "dis")}
-    built = StepLR(torch.optim.SGD(model.parameters(), lr=0.1), step_size=1)
-
-    wrong_name = problems({**corrupted(), "model": model, "optim_wrapper": two,
-                         "param_scheduler": dict(gan=dict(type="StepLR", step_size=1), dis=[])})  # fmt: skip
-    one_for_both = problems({**corrupted(), "model": model, "optim_wrapper": two, "param_scheduler": built})
-    no_part = problems({**corrupted(), "optim_wrapper": two, "param_scheduler": None})
-
-    assert any(line.startswith("$.param_scheduler.gan: ") and "gen" in line for line in wrong_name)
-    assert any(line.startswith("$.param_scheduler.gen: it is missing") for line in wrong_name)
-    assert "belongs to one optimizer" in one_for_both[0]
-    assert [line.split(":")[0] for line in no_part] == ["$.optim_wrapper.gen", "$.optim_wrapper.dis"]
-
-
-@pytest.mark.parametrize(
     ("name", "content", "found"),
     [
         ("none.py", None, "it cannot be read: no such file"),
@@ -362,49 +322,6 @@ def test_a_dataset_that_is_a_list_is_used_unchanged(tmp_path):
     Runner(**settings, **loop, optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1))).train()
 
     assert seen == [0.0, 2.0, 4.0, 6.0]
-
-
-"""Entries, and a value each that is refused with a line to write."""
-
-
-def put(config, path, value):
-    *way, last = path.split(".")
-    for step in way:
-        config = config[step]
-    config[last] = value
-
-
-@pytest.mark.parametrize("registry", ["MODELS", "DATASETS", "METRICS", "HOOKS"])
-def test_the_suggested_registry_accepts_the_class(registry, request):
-    kinds = {
-        "MODELS": "model",
-        "DATASETS": "train_dataloader.dataset",
-        "METRICS": "val_evaluator",
-        "HOOKS": "custom_hooks",
-    }
-    bases = {"MODELS": nn.Linear, "DATASETS": None, "METRICS": Metric, "HOOKS": Hook}
-    name = f"Mine{registry}"
-    config = good() | {"loss": nn.functional.cross_entropy}
-    arguments = {"in_features": 64, "out_features": 10} if registry == "MODELS" else {}
-    found = dict(type=name, **arguments)
-    put(config, kinds[registry], [found] if registry == "HOOKS" else found)
-    with pytest.raises(ParamschedError) as refusal:
-        Runner(**config)
-    decorator = re.search(r"Put (@\w+\.register_module\(\)) above your class", str(refusal.value))[1]
-    assert decorator.startswith(f"@{registry}.")
-
-    names = {
-        "MODELS": MODELS,
-        "DATASETS": DATASETS,
-        "METRICS": METRICS,
-        "HOOKS": HOOKS,
-        "Base": bases[registry],
-        "DATA": DATASET,
-    }
-    body = f"def {name}(): return DATA" if registry == "DATASETS" else f"class {name}(Base): pass"
-    exec(f"{decorator}\n{body}", names)
-
-    Runner(**config)
 
 
 def run(folder, **settings):

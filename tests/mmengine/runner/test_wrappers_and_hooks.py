@@ -233,16 +233,6 @@ def test_one_loss_for_several_optimizers_accumulates_as_for_one(counts):
     assert all(torch.equal(one, other) for one, other in zip(model.parameters(), same.parameters(), strict=True))
 
 
-@pytest.mark.parametrize("enable", [True, False])
-def test_the_lr_is_scaled_by_the_samples_of_a_batch(enable):
-    runner = run(
-        optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1), accumulative_counts=3),
-        auto_scale_lr=dict(base_batch_size=16, enable=enable),
-    )
-
-    assert runner.values()["lr", 0] == pytest.approx(0.1 * 4 / 16 if enable else 0.1)
-
-
 # ---------------------------------------------------------------------- hooks
 
 
