@@ -445,6 +445,7 @@ def test_a_wrong_call_raises_mmengines_error(build, kind, found):
             "pass step_size by keyword",
         ),
         (lambda: ours.OptimWrapper(3), TypeError, "expected a torch optimizer, got int"),
+        (lambda: ours.MultiStepLR(sgd_of_mmengine_errors(), "8"), TypeError, "expected a list of numbers, got '8'"),
     ],
 )
 def test_other_wrong_calls_are_named(build, kind, found):
