@@ -1,8 +1,6 @@
 """The rules of the values of a plan, which do not depend on how it is written."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from math import inf
 from typing import Final
 
@@ -18,26 +16,27 @@ from paramsched.core.rules.rules import MOST_TIMES_BASE, MOST_TIMES_BASE_OF_GROU
 
 PRACTICALLY_ZERO: Final = 1e-5  # of the peak
 _LONG_END: Final = 0.1  # of the run
+_MEANT_END: Final = 0.5  # of the run; such a long end is no use, even if it is written
+_FEW_STEPS: Final = 20  # in a run; more of them were probably meant as longer ones
 _LATE: Final = 0.9  # of the run; a rate that rises until then has no time left to fall
 _SHORT_RUN: Final = 20  # updates
 _FEWEST: Final = 4  # updates; in a shorter run each stage has one
 _SHORT_CYCLE: Final = 0.1  # of the cycle before
 
 
-def check_values(line: Sequence[FieldCurve], bases: Sequence[float] = ()) -> Iterator[Problem]:
-    """Yield the problems of the values of one line of a plan; `bases` are those of all of its groups, if known."""
-    (curve,) = line
+def check_values(curve: FieldCurve) -> Iterator[Problem]:
+    """Yield the problems of the values of one line of a plan."""
     bad = ~np.isfinite(curve.values)
     if np.any(bad):
         value, first = _first_with(curve, int(np.argmax(bad)), lambda value: not np.isfinite(value))
         found = f"the value is {value} at {_when(curve, first)}"
         yield Problem(curve.path, found, "Use a ratio below 1, or a longer period", code=codes.NOT_FINITE)
     else:
-        yield from _outside_of_range(curve, bases)
-    yield from grows(curve)  # an infinite value may be finite in a run of another length
+        yield from _outside_of_range(curve)
+        yield from grows(curve)
 
 
-def _outside_of_range(curve: FieldCurve, bases: Sequence[float]) -> Iterator[Problem]:
+def _outside_of_range(curve: FieldCurve) -> Iterator[Problem]:
     """Yield the problem of a field with values that an optimizer cannot use, such as a beta of 1 or a negative rate."""
     name = curve.line.name
     allowed = range_of(name) if curve.line.target is None else None
@@ -49,7 +48,7 @@ def _outside_of_range(curve: FieldCurve, bases: Sequence[float]) -> Iterator[Pro
         yield Problem(curve.path, f"{name} reaches {least}", BELOW_ONE_ADVICE, code=codes.LEVEL_AS_VALUE)
     if not curve.is_real:
         allowed = allowed._replace(below=inf) if curve.share == "all" else None
-    outside = None if allowed is None else _first_outside(curve, allowed, bases)
+    outside = None if allowed is None else _first_outside(curve, allowed, curve.line.bases)
     if allowed is not None and outside is not None:
         at, value = outside
         written = f"{value:.3g}" if curve.is_real else f"{value:.3g} × base"
@@ -71,27 +70,6 @@ def grows(curve: FieldCurve) -> Iterator[Problem]:
         multiple = f"{curve.peak / base:.3g}" if curve.run.to_scale else f"more than {limit:g}"
         found = f"it grows to {multiple} × base at {_when(curve, int(curve.times[np.argmax(curve.values)]))}"
         yield Problem(curve.path, found, "Use a ratio below 1, or a smaller multiple of base", code=codes.GROWS)
-
-
-def found_in_all(
-    runs: Sequence[Sequence[FieldCurve]], find: Callable[[Sequence[FieldCurve]], Iterable[Problem]]
-) -> Iterator[Problem]:
-    """Yield the problems that `find` returns for each of several runs, without a time that differs."""
-    first, *others = ([*find(curves)] for curves in runs)
-    for one in first:
-        for problem in (one, _without_time(one)):
-            if all(str(problem) in map(str, [*several, *map(_without_time, several)]) for several in others):
-                yield problem
-                if problem.code == codes.NOT_FINITE:  # it grows, too
-                    return
-                break
-
-
-def _without_time(one: Problem) -> Problem:
-    return replace(one, found=_TIME.sub("a time that depends on steps_per_epoch", one.found))
-
-
-_TIME: Final = re.compile(r"(update|epoch) [\d.]+")
 
 
 def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Problem]:
@@ -116,7 +94,10 @@ def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Problem]:
 
 
 def zero_at_the_end(curve: FieldCurve) -> Problem | None:
-    """Report a rate that is nearly 0 long before the end. A last `constant(0)` is meant."""
+    """Report a rate that is nearly 0 long before the end.
+
+    A last `constant(0)` of less than half of the run is meant, and so are a few steps: `step("30 epochs")` of 300.
+    """
     sizes = np.abs(curve.values)
     limit = PRACTICALLY_ZERO * sizes.max()
     if sizes[-1] > limit or not curve.run.to_scale or not _is_comparable(curve) or curve.end < _SHORT_RUN:
@@ -126,7 +107,9 @@ def zero_at_the_end(curve: FieldCurve) -> Problem | None:
         return None
     last = int(curve.times[above[-1]]) + 1
     *others, stage = curve.line.stages
-    if 1 - last / curve.end < _LONG_END or (others and stage.number == 0):
+    has_few_steps = curve.values[-1] != 0 and np.count_nonzero(np.diff(curve.values)) <= _FEW_STEPS
+    is_written = has_few_steps or (others and stage.number == 0)
+    if 1 - last / curve.end < (_MEANT_END if is_written else _LONG_END):
         return None
     if above[-1] + 1 < len(curve.times):
         _, last = _first_with(curve, int(above[-1] + 1), lambda value: abs(value) <= limit)
@@ -178,7 +161,8 @@ def restart_at_the_end(curve: FieldCurve) -> Problem | None:
     left = curve.end - begin
     if left > _SHORT_CYCLE * (begin - before):
         return None
-    found = f"the rate restarts at {_when(curve, begin)}, {left} updates before the end, and ends high"
+    updates = "1 update" if left == 1 else f"{left} updates"
+    found = f"the rate restarts at {_when(curve, begin)}, {updates} before the end, and ends high"
     advice = "Choose a period that divides the run, such as restarts(cosine(), times=4)"
     return Problem(curve.path, found, advice, code=codes.RESTART_AT_THE_END)
 
@@ -219,8 +203,9 @@ def _updates(updates: Array) -> Array:
 def _when(curve: FieldCurve, time: int, *, of_all: bool = False) -> str:
     """Return a time of a run in words, with the length of the run if `of_all`."""
     run = curve.run
-    is_in_updates = run.epoch is None if run.to_scale else not time or time % (run.epoch or 1) > 0
-    if run.known or (is_in_updates and "updates" in run.units):
+    if not run.to_scale:
+        return "a time that depends on steps_per_epoch"
+    if run.known or (run.epoch is None and "updates" in run.units):
         return f"update {time}" + f" of {curve.end}" * of_all
     if run.epoch is not None:
         return f"epoch {time / run.epoch:.3g}" + f" of {curve.end / run.epoch:g}" * of_all
