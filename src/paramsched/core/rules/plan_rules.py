@@ -13,9 +13,8 @@ from paramsched.core.plan.follow import schedules_followed
 from paramsched.core.plan.lines import Line as GroupLine
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
 from paramsched.core.rules.line import Line
-from paramsched.core.rules.rules import LONG_RUN, line_problems
+from paramsched.core.rules.rules import LONG_RUN, check_rates, grows, line_problems
 from paramsched.core.rules.trial_run import TrialRun, trial_run
-from paramsched.core.rules.values import check_rates, grows
 from paramsched.core.time import Duration, RunFacts
 
 _OF_BATCHES: Final = frozenset({"batches", "samples", "tokens"})
@@ -129,7 +128,7 @@ def _rate_problems(lines: Sequence[Line]) -> Iterator[tuple[Binding, Problem]]:
     large = [(curve.line.binding, one) for curve in curves for one in grows(curve)]
     yield from large
     reported = {id(binding) for binding, _ in large}
-    by_path = {curve.path: curve.line.binding for curve in reversed(curves)}
+    by_path = {curve.line.path: curve.line.binding for curve in reversed(curves)}
     for one in check_rates([curve for curve in curves if id(curve.line.binding) not in reported]):
         yield by_path[one.path], one
 

@@ -27,9 +27,8 @@ from paramsched.core.rules.line import (
     times_to_look_at,
 )
 from paramsched.core.rules.plan_rules import accumulation_unused, epochs_of_run, plan_problems
-from paramsched.core.rules.rules import base_is_zero, line_problems
+from paramsched.core.rules.rules import base_is_zero, check_rates, check_values, line_problems
 from paramsched.core.rules.trial_run import TrialRun, run_of_assumed_epochs, trial_run
-from paramsched.core.rules.values import check_rates, check_values
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.own import has_own_shape, require_values_until
@@ -111,7 +110,7 @@ def check(
     found += check_field_names(plan)
     # A rate with another problem is not checked, so that one mistake is reported once.
     reported = {one.path for one in found}
-    found += check_rates([curve for curve in curves if curve.path not in reported])
+    found += check_rates([curve for curve in curves if curve.line.path not in reported])
     # Problems are sorted by the lines of the plan. Sorting is stable, so those of one line keep their order.
     places = {binding_path(binding): place for place, binding in enumerate(plan.bindings)}
     return tuple(sorted(found, key=lambda one: places.get(one.path, -1 if one.path == TOTAL else len(places))))
