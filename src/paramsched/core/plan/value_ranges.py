@@ -50,6 +50,8 @@ _MOST_UPDATES: Final = 65_536
 """The updates of a run at which all values are computed."""
 _GRID: Final = 16_384
 """The evenly spaced updates of a longer run at which values are computed, besides its edges."""
+_EACH: Final = 32
+"""The first and the last updates of a longer run, at which all values are computed."""
 _MOST_OF_FUNCTIONS: Final = 16_384  # updates at which a function of the user is called; each call may take microseconds
 
 
@@ -99,7 +101,9 @@ def _updates_to_look_at(schedule: Schedule, times_of: Callable[[Array], Array], 
     is_counted = np.array_equal(times_of(updates), updates)
     beside = np.ceil(edges).astype(np.int64) if is_counted else near
     # Not np.unique, which hashes integers: that takes ten times as long, and a repeated update does no harm.
-    found = np.sort(np.concatenate([updates, beside - 1, beside, beside + 1]), kind="stable")
+    each = np.arange(_EACH)
+    several = [updates, beside - 1, beside, beside + 1, start + each, end - 1 - each]
+    found = np.sort(np.concatenate(several), kind="stable")
     return found[(found >= start) & (found < end)]
 
 

@@ -1,6 +1,6 @@
 """One line of a plan as the rules see it: its parts as written and in the run, and its values."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -33,13 +33,6 @@ from paramsched.errors import InvalidArgument, ParamschedError
 IS_HIGH: Final = 0.5  # of the peak
 NEARLY: Final = 0.98  # of the peak
 
-_PEAK_OF: Final[dict[str, Callable[[list[float]], float]]] = {
-    "product": prod,
-    "chain": prod,
-    "minimum": min,
-    "maximum": max,
-}
-"""The peak of schedules that are combined at each update, as a function of their peaks."""
 _NOT_MULTIPLES: Final = ("as_factor", "followed_target", "like", "power")
 """Schedules whose values are not meant as multiples near 1: the lr of one sample, another line. So are functions."""
 _OWN_TIME: Final = ("sequence", "restarts", "take", "skip", "window")
@@ -200,18 +193,6 @@ class Part:
         if values is None or not np.all(np.isfinite(values)):
             return None
         return Levels(float(values[0]), float(values[-1]), float(values.min()), float(values.max()))
-
-    @property
-    def reach(self) -> float | None:
-        """Its peak; of a product, a minimum or a maximum that of the peaks of its operands, which are written."""
-        resolved = self.resolved
-        if self.kind not in _PEAK_OF or resolved is None or resolved.kind != self.kind:
-            return None if self.levels is None else self.levels.peak
-        pairs = zip(self.args["operands"], resolved.args["operands"], strict=False)
-        parts = [Part(one, other) for one, other in pairs]
-        peaks = [part.reach if part.number is None else part.number for part in parts]
-        known = [peak for peak in peaks if peak is not None]
-        return _PEAK_OF[self.kind](known) if len(known) == len(peaks) else None
 
     @property
     def is_empty(self) -> bool:

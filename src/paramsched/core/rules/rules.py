@@ -15,7 +15,6 @@ import numpy as np
 
 from paramsched.core.base import codes
 from paramsched.core.base.problem import Problem
-from paramsched.core.curves.arrays import Array
 from paramsched.core.feedback.base import better_mode
 from paramsched.core.plan.value_ranges import BELOW_ONE_ADVICE, ValueRange, first_outside, range_of, with_floor
 from paramsched.core.rules.line import IS_HIGH, NEARLY, FieldCurve, Levels, Line, Part, values_of
@@ -82,6 +81,8 @@ _BELOW_ONE: Final = frozenset({
     "weight_decay",
 })  # fmt: skip
 """Fields whose usual values are below 1, so that levels below 1 are probably values."""
+_OF_BASE: Final = ("product", "chain", "minimum")
+"""Schedules that may stay below base although each of their parts reaches it."""
 _RATES: Final = frozenset({"lr", "final_lr", "step_sizes"})
 _NEAR_ZERO: Final = 0.001
 _NEAR_ZERO_OF_GROUP: Final = 0.0001
@@ -119,8 +120,10 @@ def below_base(line: Line) -> Problem | None:
     levels = line.levels if line.key in _BELOW_ONE and line.may_be_values and not is_number else None
     if levels is None or not 0 < levels.peak < 1 or levels.low < 0:
         return None
-    if any(stage.reach is not None and stage.reach >= 1 for stage in line.stages):  # as `warmup(10) * linear()`
-        return None
+    for stage in line.stages:
+        peaks = [0.0 if part.levels is None else part.levels.peak for part in stage.parts if stage.kind in _OF_BASE]
+        if min(peaks, default=0.0) >= 1:  # as `warmup(10) * linear()`
+            return None
     return _as_values(line, [levels], line.as_values())
 
 
@@ -785,7 +788,7 @@ def _outside_of_range(curve: FieldCurve) -> Iterator[Problem]:
         yield Problem(curve.line.path, f"{name} reaches {least}", BELOW_ONE_ADVICE, code=codes.LEVEL_AS_VALUE)
     if not curve.is_real:
         allowed = allowed._replace(below=inf) if curve.share == "all" else None
-    outside = None if allowed is None else _first_outside(curve, allowed, curve.line.bases)
+    outside = None if allowed is None else _first_outside(curve, allowed)
     if allowed is not None and outside is not None:
         at, value = outside
         written = f"{value:.3g}" if curve.is_real else f"{value:.3g} × base"
@@ -920,21 +923,12 @@ def _first_with(curve: FieldCurve, place: int, holds: Callable[[float], bool]) -
     return value, high
 
 
-def _first_outside(curve: FieldCurve, allowed: ValueRange, bases: Sequence[float]) -> tuple[int, float] | None:
+def _first_outside(curve: FieldCurve, allowed: ValueRange) -> tuple[int, float] | None:
     """Return the first update at which the values of a group are outside of a range, and its value."""
-    own = curve.line.base_or_1
-    bad = allowed.outside(curve.values, own)
-    end = int(curve.times[np.argmax(bad)]) + 1 if bad.any() else curve.end
+    own, bases = curve.line.base_or_1, curve.line.bases
     ends = dict.fromkeys((own, min(bases, default=own), max(bases, default=own)))
-    found = [first_outside(curve.schedule, allowed, base, _updates, 0, end) for base in ends]
-    outside = [one for one in found if one is not None]
-    if not outside and bad.any():  # a function, of which the values at some updates are known
-        return end - 1, float(curve.values[np.argmax(bad)])
-    return min(outside, default=None)
-
-
-def _updates(updates: Array) -> Array:
-    return updates
+    found = (first_outside(curve.schedule, allowed, base, lambda updates: updates, 0, curve.end) for base in ends)
+    return min(filter(None, found), default=None)
 
 
 def _when(curve: FieldCurve, time: int, *, of_all: bool = False) -> str:
