@@ -200,13 +200,14 @@ def reserved_names() -> frozenset[str]:
 def read_line(text: str, own: KnownNames = MappingProxyType({}), *, limited: bool = True) -> Schedule:
     """Return the schedule of a line."""
     line = _Line(text, known_names(own), limited=limited)
-    return as_schedule(line.whole(), f'"{shortened_text(text)}"')
+    return as_schedule(line.whole(), text)
 
 
-def as_schedule(value: Any, site: str) -> Schedule:
-    """Return the schedule that a value means: a number is a constant, a metric rule is a factor of it."""
+def as_schedule(value: Any, text: str) -> Schedule:
+    """Return the schedule that the value of a text means: a number is a constant, a metric rule is a factor of it."""
     if isinstance(value, Schedule):
         return value
+    site = f'"{shortened_text(text)}"'
     if value is not None and not isinstance(value, (bool, str, tuple)):
         try:
             return line_of(value, site) if not hasattr(value, "observe") else 1.0 * value
