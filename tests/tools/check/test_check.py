@@ -535,6 +535,18 @@ def test_the_first_and_the_last_updates_of_a_long_run_are_looked_at_one_by_one(p
     assert f"-1 × base at update {place}" in found.message
 
 
+@table(
+    ("plan", "found"),
+    [
+        ({"lr": "restarts(cosine(), 33)", "total": 100}, "restarts at update 99, 1 update before the end"),
+        ({"lr": "cosine()", "total": 1}, "total=1 is 1 update, less than one epoch of 500"),
+        ({"lr": "cosine()", "total": 20}, "total=20 is 20 updates, less than one epoch of 500"),
+    ],
+)
+def test_one_update_is_no_plural(plan, found):
+    assert any(found in str(one) for one in ps.check(ps.Plan(**plan), steps_per_epoch=500))
+
+
 def test_a_base_of_1_in_one_group_does_not_hide_the_other_groups():
     groups = [{"weight_decay": 1.0}, {"weight_decay": 0.1}]
     plan = ps.Plan(weight_decay="linear(0.1, 0.05)")

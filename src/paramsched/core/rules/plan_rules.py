@@ -13,7 +13,7 @@ from paramsched.core.plan.follow import schedules_followed
 from paramsched.core.plan.lines import Line as GroupLine
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
 from paramsched.core.rules.line import Line
-from paramsched.core.rules.rules import LONG_RUN, check_rates, grows, line_problems
+from paramsched.core.rules.rules import LONG_RUN, check_rates, grows, line_problems, updates_text
 from paramsched.core.rules.trial_run import TrialRun, trial_run
 from paramsched.core.time import Duration, RunFacts
 
@@ -40,7 +40,7 @@ def total_in_epochs(plan: Plan, facts: RunFacts | None) -> Problem | None:
     length = Duration.of(length)
     if not length.is_resolved or length.updates >= min(epoch, LONG_RUN):
         return None
-    found = f"total={length} is {length} updates, less than one epoch of {epoch}"
+    found = f"total={length} is {updates_text(length.updates)}, less than one epoch of {epoch}"
     after = f"{found}: after update {length} the last values are kept"
     return Problem(TOTAL, after, f'For {length} epochs write total="{length} epochs"', code=codes.UPDATES_FOR_EPOCHS)
 
@@ -74,7 +74,7 @@ def accumulation_unused(plan: Plan, facts: RunFacts | None) -> Problem | None:
     if "epochs" not in units or units & _OF_BATCHES:
         return None
     found = (
-        f"steps_per_epoch={epoch} counts updates, so an epoch has {epoch} updates of {accumulation} batches: "
+        f"steps_per_epoch={epoch} counts updates, so an epoch has {updates_text(epoch)} of {accumulation} batches: "
         f"{epoch * accumulation} batches; accumulation={accumulation} changes nothing in this plan"
     )
     advice = f"If an epoch has {epoch} batches write batches_per_epoch={epoch}; if not, omit accumulation"

@@ -640,6 +640,15 @@ def decay_in_percent(line: Line, trial: TrialRun) -> Problem | None:
     return None
 
 
+def updates_text(count: int) -> str:
+    """Return a number of updates in words.
+
+    >>> updates_text(1), updates_text(20)
+    ('1 update', '20 updates')
+    """
+    return "1 update" if count == 1 else f"{count} updates"
+
+
 def _percent(share: Fraction) -> str:
     return f"{float(100 * share):.6g}%"
 
@@ -901,8 +910,7 @@ def restart_at_the_end(curve: FieldCurve) -> Problem | None:
     left = curve.end - begin
     if left > _SHORT_CYCLE * (begin - before):
         return None
-    updates = "1 update" if left == 1 else f"{left} updates"
-    found = f"the rate restarts at {_when(curve, begin)}, {updates} before the end, and ends high"
+    found = f"the rate restarts at {_when(curve, begin)}, {updates_text(left)} before the end, and ends high"
     advice = "Choose a period that divides the run, such as restarts(cosine(), times=4)"
     return Problem(curve.line.path, found, advice, code=codes.RESTART_AT_THE_END)
 
