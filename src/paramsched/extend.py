@@ -27,7 +27,6 @@ from paramsched.core.schedules.shape import planned as planned
 from paramsched.core.schedules.span import Piece as Piece
 from paramsched.core.schedules.span import Span as Span
 from paramsched.core.time import Duration as Duration
-from paramsched.core.time import DurationLike as DurationLike
 from paramsched.core.time.duration import Number as Number
 
 # A curve: a path from one level to another.
@@ -42,8 +41,7 @@ from paramsched.core.feedback import MetricRule as MetricRule
 from paramsched.core.feedback import Plateau as Plateau
 from paramsched.core.feedback import PlateauState as PlateauState
 
-# Problems of data, and the values of an optimizer.
-from paramsched.core.files.problem_collector import ProblemCollector as ProblemCollector
+# A plan, and the values of an optimizer.
 from paramsched.core.plan import Plan as Plan
 from paramsched.core.plan.extras import Bases as Bases
 
@@ -52,15 +50,12 @@ from paramsched.core.plan import replay as replay
 from paramsched.core.plan.trace import Trace as Trace
 
 # Files of plans, and their formats.
-from paramsched.core.files.plan_files import PlanText as PlanText
-from paramsched.core.files.plan_files import Loaded as Loaded
 from paramsched.core.files.plan_files import convert as convert
 from paramsched.core.files.plan_files import formats as formats
 from paramsched.core.files.plan_files import open_plan as open_plan
 
-# Checks of arguments, and the errors that name a call.
+# Checks of arguments.
 from paramsched.core.number_checks import checked as checked
 from paramsched.core.number_checks import positive_number as positive_number
-from paramsched.errors import CallSite as CallSite
 
 __all__ = sorted(name for name in globals() if not name.startswith("_"))

@@ -529,6 +529,18 @@ def test_run_facts_add_the_first_update_of_a_difference(folder):
     assert change["by"] == pytest.approx(0.01, rel=1e-3)
 
 
+@table(
+    ("after", "base", "shown"),
+    [
+        ("constant()", "0.1", "[from update 0, by up to 0.1]"),
+        ("constant(2)", "lr=0.1", "[the same values]"),
+        ("constant(2)", "momentum=1", 'unknown field "momentum"'),
+    ],
+)
+def test_a_line_in_values_is_compared_with_multiples_of_a_base(after, base, shown):
+    assert shown in call("diff", "absolute(0.2)", after, "--total", 9, "--base", base).output
+
+
 def test_an_infinite_difference_is_null_in_json():
     result = call("diff", "exponential(1e300)", "exponential(1e100)", "--total", 3, "--json")
 

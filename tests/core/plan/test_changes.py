@@ -278,4 +278,29 @@ def test_the_first_different_update_of_a_long_run_is_found_without_computing_all
 def test_a_change_of_text_alone_has_no_time():
     (change,) = diff(Plan(lr=linear(over=10)), Plan(lr=linear(over="100%")), total=10)
 
-    assert (change.when, change.by) == (None, None)
+    assert (change.when, change.by) == (None, 0.0)
+    assert str(change).endswith("[the same values]")
+
+
+@table(
+    ("before", "after", "base", "when", "by"),
+    [
+        ("constant(2)", "absolute(0.2)", 0.1, None, 0.0),
+        ("constant(3)", "absolute(3e-4)", 1e-4, None, 0.0),  # 3 * 1e-4 has another last bit
+        ("constant(2)", "absolute(0.3)", 0.1, 0, pytest.approx(0.1)),
+        ("linear()", "absolute(linear(0.1, 0))", 0.1, None, 0.0),
+        ("linear()", "cosine()", 0.0, None, 0.0),
+    ],
+)
+def test_lines_of_multiples_and_of_values_are_compared_in_values(before, after, base, when, by):
+    (change,) = diff(Plan(lr=before, total=10), Plan(lr=after, total=10), bases={"lr": base})
+
+    assert (change.when, change.by, change.base) == (when, by, base)
+
+
+def test_a_base_of_a_group_precedes_the_base_of_its_field():
+    before, after = (Plan(Binding("lr", constant(x), groups="head"), lr=constant(x), total=10) for x in (1.0, 0.5))
+
+    by = {one.what: one.by for one in diff(before, after, bases={"lr": 0.1, "lr @ head": 4})}
+
+    assert by == {"lr": 0.05, "lr @ head": 2.0}

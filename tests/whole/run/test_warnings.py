@@ -98,6 +98,8 @@ TOLD = [  # base, line, run facts, code
     (0.1, "cosine(over='50%')", LONG, ZERO),
     (0.1, "warmup('10%') >> cosine(over='30%')", LONG, ZERO),
     (0.1, "linear(over='30%')", EPOCHS, ZERO),
+    (0.1, "cosine(over='40%') >> constant(0)", LONG, ZERO),
+    (0.1, "step(30)", LONG, ZERO),
     # Swapped ends, and ratios that grow.
     (0.1, "linear(0, 1)", LONG, SWAPPED),
     (0.1, "cosine(start=0, to=1)", EPOCHS, SWAPPED),
@@ -208,6 +210,8 @@ RIGHT = [
     "exponential(0.5, per='{q}%')",
     "multistep(['30%', '60%', '{r}%'])",
     "multistep(['3 epochs', '6 epochs'])",
+    "step('10%')",
+    "cosine(over='60%') >> constant(0)",
     "step('20%', 0.5)",
     "cosine_restarts('2 epochs')",
     "warmup({w}) >> polynomial(to={f})",

@@ -7,9 +7,10 @@ import stat
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
+from typing import IO
 
 from paramsched.core.base.near_names import closest
 from paramsched.core.base.printing import printable
@@ -133,16 +134,18 @@ def write_whole_file(file: Path, data: bytes) -> None:
     if own is None:
         _check_folder(target, file)
     with _errors_of(file):
-        mode = file.stat().st_mode if own is None and file.exists() else None
+        mode = file.stat().st_mode if own is None and file.exists() else stat.S_IFREG
         if own is not None:
             for stream in (sys.stdout, sys.stderr):  # write the buffered output first
                 if stream is not None:
                     stream.flush()
-            _write_into(os.dup(own), data)
-        elif mode is None or stat.S_ISREG(mode):
-            _write_regular(target, data, None)
+            with os.fdopen(os.dup(own), "wb") as opened:
+                opened.write(data)
+        elif stat.S_ISREG(mode):
+            _write_regular(target, data)
         elif stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
-            _write_into(_open_pipe_or_device(file), data)
+            with os.fdopen(_open_pipe_or_device(file), "wb") as opened:
+                opened.write(data)
         elif stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         else:
@@ -161,7 +164,7 @@ def rewrite_file(file: Path, data: bytes, *, over: bytes) -> bool:
 
 
 def create_file(file: Path, data: bytes) -> bool:
-    """Write a new file as `write_whole_file` does, unless the name exists, also as a link to a missing file.
+    """Write a new file, unless the name exists, also as a link to a missing file.
 
     Returns:
         True if the file was created.
@@ -173,28 +176,15 @@ def create_file(file: Path, data: bytes) -> bool:
     _check_folder(file, file)
     with _errors_of(file):
         try:
-            with _written_beside(file, data, 0o666) as beside:
-                os.link(beside, file)  # unlike a rename, this never replaces a file
+            stream = file.open("xb")
         except FileExistsError:
             return False
-        except OSError:  # a disk without links, such as FAT, or one that is full
-            return _create_directly(file, data)
-    return True
-
-
-def _create_directly(file: Path, data: bytes) -> bool:
-    try:
-        stream = file.open("xb")
-    except FileExistsError:
-        return False
-    try:
-        with stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-    except BaseException:
-        file.unlink(missing_ok=True)
-        raise
+        try:
+            with stream:
+                _write_to_disk(stream, data)
+        except BaseException:
+            file.unlink(missing_ok=True)
+            raise
     return True
 
 
@@ -231,38 +221,24 @@ def _open_pipe_or_device(file: Path) -> int:
     raise OSError(errno.ENXIO, "no program reads this pipe")
 
 
-def _write_into(handle: int, data: bytes) -> None:
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(data)
+def _write_to_disk(stream: IO[bytes], data: bytes) -> None:
+    stream.write(data)
+    stream.flush()
+    os.fsync(stream.fileno())
 
 
-def _write_regular(target: Path, data: bytes, over: bytes | None) -> bool:
-    """Replace or create a regular file. If it cannot be replaced, write into it. Return whether it was written."""
-    try:
-        target.open("r+b").close()  # a read-only file must not be replaced either
-    except FileNotFoundError:
-        return over is None and _replace(target, data, None, None)
-    try:
-        return _replace(target, data, target.stat(), over)
-    except OSError as error:
-        if error.errno not in _NOT_REPLACEABLE:
-            raise
-    with target.open("r+b") as stream:
-        if over is not None and stream.read() != over:
-            return False
-        stream.seek(0)
-        stream.write(data)
-        stream.truncate()
-        stream.flush()
-        os.fsync(stream.fileno())
-    return True
-
-
-def _replace(target: Path, data: bytes, old: os.stat_result | None, over: bytes | None) -> bool:
-    """Write a temporary file in the folder of `target` and rename it. Return whether `target` was replaced."""
+def _write_regular(target: Path, data: bytes, over: bytes | None = None) -> bool:
+    """Replace or create a regular file, unless its content is not `over`. If it cannot be replaced, write into it."""
     from shutil import copystat  # imported here because it loads every compression module, and most programs only read
 
-    with _written_beside(target, data, 0o666 if old is None else 0o600) as beside:  # an old file's mode is copied below
+    old = None
+    with suppress(FileNotFoundError), target.open("r+b"):  # a read-only file must not be replaced either
+        old = target.stat()
+    beside = target.with_name(f".{target.name[:50]}.{os.urandom(8).hex()}")
+    mode = 0o666 if old is None else 0o600  # that of an old file is copied
+    try:
+        with open(beside, "xb", opener=lambda path, flags: os.open(path, flags, mode)) as out:
+            _write_to_disk(out, data)
         if old is not None:
             new = beside.stat()
             if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
@@ -272,18 +248,15 @@ def _replace(target: Path, data: bytes, old: os.stat_result | None, over: bytes 
         if over is not None and target.read_bytes() != over:
             return False
         beside.replace(target)
-    return True
-
-
-@contextmanager
-def _written_beside(target: Path, data: bytes, mode: int) -> Iterator[Path]:
-    """Write a temporary file in the folder of `target` for the `with` block, and remove its name afterwards."""
-    beside = target.with_name(f".{target.name[:50]}.{os.urandom(8).hex()}")
-    try:
-        with open(beside, "xb", opener=lambda path, flags: os.open(path, flags, mode)) as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        yield beside
+    except OSError as error:
+        if old is None or error.errno not in _NOT_REPLACEABLE:
+            raise
+        with target.open("r+b") as stream:
+            if over is not None and stream.read() != over:
+                return False
+            stream.seek(0)
+            stream.truncate()
+            _write_to_disk(stream, data)
     finally:
         beside.unlink(missing_ok=True)
+    return True

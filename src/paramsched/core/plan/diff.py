@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from math import ceil
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias, Unpack, final
 
 import numpy as np
@@ -16,6 +17,7 @@ from paramsched.core.base.signatures import readable
 from paramsched.core.base.terminal import BREAK, Line, Style, plain_text
 from paramsched.core.curves.arrays import Array, Floats
 from paramsched.core.foreign_calls import answering
+from paramsched.core.number_checks import finite_number
 from paramsched.core.plan import Binding, Plan, Target, selector_text
 from paramsched.core.plan.binding import (
     UPDATES,
@@ -47,9 +49,10 @@ class Change:
             texts are equal for a line that has not changed itself, but follows a changed target.
         when: the first time at which the values differ; None without run facts, or if one plan lacks the field. A
             float on the clock of progress.
-        by: the largest difference, as a multiple of base; None if `when` is None.
+        by: the largest difference; 0 if the values of two lines are the same at each update; None if that is unknown.
         name: `what` without its selector.
         unit: the unit of `when`: updates, or the clock of the field if the consumption of an update is unknown.
+        base: the base of the compared values; None if `by` is a multiple of base.
     """
 
     what: str
@@ -59,6 +62,7 @@ class Change:
     by: float | None = None
     name: str = field(default="", repr=False, compare=False)
     unit: str = UPDATES
+    base: float | None = None
 
     def __str__(self) -> str:
         return plain_text([self.parts()])
@@ -73,7 +77,10 @@ class Change:
             parts += [*_styled(" -> "), *_styled(self.after or "(nothing)", "good")]
         if self.when is not None:
             start = f"update {self.when}" if self.unit == UPDATES else amount_text(self.unit, self.when)
-            parts += [BREAK, *_styled(f"  [from {start}, by up to {self.by:.6g} x base]", "dim")]
+            unit = " x base" if self.base is None else ""
+            parts += [BREAK, *_styled(f"  [from {start}, by up to {self.by:.6g}{unit}]", "dim")]
+        elif self.by == 0:
+            parts += [BREAK, *_styled("  [the same values]", "dim")]
         return parts
 
 
@@ -125,7 +132,11 @@ class PlanTexts:
         return PlanTexts(None if plan.total is None else str(plan.total), plan.clock, lines)
 
     def changes_at(
-        self, keys: Iterable[tuple[str, bool, Any]], other: "PlanTexts", differ: "_FirstDifference | None" = None
+        self,
+        keys: Iterable[tuple[str, bool, Any]],
+        other: "PlanTexts",
+        differ: "_FirstDifference | None" = None,
+        bases: Mapping[str, float] = MappingProxyType({}),
     ) -> Iterator[Change]:
         """Yield the changes of the clock, the total and some lines; `differ` compares the values of a line."""
         if self.clock != other.clock:
@@ -134,19 +145,31 @@ class PlanTexts:
             yield Change("total", self.total, other.total, name="total")
         for key in sorted(keys, key=str):
             (name, _, groups), before, after = key, self.lines.get(key), other.lines.get(key)
-            first = None if differ is None or before is None or after is None else differ(key)
-            when, by, unit = first or (None, None, UPDATES)
             what = name if groups is None else f"{name} @ {selector_text(groups)}"
-            yield Change(what, before, after, when, by, name=name, unit=unit)
+            base = bases.get(what, bases.get(name))
+            first = None
+            if differ is not None and before is not None and after is not None:
+                first = differ(key, 1.0 if base is None else base)
+            when, by, unit = first or (None, None, UPDATES)
+            yield Change(what, before, after, when, by, name=name, unit=unit, base=base)
 
 
 @readable
 @answering
-def diff(a: PlanLike, b: PlanLike, *, facts: RunFacts | None = None, **run_facts: Unpack[Facts]) -> Diff:
+def diff(
+    a: PlanLike,
+    b: PlanLike,
+    *,
+    bases: Mapping[str, float] = MappingProxyType({}),
+    facts: RunFacts | None = None,
+    **run_facts: Unpack[Facts],
+) -> Diff:
     """Compare two plans, and return the changes from `a` to `b`.
 
     Args:
         a, b: the plans.
+        bases: the bases with which values are compared, by name or by name and selector: `{"lr": 0.1, "lr @ head": 1}`.
+            Without a base, multiples are compared, so a line in values must have one.
         facts: the run facts as one object, in place of keywords.
         run_facts: the run facts, as in `ps.Scheduler`. With them, each change also has the first update at which the
             values differ, and the largest difference. For runs with more than 10,000,000 values only a sample is
@@ -157,8 +180,12 @@ def diff(a: PlanLike, b: PlanLike, *, facts: RunFacts | None = None, **run_facts
 
     >>> print(diff(Plan(lr=cosine(to=0.1)), Plan(lr=cosine(to=0.2)), total=10))
     lr: cosine(to=0.1) -> cosine(to=0.2)  [from update 1, by up to 0.0975528 x base]
+    >>> print(diff(Plan(lr=constant()), Plan(lr="absolute(0.2)"), total=10, bases={"lr": 0.1}))
+    lr: constant() -> constant(absolute(0.2))  [from update 0, by up to 0.1]
     """
     facts = facts_if_passed("diff(a, b)", facts, run_facts)
+    bases = {name: finite_number(f"bases[{name!r}]", base) for name, base in bases.items()}
+    facts = RunFacts() if facts is None and bases else facts
     a, b = plan_in_run(a, "ps.diff", facts), plan_in_run(b, "ps.diff", facts)
     if a == b:
         return Diff(())
@@ -170,7 +197,7 @@ def diff(a: PlanLike, b: PlanLike, *, facts: RunFacts | None = None, **run_facts
         if _compared_parts(left.get(key), targets) != _compared_parts(right.get(key), new_targets)
     ]
     differ = None if facts is None else _comparison(a, b, facts, _MAX_COMPARED // max(len(differing), 1))
-    return Diff(tuple(PlanTexts.of(a).changes_at(differing, PlanTexts.of(b), differ)))
+    return Diff(tuple(PlanTexts.of(a).changes_at(differing, PlanTexts.of(b), differ, bases)))
 
 
 def _compared_parts(binding: Binding | None, targets: Mapping[Any, list[Schedule]]) -> Any:
@@ -207,11 +234,13 @@ def _text_of(field: str | Target, schedule: object) -> str:
 _MAX_COMPARED = 10_000_000  # values; comparing them takes less than a second. Of more, a sample is compared
 _BLOCK = 262_144  # updates that are compared at once, which bounds the memory
 _MAX_TIMES = 20_000  # times in each of the two samples, with linear and with geometric spacing
-_Difference: TypeAlias = tuple[Amount, float, str]
+_Difference: TypeAlias = tuple[Amount | None, float, str]
 """The first time at which the values of two plans differ, the largest difference, and the unit of that time."""
+_SAME: _Difference = (None, 0.0, UPDATES)
 
 
-_FirstDifference: TypeAlias = Callable[[Any], _Difference | None]
+_FirstDifference: TypeAlias = Callable[[Any, float], _Difference | None]
+"""A function of the key and the base of a line. It returns None if no difference was found, but may exist."""
 
 
 class _Lines(NamedTuple):
@@ -222,7 +251,7 @@ class _Lines(NamedTuple):
 
 
 def _comparison(a: Plan, b: Plan, facts: RunFacts, most: int) -> _FirstDifference:
-    """Return a function from the key of a binding to its difference in the two plans, over the longer run."""
+    """Return a function of the key and the base of a binding: its difference in the two plans, over the longer run."""
     resolved = [a.resolve(facts=facts), b.resolve(facts=facts)]
     plans = [_Lines(plan.clock, _bindings_by_key(plan)) for plan in map(counted_plan, resolved)]
     try:
@@ -242,8 +271,8 @@ def _comparison(a: Plan, b: Plan, facts: RunFacts, most: int) -> _FirstDifferenc
 
 
 def _difference_of_updates(
-    plans: Sequence[_Lines], updates: Array, amounts: Sequence[Array | None], place: Any
-) -> _Difference | None:
+    plans: Sequence[_Lines], updates: Array, amounts: Sequence[Array | None], place: Any, base: float
+) -> _Difference:
     """Compare the binding with the key `place` in two plans at every update.
 
     `amounts` contains, for each plan, the amounts consumed before the updates, or None if its clock counts updates.
@@ -255,16 +284,17 @@ def _difference_of_updates(
         curves.append((plan.by_key[place].schedule, times_on(clock, consumed) if by_amount else updates))
     first, by = None, 0.0
     for start in range(0, updates.size, _BLOCK):
-        apart = _distance(*(evaluate(schedule, times[start : start + _BLOCK], 1.0) for schedule, times in curves))
+        one, other = (evaluate(schedule, times[start : start + _BLOCK], base) for schedule, times in curves)
+        apart = _distance(one, other, base)
         differing = np.flatnonzero(apart != 0)
         if differing.size:
             first = start + int(differing[0]) if first is None else first
             by = float(np.nanmax([by, np.nanmax(apart)]))
-    return None if first is None else (first, by, UPDATES)
+    return _SAME if first is None else (first, by, UPDATES)
 
 
 def _difference_of_some_times(
-    plans: Sequence[_Lines], ends: Mapping[str, int], count: int, place: Any
+    plans: Sequence[_Lines], ends: Mapping[str, int], count: int, place: Any, base: float
 ) -> _Difference | None:
     """Compare the binding with the key `place` in two plans at a sample of times, and where their formulas change.
 
@@ -282,12 +312,12 @@ def _difference_of_some_times(
     times = times[times < end]
 
     def apart_at(times: Array) -> Floats:
-        return _distance(evaluate(one, times, 1.0), evaluate(other, times, 1.0))
+        return _distance(evaluate(one, times, base), evaluate(other, times, base), base)
 
     apart = apart_at(times)
     differing = np.flatnonzero(apart != 0)
     if not differing.size:
-        return None
+        return None  # other times may differ
     # In front of the first time is the last one, which leaves no time to search.
     before, when = (int(times[place]) for place in (differing[0] - 1, differing[0]))
     while when - before > 1:
@@ -300,7 +330,9 @@ def _difference_of_some_times(
     return when if counts == 1 else when / counts, float(np.nanmax(apart)), unit
 
 
-def _distance(a: Floats, b: Floats) -> Floats:
+def _distance(a: Floats, b: Floats, base: float) -> Floats:
     with np.errstate(invalid="ignore"):
         distance: Floats = np.abs(a - b)
+        if base != 1.0:  # a value and the product of base and a multiple may differ in the last bits
+            distance[distance <= 4 * np.spacing(np.maximum(np.abs(a), np.abs(b)))] = 0.0
     return distance

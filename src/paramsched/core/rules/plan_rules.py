@@ -13,9 +13,8 @@ from paramsched.core.plan.follow import schedules_followed
 from paramsched.core.plan.lines import Line as GroupLine
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
 from paramsched.core.rules.line import Line
-from paramsched.core.rules.rules import LONG_RUN, line_problems
+from paramsched.core.rules.rules import LONG_RUN, check_rates, grows, line_problems, updates_text
 from paramsched.core.rules.trial_run import TrialRun, trial_run
-from paramsched.core.rules.values import check_rates, grows
 from paramsched.core.time import Duration, RunFacts
 
 _OF_BATCHES: Final = frozenset({"batches", "samples", "tokens"})
@@ -41,7 +40,7 @@ def total_in_epochs(plan: Plan, facts: RunFacts | None) -> Problem | None:
     length = Duration.of(length)
     if not length.is_resolved or length.updates >= min(epoch, LONG_RUN):
         return None
-    found = f"total={length} is {length} updates, less than one epoch of {epoch}"
+    found = f"total={length} is {updates_text(length.updates)}, less than one epoch of {epoch}"
     after = f"{found}: after update {length} the last values are kept"
     return Problem(TOTAL, after, f'For {length} epochs write total="{length} epochs"', code=codes.UPDATES_FOR_EPOCHS)
 
@@ -75,7 +74,7 @@ def accumulation_unused(plan: Plan, facts: RunFacts | None) -> Problem | None:
     if "epochs" not in units or units & _OF_BATCHES:
         return None
     found = (
-        f"steps_per_epoch={epoch} counts updates, so an epoch has {epoch} updates of {accumulation} batches: "
+        f"steps_per_epoch={epoch} counts updates, so an epoch has {updates_text(epoch)} of {accumulation} batches: "
         f"{epoch * accumulation} batches; accumulation={accumulation} changes nothing in this plan"
     )
     advice = f"If an epoch has {epoch} batches write batches_per_epoch={epoch}; if not, omit accumulation"
@@ -129,7 +128,7 @@ def _rate_problems(lines: Sequence[Line]) -> Iterator[tuple[Binding, Problem]]:
     large = [(curve.line.binding, one) for curve in curves for one in grows(curve)]
     yield from large
     reported = {id(binding) for binding, _ in large}
-    by_path = {curve.path: curve.line.binding for curve in reversed(curves)}
+    by_path = {curve.line.path: curve.line.binding for curve in reversed(curves)}
     for one in check_rates([curve for curve in curves if id(curve.line.binding) not in reported]):
         yield by_path[one.path], one
 

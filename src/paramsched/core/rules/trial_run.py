@@ -14,7 +14,7 @@ from paramsched.core.time.duration import count_text
 from paramsched.core.time.run_facts import ASSUMED_SIZES, SIZES
 from paramsched.errors import MissingFact
 
-_USUAL_EPOCHS: Final = (1_000, 1_237)  # updates
+_USUAL_EPOCH: Final = 1_000  # updates
 
 
 @final
@@ -55,7 +55,7 @@ def trial_run(plan: Plan, facts: RunFacts | None) -> TrialRun | None:
 
 
 _PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "epochs": {"steps_per_epoch": 1000},
+    "epochs": {"steps_per_epoch": _USUAL_EPOCH},
     "samples": {"batch_size": 1},
     "tokens": {"tokens_per_step": 0.01},
     "frames": {"frames_per_step": 0.01},
@@ -110,18 +110,16 @@ def _sized_units(facts: tuple[str, ...]) -> frozenset[str]:
     )
 
 
-def mixed_runs(plan: Plan) -> tuple[TrialRun, ...]:
-    """Return runs with different lengths of an epoch, for a plan in epochs and updates whose epoch length is unknown.
+def run_of_assumed_epochs(plan: Plan) -> TrialRun | None:
+    """Return a run for a plan in epochs and updates whose epoch length is unknown; None for another total.
 
-    What is not found in each of these runs depends on the length of an epoch, and is not known. Returns no run if the
-    total is not in epochs.
+    A negative value or growth without end is found in it, and no time.
     """
     total = plan.total
     if total is None or {unit for unit, _ in total.terms} != {"epochs"}:
-        return ()
-    units = frozenset(["epochs", "updates", "percent"])
-    cases = [(one, RunFacts(total=total, steps_per_epoch=one)) for one in _USUAL_EPOCHS]
-    return tuple(TrialRun(_span_of_run(facts), units, epoch, to_scale=False) for epoch, facts in cases)
+        return None
+    facts = RunFacts(total=total, steps_per_epoch=_USUAL_EPOCH)
+    return TrialRun(_span_of_run(facts), frozenset(["epochs", "updates", "percent"]), _USUAL_EPOCH, to_scale=False)
 
 
 @cache

@@ -200,13 +200,14 @@ def reserved_names() -> frozenset[str]:
 def read_line(text: str, own: KnownNames = MappingProxyType({}), *, limited: bool = True) -> Schedule:
     """Return the schedule of a line."""
     line = _Line(text, known_names(own), limited=limited)
-    return as_schedule(line.whole(), f'"{shortened_text(text)}"')
+    return as_schedule(line.whole(), text)
 
 
-def as_schedule(value: Any, site: str) -> Schedule:
-    """Return the schedule that a value means: a number is a constant, a metric rule is a factor of it."""
+def as_schedule(value: Any, text: str) -> Schedule:
+    """Return the schedule that the value of a text means: a number is a constant, a metric rule is a factor of it."""
     if isinstance(value, Schedule):
         return value
+    site = f'"{shortened_text(text)}"'
     if value is not None and not isinstance(value, (bool, str, tuple)):
         try:
             return line_of(value, site) if not hasattr(value, "observe") else 1.0 * value
@@ -486,16 +487,17 @@ def call(function: Callable[..., Any], name: str, args: Iterable[Any], kwargs: M
     Raises:
         InvalidArgument: an argument is wrong; the error has an example of the call.
     """
-    args, example = list(args), example_call(function, name)
+    args = list(args)
     bound = bound_arguments(function, name, args, kwargs).arguments
     try:
         return function(*args, **kwargs)
     except InvalidArgument as error:
         if error.problem.argument is None and (argument := _argument_of(error, bound, params_of(function))) is not None:
             error = error.changed(site=CallSite(name, argument, got=shown(bound[argument])))
-        raise (error if error.problem.advice else error.changed(example=example)) from None
+        raise (error if error.problem.advice else error.changed(example=example_call(function, name))) from None
     except (TypeError, AttributeError, ValueError, ArithmeticError, LookupError) as error:
-        raise InvalidArgument(f"{name}(…)", f"{type(error).__name__}: {error}", example=example) from None
+        found = f"{type(error).__name__}: {error}"
+        raise InvalidArgument(f"{name}(…)", found, example=example_call(function, name)) from None
 
 
 def bound_arguments(

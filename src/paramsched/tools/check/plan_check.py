@@ -1,7 +1,6 @@
 """The check of a plan before it runs, with or without facts of the run."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from math import ceil, isfinite
 from typing import Any, TypeAlias, Unpack
 
@@ -28,9 +27,8 @@ from paramsched.core.rules.line import (
     times_to_look_at,
 )
 from paramsched.core.rules.plan_rules import accumulation_unused, epochs_of_run, plan_problems
-from paramsched.core.rules.rules import base_is_zero, line_problems
-from paramsched.core.rules.trial_run import TrialRun, mixed_runs, trial_run
-from paramsched.core.rules.values import check_rates, check_values, found_in_all
+from paramsched.core.rules.rules import base_is_zero, check_rates, check_values, line_problems
+from paramsched.core.rules.trial_run import TrialRun, run_of_assumed_epochs, trial_run
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.own import has_own_shape, require_values_until
@@ -75,15 +73,13 @@ def check(
     plan = plan_in_run(plan, "ps.check", facts)
     found = [*_two_totals(plan, facts)]
     trial = None if found else trial_run(plan, facts)
-    mixed = () if found else mixed_runs(plan)
+    assumed = None if found else run_of_assumed_epochs(plan)
     epochs = epochs_of_run(plan, facts, trial)
     if found:
         found += filter(None, [accumulation_unused(plan, facts)])
     else:
         found += plan_problems(plan, facts, trial)
-    curves: list[list[FieldCurve]] = []
-    known: set[tuple[str, str | None]] = set()
-    counted = 0  # the problems that are in `known`, because a set for each line takes quadratic time
+    curves: list[FieldCurve] = []
     followed_by = schedules_followed(plan.bindings, plan.clock)
     each_update = _EACH_UPDATE // max(1, len(plan.bindings))
     for binding in plan.bindings:
@@ -96,33 +92,25 @@ def check(
         resolved, errors = _resolved_with_errors(followed, trial)
         if clock_of_field(plan.clock, binding.name) == PROGRESS:
             errors += [*_lengths_off_progress(followed)]
-        found += [Problem(path, refused, advice, code=code) for code, refused, advice in errors]
+        of_line = [Problem(path, refused, advice, code=code) for code, refused, advice in errors]
         bases = bases_of_binding(binding, groups)
         line = Line(binding, followed, trial, epochs, bases, resolved, facts, updates=each_update)
-        found += field_name_problems(binding, path)
-        found += line_problems(line, has_errors=bool(errors))
-        if errors:
-            continue
-        for lines in ([line], [line.tried_in(run) for run in mixed]):
-            tried = [one.curve for one in lines]
-            of_line = [one for one in tried if one is not None]
-            if of_line and len(of_line) == len(tried):
-                curves.append(of_line)
-                known.update((one.path, one.code) for one in found[counted:])
-                counted = len(found)
-                silent = _PARTS_OF_PS301 if (path, LEVEL_AS_VALUE) in known else ()
-                alone = [[one] for one in of_line]
-                values = found_in_all(alone, partial(check_values, bases=bases))
-                found += [one for one in values if (one.path, one.code) not in known and one.code not in silent]
-                break
+        of_line += [*field_name_problems(binding, path), *line_problems(line, has_errors=bool(errors))]
+        curve = None if errors else line.curve
+        if curve is None and assumed is not None and not errors:
+            curve = line.tried_in(assumed).curve
+        if curve is not None:
+            curves.append(curve)
+            codes_of_line = {one.code for one in of_line}
+            if LEVEL_AS_VALUE in codes_of_line:
+                codes_of_line.add(GROWS)  # which follows from these levels
+            of_line += [one for one in check_values(curve) if one.code not in codes_of_line]
+        found += of_line
     found += check_groups(plan, groups, whole=whole)
     found += check_field_names(plan)
     # A rate with another problem is not checked, so that one mistake is reported once.
     reported = {one.path for one in found}
-    rates = [of_line for of_line in curves if of_line[0].path not in reported]
-    several = max(map(len, rates), default=1)  # a line in a run to scale has the same values in each of them
-    runs_of_rates = [[of_line[min(place, len(of_line) - 1)] for of_line in rates] for place in range(several)]
-    found += found_in_all(runs_of_rates, check_rates)
+    found += check_rates([curve for curve in curves if curve.line.path not in reported])
     # Problems are sorted by the lines of the plan. Sorting is stable, so those of one line keep their order.
     places = {binding_path(binding): place for place, binding in enumerate(plan.bindings)}
     return tuple(sorted(found, key=lambda one: places.get(one.path, -1 if one.path == TOTAL else len(places))))
@@ -130,8 +118,6 @@ def check(
 
 _EACH_UPDATE = 65_536
 """The length of a run of which each update is evaluated, divided by the number of lines."""
-_PARTS_OF_PS301 = (GROWS,)
-"""Codes that follow from levels that are reported already."""
 
 
 def _two_totals(plan: Plan, facts: RunFacts | None) -> Iterator[Problem]:
