@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Final, Literal, TypeAlias, final
 
 UNREADABLE: Final = "PS100"
@@ -117,5 +116,7 @@ class CheckRule:
 @cache
 def check_rules() -> Mapping[str, CheckRule]:
     """Return a dict from code to rule. `paramsched check --explain` and the documentation show the rules."""
+    from importlib.resources import files  # a tenth of the import of the library, and only `--explain` needs it
+
     rows = json.loads(files("paramsched.core.base").joinpath("rules.json").read_text("utf-8"))
     return {row["code"]: CheckRule(**{**row, "options": tuple(row.get("options", ()))}) for row in rows}

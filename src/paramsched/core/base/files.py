@@ -255,8 +255,8 @@ def _write_regular(target: Path, data: bytes, over: bytes | None = None) -> bool
             if over is not None and stream.read() != over:
                 return False
             stream.seek(0)
-            stream.truncate()
             _write_to_disk(stream, data)
+            stream.truncate()  # last, so that a full disk keeps the end of the old file
     finally:
         beside.unlink(missing_ok=True)
     return True
