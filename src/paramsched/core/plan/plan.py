@@ -1,9 +1,7 @@
 """Plan: an immutable mapping from fields and groups to schedules, with a total and a clock."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
 from functools import partial
-from math import ceil
 from typing import TYPE_CHECKING, Any, NoReturn, Unpack, final
 
 from paramsched.core.base.entries import load_entry, notebook_display
@@ -33,21 +31,18 @@ from paramsched.core.plan.binding import (
     lengths_of_line,
     normal_bindings,
     read_canonical_text,
-    replace_schedule,
     write_canonical_text,
 )
 from paramsched.core.plan.changes import PlanLines, refuse_after_the_end
 from paramsched.core.plan.follow import with_followed_lines
-from paramsched.core.plan.resolve_clocks import resolve_on_clocks, two_lengths
-from paramsched.core.plan.run_amounts import PLANNED_SIZES
+from paramsched.core.plan.resolve_clocks import resolve_lines
 from paramsched.core.schedules import Level, Schedule
 from paramsched.core.schedules.anneal import anneal
-from paramsched.core.schedules.span import Span
 from paramsched.core.schedules.units import is_resolved_in
 from paramsched.core.time import Duration, DurationLike, RunFacts
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.run_facts import Facts, facts_of_call
-from paramsched.errors import InvalidArgument, InvalidCall, MissingFact, PlanError, Unresolved
+from paramsched.errors import InvalidArgument, InvalidCall, PlanError, Unresolved
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -288,34 +283,17 @@ class Plan:
 
     def _resolved(self, facts: RunFacts, optimizers: Collection[str]) -> "Plan":
         written = with_followed_lines(self.as_written(), self.clock, optimizers)
-        if self.clock != UPDATES or any(target.name in PLANNED_SIZES for target in self.targets):
-            resolved, length = resolve_on_clocks(written, self.clock, self.total, facts)
-            return Plan(*resolved, total=length, clock=self.clock)
-        total = facts.total_updates
-        if self.total is not None:
-            length = self.total
-            site = "" if length.is_resolved else f'total "{length}"'
-            try:
-                updates = ceil(facts.exact(length, site=site))
-            except MissingFact as error:
-                raise facts.with_size_of_epoch(error, length) from None
-            if total is not None and total != updates:
-                raise two_lengths(length, f"{updates} updates", facts.total, f"{total} updates")
-            total = updates
-        if facts.total != total:
-            facts = replace(facts, total=total)
-        span = Span.of_run(facts, total)
-        lines = [replace_schedule(binding, binding.schedule.resolved_in(span)) for binding in written]
+        lines, total = resolve_lines(written, self.clock, self.total, facts)
         if len(lines) != len(self.bindings):  # a line that follows another one has a line for each of its selectors
-            return Plan(*lines, total=total)
+            return Plan(*lines, total=total, clock=self.clock)
         return self._with_resolved(lines, total)
 
-    def _with_resolved(self, lines: Iterable[Binding], total: int | None) -> "Plan":
+    def _with_resolved(self, lines: Iterable[Binding], total: Duration | None) -> "Plan":
         """Return a copy with resolved lines, in the order as written. Nothing is checked, sorted or written again."""
         resolved, by_key = object.__new__(Plan), {binding_key(line): line for line in lines}
         object.__setattr__(resolved, "bindings", tuple(by_key[binding_key(line)] for line in self.bindings))
-        object.__setattr__(resolved, "total", None if total is None else Duration.of_updates(total))
-        object.__setattr__(resolved, "clock", UPDATES)
+        object.__setattr__(resolved, "total", total)
+        object.__setattr__(resolved, "clock", self.clock)
         object.__setattr__(resolved, "_written", self._written)
         return resolved
 
