@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import islice
 from math import ceil
-from typing import Any, NamedTuple, TypeAlias, Unpack, final
+from typing import Any, TypeAlias, Unpack, final
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from paramsched.core.base.printing import printable
 from paramsched.core.base.shown_values import text_on_screen
 from paramsched.core.base.signatures import readable
 from paramsched.core.base.terminal import BREAK, Line, Style, plain_text
-from paramsched.core.curves.arrays import Array, Floats
+from paramsched.core.curves.arrays import Array
 from paramsched.core.foreign_calls import answering
 from paramsched.core.plan import Binding, Plan, Target, selector_text
 from paramsched.core.plan.binding import (
@@ -22,7 +21,6 @@ from paramsched.core.plan.binding import (
     PlanClock,
     clock_of_field,
     clock_text,
-    is_by_amount,
 )
 from paramsched.core.plan.follow import targets_followed, with_followed_lines
 from paramsched.core.plan.forms import PlanLike, plan_in_run
@@ -162,7 +160,7 @@ def diff(a: PlanLike, b: PlanLike, *, facts: RunFacts | None = None, **run_facts
     a, b = plan_in_run(a, "ps.diff", facts), plan_in_run(b, "ps.diff", facts)
     if a == b:
         return Diff(())
-    left, right = _bindings_by_key(a), _bindings_by_key(b)
+    left, right = ({_key_of(binding): binding for binding in plan.bindings} for plan in (a, b))
     targets, new_targets = _targets_by_key(a), _targets_by_key(b)
     differing = [
         key
@@ -179,10 +177,6 @@ def _compared_parts(binding: Binding | None, targets: Mapping[Any, list[Schedule
         return None
     initial = binding.field.initial if isinstance(binding.field, Target) else None
     return binding.schedule, initial, targets.get(_key_of(binding))
-
-
-def _bindings_by_key(plan: Plan) -> dict[Any, Binding]:
-    return {_key_of(binding): binding for binding in plan.bindings}
 
 
 def _key_of(binding: Binding) -> Any:
@@ -214,93 +208,84 @@ _Difference: TypeAlias = tuple[Amount, float, str]
 _FirstDifference: TypeAlias = Callable[[Any], _Difference | None]
 
 
-class _Lines(NamedTuple):
-    """The clock of a resolved plan, and its bindings by key, which are found once for all differing lines."""
-
-    clock: PlanClock
-    by_key: Mapping[Any, Binding]
-
-
 def _comparison(a: Plan, b: Plan, facts: RunFacts, most: int) -> _FirstDifference:
     """Return a function from the key of a binding to its difference in the two plans, over the longer run."""
     resolved = [a.resolve(facts=facts), b.resolve(facts=facts)]
-    plans = [_Lines(plan.clock, _bindings_by_key(plan)) for plan in map(counted_plan, resolved)]
+    schedules = [{_key_of(one): one.schedule for one in counted_plan(plan).bindings} for plan in resolved]
+
+    def lines(key: Any) -> list[tuple[Schedule, str]]:
+        pairs = zip(schedules, resolved, strict=True)
+        return [(by_key[key], clock_of_field(plan.clock, key[0])) for by_key, plan in pairs]
+
     try:
         runs = [amounts_of_run(plan, facts) for plan in resolved]
         totals = [updates_of_total(*pair) for pair in zip(resolved, runs, strict=True)]
         count = max((total for total in totals if total is not None), default=_MAX_TIMES)
         if count <= most and not any(isinstance(run, ReportedProgress) for run in runs):
             amounts = [None if run is None else run.amounts_from(0, 0, count) for run in runs]
-            return partial(_difference_of_updates, plans, np.arange(count), amounts)
+            return lambda key: _difference_of_updates(lines(key), count, amounts)
     except MissingFact:
         pass
     ends: dict[str, int] = {PROGRESS: WHOLE + 1}  # the last update may be at progress 1
     for plan in resolved:
         for unit, length in () if plan.total is None else plan.total.terms:
             ends[unit] = max(ends.get(unit, 1), ceil(length * counts_in_unit(unit)))
-    return partial(_difference_of_some_times, plans, ends, min(max(most // 2, 64), _MAX_TIMES))
+    return lambda key: _difference_of_some_times(lines(key), ends, min(max(most // 2, 64), _MAX_TIMES))
 
 
 def _difference_of_updates(
-    plans: Sequence[_Lines], updates: Array, amounts: Sequence[Array | None], place: Any
+    lines: Sequence[tuple[Schedule, str]], count: int, amounts: Sequence[Array | None]
 ) -> _Difference | None:
-    """Compare the binding with the key `place` in two plans at every update.
-
-    `amounts` contains, for each plan, the amounts consumed before the updates, or None if its clock counts updates.
-    """
-    curves: list[tuple[Schedule, Array]] = []
-    for plan, consumed in zip(plans, amounts, strict=True):
-        by_amount = consumed is not None and is_by_amount(plan.clock, place[0])
-        clock = clock_of_field(plan.clock, place[0])
-        curves.append((plan.by_key[place].schedule, times_on(clock, consumed) if by_amount else updates))
-    first, by = None, 0.0
-    for start in range(0, updates.size, _BLOCK):
-        apart = _distance(*(evaluate(schedule, times[start : start + _BLOCK], 1.0) for schedule, times in curves))
-        differing = np.flatnonzero(apart != 0)
-        if differing.size:
-            first = start + int(differing[0]) if first is None else first
-            by = float(np.nanmax([by, np.nanmax(apart)]))
-    return None if first is None else (first, by, UPDATES)
+    """Compare the lines of two plans at every update; `amounts` are those consumed before the updates."""
+    updates = np.arange(count)
+    times = [
+        updates if consumed is None or clock == UPDATES else times_on(clock, consumed)
+        for (_, clock), consumed in zip(lines, amounts, strict=True)
+    ]
+    found = _first_difference([schedule for schedule, _ in lines], times)
+    return found and (*found, UPDATES)
 
 
 def _difference_of_some_times(
-    plans: Sequence[_Lines], ends: Mapping[str, int], count: int, place: Any
+    lines: Sequence[tuple[Schedule, str]], ends: Mapping[str, int], count: int
 ) -> _Difference | None:
-    """Compare the binding with the key `place` in two plans at a sample of times, and where their formulas change.
+    """Compare the lines of two plans at a sample of times, and where their formulas change.
 
     `ends` maps each clock to the end of the run.
     """
-    clocks = {clock_of_field(plan.clock, place[0]) for plan in plans}
-    unit = clocks.pop()
-    if clocks or unit not in ends:
+    (one, unit), (other, other_unit) = lines
+    if unit != other_unit or unit not in ends:
         return None  # two clocks that cannot be converted into each other
-    one, other = (plan.by_key[place].schedule for plan in plans)
     end = ends[unit]
     spread = np.concatenate([np.linspace(0, end - 1, count), np.geomspace(1, end, count) - 1])
     edges = [ceil(time) for schedule in (one, other) for time in islice(schedule.piece.edges(0, end), count)]
     times = np.unique(np.concatenate([spread.astype(np.int64), np.array(edges, dtype=np.int64)]))
     times = times[times < end]
-
-    def apart_at(times: Array) -> Floats:
-        return _distance(evaluate(one, times, 1.0), evaluate(other, times, 1.0))
-
-    apart = apart_at(times)
-    differing = np.flatnonzero(apart != 0)
-    if not differing.size:
+    found = _first_difference((one, other), (times, times))
+    if found is None:
         return None
+    place, by = found
     # In front of the first time is the last one, which leaves no time to search.
-    before, when = (int(times[place]) for place in (differing[0] - 1, differing[0]))
+    before, when = int(times[place - 1]), int(times[place])
     while when - before > 1:
         middle = (before + when) // 2
-        if apart_at(np.array([middle]))[0] != 0:
-            when = middle
-        else:
-            before = middle
+        at = np.array([middle])
+        before, when = (middle, when) if _first_difference((one, other), (at, at)) is None else (before, middle)
     counts = counts_in_unit(unit)
-    return when if counts == 1 else when / counts, float(np.nanmax(apart)), unit
+    return when if counts == 1 else when / counts, by, unit
 
 
-def _distance(a: Floats, b: Floats) -> Floats:
-    with np.errstate(invalid="ignore"):
-        distance: Floats = np.abs(a - b)
-    return distance
+def _first_difference(schedules: Sequence[Schedule], times: Sequence[Array]) -> tuple[int, float] | None:
+    """Return the first place in the times at which two schedules differ, and the largest difference; None if none."""
+    first, by = None, 0.0
+    for start in range(0, times[0].size, _BLOCK):
+        one, other = (
+            evaluate(schedule, at[start : start + _BLOCK], 1.0) for schedule, at in zip(schedules, times, strict=True)
+        )
+        with np.errstate(invalid="ignore"):
+            apart = np.abs(one - other)
+        differing = np.flatnonzero(apart != 0)
+        if differing.size:
+            first = start + int(differing[0]) if first is None else first
+            by = float(np.nanmax([by, np.nanmax(apart)]))
+    return None if first is None else (first, by)
