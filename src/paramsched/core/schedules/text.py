@@ -486,16 +486,17 @@ def call(function: Callable[..., Any], name: str, args: Iterable[Any], kwargs: M
     Raises:
         InvalidArgument: an argument is wrong; the error has an example of the call.
     """
-    args, example = list(args), example_call(function, name)
+    args = list(args)
     bound = bound_arguments(function, name, args, kwargs).arguments
     try:
         return function(*args, **kwargs)
     except InvalidArgument as error:
         if error.problem.argument is None and (argument := _argument_of(error, bound, params_of(function))) is not None:
             error = error.changed(site=CallSite(name, argument, got=shown(bound[argument])))
-        raise (error if error.problem.advice else error.changed(example=example)) from None
+        raise (error if error.problem.advice else error.changed(example=example_call(function, name))) from None
     except (TypeError, AttributeError, ValueError, ArithmeticError, LookupError) as error:
-        raise InvalidArgument(f"{name}(…)", f"{type(error).__name__}: {error}", example=example) from None
+        found = f"{type(error).__name__}: {error}"
+        raise InvalidArgument(f"{name}(…)", found, example=example_call(function, name)) from None
 
 
 def bound_arguments(
