@@ -124,28 +124,6 @@ def test_an_empty_record_has_no_rows():
 LOSS = ps.Plan(lr='constant() * plateau("loss", patience=0, factor=0.5)', weight_decay='plateau("error")', total=9)
 
 
-LONG = 3_000_000_000
-
-
-CONSTANT = ps.Plan(lr="constant(1.0)", total=LONG)
-
-
-@table(
-    ("lr", "first"),
-    [
-        ("constant(0.5, 1) >> constant(1.0)", 0),
-        (f"constant(1.0, {LONG - 1}) >> constant(0.5)", LONG - 1),
-        (f"constant(1.0, {LONG // 3}) >> constant(0.5)", LONG // 3),
-        ("constant(1.0, 1) >> constant(0.5)", 1),
-        (f"constant(1.0, {LONG - 1}) >> constant(1.0)", None),
-    ],
-)
-def test_a_difference_of_long_plans_starts_where_it_is_found(lr, first):
-    (change,) = ps.diff(CONSTANT, ps.Plan(lr=lr, total=LONG), facts=ps.RunFacts()).changes
-
-    assert (change.when, change.by) == ((None, None) if first is None else (first, 0.5))
-
-
 def test_a_table_of_pandas_needs_pandas(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
 
@@ -165,17 +143,6 @@ def test_an_error_names_the_optimizer_if_there_are_several(error, kind):
 
     assert alone.value is error
     assert str(named.value) == f'optimizer "adam": {error}'
-
-
-@table("times", [(10, 10), (10, 12), (12, 10), (10, 10, 10), (5, 9, 7), (0, 3)])
-def test_scaling_twice_multiplies_from_each_time_on(times):
-    plan = scaled = ps.Plan(lr="linear()", total=20)
-    for at in times:
-        scaled = scaled.scale(f"{at} steps", lr=0.5)
-
-    before, after = (ps.trace(one, {"lr": 0.1})["lr"] for one in (plan, scaled))
-    factors = [0.5 ** sum(at <= t for at in times) for t in range(20)]
-    assert after.tolist() == pytest.approx((before * factors).tolist(), rel=1e-12)
 
 
 def test_a_difference_is_found_on_the_clock_of_its_field():
