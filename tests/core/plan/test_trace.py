@@ -18,7 +18,7 @@ from paramsched.core.plan import Binding, Plan, Target, resolve
 from paramsched.core.plan import trace as traced_times
 from paramsched.core.plan.optimizers import ALONE, errors_of
 from paramsched.core.plan.resolve import planned_amounts
-from paramsched.core.plan.run_amounts import UpdateSizes
+from paramsched.core.plan.run_amounts import PlannedAmounts
 from paramsched.core.plan.trace import trace, trace_for_picture
 from paramsched.core.schedules import absolute, parse_own
 from paramsched.core.schedules.anneal import cosine, linear, warmup
@@ -229,12 +229,12 @@ def test_the_time_to_read_a_long_line_grows_linearly(monkeypatch):
     ],
 )  # fmt: skip
 def test_the_amounts_of_many_updates_are_computed_in_large_blocks(size):
-    evaluated, at = [], UpdateSizes.at
+    evaluated, sizes_at = [], PlannedAmounts._sizes
     batch = ps.Binding(ps.Target("batch_size", 1.0), size)
     plan = Plan(batch, lr=1.0, clock="samples", total="1000000 samples").resolve()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(UpdateSizes, "at", lambda self, updates, amounts: (
-            evaluated.append(updates.size), at(self, updates, amounts)
+        patch.setattr(PlannedAmounts, "_sizes", lambda self, updates, amounts: (
+            evaluated.append(updates.size), sizes_at(self, updates, amounts)
         )[1])  # fmt: skip
         run = planned_amounts(plan, ps.RunFacts())
         updates = run.updates_until(1_000_000)
