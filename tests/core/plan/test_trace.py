@@ -19,7 +19,7 @@ from paramsched.core.plan import trace as traced_times
 from paramsched.core.plan.optimizers import ALONE, errors_of
 from paramsched.core.plan.resolve import planned_amounts
 from paramsched.core.plan.run_amounts import PlannedAmounts
-from paramsched.core.plan.trace import trace, trace_for_picture
+from paramsched.core.plan.trace import trace
 from paramsched.core.schedules import absolute, parse_own
 from paramsched.core.schedules.anneal import cosine, linear, warmup
 from paramsched.core.schedules.constant import constant
@@ -99,18 +99,6 @@ def test_a_dict_has_lists_by_column_name():
 def test_an_unknown_curve_lists_the_available_curves():
     with pytest.raises(KeyError, match="betas"):
         _ = trace(PLAN, GROUPS)["eps", 0]
-
-
-def many(part, sign=" * ", count=100):
-    return ps.Plan(lr=sign.join([part] * count), total=1_000_000)
-
-
-@table("plan", [many("cosine()", count=20), ps.Plan(lr=" * ".join(["cosine()"] * 300), total=900)])
-def test_a_picture_of_fewer_parts_or_of_a_short_run_is_exact(plan):
-    drawn = trace_for_picture(plan, {"lr": 0.1})
-
-    assert drawn.computed is None
-    assert drawn["lr"].tobytes() == trace(plan, {"lr": 0.1})["lr"].tobytes()
 
 
 def test_an_empty_record_has_no_rows():

@@ -1,6 +1,6 @@
 """The differences between two plans."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from math import ceil
@@ -18,7 +18,6 @@ from paramsched.core.foreign_calls import answering
 from paramsched.core.plan import Binding, Plan, Target, selector_text
 from paramsched.core.plan.binding import (
     UPDATES,
-    PlanClock,
     clock_of_field,
     clock_text,
 )
@@ -101,43 +100,6 @@ class Diff:
     _repr_mimebundle_ = notebook_display
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class PlanTexts:
-    """The parts of a plan as texts, which are compared without parsing them.
-
-    Args:
-        total: the total; None if the plan has none.
-        clock: the clock.
-        lines: a dict from the name of each line, whether it is a target, and its selector, to its text.
-    """
-
-    total: str | None
-    clock: PlanClock
-    lines: Mapping[tuple[str, bool, Any], str]
-
-    @staticmethod
-    def of(plan: Plan) -> "PlanTexts":
-        """Return the parts of a plan."""
-        lines = {_key_of(one): _text_of(one.field, one.schedule) for one in plan.bindings}
-        return PlanTexts(None if plan.total is None else str(plan.total), plan.clock, lines)
-
-    def changes_at(
-        self, keys: Iterable[tuple[str, bool, Any]], other: "PlanTexts", differ: "_FirstDifference | None" = None
-    ) -> Iterator[Change]:
-        """Yield the changes of the clock, the total and some lines; `differ` compares the values of a line."""
-        if self.clock != other.clock:
-            yield Change("clock", clock_text(self.clock), clock_text(other.clock), name="clock")
-        if self.total != other.total:
-            yield Change("total", self.total, other.total, name="total")
-        for key in sorted(keys, key=str):
-            (name, _, groups), before, after = key, self.lines.get(key), other.lines.get(key)
-            first = None if differ is None or before is None or after is None else differ(key)
-            when, by, unit = first or (None, None, UPDATES)
-            what = name if groups is None else f"{name} @ {selector_text(groups)}"
-            yield Change(what, before, after, when, by, name=name, unit=unit)
-
-
 @readable
 @answering
 def diff(a: PlanLike, b: PlanLike, *, facts: RunFacts | None = None, **run_facts: Unpack[Facts]) -> Diff:
@@ -168,7 +130,19 @@ def diff(a: PlanLike, b: PlanLike, *, facts: RunFacts | None = None, **run_facts
         if _compared_parts(left.get(key), targets) != _compared_parts(right.get(key), new_targets)
     ]
     differ = None if facts is None else _comparison(a, b, facts, _MAX_COMPARED // max(len(differing), 1))
-    return Diff(tuple(PlanTexts.of(a).changes_at(differing, PlanTexts.of(b), differ)))
+    changes = list[Change]()
+    if a.clock != b.clock:
+        changes.append(Change("clock", clock_text(a.clock), clock_text(b.clock), name="clock"))
+    if a.total != b.total:
+        before, after = (None if plan.total is None else str(plan.total) for plan in (a, b))
+        changes.append(Change("total", before, after, name="total"))
+    for key in sorted(differing, key=str):
+        (name, _, groups), before, after = key, _text_of(left.get(key)), _text_of(right.get(key))
+        first = None if differ is None or before is None or after is None else differ(key)
+        when, by, unit = first or (None, None, UPDATES)
+        what = name if groups is None else f"{name} @ {selector_text(groups)}"
+        changes.append(Change(what, before, after, when, by, name=name, unit=unit))
+    return Diff(tuple(changes))
 
 
 def _compared_parts(binding: Binding | None, targets: Mapping[Any, list[Schedule]]) -> Any:
@@ -194,8 +168,10 @@ def _targets_by_key(plan: Plan) -> dict[Any, list[Schedule]]:
     return {_key_of(line): targets for line in lines if (targets := list(targets_followed(line.schedule)))}
 
 
-def _text_of(field: str | Target, schedule: object) -> str:
-    return f"{field.initial!r} * {schedule}" if isinstance(field, Target) else str(schedule)
+def _text_of(binding: Binding | None) -> str | None:
+    if binding is None or not isinstance(binding.field, Target):
+        return None if binding is None else str(binding.schedule)
+    return f"{binding.field.initial!r} * {binding.schedule}"
 
 
 _MAX_COMPARED = 10_000_000  # values; comparing them takes less than a second. Of more, a sample is compared
@@ -203,8 +179,6 @@ _BLOCK = 262_144  # updates that are compared at once, which bounds the memory
 _MAX_TIMES = 20_000  # times in each of the two samples, with linear and with geometric spacing
 _Difference: TypeAlias = tuple[Amount, float, str]
 """The first time at which the values of two plans differ, the largest difference, and the unit of that time."""
-
-
 _FirstDifference: TypeAlias = Callable[[Any], _Difference | None]
 
 

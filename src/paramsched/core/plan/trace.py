@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache, partial
 from math import ceil
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack, final
 
@@ -34,7 +35,7 @@ from paramsched.core.plan.resolve import (
 )
 from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount, RunAmounts
 from paramsched.core.schedules.evaluation import depends_on_base, evaluate
-from paramsched.core.schedules.schedule import Schedule, parts_inside
+from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.units import with_unit
 from paramsched.core.time import RunFacts
 from paramsched.core.time.amounts import PROGRESS, WHOLE, counts_in_unit, rounded_array, times_on
@@ -211,12 +212,9 @@ class Trace:
 
     Args:
         facts: the run facts.
-        computed: the number of updates at which the values were computed, in a trace for a picture of a long line,
-            whose values between them are on lines; None if each value was computed.
     """
 
     facts: RunFacts
-    computed: int | None
     _curves: dict[Key, _Curve]
     _times: TracedTimes
     _resolved: Plan
@@ -436,22 +434,7 @@ def trace(
     >>> trace(by_tokens, {"lr": 0.1}, amounts=[0, 100, 300])["lr", 0].tolist()
     [0.1, 0.07500000000000001, 0.025]
     """
-    return _traced(plan, optimizer, facts_of_call("trace(plan, optimizer)", facts, run_facts), amounts)
-
-
-def trace_for_picture(plan: PlanLike, optimizer: Any, facts: RunFacts | None = None) -> Trace:
-    """Return `trace(plan, optimizer, facts=facts)`, but compute a line of very many parts at fewer updates."""
-    return _traced(plan, optimizer, facts or RunFacts(), is_picture=True)
-
-
-def _traced(
-    plan: PlanLike,
-    optimizer: Any,
-    facts: RunFacts,
-    amounts: Iterable[float] | None = None,
-    *,
-    is_picture: bool = False,
-) -> Trace:
+    facts = facts_of_call("trace(plan, optimizer)", facts, run_facts)
     plan = plan_in_run(plan, "ps.trace", facts)
     named = isinstance(optimizer, Mapping) and bool(optimizer) and all(map(_has_groups, optimizer.values()))
     if named:
@@ -467,73 +450,25 @@ def _traced(
     for optimizer_name, mine in optimizers.items():
         for index, line, base in by_group(lines_of(counted, mine, scopes[optimizer_name], base_in)):
             placed[line.name].append(((line.name, labels[optimizer_name][index]), line, base))
-    computed = _Computed(times, is_picture)
-    curves = {
-        key: computed.curve(line.schedule, line.clock, base) for mine in placed.values() for key, line, base in mine
-    }
+    curve_of = cache(partial(_curve_of, times))  # groups with one schedule and one base share an array
+    curves = {key: curve_of(line.schedule, line.clock, base) for mine in placed.values() for key, line, base in mine}
     for binding in counted.bindings:
         if isinstance(binding.field, Target):
             clock = clock_of_field(counted.clock, binding.name)
-            curves[binding.name, ""] = computed.curve(binding.schedule, clock, binding.field.initial)
+            curves[binding.name, ""] = curve_of(binding.schedule, clock, binding.field.initial)
     indices = {} if named else dict(enumerate(labels[ALONE]))
-    return Trace(facts, min(computed.counts, default=None), curves, times, resolved, indices, names)
+    return Trace(facts, curves, times, resolved, indices, names)
 
 
-_MANY_PARTS = 64  # more than any plan of a paper has
-_MOST_COMPUTED = 20_000_000  # values of all parts of such a line, in a picture
-_FEWEST_TIMES = 4096  # more than a picture has columns
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False)
-class _Computed:
-    """The values that were computed for a trace. Groups with one schedule and one base share an array.
-
-    Args:
-        times: the times of the trace.
-        is_picture: True if a line of very many parts is computed at fewer updates.
-        counts: the number of updates at which each of these lines was computed.
-    """
-
-    times: TracedTimes
-    is_picture: bool
-    counts: list[int] = field(default_factory=list)
-    _found: dict[tuple[Schedule, float, str], Floats] = field(default_factory=dict)
-
-    def curve(self, schedule: Schedule, clock: str, base: float) -> _Curve:
-        """Return the curve of a schedule for a base."""
-        key = schedule, base, clock
-        if key not in self._found:
-            values = self._values(schedule, clock, base)
-            values.setflags(write=False)
-            self._found[key] = values
-        share: Literal["all", "some", "none"] = "all"
-        if schedule.has_absolute:
-            few = np.unique(np.linspace(0, max(self.times.end_on(clock) - 1, 0), 100).astype(np.int64))
-            share = "some" if depends_on_base(schedule, few) else "none"
-        return _Curve(self._found[key], schedule, clock, Base(base, share))
-
-    def _values(self, schedule: Schedule, clock: str, base: float) -> Floats:
-        at = self.times.on(clock)
-        few = self._times_of_picture(schedule, clock) if self.is_picture else None
-        if few is None:
-            return evaluate(schedule, at, base)
-        self.counts.append(few.size)
-        return np.interp(np.arange(self.times.total), few, evaluate(schedule, at[few], base))
-
-    def _times_of_picture(self, schedule: Schedule, clock: str) -> Array | None:
-        """Return the updates at which a line of very many parts is computed; None for all."""
-        parts, total = sum(isinstance(one, Schedule) for one in parts_inside(schedule)), self.times.total
-        count = max(_MOST_COMPUTED // parts, _FEWEST_TIMES)
-        if parts <= _MANY_PARTS or total <= count:
-            return None
-        found = [np.linspace(0, total - 1, count).astype(np.int64)]
-        if clock == UPDATES:
-            with suppress(InvalidArgument):  # it has too many
-                points = np.array(schedule.breakpoints(total)[:count], dtype=np.float64)
-                found += [np.floor(points).astype(np.int64) + offset for offset in (-1, 0, 1)]
-        times = np.unique(np.concatenate(found))
-        return times[(times >= 0) & (times < total)]
+def _curve_of(times: TracedTimes, schedule: Schedule, clock: str, base: float) -> _Curve:
+    """Return the curve of a schedule for a base."""
+    values = evaluate(schedule, times.on(clock), base)
+    values.setflags(write=False)
+    share: Literal["all", "some", "none"] = "all"
+    if schedule.has_absolute:
+        few = np.unique(np.linspace(0, max(times.end_on(clock) - 1, 0), 100).astype(np.int64))
+        share = "some" if depends_on_base(schedule, few) else "none"
+    return _Curve(values, schedule, clock, Base(base, share))
 
 
 def groups_of(optimizer: Any) -> Sequence[Group]:
