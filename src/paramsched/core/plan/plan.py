@@ -134,46 +134,16 @@ class Plan:
                 Binding(name, schedule) for name, schedule in fields.items()
             ]
             if not given:
-                run = "20 epochs" if total is None else total
-                raise PlanError(
-                    "Plan()",
-                    "a plan needs at least one field",
-                    f"For example: Plan(lr=cosine(to=0.1), total={run!r})",
-                )
-            try:
-                length = None if total is None else Duration.of(total)
-            except InvalidArgument as refusal:
-                raise refusal.changed(example="total=10_000") from None
-            if length is not None and any(unit == "percent" for unit, _ in length.terms):
-                found = "percent would refer to the total itself"
-                raise InvalidArgument(f'Plan(total="{length}")', found, 'For example: total="20 epochs"')
-            if length is not None and not length.terms:
-                raise InvalidArgument(
-                    "Plan(total=0)", "the total must be greater than 0", 'For example: total="20 epochs"'
-                )
-            if length is not None and length.until:
-                raise InvalidArgument(
-                    f'Plan(total="{length}")',
-                    "the total is a length, not a position",
-                    example='total="20 epochs"',
-                )
+                example = f"Plan(lr=cosine(to=0.1), total={'20 epochs' if total is None else total!r})"
+                raise PlanError("Plan()", "a plan needs at least one field", f"For example: {example}")
+            length = _checked_total(total)
             object.__setattr__(self, "bindings", normal_bindings(given))
             object.__setattr__(self, "total", length)
             object.__setattr__(self, "clock", checked_plan_clock(clock, dict.fromkeys(one.name for one in given)))
             if length is not None and self.clock == PROGRESS:
                 raise _without_total(f'Plan(total="{length}", clock="progress")', "Omit total")
             object.__setattr__(self, "_written", tuple(dict.fromkeys(binding_key(binding) for binding in given)))
-            text = write_canonical_text(self.bindings, length, self.clock) if self.serializable else None
-            object.__setattr__(self, "_text", text)
-
-    @property
-    def _key(self) -> str | None:
-        try:
-            return self._text
-        except AttributeError:  # a resolved plan, whose text was not asked for so far
-            text = write_canonical_text(self.bindings, self.total, self.clock) if self.serializable else None
-            object.__setattr__(self, "_text", text)
-            return text
+            object.__setattr__(self, "_text", self._written_text())
 
     @staticmethod
     def of_text(text: str) -> "Plan":
@@ -193,7 +163,14 @@ class Plan:
     @property
     def text(self) -> str | None:
         """The canonical JSON, for checkpoints; None if the plan has a predicate or an unregistered function."""
-        return self._key
+        try:
+            return self._text
+        except AttributeError:  # a resolved plan, whose text was not asked for so far
+            object.__setattr__(self, "_text", self._written_text())
+            return self._text
+
+    def _written_text(self) -> str | None:
+        return write_canonical_text(self.bindings, self.total, self.clock) if self.serializable else None
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a Plan is frozen: {name} cannot be set")
@@ -229,9 +206,9 @@ class Plan:
         Raises:
             PlanError: a line has no text, as one with a function without a name.
         """
-        if self._key is None:
+        if self.text is None:
             raise PlanError("plan.fingerprint", *first_without_text(self.bindings))
-        return fingerprint_of(self._key)
+        return fingerprint_of(self.text)
 
     @property
     def metric_rules(self) -> tuple[MetricRule[Any], ...]:
@@ -403,10 +380,10 @@ class Plan:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Plan):
             return NotImplemented
-        return self is other or (self._key is not None and self._key == other._key)
+        return self is other or (self.text is not None and self.text == other.text)
 
     def __hash__(self) -> int:
-        return object.__hash__(self) if self._key is None else hash(self._key)
+        return object.__hash__(self) if self.text is None else hash(self.text)
 
     def __str__(self) -> str:
         total = [] if self.total is None else [f"total: {self.total}"]
@@ -492,6 +469,27 @@ class Plan:
 
 readable(Plan, Plan.__init__)
 readable(Plan.__init__)
+
+
+def _checked_total(total: DurationLike | None) -> Duration | None:
+    """Validate the total of a plan: a length greater than 0, in any unit except percent."""
+    if total is None:
+        return None
+    try:
+        length = Duration.of(total)
+    except InvalidArgument as refusal:
+        raise refusal.changed(example="total=10_000") from None
+    found = ""
+    if any(unit == "percent" for unit, _ in length.terms):
+        found = "percent would refer to the total itself"
+    elif not length.terms:
+        found = "the total must be greater than 0"
+    elif length.until:
+        found = "the total is a length, not a position"
+    if found:
+        site = f'Plan(total="{length}")' if length.terms else "Plan(total=0)"
+        raise InvalidArgument(site, found, example='total="20 epochs"')
+    return length
 
 
 def _values_of(field: str) -> str:
