@@ -6,7 +6,6 @@ number 1.0 gives the row A. So a formula is written once, in NumPy.
 """
 
 from collections.abc import Callable
-from itertools import pairwise
 from math import inf
 from typing import Any, Final, NamedTuple, Protocol, final
 
@@ -121,10 +120,8 @@ def evaluate(schedule: Formula, times: Array, base: float) -> Floats:
     times = np.ascontiguousarray(times)
     values, is_factor = schedule.piece.values, schedule.affine and not schedule.has_absolute and bool(base)
     out = np.empty(times.size)
-    # Update 0 alone, because it is the end of a curve, which needs a mask for all times evaluated with it.
-    ends = (0, 1, *range(_PIECE, times.size, _PIECE), times.size) if times.size > _PIECE else (0, times.size)
-    for begin, end in pairwise(ends):
-        t, here = times[begin:end], out[begin:end]
+    for begin in range(0, times.size, _PIECE):
+        t, here = times[begin : begin + _PIECE], out[begin : begin + _PIECE]
         if is_factor:
             np.multiply(values(t, FACTOR), base, out=here)
         else:
