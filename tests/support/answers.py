@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from paramsched.core.curves.arrays import equal_to_last_places
+from support.last_places import equal_to_last_places
 
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d*)?(?:e[+-]?\d+)?(?![\w.])")
 

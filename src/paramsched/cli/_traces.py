@@ -32,7 +32,7 @@ from paramsched.core.files import Loaded
 from paramsched.core.plan import Binding, Plan, Target, selector_text
 from paramsched.core.plan.binding import UPDATES
 from paramsched.core.plan.resolve import amounts_of_run, counted_plan, planned_amounts, updates_of_total
-from paramsched.core.plan.trace import Trace, column_name, trace, trace_for_picture
+from paramsched.core.plan.trace import Trace, column_name, trace
 from paramsched.core.time import RunFacts
 from paramsched.core.time.amounts import times_on
 from paramsched.errors import MissingFact, UnreadableLog, Unresolved
@@ -54,16 +54,13 @@ def too_many_values(count: int, use: str) -> click.UsageError:
     return WrongUsage("", found, f"For example: --at 1000 for single values. Or shorten {option_of('total')}")
 
 
-def _trace_plan(
-    loaded: Loaded, options: PlanOptions, beside: Sequence[Plan] = (), *, is_compared: bool = True
-) -> Trace:
-    """Return the values of a plan at every update, for a picture; those of a long line that is compared exactly."""
+def _trace_plan(loaded: Loaded, options: PlanOptions, beside: Sequence[Plan] = ()) -> Trace:
+    """Return the values of a plan at every update, for a picture."""
     facts = facts_for_picture(loaded.plan, options)
     groups, assumed = groups_with_bases(loaded, options.bases, beside)
     echo_plan_notes(loaded)
     refuse_too_long(loaded.plan, facts, len(groups))
-    plan = loaded.plan
-    found = trace(plan, groups, facts=facts) if is_compared else trace_for_picture(plan, groups, facts)
+    found = trace(loaded.plan, groups, facts=facts)
     return found.with_assumed_bases(pair for pair in found.keys() if pair in assumed)
 
 
@@ -111,12 +108,8 @@ def trace_plan_inputs(
     other: str | None = None,
     *,
     branches: bool = False,
-    is_compared: bool = True,
 ) -> "tuple[show.Curves, show.Curves | None]":
-    """Return the values of one plan or several plans, and the values of the plan `other`, or None without `other`.
-
-    The values of a single plan that is only drawn, so `is_compared` is False, may be those of fewer updates.
-    """
+    """Return the values of one plan or several plans, and the values of the plan `other`, or None without `other`."""
     if other is not None and len(given) > 1:
         raise WrongUsage(
             "", f"--other compares with one plan, but {len(given)} were passed", "Pass it as one more plan"
@@ -124,7 +117,7 @@ def trace_plan_inputs(
     named = [("", one) if names_a_file(one) else _name_and_plan(one) for one in given]
     given = [one for _, one in named]
     inputs = [(one, options.format) for one in given] + ([] if other is None else [(other, None)])
-    traces = _curves_of_all(inputs, options, is_compared=is_compared)
+    traces = _curves_of_all(inputs, options)
     if len(given) == 1:
         return traces[0], traces[1] if other is not None else None
     from paramsched import show
@@ -152,9 +145,7 @@ def _name_and_plan(given: str) -> tuple[str, str]:
     return (match["name"].strip(), match["plan"]) if match else ("", given)
 
 
-def _curves_of_all(
-    given: Sequence[tuple[str, str | None]], known: PlanOptions, *, is_compared: bool
-) -> "list[show.Curves]":
+def _curves_of_all(given: Sequence[tuple[str, str | None]], known: PlanOptions) -> "list[show.Curves]":
     """Return the values of several plans and configs; `given` contains the name of each and its format."""
     configs = {index: found for index, (name, _) in enumerate(given) if (found := config_in(name)) is not None}
     plans = {index: one for index, one in enumerate(given) if index not in configs}
@@ -162,12 +153,12 @@ def _curves_of_all(
     for index, config in configs.items():
         curves[index] = curves_of_config(config, known, assumes_epoch=True)
     if plans:
-        traces = _trace_plans(list(plans.values()), known, is_compared=is_compared)
+        traces = _trace_plans(list(plans.values()), known)
         curves |= dict(zip(plans, traces, strict=True))
     return [curves[index] for index in range(len(given))]
 
 
-def _trace_plans(given: Sequence[tuple[str, str | None]], known: PlanOptions, *, is_compared: bool) -> list[Trace]:
+def _trace_plans(given: Sequence[tuple[str, str | None]], known: PlanOptions) -> list[Trace]:
     """Return the values of several plans, with a common time axis.
 
     `given` contains the name of each plan and its format.
@@ -181,7 +172,7 @@ def _trace_plans(given: Sequence[tuple[str, str | None]], known: PlanOptions, *,
         known = read.options
         plans.append(read.loaded)
     if len(plans) == 1:
-        return [_trace_plan(plans[0], with_facts_beside(plans[0], known), is_compared=is_compared)]
+        return [_trace_plan(plans[0], with_facts_beside(plans[0], known))]
     # --total is for plans without a total. If the first plan has one too, an error is raised, as for one plan.
     facts_of = [known, *(known if one.plan.total is None else known.with_facts(total=None) for one in plans[1:])]
     facts_of = [with_facts_beside(plan, one) for plan, one in zip(plans, facts_of, strict=True)]

@@ -103,9 +103,6 @@ def picture(
     branches = isinstance(trace, PlansTogether) and trace.branches
     trace = plans[0][1]
     runs = [_checked_run(trace, run) for run in runs_of(log)]
-    if isinstance(trace, Trace) and trace.computed is not None and (other is not None or any(run.used for run in runs)):
-        found = f"only {trace.computed:,} of {trace.total:,} values were computed, so they cannot be compared"
-        raise InvalidArgument("show(trace)", found, "Compare ps.trace(plan, optimizer, total=1000)")
     drawn = [*(one for _, one in plans), *([] if other is None else [other])]
     ends = [one.total for one in drawn]
     ends += [int(times[-1]) + 1 for run in runs for times, _ in run.used.values()]
@@ -125,9 +122,6 @@ def picture(
         many = union_of_times(panel.differing for panel in panels).size
         text = f"the plans agree at {longest - many:,} of {longest:,} updates"
         verdicts.append(Note(text, differs=many > 0))
-    for one in drawn:
-        if isinstance(one, Trace) and one.computed is not None:
-            verdicts.append(Note(f"computed at {one.computed:,} of {one.total:,} updates, with lines between them"))
     if len(fields) > _MAX_PANELS:
         verdicts.append(Note(f"{len(fields) - _MAX_PANELS:,} more fields are not drawn"))
     # Each of several runs has one color in all panels: that of the plan with its name, else one that no plan has.

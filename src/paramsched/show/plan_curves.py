@@ -12,7 +12,7 @@ from paramsched.core.plan import Binding, Plan, Target, resolve
 from paramsched.core.plan.binding import lengths_of_line
 from paramsched.core.plan.optimizers import unique_labels
 from paramsched.core.plan.plan import units_of_plan
-from paramsched.core.plan.trace import Trace, groups_of, trace_for_picture
+from paramsched.core.plan.trace import Trace, groups_of, trace
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.time import Duration, RunFacts
 from paramsched.core.time.run_facts import SIZES
@@ -54,13 +54,13 @@ def curves_of_plan(plan: Plan, bases: Any = None, facts: RunFacts | None = None)
         known = replace(known, total=total)
     assumed = ", ".join(notes)
     if bases is not None:
-        return trace_for_picture(plan, bases, known), assumed
+        return trace(plan, bases, facts=known), assumed
     bindings = [one for one in plan.bindings if not isinstance(one.field, Target)]
     groups = groups_of_selectors(bindings)
     for group in groups:
         for one in bindings:
             Field.of(one.name).fill(group, 1.0)
-    found = trace_for_picture(plan, groups, known)
+    found = trace(plan, groups, facts=known)
     return found.with_assumed_bases(key for key in found.keys() if key[1] != ""), assumed
 
 

@@ -9,7 +9,7 @@ import paramsched as ps
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.diff import diff
 from paramsched.core.plan.resolve import counted_plan
-from paramsched.core.schedules.anneal import linear, warmup
+from paramsched.core.schedules.anneal import linear
 from paramsched.core.schedules.constant import constant
 from paramsched.core.time import RunFacts
 from paramsched.core.time.amounts import counts_in_unit
@@ -238,16 +238,6 @@ def test_a_targets_initial_value_is_a_change():
     assert [(change.what, change.before, change.after) for change in diff(a, b)] == [
         ("x", "1.0 * constant(0.5)", "2.0 * constant(0.5)")
     ]
-
-
-def test_run_facts_add_the_time_and_size_of_a_change():
-    a = Plan(lr=warmup("50%", to=1) >> constant(1.0))
-    b = Plan(lr=warmup("50%", to=1) >> constant(0.25))
-
-    (change,) = diff(a, b, total=10)
-
-    assert (change.when, change.by) == (5, 0.75)
-    assert "from update 5, by up to 0.75 x base" in str(change)
 
 
 def test_without_a_total_a_change_has_the_time_at_which_it_starts():

@@ -114,12 +114,6 @@ def test_a_csv_has_the_amounts_after_the_updates(tmp_path):
     assert (tmp_path / "plan.csv").read_text() == "t,samples,lr[0]\n0,0,1.0\n1,8,0.6\n2,16,0.2\n"
 
 
-def test_a_difference_on_a_clock_of_amounts_includes_its_time():
-    before, after = (ps.Plan(lr=f"linear(1, {end})", clock="samples", total="80 samples") for end in (0, 0.5))
-    assert "[from update 1, by up to 0.45 x base]" in str(ps.diff(before, after, batch_size=8))
-    assert "[from 1 samples, by up to 0.49375 x base]" in str(ps.diff(before, after, facts=ps.RunFacts()))
-
-
 GROUPS = {"muon": [{"lr": 0.1}], "adamw": [{"lr": 0.2, "name": "a"}, {"lr": 0.3, "name": "b"}]}
 
 

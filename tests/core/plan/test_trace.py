@@ -18,8 +18,8 @@ from paramsched.core.plan import Binding, Plan, Target, resolve
 from paramsched.core.plan import trace as traced_times
 from paramsched.core.plan.optimizers import ALONE, errors_of
 from paramsched.core.plan.resolve import planned_amounts
-from paramsched.core.plan.run_amounts import UpdateSizes
-from paramsched.core.plan.trace import trace, trace_for_picture
+from paramsched.core.plan.run_amounts import PlannedAmounts
+from paramsched.core.plan.trace import trace
 from paramsched.core.schedules import absolute, parse_own
 from paramsched.core.schedules.anneal import cosine, linear, warmup
 from paramsched.core.schedules.constant import constant
@@ -101,18 +101,6 @@ def test_an_unknown_curve_lists_the_available_curves():
         _ = trace(PLAN, GROUPS)["eps", 0]
 
 
-def many(part, sign=" * ", count=100):
-    return ps.Plan(lr=sign.join([part] * count), total=1_000_000)
-
-
-@table("plan", [many("cosine()", count=20), ps.Plan(lr=" * ".join(["cosine()"] * 300), total=900)])
-def test_a_picture_of_fewer_parts_or_of_a_short_run_is_exact(plan):
-    drawn = trace_for_picture(plan, {"lr": 0.1})
-
-    assert drawn.computed is None
-    assert drawn["lr"].tobytes() == trace(plan, {"lr": 0.1})["lr"].tobytes()
-
-
 def test_an_empty_record_has_no_rows():
     shown = trace(
         Plan(lr='linear(1, 0.5, over="9 s") + constant(absolute(1))', clock="seconds"), {"lr": 1.0}, amounts=[]
@@ -122,28 +110,6 @@ def test_an_empty_record_has_no_rows():
 
 
 LOSS = ps.Plan(lr='constant() * plateau("loss", patience=0, factor=0.5)', weight_decay='plateau("error")', total=9)
-
-
-LONG = 3_000_000_000
-
-
-CONSTANT = ps.Plan(lr="constant(1.0)", total=LONG)
-
-
-@table(
-    ("lr", "first"),
-    [
-        ("constant(0.5, 1) >> constant(1.0)", 0),
-        (f"constant(1.0, {LONG - 1}) >> constant(0.5)", LONG - 1),
-        (f"constant(1.0, {LONG // 3}) >> constant(0.5)", LONG // 3),
-        ("constant(1.0, 1) >> constant(0.5)", 1),
-        (f"constant(1.0, {LONG - 1}) >> constant(1.0)", None),
-    ],
-)
-def test_a_difference_of_long_plans_starts_where_it_is_found(lr, first):
-    (change,) = ps.diff(CONSTANT, ps.Plan(lr=lr, total=LONG), facts=ps.RunFacts()).changes
-
-    assert (change.when, change.by) == ((None, None) if first is None else (first, 0.5))
 
 
 def test_a_table_of_pandas_needs_pandas(monkeypatch):
@@ -165,17 +131,6 @@ def test_an_error_names_the_optimizer_if_there_are_several(error, kind):
 
     assert alone.value is error
     assert str(named.value) == f'optimizer "adam": {error}'
-
-
-@table("times", [(10, 10), (10, 12), (12, 10), (10, 10, 10), (5, 9, 7), (0, 3)])
-def test_scaling_twice_multiplies_from_each_time_on(times):
-    plan = scaled = ps.Plan(lr="linear()", total=20)
-    for at in times:
-        scaled = scaled.scale(f"{at} steps", lr=0.5)
-
-    before, after = (ps.trace(one, {"lr": 0.1})["lr"] for one in (plan, scaled))
-    factors = [0.5 ** sum(at <= t for at in times) for t in range(20)]
-    assert after.tolist() == pytest.approx((before * factors).tolist(), rel=1e-12)
 
 
 def test_a_difference_is_found_on_the_clock_of_its_field():
@@ -262,12 +217,12 @@ def test_the_time_to_read_a_long_line_grows_linearly(monkeypatch):
     ],
 )  # fmt: skip
 def test_the_amounts_of_many_updates_are_computed_in_large_blocks(size):
-    evaluated, at = [], UpdateSizes.at
+    evaluated, sizes_at = [], PlannedAmounts._sizes
     batch = ps.Binding(ps.Target("batch_size", 1.0), size)
     plan = Plan(batch, lr=1.0, clock="samples", total="1000000 samples").resolve()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(UpdateSizes, "at", lambda self, updates, amounts: (
-            evaluated.append(updates.size), at(self, updates, amounts)
+        patch.setattr(PlannedAmounts, "_sizes", lambda self, updates, amounts: (
+            evaluated.append(updates.size), sizes_at(self, updates, amounts)
         )[1])  # fmt: skip
         run = planned_amounts(plan, ps.RunFacts())
         updates = run.updates_until(1_000_000)

@@ -69,13 +69,6 @@ def affine_in_base(schedule: Schedule, times: Array, base: float) -> None:
     _require(holds, statement, schedule, times, base, found, value, line)
 
 
-def zero_at_base_zero(schedule: Schedule, times: Array) -> None:
-    """Check that a schedule without absolute levels is 0 if base is 0."""
-    values = _values(schedule, times, 0.0)
-    statement = "a schedule without absolute levels is 0 if base is 0"
-    _require((values == 0) | schedule.has_absolute, statement, schedule, times, 0.0, "{0!r}", values)
-
-
 def columns_match_values(schedule: Schedule, times: Array, base: float) -> None:
     """Check that the factors and absolute values of an affine schedule, applied to base, give its values."""
     if not schedule.affine:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from core.properties.disturbances import DISTURBANCES, disturb
-from paramsched.core.schedules.evaluation import evaluate
 from paramsched.errors import InvalidArgument
 from support import strategies
 from support.spread import every
@@ -35,21 +34,6 @@ def pairs(draw, name):
 
 def bits(values):
     return (np.asarray(values, dtype=np.float64) + 0.0).tobytes()
-
-
-@every_shape(leave_out=NOT_INSIDE, most=10)
-@given(st.data())
-def test_it_equals_the_schedule_for_a_base_of_one(name, data):
-    case, written = data.draw(pairs(name))
-    made = ps.resolve(written, facts=case.world.facts)
-    times = np.unique(np.append(np.arange(100), np.linspace(0, 2 * case.world.total, 100).astype(np.int64)))
-    with np.errstate(all="ignore"):
-        expected = evaluate(case.resolved, times, 1.0)
-    for base in (*BASES, 0.0, -0.5):
-        with np.errstate(all="ignore"):
-            assert bits(made(times, base=base)) == bits(expected)
-            assert bits(made(times, base=np.full(times.shape, base))) == bits(expected)
-            assert bits([made(int(t), base=base) for t in times[:10]]) == bits(expected[:10])
 
 
 @every_shape(leave_out=NOT_INSIDE, most=4)

@@ -8,11 +8,10 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.core.plan.binding import replace_schedule
 from paramsched.core.plan.resolve import counted_plan
-from paramsched.core.schedules import parse_own
 from paramsched.core.schedules.clamp import clamp
 from paramsched.core.schedules.constant import constant
 from paramsched.core.schedules.take import take
-from paramsched.core.schedules.units import is_resolved_in, with_unit, without_unit
+from paramsched.core.schedules.units import with_unit
 from paramsched.errors import InvalidArgument, PlanError
 from support import strategies
 from support.strategies import every_shape
@@ -37,19 +36,6 @@ def test_tokens_are_updates_if_an_update_consumes_one_token(name, data):
     assert resolved.is_resolved
     assert counted_plan(resolved).bindings[0].schedule == case.resolved
     assert resolved.resolve(facts=facts) == resolved
-
-
-@every_shape()
-@given(st.data())
-def test_without_unit_reverses_with_unit(name, data):
-    case, unit = data.draw(strategies.cases(name=name)), data.draw(CLOCKS)
-
-    named = with_unit(case.resolved, unit)
-
-    assert without_unit(named, unit) == case.resolved
-    assert is_resolved_in(named, unit)
-    if named.serializable:
-        assert parse_own(str(named)) == named
 
 
 @given(st.data())

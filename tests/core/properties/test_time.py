@@ -18,7 +18,7 @@ import paramsched as ps
 from paramsched.core.curves import Curve
 from paramsched.core.plan import resolve
 from paramsched.core.schedules import Schedule, parse
-from paramsched.core.schedules.anneal import Index, anneal, is_anneal
+from paramsched.core.schedules.anneal import Index, anneal
 from paramsched.core.schedules.constant import constant
 from paramsched.core.schedules.every import every
 from paramsched.core.schedules.window import window
@@ -242,28 +242,6 @@ def bent(case: Case, base: float) -> list[int]:
 @given(strategies.cases(names=strategies.STRAIGHT), st.sampled_from([0.1, 1.0]))
 def test_lines_are_straight_between_breakpoints(case, base):
     assert bent(case, base) == []
-
-
-@given(strategies.cases(depth=2), st.data())
-def test_breakpoints_of_a_stage_are_shifted_by_its_start(case, data):
-    begin = data.draw(st.integers(0, 50))
-    size = data.draw(st.integers(1, 50))
-    inner = window(case.resolved, 0, size)
-
-    placed = (anneal(1.0, 0.5, begin) >> inner).breakpoints(1000)
-
-    assert {point - begin for point in placed if point >= begin and point <= begin + size} >= set(
-        inner.breakpoints(size)
-    )
-
-
-def test_the_test_of_straight_lines_detects_a_missing_breakpoint():
-    """The test above can fail: a parabola has no inner breakpoint and is not straight."""
-    parabola = anneal(1.0, 0.0, 100, "curves.cosine")
-    world = strategies.World(100, 1, 1, 1)
-
-    assert len(bent(Case(parabola, parabola, world), 1.0)) > 50
-    assert is_anneal(parabola)
 
 
 @every_shape()

@@ -59,27 +59,11 @@ def test_without_an_offset_base_multiplies_the_factors_bit_for_bit(name, data):
         np.testing.assert_array_equal(case.resolved(times, base), base * case.resolved(times))
 
 
-@given(strategies.cases(fixed=False, affine=True), strategies.bases())
-def test_without_an_absolute_level_there_is_no_offset(case, base):
-    times = np.arange(min(case.world.total + 3, 200))
-
-    if not case.resolved.has_absolute and "one_cycle" not in str(case.resolved):
-        assert not case.resolved(times, 0.0).any()
-        properties.zero_at_base_zero(case.resolved, times)
-
-
 @given(strategies.cases(affine=True), strategies.bases())
 def test_the_value_equals_the_sum_of_its_columns(case, base):
     times = np.arange(min(case.world.total + 3, 200))
 
     properties.columns_match_values(case.resolved, times, base)
-
-
-@given(strategies.cases(affine=True))
-def test_a_schedule_times_a_number_multiplies_its_values(case):
-    times = np.arange(min(case.world.total + 3, 100))
-
-    np.testing.assert_array_equal((case.resolved * 2.0)(times, 0.3), case.resolved(times, 0.3) * 2.0)
 
 
 ENDS = st.sampled_from([1, 2, 7, 50, 333])
@@ -358,18 +342,6 @@ def test_take_keeps_the_values_and_then_stays_constant(name, data):
 
 @every_shape()
 @given(st.data())
-def test_skip_has_the_breakpoints_of_the_schedule(name, data):
-    case = data.draw(strategies.cases(name=name))
-    by = data.draw(st.integers(0, case.world.total))
-    left = case.world.total - by
-
-    inside = {change for change in skip(case.resolved, by).breakpoints(left) if 0 < change < left}
-
-    assert inside == {change - by for change in case.resolved.breakpoints(case.world.total)} & set(range(1, left))
-
-
-@every_shape()
-@given(st.data())
 def test_a_stage_after_take_does_not_change_its_values(name, data):
     case, base = data.draw(strategies.cases(name=name)), data.draw(strategies.bases())
     at, later = data.draw(st.integers(0, case.world.total)), data.draw(st.integers(10, 5000))
@@ -559,15 +531,6 @@ def test_a_value_does_not_depend_on_the_other_times_in_the_array(case, base, ran
 
     properties.independent_of_order(case.resolved, every, base)
     np.testing.assert_array_equal(case.resolved(some, base), values[some])
-
-
-@given(strategies.cases(), strategies.bases())
-def test_long_arrays_give_the_same_values_as_their_blocks(case, base):
-    long = np.resize(np.arange(case.world.total + 3), 40_000)
-
-    np.testing.assert_array_equal(
-        case.resolved(long, base), np.resize(case.resolved(np.arange(case.world.total + 3), base), 40_000)
-    )
 
 
 @given(strategies.cases(), strategies.bases(), st.integers(1, 9), st.data())

@@ -65,9 +65,7 @@ class Drawing:
         """Return the values to draw, and the keyword arguments of the function that draws them."""
         from paramsched.cli._traces import runs_to_draw, trace_plan_inputs
 
-        drawn, other = trace_plan_inputs(
-            self.plans, self.options, self.other, branches=self.branches, is_compared=bool(self.used)
-        )
+        drawn, other = trace_plan_inputs(self.plans, self.options, self.other, branches=self.branches)
         runs = runs_to_draw(self.used, self.metrics, drawn, self.tolerance)
         return drawn, {"log": runs or None, "other": other, "view": self.view}
 

@@ -103,22 +103,8 @@ class Binding:
         object.__setattr__(self, "field", field if isinstance(field, Target) else str(Field.of(field)))
         object.__setattr__(self, "schedule", _bound_schedule(label, schedule))
         object.__setattr__(self, "groups", groups)
-        if isinstance(groups, bool) or not (groups is None or isinstance(groups, (str, int)) or callable(groups)):
-            raise InvalidArgument(
-                f"Binding({label!r}, groups={groups!r})",
-                f"expected str, int or a function, got {type(groups).__name__}; write several names as one text",
-                example=f"groups={_suggested_groups(groups)!r}",
-            )
-        if groups == "" or (isinstance(groups, int) and not 0 <= groups < _MOST_GROUPS):
-            raise InvalidArgument(
-                f"Binding({label!r}, groups={shown(groups)})",
-                "neither a name nor an index",
-                f"For example: groups={_suggested_groups(groups)!r}",
-            )
-        if isinstance(field, Target) and groups is not None:
-            raise InvalidArgument(
-                f"Binding({label!r}, groups={groups!r})", "a target does not belong to a group", "Omit groups"
-            )
+        if groups is not None:
+            _check_groups(label, groups, is_target=isinstance(field, Target))
 
     @property
     def name(self) -> str:
@@ -140,6 +126,21 @@ readable(Binding, Binding.__init__)
 
 
 _MOST_GROUPS = 2**63
+
+
+def _check_groups(label: Any, groups: Any, *, is_target: bool) -> None:
+    """Raise for a selector that is neither text, an index nor a function, and for one of a target."""
+    if isinstance(groups, bool) or not (isinstance(groups, (str, int)) or callable(groups)):
+        found = f"expected str, int or a function, got {type(groups).__name__}; write several names as one text"
+    elif groups == "" or (isinstance(groups, int) and not 0 <= groups < _MOST_GROUPS):
+        found = "neither a name nor an index"
+    elif is_target:
+        site = f"Binding({label!r}, groups={groups!r})"
+        raise InvalidArgument(site, "a target does not belong to a group", "Omit groups")
+    else:
+        return
+    site, example = f"Binding({label!r}, groups={shown(groups)})", f"groups={_suggested_groups(groups)!r}"
+    raise InvalidArgument(site, found, example=example)
 
 
 def _suggested_groups(groups: object) -> str | int:

@@ -59,25 +59,25 @@ class PlanLines:
             refuse_after_the_end("change", when, total, _LONGER)
         self._refuse_changed_size("change", (*(one.name for one in lines), *fields))
         own = [self._line_of(given) for given in lines]
-        shared = {name: self._lines_of_field(name) for name in fields}
-        made = []
-        for index, binding in enumerate(self.bindings):
-            if index in own:
-                made.append(self._followed(binding, lines[own.index(index)].schedule, at, when, total))
-            elif name := next((name for name, of_field in shared.items() if index in of_field), None):
-                made.append(self._followed(binding, fields[name].schedule, at, when, total))
-            else:  # this line continues as planned
-                old, rules = self._kept(binding, total)
-                if (planned := self._planned_for(binding, old, total)) is not None:
-                    old = take(old, planned, planned)
-                if rules or planned is not None:
-                    binding = replace_schedule(binding, _with_rules(old, rules))
-                made.append(binding)
-        for given, place in zip(lines, own, strict=True):
-            if place is None:  # a group that followed the default before
-                before = Binding(given.field, self._default_line(given).schedule, given.groups)
-                made.append(self._followed(before, given.schedule, at, when, total))
-        return made
+        new = {index: binding.schedule for name, binding in fields.items() for index in self._lines_of_field(name)}
+        new |= {index: given.schedule for given, index in zip(lines, own, strict=True) if index is not None}
+        # A group that followed the default before gets a line of its own.
+        added = [given for given, index in zip(lines, own, strict=True) if index is None]
+        befores = [Binding(one.field, self._default_line(one).schedule, one.groups) for one in added]
+        made = [
+            self._followed(one, new[index], at, when, total) if index in new else self._continued(one, total)
+            for index, one in enumerate(self.bindings)
+        ]
+        pairs = zip(befores, added, strict=True)
+        return made + [self._followed(before, given.schedule, at, when, total) for before, given in pairs]
+
+    def _continued(self, line: Binding, total: Duration | None) -> Binding:
+        """Return a line that continues as planned, even if the total changes."""
+        old, rules = self._kept(line, total)
+        planned = self._planned_for(line, old, total)
+        if planned is not None:
+            old = take(old, planned, planned)
+        return replace_schedule(line, _with_rules(old, rules)) if rules or planned is not None else line
 
     def scaled(self, at: Duration, factors: Mapping[str, float]) -> list[Binding]:
         """Return the lines of the plan, with some fields multiplied by factors from the time `at` on."""

@@ -1,12 +1,11 @@
 """The differences between two plans."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import islice
 from math import ceil
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeAlias, Unpack, final
+from typing import Any, TypeAlias, Unpack, final
 
 import numpy as np
 
@@ -15,16 +14,14 @@ from paramsched.core.base.printing import printable
 from paramsched.core.base.shown_values import text_on_screen
 from paramsched.core.base.signatures import readable
 from paramsched.core.base.terminal import BREAK, Line, Style, plain_text
-from paramsched.core.curves.arrays import Array, Floats
+from paramsched.core.curves.arrays import Array
 from paramsched.core.foreign_calls import answering
 from paramsched.core.number_checks import finite_number
 from paramsched.core.plan import Binding, Plan, Target, selector_text
 from paramsched.core.plan.binding import (
     UPDATES,
-    PlanClock,
     clock_of_field,
     clock_text,
-    is_by_amount,
 )
 from paramsched.core.plan.follow import targets_followed, with_followed_lines
 from paramsched.core.plan.forms import PlanLike, plan_in_run
@@ -110,50 +107,6 @@ class Diff:
     _repr_mimebundle_ = notebook_display
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class PlanTexts:
-    """The parts of a plan as texts, which are compared without parsing them.
-
-    Args:
-        total: the total; None if the plan has none.
-        clock: the clock.
-        lines: a dict from the name of each line, whether it is a target, and its selector, to its text.
-    """
-
-    total: str | None
-    clock: PlanClock
-    lines: Mapping[tuple[str, bool, Any], str]
-
-    @staticmethod
-    def of(plan: Plan) -> "PlanTexts":
-        """Return the parts of a plan."""
-        lines = {_key_of(one): _text_of(one.field, one.schedule) for one in plan.bindings}
-        return PlanTexts(None if plan.total is None else str(plan.total), plan.clock, lines)
-
-    def changes_at(
-        self,
-        keys: Iterable[tuple[str, bool, Any]],
-        other: "PlanTexts",
-        differ: "_FirstDifference | None" = None,
-        bases: Mapping[str, float] = MappingProxyType({}),
-    ) -> Iterator[Change]:
-        """Yield the changes of the clock, the total and some lines; `differ` compares the values of a line."""
-        if self.clock != other.clock:
-            yield Change("clock", clock_text(self.clock), clock_text(other.clock), name="clock")
-        if self.total != other.total:
-            yield Change("total", self.total, other.total, name="total")
-        for key in sorted(keys, key=str):
-            (name, _, groups), before, after = key, self.lines.get(key), other.lines.get(key)
-            what = name if groups is None else f"{name} @ {selector_text(groups)}"
-            base = bases.get(what, bases.get(name))
-            first = None
-            if differ is not None and before is not None and after is not None:
-                first = differ(key, 1.0 if base is None else base)
-            when, by, unit = first or (None, None, UPDATES)
-            yield Change(what, before, after, when, by, name=name, unit=unit, base=base)
-
-
 @readable
 @answering
 def diff(
@@ -189,7 +142,7 @@ def diff(
     a, b = plan_in_run(a, "ps.diff", facts), plan_in_run(b, "ps.diff", facts)
     if a == b:
         return Diff(())
-    left, right = _bindings_by_key(a), _bindings_by_key(b)
+    left, right = ({_key_of(binding): binding for binding in plan.bindings} for plan in (a, b))
     targets, new_targets = _targets_by_key(a), _targets_by_key(b)
     differing = [
         key
@@ -197,7 +150,22 @@ def diff(
         if _compared_parts(left.get(key), targets) != _compared_parts(right.get(key), new_targets)
     ]
     differ = None if facts is None else _comparison(a, b, facts, _MAX_COMPARED // max(len(differing), 1))
-    return Diff(tuple(PlanTexts.of(a).changes_at(differing, PlanTexts.of(b), differ, bases)))
+    changes = list[Change]()
+    if a.clock != b.clock:
+        changes.append(Change("clock", clock_text(a.clock), clock_text(b.clock), name="clock"))
+    if a.total != b.total:
+        before, after = (None if plan.total is None else str(plan.total) for plan in (a, b))
+        changes.append(Change("total", before, after, name="total"))
+    for key in sorted(differing, key=str):
+        (name, _, groups), before, after = key, _text_of(left.get(key)), _text_of(right.get(key))
+        what = name if groups is None else f"{name} @ {selector_text(groups)}"
+        base = bases.get(what, bases.get(name))
+        first = None
+        if differ is not None and before is not None and after is not None:
+            first = differ(key, 1.0 if base is None else base)
+        when, by, unit = first or (None, None, UPDATES)
+        changes.append(Change(what, before, after, when, by, name=name, unit=unit, base=base))
+    return Diff(tuple(changes))
 
 
 def _compared_parts(binding: Binding | None, targets: Mapping[Any, list[Schedule]]) -> Any:
@@ -206,10 +174,6 @@ def _compared_parts(binding: Binding | None, targets: Mapping[Any, list[Schedule
         return None
     initial = binding.field.initial if isinstance(binding.field, Target) else None
     return binding.schedule, initial, targets.get(_key_of(binding))
-
-
-def _bindings_by_key(plan: Plan) -> dict[Any, Binding]:
-    return {_key_of(binding): binding for binding in plan.bindings}
 
 
 def _key_of(binding: Binding) -> Any:
@@ -227,8 +191,10 @@ def _targets_by_key(plan: Plan) -> dict[Any, list[Schedule]]:
     return {_key_of(line): targets for line in lines if (targets := list(targets_followed(line.schedule)))}
 
 
-def _text_of(field: str | Target, schedule: object) -> str:
-    return f"{field.initial!r} * {schedule}" if isinstance(field, Target) else str(schedule)
+def _text_of(binding: Binding | None) -> str | None:
+    if binding is None or not isinstance(binding.field, Target):
+        return None if binding is None else str(binding.schedule)
+    return f"{binding.field.initial!r} * {binding.schedule}"
 
 
 _MAX_COMPARED = 10_000_000  # values; comparing them takes less than a second. Of more, a sample is compared
@@ -237,102 +203,91 @@ _MAX_TIMES = 20_000  # times in each of the two samples, with linear and with ge
 _Difference: TypeAlias = tuple[Amount | None, float, str]
 """The first time at which the values of two plans differ, the largest difference, and the unit of that time."""
 _SAME: _Difference = (None, 0.0, UPDATES)
-
-
 _FirstDifference: TypeAlias = Callable[[Any, float], _Difference | None]
 """A function of the key and the base of a line. It returns None if no difference was found, but may exist."""
-
-
-class _Lines(NamedTuple):
-    """The clock of a resolved plan, and its bindings by key, which are found once for all differing lines."""
-
-    clock: PlanClock
-    by_key: Mapping[Any, Binding]
 
 
 def _comparison(a: Plan, b: Plan, facts: RunFacts, most: int) -> _FirstDifference:
     """Return a function of the key and the base of a binding: its difference in the two plans, over the longer run."""
     resolved = [a.resolve(facts=facts), b.resolve(facts=facts)]
-    plans = [_Lines(plan.clock, _bindings_by_key(plan)) for plan in map(counted_plan, resolved)]
+    schedules = [{_key_of(one): one.schedule for one in counted_plan(plan).bindings} for plan in resolved]
+
+    def lines(key: Any) -> list[tuple[Schedule, str]]:
+        pairs = zip(schedules, resolved, strict=True)
+        return [(by_key[key], clock_of_field(plan.clock, key[0])) for by_key, plan in pairs]
+
     try:
         runs = [amounts_of_run(plan, facts) for plan in resolved]
         totals = [updates_of_total(*pair) for pair in zip(resolved, runs, strict=True)]
         count = max((total for total in totals if total is not None), default=_MAX_TIMES)
         if count <= most and not any(isinstance(run, ReportedProgress) for run in runs):
             amounts = [None if run is None else run.amounts_from(0, 0, count) for run in runs]
-            return partial(_difference_of_updates, plans, np.arange(count), amounts)
+            return lambda key, base: _difference_of_updates(lines(key), count, amounts, base)
     except MissingFact:
         pass
     ends: dict[str, int] = {PROGRESS: WHOLE + 1}  # the last update may be at progress 1
     for plan in resolved:
         for unit, length in () if plan.total is None else plan.total.terms:
             ends[unit] = max(ends.get(unit, 1), ceil(length * counts_in_unit(unit)))
-    return partial(_difference_of_some_times, plans, ends, min(max(most // 2, 64), _MAX_TIMES))
+    most_times = min(max(most // 2, 64), _MAX_TIMES)
+    return lambda key, base: _difference_of_some_times(lines(key), ends, most_times, base)
 
 
 def _difference_of_updates(
-    plans: Sequence[_Lines], updates: Array, amounts: Sequence[Array | None], place: Any, base: float
+    lines: Sequence[tuple[Schedule, str]], count: int, amounts: Sequence[Array | None], base: float
 ) -> _Difference:
-    """Compare the binding with the key `place` in two plans at every update.
-
-    `amounts` contains, for each plan, the amounts consumed before the updates, or None if its clock counts updates.
-    """
-    curves: list[tuple[Schedule, Array]] = []
-    for plan, consumed in zip(plans, amounts, strict=True):
-        by_amount = consumed is not None and is_by_amount(plan.clock, place[0])
-        clock = clock_of_field(plan.clock, place[0])
-        curves.append((plan.by_key[place].schedule, times_on(clock, consumed) if by_amount else updates))
-    first, by = None, 0.0
-    for start in range(0, updates.size, _BLOCK):
-        one, other = (evaluate(schedule, times[start : start + _BLOCK], base) for schedule, times in curves)
-        apart = _distance(one, other, base)
-        differing = np.flatnonzero(apart != 0)
-        if differing.size:
-            first = start + int(differing[0]) if first is None else first
-            by = float(np.nanmax([by, np.nanmax(apart)]))
-    return _SAME if first is None else (first, by, UPDATES)
+    """Compare the lines of two plans at every update; `amounts` are those consumed before the updates."""
+    updates = np.arange(count)
+    times = [
+        updates if consumed is None or clock == UPDATES else times_on(clock, consumed)
+        for (_, clock), consumed in zip(lines, amounts, strict=True)
+    ]
+    found = _first_difference([schedule for schedule, _ in lines], times, base)
+    return _SAME if found is None else (*found, UPDATES)
 
 
 def _difference_of_some_times(
-    plans: Sequence[_Lines], ends: Mapping[str, int], count: int, place: Any, base: float
+    lines: Sequence[tuple[Schedule, str]], ends: Mapping[str, int], count: int, base: float
 ) -> _Difference | None:
-    """Compare the binding with the key `place` in two plans at a sample of times, and where their formulas change.
+    """Compare the lines of two plans at a sample of times, and where their formulas change.
 
     `ends` maps each clock to the end of the run.
     """
-    clocks = {clock_of_field(plan.clock, place[0]) for plan in plans}
-    unit = clocks.pop()
-    if clocks or unit not in ends:
+    (one, unit), (other, other_unit) = lines
+    if unit != other_unit or unit not in ends:
         return None  # two clocks that cannot be converted into each other
-    one, other = (plan.by_key[place].schedule for plan in plans)
     end = ends[unit]
     spread = np.concatenate([np.linspace(0, end - 1, count), np.geomspace(1, end, count) - 1])
     edges = [ceil(time) for schedule in (one, other) for time in islice(schedule.piece.edges(0, end), count)]
     times = np.unique(np.concatenate([spread.astype(np.int64), np.array(edges, dtype=np.int64)]))
     times = times[times < end]
-
-    def apart_at(times: Array) -> Floats:
-        return _distance(evaluate(one, times, base), evaluate(other, times, base), base)
-
-    apart = apart_at(times)
-    differing = np.flatnonzero(apart != 0)
-    if not differing.size:
+    found = _first_difference((one, other), (times, times), base)
+    if found is None:
         return None  # other times may differ
+    place, by = found
     # In front of the first time is the last one, which leaves no time to search.
-    before, when = (int(times[place]) for place in (differing[0] - 1, differing[0]))
+    before, when = int(times[place - 1]), int(times[place])
     while when - before > 1:
         middle = (before + when) // 2
-        if apart_at(np.array([middle]))[0] != 0:
-            when = middle
-        else:
-            before = middle
+        at = np.array([middle])
+        before, when = (middle, when) if _first_difference((one, other), (at, at), base) is None else (before, middle)
     counts = counts_in_unit(unit)
-    return when if counts == 1 else when / counts, float(np.nanmax(apart)), unit
+    return when if counts == 1 else when / counts, by, unit
 
 
-def _distance(a: Floats, b: Floats, base: float) -> Floats:
-    with np.errstate(invalid="ignore"):
-        distance: Floats = np.abs(a - b)
-        if base != 1.0:  # a value and the product of base and a multiple may differ in the last bits
-            distance[distance <= 4 * np.spacing(np.maximum(np.abs(a), np.abs(b)))] = 0.0
-    return distance
+def _first_difference(schedules: Sequence[Schedule], times: Sequence[Array], base: float) -> tuple[int, float] | None:
+    """Return the first place in the times at which two schedules differ, and the largest difference; None if none."""
+    first, by = None, 0.0
+    for start in range(0, times[0].size, _BLOCK):
+        one, other = (
+            evaluate(schedule, at[start : start + _BLOCK], base) for schedule, at in zip(schedules, times, strict=True)
+        )
+        with np.errstate(invalid="ignore"):
+            apart = np.abs(one - other)
+            if base != 1.0:  # a value and the product of base and a multiple may differ in the last bits
+                apart[apart <= 4 * np.spacing(np.maximum(np.abs(one), np.abs(other)))] = 0.0
+        differing = np.flatnonzero(apart != 0)
+        if differing.size:
+            first = start + int(differing[0]) if first is None else first
+            by = float(np.nanmax([by, np.nanmax(apart)]))
+    return None if first is None else (first, by)

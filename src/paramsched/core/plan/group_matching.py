@@ -35,44 +35,45 @@ def is_only_name(selector: str) -> bool:
     return _PATTERN.search(selector) is None
 
 
-def refuse_unmatched(name: str, selector: Selector, groups: Sequence[Group]) -> None:
-    """Raise if a selector, or a part of one, selects none of the groups."""
-    if any(isinstance(selector, str) and group.get("name") == selector for group in groups):
-        return
-    site = f"Binding({name!r}, groups={selector!r})"
-    names = [group["name"] for group in groups if isinstance(group.get("name"), str)]
-    there = "there is 1 group" if len(groups) == 1 else f"there are {len(groups)} groups"
-    there += f": {', '.join(names)}" if names else ""
-    if isinstance(selector, int) and not 0 <= selector < len(groups):
-        raise _unmatched(selector, site, f"no group of that name or index; {there}", _HOW_TO_NAME)
-    if isinstance(selector, str):
-        parts = parts_of(selector)
-        for part in parts:
-            if any(matches_part(part, group) for group in groups):
-                continue
-            if "=" in part:
-                entries = [
-                    f"{key}={str(entry).lower() if isinstance(entry, bool) else entry}"
-                    for group in groups
-                    for key, entry in group.items()
-                    if isinstance(key, str) and isinstance(entry, (str, bool, int, float))
-                ]
-                near = closest(part, entries)
-                meant = "" if near is None else f'; did you mean "{near}"?'
-                raise _unmatched(selector, site, f"no group has {part}; {there}{meant}", _HOW_TO_NAME)
-            which = "of that name or index" if len(parts) == 1 and "*" not in part else f"called {part!r}"
-            near = closest(part, names)
-            meant = "" if near is None else f'; did you mean "{near}"?'
-            raise _unmatched(selector, site, f"no group {which}; {there}{meant}", _HOW_TO_NAME)
-
-
 _HOW_TO_NAME = 'Name the groups of the optimizer. For example: {"params": params, "name": "head"}'
 
 
-def _unmatched(selector: Selector, site: str, found: str, instead: str) -> UnknownGroup:
-    """Return the error for a selector that selects no group, with its config path."""
-    path = f"$.groups.{selector}" if isinstance(selector, str) and selector.isidentifier() else ""
-    return UnknownGroup(site, found, instead, path=path)
+def refuse_unmatched(name: str, selector: Selector, groups: Sequence[Group]) -> None:
+    """Raise if a selector, or a part of one, selects none of the groups."""
+    names = [group["name"] for group in groups if isinstance(group.get("name"), str)]
+    if selector in names:
+        return
+    parts = parts_of(selector) if isinstance(selector, str) else [selector] if isinstance(selector, int) else []
+    for part in parts:
+        known: list[str] = []
+        if isinstance(part, int):
+            if 0 <= part < len(groups):
+                continue
+            found = "no group of that name or index"
+        elif any(matches_part(part, group) for group in groups):
+            continue
+        elif "=" in part:
+            found, known = f"no group has {part}", _entries_of(groups)
+        else:
+            which = "of that name or index" if len(parts) == 1 and "*" not in part else f"called {part!r}"
+            found, known = f"no group {which}", names
+        there = "there is 1 group" if len(groups) == 1 else f"there are {len(groups)} groups"
+        there += f": {', '.join(names)}" if names else ""
+        near = closest(str(part), known)
+        meant = "" if near is None else f'; did you mean "{near}"?'
+        path = f"$.groups.{selector}" if isinstance(selector, str) and selector.isidentifier() else ""
+        site = f"Binding({name!r}, groups={selector!r})"
+        raise UnknownGroup(site, f"{found}; {there}{meant}", _HOW_TO_NAME, path=path)
+
+
+def _entries_of(groups: Sequence[Group]) -> list[str]:
+    """Return the entries of groups as selectors: `is_last_layer=true`."""
+    return [
+        f"{key}={str(entry).lower() if isinstance(entry, bool) else entry}"
+        for group in groups
+        for key, entry in group.items()
+        if isinstance(key, str) and isinstance(entry, (str, bool, int, float))
+    ]
 
 
 def parts_of(selector: str) -> list[str]:

@@ -1,9 +1,7 @@
 """Plan: an immutable mapping from fields and groups to schedules, with a total and a clock."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
 from functools import partial
-from math import ceil
 from typing import TYPE_CHECKING, Any, NoReturn, Unpack, final
 
 from paramsched.core.base.entries import load_entry, notebook_display
@@ -33,21 +31,18 @@ from paramsched.core.plan.binding import (
     lengths_of_line,
     normal_bindings,
     read_canonical_text,
-    replace_schedule,
     write_canonical_text,
 )
 from paramsched.core.plan.changes import PlanLines, refuse_after_the_end
 from paramsched.core.plan.follow import with_followed_lines
-from paramsched.core.plan.resolve_clocks import resolve_on_clocks, two_lengths
-from paramsched.core.plan.run_amounts import PLANNED_SIZES
+from paramsched.core.plan.resolve_clocks import resolve_lines
 from paramsched.core.schedules import Level, Schedule
 from paramsched.core.schedules.anneal import anneal
-from paramsched.core.schedules.span import Span
 from paramsched.core.schedules.units import is_resolved_in
 from paramsched.core.time import Duration, DurationLike, RunFacts
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.run_facts import Facts, facts_of_call
-from paramsched.errors import InvalidArgument, InvalidCall, MissingFact, PlanError, Unresolved
+from paramsched.errors import InvalidArgument, InvalidCall, PlanError, Unresolved
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -139,46 +134,16 @@ class Plan:
                 Binding(name, schedule) for name, schedule in fields.items()
             ]
             if not given:
-                run = "20 epochs" if total is None else total
-                raise PlanError(
-                    "Plan()",
-                    "a plan needs at least one field",
-                    f"For example: Plan(lr=cosine(to=0.1), total={run!r})",
-                )
-            try:
-                length = None if total is None else Duration.of(total)
-            except InvalidArgument as refusal:
-                raise refusal.changed(example="total=10_000") from None
-            if length is not None and any(unit == "percent" for unit, _ in length.terms):
-                found = "percent would refer to the total itself"
-                raise InvalidArgument(f'Plan(total="{length}")', found, 'For example: total="20 epochs"')
-            if length is not None and not length.terms:
-                raise InvalidArgument(
-                    "Plan(total=0)", "the total must be greater than 0", 'For example: total="20 epochs"'
-                )
-            if length is not None and length.until:
-                raise InvalidArgument(
-                    f'Plan(total="{length}")',
-                    "the total is a length, not a position",
-                    example='total="20 epochs"',
-                )
+                example = f"Plan(lr=cosine(to=0.1), total={'20 epochs' if total is None else total!r})"
+                raise PlanError("Plan()", "a plan needs at least one field", f"For example: {example}")
+            length = _checked_total(total)
             object.__setattr__(self, "bindings", normal_bindings(given))
             object.__setattr__(self, "total", length)
             object.__setattr__(self, "clock", checked_plan_clock(clock, dict.fromkeys(one.name for one in given)))
             if length is not None and self.clock == PROGRESS:
                 raise _without_total(f'Plan(total="{length}", clock="progress")', "Omit total")
             object.__setattr__(self, "_written", tuple(dict.fromkeys(binding_key(binding) for binding in given)))
-            text = write_canonical_text(self.bindings, length, self.clock) if self.serializable else None
-            object.__setattr__(self, "_text", text)
-
-    @property
-    def _key(self) -> str | None:
-        try:
-            return self._text
-        except AttributeError:  # a resolved plan, whose text was not asked for so far
-            text = write_canonical_text(self.bindings, self.total, self.clock) if self.serializable else None
-            object.__setattr__(self, "_text", text)
-            return text
+            object.__setattr__(self, "_text", self._written_text())
 
     @staticmethod
     def of_text(text: str) -> "Plan":
@@ -198,7 +163,14 @@ class Plan:
     @property
     def text(self) -> str | None:
         """The canonical JSON, for checkpoints; None if the plan has a predicate or an unregistered function."""
-        return self._key
+        try:
+            return self._text
+        except AttributeError:  # a resolved plan, whose text was not asked for so far
+            object.__setattr__(self, "_text", self._written_text())
+            return self._text
+
+    def _written_text(self) -> str | None:
+        return write_canonical_text(self.bindings, self.total, self.clock) if self.serializable else None
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a Plan is frozen: {name} cannot be set")
@@ -234,9 +206,9 @@ class Plan:
         Raises:
             PlanError: a line has no text, as one with a function without a name.
         """
-        if self._key is None:
+        if self.text is None:
             raise PlanError("plan.fingerprint", *first_without_text(self.bindings))
-        return fingerprint_of(self._key)
+        return fingerprint_of(self.text)
 
     @property
     def metric_rules(self) -> tuple[MetricRule[Any], ...]:
@@ -288,34 +260,17 @@ class Plan:
 
     def _resolved(self, facts: RunFacts, optimizers: Collection[str]) -> "Plan":
         written = with_followed_lines(self.as_written(), self.clock, optimizers)
-        if self.clock != UPDATES or any(target.name in PLANNED_SIZES for target in self.targets):
-            resolved, length = resolve_on_clocks(written, self.clock, self.total, facts)
-            return Plan(*resolved, total=length, clock=self.clock)
-        total = facts.total_updates
-        if self.total is not None:
-            length = self.total
-            site = "" if length.is_resolved else f'total "{length}"'
-            try:
-                updates = ceil(facts.exact(length, site=site))
-            except MissingFact as error:
-                raise facts.with_size_of_epoch(error, length) from None
-            if total is not None and total != updates:
-                raise two_lengths(length, f"{updates} updates", facts.total, f"{total} updates")
-            total = updates
-        if facts.total != total:
-            facts = replace(facts, total=total)
-        span = Span.of_run(facts, total)
-        lines = [replace_schedule(binding, binding.schedule.resolved_in(span)) for binding in written]
+        lines, total = resolve_lines(written, self.clock, self.total, facts)
         if len(lines) != len(self.bindings):  # a line that follows another one has a line for each of its selectors
-            return Plan(*lines, total=total)
+            return Plan(*lines, total=total, clock=self.clock)
         return self._with_resolved(lines, total)
 
-    def _with_resolved(self, lines: Iterable[Binding], total: int | None) -> "Plan":
+    def _with_resolved(self, lines: Iterable[Binding], total: Duration | None) -> "Plan":
         """Return a copy with resolved lines, in the order as written. Nothing is checked, sorted or written again."""
         resolved, by_key = object.__new__(Plan), {binding_key(line): line for line in lines}
         object.__setattr__(resolved, "bindings", tuple(by_key[binding_key(line)] for line in self.bindings))
-        object.__setattr__(resolved, "total", None if total is None else Duration.of_updates(total))
-        object.__setattr__(resolved, "clock", UPDATES)
+        object.__setattr__(resolved, "total", total)
+        object.__setattr__(resolved, "clock", self.clock)
         object.__setattr__(resolved, "_written", self._written)
         return resolved
 
@@ -425,10 +380,10 @@ class Plan:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Plan):
             return NotImplemented
-        return self is other or (self._key is not None and self._key == other._key)
+        return self is other or (self.text is not None and self.text == other.text)
 
     def __hash__(self) -> int:
-        return object.__hash__(self) if self._key is None else hash(self._key)
+        return object.__hash__(self) if self.text is None else hash(self.text)
 
     def __str__(self) -> str:
         total = [] if self.total is None else [f"total: {self.total}"]
@@ -514,6 +469,27 @@ class Plan:
 
 readable(Plan, Plan.__init__)
 readable(Plan.__init__)
+
+
+def _checked_total(total: DurationLike | None) -> Duration | None:
+    """Validate the total of a plan: a length greater than 0, in any unit except percent."""
+    if total is None:
+        return None
+    try:
+        length = Duration.of(total)
+    except InvalidArgument as refusal:
+        raise refusal.changed(example="total=10_000") from None
+    found = ""
+    if any(unit == "percent" for unit, _ in length.terms):
+        found = "percent would refer to the total itself"
+    elif not length.terms:
+        found = "the total must be greater than 0"
+    elif length.until:
+        found = "the total is a length, not a position"
+    if found:
+        site = f'Plan(total="{length}")' if length.terms else "Plan(total=0)"
+        raise InvalidArgument(site, found, example='total="20 epochs"')
+    return length
 
 
 def _values_of(field: str) -> str:

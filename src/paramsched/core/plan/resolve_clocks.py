@@ -1,10 +1,10 @@
-"""Resolving plans whose clock does not count updates, or which schedule batch sizes."""
+"""Resolving the lines of a plan: each length as a count of the clock of its line."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import ceil
-from typing import TypeAlias, final
+from typing import Any, TypeAlias, final
 
 from paramsched.core.plan.binding import (
     UPDATES,
@@ -12,6 +12,7 @@ from paramsched.core.plan.binding import (
     PlanClock,
     Target,
     amount_clock,
+    binding_key,
     clock_of_field,
     replace_schedule,
 )
@@ -28,10 +29,17 @@ from paramsched.core.schedules.schedule import is_kind, parts_inside
 from paramsched.core.schedules.span import Span
 from paramsched.core.schedules.units import with_unit, without_unit
 from paramsched.core.time import Duration, DurationLike, RunFacts
-from paramsched.core.time.amounts import COUNTS_OF_A_PERCENT, PROGRESS, WHOLE, counts_in_unit, unit_of_lengths
+from paramsched.core.time.amounts import COUNTS_OF_A_PERCENT, PROGRESS, SECONDS, WHOLE, counts_in_unit, unit_of_lengths
 from paramsched.core.time.duration import count_text
 from paramsched.core.time.run_facts import SIZES
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, PlanError
+
+_Site: TypeAlias = str | CallSite | Duration
+"""The subject of an error. The text of a length is written only for an error, because that is slow."""
+
+
+def _named(site: _Site) -> str | CallSite:
+    return f'length "{site}{" steps" if site.is_resolved else ""}"' if isinstance(site, Duration) else site
 
 
 @final
@@ -71,16 +79,13 @@ class ClockLengths:
             begin: the time at which it starts, in counts of the clock.
             site: the subject of error messages. Default: the length.
         """
-        named = site or f'length "{duration}{" steps" if duration.is_resolved else ""}"'
-        return sum((self._count_in(unit, count, begin, named) for unit, count in duration.terms), Fraction(0))
+        return sum((self._count_in(*term, begin, site or duration) for term in duration.terms), Fraction(0))
 
     def count_text(self, count: Fraction) -> str:
         """Return a count with the clock's unit, for a message."""
-        return (
-            f"{float(count) / COUNTS_OF_A_PERCENT:g}%"
-            if self.clock == PROGRESS
-            else count_text(count / self.counts, self.clock)
-        )
+        if self.clock == PROGRESS:
+            return f"{float(count) / COUNTS_OF_A_PERCENT:g}%"
+        return count_text(count / self.counts, self.clock)
 
     def time_of_run(self, time: Duration) -> Duration:
         """Return a time of the run as a number of updates; as a count of the clock if only the loop reports amounts.
@@ -104,80 +109,148 @@ class ClockLengths:
         """Return the number of updates from the start of the run to a time."""
         if self.clock == UPDATES:
             return self.exact(time)
-        by_updates, site, taken = replace(self, clock=UPDATES, total=None), f'length "{time}"', Fraction(0)
+        by_updates, taken = replace(self, clock=UPDATES, total=None), Fraction(0)
         for unit, count in time.terms:
             if unit == "percent" and self.total is not None and self.clock != PROGRESS:
-                taken += by_updates._updates_of_amount(
-                    self.clock, count * self.total / self.counts / 100, Fraction(0), site
-                )
-            else:
-                taken += by_updates.exact(Duration(((unit, count),)), site=site)
+                unit, count = self.clock, count * self.total / self.counts / 100
+            taken += by_updates._count_in(unit, count, Fraction(0), f'length "{time}"')
         return taken
 
     def for_run(self, length: Duration) -> "tuple[ClockLengths, Fraction]":
         """Return the converter for a run of this length, and the length in the clock's unit."""
         exact = self.exact(length)
-        total = exact if self.clock == "seconds" else Fraction(ceil(exact))
+        total = exact if self.clock == SECONDS else Fraction(ceil(exact))
         return replace(self, total=total), total
 
-    def _count_in(self, unit: str, count: Fraction, begin: Fraction, site: str | CallSite) -> Fraction:
+    def _count_in(self, unit: str, count: Fraction, begin: Fraction, site: _Site) -> Fraction:
         """Return `count` of a unit, starting at `begin`, in counts of the clock."""
+        if unit == "epochs" and (batches := self.sizes.batches_of_epoch) is not None:
+            unit, count = "batches", count * batches
         if unit == self.clock:
             return count * self.counts
         if self.clock == PROGRESS and unit != "percent":
             found = "the plan's clock is the progress of the run, so a length must be in percent"
-            raise PlanError(site, found, 'For example: "5%"')
+            raise PlanError(_named(site), found, 'For example: "5%"')
         if unit == "percent" and self.total is not None:
             return count * self.total / 100
-        if unit == "epochs" and (batches := self.sizes.batches_of_epoch) is not None:
-            return self._count_in("batches", count * batches, begin, site)
-        if unit not in SIZES:
-            updates = self.sizes.facts.exact(Duration(((unit, count),)), site=site)
-            if self.clock == UPDATES:
-                return updates
-            amounts = self._known_amounts(site)
-            first = amounts.updates_until(begin / self.counts)  # the first update that starts at or after `begin`
-            return (amounts.exact_at(first + updates) - amounts.exact_at(Fraction(first))) * self.counts
         if self.clock == UPDATES:
-            return self._updates_of_amount(unit, count, begin, site)
-        ratio = self.sizes.ratio(self.clock, unit)
-        if ratio is not None:
+            return self._updates_in(unit, count, begin, site)
+        if unit in SIZES and (ratio := self.sizes.ratio(self.clock, unit)) is not None:
             return count * ratio * self.counts
-        mine = self._known_amounts(site)
-        start = Fraction(mine.updates_until(begin / self.counts))
-        updates = self._updates_of_amount(unit, count, start, site)
-        return (mine.exact_at(start + updates) - mine.exact_at(start)) * self.counts
+        # In epochs and percent, the length is the same number of updates wherever it starts.
+        steps = None if unit in SIZES else self._updates_in(unit, count, begin, site)
+        amounts = self._known_amounts(site)
+        first = Fraction(amounts.updates_until(begin / self.counts))  # the first update that starts at or after `begin`
+        last = first + (self._updates_in(unit, count, first, site) if steps is None else steps)
+        return (amounts.exact_at(last) - amounts.exact_at(first)) * self.counts
 
-    def _updates_of_amount(self, unit: str, count: Fraction, begin: Fraction, site: str | CallSite) -> Fraction:
-        """Return the number of updates that consume `count` of a unit, starting at update `begin`."""
-        amounts = self.sizes.amounts_of(unit)
-        if isinstance(amounts, UnknownAmounts):
+    def _updates_in(self, unit: str, count: Fraction, begin: Fraction, site: _Site) -> Fraction:
+        """Return the number of updates in `count` of a unit, starting at update `begin`."""
+        if unit in SIZES:
+            amounts = self.sizes.amounts_of(unit)
+            if not isinstance(amounts, UnknownAmounts):
+                return amounts.update_of(amounts.exact_at(begin) + count) - begin
             if amounts.missing_factor is not None:
-                raise amounts.missing(site)
-            return self.sizes.facts.exact(
-                Duration(((unit, count),)), site=site
-            )  # raises the error with the missing fact
-        return amounts.update_of(amounts.exact_at(begin) + count) - begin
+                raise amounts.missing(_named(site))
+        facts = self.sizes.facts
+        if self.clock == UPDATES and self.total is not None:  # an error lists the known facts
+            facts = replace(facts, total=int(self.total))
+        return facts.exact(Duration(((unit, count),)), site=_named(site))
 
-    def _known_amounts(self, site: str | CallSite) -> RunAmounts:
+    def _known_amounts(self, site: _Site) -> RunAmounts:
         amounts = self.sizes.amounts_of(self.clock)
-        if isinstance(amounts, UnknownAmounts):
-            if amounts.missing_factor is not None:
-                raise amounts.missing(site)
-            planned = f" or plan {usual_size(self.clock)}," if self.clock != "seconds" else ""
-            fact, example = SIZES[self.clock][-1][0], example_of_size(self.clock)
-            raise MissingFact(
-                site,
-                f"the plan's clock counts {self.clock}, but the number of {self.clock} of an update is unknown",
-                f"Give the length in {self.clock},{planned} or write {fact}={example}",
-                fact=fact,
-                example=example,
-            )
-        return amounts
+        if not isinstance(amounts, UnknownAmounts):
+            return amounts
+        if amounts.missing_factor is not None:
+            raise amounts.missing(_named(site))
+        planned = f" or plan {usual_size(self.clock)}," if self.clock != SECONDS else ""
+        fact, example = SIZES[self.clock][-1][0], example_of_size(self.clock)
+        found = f"the plan's clock counts {self.clock}, but the number of {self.clock} of an update is unknown"
+        instead = f"Give the length in {self.clock},{planned} or write {fact}={example}"
+        raise MissingFact(_named(site), found, instead, fact=fact, example=example)
 
 
-Total: TypeAlias = Fraction | InvalidArgument | None
-"""The length of a run on one clock; None if it is not specified, an error if it is needed but cannot be converted."""
+@final
+@dataclass(frozen=True, slots=True)
+class RunTotal:
+    """The length of a run, which is converted to each clock of its plan.
+
+    Args:
+        length: the total of the plan, else that of the run facts; None if neither is specified.
+        site: the subject of error messages.
+        sizes: the facts and targets that determine the consumption of an update.
+        unit: the amount that the plan counts, on whose clock a total by amount is rounded.
+    """
+
+    length: Duration | None
+    site: str | CallSite
+    sizes: RunSizes
+    unit: str | None = None
+    _found: dict[str, Fraction | None] = field(default_factory=dict)
+
+    @staticmethod
+    def of(total: Duration | None, facts: RunFacts, sizes: RunSizes, unit: str | None = None) -> "RunTotal":
+        """Return the length of a run from the total of its plan and its run facts."""
+        if total is None:
+            length = None if facts.total is None else Duration.of(facts.total)
+            return RunTotal(length, CallSite("RunFacts", "total"), sizes, unit)
+        return RunTotal(total, f'total "{total}"', sizes, unit)
+
+    @property
+    def by_updates(self) -> bool:
+        """True if the length is written in updates, or in epochs of constant size."""
+        units = ("updates", "epochs") if self.sizes.batches_of_epoch is None else ("updates",)
+        return self.length is None or all(unit in units for unit, _ in self.length.terms)
+
+    def on(self, clock: str) -> Fraction | None:
+        """Return the length in counts of a clock, rounded up, except on the clock of seconds.
+
+        Raises:
+            MissingFact, PlanError: the run facts and the planned sizes do not convert it.
+        """
+        if clock not in self._found:
+            self._found[clock] = self._on(clock)
+        return self._found[clock]
+
+    def _on(self, clock: str) -> Fraction | None:
+        if clock == PROGRESS:
+            return Fraction(WHOLE)
+        if self.length is None:
+            return None
+        if clock == UPDATES and self.unit is not None and not self.by_updates:
+            amount = self.on(self.unit)
+            assert amount is not None
+            return Fraction(self.sizes.amounts_of(self.unit).updates_until(amount / counts_in_unit(self.unit)))
+        exact = ClockLengths(self.sizes, clock).exact(self.length, site=self.site)
+        return exact if clock == SECONDS else Fraction(ceil(exact))
+
+    def of_plan(self, clock: PlanClock) -> Duration | None:
+        """Return the total of a resolved plan with this clock."""
+        if self.length is None or clock == PROGRESS:
+            return None
+        own = UPDATES if self.unit is None or (not isinstance(clock, str) and self.by_updates) else self.unit
+        count = self.on(own)
+        assert count is not None
+        return Duration(((own, count / counts_in_unit(own)),))
+
+    def require_equal(self, other: "RunTotal") -> None:
+        """Raise if another length of the same run differs."""
+        if self.length is None or other.length is None:
+            return
+        clock = self.unit or UPDATES
+        try:
+            amounts = [one.on(clock) for one in (self, other)]
+        except MissingFact:  # an engine knows the updates of its run; its loop reports the amounts
+            if clock == UPDATES and not self.sizes.targets:
+                raise
+            return
+        try:
+            ends = [one.on(UPDATES) for one in (self, other)]
+        except MissingFact:
+            ends = amounts
+        if ends[0] != ends[1]:
+            planned, passed = (f"{amount / counts_in_unit(clock)} {clock}" for amount in amounts if amount is not None)
+            raise two_lengths(self.length, planned, other.length, passed)
 
 
 def sizes_of_run(bindings: Iterable[Binding], clock: PlanClock, facts: RunFacts) -> RunSizes:
@@ -185,82 +258,56 @@ def sizes_of_run(bindings: Iterable[Binding], clock: PlanClock, facts: RunFacts)
 
     Bindings of targets that plan a size, such as `batch_size`, must be resolved.
     """
-    targets = {
-        one.name: SizeTarget(
-            one.name,
-            without_unit(one.schedule, clock_of_field(clock, one.name)),
-            one.field.initial,
-            clock_of_field(clock, one.name),
-            one.schedule,
-        )
-        for one in bindings
-        if isinstance(one.field, Target) and one.name in PLANNED_SIZES
-    }
+    targets = dict[str, SizeTarget | None]()
+    for one in bindings:
+        if isinstance(one.field, Target) and one.name in PLANNED_SIZES:
+            own = clock_of_field(clock, one.name)
+            counted = without_unit(one.schedule, own)
+            targets[one.name] = SizeTarget(one.name, counted, one.field.initial, own, one.schedule)
     return RunSizes(replace(facts, total=None), amount_clock(clock), targets)
 
 
-def resolve_on_clocks(
-    bindings: Sequence[Binding],
-    clock: PlanClock,
-    total: Duration | None,
-    facts: RunFacts,
+def resolve_lines(
+    bindings: Sequence[Binding], clock: PlanClock, total: Duration | None, facts: RunFacts
 ) -> tuple[list[Binding], Duration | None]:
     """Resolve the bindings of a plan, and its total, with every length in the unit of its clock.
 
     Targets that plan a size, such as `batch_size`, are resolved first, because they determine the consumption of
     updates, and thereby the other lengths.
     """
-    unit = amount_clock(clock)
-    planned = [one for one in bindings if isinstance(one.field, Target) and one.name in PLANNED_SIZES]
-    names = [one.name for one in planned]
-    sizes: list[Binding] = []
-    for one in planned:  # its own lengths cannot depend on the consumption of updates
-        unknown = RunSizes(replace(facts, total=None), unit, dict.fromkeys([one.name, *names]))
-        its_clock, length = clock_of_field(clock, one.name), _total_of(total, facts)
-        size_total: Total = Fraction(WHOLE) if its_clock == PROGRESS else None
-        if length is not None and its_clock != PROGRESS:
-            try:
-                size_total = _rounded_total(
-                    ClockLengths(unknown, its_clock).exact(length, site=_total_site(total)), its_clock
-                )
-            except (MissingFact, PlanError) as error:
-                size_total = error
-        sizes.append(_resolved_on_clock(one, its_clock, unknown, {its_clock: size_total}))
-    known = sizes_of_run(sizes, clock, facts)
-    totals = _totals(total, facts, known, clock)
-    done = {one.name: one for one in sizes}
-    resolved = [
-        done[one.name]
-        if isinstance(one.field, Target) and one.name in done
-        else _resolved_on_clock(one, clock_of_field(clock, one.name), known, totals)
-        for one in bindings
-    ]
-    if unit == PROGRESS:
-        end = totals.get(UPDATES)
-        return resolved, Duration(((UPDATES, end),)) if isinstance(end, Fraction) else None
-    length = _total_of(total, facts)
-    if length is None:
-        return resolved, None
-    by_updates = unit is None or (UPDATES in totals and _is_by_updates(length, known))
-    own = UPDATES if by_updates else unit  # if there are several clocks, the one of the written total
-    assert own is not None
-    count = totals[own]
-    assert isinstance(count, Fraction)  # because the total is written on this clock
-    return resolved, Duration(((own, count / counts_in_unit(own)),))
+    planned = [one.name for one in bindings if isinstance(one.field, Target) and one.name in PLANNED_SIZES]
+    resolved = dict[tuple[Any, ...], Binding]()
+    for one in bindings:
+        if isinstance(one.field, Target) and one.name in PLANNED_SIZES:
+            # Its own lengths cannot depend on the consumption of updates.
+            unknown = RunSizes(replace(facts, total=None), amount_clock(clock), dict.fromkeys([one.name, *planned]))
+            resolved[binding_key(one)] = _resolved_line(one, clock, RunTotal.of(total, facts, unknown))
+    sizes = sizes_of_run(resolved.values(), clock, facts)
+    unit = None if sizes.clock == PROGRESS else sizes.clock
+    length = RunTotal.of(total, facts, sizes, unit)
+    try:
+        end = length.of_plan(clock)
+    except MissingFact as error:
+        raise error if total is None else facts.with_size_of_epoch(error, total) from None
+    if total is not None and clock != PROGRESS:
+        length.require_equal(RunTotal.of(None, facts, sizes, unit))
+    return [resolved.get(binding_key(one)) or _resolved_line(one, clock, length) for one in bindings], end
 
 
-def _resolved_on_clock(binding: Binding, clock: str, sizes: RunSizes, totals: Mapping[str, Total]) -> Binding:
+def _resolved_line(binding: Binding, plan_clock: PlanClock, length: RunTotal) -> Binding:
     """Return a binding with its lengths in the unit of its clock."""
-    total = totals[clock]
-    if isinstance(total, InvalidArgument):
-        try:
-            return _resolved_on_clock(binding, clock, sizes, {clock: None})
-        except InvalidArgument:
-            raise total from None
-    if clock == "seconds":
+    clock = clock_of_field(plan_clock, binding.name)
+    missing: InvalidArgument | None = None
+    try:
+        total = length.on(clock)
+    except (MissingFact, PlanError) as error:  # a line whose lengths are on its own clock needs no total
+        total, missing = None, error
+    if clock == SECONDS:
         _refuse_ratio_of_updates(binding)
-    lengths = ClockLengths(sizes, clock, total)
-    schedule = binding.schedule.resolved_in(Span.of_run(lengths, total))
+    try:
+        schedule = binding.schedule.resolved_in(Span.of_run(ClockLengths(length.sizes, clock, total), total))
+    except InvalidArgument as error:
+        raise missing or error from None
     return replace_schedule(binding, schedule if clock == UPDATES else with_unit(schedule, clock))
 
 
@@ -271,49 +318,6 @@ def _refuse_ratio_of_updates(binding: Binding) -> None:
             found = f"gamma={part.args['gamma']:g} is a ratio for each update, but the clock counts seconds"
             advice = f'Multiply the line by a decay: exponential({part.args["gamma"]:g}, per="1 s")'
             raise PlanError(f"{binding.name}: {part}", found, advice)
-
-
-def _totals(total: Duration | None, facts: RunFacts, sizes: RunSizes, clock: PlanClock) -> dict[str, Total]:
-    """Return the length of the run on each clock of the plan."""
-    unit = amount_clock(clock)
-    if unit == PROGRESS:  # the total is that of the fields that count updates
-        of_updates = {} if isinstance(clock, str) else _totals(total, facts, sizes, UPDATES)
-        return {PROGRESS: Fraction(WHOLE), **of_updates}
-    clocks = [UPDATES] if unit is None else [unit] if isinstance(clock, str) else [unit, UPDATES]
-    length = _total_of(total, facts)
-    if length is None:
-        return dict.fromkeys(clocks)
-    try:
-        found = _rounded_total(ClockLengths(sizes, clocks[0]).exact(length, site=_total_site(total)), clocks[0])
-    except MissingFact as error:
-        if len(clocks) == 1 or not _is_by_updates(length, sizes):
-            raise
-        return {clocks[0]: error, UPDATES: Fraction(ceil(sizes.facts.exact(length)))}
-    if total is not None and facts.total is not None:
-        _require_one_total(total, Duration.of(facts.total), found, ClockLengths(sizes, clocks[0]))
-    totals: dict[str, Total] = {clocks[0]: found}
-    if len(clocks) > 1:
-        try:
-            totals[UPDATES] = _updates_in(length, found, sizes, clocks[0])
-        except MissingFact as error:  # the loop reports the amounts; a field by updates may have its own lengths
-            totals[UPDATES] = error
-    return totals
-
-
-def _require_one_total(total: Duration, run_total: Duration, found: Fraction, lengths: ClockLengths) -> None:
-    """Raise if the total and the total of the run facts differ."""
-    try:
-        other = _rounded_total(lengths.exact(run_total, site=CallSite("RunFacts", "total")), lengths.clock)
-    except MissingFact:  # an engine knows the updates of its run; its loop reports the amounts
-        return
-    try:
-        ends = [_updates_in(*pair, lengths.sizes, lengths.clock) for pair in ((total, found), (run_total, other))]
-    except MissingFact:
-        ends = [found, other]
-    if ends[0] != ends[1]:
-        counts = lengths.counts
-        texts = (f"{amount / counts} {lengths.clock}" for amount in (found, other))
-        raise two_lengths(total, next(texts), run_total, next(texts))
 
 
 def two_lengths(total: Duration, planned: str, run_total: DurationLike | None, passed: str) -> PlanError:
@@ -328,33 +332,3 @@ def two_lengths(total: Duration, planned: str, run_total: DurationLike | None, p
     is_passed = "" if length.is_resolved and passed.endswith(UPDATES) else f" is {passed}"
     found = f"the plan has {planned}, but total={length.written()}{is_passed}"
     return PlanError(f'total "{total}"', found, "Omit one of them")
-
-
-def _updates_in(length: Duration, amount: Fraction, sizes: RunSizes, clock: str) -> Fraction:
-    """Return the number of updates of a run: its `length` if that is by updates, else its `amount`, converted."""
-    if clock == UPDATES:
-        return amount
-    if _is_by_updates(length, sizes):
-        return Fraction(ceil(sizes.facts.exact(length)))
-    return Fraction(sizes.amounts_of(clock).updates_until(amount / counts_in_unit(clock)))
-
-
-def _total_of(total: Duration | None, facts: RunFacts) -> Duration | None:
-    if total is not None:
-        return total
-    return None if facts.total is None else Duration.of(facts.total)
-
-
-def _total_site(total: Duration | None) -> str | CallSite:
-    return CallSite("RunFacts", "total") if total is None else f'total "{total}"'
-
-
-def _rounded_total(amount: Fraction, clock: str) -> Fraction:
-    """Return a total rounded up, unless it is in seconds."""
-    return amount if clock == "seconds" else Fraction(ceil(amount))
-
-
-def _is_by_updates(duration: Duration, sizes: RunSizes) -> bool:
-    """Return whether a length is written in updates or in epochs of constant size."""
-    by_updates = ("updates", "epochs") if sizes.batches_of_epoch is None else ("updates",)
-    return all(unit in by_updates for unit, _ in duration.terms)

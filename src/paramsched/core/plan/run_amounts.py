@@ -263,51 +263,18 @@ class SizeTarget:
         times = times_on(self.clock, amounts) if self.by_amount else updates
         return np.rint(evaluate(self.schedule, times, self.initial))
 
+    def require_possible(self, update: int, amount: int) -> None:
+        """Raise if the value of the run fact at an update is below 1."""
+        size = self.sizes(np.array([update]), np.array([amount])).item()
+        if not size >= 1:
+            found = f"at update {update} it is {size:g}; a size must be an integer of at least 1"
+            low = 1 / self.initial if self.initial else 1
+            raise PlanError(f"target {self.name}", found, f"For example: clamp({self.written}, low={low:g})")
+
     def is_held_at(self, update: int, amount: int) -> bool:
         """Return whether the value of the run fact is constant from a position on."""
         held = self.schedule.piece.held
         return held is not None and (times_on(self.clock, amount) if self.by_amount else update) >= held
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class UpdateSizes:
-    """The consumption of an update as a product of planned sizes and constant run facts."""
-
-    targets: tuple[SizeTarget, ...]
-    fixed: int
-
-    @property
-    def by_amount(self) -> bool:
-        """True if a planned size, such as the batch size, depends on the amount."""
-        return any(target.by_amount for target in self.targets)
-
-    @property
-    def only_by_amount(self) -> bool:
-        """True if every planned size depends on the amount, which then determines the consumption alone."""
-        return all(target.by_amount for target in self.targets)
-
-    def at(self, updates: Array, amounts: Array) -> Any:
-        """Return the consumption of each update. Invalid values do not raise, because the times may be estimates."""
-        product = np.full(updates.shape, float(self.fixed))
-        for target in self.targets:
-            product *= target.sizes(updates, amounts)
-        return np.clip(np.nan_to_num(product, nan=0.0), 0, MAX_PER_UPDATE).astype(np.int64)
-
-    def require_possible(self, update: int, amount: int) -> None:
-        """Raise if an update would consume nothing."""
-        for target in self.targets:
-            size = target.sizes(np.array([update]), np.array([amount])).item()
-            if not size >= 1:
-                raise PlanError(
-                    f"target {target.name}",
-                    f"at update {update} it is {size:g}; a size must be an integer of at least 1",
-                    f"For example: clamp({target.written}, low={1 / target.initial if target.initial else 1:g})",
-                )
-
-    def are_held_at(self, update: int, amount: int) -> bool:
-        """Return whether all sizes are constant from a position on."""
-        return all(target.is_held_at(update, amount) for target in self.targets)
 
 
 def factors_of_update(clock: str, facts: RunFacts, planned: Collection[str]) -> tuple[tuple[str, ...], Fraction] | None:
@@ -376,13 +343,13 @@ class RunSizes:
             targets.append(target)
         if any(target.schedule.metric_rules for target in targets):
             return UnknownAmounts(clock)  # because the metric is unknown before the run
-        sizes, times = UpdateSizes(tuple(targets), int(rate)), None
-        if sizes.by_amount and clock != self.clock:
+        times = None
+        if self.clock not in (None, clock) and any(target.by_amount for target in targets):
             assert self.clock is not None
             times = self.amounts_of(self.clock)
             if isinstance(times, (UnknownAmounts, ReportedProgress)):
                 return UnknownAmounts(clock)
-        return PlannedAmounts(clock, sizes, times)
+        return PlannedAmounts(clock, tuple(targets), int(rate), times)
 
     def _missing_factor_of(self, clock: str, targets: Collection[str]) -> tuple[str, str] | None:
         """Return a planned size that is a factor of an amount, and the run fact that is missing for the product."""
@@ -430,15 +397,29 @@ class PlannedAmounts(RunAmounts):
 
     Args:
         clock: the unit of the amounts.
-        sizes: the consumption of an update.
+        targets: the planned sizes. The consumption of an update is their product with `rate`.
+        rate: the product of the constant run facts.
         times: the amounts on the clock of the planned sizes; None if that clock is `clock` or counts updates.
     """
 
     clock: str
-    sizes: UpdateSizes
+    targets: tuple[SizeTarget, ...]
+    rate: int
     times: RunAmounts | None = None
     _kept: list[int] = field(default_factory=lambda: [0])  # the amounts before every 4,096th update
     _held: list[tuple[int, int, int]] = field(default_factory=list)  # at most one: update, amount, size from there on
+
+    @property
+    def _is_sequential(self) -> bool:
+        """True if only the amount before an update determines its consumption, so that each depends on the last one."""
+        return self.times is None and all(target.by_amount for target in self.targets)
+
+    def _sizes(self, updates: Array, times: Array) -> Any:
+        """Return the consumption of each update. Invalid values do not raise, because the times may be estimates."""
+        sizes = np.full(updates.shape, float(self.rate))
+        for target in self.targets:
+            sizes *= target.sizes(updates, times)
+        return np.clip(np.nan_to_num(sizes, nan=0.0), 0, MAX_PER_UPDATE).astype(np.int64)
 
     def amount_at(self, t: int) -> int:
         block = t // _STRIDE
@@ -469,11 +450,11 @@ class PlannedAmounts(RunAmounts):
 
     def _refuse_many_updates(self, wanted: int) -> None:
         """Raise if an estimate shows that the run has far more updates than can be computed."""
-        if not self.sizes.only_by_amount or self.times is not None:
+        if not self._is_sequential:
             return
         before = self._kept[-1]
         probes = np.linspace(before, wanted, _PROBES).astype(np.int64)
-        held = next((int(amount) for amount in probes if self.sizes.are_held_at(0, int(amount))), wanted)
+        held = next((int(amount) for amount in probes if self._held_size(0, int(amount)) is not None), wanted)
         probes = np.linspace(before, held, _PROBES).astype(np.int64)
         sizes = np.maximum(self._sizes_by_amount(probes), 1)
         uneven = np.mean(self._sizes_by_amount(probes + sizes) != sizes) > 0.2
@@ -533,20 +514,20 @@ class PlannedAmounts(RunAmounts):
         of this first one is also correct, because it follows from a correct amount.
         """
         updates = np.arange(t, t + most)
-        if self.times is not None or not self.sizes.by_amount:
+        if self.times is not None or not any(target.by_amount for target in self.targets):
             at = updates if self.times is None else self.times.amounts_from(t, self.times.amount_at(t), most)
-            return amount + np.cumsum(self.sizes.at(updates, at))
-        estimate = amount + self.sizes.at(updates[:1], np.array([amount]))[0] * np.arange(most + 1)
+            return amount + np.cumsum(self._sizes(updates, at))
+        estimate = amount + self._sizes(updates[:1], np.array([amount]))[0] * np.arange(most + 1)
         correct = 0
         for _ in range(_MAX_ROUNDS):
-            better = amount + np.concatenate([[0], np.cumsum(self.sizes.at(updates, estimate[:-1]))])
+            better = amount + np.concatenate([[0], np.cumsum(self._sizes(updates, estimate[:-1]))])
             differing = np.flatnonzero(better != estimate)
             correct = int(differing[0]) if differing.size else most
             estimate = better
             if correct == most:
                 break
         size = int(estimate[1]) - amount
-        if correct >= min(most, _MIN_CORRECT) or not self.sizes.only_by_amount or not 0 < size <= _MAX_TABULATED_SIZE:
+        if correct >= min(most, _MIN_CORRECT) or not self._is_sequential or not 0 < size <= _MAX_TABULATED_SIZE:
             return estimate[1 : correct + 1]
         # Sizes change too often for estimates, so tabulate the sizes at the next amounts.
         width = min(2 * size * most, _TABULATED)
@@ -560,14 +541,14 @@ class PlannedAmounts(RunAmounts):
 
     def _sizes_by_amount(self, amounts: Array) -> Array:
         """Return the consumption of updates that start at some amounts, if only the amounts determine it."""
-        return self.sizes.at(np.zeros_like(amounts), amounts)
+        return self._sizes(np.zeros_like(amounts), amounts)
 
     def _held_size(self, t: int, amount: int) -> int | None:
         """Return the consumption of all updates from `t` on, if it is constant; else None."""
         time = amount if self.times is None else ceil(self.times.amount_at(t))
-        if not self.sizes.are_held_at(t, time):
+        if not all(target.is_held_at(t, time) for target in self.targets):
             return None
-        return int(self.sizes.at(np.array([t]), np.array([time]))[0])
+        return int(self._sizes(np.array([t]), np.array([time]))[0])
 
     def require_some(self, t: int, amount: Amount) -> None:
         """Raise if update `t` is planned to consume nothing."""
@@ -577,7 +558,9 @@ class PlannedAmounts(RunAmounts):
         empty = np.flatnonzero(np.diff(amounts) < 1)
         if empty.size:
             update, amount = t + int(empty[0]), int(amounts[empty[0]])
-            self.sizes.require_possible(update, amount if self.times is None else ceil(self.times.amount_at(update)))
+            time = amount if self.times is None else ceil(self.times.amount_at(update))
+            for target in self.targets:
+                target.require_possible(update, time)
 
 
 def _too_many_updates(most: int) -> InvalidArgument:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache, partial
 from math import ceil
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack, final
 
@@ -18,7 +19,7 @@ from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import Group
 from paramsched.core.foreign_calls import answering
 from paramsched.core.plan import Plan
-from paramsched.core.plan.binding import UPDATES, clock_of_field
+from paramsched.core.plan.binding import UPDATES, Target, clock_of_field
 from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.lines import Line, base_in, by_group, lines_of
 from paramsched.core.plan.optimizers import ALONE, check_names, find_group, scopes_of
@@ -34,7 +35,7 @@ from paramsched.core.plan.resolve import (
 )
 from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount, RunAmounts
 from paramsched.core.schedules.evaluation import depends_on_base, evaluate
-from paramsched.core.schedules.schedule import Schedule, parts_inside
+from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.units import with_unit
 from paramsched.core.time import RunFacts
 from paramsched.core.time.amounts import PROGRESS, WHOLE, counts_in_unit, rounded_array, times_on
@@ -57,14 +58,14 @@ class TracedTimes:
 
     Args:
         total: the number of updates.
-        clock: the unit of `amounts`; None if the plan is by updates.
+        clock: the clock of the plan that counts an amount; else updates.
         amounts: the amount before each update; None if the plan is by updates.
-        end: the total as schedules on the clock of `amounts` count it; if it is unknown, the last recorded amount.
+        end: the total in counts of the clock; if it is unknown, the last recorded amount.
         recorded: True if the amounts are not those that the plan and the run facts determine.
     """
 
     total: int
-    clock: str | None = None
+    clock: str = UPDATES
     amounts: Array | None = None
     end: int = 0
     recorded: bool = False
@@ -77,11 +78,9 @@ class TracedTimes:
             Unresolved: the total is unknown.
         """
         run = planned_amounts(resolved, facts)
-        total = updates_of_total(resolved, run)
-        instead = "For example: ps.trace(plan, bases, total=1000)"
-        if resolved.clock == PROGRESS:
-            total = facts.total_updates
+        total = facts.total_updates if resolved.clock == PROGRESS else updates_of_total(resolved, run)
         if total is None:
+            instead = "For example: ps.trace(plan, bases, total=1000)"
             raise Unresolved("trace(…)", "the length of the run is unknown", instead)
         if total > _MAX_UPDATES:
             found = f"{total} updates are too many to store a value for each"
@@ -89,8 +88,7 @@ class TracedTimes:
             raise InvalidArgument("trace(…)", found, instead)
         if run is None:
             return TracedTimes(total)
-        end = WHOLE if run.clock == PROGRESS else _end_of(resolved, run)
-        return TracedTimes(total, run.clock, run.amounts_from(0, 0, total), end)
+        return TracedTimes(total, run.clock, run.amounts_from(0, 0, total), _end_of(resolved, run))
 
     @staticmethod
     def of_record(resolved: Plan, facts: RunFacts, amounts: Iterable[float]) -> "TracedTimes":
@@ -103,27 +101,34 @@ class TracedTimes:
         if run is None:
             raise InvalidArgument("trace(…, amounts=…)", "the plan's clock counts updates", "Omit amounts")
         found = recorded_amounts(run.clock, amounts)
-        if run.clock == PROGRESS:
-            return TracedTimes(found.size, PROGRESS, found, WHOLE, recorded=True)
-        try:
-            end = None if resolved.total is None else _end_of(resolved, run)
-        except MissingFact:  # a total in updates
-            end = None
-        last = ceil(found[-1] * counts_in_unit(run.clock)) if found.size else 0
-        return TracedTimes(found.size, run.clock, found, last if end is None else end, recorded=True)
+        end = ceil(found[-1] * counts_in_unit(run.clock)) if found.size else 0
+        if resolved.total is not None or run.clock == PROGRESS:
+            with suppress(MissingFact):  # a total in updates
+                end = _end_of(resolved, run)
+        return TracedTimes(found.size, run.clock, found, end, recorded=True)
+
+    def on(self, clock: str) -> Array:
+        """Return the times of the updates as the schedules on a clock count them."""
+        return np.arange(self.total) if clock == UPDATES or self.amounts is None else times_on(clock, self.amounts)
+
+    def end_on(self, clock: str) -> int:
+        """Return the end of the run on a clock."""
+        return self.total if clock == UPDATES else self.end
 
     def unit(self) -> TimeUnit | None:
         """Return the unit of time of the amounts; None if the run facts determine it, or if there are too few rows."""
         if self.clock == PROGRESS and not self.recorded:
             return even_unit(PROGRESS, self.total, 1 / self.total)
-        if not self.recorded or self.total < 2 or self.clock is None or self.amounts is None:
+        if not self.recorded or self.total < 2 or self.amounts is None:
             return None
         after = 2 * self.amounts[-1] - self.amounts[-2]  # the consumption of the last update is unknown
         return uneven_unit(self.clock, np.append(self.amounts, after).astype(np.float64))
 
 
 def _end_of(resolved: Plan, run: RunAmounts) -> int:
-    assert resolved.total is not None
+    """Return the total of a resolved plan in counts of the clock of `run`."""
+    if run.clock == PROGRESS or resolved.total is None:
+        return WHOLE
     ((unit, count),) = resolved.total.terms
     return ceil((count if unit == run.clock else Fraction(run.amount_at(int(count)))) * counts_in_unit(run.clock))
 
@@ -144,8 +149,9 @@ def recorded_amounts(clock: str, given: Iterable[float]) -> Array:
         amounts = np.asarray(given if isinstance(given, np.ndarray) else list(given))
     except (TypeError, ValueError):
         raise refused(f"expected a list of numbers, got {shown(given)}") from None
+    dtype = np.int64 if whole else np.float64
     if not amounts.size:
-        return np.empty(0, dtype=np.int64 if whole else np.float64)
+        return np.empty(0, dtype=dtype)
     if amounts.ndim != 1 or amounts.dtype.kind not in "iuf":
         raise refused(f"expected a list of numbers, got {shown(given)}")
     limit = amounts <= 1 if clock == PROGRESS else amounts < MAX_CONSUMED
@@ -157,7 +163,7 @@ def recorded_amounts(clock: str, given: Iterable[float]) -> Array:
         kind = f"an integer number of {clock}" if whole else "a number of seconds"
         kind = "a fraction of the run from 0 to 1" if clock == PROGRESS else f"{kind}, at least 0 and below 2**62"
         raise refused(f"amount {index} is {amounts[index].item()!r}; expected {kind}")
-    amounts = amounts.astype(np.int64 if whole else np.float64)
+    amounts = amounts.astype(dtype)
     back = np.flatnonzero(np.diff(amounts) < 0)
     if back.size:
         index = int(back[0]) + 1
@@ -188,39 +194,59 @@ class Base:
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
+class _Curve:
+    """The values of a field in a group, or of a target, and the schedule, its clock and the base they come from."""
+
+    values: Floats
+    schedule: Schedule
+    clock: str
+    base: Base
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
 class Trace:
     """The values of a plan: `trace["lr", "head"]` is a float64 array with one value for each update of the run.
 
     The values are equal to those that the optimizer uses, bit for bit.
 
     Args:
-        total: the number of updates, or of recorded amounts.
-        steps_per_epoch: the number of updates in an epoch; None if unknown.
-        clock: the unit of `amounts`: `"updates"`, or the other clock of the plan.
-        computed: the number of updates at which the values were computed, in a trace for a picture of a long line,
-            whose values between them are on lines; None if each value was computed.
+        facts: the run facts.
     """
 
-    total: int
-    steps_per_epoch: int | None
-    _columns: dict[Key, Floats]
-    _schedules: dict[Key, Schedule]
-    _indices: dict[int, str | int]
-    _bases: dict[Key, Base]
-    clock: str
-    _amounts: Array | None
-    _ends: dict[Key, int]  # the totals of fields whose clock counts an amount
-    _run: tuple[Plan, RunFacts]  # the resolved plan and the run facts
+    facts: RunFacts
+    _curves: dict[Key, _Curve]
+    _times: TracedTimes
+    _resolved: Plan
+    _indices: dict[int, str | int]  # the group with each index, of a single optimizer
     _optimizers: tuple[str, ...]  # the names of several optimizers
-    _unit: TimeUnit | None  # of the amounts, unless the run facts determine it
-    computed: int | None = None
+
+    @property
+    def total(self) -> int:
+        """The number of updates, or of recorded amounts."""
+        return self._times.total
+
+    @property
+    def steps_per_epoch(self) -> int | None:
+        """The number of updates in an epoch; None if unknown."""
+        return self.facts.updates_per_epoch
+
+    @property
+    def clock(self) -> str:
+        """The unit of `amounts`: `"updates"`, or the other clock of the plan."""
+        return self._times.clock
+
+    @property
+    def metric_rules(self) -> tuple[MetricRule[Any], ...]:
+        """The metric rules of the plan, which have no effect on the traced values."""
+        return self._resolved.metric_rules
 
     def keys(self) -> tuple[Key, ...]:
         """Return the pairs of field and group, in order."""
-        return tuple(self._columns)
+        return tuple(self._curves)
 
     def __getitem__(self, key: Key | str) -> Floats:
-        return self._columns[self._find_curve(key)]
+        return self._curves[self._find_curve(key)].values
 
     def __contains__(self, key: object) -> bool:
         try:
@@ -230,7 +256,7 @@ class Trace:
         return True
 
     def __iter__(self) -> Iterator[Key]:
-        return iter(self._columns)
+        return iter(self._curves)
 
     def __len__(self) -> int:
         return self.total
@@ -238,54 +264,47 @@ class Trace:
     @property
     def amounts(self) -> Array:
         """The amount before each update, on the plan's clock; if that counts updates, their indices."""
-        return np.arange(self.total) if self._amounts is None else self._amounts
+        return np.arange(self.total) if self._times.amounts is None else self._times.amounts
 
     def time_units(self) -> tuple[TimeUnit, ...]:
         """Return the units of time into which the run facts convert updates, such as epochs, samples or tokens."""
-        end = None if not self._ends else (self.clock, next(iter(self._ends.values())) / counts_in_unit(self.clock))
-        units = tuple(units_of_run(*self._run, self.total, end))
-        return units if self._unit is None else (*(one for one in units if one.name != self.clock), self._unit)
-
-    @property
-    def facts(self) -> RunFacts:
-        """The run facts."""
-        return self._run[1]
-
-    @property
-    def metric_rules(self) -> tuple[MetricRule[Any], ...]:
-        """The metric rules of the plan, which have no effect on the traced values."""
-        return self._run[0].metric_rules
+        amount, own = self.total_amount, self._times.unit()
+        end = None if amount is None else (self.clock, float(amount))
+        units = tuple(units_of_run(self._resolved, self.facts, self.total, end))
+        return units if own is None else (*(one for one in units if one.name != self.clock), own)
 
     def clock_of(self, field: str, group: str | int = "") -> str:
         """Return the clock of the traced values of `field` in `group`."""
-        return self.clock if self._find_curve((field, group)) in self._ends else UPDATES
+        return self._curve(field, group).clock
 
     @property
     def total_amount(self) -> Amount | None:
         """The total on the plan's clock, or the last recorded amount; None if the clock counts updates."""
-        end, counts = next(iter(self._ends.values()), None), counts_in_unit(self.clock)
-        return end if end is None or counts == 1 else end / counts
+        if all(one.clock == UPDATES for one in self._curves.values()):
+            return None
+        counts = counts_in_unit(self.clock)
+        return self._times.end if counts == 1 else self._times.end / counts
 
     def breakpoints(self, field: str, group: str | int = "") -> tuple[float, ...]:
         """Return the times at which the formula of `field` in `group` changes, in the unit of its clock."""
-        key = self._find_curve((field, group))
-        found = self._schedules[key].breakpoints(self._ends.get(key, self.total))
-        counts = counts_in_unit(self.clock) if key in self._ends else 1
+        curve = self._curve(field, group)
+        found, counts = curve.schedule.breakpoints(self._times.end_on(curve.clock)), counts_in_unit(curve.clock)
         return found if counts == 1 else tuple(one / counts for one in found)
 
     def line(self, field: str, group: str | int = "") -> str:
         """Return the schedule of `field` in `group` as text, with lengths in updates or in the unit of its clock."""
-        key = self._find_curve((field, group))
-        return str(with_unit(self._schedules[key], self.clock) if key in self._ends else self._schedules[key])
+        curve = self._curve(field, group)
+        return str(curve.schedule if curve.clock == UPDATES else with_unit(curve.schedule, curve.clock))
 
     def base(self, field: str, group: str | int = "") -> Base:
         """Return the base of `field` in `group`, and how the traced values depend on it."""
-        return self._bases[self._find_curve((field, group))]
+        return self._curve(field, group).base
 
     def with_assumed_bases(self, keys: Iterable[Key]) -> "Trace":
         """Return the trace with the bases of the fields and groups in `keys` marked as assumed."""
-        assumed = {pair: replace(self._bases[pair], value=None) for pair in map(self._find_curve, keys)}
-        return replace(self, _bases=self._bases | assumed)
+        marked = {key: self._curves[key] for key in map(self._find_curve, keys)}
+        assumed = {key: replace(one, base=replace(one.base, value=None)) for key, one in marked.items()}
+        return replace(self, _curves=self._curves | assumed)
 
     _repr_mimebundle_ = notebook_display
 
@@ -294,7 +313,7 @@ class Trace:
 
     def to_dict(self) -> dict[str, list[float]]:
         """Return a dict from column name to values: `lr[head]`, `betas[0][1]`, or the name of a target."""
-        return {column_name(key): values.tolist() for key, values in self._columns.items()}
+        return {column_name(key): one.values.tolist() for key, one in self._curves.items()}
 
     def csv_text(self) -> str:
         """Return a CSV table with a row for each update: `t`, then a column for each field and group, floats by `repr`.
@@ -304,14 +323,11 @@ class Trace:
         import csv
         from io import StringIO
 
-        columns = [*self._columns.values()]
-        names = [
-            "t",
-            *([] if self._amounts is None else [self.clock]),
-            *(printable(column_name(key)) for key in self._columns),
-        ]
-        if self._amounts is not None:
-            columns.insert(0, self._amounts)
+        names, columns = ["t"], list[Array]()
+        if self._times.amounts is not None:
+            names, columns = ["t", self.clock], [self._times.amounts]
+        names += (printable(column_name(key)) for key in self._curves)
+        columns += (one.values for one in self._curves.values())
         blocks = list[str]()
         for start in range(0, max(self.total, 1), _ROWS_AT_ONCE):
             text = StringIO(newline="")
@@ -337,39 +353,38 @@ class Trace:
             import pandas as pd
         except ImportError:
             raise MissingDependency("Trace.to_pandas", "pandas") from None
-        columns = pd.MultiIndex.from_tuples(list(self._columns), names=["field", "group"])
-        data = np.stack(list(self._columns.values()), axis=1)
+        columns = pd.MultiIndex.from_tuples(list(self._curves), names=["field", "group"])
+        data = np.stack([one.values for one in self._curves.values()], axis=1)
         return pd.DataFrame(data, columns=columns, index=pd.RangeIndex(self.total, name="t"))
+
+    def _curve(self, field: str, group: str | int) -> _Curve:
+        return self._curves[self._find_curve((field, group))]
 
     def _find_curve(self, key: Key | str) -> Key:
         """Return the key of a curve, which may be abbreviated to a field, or have a group's index."""
         found: Key | None = None
-        if not isinstance(key, str) and not (isinstance(key, tuple) and len(key) == 2):
-            pass
-        elif self._optimizers:
+        if isinstance(key, str) or (isinstance(key, tuple) and len(key) == 2):
             name, group = (key, None) if isinstance(key, str) else key
-            found = find_group(self._columns, self._optimizers, name, group)
-        else:
-            found = self._find_in_groups(key)
+            if self._optimizers:
+                found = find_group(self._curves, self._optimizers, name, group)
+            else:
+                found = self._find_in_groups(name, group)
         if found is not None:
             return found
-        known = [f"trace[{name!r}, {group!r}]" for name, group in self._columns]
+        known = [f"trace[{name!r}, {group!r}]" for name, group in self._curves]
         problem = f"unknown curve; expected one of {names_listed(known)}"
         raise UnknownField(f"trace[{shown(key)}]", problem, f"For example: {known[0]}")
 
-    def _find_in_groups(self, key: Key | str) -> Key | None:
-        if isinstance(key, str):
-            mine = [known for known in self._columns if known[0] == key]
+    def _find_in_groups(self, name: str, group: str | int | None) -> Key | None:
+        if group is None:
+            mine = [known for known in self._curves if known[0] == name]
             if len(mine) == 1:
                 return mine[0]
-            pair: Key = (key, "")
-        else:
-            pair = key
-        if pair in self._columns:
-            return pair
-        if isinstance(pair[1], int) and (pair[0], self._indices.get(pair[1], -1)) in self._columns:
-            return pair[0], self._indices[pair[1]]
-        return None
+            group = ""
+        if (name, group) in self._curves:
+            return name, group
+        label = self._indices.get(group, -1) if isinstance(group, int) else -1
+        return (name, label) if (name, label) in self._curves else None
 
 
 def column_name(key: Key) -> str:
@@ -419,101 +434,41 @@ def trace(
     >>> trace(by_tokens, {"lr": 0.1}, amounts=[0, 100, 300])["lr", 0].tolist()
     [0.1, 0.07500000000000001, 0.025]
     """
-    return _traced(plan, optimizer, facts_of_call("trace(plan, optimizer)", facts, run_facts), amounts)
-
-
-def trace_for_picture(plan: PlanLike, optimizer: Any, facts: RunFacts | None = None) -> Trace:
-    """Return `trace(plan, optimizer, facts=facts)`, but compute a line of very many parts at fewer updates."""
-    return _traced(plan, optimizer, facts or RunFacts(), is_picture=True)
-
-
-_MANY_PARTS = 64  # more than any plan of a paper has
-_MOST_COMPUTED = 20_000_000  # values of all parts of such a line, in a picture
-_FEWEST_TIMES = 4096  # more than a picture has columns
-
-
-def _times_of_picture(schedule: Schedule, total: int, end: int | None) -> Array | None:
-    """Return the updates at which a line of very many parts is computed for a picture; None for all."""
-    parts = sum(isinstance(one, Schedule) for one in parts_inside(schedule))
-    count = max(_MOST_COMPUTED // parts, _FEWEST_TIMES)
-    if parts <= _MANY_PARTS or total <= count:
-        return None
-    found = [np.linspace(0, total - 1, count).astype(np.int64)]
-    if end is None:
-        with suppress(InvalidArgument):  # it has too many
-            points = np.array(schedule.breakpoints(total)[:count], dtype=np.float64)
-            found += [np.floor(points).astype(np.int64) + offset for offset in (-1, 0, 1)]
-    times = np.unique(np.concatenate(found))
-    return times[(times >= 0) & (times < total)]
-
-
-def _traced(
-    plan: PlanLike,
-    optimizer: Any,
-    known: RunFacts,
-    amounts: Iterable[float] | None = None,
-    *,
-    is_picture: bool = False,
-) -> Trace:
-    plan = plan_in_run(plan, "ps.trace", known)
+    facts = facts_of_call("trace(plan, optimizer)", facts, run_facts)
+    plan = plan_in_run(plan, "ps.trace", facts)
     named = isinstance(optimizer, Mapping) and bool(optimizer) and all(map(_has_groups, optimizer.values()))
     if named:
         check_names("trace", optimizer)
     optimizers = {name: groups_of(one) for name, one in optimizer.items()} if named else {ALONE: groups_of(optimizer)}
     names = tuple(optimizers) if named else ()
-    resolved = plan.resolve(facts=known, optimizers=names)
-    times = TracedTimes.planned(resolved, known) if amounts is None else TracedTimes.of_record(resolved, known, amounts)
-    updates = np.arange(times.total)
-    columns: dict[Key, Floats] = {}
-    schedules: dict[Key, Schedule] = {}
-    bases: dict[Key, Base] = {}
-    ends: dict[Key, int] = {}
-    cache: dict[tuple[Schedule, float, str], Floats] = {}
-    computed = list[int]()
-
-    def keep(key: Key, schedule: Schedule, base: float, clock: str) -> None:
-        found = cache.get((schedule, base, clock))
-        if found is None:
-            at = times_on(clock, times.amounts) if clock != UPDATES else updates
-            few = None
-            if is_picture:
-                few = _times_of_picture(schedule, times.total, times.end if clock != UPDATES else None)
-            if few is None:
-                found = evaluate(schedule, at, base)
-            else:
-                found = np.interp(updates, few, evaluate(schedule, at[few], base))
-                computed.append(few.size)
-            found.setflags(write=False)
-            cache[schedule, base, clock] = found
-        columns[key], schedules[key] = found, schedule
-        if clock != UPDATES:
-            ends[key] = times.end
-        share: Literal["all", "some", "none"] = "all"
-        if schedule.has_absolute:
-            few = np.unique(np.linspace(0, max(ends.get(key, times.total) - 1, 0), 100).astype(np.int64))
-            share = "some" if depends_on_base(schedule, few) else "none"
-        bases[key] = Base(base, share)
-
-    made_of = resolved, known
+    resolved = plan.resolve(facts=facts, optimizers=names)
+    times = TracedTimes.planned(resolved, facts) if amounts is None else TracedTimes.of_record(resolved, facts, amounts)
     scopes = scopes_of(plan, resolved, optimizers)
     labels = {name: scopes[name].labels(groups) for name, groups in optimizers.items()}
-    resolved = counted_plan(resolved)
-    placed: dict[str, list[tuple[str, int, Line, float]]] = {one.name: [] for one in resolved.bindings}
-    for name, mine in optimizers.items():
-        for index, line, base in by_group(lines_of(resolved, mine, scopes[name], base_in)):
-            placed[line.name].append((name, index, line, base))
-    for field, places in placed.items():
-        for name, index, line, base in places:
-            keep((field, labels[name][index]), line.schedule, base, line.clock)
-    for binding in resolved.bindings:
-        if not isinstance(binding.field, str):
-            clock = clock_of_field(resolved.clock, binding.name)
-            keep((binding.name, ""), binding.schedule, binding.field.initial, clock)
+    counted = counted_plan(resolved)
+    placed: dict[str, list[tuple[Key, Line, float]]] = {one.name: [] for one in counted.bindings}
+    for optimizer_name, mine in optimizers.items():
+        for index, line, base in by_group(lines_of(counted, mine, scopes[optimizer_name], base_in)):
+            placed[line.name].append(((line.name, labels[optimizer_name][index]), line, base))
+    curve_of = cache(partial(_curve_of, times))  # groups with one schedule and one base share an array
+    curves = {key: curve_of(line.schedule, line.clock, base) for mine in placed.values() for key, line, base in mine}
+    for binding in counted.bindings:
+        if isinstance(binding.field, Target):
+            clock = clock_of_field(counted.clock, binding.name)
+            curves[binding.name, ""] = curve_of(binding.schedule, clock, binding.field.initial)
     indices = {} if named else dict(enumerate(labels[ALONE]))
-    return Trace(
-        times.total, known.updates_per_epoch, columns, schedules, indices, bases, times.clock or UPDATES, times.amounts,
-        ends, made_of, names, times.unit(), min(computed, default=None),
-    )  # fmt: skip
+    return Trace(facts, curves, times, resolved, indices, names)
+
+
+def _curve_of(times: TracedTimes, schedule: Schedule, clock: str, base: float) -> _Curve:
+    """Return the curve of a schedule for a base."""
+    values = evaluate(schedule, times.on(clock), base)
+    values.setflags(write=False)
+    share: Literal["all", "some", "none"] = "all"
+    if schedule.has_absolute:
+        few = np.unique(np.linspace(0, max(times.end_on(clock) - 1, 0), 100).astype(np.int64))
+        share = "some" if depends_on_base(schedule, few) else "none"
+    return _Curve(values, schedule, clock, Base(base, share))
 
 
 def groups_of(optimizer: Any) -> Sequence[Group]:

@@ -51,6 +51,13 @@ def along(curve: Curve, start: Any, to: Any, k: Array, n: Any) -> Array:
         return np.stack([along(curve, *pair, k, n) for pair in ends])
     if not k.size or (k.min() > 0 and k.max() < n):
         return _between(curve, start, to, k, n)
+    if not np.ndim(start) and not np.ndim(to) and (k[1:] >= k[:-1]).all():  # as in a run: no mask is needed
+        first, last = np.searchsorted(k, 0, side="right"), np.searchsorted(k, n)
+        made = np.empty(k.shape)
+        made[:first], made[last:] = start, to
+        if first < last:
+            made[first:last] = _between(curve, start, to, k[first:last], n)
+        return made
     inside = (k > 0) & (k < n)
     within = np.where(inside, k, n // 2)  # because a curve of a user may fail outside of [0, 1]
     return np.where(inside, _between(curve, start, to, within, n), np.where(k >= n, to, start))

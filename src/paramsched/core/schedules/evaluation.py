@@ -118,12 +118,12 @@ def evaluate(schedule: Formula, times: Array, base: float) -> Floats:
     A value does not depend, not even in its last bit, on how many times are evaluated together.
     """
     times = np.ascontiguousarray(times)
-    values, in_place = schedule.piece.values, schedule.affine and not schedule.has_absolute and bool(base)
+    values, is_factor = schedule.piece.values, schedule.affine and not schedule.has_absolute and bool(base)
     out = np.empty(times.size)
     for begin in range(0, times.size, _PIECE):
         t, here = times[begin : begin + _PIECE], out[begin : begin + _PIECE]
-        if in_place and isinstance(made := values(t, FACTOR), np.ndarray):
-            np.multiply(made, base, out=here)
+        if is_factor:
+            np.multiply(values(t, FACTOR), base, out=here)
         else:
             here[:] = for_base(schedule, values, t, base)
     return out
@@ -211,6 +211,8 @@ def checked_times(t: Any) -> Array:
         raise InvalidTime(f"times {shown(t)}", "expected an array of numbers", _INSTEAD_OF_TIME) from None
     if times.dtype.kind not in "iuf":
         raise InvalidTime(f"times of dtype {times.dtype}", "expected numbers", _INSTEAD_OF_TIME)
+    if times.dtype == np.int64 and (not times.size or times.view(np.uint64).max() <= MAX_LENGTH):
+        return np.ascontiguousarray(times).reshape(times.shape)  # one pass: a negative number is a large unsigned one
     first, last = (times.min(), times.max()) if times.size else (0, 0)
     if not (first >= 0 and np.isfinite(last)):
         raise InvalidTime(f"times from {first} to {last}", "must be finite and not negative", _INSTEAD_OF_TIME)

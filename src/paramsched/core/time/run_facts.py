@@ -266,8 +266,10 @@ class RunFacts:
         '45'
         """
         (_, epochs), *more = length.terms
+        if more or error.fact != "steps_per_epoch":
+            return error
         size = Fraction(self.total_updates or 0) / epochs
-        if more or error.fact != "steps_per_epoch" or size < 1 or size.denominator > 1:
+        if size < 1 or size.denominator > 1:
             return error
         if size == 1:  # the total probably counts epochs, too
             found = f"total={self.total_updates} counts updates, so omit it; {_NEEDED['epochs'][1]} is unknown"
