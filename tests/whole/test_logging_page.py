@@ -129,7 +129,7 @@ def chart_of_wandb(rows: Rows) -> list[list[Any]]:
 
 
 def history_of_wandb(rows: Rows) -> list[list[Any]]:
-    """Return the CSV of `run.history().to_csv()`: an index, and the columns of wandb between ours."""
+    """Return the CSV of `run.history().to_csv()`: an index, and the columns of wandb between those of paramsched."""
     names = list(rows[0][1])
     return [
         ["", "_step", *names, "_timestamp", "_runtime"],

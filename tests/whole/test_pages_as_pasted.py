@@ -44,7 +44,7 @@ def test_every_block_of_a_built_page_runs_as_pasted(built, folder, tmp_path, sub
                 pytest.skip(absent)
 
 
-def _is_ours(shape):
+def _is_built_in(shape):
     module = shape.__module__
     return module.startswith("paramsched.") and getattr(sys.modules[module], shape.__name__, None) is shape
 
@@ -52,8 +52,8 @@ def _is_ours(shape):
 def test_the_reference_has_every_public_name():
     public = {f"paramsched.{name}" for name in ps.__all__ if not isinstance(getattr(ps, name), ModuleType)}
     # Other tests of the process register shapes of their own; those of doctests name a module that does not have them.
-    ours = {name for name, shape in SHAPES.items() if _is_ours(shape)}
-    rare = {f"paramsched.shapes.{name}" for name in ours - {*ps.__all__}}
+    built_in = {name for name, shape in SHAPES.items() if _is_built_in(shape)}
+    rare = {f"paramsched.shapes.{name}" for name in built_in - {*ps.__all__}}
 
     assert public | rare <= {*pages.public_paths()}
 

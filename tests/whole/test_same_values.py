@@ -88,8 +88,8 @@ def test_each_shape_and_each_recipe_is_recorded():
     lines = [line for line in RECORDED if not line.startswith("recipe:")]
 
     modules = [one for name, one in sys.modules.items() if name.startswith("paramsched.")]
-    ours = [name for name, builder in SHAPES.items() if any(vars(one).get(name) is builder for one in modules)]
-    assert {name for name in ours if not any(f"{name}(" in line for line in lines)} == NOT_RECORDED
+    built_in = [name for name, builder in SHAPES.items() if any(vars(one).get(name) is builder for one in modules)]
+    assert {name for name in built_in if not any(f"{name}(" in line for line in lines)} == NOT_RECORDED
     assert {f"recipe:{name}" for name in recorded_values.ps.recipes} <= set(RECORDED)
 
 

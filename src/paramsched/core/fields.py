@@ -282,8 +282,8 @@ def known_field(name: str) -> str | None:
     key = Field.of(name).key
     if key in KNOWN or key in KNOWN_ELSEWHERE:
         return None
-    if (ours := ELSEWHERE.get(key.lower())) not in (None, "lr"):  # an optimizer may have a field learning_rate
-        return ours
+    if (known := ELSEWHERE.get(key.lower())) not in (None, "lr"):  # an optimizer may have a field learning_rate
+        return known
     letters = key.lower().replace("_", "")
     if (same := next((one for one in KNOWN if one.replace("_", "") == letters), None)) is not None:
         return same

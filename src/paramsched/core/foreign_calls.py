@@ -108,7 +108,7 @@ def is_foreign_entry(name: str, value: Any) -> bool:
         return False
     fact = foreign_fact(name, value)
     if fact is not None:
-        return fact[0] != name  # a run fact of ours is no name of others
+        return fact[0] != name  # a run fact is not a name of another library
     if name.startswith("warmup_") and foreign_line({name: value}) is not None:
         return True
     is_constant = value in (0, 1) and not isinstance(value, bool)  # the value of any field

@@ -159,7 +159,7 @@ class Values(Mapping[str, float]):
         return len(self._lines)
 
     def advance(self, updates: int = 1) -> None:
-        """Count updates: the values are now those of the next one, and targets with `write` receive theirs.
+        """Count updates: the values are now those of the next one, and targets with `write` receive their value.
 
         Args:
             updates: the number of completed updates, 0 or more.

@@ -102,10 +102,10 @@ def assert_same_values(rule, base, controller, values, update=None):
 @given(VALUES, st.sampled_from([(0.2, 6.0, 10_000, 256), (0.05, 0.1, 100, 100)]))
 def test_a_gain_is_the_controller_of_ziegler(values, options):
     coef, target, horizon, steps = options
-    theirs = AdaptiveKLController(coef, target, horizon)
+    original = AdaptiveKLController(coef, target, horizon)
 
     rule = hold("kl", at=target, gain=steps / horizon)
-    assert_same_values(rule, coef, theirs, values, lambda kl: theirs.update(kl, steps))
+    assert_same_values(rule, coef, original, values, lambda kl: original.update(kl, steps))
 
 
 @given(VALUES, st.sampled_from([0.01, 1.0, 6.0]))
@@ -133,15 +133,15 @@ def test_a_factor_that_lowers_is_the_rate_of_skrl_at_every_value(values, target)
 @given(VALUES)
 def test_a_sum_that_lowers_is_the_adaptive_entropy_of_trl(values):
     rule = hold("kl", at=3.0, add=0.005 / 0.1, when_high="lower", high=10.0)
-    theirs = AdaptiveEntropy(0.1, 3.0, 0.005, 0.0, 1.0)
+    original = AdaptiveEntropy(0.1, 3.0, 0.005, 0.0, 1.0)
 
     state = rule.init()
     for value in values:
         if value == 3.0:  # TRL adds here
             continue
         state = rule.observe(state, value)
-        theirs.update(value)
-        assert rule.apply(state, 0.1) == pytest.approx(theirs.value, rel=1e-12, abs=1e-12)
+        original.update(value)
+        assert rule.apply(state, 0.1) == pytest.approx(original.value, rel=1e-12, abs=1e-12)
 
 
 @given(VALUES, st.sampled_from(["gain", "factor", "add"]))

@@ -261,15 +261,15 @@ def test_an_overlap_agrees_with_the_groups_that_both_select(optimizers):
 
     for one, two in product(singles, (*singles, *lists)):
         for selector, other in (one, two), (two, one):
-            mine, theirs = groups[selector], groups[other]
+            selected, others = groups[selector], groups[other]
             overlap = overlap_of(selector, other, optimizers)
-            known = Overlap.INSIDE if mine <= theirs else Overlap.UNKNOWN if mine & theirs else Overlap.APART
+            known = Overlap.INSIDE if selected <= others else Overlap.UNKNOWN if selected & others else Overlap.APART
             if not optimizers and set(selector) <= set("abc, "):  # without patterns, the overlap is known
                 assert overlap is known, (selector, other)
             elif overlap is not Overlap.UNKNOWN:
-                assert mine <= theirs if overlap is Overlap.INSIDE else not mine & theirs, (selector, other)
+                assert selected <= others if overlap is Overlap.INSIDE else not selected & others, (selector, other)
             elif not optimizers and set(other) <= set("abc, "):
-                assert mine & theirs, (selector, other)
+                assert selected & others, (selector, other)
 
 
 GROUP = {"lr": 0.1}

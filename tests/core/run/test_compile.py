@@ -154,9 +154,9 @@ def test_the_setting_for_changing_numbers_is_the_users_own_after_the_last_detach
         for order in itertools.permutations(range(len(kinds))):
             schedulers = [attached(kind) for kind in kinds]
             for place in order:
-                *entries, ours = torch.compiler.config.dynamic_sources.split(",")
+                *entries, last = torch.compiler.config.dynamic_sources.split(",")
                 assert ",".join(entries) == users
-                assert "paramsched_t" in ours
+                assert "paramsched_t" in last
                 schedulers[place].detach()
                 schedulers[place].detach()
             assert torch.compiler.config.dynamic_sources == users

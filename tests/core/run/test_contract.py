@@ -39,9 +39,9 @@ def test_group_entries_are_plain_values():
     run(optimizer, 3)
 
     (saved,) = optimizer.state_dict()["param_groups"]
-    ours = {key: value for key, value in saved.items() if key.startswith("paramsched")}
+    entries = {key: value for key, value in saved.items() if key.startswith("paramsched")}
     record = {"version": 5, "plan": plan.text, "facts": {}, "t": 3, "bases": {"lr": 0.5, "betas_1": 0.999}}
-    assert ours == {"paramsched_t": 3, "paramsched": json.dumps(record)}
+    assert entries == {"paramsched_t": 3, "paramsched": json.dumps(record)}
 
 
 def test_only_the_first_group_has_the_record_and_each_its_own_bases():

@@ -142,8 +142,8 @@ def test_the_state_keys_are_the_same_for_every_plan_and_dcp_flattens_none(names)
         assert flatten_state_dict(state)[0].keys() == state.keys()
         forms |= {frozenset(state), *(frozenset(group) - {"initial_lr"} for group in groups)}  # only of a planned lr
         for group in groups:
-            ours = {key: value for key, value in group.items() if key.startswith("paramsched")}
-            assert flatten_state_dict(ours)[0].keys() == _flatten_state_dict(ours)[0].keys() == ours.keys()
+            added = {key: value for key, value in group.items() if key.startswith("paramsched")}
+            assert flatten_state_dict(added)[0].keys() == _flatten_state_dict(added)[0].keys() == added.keys()
 
     assert len(forms) == 2
 

@@ -234,12 +234,12 @@ def test_a_replaced_tensor_is_warned_of_at_that_update_and_restored(index, value
     optimizer = without_momentum(*[{"lr": torch.tensor(0.1 * (i + 1))} for i in range(3)])
     ps.Scheduler(optimizer, PLAN)
     run(optimizer, 40)
-    ours = optimizer.param_groups[index]["lr"]
+    tensor = optimizer.param_groups[index]["lr"]
 
     with pytest.warns(UserWarning, match=rf"lr of group {index} was (tensor\()?0.7"):
         run(written(optimizer, index, "lr", value), 1)
 
-    assert optimizer.param_groups[index]["lr"] is ours
+    assert optimizer.param_groups[index]["lr"] is tensor
     run(optimizer, 1)
     assert used(optimizer, "lr", index)[-1] == pytest.approx(LR[41] * (index + 1), rel=1e-6)  # float32
 

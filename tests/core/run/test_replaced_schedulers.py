@@ -117,10 +117,10 @@ def test_a_load_that_goes_back_in_a_running_process_is_one_line(count, caplog):
 @pytest.mark.parametrize("order", [["optimizer", "scheduler"], ["scheduler", "optimizer"], ["t"]], ids="-".join)
 def test_a_run_of_torch_is_continued_without_a_statement_about_the_code(order, caplog, recwarn):
     before, after = (torch.optim.SGD([group()], lr=0.1) for _ in range(2))
-    theirs = torch.optim.lr_scheduler.CosineAnnealingLR(before, 100)
+    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(before, 100)
     for _ in range(40):
         before.step()
-        theirs.step()
+        cosine.step()
     if order == ["t"]:
         after.load_state_dict(before.state_dict())
         scheduler = ps.Scheduler(after, "cosine()", total=100, t=40)
@@ -128,7 +128,7 @@ def test_a_run_of_torch_is_continued_without_a_statement_about_the_code(order, c
         scheduler = ps.Scheduler(after, "cosine()", total=100)
         loads = {
             "optimizer": lambda: after.load_state_dict(before.state_dict()),
-            "scheduler": lambda: scheduler.load_state_dict(theirs.state_dict()),
+            "scheduler": lambda: scheduler.load_state_dict(cosine.state_dict()),
         }
         for part in order:
             loads[part]()

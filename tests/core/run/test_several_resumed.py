@@ -230,8 +230,8 @@ def test_a_state_of_one_optimizer_the_reverse_and_one_of_torch_are_refused():
     one, several = ps.Scheduler(probe(), PLAN), ps.Scheduler(probes("ab"), PLAN)
     run(one.optimizer, 3)
 
-    theirs = torch.optim.lr_scheduler.StepLR(probe(), 10)
-    for scheduler, state in ((several, one.state_dict()), (one, several.state_dict()), (several, theirs.state_dict())):
+    step_lr = torch.optim.lr_scheduler.StepLR(probe(), 10)
+    for scheduler, state in ((several, one.state_dict()), (one, several.state_dict()), (several, step_lr.state_dict())):
         with pytest.raises(StateError):
             scheduler.load_state_dict(state)
     assert (one.t, several.t) == (3, 0)

@@ -186,8 +186,8 @@ def test_torchs_scheduler_continues_from_the_true_base(maker, leaves):
         fresh.load_state_dict(optimizer.state_dict())
         optimizer = fresh
     same = probe({}, {"lr": 0.5})
-    for one, ours, base in zip(same.param_groups, optimizer.param_groups, [0.1, 0.5], strict=True):
-        one.update(initial_lr=base, lr=ours["lr"])
+    for one, trained, base in zip(same.param_groups, optimizer.param_groups, [0.1, 0.5], strict=True):
+        one.update(initial_lr=base, lr=trained["lr"])
 
     found = MAKERS[maker](optimizer, 16)
 

@@ -54,7 +54,7 @@ class Rows(Numbers):
 
 
 class Both(torch.optim.Optimizer):
-    """An optimizer of a user that steps several: its groups are theirs, and so is its state."""
+    """An optimizer of a user that steps several: it has their groups and their state."""
 
     def __init__(self, *parts: torch.optim.Optimizer) -> None:
         self.parts = parts

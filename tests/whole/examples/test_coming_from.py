@@ -66,19 +66,19 @@ def test_the_code_on_a_page_runs(page: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "theirs", "line"),
+    ("page", "original", "line"),
     rows("coming_from/torch", "engines/pytorch_accelerated") + rows("coming_from/transformers", of="get_"),
 )
-def test_the_plan_in_a_row_has_the_curve_of_the_other_library(page: str, theirs: str, line: str) -> None:
+def test_the_plan_in_a_row_has_the_curve_of_the_other_library(page: str, original: str, line: str) -> None:
     planned = ps.trace(ps.Plan(lr=line, total=TOTAL), {"lr": 0.1})["lr", 0].tolist()
 
-    assert stepped(page, theirs) == pytest.approx(planned, rel=1e-12, abs=1e-14)  # torch's own recursions
+    assert stepped(page, original) == pytest.approx(planned, rel=1e-12, abs=1e-14)  # torch's own recursions
 
 
-@table(("page", "theirs", "line"), rows("engines/mmengine"))
-def test_the_plan_in_a_row_has_the_values_of_mmengine(page: str, theirs: str, line: str) -> None:
+@table(("page", "original", "line"), rows("engines/mmengine"))
+def test_the_plan_in_a_row_has_the_values_of_mmengine(page: str, original: str, line: str) -> None:
     pytest.importorskip("mmengine")
-    schedulers, epochs, length = eval(theirs), 12, 100  # a row of a page of this repository
+    schedulers, epochs, length = eval(original), 12, 100  # a row of a page of this repository
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -91,9 +91,9 @@ def test_the_plan_in_a_row_has_the_values_of_mmengine(page: str, theirs: str, li
 
 
 @pytest.mark.heavy
-@table(("page", "theirs", "line"), rows("coming_from/timm"))
-def test_the_plan_in_a_row_has_the_rates_of_timm_at_every_update(page: str, theirs: str, line: str) -> None:
-    arguments = eval(theirs)  # a row of a page of this repository
+@table(("page", "original", "line"), rows("coming_from/timm"))
+def test_the_plan_in_a_row_has_the_rates_of_timm_at_every_update(page: str, original: str, line: str) -> None:
+    arguments = eval(original)  # a row of a page of this repository
     metric = arguments.pop("eval_metric", None)  # an option of timm's training script
     per_epoch = arguments.get("updates_per_epoch", 4)
     schedulers = timm_original.timm_schedulers()
@@ -113,10 +113,10 @@ def test_the_plan_in_a_row_has_the_rates_of_timm_at_every_update(page: str, thei
         assert after[-1] < 0.1
 
 
-@table(("page", "theirs", "line"), rows("coming_from/transformers", of="lr_scheduler_type"))
-def test_the_plan_in_a_row_has_the_rates_of_the_trainer(tmp_path: Path, page: str, theirs: str, line: str) -> None:
+@table(("page", "original", "line"), rows("coming_from/transformers", of="lr_scheduler_type"))
+def test_the_plan_in_a_row_has_the_rates_of_the_trainer(tmp_path: Path, page: str, original: str, line: str) -> None:
     transformers = pytest.importorskip("transformers")
-    given = eval(f"dict({theirs})")  # a row of a page of this repository
+    given = eval(f"dict({original})")  # a row of a page of this repository
     args = transformers.TrainingArguments(tmp_path, use_cpu=True, report_to=[], learning_rate=0.1, **given)
     trainer = transformers.Trainer(torch.nn.Linear(1, 1), args)
     trainer.create_optimizer_and_scheduler(TOTAL)
@@ -133,9 +133,9 @@ def rates(line: str, total: int, lr: float = 0.1) -> list[float]:
     return ps.trace(ps.Plan(lr=line, total=total), {"lr": lr})["lr", 0].tolist()
 
 
-@table(("page", "theirs", "line"), rows("engines/deepspeed"))
-def test_the_plan_in_a_row_has_the_rates_that_deepspeed_uses(page: str, theirs: str, line: str) -> None:
-    scheduler = json.loads(theirs)
+@table(("page", "original", "line"), rows("engines/deepspeed"))
+def test_the_plan_in_a_row_has_the_rates_that_deepspeed_uses(page: str, original: str, line: str) -> None:
+    scheduler = json.loads(original)
     name, params = scheduler["type"], scheduler["params"]
     expected = [deepspeed_formulas.used_lr(name, params, 0.1, t) for t in range(1000)]
 
@@ -145,9 +145,9 @@ def test_the_plan_in_a_row_has_the_rates_that_deepspeed_uses(page: str, theirs: 
         assert rates(meant, 1000)[:999] == pytest.approx(expected[1:], rel=1e-12)
 
 
-@table(("page", "theirs", "line"), rows("coming_from/megatron", of="--lr-decay-style"))
-def test_the_plan_in_a_row_has_the_rates_of_megatron(page: str, theirs: str, line: str) -> None:
-    args = megatron_formulas.arguments_of(f"--train-iters 1000 --lr 6e-4 {theirs}")
+@table(("page", "original", "line"), rows("coming_from/megatron", of="--lr-decay-style"))
+def test_the_plan_in_a_row_has_the_rates_of_megatron(page: str, original: str, line: str) -> None:
+    args = megatron_formulas.arguments_of(f"--train-iters 1000 --lr 6e-4 {original}")
     expected = [megatron_formulas.lr_of(args, t) for t in range(1000)]
 
     assert rates(line, 1000, 6e-4) == pytest.approx(expected, rel=1e-12)

@@ -142,8 +142,10 @@ def test_a_checkpoint_without_a_checksum_resumes(run, stopped, tmp_path):
 
     assert code == 0
     assert (stopped / "values.jsonl").read_bytes() == (whole / "values.jsonl").read_bytes()
-    ours, theirs = (torch.load(folder / "checkpoint.pt", weights_only=True)["model"] for folder in (stopped, whole))
-    assert all(torch.equal(ours[name], value) for name, value in theirs.items())
+    resumed, uninterrupted = (
+        torch.load(folder / "checkpoint.pt", weights_only=True)["model"] for folder in (stopped, whole)
+    )
+    assert all(torch.equal(resumed[name], value) for name, value in uninterrupted.items())
 
 
 ODD = ["a b", "it's", "a $b `c`", 'say "x"', "wow!", "back\\slash", "$(touch gone)", "ä/ö", "a#b", "a;b&c"]

@@ -33,13 +33,13 @@ def test_cycles_equal_timm(first, mult, decay, limit, lowest, lr):
         "poly": scheduler.PolyLRScheduler(optimizer(lr), t_initial=first, lr_min=lowest, power=0.9, **options),
     }
     floor_level = absolute(lowest)
-    ours = {
+    schedules = {
         "cosine": restarts(cosine(to=floor_level), first, limit, mult, decay),
         "poly": restarts(polynomial(0.9, to=floor_level), first, limit, mult, decay),
     }
     for name, original in originals.items():
         expected = [original._get_lr(t)[0] for t in range(UPDATES)]
-        values = resolve(ours[name], total=UPDATES)(np.arange(UPDATES), base=lr)
+        values = resolve(schedules[name], total=UPDATES)(np.arange(UPDATES), base=lr)
         assert values == pytest.approx(expected, rel=1e-12, abs=1e-15)
     shape = cosine_restarts(first, mult, floor_level, decay, times=limit, lengths="exact")
     expected = [originals["cosine"]._get_lr(t)[0] for t in range(UPDATES)]

@@ -1,4 +1,4 @@
-"""The pages for users of other libraries show a run twice: their code and ours use the same values.
+"""The pages for users of other libraries show a run twice: in both codes, it uses the same values.
 
 `PARAMSCHED_PEER_VALUES=1` writes what their code used into docs/coming_from/original_values.json, which the pages draw.
 """
@@ -31,11 +31,12 @@ UPDATES = 100
 
 
 def codes(page: str) -> tuple[str, str]:
-    """Return their code and ours."""
+    """Return the library's code and that of paramsched."""
     folder = "engines" if page in {"mmengine", "pytorch_accelerated"} else "coming_from"
     text = (PAGES / folder / f"{page}.md").read_text(encoding="utf-8")
-    theirs, ours = re.findall(r"^:::\{tab-item\}[^\n]*\n(?:<!--.*?-->\n)?```python\n(.*?)^```", text, re.S | re.M)[:2]
-    return theirs, ours
+    tabs = re.findall(r"^:::\{tab-item\}[^\n]*\n(?:<!--.*?-->\n)?```python\n(.*?)^```", text, re.S | re.M)
+    original, planned = tabs[:2]
+    return original, planned
 
 
 def used(code: str) -> list[float]:
@@ -66,11 +67,11 @@ def test_both_scripts_of_a_page_use_the_same_values(page, monkeypatch):
         monkeypatch.setitem(sys.modules, "timm.scheduler", timm_original.timm_schedulers())
         monkeypatch.setitem(sys.modules, "timm", ModuleType("timm"))
     pytest.importorskip(LIBRARIES[page])
-    theirs, ours = map(used, codes(page))
+    original, planned = map(used, codes(page))
     if os.environ.get("PARAMSCHED_PEER_VALUES"):
         recorded = json.loads(VALUES.read_text(encoding="utf-8")) if VALUES.exists() else {}
-        VALUES.write_text(json.dumps(recorded | {page: theirs}, indent=0, sort_keys=True) + "\n", encoding="utf-8")
+        VALUES.write_text(json.dumps(recorded | {page: original}, indent=0, sort_keys=True) + "\n", encoding="utf-8")
 
-    assert len(ours) == UPDATES
-    assert theirs == pytest.approx(ours, rel=1e-12, abs=1e-14)
-    assert theirs == json.loads(VALUES.read_text(encoding="utf-8"))[page]
+    assert len(planned) == UPDATES
+    assert original == pytest.approx(planned, rel=1e-12, abs=1e-14)
+    assert original == json.loads(VALUES.read_text(encoding="utf-8"))[page]

@@ -22,7 +22,7 @@ ACCUMULATES, WARMUP, MODE = "PS216", "PS505", "PS506"
 SAMPLES = {"steps_per_epoch": 9, "accumulation": 4, "batch_size": 1}
 
 
-TOLD = [  # base, line, run facts, code
+MISTAKES = [  # base, line, run facts, code
     # An end that is a rate, as `eta_min` of torch and `min_lr` of nanoGPT are.
     (3e-4, "cosine(to=3e-5)", LONG, FLOOR),
     (3e-4, "warmup(500) >> cosine(to=3e-5)", LONG, FLOOR),
@@ -188,7 +188,7 @@ def codes_of_the_check(plan, groups, **facts):
     return [one.code for one in found if one.severity == "warning"]
 
 
-@table(("base", "line", "facts", "code"), TOLD)
+@table(("base", "line", "facts", "code"), MISTAKES)
 def test_a_mistake_is_reported_once_by_a_start_and_by_the_check(base, line, facts, code):
     groups = [{"lr": base}]
 
@@ -291,7 +291,7 @@ def test_an_accumulation_that_is_used_is_silent(line, facts):
     assert codes_of_the_check(ps.Plan(lr=line), [{"lr": 0.1}], **facts) == []
 
 
-@table(("line", "facts"), [(line, facts) for _, line, facts, code in TOLD if code in (WARMUP, MODE)])
+@table(("line", "facts"), [(line, facts) for _, line, facts, code in MISTAKES if code in (WARMUP, MODE)])
 def test_the_line_that_is_advised_for_a_metric_rule_is_silent(line, facts):
     plan = ps.Plan(lr=line)
     (found,) = [one for one in ps.check(plan, facts=ps.RunFacts(**facts)) if one.code in (WARMUP, MODE)]

@@ -452,7 +452,7 @@ FOREIGN_UNITS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("mins",), "min"),
     **dict.fromkeys(("secs",), "s"),
 }
-"""Units that other libraries and users write, and ours: Composer's `ep`, `ba`, `sp` and `tok`."""
+"""Units that other libraries and users write, and the units of paramsched: Composer's `ep`, `ba`, `sp` and `tok`."""
 FOREIGN_SCALES: Final[Mapping[str, str]] = {
     "thousand": "k", "m": "M", "million": "M", "b": "B", "bn": "B", "g": "B", "G": "B", "billion": "B", "t": "T",
     "trillion": "T",

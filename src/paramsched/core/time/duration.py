@@ -342,9 +342,9 @@ def _meant_length(text: str) -> str | None:
             word, unit = "", f"{word}{unit}"
         if unit == "dur":  # of Composer, a share of the run
             number, unit = _amount_text(Fraction(number) * 100), "%"
-        ours = FOREIGN_UNITS.get(unit.lower()) or closest(unit, [name for name in UNIT_NAMES if len(name) > 3]) or unit
+        known = FOREIGN_UNITS.get(unit.lower()) or closest(unit, [name for name in UNIT_NAMES if len(name) > 3]) or unit
         scale = FOREIGN_SCALES.get(word.lower(), word)
-        return f"{number}{scale}{'' if ours == '%' else ' '}{ours}"
+        return f"{number}{scale}{'' if known == '%' else ' '}{known}"
 
     meant = _LOOSE_TERM.sub(with_our_unit, " ".join(text.split()))
     try:

@@ -17,9 +17,9 @@ def field_name_problems(binding: Binding, path: str) -> Iterator[Problem]:
     """
     if isinstance(binding.field, Target):
         return
-    if (ours := known_field(binding.name) or ELSEWHERE.get(binding.name.lower())) is not None:
+    if (known := known_field(binding.name) or ELSEWHERE.get(binding.name.lower())) is not None:
         found = f'torch\'s optimizers have no field "{binding.name}"'
-        yield Problem(path, found, f'Did you mean "{ours}"?', code=OTHERS_NAME, at_key=True)
+        yield Problem(path, found, f'Did you mean "{known}"?', code=OTHERS_NAME, at_key=True)
     elif binding.name == "betas":
         yield Problem(path, '"betas" is a pair of numbers', "For example: betas[0]", code=OTHERS_NAME, at_key=True)
     elif Field.of(binding.name).key not in (*KNOWN, *KNOWN_ELSEWHERE):
