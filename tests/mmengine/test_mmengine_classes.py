@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched.errors import StateError
+from paramsched.mmengine import schedulers as drop_ins
 from paramsched.mmengine import schedulers as mmengine
-from paramsched.mmengine import schedulers as ours
 from paramsched.mmengine.schedulers import build_param_scheduler
 from paramsched.mmengine.schedulers.families import SCHEDULER_CLASSES
 from support import mmengine_original as original
@@ -31,14 +31,14 @@ def sgd(lr=0.1, groups=1):
 
 @table("name", SCHEDULER_CLASSES)
 def test_a_class_has_the_arguments_of_mmengine_in_its_order(name):
-    mine, theirs = getattr(ours, name), getattr(original_classes, name)
-    expected = inspect.signature(next(c for c in theirs.__mro__ if c.__name__.endswith("ParamScheduler"))).parameters
+    drop_in, reference = getattr(drop_ins, name), getattr(original_classes, name)
+    expected = inspect.signature(next(c for c in reference.__mro__ if c.__name__.endswith("ParamScheduler"))).parameters
     skipped = set() if name.endswith("ParamScheduler") else {"param_name"}
 
-    found = [(one.name, one.default) for one in inspect.signature(mine).parameters.values()]
+    found = [(one.name, one.default) for one in inspect.signature(drop_in).parameters.values()]
 
     assert found == [(one.name, one.default) for one in expected.values() if one.name not in skipped]
-    assert mine.__doc__.count(":") >= len(found)
+    assert drop_in.__doc__.count(":") >= len(found)
 
 
 @given(
@@ -62,7 +62,7 @@ def test_a_class_has_the_arguments_of_mmengine_in_its_order(name):
 )
 def test_a_plateau_reduces_at_the_same_time_as_mmengine(arguments, metrics, family, kind):
     found = []
-    for library in (ours, originals):
+    for library in (drop_ins, originals):
         optimizer = original.optimizer_of(kind, 2)
         target = library.OptimWrapper(optimizer) if family == "wrapped" else optimizer
         scheduler = getattr(library, "ReduceOnPlateau" + family.replace("wrapped", "LR"))(target, **arguments)
@@ -76,7 +76,7 @@ def test_a_plateau_reduces_at_the_same_time_as_mmengine(arguments, metrics, fami
 
 
 def test_a_user_class_on_the_base_class_defines_its_values():
-    class Triangle(ours._ParamScheduler):
+    class Triangle(drop_ins._ParamScheduler):
         def _get_value(self):
             return [base * (1 - abs(self.last_step - 2) / 2) for base in self.base_values]
 
@@ -86,7 +86,7 @@ def test_a_user_class_on_the_base_class_defines_its_values():
 
 
 def test_a_user_class_on_one_of_ours_overrides_its_values():
-    class Doubled(ours.StepLR):
+    class Doubled(drop_ins.StepLR):
         def __init__(self, optimizer, step_size, times=2.0, **others):
             self.times = times
             super().__init__(optimizer, step_size, **others)
@@ -102,8 +102,8 @@ def test_a_user_class_on_one_of_ours_overrides_its_values():
 
 
 def test_a_registered_class_is_built_by_its_name_and_converted():
-    @ours.PARAM_SCHEDULERS.register_module()
-    class RegisteredForATest(ours._ParamScheduler):
+    @drop_ins.PARAM_SCHEDULERS.register_module()
+    class RegisteredForATest(drop_ins._ParamScheduler):
         def __init__(self, optimizer, **others):
             super().__init__(optimizer, "lr", **others)
 
@@ -112,26 +112,26 @@ def test_a_registered_class_is_built_by_its_name_and_converted():
 
     config = {"type": "RegisteredForATest", "begin": 1, "convert_to_iter_based": True}
 
-    (scheduler,) = ours.build_param_scheduler(config, sgd(), epoch_length=10, max_epochs=3)
+    (scheduler,) = drop_ins.build_param_scheduler(config, sgd(), epoch_length=10, max_epochs=3)
 
     assert (type(scheduler), scheduler.begin, scheduler.end) == (RegisteredForATest, 10, 30)
     with pytest.raises(KeyError, match="already registered"):
-        ours.PARAM_SCHEDULERS.register_module(module=RegisteredForATest)
+        drop_ins.PARAM_SCHEDULERS.register_module(module=RegisteredForATest)
 
 
 def test_schedulers_of_several_optimizers_are_built_by_their_names():
     config = {"a": {"type": "StepLR", "step_size": 1}, "b": [{"type": "ExponentialLR", "gamma": 0.5}]}
 
-    built = ours.build_param_scheduler(config, {"a": sgd(), "b": sgd()}, epoch_length=1, max_epochs=3)
+    built = drop_ins.build_param_scheduler(config, {"a": sgd(), "b": sgd()}, epoch_length=1, max_epochs=3)
 
-    assert {name: [type(one).__name__ for one in mine] for name, mine in built.items()} == {
+    assert {name: [type(one).__name__ for one in drop_in] for name, drop_in in built.items()} == {
         "a": ["StepLR"],
         "b": ["ExponentialLR"],
     }
 
 
 def test_one_config_for_several_optimizers_is_built_for_each():
-    built = ours.build_param_scheduler(
+    built = drop_ins.build_param_scheduler(
         {"type": "StepLR", "step_size": 1}, {"a": (a := sgd()), "b": (b := sgd())}, max_epochs=3
     )
 
@@ -141,19 +141,19 @@ def test_one_config_for_several_optimizers_is_built_for_each():
 @pytest.mark.parametrize("groups", [1, 2])
 def test_a_wrapper_has_the_groups_of_mmengine(groups):
     optimizer = original.optimizer_of("SGD", groups)
-    mine, theirs = ours.OptimWrapper(optimizer), originals.OptimWrapper(optimizer)
+    drop_in, reference = drop_ins.OptimWrapper(optimizer), originals.OptimWrapper(optimizer)
 
-    assert len(mine.param_groups) == len(theirs.param_groups)
-    assert mine.get_lr() == theirs.get_lr()
-    assert mine.get_momentum() == theirs.get_momentum()
-    assert groups == 1 or mine.param_groups[-1] == theirs.param_groups[-1]
+    assert len(drop_in.param_groups) == len(reference.param_groups)
+    assert drop_in.get_lr() == reference.get_lr()
+    assert drop_in.get_momentum() == reference.get_momentum()
+    assert groups == 1 or drop_in.param_groups[-1] == reference.param_groups[-1]
 
 
 @pytest.mark.parametrize("counts", [1, 4])
 @pytest.mark.parametrize("clip", [None, {"max_norm": 0.1}, {"type": "value", "clip_value": 0.01}])
 def test_a_wrapper_updates_like_mmengine(counts, clip):
     found = []
-    for library in (ours, originals):
+    for library in (drop_ins, originals):
         torch.manual_seed(0)
         model = torch.nn.Linear(3, 1)
         wrapper = library.OptimWrapper(
@@ -168,9 +168,9 @@ def test_a_wrapper_updates_like_mmengine(counts, clip):
 
 
 def test_a_wrapper_saves_and_loads_its_state():
-    wrapper = ours.OptimWrapper(sgd(groups=2))
-    ours.StepLR(wrapper, step_size=1)
-    other = ours.OptimWrapper(sgd(lr=9.0, groups=2))
+    wrapper = drop_ins.OptimWrapper(sgd(groups=2))
+    drop_ins.StepLR(wrapper, step_size=1)
+    other = drop_ins.OptimWrapper(sgd(lr=9.0, groups=2))
 
     other.load_state_dict(wrapper.state_dict())
 
@@ -180,11 +180,11 @@ def test_a_wrapper_saves_and_loads_its_state():
 
 def test_a_wrong_order_of_calls_warns_once_and_a_right_one_never():
     optimizer = sgd()
-    scheduler = ours.StepLR(optimizer, step_size=1)
+    scheduler = drop_ins.StepLR(optimizer, step_size=1)
 
     with pytest.warns(UserWarning, match="how-to-adjust-learning-rate"):
         scheduler.step()
-    right = ours.StepLR(optimizer, step_size=1)
+    right = drop_ins.StepLR(optimizer, step_size=1)
     optimizer.step()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -194,7 +194,7 @@ def test_a_wrong_order_of_calls_warns_once_and_a_right_one_never():
 
 def test_verbose_prints_the_value_of_each_group_at_each_step(capsys):
     optimizer = sgd(groups=2)
-    scheduler = ours.StepLR(optimizer, step_size=1, verbose=True)
+    scheduler = drop_ins.StepLR(optimizer, step_size=1, verbose=True)
     optimizer.step()
     scheduler.step()
 
@@ -208,7 +208,7 @@ def test_verbose_prints_the_value_of_each_group_at_each_step(capsys):
 
 def test_an_external_write_is_carried_forward():
     found = []
-    for library in (ours, originals):
+    for library in (drop_ins, originals):
         optimizer = sgd()
         scheduler = library.CosineAnnealingLR(optimizer, T_max=10, eta_min=0.01)
         for tick in range(9):
@@ -222,7 +222,7 @@ def test_an_external_write_is_carried_forward():
 
 
 def test_a_scheduler_and_its_optimizer_can_be_copied_together():
-    scheduler = ours.CosineAnnealingLR(sgd(), T_max=10)
+    scheduler = drop_ins.CosineAnnealingLR(sgd(), T_max=10)
 
     twin = copy.deepcopy(scheduler)
     twin.optimizer.step()
@@ -237,7 +237,9 @@ def test_a_run_resumed_at_any_update_equals_an_uninterrupted_run(generated, stop
     configs, kind, groups = generated
 
     def built(optimizer):
-        return ours.build_param_scheduler(configs, optimizer, epoch_length=original.LENGTH, max_epochs=original.EPOCHS)
+        return drop_ins.build_param_scheduler(
+            configs, optimizer, epoch_length=original.LENGTH, max_epochs=original.EPOCHS
+        )
 
     def ticks(schedulers, optimizer, begin, end):
         rows = []
@@ -262,7 +264,7 @@ def test_a_run_resumed_at_any_update_equals_an_uninterrupted_run(generated, stop
         optimizer = original.optimizer_of(kind, groups)
         schedulers = built(optimizer)
         optimizer.load_state_dict(weights)
-        lines = ours.restore(schedulers, states)
+        lines = drop_ins.restore(schedulers, states)
         rest = ticks(schedulers, optimizer, stop, original.EPOCHS * original.LENGTH)
 
     assert lines == ()
@@ -270,14 +272,14 @@ def test_a_run_resumed_at_any_update_equals_an_uninterrupted_run(generated, stop
 
 
 def test_a_state_of_mmengine_can_be_loaded():
-    theirs = originals.CosineAnnealingLR(sgd(), T_max=10)
+    reference = originals.CosineAnnealingLR(sgd(), T_max=10)
     optimizer = sgd()
-    mine = ours.CosineAnnealingLR(optimizer, T_max=10)
-    theirs.step()
+    drop_in = drop_ins.CosineAnnealingLR(optimizer, T_max=10)
+    reference.step()
 
-    mine.load_state_dict(theirs.state_dict())
+    drop_in.load_state_dict(reference.state_dict())
 
-    assert (mine.last_step, mine._global_step) == (1, 1)
+    assert (drop_in.last_step, drop_in._global_step) == (1, 1)
 
 
 def optimizer_of(*lrs):
@@ -404,48 +406,54 @@ def test_a_wrong_call_raises_mmengines_error(build, kind, found):
     with pytest.raises(kind):
         build(originals)
     with pytest.raises(kind, match=found):
-        build(ours)
+        build(drop_ins)
 
 
 @table(
     ("build", "kind", "found"),
     [
         (
-            lambda: ours.StepLR(sgd_of_mmengine_errors(), 2, last_step=-2),
+            lambda: drop_ins.StepLR(sgd_of_mmengine_errors(), 2, last_step=-2),
             AssertionError,
             "expected an integer of at least -1, got last_step=-2",
         ),
-        (lambda: user_class(ours)(sgd_of_mmengine_errors(), "lr"), NotImplementedError, r"Empty has no _get_value\(\)"),
         (
-            lambda: user_class(ours)(sgd_of_mmengine_errors(), "lr", begin=3, end=3),
+            lambda: user_class(drop_ins)(sgd_of_mmengine_errors(), "lr"),
+            NotImplementedError,
+            r"Empty has no _get_value\(\)",
+        ),
+        (
+            lambda: user_class(drop_ins)(sgd_of_mmengine_errors(), "lr", begin=3, end=3),
             ValueError,
             "end should be larger than begin",
         ),
         (
-            lambda: user_class(ours)(sgd_of_mmengine_errors(), "lr", last_step=True),
+            lambda: user_class(drop_ins)(sgd_of_mmengine_errors(), "lr", last_step=True),
             AssertionError,
             "expected an integer of at least -1",
         ),
         (
-            lambda: user_class(ours)(sgd_of_mmengine_errors(), "lr", last_step=-2),
+            lambda: user_class(drop_ins)(sgd_of_mmengine_errors(), "lr", last_step=-2),
             AssertionError,
             "expected an integer of at least -1",
         ),
-        (lambda: user_class(ours)(3, "lr"), TypeError, "should be an Optimizer, but got int"),
-        (lambda: ours.OneCycleLR(3, 0.1, total_steps=5), TypeError, "should be an Optimizer, but got int"),
-        (lambda: ours.LinearMomentum(3, end=5), TypeError, "should be an Optimizer, but got int"),
+        (lambda: user_class(drop_ins)(3, "lr"), TypeError, "should be an Optimizer, but got int"),
+        (lambda: drop_ins.OneCycleLR(3, 0.1, total_steps=5), TypeError, "should be an Optimizer, but got int"),
+        (lambda: drop_ins.LinearMomentum(3, end=5), TypeError, "should be an Optimizer, but got int"),
         (
-            lambda: ours.StepLR.build_iter_from_epoch(sgd_of_mmengine_errors(), 2, epoch_length=5),
+            lambda: drop_ins.StepLR.build_iter_from_epoch(sgd_of_mmengine_errors(), 2, epoch_length=5),
             TypeError,
             "pass step_size by keyword",
         ),
         (
-            lambda: ours.StepParamScheduler.build_iter_from_epoch(sgd_of_mmengine_errors(), "lr", 2, epoch_length=5),
+            lambda: drop_ins.StepParamScheduler.build_iter_from_epoch(
+                sgd_of_mmengine_errors(), "lr", 2, epoch_length=5
+            ),
             TypeError,
             "pass step_size by keyword",
         ),
-        (lambda: ours.OptimWrapper(3), TypeError, "expected a torch optimizer, got int"),
-        (lambda: ours.MultiStepLR(sgd_of_mmengine_errors(), "8"), TypeError, "expected a list of numbers, got '8'"),
+        (lambda: drop_ins.OptimWrapper(3), TypeError, "expected a torch optimizer, got int"),
+        (lambda: drop_ins.MultiStepLR(sgd_of_mmengine_errors(), "8"), TypeError, "expected a list of numbers, got '8'"),
     ],
 )
 def test_other_wrong_calls_are_named(build, kind, found):
@@ -454,21 +462,23 @@ def test_other_wrong_calls_are_named(build, kind, found):
 
 
 def test_a_wrapper_shows_its_optimizer_and_its_batches():
-    assert repr(ours.OptimWrapper(sgd_of_mmengine_errors(), accumulative_counts=3)).endswith("accumulative_counts=3)")
+    assert repr(drop_ins.OptimWrapper(sgd_of_mmengine_errors(), accumulative_counts=3)).endswith(
+        "accumulative_counts=3)"
+    )
 
 
 def test_a_verbose_scheduler_logs_if_the_library_has_a_handler_and_else_prints(caplog, capsys):
     with caplog.at_level(logging.INFO, "paramsched"):
-        ours.StepLR(sgd_of_mmengine_errors(), 2, verbose=True)
+        drop_ins.StepLR(sgd_of_mmengine_errors(), 2, verbose=True)
     assert "Adjusting parameter value of group 0 to 1.0000e-01." in caplog.text
     assert capsys.readouterr().out == ""
 
     with caplog.at_level(logging.ERROR, "paramsched"):
-        ours.StepLR(sgd_of_mmengine_errors(), 2, verbose=True)
+        drop_ins.StepLR(sgd_of_mmengine_errors(), 2, verbose=True)
     assert capsys.readouterr().out == "Adjusting parameter value of group 0 to 1.0000e-01.\n"
 
 
-@pytest.mark.parametrize("module", [ours, originals])
+@pytest.mark.parametrize("module", [drop_ins, originals])
 def test_a_plateau_changes_a_value_only_by_more_than_eps(module):
     found = []
     for eps in (0.5, 0.4999):
@@ -486,7 +496,7 @@ def test_the_last_step_is_an_integer_of_at_least_minus_1(last_step):
     optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.zeros(1))], "initial_lr": 1.0}], lr=1.0)
 
     with pytest.raises(AssertionError, match="last_step"):
-        ours.StepLR(optimizer, step_size=2, last_step=last_step)
+        drop_ins.StepLR(optimizer, step_size=2, last_step=last_step)
 
 
 COSINE = {"type": "CosineAnnealingLR"}

@@ -19,7 +19,7 @@ from mmengine.optim.scheduler import _ParamScheduler as PeersBase
 
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from paramsched.errors import StateError
-from paramsched.mmengine import schedulers as ours
+from paramsched.mmengine import schedulers as drop_ins
 from support.tables import table
 
 
@@ -52,7 +52,7 @@ def row(number):
     original = pytest.param(
         ORIGINAL, id="original", marks=pytest.mark.xfail(strict=True, reason=f"divergences.md, MMEngine row {number}")
     )
-    return pytest.mark.parametrize("library", [pytest.param(ours, id="ours"), original])
+    return pytest.mark.parametrize("library", [pytest.param(drop_ins, id="drop_ins"), original])
 
 
 def sgd(lr=0.1, groups=1, **more):
@@ -114,7 +114,7 @@ def test_2_a_one_cycle_keeps_its_last_value_at_its_end(library, strategy):
 
 
 def test_2_a_one_cycle_beyond_its_end_is_the_documented_error():
-    scheduler = ours.OneCycleLR(sgd(), eta_max=0.1, total_steps=5)
+    scheduler = drop_ins.OneCycleLR(sgd(), eta_max=0.1, total_steps=5)
 
     with pytest.raises(ValueError, match="Tried to step 7 times"):
         rates(scheduler, 6)
@@ -161,12 +161,12 @@ def test_4_a_polynomial_resumed_by_last_step_at_its_end_stays_constant(library):
     ],
 )
 def test_4_last_step_continues_as_if_the_earlier_ticks_had_run(name, arguments, done):
-    whole = getattr(ours, name)(optimizer := sgd(), **arguments)
+    whole = getattr(drop_ins, name)(optimizer := sgd(), **arguments)
     expected = rates(whole, 9)
     begin = arguments.get("begin", 0)
     optimizer.param_groups[0]["lr"] = expected[done + begin - 1] if done + begin - 1 < 9 else expected[-1]
 
-    resumed = getattr(ours, name)(optimizer, **arguments, last_step=done - 1)
+    resumed = getattr(drop_ins, name)(optimizer, **arguments, last_step=done - 1)
 
     found = rates(resumed, 2)
     assert found == pytest.approx((expected + [expected[-1]] * 10)[done + begin : done + begin + 3])
@@ -174,7 +174,7 @@ def test_4_last_step_continues_as_if_the_earlier_ticks_had_run(name, arguments, 
 
 def test_5_the_error_of_converting_a_plateau_gives_the_reason():
     with pytest.raises(ValueError, match="patience and cooldown count validations"):
-        ours.build_param_scheduler(
+        drop_ins.build_param_scheduler(
             {"type": "ReduceOnPlateauLR", "convert_to_iter_based": True}, sgd(), epoch_length=10, max_epochs=3
         )
 
@@ -191,10 +191,10 @@ def test_5_a_user_class_is_converted_in_its_window(library):
 
 
 def test_7_a_plateau_that_observes_no_metric_warns():
-    scheduler = ours.ReduceOnPlateauLR(sgd(), monitor="acc")
+    scheduler = drop_ins.ReduceOnPlateauLR(sgd(), monitor="acc")
     scheduler.step()
 
-    (line,) = ours.unmeasured([scheduler])
+    (line,) = drop_ins.unmeasured([scheduler])
 
     assert "never received 'acc'" in line
 
@@ -250,7 +250,7 @@ def test_8_accumulation_does_not_warn_about_the_order(library):
 
 
 def cosine_run(epochs, optimizer):
-    return ours.build_param_scheduler({"type": "CosineAnnealingLR"}, optimizer, epoch_length=1, max_epochs=epochs)
+    return drop_ins.build_param_scheduler({"type": "CosineAnnealingLR"}, optimizer, epoch_length=1, max_epochs=epochs)
 
 
 def resumed(epochs, **policy):
@@ -261,7 +261,7 @@ def resumed(epochs, **policy):
     optimizer = sgd()
     schedulers = cosine_run(epochs, optimizer)
     optimizer.load_state_dict(weights)
-    lines = ours.restore(schedulers, states, **policy)
+    lines = drop_ins.restore(schedulers, states, **policy)
     return schedulers[0], lines
 
 
@@ -276,10 +276,10 @@ def test_9_the_new_config_is_used_and_the_difference_is_logged(caplog):
 
 
 def test_9_load_state_dict_overwrites_and_warns():
-    scheduler = ours.StepLR(sgd(), step_size=2)
+    scheduler = drop_ins.StepLR(sgd(), step_size=2)
 
     with pytest.warns(UserWarning, match="step_size: 2 -> 5"):
-        scheduler.load_state_dict(ours.StepLR(sgd(), step_size=5).state_dict())
+        scheduler.load_state_dict(drop_ins.StepLR(sgd(), step_size=5).state_dict())
 
     assert scheduler.step_size == 5
 
@@ -294,10 +294,10 @@ def test_10_the_state_of_another_class_is_rejected(library):
 
 @pytest.mark.parametrize("count", [0, 2])
 def test_10_another_number_of_schedulers_is_rejected(count):
-    states = [ours.StepLR(sgd(), step_size=2).state_dict()] * count
+    states = [drop_ins.StepLR(sgd(), step_size=2).state_dict()] * count
 
     with pytest.raises(StateError, match="1 schedulers"):
-        ours.restore([ours.StepLR(sgd(), step_size=2)], states)
+        drop_ins.restore([drop_ins.StepLR(sgd(), step_size=2)], states)
 
 
 @row(13)
@@ -321,11 +321,11 @@ def test_12_the_state_of_a_one_cycle_is_plain_data(library, tmp_path):
     assert torch.load(tmp_path / "state.pt", weights_only=True) == state
 
 
-@pytest.mark.parametrize("name", [name for name in dir(ours) if name.endswith("LR")])
+@pytest.mark.parametrize("name", [name for name in dir(drop_ins) if name.endswith("LR")])
 def test_12_every_state_is_plain_data(name, tmp_path):
     required = {"Exponential": {"gamma": 0.5}, "MultiStep": {"milestones": [3, 3]}, "Step": {"step_size": 2}}
     required |= {"CosineRestart": {"periods": [3], "eta_min": 0}, "OneCycle": {"eta_max": 0.1, "total_steps": 10}}
-    state = getattr(ours, name)(sgd(), **required.get(name.removesuffix("LR"), {})).state_dict()
+    state = getattr(drop_ins, name)(sgd(), **required.get(name.removesuffix("LR"), {})).state_dict()
     torch.save(state, tmp_path / "state.pt")
     loaded = torch.load(tmp_path / "state.pt", weights_only=True)
     plain = {key: value for key, value in state.items() if key not in ("milestones", "best", "rule_worse")}
@@ -337,7 +337,7 @@ def test_12_every_state_is_plain_data(name, tmp_path):
 def test_17_the_epochs_of_a_run_by_iterations_are_computed_from_the_loader():
     config = {"type": "CosineAnnealingLR"}
 
-    (scheduler,) = ours.build_param_scheduler(config, sgd(), epoch_length=10, max_iters=95)
+    (scheduler,) = drop_ins.build_param_scheduler(config, sgd(), epoch_length=10, max_iters=95)
 
     assert scheduler.end == 10
     assert built_by_runner(config, sgd(), epoch_length=10, max_iters=95)[0].end == 1
@@ -360,12 +360,12 @@ def test_17_schedulers_of_an_unknown_optimizer_are_rejected(library):
 
 
 def test_18_the_current_value_of_every_scheduled_field_and_group_is_reported():
-    wrapper = ours.OptimWrapper(optimizer := sgd(groups=2))
+    wrapper = drop_ins.OptimWrapper(optimizer := sgd(groups=2))
     config = [{"type": "StepLR", "step_size": 1}, {"type": "StepMomentum", "step_size": 1}]
-    schedulers = ours.build_param_scheduler(config, wrapper, epoch_length=1, max_epochs=9)
+    schedulers = drop_ins.build_param_scheduler(config, wrapper, epoch_length=1, max_epochs=9)
     optimizer.param_groups[1]["lr"] = 0.7
 
-    assert ours.scheduled_values(schedulers) == {"lr": [0.1, 0.7], "momentum": [0.9, 0.9]}
+    assert drop_ins.scheduled_values(schedulers) == {"lr": [0.1, 0.7], "momentum": [0.9, 0.9]}
 
 
 @row(13)
@@ -382,7 +382,7 @@ def test_13_an_external_write_of_adams_beta_is_kept(library):
 
 def test_13_the_momentum_of_adams_groups_is_beta():
     optimizer = adam()
-    scheduler = ours.StepMomentum(optimizer, step_size=1, gamma=0.5)
+    scheduler = drop_ins.StepMomentum(optimizer, step_size=1, gamma=0.5)
     optimizer.param_groups[0]["betas"] = (0.6, 0.999)
     optimizer.step()
 
@@ -409,12 +409,12 @@ def test_14_a_copy_of_a_wrapper_updates_its_own_weights(library):
     wrapper = library.OptimWrapper(sgd())
     library.StepLR(wrapper, step_size=1)
     twin = copy.deepcopy(wrapper)
-    (mine,), (theirs,) = ([one["params"][0] for one in each.optimizer.param_groups] for each in (wrapper, twin))
-    theirs.grad = torch.ones(1)
+    (drop_in,), (reference,) = ([one["params"][0] for one in each.optimizer.param_groups] for each in (wrapper, twin))
+    reference.grad = torch.ones(1)
 
     twin.step()
 
-    assert (mine.item(), theirs.item()) == (1.0, pytest.approx(0.9))
+    assert (drop_in.item(), reference.item()) == (1.0, pytest.approx(0.9))
 
 
 @row(14)
@@ -466,7 +466,7 @@ def test_15_a_group_that_is_added_later_joins_the_cycle_of_the_last_group(librar
 )  # fmt: skip
 def test_5_a_count_is_passed_by_keyword_to_be_converted(name, passed, wrong):
     with pytest.raises(TypeError, match=f"pass {wrong} by keyword, so that it can be converted"):
-        getattr(ours, name).build_iter_from_epoch(sgd(), *passed, end=4, epoch_length=5)
+        getattr(drop_ins, name).build_iter_from_epoch(sgd(), *passed, end=4, epoch_length=5)
 
 
 @row(16)
@@ -485,7 +485,7 @@ def test_16_the_error_of_a_window_that_ends_before_its_start_names_the_scheduler
 
 
 def test_a_metric_that_is_not_a_number_is_not_better():
-    scheduler = ours.ReduceOnPlateauLR(sgd(), patience=0)
+    scheduler = drop_ins.ReduceOnPlateauLR(sgd(), patience=0)
     scheduler.step({"loss": 1.0})
     scheduler.step({"loss": math.nan})
 
@@ -532,9 +532,9 @@ def test_a_state_of_ours_that_mmengine_has_continued_does_not_restore_its_older_
             scheduler.step()
         return copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
 
-    continued = trained(originals.scheduler, trained(ours, None, 2), 3)  # MMEngine keeps all keys of a state
+    continued = trained(originals.scheduler, trained(drop_ins, None, 2), 3)  # MMEngine keeps all keys of a state
 
-    values, _ = trained(ours, continued, 0)
+    values, _ = trained(drop_ins, continued, 0)
 
     key = "lr" if name == "StepLR" else "momentum"
     assert values["param_groups"][0][key] == continued[0]["param_groups"][0][key]

@@ -15,7 +15,7 @@ import pytest
 import torch
 from hypothesis import settings
 
-from paramsched.mmengine import schedulers as ours
+from paramsched.mmengine import schedulers as drop_ins
 from support.generated_programs import OPTIMIZERS, Draw, run, same
 
 
@@ -155,14 +155,14 @@ class Program:
         return rows | {"last": self.scheduler.get_last_value()}
 
 
-def differences(mine: Program, theirs: Program) -> dict[str, Any]:
-    rows, expected = mine.found(), theirs.found()
+def differences(drop_in: Program, reference: Program) -> dict[str, Any]:
+    rows, expected = drop_in.found(), reference.found()
     found = {
         key: (rows.get(key), value) for key, value in expected.items() if key not in rows or not same(rows[key], value)
     }
-    state = mine.scheduler.state_dict()
-    for key in theirs.attributes:
-        value, held = vars(theirs.scheduler)[key], vars(mine.scheduler).get(key)
+    state = drop_in.scheduler.state_dict()
+    for key in reference.attributes:
+        value, held = vars(reference.scheduler)[key], vars(drop_in.scheduler).get(key)
         if key in ("best", "rule_worse") and abs(value) == 10**9:
             value = math.copysign(math.inf, value)  # row 6
         numbers = isinstance(value, list) and all(isinstance(one, (int, float)) for one in value)
@@ -230,30 +230,30 @@ def test_any_sequence_of_calls_and_writes_gives_what_mmengine_gives(name, family
         draw, build, options = generated(name, family, seed)
         program = operations_of(draw, name, {**CLASSES[name][0], **CLASSES[name][1]})
         try:
-            theirs, _ = run(partial(Program, originals, name + family, build, options))
+            reference, _ = run(partial(Program, originals, name + family, build, options))
         except (ValueError, ZeroDivisionError) as error:
             with pytest.raises(type(error)):
-                Program(ours, name + family, build, options)
+                Program(drop_ins, name + family, build, options)
             continue
-        mine, _ = run(partial(Program, ours, name + family, build, options))
+        drop_in, _ = run(partial(Program, drop_ins, name + family, build, options))
         copied = False
-        assert differences(mine, theirs) == {}, (seed, options)
+        assert differences(drop_in, reference) == {}, (seed, options)
         for index, operation in enumerate(program):
             place = seed, options, program[: index + 1]
             if operation == ("exchange",):
-                of_mine, of_theirs = mine.states(), theirs.states()
-                run(partial(mine.load, *of_theirs))
-                run(partial(theirs.load, *of_mine))
+                of_drop_in, of_reference = drop_in.states(), reference.states()
+                run(partial(drop_in.load, *of_reference))
+                run(partial(reference.load, *of_drop_in))
             else:
                 try:
-                    _, expected = run(partial(theirs.do, operation))
+                    _, expected = run(partial(reference.do, operation))
                 except (ZeroDivisionError, ValueError):
                     break
-                _, heard = run(partial(mine.do, operation))
+                _, heard = run(partial(drop_in.do, operation))
                 assert copied or heard == expected, place
-            if name in ("Linear", "Poly") and theirs.scheduler.last_step > theirs.scheduler.total_iters:
+            if name in ("Linear", "Poly") and reference.scheduler.last_step > reference.scheduler.total_iters:
                 break  # row 4
-            assert differences(mine, theirs) == {}, place
+            assert differences(drop_in, reference) == {}, place
             copied = copied or operation[0] in ("copy", "pickle")  # row 14
 
 
@@ -265,7 +265,7 @@ class Training:
         if loaded is not None:
             self.optimizer.load_state_dict(loaded)
         self.schedulers = [
-            getattr(ours, name)(self.optimizer, **copy.deepcopy(options)) for name, options in schedulers
+            getattr(drop_ins, name)(self.optimizer, **copy.deepcopy(options)) for name, options in schedulers
         ]
 
     def train(self, batches: int) -> list[float]:
@@ -321,7 +321,7 @@ def test_a_restored_run_goes_on_as_if_the_arguments_of_its_policy_had_been_used_
             following = planned.train(9)
             for order, resumed in orders.items():
                 resumed.batches = batches
-                run(partial(ours.restore, resumed.schedulers, states, on_change=policy, epoch_length=4))
+                run(partial(drop_ins.restore, resumed.schedulers, states, on_change=policy, epoch_length=4))
                 place = seed, policy, order, batches, configs
                 assert same(resumed.train(0), expected), place
                 assert same(resumed.train(9), following), place

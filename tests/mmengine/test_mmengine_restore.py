@@ -123,19 +123,19 @@ def test_a_run_that_mmengine_continued_at_a_step_goes_on_from_there():
     optimizer = sgd()
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]
-    theirs = original.StepLR(optimizer, 2, last_step=3)
-    theirs.step()
+    reference = original.StepLR(optimizer, 2, last_step=3)
+    reference.step()
     resumed = sgd()
-    mine = StepLR(resumed, 2)
+    drop_in = StepLR(resumed, 2)
     resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
 
-    restore([mine], [theirs.state_dict()])
+    restore([drop_in], [reference.state_dict()])
 
     for _ in range(4):
-        assert mine.last_step == theirs.last_step
+        assert drop_in.last_step == reference.last_step
         assert [group["lr"] for group in resumed.param_groups] == [group["lr"] for group in optimizer.param_groups]
-        theirs.step()
-        mine.step()
+        reference.step()
+        drop_in.step()
 
 
 def test_a_restored_scheduler_reports_the_values_of_its_new_arguments():
@@ -251,9 +251,9 @@ def test_values_without_a_formula_stay_unchanged(caplog):
 
     assert "no formula for it is known" in caplog.text
     assert second.values == first.values
-    mine, theirs = vars(second.schedulers[1]), vars(first.schedulers[1])
-    assert all(mine[name] == theirs[name] for name in ("best", "num_bad_epochs", "last_metric", "last_step"))
-    assert mine["factor"] == 0.1
+    drop_in, reference = vars(second.schedulers[1]), vars(first.schedulers[1])
+    assert all(drop_in[name] == reference[name] for name in ("best", "num_bad_epochs", "last_metric", "last_step"))
+    assert drop_in["factor"] == 0.1
     caplog.clear()
     resumed = StepLR(second.optimizer, 2, last_step=3)
     restore([resumed], [StepLR(sgd(), 3).state_dict()], epoch_length=LENGTH)

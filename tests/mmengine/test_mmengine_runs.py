@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("mmengine")
 
 from mmengine import optim as original
-from paramsched.mmengine import engine as ours
+from paramsched.mmengine import engine as drop_ins
 from paramsched.mmengine import schedulers
 from support import programs
 from support.mmengine_runs import EPOCHS, Runs, Toy, sgd
@@ -71,8 +71,8 @@ LISTS = {
 def test_classes_in_a_config_and_built_schedulers_behave_like_mmengines(run, name):
     config = LISTS[name]
     expected, _ = run(of(original.scheduler, config), validate=True)
-    by_config, runner = run(of(ours, config), validate=True)
-    by_object, _ = run(built(ours, config), validate=True)
+    by_config, runner = run(of(drop_ins, config), validate=True)
+    by_object, _ = run(built(drop_ins, config), validate=True)
 
     np.testing.assert_allclose(by_config, expected, rtol=0, atol=1e-15)
     np.testing.assert_array_equal(by_object, by_config)
@@ -84,7 +84,7 @@ def test_a_single_built_scheduler_works_in_a_loop_by_iterations(run):
         return lambda wrapper: module.LinearLR(wrapper, start_factor=0.1, by_epoch=False, end=5)
 
     expected, _ = run(schedulers(original.scheduler), by_epoch=False, epochs=1)
-    found, _ = run(schedulers(ours), by_epoch=False, epochs=1)
+    found, _ = run(schedulers(drop_ins), by_epoch=False, epochs=1)
 
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-15)
 
@@ -93,10 +93,10 @@ def test_the_drop_in_class_converts_epochs_to_iterations(run):
     config = [dict(type="CosineAnnealingLR", convert_to_iter_based=True, eta_min=0.001)]
 
     expected, _ = run(of(original.scheduler, config))
-    found, runner = run(of(ours, config))
+    found, runner = run(of(drop_ins, config))
 
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-15)
-    assert type(runner.param_schedulers[0]) is ours.CosineAnnealingLR
+    assert type(runner.param_schedulers[0]) is drop_ins.CosineAnnealingLR
 
 
 @pytest.mark.parametrize(
@@ -109,13 +109,13 @@ def test_a_run_resumes(run, name, how):
     config = [{"end": EPOCHS, **one} for one in LISTS[name]]
     expected, _ = run(how(original.scheduler, config), validate=True, epochs=2, folder="original")
     expected, _ = run(how(original.scheduler, config), validate=True, folder="original", resume=True)
-    run(how(ours, config), validate=True, epochs=2, folder="ours")
-    found, _ = run(how(ours, config), validate=True, folder="ours", resume=True)
+    run(how(drop_ins, config), validate=True, epochs=2, folder="drop_ins")
+    found, _ = run(how(drop_ins, config), validate=True, folder="drop_ins", resume=True)
 
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-15)
 
 
-@pytest.mark.parametrize("module", [ours, schedulers])
+@pytest.mark.parametrize("module", [drop_ins, schedulers])
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one)), copy.copy])
 def test_copies_are_of_our_class(copied, module):
     scheduler = module.StepLR(sgd(Toy()), 2)

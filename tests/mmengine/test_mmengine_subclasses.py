@@ -11,7 +11,7 @@ import torch
 
 original = pytest.importorskip("mmengine.optim.scheduler")
 
-from paramsched.mmengine import schedulers as ours  # noqa: E402
+from paramsched.mmengine import schedulers as drop_ins  # noqa: E402
 from support.tables import table  # noqa: E402
 
 
@@ -97,11 +97,11 @@ def classes(base, step_lr, plateau):
     return {one.__name__: one for one in (OwnStep, Bare, Own, Warm, Patient, Frugal)}
 
 
-MINE = classes(ours._ParamScheduler, ours.StepLR, ours.ReduceOnPlateauParamScheduler)
-THEIRS = classes(original._ParamScheduler, original.StepLR, original.ReduceOnPlateauParamScheduler)
+DROP_INS = classes(drop_ins._ParamScheduler, drop_ins.StepLR, drop_ins.ReduceOnPlateauParamScheduler)
+ORIGINALS = classes(original._ParamScheduler, original.StepLR, original.ReduceOnPlateauParamScheduler)
 # As the classes of a module, so that pickle finds them.
-globals().update(MINE)
-for _cls in MINE.values():
+globals().update(DROP_INS)
+for _cls in DROP_INS.values():
     _cls.__qualname__ = _cls.__name__
 
 
@@ -125,22 +125,22 @@ def quiet():
         yield
 
 
-@pytest.mark.parametrize("name", MINE)
+@pytest.mark.parametrize("name", DROP_INS)
 def test_a_users_class_has_the_same_values_as_on_mmengines_base(name):
-    expected = values(made(THEIRS[name], sgd()), 7)
+    expected = values(made(ORIGINALS[name], sgd()), 7)
 
-    found = values(made(MINE[name], sgd()), 7)
+    found = values(made(DROP_INS[name], sgd()), 7)
 
     assert found == expected
 
 
-@pytest.mark.parametrize("name", MINE)
+@pytest.mark.parametrize("name", DROP_INS)
 def test_a_users_class_is_saved_and_resumed(name):
-    scheduler = made(MINE[name], sgd())
+    scheduler = made(DROP_INS[name], sgd())
     expected = values(scheduler, 6)[4:]
-    other = made(MINE[name], sgd())
+    other = made(DROP_INS[name], sgd())
     values(other, 4)
-    resumed = made(MINE[name], sgd())
+    resumed = made(DROP_INS[name], sgd())
     resumed.load_state_dict(copy.deepcopy(other.state_dict()))
     if name == "Frugal":  # MMEngine's states have no slots either
         resumed.ticks = other.ticks
@@ -152,21 +152,21 @@ def test_a_users_class_is_saved_and_resumed(name):
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))], ids=["copy", "pickle"])
-@table("name", MINE)
+@table("name", DROP_INS)
 def test_a_copy_of_a_users_class_continues(name, copied):
-    scheduler = made(MINE[name], sgd())
+    scheduler = made(DROP_INS[name], sgd())
     values(scheduler, 3)
 
     twin = copied(scheduler)
 
-    assert type(twin) is MINE[name]
+    assert type(twin) is DROP_INS[name]
     assert values(twin, 3) == values(scheduler, 3)
 
 
 def test_a_scheduler_can_be_pickled_if_the_optimizers_step_is_shadowed():
     optimizer = sgd()
     optimizer.step = lambda: None
-    scheduler = ours.StepLR(optimizer, 2)
+    scheduler = drop_ins.StepLR(optimizer, 2)
 
     assert pickle.loads(pickle.dumps(scheduler)).state_dict() == scheduler.state_dict()
 
@@ -193,7 +193,7 @@ SKIPPING = {
 @pytest.mark.parametrize("name", SKIPPING)
 def test_a_subclass_that_skips_the_constructor_of_its_parent_keeps_its_own_arguments(name, end):
     rows = []
-    for library in (original, ours):
+    for library in (original, drop_ins):
         kind = getattr(library, name)
 
         class Mine(kind):
@@ -217,7 +217,7 @@ def test_a_subclass_that_skips_the_constructor_of_its_parent_keeps_its_own_argum
 @pytest.mark.parametrize("method", ["_is_better", "_in_cooldown", "_get_value"])
 def test_a_method_of_the_plateau_scheduler_can_be_replaced(method, place):
     rows = []
-    for library in (original, ours):
+    for library in (original, drop_ins):
         answer = [0.05] if method == "_get_value" else method == "_in_cooldown"
 
         class Mine(library.ReduceOnPlateauParamScheduler):
@@ -239,7 +239,7 @@ def test_a_method_of_the_plateau_scheduler_can_be_replaced(method, place):
     assert rows[1] == rows[0]
 
 
-@pytest.mark.parametrize("module", [ours, original])
+@pytest.mark.parametrize("module", [drop_ins, original])
 def test_a_users_print_value_is_called_for_each_group_and_step(module):
     calls = []
 
@@ -253,7 +253,7 @@ def test_a_users_print_value_is_called_for_each_group_and_step(module):
 
 
 def test_every_family_of_rules_is_skipped_above():
-    families = {name for name in vars(ours) if name.endswith("ParamScheduler") and not name.startswith("_")}
+    families = {name for name in vars(drop_ins) if name.endswith("ParamScheduler") and not name.startswith("_")}
 
     # These two read arguments that MMEngine's constructor does not store.
     assert families - {"OneCycleParamScheduler", "ReduceOnPlateauParamScheduler"} == set(SKIPPING)

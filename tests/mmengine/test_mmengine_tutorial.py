@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.mmengine import schedulers as ours
+from paramsched.mmengine import schedulers as drop_ins
 from paramsched.mmengine import simulate
 from support import mmengine_original as original
 
@@ -27,7 +27,7 @@ def optimizer_of(lr=0.1, momentum=0.9, weight_decay=5e-4, kind="SGD"):
 def by_classes(config, *, epochs, length, **optimizer):
     """Return lr, momentum and weight decay of a run with the schedulers of a config."""
     target = optimizer_of(**optimizer)
-    schedulers = ours.build_param_scheduler(config, target, epoch_length=length, max_epochs=epochs)
+    schedulers = drop_ins.build_param_scheduler(config, target, epoch_length=length, max_epochs=epochs)
     return dict(zip(original.FIELDS, original.run(schedulers, target, epochs, length).T, strict=True))
 
 
@@ -53,7 +53,7 @@ def close(found, expected):
 def test_the_torch_snippet_and_the_same_by_epoch_in_mmengine():
     expected = [0.1, 0.09, 0.081, 0.0729, 0.06561, 0.059049, 0.0531441, 0.04782969, 0.043046721, 0.0387420489]
     found = {}
-    for name, cls in (("torch", torch.optim.lr_scheduler.ExponentialLR), ("ours", ours.ExponentialLR)):
+    for name, cls in (("torch", torch.optim.lr_scheduler.ExponentialLR), ("drop_ins", drop_ins.ExponentialLR)):
         model = torch.nn.Linear(1, 1)
         dataset = [torch.randn((1, 1, 1)) for _ in range(20)]
         optimizer = torch.optim.SGD(model.parameters(), 0.1)
@@ -70,13 +70,13 @@ def test_the_torch_snippet_and_the_same_by_epoch_in_mmengine():
             scheduler.step()
         assert optimizer.param_groups[0]["lr"] == pytest.approx(0.034867844, rel=1e-8)
 
-    assert found["ours"] == pytest.approx(expected, rel=1e-12)
+    assert found["drop_ins"] == pytest.approx(expected, rel=1e-12)
     assert found["torch"] == pytest.approx(expected, rel=1e-12)
 
 
 def test_a_manually_built_scheduler_continues_without_an_end():
     optimizer = optimizer_of(lr=0.01)
-    param_scheduler = ours.MultiStepLR(optimizer, milestones=[8, 11], gamma=0.1)
+    param_scheduler = drop_ins.MultiStepLR(optimizer, milestones=[8, 11], gamma=0.1)
 
     found = original.run([param_scheduler], optimizer, 12, 1)[:, 0]
 
@@ -104,7 +104,7 @@ def test_milestones_by_iteration(values):
 def test_epochs_are_converted_manually():
     optimizer, epoch_length = optimizer_of(), 7
 
-    param_scheduler = ours.MultiStepLR.build_iter_from_epoch(
+    param_scheduler = drop_ins.MultiStepLR.build_iter_from_epoch(
         optimizer, milestones=[8, 11], gamma=0.1, epoch_length=epoch_length
     )
 
@@ -224,7 +224,7 @@ def test_momentum_and_the_learning_rate_are_scheduled_together(values, kind):
 def test_the_second_beta_is_unchanged():
     optimizer = optimizer_of(kind="Adam")
 
-    ours.build_param_scheduler(MOMENTUM, optimizer, epoch_length=100, max_epochs=11)
+    drop_ins.build_param_scheduler(MOMENTUM, optimizer, epoch_length=100, max_epochs=11)
 
     assert optimizer.param_groups[0]["betas"] == pytest.approx((0.0009, 0.999))
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 import paramsched as ps
 from paramsched.cli import main
-from paramsched.mmengine import schedulers as ours
+from paramsched.mmengine import schedulers as drop_ins
 from paramsched.mmengine import simulate
 from paramsched.mmengine.runner import Runner
 from paramsched.mmengine.runner.hooks import Hook
@@ -19,7 +19,7 @@ from support import mmengine_original as original
 from support.runner_jobs import WithTrainStep, loader
 from support.spread import spread
 
-theirs = pytest.importorskip("mmengine.optim")
+mmengine_optim = pytest.importorskip("mmengine.optim")
 
 
 def quadratic_warmup(library):
@@ -49,10 +49,10 @@ def quadratic_warmup(library):
 
 
 class Original:
-    _ParamScheduler = theirs.scheduler.param_scheduler._ParamScheduler
+    _ParamScheduler = mmengine_optim.scheduler.param_scheduler._ParamScheduler
 
 
-@pytest.fixture(params=[ours, Original], ids=["our base", "MMEngine's base"])
+@pytest.fixture(params=[drop_ins, Original], ids=["our base", "MMEngine's base"])
 def cls(request):
     return quadratic_warmup(request.param)
 
@@ -60,10 +60,10 @@ def cls(request):
 @pytest.fixture
 def registered():
     """Yield a function that registers a class until the test ends."""
-    before = dict(ours.PARAM_SCHEDULERS._classes)
-    yield lambda cls: ours.PARAM_SCHEDULERS.register_module(module=cls, force=True)
-    ours.PARAM_SCHEDULERS._classes.clear()
-    ours.PARAM_SCHEDULERS._classes.update(before)
+    before = dict(drop_ins.PARAM_SCHEDULERS._classes)
+    yield lambda cls: drop_ins.PARAM_SCHEDULERS.register_module(module=cls, force=True)
+    drop_ins.PARAM_SCHEDULERS._classes.clear()
+    drop_ins.PARAM_SCHEDULERS._classes.update(before)
 
 
 def stepped(configs):
@@ -118,7 +118,7 @@ def test_a_users_class_combines_with_mmengines_own_as_in_mmengine(cls, registere
 
     rates = simulated([{"type": "QuadraticWarmupLR", **warmup}, {"type": "CosineAnnealingLR", **cosine}])
 
-    assert_same_rates(rates, [{"type": cls, **warmup}, {"type": theirs.CosineAnnealingLR, **cosine}])
+    assert_same_rates(rates, [{"type": cls, **warmup}, {"type": mmengine_optim.CosineAnnealingLR, **cosine}])
 
 
 def test_a_class_in_an_mmengine_registry_is_found_by_its_package_scope(cls):
@@ -134,7 +134,7 @@ def test_a_class_in_an_mmengine_registry_is_found_by_its_package_scope(cls):
     assert_same_rates(rates, [{"type": cls, "end": 4}])
 
 
-class Reading(ours._ParamScheduler):
+class Reading(drop_ins._ParamScheduler):
     """A class that reads attributes that exist only in a run."""
 
     def __init__(self, optimizer, **kwargs):
@@ -233,7 +233,7 @@ def test_a_module_that_cannot_be_imported_is_a_usage_error(tmp_path, monkeypatch
 # ---------------------------------------------------------------- our Runner
 
 
-HOWS = ["a dict", "none", "ours", "MMEngine's", "a dict of MMEngine's class"]
+HOWS = ["a dict", "none", "drop_ins", "MMEngine's", "a dict of MMEngine's class"]
 
 
 def wrapped(how, model):
@@ -241,9 +241,11 @@ def wrapped(how, model):
     return {
         "a dict": lambda: {"optimizer": {"type": "SGD", "lr": 0.1}},
         "none": lambda: optimizer,
-        "ours": lambda: ours.OptimWrapper(optimizer),
-        "MMEngine's": lambda: theirs.OptimWrapper(optimizer, accumulative_counts=1, clip_grad={"max_norm": 9.0}),
-        "a dict of MMEngine's class": lambda: {"type": theirs.OptimWrapper, "optimizer": optimizer},
+        "drop_ins": lambda: drop_ins.OptimWrapper(optimizer),
+        "MMEngine's": lambda: mmengine_optim.OptimWrapper(
+            optimizer, accumulative_counts=1, clip_grad={"max_norm": 9.0}
+        ),
+        "a dict of MMEngine's class": lambda: {"type": mmengine_optim.OptimWrapper, "optimizer": optimizer},
     }[how]()
 
 
@@ -298,7 +300,7 @@ class StopAfterTwo(Hook):
 
 
 def test_a_wrapper_that_scales_losses_is_rejected_with_the_line_to_write():
-    class Scaling(theirs.OptimWrapper):
+    class Scaling(mmengine_optim.OptimWrapper):
         pass
 
     model = WithTrainStep()

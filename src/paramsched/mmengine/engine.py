@@ -38,7 +38,7 @@ from paramsched.engines.reporting import (
 )
 from paramsched.engines.trained_optimizers import TrainedOptimizers
 from paramsched.errors import MissingDependency
-from paramsched.mmengine import schedulers as ours
+from paramsched.mmengine import schedulers as drop_ins
 from paramsched.mmengine.schedulers import optimizers
 from paramsched.mmengine.schedulers.base import INF, is_scheduler
 from paramsched.mmengine.schedulers.families import SCHEDULER_CLASSES
@@ -203,7 +203,7 @@ class _ValuesHook:
                 if is_scheduler(one):
                     inner = optimizers.inner_optimizer(one.optimizer) or one.optimizer
                     groups = flat_groups(inner.param_groups)
-                    for field, by_group in ours.scheduled_values([one]).items():
+                    for field, by_group in drop_ins.scheduled_values([one]).items():
                         slot = Field.of(field).slot
                         values |= {slot + group: value for group, value in zip(groups, by_group, strict=True)}
             for key, value in values.items():
@@ -341,7 +341,7 @@ def _make_with_base(name: str) -> type[Any]:
     if name == "PlanScheduler":
         return make_class(name, __name__, _PlanScheduler, scheduler)
     if name == "_ParamScheduler":
-        return make_class(name, __name__, ours._ParamScheduler, scheduler)
+        return make_class(name, __name__, drop_ins._ParamScheduler, scheduler)
     cls = SCHEDULER_CLASSES[name]
     return make_class(name, __name__, _AllowsCheckpoints, cls, _class_of("_ParamScheduler"), doc=cls.__doc__)
 

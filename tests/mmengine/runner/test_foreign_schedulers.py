@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.mmengine import schedulers as ours
+from paramsched.mmengine import schedulers as drop_ins
 from paramsched.mmengine.runner import Runner
 from support.runner_jobs import QUIET, Recorder, loader, network
 
@@ -17,7 +17,7 @@ from support.runner_jobs import QUIET, Recorder, loader, network
 def used(scheduler_of: Any, tmp_path: Any) -> list[float]:
     """Return the lr of every update of three epochs of two batches."""
     model = network()
-    wrapper = ours.OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1))
+    wrapper = drop_ins.OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1))
     recorder = Recorder(lambda optimizer: optimizer.param_groups[0]["lr"])
     recorder.watch(wrapper.optimizer)
     with warnings.catch_warnings():
@@ -35,7 +35,7 @@ def used(scheduler_of: Any, tmp_path: Any) -> list[float]:
     return recorder.rows
 
 
-class Own(ours._ParamScheduler):
+class Own(drop_ins._ParamScheduler):
     """A class that never constructs its base."""
 
     by_epoch = True
@@ -48,7 +48,7 @@ class Own(ours._ParamScheduler):
         self.optimizer.param_groups[0]["lr"] = 0.1 / 2**self.count
 
 
-class Patient(ours.ReduceOnPlateauLR):
+class Patient(drop_ins.ReduceOnPlateauLR):
     """A plateau that never constructs its base."""
 
     def __init__(self, optimizer: Any) -> None:

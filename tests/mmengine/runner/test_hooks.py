@@ -104,13 +104,13 @@ def original(monkeypatch):
     return run
 
 
-def ours(tmp_path, *, counts, stopping, checkpoint, with_val, **settings):
+def paramsched_run(tmp_path, *, counts, stopping, checkpoint, with_val, **settings):
     hook = recorder(Hook)
     model = WithTrainStep()
     evaluated = {"val_dataloader": loader(2), "val_cfg": {}, "val_evaluator": Worse()} if with_val else {}
     Runner(
         model=model,
-        work_dir=tmp_path / "ours",
+        work_dir=tmp_path / "paramsched",
         optim_wrapper={"optimizer": torch.optim.SGD(model.parameters(), lr=0.1), "accumulative_counts": counts},
         custom_hooks=[hook, *([stopper(Hook)] if stopping else [])],
         default_hooks={"checkpoint": CheckpointHook(**checkpoint)} if checkpoint else None,
@@ -139,7 +139,7 @@ BY_ITERATION = {"by_epoch": False, "max_iters": 11}
 def test_hook_points_run_in_the_order_of_mmengine(original, tmp_path, train_cfg, with_val, counts):
     job = {"train_dataloader": loader(5), "train_cfg": train_cfg, "with_val": with_val, "counts": counts}
 
-    assert ours(tmp_path, stopping=False, checkpoint=None, **job) == original(
+    assert paramsched_run(tmp_path, stopping=False, checkpoint=None, **job) == original(
         tmp_path, stopping=False, checkpoint=None, **job
     )
 
@@ -150,7 +150,7 @@ def test_hook_points_run_in_the_order_of_mmengine(original, tmp_path, train_cfg,
 def test_a_run_that_stops_early_ends_as_in_mmengine(original, tmp_path, train_cfg):
     job = {"train_dataloader": loader(5), "train_cfg": train_cfg, "with_val": True, "counts": 1}
 
-    seen = ours(tmp_path, stopping=True, checkpoint=None, **job)
+    seen = paramsched_run(tmp_path, stopping=True, checkpoint=None, **job)
 
     assert seen == original(tmp_path, stopping=True, checkpoint=None, **job)
     assert seen[-1][2] < 20
@@ -160,7 +160,7 @@ def test_a_run_that_stops_early_ends_as_in_mmengine(original, tmp_path, train_cf
 def test_checkpoints_are_saved_when_mmengine_saves_them(original, tmp_path, checkpoint):
     job = {"train_dataloader": loader(5), "train_cfg": BY_EPOCH, "with_val": True, "counts": 1, "stopping": False}
 
-    assert ours(tmp_path, checkpoint=checkpoint, **job) == original(tmp_path, checkpoint=checkpoint, **job)
+    assert paramsched_run(tmp_path, checkpoint=checkpoint, **job) == original(tmp_path, checkpoint=checkpoint, **job)
 
 
 def test_the_hook_on_the_page_stops_the_run(tmp_path):

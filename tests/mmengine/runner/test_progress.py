@@ -22,7 +22,7 @@ from support.runner_jobs import loader, network
 
 def written_at(columns: int, monkeypatch, work_dir) -> list[str]:
     """Return the lines that a run writes to a terminal of this width."""
-    ours, terminal = os.openpty()
+    reader, terminal = os.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     model = network()
     groups = [{"params": [parameter], "lr": 0.0123456 * (1 + n)} for n, parameter in enumerate(model.parameters())]
@@ -39,8 +39,8 @@ def written_at(columns: int, monkeypatch, work_dir) -> list[str]:
             default_hooks=dict(logger=None, checkpoint=None, progress=dict(type="ProgressBarHook", interval=1)),
         ).train()
         monkeypatch.undo()
-        os.set_blocking(ours, False)
-        with os.fdopen(ours, "rb") as stream:
+        os.set_blocking(reader, False)
+        with os.fdopen(reader, "rb") as stream:
             text = stream.read().decode("utf-8", "replace")
     return [line for line in re.split(r"[\r\n]+", text) if "loss=" in line]
 

@@ -406,7 +406,7 @@ def check(config: dict[str, Any], folder: Any, *, build: bool = False, compares_
         del as_original["optim_wrapper"]["loss_scale"]
         compares_weights = False
     expected, weights = trained(original.Runner, as_original, folder / "original", build=build)
-    found, own_weights = trained(Runner, config, folder / "ours", build=build)
+    found, own_weights = trained(Runner, config, folder / "drop_ins", build=build)
 
     if "save_best" in (config.get("default_hooks", {}).get("checkpoint") or {}):
         # MMEngine's hook saves the latest checkpoint once more after the best one (see CheckpointHook).

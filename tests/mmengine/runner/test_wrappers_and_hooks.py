@@ -17,7 +17,7 @@ import paramsched as ps
 from mmengine.runner import Priority
 from paramsched.core.files.problem_collector import ProblemCollector
 from paramsched.errors import ConfigError, InvalidArgument
-from paramsched.mmengine import schedulers as ours
+from paramsched.mmengine import schedulers as drop_ins
 from paramsched.mmengine.runner import AmpOptimWrapper, CheckpointHook, Hook, Runner
 from paramsched.mmengine.runner._optimizers import build_wrappers
 from support.runner_jobs import QUIET, accuracy, loader, network
@@ -52,13 +52,13 @@ def sgd(model):
 
 
 WRAPPERS = {
-    "ours": lambda model: ours.OptimWrapper(sgd(model), 2, LIMIT),
+    "drop_ins": lambda model: drop_ins.OptimWrapper(sgd(model), 2, LIMIT),
     "MMEngine's": lambda model: original.OptimWrapper(sgd(model), 2, dict(LIMIT)),
     "a dict of MMEngine's class": lambda model: dict(
         type=original.OptimWrapper, optimizer=sgd(model), accumulative_counts=2, clip_grad=LIMIT
     ),
     "a dict of our class": lambda model: dict(
-        type=ours.OptimWrapper, optimizer=sgd(model), accumulative_counts=2, clip_grad=LIMIT
+        type=drop_ins.OptimWrapper, optimizer=sgd(model), accumulative_counts=2, clip_grad=LIMIT
     ),
     "a function that builds the optimizer": lambda model: dict(
         optimizer=dict(type=lambda parameters, lr: torch.optim.SGD(parameters, lr=lr), lr=0.1),
@@ -74,12 +74,12 @@ WRAPPERS = {
     ),
     "a dict with MMEngine's": lambda model: dict(
         a=original.OptimWrapper(sgd(model), 2, dict(LIMIT)),
-        b=ours.OptimWrapper(torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1), 2),
+        b=drop_ins.OptimWrapper(torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1), 2),
     ),
     "a dict with dicts of MMEngine's class": lambda model: dict(
         a=dict(type=original.OptimWrapper, optimizer=sgd(model), accumulative_counts=2, clip_grad=LIMIT),
         b=dict(
-            type=ours.OptimWrapper,
+            type=drop_ins.OptimWrapper,
             optimizer=torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1),
             accumulative_counts=2,
         ),
@@ -123,7 +123,7 @@ def test_only_mmengines_own_classes_are_replaced():
     class Own(original.OptimWrapper):
         pass
 
-    kinds = {original.OptimWrapper: ours.OptimWrapper, original.AmpOptimWrapper: AmpOptimWrapper, Own: None}
+    kinds = {original.OptimWrapper: drop_ins.OptimWrapper, original.AmpOptimWrapper: AmpOptimWrapper, Own: None}
     for given, expected in kinds.items():
         config, problems = dict(type=given, optimizer=sgd(network())), ProblemCollector()
         built = build_wrappers(config, network(), "$", problems)[""]
@@ -175,7 +175,7 @@ def test_a_wrong_precision_or_scale_is_refused(given, said):
 
 def test_the_wrapper_of_a_run_shows_the_users_wrapper():
     model = network()
-    inner = ours.OptimWrapper(sgd(model))
+    inner = drop_ins.OptimWrapper(sgd(model))
     runner = run(model, optim_wrapper=inner)
 
     wrapper = runner.optim_wrapper

@@ -198,7 +198,7 @@ class _FollowedPlan:
             return
         own = self.lines[binding.name]
         for groups in self.groups_followed(binding.schedule, {binding.name}):
-            overlaps = (overlap_of(groups, mine, self.optimizers) for mine in own if mine is not None)
+            overlaps = (overlap_of(groups, one, self.optimizers) for one in own if one is not None)
             if Overlap.INSIDE not in overlaps:
                 yield Binding(binding.field, self.substitute(binding.schedule, line, groups, (), line), groups)
 
@@ -258,12 +258,12 @@ class _FollowedPlan:
         if schedule.metric_rules:
             raise _refusal(like, line, f"{target} has a metric rule", "Repeat its schedule here")
         inner = self.substitute(schedule, target, None, followers, target)
-        mine, theirs = (clock_of_field(self.clock, name) for name in (resolved_as.name, target.name))
-        if mine != theirs:
+        own_clock, target_clock = (clock_of_field(self.clock, name) for name in (resolved_as.name, target.name))
+        if own_clock != target_clock:
             assert not isinstance(self.clock, str)  # because the lines have different clocks
-            unit = mine if theirs == UPDATES else theirs
+            unit = own_clock if target_clock == UPDATES else target_clock
             clocks = dict(self.clock) | dict.fromkeys((resolved_as.name, target.name), unit)
-            why = f"{resolved_as.name} counts {mine}, but {target} counts {theirs}; both need one clock"
+            why = f"{resolved_as.name} counts {own_clock}, but {target} counts {target_clock}; both need one clock"
             raise _refusal(like, resolved_as, why, f"Write clock={json.dumps(clocks)}")
         written = self.targets if resolved_as.is_target else self.lines[resolved_as.name]
         key: Any = resolved_as.name if resolved_as.is_target else resolved_as.groups

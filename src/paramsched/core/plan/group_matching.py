@@ -128,8 +128,8 @@ def overlap_of(selector: Selector, other: Selector, optimizers: Collection[str] 
     if not isinstance(selector, str) or not isinstance(other, str) or "=" in selector or "=" in other:
         return Overlap.UNKNOWN
     overlap = _overlap_of_names if not optimizers else partial(_overlap_in_optimizers, optimizers)
-    theirs = parts_of(other)
-    pairs = [[overlap(part, one) for one in theirs] for part in parts_of(selector)]
+    parts = parts_of(other)
+    pairs = [[overlap(part, one) for one in parts] for part in parts_of(selector)]
     if all(Overlap.INSIDE in row for row in pairs):
         return Overlap.INSIDE
     return Overlap.APART if all(set(row) == {Overlap.APART} for row in pairs) else Overlap.UNKNOWN
@@ -148,13 +148,13 @@ def _overlap_of_names(part: str, other: str) -> Overlap:
 
 def _overlap_in_optimizers(optimizers: Collection[str], part: str, other: str) -> Overlap:
     """Return the overlap of two names or patterns of groups of several optimizers."""
-    mine, theirs = (_place(one, optimizers) for one in (part, other))
-    (head, _, name), (other_head, _, other_name) = mine.partition("/"), theirs.partition("/")
+    first, second = (_place(one, optimizers) for one in (part, other))
+    (head, _, name), (other_head, _, other_name) = first.partition("/"), second.partition("/")
     if head == other_head:
         return _overlap_of_names(name, other_name)
     if {head, other_head} <= set(optimizers):
         return Overlap.APART
-    return _overlap_of_names(mine, theirs)
+    return _overlap_of_names(first, second)
 
 
 def _place(part: str, optimizers: Collection[str]) -> str:

@@ -367,14 +367,14 @@ class RunSizes:
         >>> RunSizes(RunFacts(sequence_length=2048), None, {}).ratio("tokens", "samples")
         Fraction(2048, 1)
         """
-        for mine, theirs in product(SIZES[many], SIZES[few]):
-            fewer, more = sorted((set(mine), set(theirs)), key=len)
+        for first, second in product(SIZES[many], SIZES[few]):
+            fewer, more = sorted((set(first), set(second)), key=len)
             facts: list[Any] = [
                 None if name in self.targets else getattr(self.facts, name) for name in sorted(more - fewer)
             ]
             if fewer < more and None not in facts:
                 ratio = Fraction(prod(facts))
-                return ratio if more == set(mine) else 1 / ratio
+                return ratio if more == set(first) else 1 / ratio
         return None
 
 

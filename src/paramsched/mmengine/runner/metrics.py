@@ -10,7 +10,7 @@ from paramsched.errors import InvalidArgument
 
 @runtime_checkable
 class MetricLike(Protocol):
-    """A metric of ours or of MMEngine's, or any other object with these two methods."""
+    """A metric of MMEngine's, or another object with these two methods."""
 
     def process(self, data_batch: Any, data_samples: Any) -> None:
         """Process the predictions for a batch."""

@@ -29,7 +29,7 @@ GROUPS_KEY: Final = "_groups"
 AT_KEY: Final = "_groups_at"
 """The key under which a state contains the count of steps at which the groups had these values.
 
-MMEngine's classes keep the additional keys if they load a state of ours. The count then differs from `_global_step`, so
+MMEngine's classes keep the additional keys if they load such a state. The count then differs from `_global_step`, so
 the values are old.
 """
 ADDED_KEYS: Final = (CLASS_KEY, GROUPS_KEY, AT_KEY)
@@ -208,7 +208,7 @@ class _ParamScheduler:
         """
         changed = changed_arguments(self, state_dict)
         if changed:
-            listed = ", ".join(f"{name}: {ours!r} -> {saved!r}" for name, (ours, saved) in changed.items())
+            listed = ", ".join(f"{name}: {own!r} -> {saved!r}" for name, (own, saved) in changed.items())
             advice = "To use the new ones, write PlanScheduler in a Runner of MMEngine, or restore(…) in your own loop"
             found = f"the saved arguments replace this scheduler's: {listed}"
             warn_user(Problem(site=f"{type(self).__name__}.load_state_dict", found=found, advice=advice))
@@ -388,10 +388,10 @@ def changed_arguments(scheduler: _ParamScheduler, state: Mapping[str, Any]) -> d
     Raises:
         StateError: if `state` is not a state, or belongs to another class or another entry.
     """
-    cls, ours = type(scheduler).__name__, vars(scheduler)
+    cls, attributes = type(scheduler).__name__, vars(scheduler)
     if not isinstance(state, Mapping):
         raise StateError(f"{cls}: expected a state, got {type(state).__name__}. Pass the result of state_dict()")
-    entry = ours.get("param_name")
+    entry = attributes.get("param_name")
     saved_class, saved_entry = state.get(CLASS_KEY, cls), state.get("param_name", entry)
     if saved_class != cls or (entry is not None and saved_entry != entry):
         found = f"of {saved_class}" if saved_class != cls else f"of a scheduler of {saved_entry!r}, not of {entry!r}"
@@ -401,11 +401,13 @@ def changed_arguments(scheduler: _ParamScheduler, state: Mapping[str, Any]) -> d
         )
     # A user's class may have more arguments than the class that saved the state.
     needed = [*argument_names(type(scheduler), __name__.rpartition(".")[0]), "last_step", "_global_step"]
-    missing = [name for name in needed if name in ours and name not in state and name not in _NOT_SAVED_BY_MMENGINE]
+    missing = [
+        name for name in needed if name in attributes and name not in state and name not in _NOT_SAVED_BY_MMENGINE
+    ]
     if missing:
         raise StateError(f"{cls}.load_state_dict: the state lacks {', '.join(missing)}; it belongs to another class")
-    compared = (name for name in argument_names(type(scheduler)) if name in ours and name in state)
-    pairs = {name: (ours[name], state[name]) for name in compared}
+    compared = (name for name in argument_names(type(scheduler)) if name in attributes and name in state)
+    pairs = {name: (attributes[name], state[name]) for name in compared}
     return {name: pair for name, pair in pairs.items() if _as_saved(pair[0]) != _as_saved(pair[1])}
 
 

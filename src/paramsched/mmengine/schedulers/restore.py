@@ -110,7 +110,7 @@ def compare_states(
         found = changed_arguments(scheduler, state) if isinstance(scheduler, _ParamScheduler) else {}
         place = f"{where}[{index}] {type(scheduler).__name__}"
         compared.append(
-            [f"{place} {name}: {saved!r} in the checkpoint, {ours!r} now" for name, (ours, saved) in found.items()]
+            [f"{place} {name}: {saved!r} in the checkpoint, {own!r} now" for name, (own, saved) in found.items()]
         )
     if error and any(compared):
         listed = "\n".join(line for lines in compared for line in lines)
