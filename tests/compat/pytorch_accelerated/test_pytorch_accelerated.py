@@ -12,7 +12,7 @@ import torch
 from hypothesis import settings
 from pytorch_accelerated.schedulers import scheduler_base as original
 
-import paramsched.compat.pytorch_accelerated as ours
+import paramsched.compat.pytorch_accelerated as drop_in
 from paramsched.compat.pytorch_accelerated import (
     CosineLrScheduler,
     SchedulerBase,
@@ -235,14 +235,6 @@ def test_a_placeholder_is_refused_with_its_argument_before_any_write(placeholder
     assert "initial_lr" not in optimizer.param_groups[0]
 
 
-def test_the_period_of_an_update_is_a_copy():
-    scheduler = WSDLrScheduler(sgd(), total_steps=100)
-    for period in (scheduler.get_phase_info(5), scheduler.get_decay_info()[0]):
-        period["period_end"] = -1
-
-    assert scheduler.get_phase_info(5)["period_end"] == 100
-
-
 def test_a_continuation_starts_anew_with_the_checkpoints_of_its_own_length():
     saved = WSDLrScheduler(sgd(), total_steps=50, num_checkpoints=2)
     continued = WSDLrScheduler(sgd(), total_steps=200, is_continuation_from_checkpoint=True)
@@ -276,19 +268,6 @@ def test_a_state_from_before_the_first_step_restores_the_first_value(build):
     scheduler.load_state_dict(state)
 
     assert values(optimizer) == [0.01]
-
-
-def test_a_decay_to_0_is_0_from_its_second_update_to_the_end_of_its_period():
-    scheduler = WSDLrScheduler(
-        sgd(), total_steps=40, num_checkpoints=2, decay_phase_ratio=0.25, lr_min=0.0, use_inverse_sqrt_decay=False,
-        num_warmup_steps=0,
-    )  # fmt: skip
-    expected = []
-    for period in scheduler.get_decay_info():
-        stable = period["pre_decay_step"] - period["period_start"] + 1
-        expected += [0.4] * stable + [0.0] * (period["decay_steps"] - 1)
-
-    assert [scheduler.get_updated_values(n)[0] for n in range(40)] == expected
 
 
 @table("epochs", [0, 2, 0.5])
@@ -416,11 +395,11 @@ def kinds(m):
             super(m.StatefulSchedulerBase, self).load_state_dict(state)
 
     for kind in (found := (NeverBuilt, OwnBases, StepsItself)):
-        kind.__qualname__ = f"{'ON_OURS' if m is ours else 'ON_THEIRS'}.{kind.__name__}"
+        kind.__qualname__ = f"{'ON_DROP_IN' if m is drop_in else 'ON_LIBRARY'}.{kind.__name__}"
     return type("Kinds", (), {kind.__name__: kind for kind in found})
 
 
-ON_THEIRS, ON_OURS = kinds(original), kinds(ours)
+ON_LIBRARY, ON_DROP_IN = kinds(original), kinds(drop_in)
 
 
 def run_of_pytorch_accelerated_subclasses(kind, steps):
@@ -433,21 +412,21 @@ def run_of_pytorch_accelerated_subclasses(kind, steps):
 
 @pytest.mark.parametrize("name", ["NeverBuilt", "OwnBases", "StepsItself"])
 def test_a_subclass_steps_saves_copies_and_loads_as_on_the_classes_of_the_library(name):
-    theirs, mine = (
-        run_of_pytorch_accelerated_subclasses(getattr(ON_THEIRS, name), 3),
-        run_of_pytorch_accelerated_subclasses(getattr(ON_OURS, name), 3),
+    of_library, scheduler = (
+        run_of_pytorch_accelerated_subclasses(getattr(ON_LIBRARY, name), 3),
+        run_of_pytorch_accelerated_subclasses(getattr(ON_DROP_IN, name), 3),
     )
 
-    assert mine.optimizer.param_groups[0]["lr"] == theirs.optimizer.param_groups[0]["lr"]
-    assert theirs.state_dict().items() <= mine.state_dict().items()
-    fresh = run_of_pytorch_accelerated_subclasses(getattr(ON_OURS, name), 0)
-    fresh.load_state_dict(theirs.state_dict())
-    fresh.load_state_dict(copy.deepcopy(mine).state_dict())
-    assert pickle.loads(pickle.dumps(fresh)).state_dict().keys() == mine.state_dict().keys()
+    assert scheduler.optimizer.param_groups[0]["lr"] == of_library.optimizer.param_groups[0]["lr"]
+    assert of_library.state_dict().items() <= scheduler.state_dict().items()
+    fresh = run_of_pytorch_accelerated_subclasses(getattr(ON_DROP_IN, name), 0)
+    fresh.load_state_dict(of_library.state_dict())
+    fresh.load_state_dict(copy.deepcopy(scheduler).state_dict())
+    assert pickle.loads(pickle.dumps(fresh)).state_dict().keys() == scheduler.state_dict().keys()
 
 
 def test_a_state_shares_no_container_with_the_scheduler():
-    scheduler = run_of_pytorch_accelerated_subclasses(ON_OURS.StepsItself, 2)
+    scheduler = run_of_pytorch_accelerated_subclasses(ON_DROP_IN.StepsItself, 2)
     state = scheduler.state_dict()
 
     scheduler.step()
