@@ -234,7 +234,7 @@ def tests_of(package: str) -> list[str]:
     paths += [f"tests/{one}" for one in names]
     if top == "core":
         paths.append("tests/core/properties")
-    elif top != package:  # such as tests/compat/test_edges.py, about every library
+    elif top != package:  # such as tests/mmengine/test_engine.py
         paths += [str(file.relative_to(ROOT)) for file in sorted((ROOT / "tests" / top).glob("test_*.py"))]
     return list(dict.fromkeys(path for path in paths if (ROOT / path).exists()))
 
