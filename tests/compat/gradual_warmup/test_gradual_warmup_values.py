@@ -247,6 +247,31 @@ def test_setting_last_epoch_moves_it() -> None:
     assert seen == [0.5, 0.5, 1.0]
 
 
+@pytest.mark.parametrize("cycles", [True, False])
+def test_an_earlier_epoch_restores_momentum_only_if_the_after_scheduler_cycles_it(cycles: bool) -> None:
+    optimizer = optimizer_of(0.1, momentum=0.9)
+    options: dict[str, Any] = {"base_lr": 0.1, "max_lr": 0.4, "step_size_up": 3, "cycle_momentum": cycles}
+    scheduler = GradualWarmupScheduler(
+        optimizer, 1.0, 2, after_scheduler=compat.CyclicLR(optimizer, **options), base_lr=0.1
+    )
+    stepped(scheduler, 4)
+    optimizer.param_groups[0]["momentum"] = 0.5
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scheduler.step(1)
+
+    assert optimizer.param_groups[0]["momentum"] == (0.9 if cycles else 0.5)
+
+
+@pytest.mark.parametrize("base", [0.4, [0.4, 0.4]])
+def test_the_base_of_a_warmup_may_be_one_number_or_one_for_each_group(base: Any) -> None:
+    scheduler = GradualWarmupScheduler(optimizer_of(0.1, 0.02), 2.0, 4, base_lr=base)
+
+    assert lrs(stepped(scheduler, 2)) == pytest.approx([0.6, 0.6])
+    assert lrs(stepped(scheduler, 6)) == pytest.approx([0.8, 0.8])
+    assert scheduler.get_last_lr() == pytest.approx([0.8, 0.8])
+
+
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_a_tensor_is_filled_in_place(library: Any) -> None:
     rate = torch.tensor(0.5)

@@ -284,6 +284,13 @@ def test_a_decay_of_a_third_of_its_period_is_accepted():
     assert [period["decay_steps"] for period in scheduler.get_decay_info()] == [10, 10]
 
 
+@table("act", [int, float, lambda one: one < 1, lambda one: one <= 1, lambda one: one > 1, lambda one: [0][one]])
+def test_a_placeholder_that_is_used_as_a_number_names_itself(act):
+    for one in (TrainerPlaceholderValues.NUM_EPOCHS, TrainerPlaceholderValues.NUM_EPOCHS * 2):
+        with pytest.raises(InvalidArgument, match="NUM_EPOCHS is a placeholder for"):
+            act(one)
+
+
 class Ratio(StatefulSchedulerBase):
     """A user's scheduler of one field."""
 

@@ -1,6 +1,6 @@
 """The rows of docs/reference/divergences.md, section torch: the behavior of the drop-in, which differs in torch.
 
-A row is a function of the module; it passes with ours, and fails with torch's if the two differ.
+A row is a function of the module; it passes with the drop-in, and fails with torch's if the two differ.
 """
 
 import contextlib

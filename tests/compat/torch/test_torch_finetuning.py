@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.optim import lr_scheduler as original
 
-import paramsched.compat.torch as ours
+import paramsched.compat.torch as drop_in
 
 lightning = pytest.importorskip("lightning.pytorch")
 callbacks = pytest.importorskip("lightning.pytorch.callbacks")
@@ -72,21 +72,21 @@ def fit(build):
     ids=["StepLR", "CosineAnnealingLR", "ChainedScheduler"],
 )
 def test_finetuning_has_torchs_rates_and_weights(build):
-    theirs, weights = fit(lambda o: build(original, o))
+    expected, weights = fit(lambda o: build(original, o))
 
-    rates, ours_at_the_end = fit(lambda o: build(ours, o))
+    rates, trained_weights = fit(lambda o: build(drop_in, o))
 
     assert [row for row in rates if len(row) == 2]
-    for mine, originals in zip(rates, theirs, strict=True):
-        assert mine == pytest.approx(originals, rel=1e-12)
-    assert all(torch.allclose(a, b, rtol=1e-6) for a, b in zip(ours_at_the_end, weights, strict=True))
+    for actual, from_torch in zip(rates, expected, strict=True):
+        assert actual == pytest.approx(from_torch, rel=1e-12)
+    assert all(torch.allclose(a, b, rtol=1e-6) for a, b in zip(trained_weights, weights, strict=True))
 
 
 @pytest.mark.parametrize(
     "build",
     [
-        lambda o: ours.LambdaLR(o, lambda epoch: 0.9**epoch),
-        lambda o: ours.SequentialLR(o, [ours.LinearLR(o, 0.1, 1.0, 5), ours.CosineAnnealingLR(o, 20)], [5]),
+        lambda o: drop_in.LambdaLR(o, lambda epoch: 0.9**epoch),
+        lambda o: drop_in.SequentialLR(o, [drop_in.LinearLR(o, 0.1, 1.0, 5), drop_in.CosineAnnealingLR(o, 20)], [5]),
     ],
     ids=["LambdaLR", "SequentialLR"],
 )

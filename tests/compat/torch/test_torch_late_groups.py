@@ -1,15 +1,11 @@
 """Groups that are added during a run continue from their lr with the factors of the other groups."""
 
-import warnings
-from functools import partial
-
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from support.examples import examples
-from support.tables import table
 from support.torch_cases import (
     ORIGINAL,
     OURS,
@@ -87,24 +83,24 @@ def rows_of(module, one: Case, base, lr, at, steps=STEPS, **entries):
 )
 def test_the_values_equal_torch_until_torch_raises(one, base, lr, at):
     entries = {"swa_lr": one.options["swa_lr"]} if one.name == "SWALR" else {}
-    originals = rows_of(ORIGINAL, one, base, lr, at, **entries)
+    from_torch = rows_of(ORIGINAL, one, base, lr, at, **entries)
 
-    ours = rows_of(OURS, one, base, lr, at, **entries)
+    actual = rows_of(OURS, one, base, lr, at, **entries)
 
-    largest = max(base, lr, *map(max, originals))
-    for mine, theirs in zip(ours, originals, strict=False):
-        assert mine == pytest.approx(theirs, rel=0, abs=1e-12 * largest), (ours, originals)
+    largest = max(base, lr, *map(max, from_torch))
+    for values, expected in zip(actual, from_torch, strict=False):
+        assert values == pytest.approx(expected, rel=0, abs=1e-12 * largest), (actual, from_torch)
 
 
 @examples(300)
 @given(st.one_of(multiples, chains(in_chain)), lrs, lrs, st.integers(0, 20))
 def test_a_late_group_follows_the_factors_of_the_first_group(one, base, lr, at):
-    ours = rows_of(OURS, one, base, lr, at)
+    actual = rows_of(OURS, one, base, lr, at)
 
     # If the first group is 0 up to rounding, its factors are unknown.
-    present = ours[at][0]
+    present = actual[at][0]
     if present > 1e-9 * base:
-        for first, late in ours[at:]:
+        for first, late in actual[at:]:
             assert late == pytest.approx(lr * first / present, rel=1e-9, abs=1e-12 * max(base, lr))
 
 
@@ -188,56 +184,6 @@ def test_a_late_group_may_have_a_tensor_lr():
     assert rates_of(optimizer) == [0.25, 0.125]
 
 
-def test_a_late_group_does_not_warn_without_lists_per_group():
-    optimizer = optimizer_with([1.0])
-    scheduler = OURS.CosineAnnealingLR(optimizer, 10)
-    add_group(optimizer, 0.2)
-    optimizer.step()
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        scheduler.step()
-
-
-def test_both_compositions_include_a_late_group():
-    for outer, inner in ((OURS, OURS), (ORIGINAL, OURS)):
-        optimizer = optimizer_with([1.0])
-        warmup, cosine = inner.LinearLR(optimizer, 0.1, 1.0, 4), inner.CosineAnnealingLR(optimizer, 10)
-        members = [inner.ChainedScheduler([warmup]), cosine] if outer is OURS else [warmup, cosine]
-        scheduler = outer.SequentialLR(optimizer, members, [4])
-        for _ in range(2):
-            quiet_step(scheduler)
-        add_group(optimizer, 0.055)
-
-        for _ in range(6):
-            quiet_step(scheduler)
-            first, late = rates_of(optimizer)
-            assert late == pytest.approx(first / 10, rel=1e-12)
-
-
-OF_EACH_KIND = [
-    ("StepLR", {"step_size": 2, "gamma": 0.5}),
-    ("CosineAnnealingLR", {"T_max": 9, "eta_min": 0.1}),
-    ("CosineAnnealingWarmRestarts", {"T_0": 9, "eta_min": 0.1}),
-    ("SWALR", {"swa_lr": 0.05, "anneal_epochs": 9}),
-    ("LambdaLR", {"lr_lambda": lambda t: 0.9**t}),
-    ("MultiplicativeLR", {"lr_lambda": lambda t: 0.9}),
-    ("OneCycleLR", {"max_lr": 1.0, "total_steps": 9}),
-    ("CyclicLR", {"base_lr": 0.1, "max_lr": 1.0, "step_size_up": 9, "cycle_momentum": False}),
-]
-
-
-@pytest.mark.parametrize("library", [ORIGINAL, OURS])
-def test_a_plateau_may_reduce_to_0(library):
-    optimizer = optimizer_with([1.0, 0.5])
-    scheduler = library.ReduceLROnPlateau(optimizer, factor=0.0, patience=0)
-    for _ in range(3):
-        optimizer.step()
-        scheduler.step(1.0)
-
-    assert rates_of(optimizer) == [0.0, 0.0]
-
-
 @pytest.mark.parametrize("library", [ORIGINAL, OURS])
 def test_a_late_group_has_the_limit_of_a_plateau_with_one_limit(library):
     optimizer = optimizer_with([1.0, 0.5])
@@ -259,54 +205,3 @@ def test_a_late_group_has_the_target_of_the_last_one_in_its_entries():
     quiet_step(scheduler)
 
     assert [group["swa_lr"] for group in optimizer.param_groups] == [0.05, 0.02, 0.02]
-
-
-@pytest.mark.filterwarnings("ignore")
-@table(("name", "options"), OF_EACH_KIND)
-def test_a_base_that_is_changed_in_its_list_is_noticed_like_a_new_list(name, options):
-    rows = []
-    for in_place in (True, False):
-        optimizer = optimizer_with([0.5], partial(torch.optim.SGD, momentum=0.9))
-        scheduler = getattr(OURS, name)(optimizer, **options)
-        quiet_step(scheduler)
-        quiet_step(scheduler)
-        if in_place:
-            scheduler.base_lrs[0] = 0.7
-        else:
-            scheduler.base_lrs = [0.7]
-        rows.append(row := [])
-        for _ in range(5):
-            quiet_step(scheduler)
-            row += rates_of(optimizer)
-
-    assert rows[0] == rows[1]
-
-
-def test_a_plateau_that_skips_its_constructor_can_be_saved():
-    class Own(OURS.ReduceLROnPlateau):
-        def __init__(self, optimizer):
-            self.optimizer, self.best = optimizer, 0.5
-
-    assert Own(optimizer_with([0.4])).state_dict()["best"] == 0.5
-
-
-@table("bases", [True, False])
-def test_the_bases_of_a_composition_are_those_of_its_first_member(bases):
-    class First(ORIGINAL.LRScheduler):
-        """A user's scheduler that writes the groups in its own step."""
-
-        def __init__(self, optimizer):
-            self.optimizer, self.last_epoch = optimizer, 0
-            if bases:
-                self.base_lrs = [3.0]
-
-        def step(self):
-            self.last_epoch += 1
-
-    optimizer = optimizer_with([0.4])
-    members = [First(optimizer), OURS.LinearLR(optimizer, 0.5, 1.0, 4)]
-
-    chain = OURS.ChainedScheduler(members)
-
-    assert rates_of(optimizer) == [0.2]
-    assert chain.base_lrs == ([3.0] if bases else [0.4])

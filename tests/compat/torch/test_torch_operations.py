@@ -72,9 +72,9 @@ class Run:
 
     def begin(self) -> None:
         self.optimizer = self.build()
-        theirs = kind = getattr(self.module, self.name)
+        expected = kind = getattr(self.module, self.name)
         if self.own:
-            kind = type(kind)("Own", (kind,), {"get_lr": lambda scheduler: theirs.get_lr(scheduler)})
+            kind = type(kind)("Own", (kind,), {"get_lr": lambda scheduler: expected.get_lr(scheduler)})
         self.scheduler = kind(self.optimizer, **copy.deepcopy(self.options))
         self.attributes = sorted({*vars(self.scheduler)} - NOT_COMPARED.get(self.name, set()))
 
@@ -143,15 +143,17 @@ class Run:
         return rows if self.name == "ReduceLROnPlateau" else rows | {"bases": self.scheduler.base_lrs}
 
 
-def differences(ours: Run, theirs: Run) -> dict[str, Any]:
+def differences(actual: Run, expected: Run) -> dict[str, Any]:
     """Return what differs: values in the groups, reported values, and the attributes and the state of torch's."""
-    mine, originals = ours.found(), theirs.found()
+    values = actual.found()
     found = {
-        key: (mine.get(key), value) for key, value in originals.items() if key not in mine or not same(mine[key], value)
+        key: (values.get(key), value)
+        for key, value in expected.found().items()
+        if key not in values or not same(values[key], value)
     }
-    state = ours.scheduler.state_dict()
-    for key in theirs.attributes:
-        value, held = getattr(theirs.scheduler, key), getattr(ours.scheduler, key, None)
+    state = actual.scheduler.state_dict()
+    for key in expected.attributes:
+        value, held = getattr(expected.scheduler, key), getattr(actual.scheduler, key, None)
         is_row = isinstance(value, list) and all(isinstance(one, (int, float)) for one in value)
         if (is_row or isinstance(value, (int, float, str))) and (key not in state or not same(held, value)):
             found[key] = held, value
@@ -182,26 +184,26 @@ def test_any_sequence_of_calls_and_writes_gives_what_torch_gives(name):
         draw, build, options = generated(name, seed)
         program = operations_of(draw, name)
         own = name != "ReduceLROnPlateau" and draw.random() < 0.2
-        theirs, ours = (run(partial(Run, module, name, build, options, own))[0] for module in (ORIGINAL, OURS))
+        of_torch, actual = (run(partial(Run, module, name, build, options, own))[0] for module in (ORIGINAL, OURS))
         copied = name == "CosineAnnealingWarmRestarts"  # torch's step does not warn of the order there
-        assert differences(ours, theirs) == {}, (seed, options)
+        assert differences(actual, of_torch) == {}, (seed, options)
         for index, operation in enumerate(program):
             place = seed, options, program[: index + 1]
-            if name == "CosineAnnealingLR" and operation[0] == "get_lr" and ours.scheduler.last_epoch == 0:
+            if name == "CosineAnnealingLR" and operation[0] == "get_lr" and actual.scheduler.last_epoch == 0:
                 continue  # row 40
             if operation == ("exchange",):
-                mine, originals = ours.states(), theirs.states()
-                run(partial(ours.load, *originals))
-                run(partial(theirs.load, *mine))
+                values, from_torch = actual.states(), of_torch.states()
+                run(partial(actual.load, *from_torch))
+                run(partial(of_torch.load, *values))
             else:
                 try:
-                    expected, their_warnings = run(partial(theirs.do, operation))
+                    expected, their_warnings = run(partial(of_torch.do, operation))
                 except (ZeroDivisionError, OverflowError, ValueError):
                     break
-                found, our_warnings = run(partial(ours.do, operation))
+                found, our_warnings = run(partial(actual.do, operation))
                 assert same(found, expected), place
                 assert copied or our_warnings == their_warnings, place
-            assert differences(ours, theirs) == {}, place
+            assert differences(actual, of_torch) == {}, place
             copied = copied or operation[0] in ("copy", "pickle")  # row 37
 
 
@@ -233,8 +235,8 @@ def test_a_run_resumed_by_last_epoch_goes_on_as_in_torch(name):
         rows = []
         for module in (ORIGINAL, OURS):
             optimizer = build()
-            for group, theirs, lr in zip(optimizer.param_groups, whole.optimizer.param_groups, first, strict=True):
-                group |= {key: copy.deepcopy(value) for key, value in theirs.items() if key in WRITTEN + ENTRIES}
+            for group, expected, lr in zip(optimizer.param_groups, whole.optimizer.param_groups, first, strict=True):
+                group |= {key: copy.deepcopy(value) for key, value in expected.items() if key in WRITTEN + ENTRIES}
                 group["lr"] = copy.deepcopy(group["lr"] if restored else lr)
             resumed, _ = run(partial(getattr(module, name), optimizer, **options, last_epoch=done))
             rows.append(row := [])
