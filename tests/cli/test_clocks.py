@@ -1,11 +1,15 @@
-"""The commands use the clock of a plan."""
+"""The commands on plans whose clock is tokens or progress, and whose lines follow a target."""
 
+import json
 import re
 
 import pytest
 from click.testing import CliRunner
 
+import paramsched as ps
 from paramsched.cli import main
+from paramsched.show import View, picture
+from paramsched.show.plan_curves import curves_of_plan
 
 PLAN = """\
 clock: tokens
@@ -35,21 +39,6 @@ def test_the_table_has_times_in_tokens(plan):
     assert re.search(r" 0 +2,999,999 .* tokens, × base", output)
 
 
-def test_show_marks_the_update_at_which_a_stage_starts(plan):
-    output = output_of("show", plan, "--sequence-length", "1000", "--ascii")
-    # The ramp takes 2M tokens: at 1 sample an update and then at 2, 3, 4 and 5.
-    assert "breakpoint 8" in output
-    assert "taken to be" not in output
-
-
-def test_the_axis_shows_tokens_below_updates(plan):
-    output = output_of("show", plan, "--sequence-length", "1000", "--ascii", "--width", "100")
-    updates, tokens = output.rstrip().splitlines()[-2:]
-    assert updates.split()[:2] == ["updates", "0"]
-    assert tokens.split()[:2] == ["tokens", "0"]
-    assert tokens.split()[-1] == "30M"
-
-
 @pytest.mark.heavy
 @pytest.mark.parametrize("suffix", ["svg", "html", "png"])
 def test_a_plan_in_tokens_can_be_drawn_in_every_format(plan, tmp_path, suffix):
@@ -58,13 +47,131 @@ def test_a_plan_in_tokens_can_be_drawn_in_every_format(plan, tmp_path, suffix):
     assert suffix == "png" or ">tokens</text>" in path.read_text()
 
 
-def test_values_at_an_update_use_its_consumed_amount(plan):
-    output = output_of("show", plan, "--sequence-length", "1000", "--at", "100", "--json")
-    assert '"lr": [0.03' in output
-
-
 def test_a_constant_consumption_is_assumed_if_none_is_specified(tmp_path):
     path = tmp_path / "plan.yaml"
     path.write_text("clock: frames\ntotal: 10M frames\nlr: linear(1, 0)\n")
     assert "--frames-per-step given; taken to be 10000" in output_of("show", str(path))
     assert output_of("check", str(path)) == f"{path}: no problems found\n"
+
+
+BY_PROGRESS = 'clock: progress\nlr: warmup("5%") >> constant(over="until 57%") >> linear(to=0)\n'
+MIXED = "clock: {lr: progress}\ntotal: 100\nlr: linear(1, 0)\nweight_decay: linear(1, 0.5)\n"
+
+
+@pytest.fixture
+def run_of_progress(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plan.yaml").write_text(BY_PROGRESS)
+    (tmp_path / "mixed.yaml").write_text(MIXED)
+    (tmp_path / "bad.yaml").write_text(BY_PROGRESS.replace('"5%"', "100"))
+
+    def invoke(*arguments):
+        done = CliRunner().invoke(main, arguments)
+        return done.exit_code, done.output
+
+    return invoke
+
+
+def test_check_reports_a_length_that_is_not_in_percent_at_its_location(run_of_progress):
+    assert run_of_progress("check", "plan.yaml", "mixed.yaml")[0] == 0
+    code, output = run_of_progress("check", "bad.yaml")
+
+    assert code == 1
+    assert 'bad.yaml:2:5: $.lr: the length "100" must be in percent' in output
+    assert 'For example: "5%" [PS106]' in output
+
+
+def test_the_table_shows_the_stages_in_percent(run_of_progress):
+    _, output = run_of_progress("show", "plan.yaml", "--table")
+
+    assert "Its clock is the progress that its loop reports." in output
+    rows = [line.split() for line in output.splitlines() if line.startswith("  ") and "progress" in line]
+    assert [row[1:4] for row in rows] == [["0%", "5%", "0"], ["5%", "57%", "1"], ["57%", "100%", "1"]]
+
+
+@pytest.mark.parametrize("times", [["5%", "57%"], ["157", "200"]])
+def test_show_spreads_the_updates_evenly(run_of_progress, times):
+    at = [argument for time in times for argument in ("--at", time)]
+    _, output = run_of_progress("show", "plan.yaml", "--total", "200", "--json", *at)
+
+    found = json.loads(output)["values"]["lr"]
+    shown = ps.trace(ps.loads(BY_PROGRESS), {"lr": 1.0}, total=200)["lr", 0]
+    expected = [shown[t] if t < 200 else 0.0 for t in json.loads(output)["at"]]
+    assert found == expected
+
+
+def test_diff_names_the_progress(run_of_progress):
+    ps.dump(ps.loads(BY_PROGRESS).scale("57%", lr=0.5), "half.yaml")
+    _, output = run_of_progress("diff", "plan.yaml", "half.yaml", "--json", "--total", "50")
+
+    (change,) = json.loads(output)
+    assert (change["when"], change["unit"]) == (0.57, "progress")
+
+
+def test_a_picture_has_an_axis_in_percent_and_breakpoints_at_updates():
+    curves, assumed = curves_of_plan(ps.loads(BY_PROGRESS))
+    drawn = picture(curves, view=View(unit="progress"))
+
+    assert assumed == "total assumed to be 1000 updates"
+    assert drawn.panels[0].breakpoints.tolist() == [50, 570]
+    assert [tick.label for tick in drawn.axis.ticks(5)] == ["0%", "20%", "40%", "60%", "80%", "100%"]
+    assert drawn.length == "1,000 updates"
+
+
+FOLLOWING = """\
+clock: tokens
+total: 30M tokens
+lr: (warmup("3M tokens") >> cosine(to=0.1)) * (like("batch_size") / 4) ** 0.5
+targets:
+  batch_size: {initial: 1, schedule: 'rounded(linear(4, 64, over="20M tokens"), 4)'}
+"""
+FACTS = ("--sequence-length", "100")
+
+
+@pytest.fixture
+def following(tmp_path):
+    path = tmp_path / "plan.yaml"
+    path.write_text(FOLLOWING)
+    return path
+
+
+def printed_by(*arguments, code=0):
+    found = CliRunner().invoke(main, list(map(str, arguments)))
+    assert found.exit_code == code, found.output
+    return found.output
+
+
+def test_the_table_has_the_line_as_written_and_as_it_is_evaluated(following):
+    printed = printed_by("show", following, "--table", *FACTS)
+
+    assert '(like("batch_size") * 0.25) ** 0.5\n' in printed
+    assert re.search(r" 0 +29,999,999 +0 +0\.4\S* .*as_factor\(rounded\(linear\(4\.0, 64\.0, 20000000\)", printed)
+
+
+def test_diff_has_the_target_and_the_line(following, tmp_path):
+    other = tmp_path / "other.yaml"
+    other.write_text(FOLLOWING.replace("64", "128"))
+
+    size, line = printed_by("diff", following, other, *FACTS, code=1).splitlines()
+
+    assert size.startswith("batch_size: 1.0 * rounded(linear(4.0, 64.0")
+    assert line.startswith("lr: (warmup(")
+    assert "(follows a changed target)  [from update" in line
+
+
+def test_a_changed_plan_keeps_the_name_of_the_target(following, tmp_path):
+    changed = tmp_path / "changed.yaml"
+    new = 'linear(to=0) * like("batch_size") / 64'
+    ps.dump(ps.load(following).change("20M tokens", lr=new), changed)
+
+    assert 'skip(like("batch_size"), "20M tokens")' in changed.read_text()
+    printed_by("show", changed, *FACTS)
+
+
+def test_check_marks_a_target_that_is_followed_in_a_later_stage(following):
+    following.write_text(FOLLOWING.replace("(warmup", "warmup").replace("0.1)) *", "0.1) *"))
+
+    printed = printed_by("check", following, code=1)
+
+    assert "plan.yaml:3:5: $.lr: " in printed
+    assert '(warmup("3M tokens") >> cosine(to=0.1)) * (like("batch_size") * 0.25) ** 0.5 [PS206]' in printed

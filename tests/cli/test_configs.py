@@ -51,13 +51,6 @@ def test_show_has_the_values_of_the_simulation(place, file):
     assert shown == {"total": 20, "steps_per_epoch": 5, "values": expected()}
 
 
-def test_show_draws_every_scheduled_field(place):
-    drawn = call("show", "config.yaml", "--steps-per-epoch", "5").stdout
-
-    assert "LinearLR, MultiStepLR" in drawn
-    assert "LinearMomentum" in drawn
-
-
 def test_values_at_single_times(place):
     at = ["--at", "0", "--at", "2 epochs", "--at", "50%"]
     shown = json.loads(call("show", "config.yaml", "--steps-per-epoch", "5", *at, "--json").stdout)
@@ -137,12 +130,6 @@ def test_audit_compares_each_of_several_optimizers(place):
     result = call("audit", "log.csv", "--plan", "several.yaml", "--steps-per-epoch", "1", "--json", *columns, code=1)
 
     assert [json.loads(result.stdout)["first"][name] for name in ("t", "group")] == [1, "d"]
-
-
-def test_audit_needs_the_length_of_an_epoch(place):
-    (place / "log.csv").write_text("step,lr\n0,0.002\n")
-
-    assert "--steps-per-epoch" in call("audit", "log.csv", "--plan", "config.yaml", code=2).stderr
 
 
 def test_check_reports_each_wrong_argument_at_its_line(place):

@@ -273,13 +273,6 @@ def test_a_wrong_field_is_a_problem(drawn, fields, reported):
     assert reported in answer["problems"]
 
 
-def test_facts_and_bases_are_used(drawn):
-    by_total = drawn("lr: cosine(over=5)\n", facts='total="90 epochs" steps_per_epoch=3', bases="lr=3e-4")
-
-    assert "0.0003" in by_total["page"]
-    assert "270" in by_total["page"]
-
-
 def test_a_base_whose_line_is_not_written_yet_is_a_problem_beside_the_curves(drawn):
     answer = drawn("total: 100\nlr: cosine()\n", bases="lr=0.5,,weight_decay=0.1,lr@head=0.3,")
 
@@ -294,10 +287,6 @@ def test_the_checks_use_the_bases_of_the_page(drawn):
 
     assert "PS304" in reported
     assert "1e-08" in reported
-
-
-def test_a_check_of_the_plan_is_shown(drawn):
-    assert "PS304" in drawn("total: 100\nlr: cosine(to=3e-5)\n")["problems"]
 
 
 @pytest.mark.parametrize("total", [1_000_000, 10**9])

@@ -1,4 +1,4 @@
-"""Options that a command does not have, or that do not fit together: one line with what to write instead."""
+"""Options that do not fit, rare inputs and files of other programs: the answer has what to write instead."""
 
 import json
 import shlex
@@ -9,7 +9,7 @@ from click.testing import CliRunner
 import paramsched as ps
 from paramsched.cli import main
 from paramsched.cli._options import PlanOptions
-from paramsched.cli._plan_input import title_of_plans
+from paramsched.cli._output import echo_yaml, file_problem
 from paramsched.cli._traces import trace_plan_inputs
 from support.registered_shapes import shapes_as_before
 from support.tables import table
@@ -89,38 +89,6 @@ def test_reports_of_a_log_for_programs(folder):
     assert json.loads(infinite.stdout, parse_constant=pytest.fail)["first"]["logged"] is None
 
 
-def test_recipes_for_programs():
-    (found,) = json.loads(run("recipes llama3-405b --json").stdout)
-
-    recipe = ps.recipes["llama3-405b"]
-    assert (found["name"], found["area"], found["source"]) == (recipe.name, recipe.area, recipe.source)
-    assert found["facts"] == {
-        name: one for name in recipe.facts.__dataclass_fields__ if (one := getattr(recipe.facts, name)) is not None
-    }
-
-
-def test_the_states_of_a_run_for_programs(folder):
-    torch = pytest.importorskip("torch")
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear()", total=10))
-    for _ in range(4):
-        optimizer.step()
-    torch.save({"o": optimizer.state_dict(), "s": scheduler.state_dict()}, folder / "a.pt")
-
-    report = json.loads(run("resume a.pt --json --updates 2").stdout)
-    history = json.loads(run("resume a.pt --history --json").stdout)
-    changed = run("resume a.pt --plan 'cosine()' --total 10 --json")
-
-    assert (report["update"], report["clock"], report["optimizer"], report["scheduler"]) == (4, "updates", "o", "s")
-    assert [(one["update"], one["stored"]) for one in report["rows"]] == [(4, report["rows"][0]["value"]), (5, None)]
-    assert report["rows"][0]["value"] == pytest.approx(0.06)
-    assert (report["differs"], report["changes"], report["ignored"]) == (False, [], [])
-    assert history == [{"update": 0, "amount": None, "plan": "total: 10\nlr: linear()", "changes": None}]
-    assert (changed.exit_code, json.loads(changed.stdout)["differs"]) == (1, True)
-    assert [one["what"] for one in json.loads(changed.stdout)["changes"]] == ["lr"]
-    assert run("resume a.pt --history").output == "from update 0:\n  total: 10\n  lr: linear()\n"
-
-
 def test_a_total_is_for_the_plans_without_one(folder):
     options = PlanOptions({"total": "80"})
 
@@ -129,15 +97,6 @@ def test_a_total_is_for_the_plans_without_one(folder):
     assert [one.total for _, one in both.plans] == [80, 100]
     with pytest.raises(ps.errors.InvalidArgument, match="but total=80"):
         trace_plan_inputs(["plan.yaml", "cosine()"], options)
-
-
-@table(
-    ("given", "title"),
-    [(["plan.yaml"], "plan.yaml"), (["cosine()"], "Plan"), (["cosine()", "-"], "Plans"),
-     (["plan.yaml", "log.csv", "cosine()"], "plan.yaml, log.csv")],
-)  # fmt: skip
-def test_the_title_of_a_picture_names_its_files(given, title, folder):
-    assert title_of_plans(given) == title
 
 
 def test_a_terminal_without_braille_gets_ascii(folder):
@@ -160,3 +119,189 @@ def test_the_advised_base_of_a_log_names_the_group_only_if_there_are_several(fol
     )
     assert two.output.splitlines()[-1].endswith("For example: --base lr@a=0.5,lr@b=0.25")
     assert run("show plan.yaml --used log.csv --base lr=0.1").exit_code == 0
+
+
+PLAN_OF_ADVICE = 'lr: warmup("5%") >> cosine(to=0.1)\n'
+GROUPS = "lr: 1.0\ngroups:\n  head: {lr: constant(0.5)}\n"
+
+
+@pytest.fixture
+def folder_with_logs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plan.yaml").write_text(PLAN_OF_ADVICE)
+    (tmp_path / "groups.yaml").write_text(GROUPS)
+    (tmp_path / "log.csv").write_text("step,stage,my rate\n" + "".join(f"{t},warm,{t / 4}\n" for t in range(4)))
+    (tmp_path / "heads.csv").write_text("learning_rate,lr_1\n1,0.5\n")
+    rows = [{"t": t, "optimizer": name, "groups": [{"lr": t / 4}]} for t in range(4) for name in ("disc", "gen")]
+    (tmp_path / "two.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return tmp_path
+
+
+def call(words):
+    return CliRunner().invoke(main, words, prog_name="paramsched")
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong", "printed"),
+    [
+        ("show plan.yaml --total 9 --format yml", "yml", 'did you mean "yaml"?'),
+        ("convert plan.yaml --to jsn", "jsn", 'did you mean "json"?'),
+        ("show plan.yaml --total 9 --base l=0.1", "l=0.1", 'did you mean "lr"?'),
+        ("show groups.yaml --total 9 --base lr@haed=0.1", "haed", 'did you mean "head"?'),
+        ("audit log.csv --plan plan.yaml --total 4 --column 'lr=my rat'", "my rat", 'did you mean "my rate"'),
+    ],
+)
+@pytest.mark.usefixtures("folder_with_logs")
+def test_a_suggested_name_is_valid(line, wrong, printed):
+    refused = call(shlex.split(line))
+
+    assert refused.exit_code == 2
+    assert printed in refused.stderr
+    offered = printed.split('"')[1]
+    right = wrong.replace("l=", f"{offered}=") if "=" in wrong else offered
+    assert call(shlex.split(line.replace(wrong, right))).exit_code in (0, 1)
+
+
+def test_every_listed_image_format_can_be_drawn(folder_with_logs):
+    pytest.importorskip("matplotlib")
+    output = call(["show", "plan.yaml", "--total", "9", "-o", "plan.gif"]).stderr
+
+    suffixes = output.rpartition("Use one of ")[2].strip().split(", ")
+
+    assert len(suffixes) == 4
+    for suffix in suffixes:
+        assert call(["show", "plan.yaml", "--total", "9", "-o", f"plan{suffix}"]).exit_code == 0
+        assert (folder_with_logs / f"plan{suffix}").stat().st_size > 1000
+
+
+@table(
+    ("error", "message"),
+    [
+        (OSError(2, "no such file", "plan.yml"), 'plan.yml: no such file; did you mean "plan.yaml"?'),
+        (OSError(2, "no such file", "pln.yaml"), 'pln.yaml: no such file; did you mean "plan.yaml"?'),
+        (OSError(2, "no such file", "./run.toml"), "./run.toml: no such file"),
+        (OSError(2, "no such file", "gone/plan.yml"), "gone/plan.yml: no such file"),
+        (OSError(13, "Permission denied", "plan.yml"), "plan.yml: Permission denied"),
+        (OSError(2, "No such file or directory"), "the current folder: No such file or directory"),
+        (OSError(28, "No space left on device"), "standard output: No space left on device"),
+    ],
+)
+@pytest.mark.usefixtures("folder_with_logs")
+def test_only_a_missing_file_is_compared_with_the_files_beside_it(error, message):
+    assert file_problem(error) == message
+
+
+@pytest.fixture
+def empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run_words(*words):
+    return CliRunner().invoke(main, words, prog_name="paramsched")
+
+
+def test_a_history_without_the_text_of_a_plan_says_so(empty_folder):
+    torch = pytest.importorskip("torch")
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+    plan = ps.Plan(ps.Binding("lr", "cosine()", groups=lambda group: True), total=10)
+    state = ps.Scheduler(optimizer, plan).state_dict()
+    torch.save({"scheduler": state}, empty_folder / "last.pt")
+
+    printed, data = (
+        run_words("resume", "last.pt", "--history").stdout,
+        run_words("resume", "last.pt", "--history", "--json").stdout,
+    )
+
+    assert printed == "from update 0:\n  (a plan without a text)\n"
+    assert json.loads(data) == [{"update": 0, "amount": None, "plan": None, "changes": None}]
+
+
+def test_a_link_to_a_missing_file_is_not_compared_with_itself(empty_folder):
+    (empty_folder / "plan.txt").symlink_to("gone.txt")
+
+    assert file_problem(OSError(2, "no such file", "plan.txt")) == "plan.txt: no such file"
+
+
+def test_metrics_with_the_same_word_share_a_panel(empty_folder):
+    rows = ["step,lr,train_loss,val_loss,throughput", *(f"{t},{1 - t / 10},{9 - t},{10 - t},{t}" for t in range(10))]
+    (empty_folder / "log.csv").write_text("\n".join(rows))
+
+    options = ("--metric", "train_loss", "--metric", "val_loss", "--metric", "throughput")
+    printed = run_words("show", "linear()", "--total", "10", "--used", "log.csv", *options).stdout
+
+    assert [line for line in printed.splitlines() if line in ("loss", "throughput", "train_loss", "val_loss")] == [
+        "loss",
+        "throughput",
+    ]
+
+
+def test_a_long_word_of_a_comment_is_not_broken(monkeypatch, capsys):
+    monkeypatch.setattr("paramsched.cli._output.terminal_width", lambda: 20)
+
+    echo_yaml("lr: cosine()\n", ["see https://example.org/a/long-address and more"])
+
+    assert capsys.readouterr().out.splitlines() == [
+        "# see",
+        "#   https://example.org/a/long-address",
+        "#   and more",
+        "lr: cosine()",
+    ]
+
+
+@pytest.mark.parametrize(("option", "value"), [("--steps-per-epoch", "7"), ("--batches-per-epoch", "7")])
+def test_a_length_of_an_epoch_that_is_given_is_not_assumed(option, value):
+    refused = run_words("show", "warmup('20 epochs') >> cosine()", "--total", "9 epochs", option, value)
+
+    assert refused.exit_code == 1
+    assert "need 140 updates" in refused.output
+    assert "note:" not in refused.output
+
+
+@pytest.mark.parametrize(("line", "base"), [("linear()", "0.4"), ("maximum(linear(), absolute(0.01))", "0.1")])
+def test_the_base_of_a_log_is_fitted_only_if_all_values_are_multiples_of_it(empty_folder, line, base):
+    (empty_folder / "log.csv").write_text("step,lr\n" + "".join(f"{t},{0.4 * (1 - t / 10)!r}\n" for t in range(10)))
+
+    refused = run_words("show", line, "--total", "10", "--used", "log.csv")
+
+    assert refused.exit_code == 2
+    assert f"For example: --base lr={base}" in refused.output
+
+
+def test_a_log_beyond_the_given_length_is_reported(empty_folder):
+    (empty_folder / "plan.yaml").write_text("lr: cosine()\n")
+    (empty_folder / "log.csv").write_text("step,lr\n" + "".join(f"{t},{1 - t / 20}\n" for t in range(20)))
+
+    assert "but the plan ends at 5" in run_words("check", "plan.yaml", "--log", "log.csv", "--total", "5").output
+    assert "but the plan ends at" not in run_words("check", "plan.yaml", "--log", "log.csv", "--total", "20").output
+
+
+YOLO = """\
+task: detect
+mode: train
+epochs: 50
+lr0: 0.01
+lrf: 0.01
+momentum: 0.937
+weight_decay: 0.0005
+warmup_epochs: 3.0
+cos_lr: false
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (YOLO, "found task, mode, epochs, lr0"),
+        ("_BASE_: a.yaml\nSOLVER:\n  BASE_LR: 0.1\n", "found _BASE_, SOLVER"),
+        ("SOLVER:\n  BASE_LR: 0.1\n  MAX_ITER: 900\n", "found SOLVER."),
+    ],
+)
+def test_a_file_of_another_program_is_refused_in_three_lines_at_most(tmp_path, text, named):
+    (tmp_path / "args.yaml").write_text(text)
+
+    found = CliRunner().invoke(main, ["show", str(tmp_path / "args.yaml")])
+
+    assert found.exit_code == 1
+    assert len(found.output.splitlines()) <= 3
+    assert named in found.output

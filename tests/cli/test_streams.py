@@ -1,12 +1,18 @@
-"""The streams of a process as a command finds them: absent, of a console, a terminal, or replaced by a program."""
+"""Standard streams: absent, closed, full, piped, a terminal, or a console that is not UTF-8."""
 
+import subprocess
 import sys
 from io import BytesIO, StringIO, TextIOWrapper
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+import paramsched as ps
+from paramsched.cli import main
 from paramsched.cli._output import is_terminal, run_guarded
 from paramsched.cli._plan_input import text_of_plan_input
+from support.spread import spread
 
 
 class Terminal(StringIO):
@@ -45,3 +51,134 @@ def test_only_a_terminal_is_one(monkeypatch, stream, expected):
     monkeypatch.setattr(sys, "stdout", stream)
 
     assert is_terminal() is expected
+
+
+PLAN = ps.Plan(
+    ps.Binding("lr", "warmup('5%') >> cosine(to=0.1)", groups="头→*"), lr="step('30%', 0.5)", total="2000 steps"
+)
+
+
+@pytest.fixture
+def plans_with_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, plan in {"plan.yaml": PLAN, "other.yaml": ps.Plan(lr="cosine()", total=2000)}.items():
+        (tmp_path / name).write_text(ps.dump(plan, format="yaml"), encoding="utf-8")
+
+
+def call(*command):
+    return CliRunner(charset="cp1252").invoke(main, command)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["show", "plan.yaml"],
+        ["show", "--table", "plan.yaml"],
+        ["check", "plan.yaml"],
+        ["show", "plan.yaml", "--json"],
+        ["recipes", "llama3-405b"],
+        ["recipes", "warmup → 余弦"],
+        ["check", "--help"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("plans_with_names")
+def test_a_command_prints_in_the_encoding_of_the_console(command):
+    done = call(*command)
+
+    assert done.exception is None or isinstance(done.exception, SystemExit), repr(done.exception)
+    assert done.output.strip()
+
+
+@pytest.mark.usefixtures("plans_with_names")
+def test_characters_that_the_console_lacks_are_escaped():
+    assert r"lr @ \u5934\u2192*" in call("diff", "plan.yaml", "other.yaml").stdout
+
+
+@pytest.mark.usefixtures("plans_with_names")
+def test_the_content_of_a_file_is_printed_in_utf_8():
+    printed = call("convert", "plan.yaml", "--to", "json").stdout_bytes.decode()
+
+    assert ps.loads(printed, format="json") == PLAN
+
+
+CONVERTED = '{\n  "lr": "cosine(to=0.1)"\n}\n'
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """Return a function that runs a shell line, with the command as `$P`, in a folder with a plan."""
+    (tmp_path / "plan.yaml").write_text("lr: cosine(to=0.1)\n")
+
+    def run_line(line: str) -> subprocess.CompletedProcess[str]:
+        script = f"P='{sys.executable} -m paramsched'; {line}"
+        ran = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert "Traceback" not in ran.stderr
+        return ran
+
+    return run_line
+
+
+@pytest.mark.heavy
+def test_standard_output_given_by_path_is_written_in_order(shell, tmp_path):
+    shell("( echo first; $P convert plan.yaml --to json -o /dev/stdout; echo last ) > all.log")
+
+    assert (tmp_path / "all.log").read_text() == f"first\n{CONVERTED}last\n"
+
+
+@pytest.mark.parametrize("output", spread(["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "-"], "/dev/stdout", "-"))
+@pytest.mark.heavy
+def test_standard_output_is_piped(shell, output):
+    assert shell(f"$P convert plan.yaml --to json -o {output} | cat").stdout == CONVERTED
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "message"),
+    [
+        ("$P show plan.yaml --total 9 >&-", 0, ""),
+        ("$P check plan.yaml >&- 2>&-", 0, ""),
+        ("$P check - <&-", 2, "standard input: it is closed\n"),
+        ("$P show plan.yaml --total 9 > /dev/full", 2, "standard output: No space left on device\n"),
+        ("$P check none.yaml 2> /dev/full", 2, ""),
+        ("mkdir gone; cd gone; rmdir ../gone; $P check 'cosine()'", 0, ""),
+        (
+            "mkdir gone; cd gone; rmdir ../gone; $P check 'cosine()' --import mine",
+            2,
+            "the current folder: No such file or directory\n",
+        ),
+    ],
+)
+@pytest.mark.heavy
+def test_the_error_names_a_closed_or_full_stream(shell, line, code, message):
+    if "/dev/full" in line and not Path("/dev/full").is_char_device():
+        pytest.skip("no such device")
+
+    ran = shell(line)
+
+    assert (ran.returncode, ran.stderr) == (code, message)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "begin"),
+    [
+        (["convert", "cosine()", "--to", "json"], '{\n  "lr": "cosine()"'),
+        (["show", "cosine()", "--total", "9", "--to", "svg"], "<svg"),
+    ],
+)
+def test_a_dash_means_standard_output(tmp_path, monkeypatch, arguments, begin):
+    monkeypatch.chdir(tmp_path)
+
+    result = CliRunner().invoke(main, [*arguments, "-o", "-"])
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith(begin)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_picture_on_standard_output_needs_a_format_and_the_advice_works():
+    arguments = ["show", "cosine()", "--total", "9", "-o", "-"]
+    refused = CliRunner().invoke(main, arguments)
+
+    assert refused.exit_code == 2
+    assert "--to svg" in refused.stderr
+    assert CliRunner().invoke(main, [*arguments, "--to", "svg"]).exit_code == 0

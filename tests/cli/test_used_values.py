@@ -42,13 +42,6 @@ def test_a_run_that_followed_the_plan_agrees_within_the_digits_of_its_log(folder
     assert "planned = used at 30 of 30 updates" in (folder / "run.html").read_text()
 
 
-def test_updates_that_used_other_values_are_marked(folder):
-    write_log(folder, lambda value: repr(float(value)), changed=(7, 8))
-
-    assert plot(*GIVEN).exit_code == 0
-    assert "planned = used at 28 of 30 updates" in (folder / "run.html").read_text()
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
