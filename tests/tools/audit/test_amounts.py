@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from click.testing import CliRunner
 import paramsched as ps
 from paramsched.cli import main
 from paramsched.errors import MissingFact
-from paramsched.tools.audit import AmountColumn, UnreadableLog, compare_with_plan, read_log
+from paramsched.tools.audit import AmountColumn, compare_with_plan, read_log
 from support.updates import group
 
 PLAN = ps.Plan(
@@ -92,22 +94,6 @@ def test_a_log_without_tokens_is_compared_at_the_tokens_of_the_plan(tmp_path):
 
     assert len(amounts) > 100
     assert compare_with_plan(logged, plan, bases={("lr", None): 0.3}).exact == UPDATES
-
-
-def test_the_column_of_amounts_can_be_specified(tmp_path):
-    file = log(tmp_path, key="seen")
-
-    assert audit(file, name="seen").first is None
-    with pytest.raises(UnreadableLog, match=r'did you mean "seen"'):
-        audit(file, name="sen")
-
-
-@pytest.mark.parametrize("amount", [-1, "many", float("nan")], ids=["back", "text", "nan"])
-def test_invalid_amounts_in_a_log_are_rejected(tmp_path, amount):
-    (tmp_path / "log.jsonl").write_text(json.dumps({"t": 0, "tokens": amount, "groups": [{"lr": 0.1}]}))
-
-    with pytest.raises(UnreadableLog, match=r"number|finite"):
-        read_log(tmp_path / "log.jsonl", ["lr"], amount=AmountColumn("tokens"))
 
 
 def test_the_first_difference_includes_its_tokens(tmp_path):
@@ -243,3 +229,108 @@ def test_a_selector_that_no_group_of_the_log_has_is_refused_as_before(tmp_path):
         compare_with_plan(
             read_log(tmp_path / "log.jsonl", FIELDS), ps.loads(PLAN_OF_SEVERAL_OPTIMIZERS + "  head: {lr: cosine()}")
         )
+
+
+pytestmark = pytest.mark.package("show")
+PLAN_OF_TEN_EPOCHS = ps.Plan(lr='warmup("10%") >> cosine(to=0.1)', weight_decay="linear(1.0, 0.5)", total="10 epochs")
+EPOCH, TOTAL, BASES_OF_TWO = 20, 200, {"lr": 0.1, "weight_decay": 0.04}
+NOW = np.arange(TOTAL)
+RESOLVED = PLAN_OF_TEN_EPOCHS.resolve(steps_per_epoch=EPOCH)
+
+
+def values_at(times, resolved=RESOLVED):
+    """Return the values_at of each field at these times of the plan."""
+    schedules = {one.name: one.schedule for one in resolved.bindings}
+    return {field: schedules[field](np.maximum(times, 0), base=base).tolist() for field, base in BASES_OF_TWO.items()}
+
+
+def write(path: Path, columns, t=NOW) -> str:
+    """Our JSONL."""
+    rows = zip(*columns.values(), strict=True)
+    lines = [
+        json.dumps({"t": int(at), "groups": [dict(zip(columns, row, strict=True))]})
+        for at, row in zip(t, rows, strict=True)
+    ]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture
+def audited_by_command(tmp_path):
+    ps.dump(PLAN_OF_TEN_EPOCHS, tmp_path / "plan.yaml")
+
+    def call(log, *options, plan=None, epoch=True):
+        facts = ["--steps-per-epoch", str(EPOCH)] if epoch else []
+        found = CliRunner().invoke(
+            main, ["audit", log, "--plan", plan or str(tmp_path / "plan.yaml"), *facts, *options]
+        )
+        return found.exit_code, found.output
+
+    return call
+
+
+def test_the_csv_of_a_trace_is_read_without_options(audited_by_command, tmp_path):
+    plan = ps.Plan(
+        *PLAN_OF_TEN_EPOCHS.bindings, ps.Binding("lr", ps.cosine(), groups="head"), total=PLAN_OF_TEN_EPOCHS.total
+    )
+    ps.dump(plan, tmp_path / "two.yaml")
+    groups = [{**BASES_OF_TWO, "name": "body"}, {**BASES_OF_TWO, "name": "head"}]
+    ps.trace(plan, groups, steps_per_epoch=EPOCH).to_csv(tmp_path / "trace.csv")
+
+    code, said = audited_by_command(str(tmp_path / "trace.csv"), plan=str(tmp_path / "two.yaml"))
+
+    assert code == 0, said
+    assert "800 of 800" in said
+
+
+def trained(updates, plan=PLAN_OF_TEN_EPOCHS):
+    optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.ones(1))], lr=0.1, weight_decay=0.04)
+    ps.Scheduler(optimizer, plan, steps_per_epoch=EPOCH)
+    for _ in range(updates):
+        optimizer.param_groups[0]["params"][0].grad = torch.ones(1)
+        optimizer.step()
+    return optimizer
+
+
+def test_a_checkpoint_of_a_restarted_plan_is_reported(audited_by_command, tmp_path):
+    optimizer = trained(37)
+    ps.Scheduler(optimizer, PLAN_OF_TEN_EPOCHS, steps_per_epoch=EPOCH).seek(0)
+    for _ in range(5):
+        optimizer.step()
+    torch.save(optimizer.state_dict(), tmp_path / "run.pt")
+
+    code, said = audited_by_command(str(tmp_path / "run.pt"))
+
+    assert code == 1
+    assert "its scheduler has counted 5 updates" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--column", "lr=used_rat"], 'did you mean "used_rate"'),
+        (["--time", "stp", "--column", "lr=used_rate"], 'did you mean "step"'),
+        ([], "no column has the name of a field (lr, weight_decay); the log has step, used_rate"),
+        (["--column", "lr"], "--column lr: expected FIELD=NAME"),
+    ],
+)
+def test_a_log_that_does_not_match_the_options_is_a_usage_error(audited_by_command, tmp_path, options, said):
+    (tmp_path / "log.csv").write_text("step,used_rate\n0,0.1\n")
+
+    code, output = audited_by_command(str(tmp_path / "log.csv"), *options)
+
+    assert code == 2
+    assert said in output
+
+
+def test_reading_text_does_not_import_torch(tmp_path):
+    log = write(tmp_path / "log.jsonl", values_at(NOW))
+    ps.dump(PLAN_OF_TEN_EPOCHS, tmp_path / "plan.yaml")
+    code = (
+        "import sys; from click.testing import CliRunner; from paramsched.cli import main\n"
+        f"found = CliRunner().invoke(main, ['audit', {log!r}, '--plan', {str(tmp_path / 'plan.yaml')!r}, "
+        "'--steps-per-epoch', '20'])\n"
+        "sys.exit(found.exit_code or 'torch' in sys.modules)"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

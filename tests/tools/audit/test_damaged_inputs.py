@@ -91,23 +91,6 @@ def test_a_log_of_several_optimizers_needs_a_name(tmp_path):
 
 
 @table(
-    ("times", "note"),
-    [
-        ([0, 1, 2], None),
-        ([0, 1, 1], "some rows have the same update number as the previous row"),
-        ([0, 2, 1], "the update numbers decrease"),
-    ],
-)
-def test_the_order_of_the_updates_is_noted(tmp_path, times, note):
-    file = tmp_path / "log.csv"
-    file.write_text("step,lr\n" + "".join(f"{t},0.123456789012345{t}\n" for t in times))
-
-    found = read_log(file, FIELDS).notes
-
-    assert (not found) if note is None else (len(found) == 1 and note in found[0])
-
-
-@table(
     ("name", "content", "columns", "instead", "option"),
     [
         ("log.csv", "step,a b\n0,1\n", {"lr": "a b"}, "For example: --column 'momentum=a b'", "--column"),
@@ -123,15 +106,6 @@ def test_a_plan_without_a_field_of_the_log_is_refused(tmp_path, name, content, c
 
     assert error.problem.found == "the log has lr, and the plan schedules momentum"
     assert (error.problem.advice, error.option) == (instead, option)
-
-
-def test_a_column_without_values_is_left_out_of_the_comparison(tmp_path):
-    file = tmp_path / "log.csv"
-    file.write_text("step,lr,momentum\n0,1,\n1,1,\n")
-
-    report = compare_with_plan(read_log(file, FIELDS), ps.Plan(lr="constant(1)", momentum="cosine()", total=5))
-
-    assert (report.values, report.exact, report.first) == (2, 2, None)
 
 
 @table("rows", [[0, 1, 5, 6], [3], [0, 2**23]])
@@ -306,21 +280,6 @@ def printed(*arguments, code=0):
     return result.output
 
 
-def test_a_resume_shows_a_ratio_for_changed_values_only(tmp_path):
-    optimizer = probe({"lr": 0.1}, {"lr": 0.2})
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="constant()", total=100))
-    run(optimizer, 30)
-    torch.save({"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}, tmp_path / "last.pt")
-    ps.dump(ps.Plan(lr="constant(0.5)", total=100), tmp_path / "half.yaml")
-
-    same = printed("resume", tmp_path / "last.pt")
-    half = printed("resume", tmp_path / "last.pt", "-p", tmp_path / "half.yaml", code=1)
-    rows = [[line.split() for line in text.splitlines() if line.split()[:1] == ["30"]] for text in (same, half)]
-
-    assert rows[0] == [["30", "lr", "0", "0.1", "0.1"], ["30", "lr", "1", "0.2", "0.2"]]
-    assert rows[1] == [["30", "lr", "0", "0.1", "0.05", "×", "0.5"], ["30", "lr", "1", "0.2", "0.1", "×", "0.5"]]
-
-
 def test_the_name_of_an_optimizer_that_ends_with_another_name_is_found_first(tmp_path):
     optimizers = probes(["first", "a", "x.a"])
     plan = ps.Plan(lr="linear(over=100)")
@@ -357,27 +316,6 @@ def test_the_plans_of_a_run_are_in_the_state_of_the_optimizer_alone(tmp_path):
     assert text[text.index("from update 30:") :][:2] == ["from update 30:", "  total: 100 -> 120"]
     assert float(row[3]) == float(row[4]) == pytest.approx(longer.param_groups[0]["lr"], rel=1e-5)  # of 6 digits
     assert read_log(tmp_path / "last.pt", ["lr"]).columns[0].values.tolist() == [longer.param_groups[0]["lr"]]
-
-
-def test_the_plans_of_a_run_are_listed_with_their_changes_and_bases(tmp_path):
-    optimizer = probe({"lr": 0.1})
-    (tmp_path / "plan.yaml").write_text("lr: linear(over='640 tokens')\nclock: tokens\n")
-    scheduler = ps.Scheduler(optimizer, tmp_path / "plan.yaml", facts=ps.RunFacts(tokens_per_step=16))
-    run(optimizer, 10)
-    again = ps.Scheduler(probe({"lr": 0.1}), "clock: tokens\nlr: constant(0.5)", facts=ps.RunFacts(tokens_per_step=16))
-    again.load_state_dict(scheduler.state_dict())
-    torch.save({"scheduler": again.state_dict()}, tmp_path / "last.pt")
-
-    first, second = read_plan_history(tmp_path / "last.pt")
-
-    assert str(first).splitlines() == [
-        "from update 0 (0 tokens):",
-        *(f"  {line}" for line in str(first.plan).splitlines()),
-    ]
-    assert (second.update, second.amount) == (10, 160)
-    assert str(second).splitlines()[0] == "from update 10 (160 tokens):"
-    assert "constant(0.5)" in str(second)
-    assert str(second.changes) in str(second).replace("\n  ", "\n")
 
 
 @pytest.mark.parametrize("scheduled", [True, False])

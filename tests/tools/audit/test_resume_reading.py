@@ -376,23 +376,6 @@ def test_a_wrong_name_of_one_of_several_optimizers_is_a_usage_error(options, tex
     assert text in report["text"]
 
 
-def test_several_optimizers_without_a_state_of_the_scheduler_are_named_by_options(tmp_path):
-    optimizers, _ = of_several()
-    torch.save(optimizers, tmp_path / "last.pt")
-    ps.dump(SEVERAL, tmp_path / "plan.yaml")
-
-    report = resume(tmp_path / "last.pt", "-p", tmp_path / "plan.yaml", "--optimizer", "muon", "--optimizer", "adamw")
-
-    assert (report["exit"], report["optimizer"]) == (0, {"muon": "muon", "adamw": "adamw"})
-
-
-def test_the_history_of_several_optimizers_is_printed(tmp_path):
-    optimizers, scheduler = of_several()
-    torch.save({**optimizers, "scheduler": scheduler}, tmp_path / "last.pt")
-
-    assert [one.plan for one in read_plan_history(tmp_path / "last.pt")] == [SEVERAL]
-
-
 # ---------------------------------------------------------------------- the position without paramsched
 
 
@@ -454,19 +437,6 @@ def test_a_state_of_deepspeed_has_the_position_only(tmp_path):
     assert "so a changed JSON acts at a resume" in report["problems"][1]["message"]
     output = CliRunner().invoke(main, ["resume", str(tmp_path / "a.pt"), "--plan", "cosine(over=10)"]).output
     assert "will not act: lr_scheduler (of DeepSpeed, at 7)" in output
-
-
-def test_several_optimizers_without_a_scheduler_are_each_named_in_the_advice(tmp_path):
-    made = (torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1) for _ in range(2))
-    file = tmp_path / "c.pt"
-    torch.save({name: one.state_dict() for name, one in zip(("muon", "adamw"), made, strict=True)}, file)
-    words = ["resume", str(file), "--plan", "cosine()", "--total", "10", "--at", "3"]
-
-    ended = CliRunner().invoke(main, words)
-
-    named = ["--optimizer", "muon=muon", "--optimizer", "adamw=adamw"]
-    assert f"Write {' '.join(named)}" in ended.stderr
-    assert "muon" in CliRunner().invoke(main, [*words, *named]).stdout
 
 
 def test_a_shape_of_a_user_is_imported_for_the_plan_of_a_checkpoint(tmp_path, monkeypatch):

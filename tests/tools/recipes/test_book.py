@@ -1,48 +1,25 @@
 """The published recipes: a lazily read mapping, and the recipes most similar to a plan."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 import paramsched as ps
+from paramsched.cli import main
 from paramsched.core import plan as plans
 from paramsched.core.plan.resolve import amounts_of_run, updates_of_total
 from paramsched.errors import UnknownRecipe
 from support.tables import table
 
 
-def test_a_recipe_has_its_plan_its_run_and_its_source():
-    recipe = ps.recipes["llama3-405b"]
-
-    assert recipe.plan.total.updates == 1_200_000
-    assert recipe.bases == ({"lr": 8e-05},)
-    assert "2407.21783" in recipe.source
-    assert recipe.certain
-    assert recipe.inferred
-    assert recipe.facts == ps.RunFacts()
-
-
-@pytest.mark.heavy
-def test_names_are_available_without_reading_yaml():
-    code = "import sys, paramsched as ps; list(ps.recipes); sys.exit('yaml' in sys.modules)"
-
-    assert "gpt3-175b" in ps.recipes
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
 @pytest.mark.heavy
 def test_importing_the_library_reads_no_recipe():
     code = "import sys, paramsched; sys.exit(any('recipe_book' in name for name in sys.modules))"
-
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-@pytest.mark.heavy
-def test_recipes_stay_a_mapping_after_importing_recipe_book():
-    code = "import paramsched.tools.recipes.book, paramsched as ps; ps.recipes['bert-base']"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
@@ -107,6 +84,76 @@ def test_every_run_is_short_enough_to_be_drawn(name):
     assert total * len(recipe.bases) * len({one.name for one in recipe.plan.bindings}) <= 25_000_000
 
 
-def test_there_are_at_least_120_recipes():
-    assert list(ps.recipes) == sorted(one["name"] for one in DOCUMENTS)
-    assert len(ps.recipes) >= 120
+pytestmark = pytest.mark.package("show")
+
+
+def output_of(*arguments):
+    result = CliRunner().invoke(main, [*arguments])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_all_recipes_are_listed_and_search_words_narrow_the_list():
+    assert [line.split()[0] for line in output_of("recipes").splitlines()] == list(ps.recipes)
+    assert "gpt3-175b" not in output_of("recipes", "vision")
+
+
+def test_one_recipe_is_printed_completely_and_reads_back_as_its_plan():
+    text = output_of("recipes", "gpt3-175b")
+
+    assert "# Inferred: the batch grows over 12 billion tokens" in text
+    assert "# Base values: lr=6e-05, weight_decay=0.1" in text
+    assert ps.loads(text) == ps.recipes["gpt3-175b"].plan
+
+
+def test_recipes_can_be_printed_as_json():
+    rows = json.loads(output_of("recipes", "--json"))
+
+    assert [row["name"] for row in rows] == list(ps.recipes)
+    assert rows[0].keys() >= {"title", "area", "source", "certain", "inferred", "bases", "facts"}
+
+
+def test_a_search_without_matches_is_rejected():
+    result = CliRunner().invoke(main, ["recipes", "no", "such"])
+
+    assert result.exit_code == 2
+    assert "no recipe matches all of: no such" in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("show", "recipe:dinov2-vitl"),
+        ("show", "--table", "recipe:dinov2-vitl"),
+        ("check", "recipe:dinov2-vitl"),
+        ("convert", "recipe:dinov2-vitl", "--to", "json"),
+        ("diff", "recipe:yolov5s", "recipe:yolov5s"),
+        ("show", "recipe:bert-base", "recipe:resnet50-goyal"),
+    ],
+    ids=" ".join,
+)
+def test_every_command_that_takes_a_plan_takes_a_recipe(arguments):
+    output_of(*arguments)
+
+
+def test_a_recipe_is_drawn_with_its_bases_and_the_facts_of_its_run():
+    values = json.loads(output_of("show", "recipe:resnet50-goyal", "--at", "5 epochs", "--json"))
+
+    assert values == {"total": 90 * 157, "at": [785], "values": {"lr": [3.2]}}
+
+
+def test_command_line_options_take_precedence_over_the_facts_of_a_recipe():
+    values = json.loads(
+        output_of(
+            "show", "recipe:resnet50-goyal", "--steps-per-epoch", "10", "--base", "lr=1", "--at", "5 epochs", "--json"
+        )
+    )
+
+    assert values == {"total": 900, "at": [50], "values": {"lr": [1.0]}}
+
+
+def test_an_unknown_recipe_gets_the_nearest_suggestion():
+    result = CliRunner().invoke(main, ["show", "recipe:gpt3"])
+
+    assert result.exit_code != 0
+    assert 'did you mean "gpt3-175b"?' in result.output
