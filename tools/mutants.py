@@ -221,16 +221,17 @@ def tests_of(package: str) -> list[str]:
     """
     if package.endswith(".py") and "/" in (parent := str(Path(package).parent)):
         return tests_of(parent)
-    folder = {"tools/records": "tools/audit"}.get(package, package)
     others = {
+        "tools/audit": ["tools/records"],  # what an audit reads, and the facts of a log
+        "tools/records": ["tools/audit"],
         "core/base": ["whole/test_files_of_runs.py", "cli/test_terminal.py"],
         "core/plan": ["core/functions"],  # its functions are exported ones
         "core/rules": ["tools/check", "whole/run/test_warnings.py", "whole/test_check_rules.py"],
         "core/schedules": ["whole/records"],  # wrong lines
     }
-    top, name = folder.split("/")[0], folder.split("/")[-1]
+    top, name = package.split("/")[0], package.split("/")[-1]
     paths = [f"src/paramsched/{package}", f"src/paramsched/{package}.py"]
-    names = (folder, f"{top}/test_{name}.py", f"whole/{name}", f"whole/test_{name}.py", *others.get(package, []))
+    names = (package, f"{top}/test_{name}.py", f"whole/{name}", f"whole/test_{name}.py", *others.get(package, []))
     paths += [f"tests/{one}" for one in names]
     if top == "core":
         paths.append("tests/core/properties")

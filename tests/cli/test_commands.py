@@ -113,7 +113,7 @@ def files_of_examples(tmp_path_factory):
 @pytest.mark.usefixtures("nothing_is_served")
 def test_every_example_of_the_help_runs(folder, files_of_examples, name, line):
     if ".pt" in line:
-        pytest.skip("a checkpoint is for tests/tools/audit/test_audit.py")
+        pytest.skip("a checkpoint is for tests/tools/records")
     shutil.copytree(files_of_examples, folder, dirs_exist_ok=True)
 
     program, *arguments = shlex.split(line)

@@ -1,7 +1,7 @@
 """The report of a resume and the history of a run, line by line with the styles of a terminal.
 
 Each question describes a checkpoint: the plan of the run, its groups and facts, and what else was saved. The answers
-are in `resumes.yaml`. `PYTHONPATH=tests python tests/tools/audit/test_resume_answers.py` writes them; read the diff.
+are in `resumes.yaml`. `PYTHONPATH=tests python tests/tools/records/test_resume_answers.py` writes them; read the diff.
 """
 
 import tempfile

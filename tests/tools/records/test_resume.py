@@ -24,7 +24,7 @@ from support.several import probes
 from support.strategies import GROUPS, plans, worlds
 from support.tables import table
 from support.updates import probe, run, used
-from tools.audit.dry_runs import resume, values
+from tools.records.dry_runs import resume, values
 
 PLAN = ps.Plan(
     ps.Binding("weight_decay", "linear(1, 0.5)", groups="head"),

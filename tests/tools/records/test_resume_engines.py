@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 import paramsched as ps
 from support.engine_runs.harness import BATCH, PLAN, Case, Numbers, Tiny, optimizer_of, recorded
 from support.spread import spread
-from tools.audit.dry_runs import resume, values
+from tools.records.dry_runs import resume, values
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 NEW = ps.Plan(ps.Binding("lr", ps.linear(), groups="bias"), lr="warmup(3) >> cosine(to=0.2)", weight_decay="linear()")

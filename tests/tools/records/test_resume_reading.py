@@ -22,7 +22,7 @@ from paramsched.tools.records.checkpoint_files import load_checkpoint
 from support.records import with_record
 from support.several import probes
 from support.updates import probe, run
-from tools.audit.dry_runs import resume, values
+from tools.records.dry_runs import resume, values
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 PLAN = ps.Plan(lr="cosine()", total=100)
