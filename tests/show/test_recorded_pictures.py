@@ -2,7 +2,7 @@
 
 Of each curve, only its ends and the number of its points are shown.
 
-The pictures are in `drawn.yaml`. `PYTHONPATH=tests python tests/show/test_drawn_pictures.py` draws them anew;
+The pictures are in `pictures.yaml`. `PYTHONPATH=tests python tests/show/test_recorded_pictures.py` draws them anew;
 look at the diff.
 """
 
@@ -22,7 +22,7 @@ from paramsched import show
 from paramsched.show.plan_curves import curves_of_plan
 from support import answers
 
-FILE = Path(__file__).with_name("drawn.yaml")
+FILE = Path(__file__).with_name("pictures.yaml")
 
 
 def curves_of(plan: Any, question: dict[str, Any]) -> Any:
@@ -112,7 +112,7 @@ def lines_on_axes(found: Any) -> str:
     return "\n".join(lines)
 
 
-def drawn(question: dict[str, Any]) -> dict[str, Any]:
+def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     """Return a question with its picture."""
     if question["as"] in ("notebook", "changes"):
         plans = [ps.loads(plan) for plan in question["plans"].values()]
@@ -152,8 +152,8 @@ def drawn(question: dict[str, Any]) -> dict[str, Any]:
 
 @answers.in_parts(FILE, size=4)
 def test_pictures(places, subtests):
-    answers.check(FILE, drawn, places, subtests)
+    answers.check(FILE, answer_to, places, subtests)
 
 
 if __name__ == "__main__":
-    answers.write(FILE, [drawn(question) for question in answers.read(FILE)])
+    answers.write(FILE, [answer_to(question) for question in answers.read(FILE)])
