@@ -55,31 +55,68 @@ def shortened(path: str) -> str:
     )
 
 
-def outline(svg: str) -> str:
-    """Return a line for each element of an SVG: of a path, only its ends and the number of its points."""
+AXES = ("ps-values", "ps-time")
+"""The classes of the groups of an SVG that contain the ticks of an axis: a line of the grid and a label for each."""
 
-    lines = []
-    for element in ET.fromstring(svg).iter():
+
+def outline(svg: str) -> str:
+    """Return a line for each element of an SVG, and one for all ticks of an axis."""
+    lines: list[str] = []
+
+    def add(element: ET.Element, separator: str) -> None:
         kind = element.tag.rpartition("}")[2]
         if kind != "style":
             settings = [f"{key}={shortened(value)}" for key, value in element.items() if not key.startswith("{")]
-            lines.append(" ".join([kind, *settings, (element.text or "").strip()]).strip())
-    return "\n".join(lines)
+            lines.append(separator + " ".join([kind, *settings, (element.text or "").strip()]).strip())
+        for child in element:
+            add(child, ", " if element.get("class") in AXES else "\n")
+
+    add(ET.fromstring(svg), "")
+    return without_constants("".join(lines))
+
+
+def without_constants(axes: str) -> str:
+    """Return the lines without what is equal in all ticks."""
+    for constant in ("class=ps-grid style=stroke-width:1 ", "class=ps-dim ps-y ", "class=ps-dim ps-x "):
+        axes = axes.replace(f", path {constant}", ", ").replace(f", text {constant}", ", ")
+    return axes
 
 
 class Outline(HTMLParser):
-    """A line for each element and each text of a page; of a path, only its ends and the number of its points."""
+    """A line for each element and each text of a page, and one for all ticks of an axis."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
         self.lines: list[str] = []
+        self.is_axis = False
         self.feed(re.sub("<style>.*?</style>|<script.*?</script>", "", page, flags=re.DOTALL))
 
+    def add(self, text: str) -> None:
+        if self.is_axis:
+            self.lines[-1] += f", {text}"
+        else:
+            self.lines.append(text)
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.lines.append(" ".join([tag, *(f"{key}={shortened(value or '')}" for key, value in attrs)]))
+        self.add(" ".join([tag, *(f"{key}={shortened(value or '')}" for key, value in attrs)]))
+        self.is_axis = self.is_axis or dict(attrs).get("class") in AXES
+
+    def handle_endtag(self, tag: str) -> None:
+        self.is_axis = self.is_axis and tag != "g"
 
     def handle_data(self, data: str) -> None:
-        self.lines += [data.strip()] if data.strip() else []
+        if data.strip():
+            self.add(data.strip())
+
+
+def data_of(page: str) -> str:
+    """Return the numbers of a page: a line for each entry, and for each curve and other entry of a panel."""
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])  # type: ignore[index]
+    entries = [(key, value) for key, value in data.items() if key != "panels"]
+    entries += [
+        (f"panel {number} {key}", value) for number, panel in enumerate(data["panels"]) for key, value in panel.items()
+    ]
+    return "\n".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in entries)
 
 
 def lines_on_axes(found: Any) -> str:
@@ -142,9 +179,8 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         return answer
     if question["as"] == "page":
         page = show.html(trace, title=question.get("title", "Plan"), **options)
-        data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
-        body = "\n".join(Outline(page[page.index("<body>") :]).lines)
-        return answer | {"page": json.dumps(data, indent=1, ensure_ascii=False), "body": body}
+        body = without_constants("\n".join(Outline(page[page.index("<body>") :]).lines))
+        return answer | {"page": data_of(page), "body": body}
     if question["as"] == "text":
         return answer | {"text": show.text(trace, **size, **options)}
     return answer | {"svg": outline(show.svg(trace, **size, **options))}
