@@ -20,7 +20,7 @@ from matplotlib.colors import to_hex
 import paramsched as ps
 from paramsched import show
 from paramsched.show.plan_curves import curves_of_plan
-from support import answers
+from support import answers, calls
 
 FILE = Path(__file__).with_name("pictures.yaml")
 
@@ -193,3 +193,6 @@ def test_pictures(places, subtests):
 
 if __name__ == "__main__":
     answers.write(FILE, [answer_to(question) for question in answers.read(FILE)])
+
+
+test_calls = calls.test_of(__file__)

@@ -1,7 +1,12 @@
-"""The axes of a picture: units of time, and the requested scale."""
+"""The axes of a picture, its units and scale, and `paramsched show` in a terminal."""
 
 import json
+import os
+import pty
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,7 +41,7 @@ def data_of(page):
 
 
 @pytest.mark.parametrize(
-    ("curves", "height", "said"),
+    ("curves", "height", "printed"),
     [
         (FROM_ZERO, 0.0, "0 has no logarithm and is drawn at the bottom edge"),
         (BELOW_ZERO, np.nan, "gaps are negative values, which have no logarithm"),
@@ -45,22 +50,13 @@ def data_of(page):
     ],
     ids=["from 0", "from below 0", "never above 0", "above 0"],
 )
-def test_values_without_a_logarithm_are_noted(curves, height, said):
+def test_values_without_a_logarithm_are_noted(curves, height, printed):
     panel = panel_of(curves, LOG)
 
-    assert [note.text for note in panel.notes] == [said] * (said is not None)
+    assert [note.text for note in panel.notes] == [printed] * (printed is not None)
     assert panel_of(curves, show.View()).notes == ()
     if height is not None:
         np.testing.assert_array_equal(panel.scale.fraction(curves["lr", ""][:1]), [height])
-
-
-def test_a_negative_value_is_a_gap_in_every_format():
-    svg = show.svg(BELOW_ZERO, view=LOG)
-    (ax,) = show.axes(BELOW_ZERO, view=LOG)
-
-    assert re.search(r'data-curve="0" d="M([\d.]+)', svg)[1] == "248"  # a third of 744 pixels: where update 1 starts
-    assert np.isnan(ax.lines[0].get_ydata()).tolist() == [True, False, False, False]
-    assert ax.get_yscale() == "log"
 
 
 def test_the_command_line_and_plot_accept_the_axis_scale(tmp_path):
@@ -99,12 +95,6 @@ def test_updates_with_larger_batches_are_wider_on_an_axis_of_samples():
     assert axis.edges(4).tolist() == [0, 50, 67, 84, 100]
 
 
-def test_matplotlib_uses_the_unit_of_the_axis():
-    (ax,) = ps.Plan(lr="linear()", total="20 epochs").plot(steps_per_epoch=45, unit="epochs")
-
-    assert (ax.get_xlabel(), ax.get_xlim(), float(ax.lines[0].get_xdata()[-1])) == ("epochs", (0, 20), 899 / 45)
-
-
 def test_the_page_has_a_table_for_each_known_unit():
     found = data_of(show.html(growing(), view=show.View(unit="samples")))
 
@@ -130,3 +120,80 @@ def test_the_command_line_accepts_a_unit_and_names_the_missing_option():
 
     assert "\n  epochs  0" in shown("--unit", "epochs", "--steps-per-epoch", "45").output
     assert "For example: --steps-per-epoch 100" in shown("--unit", "epochs").output
+
+
+def in_terminal(**environment: str) -> str:
+    """Return the text that the command writes to a terminal."""
+    terminal, other = pty.openpty()
+    command = [sys.executable, "-m", "paramsched", "show", "cosine()", "--total", "40", "--height", "3"]
+    kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    subprocess.run(command, stdout=other, env={**kept, "TERM": "xterm-256color", **environment}, check=True)
+    os.close(other)
+    printed = b""
+    while True:
+        try:
+            piece = os.read(terminal, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not piece:
+            break
+        printed += piece
+    os.close(terminal)
+    return printed.decode()
+
+
+@pytest.mark.parametrize(
+    ("environment", "colored"),
+    [({}, True), ({"TERM": "dumb"}, False), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True)],
+)
+def test_colors_are_used_in_a_terminal_that_supports_them(environment: dict[str, str], colored: bool) -> None:
+    assert ("\x1b[" in in_terminal(**environment)) is colored
+
+
+PLANS = {
+    "short.yaml": "total: 50\nlr: linear()\n",
+    "long.yaml": "total: 100\nlr: cosine()\n",
+    "million.yaml": "total: 1e6 tokens\nlr: linear()\n",
+    "two.yaml": "total: 2e6 tokens\nlr: linear()\n",
+    "open.yaml": "lr: linear()\n",
+}
+
+
+@pytest.fixture
+def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Draw two plans; return the last columns of their curves and the messages."""
+    monkeypatch.chdir(tmp_path)
+    for name, text in PLANS.items():
+        Path(name).write_text(text, encoding="utf-8")
+
+    def call(first: str, second: str, *options: str) -> tuple[str, str]:
+        found = CliRunner().invoke(main, ["show", first, "--other", second, "--width", "80", *options])
+        assert found.exit_code == 0, found.output
+        return found.stdout, found.stderr
+
+    return call
+
+
+@pytest.mark.parametrize(("first", "second"), [("short.yaml", "long.yaml"), ("million.yaml", "two.yaml")])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_the_shorter_plan_is_not_stretched(beside, first: str, second: str, swapped: bool) -> None:
+    drawn, _ = beside(*((second, first) if swapped else (first, second)))
+
+    assert ("linear(over=50)" in drawn and "cosine(over=100)" in drawn) or (
+        "linear(over=500)" in drawn and "linear(over=1000)" in drawn
+    )
+
+
+@pytest.mark.parametrize(("first", "second"), [("long.yaml", "open.yaml"), ("open.yaml", "long.yaml")])
+def test_a_plan_without_a_length_uses_the_length_of_the_other_plan(beside, first: str, second: str) -> None:
+    drawn, printed = beside(first, second)
+
+    assert "linear(over=100)" in drawn
+    assert "no total given for open.yaml; taken to be the other plan's, 100 updates" in printed
+
+
+def test_a_total_option_applies_to_plans_without_one(beside) -> None:
+    drawn, _ = beside("open.yaml", "short.yaml", "--total", "200")
+
+    assert "linear(over=200)" in drawn
+    assert "linear(over=50)" in drawn

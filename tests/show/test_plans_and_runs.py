@@ -1,18 +1,135 @@
-"""Runs drawn over their plan, and the limits of what a picture shows."""
+"""Several plans in one picture, and runs drawn over their plan."""
 
 import re
-from io import BytesIO
 
 import numpy as np
 import pytest
 
 import paramsched as ps
 import paramsched.show as show
-from paramsched import show as show_of_unusual_pictures
 from paramsched.errors import InvalidArgument
 from paramsched.show import LoggedRun, View, curves_from_values
 from paramsched.show._curves import outline
 from support.tables import table
+
+TRUNK = ps.Plan(lr="warmup(100) >> constant()", weight_decay="linear(to=0.5)", total=1000)
+
+
+def branch(at):
+    return ps.Plan(
+        lr=f"warmup(100) >> constant(over={at - 100}) >> linear(1, 0, over=50)",
+        weight_decay="linear(to=0.5, over=1000)",
+        total=at + 50,
+    )
+
+
+def traced(plan, groups=None):
+    return ps.trace(plan, groups or {"lr": 0.1, "weight_decay": 0.01})
+
+
+@pytest.fixture
+def tree():
+    plans = {"trunk": traced(TRUNK), "at-400": traced(branch(400)), "at-960": traced(branch(960))}
+    return show.together(plans, branches=True)
+
+
+def panel_of(curves, field="lr"):
+    (panel,) = (one for one in show.picture(curves).panels if one.field == field)
+    return panel
+
+
+def test_a_branch_is_drawn_from_the_trunk_to_its_own_end(tree):
+    curves = {curve.owner: curve for curve in panel_of(tree).curves}
+
+    # At 400 the branch still has the value of the trunk; its line starts there.
+    assert {name: (int(one.times[0]), int(one.times[-1])) for name, one in curves.items()} == {
+        "trunk": (0, 999),
+        "at-400": (400, 449),
+        "at-960": (960, 1009),
+    }
+    assert curves["at-400"].values.tolist() == traced(branch(400))["lr", 0][400:].tolist()
+    assert [one.color for one in curves.values()] == [0, 1, 2]
+    assert curves["at-960"].level_summary == "0.1 → 0.002"
+
+
+def test_the_legend_names_plans_and_notes_show_where_each_branches_off(tree):
+    panel = panel_of(tree)
+
+    assert [entry.label for entry in panel.legend] == ["trunk", "at-400", "at-960"]
+    assert [note.text for note in panel.notes][:2] == [
+        "at-400 diverges from trunk at update 401",
+        "at-960 diverges from trunk at update 961",
+    ]
+    assert not any(note.differs for note in panel.notes)
+
+
+def test_a_branch_of_a_branch_starts_at_its_parent():
+    values = {"trunk": [1, 1, 1, 1, 1], "first": [1, 1, 2, 2, 2], "second": [1, 1, 2, 2, 3]}
+    plans = {name: show.curves_from_values({("lr", 0): one}) for name, one in values.items()}
+    curves = show.together(plans, branches=True)
+
+    assert [note.text for note in panel_of(curves).notes] == [
+        "first diverges from trunk at update 2",
+        "second diverges from first at update 4",
+    ]
+    assert [curve.times.tolist() for curve in panel_of(curves).curves] == [[0, 1, 2, 3, 4], [1, 2, 3, 4], [3, 4]]
+
+
+def test_a_plan_without_a_common_start_is_drawn_completely():
+    curves = show.together(
+        {"one": show.curves_from_values({("lr", 0): [1, 1]}), "two": show.curves_from_values({("lr", 0): [2, 1]})},
+        branches=True,
+    )
+
+    assert [curve.times.tolist() for curve in panel_of(curves).curves] == [[0, 1], [0, 1]]
+    assert panel_of(curves).notes == ()
+
+
+def test_the_line_of_a_branch_starts_on_the_trunk(tree):
+    begin = re.search(r'data-curve="1"[^>]* d="M([\d.]+) ', show.svg(tree))
+
+    assert begin is not None
+    assert float(begin[1]) == pytest.approx(400 / 1010 * (860 - 76 - 40), abs=0.1)
+    assert panel_of(tree).breakpoints.tolist() == [100, 400, 450, 960, 1000]
+
+
+def test_a_custom_format_receives_combined_plans_as_ordinary_curves(tree):
+    assert tree.keys()[:2] == (("lr", "trunk"), ("weight_decay", "trunk"))
+    assert tree.total == 1010
+    assert np.isnan(tree["lr", "at-400"][450:]).all()
+    assert tree["lr", "at-400"][:450].tolist() == traced(branch(400))["lr", 0].tolist()
+    assert tree.breakpoints("lr", "at-400") == (0, 100, 400, 450)
+    assert tree.line("lr", "trunk") == "warmup(100) >> constant()"
+
+
+def test_plans_on_a_clock_of_tokens_branch_at_updates():
+    trunk = ps.Plan(lr='warmup("100k tokens") >> constant()', total="1M tokens", clock="tokens")
+    plans = {"trunk": trunk, "branch": trunk.cooldown("400k tokens", "50k tokens")}
+    facts = ps.RunFacts(tokens_per_step=1000)
+
+    traces = {name: ps.trace(plan, {"lr": 0.1}, facts=facts) for name, plan in plans.items()}
+    panel = panel_of(show.together(traces, branches=True))
+
+    assert panel.notes[0].text == "branch diverges from trunk at update 401"
+    assert panel.breakpoints.tolist() == [100, 400, 450]
+    assert [int(curve.times[-1]) for curve in panel.curves] == [999, 449]
+
+
+def test_plans_on_axes_of_a_user_have_their_own_colors_and_names_and_change_nothing_else():
+    figures = pytest.importorskip("matplotlib.figure")
+    ax = figures.Figure().subplots()
+    ax.set_title("mine")
+    ax.set_xlim(0, 500)
+    ax.set_ylim(0, 1e-3)
+    for name, line in (("wsd", 'wsd(warmup=50, decay="20%")'), ("cosine", "warmup(50) >> cosine()")):
+        drawn = ps.Plan(lr=line, total=500).plot({"lr": 3e-4}, axes=[ax], label=name)
+
+    assert drawn == (ax,)
+    assert [one.get_label() for one in ax.lines] == ["wsd", "cosine"]
+    assert len({one.get_color() for one in ax.lines}) == 2
+    assert [one.get_text() for one in ax.get_legend().get_texts()] == ["wsd", "cosine"]
+    assert (ax.get_title(), ax.get_xlim(), ax.get_ylim()) == ("mine", (0, 500), (0, 1e-3))
+
 
 PLAN = show.curves_from_values({("lr", "body"): np.linspace(1, 0, 100), ("lr", "head"): np.linspace(2, 0, 100)})
 
@@ -61,22 +178,6 @@ def test_metrics_of_one_run_share_a_panel_on_request():
     assert (acc.title, curves(acc)) == ("acc", {("", "acc"): [0.5]})
 
 
-def test_the_terminal_joins_measurements_that_are_far_apart():
-    drawn = show.text(
-        PLAN, log=show.LoggedRun(measured={"loss": ([0, 99], [1.0, 1.0])}), width=50, height=3, ascii=True
-    )
-
-    assert re.search(r"\|\*{40}$", drawn, re.MULTILINE)
-
-
-@pytest.mark.parametrize("draw", [show.text, show.svg, show.html])
-def test_every_format_names_the_runs_and_the_metrics(draw):
-    drawn = draw(PLAN, log=[FIRST, SECOND])
-
-    for word in ("first", "second", "loss", "acc", "gaps are NaN values"):
-        assert word in drawn
-
-
 @pytest.mark.parametrize(
     ("log", "said"),
     [
@@ -98,39 +199,6 @@ def growing(total, share=100):
     return ps.trace(ps.Plan(size, lr=f"exponential({10 ** (-3.2 / total)})", total=total), {"lr": 1.0})
 
 
-# ---------------------------------------------------------------- what is refused
-
-
-class Own:
-    """Curves of a user's own class, which have too many breakpoints to be listed."""
-
-    def __init__(self, keys, total):
-        self.of_keys, self.of_total = keys, total
-
-    def keys(self):
-        return self.of_keys
-
-    def __getitem__(self, key):
-        return np.zeros(self.of_total)
-
-    @property
-    def total(self):
-        return self.of_total
-
-    @property
-    def steps_per_epoch(self):
-        return None
-
-    def line(self, field, group):
-        return ""
-
-    def breakpoints(self, field, group):
-        raise InvalidArgument("breakpoints", "too many", "Use fewer")
-
-
-# ---------------------------------------------------------------- curves and their names
-
-
 def test_a_branch_has_no_breakpoint_before_it_leaves():
     trunk = ps.Plan(lr="constant() >> linear(over=100)", total=200)
     other = ps.Plan(lr="constant(1.0, over=40) >> constant(1.0, over=40) >> linear(over=50)", total=200)
@@ -143,24 +211,12 @@ def test_a_branch_has_no_breakpoint_before_it_leaves():
     assert panel.curves[1].times[0] > 40
 
 
-def test_a_schedule_with_too_many_breakpoints_has_no_marks():
-    (panel,) = show.picture(Own([("lr", "")], 10)).panels
-
-    assert panel.breakpoints.size == 0
-
-
 def test_the_scale_of_values_does_not_depend_on_the_time_axis():
     drawn = growing(5000)
 
     by_updates, by_samples = (show.picture(drawn, view=View(unit=unit)).panels for unit in ("updates", "samples"))
 
     assert [panel.scales for panel in by_updates] == [panel.scales for panel in by_samples]
-
-
-# ---------------------------------------------------------------- assumed facts
-
-
-# ---------------------------------------------------------------- text
 
 
 def test_a_gap_of_a_plan_is_empty_and_one_of_a_metric_is_joined():
@@ -185,9 +241,6 @@ def test_positive_values_of_a_column_that_crosses_zero_reach_the_bottom_of_a_log
     assert {row[20] for row in plot} == {"*"}
 
 
-# ---------------------------------------------------------------- SVG and page
-
-
 def test_a_breakpoint_at_a_value_that_is_not_drawn_has_no_dot():
     plan = ps.Plan(lr="piecewise([(0, 1.0), (50, -1.0), (80, 0.5)])", total=100)
 
@@ -196,49 +249,12 @@ def test_a_breakpoint_at_a_value_that_is_not_drawn_has_no_dot():
     assert re.findall(r'data-t="(\d+)" data-v', drawn) == ["80"]
 
 
-# ---------------------------------------------------------------- matplotlib
-
-
 @pytest.fixture
 def plt():
     pyplot = pytest.importorskip("matplotlib.pyplot")
     pyplot.switch_backend("Agg")
     yield pyplot
     pyplot.close("all")
-
-
-@pytest.mark.parametrize("groups", [1, 6])
-def test_a_saved_file_shows_what_the_axes_show(plt, groups):
-    drawn = curves_from_values({("lr", n): [0.1, 0.1 * n] for n in range(groups)})
-    data = BytesIO()
-    show.axes(drawn)[0].figure.savefig(data, format="png")
-
-    saved = show.FORMATS[".png"](drawn, title="", log=None, other=None, view=View())
-
-    assert saved == data.getvalue()
-
-
-# ---------------------------------------------------------------- simulations
-
-
-class Changes:
-    """A scheduler that changes two fields, one of them once."""
-
-    def __init__(self, optimizer):
-        self.optimizer, self.steps = optimizer, 0
-
-    def step(self):
-        self.steps += 1
-        for group in self.optimizer.param_groups:
-            group["dampening"] = 0.5
-            group["momentum"] = self.steps / 10
-
-
-def test_fields_that_change_follow_the_learning_rate_by_name():
-    torch = pytest.importorskip("torch")
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0, momentum=0.9)
-
-    assert [name for name, _ in show.simulate(Changes(optimizer), 5).keys()] == ["lr", "dampening", "momentum"]
 
 
 def test_a_simulation_needs_a_metric_for_each_step():
@@ -252,16 +268,14 @@ def test_a_simulation_needs_a_metric_for_each_step():
 
 
 def curves_of_unusual_pictures(count=1, total=100):
-    return show_of_unusual_pictures.curves_from_values(
-        {("lr", f"g{n}"): np.linspace(1, 0.5, total) * (n + 1) for n in range(count)}
-    )
+    return show.curves_from_values({("lr", f"g{n}"): np.linspace(1, 0.5, total) * (n + 1) for n in range(count)})
 
 
 def test_matplotlib_colors_many_curves_and_shades_differences():
     trace = curves_of_unusual_pictures(12)
     used = {("lr", "g0"): (np.arange(100), np.where(np.arange(100) // 10 % 2, 0.0, trace["lr", "g0"]))}
 
-    (ax,) = show_of_unusual_pictures.axes(trace, log=used)
+    (ax,) = show.axes(trace, log=used)
 
     lines = ax.get_lines()[:13]
     assert len({line.get_color() for line in lines[:12]}) == 12
@@ -271,47 +285,6 @@ def test_matplotlib_colors_many_curves_and_shades_differences():
     assert spans == [10, 30, 50, 70, 90]
     assert [line.get_linewidth() for line in (lines[0], lines[12])] == [5, 1.2]
     assert lines[12].get_color() == "black"
-
-
-def test_matplotlib_holds_the_value_of_the_last_update():
-    (ax,) = show_of_unusual_pictures.axes(show_of_unusual_pictures.curves_from_values({("lr", 0): [0.5]}))
-
-    assert ax.get_lines()[0].get_xydata().tolist() == [[0, 0.5], [1, 0.5]]
-    assert ax.xaxis.get_major_formatter()(10_000_000, 0) == "10,000,000"
-
-
-def test_matplotlib_draws_a_metric_with_dots():
-    axes = show_of_unusual_pictures.axes(
-        curves_of_unusual_pictures(),
-        log=show_of_unusual_pictures.LoggedRun("run", measured={"loss": ([0, 10, 50, 99], [9.0, 4.0, 3.0, 2.0])}),
-    )
-
-    lines = axes[1].get_lines()
-    assert [(line.get_linestyle(), line.get_marker()) for line in lines[:1]] == [("-", ".")]
-    assert [text.get_text() for text in axes[1].get_legend().get_texts()] == ["loss"]
-
-
-@pytest.mark.parametrize("ascii", [False, True])
-def test_a_loss_over_rates_marks_the_lowest_rate_at_its_column(ascii):
-    rates = np.geomspace(1e-4, 1.0, 41)
-    losses = 1 + np.abs(np.log10(rates) + 2)
-
-    lines = show_of_unusual_pictures.loss_by_rate(
-        rates, losses, {"valley": 1e-2, "end": 1.0}, width=60, ascii=ascii
-    ).splitlines()
-
-    assert lines[0] == "loss"
-    assert len(lines) == 1 + 9 + 2 + 2
-    assert max(map(len, lines)) <= 60
-    axis, labels, valley, end = lines[-4:]
-    mark = "^" if ascii else "┴"
-    assert labels.split() == ["lr", "0.0001", "0.001", "0.01", "0.1", "1"]
-    assert valley.strip() == f"{mark} valley 0.01"
-    assert valley.index(mark) == axis.index(mark) == len(axis) // 2 + 3
-    assert end.strip() == f"{mark} end 1"
-    plot = lines[1:10]
-    lowest = max(row for row, line in enumerate(plot) if line[7:].strip(" ┤│|") != "")
-    assert lowest == len(plot) - 1 - round((1 - 0) / 3 * 8)
 
 
 def test_a_curve_whose_values_alternate_with_gaps_keeps_its_lowest_and_highest_values():

@@ -1,8 +1,0 @@
-"""What labels, scales, axes and the text of pictures return, and the errors of wrong ones.
-
-The calls are in `calls.yaml`, which `python -m support.calls` writes again.
-"""
-
-from support import calls
-
-test_calls = calls.test_of(__file__)
