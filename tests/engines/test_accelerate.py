@@ -1,5 +1,6 @@
-"""Accelerate: its facts, its checkpoint, its trackers."""
+"""Accelerate: its facts, its checkpoint, its trackers, and the batches that a plan schedules."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import torch
 from torch.utils.data import DataLoader
 
 import paramsched as ps
+from engines import accelerate_batches as job
+from engines.planned_batches import BATCHES, BY_SAMPLES, LENGTH, STAIRS
 from paramsched.engines.engine_facts import PlanOptions
 from paramsched.errors import MissingFact
 from support.engine_runs.harness import (
@@ -24,11 +27,12 @@ from support.engine_runs.harness import (
     tokens_of_batch,
 )
 from support.tables import table
+from support.torchrun import finished, torchrun
 
 accelerate = pytest.importorskip("accelerate")
 engine = pytest.importorskip("paramsched.engines.accelerate")
 
-BATCHES = len(Numbers()) // BATCH
+PER_EPOCH = len(Numbers()) // BATCH
 
 
 class Loop:
@@ -41,7 +45,7 @@ class Loop:
         optimizer = optimizer_of(model)
         loader = DataLoader(Numbers(), BATCH)
         if wiring == "unprepared":
-            ps.Scheduler(optimizer, plan, total=3 * -(-BATCHES // accumulation))
+            ps.Scheduler(optimizer, plan, total=3 * -(-PER_EPOCH // accumulation))
         self.model, self.optimizer, self.loader = self.accelerator.prepare(model, optimizer, loader)
         if wiring == "adapter":
             self.scheduler = engine.scheduler(self.accelerator, self.optimizer, plan, self.loader, epochs=3)
@@ -83,27 +87,6 @@ def test_a_run_in_tokens_resumes_from_save_state(tmp_path: Path, check_resumed: 
     check_resumed("Accelerate", first.used + again.used, in_one(first.used, again.used), 15)
 
 
-def test_metric_rules_resume_from_save_state(tmp_path: Path) -> None:
-    plan = ps.Plan(lr=ps.constant() * ps.plateau("loss", patience=0, factor=0.5))
-    first = Loop(plan)
-    for loss in (1.0, 2.0, 3.0):
-        first.scheduler.observe(loss=loss)
-    first.accelerator.save_state(str(tmp_path))
-    again = Loop(plan)
-
-    again.accelerator.load_state(str(tmp_path))
-
-    assert again.optimizer.param_groups[0]["lr"] == 0.1 * 0.25
-
-
-def test_the_epoch_length_is_that_of_the_prepared_loader() -> None:
-    loop = Loop(ps.Plan(lr=ps.step("1 epochs", gamma=0.5)))
-
-    loop.train(3)
-
-    assert [row[0] for row in loop.used] == [0.1] * 5 + [0.05] * 5 + [0.025] * 5
-
-
 def test_a_loader_without_a_length_is_reported_with_the_argument_to_pass() -> None:
     class Stream(torch.utils.data.IterableDataset[Any]):
         def __iter__(self) -> Any:
@@ -119,39 +102,10 @@ def test_a_loader_without_a_length_is_reported_with_the_argument_to_pass() -> No
     assert "accelerate.scheduler(..., steps_per_epoch=100)" in str(refusal.value)
 
 
-def test_a_plan_that_needs_the_total_is_rejected_without_epochs() -> None:
-    accelerator = accelerate.Accelerator(cpu=True)
-    optimizer, loader = accelerator.prepare(optimizer_of(Tiny()), DataLoader(Numbers(), BATCH))
-
-    with pytest.raises(ps.errors.InvalidArgument, match="epochs= was not passed"):
-        engine.scheduler(accelerator, optimizer, PLAN, loader)
-
-
 @table("epochs", [0, -1, 2.5, float("nan"), "2", True, 10**30])
 def test_epochs_that_are_not_a_count_are_rejected(epochs: Any) -> None:
     with pytest.raises(ps.errors.InvalidArgument, match=r"epochs"):
         engine.facts(accelerate.Accelerator(cpu=True), DataLoader(Numbers(), BATCH), epochs=epochs)
-
-
-def test_the_users_facts_take_precedence() -> None:
-    accelerator = accelerate.Accelerator(cpu=True)
-    optimizer, loader = accelerator.prepare(optimizer_of(Tiny()), DataLoader(Numbers(), BATCH))
-
-    scheduler = engine.scheduler(accelerator, optimizer, PLAN, loader, epochs=3, total=7, steps_per_epoch=2)
-
-    assert (scheduler.facts.total_updates, scheduler.facts.updates_per_epoch) == (7, 2)
-
-
-def test_a_longer_total_in_the_plan_takes_precedence_and_is_reported() -> None:
-    accelerator = accelerate.Accelerator(cpu=True)
-    optimizer, loader = accelerator.prepare(optimizer_of(Tiny()), DataLoader(Numbers(), BATCH))
-
-    with pytest.warns(ps.PlanWarning, match='total "9 epochs" of the plan is 162 updates, but .* counts 54'):
-        scheduler = engine.scheduler(
-            accelerator, optimizer, ps.Plan(lr=ps.cosine(), total="9 epochs"), loader, epochs=3
-        )
-
-    assert scheduler.plan.resolve(facts=scheduler.facts).total == ps.Duration.of(162)
 
 
 def test_the_values_of_the_next_update_reach_the_trackers(tmp_path: Path) -> None:
@@ -304,3 +258,56 @@ def test_a_missing_count_suggests_the_counter(unit: str, arguments: str) -> None
     with pytest.raises(MissingFact) as error:
         loop.train(1)
     assert str(error.value).endswith(line)
+
+
+pytest.importorskip("accelerate")
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_model_sees_the_planned_batches_also_after_a_kill(workers, tmp_path):
+    (tmp_path / "killed").mkdir()
+
+    whole = job.train(tmp_path, BY_SAMPLES, workers=workers)
+    first = job.train(tmp_path / "killed", BY_SAMPLES, 8, workers=workers)
+    again = job.train(tmp_path / "killed", BY_SAMPLES, workers=workers)
+
+    trace = ps.trace(BY_SAMPLES, {"lr": 0.1})
+    assert whole["seen"] == BATCHES
+    assert [len(batch) for batch in BATCHES] == [round(size) for size in trace["batch_size"]]
+    assert (first["seen"], again["seen"]) == (BATCHES[:8], BATCHES[6:])
+    assert (again["t"], again["w"]) == (whole["t"], whole["w"])
+    assert whole["t"] == trace.total
+
+
+def test_a_constant_accumulation_and_epochs_of_a_plan_without_a_total(tmp_path):
+    plan = ps.Plan(STAIRS, lr="linear()")
+
+    done = job.train(tmp_path, plan, accumulation=2, epochs=3)
+
+    facts = ps.RunFacts(accumulation=2, total=f"{3 * LENGTH} samples")
+    assert done["seen"] == list(ps.BatchSampler(plan, LENGTH, seed=7, facts=facts))
+    assert done["t"] == done["total"] == len(done["seen"]) / 2
+
+
+def test_the_total_of_a_plan_takes_precedence_over_epochs(tmp_path):
+    done = job.train(tmp_path, BY_SAMPLES, epochs=30)
+
+    assert done["seen"] == BATCHES
+
+
+@pytest.mark.long
+def test_two_processes_share_each_batch(tmp_path):
+    found = {}
+    for kind, kill in (("killed", 8), ("whole", 0)):
+        finished(torchrun(f"--standalone --nproc_per_node=2 {job.__file__} {tmp_path} {kill}", tmp_path))
+        found[kind] = [json.loads((tmp_path / f"{kind}-{rank}.json").read_text()) for rank in (0, 1)]
+    (tmp_path / "alone").mkdir()
+    alone = job.train(tmp_path / "alone", BY_SAMPLES)
+
+    joined = {
+        kind: [a + b for a, b in zip(*(one["seen"] for one in both), strict=True)] for kind, both in found.items()
+    }
+    assert joined == {"killed": BATCHES[:8], "whole": BATCHES[6:]}
+    assert found["whole"][0]["w"] == found["whole"][1]["w"] == pytest.approx(alone["w"], rel=1e-5)
+    for one in found["whole"]:
+        assert "Do not pass the loader to accelerator.prepare" in one["refused"]

@@ -212,25 +212,11 @@ def test_the_lists_of_a_collated_batch_have_an_entry_for_each_sample(one, sample
 FACTS = EngineFacts(call="engine", batches=10, accumulation=2, batch_size=4, total=15, why={})
 
 
-def test_the_length_of_the_run_is_omitted_if_it_cannot_be_converted():
-    scheduler = FACTS.attach(optimizer_of(Tiny()), BY_TOKENS, PlanOptions())
-
-    assert scheduler.facts.total is None
-
-
 def test_a_plan_without_a_total_requires_the_missing_fact():
     plan = ps.Plan(lr=ps.cosine(), clock="tokens")
 
     with pytest.raises(MissingFact, match=r"engine\(\.\.\., tokens_per_sample=1024\)"):
         FACTS.attach(optimizer_of(Tiny()), plan, PlanOptions())
-
-
-def test_a_total_in_tokens_needs_no_rate():
-    plan = ps.Plan(lr=ps.cosine(), clock="tokens", total="1000 tokens")
-
-    scheduler = FACTS.attach(optimizer_of(Tiny()), plan, PlanOptions())
-
-    assert scheduler.plan.total == ps.Duration.of("1000 tokens")
 
 
 def test_the_sequence_length_is_multiplied_by_the_planned_batch_size():
@@ -256,16 +242,6 @@ def test_a_loader_without_a_batch_size_can_be_counted_by_sequences():
     scheduler.optimizer.step()
 
     assert scheduler.amount == 48
-
-
-def test_epochs_in_samples_have_the_length_known_to_the_engine():
-    plan = ps.Plan(lr=ps.linear(1.0, 0.0, over="1 epoch"), clock="samples")
-
-    scheduler = FACTS.attach(optimizer_of(Tiny()), plan, PlanOptions())
-
-    assert scheduler.plan.resolve(facts=scheduler.facts).bindings[0].schedule.args["over"] == ps.Duration.of(
-        "40 samples"
-    )
 
 
 LENGTH = 37
@@ -326,13 +302,6 @@ def test_the_length_of_the_run_is_that_of_the_plan_or_of_the_epochs(plan, argume
     assert len(found) == found.updates
     values = found.training_values((3, 10, 11, 12, "kept", 5, 6))
     assert values == (1, found.updates, LENGTH, found.samples, "kept", len(found), found.updates)
-
-
-def test_the_facts_of_the_user_determine_the_length():
-    options = PlanOptions(facts=ps.RunFacts(total=3))
-
-    assert planned(OPEN, options=options).updates == 3
-    assert planned(OPEN, options=PlanOptions()).updates > 3
 
 
 @pytest.mark.parametrize(("ignores", "empty"), [(False, 6), (True, 0)])

@@ -70,17 +70,6 @@ def test_one_step_per_update_is_counted(parts):
     assert (scheduler.t, made.param_groups[0]["lr"]) == (3, ps.trace(PLAN, {"lr": 0.1})["lr"][3])
 
 
-def test_with_drive_manual_the_groups_of_an_update_use_one_value():
-    made = optimizer()
-    scheduler = ps.Scheduler(made, PLAN, drive="manual")
-    for _ in range(3):
-        Zero(made, {"bit16_groups": [0, 1]}).step()
-        scheduler.step()
-
-    used = 1 - sum(ps.trace(PLAN, {"lr": 0.1})["lr"][:3])
-    assert [group["params"][0].item() for group in made.param_groups] == pytest.approx([used, used])
-
-
 def test_a_trainer_with_deepspeed_steps_the_plan_itself(tmp_path):
     model = torch.nn.Linear(1, 1)
     trainer = planned(Trainer, PLAN)(model=model, args=TrainingArguments(tmp_path, use_cpu=True, report_to=[]))
@@ -148,15 +137,15 @@ def test_a_trainer_with_partitioned_parameters_resumes_from_its_checkpoint(run_a
     assert "resumed at 20" in ended.stdout, ended.stderr[-3000:]
 
 
-@table(("page", "theirs", "line"), rows("engines/deepspeed"))
-def test_the_plan_in_a_row_of_the_page_has_the_rates_of_deepspeeds_scheduler(page, theirs, line):
+@table(("page", "config", "line"), rows("engines/deepspeed"))
+def test_the_plan_in_a_row_of_the_page_has_the_rates_of_deepspeeds_scheduler(page, config, line):
     schedulers = pytest.importorskip("deepspeed.runtime.lr_schedules")
-    scheduler = json.loads(theirs)
+    scheduler = json.loads(config)
     made = torch.optim.Adam([torch.zeros(1)], lr=0.1)
-    theirs = getattr(schedulers, scheduler["type"])(made, **scheduler["params"])
+    of_deepspeed = getattr(schedulers, scheduler["type"])(made, **scheduler["params"])
     used = []
     for _ in range(1000):
         used.append(float(made.param_groups[0]["lr"]))
-        theirs.step()
+        of_deepspeed.step()
 
     assert ps.trace(ps.Plan(lr=line, total=1000), {"lr": 0.1})["lr", 0].tolist() == pytest.approx(used, rel=1e-12)

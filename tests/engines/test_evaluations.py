@@ -87,17 +87,6 @@ def test_lightning_without_a_validation_reports_a_plateau_once() -> None:
     assert lightning_run(0, limit_val_batches=0) == (["PS502"], 0)
 
 
-def test_an_unknown_number_of_validations_is_not_compared() -> None:
-    # Reported at the end, because it took no second.
-    assert lightning_run(10, val_check_interval="00:00:00:01")[0] == [""]
-
-
-def test_a_strict_start_refuses_a_plateau_that_cannot_act() -> None:
-    with pytest.raises(ps.PlanWarning) as refusal:
-        lightning_run(3, strict=True)
-    assert refusal.value.problem.code == "PS502"
-
-
 def test_a_limit_of_time_is_a_short_run_and_early_stopping_is_none() -> None:
     callbacks = pytest.importorskip("lightning.pytorch.callbacks")
     limit = callbacks.Timer(duration=timedelta(milliseconds=50))

@@ -1,8 +1,11 @@
-"""Lightning: the callback's facts, metrics, log and checkpoint."""
+"""Lightning: the callback's facts, metrics, log and checkpoint, planned batches, and a requeue under SLURM."""
 
 import csv
 import json
+import logging
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,9 @@ import torch
 from torch.utils.data import DataLoader
 
 import paramsched as ps
-from paramsched.errors import MissingFact
+from engines import lightning_batches as job
+from engines.planned_batches import BATCHES, BY_SAMPLES, LENGTH, STAIRS
+from paramsched.errors import InvalidArgument, MissingFact
 from support.engine_runs.harness import (
     BATCH,
     BY_TOKENS,
@@ -27,7 +32,9 @@ from support.engine_runs.harness import (
 )
 from support.ports import free_port
 from support.programs import Program
+from support.spread import spread
 from support.tables import table
+from support.torchrun import finished, torchrun
 
 pl = pytest.importorskip("lightning.pytorch")
 runs = pytest.importorskip("support.engine_runs.lightning")
@@ -119,29 +126,6 @@ def test_the_metrics_of_a_validation_reach_the_plan() -> None:
     assert [row[0] for row in module.used[::18]] == [0.1, 0.1, 0.05]
 
 
-def test_a_plan_in_epochs_uses_the_trainers_epochs() -> None:
-    module = small(PlanCallback(ps.Plan(lr=ps.step("1 epochs", gamma=0.5))), accumulate_grad_batches=4)
-
-    assert [row[0] for row in module.used] == [0.1] * 5 + [0.05] * 5 + [0.025] * 5  # 18 batches
-
-
-def test_a_metric_that_is_never_reported_causes_a_warning() -> None:
-    with pytest.warns(UserWarning, match=r"watches loss; the first evaluation has val_loss"):
-        small(PlanCallback(ps.Plan(lr=ps.constant() * ps.plateau("loss"))))
-
-
-def test_metric_rules_resume_from_the_callback_state() -> None:
-    plan = ps.Plan(lr=ps.constant() * ps.plateau("val_loss", patience=0, factor=0.5))
-    callback = PlanCallback(plan)
-    small(callback)
-    again = PlanCallback(plan)
-
-    again.load_state_dict(callback.state_dict())
-    module = small(again, max_epochs=1)
-
-    assert module.used[0][0] == 0.1 * 0.25
-
-
 @pytest.mark.parametrize("every", [1, 5])
 def test_the_values_of_each_logged_update_reach_the_logger(every: int, tmp_path: Path) -> None:
     logger = pl.loggers.CSVLogger(tmp_path)
@@ -151,15 +135,6 @@ def test_the_values_of_each_logged_update_reach_the_logger(every: int, tmp_path:
         rows = [row for row in csv.DictReader(file) if row["lr/weight"]]
     assert [int(row["step"]) for row in rows] == list(range(0, 54, every))
     assert [float(row["lr/weight"]) for row in rows] == [row[0] for row in planned(54)][::every]
-
-
-def test_without_log_no_value_reaches_the_logger(tmp_path: Path) -> None:
-    logger = pl.loggers.CSVLogger(tmp_path)
-    small(PlanCallback(PLAN, log=False), logger=logger, log_every_n_steps=1, max_steps=2)
-    logger.save()
-
-    file = Path(logger.log_dir, "metrics.csv")
-    assert not file.exists() or "lr/" not in file.read_text(encoding="utf-8")
 
 
 def test_the_learning_rate_monitor_works_if_no_scheduler_is_returned(tmp_path: Path) -> None:
@@ -283,34 +258,6 @@ def test_wrong_arguments_are_refused_at_construction(options: dict[str, Any], fo
         PlanCallback(BOTH, **options)
 
 
-def test_names_that_are_not_as_many_as_the_optimizers_are_refused() -> None:
-    with pytest.raises(ps.errors.InvalidArgument, match="the module has 2 optimizers"):
-        runs.fit(Pair(), PlanCallback(BOTH, optimizers=("critic",)))
-
-
-def test_a_plan_may_be_a_mapping_as_in_a_plan_file() -> None:
-    callback = PlanCallback({"lr": "linear()", "total": 54}, optimizers=("critic", "generator"))
-    runs.fit(Pair(), callback)
-
-    assert callback.schedulers[0].plan == ps.Plan(lr="linear()", total=54)
-
-
-def test_a_scheduler_of_several_may_be_returned_by_configure_optimizers() -> None:
-    class Returning(Pair):
-        def configure_optimizers(self) -> Any:
-            both = super().configure_optimizers()
-            self.plan = ps.Scheduler(dict(zip(("critic", "generator"), both, strict=True)), BOTH)
-            return both, [self.plan]
-
-    module = Returning()
-    runs.fit(module)
-
-    assert module.plan.t == len(module.used)
-    assert [row[0] for row in module.used] == ps.trace(BOTH, {"critic": {"lr": 0.1}, "generator": {"lr": 0.1}})[
-        "lr", "critic"
-    ][: len(module.used)].tolist()
-
-
 def test_a_callback_can_be_pickled() -> None:
     import pickle
 
@@ -360,21 +307,6 @@ def test_a_group_that_a_callback_adds_keeps_its_share_of_the_first_group(
     assert 0 < len(rows) < len(module.rates)
     assert [row[before] for row in rows] == pytest.approx([row[0] / share for row in rows], rel=1e-12)
     assert sum("was added at update" in one.getMessage() for one in caplog.records) == 1
-
-
-@pytest.mark.parametrize("level", [0.001, 1.0])
-def test_an_added_group_continues_from_its_lr_if_the_plan_has_an_absolute_level(level: float) -> None:
-    module, line = Late(), ps.linear(1.0, ps.absolute(level))
-    runs.fit(module, PlanCallback(ps.Plan(lr=line)), Unfreeze())
-
-    before = len(module.rates[0])
-    at, first = next((at, row) for at, row in enumerate(module.rates) if len(row) > before)
-    lr, total = first[0] / 10, len(module.rates)
-    levels = level * at / total
-    base = (lr - levels) / (1 - at / total) if lr > levels else lr
-    planned = ps.trace(ps.Plan(lr=line, total=total), {"lr": base})["lr"].tolist()
-    assert [row[before] for row in module.rates[at:]] == pytest.approx(planned[at:], rel=1e-12)
-    assert (planned[at] == pytest.approx(lr)) is (lr > levels)
 
 
 def test_a_resumed_run_continues_the_groups_that_finetuning_has_added(tmp_path: Path) -> None:
@@ -448,3 +380,187 @@ def test_tensor_parallel_ranks_count_each_sample_once(tmp_path: Path) -> None:
 def test_a_missing_token_count_suggests_the_callback() -> None:
     with pytest.raises(MissingFact, match=r"For example: PlanCallback\(…, tokens_per_sample=1024\)$"):
         small(PlanCallback(BY_TOKENS))
+
+
+pytest.importorskip("lightning.pytorch")
+
+BY_UPDATES = ps.Plan(STAIRS, lr="linear()", total=14)
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_module_sees_the_planned_batches_also_after_a_kill(workers, tmp_path):
+    whole, first, again = (
+        job.Model(BY_SAMPLES, workers),
+        job.Model(BY_SAMPLES, workers, kill=8),
+        job.Model(BY_SAMPLES, workers),
+    )
+
+    trainer = job.fit(tmp_path / "whole", whole)
+    job.fit(tmp_path / "killed", first)
+    resumed = job.fit(tmp_path / "killed", again)
+
+    trace = ps.trace(BY_SAMPLES, {"lr": 0.1})
+    assert whole.seen == BATCHES
+    assert [len(batch) for batch in whole.seen] == [round(size) for size in trace["batch_size"]]
+    assert trainer.global_step == resumed.global_step == trace.total
+    assert (first.seen, again.seen) == (BATCHES[:8], BATCHES[6:])
+    assert again.w.item() == whole.w.item()
+    assert whole.validated == again.validated == 2  # at the end of the only epoch
+
+
+@pytest.mark.parametrize(("limit", "epochs"), spread([(5, 4), (1, 18)], (5, 4)))
+def test_the_run_may_be_divided_into_epochs(limit, epochs, tmp_path):
+    options = {"max_epochs": 20, "limit_train_batches": limit}
+    whole, first, again = job.Model(BY_SAMPLES), job.Model(BY_SAMPLES, kill=8), job.Model(BY_SAMPLES)
+
+    trainer = job.fit(tmp_path / "whole", whole, **options)
+    job.fit(tmp_path / "killed", first, **options)
+    resumed = job.fit(tmp_path / "killed", again, **options)
+
+    assert whole.seen == BATCHES
+    assert again.seen == BATCHES[6:]
+    assert trainer.current_epoch == resumed.current_epoch == epochs
+    assert whole.validated == 2 * epochs
+
+
+@pytest.mark.parametrize(("interval", "count"), [(0.5, 2), (0.3, 4), (4, 5), (1.0, 1)])
+def test_validations_within_the_epoch_are_divided_by_the_planned_batches(interval, count, tmp_path):
+    module = job.Model(BY_SAMPLES)
+    assert len(BATCHES) == 18
+
+    job.fit(tmp_path, module, val_check_interval=interval)
+
+    assert module.validated == 2 * count  # of two batches each, one of them at the end
+
+
+def test_batches_accumulate_and_a_plan_without_a_total_ends_at_max_steps(tmp_path, caplog):
+    first, again = job.Model(BY_UPDATES, kill=11), job.Model(BY_UPDATES)
+    job.fit(tmp_path / "killed", first, accumulate_grad_batches=2)
+    trainer = job.fit(tmp_path / "killed", again, accumulate_grad_batches=2)
+    open_ended = job.Model(ps.Plan(STAIRS, lr="linear()"))
+    steps = job.fit(tmp_path / "open", open_ended, max_steps=9, max_epochs=-1).global_step
+
+    expected = list(ps.BatchSampler(BY_UPDATES, LENGTH, seed=7, accumulation=2))
+    assert (first.seen, again.seen) == (expected[:11], expected[6:])
+    assert trainer.global_step == 14
+    assert steps == 9
+    assert [len(batch) for batch in open_ended.seen] == [4] * 4 + [8] * 4 + [12]
+    assert "takes precedence" not in caplog.text
+
+
+def test_the_length_of_an_epoch_is_unknown_because_the_plan_schedules_it(tmp_path):
+    with pytest.raises(MissingFact, match=r"or the plan schedules its batches.*PlanCallback\(..., steps_per_epoch="):
+        job.fit(tmp_path, job.Model(ps.Plan(STAIRS, lr="step('1 epochs')", total=14)))
+
+
+def test_a_planned_accumulation_is_refused(tmp_path):
+    accumulating = ps.Plan(STAIRS, ps.Binding(ps.Target("accumulation", 1), "constant(2)"), lr="linear()", total=4)
+
+    with pytest.raises(InvalidArgument, match="accumulates the same number of batches"):
+        job.fit(tmp_path, job.Model(accumulating))
+
+
+@pytest.mark.long
+def test_two_processes_share_each_batch_and_need_their_own_sampler(tmp_path):
+    found = {}
+    for kind in ("killed", "whole", "refused"):
+        finished(torchrun(f"--standalone --nproc_per_node=2 {job.__file__} {tmp_path} {kind}", tmp_path))
+        found[kind] = [json.loads((tmp_path / f"{kind}-{rank}.json").read_text()) for rank in (0, 1)]
+
+    joined = {
+        kind: [a + b for a, b in zip(*(one["seen"] for one in found[kind]), strict=True)]
+        for kind in ("killed", "whole")
+    }
+    assert joined == {"killed": BATCHES[:8], "whole": BATCHES[6:]}
+    alone = job.Model(BY_SAMPLES)
+    job.fit(tmp_path / "alone", alone)
+    assert found["whole"][0]["w"] == found["whole"][1]["w"] == pytest.approx(alone.w.item(), rel=1e-5)
+    for refusal in found["refused"]:
+        assert "use_distributed_sampler=False" in refusal
+
+
+pytest.importorskip("lightning.pytorch")
+
+SCRIPT = """
+import os, signal
+from pathlib import Path
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.plugins.environments import SLURMEnvironment
+from torch.optim.optimizer import register_optimizer_step_post_hook
+import paramsched as ps
+from paramsched.engines.lightning import PlanCallback
+
+at, steps = int(os.environ["AT"]), []
+
+def notify(optimizer, *_):
+    steps.append(1)
+    if len(steps) == at:
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+register_optimizer_step_post_hook(notify)
+torch.manual_seed(0)
+data = torch.randn(512, 8)
+
+class Module(pl.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.net = torch.nn.Sequential(torch.nn.Linear(8, 32), torch.nn.Linear(32, 1))
+
+    def training_step(self, x, index):
+        return (self.net(x) - x.sum(dim=1, keepdim=True)).square().mean()
+
+    def on_train_batch_end(self, *_):
+        if at and len(steps) >= at + 20:
+            self.trainer.should_stop = True  # the time of the job is over
+
+    def configure_optimizers(self):
+        return torch.optim.AdamW(self.parameters(), lr=1e-2)
+
+size = ps.Binding(ps.Target("batch_size", 16), "constant()")
+plan = ps.Plan(size, lr='warmup("5%") >> cosine(to=0.1)', total=160)
+loader = torch.utils.data.DataLoader(data, batch_sampler=ps.BatchSampler(plan, len(data)))
+trainer = pl.Trainer(
+    max_epochs=1000, accelerator="cpu", devices=1, callbacks=[PlanCallback(plan)], logger=False,
+    plugins=[SLURMEnvironment(auto_requeue=True, requeue_signal=signal.SIGUSR1)], enable_checkpointing=False,
+    enable_progress_bar=False, use_distributed_sampler=False,
+)
+trainer.fit(Module(), loader, ckpt_path="run.ckpt" if Path("run.ckpt").exists() else None)
+if not at:
+    trainer.save_checkpoint("run.ckpt")
+"""
+
+
+def run_job(folder: Path, signal_at: int) -> None:
+    """Run the job; it receives the signal of SLURM inside of an update, or runs to its end if `signal_at` is 0."""
+    folder.mkdir(exist_ok=True)
+    (folder / "job.py").write_text(SCRIPT)
+    scontrol = folder / "bin" / "scontrol"
+    scontrol.parent.mkdir(exist_ok=True)
+    scontrol.write_text(f'#!/bin/sh\necho "$@" >> {folder}/requeued.txt\n')
+    scontrol.chmod(0o755)
+    slurm = {"JOB_ID": "17", "JOB_NAME": "train", "NTASKS": "1", "PROCID": "0", "LOCALID": "0", "NODELIST": "localhost"}
+    env = {**os.environ, **{f"SLURM_{name}": value for name, value in slurm.items()}}
+    env |= {"AT": str(signal_at), "PATH": f"{scontrol.parent}:{os.environ['PATH']}", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run([sys.executable, "job.py"], cwd=folder, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.heavy
+@pytest.mark.long
+def test_a_job_that_lightning_requeues_ends_with_the_weights_of_one_run(tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    run_job(whole, 0)
+    run_job(parts, 70)
+    assert (parts / "requeued.txt").read_text().split() == ["requeue", "17"]
+    assert [*parts.glob("hpc_ckpt*")]
+
+    run_job(parts, 0)
+
+    ends = [torch.load(folder / "run.ckpt", weights_only=False)["state_dict"] for folder in (whole, parts)]
+    assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])

@@ -88,12 +88,6 @@ def _after_loading(trainer: Recording, path: Path) -> None:
     Trainer._run_training(trainer)
 
 
-def test_the_epoch_length_is_that_of_the_trainer() -> None:
-    used = Recording().fit(ps.Plan(lr=ps.step("1 epochs", gamma=0.5)))
-
-    assert [row[0] for row in used] == [0.1] * 5 + [0.05] * 5 + [0.025] * 5
-
-
 def test_a_step_limit_is_passed_as_run_facts() -> None:
     short = engine.scheduler(PLAN, total=10)
 

@@ -246,7 +246,7 @@ class SameGroups(torch.optim.SGD):
         self.param_groups = other.param_groups
 
 
-MINE, PLANNED = of_plan(sgd())
+ATTACHED, PLANNED = of_plan(sgd())
 
 
 BY_HAND, COUNTED = of_plan(sgd(), drive="manual")
@@ -259,13 +259,13 @@ OTHER, SECOND = sgd(), of_plan(sgd())
     ("scheduler", "present", "is_reported"),
     [
         (PLANNED, [[OTHER]], True),
-        (PLANNED, [[MINE], [OTHER], [OTHER]], True),
-        (PLANNED, [[wrapped(MINE)], [wrapped(OTHER)]], True),
-        (PLANNED, [[MINE], [MINE]], False),
-        (PLANNED, [[wrapped(MINE)], [MINE]], False),
-        (PLANNED, [[OTHER, MINE]], False),  # another one besides it
+        (PLANNED, [[ATTACHED], [OTHER], [OTHER]], True),
+        (PLANNED, [[wrapped(ATTACHED)], [wrapped(OTHER)]], True),
+        (PLANNED, [[ATTACHED], [ATTACHED]], False),
+        (PLANNED, [[wrapped(ATTACHED)], [ATTACHED]], False),
+        (PLANNED, [[OTHER, ATTACHED]], False),  # another one besides it
         (PLANNED, [[SECOND[0]]], False),  # with a plan of its own
-        (PLANNED, [[SameGroups(MINE)]], False),
+        (PLANNED, [[SameGroups(ATTACHED)]], False),
         (PLANNED, [[object()], []], False),  # nothing is known
         (COUNTED, [[OTHER]], False),
     ],

@@ -65,10 +65,12 @@ def test_a_run_that_resumes_from_the_state_of_the_containers_is_one_run(saved_af
     optimizers.state_dict()  # torchtitan makes a hidden step, which Adam counts, also in a run that saves at its start
     rates = trained(models, optimizers, 20)
 
-    first, theirs, scheduler = started()
-    theirs.state_dict()
-    trained(first, theirs, saved_after)
-    saved = copy.deepcopy(([one.state_dict() for one in first], theirs.state_dict(), scheduler.state_dict()))
+    first, containers_of_first, scheduler = started()
+    containers_of_first.state_dict()
+    trained(first, containers_of_first, saved_after)
+    saved = copy.deepcopy(
+        ([one.state_dict() for one in first], containers_of_first.state_dict(), scheduler.state_dict())
+    )
     again, others, resumed = started()
     for model, state in zip(again, saved[0], strict=True):
         model.load_state_dict(state)

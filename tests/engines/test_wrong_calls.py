@@ -14,7 +14,6 @@ from torch.optim import lr_scheduler
 from torch.utils.data import DataLoader
 
 import paramsched as ps
-from paramsched.engines.argument_order import check_kinds
 from paramsched.engines.engine_facts import PlanOptions
 from paramsched.engines.other_schedulers import warn_of_other_schedulers
 from paramsched.errors import InvalidArgument, ParamschedError
@@ -166,11 +165,6 @@ def test_the_signature_shows_each_option_with_its_default(name: str) -> None:
     assert not by_itself & set(shown)
 
 
-def test_an_argument_that_is_no_plan_is_answered_as_by_a_scheduler():
-    with pytest.raises(InvalidArgument, match=r'got int. Write "absolute\(5\)" for the value 5'):
-        check_kinds("engine.attach", plan=5)
-
-
 LR = ps.Plan(lr="cosine()", total=54)
 
 
@@ -309,27 +303,6 @@ def test_lightning_refuses_a_scheduler_of_a_module_that_the_callback_would_repla
     assert refusal.value.problem.site == "configure_optimizers"
     assert module.made.t == 0
     assert module.made.plan == ps.Plan(lr="cosine()")
-
-
-@pytest.mark.heavy
-def test_lightning_reports_a_scheduler_of_torch_in_a_module_before_the_first_update():
-    runs = pytest.importorskip("support.engine_runs.lightning")
-    from paramsched.engines.lightning import PlanCallback
-
-    class Module(runs.Simple):
-        def configure_optimizers(self):
-            optimizer = super().configure_optimizers()
-            plateau = lr_scheduler.ReduceLROnPlateau(optimizer)
-            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": plateau, "monitor": "val/loss"}}
-
-        def on_train_start(self):
-            raise KeyError("the first update")
-
-    with pytest.raises(ps.PlanWarning) as refusal:
-        runs.fit(Module(), PlanCallback("linear()", strict=True))
-
-    assert refusal.value.problem.site == "configure_optimizers"
-    assert "ReduceLROnPlateau" in refusal.value.problem.found
 
 
 def test_a_second_scheduler_of_accelerate_is_the_only_one_that_is_saved(tmp_path):
