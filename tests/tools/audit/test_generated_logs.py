@@ -485,7 +485,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         return kept | {"exact": report.exact, "bases": fitted, "causes": causes, "report": lines_of(report)}
 
 
-@answers.in_parts(FILE, size=20, step=4)
+@answers.in_parts(FILE, size=10, step=2)
 def test_the_report_of_a_generated_log_is_as_recorded(places, subtests):
     answers.check(FILE, answer_to, places, subtests)
 
