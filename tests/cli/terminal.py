@@ -23,26 +23,26 @@ def in_terminal(
     commands: Sequence[str], folder: Path, columns: int = 80, inputs: Sequence[str] = (), **environment: str
 ) -> list[str]:
     """Return what each command writes to a terminal of this width, on standard output and standard error together."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    own_end, other_end = pty.openpty()
+    fcntl.ioctl(other_end, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "LINES")}
     process = subprocess.Popen(
         [sys.executable, __file__],
         stdin=subprocess.PIPE,
-        stdout=theirs,
-        stderr=theirs,
+        stdout=other_end,
+        stderr=other_end,
         cwd=folder,
         env={**kept, "TERM": "xterm-256color", **environment},
     )
-    os.close(theirs)
+    os.close(other_end)
     assert process.stdin is not None
     process.stdin.write(json.dumps([commands, [*inputs, *[""] * (len(commands) - len(inputs))]]).encode())
     process.stdin.close()
     said = b""
     with contextlib.suppress(OSError):  # the other end is closed
-        while piece := os.read(ours, 65536):
+        while piece := os.read(own_end, 65536):
             said += piece
-    os.close(ours)
+    os.close(own_end)
     assert process.wait() == 0, said[-2000:]
     found = said.decode().replace("\r\n", "\n").split(f"{_MARK}\n")
     assert len(found) == len(commands) + 1

@@ -30,15 +30,15 @@ def same_answer(found: Any, recorded: Any) -> bool:
         return equal_to_last_places(found, recorded)
     if not (isinstance(found, str) and isinstance(recorded, str)):
         return False
-    mine, theirs = _NUMBER.findall(found), _NUMBER.findall(recorded)
-    if _NUMBER.split(found) != _NUMBER.split(recorded) or len(mine) != len(theirs):
+    numbers, expected = _NUMBER.findall(found), _NUMBER.findall(recorded)
+    if _NUMBER.split(found) != _NUMBER.split(recorded) or len(numbers) != len(expected):
         return False
-    differing = [pair for pair in zip(mine, theirs, strict=True) if pair[0] != pair[1]]
+    differing = [pair for pair in zip(numbers, expected, strict=True) if pair[0] != pair[1]]
     if any(one.lstrip("-").isdigit() and other.lstrip("-").isdigit() for one, other in differing):
         return False  # integers are counts
     pairs = [
         (float(one), float(one) if _is_printed(one, other) else float(other))
-        for one, other in zip(mine, theirs, strict=True)
+        for one, other in zip(numbers, expected, strict=True)
         if not one.isdigit()
     ]
     return equal_to_last_places([one for one, _ in pairs], [other for _, other in pairs])

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from support.torch_cases import OURS, decaying, harmonic
+from support.torch_cases import DROP_IN, decaying, harmonic
 
 
 class Own(torch.optim.NAdam):
@@ -175,13 +175,13 @@ def generated_scheduler(draw: Draw, depth: int = 2) -> tuple[Any, Any]:
             "PolynomialLR": {"total_iters": draw.randint(25, 30)},
         }
         options |= own.get(name, {})
-        return (name, options), lambda optimizer: getattr(OURS, name)(optimizer, **_for_groups(options, optimizer))
+        return (name, options), lambda optimizer: getattr(DROP_IN, name)(optimizer, **_for_groups(options, optimizer))
     members = [generated_scheduler(draw, depth - 1) for _ in range(draw.randint(1, 3))]
     texts, builds = zip(*members, strict=True)
     if kind == "chain":
-        return (kind, texts), lambda optimizer: OURS.ChainedScheduler([one(optimizer) for one in builds], optimizer)
+        return (kind, texts), lambda optimizer: DROP_IN.ChainedScheduler([one(optimizer) for one in builds], optimizer)
     milestones = sorted(draw.randint(1, 9) for _ in members[1:])
-    return (kind, milestones, texts), lambda optimizer: OURS.SequentialLR(
+    return (kind, milestones, texts), lambda optimizer: DROP_IN.SequentialLR(
         optimizer, [one(optimizer) for one in builds], [*milestones]
     )
 
@@ -248,9 +248,9 @@ def run(action: Any) -> tuple[Any, set[Any]]:
     return result, {(kind, text[:60]) for kind, text in texts if not any(one in text for one in ours_alone)}
 
 
-def same(ours: Any, theirs: Any) -> bool:
-    if isinstance(theirs, (list, tuple)):
-        return len(ours) == len(theirs) and all(map(same, ours, theirs))
-    if ours is None or isinstance(theirs, str):
-        return bool(ours == theirs)
-    return bool(ours == theirs) or abs(float(ours) - float(theirs)) <= 1e-9 * abs(float(theirs)) + 1e-12
+def same(actual: Any, expected: Any) -> bool:
+    if isinstance(expected, (list, tuple)):
+        return len(actual) == len(expected) and all(map(same, actual, expected))
+    if actual is None or isinstance(expected, str):
+        return bool(actual == expected)
+    return bool(actual == expected) or abs(float(actual) - float(expected)) <= 1e-9 * abs(float(expected)) + 1e-12

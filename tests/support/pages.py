@@ -75,7 +75,7 @@ def sections(page: str, level: int = 2) -> dict[str, str]:
     return {"": first} | {text.partition("\n")[0]: text for text in others}
 
 
-_ROW = re.compile(r"^\| `(?P<theirs>.+?)` \| `(?P<plan>.+?)` \|$", re.MULTILINE)
+_ROW = re.compile(r"^\| `(?P<other>.+?)` \| `(?P<plan>.+?)` \|$", re.MULTILINE)
 
 
 def rows(*pages: str, of: str = "") -> list[tuple[str, str, str]]:
@@ -83,7 +83,7 @@ def rows(*pages: str, of: str = "") -> list[tuple[str, str, str]]:
     found = []
     for page in pages:
         text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
-        found += [(page, row["theirs"], row["plan"]) for row in _ROW.finditer(text) if row["theirs"].startswith(of)]
+        found += [(page, row["other"], row["plan"]) for row in _ROW.finditer(text) if row["other"].startswith(of)]
     return found
 
 

@@ -1,6 +1,5 @@
 """Generated torch schedulers and optimizer groups, shared by the tests of the drop-in classes."""
 
-import importlib
 import warnings
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -11,12 +10,12 @@ from hypothesis import strategies as st
 from torch.optim import lr_scheduler
 from torch.optim.swa_utils import SWALR
 
-import paramsched.compat.torch as ours
+import paramsched.compat.torch as drop_in
 
-ORIGINAL = SimpleNamespace(
+TORCH = SimpleNamespace(
     **{name: getattr(lr_scheduler, name) for name in lr_scheduler.__all__}, SWALR=SWALR, __name__="torch"
 )  # the name is part of the ids of tests
-OURS: Any = ours
+DROP_IN: Any = drop_in
 
 
 @dataclass(frozen=True)
@@ -172,7 +171,3 @@ def quiet_step(scheduler: Any, *args: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         scheduler.step(*args)
-
-
-def modules() -> tuple[Any, Any]:
-    return ORIGINAL, importlib.import_module("paramsched.compat.torch")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from paramsched.compat import torch as compat
 from paramsched.compat.gradual_warmup import GradualWarmupScheduler
 from support.generated_programs import CALLS, OPTIMIZERS, Draw, after_call, generated_scheduler, run, same
-from support.torch_cases import ORIGINAL
+from support.torch_cases import TORCH
 
 lr_scheduler = torch.optim.lr_scheduler
 
@@ -376,7 +376,7 @@ class Program:
             case "torch":
                 name = draw.choice([*OF_TORCH])
                 self.description = name, OF_TORCH[name](draw)
-                self.after = lambda optimizer: getattr(ORIGINAL, name)(optimizer, **self.description[1])
+                self.after = lambda optimizer: getattr(TORCH, name)(optimizer, **self.description[1])
             case _:
                 self.description, self.after = generated_scheduler(draw)
         self.calls = [(draw.choice([*CALLS, "step to"]), draw.randint(0, 14)) for _ in range(draw.randint(3, 12))]

@@ -16,7 +16,7 @@ from torch.optim.swa_utils import SWALR
 import paramsched.compat.torch as drop_in
 from paramsched.errors import InvalidArgument, ParamschedError
 from support.tables import table
-from support.torch_cases import OPTIONS, ORIGINAL, OURS, built
+from support.torch_cases import DROP_IN, OPTIONS, TORCH, built
 
 MODULES = {lr_scheduler.__file__: lr_scheduler, swa_utils.__file__: swa_utils}
 
@@ -156,7 +156,7 @@ def without_addresses(text):
 @table("name", ERRORS)
 @pytest.mark.filterwarnings("ignore")
 def test_the_drop_in_raises_the_same_error_with_the_same_start(name):
-    expected, actual = error_of(ERRORS[name], ORIGINAL), error_of(ERRORS[name], OURS)
+    expected, actual = error_of(ERRORS[name], TORCH), error_of(ERRORS[name], DROP_IN)
 
     assert isinstance(actual, type(expected))
     first_line = without_addresses(message_of(expected)).splitlines()[0:1] or [""]
@@ -167,7 +167,7 @@ def test_the_drop_in_raises_the_same_error_with_the_same_start(name):
 @table("name", WARNINGS)
 def test_the_drop_in_issues_a_warning_with_the_same_start(name):
     heard = []
-    for module in (ORIGINAL, OURS):
+    for module in (TORCH, DROP_IN):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             WARNINGS[name](module)
@@ -190,7 +190,7 @@ def test_the_table_has_every_error_that_torch_raises():
     }
     seen = set()
     for provoke in ERRORS.values():
-        where = traceback.extract_tb(error_of(provoke, ORIGINAL).__traceback__)[-1]
+        where = traceback.extract_tb(error_of(provoke, TORCH).__traceback__)[-1]
         seen.add((where.filename, where.lineno))
 
     assert raised - seen == set()
@@ -204,11 +204,11 @@ def test_the_advised_line_for_a_state_without_initial_lr_resumes_with_the_base_o
         one["lr"] = 0.05
     optimizer.load_state_dict(saved)
     with pytest.raises(KeyError) as refused:
-        OURS.CosineAnnealingLR(optimizer, 20, last_epoch=9)
+        DROP_IN.CosineAnnealingLR(optimizer, 20, last_epoch=9)
 
     exec(refused.value.args[0].partition("each group: ")[2], {"optimizer": optimizer})
 
-    assert OURS.CosineAnnealingLR(optimizer, 20, last_epoch=9).base_lrs == [0.1 for _ in groups]
+    assert DROP_IN.CosineAnnealingLR(optimizer, 20, last_epoch=9).base_lrs == [0.1 for _ in groups]
 
 
 SITUATIONS = {
@@ -252,9 +252,9 @@ def happened(module, name, situation):
 @pytest.mark.parametrize("name", OPTIONS)
 def test_a_step_warns_as_in_torch(name, subtests):
     for situation, events in SITUATIONS.items():
-        (said, rates), (expected, planned) = (happened(m, name, events) for m in (OURS, ORIGINAL))
+        (said, rates), (expected, planned) = (happened(m, name, events) for m in (DROP_IN, TORCH))
         if name == "CosineAnnealingWarmRestarts":  # torch's has no check of the order
-            expected = [one for one in happened(ORIGINAL, "StepLR", events)[0] if "epoch" not in one]
+            expected = [one for one in happened(TORCH, "StepLR", events)[0] if "epoch" not in one]
         with subtests.test(situation=situation):
             assert said == ([] if "infinite" in events[0] else expected)  # torch does not look at the gradients
             assert rates == pytest.approx(planned, rel=1e-12) or "epoch" in events

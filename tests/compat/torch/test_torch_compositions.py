@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from support.tables import table
-from support.torch_cases import ORIGINAL, OURS, optimizer_with, quiet_step, rates_of
+from support.torch_cases import DROP_IN, TORCH, optimizer_with, quiet_step, rates_of
 
 
 def chain_of_chains(module, optimizer):
@@ -29,7 +29,7 @@ def share_with_a_sequence(t):
     return (0.1 + 0.9 * t / 3) * 0.9**t if t < 3 else 0.5 ** ((t - 3) // 2) * 0.9 ** (t - 2)
 
 
-@pytest.mark.parametrize("inner", [OURS, ORIGINAL], ids=["paramsched", "torch"])
+@pytest.mark.parametrize("inner", [DROP_IN, TORCH], ids=["paramsched", "torch"])
 @pytest.mark.parametrize(
     ("build", "share"),
     [(chain_of_chains, share_of_chains), (chain_with_a_sequence, share_with_a_sequence)],
@@ -39,7 +39,7 @@ def test_a_composition_in_a_composition_begins_and_seeks_to_the_same_values(buil
     def nested():
         optimizer = optimizer_with([0.4, 0.2])
         member = build(inner, optimizer)
-        return optimizer, OURS.SequentialLR(optimizer, [OURS.ConstantLR(optimizer, 0.5, 9), member], [2])
+        return optimizer, DROP_IN.SequentialLR(optimizer, [DROP_IN.ConstantLR(optimizer, 0.5, 9), member], [2])
 
     expected = [[base * (0.5 if t < 2 else share(t - 2)) for base in (0.4, 0.2)] for t in range(10)]
     optimizer, scheduler = nested()
@@ -68,8 +68,8 @@ def test_a_chain_of_one_member_has_its_values_after_an_external_write(name, opti
     rows = []
     for is_chained in (True, False):
         optimizer = optimizer_with([0.4], partial(torch.optim.SGD, momentum=0.9))
-        scheduler = getattr(OURS, name)(optimizer, **options)
-        scheduler = OURS.ChainedScheduler([scheduler]) if is_chained else scheduler
+        scheduler = getattr(DROP_IN, name)(optimizer, **options)
+        scheduler = DROP_IN.ChainedScheduler([scheduler]) if is_chained else scheduler
         rows.append(row := [])
         for t in range(8):
             if t == 1:
@@ -96,7 +96,7 @@ def own_class(module):
     return Own
 
 
-@pytest.mark.parametrize("of_member", [OURS, ORIGINAL], ids=["paramsched", "torch"])
+@pytest.mark.parametrize("of_member", [DROP_IN, TORCH], ids=["paramsched", "torch"])
 def test_a_users_scheduler_in_a_sequence_goes_on_from_the_last_value_as_in_torch(of_member):
     def values(module, of_member):
         optimizer = optimizer_with([0.4, 0.2])
@@ -109,11 +109,11 @@ def test_a_users_scheduler_in_a_sequence_goes_on_from_the_last_value_as_in_torch
             found.append((*rates_of(optimizer), own.steps, own.last_epoch))
         return found
 
-    for actual, expected in zip(values(OURS, of_member), values(ORIGINAL, ORIGINAL), strict=True):
+    for actual, expected in zip(values(DROP_IN, of_member), values(TORCH, TORCH), strict=True):
         assert actual == pytest.approx(expected, rel=1e-14)
 
 
-class Direct(ORIGINAL.LRScheduler):
+class Direct(TORCH.LRScheduler):
     """A user's scheduler that writes the groups in its own step, and has neither bases nor a last value."""
 
     def __init__(self, optimizer):
@@ -133,7 +133,7 @@ class Direct(ORIGINAL.LRScheduler):
 
 def test_a_sequence_reports_and_continues_the_values_of_a_scheduler_without_bases():
     optimizer = optimizer_with([0.4])
-    sequence = OURS.SequentialLR(optimizer, [OURS.ConstantLR(optimizer, 1.0), Direct(optimizer)], [1])
+    sequence = DROP_IN.SequentialLR(optimizer, [DROP_IN.ConstantLR(optimizer, 1.0), Direct(optimizer)], [1])
     quiet_step(sequence)
     quiet_step(sequence)
     assert sequence.get_last_lr() == rates_of(optimizer) == [0.2]
@@ -146,9 +146,9 @@ def test_a_sequence_reports_and_continues_the_values_of_a_scheduler_without_base
 
 def test_a_chain_that_begins_again_has_the_values_of_its_first_run():
     optimizer = optimizer_with([1.0])
-    product = OURS.MultiplicativeLR(optimizer, lambda t: 0.5)
-    stages = OURS.SequentialLR(optimizer, [OURS.ConstantLR(optimizer, 1.0), product], [2])
-    scheduler = OURS.ChainedScheduler([stages, OURS.ConstantLR(optimizer, 0.0, 5)])
+    product = DROP_IN.MultiplicativeLR(optimizer, lambda t: 0.5)
+    stages = DROP_IN.SequentialLR(optimizer, [DROP_IN.ConstantLR(optimizer, 1.0), product], [2])
+    scheduler = DROP_IN.ChainedScheduler([stages, DROP_IN.ConstantLR(optimizer, 0.0, 5)])
     runs = []
     for _ in range(2):
         runs.append(rates := [])
@@ -160,7 +160,7 @@ def test_a_chain_that_begins_again_has_the_values_of_its_first_run():
     assert runs[0] == runs[1]
 
 
-@pytest.mark.parametrize("module", [OURS, ORIGINAL], ids=["paramsched", "torch"])
+@pytest.mark.parametrize("module", [DROP_IN, TORCH], ids=["paramsched", "torch"])
 def test_a_sequence_reports_the_last_value_of_its_member_also_if_the_step_of_the_user_wrote_another_one(module):
     class Bounded(module.StepLR):
         def step(self, epoch=None):
@@ -180,16 +180,16 @@ def test_a_sequence_reports_the_last_value_of_its_member_also_if_the_step_of_the
 def test_a_stage_that_ends_with_a_factor_of_0_does_not_keep_the_value_at_0(is_last):
     def rates(first):
         optimizer = optimizer_with([1.0])
-        stages = OURS.SequentialLR(optimizer, [first(optimizer), OURS.ExponentialLR(optimizer, 0.9)], [2])
-        members = [stages, OURS.CosineAnnealingLR(optimizer, 4)]
-        scheduler = OURS.ChainedScheduler(members[::-1] if is_last else members)
+        stages = DROP_IN.SequentialLR(optimizer, [first(optimizer), DROP_IN.ExponentialLR(optimizer, 0.9)], [2])
+        members = [stages, DROP_IN.CosineAnnealingLR(optimizer, 4)]
+        scheduler = DROP_IN.ChainedScheduler(members[::-1] if is_last else members)
         found = []
         for _ in range(9):
             quiet_step(scheduler)
             found += rates_of(optimizer)
         return found
 
-    with_zero, without = rates(lambda o: OURS.CosineAnnealingLR(o, 1)), rates(lambda o: OURS.ConstantLR(o, 1.0))
+    with_zero, without = rates(lambda o: DROP_IN.CosineAnnealingLR(o, 1)), rates(lambda o: DROP_IN.ConstantLR(o, 1.0))
 
     assert with_zero[0] == 0
     assert with_zero[1:] == pytest.approx(without[1:])

@@ -15,7 +15,7 @@ from torch.optim import lr_scheduler as original
 import paramsched.compat.torch as drop_in
 from paramsched.compat.group_values import use_tensors
 from support.tables import table
-from support.torch_cases import OPTIONS, ORIGINAL, OURS, built, optimizer_with, quiet_step, rates_of
+from support.torch_cases import DROP_IN, OPTIONS, TORCH, built, optimizer_with, quiet_step, rates_of
 
 
 def optimizer(lr=1.0, groups=1):
@@ -210,7 +210,7 @@ def test_the_optimizer_counts_its_steps_for_the_schedulers_of_older_releases_of_
 def test_the_values_that_a_method_returns_have_the_types_of_the_groups_as_in_torch(name, steps):
     for method in ("get_lr", "_get_closed_form_lr"):
         kinds = []
-        for module in (OURS, ORIGINAL):
+        for module in (DROP_IN, TORCH):
             rates = [torch.tensor(0.4), 0.2]
             optimizer = torch.optim.SGD([{"params": [torch.zeros(1)], "lr": rate} for rate in rates], lr=0.1)
             scheduler = built(module, name, optimizer)

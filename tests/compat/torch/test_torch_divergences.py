@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from support.tables import table
-from support.torch_cases import ORIGINAL, OURS, momenta_of, optimizer_with, quiet_step, rates_of
+from support.torch_cases import DROP_IN, TORCH, momenta_of, optimizer_with, quiet_step, rates_of
 
 ROWS = {}
 
@@ -223,11 +223,11 @@ def the_state_of_another_class_is_rejected(m):
 
 
 def test_the_error_of_another_state_names_the_class_of_the_scheduler():
-    class Search(OURS.ExponentialLR):
+    class Search(DROP_IN.ExponentialLR):
         pass
 
     with pytest.raises(ValueError, match=r"^Search\.load_state_dict\(…\): this is the state of StepLR"):
-        Search(one(), 0.9).load_state_dict(OURS.StepLR(one(), 3).state_dict())
+        Search(one(), 0.9).load_state_dict(DROP_IN.StepLR(one(), 3).state_dict())
 
 
 @row(16)
@@ -407,7 +407,7 @@ def the_first_metric_is_the_best_with_a_threshold_of_1(m):
 
 @table("number", sorted(ROWS))
 def test_the_drop_in_behaves_as_in_the_table(number):
-    ROWS[number](OURS)
+    ROWS[number](DROP_IN)
 
 
 @pytest.mark.parametrize(
@@ -423,7 +423,7 @@ def test_the_drop_in_behaves_as_in_the_table(number):
 )
 @pytest.mark.filterwarnings("ignore")
 def test_torch_behaves_as_in_the_table(number):
-    ROWS[number](ORIGINAL)
+    ROWS[number](TORCH)
     gc.collect()
 
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from support.examples import examples
 from support.torch_cases import (
-    ORIGINAL,
-    OURS,
+    DROP_IN,
+    TORCH,
     Case,
     case,
     chains,
@@ -68,7 +68,7 @@ def rows_of(module, one: Case, base, lr, at, steps=STEPS, **entries):
         try:
             quiet_step(scheduler)
         except (ValueError, KeyError, ZeroDivisionError, NotImplementedError):
-            assert module is ORIGINAL
+            assert module is TORCH
             break
         rows.append(rates_of(optimizer))
     return rows
@@ -83,9 +83,9 @@ def rows_of(module, one: Case, base, lr, at, steps=STEPS, **entries):
 )
 def test_the_values_equal_torch_until_torch_raises(one, base, lr, at):
     entries = {"swa_lr": one.options["swa_lr"]} if one.name == "SWALR" else {}
-    from_torch = rows_of(ORIGINAL, one, base, lr, at, **entries)
+    from_torch = rows_of(TORCH, one, base, lr, at, **entries)
 
-    actual = rows_of(OURS, one, base, lr, at, **entries)
+    actual = rows_of(DROP_IN, one, base, lr, at, **entries)
 
     largest = max(base, lr, *map(max, from_torch))
     for values, expected in zip(actual, from_torch, strict=False):
@@ -95,7 +95,7 @@ def test_the_values_equal_torch_until_torch_raises(one, base, lr, at):
 @examples(300)
 @given(st.one_of(multiples, chains(in_chain)), lrs, lrs, st.integers(0, 20))
 def test_a_late_group_follows_the_factors_of_the_first_group(one, base, lr, at):
-    actual = rows_of(OURS, one, base, lr, at)
+    actual = rows_of(DROP_IN, one, base, lr, at)
 
     # If the first group is 0 up to rounding, its factors are unknown.
     present = actual[at][0]
@@ -106,7 +106,7 @@ def test_a_late_group_follows_the_factors_of_the_first_group(one, base, lr, at):
 
 def test_a_group_added_after_a_decay_to_zero_keeps_its_lr_as_in_torch():
     rows = []
-    for module in (ORIGINAL, OURS):
+    for module in (TORCH, DROP_IN):
         optimizer = optimizer_with([1.0])
         scheduler = module.PolynomialLR(optimizer, 4)
         for _ in range(6):
@@ -120,7 +120,7 @@ def test_a_group_added_after_a_decay_to_zero_keeps_its_lr_as_in_torch():
 
 
 def test_a_user_scheduler_with_bases_includes_a_late_group():
-    class Harmonic(OURS.LRScheduler):
+    class Harmonic(DROP_IN.LRScheduler):
         def get_lr(self):
             return [base / (1 + self.last_epoch) for base in self.base_lrs]
 
@@ -137,7 +137,7 @@ def test_a_user_scheduler_with_bases_includes_a_late_group():
 
 def test_the_initial_lr_that_a_user_gives_to_a_late_group_stays():
     optimizer = optimizer_with([1.0])
-    scheduler = OURS.ExponentialLR(optimizer, 0.5)
+    scheduler = DROP_IN.ExponentialLR(optimizer, 0.5)
     quiet_step(scheduler)
     add_group(optimizer, 0.2, initial_lr=0.9)
 
@@ -150,8 +150,8 @@ def test_the_initial_lr_that_a_user_gives_to_a_late_group_stays():
 def test_a_late_group_is_saved_and_resumes():
     def build():
         optimizer = optimizer_with([1.0])
-        return optimizer, OURS.SequentialLR(
-            optimizer, [OURS.LinearLR(optimizer, 0.1, 1.0, 4), OURS.CosineAnnealingLR(optimizer, 10)], [4]
+        return optimizer, DROP_IN.SequentialLR(
+            optimizer, [DROP_IN.LinearLR(optimizer, 0.1, 1.0, 4), DROP_IN.CosineAnnealingLR(optimizer, 10)], [4]
         )
 
     optimizer, scheduler = build()
@@ -173,7 +173,7 @@ def test_a_late_group_is_saved_and_resumes():
 
 def test_a_late_group_may_have_a_tensor_lr():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=torch.tensor(1.0))
-    scheduler = OURS.LambdaLR(optimizer, lambda t: 0.5**t)
+    scheduler = DROP_IN.LambdaLR(optimizer, lambda t: 0.5**t)
     quiet_step(scheduler)
     late = torch.tensor(0.25)
     add_group(optimizer, late)
@@ -184,7 +184,7 @@ def test_a_late_group_may_have_a_tensor_lr():
     assert rates_of(optimizer) == [0.25, 0.125]
 
 
-@pytest.mark.parametrize("library", [ORIGINAL, OURS])
+@pytest.mark.parametrize("library", [TORCH, DROP_IN])
 def test_a_late_group_has_the_limit_of_a_plateau_with_one_limit(library):
     optimizer = optimizer_with([1.0, 0.5])
     scheduler = library.ReduceLROnPlateau(optimizer, factor=0.1, patience=0, min_lr=0.2)
@@ -199,7 +199,7 @@ def test_a_late_group_has_the_limit_of_a_plateau_with_one_limit(library):
 @pytest.mark.filterwarnings("ignore")
 def test_a_late_group_has_the_target_of_the_last_one_in_its_entries():
     optimizer = optimizer_with([1.0, 1.0])
-    scheduler = OURS.SWALR(optimizer, [0.05, 0.02], 4)
+    scheduler = DROP_IN.SWALR(optimizer, [0.05, 0.02], 4)
     add_group(optimizer, 0.2)
 
     quiet_step(scheduler)

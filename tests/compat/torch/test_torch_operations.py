@@ -13,7 +13,7 @@ import torch
 from hypothesis import settings
 
 from support.generated_programs import CLASSES, OPTIMIZERS, Draw, run, same
-from support.torch_cases import ORIGINAL, OURS, optimizer_with
+from support.torch_cases import DROP_IN, TORCH, optimizer_with
 
 WHOLE = ("MultiStepLR", "ExponentialLR")  # milestones are integers; a power of a negative factor is not real
 WRITTEN = ("lr", "momentum", "betas")
@@ -97,7 +97,7 @@ class Run:
                 scheduler.step(epoch)
             case ("get_lr" | "get_last_lr" as method,):
                 said = getattr(scheduler, method)()
-            case ("_get_closed_form_lr",) if hasattr(getattr(ORIGINAL, self.name), "_get_closed_form_lr"):
+            case ("_get_closed_form_lr",) if hasattr(getattr(TORCH, self.name), "_get_closed_form_lr"):
                 said = scheduler._get_closed_form_lr()
             case ("write lr", index, lr):
                 groups[index]["lr"] = lr
@@ -184,7 +184,7 @@ def test_any_sequence_of_calls_and_writes_gives_what_torch_gives(name):
         draw, build, options = generated(name, seed)
         program = operations_of(draw, name)
         own = name != "ReduceLROnPlateau" and draw.random() < 0.2
-        of_torch, actual = (run(partial(Run, module, name, build, options, own))[0] for module in (ORIGINAL, OURS))
+        of_torch, actual = (run(partial(Run, module, name, build, options, own))[0] for module in (TORCH, DROP_IN))
         copied = name == "CosineAnnealingWarmRestarts"  # torch's step does not warn of the order there
         assert differences(actual, of_torch) == {}, (seed, options)
         for index, operation in enumerate(program):
@@ -209,7 +209,7 @@ def test_any_sequence_of_calls_and_writes_gives_what_torch_gives(name):
 
 def test_a_cycle_length_that_a_user_sets_stays_at_a_later_epoch_if_all_cycles_are_equal():
     values = []
-    for module in (ORIGINAL, OURS):
+    for module in (TORCH, DROP_IN):
         scheduler = module.CosineAnnealingWarmRestarts(optimizer_with([0.4]), 5)
         scheduler.T_i = 9
         values.append([])
@@ -224,7 +224,7 @@ def test_a_cycle_length_that_a_user_sets_stays_at_a_later_epoch_if_all_cycles_ar
 def test_a_run_resumed_by_last_epoch_goes_on_as_in_torch(name):
     for seed in range(4 * settings().max_examples):
         draw, build, options = generated(name, seed)
-        whole, _ = run(partial(Run, ORIGINAL, name, build, options))
+        whole, _ = run(partial(Run, TORCH, name, build, options))
         done = draw.randint(0, 8)
         first = [copy.deepcopy(group["initial_lr"]) for group in whole.optimizer.param_groups]
         for _ in range(done + 1):
@@ -233,7 +233,7 @@ def test_a_run_resumed_by_last_epoch_goes_on_as_in_torch(name):
         if name == "OneCycleLR":  # the groups contain its bounds
             options = options | {"max_lr": 3.0, "max_momentum": 0.5}
         rows = []
-        for module in (ORIGINAL, OURS):
+        for module in (TORCH, DROP_IN):
             optimizer = build()
             for group, expected, lr in zip(optimizer.param_groups, whole.optimizer.param_groups, first, strict=True):
                 group |= {key: copy.deepcopy(value) for key, value in expected.items() if key in WRITTEN + ENTRIES}

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from support.examples import examples
 from support.tables import table
 from support.torch_cases import (
-    ORIGINAL,
-    OURS,
+    DROP_IN,
+    TORCH,
     case,
     cases,
     momenta_of,
@@ -43,10 +43,10 @@ def stepped(scheduler, optimizer, steps, written=None, start=0):
 @given(cases, lrs, writes, st.integers(1, 20))
 def test_a_run_of_torch_resumes_here_after_any_external_write(case, bases, written, at):
     first = optimizer_with(bases)
-    expected = case.build(ORIGINAL, first)
+    expected = case.build(TORCH, first)
     stepped(expected, first, at, written)
     second = optimizer_with(bases)
-    actual = case.build(OURS, second)
+    actual = case.build(DROP_IN, second)
     second.load_state_dict(copy.deepcopy(first.state_dict()))
     actual.load_state_dict(copy.deepcopy(expected.state_dict()))
 
@@ -60,8 +60,8 @@ def test_a_run_of_torch_resumes_here_after_any_external_write(case, bases, writt
 @given(cases, lrs, writes, st.integers(1, 20), st.booleans())
 def test_a_resumed_run_equals_an_uninterrupted_run_bit_for_bit(case, bases, written, at, is_chained):
     def build(optimizer):
-        scheduler = case.build(OURS, optimizer)
-        return OURS.ChainedScheduler([OURS.ConstantLR(optimizer, 0.3, 4), scheduler]) if is_chained else scheduler
+        scheduler = case.build(DROP_IN, optimizer)
+        return DROP_IN.ChainedScheduler([DROP_IN.ConstantLR(optimizer, 0.3, 4), scheduler]) if is_chained else scheduler
 
     first, second = optimizer_with(bases), optimizer_with(bases)
     left, resumed = build(first), build(second)
@@ -75,7 +75,7 @@ def test_a_resumed_run_equals_an_uninterrupted_run_bit_for_bit(case, bases, writ
 @pytest.mark.parametrize("strategy", ["cos", "linear"])
 def test_a_new_swa_anneal_starts_at_its_start_for_any_last_epoch(strategy):
     rows = []
-    for m in (ORIGINAL, OURS):
+    for m in (TORCH, DROP_IN):
         optimizer = optimizer_with([0.1])
         stepped(m.StepLR(optimizer, 2, 0.5), optimizer, 4)
         optimizer.param_groups[0]["initial_lr"] = 0.02  # as Lightning's StochasticWeightAveraging does
@@ -94,11 +94,11 @@ def test_two_schedulers_on_one_optimizer_resume(first_to_step, first_to_load):
         both = m.LinearLR(optimizer, 0.1, 1.0, 10), m.MultiStepLR(optimizer, [4, 8], 0.5)
         return optimizer, both, both[::-1] if first_to_step else both
 
-    first, expected, in_order = pair(ORIGINAL)
+    first, expected, in_order = pair(TORCH)
     for _ in range(6):
         for scheduler in in_order:
             quiet_step(scheduler)
-    second, actual, our_order = pair(OURS)
+    second, actual, our_order = pair(DROP_IN)
     second.load_state_dict(copy.deepcopy(first.state_dict()))
     for i in (first_to_load, 1 - first_to_load):
         actual[i].load_state_dict(expected[i].state_dict())
@@ -112,7 +112,7 @@ def test_two_schedulers_on_one_optimizer_resume(first_to_step, first_to_load):
 @given(cases | plateau, lrs, writes, st.integers(0, 12))
 def test_a_state_of_torch_writes_its_last_values_into_a_new_optimizer(case, bases, written, at):
     first, second = optimizer_with(bases), optimizer_with(bases)
-    expected, actual = case.build(ORIGINAL, first), case.build(OURS, second)
+    expected, actual = case.build(TORCH, first), case.build(DROP_IN, second)
     for t in range(at):
         quiet_step(expected, *([1.0] if case.name == "ReduceLROnPlateau" else []))
         if t in written and t + 1 < at:  # a step follows, so that its value is the last one
@@ -133,10 +133,10 @@ CYCLES = {
 @pytest.mark.parametrize("name", CYCLES)
 def test_momentum_resumes_if_the_optimizer_is_loaded_before_the_cycle_is_built(name, kind):
     first, second = (kind([torch.nn.Parameter(torch.ones(1))], lr=0.1) for _ in "ab")
-    expected = CYCLES[name](ORIGINAL, first)
+    expected = CYCLES[name](TORCH, first)
     stepped(expected, first, 6)
     second.load_state_dict(copy.deepcopy(first.state_dict()))
-    actual = CYCLES[name](OURS, second)
+    actual = CYCLES[name](DROP_IN, second)
     actual.load_state_dict(copy.deepcopy(expected.state_dict()))
 
     for values, from_torch in zip(stepped(actual, second, 5), stepped(expected, first, 5), strict=True):
@@ -147,10 +147,10 @@ def test_loading_a_state_of_torch_fills_a_first_beta_that_is_a_tensor():
     beta = torch.tensor(0.9, dtype=torch.float64)
     betas = (beta, torch.tensor(0.999))
     first, second = (torch.optim.AdamW([torch.nn.Parameter(torch.ones(1))], lr=0.1) for _ in "ab")
-    expected = CYCLES["CyclicLR"](ORIGINAL, first)
+    expected = CYCLES["CyclicLR"](TORCH, first)
     stepped(expected, first, 2)
     second.param_groups[0]["betas"] = betas
-    actual = CYCLES["CyclicLR"](OURS, second)
+    actual = CYCLES["CyclicLR"](DROP_IN, second)
     actual.load_state_dict(expected.state_dict())
 
     assert second.param_groups[0]["betas"][0] is beta
@@ -160,9 +160,9 @@ def test_loading_a_state_of_torch_fills_a_first_beta_that_is_a_tensor():
 def test_a_state_continued_in_torch_does_not_restore_the_older_values_of_the_groups():
     first, between, last = (optimizer_with([1.0]) for _ in range(3))
     here, there, again = (
-        OURS.ExponentialLR(first, 0.9),
-        ORIGINAL.ExponentialLR(between, 0.9),
-        OURS.ExponentialLR(last, 0.9),
+        DROP_IN.ExponentialLR(first, 0.9),
+        TORCH.ExponentialLR(between, 0.9),
+        DROP_IN.ExponentialLR(last, 0.9),
     )
     stepped(here, first, 3)
     between.load_state_dict(first.state_dict())
@@ -178,7 +178,7 @@ def test_a_state_continued_in_torch_does_not_restore_the_older_values_of_the_gro
 def test_warm_restarts_equal_torch_bit_for_bit():
     for first, mult, low in itertools.product((3, 7, 10), (1, 2), (0, 0.001)):
         rows = []
-        for module in (ORIGINAL, OURS):
+        for module in (TORCH, DROP_IN):
             optimizer = optimizer_with([0.1, 0.03])
             scheduler = module.CosineAnnealingWarmRestarts(optimizer, first, mult, low)
             rows.append(stepped(scheduler, optimizer, 40))
@@ -193,10 +193,12 @@ def test_warm_restarts_equal_torch_bit_for_bit():
 
 
 BUILDS = {
-    "LambdaLR": lambda o, f: OURS.LambdaLR(o, f),
-    "MultiplicativeLR": lambda o, f: OURS.MultiplicativeLR(o, f),
-    "CyclicLR": lambda o, f: OURS.CyclicLR(o, 0.1, 0.5, 3, scale_fn=f),
-    "in a chain": lambda o, f: OURS.ChainedScheduler([OURS.CosineAnnealingLR(o, 4), OURS.MultiplicativeLR(o, f)]),
+    "LambdaLR": lambda o, f: DROP_IN.LambdaLR(o, f),
+    "MultiplicativeLR": lambda o, f: DROP_IN.MultiplicativeLR(o, f),
+    "CyclicLR": lambda o, f: DROP_IN.CyclicLR(o, 0.1, 0.5, 3, scale_fn=f),
+    "in a chain": lambda o, f: DROP_IN.ChainedScheduler(
+        [DROP_IN.CosineAnnealingLR(o, 4), DROP_IN.MultiplicativeLR(o, f)]
+    ),
 }
 
 
@@ -231,7 +233,7 @@ class Rule:
 
 
 @pytest.mark.parametrize("name", ["LambdaLR", "MultiplicativeLR", "CyclicLR"])
-@pytest.mark.parametrize(("saved_by", "loaded_by"), [(ORIGINAL, OURS), (OURS, ORIGINAL), (OURS, OURS)])
+@pytest.mark.parametrize(("saved_by", "loaded_by"), [(TORCH, DROP_IN), (DROP_IN, TORCH), (DROP_IN, DROP_IN)])
 def test_a_state_has_the_attributes_of_a_callable_object_and_no_function(name, saved_by, loaded_by, tmp_path, recwarn):
     def build(module, function):
         if name == "CyclicLR":
@@ -248,7 +250,7 @@ def test_a_state_has_the_attributes_of_a_callable_object_and_no_function(name, s
 
 def test_a_loaded_mode_decides_which_metric_is_worse():
     found = []
-    for library in (OURS, ORIGINAL):
+    for library in (DROP_IN, TORCH):
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
         saved = library.ReduceLROnPlateau(optimizer, mode="max", patience=0).state_dict()
         del saved["mode_worse"]  # it follows from the mode
@@ -271,10 +273,10 @@ def test_a_loaded_mode_decides_which_metric_is_worse():
     ],
 )
 def test_a_state_of_torch_with_other_options_writes_the_momentum_of_its_options(name, saved, built):
-    of_torch = getattr(ORIGINAL, name)(optimizer_with([0.4], partial(torch.optim.SGD, momentum=0.9)), *saved)
+    of_torch = getattr(TORCH, name)(optimizer_with([0.4], partial(torch.optim.SGD, momentum=0.9)), *saved)
     for _ in range(3):
         quiet_step(of_torch)
-    actual = getattr(OURS, name)(optimizer_with([0.4], partial(torch.optim.SGD, momentum=0.9)), *built)
+    actual = getattr(DROP_IN, name)(optimizer_with([0.4], partial(torch.optim.SGD, momentum=0.9)), *built)
 
     actual.load_state_dict(of_torch.state_dict())
 

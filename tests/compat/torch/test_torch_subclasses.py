@@ -21,7 +21,7 @@ import pytest
 import torch
 
 from support.spread import spread
-from support.torch_cases import OPTIONS, ORIGINAL, OURS, built, optimizer_with, quiet_step, rates_of
+from support.torch_cases import DROP_IN, OPTIONS, TORCH, built, optimizer_with, quiet_step, rates_of
 
 STEPS = 24
 AT = (1, 7, 21)
@@ -334,15 +334,15 @@ def kinds(m):
         **{name: value for name, value in locals().items() if isinstance(value, type) and name != "Mixed"}
     )
     for name, kind in vars(found).items():
-        kind.__qualname__ = f"{'ON_DROP_INS' if m is OURS else 'ON_TORCH'}.{name}"
+        kind.__qualname__ = f"{'ON_DROP_INS' if m is DROP_IN else 'ON_TORCH'}.{name}"
     return found
 
 
-ORIGINAL._enable_get_lr_call = torch.optim.lr_scheduler._enable_get_lr_call
-ORIGINAL._update_param_group_val = torch.optim.lr_scheduler._update_param_group_val
-ORIGINAL._param_groups_val_list = torch.optim.lr_scheduler._param_groups_val_list
-ORIGINAL._LRScheduler = torch.optim.lr_scheduler._LRScheduler
-ON_TORCH, ON_DROP_INS = kinds(ORIGINAL), kinds(OURS)
+TORCH._enable_get_lr_call = torch.optim.lr_scheduler._enable_get_lr_call
+TORCH._update_param_group_val = torch.optim.lr_scheduler._update_param_group_val
+TORCH._param_groups_val_list = torch.optim.lr_scheduler._param_groups_val_list
+TORCH._LRScheduler = torch.optim.lr_scheduler._LRScheduler
+ON_TORCH, ON_DROP_INS = kinds(TORCH), kinds(DROP_IN)
 NAMES = list(vars(ON_TORCH))
 each = pytest.mark.parametrize("name", NAMES)
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -502,14 +502,14 @@ def test_a_class_beside_the_drop_in_learns_of_its_subclasses():
             super().__init_subclass__(**kwargs)
             Registry.found.append(kind)
 
-    class Own(OURS.StepLR, Registry, kind="steps"):
+    class Own(DROP_IN.StepLR, Registry, kind="steps"):
         pass
 
     assert Registry.found == ["steps"]
     assert Own(optimizer_with([0.4]), 2).get_last_lr() == [0.4]
 
 
-@pytest.mark.parametrize("module", [OURS, ORIGINAL], ids=["paramsched", "torch"])
+@pytest.mark.parametrize("module", [DROP_IN, TORCH], ids=["paramsched", "torch"])
 def test_a_subclass_with_one_base_for_all_groups_keeps_it_after_loading(module):
     class Own(module.LRScheduler):
         def __init__(self, optimizer):
@@ -613,7 +613,7 @@ def called_through_self(kind):
 PAIRS = [
     (name, method)
     for name in CASES
-    for method in sorted(called_through_self(getattr(ORIGINAL, name)) - NOT_CALLED_HERE)
+    for method in sorted(called_through_self(getattr(TORCH, name)) - NOT_CALLED_HERE)
     if (name, method) not in OTHER_START | {("LRScheduler", "get_lr")}
 ]
 PLACES = ["object", "class", "class of a built scheduler", "subclass"]
@@ -668,6 +668,6 @@ def test_a_method_that_other_code_sets_is_called(name, method, place, monkeypatc
     if method in READ_ONCE and place in ("object", "class of a built scheduler"):
         pytest.skip("torch looks it up once, in the constructor")
 
-    expected = run(name, method, place, ORIGINAL, monkeypatch)
+    expected = run(name, method, place, TORCH, monkeypatch)
 
-    assert run(name, method, place, OURS, monkeypatch) == pytest.approx(expected, rel=1e-9)
+    assert run(name, method, place, DROP_IN, monkeypatch) == pytest.approx(expected, rel=1e-9)

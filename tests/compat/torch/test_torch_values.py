@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from support.examples import examples
 from support.tables import table
 from support.torch_cases import (
+    DROP_IN,
     OPTIONS,
-    ORIGINAL,
-    OURS,
+    TORCH,
     built,
     cases,
     leaves,
@@ -67,9 +67,9 @@ def assert_same(actual, from_torch, bases):
 @examples(400)
 @given(cases, lrs, writes, st.sampled_from([torch.optim.SGD, torch.optim.Adam]))
 def test_every_step_equals_torch_after_any_external_write(case, bases, written, kind):
-    from_torch = run(ORIGINAL, case, bases, written, kind)
+    from_torch = run(TORCH, case, bases, written, kind)
 
-    assert_same(run(OURS, case, bases, written, kind), from_torch, bases)
+    assert_same(run(DROP_IN, case, bases, written, kind), from_torch, bases)
 
 
 @examples(200)
@@ -85,18 +85,18 @@ def test_every_step_equals_torch_after_any_external_write(case, bases, written, 
     ),
 )
 def test_a_run_loaded_in_any_order_equals_an_uninterrupted_run_of_torch(case, bases, written, reload_at):
-    from_torch = run(ORIGINAL, case, bases, written)
+    from_torch = run(TORCH, case, bases, written)
 
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        assert_same(run(OURS, case, bases, written, reload_at=reload_at), from_torch, bases)
+        assert_same(run(DROP_IN, case, bases, written, reload_at=reload_at), from_torch, bases)
 
 
 @examples(150)
 @given(cases, lrs, st.integers(1, 20))
 def test_a_state_of_either_library_loads_in_the_other(case, bases, at):
-    whole = run(ORIGINAL, case, bases, {})
-    for source, target in ((ORIGINAL, OURS), (OURS, ORIGINAL)):
+    whole = run(TORCH, case, bases, {})
+    for source, target in ((TORCH, DROP_IN), (DROP_IN, TORCH)):
         first = optimizer_with(bases)
         saved = case.build(source, first)
         for _ in range(at):
@@ -119,7 +119,7 @@ def test_a_state_of_either_library_loads_in_the_other(case, bases, at):
 @given(leaves.filter(lambda c: c.name != "CyclicLR"), st.floats(0.01, 1.0), writes)
 def test_a_tensor_lr_is_filled_in_place_with_the_values_of_torch(kind, case, base, written):
     runs = []
-    for module in (OURS, ORIGINAL):
+    for module in (DROP_IN, TORCH):
         optimizer = optimizer_with([base])
         tensor = optimizer.param_groups[0]["lr"] = torch.tensor(base, dtype=kind)
         scheduler = case.build(module, optimizer)
@@ -150,7 +150,7 @@ def test_a_tensor_lr_is_filled_in_place_with_the_values_of_torch(kind, case, bas
 )
 def test_a_schedule_without_an_end_equals_torch_and_can_be_saved(build):
     rows = []
-    for module in (ORIGINAL, OURS):
+    for module in (TORCH, DROP_IN):
         optimizer = optimizer_with([0.1])
         scheduler = build(module, optimizer)
         for _ in range(6):
@@ -178,7 +178,7 @@ def test_epochs_below_0_are_those_of_torch(name):
     """An epoch is requested, or set as `last_epoch` by hand as in a SequentialLR of a user."""
     for epochs in ([-1], [-2], [-4], [None, None, -1, None, None, 5], ["by hand"], [None, None, "by hand"]):
         rows = []
-        for module in (ORIGINAL, OURS):
+        for module in (TORCH, DROP_IN):
             optimizer = optimizer_with([0.1, 0.03])
             scheduler = BELOW_0[name](module, optimizer)
             rows.append([])
@@ -241,7 +241,7 @@ PROGRAMS = {
 def test_a_program_has_the_values_of_torch(name):
     build, rates, change = PROGRAMS[name]
 
-    actual, expected = (rates_of_run(module, build, 8, *rates, change=change) for module in (OURS, ORIGINAL))
+    actual, expected = (rates_of_run(module, build, 8, *rates, change=change) for module in (DROP_IN, TORCH))
 
     assert actual == [pytest.approx(row, rel=1e-12) for row in expected]
 
@@ -255,7 +255,7 @@ def test_a_program_has_the_values_of_torch(name):
     ],
 )  # fmt: skip
 def test_an_lr_is_reduced_if_it_drops_by_more_than_eps(factor, eps, least, after):
-    for module in (OURS, ORIGINAL):
+    for module in (DROP_IN, TORCH):
         optimizer = optimizer_of(1.0, 1.0)
         scheduler = module.ReduceLROnPlateau(optimizer, factor=factor, eps=eps, min_lr=least, patience=0)
         for metric in (1.0, 2.0):
@@ -266,9 +266,9 @@ def test_an_lr_is_reduced_if_it_drops_by_more_than_eps(factor, eps, least, after
 @pytest.mark.parametrize("kind", ["linear", "cos"])
 def test_a_state_with_the_function_of_an_old_version_of_torch_has_its_strategy(kind):
     def built(strategy):
-        return OURS.OneCycleLR(optimizer_of(1.0), 1.0, 10, anneal_strategy=strategy)
+        return DROP_IN.OneCycleLR(optimizer_of(1.0), 1.0, 10, anneal_strategy=strategy)
 
-    functions = {"linear": OURS.OneCycleLR._annealing_linear, "cos": OURS.OneCycleLR._annealing_cos}
+    functions = {"linear": DROP_IN.OneCycleLR._annealing_linear, "cos": DROP_IN.OneCycleLR._annealing_cos}
     saved = built(kind).state_dict()
     old = {**saved, "anneal_func": functions[kind]}
     del old["_anneal_func_type"]
@@ -283,8 +283,8 @@ def test_a_state_with_the_function_of_an_old_version_of_torch_has_its_strategy(k
 
 def test_a_sequence_that_is_built_at_the_stage_of_an_swalr_continues_from_the_value_there():
     def built(optimizer, last_epoch):
-        members = [OURS.ExponentialLR(optimizer, 0.5), OURS.SWALR(optimizer, 0.05, anneal_epochs=4)]
-        return OURS.SequentialLR(optimizer, members, [2], last_epoch=last_epoch)
+        members = [DROP_IN.ExponentialLR(optimizer, 0.5), DROP_IN.SWALR(optimizer, 0.05, anneal_epochs=4)]
+        return DROP_IN.SequentialLR(optimizer, members, [2], last_epoch=last_epoch)
 
     whole, resumed = optimizer_of(1.0), optimizer_of(1.0)
     scheduler = built(whole, -1)
@@ -300,17 +300,17 @@ def test_a_sequence_that_is_built_at_the_stage_of_an_swalr_continues_from_the_va
 
 @pytest.mark.parametrize("of_object", [True, False])
 def test_a_chain_reports_what_a_step_of_the_user_wrote(of_object):
-    class Bounded(OURS.StepLR):
+    class Bounded(DROP_IN.StepLR):
         def step(self, epoch=None):
             super().step(epoch)
             for group in self.optimizer.param_groups:
                 group["lr"] = max(group["lr"], 0.3)
 
     optimizer = optimizer_of(1.0)
-    last = (OURS.StepLR if of_object else Bounded)(optimizer, 1, gamma=0.5)
+    last = (DROP_IN.StepLR if of_object else Bounded)(optimizer, 1, gamma=0.5)
     if of_object:
         last.step = partial(Bounded.step, Bounded(optimizer, 1, gamma=0.5))
-    chain = OURS.ChainedScheduler([OURS.ConstantLR(optimizer, 1.0), last])
+    chain = DROP_IN.ChainedScheduler([DROP_IN.ConstantLR(optimizer, 1.0), last])
 
     for _ in range(3):
         chain.step()
@@ -319,13 +319,13 @@ def test_a_chain_reports_what_a_step_of_the_user_wrote(of_object):
 
 
 def test_a_scheduler_of_the_user_whose_factors_are_unknown_keeps_the_values_before_a_zero():
-    class Half(OURS.MultiplicativeLR):
+    class Half(DROP_IN.MultiplicativeLR):
         def get_lr(self):
             return [group["lr"] * 0.5 for group in self.optimizer.param_groups]
 
     optimizer = optimizer_of(1.0, 0.4)
-    first = OURS.ConstantLR(optimizer, 0.0, 2)
-    chain = OURS.ChainedScheduler([first, Half(optimizer, lambda t: 1.0)])
+    first = DROP_IN.ConstantLR(optimizer, 0.0, 2)
+    chain = DROP_IN.ChainedScheduler([first, Half(optimizer, lambda t: 1.0)])
 
     for _ in range(2):
         chain.step()
@@ -333,7 +333,7 @@ def test_a_scheduler_of_the_user_whose_factors_are_unknown_keeps_the_values_befo
     assert [group["lr"] for group in optimizer.param_groups] == [0.5, 0.2]
 
 
-@pytest.mark.parametrize("module", [OURS, ORIGINAL])
+@pytest.mark.parametrize("module", [DROP_IN, TORCH])
 def test_an_lr_that_is_an_inference_tensor_is_scaled_after_a_write_in_place(module):
     with torch.inference_mode():  # its tensors do not count their writes
         optimizer = optimizer_of(1.0)
@@ -349,7 +349,7 @@ def test_an_lr_that_is_an_inference_tensor_is_scaled_after_a_write_in_place(modu
 def test_a_plateau_treats_a_metric_that_is_not_finite_as_requested():
     def stepped(**options):
         optimizer = optimizer_of(1.0)
-        plateau = OURS.ReduceLROnPlateau(optimizer, patience=0, factor=0.5, **options)
+        plateau = DROP_IN.ReduceLROnPlateau(optimizer, patience=0, factor=0.5, **options)
         for metric in (1.0, float("nan")):
             plateau.step(metric)
         return optimizer.param_groups[0]["lr"]
@@ -380,7 +380,7 @@ def test_a_tensor_of_float64_has_exactly_the_values_of_a_number_also_if_they_are
     for is_tensor, is_written_again in product((True, False), repeat=2):
         lr = torch.tensor(0.3, dtype=torch.float64) if is_tensor else 0.3
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr, momentum=0.9)
-        scheduler = getattr(OURS, name)(optimizer, **options)
+        scheduler = getattr(DROP_IN, name)(optimizer, **options)
         rows.append(row := [])
         for _ in range(15):
             optimizer.step()
@@ -394,9 +394,9 @@ def test_a_tensor_of_float64_has_exactly_the_values_of_a_number_also_if_they_are
 
 def test_a_sequence_that_resumes_at_epoch_0_continues_with_epoch_1():
     optimizer = with_initial_rates(optimizer_of(1.0))
-    members = [OURS.LinearLR(optimizer, 0.2, 1.0, 4), OURS.ExponentialLR(optimizer, 0.9)]
+    members = [DROP_IN.LinearLR(optimizer, 0.2, 1.0, 4), DROP_IN.ExponentialLR(optimizer, 0.9)]
 
-    sequence = OURS.SequentialLR(optimizer, members, [3], last_epoch=0)
+    sequence = DROP_IN.SequentialLR(optimizer, members, [3], last_epoch=0)
 
     assert (sequence.last_epoch, optimizer.param_groups[0]["lr"]) == (1, pytest.approx(0.4))
 
@@ -404,7 +404,7 @@ def test_a_sequence_that_resumes_at_epoch_0_continues_with_epoch_1():
 @pytest.mark.parametrize("replaced", [False, True])
 def test_an_lr_that_is_a_tensor_remains_the_same_object_when_it_is_reduced(replaced):
     optimizer = optimizer_of(1.0)
-    scheduler = OURS.ReduceLROnPlateau(optimizer, factor=0.5, patience=0)
+    scheduler = DROP_IN.ReduceLROnPlateau(optimizer, factor=0.5, patience=0)
     if replaced:
         for metric in (1.0, 2.0):
             scheduler.step(metric)
@@ -420,7 +420,7 @@ def test_an_lr_that_is_a_tensor_remains_the_same_object_when_it_is_reduced(repla
 
 @pytest.mark.parametrize("length", [{"epochs": 3}, {"steps_per_epoch": 3}, {}])
 def test_one_cycle_needs_its_length_as_in_torch(length):
-    for module in (OURS, ORIGINAL):
+    for module in (DROP_IN, TORCH):
         with pytest.raises(ValueError, match="You must define either total_steps OR"):
             module.OneCycleLR(optimizer_of(1.0), 0.1, **length)
 
@@ -442,7 +442,7 @@ def test_a_cycle_of_any_length_has_the_values_of_torch(options):
     def build(module, optimizer):
         return module.CyclicLR(optimizer, 0.1, 0.5, **options)
 
-    actual, expected = (rates_of_run(module, build, 14, 1.0, 0.4) for module in (OURS, ORIGINAL))
+    actual, expected = (rates_of_run(module, build, 14, 1.0, 0.4) for module in (DROP_IN, TORCH))
 
     assert actual[1:] == [pytest.approx(row, rel=1e-9) for row in expected[1:]]  # the first one: row 17
 
@@ -451,7 +451,7 @@ def test_a_step_that_other_code_has_set_on_the_optimizer_is_called():
     optimizer = optimizer_of(1.0)
     calls = []
     optimizer.step = calls.append
-    scheduler = OURS.StepLR(optimizer, 3)
+    scheduler = DROP_IN.StepLR(optimizer, 3)
 
     optimizer.step("closure")
     with warnings.catch_warnings():
@@ -462,7 +462,7 @@ def test_a_step_that_other_code_has_set_on_the_optimizer_is_called():
 
 
 def test_a_scheduler_without_an_optimizer_can_be_saved():
-    class Own(OURS.LRScheduler):
+    class Own(DROP_IN.LRScheduler):
         def __init__(self):
             self.last_epoch = 3
 

@@ -287,8 +287,8 @@ def planned_by_tokens(amounts: list[int]) -> list[list[float]]:
     columns = []
     for group, base in zip(("weight", "bias"), BASES, strict=True):
         for field in ("lr", "weight_decay", "betas[0]"):
-            mine = [one for one in counted.bindings if one.name == field]
-            binding = next((one for one in mine if one.groups == group), mine[0])
+            of_field = [one for one in counted.bindings if one.name == field]
+            binding = next((one for one in of_field if one.groups == group), of_field[0])
             value = base["betas"][0] if field == "betas[0]" else base[field]
             columns.append(binding.schedule(before, value).tolist())
     return [list(row) for row in zip(*columns, strict=True)]

@@ -325,9 +325,9 @@ def test_two_optimizers_in_accelerate(tmp_path):
 
     assert report["optimizer"] == {"critic": "optimizer", "generator": "optimizer_1"}
     assert (report["exit"], report["update"]) == (0, 7)
-    for name, mine in zip(("critic", "generator"), used, strict=True):
-        assert values(report, group=f"{name}/weight") == [row[0] for row in mine]
-        assert values(report, "weight_decay", f"{name}/bias") == [row[4] for row in mine]
+    for name, rows in zip(("critic", "generator"), used, strict=True):
+        assert values(report, group=f"{name}/weight") == [row[0] for row in rows]
+        assert values(report, "weight_decay", f"{name}/bias") == [row[4] for row in rows]
 
 
 @pytest.mark.package("engines")
