@@ -157,6 +157,24 @@ def test_loading_a_state_of_torch_fills_a_first_beta_that_is_a_tensor():
     assert float(beta) == pytest.approx(first.param_groups[0]["betas"][0], rel=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ["SequentialLR", "ChainedScheduler"])
+def test_a_state_of_a_composition_of_torch_writes_its_last_values_into_a_new_optimizer(kind):
+    def composed(library):
+        optimizer = optimizer_with([1.0, 0.5])
+        members = [library.ConstantLR(optimizer, 0.5, 2), library.StepLR(optimizer, 2, 0.5)]
+        rest = ([3],) if kind == "SequentialLR" else ()
+        return optimizer, getattr(library, kind)(*((optimizer,) if rest else ()), members, *rest)
+
+    first, expected = composed(TORCH)
+    stepped(expected, first, 6)
+    second, actual = composed(DROP_IN)
+
+    actual.load_state_dict(expected.state_dict())
+
+    assert rates_of(second) == rates_of(first)
+
+
 def test_a_state_continued_in_torch_does_not_restore_the_older_values_of_the_groups():
     first, between, last = (optimizer_with([1.0]) for _ in range(3))
     here, there, again = (
