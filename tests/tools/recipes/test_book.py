@@ -1,4 +1,4 @@
-"""The published recipes: a lazily read mapping, and the recipes most similar to a plan."""
+"""The published recipes: a lazily read mapping, `paramsched recipes`, and recipe:NAME in place of a plan."""
 
 import json
 import subprocess
@@ -56,6 +56,7 @@ def test_every_schedule_has_a_base_and_every_base_a_schedule(name):
     plans.bind(recipe.plan.resolve(facts=recipe.facts), list(recipe.bases))  # raises for a field without a base
 
 
+pytestmark = pytest.mark.package("show")  # the commands draw
 FILES = sorted((Path(ps.__file__).parent / "tools" / "recipes" / "data").glob("*.yaml"))
 DOCUMENTS = [one for file in FILES for one in yaml.safe_load_all(file.read_text(encoding="utf-8"))]
 
@@ -82,9 +83,6 @@ def test_every_run_is_short_enough_to_be_drawn(name):
     total = updates_of_total(resolved, amounts_of_run(resolved, recipe.facts))
 
     assert total * len(recipe.bases) * len({one.name for one in recipe.plan.bindings}) <= 25_000_000
-
-
-pytestmark = pytest.mark.package("show")
 
 
 def output_of(*arguments):
