@@ -239,34 +239,6 @@ def test_facts_that_only_scale_the_picture_are_assumed_with_a_note(arguments, no
     assert result.stdout
 
 
-@table(
-    ("arguments", "expected"),
-    [
-        (("warmup(500) >> cosine()",), "For example: --total 10000"),
-        (("step(30)",), "For example: --total 10000"),
-        (("warmup(500) >> cosine()", "--total", "9 epochs"), "For example: --steps-per-epoch 100"),
-        (("warmup('5 epochs') >> cosine()", "--total", "1000"), "For example: --steps-per-epoch 100"),
-        (("warmup('1e9 tokens') >> cosine()", "--total", "9 epochs"), "For example: --steps-per-epoch 100"),
-        (("cosine()", "--total", "1e17"), "values are too many to draw"),
-        (("cosine()", "--total", "1e5", "--at", "-5 steps"), "must not be negative"),
-        (
-            ("cosine()", "--total", "10", "--base", "weight_decay=1"),
-            'unknown field "weight_decay" of the plan; expected lr',
-        ),
-        (("cosine()", "--total", "10", "--base", "lr=x"), 'expected a finite number, got "x"'),
-        (("cosine()", "--total", "10", "--base", "lr=inf"), 'expected a finite number, got "inf"'),
-        (("cosine()", "--total", "10", "--base", "0,1"), "lr has two bases; the decimal separator is a point. For"),
-        (("cosine()", "--total", "10", "--base", "lr=1", "--base", "lr=2"), "two bases; the decimal separator is a"),
-        (("cosine()", "--total", "10", "--base", "lr@head=1"), 'the plan has no group "head"'),
-        (("cosine()", "--total", "10", "--width", "5"), "'--width': 5"),
-        (("cosine()", "--total", "10", "--at", "x"), "expected a number with a unit"),
-        (("cosine()", "--total", "10", "--at", "1 epoch"), "For example: --steps-per-epoch 100"),
-    ],
-)
-def test_a_missing_fact_is_named_by_its_option(arguments, expected):
-    assert expected in refused(2, "show", *arguments)
-
-
 @pytest.mark.parametrize("name", ["show", "show --table", "diff"])
 @table(
     ("plan", "more", "option"),

@@ -47,33 +47,6 @@ def test_the_line_of_a_plan_that_is_in_force_is_named_for_each_group(shown, tmp_
     assert rows[-1]["note"] == "the base is unknown"
 
 
-def test_the_table_of_a_group_has_a_line_for_each_time(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "plan.yaml").write_text("total: 100\nlr: linear()\nweight_decay: linear(1, 0.5)\n")
-
-    result = CliRunner().invoke(main, ["show", "plan.yaml", "--groups", "--base", "lr=0.1"])
-
-    assert result.stdout.split("\n") == [
-        "group 0: lr, base 0.1",
-        "  from plan.yaml:2 lr",
-        "  update  value  factor",
-        "       0    0.1       1",
-        "      10   0.09     0.9",
-        "      50   0.05     0.5",
-        "      90   0.01     0.1",
-        "",
-        "group 0: weight_decay, base 1",
-        "  from plan.yaml:3 weight_decay",
-        "  the base is unknown",
-        "  update  value  factor",
-        "       0      1       1",
-        "      10   0.95    0.95",
-        "      50   0.75    0.75",
-        "      90   0.55    0.55",
-        "",
-    ]
-
-
 def test_a_value_that_overflows_is_null_in_json(shown):
     (row,) = shown("exponential(1e300)", "--total", 100, "--base", "lr=0.1", "--at", 0, "--at", 10)
 

@@ -132,53 +132,6 @@ def test_a_loaded_state_restores_the_periods_of_its_checkpoints():
     assert len(loaded.get_decay_info()) == 3
 
 
-@pytest.mark.filterwarnings("ignore")
-@table(
-    ("build", "changes"),
-    [
-        (
-            lambda: CosineLrScheduler(sgd(), 5, 4, num_warmup_epochs=1, num_cooldown_epochs=1),
-            [
-                {"k_decay": 2.0},
-                {"lr_min": 0.1},
-                {"lr_min_ratio": 0.5},
-                {"warmup_lr_init": 0.1},
-                {"warmup_lr_ratio": 0.5},
-                {"warmup_iterations": 6},
-                {"total_iterations": 30},
-                {"num_cooldown_iterations": 0},
-                {"base_lr_values": [0.8]},
-            ],
-        ),
-        (
-            lambda: WSDLrScheduler(sgd(), total_steps=20, num_warmup_steps=4, decay_phase_ratio=0.3),
-            [
-                {"lr_min": 0.1},
-                {"decay_phase_ratio": 0.5},
-                {"use_inverse_sqrt_decay": False, "lr_min": 0.1},
-                {"warmup_starting_lr": 0.1},
-                {"num_warmup_steps": 8},
-                {"is_continuation_from_checkpoint": True},
-                {"checkpoint_steps": [10, 20]},
-                {"base_lr_values": [0.8]},
-            ],
-        ),
-    ],
-)
-def test_an_attribute_that_is_set_acts_from_the_next_step_on(build, changes):
-    plain = build()
-    for change in changes:
-        changed, whole = build(), build()
-        vars(whole).update(change)
-        for _ in range(3):
-            changed.step()
-        vars(changed).update(copy.deepcopy(change))
-        found = [changed.get_updated_values(n) for n in range(22)]
-
-        assert found == [whole.get_updated_values(n) for n in range(22)]
-        assert found != [plain.get_updated_values(n) for n in range(22)], change
-
-
 @table(
     ("total", "count", "expected"),
     [(100, 1, [100]), (100, 2, [50, 100]), (100, 3, [25, 50, 100]), (7, 3, [1, 3, 7]), (4, 3, [1, 2, 4])],

@@ -3,7 +3,6 @@
 import math
 import warnings
 from functools import partial
-from itertools import product
 from typing import Any
 
 import pytest
@@ -358,38 +357,6 @@ def test_a_plateau_treats_a_metric_that_is_not_finite_as_requested():
     assert stepped(nonfinite="count") == 0.5
     with pytest.raises(ValueError, match='expected "ignore" or "count"'):
         stepped(nonfinite="raise")
-
-
-@pytest.mark.filterwarnings("ignore")
-@table(
-    ("name", "options"),
-    [
-        ("StepLR", {"step_size": 2, "gamma": 0.7}),
-        ("MultiStepLR", {"milestones": [2, 5], "gamma": 0.3}),
-        ("LinearLR", {"start_factor": 0.3, "total_iters": 7}),
-        ("ExponentialLR", {"gamma": 0.9}),
-        ("PolynomialLR", {"total_iters": 9, "power": 1.7}),
-        ("CosineAnnealingLR", {"T_max": 7, "eta_min": 0.01}),
-        ("SWALR", {"swa_lr": 0.05, "anneal_epochs": 7}),
-        ("OneCycleLR", {"max_lr": 1.0, "total_steps": 20}),
-        ("CyclicLR", {"base_lr": 0.1, "max_lr": 1.0, "step_size_up": 3}),
-    ],
-)
-def test_a_tensor_of_float64_has_exactly_the_values_of_a_number_also_if_they_are_written_again(name, options):
-    rows = []
-    for is_tensor, is_written_again in product((True, False), repeat=2):
-        lr = torch.tensor(0.3, dtype=torch.float64) if is_tensor else 0.3
-        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr, momentum=0.9)
-        scheduler = getattr(DROP_IN, name)(optimizer, **options)
-        rows.append(row := [])
-        for _ in range(15):
-            optimizer.step()
-            if is_written_again:
-                optimizer.param_groups[0]["lr"] *= 1.0
-            scheduler.step()
-            row.append(float(optimizer.param_groups[0]["lr"]))
-
-    assert rows[0] == rows[1] == rows[2] == rows[3]
 
 
 def test_a_sequence_that_resumes_at_epoch_0_continues_with_epoch_1():
