@@ -109,8 +109,6 @@ def test_how_a_column_was_rounded_follows_from_its_texts(log, texts, readings):
         ("step,stage\n0,warm\n", "log.csv"),
         (b"step,lr\n\xff\n", "log.csv"),
         (b"step\0,lr\n", "log.csv"),
-        ("[1]\n", "log.jsonl"),
-        ("{x\n", "log.jsonl"),
         ('{"groups": 3}\n', "log.jsonl"),
         (gzip.compress(b"lr\n1\n", mtime=0), "log.csv"),
     ],
@@ -122,6 +120,16 @@ def test_an_unreadable_log_is_refused_with_its_name(tmp_path, content, name):
         read_log(tmp_path / name, FIELDS)
 
     assert name in refusal.value.problem.site
+
+
+@table(("content", "found"), [("[1]\n", "an object"), ("{x\n", "JSON"), ('{"step": 0, "lr": 1}\n{x\n', "JSON")])
+def test_a_line_that_is_no_object_is_named_if_the_suffix_is_that_of_lines_of_json(tmp_path, content, found):
+    (tmp_path / "log.jsonl").write_text(content)
+
+    with pytest.raises(UnreadableLog) as refusal:
+        read_log(tmp_path / "log.jsonl", FIELDS)
+
+    assert found in refusal.value.problem.found
 
 
 @table(
