@@ -9,7 +9,7 @@ import mmengine.optim.scheduler as originals
 import pytest
 import torch
 
-from paramsched.errors import InvalidArgument, StateError
+from paramsched.errors import ConfigError, InvalidArgument, StateError
 from paramsched.mmengine import schedulers as drop_in
 from paramsched.mmengine.schedulers.optimizers import inner_optimizer
 from support.tables import table
@@ -116,7 +116,7 @@ WRONG_CALLS = {
     "no max_norm": (ValueError, lambda m: m.OptimWrapper(sgd(), clip_grad={})),
     "no clip_value": (ValueError, lambda m: m.OptimWrapper(sgd(), clip_grad={"type": "value"})),
     "an unknown clip_grad": (ValueError, lambda m: m.OptimWrapper(sgd(), clip_grad={"type": "x", "max_norm": 1})),
-    "no entry": (KeyError, lambda m: m.build_param_scheduler({"a": None}, {"a": sgd(), "b": sgd()})),
+    "no entry": (ConfigError, lambda m: m.build_param_scheduler({"a": None}, {"a": sgd(), "b": sgd()})),
     "no length of an epoch": (
         ValueError, lambda m: m.build_param_scheduler({"type": "LinearLR", "convert_to_iter_based": True}, sgd()),
     ),
