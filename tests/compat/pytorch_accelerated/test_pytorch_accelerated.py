@@ -122,16 +122,6 @@ def test_a_state_from_before_a_late_group_restores_the_values_of_all_groups():
     assert values(scheduler.optimizer) == pytest.approx([0.2, 0.05], abs=1e-6)
 
 
-def test_a_loaded_state_restores_the_periods_of_its_checkpoints():
-    saved = WSDLrScheduler(sgd(), total_steps=64, num_checkpoints=3)
-    loaded = WSDLrScheduler(sgd(), total_steps=64)
-
-    loaded.load_state_dict(saved.state_dict())
-
-    assert loaded.get_decay_info() == saved.get_decay_info()
-    assert len(loaded.get_decay_info()) == 3
-
-
 @table(
     ("total", "count", "expected"),
     [(100, 1, [100]), (100, 2, [50, 100]), (100, 3, [25, 50, 100]), (7, 3, [1, 3, 7]), (4, 3, [1, 2, 4])],
@@ -186,49 +176,6 @@ def test_a_placeholder_is_refused_with_its_argument_before_any_write(placeholder
     with pytest.raises(InvalidArgument, match=r"CosineLrScheduler\(total_num_epochs=…\)"):
         CosineLrScheduler(optimizer, placeholder, 10)
     assert "initial_lr" not in optimizer.param_groups[0]
-
-
-def test_a_continuation_starts_anew_with_the_checkpoints_of_its_own_length():
-    saved = WSDLrScheduler(sgd(), total_steps=50, num_checkpoints=2)
-    continued = WSDLrScheduler(sgd(), total_steps=200, is_continuation_from_checkpoint=True)
-    for scheduler in (saved, continued):
-        for _ in range(3):
-            scheduler.step()
-    saved.previous_checkpoint_step = 2
-
-    continued.load_state_dict(saved.state_dict())
-
-    assert (continued.get_current_step(), continued.previous_checkpoint_step) == (-1, None)
-    assert continued.get_checkpoint_steps() == estimate_checkpoint_steps(200, 2)
-    assert [one["period_end"] for one in continued.get_decay_info()] == continued.get_checkpoint_steps()
-
-
-@table(
-    "build",
-    [
-        lambda o: WSDLrScheduler(o, total_steps=100, num_warmup_steps=10, warmup_starting_lr=0.01),
-        lambda o: CosineLrScheduler(o, 10, 10, num_warmup_epochs=1, warmup_starting_lr=0.01),
-    ],
-)
-@pytest.mark.filterwarnings("ignore::UserWarning")
-def test_a_state_from_before_the_first_step_restores_the_first_value(build):
-    optimizer = sgd()
-    scheduler = build(optimizer)
-    state = build(sgd()).state_dict()
-    for _ in range(5):
-        scheduler.step()
-
-    scheduler.load_state_dict(state)
-
-    assert values(optimizer) == [0.01]
-
-
-@table("epochs", [0, 2, 0.5])
-def test_a_warmup_in_epochs_is_multiplied_by_the_updates_of_an_epoch(epochs):
-    build = WSDLrScheduler.create_scheduler_fn(num_warmup_epochs=epochs)
-
-    of_an_epoch = TrainerPlaceholderValues.PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH
-    assert build.keywords["num_warmup_steps"] == of_an_epoch * epochs
 
 
 def test_a_decay_of_a_third_of_its_period_is_accepted():
@@ -383,12 +330,3 @@ def test_a_subclass_steps_saves_copies_and_loads_as_on_the_classes_of_the_librar
     fresh.load_state_dict(of_library.state_dict())
     fresh.load_state_dict(copy.deepcopy(scheduler).state_dict())
     assert pickle.loads(pickle.dumps(fresh)).state_dict().keys() == scheduler.state_dict().keys()
-
-
-def test_a_state_shares_no_container_with_the_scheduler():
-    scheduler = run_of_pytorch_accelerated_subclasses(ON_DROP_IN.StepsItself, 2)
-    state = scheduler.state_dict()
-
-    scheduler.step()
-
-    assert len(state["seen"]["lr"]) == 2
