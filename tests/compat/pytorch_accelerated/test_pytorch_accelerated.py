@@ -122,6 +122,16 @@ def test_a_state_from_before_a_late_group_restores_the_values_of_all_groups():
     assert values(scheduler.optimizer) == pytest.approx([0.2, 0.05], abs=1e-6)
 
 
+def test_a_loaded_state_restores_the_periods_of_its_checkpoints():
+    saved = WSDLrScheduler(sgd(), total_steps=64, num_checkpoints=3)
+    loaded = WSDLrScheduler(sgd(), total_steps=64)
+
+    loaded.load_state_dict(saved.state_dict())
+
+    assert loaded.get_decay_info() == saved.get_decay_info()
+    assert len(loaded.get_decay_info()) == 3
+
+
 @table(
     ("total", "count", "expected"),
     [(100, 1, [100]), (100, 2, [50, 100]), (100, 3, [25, 50, 100]), (7, 3, [1, 3, 7]), (4, 3, [1, 2, 4])],
