@@ -122,14 +122,19 @@ def test_a_state_from_before_a_late_group_restores_the_values_of_all_groups():
     assert values(scheduler.optimizer) == pytest.approx([0.2, 0.05], abs=1e-6)
 
 
-def test_a_loaded_state_restores_the_periods_of_its_checkpoints():
-    saved = WSDLrScheduler(sgd(), total_steps=64, num_checkpoints=3)
-    loaded = WSDLrScheduler(sgd(), total_steps=64)
+def test_a_continuation_starts_anew_with_the_checkpoints_of_its_own_length():
+    saved = WSDLrScheduler(sgd(), total_steps=50, num_checkpoints=2)
+    continued = WSDLrScheduler(sgd(), total_steps=200, is_continuation_from_checkpoint=True)
+    for scheduler in (saved, continued):
+        for _ in range(3):
+            scheduler.step()
+    saved.previous_checkpoint_step = 2
 
-    loaded.load_state_dict(saved.state_dict())
+    continued.load_state_dict(saved.state_dict())
 
-    assert loaded.get_decay_info() == saved.get_decay_info()
-    assert len(loaded.get_decay_info()) == 3
+    assert (continued.get_current_step(), continued.previous_checkpoint_step) == (-1, None)
+    assert continued.get_checkpoint_steps() == estimate_checkpoint_steps(200, 2)
+    assert [one["period_end"] for one in continued.get_decay_info()] == continued.get_checkpoint_steps()
 
 
 @table(
