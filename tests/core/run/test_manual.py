@@ -15,7 +15,7 @@ from paramsched.core.run import state
 from paramsched.core.run.state import Entry, History, read_history
 from paramsched.errors import InvalidArgument
 from support.tables import table
-from support.updates import probe, run, used
+from support.updates import group, probe, run, used
 
 PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), weight_decay=ps.linear(1.0, 0.5), total=20)
 
@@ -167,3 +167,18 @@ def test_a_run_that_is_rewound_to_before_the_gap_still_reports_it(changes, rewin
 
     if gap is not None and history.entries[9].update < rewound.entries[-1].update <= history.entries[gap].update:
         assert rewound.entries[-1].left_out == history.entries[gap].left_out
+
+
+@pytest.mark.parametrize("fields", [{"lr": "linear(1, 0)"}, {"lr": "linear(1, 0)", "betas[0]": "linear(1, 0.5)"}])
+@pytest.mark.parametrize("place", [0, 1])
+def test_an_update_by_hand_writes_into_equal_copies_of_the_groups(fields, place):
+    """The next update uses the values, and no hook before it could write them."""
+    optimizer = torch.optim.AdamW([group(), group()], lr=0.1)
+    scheduler = ps.Scheduler(optimizer, ps.Plan(**fields, total=8), drive="manual")
+    for t in range(1, 6):
+        if t % 2:
+            optimizer.param_groups[place] = dict(optimizer.param_groups[place])
+        scheduler.step()
+
+        assert [one["lr"] for one in optimizer.param_groups] == [0.1 * (1 - t / 8)] * 2
+        assert optimizer.param_groups[0]["betas"] == optimizer.param_groups[1]["betas"]

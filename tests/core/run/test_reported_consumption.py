@@ -63,11 +63,8 @@ def test_long_runs_of_changing_amounts_have_the_values_of_a_seek_and_notice_a_fo
         if t % 7 == 0 or t in range(78, 132, 3):
             other.seek(t + 1, tokens=total)
             assert seen[0][-1] == seen[1][-1]
-            for group, other in zip(*(optimizer.param_groups for optimizer in optimizers), strict=True):
-                assert [group[key] == other[key] for key in ("lr", "weight_decay", "betas")] == [True] * 3
-
-
-# ---------------------------------------------------------------------- sources
+            for group, sought in zip(*(optimizer.param_groups for optimizer in optimizers), strict=True):
+                assert [group[key] == sought[key] for key in ("lr", "weight_decay", "betas")] == [True] * 3
 
 
 # ---------------------------------------------------------------------- checkpoints

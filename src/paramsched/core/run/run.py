@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from operator import is_
+from operator import is_, is_not
 from time import sleep
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 from weakref import ref
@@ -622,7 +622,7 @@ class Member:
         self.record, self.lr_key = groups[0][RECORD], "lr" if "lr" in groups[0] else COUNT
         self.first_lr = self.first[self.lr_key]
         rows.note_written()
-        self.is_plain = self.run.is_plain and rows.tensors is None and not rows.tuples
+        self.is_plain = self.run.is_plain and rows.tensors is None
 
     def write_entries(self, lines: tuple[Line, ...], groups: list[Group]) -> None:
         """Write the bases into each group, and the plan into the first one."""
@@ -842,6 +842,7 @@ def counter(run: Run, optimizers: Sequence[tuple[Member, Any]]) -> Callable[[], 
                 and first[COUNT] is t
                 and first[RECORD] is member.record
                 and groups == member.bound
+                and not (rows.tuples and rows.tuple_spoiled())
             ):
                 run.t = member.t = following
                 if rows.equal is None:
@@ -855,13 +856,15 @@ def counter(run: Run, optimizers: Sequence[tuple[Member, Any]]) -> Callable[[], 
                             rows.overwritten.append((field, group, group[key], last))
                         group[key] = value
                 first[COUNT] = following
-                if not rows.overwritten:
+                # Equal copies of groups passed the check above, but lack the values that were written just now.
+                if not rows.overwritten and groups == member.bound:
                     return
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
             if member.t is following:
                 refuse_spoiled(member, groups, error)
         if member.t is following:
             _note_overwritten(member, groups)
+            sync(member, groups)
             run.warn()
         else:
             _count_by_hand(optimizers)
@@ -897,8 +900,10 @@ def _count_by_hand(optimizers: Sequence[tuple[Member, Any]]) -> None:
     if errors:
         raise errors[0]
     for member, optimizer in optimizers:
-        if member.rows.tensors is not None and not member.is_unchanged(optimizer):
-            sync(member, optimizer.param_groups)  # a copied group contains another tensor than the one just written
+        # A copied group lacks the values that were written just now, or contains another tensor.
+        is_copied = any(map(is_not, optimizer.param_groups, member.bound))
+        if is_copied or (member.rows.tensors is not None and not member.is_unchanged(optimizer)):
+            sync(member, optimizer.param_groups)
 
 
 # ------------------------------------------------------------------ values
