@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import reject
 from hypothesis import strategies as st
+from hypothesis.vendor import pretty
 
 from paramsched.core.builders import built_class
 from paramsched.core.feedback import plateau
@@ -36,6 +37,9 @@ from support.drawing import without_none as without_none
 from support.drawing import worlds as worlds
 from support.examples import at_most, is_glance
 from support.spread import every
+
+# As the text of a line, because the fields of all its shapes and arguments take gigabytes.
+pretty.for_type_by_name(Schedule.__module__, Schedule.__name__, lambda one, printer, _: printer.text(str(one)))
 
 BUILDERS = {
     name: builder for name, builder in SHAPES.items() if issubclass(built_class(builder), Schedule) and name != "like"

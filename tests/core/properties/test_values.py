@@ -131,13 +131,14 @@ def test_an_absolute_schedule_has_the_bits_of_the_schedule_at_base_1(name, data,
     assert (written.fills, written.has_length) == (case.written.fills, case.written.has_length)
     assert length_of(written) == length_of(case.written)
     expected = case.resolved(times, 1.0)
-    assert resolved(times, base).tobytes() == expected.tobytes()
-    assert np.array([resolved(time.item(), base) for time in times]).tobytes() == expected.tobytes()
+    bits = (expected + 0.0).tobytes()  # without the sign of a zero, which is that of the product of base and 0
+    assert (resolved(times, base) + 0.0).tobytes() == bits
+    assert (np.array([resolved(time.item(), base) for time in times]) + 0.0).tobytes() == bits
     total = case.world.total
     if total <= 5000:
         assert resolved.breakpoints(total) == case.resolved.breakpoints(total)
     if not np.isinf(expected).any():
-        stage = constant(1.0, 3) >> window(resolved, 0, total)
+        stage = resolve(constant(1.0, 3) >> window(resolved, 0, total), facts=case.world.facts)
         at = np.minimum(times, total - 1)
         try:
             later = stage(at + 3, base)
@@ -206,6 +207,7 @@ def test_a_warmup_ends_exactly_at_the_start_of_the_next_stage(generated, base):
     behind, world = generated
     whole = resolved_or_rejected(warmup(9) >> behind, world)
     assume(len(whole.args["stages"]) == 2)
+    assume('index="(t+1)/' not in str(behind))  # a stage begins at its start, which such an index does not reach
     first, second = whole.args["stages"]
 
     np.testing.assert_array_equal(first(9, base), second(0, base))
