@@ -93,7 +93,7 @@ def build_custom_hooks(config: Any, path: str, problems: ProblemCollector) -> li
 
 def build_hook(config: Any, path: str, problems: ProblemCollector) -> Any:
     """Build a hook from a dict or a class, or return it unchanged; None if there is a problem."""
-    before, hook = problems.count, config
+    before, hook, priority = problems.count, config, None
     if isinstance(config, (Mapping, type)):
         entries = dict(config) if isinstance(config, Mapping) else {"type": config}
         priority = entries.pop("priority", None)
@@ -102,11 +102,11 @@ def build_hook(config: Any, path: str, problems: ProblemCollector) -> Any:
             hook.priority = priority
     if problems.count == before and not _is_hook(hook):
         report_kind(hook, "hook", path, problems, "Derive it from paramsched.mmengine.runner.Hook")
-    elif problems.count == before:
-        try:
-            priority_of(getattr(hook, "priority", "NORMAL"))
-        except InvalidArgument as error:
-            report_error(error, child_path(path, "priority"), problems)
+        return hook
+    try:
+        priority_of(getattr(hook, "priority", "NORMAL") if priority is None else priority)
+    except InvalidArgument as error:
+        report_error(error, child_path(path, "priority"), problems)
     return hook
 
 
