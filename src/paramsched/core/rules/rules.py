@@ -477,7 +477,8 @@ def milestones_mixed(line: Line) -> Problem | None:
     """
     for part in line.parts:
         milestones = part.milestones
-        repeated = [one for at, one in enumerate(milestones) if one in milestones[:at]]
+        first = {one: at for at, one in reversed([*enumerate(milestones)])}
+        repeated = [one for at, one in enumerate(milestones) if first[one] < at]
         terms = [one.terms for one in milestones if len(one.terms) == 1]
         counts = [term[0][1] for term in terms]
         found = ""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as Several
 from dataclasses import replace
 from fractions import Fraction
-from itertools import accumulate, pairwise, repeat
+from itertools import accumulate, chain, pairwise, repeat
 from math import ceil, floor
 from typing import Any
 
@@ -210,7 +210,7 @@ def _joined(call: Schedule, pieces: list[Piece]) -> Piece:
             if begin <= until:
                 available = until - begin if piece.length is None else min(until - begin, piece.length)
                 inner = piece.edges_and_end(floor(since - begin), ceil(available)) if since <= begin + available else ()
-                yield from (begin + one for one in (0, available, *inner) if 0 <= one <= available)
+                yield from (begin + one for one in chain((0, available), inner) if 0 <= one <= available)
 
     held = None if last.held is None else exact_number(Fraction(begins[-1]) + last.held)
     return Piece(call, length, held, values, edges)
