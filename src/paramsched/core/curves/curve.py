@@ -162,10 +162,10 @@ def curve(
         InvalidArgument: the name is taken.
 
     >>> @curve()
-    ... def slow_start(u):
+    ... def user_slow_start(u):
     ...     return u * u * u
-    >>> slow_start(0.5), slow_start
-    (0.125, curves.slow_start)
+    >>> user_slow_start(0.5), user_slow_start
+    (0.125, curves.user_slow_start)
     """
 
     def make(function: Callable[..., Array]) -> Curve:
