@@ -281,6 +281,8 @@ def test_many_bases_that_name_each_other_are_searched_once(write):
     assert not runs_code(write({"b0.yaml": "{}", **files}))
 
 
+@pytest.mark.package("show")
+@pytest.mark.package("tools")
 @table("command", ["show", "check", "audit values.csv --plan"])
 def test_a_command_without_the_option_runs_no_config(command, write, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

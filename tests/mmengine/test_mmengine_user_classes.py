@@ -200,6 +200,7 @@ def call(*arguments):
 
 
 @pytest.mark.package("show")
+@pytest.mark.package("tools")
 @pytest.mark.parametrize("library", ["paramsched.mmengine.schedulers", "mmengine.optim.scheduler.param_scheduler"])
 def test_the_command_line_imports_a_user_module(tmp_path, monkeypatch, registered, library):
     (tmp_path / "my_schedulers.py").write_text(MODULE.format(library=library))
