@@ -276,7 +276,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 def _answer_to_option(option: str, arguments: Sequence[str]) -> str:
     """Return what to write for an option that is an argument of another library; empty if it is not one."""
-    begin = next(place for place, one in enumerate(arguments) if one.partition("=")[0] == option)
+    begin = next((place for place, one in enumerate(arguments) if one.partition("=")[0] == option), None)
+    if begin is None:  # click has split an argument such as -xy into short options
+        return ""
     _, equals, text = arguments[begin].partition("=")
     text = text if equals else "".join(arguments[begin + 1 : begin + 2])
     try:

@@ -233,7 +233,7 @@ _FUNCTIONS: dict[str, Callable[[Case], Any]] = {
     "show.mime_bundle": lambda case: bool(ps.show.mime_bundle(case.plan)),
     "show.plan_axes": lambda case: ps.show.plan_axes(case.plan, 0.1, ps.RunFacts(total=20)),
     "mmengine.Runner.from_cfg": lambda case: (
-        runs_code(case.path) or _refused(lambda: ps.mmengine.Runner.from_cfg(case.path))
+        _is_program(case.path) or _refused(lambda: ps.mmengine.Runner.from_cfg(case.path))
     ),
     "Scheduler": _attached,
 }
@@ -352,6 +352,11 @@ def _unknown_names() -> Iterator[str]:
 _OF_CLASSES = frozenset(("Duration.of", "time.Duration.of", "Plan.of_text", "plan.Plan.of_text"))
 
 
+def _is_program(path: Path) -> bool:
+    """Return whether a training of a config runs code: of the file, or of the modules that it imports."""
+    return runs_code(path) or (path.is_file() and "custom_imports" in path.read_text("utf-8", errors="replace"))
+
+
 def _uses_of(case: Case) -> Iterator[tuple[str, Callable[[], Any]]]:
     for name, calls in _COMMANDS.items():
         for number, words in enumerate(calls(case)):
@@ -360,7 +365,7 @@ def _uses_of(case: Case) -> Iterator[tuple[str, Callable[[], Any]]]:
         [case.given, "--work-dir", case.out("-run")],
         [case.given, "--plan", case.given, "--load-from", case.given],
     ]
-    for number, words in enumerate([] if runs_code(case.path) else trained):  # it runs a config in Python
+    for number, words in enumerate([] if _is_program(case.path) else trained):
         yield f"mmengine {number}", lambda words=words: _invoke(words, mmengine_main)
     for name, call in _FUNCTIONS.items():
         yield f"ps.{name}", lambda call=call: _outcome(lambda: call(case))
