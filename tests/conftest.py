@@ -11,6 +11,7 @@ import signal
 import sys
 from collections import Counter
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ settings.register_profile(
 settings.register_profile("thorough", max_examples=1000, **_common)
 # `make full PROFILE=fuzz` draws new examples in every round; PARAMSCHED_EXAMPLES sets their number.
 settings.register_profile("fuzz", max_examples=int(os.environ.get("PARAMSCHED_EXAMPLES", "2000")), **_common)
+_PASSED = count(1)
 _MODULES = pytest.StashKey[int]()
 """The number of imported modules when objects were last excluded from garbage collection."""
 
@@ -96,6 +98,20 @@ def pytest_make_parametrize_id(val: object) -> str | None:
     if not isinstance(text, str) or " at 0x" in text:
         return None  # because an address differs between processes
     return text.encode("ascii", "backslashreplace").decode()[:60].replace("::", ":")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
+    """Print a dot for fifty passed tests, and nothing for skipped ones, so that the output fits on a screen."""
+    if config.get_verbosity() > 0 or report.failed:
+        return None
+    if isinstance(report, pytest.SubtestReport):
+        return f"subtests {report.outcome}", "", ""
+    if report.skipped:
+        return "xfailed" if hasattr(report, "wasxfail") else "skipped", "", ""
+    if report.when == "call" and not hasattr(report, "wasxfail"):
+        return "passed", "" if next(_PASSED) % 50 else ".", ""
+    return None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
