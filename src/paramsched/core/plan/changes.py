@@ -63,12 +63,12 @@ class PlanLines:
         new |= {index: given.schedule for given, index in zip(lines, own, strict=True) if index is not None}
         # A group that followed the default before gets a line of its own.
         added = [given for given, index in zip(lines, own, strict=True) if index is None]
-        befores = [Binding(one.field, self._default_line(one).schedule, one.groups) for one in added]
+        earlier = [Binding(one.field, self._default_line(one).schedule, one.groups) for one in added]
         made = [
             self._followed(one, new[index], at, when, total) if index in new else self._continued(one, total)
             for index, one in enumerate(self.bindings)
         ]
-        pairs = zip(befores, added, strict=True)
+        pairs = zip(earlier, added, strict=True)
         return made + [self._followed(before, given.schedule, at, when, total) for before, given in pairs]
 
     def _continued(self, line: Binding, total: Duration | None) -> Binding:
