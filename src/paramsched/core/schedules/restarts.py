@@ -150,6 +150,7 @@ def restarts(
         _require_whole_epochs(call, period, span)
     elif lengths != "exact":
         period = ceil(period)
+        refuse_growth("restarts", Duration.of_updates(period), mult, lengths, times)  # known only now, for "1 epoch"
     piece, end = plan(schedule, span.cycle(period)), None
     table = None if mult == 1 else growing_cycles(period, mult, lengths, times)
     if times is not None:
