@@ -129,7 +129,7 @@ def draw(file: Path, options: PlanOptions, text: str, facts: str, bases: str) ->
         said = [
             str(one.message) for one in reported if isinstance(one.message, PlanWarning) and one.message.problem.path
         ]
-        problems = "\n".join([*_findings(read), *said, *unused, assumed])
+        problems = "\n".join([*_problems_of(read), *said, *unused, assumed])
         return {"page": show.html(trace, title=file.name), "problems": problems}
     except (ParamschedError, click.UsageError, OSError) as error:
         return {"problems": _text_for_page(problem_text(error)), "wrong": True}
@@ -183,7 +183,7 @@ def _curves(read: PlanInput) -> tuple[Any, str]:
     return trace.with_assumed_bases(pair for pair in trace.keys() if pair in assumed), text
 
 
-def _findings(read: PlanInput) -> list[str]:
+def _problems_of(read: PlanInput) -> list[str]:
     """Return what `paramsched check` reports about a plan, if its package is installed."""
     try:
         from paramsched.tools.check.plan_check import check

@@ -100,13 +100,13 @@ class CheckedPlan:
     """The problems of one plan.
 
     Args:
-        findings: the problems, in the order of the text.
+        problems: the problems, in the order of the text.
         text: the text of the file; None if the plan is not a file or cannot be read.
         usage: True if the command lacks a fact or a dependency; the plan may be valid.
         note: the note that the first update has the rate 0; empty if it is above 0.
     """
 
-    findings: tuple[Problem, ...]
+    problems: tuple[Problem, ...]
     text: str | None = None
     usage: bool = False
     note: str = ""
@@ -146,7 +146,7 @@ def checked_plan(
         source = text_of_plan_input(given, options.format)
         with _collected_warnings(several):
             read = read_plan_input(given, options, source=source)
-        for one in _findings_in(read, options, checkpoint, log):  # one by one, because it may raise after some
+        for one in _problems_in(read, options, checkpoint, log):  # one by one, because it may raise after some
             several.append(one)
     except ConfigError as error:
         warned = several if source is None else source.placed(dict.fromkeys(several))
@@ -201,7 +201,7 @@ def _is_of_entry(message: Warning | str) -> TypeGuard[PlanWarning]:
     return isinstance(message, PlanWarning) and bool(message.problem.path)
 
 
-def _findings_in(read: PlanInput, options: PlanOptions, checkpoint: str | None, log: str | None) -> Iterator[Problem]:
+def _problems_in(read: PlanInput, options: PlanOptions, checkpoint: str | None, log: str | None) -> Iterator[Problem]:
     """Yield the problems of a plan that could be read, for the run of the options, the checkpoint and the log.
 
     Raises:
@@ -230,10 +230,10 @@ def _findings_in(read: PlanInput, options: PlanOptions, checkpoint: str | None, 
         yield from _never_logged(Path(log), read.plan)
 
 
-def findings_as_lines(findings: Sequence[Problem]) -> list[Line]:
+def problems_as_lines(problems: Sequence[Problem]) -> list[Line]:
     """Return problems as lines: location, message and code, and the line with a caret if it is known."""
     lines: list[Line] = []
-    for one in findings:
+    for one in problems:
         style = SEVERITY_STYLES[one.severity]
         parts: list[Part] = [(f"{one.location()}: ", "bold")]
         if one.path:
@@ -255,6 +255,6 @@ def findings_as_lines(findings: Sequence[Problem]) -> list[Line]:
     return lines
 
 
-def findings_as_json(findings: Sequence[Problem]) -> str:
+def problems_as_json(problems: Sequence[Problem]) -> str:
     """Return a JSON list of objects: plan, path, line, column, code, rule, severity, message, found, advice."""
-    return json_text([one.as_data() for one in findings])
+    return json_text([one.as_data() for one in problems])

@@ -14,10 +14,10 @@ from support import answers
 FILE = Path(__file__).with_name("answers.yaml")
 
 
-def shown(fault: Problem) -> str:
+def shown(problem: Problem) -> str:
     """Return the place, the code and the path of a problem."""
-    place = "" if fault.line is None else f"{fault.line}:{fault.column} "
-    return f"{place}{fault.code} {fault.path}"
+    place = "" if problem.line is None else f"{problem.line}:{problem.column} "
+    return f"{place}{problem.code} {problem.path}"
 
 
 def answer_to(question: dict[str, Any]) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     try:
         read = config.open_plan(given, None if syntax == "data" else syntax).loaded()
     except ConfigError as refusal:
-        return {**question, "problems": [shown(fault) for fault in refusal.problems]}
+        return {**question, "problems": [shown(problem) for problem in refusal.problems]}
     return {**question, "plan": str(read.plan)}
 
 

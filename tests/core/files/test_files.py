@@ -336,9 +336,9 @@ def test_a_file_that_is_not_utf_8_is_reported_with_line_and_column(tmp_path, for
     with pytest.raises(ConfigError) as refusal:
         config.load(file)
 
-    (fault,) = refusal.value.problems
-    assert (fault.line, fault.column) == (2, 9)
-    assert "0xff" in fault.found
+    (problem,) = refusal.value.problems
+    assert (problem.line, problem.column) == (2, 9)
+    assert "0xff" in problem.found
 
 
 def test_values_are_visited_in_the_order_of_the_text():
@@ -374,9 +374,9 @@ def test_a_checkpoint_in_place_of_a_plan_is_called_one(tmp_path, data, is_checkp
 
     with pytest.raises(ConfigError) as refusal:
         config.load(file)
-    (fault,) = refusal.value.problems
-    assert (fault.found == "this is a checkpoint, not a plan") is is_checkpoint
-    assert (fault.advice == f"For example: paramsched resume '{file}' --plan plan.yaml") is is_checkpoint
+    (problem,) = refusal.value.problems
+    assert (problem.found == "this is a checkpoint, not a plan") is is_checkpoint
+    assert (problem.advice == f"For example: paramsched resume '{file}' --plan plan.yaml") is is_checkpoint
 
 
 def test_tensors_in_place_of_a_plan_are_called_so(tmp_path):

@@ -114,8 +114,8 @@ def test_arguments_of_a_user_shape_are_checked_by_its_annotations(arguments, pie
     with pytest.raises(ConfigError) as refusal:
         read(written, shapes=[pyramid])
 
-    (fault,) = refusal.value.problems
-    assert written[slice(*fault.span)] == piece
+    (problem,) = refusal.value.problems
+    assert written[slice(*problem.span)] == piece
 
 
 def broken(x: int = 1) -> Schedule:

@@ -20,10 +20,10 @@ def problems(text, format):
 
 def pointed_at(text, format):
     """Return the text from the location of the only error to the end of its line."""
-    (fault,) = problems(text, format)
-    line = text.splitlines()[fault.line - 1]
-    assert fault.text == line
-    return line[fault.column - 1 :]
+    (problem,) = problems(text, format)
+    line = text.splitlines()[problem.line - 1]
+    assert problem.text == line
+    return line[problem.column - 1 :]
 
 
 MEANING = [
@@ -102,9 +102,9 @@ def test_the_error_shows_the_location_and_a_caret_below_it(tmp_path):
 
 
 def test_a_long_line_is_shown_around_the_caret():
-    (fault,) = problems("lr: " + "warmup(5) >> " * 500 + "cosin()", "yaml")
+    (problem,) = problems("lr: " + "warmup(5) >> " * 500 + "cosin()", "yaml")
 
-    line, caret = fault.pointer.splitlines()
+    line, caret = problem.pointer.splitlines()
     assert len(line) < 80
     assert line[caret.index("^") :].startswith("cosin()")
 

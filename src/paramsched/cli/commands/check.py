@@ -82,8 +82,8 @@ def paramsched_check(
     from paramsched.cli._lint_output import (
         CheckedPlan,
         checked_plan,
-        findings_as_json,
-        findings_as_lines,
+        problems_as_json,
+        problems_as_lines,
     )
     from paramsched.core.base.problem import Problem
 
@@ -94,16 +94,16 @@ def paramsched_check(
 
     def check_one(given: str) -> CheckedPlan:
         checked = checked_plan(given, options, checkpoint=checkpoint, log=log)
-        kept = (one for one in checked.findings if selected is None or one.code in selected)
-        return replace(checked, findings=tuple(one for one in kept if one.code not in ignored))
+        kept = (one for one in checked.problems if selected is None or one.code in selected)
+        return replace(checked, problems=tuple(one for one in kept if one.code not in ignored))
 
     for given in plans:
         try:
             checked = check_one(given)
-            found += checked.findings
+            found += checked.problems
             usage = usage or checked.usage
-            if not as_json and checked.findings:
-                echo_lines(findings_as_lines(checked.findings), err=True)
+            if not as_json and checked.problems:
+                echo_lines(problems_as_lines(checked.problems), err=True)
             elif not as_json:
                 echo(f"{given}: no problems found")
             if checked.note and not as_json:
@@ -112,7 +112,7 @@ def paramsched_check(
             usage = True
             echo(file_problem(error), err=True)
     if as_json:
-        echo_data(findings_as_json(found))
+        echo_data(problems_as_json(found))
     worst = {one.severity for one in found}
     bad = "error" in worst or (strict and "warning" in worst)
     click.get_current_context().exit(BAD_USAGE if usage else BAD_PLAN if bad else 0)

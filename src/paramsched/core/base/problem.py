@@ -222,7 +222,7 @@ class TextLines:
             self._last = number, self.text[begin:end].rstrip("\r\n")
         return self._last[1]
 
-    def fault(self, offset: int, found: str, advice: str = "", path: str = "") -> Problem:
+    def problem_at(self, offset: int, found: str, advice: str = "", path: str = "") -> Problem:
         """Return a problem with the line and the column of an offset."""
         line, column = self.of(offset)
         return Problem(path, found, advice, line=line, column=column, text=self.line(line), code=SYNTAX)

@@ -30,8 +30,8 @@ def read_json(text: str, source: str) -> Any:
             parse_constant=lambda word: math.nan if word == "NaN" else math.inf,
         )
     except json.JSONDecodeError as error:
-        fault = TextLines(text).fault(error.pos, f"JSON: {error.msg}")
-        raise ConfigError(source, [fault]) from None
+        problem = TextLines(text).problem_at(error.pos, f"JSON: {error.msg}")
+        raise ConfigError(source, [problem]) from None
     except RecursionError:
         raise nested_too_deep(text, source) from None
     refuse_many_values(data, source)
@@ -75,15 +75,15 @@ def read_toml(text: str, source: str) -> Any:
         lines, said = TextLines(text), str(error)
         place = _WHERE.search(said)  # tomllib has no attributes for it before Python 3.14
         offset = lines.offset_of(int(place[1]), int(place[2])) if place else len(text)
-        fault = lines.fault(offset, f"TOML: {said.partition(' (at ')[0]}")
-        raise ConfigError(source, [fault]) from None
+        problem = lines.problem_at(offset, f"TOML: {said.partition(' (at ')[0]}")
+        raise ConfigError(source, [problem]) from None
     except RecursionError:
         raise nested_too_deep(text, source) from None
     except ValueError as error:  # an integer of thousands of digits, or an invalid date
         long = _LONG.search(text)
         found = "a number of too many digits" if long else str(error)
-        fault = TextLines(text).fault(long.start() if long else 0, f"TOML: {found}")
-        raise ConfigError(source, [fault]) from None
+        problem = TextLines(text).problem_at(long.start() if long else 0, f"TOML: {found}")
+        raise ConfigError(source, [problem]) from None
     refuse_many_values(data, source)
     return data
 
@@ -100,6 +100,6 @@ def _refuse_long_names(text: str, source: str) -> None:
     plain = _STRING_OR_COMMENT.sub(lambda found: (" " if found[0][0] == "#" else "x") * len(found[0]), text)
     if long := _MANY_PARTS.search(plain):
         found = f"TOML: a name of more than {MOST_DEPTH} parts"
-        raise ConfigError(source, [TextLines(text).fault(long.start(), found, "A plan is short")])
+        raise ConfigError(source, [TextLines(text).problem_at(long.start(), found, "A plan is short")])
     if plain.count(".") > MOST_VALUES:
         raise too_many_values(source)

@@ -32,7 +32,7 @@ from paramsched.core.files.problem_collector import (
 )
 from paramsched.core.files.read_schedule import ShapeLike, ShapeNames
 from paramsched.core.files.text_limits import read_bounded_text, refuse_long_text
-from paramsched.core.files.text_places import Place, faults_with_places
+from paramsched.core.files.text_places import Place, placed_problems
 from paramsched.core.files.yaml_text import (
     read_yaml,
     write_yaml,
@@ -308,7 +308,7 @@ class PlanText:
     def placed(self, problems: Iterable[Problem], root: Place | None = None) -> tuple[Problem, ...]:
         """Return problems with lines and columns if they are known; `root` has the places if they are known."""
         places = PLACES.get(self.format) if root is None else partial(_same, root)
-        return tuple(problems) if places is None else faults_with_places(tuple(problems), self.text, places)
+        return tuple(problems) if places is None else placed_problems(tuple(problems), self.text, places)
 
     @property
     def has_comments(self) -> bool:

@@ -75,7 +75,7 @@ class ProblemCollector:
         self.report(path, refusal.problem, at_key=at_key)
 
     def report(self, path: str, problem: Problem, *, at_key: bool = False) -> None:
-        """Add a problem as a problem at `path`."""
+        """Add a problem of a part at the path of the whole, `path`."""
         self.add(
             path,
             problem.summary,

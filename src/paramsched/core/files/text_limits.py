@@ -30,7 +30,7 @@ def refuse_long_text(text: str, source: str) -> None:
         raise ConfigError(source, [f"{size:,} bytes, more than {MOST_BYTES:,}; a plan is a short text"])
     if not text.isascii() and (half := _HALF.search(text)):
         found = f"{half[0]} is half a character (a lone surrogate), which no file can contain"
-        raise ConfigError(source, [TextLines(text).fault(half.start(), found, "Leave it out")])
+        raise ConfigError(source, [TextLines(text).problem_at(half.start(), found, "Leave it out")])
 
 
 def refuse_many_schedules(texts: Iterable[str], source: str) -> None:
@@ -52,7 +52,7 @@ def nested_too_deep(text: str, source: str) -> ConfigError:
         depth += (text[place] in "[{") - (text[place] in "]}")
         place += 1
     found = f"nested more than {MOST_DEPTH} deep"
-    return ConfigError(source, [TextLines(text).fault(place - 1, found, "Use one line of text for the schedule")])
+    return ConfigError(source, [TextLines(text).problem_at(place - 1, found, "Use one line of text for the schedule")])
 
 
 def read_bounded_text(file: Path) -> str:
@@ -90,5 +90,5 @@ def decoded_text(data: bytes, file: Path) -> str:
         before = data[: error.start].decode("utf-8", "replace")
         line, column = TextLines(before).of(len(before))
         found = f"byte {error.start} is {data[error.start]:#04x}, which is not valid UTF-8"
-        fault = Problem("", found, "Save the file as UTF-8", line=line, column=column, code=UNREADABLE)
-        raise ConfigError(str(file), [fault]) from None
+        problem = Problem("", found, "Save the file as UTF-8", line=line, column=column, code=UNREADABLE)
+        raise ConfigError(str(file), [problem]) from None

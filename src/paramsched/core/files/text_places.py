@@ -96,7 +96,7 @@ def nested_places(pieces: Iterable[Place | Bracket]) -> Place:
     return first[0] if isinstance(first, list) and first else Place(0, 0)
 
 
-def faults_with_places(problems: tuple[Problem, ...], text: str, places: Callable[[str], Place]) -> tuple[Problem, ...]:
+def placed_problems(problems: tuple[Problem, ...], text: str, places: Callable[[str], Place]) -> tuple[Problem, ...]:
     """Return problems with their lines and columns.
 
     Args:
@@ -111,26 +111,26 @@ def faults_with_places(problems: tuple[Problem, ...], text: str, places: Callabl
     except ConfigError:
         return problems
     lines = TextLines(text)
-    return tuple(_fault_at_place(one, root, text, lines) if _lacks_place(one) else one for one in problems)
+    return tuple(_placed(one, root, text, lines) if _lacks_place(one) else one for one in problems)
 
 
-def _lacks_place(fault: Problem) -> bool:
-    return fault.line is None and fault.path.startswith(ROOT)
+def _lacks_place(problem: Problem) -> bool:
+    return problem.line is None and problem.path.startswith(ROOT)
 
 
-def _fault_at_place(fault: Problem, root: Place, text: str, lines: TextLines) -> Problem:
+def _placed(problem: Problem, root: Place, text: str, lines: TextLines) -> Problem:
     """Return a problem with the line and column of its entry's key, value, or wrong part of the text."""
-    place = place_at_path(root, fault.path)
+    place = place_at_path(root, problem.path)
     begin, end = place.begin, place.end
-    if fault.at_key and place.key is not None:
+    if problem.at_key and place.key is not None:
         begin, end = place.key, place.begin
-    elif fault.span is not None and place.text is not None:
-        first, last = fault.span
+    elif problem.span is not None and place.text is not None:
+        first, last = problem.span
         raw = text[place.begin : place.end]
         begin, end = (place.begin + index_in_source(raw, place.text, one) for one in (first, last))
         end += last >= len(place.text)  # the end of the text is shown at its last character
     line, column = lines.of(begin)
-    return fault.changed(line=line, column=column, text=lines.line(line))
+    return problem.changed(line=line, column=column, text=lines.line(line))
 
 
 def place_at_path(root: Place, path: str) -> Place:

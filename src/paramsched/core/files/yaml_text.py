@@ -91,7 +91,7 @@ def _not_in_plan(event: Any, text: str, source: str) -> ConfigError:
 
 
 def _yaml_error(text: str, source: str, event: Any, found: str, instead: str) -> ConfigError:
-    return ConfigError(source, [TextLines(text).fault(event.start_mark.index, found, instead)])
+    return ConfigError(source, [TextLines(text).problem_at(event.start_mark.index, found, instead)])
 
 
 def _document(text: str, source: str) -> Place:
@@ -177,7 +177,7 @@ def _invalid_yaml(error: Any, text: str, source: str) -> ConfigError:
         offset, said = control.start() if control else 0, str(error).partition("\n")[0]
     else:
         offset, said = mark.index, str(error.problem)
-    return ConfigError(source, [lines.fault(min(offset, len(text)), f"YAML: {said}")])
+    return ConfigError(source, [lines.problem_at(min(offset, len(text)), f"YAML: {said}")])
 
 
 def folded_yaml(text: str, width: int, *, most: int | None = None) -> str:

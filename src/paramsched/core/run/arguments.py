@@ -192,8 +192,8 @@ def with_location(refusal: PlanError, text: "PlanText") -> PlanError:
 
     if not refusal.problem.path:
         return refusal
-    (fault,) = text.placed([Problem(refusal.problem.path, refusal.problem.found, at_key=True, code=UNREADABLE)])
-    return refusal.changed(site=f"{fault.location(text.name)}: {refusal.problem.path}")
+    (problem,) = text.placed([Problem(refusal.problem.path, refusal.problem.found, at_key=True, code=UNREADABLE)])
+    return refusal.changed(site=f"{problem.location(text.name)}: {refusal.problem.path}")
 
 
 Drive: TypeAlias = Literal["optimizer", "manual"]

@@ -152,7 +152,7 @@ def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
 
     Raises:
         ParseError: the text is not such an expression, or it contains an unknown name.
-        InvalidArgument: an argument is invalid. For both errors, `error.span` is the range of the text at fault.
+        InvalidArgument: an argument is invalid. For both errors, `error.span` is the range of the wrong part.
 
     >>> print(parse(" warmup( over = '5 %' )>>cosine( to=.1 )"))
     warmup("5%") >> cosine(to=0.1)
@@ -233,9 +233,9 @@ class _Line:
             found = f"a line has at most {MOST_WORDS:,} names and operators, and {MOST_COMMAS:,} commas"
             raise ParseError(shortened_text(self.text), f"{found}; a plan is a short text")
         if not self.text.strip():
-            raise self.fault(0, len(self.text), "the text is empty")
+            raise self.error_at(0, len(self.text), "the text is empty")
         if escape := _ESCAPE.search(self.text):
-            raise self.fault(escape.start(), escape.start() + 2, r"a backslash in a text is written \\")
+            raise self.error_at(escape.start(), escape.start() + 2, r"a backslash in a text is written \\")
         try:
             tree = ast.parse(f"(\n{self.text}\n)", mode="eval").body
             if tree.lineno == 1:  # of the brackets around the text: it closes them, or has a comma
@@ -250,7 +250,7 @@ class _Line:
             if isinstance(error, InvalidArgument):
                 raise
             found = "it is nested too deep, has a number that is too long, or a character that no text has"
-            raise self.fault(0, len(self.text), found) from None
+            raise self.error_at(0, len(self.text), found) from None
 
     # ---- places and errors
 
@@ -264,14 +264,14 @@ class _Line:
         begin = self.lines.offset_of_node(node.lineno - 1, node.col_offset)
         return begin, self.lines.offset_of_node(node.end_lineno - 1, node.end_col_offset)
 
-    def fault(self, begin: int, end: int, found: str, *, example: str = EXAMPLE_LINE, **data: Any) -> ParseError:
+    def error_at(self, begin: int, end: int, found: str, *, example: str = EXAMPLE_LINE, **data: Any) -> ParseError:
         """Return the error about a range of the text."""
         site = f'"{shortened_text(self.text[begin:end])}" at character {begin + 1}'
         return ParseError(site, found, example=example, text=self.text, span=(begin, end), **data)
 
     def at(self, node: Any, found: str, **data: Any) -> ParseError:
         """Return the error about a node."""
-        return self.fault(*self.span(node), found, **data)
+        return self.error_at(*self.span(node), found, **data)
 
     def unknown(self, node: Any, name: str, kind: str, known: Iterable[str]) -> ParseError:
         """Return the error about an unknown name."""
@@ -288,25 +288,25 @@ class _Line:
             begin, end, part = one.start(), one.end(), one[0]
             match one.lastgroup:
                 case "quote":
-                    return self.fault(begin, len(self.text), "the quote is not closed")
+                    return self.error_at(begin, len(self.text), "the quote is not closed")
                 case "open":
                     opened.append(begin)
                 case "close" if not opened or self.text[opened.pop()] + part not in ("()", "[]", "{}"):
-                    return self.fault(begin, end, f"{part} closes no bracket")
+                    return self.error_at(begin, end, f"{part} closes no bracket")
                 case "length" if not iskeyword(part.strip("0123456789_.eE+- ")):
                     length = " ".join(part.split())
-                    return self.fault(begin, end, "a length with a unit is text in quotes", example=f'"{length}"')
+                    return self.error_at(begin, end, "a length with a unit is text in quotes", example=f'"{length}"')
                 case "zeros":
-                    return self.fault(begin, end, "a number begins with a zero, or has a comma")
+                    return self.error_at(begin, end, "a number begins with a zero, or has a comma")
                 case "sign" if not part.isspace():
-                    return self.fault(begin, end, f"{part!r} is not a character of a schedule's text")
+                    return self.error_at(begin, end, f"{part!r} is not a character of a schedule's text")
         if opened:
-            return self.fault(opened[-1], opened[-1] + 1, "the bracket is not closed")
+            return self.error_at(opened[-1], opened[-1] + 1, "the bracket is not closed")
         if (join := self._false_join()) is not None:
             return join
         place = min(place, max(len(self.text) - 1, 0))
         end = next((one.end() for one in _TOKEN.finditer(self.text, place) if one.start() == place), place + 1)
-        return self.fault(place, end, f"something is missing or is too much here; {_SYNTAX}")
+        return self.error_at(place, end, f"something is missing or is too much here; {_SYNTAX}")
 
     def _false_join(self) -> ParseError | None:
         """Return the error about two stages that `->`, `=>`, `|>` or a comma joins; None if there are none."""
@@ -316,7 +316,7 @@ class _Line:
             before, after = self.text[: one.start()].rstrip(), self.text[one.end() :].lstrip()
             if depth == 0 and one[0] in ("->", "=>", "|>", ",") and before.endswith(")") and after:
                 found = f"stages are joined by >>, not by {one[0]}"
-                return self.fault(*one.span(), found, example=f"{before} >> {after}")
+                return self.error_at(*one.span(), found, example=f"{before} >> {after}")
         return None
 
     # ---- values
