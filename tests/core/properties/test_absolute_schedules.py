@@ -3,7 +3,6 @@
 import itertools
 import warnings
 
-import numpy as np
 import pytest
 from hypothesis import assume, given, reject
 from hypothesis import strategies as st
@@ -30,10 +29,6 @@ def pairs(draw, name):
     except InvalidArgument:  # it has absolute numbers of its own, such as those of rounded
         reject()
     return case, written
-
-
-def bits(values):
-    return (np.asarray(values, dtype=np.float64) + 0.0).tobytes()
 
 
 @every_shape(leave_out=NOT_INSIDE, most=4)

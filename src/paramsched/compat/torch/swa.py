@@ -39,7 +39,6 @@ class SWALR(LRScheduler, swa_utils.SWALR):
     [0.75]
     """
 
-    _continues = True  # in a sequence it starts from the lr of the scheduler before
     _group_entries = ("swa_lr",)
 
     def __init__(

@@ -160,9 +160,6 @@ class Scope:
 WHOLE = Scope("", None, frozenset())
 """The scope of a single optimizer."""
 
-NO_SCOPE = Scope("", frozenset(), frozenset())
-"""The scope of the run of several optimizers, which has targets and no groups."""
-
 
 def scopes_of(plan: Plan, resolved: Plan, optimizers: Mapping[str, Sequence[Group]]) -> dict[str, Scope]:
     """Return the scope of each optimizer, after the lines of a plan were checked against all of them.
