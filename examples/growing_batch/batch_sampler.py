@@ -1,17 +1,34 @@
-"""Grow the batch in the loader: the batch sampler takes each size from the plan.
+"""Grow the batch in the loader: a batch sampler takes each size from the plan.
 
 python examples/growing_batch/batch_sampler.py runs/growing     train, or resume a killed run
 """
 
 import sys
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import torch
 from torch.nn.functional import mse_loss
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Sampler
 
 import paramsched as ps
-from task import SAVE_EVERY, finish, network, plan, samples, save, saved
+from task import SAVE_EVERY, SamplesFrom, finish, network, plan, samples, save, saved
+
+
+class PlannedBatches(Sampler[list[int]]):
+    """Batches of the planned sizes, from the update of a Scheduler on. Each pass over the data is shuffled anew."""
+
+    def __init__(self, scheduler: ps.Scheduler, length: int) -> None:
+        self.scheduler, self.length = scheduler, length
+
+    def __iter__(self) -> Iterator[list[int]]:
+        trace = ps.trace(self.scheduler.plan, self.scheduler.optimizer, facts=self.scheduler.facts)
+        sizes = trace["batch_size"].round().astype(int).tolist()
+        t = self.scheduler.t  # read once, because workers fetch batches of later updates
+        stream = iter(SamplesFrom(self.length, sum(sizes[:t])))
+        for size in sizes[t:]:
+            yield list(islice(stream, size))
 
 
 def main() -> None:
@@ -27,9 +44,8 @@ def main() -> None:
     used = [] if state is None else state["used"]
 
     data = samples()
-    sampler = ps.BatchSampler(scheduler, len(data))
-    # Workers may fetch ahead, because the sampler reads the plan, not the present value.
-    for x, y in DataLoader(data, batch_sampler=sampler, num_workers=1):
+    batches = PlannedBatches(scheduler, len(data))
+    for x, y in DataLoader(data, batch_sampler=batches, num_workers=2):
         used.append([optimizer.param_groups[0]["lr"], len(x)])
         mse_loss(model(x), y).backward()
         optimizer.step()
@@ -41,6 +57,7 @@ def main() -> None:
                 "used": used,
             }
             save(folder / "checkpoint.pt", state)
+    assert sum(size for _, size in used) == scheduler.amount  # samples trained = samples counted
     finish(folder, used)
 
 

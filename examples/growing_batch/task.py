@@ -46,8 +46,8 @@ def network() -> nn.Module:
 class SamplesFrom(Sampler[int]):
     """Sample forever, in an order that depends only on the number of samples seen. Each epoch is shuffled anew."""
 
-    def __init__(self, data: TensorDataset, seen: int) -> None:
-        self.length, self.seen = len(data), seen
+    def __init__(self, length: int, seen: int) -> None:
+        self.length, self.seen = length, seen
 
     def __iter__(self) -> Iterator[int]:
         for epoch in count(self.seen // self.length):

@@ -30,7 +30,7 @@ def main() -> None:
 
     data = samples()
     # Workers may fetch ahead, because all small batches have the same size.
-    sampler = SamplesFrom(data, int(scheduler.amount))
+    sampler = SamplesFrom(len(data), int(scheduler.amount))
     loader = iter(DataLoader(data, SMALL, sampler=sampler, num_workers=1))
     while scheduler.amount < SAMPLES:
         count = round(scheduler.value("batch_size")) // SMALL

@@ -3,12 +3,13 @@
 torchrun --standalone --nproc-per-node 4 examples/moving_run/train.py runs/moving    train, or continue a killed run
 torchrun --standalone --nproc-per-node 3 examples/moving_run/train.py runs/moving    continue on three processes
 
-Each batch is a multiple of 12 sequences, so 1, 2, 3, 4, 6 and 12 processes can share it. The batch sampler continues
-where the checkpoint was saved, so each sequence is used once, however often the run moves.
+Each batch is a multiple of 12 sequences, so 1, 2, 3, 4, 6 and 12 processes can share it. The batches continue where the
+checkpoint was saved, so each sequence is used once, however often the run moves.
 """
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -49,9 +50,9 @@ def main(folder: Path) -> None:
         print(f"{processes} processes, from token {scheduler.amount} on", flush=True)
 
     folder.mkdir(parents=True, exist_ok=True)
-    sampler = ps.BatchSampler(scheduler, len(data))  # this process's part of each batch
     with (folder / f"updates-{rank}.jsonl").open("a", buffering=1, encoding="utf-8") as log:  # a kill loses no line
-        for mine in sampler:
+        for batch in batches(scheduler, len(data)):
+            mine = batch[rank * len(batch) // processes : (rank + 1) * len(batch) // processes]
             words, following = data[mine, :-1].flatten(), data[mine, 1:].flatten()
             loss = cross_entropy(model(words), following)
             loss.backward()
@@ -65,6 +66,16 @@ def main(folder: Path) -> None:
     if rank == 0:
         print(f"{processes} processes: the plan is over at token {scheduler.amount}")
     dist.destroy_process_group()
+
+
+def batches(scheduler: ps.Scheduler, length: int) -> Iterator[list[int]]:
+    """Yield the sequences of each update that the plan has left, in an order that no number of processes changes."""
+    trace = ps.trace(scheduler.plan, scheduler.optimizer, facts=scheduler.facts)
+    sizes = trace["batch_size"].round().astype(int).tolist()
+    begin = sum(sizes[: scheduler.t])
+    for size in sizes[scheduler.t :]:
+        yield [index % length for index in range(begin, begin + size)]
+        begin += size
 
 
 def state_of(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, dict]:

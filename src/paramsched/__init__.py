@@ -67,7 +67,6 @@ if TYPE_CHECKING:
     from paramsched import show as show
     from paramsched import tools as tools
     from paramsched.core.run import Scheduler as Scheduler
-    from paramsched.core.run.batches import BatchSampler as BatchSampler
     from paramsched.tools.check.plan_check import check as check
     from paramsched.tools.range_test import find_lr as find_lr
     from paramsched.tools.recipes import recipes as recipes
@@ -77,7 +76,6 @@ __version__ = _VERSION
 # Imported on first use: what imports torch, and the packages, which may not be installed.
 _LAZY = {
     "Scheduler": "paramsched.core.run",
-    "BatchSampler": "paramsched.core.run.batches",
     "check": "paramsched.tools.check.plan_check",
     "find_lr": "paramsched.tools.range_test",
     "recipes": "paramsched.tools.recipes",

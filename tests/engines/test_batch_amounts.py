@@ -1,7 +1,7 @@
 """The amounts of batches in every engine, and batches of a planned size."""
 
 import warnings
-from types import SimpleNamespace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +9,6 @@ import torch
 
 import paramsched as ps
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions
-from paramsched.engines.planned_batches import PlannedBatches
 from paramsched.engines.reporting import BatchAmounts, samples_in, samples_in_lists
 from paramsched.errors import InvalidArgument, MissingFact
 from support.engine_runs.harness import BASES, RAMP, Tiny, optimizer_of
@@ -223,7 +222,8 @@ def test_the_sequence_length_is_multiplied_by_the_planned_batch_size():
     batch_size = ps.Binding(ps.Target("batch_size", initial=1), ps.stairs(2, 8, rises=3, over=4))
     plan = ps.Plan(batch_size, lr="constant()", clock={"lr": "tokens"})
 
-    scheduler = FACTS.attach(optimizer_of(Tiny()), plan, PlanOptions(tokens_per_sample=16))
+    loop = replace(FACTS, fixed_sizes=())  # a loader of the user has batches of the planned sizes
+    scheduler = loop.attach(optimizer_of(Tiny()), plan, PlanOptions(tokens_per_sample=16))
 
     amounts = []
     for _ in range(4):
@@ -242,73 +242,3 @@ def test_a_loader_without_a_batch_size_can_be_counted_by_sequences():
     scheduler.optimizer.step()
 
     assert scheduler.amount == 48
-
-
-LENGTH = 37
-
-
-SIZE = ps.Binding(ps.Target("batch_size", 4), "stairs(1, 3, 2, over=8)")  # 4, 8 and 12
-
-
-OPEN = ps.Plan(SIZE, lr="linear()")
-
-
-CLOSED = ps.Plan(SIZE, ps.Binding(ps.Target("accumulation", 1), "stairs(1, 3, 2, over=10)"), lr="linear()", total=14)
-
-
-def planned(plan=CLOSED, *, shards=1, options=None, step=0, **arguments):
-    args = {
-        "max_steps": -1, "num_train_epochs": 3, "seed": 1, "data_seed": 7, "process_index": 0, "world_size": shards,
-        "ignore_data_skip": False, "gradient_accumulation_steps": 1, **arguments,
-    }  # fmt: skip
-    trainer = SimpleNamespace(
-        args=SimpleNamespace(**args), train_dataset=range(LENGTH), state=SimpleNamespace(global_step=step)
-    )
-    known = EngineFacts(call="planned", processes=shards, accumulation=args["gradient_accumulation_steps"], why={})
-    return PlannedBatches(trainer, plan, known, options or PlanOptions())
-
-
-@pytest.mark.parametrize("copies", [1, 2])
-def test_the_shards_of_all_processes_are_the_batches_of_one(copies):
-    whole = list(planned())
-
-    parts = [list(planned(shards=2, world_size=2 * copies, process_index=one)) for one in range(2 * copies)]
-
-    assert all(parts[one] == parts[one // copies * copies] for one in range(2 * copies))
-    together = [a + b for a, b in zip(parts[0], parts[copies], strict=True)]
-    assert [sorted(one) for one in together] == [sorted(one) for one in whole]
-
-
-@table(
-    ("plan", "arguments", "updates"),
-    [
-        (CLOSED, {}, 14),
-        (CLOSED, {"max_steps": 5}, 5),
-        (CLOSED, {"max_steps": 50}, 14),
-        (CLOSED, {"num_train_epochs": 1}, 14),
-        (OPEN, {"num_train_epochs": 1}, 7),  # six updates have 36 samples or fewer
-        (OPEN, {"num_train_epochs": 1, "max_steps": 4}, 4),
-        (OPEN, {"num_train_epochs": 1, "max_steps": 40}, 7),
-    ],
-)
-def test_the_length_of_the_run_is_that_of_the_plan_or_of_the_epochs(plan, arguments, updates):
-    found = planned(plan, **arguments)
-
-    sizes = [size * accumulation for _, size, accumulation in found.sampler.updates()][: found.updates]
-    assert found.updates == updates
-    assert found.samples == sum(sizes)
-    if updates == 7:
-        assert sum(sizes) >= LENGTH > sum(sizes[:-1])
-    assert len(found) == found.updates
-    values = found.training_values((3, 10, 11, 12, "kept", 5, 6))
-    assert values == (1, found.updates, LENGTH, found.samples, "kept", len(found), found.updates)
-
-
-@pytest.mark.parametrize(("ignores", "empty"), [(False, 6), (True, 0)])
-def test_the_batches_of_earlier_updates_are_empty_unless_the_trainer_ignores_them(ignores, empty):
-    found = planned(step=3, gradient_accumulation_steps=2, plan=OPEN, ignore_data_skip=ignores)
-
-    batches = list(found)
-
-    assert batches[:empty] == [[]] * empty
-    assert all(batches[empty:])

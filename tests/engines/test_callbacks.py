@@ -70,28 +70,6 @@ def test_metrics_are_observed_at_the_end_of_each_validation_or_epoch(observe, sa
     assert found == rates
 
 
-class Loader(list):
-    """A loader whose sampler Lightning cannot replace."""
-
-    batch_sampler = ps.BatchSampler(ps.Plan(ps.Binding(ps.Target("batch_size", 2), "constant()"), total=9), 8)
-
-
-@pytest.mark.parametrize(("loader", "error"), [(Loader(), ps.errors.InvalidArgument), ([], TypeError)])
-def test_a_sampler_that_lightning_would_replace_is_named(loader, error):
-    def replace():
-        raise TypeError("no argument sampler")
-
-    source = SimpleNamespace(dataloader=lambda: loader)
-    loop = SimpleNamespace(setup_data=replace, _data_source=source)
-    trainer = SimpleNamespace(optimizers=[optimizer()], fit_loop=loop, callbacks=[])
-    callback = lightning._LightningPlan(ps.Plan(lr="linear()", total=9))
-
-    with pytest.raises(
-        error, match="use_distributed_sampler=False" if error is ps.errors.InvalidArgument else "no argument"
-    ):
-        callback.on_fit_start(trainer, None)
-
-
 @pytest.mark.parametrize(("number", "names"), [(1, ["lr"]), (2, ["optimizer_0/lr", "optimizer_1/lr"])])
 def test_the_values_of_several_optimizers_are_logged_with_their_numbers(number, names):
     callback = lightning._LightningPlan(ps.Plan(lr="linear()", total=10))
@@ -208,25 +186,6 @@ def test_a_loader_that_splits_its_batches_has_the_size_of_a_part(total, size):
     assert accelerate.facts(engine, loader_of(**given)).batch_size == size
     with pytest.raises(ps.errors.InvalidArgument, match="all 2 processes together"):
         accelerate.facts(engine, PreparedLoader(**given))
-
-
-@pytest.mark.parametrize("copies", [1, 2])
-def test_the_shards_of_accelerate_divide_the_batches_of_one_process(copies):
-    size = ps.Binding(ps.Target("batch_size", 4), "stairs(1, 3, 2, over=8)")
-    plan, parts = ps.Plan(size, lr="linear()", total=9), []
-    for rank in range(2 * copies):
-        sampler = ps.BatchSampler(plan, 37, seed=7)
-        loader = torch.utils.data.DataLoader(range(37), batch_sampler=sampler)
-        engine = SimpleNamespace(
-            num_processes=2 * copies, process_index=rank, gradient_accumulation_steps=1,
-            prepare_scheduler=lambda made: made, parallelism_config=SimpleNamespace(non_data_parallel_size=copies),
-        )  # fmt: skip
-        accelerate.scheduler(engine, optimizer(), plan, loader)
-        parts.append(list(sampler))
-
-    whole = list(ps.BatchSampler(plan, 37, seed=7))
-    assert all(parts[rank] == parts[rank // copies * copies] for rank in range(2 * copies))
-    assert [sorted(a + b) for a, b in zip(parts[0], parts[copies], strict=True)] == [sorted(one) for one in whole]
 
 
 PAGE = (Path(__file__).parents[2] / "docs" / "engines" / "transformers.md").read_text(encoding="utf-8")

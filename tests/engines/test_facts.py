@@ -11,7 +11,6 @@ import paramsched as ps
 from paramsched.core.time import RunFacts
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions, batch_size_of, length_of
 from paramsched.engines.reporting import MetricRelay, PlannedColumns
-from paramsched.engines.run_end import RunEnd
 from paramsched.errors import InvalidArgument, MissingFact
 from support.tables import table
 from support.updates import probe
@@ -166,16 +165,6 @@ def test_a_metric_with_the_name_of_a_planned_value_is_warned_of_once_and_renames
 def test_invalid_options_are_refused(options, found):
     with pytest.raises(InvalidArgument, match=found):
         PlanOptions(**options)
-
-
-@table(
-    ("stop", "over", "is_due"),
-    [(True, [False, False], False), (True, [False, True], True), (False, [True, True], False)],
-)
-def test_an_engine_that_stops_ends_after_the_first_plan(stop, over, is_due):
-    schedulers = [SimpleNamespace(should_stop=one) for one in over]
-
-    assert RunEnd(schedulers, stop=stop).is_due is is_due
 
 
 SAMPLES, BATCH, EPOCHS, TOKENS = 960, 4, 5, 128

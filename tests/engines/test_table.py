@@ -82,7 +82,7 @@ def cases(engine: str, variant: str, processes: int) -> dict[str, Case]:
     columns = {f"{n}{', skip' * skip}": Case(engine, n, skip, variant) for skip in skips for n in (1, 4)}
     if (engine, variant) in COUNTED:
         columns |= {f"tokens{', skip' * skip}": Case(engine, 4, skip, variant, "tokens") for skip in skips}
-        if processes == 1:
+        if processes == 1 and engine != "pytorch_accelerated":  # its Trainer trains batches of one size
             columns["ramp"] = Case(engine, 1, False, variant, "ramp")
     return columns
 

@@ -68,10 +68,6 @@ def figure_of(plan: PlanLike) -> str:
 
 CASES: dict[str, tuple[Plan, Callable[[Any], Any]]] = {
     "ps.Scheduler": (PLAN, values_of_scheduler),
-    "ps.BatchSampler": (
-        PLAN,
-        lambda plan: list(ps.BatchSampler(plan, 5, facts=ps.RunFacts(total=8, batch_size=2))),
-    ),
     "ps.trace": (PLAN, lambda plan: ps.trace(plan, BASE, facts=RUN)["lr"].tolist()),
     "ps.Values": (Plan(lr="absolute(0.5) * step(2)"), lambda plan: dict(ps.Values(plan, bases={"lr": 1.0}, total=8))),
     "ps.diff": (

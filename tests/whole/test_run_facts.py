@@ -14,8 +14,7 @@ from paramsched.tools.recipes import Recipe
 from support.updates import probe
 
 FACTS = list(ps.RunFacts.__dataclass_fields__)
-SIZE = ps.Binding(ps.Target("batch_size", 3), "constant()")
-PLAN, OTHER = ps.Plan(SIZE, lr="warmup(2) >> cosine()"), ps.Plan(SIZE, lr="linear()")
+PLAN, OTHER = ps.Plan(lr="warmup(2) >> cosine()"), ps.Plan(lr="linear()")
 BASES = {"lr": 0.5}
 
 
@@ -32,7 +31,6 @@ CALLS = {
     "plan.resolve": (ps.Plan.resolve, ps.Plan.resolve),
     "diff": (ps.diff, lambda plan, **facts: str(ps.diff(plan, OTHER, **facts))),
     "to_lambda": (ps.to_lambda, lambda plan, **facts: ps.to_lambda(plan, field="lr", **facts)(5)),
-    "ps.BatchSampler": (ps.BatchSampler, lambda plan, **facts: list(ps.BatchSampler(plan, 9, **facts))),
     "plan.plot": (ps.Plan.plot, lambda plan, **facts: plan.plot(**facts)[0].lines[0].get_ydata().tolist()),
     "PlanScheduler": (_PlanScheduler, lambda plan, **facts: str(_PlanScheduler(probe(), plan, **facts).scheduler)),
     "compare_with_plan": (compare_with_plan, audited),
@@ -101,8 +99,8 @@ def test_a_missing_fact_is_named_with_a_call_that_works(call):
         made(PLAN, total="2 epochs")
     advice = refused.value.problem.advice
     assert advice.endswith("total='2 epochs', steps_per_epoch=100)")
-    if name not in ("to_lambda", "ps.BatchSampler", "PlanScheduler", "compare_with_plan"):  # they need other arguments
-        names = {"ps": ps, "optimizer": probe(), "plan": ps.Plan(SIZE, lr="absolute(cosine())"), "a": PLAN, "b": OTHER}
+    if name not in ("to_lambda", "PlanScheduler", "compare_with_plan"):  # they need other arguments
+        names = {"ps": ps, "optimizer": probe(), "plan": ps.Plan(lr="absolute(cosine())"), "a": PLAN, "b": OTHER}
         eval(advice.removeprefix("For example: "), names)
 
 
@@ -110,15 +108,15 @@ def test_the_total_replaces_the_length_of_a_recipe(call):
     name, made = call
     if name.startswith("plan."):  # a method of a plan
         return
-    plan = ps.Plan(SIZE, lr="cosine()", total=20)
+    plan = ps.Plan(lr="cosine()", total=20)
     recipe = Recipe("tiny", "Tiny", "vision", plan, ps.RunFacts(), ({"lr": 0.5},), "a test", (), ())
 
-    assert made(recipe, total=12) == made(ps.Plan(SIZE, lr="cosine()"), total=12)
+    assert made(recipe, total=12) == made(ps.Plan(lr="cosine()"), total=12)
 
 
 def test_a_second_length_is_refused_unless_it_is_the_plans(call):
     name, made = call
-    plan = ps.Plan(SIZE, lr="cosine()", total="2 epochs")
+    plan = ps.Plan(lr="cosine()", total="2 epochs")
 
     assert made(plan, total=12, steps_per_epoch=6) == made(plan, total="2 epochs", steps_per_epoch=6)
     if name == "ps.check":

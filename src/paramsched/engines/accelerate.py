@@ -10,7 +10,6 @@ from typing import Any, Unpack
 from paramsched.engines.torch_required import torch
 from paramsched.core.number_checks import whole_number
 from paramsched.core.plan.forms import PlanLike
-from paramsched.core.run.batches import BatchSampler
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.engines.argument_order import check_kinds
 from paramsched.engines.engine_facts import (
@@ -48,8 +47,7 @@ def scheduler(
         optimizer: the raw or the prepared optimizer, or a mapping from names to several, such as
             `{"muon": muon, "adamw": adamw}`.
         plan: the plan to apply, or as in `ps.Scheduler` its file, text or mapping.
-        loader: the prepared training loader, whose length counts only the batches of one process; or one with a
-            `ps.BatchSampler`, which is not prepared, because it divides the batches itself.
+        loader: the prepared training loader, whose length counts only the batches of one process.
         epochs: the number of epochs. Needed for percent and for stages without a length, if the plan has no total.
         drive: as in `ps.Scheduler`, for several optimizers.
         options: those that adapters share, `paramsched.engines.engine_facts.EngineOptions`.
@@ -61,10 +59,6 @@ def scheduler(
     check_kinds("accelerate.scheduler", accelerator=accelerator, optimizer=optimizer, plan=plan, loader=loader)
     chosen = options_of("accelerate.scheduler", scheduler, options)
     made = facts(accelerator, loader, epochs=epochs).attach(optimizer, plan, chosen, drive=drive)
-    if (sampler := _sampler_of(loader)) is not None:
-        shards = replicas(accelerator)
-        rank = accelerator.process_index * shards // accelerator.num_processes
-        sampler.follow(made, num_replicas=shards, rank=rank)
     prepared = getattr(accelerator, "_schedulers", [])  # private: a version without it warns of the first write
     # A Scheduler that `made` has replaced, as after a second run of a notebook's cell, has no state to save.
     prepared[:] = [one for one in prepared if not _is_replaced(one.scheduler)]
@@ -79,7 +73,7 @@ def _is_replaced(scheduler: Any) -> bool:
 
 
 def facts(accelerator: Any, loader: Any, *, epochs: int | None = None) -> EngineFacts:
-    """Return the run facts of an Accelerator and a prepared loader, or one with a `ps.BatchSampler`.
+    """Return the run facts of an Accelerator and a prepared loader.
 
     Raises:
         InvalidArgument: the loader is not prepared and several processes share it, or `epochs` is not a count.
@@ -88,14 +82,6 @@ def facts(accelerator: Any, loader: Any, *, epochs: int | None = None) -> Engine
     from accelerate.data_loader import DataLoaderStateMixin
 
     epochs = None if epochs is None else whole_number(CallSite("accelerate.scheduler", "epochs"), epochs)
-    if _sampler_of(loader) is not None:
-        return EngineFacts(
-            call="accelerate.scheduler",
-            accumulation=accelerator.gradient_accumulation_steps,
-            processes=replicas(accelerator),
-            total=None if epochs is None else f"{epochs * len(loader.dataset)} samples",
-            why={"steps_per_epoch": "the plan schedules the batches", "total": "epochs= was not passed"},
-        )
     if accelerator.num_processes > 1 and not isinstance(loader, DataLoaderStateMixin):
         raise InvalidArgument(
             "accelerate.scheduler(…, loader)",
@@ -131,19 +117,6 @@ def facts(accelerator: Any, loader: Any, *, epochs: int | None = None) -> Engine
             "batch_size": "the loader has no batch size",
         },
     )
-
-
-def _sampler_of(loader: Any) -> BatchSampler | None:
-    """Return the sampler that divides the data into planned batches; None if the loader has another one.
-
-    Raises:
-        InvalidArgument: Accelerate has divided the batches of the sampler again.
-    """
-    sampler = getattr(loader, "batch_sampler", None)
-    if isinstance(getattr(sampler, "batch_sampler", None), BatchSampler):
-        found = "its ps.BatchSampler divides the batches already, and prepare divides them again"
-        raise InvalidArgument("accelerate.scheduler(…, loader)", found, "Do not pass the loader to accelerator.prepare")
-    return sampler if isinstance(sampler, BatchSampler) else None
 
 
 def batch_counter(

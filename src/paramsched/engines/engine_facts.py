@@ -1,6 +1,6 @@
 """EngineFacts: the run facts of an engine, and the reasons for its missing facts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -16,6 +16,7 @@ from paramsched.core.foreign_calls import unknown_keyword
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import amount_clock
 from paramsched.core.plan.forms import PlanLike
+from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES
 from paramsched.core.run.arguments import PlanSource, checked_strict
 from paramsched.core.run.on_base import OnBase
 from paramsched.core.run.processes import Processes
@@ -23,6 +24,7 @@ from paramsched.core.run.record import OnChange
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.time import DurationLike, RunFacts
 from paramsched.core.time.run_facts import Facts, facts_if_passed
+from paramsched.engines.planned_sizes import refuse_untrained_sizes
 from paramsched.errors import InvalidArgument, MissingFact, Unresolved, shown
 
 AmountOf = Callable[[Any], Any]
@@ -140,6 +142,8 @@ class EngineFacts:
         counter: the call that counts batches, with `{}` for its arguments. Default: `call`.
         warns_of_metrics: True if the engine warns about metrics that were never reported.
         has_tokens_per_sample: True if `call` has the argument `tokens_per_sample`.
+        fixed_sizes: the sizes that the engine does not change in a run, of `batch_size` and `accumulation`; the user's
+            own loader or loop determines the others. Default: the accumulation, and the batch size if it is known.
     """
 
     call: str
@@ -153,6 +157,7 @@ class EngineFacts:
     counter: str = ""
     warns_of_metrics: bool = False
     has_tokens_per_sample: bool = True
+    fixed_sizes: Collection[str] | None = None
 
     def attach(
         self,
@@ -182,6 +187,10 @@ class EngineFacts:
         self._check_epoch(user_facts, processes)
         if user_facts.total is None:
             source = replace(source, engine_total=facts.total)
+        fixed = self.fixed_sizes
+        if fixed is None:
+            fixed = SIZES_OF_BATCHES if self.batch_size is not None else ("accumulation",)
+        refuse_untrained_sizes(self.call, source.plan, facts, fixed)
         attach_with = partial(
             Scheduler, optimizer, drive=drive, on_change=options.on_change, on_base=options.on_base,
             strict=options.strict,

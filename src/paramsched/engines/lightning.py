@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 from paramsched.engines.torch_required import torch
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.optimizers import check_names, refuse_several_plans
-from paramsched.core.run.batches import BatchSampler
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.run.state import COUNT
 from paramsched.core.run.values import LR
@@ -33,8 +32,6 @@ class _LightningPlan:
 
     With automatic optimization the Trainer knows the number of updates. With manual optimization only the module knows
     when its optimizers step, so units other than updates need run facts, such as `steps_per_epoch=100`.
-
-    If the training loader has a `ps.BatchSampler`, it follows the plan of the callback, also after a resume.
 
     Args:
         plan: the plan, its text or its file. Without `optimizers`, every optimizer of the module follows it on its own
@@ -101,7 +98,6 @@ class _LightningPlan:
         self._fits = 0
         self._finetunes = False
         self._ending, self._trained = RunEnd(()), TrainedOptimizers("PlanCallback", ())
-        self._sampler: BatchSampler | None = None
         self._writes = TargetWrites("PlanCallback", "module", {} if write is None else write)
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
@@ -117,7 +113,7 @@ class _LightningPlan:
                 )
             optimizers = [dict(zip(self._names, optimizers, strict=True))]
         self._fits += 1
-        known, self._sampler = _facts_of_trainer(trainer, pl_module), _sampler_of(trainer)
+        known = _facts_of_trainer(trainer, pl_module)
         present = [config.scheduler for config in trainer.lr_scheduler_configs]
         _refuse_other_plans(present, trainer.optimizers)
         self.schedulers = [known.attach(one, self._plan, self._options, drive=self._drive) for one in optimizers]
@@ -125,13 +121,6 @@ class _LightningPlan:
         self._finetunes = any(_is_finetuning(callback) for callback in trainer.callbacks)
         for scheduler in self.schedulers:
             warn_of_other_schedulers(scheduler, present, "configure_optimizers")
-        if self._sampler is not None:
-            targets = (target.name for target in self.schedulers[0].plan.targets)
-            if pl_module.automatic_optimization and "accumulation" in targets:
-                found = "Lightning accumulates the same number of batches for each update"
-                instead = "Plan batch_size alone, or use manual optimization"
-                raise InvalidArgument("target accumulation", found, instead)
-            self._sampler.follow(self.schedulers[0], **(trainer.distributed_sampler_kwargs or {}))
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         for scheduler, state in zip(self.schedulers, self._loaded, strict=False):
@@ -149,12 +138,9 @@ class _LightningPlan:
             BatchAmounts(scheduler, self._options, _replicas(trainer), partial(_sum_by_trainer, trainer))
             for scheduler in self.schedulers
         ]
-        data_ends = self._sampler is not None and self._sampler.ends
-        self._ending = RunEnd(self.schedulers, stop=data_ends)
+        self._ending = RunEnd(self.schedulers)
         self._trained = TrainedOptimizers("PlanCallback", self.schedulers)
         self._writes.begin(pl_module, self.schedulers[0])
-        if self._sampler is not None:
-            _begin_at_position(trainer, self._sampler)
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
         """Write the targets, and count the batch before `optimizer.step`, inside which `training_step` runs."""
@@ -168,10 +154,6 @@ class _LightningPlan:
             ends_update = (batch_idx + 1) % trainer.accumulate_grad_batches == 0 or trainer.is_last_batch
         for amounts in self._amounts:
             amounts.count_batch(batch, ends_update=ends_update)
-
-    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        if self._ending.is_due:
-            trainer.should_stop = True
 
     def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
         """Log the values that the update uses."""
@@ -214,33 +196,24 @@ class _LightningPlan:
 
 def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
     """Return the run facts of a Trainer whose optimizers exist."""
-    try:
-        trainer.fit_loop.setup_data()  # Lightning would call it after the callbacks; its second call has no effect
-    except TypeError:
-        loader = trainer.fit_loop._data_source.dataloader()
-        if isinstance(getattr(loader, "batch_sampler", None), BatchSampler):
-            found = "Lightning would replace the sampler, which divides the batches itself"
-            raise InvalidArgument(
-                "Trainer(use_distributed_sampler=True)", found, "Use Trainer(…, use_distributed_sampler=False)"
-            ) from None
-        raise
+    trainer.fit_loop.setup_data()  # Lightning would call it after the callbacks; its second call has no effect
     if not module.automatic_optimization:
         reason = "with manual optimization only the module knows when it steps"
+        size = batch_size_of(trainer.train_dataloader)
         return EngineFacts(
             call="PlanCallback",
-            batch_size=batch_size_of(trainer.train_dataloader),
+            batch_size=size,
             processes=_replicas(trainer),
             why={"steps_per_epoch": reason, "total": reason},
             warns_of_metrics=True,
+            fixed_sizes=() if size is None else ("batch_size",),
         )
     batches = trainer.num_training_batches
     total = trainer.estimated_stepping_batches
-    why_epoch = "the training loader has no length, or the plan schedules its batches"
+    why_epoch = "the training loader has no length"
     if (updates := _updates_of_changing_accumulation(trainer)) is not None:
         batches, total = 0, updates
         why_epoch = "GradientAccumulationScheduler changes the accumulation; use percent, updates, or clock: batches"
-    if _sampler_of(trainer) is not None:  # its length is that of the plan
-        batches, total = 0, trainer.max_steps
     return EngineFacts(
         call="PlanCallback",
         batches=int(batches) if 0 < batches < float("inf") else None,
@@ -294,7 +267,7 @@ def _evaluations_of(trainer: Any, module: Any, observe: str) -> int | None:
         return 0
     batches, interval, every = trainer.num_training_batches, trainer.val_check_batch, trainer.check_val_every_n_epoch
     epochs, accumulation, rest = trainer.max_epochs, trainer.accumulate_grad_batches, 0
-    if _sampler_of(trainer) is not None or not 0 < batches < float("inf"):
+    if not 0 < batches < float("inf"):
         return None
     if trainer.max_steps > 0:
         if not module.automatic_optimization or _updates_of_changing_accumulation(trainer) is not None:
@@ -318,27 +291,6 @@ def _is_out_of_time(trainer: Any) -> bool:
     """Return whether a `Timer` of either of the two packages of Lightning, as with `max_time`, has ended the run."""
     limits = [one.time_remaining() for one in trainer.callbacks if type(one).__name__ == "Timer"]
     return any(seconds is not None and seconds <= 0 for seconds in limits)
-
-
-def _sampler_of(trainer: Any) -> BatchSampler | None:
-    """Return the sampler that divides the data into planned batches; None if the loader has another one."""
-    sampler = getattr(trainer.train_dataloader, "batch_sampler", None)
-    return sampler if isinstance(sampler, BatchSampler) else None
-
-
-def _begin_at_position(trainer: Any, sampler: BatchSampler) -> None:
-    """Iterate the loader from the position of the checkpoint, which was loaded after Lightning had begun to."""
-    loop = trainer.fit_loop
-    limited = trainer.limit_train_batches != 1.0 or isinstance(trainer.limit_train_batches, int)  # 1 is one batch
-    if not limited:
-        loop._combined_loader.limits = None
-    iter(loop._data_fetcher)
-    if not sampler.ends:
-        return
-    left = len(sampler) + loop.epoch_loop.batch_progress.current.processed  # Lightning counts them as fetched
-    loop.max_batches = loop._data_fetcher.length = min(loop.max_batches, left) if limited else left
-    if isinstance(trainer.val_check_interval, float) and trainer.val_check_batch is not None:
-        trainer.val_check_batch = max(1, int(loop.max_batches * trainer.val_check_interval))
 
 
 def _is_finetuning(callback: Any) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
 from paramsched.core.plan.forms import PlanLike
+from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.engines import accelerate
 from paramsched.engines.argument_order import check_plan
@@ -138,6 +139,7 @@ def _attach_to(
         total=epochs * steps_per_epoch,
         why={"batch_size": "the Trainer has no placeholder for its batch size"},
         counter="Trainer(…, callbacks=[AmountCallback({})])",
+        fixed_sizes=SIZES_OF_BATCHES,
     )
     return known.attach(optimizer, plan, options)
 

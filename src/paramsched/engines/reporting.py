@@ -265,10 +265,7 @@ class BatchAmounts:
                     f"the plan schedules {after - now} {unit} for it, but the engine's batches contain {amount}; "
                     "the plan's number is counted"
                 )
-                instead = (
-                    "Let the loader follow the plan: "
-                    "DataLoader(data, batch_sampler=ps.BatchSampler(scheduler, len(data)))"
-                )
+                instead = "Draw batches of the planned sizes, as on the page how-to/growing-batch"
                 problem = Problem(site=f"update {t}", found=found, advice=instead)
                 self.scheduler._resume.processes.warn(problem)
 

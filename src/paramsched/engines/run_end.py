@@ -12,15 +12,13 @@ from paramsched.core.run.short import ShortRun
 @final
 @dataclass(frozen=True, slots=True)
 class RunEnd:
-    """Decides when an engine ends.
+    """Reports at the end of an engine's run.
 
     Args:
         schedulers: those of the run.
-        stop: True if the engine ends after the first update after which one of them is over.
     """
 
     schedulers: Sequence[Scheduler]
-    stop: bool = False
 
     def tell_short(self, call: str, *, early: bool) -> None:
         """Warn of plans that are longer than the run of the engine, at its end.
@@ -31,12 +29,7 @@ class RunEnd:
         """
         for one in self.schedulers:
             clock = one._run
-            found = "" if early or self.is_due else ShortRun(one._run).problem()
+            found = "" if early else ShortRun(one._run).problem()
             clock.end_is_known = True
             if found:
                 clock.processes.warn(Problem(site=call, found=found))
-
-    @property
-    def is_due(self) -> bool:
-        """True after an update if the engine must end now."""
-        return self.stop and any(one.should_stop for one in self.schedulers)

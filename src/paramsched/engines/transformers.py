@@ -7,25 +7,29 @@ Do not pass `optimizers=(optimizer, None)` to the plain Trainer, which then crea
 the plan. Pass it to the class of `planned`, which refuses another scheduler.
 """
 
-from collections.abc import Sequence
 from dataclasses import MISSING, fields, replace
 from functools import cache
 from math import ceil, prod
 from typing import Any, Final, TypeVar, Unpack
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
-from paramsched.core.plan.forms import PlanLike, plan_of
+from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.lines import by_group
 from paramsched.core.plan.optimizers import flat_optimizers
-from paramsched.core.run.batch_sizes import plans_sizes
 from paramsched.core.run.processes import WORLD
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.run.values import LR
 from paramsched.core.time import DurationLike
 from paramsched.engines.accelerate import batch_amounts
 from paramsched.engines.argument_order import check_kinds, check_plan, without_optimizer
-from paramsched.engines.engine_facts import EngineFacts, LoopOptions, length_of, options_of, with_named_options
-from paramsched.engines.planned_batches import PlannedBatches, refuse_other_batches
+from paramsched.engines.engine_facts import (
+    EngineFacts,
+    LoopOptions,
+    batch_size_of,
+    length_of,
+    options_of,
+    with_named_options,
+)
 from paramsched.engines.reporting import BatchAmounts, MetricRelay, PlannedColumns, is_value
 from paramsched.engines.run_end import RunEnd
 from paramsched.engines.target_writes import TargetWrites, Write
@@ -49,8 +53,7 @@ def planned(
     """Return a subclass of a Trainer that applies a plan: `planned(Trainer, plan)(model=…, args=…)`.
 
     Checkpoints of the Trainer store the plan's state in place of a scheduler's state. A second `train()` restarts the
-    plan, unless it resumes from a checkpoint. If the plan has a target `batch_size` or `accumulation`, the Trainer
-    trains batches of these sizes, with a loader of its own and a `ps.BatchSampler`.
+    plan, unless it resumes from a checkpoint.
 
     Args:
         trainer: `transformers.Trainer` or a subclass of it.
@@ -73,7 +76,7 @@ def planned(
     writes = TargetWrites("transformers.planned", "trainer", {} if write is None else write)
 
     try:
-        from transformers import Trainer, TrainerCallback
+        from transformers import TrainerCallback
     except ModuleNotFoundError:
         raise MissingDependency("engines.transformers.planned", "transformers") from None
 
@@ -92,7 +95,7 @@ def planned(
             self._reported = state.num_input_tokens_seen
 
     class RunCallback(TrainerCallback):  # type: ignore[misc]  # as above
-        """Begins the planned batches, and writes the targets."""
+        """Writes the targets."""
 
         def __init__(self, owner: Any, scheduler: Scheduler) -> None:
             self._owner, self._scheduler = owner, scheduler
@@ -100,17 +103,11 @@ def planned(
             self._trained = TrainedOptimizers("transformers.planned", [scheduler])
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
-            if (batches := self._owner._paramsched_batches) is not None:
-                batches.begin()  # the checkpoint is loaded
             self._writes.begin(self._owner, self._scheduler)
 
         def on_step_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
             self._writes.write(self._scheduler)
             self._trained.check([self._owner.optimizer])
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
-            if (batches := self._owner._paramsched_batches) is not None:
-                state.epoch = batches.passes
 
     end_callback, resume_callback = end_callback_class(), resume_callback_class()
 
@@ -119,36 +116,19 @@ def planned(
         raise InvalidArgument(f"planned({trainer.__name__}, …)", found, "Pass the Trainer without its plan")
 
     class Planned(trainer, _HasPlan):  # type: ignore[valid-type,misc]  # the base class is known only at run time
-        control: Any
         lr_scheduler: Any
         _paramsched_known: EngineFacts | None = None
         _paramsched_amounts: BatchAmounts | None = None
-        _paramsched_batches: PlannedBatches | None = None
         _paramsched_evaluates = False  # True during an evaluation
-        _paramsched_first: Sequence[Any] = ()  # the batches of an update before its last one
         _paramsched_made: list[Scheduler] | None = None  # the Schedulers of a `train()`
-
-        def get_train_dataloader(self) -> Any:
-            read = plan_of(plan, "transformers.planned")
-            if not plans_sizes(read):
-                return super().get_train_dataloader()
-            if trainer._get_train_sampler is not Trainer._get_train_sampler:  # type: ignore[attr-defined]
-                found = "it has a sampler of its own, which the planned batches would replace"
-                instead = "Omit the targets batch_size and accumulation"
-                raise InvalidArgument(f"planned({trainer.__name__}, …)", found, instead)
-            refuse_other_batches(self, read)
-            known = _facts_of_arguments(self.args, None, None, _replicas(self))
-            return PlannedBatches(self, read, known, chosen).loader(super().get_train_dataloader())
 
         def set_initial_training_values(self, args: Any, dataloader: Any, *rest: Any) -> Any:
             values = super().set_initial_training_values(args, dataloader, *rest)
-            batches = getattr(dataloader, "batch_sampler", None)
-            self._paramsched_batches = batches if isinstance(batches, PlannedBatches) else None
             self._paramsched_made = []  # shared with the copy of the Trainer with which DeepSpeed makes the Scheduler
-            if self._paramsched_batches is not None:
-                self._paramsched_known = self._paramsched_batches.known
-                return self._paramsched_batches.training_values(values)
             self._paramsched_known = _facts_of_arguments(args, length_of(dataloader), values[-1], _replicas(self))
+            sampler = getattr(dataloader, "batch_sampler", None)
+            if sampler is not None and batch_size_of(dataloader) is None:  # of an overridden get_train_dataloader
+                self._paramsched_known = replace(self._paramsched_known, fixed_sizes=("accumulation",))
             return values
 
         def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
@@ -164,8 +144,6 @@ def planned(
                 made = known.attach(used, plan, chosen, drive=drive)
                 if made.last_epoch:  # an earlier train() used this optimizer
                     made.seek(0)
-                if self._paramsched_batches is not None:
-                    self._paramsched_batches.sampler.follow(made)
                 self.lr_scheduler, self._created_lr_scheduler = made, True
                 if self._paramsched_made is None:
                     self._paramsched_made = []
@@ -198,34 +176,12 @@ def planned(
         def get_batch_samples(self, epoch_iterator: Any, num_batches: int, *args: Any, **keywords: Any) -> Any:
             # A subclass may create one.
             _refuse_other_scheduler(self, f"Remove create_scheduler from {type(self).__name__}")
-            planned_batches = self._paramsched_batches
-            if planned_batches is not None:
-                num_batches = planned_batches.next_accumulation()
             found = super().get_batch_samples(epoch_iterator, num_batches, *args, **keywords)
             batches = found[0]
             if self._paramsched_amounts is not None:
                 for index, batch in enumerate(batches):
                     self._paramsched_amounts.count_batch(batch, ends_update=index + 1 == len(batches))
-            if planned_batches is None or self.args.gradient_accumulation_steps > 1:
-                return found
-            self._paramsched_first = batches[:-1]
-            return batches[-1:], *found[1:]
-
-        def training_step(self, model: Any, inputs: Any, *args: Any, **keywords: Any) -> Any:
-            """Train on the last batch of an update, after the batches before it, whose number is planned."""
-            first, self._paramsched_first, loss = self._paramsched_first, (), 0.0
-            if first:
-                self.current_gradient_accumulation_steps = len(first) + 1
-            for batch in first:
-                self.accelerator.gradient_state._set_sync_gradients(False)
-                with self.accelerator.no_sync(model):
-                    loss = loss + super().training_step(model, batch, *args, **keywords)
-                self.current_flos += float(self.floating_point_ops(batch))
-                if (track := getattr(self, "_track_num_input_tokens", None)) is not None:  # new in Transformers 5
-                    track(batch)
-                self.control = self.callback_handler.on_substep_end(self.args, self.state, self.control)
-                self.accelerator.gradient_state._set_sync_gradients(True)
-            return loss + super().training_step(model, inputs, *args, **keywords)
+            return found
 
         def evaluate(self, *args: Any, **keywords: Any) -> Any:
             is_outer, self._paramsched_evaluates = not self._paramsched_evaluates, True
@@ -423,7 +379,7 @@ def _facts_of_arguments(args: Any, batches: int | None, total: DurationLike | No
         processes=replicas,
         total=total,
         why={
-            "steps_per_epoch": "the training set has no length, or the plan schedules its batches",
+            "steps_per_epoch": "the training set has no length",
             "tokens_per_step": "samples may have any length",
         },
         warns_of_metrics=True,

@@ -21,6 +21,7 @@ from paramsched.engines.torch_required import torch  # first, because it reports
 # isort: split
 from paramsched.core.fields import Field, flat_groups
 from paramsched.core.plan.forms import PlanLike
+from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES
 from paramsched.core.run.on_base import OnBase
 from paramsched.core.run.record import OnChange
 from paramsched.core.run.scheduler import Scheduler
@@ -135,6 +136,7 @@ class _PlanScheduler:
             why={"steps_per_epoch": convert or uneven, "total": convert or "its argument end (epochs) is unknown"},
             has_tokens_per_sample=False,
             counter="Runner(…, custom_hooks=[AmountHook({})])",
+            fixed_sizes=SIZES_OF_BATCHES,
         )
         inner = optimizers.inner_optimizer(optimizer)
         options = PlanOptions(

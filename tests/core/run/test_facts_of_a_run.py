@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.run.state import BEGIN_OF_DATA, RunPosition
 from paramsched.core.time.run_facts import Facts, example_of_fact, facts_by_name
 from paramsched.errors import MissingFact
 from support.tables import table
@@ -58,28 +57,6 @@ def test_a_run_with_the_advised_facts_has_the_epochs_of_the_plan(epochs: int, to
         assert pasted.total == total
     else:
         assert pasted.total == epochs * (len(LOADER) if total == epochs else OTHER)
-
-
-AT_5 = RunPosition(5, samples=60)
-
-
-@pytest.mark.parametrize(
-    ("before", "loaded", "expected"),
-    [
-        (BEGIN_OF_DATA, AT_5, (5, 60)),
-        (AT_5, RunPosition(5), (5, 60)),
-        (AT_5, RunPosition(5, samples=72), (5, 72)),
-        (AT_5, RunPosition(6), (6, None)),
-        (AT_5, RunPosition(0), (0, 0)),
-        (BEGIN_OF_DATA, RunPosition(0, samples=24), (0, 0)),
-    ],
-)
-def test_a_checkpoint_without_samples_keeps_those_of_another_one_of_its_update(before, loaded, expected):
-    run = ps.Scheduler(probe(), ps.Plan(lr=1.0))._run
-    run.count_samples_from(before)
-    run.count_samples_from(loaded)
-
-    assert (run.counts_from.t, run.counts_from.samples) == expected
 
 
 LRS = [

@@ -189,9 +189,10 @@ class Follow(Hook):
         self.sampler.size = lambda: runner.schedulers[""][0].value("batch_size")
 
 
-def test_planned_batches_are_not_reported_and_the_first_difference_is_warned_of(tmp_path):
+def test_planned_sizes_are_not_reported_and_the_first_difference_is_warned_of(tmp_path):
+    loader = DataLoader(digits(SAMPLES), batch_sampler=PlannedBatches())  # of 4 samples
     with pytest.warns(UserWarning, match="the plan schedules") as warned:
-        runner = job(tmp_path, BATCHES_GROW, train_cfg=dict(max_epochs=1))
+        runner = job(tmp_path, BATCHES_GROW, train_dataloader=loader, train_cfg=dict(by_epoch=False, max_iters=10))
 
     assert [line["samples"] for line in lines(runner)] == [0, 4, 8, 12, 16, 20, 26, 32, 38, 44]
     (said,) = [str(one.message) for one in warned if "the plan schedules" in str(one.message)]

@@ -198,6 +198,7 @@ PLAN_OF_MOVING_RUN = ps.loads(
 
 
 FACTS = ps.RunFacts(sequence_length=16)
+BASES_OF_MOVING_RUN = {"lr": 0.02, "weight_decay": 0.01}
 
 
 SEQUENCES = 4000
@@ -252,19 +253,19 @@ def test_a_run_that_is_killed_and_moved_is_one_run_over_its_tokens(seed, tmp_pat
 
     ranks = lines_of(moved)
     final = {line["token"]: line["processes"] for line in ranks[0]}
-    sizes = [len(one) for one in ps.BatchSampler(PLAN_OF_MOVING_RUN, SEQUENCES, facts=FACTS)]
+    sizes = ps.trace(PLAN_OF_MOVING_RUN, BASES_OF_MOVING_RUN, facts=FACTS)["batch_size"].round().astype(int).tolist()
     tokens = [16 * sum(sizes[:t]) for t in range(len(sizes))]
     assert sorted(final) == tokens
     assert set(final.values()) == {2, 3, 4}
     assert set(sizes) == {12, 24, 36, 48}
 
-    trace = ps.trace(PLAN_OF_MOVING_RUN, {"lr": 0.02, "weight_decay": 0.01}, facts=FACTS)
+    trace = ps.trace(PLAN_OF_MOVING_RUN, BASES_OF_MOVING_RUN, facts=FACTS)
     planned = dict(zip(tokens, zip(trace["lr"].tolist(), trace["weight_decay"].tolist(), strict=True), strict=True))
     assert all((one["lr"], one["weight_decay"]) == planned[one["token"]] for lines in ranks for one in lines)
 
     last = [{line["token"]: line["sequences"] for line in lines} for lines in ranks]
     seen = [one for token in tokens for rank in range(final[token]) for one in last[rank][token]]
-    assert seen == [one for batch in ps.BatchSampler(PLAN_OF_MOVING_RUN, SEQUENCES, facts=FACTS) for one in batch]
+    assert seen == [index % SEQUENCES for index in range(sum(sizes))]
     assert len(set(seen)) == len(seen)
 
     assert ended(4, copied) < resumed  # the same processes, without the last kill
@@ -272,13 +273,6 @@ def test_a_run_that_is_killed_and_moved_is_one_run_over_its_tokens(seed, tmp_pat
     assert name == same
     torch.testing.assert_close(states["model"], others["model"], rtol=0, atol=0)
     torch.testing.assert_close(states["optimizer"]["state"], others["optimizer"]["state"], rtol=0, atol=0)
-
-
-def test_every_batch_can_be_shared_by_the_numbers_of_processes_that_the_script_names():
-    for count in (1, 2, 3, 4, 6, 12):
-        ps.BatchSampler(PLAN_OF_MOVING_RUN, SEQUENCES, facts=FACTS, num_replicas=count, rank=count - 1)
-    with pytest.raises(ps.errors.InvalidArgument, match="12 samples, which cannot be divided among 5 processes"):
-        ps.BatchSampler(PLAN_OF_MOVING_RUN, SEQUENCES, facts=FACTS, num_replicas=5, rank=0)
 
 
 BUDGET = 4.0  # seconds

@@ -1,30 +1,27 @@
-"""The three loops with a growing batch: each uses the planned values and resumes exactly after a kill."""
+"""The two loops with a growing batch: each uses the planned values and resumes exactly after a kill."""
 
 import json
 import random
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from support.example_runs import KILLS, ROOT, environment
-from support.ports import free_port
 from support.programs import Program
 from support.spread import spread
 
 EXAMPLES = ROOT / "examples" / "growing_batch"
-LOOPS = ["value_in_the_loop", "batch_sampler", "with_accelerate"]
+LOOPS = ["value_in_the_loop", "batch_sampler"]
 
 pytestmark = pytest.mark.heavy
 
 
-def start(loop: str, folder: Path, launch: Sequence[str] = ()) -> Program:
-    return Program([*launch, str(EXAMPLES / f"{loop}.py"), str(folder)], env=environment())
+def start(loop: str, folder: Path) -> Program:
+    return Program([str(EXAMPLES / f"{loop}.py"), str(folder)], env=environment())
 
 
 def finished(process: Program) -> str:
@@ -34,14 +31,12 @@ def finished(process: Program) -> str:
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
-    if (folder / "checkpoint.pt").exists():
-        return torch.load(folder / "checkpoint.pt", weights_only=True)["model"]
-    [last] = folder.glob("update_*")
-    return load_file(last / "model.safetensors")
+    state: dict[str, torch.Tensor] = torch.load(folder / "checkpoint.pt", weights_only=True)["model"]
+    return state
 
 
 def has_saved(folder: Path) -> bool:
-    return (folder / "checkpoint.pt").exists() or any(folder.glob("update_*"))
+    return (folder / "checkpoint.pt").exists()
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +50,7 @@ def whole(request, tmp_path_factory):
     return request.param, folder, finished(process), time.monotonic() - began
 
 
-@pytest.mark.parametrize("whole", spread(LOOPS, "with_accelerate"), indirect=True)
+@pytest.mark.parametrize("whole", spread(LOOPS, "batch_sampler"), indirect=True)
 def test_the_batch_grows_as_planned(whole):
     _, folder, said, _ = whole
     sizes = [json.loads(line)[1] for line in (folder / "values.jsonl").read_text().splitlines()]
@@ -77,19 +72,8 @@ def test_starting_a_finished_run_again_prints_its_result(whole, tmp_path):
     assert (folder / "values.jsonl").read_bytes() == (uninterrupted / "values.jsonl").read_bytes()
 
 
-@pytest.mark.long
-def test_two_processes_of_accelerate_use_the_same_values_as_one(tmp_path):
-    launch = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes=2", "--num_machines=1"]
-    launch += ["--mixed_precision=no", "--dynamo_backend=no", f"--main_process_port={free_port()}"]
-
-    said = finished(start("with_accelerate", tmp_path, launch))
-
-    updates = len((tmp_path / "values.jsonl").read_text().splitlines())
-    assert f"planned = used at {updates} of {updates} updates" in said
-
-
 @pytest.mark.parametrize("number", range((KILLS + 1) // 2))
-@pytest.mark.parametrize("whole", spread(LOOPS, "with_accelerate"), indirect=True)
+@pytest.mark.parametrize("whole", spread(LOOPS, "batch_sampler"), indirect=True)
 def test_a_killed_loop_resumes_to_the_same_values_and_weights(whole, tmp_path, number):
     loop, uninterrupted, _, seconds = whole
     process = start(loop, tmp_path)

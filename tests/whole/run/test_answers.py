@@ -5,7 +5,6 @@ is a line of Python with the names of `Story.names`; "is" is what was found afte
 """
 
 import copy
-import itertools
 import json
 import logging
 import os
@@ -59,7 +58,7 @@ class Story:
         self.names |= {"start": self.start, "job": self.job, "step": self.step, "result": None}
         self.names |= {"save": self.save, "load": self.load, "target": self.target}
         self.names |= {"change": self.change, "drop": self.drop}
-        self.names |= {"file": str(self.file), "write": self.write, "dry": self.dry, "head": _first_batches}
+        self.names |= {"file": str(self.file), "write": self.write, "dry": self.dry}
 
     def job(self, optimizers: Any = None) -> None:
         """Begin a job with new optimizers, without a plan."""
@@ -178,10 +177,6 @@ class Story:
 
     def facts_of(self, message: str) -> str:
         return answers.facts_of(MOMENT.sub("", message.replace(f"{self.file.parent}{os.sep}", "")))
-
-
-def _first_batches(sampler: ps.BatchSampler) -> list[list[int]]:
-    return list(itertools.islice(sampler, 9))
 
 
 class _Records(logging.Handler):

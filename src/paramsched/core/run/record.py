@@ -6,7 +6,7 @@ with other fields or rules has the same keys.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias, final
 
@@ -44,7 +44,7 @@ _MAX_GROUPS = 2**20  # an invalid number would allocate more memory than there i
 _OF_PLAN = {"version", "plan", "facts"}
 """The keys of every record; their values are constant between two bindings, so the live groups have them too."""
 _OF_POSITION = {
-    "t", "amount", "last_amount", "reported_amount", "measured", "samples", "rules", "history", "counts", "optimizers",
+    "t", "amount", "last_amount", "reported_amount", "measured", "rules", "history", "counts", "optimizers",
 }  # fmt: skip
 """The keys that `state_dict()` adds."""
 _OF_ALL = {"groups", "bases"}
@@ -116,7 +116,6 @@ def record_of(run: Run, now: Reading) -> dict[str, Any]:
         "last_amount": now.last_amount,
         "reported_amount": position.reported,  # and not counted yet
         "measured": position.is_measured,
-        "samples": run.samples(position),
         "rules": saved_states(now.states),
         "history": [] if is_single else history.as_data(),
         "counts": {name: count for name, count in now.counts.items() if count != position.t},
@@ -193,14 +192,13 @@ class SavedOptimizer:
     @staticmethod
     def in_run(member: Member) -> "SavedOptimizer":
         """Return what the groups of an optimizer carry that an earlier Scheduler drives."""
-        run, in_force, samples = member.run, member.run.in_force, member.run.samples()
+        run, in_force = member.run, member.run.in_force
         state = State(
             in_force.text, in_force, None, in_force.facts, {member.name: len(member.bound)}, {},
-            saved_states(run.states), replace(run.position, samples=samples), run.history,
+            saved_states(run.states), run.position, run.history,
             last_amount=run.last_amount, owner="that of the previous Scheduler", is_loaded=False,
         )  # fmt: skip
-        position = replace(member.position, samples=samples)
-        return SavedOptimizer(position.t, state, position, bases_of(member.rows.lines))
+        return SavedOptimizer(member.position.t, state, member.position, bases_of(member.rows.lines))
 
     @property
     def is_complete(self) -> bool:
@@ -218,7 +216,7 @@ class SavedOptimizer:
         found = self.position
         if found is None or self.is_on(unit):
             return found
-        return RunPosition(found.t, samples=found.samples)
+        return RunPosition(found.t)
 
     def is_on(self, unit: str | None) -> bool:
         """Return whether the amounts are on the clock `unit`, or their clock is unknown."""
@@ -400,11 +398,8 @@ def _read_position(data: Mapping[str, Any], plan: ResolvedPlan | None) -> RunPos
             raise StateError(f"state: {name} is {shown(amount)}, but the clock of its plan counts updates")
     if not isinstance(measured := data.get("measured", False), bool):
         raise StateError(f"state: measured is {shown(measured)}, not True or False")
-    if (samples := data.get("samples")) is not None:
-        _require_count_below("samples", samples)
-    position = RunPosition(
-        _require_count_below("t", data["t"]), data.get("amount"), data.get("reported_amount"), measured, samples
-    )
+    t = _require_count_below("t", data["t"])
+    position = RunPosition(t, data.get("amount"), data.get("reported_amount"), measured)
     if position.amount is None and position.reported is not None:
         raise StateError("state: reported_amount has a value, but amount is None")
     return position

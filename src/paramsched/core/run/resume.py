@@ -37,7 +37,6 @@ from paramsched.core.run.reports import (
 )
 from paramsched.core.run.run import Member, Run, groups_changed, note_bases_of_new_fields, note_code_bases
 from paramsched.core.run.state import (
-    BEGIN_OF_DATA,
     TORCH,
     Group,
     History,
@@ -398,7 +397,7 @@ class Resume:
             at, unit,
         )  # fmt: skip
         run.set_position(position, TORCH)
-        member.t, run.counts_from = run.t, BEGIN_OF_DATA
+        member.t = run.t
         run.history = History((run.entry(),))
         run.bind()
         member.bind(groups, rows)

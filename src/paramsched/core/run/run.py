@@ -22,7 +22,6 @@ from paramsched.core.run.plan_end import log_idle_rules, run_goes_on, run_is_ove
 from paramsched.core.run.processes import WORLD, Processes
 from paramsched.core.run.reports import OtherBase
 from paramsched.core.run.state import (
-    BEGIN_OF_DATA,
     COUNT,
     Entry,
     Group,
@@ -136,7 +135,6 @@ class Run:
         self._history: History | None = None
         self._begin = in_force, self.position
         self._before_seek = -1, History(())  # the update of the last `seek`, and the history before it
-        self.counts_from = BEGIN_OF_DATA  # the last checkpoint, from which `ps.BatchSampler` adds the planned sizes
         self.unreported: list[Problem] = []
         self.after_load: list[Callable[[], object]] = []
         self.scheduler: Callable[[], object] = lambda: None  # the Scheduler, unless it was deleted
@@ -251,27 +249,6 @@ class Run:
         counts = self.counts
         position = RunPosition(max(counts.values()), self.amount, self.reported, self.is_measured)
         return Reading(position, self.last_amount, self.states, counts)
-
-    def samples(self, position: RunPosition | None = None) -> int | None:
-        """Return the number of samples before the next update, for `ps.BatchSampler`; None if it is unknown.
-
-        Args:
-            position: the position of the run. Default: the present one.
-        """
-        in_force = self.in_force
-        if in_force.facts.batch_size is None and not any(one.name == "batch_size" for one in in_force.plan.bindings):
-            return None
-        from paramsched.core.run.batch_sizes import samples_at
-
-        try:
-            return samples_at(in_force, self.history, self.counts_from, position or self.position)
-        except ParamschedError:  # the sizes follow a metric, for example
-            return None
-
-    def count_samples_from(self, position: RunPosition) -> None:
-        """Note the position of a checkpoint; one without the number of samples keeps that of another checkpoint."""
-        if position.samples is not None or position.t != self.counts_from.t:
-            self.counts_from = position if position.t else BEGIN_OF_DATA
 
     # ------------------------------------------------------------------ the history
 
@@ -410,10 +387,8 @@ class Run:
         """Use the states, amounts and history of a saved run, at the present position."""
         now = self.entry()
         if saved.count is None:
-            self.counts_from = BEGIN_OF_DATA
             self.history = History((now,))
             return
-        self.count_samples_from(saved.position)
         if saved.history is None:
             self.history = self.history.resumed_at(now.update, now.amount)
             return
@@ -458,8 +433,6 @@ class Run:
 
     def seek(self, position: RunPosition) -> None:
         """Jump to a position, with all optimizers."""
-        if self.counts_from.samples is None:  # from now on the position in the data is that of the plan
-            self.counts_from = BEGIN_OF_DATA
         sought, before = self._before_seek
         before = before if sought == self.t else self.history  # a jump that no update followed is undone
         members = list(self.members.values())

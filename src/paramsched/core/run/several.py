@@ -1,7 +1,6 @@
 """Several optimizers under one plan: the counts that they carry and load."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import final
 
 from paramsched.core.base.problem import Problem
@@ -51,8 +50,7 @@ class Loads:
     """
 
     def __init__(self, run: Run) -> None:
-        position = replace(run.position, samples=run.samples())
-        states = saved_states(run.states)
+        position, states = run.position, saved_states(run.states)
         self.saved = {  # by the name of the optimizer; those that were loaded come last, in their order
             name: SavedRun(count, position, run.last_amount, states, run.history, is_loaded=False)
             for name, count in run.counts.items()

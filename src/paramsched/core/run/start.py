@@ -185,9 +185,6 @@ def prepare(
     """
     in_force, state, members = chosen.in_force, chosen.saved.state, run.members
     saved = [one for one in restored.values() if one.saved is not NOTHING]
-    for one in saved:
-        if one.position.t == run.t:
-            run.count_samples_from(one.position)
     if state is not None and state.last_amount is not None and state.unit == in_force.unit:
         run.last_amount = state.last_amount
     if saved:
@@ -289,7 +286,7 @@ def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any], source
     }
 
 
-_COPIED = ("replaced", "reported", "is_measured", "last_amount", "warned_of_end", "counts_from", "history", "loads")
+_COPIED = ("replaced", "reported", "is_measured", "last_amount", "warned_of_end", "history", "loads")
 """The attributes of a run that its copy takes over unchanged."""
 
 

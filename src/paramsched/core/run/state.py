@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias, final
 
@@ -307,15 +307,13 @@ class RunPosition:
     """The position of a run: the next update, the amount before it, and the reported consumption.
 
     `reported` is consumption that was reported and that no update has counted yet. Both amounts are None if the plan is
-    by updates, or if they are unknown. `is_measured` is True if an engine measured all of `reported`. `samples` is the
-    number of samples before `t`, for `ps.BatchSampler`; None if it is unknown. It is no part of the clock.
+    by updates, or if they are unknown. `is_measured` is True if an engine measured all of `reported`.
     """
 
     t: int
     amount: Amount | None = None
     reported: Amount | None = None
     is_measured: bool = False
-    samples: int | None = field(default=None, compare=False)
 
     @property
     def times(self) -> UpdateTimes:
@@ -366,7 +364,6 @@ class LoadedStates(Protocol):
 
 
 BEGIN: Final = RunPosition(0)
-BEGIN_OF_DATA: Final = RunPosition(0, samples=0)
 TORCH: Final = "torch scheduler"
 """The source of a position that is the count of a state of torch's schedulers."""
 
@@ -392,15 +389,15 @@ def resume_position(
         whose: the name of the checkpoint, for messages.
         present: the present position, whose amount is used if it is at the same update.
     """
-    unit, samples = in_force.unit, saved.samples
+    unit = in_force.unit
     if unit is None:
-        return RunPosition(saved.t, samples=samples)
+        return RunPosition(saved.t)
     if saved.amount is not None:
         return replace(saved, amount=rounded_on(unit, saved.amount))
     if present is not None and present.t == saved.t and present.amount is not None:
-        return RunPosition(saved.t, present.amount, samples=samples)
+        return RunPosition(saved.t, present.amount)
     try:
-        return RunPosition(saved.t, in_force.amount_at(saved.t), samples=samples)
+        return RunPosition(saved.t, in_force.amount_at(saved.t))
     except MissingFact:
         lacks, value = lacking_amount(unit)
         raise StateError(

@@ -11,11 +11,12 @@ from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.plan import Plan, Target
 from paramsched.core.plan.forms import FORMS
 from paramsched.core.plan.optimizers import unique_labels
-from paramsched.core.plan.run_amounts import PLANNED_SIZES
+from paramsched.core.plan.run_amounts import PLANNED_SIZES, SIZES_OF_BATCHES
 from paramsched.core.run import Scheduler
 from paramsched.core.run.arguments import PlanSource
 from paramsched.core.time import RunFacts
 from paramsched.engines.other_schedulers import Writer
+from paramsched.engines.planned_sizes import refuse_untrained_sizes
 from paramsched.errors import InvalidArgument, MissingFact, Unresolved
 from paramsched.mmengine.schedulers import OptimWrapper, build_param_scheduler, unmeasured
 from paramsched.mmengine.schedulers.base import is_scheduler
@@ -137,6 +138,8 @@ def _scheduler_of_plan(
     plan: PlanSource, optimizer: Optimizer | Mapping[str, Optimizer], facts: RunFacts, choices: Mapping[str, Any]
 ) -> Scheduler:
     """Build the scheduler of a plan; an error about a missing fact names the Runner's argument for it."""
+    fixed = SIZES_OF_BATCHES if facts.batch_size is not None else ("accumulation",)  # None: a batch sampler of the user
+    refuse_untrained_sizes("Runner(param_scheduler=…)", plan.plan, facts, fixed)
     refused: MissingFact
     try:
         return Scheduler(optimizer, plan, facts=facts, **choices)
