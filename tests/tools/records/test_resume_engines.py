@@ -7,12 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-import torch.distributed.checkpoint as dcp
-from torch.distributed.checkpoint.state_dict import (
-    StateDictOptions,
-    get_optimizer_state_dict,
-    set_optimizer_state_dict,
-)
 from torch.utils.data import DataLoader
 
 import paramsched as ps
@@ -133,40 +127,6 @@ def test_accelerate(registered, plan, tmp_path):
 
     check(report, loop(plan, 4, tmp_path / "state"), plan, "accelerate")
     assert (report["optimizer"], report["scheduler"]) == ("optimizer", "custom_checkpoint_0" if registered else None)
-
-
-@pytest.mark.parametrize("flat", [True, False])
-@pytest.mark.parametrize("saved", ["optimizer", "optimizer, scheduler"])
-def test_torch_distributed_checkpoint(saved, flat, plan, tmp_path):
-    options = StateDictOptions(flatten_optimizer_state_dict=flat)
-
-    def train(plan: ps.Plan, updates: int, folder: Path | None = None) -> list[list[float]]:
-        net = Tiny()
-        optimizer = optimizer_of(net)
-        scheduler = ps.Scheduler(optimizer, plan, total=15)
-        state: dict[str, Any] = {"optimizer": get_optimizer_state_dict(net, optimizer, options=options)}
-        if "scheduler" in saved:
-            state["scheduler"] = scheduler.state_dict()
-        if folder is not None:
-            dcp.load(state, checkpoint_id=folder)
-            set_optimizer_state_dict(net, optimizer, state["optimizer"], options=options)
-            if "scheduler" in saved:
-                scheduler.load_state_dict(state["scheduler"])
-        used = recorded(optimizer)
-        for _ in range(updates):
-            net(torch.ones(1, 2)).sum().backward()
-            optimizer.step()
-        if folder is None:
-            state = {"optimizer": get_optimizer_state_dict(net, optimizer, options=options), "epoch": 1}
-            state |= {"scheduler": scheduler.state_dict()} if "scheduler" in saved else {}
-            dcp.save(state, checkpoint_id=tmp_path / "state")
-        return used
-
-    train(PLAN, 5)
-    report = predict(tmp_path / "state", plan)
-
-    check(report, train(plan, 4, tmp_path / "state"), plan, "dcp")
-    assert report["exit"] == int(plan is NEW)
 
 
 @pytest.mark.parametrize("saved", ["optimizer", "optimizer, scheduler", "scheduler first"])

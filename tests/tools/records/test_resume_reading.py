@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
-import shutil
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,13 +11,11 @@ import pytest
 import torch
 import torch.distributed.checkpoint as dcp
 from click.testing import CliRunner
-from torch.distributed.checkpoint.filesystem import _StorageInfo
 from torch.optim import lr_scheduler as torchs
 
 import paramsched as ps
 from paramsched.cli import main
 from paramsched.tools.audit import compare_with_plan, read_log, read_plan_history
-from paramsched.tools.records.checkpoint_files import load_checkpoint
 from support.records import with_record
 from support.several import probes
 from support.updates import probe, run
@@ -74,27 +71,12 @@ def folder_of(optimizer, scheduler, *more):
     return save
 
 
-def dcp_folder(folder, entry):
-    dcp.save({**states(), "entry": entry}, checkpoint_id=folder)
-    return folder
-
-
-def dcp_metadata(folder, entry):
-    dcp.save(states(), checkpoint_id=folder)
-    metadata = pickle.loads((folder / ".metadata").read_bytes())
-    metadata.planner_data["entry"] = entry
-    (folder / ".metadata").write_bytes(pickle.dumps(metadata))
-    return folder
-
-
 FORMATS = {
     "torch": file_of_torch,
     "torch before 1.6": old_file_of_torch,
     "lightning": lightning,
     "transformers": folder_of("optimizer.pt", "scheduler.pt", "trainer_state.json"),
     "accelerate": folder_of("optimizer.bin", "scheduler.bin"),
-    "dcp": dcp_folder,
-    "dcp metadata": dcp_metadata,
 }
 
 
@@ -127,131 +109,18 @@ def test_every_format_is_read_by_each_command(name, tmp_path):
     assert compare_with_plan(read_log(checkpoint, ["lr"]), PLAN).first is None
 
 
-# ---------------------------------------------------------------------- folders of torch.distributed.checkpoint
+def test_a_folder_of_torch_distributed_checkpoint_is_refused_with_the_line_that_converts_it(tmp_path, monkeypatch):
+    dcp.save(states(), checkpoint_id=tmp_path / "a run")
+    monkeypatch.chdir(tmp_path)
 
+    refused = resume(Path("a run"))
 
-@pytest.fixture
-def saved(tmp_path):
-    """Return a folder of torch.distributed.checkpoint, and a function that changes where its entries are."""
-    folder = tmp_path / "run"
-    dcp.save(states(), checkpoint_id=folder)
-
-    def change(**places):
-        metadata = pickle.loads((folder / ".metadata").read_bytes())
-        for index, place in metadata.storage_data.items():
-            metadata.storage_data[index] = _StorageInfo(**({**vars(place), **places}))
-        (folder / ".metadata").write_bytes(pickle.dumps(metadata))
-
-    return folder, change
-
-
-def test_a_part_inside_the_folder_may_be_a_link_to_another_part(saved):
-    folder, change = saved
-    (folder / "link").symlink_to("__0_0.distcp")
-    change(relative_path="link")
-
-    assert resume(folder)["update"] == 30
-
-
-@pytest.mark.parametrize("place", ["..", "absolute", "link", "linked folder"])
-def test_a_part_outside_of_the_folder_is_refused(place, saved, tmp_path):
-    folder, change = saved
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    shutil.move(folder / "__0_0.distcp", outside / "part")
-    (folder / "link").symlink_to(outside / "part")
-    (folder / "folder").symlink_to(outside)
-    change(relative_path={
-        "..": "../outside/part", "absolute": str(outside / "part"), "link": "link", "linked folder": "folder/part",
-    }[place])  # fmt: skip
-
-    report = resume(folder)
-
-    assert report["exit"] == 2
-    assert "a file outside of the folder" in report["text"]
-
-
-INVALID = "the place of an entry is invalid"
-SHORTER = "the file is shorter than that"
-
-
-@pytest.mark.parametrize(
-    ("places", "text"),
-    [
-        ({"offset": -1}, INVALID), ({"length": -1}, INVALID), ({"offset": "0"}, INVALID), ({"length": "0"}, INVALID),
-        ({"relative_path": 3}, INVALID), ({"offset": 2**70}, SHORTER), ({"length": 10**12}, SHORTER),
-        ({"relative_path": ""}, "Is a directory"), ({"relative_path": "\0"}, r"it refers to \x00 (embedded null byte)"),
-        ({"relative_path": "missing"}, "run/missing: No such file or directory"),
-        ({"transform_descriptors": ["zip"]}, "its entries are compressed or encrypted"),
-    ],
-)  # fmt: skip
-def test_a_damaged_place_of_an_entry_is_a_usage_error(places, text, saved):
-    folder, change = saved
-    change(**places)
-
-    report = resume(folder)
-
-    assert report["exit"] == 2
-    assert text in report["text"]
-
-
-def test_a_folder_needs_torch(saved, monkeypatch):
-    folder, _ = saved
-    monkeypatch.setitem(sys.modules, "torch", None)
-
-    with pytest.raises(ps.errors.MissingDependency):
-        load_checkpoint(folder)
-
-
-@pytest.mark.parametrize(
-    ("data", "text"),
-    [
-        (b"", "(EOFError)"),
-        (b"\x80\x04.", "it cannot be read"),
-        (pickle.dumps({}), "it cannot be read"),
-        (b"\x80\x04r\xff\xff\xff\x7f.", "it cannot be read"),
-        (pickle.dumps([[]] * 9), "it cannot be read"),
-        (pickle.dumps(Path), "which torch.distributed.checkpoint never writes"),
-        (pickle.dumps(torch.nn.Linear), "it refers to torch.nn.modules.linear.Linear, which"),
-    ],
-)
-def test_damaged_metadata_is_a_usage_error(data, text, saved):
-    folder, _ = saved
-    (folder / ".metadata").write_bytes(data)
-
-    report = resume(folder)
-
-    assert report["exit"] == 2
-    assert text in report["text"]
-
-
-@pytest.mark.parametrize(
-    ("path", "text"),
-    [
-        ((), "not enough values"),
-        (("optimizer",), "'float' object has no attribute"),
-        (("a",) * 65, "the path of an entry is invalid"),
-        (("optimizer", None), "the path of an entry is invalid"),
-        (("optimizer", True), "the path of an entry is invalid"),
-        ("optimizer", "the path of an entry is invalid"),
-        (3, "cannot unpack"),
-        (("a",) * 64, None),
-    ],
-)
-def test_a_damaged_path_of_an_entry_is_a_usage_error(path, text, saved):
-    folder, _ = saved
-    metadata = pickle.loads((folder / ".metadata").read_bytes())
-    name = next(name for name in metadata.planner_data if name.endswith(".lr"))
-    metadata.planner_data[name] = path
-    (folder / ".metadata").write_bytes(pickle.dumps(metadata))
-
-    report = resume(folder)
-
-    if text is None:  # the longest path
-        assert report["update"] == 30
-    else:
-        assert report["exit"] == 2
-        assert text in report["text"]
+    assert refused["exit"] == 2
+    line = refused["text"].partition("Convert it: ")[2].split("\n")[0]
+    subprocess.run([sys.executable, *shlex.split(line)[1:]], check=True, capture_output=True)
+    report = resume(Path("checkpoint.pt"))
+    assert (report["exit"], report["update"]) == (0, 30)
+    assert values(report) == ps.trace(PLAN, {"lr": 0.1})["lr", 0][30:33].tolist()
 
 
 # ---------------------------------------------------------------------- the states in a checkpoint
@@ -285,7 +154,7 @@ def test_a_missing_state_has_a_usage_error_with_the_option(tmp_path):
 def test_a_folder_that_is_not_a_checkpoint_is_a_usage_error(tmp_path):
     (tmp_path / "notes.txt").write_text("")
 
-    assert "expected a folder with .metadata, optimizer.pt, optimizer.bin" in resume(tmp_path)["text"]
+    assert "expected a folder with optimizer.pt, optimizer.bin" in resume(tmp_path)["text"]
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"global_step": "x"'])

@@ -189,8 +189,6 @@ def pickles() -> Iterator[tuple[str, bytes]]:
             entry.size = len(data)
             archive.addfile(entry, io.BytesIO(data))
         yield f"{kind}-tar.pt", whole.getvalue()
-        yield f"{kind}-folder/.metadata", data
-        yield f"{kind}-folder/__0_0.distcp", data
         yield f"{kind}-hf/optimizer.pt", data
         yield f"{kind}-hf/trainer_state.json", json.dumps({"log_history": [], "global_step": 3}).encode()
 
@@ -301,7 +299,6 @@ def write_inputs(folder: Path, generated: int = 0, seed: int = 0) -> list[Path]:
         write(name, text)
     for name, data in pickles():
         write(name, data)
-    found = [path if path.name != ".metadata" else path.parent for path in found if path.suffix != ".distcp"]
     (folder / "link.yaml").symlink_to(folder / "tag.yaml")
     (folder / "link.py").symlink_to(folder / "exported-0.py")
     (folder / "loop.yaml").symlink_to(folder / "loop.yaml")

@@ -5,19 +5,22 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any, Final, final
 
 from paramsched.core.base.files import open_to_read
 from paramsched.core.base.printing import names_listed, printable
 from paramsched.core.fields import RECORD, finite_or_none
 from paramsched.errors import UnreadableLog
-from paramsched.tools.records.dcp_folder import METADATA, read_dcp_folder
 from paramsched.tools.records.log_values import MOST_GROUPS, MOST_UPDATES, nearest_in_file, path_text
 from paramsched.tools.records.torch_files import load_torch_file
 
 _TRAINER_STATE: Final = "trainer_state.json"
 _PARTS = re.compile(r"(optimizer|scheduler)(_\d+)?\.(bin|pt)|custom_checkpoint_\d+\.pkl|runner\.pt")
 """The files with states in the folders of the Hugging Face Trainer, of Accelerate and of the Runner."""
+
+
+_CONVERT: Final = "python -m torch.distributed.checkpoint.format_utils dcp_to_torch"
 
 
 @final
@@ -27,7 +30,7 @@ class Checkpoint:
 
     Args:
         file: the file or folder.
-        format: `"torch"`, `"lightning"`, `"transformers"`, `"accelerate"` or `"dcp"`.
+        format: `"torch"`, `"lightning"`, `"transformers"` or `"accelerate"`.
         data: the content; for a folder, a dict from the name of each file without its suffix to its content.
         step: the `global_step` of a Trainer; None if there is none.
     """
@@ -96,10 +99,7 @@ def load_checkpoint(file: Path) -> Checkpoint:
         data = load_torch_file(file)
         is_lightning = isinstance(data, dict) and "pytorch-lightning_version" in data
         return Checkpoint(file, "lightning" if is_lightning else "torch", data)
-    parts = parts_of_checkpoint(file)
-    if parts == [file / METADATA]:
-        return Checkpoint(file, "dcp", read_dcp_folder(file))
-    data = {one.stem: load_torch_file(one) for one in parts}
+    data = {one.stem: load_torch_file(one) for one in parts_of_checkpoint(file)}
     state = file / _TRAINER_STATE
     if not state.exists():
         return Checkpoint(file, "accelerate", data)
@@ -117,11 +117,12 @@ def parts_of_checkpoint(folder: Path) -> list[Path]:
     Raises:
         UnreadableLog: the folder is not a checkpoint.
     """
-    if (folder / METADATA).exists():
-        return [folder / METADATA]
+    if (folder / ".metadata").exists():
+        found = "a folder of torch.distributed.checkpoint is not read"
+        raise UnreadableLog(path_text(folder), found, f"Convert it: {_CONVERT} {quote(str(folder))} checkpoint.pt")
     parts = [one for one in folder.iterdir() if _PARTS.fullmatch(one.name)]
     if not parts:
-        found = f"expected a folder with {METADATA}, optimizer.pt, optimizer.bin or an event file of TensorBoard"
+        found = "expected a folder with optimizer.pt, optimizer.bin or an event file of TensorBoard"
         raise UnreadableLog(path_text(folder), found, "Pass that folder, or a file")
     return sorted(parts, key=lambda one: (len(one.stem), one))
 
