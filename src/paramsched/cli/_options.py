@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar, cast, final
 
 import click
 
-from paramsched.cli._output import WrongUsage, option_of, run_guarded
+from paramsched.cli._output import WrongUsage, file_of_output, option_of, run_guarded
 from paramsched.core.base.entries import is_installed
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.params import Param, params_of_record
@@ -227,6 +227,7 @@ output_option = click.option(
     "-o",
     "--output",
     metavar="FILE",
+    callback=file_of_output,
     shell_complete=offer_files,
     help="File to write. By default, or with -, standard output.",
 )

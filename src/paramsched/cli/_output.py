@@ -196,6 +196,11 @@ STANDARD_OUTPUT = "-"
 """The argument of --output for standard output."""
 
 
+def file_of_output(context: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """Return the argument of --output; a file that is redirected to `/dev/stdout` is not replaced."""
+    return STANDARD_OUTPUT if value == "/dev/stdout" else value
+
+
 def write_output(output: str, content: str | bytes) -> None:
     """Write the result of a command to the file of --output, or to standard output, always in UTF-8."""
     data = content.encode() if isinstance(content, str) else content

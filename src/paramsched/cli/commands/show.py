@@ -28,6 +28,7 @@ from paramsched.cli._output import (
     echo,
     echo_data,
     echo_note,
+    file_of_output,
     terminal_width,
     uses_color,
     write_output,
@@ -162,6 +163,7 @@ def drawing_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "-o",
     "--output",
     metavar="FILE",
+    callback=file_of_output,
     shell_complete=offer_files,
     help="Draw into FILE: .svg, .html, .png or .pdf; - for standard output, with --to.",
 )

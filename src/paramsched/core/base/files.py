@@ -2,10 +2,7 @@
 
 import errno
 import os
-import re
 import stat
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BufferedReader
@@ -16,9 +13,6 @@ from paramsched.core.base.near_names import closest
 from paramsched.core.base.printing import printable
 from paramsched.errors import InvalidArgument, shown
 
-_DESCRIPTORS = re.compile(r"/dev/fd|/proc/(?P<process>\d+)(/task/\d+)?/fd")
-_MOST_LINKS = 40  # Linux follows at most 40 symbolic links in a path
-_MOST_TRIES, _SECONDS_BETWEEN_TRIES = 200, 0.01  # to open a pipe that nobody reads yet
 _NOT_REPLACEABLE = (errno.EACCES, errno.EPERM, errno.EBUSY)  # EBUSY: a file that is mounted into a container
 
 
@@ -46,45 +40,29 @@ def path_of_file(path: str | os.PathLike[str]) -> Path:
         raise FileNotFoundError(errno.ENOENT, "invalid file name", printable(str(path))) from None
 
 
-def own_descriptor(file: Path) -> int | None:
-    """Return the open descriptor of this process to which a path such as `/dev/stdout` resolves; None if there is none.
-
-    If the descriptor is redirected to a regular file, the text must be written at the current position of the
-    descriptor, and the file must not be replaced.
-    """
-    for _ in range(_MOST_LINKS):
-        found = _DESCRIPTORS.fullmatch(os.path.realpath(file.parent))
-        if found and file.name.isdigit() and found["process"] in (None, str(os.getpid())):
-            return int(file.name)
-        if not file.is_symlink():
-            return None
-        file = file.parent / file.readlink()
-    return None
+def _is_of_system(file: Path) -> bool:
+    """Return whether a path names no file of a user, such as `/dev/stdout`, or `/dev/fd/63` for `<(…)` in a shell."""
+    return os.path.abspath(file).startswith(("/dev/", "/proc/"))  # noqa: PTH100  # Path.absolute keeps ".."
 
 
 @contextmanager
 def open_to_read(file: Path, *, bounded: bool = False) -> Iterator[BufferedReader]:
-    """Open a regular file so that reading never blocks and errors contain its name.
+    """Open a regular file; errors contain its name.
 
     Args:
-        bounded: also open devices and pipes of this process, such as `/dev/fd/63` of a shell. They may be endless, so
-            the caller must limit how much it reads.
+        bounded: also open what the system names, such as `/dev/fd/63` of a shell. It may be endless, so the caller must
+            limit how much it reads.
 
     Raises:
         OSError: the file cannot be opened, or reading it could wait forever.
     """
     with naming_errors(file):
-        about = path_of_file(file).stat()
-        own = own_descriptor(file) is not None
-        if stat.S_ISDIR(about.st_mode):
+        mode = path_of_file(file).stat().st_mode
+        if stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if not stat.S_ISREG(about.st_mode) and not (bounded and (own or stat.S_ISCHR(about.st_mode))):
-            raise OSError(errno.EINVAL, f"expected a regular file, got {kind_of_file(about.st_mode)}")
-        with file.open("rb") if own else os.fdopen(_open_without_waiting(file, os.O_RDONLY), "rb") as stream:
-            if not own and not about.st_size:  # files such as /proc/kmsg have the mode of a regular file, but may block
-                if stream.raw.read(1) is None:
-                    raise OSError(errno.EINVAL, "expected a regular file, got one that waits for data")
-                stream.seek(0)
+        if not stat.S_ISREG(mode) and not (bounded and _is_of_system(file)):
+            raise OSError(errno.EINVAL, f"expected a regular file, got {kind_of_file(mode)}")
+        with file.open("rb") as stream:
             yield stream
 
 
@@ -113,16 +91,12 @@ def kind_of_file(mode: int) -> str:
     return kinds.get(stat.S_IFMT(mode), "a device")
 
 
-def _open_without_waiting(file: Path, flags: int) -> int:
-    return os.open(file, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))  # not on all systems
-
-
 def write_whole_file(file: Path, data: bytes) -> None:
     """Write a file atomically: at any moment it has either the entire old content or the entire new content.
 
     The content is written to a temporary file in the same folder, flushed to the disk and renamed. Links, owner, group
     and mode are preserved. If renaming would lose the name or the owner, the file itself is written. Only regular files
-    are replaced. Pipes and character devices are written into; `/dev/stdout` is written at its current position.
+    are replaced; `/dev/stdout` and others are opened and written as they are.
 
     A process that is killed while writing `plan.yaml` may leave a hidden file: `.plan.yaml.` and 16 digits.
 
@@ -130,26 +104,16 @@ def write_whole_file(file: Path, data: bytes) -> None:
         OSError: the file cannot be written. The error contains its name, or the name of the missing folder.
     """
     path_of_file(file)
-    own, target = own_descriptor(file), Path(os.path.realpath(file))
-    if own is None:
+    target = Path(os.path.realpath(file))
+    is_opened = _is_of_system(file) or (file.exists() and not file.is_file())
+    if not is_opened:
         _check_folder(target, file)
     with _errors_of(file):
-        mode = file.stat().st_mode if own is None and file.exists() else stat.S_IFREG
-        if own is not None:
-            for stream in (sys.stdout, sys.stderr):  # write the buffered output first
-                if stream is not None:
-                    stream.flush()
-            with os.fdopen(os.dup(own), "wb") as opened:
-                opened.write(data)
-        elif stat.S_ISREG(mode):
-            _write_regular(target, data)
-        elif stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
-            with os.fdopen(_open_pipe_or_device(file), "wb") as opened:
-                opened.write(data)
-        elif stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if is_opened:
+            with file.open("wb") as stream:
+                stream.write(data)
         else:
-            raise OSError(errno.EINVAL, f"expected a regular file, a pipe or a device, got {kind_of_file(mode)}")
+            _write_regular(target, data)
 
 
 def rewrite_file(file: Path, data: bytes, *, over: bytes) -> bool:
@@ -203,22 +167,6 @@ def _errors_of(file: Path) -> Iterator[None]:
         if error.errno is not None:
             error.filename = str(file)
         raise
-
-
-def _open_pipe_or_device(file: Path) -> int:
-    """Open a pipe or a device for writing. The program that reads a pipe may start at the same time, so retry."""
-    for _ in range(_MOST_TRIES):
-        try:
-            handle = _open_without_waiting(file, os.O_WRONLY)
-        except OSError as error:
-            if error.errno != errno.ENXIO or not file.is_fifo():
-                raise
-            time.sleep(_SECONDS_BETWEEN_TRIES)
-        else:
-            if os.name != "nt":  # where no file is opened without blocking
-                os.set_blocking(handle, True)
-            return handle
-    raise OSError(errno.ENXIO, "no program reads this pipe")
 
 
 def _write_to_disk(stream: IO[bytes], data: bytes) -> None:

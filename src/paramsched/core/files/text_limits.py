@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from paramsched.core.base.codes import UNREADABLE
-from paramsched.core.base.files import open_to_read, own_descriptor
+from paramsched.core.base.files import open_to_read
 from paramsched.core.base.problem import Problem
 from paramsched.core.base.problem import TextLines as TextLines
 from paramsched.core.schedules.text import MOST_WORDS, has_many_words
@@ -62,11 +62,6 @@ def read_bounded_text(file: Path) -> str:
 
 def read_bounded(file: Path) -> bytes:
     """Read a file of at most 1 MB."""
-    if file.is_fifo() and own_descriptor(file) is None:
-        raise ConfigError(
-            str(file),
-            [Problem("", "it is a pipe, which may never end", "Copy its content into a file", code=UNREADABLE)],
-        )
     with open_to_read(file, bounded=True) as stream:
         data = stream.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
