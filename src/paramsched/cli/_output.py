@@ -196,7 +196,7 @@ STANDARD_OUTPUT = "-"
 """The argument of --output for standard output."""
 
 
-def file_of_output(context: click.Context, option: click.Parameter, value: str | None) -> str | None:
+def file_of_output(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
     """Return the argument of --output; a file that is redirected to `/dev/stdout` is not replaced."""
     return STANDARD_OUTPUT if value == "/dev/stdout" else value
 
