@@ -76,7 +76,6 @@ CASES: dict[str, tuple[Plan, Callable[[Any], Any]]] = {
     ),
     "ps.dump": (PLAN, ps.dump),
     "ps.resolve": (PLAN, lambda plan: ps.resolve(plan, facts=RUN)),
-    "ps.extend.replay": (Plan(lr="plateau()"), lambda plan: ps.extend.replay(plan, [(1, {"loss": 1.0})])),
     "ps.to_lambda": (PLAN, lambda plan: [ps.to_lambda(plan, facts=RUN)(t) for t in range(8)]),
     "ps.check": (Plan(lr="linear(0.0, 3.0, 2)"), lambda plan: ps.check(plan, facts=RUN)),
     "ps.show.figure": (PLAN, figure_of),

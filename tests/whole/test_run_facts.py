@@ -36,7 +36,6 @@ CALLS = {
     "compare_with_plan": (compare_with_plan, audited),
 }
 OTHERS = {
-    "ps.extend.replay": ps.extend.replay,
     "planned": transformers.planned,
     "accelerate.scheduler": accelerate.scheduler,
     "pytorch_accelerated.scheduler": pytorch_accelerated.scheduler,

@@ -8,8 +8,9 @@ from typing import Any
 
 from core.properties.schedule_properties import BrokenProperty
 from paramsched.core.feedback.base import MetricRule
-from paramsched.core.plan import Plan, replay
+from paramsched.core.plan import Plan
 from paramsched.errors import ParamschedError
+from support.replay import replay
 
 _METRICS = (1.0, 0.9, 0.95, 0.95, 0.96, 0.97, 0.5, 0.5, 0.5, 0.5, 2.0, 0.1, 0.1, -3.0, 1e-9, 1e9, 0.0)
 _VALUES = (0.1, 3e-4, 0.0)

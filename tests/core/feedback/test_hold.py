@@ -17,6 +17,7 @@ from core.feedback.rule_properties import check_rule
 from paramsched.core.feedback import hold
 from paramsched.core.feedback.hold import HoldState
 from paramsched.errors import InvalidArgument
+from support.replay import replay
 from support.tables import table
 
 VALUES = st.lists(
@@ -200,7 +201,7 @@ def test_the_state_is_in_checkpoints_and_replayed_from_observations():
         resumed.observe(kl=kl)
         again.append(resumed.value("beta"))
     assert again == values[3:]
-    assert ps.extend.replay(scheduler.plan, [(t + 1, {"kl": kl}) for t, kl in enumerate(kls)]) == scheduler.states
+    assert replay(scheduler.plan, [(t + 1, {"kl": kl}) for t, kl in enumerate(kls)]) == scheduler.states
 
 
 NUMBERS = (-0.5, 0.0, 0.5, 1.0, 2.0)

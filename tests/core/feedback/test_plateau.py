@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched.core.feedback import plateau
-from paramsched.core.plan import Plan, replay
+from paramsched.core.plan import Plan
 from paramsched.core.schedules.constant import constant
+from support.replay import replay
 
 
 def torchs(metrics, **options):

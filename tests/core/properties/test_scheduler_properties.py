@@ -12,6 +12,7 @@ import paramsched as ps
 from core.properties.disturbances import DISTURBANCES, disturb, reported
 from paramsched.core.plan import bind
 from support import strategies
+from support.replay import replay
 from support.strategies import GROUPS, LATE, World
 from support.updates import group, probe
 
@@ -175,4 +176,4 @@ def test_replay_gives_the_same_metric_rules_as_the_observations(data):
             events.append((t, metrics))
         optimizer.step()
 
-    assert ps.extend.replay(plan, events) == scheduler.states
+    assert replay(plan, events) == scheduler.states

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.feedback import hold, plateau
+from paramsched.core.feedback import MetricRule, hold, plateau
 from paramsched.errors import MissingFact
+from support.replay import replay
 from support.tables import table
 from support.updates import probe, run
 
@@ -43,10 +44,10 @@ def test_a_rule_has_the_state_of_one_that_has_observed_only_what_came_from_its_b
 
     scheduler, events = observed(plan, metrics, **FACTS)
 
-    expected = ps.extend.replay(line.format(RULES[name]()), [one for one in events if one[0] >= at])
+    expected = replay(line.format(RULES[name]()), [one for one in events if one[0] >= at])
     assert [*scheduler.states.values()] == [*expected.values()]
-    assert scheduler.states == ps.extend.replay(plan, events, facts=facts)
-    assert [*ps.extend.replay(plan.resolve(facts=facts), events).values()] == [*expected.values()]
+    assert scheduler.states == replay(plan, events, facts=facts)
+    assert [*replay(plan.resolve(facts=facts), events).values()] == [*expected.values()]
 
 
 @table("name", RULES)
@@ -223,7 +224,7 @@ def test_a_rule_of_ones_own_has_the_argument():
         n: int = 0
 
     @dataclass(frozen=True)
-    class Counts(ps.extend.MetricRule[Count]):
+    class Counts(MetricRule[Count]):
         metric: str
         step: float = 0.5
 

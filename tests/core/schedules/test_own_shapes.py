@@ -20,6 +20,7 @@ from paramsched.core.base import codes
 from paramsched.core.plan.value_ranges import first_outside, range_of
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.one_value import factor_of_number
+from paramsched.core.schedules.registry import SHAPES
 from paramsched.errors import ConfigError, InvalidArgument
 from support import generated_shapes, strategies
 from support.generated_shapes import fading, falling, generated_progress, generated_updates
@@ -210,7 +211,7 @@ def test_a_cell_of_a_notebook_may_run_again_and_old_schedules_keep_their_functio
 def test_a_pickle_of_an_unknown_shape_is_refused():
     saved = pickle.dumps(defined(1.0)(10))
     with shapes_as_before():
-        del ps.extend.SHAPES["of_a_cell"]
+        del SHAPES["of_a_cell"]
         with pytest.raises(InvalidArgument):
             pickle.loads(saved)
 
@@ -296,7 +297,7 @@ MISTAKES: list[tuple[Any, str, str | None]] = [
     (named("bad", "u", "to=0.1"), VALUE, None),
     (named("bad", "t", "over=5"), VALUE, None),
     (named("bad", "u", "part: ps.extend.Schedule"), VALUE, "part"),
-    (named("bad", "u", "level: ps.extend.Absolute"), VALUE, "level"),
+    (named("bad", "u", "level: ps.Plan"), VALUE, "level"),
     (named("bad", "u", "power: float = 'x'"), VALUE, "power"),
     (named("cosine", "u"), VALUE, None),
     (named("absolute", "u"), VALUE, None),
@@ -346,7 +347,7 @@ FUNCTIONS = [mistake for mistake, _, _ in MISTAKES[: MISTAKES.index(RETURNS[0])]
 @table(("mistake", "code", "place"), MISTAKES)
 def test_a_mistake_has_its_code_and_its_place(mistake, code, place):
     mistaken_shapes()
-    before = dict(ps.extend.SHAPES)
+    before = dict(SHAPES)
     with pytest.raises(InvalidArgument) as error:
         ps.parse(mistake) if isinstance(mistake, str) else mistake()
 
@@ -362,7 +363,7 @@ def test_a_mistake_has_its_code_and_its_place(mistake, code, place):
     else:
         assert found.argument == place
     if mistake in FUNCTIONS:
-        assert before == ps.extend.SHAPES
+        assert before == SHAPES
 
 
 def test_an_advised_example_of_a_call_can_be_pasted():

@@ -105,7 +105,7 @@ def answered(file: Path, format: str | None = None, **given: Any) -> Plan | None
         text = file.read_bytes().decode("utf-8", "surrogateescape")
         for syntax in WRITTEN:
             try:
-                converted = config.convert(text, format or file.suffix[1:], syntax)
+                converted = config.dump(config.loads(text, format or file.suffix[1:], **given), format=syntax)
             except ParamschedError as refusal:
                 printed(refusal)
             else:
@@ -234,7 +234,7 @@ def test_any_values_in_code(data: Any) -> None:
 
 @pytest.mark.parametrize("odd", [b"lr: 1", 7, None, ["lr: 1"], GOOD])
 def test_data_that_is_not_text_is_rejected(odd: Any) -> None:
-    for call in (config.loads, lambda it: config.convert(it, "yaml", "json"), lambda it: config.loads("lr: 1", it)):
+    for call in (config.loads, lambda it: config.loads("lr: 1", it)):
         if odd is None and call is config.loads:
             continue
         with pytest.raises(ParamschedError):

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.core.files.plan_files import open_plan
 from paramsched.errors import ParamschedError
 
 # fmt: off
@@ -81,8 +82,7 @@ def test_times_and_bases_that_do_not_broadcast_are_rejected() -> None:
     "call",
     [
         lambda array: ps.shapes.geometric(array),
-        lambda array: ps.extend.open_plan("lr: cosine()", array),
-        lambda array: ps.extend.convert("lr: cosine()", "yaml", array),
+        lambda array: open_plan("lr: cosine()", array),
         lambda array: ps.dump(ps.Plan(lr=ps.cosine()), "plan.yaml", array),
         lambda array: ps.dump(ps.Plan(lr=ps.cosine()), None, array),
     ],

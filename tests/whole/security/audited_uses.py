@@ -186,9 +186,8 @@ def _attached(case: Case) -> Any:
 
 def _every_format(case: Case) -> Iterator[str]:
     plan = case.plan
-    for name in ps.extend.formats():
+    for name in plan_files.formats():
         yield _outcome(lambda name=name: ps.dump(plan, None, name))
-        yield _outcome(lambda name=name: ps.extend.convert(case.text, "yaml", name))
     for suffix in plan_files.SUFFIXES:
         yield _outcome(lambda suffix=suffix: ps.dump(plan, case.out(suffix)))
 
@@ -208,16 +207,13 @@ _FUNCTIONS: dict[str, Callable[[Case], Any]] = {
     "loads": lambda case: ps.loads(case.text),
     "loads of every syntax": lambda case: [ps.loads(case.text, "json"), ps.loads(case.text, "toml")],
     "dump": _every_format,
-    "extend.convert": lambda case: ps.extend.convert(case.text, "toml", "json"),
     "check": lambda case: list(map(str, ps.check(case.plan))),
-    "extend.open_plan": lambda case: ps.extend.open_plan(case.path),
     "Plan.of_text": lambda case: ps.Plan.of_text(case.text),
     "parse": lambda case: ps.parse(case.text[:2000]),
     "to_lambda": lambda case: [ps.to_lambda(case.plan), ps.to_lambda(case.plan, group=MARK)],
     "trace": lambda case: case.trace,
     "diff": lambda case: ps.diff(case.plan, "cosine()", total=20),
     "resolve": lambda case: [ps.resolve(case.plan, total=20), ps.resolve(case.plan)],
-    "extend.replay": lambda case: ps.extend.replay(case.plan, [(1, {MARK: 1.0})]),
     "tools.audit.log_facts": lambda case: ps.tools.audit.log_facts(ps.tools.audit.read_values(case.path)),
     "tools.audit.read_values": lambda case: ps.tools.audit.read_values(case.path),
     "tools.audit.read_log": _read_logs,
@@ -243,15 +239,10 @@ _ALSO_USED = {
 }
 _WITHOUT_INPUT = frozenset(
     (
-        *("absolute", "find_lr", "shape", "extend.formats"),
-        *("extend.checked", "extend.curve", "extend.curve_family", "extend.formula", "extend.planned"),
-        *("extend.plan", "extend.of_one", "extend.of_each"),
+        *("absolute", "find_lr", "shape"),
+        *("extend.curve", "extend.curve_family"),
+        *("tools.range_test.find_lr",),
         *(
-            "extend.positive_number",
-            "tools.range_test.find_lr",
-        ),
-        *(
-            "extend.shape",
             "show.format_of_file",
             "show.picture_format",
             "show.simulate",

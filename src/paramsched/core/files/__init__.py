@@ -3,7 +3,6 @@
 from paramsched.core.base.problem import Problem as Problem
 from paramsched.core.files.plan_files import Loaded as Loaded
 from paramsched.core.files.plan_files import PlanText as PlanText
-from paramsched.core.files.plan_files import convert as convert
 from paramsched.core.files.plan_files import dump as dump
 from paramsched.core.files.plan_files import formats as formats
 from paramsched.core.files.plan_files import load as load
@@ -16,7 +15,6 @@ __all__ = [
     "Bases",
     "Loaded",
     "PlanText",
-    "convert",
     "dump",
     "formats",
     "load",

@@ -165,32 +165,6 @@ def text_for_file(plan: Plan, file: Path, format: str | None) -> str:
     return text_of(plan, chosen)
 
 
-def convert(
-    text: str,
-    format: str,
-    to: str,
-    *,
-    shapes: Iterable[ShapeLike] = (),
-) -> str:
-    """Convert the text of a plan to another format. Fields keep their order; comments are not kept.
-
-    Args:
-        text: the text of the plan.
-        format: the format of the text: `"yaml"`, `"toml"` or `"json"`.
-        to: the format of the result: `"yaml"` or `"json"`.
-        shapes: as in `load`.
-
-    Raises:
-        ConfigError: the text has errors.
-        InvalidArgument: the format is unknown, or `to` can only be read.
-
-    >>> print(convert('lr = "constant(0.5)"', "toml", "yaml"))
-    lr: constant(0.5)
-    """
-    known_format(to)
-    return text_of(loads(text, format, shapes=shapes), to)
-
-
 # Formats by name.
 
 PLACES: Mapping[str, Callable[[str], Place]] = {

@@ -9,5 +9,4 @@ from paramsched.core.plan.binding import selector_text as selector_text
 from paramsched.core.plan.lines import Line as Line
 from paramsched.core.plan.lines import bind as bind
 from paramsched.core.plan.plan import Plan as Plan
-from paramsched.core.plan.resolve import replay as replay
 from paramsched.core.plan.resolve import resolve as resolve

@@ -1,6 +1,6 @@
 """Resolving a plan for a run: its lengths, amounts, groups and units of time."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Unpack, final, overload
 
@@ -27,7 +27,7 @@ from paramsched.core.schedules.span import Span
 from paramsched.core.schedules.units import without_unit
 from paramsched.core.time import RunFacts
 from paramsched.core.time.run_facts import SIZES, Facts, facts_of_call
-from paramsched.errors import InvalidArgument, MissingFact, shown
+from paramsched.errors import InvalidArgument, MissingFact
 
 
 @overload
@@ -146,69 +146,6 @@ def resolved_rules(plan: Plan, resolved: Plan) -> dict[MetricRule[Any], MetricRu
         for line in plan.bindings
         for rule, same in zip(line.schedule.metric_rules, by_key.get(binding_key(line), ()), strict=False)
     }
-
-
-@readable
-def replay(
-    plan: PlanLike,
-    events: Iterable[tuple[int, Mapping[str, float]]],
-    *,
-    facts: RunFacts | None = None,
-    **run_facts: Unpack[Facts],
-) -> dict[MetricRule[Any], Any]:
-    """Rebuild the states of a plan's metric rules from observed metrics.
-
-    Args:
-        plan: the plan with the metric rules.
-        events: pairs of the number of completed updates and the metrics, in the order in which they were observed.
-        facts: the run facts as one object, in place of keywords.
-        run_facts: the run facts, as in `ps.Scheduler`. They are needed if a rule has an `after` in another unit than
-            updates.
-
-    Returns:
-        The state of each rule, equal to `scheduler.states` after the same observations.
-
-    Raises:
-        InvalidArgument: the events are not in order, or no rule watches a metric.
-        MissingFact: a run fact that `after` needs is unknown.
-
-    >>> plan = Plan(lr=constant() * plateau("loss", patience=0, factor=0.5), total=10)
-    >>> states = replay(plan, [(1, {"loss": 1.0}), (2, {"loss": 1.0})])
-    >>> [state.factor for state in states.values()]
-    [0.5]
-    """
-    facts = facts_of_call("ps.extend.replay(plan, events)", facts, run_facts)
-    plan = plan_in_run(plan, "ps.extend.replay", facts)
-    try:
-        pairs = [(int(t), dict(metrics)) for t, metrics in events]
-    except (TypeError, ValueError, OverflowError):
-        found = f"expected pairs of an update and metrics, got {shown(events)}"
-        raise InvalidArgument("replay(…)", found, 'For example: [(1, {"loss": 0.5})]') from None
-    states = {rule: rule.init() for rule in plan.metric_rules}
-    begins = {rule: begin for rule in states if (begin := rule.begin) is not None}
-    if not all(begin.is_resolved for begin in begins.values()):
-        begins |= {
-            rule: begin
-            for rule, same in resolved_rules(plan, plan.resolve(facts=facts)).items()
-            if (begin := same.begin) is not None
-        }
-    watched = {rule.metric for rule in states}
-    last = 0
-    for t, metrics in pairs:
-        if t < last:
-            raise InvalidArgument(
-                f"replay(…, [({t}, …)])", f"it comes after update {last}", "Sort the events by update"
-            )
-        if strange := metrics.keys() - watched:
-            found = f"no rule watches {', '.join(sorted(strange))}"
-            raise InvalidArgument(
-                f"replay(…, [({t}, {dict(metrics)!r})])", found, "Pass only metrics that a rule watches"
-            )
-        last = t
-        for rule in states:
-            if rule.metric in metrics and (rule not in begins or t >= begins[rule].number):
-                states[rule] = rule.observe(states[rule], metrics[rule.metric])
-    return states
 
 
 _MAX_POINTS = 2_000  # interpolation points of a `TimeUnit`, enough to draw an axis
