@@ -297,7 +297,7 @@ MISTAKES: list[tuple[Any, str, str | None]] = [
     (named("bad", "u", "to=0.1"), VALUE, None),
     (named("bad", "t", "over=5"), VALUE, None),
     (named("bad", "u", "part: ps.extend.Schedule"), VALUE, "part"),
-    (named("bad", "u", "level: ps.Plan"), VALUE, "level"),
+    (named("bad", "u", "level: type(ps.absolute(1.0))"), VALUE, "level"),
     (named("bad", "u", "power: float = 'x'"), VALUE, "power"),
     (named("cosine", "u"), VALUE, None),
     (named("absolute", "u"), VALUE, None),
