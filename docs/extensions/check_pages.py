@@ -13,7 +13,7 @@ _OPENING = """\
 # Codes
 
 A problem in a plan has one of these codes. [Checking](../reference/checking.md) describes where it is reported.
-The meaning of a code never changes.
+Codes are provisional: a minor version may change them, with a line in the changelog.
 """
 _TABLE = "\n| code | severity | problem |\n| --- | --- | --- |\n"
 

@@ -553,3 +553,20 @@ def test_a_base_of_1_in_one_group_does_not_hide_the_other_groups():
 
     assert [one.code for one in ps.check(plan, groups=groups, total=100)] == ["PS301"]
     assert ps.check(plan, groups=groups[:1], total=100) == ()
+
+
+def test_one_kind_of_report_is_silenced_in_check_in_the_command_and_in_a_run():
+    line = "cosine(over=30)"
+
+    assert [one.code for one in ps.check(line, total=20)] == ["PS201"]
+    for ignore in ("PS201", "beyond-total", "PS2", ["PS201", "PS305"]):
+        assert ps.check(line, total=20, ignore=ignore) == ()
+    for wrong in ("PS999", 201, [201]):
+        with pytest.raises(InvalidArgument):
+            ps.check(line, total=20, ignore=wrong)
+    assert CliRunner().invoke(main, ["check", line, "--total", "20", "--strict", "--ignore", "PS201"]).exit_code == 0
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", r".*\[PS201\]", ps.PlanWarning)
+        ps.Scheduler(optimizer, line, total=20)

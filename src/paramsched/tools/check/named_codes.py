@@ -1,8 +1,10 @@
 """Codes that users write in options."""
 
+from collections.abc import Collection
+
 from paramsched.core.base.codes import CheckRule, check_rules
 from paramsched.core.base.near_names import did_you_mean
-from paramsched.errors import InvalidArgument
+from paramsched.errors import InvalidArgument, shown
 
 
 def rule_of_code(given: str) -> CheckRule:
@@ -22,12 +24,19 @@ def rule_of_code(given: str) -> CheckRule:
     raise InvalidArgument(f'check rule "{given}"', f"unknown rule; {near}", example=write)
 
 
-def codes_given(given: str) -> frozenset[str]:
-    """Return the codes that a list selects: codes, names, and prefixes such as `PS2`, separated by commas or spaces.
+def codes_given(given: str | Collection[str]) -> frozenset[str]:
+    """Return the codes that a list selects: codes, names, and prefixes such as `PS2`.
+
+    Args:
+        given: one text, in which commas or spaces separate them, or several texts.
 
     >>> sorted(codes_given("PS50, beyond-total"))[:2]
     ['PS201', 'PS502']
     """
+    if not isinstance(given, str):
+        if not isinstance(given, Collection) or not all(isinstance(one, str) for one in given):
+            raise InvalidArgument(f"ignore={shown(given)}", "expected codes", 'For example: ignore="PS201"')
+        given = ",".join(given)
     found: set[str] = set()
     for one in given.replace(",", " ").split():
         found |= {code for code in check_rules() if code.startswith(one.upper())} or {rule_of_code(one).code}

@@ -1,6 +1,6 @@
 """The check of a plan before it runs, with or without facts of the run."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from math import ceil, isfinite
 from typing import Any, TypeAlias, Unpack
 
@@ -39,6 +39,7 @@ from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.run_facts import Facts, facts_if_passed
 from paramsched.errors import InvalidArgument, MissingFact, PlanError, UnknownGroup, Unresolved
 from paramsched.tools.check._field_names import field_name_problems
+from paramsched.tools.check.named_codes import codes_given
 
 
 @readable
@@ -49,6 +50,7 @@ def check(
     facts: RunFacts | None = None,
     groups: Sequence[Mapping[str, Any]] = (),
     whole: bool = False,
+    ignore: str | Collection[str] = (),
     **run_facts: Unpack[Facts],
 ) -> tuple[Problem, ...]:
     """Check a plan for errors and likely mistakes, in any run or in the run that the run facts describe.
@@ -60,6 +62,8 @@ def check(
         facts: the run facts as one object, in place of keywords.
         groups: the known values of the optimizer, in the form of its param groups.
         whole: True if `groups` contains all groups of the optimizer and all their fields.
+        ignore: the codes that are not reported, as one text or several: `"PS201"`, its name `"beyond-total"`, or
+            `"PS2"` for all that begin so.
         run_facts: the known facts of the run, as in `ps.Scheduler`: `total=10_000`.
 
     Returns:
@@ -68,7 +72,11 @@ def check(
     >>> for found in check(Plan(lr=linear(1, 0, over="30 epochs"), total="20 epochs")):
     ...     print(found.code, found.severity, found.path)
     PS201 warning $.lr
+
+    Raises:
+        InvalidArgument: a code in `ignore` is unknown, or run facts are passed twice.
     """
+    ignored = codes_given(ignore)
     facts = facts_if_passed("ps.check(plan)", facts, run_facts)
     plan = plan_in_run(plan, "ps.check", facts)
     found = [*_two_totals(plan, facts)]
@@ -113,6 +121,7 @@ def check(
     found += check_rates([curve for curve in curves if curve.line.path not in reported])
     # Problems are sorted by the lines of the plan. Sorting is stable, so those of one line keep their order.
     places = {binding_path(binding): place for place, binding in enumerate(plan.bindings)}
+    found = [one for one in found if one.code not in ignored]
     return tuple(sorted(found, key=lambda one: places.get(one.path, -1 if one.path == TOTAL else len(places))))
 
 
