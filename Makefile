@@ -88,7 +88,7 @@ packaged:
 # for each package. make mutants PACKAGES="core/run core/plan" ARGS="--count 100 --seed 2"
 PACKAGES = $(addprefix core/,schedules plan rules run files curves feedback time base) \
     $(addprefix compat/,torch pytorch_accelerated gradual_warmup) $(addprefix mmengine/,reader runner schedulers) \
-    engines show $(addprefix tools/,audit check records) cli
+    engines show $(addprefix tools/,audit records) cli
 mutants: $(VENV)/compiled.stamp
 	$(INSTALL) coverage
 	$(BIN)/python tools/mutants.py $(PACKAGES) $(ARGS)

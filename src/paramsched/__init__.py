@@ -66,8 +66,8 @@ if TYPE_CHECKING:
     from paramsched import mmengine as mmengine
     from paramsched import show as show
     from paramsched import tools as tools
+    from paramsched.core.rules.plan_check import check as check
     from paramsched.core.run import Scheduler as Scheduler
-    from paramsched.tools.check.plan_check import check as check
     from paramsched.tools.range_test import find_lr as find_lr
     from paramsched.tools.recipes import recipes as recipes
 
@@ -76,7 +76,7 @@ __version__ = _VERSION
 # Imported on first use: what imports torch, and the packages, which may not be installed.
 _LAZY = {
     "Scheduler": "paramsched.core.run",
-    "check": "paramsched.tools.check.plan_check",
+    "check": "paramsched.core.rules.plan_check",
     "find_lr": "paramsched.tools.range_test",
     "recipes": "paramsched.tools.recipes",
 }

@@ -186,7 +186,7 @@ def _curves(read: PlanInput) -> tuple[Any, str]:
 def _problems_of(read: PlanInput) -> list[str]:
     """Return what `paramsched check` reports about a plan, if its package is installed."""
     try:
-        from paramsched.tools.check.plan_check import check
+        from paramsched.core.rules.plan_check import check
     except ModuleNotFoundError:
         return []
     groups = groups_to_check(read.loaded, read.options.bases)

@@ -205,7 +205,7 @@ _MOST_GROUPS = 1_000
 def echo_plan_notes(loaded: Loaded) -> None:
     """Print a note if the first update of a plan has the rate 0."""
     if is_installed("paramsched.tools"):
-        from paramsched.tools.check.first_update import note_of_first_update
+        from paramsched.core.rules.first_update import note_of_first_update
 
         if note := note_of_first_update(loaded.plan):
             echo_note(note)

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.core.base.codes import BEYOND_TOTAL
 from paramsched.core.rules.line import Line
+from paramsched.core.rules.plan_check import check
 from paramsched.core.rules.plan_rules import start_problems
 from paramsched.core.rules.rules import PRACTICALLY_ZERO, check_rates
 from paramsched.core.rules.trial_run import trial_run
-from paramsched.tools.check.plan_check import check
 from support.tables import table
 
 UNIT = re.compile(r"(update|epoch) ([\d.]+)")

@@ -8,10 +8,10 @@ import paramsched as ps
 from paramsched.core.plan import Plan
 from paramsched.core.plan.forms import plan_of, published_plan
 from paramsched.core.plan.trace import trace
+from paramsched.core.rules import plan_check
+from paramsched.core.rules.plan_check import check
 from paramsched.errors import ConfigError, InvalidArgument, PlanError, UnknownRecipe
 from paramsched.show import picture
-from paramsched.tools.check import plan_check
-from paramsched.tools.check.plan_check import check
 from support.tables import table
 
 PLAN = Plan(lr='warmup("5%") >> cosine(to=0.1)', weight_decay="linear(to=0.5)", total=10_000)

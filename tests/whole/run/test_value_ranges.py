@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import paramsched as ps
+from paramsched.core.rules.plan_check import check
 from paramsched.errors import PlanError
-from paramsched.tools.check.plan_check import check
 from support.records import with_record
 
 CASES = [  # field, line, the update, the words

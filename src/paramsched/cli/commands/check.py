@@ -120,8 +120,8 @@ def paramsched_check(
 
 def _codes(option: str, given: str) -> frozenset[str]:
     """Return the codes that an option names."""
+    from paramsched.core.rules.named_codes import codes_given
     from paramsched.errors import InvalidArgument
-    from paramsched.tools.check.named_codes import codes_given
 
     try:
         return codes_given(given)

@@ -15,13 +15,13 @@ from paramsched.cli import main
 from paramsched.core import files as config
 from paramsched.core.base.codes import check_rules
 from paramsched.core.plan import Binding, Plan, Target
+from paramsched.core.rules.first_update import note_of_first_update
+from paramsched.core.rules.named_codes import codes_given, rule_of_code
+from paramsched.core.rules.plan_check import check
 from paramsched.core.schedules import parse
 from paramsched.core.schedules.anneal import cosine
 from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument, ParamschedError
-from paramsched.tools.check.first_update import note_of_first_update
-from paramsched.tools.check.named_codes import codes_given, rule_of_code
-from paramsched.tools.check.plan_check import check
 from support.registered_shapes import shapes_as_before
 from support.strategies import GROUPS, World, plans
 from support.tables import table

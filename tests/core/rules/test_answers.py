@@ -1,6 +1,6 @@
 """What the check finds in a plan, on both sides of each limit.
 
-The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/tools/check/test_answers.py` writes them.
+The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/core/rules/test_answers.py` writes them.
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 import paramsched as ps
 from paramsched.core import files as config
 from paramsched.core.base.problem import Problem
-from paramsched.tools.check.plan_check import check
+from paramsched.core.rules.plan_check import check
 from support import answers
 
 FILE = Path(__file__).with_name("answers.yaml")

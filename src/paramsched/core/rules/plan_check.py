@@ -18,6 +18,7 @@ from paramsched.core.plan.follow import schedules_followed
 from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.group_matching import is_selected, refuse_unmatched
 from paramsched.core.plan.resolve_clocks import two_lengths
+from paramsched.core.rules.field_names import field_name_problems
 from paramsched.core.rules.line import (
     FieldCurve,
     Line,
@@ -26,6 +27,7 @@ from paramsched.core.rules.line import (
     resolved_without_begins,
     times_to_look_at,
 )
+from paramsched.core.rules.named_codes import codes_given
 from paramsched.core.rules.plan_rules import accumulation_unused, epochs_of_run, plan_problems
 from paramsched.core.rules.rules import base_is_zero, check_rates, check_values, line_problems
 from paramsched.core.rules.trial_run import TrialRun, run_of_assumed_epochs, trial_run
@@ -38,8 +40,6 @@ from paramsched.core.time import RunFacts
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.run_facts import Facts, facts_if_passed
 from paramsched.errors import InvalidArgument, MissingFact, PlanError, UnknownGroup, Unresolved
-from paramsched.tools.check._field_names import field_name_problems
-from paramsched.tools.check.named_codes import codes_given
 
 
 @readable

@@ -1,1 +1,0 @@
-"""Checks of a plan before it runs: problems with a code and a location."""
