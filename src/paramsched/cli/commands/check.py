@@ -1,4 +1,4 @@
-"""`paramsched check`: report mistakes in plans. Package: `tools`."""
+"""`paramsched check`: report mistakes in plans. Package: `core`."""
 
 import click
 
