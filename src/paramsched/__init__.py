@@ -114,7 +114,7 @@ if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not 
         return found
 
     def __dir__() -> list[str]:
-        return sorted({*_EAGER, *_LAZY, *_PACKAGES, "__version__"})
+        return sorted({*_EAGER, *_LAZY, *_PACKAGES})
 
 
 def _registered_shape(name: str) -> object:

@@ -318,3 +318,12 @@ def site_with_value(site: str | CallSite, value: object) -> str | CallSite:
     if isinstance(site, CallSite):
         return replace(site, got=shown(value))
     return site.replace("…", shown(value)) if site.endswith("…)") else f"{site} got {shown(value)}"
+
+
+def __dir__() -> list[str]:
+    """Return the names of the exceptions, and of the problem that each has."""
+    return sorted({"Problem", *(name for name, value in globals().items() if _is_exception(value))})
+
+
+def _is_exception(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, ParamschedError)

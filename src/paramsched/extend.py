@@ -20,3 +20,7 @@ from paramsched.core.curves.curve import curve_family as curve_family
 from paramsched.core.plan.trace import Trace as Trace
 
 __all__ = sorted(name for name in globals() if not name.startswith("_"))
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -4,7 +4,6 @@ The names are those that `__init__.pyi` imports, which type checkers read too. S
 """
 
 import ast
-import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +14,8 @@ from paramsched.errors import MissingDependency
 def lazy_names(package: str, file: str) -> tuple[Callable[[str], object], list[str], Callable[[], list[str]]]:
     """Return `__getattr__`, `__all__` and `__dir__` of a package with a file `__init__.pyi`.
 
-    Without `__dir__`, completion with the Tab key and the documentation would miss every name that is not yet imported.
+    Without `__dir__`, completion with the Tab key and the documentation would miss every name that is not yet imported,
+    and show those that only the package itself needs.
 
     Args:
         package: the `__name__` of the package.
@@ -33,6 +33,8 @@ def lazy_names(package: str, file: str) -> tuple[Callable[[str], object], list[s
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module, attribute = homes[name]
+        if module == package:  # `from paramsched.compat import torch as torch`, a module of the package
+            return import_module(f"{package}.{name}")
         try:
             return getattr(import_module(module), attribute)
         except ModuleNotFoundError as absent:
@@ -41,4 +43,4 @@ def lazy_names(package: str, file: str) -> tuple[Callable[[str], object], list[s
             raise MissingDependency(f"{package}.{name}", absent.name) from None
 
     public = sorted(name for name in homes if not name.startswith("_"))
-    return found, public, lambda: sorted({*vars(sys.modules[package]), *public})
+    return found, public, lambda: public

@@ -176,3 +176,7 @@ def log(accelerator: Any, scheduler: Scheduler) -> None:
     """
     check_kinds("accelerate.log", accelerator=accelerator, scheduler=scheduler)
     accelerator.log(scheduler.scalars("coming"), step=scheduler.last_epoch)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -343,3 +343,7 @@ if TYPE_CHECKING:
 else:
     _bases = ("lightning.pytorch.Callback", "pytorch_lightning.Callback")
     __getattr__ = callbacks_on_demand(__name__, {"PlanCallback": _LightningPlan}, *_bases, library="lightning")
+
+
+def __dir__() -> list[str]:
+    return ["PlanCallback"]

@@ -154,3 +154,7 @@ else:
         "pytorch_accelerated.callbacks.TrainerCallback",
         library="pytorch-accelerated",
     )
+
+
+def __dir__() -> list[str]:
+    return ["AmountCallback", "ResumeCallback", "scheduler"]

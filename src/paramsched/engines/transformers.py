@@ -384,3 +384,7 @@ def _facts_of_arguments(args: Any, batches: int | None, total: DurationLike | No
         },
         warns_of_metrics=True,
     )
+
+
+def __dir__() -> list[str]:
+    return __all__

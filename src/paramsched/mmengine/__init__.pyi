@@ -1,3 +1,4 @@
+from paramsched.mmengine import engine as engine
 from paramsched.mmengine.registry import DATASETS as DATASETS
 from paramsched.mmengine.registry import HOOKS as HOOKS
 from paramsched.mmengine.registry import METRICS as METRICS

@@ -375,3 +375,7 @@ if TYPE_CHECKING:
     from paramsched.mmengine.schedulers.param_scheduler import *  # noqa: F403  # as above
 else:
     __getattr__ = _class_of
+
+
+def __dir__() -> list[str]:
+    return sorted([*SCHEDULER_CLASSES, "PlanScheduler", *_HOOKS])

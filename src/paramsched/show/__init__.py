@@ -45,10 +45,8 @@ from paramsched.show.plan_curves import simulate as simulate
 
 def __dir__() -> list[str]:
     """Return the public names, without private modules and without those that only this file needs."""
-    hidden = {"ModuleType", "NoReturn", "import_module", "iter_modules", "sys"}
-    return sorted(
-        name for name in globals() if name not in hidden and (name.startswith("__") or not name.startswith("_"))
-    )
+    hidden = {"ModuleType", "NoReturn", "import_module", "iter_modules", "plan_curves", "sys"}
+    return sorted(name for name in globals() if name not in hidden and not name.startswith("_"))
 
 
 class _Module(ModuleType):

@@ -61,3 +61,31 @@ except ImportError as error:
     said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
 
     assert "pip install torch" in said
+
+
+REACHED = [
+    "compat.torch.StepLR", "compat.gradual_warmup.GradualWarmupScheduler", "compat.pytorch_accelerated.SchedulerBase",
+    "engines.accelerate.scheduler", "engines.transformers.planned", "tools.audit.read_log", "tools.recipes.recipes",
+    "tools.range_test.find_lr", "mmengine.engine.PlanScheduler", "mmengine.Runner", "show.svg", "errors.PlanError",
+]  # fmt: skip
+
+
+def test_every_package_is_reached_from_the_library_and_lists_only_its_public_names():
+    code = f"""
+import paramsched as ps
+for path in {REACHED}:
+    value = ps
+    for name in path.split("."):
+        assert name in dir(value), (path, name)
+        value = getattr(value, name)
+modules = [ps.compat, ps.engines, ps.tools, ps.mmengine, ps.show, ps.errors, ps.extend, ps.shapes, ps.curves,
+    ps.compat.torch, ps.engines.lightning, ps.engines.accelerate, ps.tools.audit, ps.mmengine.engine]
+for module in modules:
+    assert [name for name in dir(module) if name.startswith("_") or name in ("Any", "Callable", "lazy_names")] == []
+    assert [name for name in dir(module) if not hasattr(module, name)] == [], module
+"""
+    for library in ("accelerate", "lightning", "mmengine", "transformers"):
+        pytest.importorskip(library)
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

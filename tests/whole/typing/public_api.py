@@ -16,6 +16,12 @@ def a_number_in_is_a_number_out() -> None:
     assert_type(schedule(3, base=1e-3), float)
 
 
+def packages_are_reached_from_the_library(optimizer: torch.optim.Optimizer) -> None:
+    assert_type(ps.compat.torch.StepLR(optimizer, 3), ps.compat.torch.StepLR)
+    ps.tools.audit.read_log("log.csv", ["lr"])
+    ps.engines.nothing  # type: ignore[attr-defined]
+
+
 def operators_make_schedules() -> None:
     warm = ps.warmup("5%") >> ps.cosine(to=0.1)
     assert isinstance(warm * 0.5, ps.extend.Schedule)

@@ -54,3 +54,8 @@ if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not 
         raise AttributeError(
             found if name.startswith("_") else f"{found}; {did_you_mean(name, [*CONSTANTS, *FAMILIES])}"
         )
+
+
+def __dir__() -> list[str]:
+    """Return the curves, those that users have registered among them."""
+    return sorted([*CONSTANTS, *FAMILIES])

@@ -29,3 +29,7 @@ __all__ = [
     "read_plan_history",
     "read_values",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -7,3 +7,9 @@ first access.
 from paramsched.tools.recipes.book import Recipe as Recipe
 from paramsched.tools.recipes.book import RecipeBook as RecipeBook
 from paramsched.tools.recipes.book import recipes as recipes
+
+__all__ = ["Recipe", "RecipeBook", "recipes"]
+
+
+def __dir__() -> list[str]:
+    return __all__
