@@ -15,7 +15,8 @@ from paramsched.core.base.foreign_names import Foreign, Given, Way, foreign_argu
 from paramsched.core.base.near_names import KNOWN, did_you_mean, shortened_text
 from paramsched.core.base.params import Param, params_of
 from paramsched.core.builders import SHAPES, example_call
-from paramsched.errors import CallSite, InvalidCall
+from paramsched.core.tracebacks import shortened
+from paramsched.errors import CallSite, InvalidCall, ParamschedError
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _Class = TypeVar("_Class", bound=type)
@@ -285,7 +286,10 @@ def unknown_keyword(
 
 
 def answering(function: _Function) -> _Function:
-    """Return a function that says what to write for an argument of another library."""
+    """Return a function that says what to write for an argument of another library.
+
+    An error of this library that it raises has no frames of the library between the function and the user's line.
+    """
     return _answering(function, function.__name__)
 
 
@@ -304,12 +308,14 @@ def _answering(function: _Function, call: str) -> _Function:
     def called(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
+        except ParamschedError as error:
+            raise shortened(error)  # noqa: B904  # the same error
         except TypeError:
             is_method = next(iter(inspect.signature(function).parameters), "") == "self"
-            error = unknown_keyword(call, function, args[is_method:], kwargs)
-            if error is None:
+            refused = unknown_keyword(call, function, args[is_method:], kwargs)
+            if refused is None:
                 raise
-        raise error
+        raise refused
 
     return cast(_Function, called)
 

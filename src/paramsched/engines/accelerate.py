@@ -11,6 +11,7 @@ from paramsched.engines.torch_required import torch
 from paramsched.core.number_checks import whole_number
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.run.scheduler import Scheduler
+from paramsched.core.tracebacks import with_short_errors
 from paramsched.engines.argument_order import check_kinds
 from paramsched.engines.engine_facts import (
     AmountOf,
@@ -30,6 +31,7 @@ __all__ = ["batch_counter", "facts", "log", "scheduler"]
 
 
 @with_named_options
+@with_short_errors
 def scheduler(
     accelerator: Any,
     optimizer: Any,

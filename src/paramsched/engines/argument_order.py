@@ -9,7 +9,8 @@ from typing import Any, Final, TypeVar, cast
 from paramsched.core.plan.forms import FORMS, PlanLike
 from paramsched.core.run.arguments import PlanSource, unwrapped_optimizer, unwrapped_optimizers
 from paramsched.core.run.scheduler import Scheduler
-from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
+from paramsched.core.tracebacks import shortened
+from paramsched.errors import CallSite, InvalidArgument, InvalidCall, ParamschedError, shown
 
 _Adapter = TypeVar("_Adapter", bound=Callable[..., Any])
 
@@ -28,7 +29,10 @@ def without_optimizer(line: str, *, most: int) -> Callable[[_Adapter], _Adapter]
             if len(args) > most:
                 found = "too many arguments; the Trainer has the optimizer"
                 raise InvalidCall(f"{line.partition('(')[0]}(…)", found, f"Write {line}")
-            return adapter(*args, **options)
+            try:
+                return adapter(*args, **options)
+            except ParamschedError as error:
+                raise shortened(error)  # noqa: B904  # the same error
 
         return cast(_Adapter, called)
 

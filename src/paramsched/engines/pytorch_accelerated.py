@@ -12,6 +12,7 @@ import paramsched.engines.torch_required  # noqa: F401  # reports that torch is 
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES
 from paramsched.core.run.scheduler import Scheduler
+from paramsched.core.tracebacks import with_short_errors
 from paramsched.engines import accelerate
 from paramsched.engines.argument_order import check_plan
 from paramsched.engines.engine_facts import (
@@ -27,6 +28,7 @@ from paramsched.errors import InvalidArgument, MissingDependency
 
 
 @with_named_options
+@with_short_errors
 def scheduler(plan: PlanLike, **options: Unpack[EngineOptions]) -> Callable[..., Scheduler]:
     """Return a function for `Trainer.train(create_scheduler_fn=…)`.
 

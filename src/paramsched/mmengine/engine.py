@@ -27,6 +27,7 @@ from paramsched.core.run.record import OnChange
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.time import RunFacts
 from paramsched.core.time.run_facts import Facts, facts_if_passed
+from paramsched.core.tracebacks import with_short_errors
 from paramsched.engines.argument_order import check_kinds
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions
 from paramsched.engines.other_schedulers import Writer, warn_of_writers
@@ -105,6 +106,7 @@ class _PlanScheduler:
     need_val_args = True
     by_epoch = True
 
+    @with_short_errors
     def __init__(
         self,
         optimizer: Any,

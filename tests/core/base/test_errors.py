@@ -10,12 +10,14 @@ from types import FunctionType, SimpleNamespace
 from typing import get_type_hints
 
 import pytest
+import torch
 
 import paramsched as ps
 from paramsched import errors
 from paramsched.core.base import entries
 from paramsched.core.base.printing import json_text
 from paramsched.core.base.problem import PlanWarning, Problem, warn_user
+from paramsched.core.tracebacks import with_short_errors
 from paramsched.errors import InvalidArgument, ParamschedError
 from support.tables import table
 
@@ -155,3 +157,41 @@ def test_a_notebook_shows_the_message_and_the_lines_of_the_user():
     assert shown[cell + 3].strip() == lines[1].strip()
     assert shown[cell + 4] == f"paramsched.errors.ParseError: {raised.value}"
     assert len(shown) == cell + 5
+
+
+MISTAKES = [
+    'ps.parse("cosin()")', 'ps.cosine(over="5 epoks")', 'ps.Plan(lr="cosin()")', 'ps.loads("lr: [a")', "ps.table([])",
+    'ps.Plan(lr="cosine()", total=10).change(5, lr="cosin()")', 'ps.Plan(lr="linear()", total=9).cooldown(5, over=-1)',
+    'ps.Scheduler(optimizer, "cosin()", total=10)', 'ps.Scheduler(optimizer, "cosine(start=-1)", total=10)',
+    'ps.Scheduler(optimizer, {"lr": "cosine()", "groups": {"head": {"lr": 1}}}, total=10)', 'ps.Target("x", "y")',
+    'ps.Values("cosin()", bases={"lr": 1.0})', 'ps.trace("cosin()", {"lr": 1.0})', 'ps.diff("cosine()", "cosin()")',
+    'ps.to_lambda("cosin()")', 'ps.Duration.of("5 epoks")', 'ps.RunFacts(total=0)', 'ps.recipes["nothing"]',
+]  # fmt: skip
+
+
+@table("line", MISTAKES)
+def test_a_mistake_in_one_line_shows_the_line_and_few_frames_of_the_library(line):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+
+    def frames():
+        with pytest.raises(ParamschedError) as refusal:
+            eval(compile(line, "the user's line", "eval"), {"ps": ps, "optimizer": optimizer})
+        entries = [frame.frame.f_globals.get("__name__", "") for frame in refusal.traceback]
+        assert refusal.value.__context__ is None or refusal.value.__suppress_context__
+        return [name for name in entries if name.partition(".")[0] == "paramsched"]
+
+    short = len(frames())
+    assert 1 <= short <= 4
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PARAMSCHED_TRACEBACK", "full")
+        assert len(frames()) >= short
+
+
+def test_a_function_of_the_user_stays_in_the_traceback_of_a_mistake_inside_it():
+    def of_the_user():
+        return ps.parse("cosin()")
+
+    with pytest.raises(ParamschedError) as refusal:
+        with_short_errors(of_the_user)()
+
+    assert [entry.name for entry in refusal.traceback][1:] == ["called", "of_the_user"]

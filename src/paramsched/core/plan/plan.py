@@ -42,6 +42,7 @@ from paramsched.core.schedules.units import is_resolved_in
 from paramsched.core.time import Duration, DurationLike, RunFacts
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.run_facts import Facts, facts_of_call
+from paramsched.core.tracebacks import with_short_errors
 from paramsched.errors import InvalidArgument, InvalidCall, PlanError, Unresolved
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ class Plan:
 
     else:
 
+        @with_short_errors
         def __init__(
             self,
             *bindings: Binding,
@@ -233,6 +235,7 @@ class Plan:
         return all(is_resolved_in(one.schedule, clock_of_field(self.clock, one.name)) for one in self.bindings)
 
     @readable
+    @with_short_errors
     def resolve(
         self, *, facts: RunFacts | None = None, optimizers: Collection[str] = (), **run_facts: Unpack[Facts]
     ) -> "Plan":
@@ -275,6 +278,7 @@ class Plan:
         return resolved
 
     @readable
+    @with_short_errors
     def change(
         self, at: DurationLike, *bindings: Binding, total: DurationLike | None = None, **fields: ScheduleLike
     ) -> "Plan":
@@ -315,6 +319,7 @@ class Plan:
         return Plan(*lines.changed(Duration.of(at), length, given, named), total=length, clock=self.clock)
 
     @readable
+    @with_short_errors
     def cooldown(
         self,
         at: DurationLike,
@@ -359,6 +364,7 @@ class Plan:
         return self.change(start, total=end, **dict.fromkeys(names, decay))
 
     @readable
+    @with_short_errors
     def scale(self, at: DurationLike, **factors: float) -> "Plan":
         """Return a plan with fields multiplied by factors from a time on; earlier values stay equal, bit for bit.
 

@@ -20,7 +20,8 @@ from paramsched.core.run.state import COUNT, Group, joined
 from paramsched.core.run.steps import CAN_CAPTURE, DynamicCount, UpdateHooks, mark_uncompiled, updates_in_states
 from paramsched.core.run.values import FUNCTIONS_OF_WRITES, keep_tensors
 from paramsched.core.schedules.own import has_own_shape
-from paramsched.errors import InvalidArgument, StateError, shown
+from paramsched.core.tracebacks import shortened
+from paramsched.errors import InvalidArgument, ParamschedError, StateError, shown
 
 _NAMES = 8  # of groups that a message has
 _CAPTURED = "this step is captured into a CUDA graph"
@@ -148,7 +149,10 @@ class PlanHooks:
     def before_load(self, optimizer: Any, state: dict[str, Any]) -> None:
         """Compute what a state restores, and report it, before torch writes anything."""
         name = self.member.name
-        self._restored = self.resume.before_load(self.member, state, optimizer.param_groups)
+        try:
+            self._restored = self.resume.before_load(self.member, state, optimizer.param_groups)
+        except ParamschedError as error:
+            raise shortened(error)  # noqa: B904  # the same error
         if self._restored is not None:
             all_groups = {other: member.bound for other, member in self.run.members.items()}
             all_groups[name] = state["param_groups"]

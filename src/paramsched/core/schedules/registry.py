@@ -11,6 +11,8 @@ from paramsched.core.builders import SHAPES as SHAPES
 from paramsched.core.builders import Builder, built_class, refused_call, register_builder
 from paramsched.core.foreign_calls import unknown_argument
 from paramsched.core.schedules.two_levels import refuse_two_readings_of_call
+from paramsched.core.tracebacks import shortened
+from paramsched.errors import ParamschedError
 
 BUILDER_OF_CLASS: dict[type, tuple[str, Callable[..., Any]]] = {}
 """A dict from each class of metric rules to the pair (name in text, function that builds its values)."""
@@ -37,12 +39,15 @@ def _answering(builder: Builder) -> Builder:
 
     @wraps(builder)
     def build(*args: Any, **kwargs: Any) -> Any:
-        refuse_two_readings_of_call(builder.__name__, args, kwargs)
         try:
-            return builder(*args, **kwargs)
-        except TypeError:
-            refuse_call(builder, args, kwargs)
-            raise
+            refuse_two_readings_of_call(builder.__name__, args, kwargs)
+            try:
+                return builder(*args, **kwargs)
+            except TypeError:
+                refuse_call(builder, args, kwargs)
+                raise
+        except ParamschedError as error:
+            raise shortened(error)  # noqa: B904  # the same error
 
     return cast(Builder, build)
 

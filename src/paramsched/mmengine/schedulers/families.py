@@ -7,6 +7,8 @@
 import inspect
 from typing import Any, Final
 
+from paramsched.core.tracebacks import shortened
+from paramsched.errors import ParamschedError
 from paramsched.mmengine.schedulers import param_scheduler
 from paramsched.mmengine.schedulers.base import LRSchedulerMixin, MomentumSchedulerMixin, _ParamScheduler
 
@@ -35,7 +37,10 @@ def class_of_family(mixin: type[_ParamScheduler], schedule: type[_ParamScheduler
     """
 
     def __init__(self: Any, optimizer: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # a method of the class
-        mixin.__init__(self, optimizer, *args, **kwargs)  # type: ignore[call-arg]  # a mixin has no `param_name`
+        try:
+            mixin.__init__(self, optimizer, *args, **kwargs)  # type: ignore[call-arg]  # a mixin has no `param_name`
+        except ParamschedError as error:
+            raise shortened(error)  # noqa: B904  # the same error
 
     signature = inspect.signature(schedule.__init__)
     parameters = [one for one in signature.parameters.values() if one.name != "param_name"]
