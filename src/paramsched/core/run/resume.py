@@ -241,6 +241,8 @@ class Resume:
         # The states that several optimizers load one after the other have the history of the run before the first load.
         saved = [one.saved_run for one in loaded.values()] if run.loads is None else run.loads.saved.values()
         record_bases(run, dict(pair for one in saved for pair in one.replaced))
+        if run.writes is not None:
+            run.writes.begin()
         for observe in run.after_load:
             observe()
 

@@ -39,6 +39,7 @@ from paramsched.errors import ParamschedError, PlanError, StateError
 
 if TYPE_CHECKING:
     from paramsched.core.run.amounts import Consumption
+    from paramsched.core.run.parameter_writes import ParameterWrites
 
 
 @final
@@ -83,6 +84,7 @@ class Run:
         consumption: that of each update; None if the plan is by updates.
         targets: the values of the plan's targets; None if it has none.
         loads: the states that several optimizers have loaded since the last update; None if there are none.
+        writes: the writes to parameters before the first update; None from then on.
         unreported: the warnings of an update, which come after its count: a program that turns warnings into errors
             loses no update.
         after_load: functions that are called after a load.
@@ -102,6 +104,7 @@ class Run:
     consumption: "Consumption | None" = None
     targets: ValueRows | None = None
     loads: LoadedStates | None = None
+    writes: "ParameterWrites | None" = None
     is_plain = False  # True if an update only increments `t`
     needs_check = False  # True if the consumption of the next update must be checked before that update
     released = False  # True after the end of the run
@@ -182,6 +185,8 @@ class Run:
         self.amount = self.last_amount = position.amount
         self.reported, self.is_measured = position.reported, position.is_measured
         self.acknowledged_at = t  # the update at which an engine last called step()
+        if self.writes is not None:
+            self.writes.begin()
 
     def set_position(self, position: RunPosition, source: str | None = None) -> None:
         """Jump to a position, for `seek` or a checkpoint; `source` names the checkpoint."""
@@ -428,7 +433,7 @@ class Run:
         """Move to a reported progress before the next update, with all optimizers, and write its values."""
         if any(member.t < self.t for member in self.members.values()):  # a next step belongs to the last update
             self.last_amount = progress
-        self.amount = progress
+        self.amount, self.writes = progress, None
         self.rewrite(size=2)  # the update after the next one has the same progress
 
     def seek(self, position: RunPosition) -> None:
@@ -470,7 +475,7 @@ class Run:
         members = self.members  # the hooks may own the last references
         for member in members.values():
             member.release()
-        self.released, self.replaced = True, bool(kept)
+        self.released, self.replaced, self.writes = True, bool(kept), None
         left = [name for name in members if name not in kept]
         if kept and left:
             self.processes.log(
@@ -757,6 +762,7 @@ FUNCTIONS_OF_UPDATE = (
 def _extend(member: Member) -> None:
     """Compute the values of the updates from the next one on."""
     run = member.run
+    run.writes = None  # after the first update, because the rows of a start have only the values of that update
     run.extend(member.rows, run.times)
     if run.consumption is None:
         run.note_end(member.rows.lines)

@@ -52,6 +52,7 @@ from paramsched.core.run.arguments import (
     with_location,
 )
 from paramsched.core.run.on_base import OnBase
+from paramsched.core.run.parameter_writes import ParameterWrites
 from paramsched.core.run.processes import Processes
 from paramsched.core.run.record import OnChange, position_of_torch, read_scheduler_state, state_of
 from paramsched.core.run.resume import Resume
@@ -197,6 +198,10 @@ class Scheduler(LRScheduler):
         self._count, self._step_count = None, 1
         run.scheduler = ref(self)
         run.warns_of_metrics = not settings.source.warns_of_metrics
+        if settings.source.is_of_user and not run.released:
+            run.writes = ParameterWrites(
+                {name: one for name, one in self._optimizers.items() if members[name].can_start}
+            )
 
     # ------------------------------------------------------------------ values
 
@@ -630,7 +635,8 @@ class Scheduler(LRScheduler):
 
         It becomes True when an update ends at or after the total, in updates or on the plan's clock, or when a
         progress of 1 is reported. Without a total the plan has no end. A further step is allowed, and uses the values
-        of the plan. With several optimizers, read it once per iteration, like `t`.
+        of the plan. With several optimizers, read it once per iteration, like `t`. It warns once, at the tenth query or
+        later, if no update was counted and the parameters were written ten times or more.
 
         >>> import torch
         >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
@@ -640,7 +646,14 @@ class Scheduler(LRScheduler):
         >>> scheduler.t
         4
         """
-        return self._run.in_force.is_over_at(self.t, self._run.amount)
+        t, run = self.t, self._run
+        if run.writes is not None and run.writes.note_query():
+            from paramsched.core.run.short import unmoved
+
+            problem, run.writes = unmoved(run), None  # reported once
+            if problem is not None:
+                run.processes.warn(problem)
+        return run.in_force.is_over_at(t, run.amount)
 
     @property
     def last_epoch(self) -> int:

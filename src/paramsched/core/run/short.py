@@ -1,15 +1,17 @@
-"""Runs that end before their plan, or without a metric, at the normal end of the process or at the end of an engine."""
+"""Runs that end before their plan, do not move or lack a metric, at the normal end of the process or of an engine."""
 
 import atexit
+import os
 import sys
-from collections import deque
 from collections.abc import Sequence
 from typing import Final, final
 
+from paramsched.core.base.problem import Problem
 from paramsched.core.fields import Field
 from paramsched.core.plan.lines import Line, UpdateTimes, by_group, values_at
 from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.run.run import Run
+from paramsched.core.run.state import Group
 from paramsched.core.run.values import LR
 
 _SKIPPED: Final = 0.01  # of the plan; a GradScaler may skip so many updates
@@ -21,10 +23,21 @@ class ShortRun:
 
     in_force: ResolvedPlan
     lines: Sequence[Sequence[Line]]  # of each optimizer
+    counts_before: tuple[int, int] | None = None  # when a later run began; None if there is none
 
     def __init__(self, run: Run) -> None:
-        self.run = run
+        self.run, self.process = run, os.getpid()
+        self.others: list[ShortRun] = []  # earlier runs with the same parameters
         self.read_plan()
+
+    def counts(self) -> tuple[int, int]:
+        """Return the update of the run, and the number of writes to its parameters before its first update."""
+        return self.run.t, 0 if self.run.writes is None else self.run.writes.count()
+
+    @property
+    def has_continued(self) -> bool:
+        """True if no later run has begun, or if the run has gone on since."""
+        return self.counts() != self.counts_before
 
     def read_plan(self) -> None:
         """Read the plan in force, because the run does not keep the optimizers; again after a load."""
@@ -56,31 +69,70 @@ class ShortRun:
         return found
 
 
-_last_run: Final[deque[ShortRun]] = deque(maxlen=1)
-"""The last run of the user in this process. It is here, and not in its Scheduler, because a script that trains in a
-function has neither Scheduler nor optimizer left when the process ends. Earlier runs are not reported: a sweep ends
-many of them early, and a script may continue one with another optimizer."""
+def unmoved(run: Run) -> Problem | None:
+    """Return the problem of a run whose parameters were written and that has counted no update; else None."""
+    writes = run.writes
+    if writes is None or run.has_moved or run.in_force.is_over_at(run.t, run.amount):
+        return None
+    if run.observed and all(one.schedule.piece.held == 0 for one in run.in_force.counted.bindings):
+        return None  # the metrics alone move it
+    measured = writes.measured()
+    if not measured:
+        return None
+    advice = "Call scheduler.step() after each update"
+    if run.drive != "manual":
+        advice = (
+            "If the optimizer was constructed again, write ps.Scheduler(optimizer, plan) after that. If its step was "
+            'replaced, or a wrapper has a step of its own, write ps.Scheduler(optimizer, plan, drive="manual") and '
+            "call scheduler.step() after each update"
+        )
+    return Problem(found=f"the plan is still at update {run.t}, although {measured}", advice=advice)
+
+
+_BESIDE: Final = 7  # earlier runs that are looked at, so that a start does not take longer after thousands of others
+_runs: Final[list[ShortRun]] = []
+"""The last run of the user in this process, and those that may train beside it. They are here, and not in their
+Schedulers, because a script that trains in a function has neither Scheduler nor optimizer left when the process ends.
+Runs that have ended before the last one began are not reported: a sweep ends many of them early, and a script may
+continue one with another optimizer."""
 
 
 def note_run(run: Run) -> None:
-    """Note the last run of the process, whose end is looked at when the process ends normally."""
+    """Note a new run, whose end is looked at when the process ends normally, and the counts of the earlier runs."""
     noted = ShortRun(run)
     run.after_load.append(noted.read_plan)
-    _last_run.append(noted)
+    running = [earlier for earlier in _runs if earlier.run.members and not earlier.run.released][-_BESIDE:]
+    for earlier in running:
+        earlier.others = [other for other in earlier.others if other in running]
+        if run.writes is not None and run.writes.are_in(_groups_of(earlier.run)):
+            noted.others.append(earlier)
+            earlier.run.writes = None  # the new run reports them
+        earlier.counts_before = earlier.counts()
+    _runs[:] = [*running, noted]
+
+
+def _groups_of(run: Run) -> list[Group]:
+    return [group for member in run.members.values() for group in member.bound]
 
 
 @atexit.register
-def _log_end() -> None:
-    """Log the end of the last run: its plan is longer, or its metric rules have observed nothing.
+def _log_ends() -> None:
+    """Log the ends of the last runs: a plan has not moved or is longer, or its metric rules have observed nothing.
 
-    Nothing is logged if an exception ended the process.
+    Nothing is logged if an exception ended the process, or in a process that was forked after the start of the run.
     """
-    for noted in _last_run:
+    for noted in _runs:
         if getattr(sys, "last_value", None) is not None:
             return
-        run, found = noted.run, noted.problem()
+        if noted.process != os.getpid() or not noted.has_continued:
+            continue
+        run, found, problem = noted.run, noted.problem(), unmoved(noted.run)
+        if any(other.has_continued for other in noted.others):  # which has written the parameters
+            problem = None
         is_saved = run.saved_at == run.t  # the next job continues it
-        if found and not is_saved:
+        if problem is not None:
+            run.processes.log("%s", problem)
+        elif found and not is_saved:
             run.processes.log("%s", found)
         if run.warns_of_metrics and run.has_moved and not run.released:
             run.log_idle_rules(f"the run ended after {run.t} updates")
