@@ -334,3 +334,55 @@ def test_an_optimizer_that_the_trainer_trains_in_place_of_the_plans_is_reported(
     }
     assert len(reported) == (how in expected)
     assert expected.get(how, "") in "".join(reported)
+
+
+def without_hooks(optimizer: Any) -> Any:
+    """Return the optimizer with a step that calls no hooks."""
+
+    def step(closure: Any = None) -> Any:
+        result = None if closure is None else closure()
+        with torch.no_grad():
+            for group in optimizer.param_groups:
+                for parameter in group["params"]:
+                    parameter.sub_(group["lr"] * parameter.grad)
+        return result
+
+    optimizer.step = step
+    return optimizer
+
+
+@pytest.mark.parametrize("is_strict", [False, True])
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_plan_that_does_not_move_in_lightning_is_reported_at_the_end(is_replaced: bool, is_strict: bool) -> None:
+    pytest.importorskip("lightning.pytorch")
+    engine = pytest.importorskip("paramsched.engines.lightning")
+    from support.engine_runs import lightning as runs
+
+    class Module(runs.Simple):
+        def configure_optimizers(self) -> Any:
+            optimizer = super().configure_optimizers()
+            return without_hooks(optimizer) if is_replaced else optimizer
+
+    reported: list[str] = []
+    try:
+        callback = engine.PlanCallback("linear()", strict=is_strict)
+        reported += warned(lambda: runs.fit(Module(), callback, max_epochs=2))
+    except ps.PlanWarning as warning:
+        reported.append(str(warning))
+
+    assert ["still at update 0" in one for one in reported] == [True] * is_replaced
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_plan_that_does_not_move_in_the_trainer_is_reported_at_the_end(is_replaced: bool, tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    runs = pytest.importorskip("support.engine_runs.transformers")
+
+    class Trainer(transformers.Trainer):  # type: ignore[misc,name-defined]
+        def create_optimizer(self, *args: Any, **options: Any) -> Any:
+            optimizer = super().create_optimizer(*args, **options)
+            return without_hooks(optimizer) if is_replaced else optimizer
+
+    reported = warned(runs.planned_trainer("linear()", tmp_path, Trainer).train)
+
+    assert ["still at update 0" in one for one in reported] == [True] * is_replaced

@@ -2,11 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Final, final
 
 from paramsched.core.base.problem import Problem
 from paramsched.core.run.scheduler import Scheduler
-from paramsched.core.run.short import ShortRun
+from paramsched.core.run.short import ShortRun, unmoved
+
+_UNMOVED: Final = (
+    "The plan follows the step of the optimizer that the engine had at its start. Construct the optimizer once, and do "
+    "not replace its step"
+)
 
 
 @final
@@ -21,7 +26,7 @@ class RunEnd:
     schedulers: Sequence[Scheduler]
 
     def tell_short(self, call: str, *, early: bool) -> None:
-        """Warn of plans that are longer than the run of the engine, at its end.
+        """Warn of plans that are longer than the run of the engine, or that have not moved, at its end.
 
         Args:
             call: the user's call.
@@ -31,5 +36,8 @@ class RunEnd:
             clock = one._run
             found = "" if early else ShortRun(one._run).problem()
             clock.end_is_known = True
+            if (problem := unmoved(clock)) is not None:
+                clock.writes = None
+                clock.processes.warn(problem.changed(site=call, advice=_UNMOVED))
             if found:
                 clock.processes.warn(Problem(site=call, found=found))

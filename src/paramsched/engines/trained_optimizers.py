@@ -49,7 +49,7 @@ class TrainedOptimizers:
                     return
 
     def _warn(self, scheduler: Scheduler, mine: Any, other: Any) -> None:
-        self._has_warned = True
+        self._has_warned, scheduler._run.writes = True, None  # that the plan does not move is a consequence
         one, planned = type(other).__name__, type(mine).__name__
         found = (
             f"from update {scheduler.t} on the engine trains another optimizer, {one}, than the plan's {planned}: no "
