@@ -7,7 +7,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, Final, final
+from typing import Any, Final, TypeGuard, final
 
 from paramsched.core.base.codes import (
     NOTHING_PLANNED,
@@ -162,7 +162,9 @@ class _PlanReader:
         for name, fields in self.entries_of(value, GROUPS, "groups by name", "groups: {head: {lr: cosine()}}").items():
             path = child_path(GROUPS, name)
             selector = self.selector_of(name, path)
-            for key, schedule in self.entries_of(fields, path, "fields", f"{name}: {{lr: cosine()}}").items():
+            line = "cosine()" if not isinstance(fields, str) or not calls_function(fields) else fields
+            example = f"{name}: {_in_braces({'lr': line})}"
+            for key, schedule in self.entries_of(fields, path, "fields", example).items():
                 place = child_path(path, key)
                 if key in RESERVED:
                     once = f"{key} applies to the entire plan; it belongs to the top level"
@@ -193,10 +195,17 @@ class _PlanReader:
 
     def read_field(self, key: str | int, value: Any, path: str, selector: str | int | None) -> None:
         """Read the schedule of a field, for all groups or for a selected group."""
+        if selector is None and _is_group(key, value):
+            label = f'"{key}"' if _needs_quotes(key) else key
+            group = f"{label}: {_in_braces(value)}"
+            advice = f"Write it under groups, as {group}" if "groups" in self.data else f"Write groups: {{{group}}}"
+            found = f"it has fields, as a group has: {', '.join(value)}"
+            self.problems.add(path, found, advice, at_key=True, code=WRONG_TYPE)
+            return
         name = self.name_of_field(key if isinstance(key, str) else shown(key), value, path)
         if name is None and (not isinstance(value, str) or is_foreign_entry(str(key), value)):
             return
-        schedule = self.values.read_line(value, path)
+        schedule = self.values.read_line(value, path, key)
         if name is None:
             return
         if (before := self.places.setdefault((name, selector), path)) != path:
@@ -265,9 +274,34 @@ class _PlanReader:
         else:
             initial = self.values.try_or_note(place, partial(finite_number, "initial", first))
         if "schedule" in given:
-            schedule = self.values.read_line(given["schedule"], child_path(path, "schedule"))
+            schedule = self.values.read_line(given["schedule"], child_path(path, "schedule"), "schedule")
         if self.problems.count == before and schedule is not MISSING and name.isidentifier():
             self.bindings.append(Binding(Target(name, initial), schedule))
+
+
+def _is_group(key: object, value: Any) -> bool:
+    """Return whether an entry is a mapping from fields of optimizers to schedules, as a group has."""
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and not is_foreign_entry(str(key), value)
+        and all(isinstance(name, str) and is_field_name(name) and Field.of(name).key in KNOWN for name in value)
+        and all(isinstance(line, (str, int, float)) and not isinstance(line, bool) for line in value.values())
+    )
+
+
+def _in_braces(fields: Mapping[str, str | float]) -> str:
+    """Return fields and their schedules as a mapping in one line; in braces, text with a comma needs quotes.
+
+    >>> _in_braces({"lr": "linear(1, 0)", "momentum": 0.9})
+    '{lr: "linear(1, 0)", momentum: 0.9}'
+    """
+    quoted = {name: f"'{line}'" if '"' in line else f'"{line}"' for name, line in fields.items() if _needs_quotes(line)}
+    return "{" + ", ".join(f"{name}: {quoted.get(name, line)}" for name, line in fields.items()) + "}"
+
+
+def _needs_quotes(line: object) -> TypeGuard[str]:
+    return isinstance(line, str) and not {*line}.isdisjoint(",[]{}\"'#")
 
 
 _READERS: Final[Mapping[object, Callable[[_PlanReader, Any], None]]] = {

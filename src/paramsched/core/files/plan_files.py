@@ -4,7 +4,7 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from errno import ENAMETOOLONG, ENOENT
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,7 @@ from paramsched.core.files.problem_collector import (
 from paramsched.core.files.read_schedule import ShapeLike, ShapeNames
 from paramsched.core.files.text_limits import read_bounded_text, refuse_long_text
 from paramsched.core.files.text_places import Place, placed_problems
+from paramsched.core.files.yaml_slips import problems_of_slips
 from paramsched.core.files.yaml_text import (
     read_yaml,
     write_yaml,
@@ -256,12 +257,14 @@ class PlanText:
         text: the text.
         format: the format.
         entries: the mapping that was passed in place of a text; None if there is a text.
+        looks_for_slips: False if the error of an invalid text is enough.
     """
 
     name: str
     text: str
     format: str
     entries: Mapping[str, Any] | None = None
+    looks_for_slips: bool = True
 
     def loaded(self, shapes: Iterable[ShapeLike] = ()) -> Loaded:
         """Return the plan; `shapes` are functions that build schedules, which it may call by their names."""
@@ -277,7 +280,16 @@ class PlanText:
             refuse_large_plan(data, self.name)
             return _loaded_from(data, shapes)
         except ConfigError as error:
-            raise ConfigError(self.name, self.placed(error.problems, root)) from error.__cause__
+            refused = ConfigError(self.name, self.placed(error.problems, root))
+            refused.__cause__ = error.__cause__
+            if self.format != "yaml" or not self.looks_for_slips:
+                raise refused from refused.__cause__
+        slips = problems_of_slips(self.text, refused, lambda text: self._reread(text).loaded(shapes))
+        raise ConfigError(self.name, slips) if slips else refused
+
+    def _reread(self, text: str) -> "PlanText":
+        """Return another text with the same name and format, whose slips are not looked for."""
+        return replace(self, text=text, looks_for_slips=False)
 
     def placed(self, problems: Iterable[Problem], root: Place | None = None) -> tuple[Problem, ...]:
         """Return problems with lines and columns if they are known; `root` has the places if they are known."""

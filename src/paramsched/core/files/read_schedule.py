@@ -1,7 +1,9 @@
 """Read one schedule of a plan file: a line of text or a number."""
 
+import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Final, final
 
 from paramsched.core.base.codes import REFUSED_VALUE, WRONG_TYPE
@@ -81,6 +83,12 @@ def read_schedule_text(text: str, path: str, names: ShapeNames, problems: Proble
         return None
 
 
+def _call(shape: str, arguments: Mapping[Any, Any]) -> str:
+    """Return a call of a shape with plain arguments as text."""
+    written = (f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in arguments.items())
+    return f"{shape}({', '.join(written)})"
+
+
 @final
 class ScheduleReader:
     """A reader of the values in one config. An invalid value adds a problem and becomes `MISSING`."""
@@ -88,8 +96,8 @@ class ScheduleReader:
     def __init__(self, names: ShapeNames, problems: ProblemCollector) -> None:
         self.names, self.problems = names, problems
 
-    def read_line(self, value: Any, path: str) -> Any:
-        """Read the schedule of a field or a target: a line of text, or a number."""
+    def read_line(self, value: Any, path: str, key: object) -> Any:
+        """Read the schedule of a field or a target, which is the value of `key`: a line of text, or a number."""
         match value:
             case str():
                 found = read_schedule_text(value, path, self.names, self.problems)
@@ -98,8 +106,28 @@ class ScheduleReader:
                 return self.note_bad_value(value, path)
             case int() | float() if not isinstance(value, bool):
                 return self.try_or_note(path, lambda: line_of(within_float(value), lambda: short_json(value)))
-        example = f"For example: {EXAMPLE_LINE}"
-        return self.note_wrong_type(value, path, "a line of text or a number", example)
+        line = self._line_of_data(value)
+        advice = f"For example: {EXAMPLE_LINE}" if line is None else f"Write {key}: {line}"
+        return self.note_wrong_type(value, path, "a line of text or a number", advice)
+
+    def _line_of_data(self, value: Any) -> str | None:
+        """Return the line that a list of stages or a mapping with a shape was meant as; None if that is unknown."""
+        line = ""
+        if isinstance(value, list) and value:
+            texts = [one if isinstance(one, str) else self._line_of_data(one) for one in value]
+            line = " >> ".join(one for one in texts if one is not None) if None not in texts else ""
+        elif isinstance(value, dict) and len(value) == 1:
+            ((name, inside),) = value.items()
+            if isinstance(inside, (dict, type(None))):  # cosine: {to: 0.1}
+                line = _call(str(name).removesuffix("()"), inside or {})
+            elif name == "schedule":
+                line = str(inside)
+        if isinstance(value, dict) and isinstance(shape := value.get("type", value.get("name")), str):
+            line = _call(shape, {name: one for name, one in value.items() if name not in ("type", "name")})
+        with suppress(InvalidArgument):
+            read_line(line, self.names.own)
+            return line
+        return None  # also for data that is no call of a shape
 
     def note_fault(self, path: str, found: str, instead: str = "", *, code: str = REFUSED_VALUE) -> Any:
         """Add a problem and return MISSING."""

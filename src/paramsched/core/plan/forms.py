@@ -161,9 +161,27 @@ def _advice_for_number(number: float | str) -> str:
     return 'For example: "constant(1.0)", the base at every update'
 
 
+_SLIP = re.compile(r"(\s*)([A-Za-z_][\w\[\]]*)(\s*=\s*|:)(?=[^\s=/])(.*)")
+
+
+def mended_entry(line: str) -> tuple[str, str] | None:
+    """Return the cause and the mended line of an entry without a colon, or without the space after it; None for others.
+
+    >>> mended_entry("total:100"), mended_entry("lr = cosine()")[1], mended_entry("lr: cosine(to=0.1)")
+    (('the space after ":" is missing', 'total: 100'), 'lr: cosine()', None)
+    """
+    found = _SLIP.fullmatch(line)
+    if found is None:
+        return None
+    cause = 'the space after ":" is missing' if found[3] == ":" else 'an entry has ":" after its name, not "="'
+    return cause, f"{found[1]}{found[2]}: {found[4]}"
+
+
 def _plan_of_line(text: str, call: str) -> Plan:
     """Return the plan of a text that has no form of a plan file: the text of a schedule."""
     word = text.strip()
+    if (entry := mended_entry(word)) is not None:
+        raise InvalidArgument(f"{call}(…, plan={shown(text)})", entry[0], f"Write {entry[1]!r}")
     if "(" in word:
         return Plan(lr=word)
     site, instead = f"{call}(…, plan={shown(text)})", ""
