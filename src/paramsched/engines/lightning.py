@@ -4,9 +4,10 @@
 total and the epoch length in updates, passes metrics, logs every scheduled field, and is part of the checkpoints.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from numbers import Real
+from typing import TYPE_CHECKING, Any, Literal, Unpack, final
 
 from paramsched.engines.torch_required import torch
 from paramsched.core.plan.forms import PlanLike
@@ -39,8 +40,9 @@ class _LightningPlan:
         optimizers: names for several optimizers, in the order of `configure_optimizers`. One Scheduler then drives
             them on one clock, and the plan may select them: `groups: critic`.
         drive: as in `ps.Scheduler`: `"optimizer"`, or the name of the optimizer whose updates are counted.
-        observe: when metrics are passed to the plan's metric rules: at the end of each validation (`"validation"`) or
-            of each training epoch (`"epoch"`).
+        observe: when metrics are passed to the plan's metric rules: at the end of each validation of the fit
+            (`"validation"`) or of each training epoch (`"epoch"`). A metric that was not logged since then does not
+            count again.
         log: True to log the values to the Trainer's loggers, every `log_every_n_steps` updates. A value whose name the
             module logs itself is logged as `planned/NAME`, with a warning.
         write: a dict from the name of a target of the plan to the path of an attribute of the module, or to several:
@@ -92,6 +94,9 @@ class _LightningPlan:
         self._observe, self._log = observe, log
         self._metrics, self._columns = MetricRelay("PlanCallback"), PlannedColumns("PlanCallback")
         self._loaded: list[dict[str, Any]] = []
+        self._new_metrics = _NewMetrics()
+        self._unreported: dict[str, Any] = {}  # metrics of a checkpoint, or of an ended fit
+        self._fitting: Any = None  # the Trainer during a fit
         self._logged = -1  # the last update whose values were logged
         self._amounts: list[BatchAmounts] = []
         self.schedulers: list[Scheduler] = []
@@ -133,7 +138,10 @@ class _LightningPlan:
                 "the Trainer has made %d updates %s: the plan starts at update %d", done, why, done
             )
             self.schedulers[0].seek(done)
+        if not self._loaded:
+            self._unreported = {}  # of an earlier fit
         self._loaded = []
+        self._fitting, self._new_metrics = trainer, _NewMetrics()
         self._amounts = [
             BatchAmounts(scheduler, self._options, _replicas(trainer), partial(_sum_by_trainer, trainer))
             for scheduler in self.schedulers
@@ -170,7 +178,7 @@ class _LightningPlan:
                     logger.log_metrics(values, step=step)
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
-        if self._observe == "validation" and not trainer.sanity_checking:
+        if self._observe == "validation" and self._fitting is not None:  # not trainer.validate(), not the sanity check
             self._observe_metrics(trainer)
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
@@ -178,20 +186,76 @@ class _LightningPlan:
             self._observe_metrics(trainer)
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        self._end_fit()
         for scheduler in self.schedulers:
             self._metrics.finish(scheduler)
         is_stopped = trainer.should_stop and not _is_out_of_time(trainer)
         self._ending.tell_short("PlanCallback", early=is_stopped or trainer.interrupted)
 
+    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
+        self._end_fit()
+
     def state_dict(self) -> dict[str, Any]:
-        return {"schedulers": [scheduler.state_dict() for scheduler in self.schedulers]}
+        found: dict[str, Any] = {"schedulers": [scheduler.state_dict() for scheduler in self.schedulers]}
+        # Lightning does not save its metrics, so a resumed run would not report those that the plan has not observed.
+        metrics = self._unreported if self._fitting is None else self._metrics_to_report(self._fitting)
+        watched = {rule.metric for scheduler in self.schedulers for rule in scheduler.plan.metric_rules}
+        if unreported := {name: float(value) for name, value in metrics.items() if name in watched}:
+            found["metrics"] = unreported
+        return found
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._loaded = list(state_dict["schedulers"])  # Lightning loads callbacks before it creates optimizers
+        self._unreported = dict(state_dict.get("metrics", {}))
+
+    def _end_fit(self) -> None:
+        """Keep the metrics that the plan has not observed, because `trainer.validate()` would replace them."""
+        if self._fitting is not None:
+            self._unreported, self._fitting = self._metrics_to_report(self._fitting), None
+
+    def _metrics_to_report(self, trainer: Any) -> dict[str, Any]:
+        """Return the metrics that were logged since the last report, also by the fit that saved the checkpoint."""
+        return {**self._unreported, **self._new_metrics.of(trainer.callback_metrics)}
 
     def _observe_metrics(self, trainer: Any) -> None:
+        metrics, self._unreported = self._metrics_to_report(trainer), {}
+        self._new_metrics.forget(trainer.callback_metrics)
         for scheduler in self.schedulers:
-            self._metrics.report(scheduler, trainer.callback_metrics, is_evaluation=True)
+            self._metrics.report(scheduler, metrics, is_evaluation=True)
+
+
+@final
+class _NewMetrics:
+    """Finds the metrics that a Trainer has logged since it was last asked to forget them.
+
+    `Trainer.callback_metrics` keeps a metric until it is logged again. Lightning creates a tensor for each value that
+    it logs, so a metric is new if it is another tensor. Its value does not matter: it may be the same for a long time.
+    """
+
+    def __init__(self) -> None:
+        self._old: Mapping[str, Any] = {}  # refers to the tensors, so that no new tensor gets their memory
+
+    def of(self, metrics: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the new ones of the metrics of a Trainer."""
+        return {
+            name: value
+            for name, value in metrics.items()
+            if name not in self._old or not _is_same_tensor(value, self._old[name])
+        }
+
+    def forget(self, metrics: MutableMapping[str, Any]) -> None:
+        """Make all metrics of a Trainer old."""
+        for name, value in metrics.items():
+            if isinstance(value, Real):  # not logged, but written by hand; Python may have one object for equal numbers
+                metrics[name] = torch.tensor(float(value), dtype=torch.float64)
+        self._old = dict(metrics)
+
+
+def _is_same_tensor(value: Any, other: Any) -> bool:
+    """Return whether two metrics are one tensor; Lightning detaches it anew each time it is read."""
+    if isinstance(value, torch.Tensor) and isinstance(other, torch.Tensor):
+        return value.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()
+    return value is other
 
 
 def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:

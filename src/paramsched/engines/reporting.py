@@ -1,7 +1,7 @@
 """Reporting from an engine to a plan: metrics, and the amounts of batches."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib import import_module
@@ -34,6 +34,9 @@ _OTHER_NUMBERS = ("_runtime", "_per_second", "_time", "epoch", "step")
 class MetricRelay:
     """Passes the metrics of an engine to the metric rules of a plan, and at the end warns about metrics never reported.
 
+    A metric counts once for each time that the engine computes it. An adapter reports only what the engine logged since
+    the last report. The value does not matter, because a plateau counts a metric that does not change.
+
     Args:
         call: the user's call, for the warning, such as `PlanCallback`.
     """
@@ -44,6 +47,31 @@ class MetricRelay:
         self._reported: set[str] = set()
         self._warned: set[str] = set()
         self._has_looked, self._evaluations = False, 0
+        self._event: dict[str, Any] | None = None  # the metrics of the present event
+        self._evaluates = False  # True if the present event has an evaluation
+
+    @contextmanager
+    def event(self, scheduler: Scheduler, *, is_evaluation: bool) -> Iterator[dict[str, Any]]:
+        """Collect the metrics of one event of the engine, and report them at its end.
+
+        An event inside another one is a part of it: an evaluation of several data sets evaluates each of them. Each
+        metric then counts once, with its last value. Nothing is reported if an exception ends the event.
+
+        Args:
+            scheduler: the scheduler.
+            is_evaluation: True for an evaluation, False for a row of the training's log.
+        """
+        if self._event is not None:
+            self._evaluates |= is_evaluation
+            yield self._event
+            return
+        self._event, self._evaluates = {}, is_evaluation
+        try:
+            yield self._event
+            metrics, evaluates = self._event, self._evaluates
+        finally:
+            self._event = None
+        self.report(scheduler, metrics, is_evaluation=evaluates)
 
     def warn_of_patience(self, scheduler: Scheduler, evaluations: int | None, *, prefix: str = "") -> None:
         """Warn of each plateau that cannot act, because its patience is not less than the number of evaluations.
@@ -72,7 +100,13 @@ class MetricRelay:
             scheduler._resume.processes.warn(problem)
 
     def report(self, scheduler: Scheduler, metrics: Mapping[str, Any], *, is_evaluation: bool = False) -> None:
-        """Pass the metrics that a rule watches to the scheduler; after the first evaluation, warn of missing ones."""
+        """Pass metrics to the rules that watch them; after the first evaluation, warn of missing ones.
+
+        Args:
+            scheduler: the scheduler.
+            metrics: what was logged since the last report, by name.
+            is_evaluation: True after an evaluation.
+        """
         self._reported |= metrics.keys()
         watched = {rule.metric for rule in scheduler.plan.metric_rules}
         found = {name: metrics[name] for name in watched if metrics.get(name) is not None}  # TRL logs None for NaN

@@ -7,6 +7,7 @@ Do not pass `optimizers=(optimizer, None)` to the plain Trainer, which then crea
 the plan. Pass it to the class of `planned`, which refuses another scheduler.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import MISSING, fields, replace
 from functools import cache
 from math import ceil, prod
@@ -119,7 +120,6 @@ def planned(
         lr_scheduler: Any
         _paramsched_known: EngineFacts | None = None
         _paramsched_amounts: BatchAmounts | None = None
-        _paramsched_evaluates = False  # True during an evaluation
         _paramsched_made: list[Scheduler] | None = None  # the Schedulers of a `train()`
 
         def set_initial_training_values(self, args: Any, dataloader: Any, *rest: Any) -> Any:
@@ -183,27 +183,34 @@ def planned(
                     self._paramsched_amounts.count_batch(batch, ends_update=index + 1 == len(batches))
             return found
 
+        def _evaluate(self, *args: Any, **keywords: Any) -> Any:
+            # The loop's own evaluation: a subclass may override `evaluate` and evaluate several data sets in it.
+            with _metric_event(self, is_evaluation=True) as collected:
+                metrics = super()._evaluate(*args, **keywords)
+                collected |= metrics or {}
+            return metrics
+
         def evaluate(self, *args: Any, **keywords: Any) -> Any:
-            is_outer, self._paramsched_evaluates = not self._paramsched_evaluates, True
-            try:
+            with _metric_event(self, is_evaluation=True) as collected:
                 metrics = super().evaluate(*args, **keywords)  # calls itself for each of several data sets
-            finally:
-                self._paramsched_evaluates = not is_outer
-            if isinstance(self.lr_scheduler, Scheduler) and self.is_in_train:
-                self._paramsched_metrics.report(self.lr_scheduler, metrics, is_evaluation=is_outer)
+                collected |= metrics or {}
             return metrics
 
         def log(self, logs: dict[str, Any], *args: Any, **keywords: Any) -> None:
-            if isinstance(self.lr_scheduler, Scheduler) and "learning_rate" in logs:
-                scheduler, columns = self.lr_scheduler, self._paramsched_columns
-                values, processes = _logged_values(scheduler, logs["learning_rate"]), scheduler._resume.processes
-                logs = logs | columns.beside(logs, values, processes)  # of the update whose loss is in `logs`
+            if not (isinstance(self.lr_scheduler, Scheduler) and "learning_rate" in logs):
                 super().log(logs, *args, **keywords)
-                row = self.state.log_history[-1]  # TRL's trainers add their metrics after this method
-                row |= {name: one for name, one in columns.beside(row, values, processes).items() if name not in row}
-                self._paramsched_metrics.report(self.lr_scheduler, row)
                 return
-            super().log(logs, *args, **keywords)
+            scheduler, columns = self.lr_scheduler, self._paramsched_columns
+            values, processes = _logged_values(scheduler, logs["learning_rate"]), scheduler._resume.processes
+            logs = logs | columns.beside(logs, values, processes)  # of the update whose loss is in `logs`
+            with _metric_event(self, is_evaluation=False) as collected:
+                present = len(self.state.log_history)
+                super().log(logs, *args, **keywords)
+                for row in self.state.log_history[present:]:
+                    if "learning_rate" in row:  # TRL's trainers add their metrics after this method
+                        found = columns.beside(row, values, processes)
+                        row |= {name: one for name, one in found.items() if name not in row}
+                        collected |= row
 
     Planned.__name__ = Planned.__qualname__ = f"Planned{trainer.__name__}"
     return Planned
@@ -221,10 +228,19 @@ def end_callback_class() -> type[Any]:
     class EndCallback(TrainerCallback):  # type: ignore[misc]  # its type is Any
         def __init__(self, scheduler: Scheduler, call: str, metrics: MetricRelay) -> None:
             self._scheduler, self._ending, self._call, self._metrics = scheduler, RunEnd([scheduler]), call, metrics
+            self._has_batch = False  # True if the present epoch has one
+
+        def on_epoch_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            self._has_batch = False
+
+        def on_step_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            self._has_batch = True
 
         def on_train_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
             self._metrics.finish(self._scheduler)
-            self._ending.tell_short(self._call, early=state.global_step < state.max_steps)
+            # The Trainer itself sets this flag at `max_steps`, and after an epoch without a batch: a stream has ended.
+            is_stopped = control.should_training_stop and self._has_batch and state.global_step < state.max_steps
+            self._ending.tell_short(self._call, early=is_stopped)
 
     return EndCallback
 
@@ -268,6 +284,19 @@ def resume_callback_class() -> type[Any]:
             )  # fmt: skip
 
     return ResumeCallback
+
+
+def _metric_event(trainer: Any, *, is_evaluation: bool) -> AbstractContextManager[dict[str, Any]]:
+    """Return a context that reports the metrics collected in it to the plan of a Trainer, if the Trainer trains.
+
+    Args:
+        trainer: the Trainer.
+        is_evaluation: as in `MetricRelay.event`.
+    """
+    if isinstance(trainer.lr_scheduler, Scheduler) and trainer.is_in_train:
+        relay: MetricRelay = trainer._paramsched_metrics
+        return relay.event(trainer.lr_scheduler, is_evaluation=is_evaluation)
+    return nullcontext({})
 
 
 def _logged_values(scheduler: Scheduler, rate: Any) -> dict[str, float]:

@@ -17,17 +17,23 @@ class ParamSchedulerHook(Hook):
     """Step schedulers after each batch or epoch, and plateau schedulers after each validation.
 
     Differs from MMEngine's hook: in a run whose length is in iterations, schedulers with `by_epoch=True` are stepped
-    after each pass over the loader.
+    after each pass over the loader. A plan observes the metrics of the validations during the training, not those of
+    `Runner.val()`.
     """
 
     priority = "LOW"
 
     def __init__(self) -> None:
         self._trained: TrainedOptimizers | None = None
+        self._trains = False
 
     def before_train(self, runner: RunContext) -> None:
         plans = [one for one in distinct_schedulers(runner.schedulers) if isinstance(one, Scheduler)]
         self._trained = TrainedOptimizers("Runner", plans) if plans else None
+        self._trains = True
+
+    def after_train(self, runner: RunContext) -> None:
+        self._trains = False
 
     def after_train_iter(
         self, runner: RunContext, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
@@ -50,6 +56,8 @@ class ParamSchedulerHook(Hook):
             if not isinstance(scheduler, Scheduler):
                 if scheduler.by_epoch and getattr(scheduler, "need_val_args", False):
                     scheduler.step(metrics)
+                continue
+            if not self._trains:
                 continue
             watched = {rule.metric for rule in scheduler.states}
             missing = sorted(watched - metrics.keys())
