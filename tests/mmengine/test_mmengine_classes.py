@@ -4,6 +4,7 @@ import copy
 import inspect
 import json
 import logging
+import math
 import warnings
 
 import mmengine.optim as originals
@@ -56,7 +57,7 @@ def test_a_class_has_the_arguments_of_mmengine_in_its_order(name):
             "end": st.integers(8, 30),
         }
     ),
-    st.lists(NUMBERS, max_size=25),
+    st.lists(NUMBERS | st.sampled_from([math.nan, math.inf, -math.inf]), max_size=25),
     st.sampled_from(["LR", "Momentum", "wrapped"]),
     st.sampled_from(["SGD", "Adam"]),
 )

@@ -3,13 +3,16 @@
 import json
 import math
 import sys
+import warnings
 from dataclasses import asdict
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import paramsched as ps
 from paramsched.core.feedback import hold, plateau
 from paramsched.core.schedules import absolute
 from paramsched.errors import InvalidArgument, StateError
@@ -21,11 +24,12 @@ RULES = {
     "plateau with an absolute floor": lambda **more: plateau(patience=0, factor=0.3, min=absolute(0.05), **more),
 }
 HOLDS = {
-    "hold by a gain": lambda: hold("kl", at=1.0, gain=0.5),
-    "hold by a factor": lambda: hold("kl", at=1.0, factor=2.0, when_high="lower", low=0.2, high=3.0),
-    "hold by a sum": lambda: hold("kl", at=1.0, add=0.3, low=-1.0),
+    "hold by a gain": lambda **more: hold("kl", at=1.0, gain=0.5, **more),
+    "hold by a factor": lambda **more: hold("kl", at=1.0, factor=2.0, when_high="lower", low=0.2, high=3.0, **more),
+    "hold by a sum": lambda **more: hold("kl", at=1.0, add=0.3, low=-1.0, **more),
 }
 METRICS = st.lists(st.sampled_from([0.5, 0.9, 1.0, 1.1, 5.0]) | st.floats(0.0, 9.0), min_size=1, max_size=12)
+HUGE = (10**400, -(10**400))
 NAMES = st.sampled_from(sorted(RULES))
 EVERY = RULES | HOLDS
 
@@ -54,16 +58,33 @@ def test_the_values_of_an_array_are_those_of_its_entries(name, metrics, base):
     assert rule.apply(rule.init(), values, base) is values
 
 
-@given(NAMES, METRICS, METRICS, st.sampled_from([math.nan, math.inf, -math.inf, 10**400, -(10**400)]))
+@given(st.sampled_from(sorted(EVERY)), METRICS, METRICS, st.sampled_from([math.nan, math.inf, -math.inf, *HUGE]))
 def test_an_ignored_value_changes_nothing_and_another_is_an_error_on_request(name, before, later, odd):
-    ignoring, strict = RULES[name](nonfinite="ignore"), RULES[name](nonfinite="raise")
+    ignoring, strict = EVERY[name](), EVERY[name](nonfinite="raise")
     state = after(ignoring, before)
 
     assert ignoring.observe(state, odd) == state
-    assert after(ignoring, [*before, odd, *later]) == after(RULES[name](), [*before, *later])
+    assert after(ignoring, [*before, odd, *later]) == after(EVERY[name](nonfinite="count"), [*before, *later])
     shown = f"{'-' * (odd < 0)}inf" if abs(odd) > 1 else "nan"
     with pytest.raises(InvalidArgument, match=rf"={shown}\): must be finite. Use \w+\(…, nonfinite=\"ignore\"\)"):
         strict.observe(after(strict, before), odd)
+
+
+@table("name", sorted(EVERY))
+@pytest.mark.parametrize("values", [[math.nan], [math.inf], [1.0, -math.inf, math.nan, 1.0]])
+def test_a_scheduler_warns_once_of_ignored_values_and_never_raises(name, values):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    rule = EVERY[name]()
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=1.0 * rule), strict=True)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for value in values * 3:
+            optimizer.step()
+            scheduler.observe(**{rule.metric: value})
+
+    assert [(one.category, one.filename) for one in caught] == [(ps.PlanWarning, __file__)]
+    assert list(scheduler.states.values()) == [after(rule, [value for value in values * 3 if math.isfinite(value)])]
 
 
 @given(NAMES, METRICS)

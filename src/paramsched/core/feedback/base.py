@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import NoneType
-from typing import Any, ClassVar, Final, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -132,8 +132,6 @@ class MetricRule(ABC, Generic[State]):
     after: DurationLike | None = field(default=None, kw_only=True, metadata=checked(_time_of_run))
     __repr__ = text_on_screen
     _repr_mimebundle_ = notebook_display
-    _skips_nan: ClassVar[bool] = False
-    """True if NaN does not change the state, so that the Scheduler logs it."""
     metric: str
 
     def __post_init__(self) -> None:
@@ -147,6 +145,10 @@ class MetricRule(ABC, Generic[State]):
     def begin(self) -> Duration | None:
         """The time of the run from which on values count; None if all do."""
         return None if self.after is None else Duration.of(self.after)
+
+    def _advice_if_ignored(self, value: float) -> str | None:
+        """Return the advice of the warning that a value is ignored because it is not finite; None if it counts."""
+        return None
 
     @abstractmethod
     def init(self) -> State:

@@ -1,11 +1,11 @@
 """Hold: a metric rule that keeps a measured value at a target, such as the KL divergence of a policy."""
 
 import math
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeAlias, final
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias, final
 
 from paramsched.core.builders import constructor
-from paramsched.core.feedback.base import MetricRule, metric_name, metric_number, require_state
+from paramsched.core.feedback.base import MetricRule, Nonfinite, metric_name, metric_number, require_state
 from paramsched.core.number_checks import checked, finite_number, one_of, positive_number
 from paramsched.core.schedules.registry import shape
 from paramsched.errors import CallSite, InvalidArgument, StateError, shown, site_with_value
@@ -62,9 +62,11 @@ class Hold(MetricRule[HoldState]):
             `"lower"` if it lowers the schedule, such as the learning rate.
         low, high: bounds of m, multiples of the planned value: `low` is at most 1, `high` at least 1. By default `low`
             is 0 with `add`, and there are no other bounds. For a bound in values, divide it by the base.
+        nonfinite: NaN and infinite values are skipped, with one warning (`"ignore"`), or raise an error (`"raise"`).
+            With `"count"`, infinity is above the target, minus infinity is below it, and NaN is skipped.
         after: the time of the run from which on values count, in any unit: `"4 epochs"`, `"5%"`. By default all do.
 
-    NaN changes nothing, and the Scheduler logs one warning. Numbers count observations, not updates.
+    Numbers count observations, not updates.
 
     Raises:
         InvalidArgument: an argument is out of range, not exactly one of `gain`, `factor` and `add` is passed, or
@@ -86,8 +88,6 @@ class Hold(MetricRule[HoldState]):
     0.20196
     """
 
-    _skips_nan: ClassVar[bool] = True
-
     metric: str = field(metadata=checked(metric_name, example='("kl", at=6.0, gain=0.01)'))
     at: float = field(kw_only=True, metadata=checked(finite_number))
     gain: float | None = field(default=None, kw_only=True, metadata=checked(positive_number))
@@ -98,6 +98,8 @@ class Hold(MetricRule[HoldState]):
     when_high: WhenHigh = field(default="raise", kw_only=True, metadata=one_of(WhenHigh))
     low: float | None = field(default=None, kw_only=True, metadata=checked(finite_number))
     high: float | None = field(default=None, kw_only=True, metadata=checked(finite_number))
+
+    nonfinite: Nonfinite = field(default="ignore", kw_only=True, metadata=one_of(Nonfinite))
 
     def check_together(self) -> None:
         forms = {"gain": self.gain, "factor": self.factor, "add": self.add}
@@ -136,11 +138,18 @@ class Hold(MetricRule[HoldState]):
     def _example(self, form: str) -> str:
         return f'hold("{self.metric}", at={self.at if self.at > 0 else 6.0}, {form})'
 
+    def _advice_if_ignored(self, value: float) -> str | None:
+        if math.isnan(value):  # neither above nor below the target
+            return ""
+        if math.isfinite(value) or self.nonfinite != "ignore":
+            return None
+        return f"To count it, write {replace(self, nonfinite='count')}"
+
     def init(self) -> HoldState:
         return HoldState()
 
     def observe(self, state: HoldState, value: float) -> HoldState:
-        number = metric_number("hold", self.metric, value, "count")
+        number = metric_number("hold", self.metric, value, self.nonfinite)
         if number is None or math.isnan(number):
             return state
         changed = self._changed(state.multiple, number)

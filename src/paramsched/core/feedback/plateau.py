@@ -1,6 +1,7 @@
 """The metric rule that only reduces: plateau."""
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 from paramsched.core.builders import constructor
@@ -59,15 +60,15 @@ class Plateau(MetricRule[PlateauState]):
         cooldown: the number of values that are ignored after a reduction.
         min: the value below which the rule does not reduce: a multiple of base, or `absolute(1e-6)`.
         eps: a reduction of the factor by at most `eps` is skipped.
-        nonfinite: NaN and infinite values count as not better (`"count"`), are skipped (`"ignore"`), or raise an error
-            (`"raise"`).
+        nonfinite: NaN and infinite values are skipped, with one warning (`"ignore"`), count as not better (`"count"`),
+            or raise an error (`"raise"`).
         after: the time of the run from which on values count, in any unit: `"4 epochs"`, `"5%"`. By default all do.
 
     Raises:
         InvalidArgument: an argument is out of range.
 
-    Source: torch `ReduceLROnPlateau`. For a negative best value torch's threshold has the opposite direction; here it
-    always requires an improvement.
+    Source: torch `ReduceLROnPlateau`, which counts NaN as not better. For a negative best value torch's threshold has
+    the opposite direction; here it always requires an improvement.
 
     >>> rule = plateau(patience=1, factor=0.5)
     >>> state = rule.init()
@@ -86,7 +87,12 @@ class Plateau(MetricRule[PlateauState]):
     cooldown: int = field(default=0, metadata=checked(whole_number, least=0))
     min: Level = field(default=0.0, metadata=LOWEST)
     eps: float = field(default=0.0, metadata=checked(not_negative))
-    nonfinite: Nonfinite = field(default="count", metadata=one_of(Nonfinite))
+    nonfinite: Nonfinite = field(default="ignore", metadata=one_of(Nonfinite))
+
+    def _advice_if_ignored(self, value: float) -> str | None:
+        if math.isfinite(value) or self.nonfinite != "ignore":
+            return None
+        return f"To count it, write {replace(self, nonfinite='count')}"
 
     def init(self) -> PlateauState:
         return PlateauState()

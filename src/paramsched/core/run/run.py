@@ -142,7 +142,7 @@ class Run:
         self.after_load: list[Callable[[], object]] = []
         self.scheduler: Callable[[], object] = lambda: None  # the Scheduler, unless it was deleted
         self.observed = set[str]()  # the metrics that this process has observed
-        self.skipped = set[str]()  # the metrics of which NaN was logged
+        self.skipped = set[str]()  # the metrics of which an ignored value was reported
         self.changed_bases: list[OtherBase] = []  # of the states that several optimizers load, not reported yet
         # Each with its update, or -1 if the checkpoint's applies.
         self._reported_bases: set[tuple[OtherBase, int]] = set()

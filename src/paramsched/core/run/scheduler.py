@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
-from math import isnan
 from numbers import Integral, Real
 from types import MappingProxyType
 from typing import (
@@ -53,7 +52,7 @@ from paramsched.core.run.arguments import (
 )
 from paramsched.core.run.on_base import OnBase
 from paramsched.core.run.parameter_writes import ParameterWrites
-from paramsched.core.run.processes import Processes
+from paramsched.core.run.processes import WORLD, Processes
 from paramsched.core.run.record import OnChange, position_of_torch, read_scheduler_state, state_of
 from paramsched.core.run.resume import Resume
 from paramsched.core.run.run import Member, Run, counter, planned_values, sync, sync_for_checkpoint
@@ -547,15 +546,18 @@ class Scheduler(LRScheduler):
             numbers[name] = _metric_as_float(name, value)
         begun = run.in_force.rules_at(run.t, run.amount)
         observed = {rule: rule.observe(before[rule], numbers[rule.metric]) for rule in begun if rule.metric in numbers}
-        for rule in observed:
-            if rule._skips_nan and isnan(numbers[rule.metric]) and rule.metric not in run.skipped:
-                run.skipped.add(rule.metric)
-                text = "%s is NaN after %d updates. It does not change %s; later ones are not logged"
-                self._resume.processes.log(text, rule.metric, run.t, rule)
         run.observed |= numbers.keys()
         run.change({**before, **observed})
         if any(observed[rule] != before[rule] for rule in observed):
             self._synced().rewrite()
+        for rule in observed:
+            number = numbers[rule.metric]
+            advice = rule._advice_if_ignored(number)
+            if advice is not None and rule.metric not in run.skipped:
+                run.skipped.add(rule.metric)
+                found = f"{rule.metric} is {number} after {run.t} updates: {rule} ignores it, and reports no later one"
+                # Not an error with `strict`: a metric of an overflow is rare, and ignoring it is what the plan says.
+                WORLD.warn(Problem(site="scheduler.observe", found=found, advice=advice))
 
     def step(self, metrics: Any = None, epoch: Any = None) -> None:  # type: ignore[override]  # engines pass a metric first, and an epoch
         """Acknowledge the last update, as engines do after it; with `drive="manual"`, count one update.

@@ -777,8 +777,8 @@ class ReduceOnPlateauParamScheduler(_ParamScheduler):
             print_or_log(f"Adjusting parameter value of group {group} to {value:.4e} in epoch {self.last_step}.")
 
     def _is_better(self, a: float, best: float) -> bool:
-        if math.isinf(best):
-            return not math.isnan(a)
+        if best == self.rule_worse:  # the first metric
+            return a < best if self.rule == "less" else a > best
         margin = self.threshold * abs(best) if self.threshold_rule == "rel" else self.threshold
         return a < best - margin if self.rule == "less" else a > best + margin
 
