@@ -110,7 +110,8 @@ def trainer_run(folder: Path, patience: int, metric: str = "eval_loss", **how: A
 
     options = {"num_train_epochs": 4, "gradient_accumulation_steps": 6, **how}
     strict = {"strict": options.pop("strict", False)}
-    trainer = runs.planned_trainer(plan_with(patience, metric), folder, Counted, strict, **options)
+    plan = plan_with(patience, metric, options.pop("line", "constant()"))
+    trainer = runs.planned_trainer(plan, folder, Counted, strict, **options)
     return codes_of(trainer.train), count.evaluations
 
 
@@ -141,6 +142,49 @@ def test_a_trainer_without_evaluations_reports_a_plateau_of_theirs_once(tmp_path
 
 def test_a_trainer_names_at_the_end_a_metric_that_it_never_logged(tmp_path: Path) -> None:
     assert trainer_run(tmp_path, 3, "kl", logging_strategy="steps", logging_steps=1) == ([""], 0)
+
+
+def test_a_run_of_the_trainer_that_ends_early_is_short_unless_a_callback_stops_it(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    torch = pytest.importorskip("torch")
+    from support.engine_runs.transformers import Rows
+
+    class Stream(torch.utils.data.IterableDataset):  # type: ignore[misc,name-defined]  # its module is imported here
+        """The data of one epoch, once."""
+
+        def __init__(self) -> None:
+            rows = Rows()
+            self.rows = iter([rows[index] for index in range(len(rows))])
+
+        def __iter__(self) -> Any:
+            return self.rows
+
+    class Change(transformers.TrainerCallback):  # type: ignore[misc,name-defined]  # as above
+        def __init__(self, what: str) -> None:
+            self.what = what
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            if state.global_step == 2:
+                args.gradient_accumulation_steps = 18 if self.what == "accumulation" else 6
+                control.should_training_stop |= self.what == "stop"
+
+        def on_evaluate(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            control.should_training_stop |= self.what == "stop after an evaluation"
+
+    def codes(**how: Any) -> list[str]:
+        how = {"line": "linear()", "eval_strategy": "epoch", **how}
+        found: list[str] = trainer_run(tmp_path, 1, **how)[0]
+        return found
+
+    stream = {"max_steps": 12, "accelerator_config": {"dispatch_batches": False}}
+    assert codes() == []
+    assert codes(callbacks=[Change("accumulation")]) == [""]
+    assert codes(train_dataset=Stream(), **stream) == [""]
+    assert codes(callbacks=[Change("stop")]) == []
+    assert codes(callbacks=[Change("stop after an evaluation")]) == []
+    assert codes(callbacks=[Change("stop")], train_dataset=Stream(), **stream) == []
+    with pytest.raises(ps.PlanWarning, match="the run ended at update 3 of 12 with lr"):
+        codes(train_dataset=Stream(), strict=True, **stream)
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,36 @@ def test_lightning_counts_what_was_logged_since_the_last_report(
     assert observations(callback.schedulers[0]) == expected > 0
 
 
+@pytest.mark.parametrize("saves", [{"every_n_epochs": 1, "save_on_train_epoch_end": True}, {"every_n_train_steps": 5}])
+@pytest.mark.parametrize("observe", ["validation", "epoch"])
+@pytest.mark.parametrize("metric", ["train_loss", "val_loss"])
+def test_a_resumed_run_of_lightning_observes_what_the_whole_run_does(
+    metric: str, observe: Any, saves: dict[str, Any], tmp_path: Path
+) -> None:
+    callbacks = pytest.importorskip("lightning.pytorch.callbacks")
+    from paramsched.engines.lightning import PlanCallback
+    from support.engine_runs import lightning as runs
+
+    class Logging(runs.Simple):
+        def training_step(self, batch: Any, index: int) -> Any:
+            self.log("train_loss", 1.0, on_step=False, on_epoch=True)
+            return super().training_step(batch, index)
+
+        def validation_step(self, batch: Any, index: int) -> None:
+            self.log("val_loss", 1.0)
+
+    def observed(*others: Any, path: Path | None = None) -> int:
+        callback = PlanCallback(counting(metric), observe=observe)
+        how = {"enable_checkpointing": bool(others), "val_check_interval": 6, "max_epochs": 4}
+        runs.fit(Logging(), callback, *others, path=path, **how)
+        return observations(callback.schedulers[0])
+
+    whole = observed(callbacks.ModelCheckpoint(tmp_path, "{step}", save_top_k=-1, **saves))
+    files = sorted(tmp_path.glob("*.ckpt"))
+
+    assert [observed(path=path) for path in files[:4]] == [whole] * 4
+
+
 TRAINER = (
     "one set",
     "a dict of sets",
@@ -180,3 +210,28 @@ def test_the_trainer_counts_each_evaluation_and_each_row_of_its_log(
     trainer.evaluate()
 
     assert observations(scheduler) == (rows if kind.startswith("log") else evaluations) > 0
+
+
+def test_our_runner_counts_the_validations_of_its_training(tmp_path: Path) -> None:
+    pytest.importorskip("accelerate")
+    torch = pytest.importorskip("torch")
+    from paramsched.mmengine.runner import Runner
+    from support.runner_jobs import QUIET, loader, network
+
+    runner = Runner(
+        model=network(),
+        loss=torch.nn.functional.cross_entropy,
+        work_dir=tmp_path,
+        train_dataloader=loader(2),
+        train_cfg={"by_epoch": True, "max_epochs": 5, "val_interval": 2},
+        val_dataloader=loader(1),
+        val_cfg={},
+        optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.1}},
+        param_scheduler=counting("loss"),
+        default_hooks=QUIET | {"param_scheduler": {"type": "ParamSchedulerHook"}},
+    )
+    runner.train()
+    runner.val()
+    (scheduler,) = runner.param_schedulers
+
+    assert observations(scheduler) == 3
