@@ -118,7 +118,8 @@ class Scheduler(LRScheduler):
         t: the number of completed updates of a run that had no plan so far; default 0. A count that the optimizer
             carries takes precedence.
         strict: True raises a `ps.PlanWarning` in place of each warning of this Scheduler, whatever the filters of the
-            script are. A start that raises has changed nothing; during the run the update is counted, then it raises.
+            script are, except for a metric that is NaN or infinite. A start that raises has changed nothing; during the
+            run the update is counted, then it raises.
         run_facts: the run facts as keywords, in place of `facts`: the arguments of `ps.RunFacts`, such as
             `total=1000` or `steps_per_epoch=100`.
 
