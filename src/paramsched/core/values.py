@@ -9,7 +9,7 @@ import numpy as np
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.problem import PlanWarning, Problem, warn_user
 from paramsched.core.base.signatures import readable
-from paramsched.core.feedback.base import MetricRule
+from paramsched.core.feedback.base import MetricRule, ignored_metrics
 from paramsched.core.fields import Field
 from paramsched.core.foreign_calls import answering_class
 from paramsched.core.number_checks import finite_number, whole_number
@@ -48,7 +48,7 @@ class Values(Mapping[str, float]):
         plan: a dict from name to line, or a plan in any form. Its lines are for no group, and its clock counts updates.
         bases: the value that a line multiplies, by name. Default: 1; a target of a plan has its `initial`. A field of
             an optimizer, such as `lr`, needs it unless its levels are absolute.
-        strict: True to raise what is otherwise a warning.
+        strict: True to raise what is otherwise a warning, except for a metric that is NaN or infinite.
         facts: the run facts as one object, in place of keywords.
         facts: the run facts, as in `ps.Scheduler`: `total=10_000`.
 
@@ -101,6 +101,7 @@ class Values(Mapping[str, float]):
         self._states: dict[MetricRule[Any], Any] = {
             rule: rule.init() for line, _ in self._lines.values() for rule in line.metric_rules
         }
+        self._ignored = set[str]()  # the metrics of which an ignored value was reported
         self._targets = [one.field for one in self._plan.bindings if isinstance(one.field, Target) and one.field.write]
         self._t, self._ahead = 0, dict[str, tuple[int, Sequence[float]]]()  # the first update, and values from it on
         self._write()
@@ -184,10 +185,13 @@ class Values(Mapping[str, float]):
                 found = f"expected a number, got {type(value).__name__}"
                 raise InvalidArgument(f"values.observe({name}={shown(value)})", found) from None
         begun = [one for one in self._states if one.after is None or Duration.of(one.after).count <= self._t]
-        self._states |= {
+        observed = {
             rule: rule.observe(self._states[rule], numbers[rule.metric]) for rule in begun if rule.metric in numbers
         }
+        self._states |= observed
         self._write()
+        for problem in ignored_metrics("values.observe", observed, numbers, self._t, self._ignored):
+            warn_user(problem)  # not an error with `strict`: one overflow must not end a run
 
     def state_dict(self) -> dict[str, Any]:
         """Return the position, the states of metric rules, the bases and the lines: plain data for JSON."""

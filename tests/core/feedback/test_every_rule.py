@@ -70,21 +70,26 @@ def test_an_ignored_value_changes_nothing_and_another_is_an_error_on_request(nam
         strict.observe(after(strict, before), odd)
 
 
+def scheduler_of(line):
+    return ps.Scheduler(torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1), ps.Plan(lr=line), strict=True)
+
+
 @table("name", sorted(EVERY))
 @pytest.mark.parametrize("values", [[math.nan], [math.inf], [1.0, -math.inf, math.nan, 1.0]])
-def test_a_scheduler_warns_once_of_ignored_values_and_never_raises(name, values):
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+@pytest.mark.parametrize("start", [scheduler_of, lambda line: ps.Values({"x": line}, strict=True)])
+def test_a_run_warns_once_of_ignored_values_and_raises_nothing(name, values, start):
     rule = EVERY[name]()
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=1.0 * rule), strict=True)
+    run = start(1.0 * rule)
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for value in values * 3:
-            optimizer.step()
-            scheduler.observe(**{rule.metric: value})
+            run.observe(**{rule.metric: value})
 
     assert [(one.category, one.filename) for one in caught] == [(ps.PlanWarning, __file__)]
-    assert list(scheduler.states.values()) == [after(rule, [value for value in values * 3 if math.isfinite(value)])]
+    expected = after(rule, [value for value in values * 3 if math.isfinite(value)])
+    value, base = (run["x"], 1.0) if isinstance(run, ps.Values) else (run.value("lr"), 0.1)
+    assert value == rule.apply(expected, base, base)
 
 
 @given(NAMES, METRICS)

@@ -4,7 +4,7 @@ import math
 import re
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from types import NoneType
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
@@ -12,6 +12,7 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 import numpy as np
 
 from paramsched.core.base.entries import notebook_display
+from paramsched.core.base.problem import Problem
 from paramsched.core.base.shown_values import text_on_screen
 from paramsched.core.number_checks import check_fields, checked, not_negative, proper_share
 from paramsched.core.schedules.guided import guided
@@ -193,6 +194,27 @@ def _guide_schedule(other: Schedule | float, rule: MetricRule[Any]) -> Schedule:
     if isinstance(other, Schedule) and other.kind == "guided":
         return guided(other.args["schedule"], (*other.metric_rules, rule))
     return guided(schedule_of(other, lambda: f"{shown(other)} * {rule}"), (rule,))
+
+
+def ignored_metrics(
+    call: str, rules: Iterable[MetricRule[Any]], metrics: Mapping[str, float], t: int, reported: set[str]
+) -> Iterator[Problem]:
+    """Yield a warning for each metric that a rule ignores, because it is not finite; the first time of each metric.
+
+    Args:
+        call: the user's call.
+        rules: the rules that observed the metrics.
+        metrics: the values by metric name.
+        t: the number of completed updates.
+        reported: the names of metrics that were reported before, to which new ones are added.
+    """
+    for rule in rules:
+        value = metrics[rule.metric]
+        advice = rule._advice_if_ignored(value)
+        if advice is not None and rule.metric not in reported:
+            reported.add(rule.metric)
+            found = f"{rule.metric} is {value} after {t} updates: {rule} ignores it, and later ones without a warning"
+            yield Problem(site=call, found=found, advice=advice)
 
 
 Mode: TypeAlias = Literal["min", "max"]

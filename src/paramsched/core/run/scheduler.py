@@ -27,7 +27,7 @@ from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.problem import Problem
 from paramsched.core.base.shown_values import text_on_screen
 from paramsched.core.base.signatures import readable, short_name
-from paramsched.core.feedback.base import MetricRule
+from paramsched.core.feedback.base import MetricRule, ignored_metrics
 from paramsched.core.fields import Field
 from paramsched.core.foreign_calls import answering_class
 from paramsched.core.plan import Plan
@@ -551,14 +551,8 @@ class Scheduler(LRScheduler):
         run.change({**before, **observed})
         if any(observed[rule] != before[rule] for rule in observed):
             self._synced().rewrite()
-        for rule in observed:
-            number = numbers[rule.metric]
-            advice = rule._advice_if_ignored(number)
-            if advice is not None and rule.metric not in run.skipped:
-                run.skipped.add(rule.metric)
-                found = f"{rule.metric} is {number} after {run.t} updates: {rule} ignores it, and reports no later one"
-                # Not an error with `strict`: a metric of an overflow is rare, and ignoring it is what the plan says.
-                WORLD.warn(Problem(site="scheduler.observe", found=found, advice=advice))
+        for problem in ignored_metrics("scheduler.observe", observed, numbers, run.t, run.skipped):
+            WORLD.warn(problem)  # not an error with `strict`: one overflow must not end a run
 
     def step(self, metrics: Any = None, epoch: Any = None) -> None:  # type: ignore[override]  # engines pass a metric first, and an epoch
         """Acknowledge the last update, as engines do after it; with `drive="manual"`, count one update.
