@@ -49,27 +49,6 @@ def test_a_state_that_was_loaded_into_one_run_is_not_loaded_into_the_next():
     assert begun(callback, plan, step=3)[1].t == 3  # the checkpoint of a run without a plan
 
 
-@pytest.mark.parametrize(
-    ("observe", "sanity", "rates"),
-    [("validation", False, [0.05, 0.05]), ("validation", True, [0.1, 0.1]), ("epoch", False, [0.1, 0.05])],
-)
-def test_metrics_are_observed_at_the_end_of_each_validation_or_epoch(observe, sanity, rates):
-    callback = lightning._LightningPlan(
-        ps.Plan(lr='constant() * plateau("loss", patience=0, factor=0.5)'), observe=observe
-    )
-    stepped = optimizer()
-    callback.schedulers = [ps.Scheduler(stepped, callback._plan)]
-    trainer = SimpleNamespace(callback_metrics={"loss": torch.tensor(1.0)}, sanity_checking=sanity)
-    found = []
-
-    for end in (callback.on_validation_end, callback.on_train_epoch_end):
-        end(trainer, None)
-        end(trainer, None)
-        found.append(stepped.param_groups[0]["lr"])
-
-    assert found == rates
-
-
 @pytest.mark.parametrize(("number", "names"), [(1, ["lr"]), (2, ["optimizer_0/lr", "optimizer_1/lr"])])
 def test_the_values_of_several_optimizers_are_logged_with_their_numbers(number, names):
     callback = lightning._LightningPlan(ps.Plan(lr="linear()", total=10))
@@ -275,7 +254,8 @@ def test_the_kl_coefficient_of_trl_follows_the_logged_kl(monkeypatch, tmp_path):
         "reward": None,
         "planned": planned_of_trl_verl_olmo_core,
     }
-    exec(BLOCKS[2], names)
+    with pytest.warns(ps.PlanWarning, match="kl is nan after 5 updates"):
+        exec(BLOCKS[2], names)
 
     expected = [0.04]
     for kl in kls[:-1]:
