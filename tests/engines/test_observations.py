@@ -212,6 +212,21 @@ def test_the_trainer_counts_each_evaluation_and_each_row_of_its_log(
     assert observations(scheduler) == (rows if kind.startswith("log") else evaluations) > 0
 
 
+def test_a_resumed_run_of_the_trainer_does_not_count_its_evaluation_at_the_start(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    from support.engine_runs import transformers as runs
+
+    def observed(checkpoint: Any = None) -> int:
+        options = {"eval_strategy": "steps", "eval_steps": 4, "eval_on_start": True, "logging_strategy": "steps"}
+        saves = {"save_strategy": "steps", "save_steps": 3}
+        trainer = runs.planned_trainer(counting("eval_loss"), tmp_path, max_steps=14, **options, **saves)
+        trainer.train(resume_from_checkpoint=checkpoint)
+        return observations(trainer.lr_scheduler)
+
+    whole = observed()
+    assert [observed(tmp_path / f"checkpoint-{step}") for step in (3, 12)] == [whole, whole]
+
+
 def test_our_runner_counts_the_validations_of_its_training(tmp_path: Path) -> None:
     pytest.importorskip("accelerate")
     torch = pytest.importorskip("torch")

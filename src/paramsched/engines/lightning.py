@@ -200,7 +200,7 @@ class _LightningPlan:
         # Lightning does not save its metrics, so a resumed run would not report those that the plan has not observed.
         metrics = self._unreported if self._fitting is None else self._metrics_to_report(self._fitting)
         watched = {rule.metric for scheduler in self.schedulers for rule in scheduler.plan.metric_rules}
-        if unreported := {name: float(value) for name, value in metrics.items() if name in watched}:
+        if unreported := {name: float(metrics[name]) for name in watched if metrics.get(name) is not None}:
             found["metrics"] = unreported
         return found
 

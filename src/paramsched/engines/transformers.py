@@ -104,6 +104,7 @@ def planned(
             self._trained = TrainedOptimizers("transformers.planned", [scheduler])
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            self._owner._paramsched_begin = state.global_step
             self._writes.begin(self._owner, self._scheduler)
 
         def on_step_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
@@ -120,6 +121,7 @@ def planned(
         lr_scheduler: Any
         _paramsched_known: EngineFacts | None = None
         _paramsched_amounts: BatchAmounts | None = None
+        _paramsched_begin = 0  # the update of the checkpoint from which a `train()` resumes
         _paramsched_made: list[Scheduler] | None = None  # the Schedulers of a `train()`
 
         def set_initial_training_values(self, args: Any, dataloader: Any, *rest: Any) -> Any:
@@ -289,11 +291,15 @@ def resume_callback_class() -> type[Any]:
 def _metric_event(trainer: Any, *, is_evaluation: bool) -> AbstractContextManager[dict[str, Any]]:
     """Return a context that reports the metrics collected in it to the plan of a Trainer, if the Trainer trains.
 
+    A resumed run does not report metrics before its first update. With `eval_on_start` it evaluates the state of the
+    checkpoint again, and the run that saved it did not.
+
     Args:
         trainer: the Trainer.
         is_evaluation: as in `MetricRelay.event`.
     """
-    if isinstance(trainer.lr_scheduler, Scheduler) and trainer.is_in_train:
+    is_resumed = trainer.state.global_step == trainer._paramsched_begin > 0
+    if isinstance(trainer.lr_scheduler, Scheduler) and trainer.is_in_train and not is_resumed:
         relay: MetricRelay = trainer._paramsched_metrics
         return relay.event(trainer.lr_scheduler, is_evaluation=is_evaluation)
     return nullcontext({})
