@@ -219,36 +219,36 @@ class _LightningPlan:
 
     def _observe_metrics(self, trainer: Any) -> None:
         metrics, self._unreported = self._metrics_to_report(trainer), {}
-        self._new_metrics.forget(trainer.callback_metrics)
+        self._new_metrics.mark_reported(trainer.callback_metrics)
         for scheduler in self.schedulers:
             self._metrics.report(scheduler, metrics, is_evaluation=True)
 
 
 @final
 class _NewMetrics:
-    """Finds the metrics that a Trainer has logged since it was last asked to forget them.
+    """Finds the metrics that a Trainer has logged since they were last reported.
 
     `Trainer.callback_metrics` keeps a metric until it is logged again. Lightning creates a tensor for each value that
     it logs, so a metric is new if it is another tensor. Its value does not matter: it may be the same for a long time.
     """
 
     def __init__(self) -> None:
-        self._old: Mapping[str, Any] = {}  # refers to the tensors, so that no new tensor gets their memory
+        self._reported: Mapping[str, Any] = {}  # refers to the tensors, so that no new tensor gets their memory
 
     def of(self, metrics: Mapping[str, Any]) -> dict[str, Any]:
         """Return the new ones of the metrics of a Trainer."""
         return {
             name: value
             for name, value in metrics.items()
-            if name not in self._old or not _is_same_tensor(value, self._old[name])
+            if name not in self._reported or not _is_same_tensor(value, self._reported[name])
         }
 
-    def forget(self, metrics: MutableMapping[str, Any]) -> None:
-        """Make all metrics of a Trainer old."""
+    def mark_reported(self, metrics: MutableMapping[str, Any]) -> None:
+        """Note the present metrics of a Trainer, which are new no longer."""
         for name, value in metrics.items():
             if isinstance(value, Real):  # not logged, but written by hand; Python may have one object for equal numbers
                 metrics[name] = torch.tensor(float(value), dtype=torch.float64)
-        self._old = dict(metrics)
+        self._reported = dict(metrics)
 
 
 def _is_same_tensor(value: Any, other: Any) -> bool:
