@@ -53,6 +53,18 @@ def test_a_manual_scheduler_that_accelerate_would_step_once_per_process_is_rejec
     assert scheduler.t == 0
 
 
+def test_a_metric_that_accelerate_would_pass_once_per_process_is_rejected(monkeypatch):
+    accelerate_scheduler = pytest.importorskip("accelerate.scheduler")
+    scheduler = ps.Scheduler(probe(), ps.Plan(lr="constant() * plateau('loss')"))
+    monkeypatch.setattr(accelerate_scheduler, "AcceleratorState", TwoProcesses)
+    prepared = accelerate_scheduler.AcceleratedScheduler(scheduler, [], split_batches=False)
+
+    with pytest.raises(InvalidArgument, match=r"2 times per update.*Do not pass it to prepare"):
+        prepared.step(1.0)
+
+    assert [state.best for state in scheduler.states.values()] == [None]
+
+
 # Characters that TensorBoard does not change and MLflow accepts.
 FOR_EVERY_LOGGER = re.compile(r"[\w.-]+(/[\w.-]+)?")
 

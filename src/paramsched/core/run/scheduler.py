@@ -583,6 +583,7 @@ class Scheduler(LRScheduler):
                     f"the plan has {len(names)} metric rules",
                     f"For example: scheduler.observe({', '.join(f'{name}=…' for name in sorted(set(names)))})",
                 )
+            refuse_steps_of_processes(f"scheduler.step({shown(metrics)})", "scheduler.step(metric) after an evaluation")
             self.observe(**{names[0]: metrics})
             return
         number = metrics if epoch is None else epoch
@@ -594,7 +595,7 @@ class Scheduler(LRScheduler):
         """Choose what `step` calls: it counts one update, or notes that an engine has seen the last one."""
         run = self._run
         if run.drive == "manual":
-            refuse_steps_of_processes()
+            refuse_steps_of_processes('Scheduler(…, drive="manual")', "scheduler.step() after each update")
             count = counter(run, [(member, self._optimizers[name]) for name, member in self._by_name.items()])
             self._count = count
             return count

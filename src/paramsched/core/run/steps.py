@@ -98,15 +98,20 @@ def refuse_steps_of_parts(optimizer: Any) -> None:
             )
 
 
-def refuse_steps_of_processes() -> None:
-    """Raise if Accelerate makes the current `scheduler.step()`, and calls it once for each process."""
+def refuse_steps_of_processes(call: str, instead: str) -> None:
+    """Raise if Accelerate makes the current `scheduler.step()`, and calls it once for each process.
+
+    Args:
+        call: the user's call.
+        instead: the calls to write after "Do not pass it to prepare, and call ".
+    """
     frame = sys._getframe(2).f_back  # the caller of `scheduler.step`
     own = {} if frame is None or frame.f_code.co_qualname != "AcceleratedScheduler.step" else frame.f_locals
     if (processes := own.get("num_processes", 1)) > 1:
         raise InvalidArgument(
-            'Scheduler(…, drive="manual")',
+            call,
             f"Accelerate steps a prepared scheduler {processes} times per update, once for each process",
-            "Do not pass it to prepare, and call scheduler.step() after each update",
+            f"Do not pass it to prepare, and call {instead}",
         )
 
 
