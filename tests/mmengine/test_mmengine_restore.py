@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from paramsched.errors import InvalidArgument, PlanChanged, StateError
+from paramsched.mmengine import schedulers
 from paramsched.mmengine.schedulers import (
     LinearParamScheduler,
     OptimWrapper,
@@ -136,6 +137,34 @@ def test_a_run_that_mmengine_continued_at_a_step_goes_on_from_there():
         assert [group["lr"] for group in resumed.param_groups] == [group["lr"] for group in optimizer.param_groups]
         reference.step()
         drop_in.step()
+
+
+@pytest.mark.parametrize("name", ["ReduceOnPlateauLR", "ReduceOnPlateauMomentum", "ReduceOnPlateauParamScheduler"])
+@pytest.mark.parametrize(
+    "load", [lambda one, state: one.load_state_dict(state), lambda one, state: restore([one], [state])]
+)
+def test_a_plateau_that_mmengine_continued_keeps_the_values_that_mmengine_wrote(name, load):
+    original = pytest.importorskip("mmengine.optim.scheduler")
+    entry = "momentum" if "Momentum" in name else "lr"
+    field = {"param_name": "lr"} if name.endswith("ParamScheduler") else {}
+
+    def reduced(library, saved=None):
+        optimizer = sgd()
+        scheduler = getattr(library, name)(optimizer, monitor="loss", factor=0.5, patience=0, **field)
+        if saved is not None:
+            optimizer.load_state_dict(saved[0])
+            scheduler.load_state_dict(saved[1])
+        for _ in range(2):  # validations without a counted epoch
+            scheduler.step({"loss": 1.0})
+        return copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
+
+    of_optimizer, state = reduced(original, reduced(schedulers))
+    resumed = sgd()
+    resumed.load_state_dict(of_optimizer)
+
+    load(getattr(schedulers, name)(resumed, monitor="loss", factor=0.5, patience=0, **field), state)
+
+    assert [one[entry] for one in resumed.param_groups] == [one[entry] for one in of_optimizer["param_groups"]]
 
 
 def test_a_restored_scheduler_reports_the_values_of_its_new_arguments():

@@ -27,10 +27,10 @@ CLASS_KEY: Final = "_class"
 GROUPS_KEY: Final = "_groups"
 """The key under which a state contains the present value of each group."""
 AT_KEY: Final = "_groups_at"
-"""The key under which a state contains the count of steps at which the groups had these values.
+"""The key under which a state contains `_global_step` and `last_step` at the time when the groups had these values.
 
-MMEngine's classes keep the additional keys if they load such a state. The count then differs from `_global_step`, so
-the values are old.
+MMEngine's classes keep the additional keys if they load such a state. The counts then differ from those of the state,
+so the values are old. Validations of a plateau scheduler count only in `last_step`.
 """
 ADDED_KEYS: Final = (CLASS_KEY, GROUPS_KEY, AT_KEY)
 """The keys that MMEngine's states lack."""
@@ -191,8 +191,7 @@ class _ParamScheduler:
         """Return all attributes except the optimizer as plain data, with the class and the values of the groups."""
         state = {key: by_value(value) for key, value in vars(self).items() if key != "optimizer"}
         known = {"optimizer", "param_name"} <= vars(self).keys()  # a subclass may skip this class's constructor
-        at = state.get("_global_step")
-        values = {GROUPS_KEY: by_value(self._present_values()), AT_KEY: at} if known else {}
+        values = {GROUPS_KEY: by_value(self._present_values()), AT_KEY: _counts_of(state)} if known else {}
         return {CLASS_KEY: type(self).__name__} | values | state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -219,7 +218,7 @@ class _ParamScheduler:
         kept = {name: state[name] for name in names if name in state and name not in ADDED_KEYS}
         # A state of MMEngine's OneCycle contains a function.
         vars(self).update({name: by_value(value) for name, value in kept.items() if not callable(value)})
-        is_present = GROUPS_KEY in state and state.get(AT_KEY) == state.get("_global_step")
+        is_present = GROUPS_KEY in state and state.get(AT_KEY) == _counts_of(state)
         if is_present and "optimizer" in vars(self):
             self._write_values(state[GROUPS_KEY])
 
@@ -412,6 +411,11 @@ def changed_arguments(scheduler: _ParamScheduler, state: Mapping[str, Any]) -> d
 
 
 _NOT_SAVED_BY_MMENGINE = ("pct_start", "anneal_strategy", "three_phase", "min_value")
+
+
+def _counts_of(state: Mapping[str, Any]) -> list[Any]:
+    """Return the counts of a state, one of which changes whenever its scheduler writes values."""
+    return [state.get("_global_step"), state.get("last_step")]
 
 
 def _as_saved(argument: Any) -> Any:
