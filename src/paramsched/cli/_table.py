@@ -21,7 +21,7 @@ from paramsched.core.schedules.sequence import stages_of
 from paramsched.core.schedules.units import with_unit
 from paramsched.core.time import Duration
 from paramsched.core.time.amounts import COUNTS_OF_A_PERCENT, PROGRESS, WHOLE, counts_in_unit
-from paramsched.errors import MissingFact, Unresolved
+from paramsched.errors import MissingFact
 
 _HEAD = ("stage", "from", "to", "start value", "end value", "formula", "units")
 _INDENT = 9 * " "  # of a formula that has lines of its own
@@ -140,10 +140,7 @@ def _rows(schedule: Schedule, end: Duration | None, unit: str) -> Iterator[tuple
     elif schedule.has_absolute:
         value_unit = "absolute, of base 1"
     for number, stage in enumerate(stages, 1):
-        try:
-            length = stage.length
-        except Unresolved:  # a maximum of lengths in different units
-            length = None
+        length = stage.known_length
         stop = None if start is None or length is None else start + length
         if number == len(stages) and end is not None:
             stop = end

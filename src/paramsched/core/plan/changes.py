@@ -234,7 +234,7 @@ def _scaled_from(schedule: Schedule, at: Duration, factor: float) -> Schedule:
     After an earlier change, only the last stage is divided. Otherwise each call would double the text.
     """
     *done, last = stages_of(schedule)
-    ended = in_order(done).length if done else None
+    ended = in_order(done).known_length if done else None
     if ended is not None and done[-1].kind == "take" and at.is_resolved and ended.is_resolved:
         rest = at.updates - ended.updates
         # An open level belongs to the boundary, so that stage is not taken out of its sequence.

@@ -429,7 +429,7 @@ def _warmup(part: Part) -> Duration | None:
     for place, (stage, levels) in enumerate(zip(part.stages, several, strict=True)):
         if levels is None or (not place and levels.first >= IS_HIGH * high):
             return None
-        length = stage.written.length if levels.first < high else Duration.of(0)
+        length = stage.written.known_length if levels.first < high else Duration.of(0)
         if length is None:
             return None
         time += length
@@ -497,7 +497,7 @@ def last_stage_empty(line: Line) -> Problem | None:
     Source: timm's `cooldown_epochs=0` and `warmup_epochs=0` switch a stage off; a last stage does not need that.
     """
     for last in (part.stages[-1] for part in line.parts if part.kind == "sequence"):
-        if last.written.has_length and last.written.length == Duration.of(0) and not holds_when_empty(last.written):
+        if last.written.known_length == Duration.of(0) and not holds_when_empty(last.written):
             found = f"the last stage, {last}, has 0 updates and is skipped"
             return Problem(line.path, found, "Remove it, or write a longer length", code=codes.ONE_UPDATE)
     return None

@@ -15,7 +15,7 @@ from paramsched.core.schedules.shape import plan
 from paramsched.core.schedules.span import AS_THEY_ARE, Piece
 from paramsched.core.schedules.writing import short_line
 from paramsched.core.time.duration import count_of
-from paramsched.errors import InvalidArgument, Unresolved
+from paramsched.errors import InvalidArgument
 
 _BENDS_BUT_SCALES: Final = ("clamp", "maximum", "minimum")
 
@@ -57,10 +57,7 @@ def connect(stages: Sequence[Schedule], pieces: Sequence[Piece]) -> list[Piece]:
 
 def takes_time(stage: Schedule) -> bool:
     """Return whether a stage has updates, or may have some."""
-    try:
-        length = stage.length
-    except Unresolved:  # its operands' lengths are in different units
-        return True
+    length = stage.known_length
     return length is None or bool(length.terms)
 
 

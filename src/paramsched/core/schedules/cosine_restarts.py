@@ -12,7 +12,7 @@ from paramsched.core.base.params import Positive
 from paramsched.core.curves.arrays import Array, power_of
 from paramsched.core.schedules.level import Level
 from paramsched.core.schedules.period import end_of_cycles, growing_cycles, multiples, split
-from paramsched.core.schedules.restarts import extent_of_cycles, length_of_cycles, refuse_growth
+from paramsched.core.schedules.restarts import extent_of_cycles, first_within_stage, length_of_cycles, refuse_growth
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.shape import Growth, OptionalCount, Period, RoundedLengths, formula
 from paramsched.core.schedules.span import Span
@@ -20,9 +20,13 @@ from paramsched.core.time import Duration
 from paramsched.core.time.duration import Number, count_of
 
 
-def _whole_first(first: Number, mult: float, lengths: str, **_: Any) -> Mapping[str, Number]:
-    """Return the first cycle as an integer if cycles are rounded: they grow, and `lengths` is not "exact"."""
-    return {"first": first if mult == 1 or lengths == "exact" else ceil(first)}
+def _counted_first(
+    span: Span, first: Number, mult: float, lengths: Any, times: int | None, **_: Any
+) -> Mapping[str, Number]:
+    """Return the first cycle: an integer if cycles are rounded because they grow and `lengths` is not "exact"."""
+    if mult != 1 and lengths != "exact":
+        return {"first": ceil(first)}
+    return {"first": first if times is None else first_within_stage(first, mult, lengths, times, span)}
 
 
 def _end(first: Number, mult: float, lengths: Any, times: int | None, **_: Any) -> Number | None:
@@ -58,7 +62,7 @@ def _require_growth(call: Schedule) -> None:
 
 
 @formula(
-    counted=_whole_first,
+    counted=_counted_first,
     held=_end,
     edges=_begins,
     extent=_extent,

@@ -1,11 +1,49 @@
 """Overlay: the first part of a schedule replaced by another one."""
 
+from dataclasses import replace
+from fractions import Fraction
+
 from paramsched.core.schedules.registry import shape
-from paramsched.core.schedules.schedule import Schedule, schedule_of
+from paramsched.core.schedules.schedule import OPERATORS, Extent, Schedule, schedule_of
+from paramsched.core.schedules.shape import plan, planned
+from paramsched.core.schedules.span import AS_THEY_ARE, Piece, Span
 from paramsched.core.schedules.take import skip
+from paramsched.core.schedules.window import window
 from paramsched.core.schedules.writing import short_line
 from paramsched.core.time import Duration
 from paramsched.errors import CallSite, InvalidArgument
+
+
+def _text(call: Schedule) -> str:
+    return f"overlay({call.args['first']}, {call.args['curve']})"
+
+
+def _measure(call: Schedule, span: Span) -> Fraction | None:
+    first, curve = call.args.values()
+    size, length = first.measure(span), curve.measure(span)
+    return None if size is None or length is None else max(size, length)
+
+
+def _extent(call: Schedule) -> Extent:
+    return call.args["curve"].extent
+
+
+@planned(hidden=True, extent=_extent, measure=_measure, text=_text)
+def _overlay(_call: Schedule, span: Span, first: Schedule, curve: Schedule) -> Piece:
+    """An overlay whose first schedule has operands with lengths in different units, so that a run decides its length.
+
+    It is planned as the sequence of `overlay`, whose two stages start at the same time.
+    """
+    size = first.measure(span) or Fraction(0)
+    stage = replace(span, end=span.begin + size, staged=True, origin=span.begin)
+    start, below = (
+        plan(first, stage),
+        plan(curve, span.whole(span.begin, span.end if curve.fills else span.run_end, None)),
+    )
+    by = Duration.of_updates(stage.available or 0)
+    both = start.schedule >> skip(below.schedule, by)
+    # A sequence has no sequences among its stages.
+    return plan(window(both) if span.staged else both, AS_THEY_ARE)
 
 
 @shape
@@ -31,10 +69,12 @@ def overlay(first: Schedule, curve: Schedule) -> Schedule:
     """
     over = schedule_of(first, "overlay(…)")
     below = schedule_of(curve, "overlay(…)")
-    length = over.length
-    if length is None:
+    if not over.has_length:
         found = "expected a schedule with a length"
         raise InvalidArgument(CallSite("overlay", "first", short_line(over)), found, example='warmup("5%")')
+    length = over.known_length
+    if length is None:
+        return OPERATORS["overlay"].call(first=over, curve=below)
     if length.until:
         found = 'its length must not be an "until"'
         site = CallSite("overlay", "first", short_line(over))

@@ -46,6 +46,13 @@ def length_of_cycles(first: Duration, mult: float, lengths: Lengths, times: int)
     return Duration(tuple((unit, amount * whole) for unit, amount in first.terms))
 
 
+def first_within_stage(first: Number, mult: float, lengths: Lengths, times: int, span: Span) -> Number:
+    """Return the length of the first cycle; shorter if the stage of all cycles is rounded shorter than they are."""
+    end = end_of_cycles(first, mult, lengths, times)
+    available = span.within_stage(end)
+    return first if available == end else exact_number(Fraction(first) * Fraction(available) / Fraction(end))
+
+
 def refuse_growth(name: str, first: Duration | None, mult: float, lengths: str, times: int | None) -> None:
     """Raise for growing cycles that no table can contain, or that do not grow."""
     number = None if first is None else first.exact
@@ -151,6 +158,8 @@ def restarts(
     elif lengths != "exact":
         period = ceil(period)
         refuse_growth("restarts", Duration.of_updates(period), mult, lengths, times)  # known only now, for "1 epoch"
+    if times is not None:
+        period = first_within_stage(period, mult, lengths, times, span)
     piece, end = plan(schedule, span.cycle(period)), None
     table = None if mult == 1 else growing_cycles(period, mult, lengths, times)
     if times is not None:

@@ -292,6 +292,14 @@ class Schedule:
             "For example: ps.resolve(schedule, total=10_000).length",
         )
 
+    @property
+    def known_length(self) -> Duration | None:
+        """The length; None also if it is known only in a run, because operands have lengths in different units."""
+        try:
+            return self.length
+        except Unresolved:
+            return None
+
     def measure(self, span: Span) -> Fraction | None:
         """Return the exact length of the schedule if it starts with a span; None if it has none."""
         if self.extent != "has":

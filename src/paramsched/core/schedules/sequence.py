@@ -294,7 +294,8 @@ def constant_at(schedule: Schedule, written: Schedule, time: Duration | None = N
         return constant_at(*pairs[-1])
     exact, begin = time.exact, Fraction(0)
     for stage, as_written in pairs:
-        own = None if stage.length is None else stage.length.exact
+        length = stage.known_length
+        own = None if length is None else length.exact
         is_last = stage is pairs[-1][0]
         if exact is None or (own is None and not is_last):
             return None  # it is not known which stage the time is in
@@ -389,7 +390,7 @@ def _rule_in_stage(stages: Several[object], place: int, stage: Schedule) -> Inva
     """Return the error for a metric rule in a stage: it multiplies the whole line, and may begin with this stage."""
     bare = [one for one in (*stages[:place], stage.parts()[0], *stages[place + 1 :]) if isinstance(one, Schedule)]
     known = len(bare) == len(stages) and not any(one.metric_rules for one in bare)
-    begin = in_order(bare[:place]).length if known and place else None
+    begin = in_order(bare[:place]).known_length if known and place else None
     rules = [
         rule if begin is None or not begin.terms or rule.after is not None else replace(rule, after=begin)
         for rule in stage.metric_rules

@@ -257,7 +257,7 @@ def formula(
         held: the time from which the value is constant; by default the length.
         edges: the times at which the formula changes, of `since` and `until` and the arguments; by default the
             multiples of periods, and times.
-        counted: changes lengths after they are converted to updates.
+        counted: changes lengths after they are converted to updates, of the span and the arguments.
         exact: True if all lengths are exact numbers, not only periods.
         hidden: True if text has no such name, because other functions build its schedules.
         options: fields of `Shape`.
@@ -311,7 +311,7 @@ class _Formula:
                     raise no_total(schedule)
                 counts[key] = span.available
         if self.counted is not None:
-            counts.update(self.counted(**counts))
+            counts.update(self.counted(span, **counts))
         made = {key: _as_length(counts[key]) for key in self.roles}
         if any(made[key] != args[key] for key in made):
             schedule = schedule.with_args(**made)

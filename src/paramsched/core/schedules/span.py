@@ -143,6 +143,11 @@ class Span:
         """Return a period: at least 1, not rounded, the same wherever it starts, or its multiples would drift."""
         return exact_number(max(Fraction(1), self.exact(period)))
 
+    def within_stage(self, size: Number) -> Number:
+        """Return the counts of a length that is not rounded itself, or of its stage if that is rounded shorter."""
+        rounded = self._since_begin(self.begin + size)
+        return rounded if rounded < size and rounded == self.available else size
+
     def before(self, length: DurationLike) -> Fraction:
         """Return the exact count of a length that ends at the start of the span.
 
@@ -164,6 +169,10 @@ class Span:
 
     def later(self, begin: Fraction) -> "Span":
         return replace(self, begin=begin)
+
+    def delayed(self, begin: Fraction) -> "Span":
+        """Return the rest of the span for a schedule whose time counts from `begin`."""
+        return replace(self, begin=begin, origin=begin)
 
     def part(self, begin: Fraction, end: Fraction | None) -> "Span":
         """Return the span of a window or cycle inside this span. Its schedule is planned as for an entire run."""

@@ -115,8 +115,9 @@ def table(
     """A schedule from a list of values: value(t) = values[floor(t / every)].
 
     Its length is len(values) * every, and it holds the last value from then on. With a curve it interpolates from each
-    value to the next, has values[k] at time k * every, and its length is (len(values) - 1) * every. See `piecewise` for
-    values at arbitrary times, and `shape` for more than 30,000: `def replay(t): return values[t]`.
+    value to the next, has values[k] at time k * every, and its length is (len(values) - 1) * every. In a stage that is
+    rounded shorter, `every` is shorter too, so that the last value is reached. See `piecewise` for values at arbitrary
+    times, and `shape` for more than 30,000: `def replay(t): return values[t]`.
 
     Args:
         values: 1 to 30,000 finite numbers, multiples of base: a list, or a NumPy array of one dimension. A list of
@@ -141,6 +142,9 @@ def table(
     """
     numbers, period, steps = np.array(values, dtype=np.float64), span.period(every), _steps(call)
     end = exact_number(Fraction(period) * steps)
+    if curve is not None:
+        end = span.within_stage(end)
+        period = exact_number(Fraction(end) / steps)
 
     def at(t: Array) -> Array:
         if curve is None:

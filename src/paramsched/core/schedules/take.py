@@ -1,6 +1,7 @@
 """Take and skip: a part of a schedule."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 from math import ceil, floor
 from typing import Any
@@ -107,6 +108,9 @@ def skip(call: Schedule, span: Span, schedule: Schedule, by: Time, of: Run = Non
     (0.5, 0.5)
     """
     inner = _span_of_skip(span, schedule, by, of)
+    length = None if span.end is None or inner.units is not span.units else schedule.measure(inner)
+    if length is not None and inner.begin + length == span.end:  # its end is rounded as that of its stage
+        inner = replace(inner, end=span.end)
     piece = plan(schedule, inner)
     early = exact_number(Fraction(span.boundary(span.begin)) - inner.boundary(inner.begin))
     start = min(count_of(early), MAX_LENGTH)

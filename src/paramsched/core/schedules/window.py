@@ -27,7 +27,7 @@ def _later_length(schedule: Schedule, by: Duration) -> Duration | None:
 
 def _measure_later(span: Span, schedule: Schedule, by: DurationLike) -> Fraction | None:
     exact = span.exact(by)
-    inner = schedule.measure(span.later(span.begin + exact))
+    inner = schedule.measure(span.delayed(span.begin + exact))
     return None if inner is None else exact + inner
 
 
@@ -61,7 +61,7 @@ def shift(call: Schedule, span: Span, schedule: Schedule, by: Time) -> Piece:
     begin = span.begin + span.exact(by)
     if schedule.fills and span.end is not None and begin > span.end:
         raise InvalidArgument(str(call), "the shift is longer than the remaining time", "Shorten the shift")
-    piece, late = plan(schedule, span.later(begin)), span.time(by)
+    piece, late = plan(schedule, span.delayed(begin)), span.time(by)
 
     def values(t: Array, base: Base) -> Array:
         return piece.values(np.maximum(t - count_of(late), 0), base)
@@ -123,8 +123,10 @@ def window(call: Schedule, span: Span, schedule: Schedule, begin: Time = 0, end:
     stop = span.end if end is None else span.begin + span.exact(end)
     if stop is not None and stop < start:
         raise InvalidArgument(str(call), "it ends before it begins", "Swap begin and end, or increase the total")
-    piece = plan(schedule, span.later(start) if end is None else span.part(start, stop))
+    piece = plan(schedule, span.delayed(start) if end is None else span.part(start, stop))
     first, last = span.time(begin), None if end is None else span.time(end)
+    if end is None and schedule.fills and piece.end is None:  # an open operand would change after the end of the run
+        last = span.available
     width = None if last is None else count_of(exact_number(Fraction(last) - first))
 
     def values(t: Array, base: Base) -> Array:
