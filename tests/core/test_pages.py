@@ -31,7 +31,7 @@ def test_each_call_in_the_table_of_changes_keeps_the_past(call):
     plan = ps.loads(PLAN)
     groups = [{"lr": 0.1, "weight_decay": 0.1}, {"name": "head", "lr": 0.1, "weight_decay": 0.1}]
 
-    changed = eval(call, {name: getattr(ps, name) for name in ("linear", "cosine")} | {"plan": plan})
+    changed = eval(call, {name: getattr(ps, name) for name in ("linear", "cosine", "constant")} | {"plan": plan})
 
     before, after = ps.trace(plan, groups), ps.trace(changed, groups)
     assert changed != plan

@@ -285,8 +285,10 @@ class Plan:
         """Return a plan with other schedules from a time on; all earlier values are equal to this plan's, bit for bit.
 
         Fields that are not passed continue as planned, even if the new total is smaller. If it is larger, a schedule
-        that depends on the length of the run keeps its last value after the end of this plan. Therefore
-        `change(end, total=longer)` without a field extends the run with the last values. A line that follows
+        that depends on the length of the run keeps its last value after the end of this plan. A schedule with its own
+        length keeps its last value too. A schedule without an end, such as `exponential(0.99)`, `inverse_sqrt(500)` or
+        `restarts(cosine(), 1000)`, continues after the end of this plan: `change(end, total=longer)` extends the run
+        with the last values only if no line has one. A line that follows
         another one, such as `like("lr")`, follows the changed schedule. In a new schedule, `like("batch_size")` is the
         value of the target at the time of the run, not at the time since the change; the text of the changed plan has
         `skip(like("batch_size"), at)`.
@@ -295,8 +297,7 @@ class Plan:
             at: the time of the change, in any unit; percent refer to this plan's total.
             bindings: new schedules of single lines: of the default if a binding has no `groups`, else of these groups.
             total: the total of the changed plan; None keeps this plan's total.
-            fields: `lr=…`: new schedules of all lines of a field, or of a target, each on its own clock. `previous`
-                is the level of this plan at the time of the change.
+            fields: `lr=…`: new schedules of all lines of a field, or of a target, each on its own clock.
 
         Raises:
             UnknownField: the plan does not schedule this field; the error suggests the nearest one.
