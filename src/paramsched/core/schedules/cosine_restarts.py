@@ -38,7 +38,7 @@ def _begins(
 ) -> Iterable[Number]:
     if mult == 1:
         return multiples(first, since, until)
-    return [begin for begin in growing_cycles(first, mult, lengths, times).begins if since <= begin <= until]
+    return (begin for begin, _ in growing_cycles(first, mult, lengths, times).between(since, until) if since <= begin)
 
 
 def _extent(call: Schedule) -> Any:

@@ -4,8 +4,8 @@ The k-th boundary of a period is its k-th multiple, rounded up once. If a period
 complete at update t. These are integers until the division, so every cycle is as exact as the first.
 """
 
-from collections.abc import Iterable
-from decimal import Decimal, localcontext
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import MAX_EMAX, Decimal, localcontext
 from fractions import Fraction
 from functools import lru_cache
 from math import ceil
@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, TypeAlias, final
 import numpy as np
 
 from paramsched.core.curves.arrays import Array
-from paramsched.core.time.duration import Number, exact_number
+from paramsched.core.time.duration import MOST_AMOUNT, Number, exact_number
 
 Lengths: TypeAlias = Literal["exact", "nearest", "floor"]
 """How growing cycles are rounded: not, each to the nearest update, or down before the next one grows."""
@@ -99,41 +99,64 @@ def multiples(period: Number, since: Number, until: Number) -> Iterable[Number]:
 
 @final
 class GrowingCycles:
-    """The starts and lengths of cycles, up to the largest integer that floats represent exactly."""
+    """The starts and lengths of cycles, up to the largest integer that floats represent exactly.
 
-    def __init__(self, begins: list[Number], sizes: list[Number]) -> None:
-        self.begins, self.sizes, self.end = begins, sizes, _snapped(Fraction(begins[-1] + sizes[-1]))
-        whole = all(isinstance(one, int) for one in (*begins, *sizes)) and sizes[-1] <= 10**18
+    Args:
+        first: the exact length of the first cycle.
+        begins, sizes: the start and the length of each cycle, as integers, or as decimals of 60 digits.
+    """
+
+    def __init__(self, first: Number, begins: Sequence[int | Decimal], sizes: Sequence[int | Decimal]) -> None:
+        self._first, self._exact = first, (begins, sizes)
+        self.end = _snapped(Fraction(begins[-1]) + (first if len(sizes) == 1 else _snapped(Fraction(sizes[-1]))))
+        whole = all(_is_whole(one) for one in (*begins, *sizes)) and sizes[-1] <= 10**18
         kind: Any = np.int64 if whole else np.float64
-        self._begins, self._sizes = np.array(begins, dtype=kind), np.array(sizes, dtype=kind)
+        self._begins, self._sizes = (
+            np.array([round(one) for one in exact] if whole else exact, kind) for exact in self._exact
+        )
 
     def split(self, t: Array) -> tuple[Array, Array, Array]:
         """Return the index of the cycle of each time, the time since its start, and its length."""
         cycle = np.searchsorted(self._begins[1:], t, side="right")
         return cycle, t - self._begins[cycle], self._sizes[cycle]
 
+    def between(self, since: Number, until: Number) -> Iterator[tuple[Number, Number]]:
+        """Yield the exact start and length of each cycle that has a time from `since` to `until`."""
+        first = int(np.searchsorted(self._begins, float(since), side="left"))
+        for place in range(max(first - 2, 0), len(self._begins)):  # one more than needed, because floats are rounded
+            begin, size = (_snapped(Fraction(exact[place])) for exact in self._exact)
+            size = size if place else self._first
+            if begin > until:
+                return
+            if since <= begin + size:
+                yield begin, size
 
-@lru_cache(maxsize=64)
+
+@lru_cache(maxsize=16)
 def growing_cycles(first: Number, mult: float, lengths: Lengths, times: int | None) -> GrowingCycles:
     """Return cycles of which each is `mult` times as long as the last; `times` of them, or all for None."""
-    begins: list[Number] = [0]
     if lengths == "exact":
-        sizes: list[Number] = [first]
         with localcontext() as context:
             context.prec = 60
-            ratio, exact, begin = Decimal(repr(mult)), Decimal(first.numerator) / first.denominator, Decimal(0)
-            while begin + exact <= _FAR and len(sizes) != times:
-                begin, exact = begin + exact, exact * ratio
-                begins.append(_snapped(Fraction(begin)))
-                sizes.append(_snapped(Fraction(exact)))
-        return GrowingCycles(begins, sizes)
-    sizes, size = [int(first)], float(int(first))
+            ratio, exact, begin, far = (
+                Decimal(repr(mult)),
+                Decimal(first.numerator) / first.denominator,
+                Decimal(0),
+                Decimal(_FAR),
+            )
+            starts, lasting = [begin], [exact]
+            while (begin := begin + exact) <= far and len(starts) != times:
+                exact = exact * ratio
+                starts.append(begin)
+                lasting.append(exact)
+        return GrowingCycles(first, starts, lasting)
+    begins, sizes, size = [0], [int(first)], float(int(first))
     while begins[-1] + sizes[-1] <= _FAR and len(sizes) != times:
         begins.append(begins[-1] + sizes[-1])
         size = min(size * mult, 2.0 * _FAR)
         size = float(int(size)) if lengths == "floor" else size
         sizes.append(round(size))
-    return GrowingCycles(begins, sizes)
+    return GrowingCycles(int(first), begins, sizes)
 
 
 def end_of_cycles(period: Number, mult: float, lengths: Lengths, times: int) -> Number:
@@ -143,10 +166,21 @@ def end_of_cycles(period: Number, mult: float, lengths: Lengths, times: int) -> 
     return growing_cycles(period if lengths == "exact" else ceil(period), mult, lengths, times).end
 
 
+_SUM_DIGITS: Final = 120
+"""The digits of a sum of cycles that has too many digits as an exact fraction."""
+
+
 def sum_of_cycles(mult: float, times: int) -> Fraction:
-    """Return the total length of `times` cycles, as a multiple of the first cycle."""
+    """Return the total length of `times` cycles, as a multiple of the first cycle; at most 1e18."""
     ratio = Fraction(repr(mult))
-    return Fraction(times) if ratio == 1 else (ratio**times - 1) / (ratio - 1)
+    if ratio == 1:
+        return Fraction(times)
+    if times * len(str(ratio.denominator)) <= _SUM_DIGITS:
+        return min((ratio**times - 1) / (ratio - 1), MOST_AMOUNT)
+    with localcontext() as context:
+        context.prec, context.Emax = _SUM_DIGITS, MAX_EMAX
+        exact = Decimal(repr(mult))
+        return Fraction(min((exact**times - 1) / (exact - 1), Decimal(MOST_AMOUNT.numerator)))
 
 
 def fitting_times(mult: float, times: int, available: Fraction) -> int:
@@ -159,7 +193,15 @@ def fitting_times(mult: float, times: int, available: Fraction) -> int:
     return fitting
 
 
+def _is_whole(number: int | Decimal) -> bool:
+    return isinstance(number, int) or abs(number - round(number)) < _SNAP
+
+
+_SNAP: Final = Decimal("1e-30")
+"""A difference from an integer that is only due to rounding."""
+
+
 def _snapped(number: Fraction) -> Number:
     """Return the nearest integer if the number differs from it only by rounding, else the number."""
     whole = round(number)
-    return whole if abs(number - whole) < Fraction(1, 10**30) else number
+    return whole if abs(number - whole) < Fraction(_SNAP) else number

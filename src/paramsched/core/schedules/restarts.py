@@ -26,7 +26,7 @@ from paramsched.core.schedules.span import Piece, Span
 from paramsched.core.schedules.take import skip
 from paramsched.core.schedules.writing import short_line
 from paramsched.core.time import Duration
-from paramsched.core.time.duration import Number, count_of, exact_number
+from paramsched.core.time.duration import MOST_AMOUNT, Number, count_of, exact_number, within_digits
 from paramsched.errors import CallSite, InvalidArgument
 
 _MAX_GROWING: Final = 50_000  # the largest number of growing cycles; they are longer than any time that can be counted
@@ -43,14 +43,16 @@ def length_of_cycles(first: Duration, mult: float, lengths: Lengths, times: int)
     if (period := first.exact) is not None:
         return Duration.of(ceil(end_of_cycles(exact_number(max(period, Fraction(1))), mult, lengths, times)))
     whole = sum_of_cycles(mult, times)
-    return Duration(tuple((unit, amount * whole) for unit, amount in first.terms))
+    return Duration(
+        tuple((unit, Fraction(within_digits(min(amount * whole, MOST_AMOUNT)))) for unit, amount in first.terms)
+    )
 
 
 def first_within_stage(first: Number, mult: float, lengths: Lengths, times: int, span: Span) -> Number:
     """Return the length of the first cycle; shorter if the stage of all cycles is rounded shorter than they are."""
     end = end_of_cycles(first, mult, lengths, times)
     available = span.within_stage(end)
-    return first if available == end else exact_number(Fraction(first) * Fraction(available) / Fraction(end))
+    return first if available == end else within_digits(Fraction(first) * Fraction(available) / Fraction(end))
 
 
 def refuse_growth(name: str, first: Duration | None, mult: float, lengths: str, times: int | None) -> None:
@@ -152,7 +154,7 @@ def restarts(
     else:  # the cycles divide the total evenly
         assert times is not None
         times = fitting_times(mult, times, Fraction(span.available))
-        period = exact_number(Fraction(span.available) / sum_of_cycles(mult, times))
+        period = within_digits(Fraction(span.available) / sum_of_cycles(mult, times))
     if mult == 1:
         _require_whole_epochs(call, period, span)
     elif lengths != "exact":
@@ -191,8 +193,7 @@ def restarts(
         if table is None:
             last = until if end is None else min(until, ceil(end))
             return ((begin, period) for begin in multiples(period, since - ceil(period), last))
-        known = zip(table.begins, table.sizes, strict=True)
-        return ((begin, size) for begin, size in known if since <= begin + size and begin <= until)
+        return table.between(since, until)
 
     made = call.with_args(schedule=piece.schedule, every=Duration.of_updates(period), times=times)
     return Piece(made, None if end is None else ceil(end), end, values, edges)

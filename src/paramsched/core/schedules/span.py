@@ -10,14 +10,14 @@ from typing import Any, Final, Literal, Protocol, TypeAlias, final
 from paramsched.core.curves.arrays import Array
 from paramsched.core.schedules.evaluation import Base
 from paramsched.core.time import Duration, DurationLike, RunFacts
-from paramsched.core.time.duration import Number, exact_number
+from paramsched.core.time.duration import Number, within_digits
 from paramsched.errors import InvalidArgument
 
 Rounding: TypeAlias = Literal["up", "nearest", "floor", "exact"]
 """How a boundary between two updates is rounded: up, to the nearest, down, or not."""
 
 _ROUNDED: Final[dict[Rounding, Callable[[Fraction], Number]]] = {
-    "up": ceil, "nearest": round, "floor": floor, "exact": exact_number,
+    "up": ceil, "nearest": round, "floor": floor, "exact": within_digits,
 }  # fmt: skip
 
 
@@ -93,7 +93,7 @@ class Span:
         return None if self.end is None else self._since_begin(self.end)
 
     def _since_begin(self, time: Fraction) -> Number:
-        return exact_number(self.boundary(time) - Fraction(self.boundary(self.begin)))
+        return within_digits(self.boundary(time) - Fraction(self.boundary(self.begin)))
 
     def exact(self, length: DurationLike) -> Fraction:
         """Return the exact count of a length that starts with the span."""
@@ -137,11 +137,11 @@ class Span:
 
     def scale(self, scale: DurationLike) -> Number:
         """Return a length by which time is divided: not rounded, even if it is shorter than an update."""
-        return exact_number(self.exact(scale))
+        return within_digits(self.exact(scale))
 
     def period(self, period: DurationLike) -> Number:
         """Return a period: at least 1, not rounded, the same wherever it starts, or its multiples would drift."""
-        return exact_number(max(Fraction(1), self.exact(period)))
+        return within_digits(max(Fraction(1), self.exact(period)))
 
     def within_stage(self, size: Number) -> Number:
         """Return the counts of a length that is not rounded itself, or of its stage if that is rounded shorter."""

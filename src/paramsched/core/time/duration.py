@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 from numbers import Integral
-from typing import TypeAlias, final
+from typing import Final, TypeAlias, final
 
 from paramsched.core.base.codes import UNKNOWN_NAME
 from paramsched.core.base.foreign_names import FOREIGN_SCALES, FOREIGN_UNITS
@@ -39,7 +39,7 @@ _SCALED_UNITS = frozenset(("samples", "tokens", "frames"))
 _MOST_SCALED_DIGITS = 3  # 1.281M samples, but 1281167 samples: more digits behind the point are not easier to read
 _TERM = re.compile(
     r"\s*(?P<sign>[+-]?)\s*(?P<number>\d[\d_]*(?:\.[\d_]*)?(?:[eE][+-]?\d{1,3})?|\.\d[\d_]*(?:[eE][+-]?\d{1,3})?)"
-    r"(?P<scale>[kKMBT]?)(?:\s*/\s*(?P<by>\d[\d_]{0,30}))?\s*(?P<unit>%|[A-Za-z]+)",
+    r"(?P<scale>[kKMBT]?)(?:\s*/\s*(?P<by>\d[\d_]{0,63}))?\s*(?P<unit>%|[A-Za-z]+)",
     re.ASCII,
 )
 _LOOSE_SCALES = "|".join(sorted({"k", *FOREIGN_SCALES}, key=len, reverse=True))
@@ -51,9 +51,10 @@ _LOOSE_TERM = re.compile(
 _UNITS_LISTED = "steps, epochs, %, samples, tokens, frames, batches, s, min, h"
 _SINGULAR = frozenset(word for word in UNIT_NAMES if {f"{word}s", f"{word}es"} & UNIT_NAMES.keys())
 _MOST_TEXT = 200
-_MOST = Fraction(10**18)  # below the largest 64-bit integer, so that clocks can count in 64 bits
+MOST_AMOUNT: Final = Fraction(10**18)
+"""The largest amount of a length; below the largest 64-bit integer, so that clocks can count in 64 bits."""
 NEGATIVE = "a length must not be negative"
-_LEAST = 1 / _MOST
+_LEAST = 1 / MOST_AMOUNT
 _RESOLVE_IT = "For example: ps.resolve(schedule, total=10_000)"
 
 
@@ -239,6 +240,23 @@ def exact_number(number: Number) -> Number:
     return number.numerator if number.denominator == 1 else number
 
 
+MOST_DIGITS: Final = 64
+"""The most digits of an exact number, above and below its fraction line, so that its text can be read."""
+_TOO_LARGE: Final = 10**MOST_DIGITS
+_GRID: Final = 10**46  # of rounded numbers, which are at most 1e18
+
+
+def within_digits(number: Number) -> Number:
+    """Return an exact number; one of more than 64 digits is rounded to a multiple of 1e-46.
+
+    >>> within_digits(Fraction(10**70, 3**140)).denominator
+    10000000000000000000000000000000000000000000000
+    """
+    if number.numerator < _TOO_LARGE and number.denominator < _TOO_LARGE:
+        return exact_number(number)
+    return exact_number(Fraction(round(number * _GRID), _GRID))
+
+
 def count_of(number: Number) -> int | float:
     """Convert an exact number for use in a formula: to an int if it is an integer, else to a float."""
     return number.numerator if number.denominator == 1 else float(number)
@@ -253,7 +271,7 @@ def _summed_amounts(left: Duration, right: Duration, sign: int) -> dict[str, Fra
 
 def _of_updates(amount: int | Fraction, refused: object) -> Duration:
     """Build a length in updates; `refused` is the number as the caller got it, for an error."""
-    if amount > _MOST:
+    if amount > MOST_AMOUNT:
         found = "a length must be at most 1e18 updates"
         site = f"length {shown(amount if isinstance(amount, int) else ceil(amount))}"
         raise InvalidArgument(site, found, example='"100%"', refused=refused)
@@ -268,7 +286,7 @@ def _duration_of(amounts: dict[str, Fraction], refused: object = None) -> Durati
     # Positive terms come first, because "100% - 10 epochs" is easier to read than "-10 epochs + 100%".
     terms = tuple(sorted(terms, key=lambda term: term[1] < 0))
     if terms and all(amount < 0 for _, amount in terms):
-        meant = Duration(tuple((unit, min(-amount, _MOST)) for unit, amount in terms))
+        meant = Duration(tuple((unit, min(-amount, MOST_AMOUNT)) for unit, amount in terms))
         site = f"length {Duration(terms).written()}"
         raise InvalidArgument(site, NEGATIVE, example=meant.written(), refused=refused)
     return Duration(terms)
@@ -316,7 +334,7 @@ def _read_length(text: str) -> Duration:
         except (ValueError, ZeroDivisionError):
             raise refused("expected a number with a unit") from None
         amount = number * _SCALES[found["scale"]] * times * (-1 if found["sign"] == "-" else 1)
-        if abs(amount) > _MOST:
+        if abs(amount) > MOST_AMOUNT:
             raise refused("an amount must be at most 1e18")
         if 0 < abs(amount) < _LEAST:
             raise refused("an amount must be 0 or at least 1e-18")
@@ -397,7 +415,7 @@ def _scaled_text(amount: Fraction) -> str:
 def _amount_text(amount: Fraction) -> str:
     """Write an exact amount: with all its decimal digits, or as a fraction if it has no finite decimal form."""
     digits = _decimal_places(amount)
-    if digits is None:
+    if digits is None or digits > MOST_DIGITS:
         return f"{amount.numerator}/{amount.denominator}"
     scaled = str(int(amount * 10**digits)).rjust(digits + 1, "0")
     return f"{scaled[:-digits]}.{scaled[-digits:]}" if digits else scaled
