@@ -26,9 +26,10 @@ from paramsched.core.plan.binding import (
 from paramsched.core.plan.follow import targets_followed, with_followed_lines
 from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.resolve import amounts_of_run, counted_plan, updates_of_total
-from paramsched.core.plan.run_amounts import Amount, ReportedProgress
+from paramsched.core.plan.run_amounts import Amount, ReportedProgress, RunAmounts
 from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.schedules.cost import cost_of_value
+from paramsched.core.schedules.evaluation import MAX_LENGTH, evaluate
 from paramsched.core.time import RunFacts
 from paramsched.core.time.amounts import PROGRESS, WHOLE, amount_text, counts_in_unit, times_on
 from paramsched.core.time.run_facts import Facts, facts_if_passed
@@ -198,6 +199,7 @@ def _text_of(binding: Binding | None) -> str | None:
 
 
 _MAX_COMPARED = 10_000_000  # values; comparing them takes less than a second. Of more, a sample is compared
+_MAX_COST = 40_000_000  # of all compared values (`cost_of_value`), of which a sample has a fifth
 _BLOCK = 262_144  # updates that are compared at once, which bounds the memory
 _MAX_TIMES = 20_000  # times in each of the two samples, with linear and with geometric spacing
 _Difference: TypeAlias = tuple[Amount | None, float, str]
@@ -216,34 +218,53 @@ def _comparison(a: Plan, b: Plan, facts: RunFacts, most: int) -> _FirstDifferenc
         pairs = zip(schedules, resolved, strict=True)
         return [(by_key[key], clock_of_field(plan.clock, key[0])) for by_key, plan in pairs]
 
+    count = 0
     try:
         runs = [amounts_of_run(plan, facts) for plan in resolved]
         totals = [updates_of_total(*pair) for pair in zip(resolved, runs, strict=True)]
-        count = max((total for total in totals if total is not None), default=_MAX_TIMES)
-        if count <= most and not any(isinstance(run, ReportedProgress) for run in runs):
-            amounts = [None if run is None else run.amounts_from(0, 0, count) for run in runs]
-            return lambda key, base: _difference_of_updates(lines(key), count, amounts, base)
+        longest = max((total for total in totals if total is not None), default=_MAX_TIMES)
+        if longest <= most and not any(isinstance(run, ReportedProgress) for run in runs):
+            for run in runs:
+                if run is not None:
+                    run.amounts_from(0, 0, min(longest, 2))  # raises if the consumption of an update is unknown
+            count = longest
     except MissingFact:
         pass
     ends: dict[str, int] = {PROGRESS: WHOLE + 1}  # the last update may be at progress 1
     for plan in resolved:
         for unit, length in () if plan.total is None else plan.total.terms:
-            ends[unit] = max(ends.get(unit, 1), ceil(length * counts_in_unit(unit)))
+            ends[unit] = min(max(ends.get(unit, 1), ceil(length * counts_in_unit(unit))), MAX_LENGTH)
     most_times = min(max(most // 2, 64), _MAX_TIMES)
-    return lambda key, base: _difference_of_some_times(lines(key), ends, most_times, base)
+
+    def differ(key: Any, base: float) -> _Difference | None:
+        pair = lines(key)
+        cost = sum(cost_of_value(schedule, ends.get(clock, MAX_LENGTH)) for schedule, clock in pair)
+        if count and count * cost <= _MAX_COST:
+            return _difference_of_updates(pair, count, runs, base)
+        return _difference_of_some_times(pair, ends, min(most_times, max(_MAX_COST // (20 * cost), 64)), base)
+
+    return differ
 
 
 def _difference_of_updates(
-    lines: Sequence[tuple[Schedule, str]], count: int, amounts: Sequence[Array | None], base: float
+    lines: Sequence[tuple[Schedule, str]], count: int, runs: Sequence[RunAmounts | None], base: float
 ) -> _Difference:
-    """Compare the lines of two plans at every update; `amounts` are those consumed before the updates."""
-    updates = np.arange(count)
-    times = [
-        updates if consumed is None or clock == UPDATES else times_on(clock, consumed)
-        for (_, clock), consumed in zip(lines, amounts, strict=True)
-    ]
-    found = _first_difference([schedule for schedule, _ in lines], times, base)
-    return _SAME if found is None else (*found, UPDATES)
+    """Compare the lines of two plans at every update; `runs` have the amounts consumed before the updates."""
+
+    def times(run: RunAmounts | None, clock: str, start: int, size: int) -> Array:
+        if run is None or clock == UPDATES:
+            return np.arange(start, start + size)
+        return times_on(clock, run.amounts_from(start, run.amount_at(start), size))
+
+    first, by = None, 0.0
+    schedules = [schedule for schedule, _ in lines]
+    for start in range(0, count, _BLOCK):
+        size = min(_BLOCK, count - start)
+        several = [times(run, clock, start, size) for (_, clock), run in zip(lines, runs, strict=True)]
+        if (found := _first_difference(schedules, several, base)) is not None:
+            first = start + found[0] if first is None else first
+            by = max(by, found[1])
+    return _SAME if first is None else (first, by, UPDATES)
 
 
 def _difference_of_some_times(
@@ -258,7 +279,7 @@ def _difference_of_some_times(
         return None  # two clocks that cannot be converted into each other
     end = ends[unit]
     spread = np.concatenate([np.linspace(0, end - 1, count), np.geomspace(1, end, count) - 1])
-    edges = [ceil(time) for schedule in (one, other) for time in islice(schedule.piece.edges(0, end), count)]
+    edges = [min(ceil(time), end) for schedule in (one, other) for time in islice(schedule.piece.edges(0, end), count)]
     times = np.unique(np.concatenate([spread.astype(np.int64), np.array(edges, dtype=np.int64)]))
     times = times[times < end]
     found = _first_difference((one, other), (times, times), base)

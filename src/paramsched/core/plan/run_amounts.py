@@ -56,6 +56,13 @@ class RunAmounts(ABC):
             A NumPy array of `count` integers, or of floats for seconds.
         """
 
+    def amounts_at(self, updates: Array, first: int, amount: Amount) -> Any:
+        """Return the amounts before some updates, in ascending order, if `amount` is the one before update `first`.
+
+        The values are those of `amounts_from`, without an array of all updates.
+        """
+        return np.asarray(self.amounts_from(first, amount, int(updates[-1]) - first + 1))[updates - first]
+
     @abstractmethod
     def updates_until(self, amount: Amount | Fraction) -> int:
         """Return the first update that starts at or after an amount."""
@@ -88,11 +95,14 @@ class ConstantAmounts(RunAmounts):
         return float(exact) if self.clock == "seconds" else ceil(exact)
 
     def amounts_from(self, t: int, amount: Amount, count: int) -> Any:
-        more = amount - self.amount_at(t)
+        return self.amounts_at(np.arange(t, t + count), t, amount)
+
+    def amounts_at(self, updates: Array, first: int, amount: Amount) -> Any:
+        more = amount - self.amount_at(first)
         above, below = self.rate.numerator, self.rate.denominator
-        if (t + count) * above >= MAX_CONSUMED:
-            return np.array([self.amount_at(one) + more for one in range(t, t + count)])
-        products = np.arange(t, t + count) * above
+        if updates.size and (int(updates[-1]) + 1) * above >= MAX_CONSUMED:
+            return np.array([self.amount_at(one) + more for one in updates.tolist()])
+        products = updates * above
         if self.clock == "seconds":
             return products / below + more
         return -(-products // below) + more
@@ -162,6 +172,9 @@ class ReportedProgress(RunAmounts):
     def amounts_from(self, t: int, amount: Amount, count: int) -> Any:
         return np.full(count, float(amount))
 
+    def amounts_at(self, updates: Array, first: int, amount: Amount) -> Any:
+        return np.full(updates.size, float(amount))
+
     def updates_until(self, amount: Amount | Fraction) -> int:
         if amount <= 0:
             return 0
@@ -183,7 +196,10 @@ class EvenProgress(RunAmounts):
         return rounded_progress(min(t / self.total, 1))
 
     def amounts_from(self, t: int, amount: Amount, count: int) -> Any:
-        return rounded_array(np.minimum(np.arange(t, t + count) / self.total, 1))
+        return self.amounts_at(np.arange(t, t + count), t, amount)
+
+    def amounts_at(self, updates: Array, first: int, amount: Amount) -> Any:
+        return rounded_array(np.minimum(updates / self.total, 1))
 
     def updates_until(self, amount: Amount | Fraction) -> int:
         half = Fraction(1, 2 * WHOLE)  # amounts are rounded to 1 / WHOLE
@@ -378,6 +394,7 @@ class RunSizes:
         return None
 
 
+_BLOCK = 262_144  # updates whose amounts are computed at once, which bounds the memory
 _STRIDE = 4096  # updates between two cached amounts
 _ESTIMATE_SIZES = 16, 4096  # updates that are estimated at once: few if the last estimate was wrong early
 _MAX_ROUNDS = 8  # refinements of an estimate before its correct part is kept
@@ -433,6 +450,19 @@ class PlannedAmounts(RunAmounts):
     def amounts_from(self, t: int, amount: Amount, count: int) -> Any:
         return self._amounts(t, int(amount), count)
 
+    def amounts_at(self, updates: Array, first: int, amount: Amount) -> Any:
+        found, before = [], int(amount)
+        while updates.size and (size := self._held_size(first, before)) is None:
+            block = self._amounts(first, before, _BLOCK + 1)
+            inside = updates[: int(np.searchsorted(updates, first + _BLOCK))]
+            found.append(block[inside - first])
+            updates, first, before = updates[inside.size :], first + _BLOCK, int(block[-1])
+        if updates.size:
+            assert size is not None
+            self._refuse_amounts(first, before + (int(updates[-1]) - first) * size)
+            found.append(before + (updates - first) * size)
+        return np.concatenate(found) if found else updates
+
     def updates_until(self, amount: Amount | Fraction) -> int:
         wanted = ceil(amount)
         if wanted <= self._kept[-1]:
@@ -487,9 +517,7 @@ class PlannedAmounts(RunAmounts):
         With `until`, every update before it must consume something. Without it, updates that consume nothing do not
         raise, because a block of updates may extend beyond the end of the run.
         """
-        if amount + MAX_PER_UPDATE > _MAX_AMOUNT:
-            found = f"more than {_MAX_AMOUNT} {self.clock} before update {t}"
-            raise InvalidArgument("the amounts of the run", found, "Plan smaller sizes, or a shorter run")
+        self._refuse_amounts(t, amount + MAX_PER_UPDATE)
         pieces = [np.array([amount])]
         left, (least, most) = count - 1, _ESTIMATE_SIZES
         size_of_estimate = most
@@ -505,6 +533,12 @@ class PlannedAmounts(RunAmounts):
             pieces.append(piece)
             t, amount, left = t + piece.size, int(piece[-1]), left - piece.size
         return np.concatenate(pieces)
+
+    def _refuse_amounts(self, t: int, amount: int) -> None:
+        """Raise if an amount that may be reached from update `t` on is too large to be counted."""
+        if amount > _MAX_AMOUNT:
+            found = f"more than {_MAX_AMOUNT} {self.clock} before update {t}"
+            raise InvalidArgument("the amounts of the run", found, "Plan smaller sizes, or a shorter run")
 
     def _next_amounts(self, t: int, amount: int, most: int) -> Array:
         """Return the amounts after update `t`, between 1 and `most` of them, as many as a few estimates determine.

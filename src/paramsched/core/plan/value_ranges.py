@@ -11,6 +11,7 @@ import numpy as np
 from paramsched.core.curves.arrays import Array
 from paramsched.core.fields import Field
 from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.cost import cost_of_value
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.own import has_own_shape
 from paramsched.errors import ParamschedError
@@ -48,6 +49,8 @@ def range_of(name: str) -> ValueRange | None:
 
 _MOST_UPDATES: Final = 65_536
 """The updates of a run at which all values are computed."""
+_MOST_COST: Final = 8_000_000
+"""The cost of all values together: of a costly schedule, fewer are computed."""
 _GRID: Final = 16_384
 """The evenly spaced updates of a longer run at which values are computed, besides its edges."""
 _EACH: Final = 32
@@ -56,7 +59,13 @@ _MOST_OF_FUNCTIONS: Final = 16_384  # updates at which a function of the user is
 
 
 def first_outside(
-    schedule: Schedule, allowed: ValueRange, base: float, times_of: Callable[[Array], Array], start: int, end: int
+    schedule: Schedule,
+    allowed: ValueRange,
+    base: float,
+    times_of: Callable[[Array], Array],
+    start: int,
+    end: int,
+    most_cost: int = _MOST_COST,
 ) -> tuple[int, float] | None:
     """Return the first update at which a schedule is outside of a range, and its value; None if there is none.
 
@@ -70,12 +79,13 @@ def first_outside(
         base: the base.
         times_of: returns the times of updates on the clock of the schedule.
         start, end: the first update, and the one after the last.
+        most_cost: the cost of the computed values (`cost_of_value`).
     """
     if schedule.metric_rules:
         end = min(end, start + 1)
     if end <= start:
         return None
-    updates = _updates_to_look_at(schedule, times_of, start, end)
+    updates = _updates_to_look_at(schedule, times_of, start, end, most_cost)
     values = evaluate(schedule, times_of(updates), base)
     bad = allowed.outside(values, base)
     if not bad.any():
@@ -83,18 +93,23 @@ def first_outside(
     at = int(np.argmax(bad))
     before, found = int(updates[at - 1]) if at else start, int(updates[at])
     if at and found - before > 1:  # an update between them may be outside too
-        inside = first_outside(schedule, allowed, base, times_of, before + 1, found)
+        inside = first_outside(schedule, allowed, base, times_of, before + 1, found, most_cost // 2)
         return inside or (found, float(values[at]))
     return found, float(values[at])
 
 
-def _updates_to_look_at(schedule: Schedule, times_of: Callable[[Array], Array], start: int, end: int) -> Array:
-    most = _MOST_OF_FUNCTIONS if has_own_shape(schedule) else _MOST_UPDATES
+def _updates_to_look_at(
+    schedule: Schedule, times_of: Callable[[Array], Array], start: int, end: int, most_cost: int
+) -> Array:
+    first, last = (int(times_of(np.array([one]))[0]) for one in (start, end - 1))
+    affordable = max(most_cost // cost_of_value(schedule, last + 1), _EACH)
+    most = min(_MOST_OF_FUNCTIONS if has_own_shape(schedule) else _MOST_UPDATES, affordable)
     if end - start <= most:
         return np.arange(start, end)
-    updates = np.linspace(start, end - 1, _GRID).astype(np.int64)
-    first, last = (int(times_of(np.array([one]))[0]) for one in (start, end - 1))
-    edges = np.array([float(one) for one in islice(schedule.piece.edges(first, last + 1), most)])
+    count = min(_GRID, affordable)
+    most = min(most, affordable // 3)  # three updates are computed at each edge
+    updates = np.linspace(start, end - 1, count).astype(np.int64)
+    edges = np.array([float(min(one, last + 1)) for one in islice(schedule.piece.edges(first, last + 1), most)])
     # The updates just before and after each edge, on any clock: times do not decrease.
     after = np.searchsorted(times_of(updates), edges)
     near = updates[np.clip(after, 0, updates.size - 1)]

@@ -134,9 +134,7 @@ def _times_to_end(in_force: ResolvedPlan, line: Line, now: UpdateTimes) -> tuple
 
 def _times_of_amounts(amounts: RunAmounts, clock: str, first: int, start: float | Array) -> Callable[[Array], Array]:
     def times_of(updates: Array) -> Array:
-        last = int(updates[-1])
-        run = np.asarray(amounts.amounts_from(first, start, last - first + 1))
-        return UpdateTimes(first, run[updates - first], len(updates)).on_clock(clock)
+        return UpdateTimes(first, amounts.amounts_at(updates, first, start), len(updates)).on_clock(clock)
 
     return times_of
 

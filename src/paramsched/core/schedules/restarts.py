@@ -41,7 +41,8 @@ def extent_of_cycles(first: Duration | None, times: int | None) -> Extent:
 def length_of_cycles(first: Duration, mult: float, lengths: Lengths, times: int) -> Duration:
     """Return the length of cycles as written, up to the first update after them."""
     if (period := first.exact) is not None:
-        return Duration.of(ceil(end_of_cycles(exact_number(max(period, Fraction(1))), mult, lengths, times)))
+        end = ceil(end_of_cycles(exact_number(max(period, Fraction(1))), mult, lengths, times))
+        return Duration.of_updates(min(end, MOST_AMOUNT))
     whole = sum_of_cycles(mult, times)
     return Duration(
         tuple((unit, Fraction(within_digits(min(amount * whole, MOST_AMOUNT)))) for unit, amount in first.terms)
@@ -179,7 +180,9 @@ def restarts(
         return piece.values(since, base if gamma == 1 else base.scaled(power_of(gamma, cycle)))
 
     def edges(since: Number, until: Number) -> Iterator[Number]:
-        inner = tuple(piece.edges_and_end(0, ceil(period))) if period <= _SHORT_CYCLE else None
+        inner = None
+        if period <= _SHORT_CYCLE:  # without duplicates, whose number would double with each nested schedule
+            inner = tuple(dict.fromkeys(one for one in piece.edges_and_end(0, ceil(period)) if one <= period))
         for begin, size in cycles(since, until):
             yield begin
             stretch = Fraction(size) / Fraction(period)

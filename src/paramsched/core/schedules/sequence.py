@@ -209,7 +209,11 @@ def _joined(call: Schedule, pieces: list[Piece]) -> Piece:
         for piece, begin in zip(pieces, begins, strict=True):
             if begin <= until:
                 available = until - begin if piece.length is None else min(until - begin, piece.length)
-                inner = piece.edges_and_end(floor(since - begin), ceil(available)) if since <= begin + available else ()
+                inner = (
+                    piece.edges_and_end(max(floor(since - begin), 0), ceil(available))
+                    if since <= begin + available
+                    else ()
+                )
                 yield from (begin + one for one in chain((0, available), inner) if 0 <= one <= available)
 
     held = None if last.held is None else exact_number(Fraction(begins[-1]) + last.held)

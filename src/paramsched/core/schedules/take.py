@@ -119,7 +119,7 @@ def skip(call: Schedule, span: Span, schedule: Schedule, by: Time, of: Run = Non
         return piece.values(np.minimum(t, MAX_LENGTH - start) + start, base)
 
     def edges(since: Number, until: Number) -> Iterable[Number]:
-        inside = piece.edges_and_end(floor(since + early), ceil(until + early))
+        inside = piece.edges_and_end(floor(max(since, 0) + early), ceil(until + early))
         return (one - early for one in inside if one >= early)
 
     def rest(time: Number | None) -> Number | None:

@@ -69,7 +69,7 @@ def shift(call: Schedule, span: Span, schedule: Schedule, by: Time) -> Piece:
     def edges(since: Number, until: Number) -> Iterable[Number]:
         yield late
         if until > late:
-            yield from (late + one for one in piece.edges_and_end(floor(since - late), ceil(until - late)))
+            yield from (late + one for one in piece.edges_and_end(max(floor(since - late), 0), ceil(until - late)))
 
     made = call.with_args(schedule=piece.schedule, by=Duration.of_updates(late))
     return Piece(made, _add(piece.length, late), _add(piece.held, late), values, edges)
@@ -138,7 +138,7 @@ def window(call: Schedule, span: Span, schedule: Schedule, begin: Time = 0, end:
         close = until if last is None else min(until, last)
         yield from (first, close)
         if close > first:
-            inside = piece.edges_and_end(floor(since - first), ceil(close - first))
+            inside = piece.edges_and_end(max(floor(since - first), 0), ceil(close - first))
             yield from (first + one for one in inside if first + one <= close)
 
     made = call.with_args(

@@ -1,0 +1,37 @@
+"""The cost of a value of a schedule, by which the number of evaluated updates is limited."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from paramsched.core.schedules.schedule import Schedule
+from paramsched.core.time import Duration
+
+_BEYOND_64_BITS: Final = 30  # the cost of a division of Python's integers
+_GROWING: Final = 4  # the cost of a search among growing cycles
+_INT64: Final = 2**63
+
+
+def cost_of_value(schedule: Schedule, end: int) -> int:
+    """Return how many simple formulas, of about 25 ns each, a value of a resolved schedule takes.
+
+    Args:
+        schedule: the schedule.
+        end: the latest time that is evaluated.
+    """
+    return sum(_own_cost(part, end) for part in _with_parts(schedule))
+
+
+def _with_parts(schedule: Schedule) -> Iterator[Schedule]:
+    yield schedule
+    for part in schedule.parts():
+        yield from _with_parts(part)
+
+
+def _own_cost(part: Schedule, end: int) -> int:
+    exact = (leaf.exact for leaf in part.leaves if isinstance(leaf, Duration))
+    size = part.args["rises"] if part.kind == "stairs" else 1
+    for number in exact:
+        parts = 1 if number is None else number.denominator * size
+        if parts > 1 and (parts * end >= _INT64 or (number is not None and number.numerator >= _INT64)):
+            return _BEYOND_64_BITS
+    return _GROWING if part.args.get("mult", 1) != 1 else 1
