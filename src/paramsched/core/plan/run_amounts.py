@@ -459,7 +459,7 @@ class PlannedAmounts(RunAmounts):
             updates, first, before = updates[inside.size :], first + _BLOCK, int(block[-1])
         if updates.size:
             assert size is not None
-            self._refuse_amounts(first, before + (int(updates[-1]) - first) * size)
+            _refuse_amounts(self.clock, first, before + (int(updates[-1]) - first) * size)
             found.append(before + (updates - first) * size)
         return np.concatenate(found) if found else updates
 
@@ -517,7 +517,7 @@ class PlannedAmounts(RunAmounts):
         With `until`, every update before it must consume something. Without it, updates that consume nothing do not
         raise, because a block of updates may extend beyond the end of the run.
         """
-        self._refuse_amounts(t, amount + MAX_PER_UPDATE)
+        _refuse_amounts(self.clock, t, amount + MAX_PER_UPDATE)
         pieces = [np.array([amount])]
         left, (least, most) = count - 1, _ESTIMATE_SIZES
         size_of_estimate = most
@@ -533,12 +533,6 @@ class PlannedAmounts(RunAmounts):
             pieces.append(piece)
             t, amount, left = t + piece.size, int(piece[-1]), left - piece.size
         return np.concatenate(pieces)
-
-    def _refuse_amounts(self, t: int, amount: int) -> None:
-        """Raise if an amount that may be reached from update `t` on is too large to be counted."""
-        if amount > _MAX_AMOUNT:
-            found = f"more than {_MAX_AMOUNT} {self.clock} before update {t}"
-            raise InvalidArgument("the amounts of the run", found, "Plan smaller sizes, or a shorter run")
 
     def _next_amounts(self, t: int, amount: int, most: int) -> Array:
         """Return the amounts after update `t`, between 1 and `most` of them, as many as a few estimates determine.
@@ -595,6 +589,13 @@ class PlannedAmounts(RunAmounts):
             time = amount if self.times is None else ceil(self.times.amount_at(update))
             for target in self.targets:
                 target.require_possible(update, time)
+
+
+def _refuse_amounts(clock: str, t: int, amount: Amount) -> None:
+    """Raise if an amount that may be reached soon after update `t` is too large to be counted."""
+    if amount > _MAX_AMOUNT:
+        found = f"more than {_MAX_AMOUNT} {clock} before update {t}"
+        raise InvalidArgument("the amounts of the run", found, "Plan smaller sizes, or a shorter run")
 
 
 def _too_many_updates(most: int) -> InvalidArgument:

@@ -107,7 +107,7 @@ def _updates_to_look_at(
     if end - start <= most:
         return np.arange(start, end)
     count = min(_GRID, affordable)
-    most = min(most, affordable // 3)  # three updates are computed at each edge
+    most = min(most, affordable // 6)  # three updates are computed at each edge, which costs as much as they do
     updates = np.linspace(start, end - 1, count).astype(np.int64)
     edges = np.array([float(min(one, last + 1)) for one in islice(schedule.piece.edges(first, last + 1), most)])
     # The updates just before and after each edge, on any clock: times do not decrease.

@@ -15,7 +15,7 @@ from paramsched.core.plan import selector_text
 from paramsched.core.plan.binding import UPDATES, binding_key
 from paramsched.core.plan.lines import Line, UpdateTimes, by_group
 from paramsched.core.plan.resolved import ResolvedPlan
-from paramsched.core.plan.run_amounts import RunAmounts
+from paramsched.core.plan.run_amounts import MAX_CONSUMED, RunAmounts
 from paramsched.core.plan.value_ranges import (
     BELOW_ONE_ADVICE,
     ValueRange,
@@ -33,7 +33,7 @@ from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.own import has_open_function, require_values_until
 from paramsched.core.time.amounts import amount_text, counts_in_unit, counts_whole, largest_on, times_on
-from paramsched.errors import MissingFact, PlanError
+from paramsched.errors import InvalidArgument, MissingFact, PlanError
 
 _WITHOUT_END = 2**20  # updates of a run without a total whose schedule has no end
 _AMOUNTS = 65_536  # evaluated if the amounts of the updates are unknown
@@ -134,7 +134,11 @@ def _times_to_end(in_force: ResolvedPlan, line: Line, now: UpdateTimes) -> tuple
 
 def _times_of_amounts(amounts: RunAmounts, clock: str, first: int, start: float | Array) -> Callable[[Array], Array]:
     def times_of(updates: Array) -> Array:
-        return UpdateTimes(first, amounts.amounts_at(updates, first, start), len(updates)).on_clock(clock)
+        run = amounts.amounts_at(updates, first, start)
+        if run.dtype.kind not in "if":  # integers of more than 64 bits
+            found = f"more than {MAX_CONSUMED:.0e} {amounts.clock} before update {updates[-1]}"
+            raise InvalidArgument("the amounts of the run", found, "Plan smaller sizes, or a shorter run")
+        return UpdateTimes(first, run, len(updates)).on_clock(clock)
 
     return times_of
 

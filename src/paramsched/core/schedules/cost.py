@@ -7,7 +7,7 @@ from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.time import Duration
 
 _BEYOND_64_BITS: Final = 30  # the cost of a division of Python's integers
-_GROWING: Final = 4  # the cost of a search among growing cycles
+_GROWING: Final = 8  # the cost of a search among growing cycles
 _INT64: Final = 2**63
 
 

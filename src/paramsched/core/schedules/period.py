@@ -108,8 +108,8 @@ class GrowingCycles:
 
     def __init__(self, first: Number, begins: Sequence[int | Decimal], sizes: Sequence[int | Decimal]) -> None:
         self._first, self._exact = first, (begins, sizes)
-        self.end = _snapped(Fraction(begins[-1]) + (first if len(sizes) == 1 else _snapped(Fraction(sizes[-1]))))
-        whole = all(_is_whole(one) for one in (*begins, *sizes)) and sizes[-1] <= 10**18
+        self.end = _snapped(_snapped(begins[-1]) + (first if len(sizes) == 1 else _snapped(sizes[-1])))
+        whole = all(isinstance(_snapped(one), int) for one in (*begins, *sizes)) and sizes[-1] <= 10**18
         kind: Any = np.int64 if whole else np.float64
         self._begins, self._sizes = (
             np.array([round(one) for one in exact] if whole else exact, kind) for exact in self._exact
@@ -122,13 +122,13 @@ class GrowingCycles:
 
     def between(self, since: Number, until: Number) -> Iterator[tuple[Number, Number]]:
         """Yield the exact start and length of each cycle that has a time from `since` to `until`."""
-        first = int(np.searchsorted(self._begins, float(since), side="left"))
-        for place in range(max(first - 2, 0), len(self._begins)):  # one more than needed, because floats are rounded
-            begin, size = (_snapped(Fraction(exact[place])) for exact in self._exact)
+        first = int(np.searchsorted(self._begins, float(since))) - 2
+        last = int(np.searchsorted(self._begins, float(until), side="right"))
+        for place in range(max(first, 0), last):
+            begin, size = (_snapped(exact[place]) for exact in self._exact)
             size = size if place else self._first
-            if begin > until:
-                return
-            if since <= begin + size:
+            # Only the cycles at both ends may be outside, because floats are rounded.
+            if first + 2 < place < last - 1 or (begin <= until and since <= begin + size):
                 yield begin, size
 
 
@@ -193,15 +193,11 @@ def fitting_times(mult: float, times: int, available: Fraction) -> int:
     return fitting
 
 
-def _is_whole(number: int | Decimal) -> bool:
-    return isinstance(number, int) or abs(number - round(number)) < _SNAP
-
-
-_SNAP: Final = Decimal("1e-30")
+_SNAP: Final[dict[type, Any]] = {Decimal: Decimal("1e-30"), Fraction: Fraction(1, 10**30), int: 1}
 """A difference from an integer that is only due to rounding."""
 
 
-def _snapped(number: Fraction) -> Number:
+def _snapped(number: int | Decimal | Fraction) -> Number:
     """Return the nearest integer if the number differs from it only by rounding, else the number."""
     whole = round(number)
-    return whole if abs(number - whole) < Fraction(_SNAP) else number
+    return whole if abs(number - whole) < _SNAP[type(number)] else Fraction(number)

@@ -403,11 +403,12 @@ def count_text(count: Fraction, unit: str) -> str:
 def _scaled_text(amount: Fraction) -> str:
     """Write an amount from a million on with M, B or T, if that is exact with a few digits behind the point.
 
-    >>> [_scaled_text(Fraction(amount)) for amount in (2 * 10**12, 1_500_000, 1_281_167, 999_999)]
-    ['2T', '1.5M', '1281167', '999999']
+    >>> [_scaled_text(Fraction(amount)) for amount in (2 * 10**12, 1_500_000, 1_281_167, Fraction(10**7, 3))]
+    ['2T', '1.5M', '1281167', '10000000/3']
     """
     for scale, size in _WRITTEN_SCALES.items():
-        if amount >= size and (_decimal_places(amount / size) or 0) <= _MOST_SCALED_DIGITS:
+        places = _decimal_places(amount / size)
+        if amount >= size and places is not None and places <= _MOST_SCALED_DIGITS:
             return f"{_amount_text(amount / size)}{scale}"
     return _amount_text(amount)
 
