@@ -2,14 +2,19 @@
 
 import copy
 import pickle
+import time
+import tracemalloc
 
 import numpy as np
 import pytest
+import torch
+from hypothesis import settings
 
 import paramsched as ps
 from paramsched.core.plan import Plan
 from paramsched.core.schedules.schedule import MOST_DEPTH
 from paramsched.errors import InvalidArgument
+from support import extreme_lines, programs
 from support.tables import table
 
 pytestmark = pytest.mark.heavy
@@ -73,3 +78,52 @@ def test_plans_of_any_length_are_compared_at_selected_updates():
     (change,) = ps.diff(ps.Plan(lr=ps.cosine()), ps.Plan(lr=ps.cosine(to=0.1)), total=10**15)
 
     assert change.by == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long), pytest.param(3, marks=pytest.mark.long)])
+def test_short_lines_with_extreme_numbers_stay_within_a_second_and_200_megabytes(seed):
+    count = 20 * settings().max_examples
+
+    found = programs.run([extreme_lines.__file__, str(seed), str(count)])
+
+    assert (found.returncode, found.stderr) == (0, "")
+    *problems, summary = found.stdout.splitlines()
+    assert not problems, "\n".join(problems)
+    assert int(summary.split()[0]) > count / 3  # not all lines are refused
+
+
+LONG_RUNS = [
+    ("restarts(stairs(1.0, 0.5, 2), times=200, mult=1.01)", 10**6),
+    ("restarts(linear(), times=3000, mult=1.001)", 10**7),
+    ("overlay(warmup(2000000000), stairs(0.1, 1.0, 1000000000, over=1000000000))", 10**12),
+    ('(every(linear(2.0, 0.1, over=0), 1, 3)) * restarts(power_law(0.5, 1), "100%", times=1000000000000)', 10**12),
+    (" * ".join(f"restarts(cosine(), {size}, mult=1.001)" for size in (6, 14, 18, 5, 1, 7, 19)), 10**9),
+    (" * ".join(["step(10)"] * 27), 100_000),
+    ("restarts(" * 20 + "step(1)" + ", 1)" * 20, 10**9),
+]
+
+
+@table(("line", "total"), LONG_RUNS)
+def test_a_long_run_of_a_short_line_is_checked_started_and_compared_at_a_few_updates(line, total):
+    plan = ps.Plan(lr=line, total=total)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    begin = time.process_time()
+
+    ps.check(plan)
+    ps.Scheduler(optimizer, plan)
+    ps.diff(plan, ps.Plan(lr="cosine()", total=total), steps_per_epoch=1)
+
+    assert time.process_time() - begin < 3  # a second each
+    assert ps.loads(ps.dump(plan.resolve())) == plan.resolve()
+
+
+def test_a_start_on_a_clock_of_amounts_takes_no_memory_for_each_update():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    plan = ps.Plan(lr="exponential(0.999999, 10000)", clock="tokens", total=10**12)
+    tracemalloc.start()
+
+    ps.Scheduler(optimizer, plan, tokens_per_step=1000)
+
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 50e6

@@ -30,6 +30,7 @@ from paramsched.core.time.duration import MOST_AMOUNT, Number, count_of, exact_n
 from paramsched.errors import CallSite, InvalidArgument
 
 _MAX_GROWING: Final = 50_000  # the largest number of growing cycles; they are longer than any time that can be counted
+_INT64: Final = 2**63
 _SHORT_CYCLE: Final = 4096  # updates; the breakpoints of a shorter cycle are computed once
 
 
@@ -175,6 +176,8 @@ def restarts(
         else:
             cycle, since, size = table.split(t)
             first = count_of(period)
+            if since.dtype.kind in "iu" and int(since.max(initial=0)) * first >= _INT64:
+                since = since.astype(np.float64)  # the product of two integers would overflow
             since = np.where(size == first, since, since * first / size)
             since = since if end is None else np.where(t >= count_of(end), float(first), since)
         return piece.values(since, base if gamma == 1 else base.scaled(power_of(gamma, cycle)))
