@@ -199,7 +199,7 @@ def _text_of(binding: Binding | None) -> str | None:
 
 
 _MAX_COMPARED = 10_000_000  # values; comparing them takes less than a second. Of more, a sample is compared
-_MAX_COST = 40_000_000  # of all compared values (`cost_of_value`), of which a sample has a fifth
+_MAX_COST = 25_000_000  # of all compared values (`cost_of_value`), of which a sample has a fifth
 _BLOCK = 262_144  # updates that are compared at once, which bounds the memory
 _MAX_TIMES = 20_000  # times in each of the two samples, with linear and with geometric spacing
 _Difference: TypeAlias = tuple[Amount | None, float, str]

@@ -11,8 +11,8 @@ import numpy as np
 from paramsched.core.curves.arrays import Array
 from paramsched.core.fields import Field
 from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.cost import cost_of_value
-from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.schedules.cost import cost_of_edge, cost_of_value
+from paramsched.core.schedules.evaluation import MAX_LENGTH, evaluate
 from paramsched.core.schedules.own import has_own_shape
 from paramsched.errors import ParamschedError
 
@@ -51,6 +51,8 @@ _MOST_UPDATES: Final = 65_536
 """The updates of a run at which all values are computed."""
 _MOST_COST: Final = 8_000_000
 """The cost of all values together: of a costly schedule, fewer are computed."""
+_MOST_EDGE_COST: Final = 1_280_000
+"""The cost of all edges together, likewise."""
 _GRID: Final = 16_384
 """The evenly spaced updates of a longer run at which values are computed, besides its edges."""
 _EACH: Final = 32
@@ -107,7 +109,8 @@ def _updates_to_look_at(
     if end - start <= most:
         return np.arange(start, end)
     count = min(_GRID, affordable)
-    most = min(most, affordable // 6)  # three updates are computed at each edge, which costs as much as they do
+    # Three updates are computed at each edge, which costs as much as they do.
+    most = min(most, affordable // 6, _MOST_EDGE_COST // cost_of_edge(schedule))
     updates = np.linspace(start, end - 1, count).astype(np.int64)
     edges = np.array([float(min(one, last + 1)) for one in islice(schedule.piece.edges(first, last + 1), most)])
     # The updates just before and after each edge, on any clock: times do not decrease.
@@ -128,7 +131,7 @@ def end_of_values(schedule: Schedule) -> int | None:
         held = schedule.piece.held
     except ParamschedError:
         return None
-    return None if held is None else ceil(held) + 1
+    return None if held is None else min(ceil(held) + 1, MAX_LENGTH)
 
 
 def with_floor(schedule: Schedule) -> str:

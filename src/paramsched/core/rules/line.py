@@ -20,7 +20,7 @@ from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.absolute import absolute
 from paramsched.core.schedules.anneal import is_anneal
 from paramsched.core.schedules.constant import constant
-from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.schedules.evaluation import MAX_LENGTH, evaluate
 from paramsched.core.schedules.guided import guided, without_rules
 from paramsched.core.schedules.level import Absolute
 from paramsched.core.schedules.own import has_own_shape, is_own
@@ -186,7 +186,8 @@ class Part:
             return None
         length = resolved.length
         end = max(1, ceil((resolved.piece.held or _USUAL_LENGTH) if length is None else length.number))
-        marks = [*map(ceil, islice(resolved.piece.edges_and_end(0, end), _MARKS))]
+        end = min(end, MAX_LENGTH)
+        marks = [min(ceil(one), end) for one in islice(resolved.piece.edges_and_end(0, end), _MARKS)]
         spread = np.linspace(0, end, _MARKS + 1).astype(np.int64)
         times = np.unique([*spread, *marks, *(mark - 1 for mark in marks), min(1, end)])
         values = values_of(resolved, times[(times >= 0) & (times <= end)])

@@ -30,7 +30,7 @@ from paramsched.core.run.processes import Processes
 from paramsched.core.run.state import Group
 from paramsched.core.run.values import LR
 from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.schedules.evaluation import MAX_LENGTH, evaluate
 from paramsched.core.schedules.own import has_open_function, require_values_until
 from paramsched.core.time.amounts import amount_text, counts_in_unit, counts_whole, largest_on, times_on
 from paramsched.errors import InvalidArgument, MissingFact, PlanError
@@ -287,5 +287,5 @@ _FIRST = 64  # times that are evaluated one after another, and as many up to the
 def _first_times(schedule: Schedule) -> Array:
     """Return times from the beginning of a resolved schedule to its end, among them the first 64."""
     held = schedule.piece.held
-    end = _FIRST if held is None else ceil(held)
+    end = _FIRST if held is None else min(ceil(held), MAX_LENGTH)
     return np.unique(np.append(np.arange(_FIRST), np.linspace(0, end, _FIRST).astype(np.int64)))

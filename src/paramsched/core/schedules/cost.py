@@ -1,4 +1,4 @@
-"""The cost of a value of a schedule, by which the number of evaluated updates is limited."""
+"""The costs of a value and of an edge of a schedule, by which the number of evaluated updates is limited."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -8,6 +8,7 @@ from paramsched.core.time import Duration
 
 _BEYOND_64_BITS: Final = 30  # the cost of a division of Python's integers
 _GROWING: Final = 8  # the cost of a search among growing cycles
+_FRACTION: Final = 8  # the cost of an addition of fractions
 _INT64: Final = 2**63
 
 
@@ -19,6 +20,13 @@ def cost_of_value(schedule: Schedule, end: int) -> int:
         end: the latest time that is evaluated.
     """
     return sum(_own_cost(part, end) for part in _with_parts(schedule))
+
+
+def cost_of_edge(schedule: Schedule) -> int:
+    """Return how many additions of integers an edge of a resolved schedule takes: some for each level of nesting."""
+    lengths = (leaf.exact for part in _with_parts(schedule) for leaf in part.leaves if isinstance(leaf, Duration))
+    is_fractional = any(number is not None and number.denominator != 1 for number in lengths)
+    return schedule.depth * (_FRACTION if is_fractional else 1)
 
 
 def _with_parts(schedule: Schedule) -> Iterator[Schedule]:

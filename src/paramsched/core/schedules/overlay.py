@@ -4,7 +4,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from paramsched.core.schedules.registry import shape
-from paramsched.core.schedules.schedule import OPERATORS, Extent, Schedule, schedule_of
+from paramsched.core.schedules.schedule import OPERATORS, Extent, Schedule, schedule_of, values_inside
 from paramsched.core.schedules.shape import plan, planned
 from paramsched.core.schedules.span import AS_THEY_ARE, Piece, Span
 from paramsched.core.schedules.take import skip
@@ -35,15 +35,22 @@ def _overlay(_call: Schedule, span: Span, first: Schedule, curve: Schedule) -> P
     It is planned as the sequence of `overlay`, whose two stages start at the same time.
     """
     size = first.measure(span) or Fraction(0)
-    stage = replace(span, end=span.begin + size, staged=True, origin=span.begin)
-    start, below = (
-        plan(first, stage),
-        plan(curve, span.whole(span.begin, span.end if curve.fills else span.run_end, None)),
-    )
-    by = Duration.of_updates(stage.available or 0)
-    both = start.schedule >> skip(below.schedule, by)
+    stage = replace(span, end=span.begin + size, staged=True, origin=span.begin, stage_end=None)
+    start: Schedule = plan(first, stage).schedule
+    below = plan(curve, span.whole(span.begin, span.end if curve.fills else span.run_end, None))
+    by = stage.available or 0
+    as_resolved = replace(AS_THEY_ARE, rounding=span.rounding)
+    if start.measure(AS_THEY_ARE) != by:  # of cycles that end between two updates
+        start = window(start, 0, Duration.of_updates(by))
+    both = start >> skip(below.schedule, Duration.of_updates(by))
     # A sequence has no sequences among its stages.
-    return plan(window(both) if span.staged else both, AS_THEY_ARE)
+    return plan(window(both) if span.staged else both, as_resolved)
+
+
+def _may_be_empty(first: Schedule, length: Duration) -> bool:
+    """Return whether a run may skip more than there is, so that the length as written would be negative."""
+    skips = any(isinstance(one, Schedule) and one.kind == "skip" for one in values_inside(first))
+    return skips and any(amount < 0 for _, amount in length.terms)
 
 
 @shape
@@ -73,7 +80,7 @@ def overlay(first: Schedule, curve: Schedule) -> Schedule:
         found = "expected a schedule with a length"
         raise InvalidArgument(CallSite("overlay", "first", short_line(over)), found, example='warmup("5%")')
     length = over.known_length
-    if length is None:
+    if length is None or _may_be_empty(over, length):
         return OPERATORS["overlay"].call(first=over, curve=below)
     if length.until:
         found = 'its length must not be an "until"'

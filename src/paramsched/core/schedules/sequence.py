@@ -111,7 +111,7 @@ def _sequence(call: Schedule, span: Span, *stages: Schedule) -> Piece:
     for stage, length in zip(stages, lengths, strict=True):
         size = rest if length is None else length
         end = None if size is None else begin + size
-        part = replace(span, begin=begin, end=end, staged=True, origin=span.begin)
+        part = replace(span, begin=begin, end=end, staged=True, origin=span.begin, stage_end=None)
         is_open = stage.kind == "geometric"  # it has no curve before its level is known
         piece = _ended(plan(along_line(stage) if is_open else stage, part), part.available, is_last=stage is stages[-1])
         pieces.append(piece)

@@ -60,6 +60,7 @@ class Span:
         origin: the start of the sequence that contains the stage; None after an open-ended stage.
         restarted: True if the schedule is in a cycle, whose clock restarts.
         run: the span of the run, if `units` or `run_end` is not that of the run.
+        stage_end: the end of the stage, if that ends before the span.
     """
 
     units: Units
@@ -71,6 +72,7 @@ class Span:
     origin: Fraction | None = Fraction(0)
     restarted: bool = False
     run: "Span | None" = None
+    stage_end: Fraction | None = None
 
     @staticmethod
     def of_run(units: Units, length: Fraction | int | None) -> "Span":
@@ -145,8 +147,11 @@ class Span:
 
     def within_stage(self, size: Number) -> Number:
         """Return the counts of a length that is not rounded itself, or of its stage if that is rounded shorter."""
+        end = self.end if self.stage_end is None else self.stage_end
+        if end is None:
+            return size
         rounded = self._since_begin(self.begin + size)
-        return rounded if rounded < size and rounded == self.available else size
+        return rounded if rounded < size and rounded == self._since_begin(end) else size
 
     def before(self, length: DurationLike) -> Fraction:
         """Return the exact count of a length that ends at the start of the span.
@@ -177,7 +182,7 @@ class Span:
     def part(self, begin: Fraction, end: Fraction | None) -> "Span":
         """Return the span of a window or cycle inside this span. Its schedule is planned as for an entire run."""
         run = self.of_whole_run
-        return replace(self, begin=begin, end=end, run_end=end, staged=True, origin=begin, run=run)
+        return replace(self, begin=begin, end=end, run_end=end, staged=True, origin=begin, run=run, stage_end=None)
 
     def cycle(self, period: Number) -> "Span":
         """Return the first cycle of the span."""

@@ -108,10 +108,7 @@ def skip(call: Schedule, span: Span, schedule: Schedule, by: Time, of: Run = Non
     (0.5, 0.5)
     """
     inner = _span_of_skip(span, schedule, by, of)
-    length = None if span.end is None or inner.units is not span.units else schedule.measure(inner)
-    if length is not None and inner.begin + length == span.end:  # its end is rounded as that of its stage
-        inner = replace(inner, end=span.end)
-    piece = plan(schedule, inner)
+    piece = plan(schedule, replace(inner, stage_end=span.end) if inner.units is span.units else inner)
     early = exact_number(Fraction(span.boundary(span.begin)) - inner.boundary(inner.begin))
     start = min(count_of(early), MAX_LENGTH)
 
