@@ -25,7 +25,8 @@ def _measure(call: Schedule, span: Span) -> Fraction | None:
 
 
 def _extent(call: Schedule) -> Extent:
-    return call.args["curve"].extent
+    extent: Extent = call.args["curve"].extent
+    return extent
 
 
 @planned(hidden=True, extent=_extent, measure=_measure, text=_text)

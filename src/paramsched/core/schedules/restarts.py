@@ -30,7 +30,6 @@ from paramsched.core.time.duration import MOST_AMOUNT, Number, count_of, exact_n
 from paramsched.errors import CallSite, InvalidArgument
 
 _MAX_GROWING: Final = 50_000  # the largest number of growing cycles; they are longer than any time that can be counted
-_INT64: Final = 2**63
 _SHORT_CYCLE: Final = 4096  # updates; the breakpoints of a shorter cycle are computed once
 
 
@@ -43,7 +42,7 @@ def length_of_cycles(first: Duration, mult: float, lengths: Lengths, times: int)
     """Return the length of cycles as written, up to the first update after them."""
     if (period := first.exact) is not None:
         end = ceil(end_of_cycles(exact_number(max(period, Fraction(1))), mult, lengths, times))
-        return Duration.of_updates(min(end, MOST_AMOUNT))
+        return Duration.of_updates(min(Fraction(end), MOST_AMOUNT))
     whole = sum_of_cycles(mult, times)
     return Duration(
         tuple((unit, Fraction(within_digits(min(amount * whole, MOST_AMOUNT)))) for unit, amount in first.terms)
@@ -176,9 +175,7 @@ def restarts(
         else:
             cycle, since, size = table.split(t)
             first = count_of(period)
-            if since.dtype.kind in "iu" and int(since.max(initial=0)) * first >= _INT64:
-                since = since.astype(np.float64)  # the product of two integers would overflow
-            since = np.where(size == first, since, since * first / size)
+            since = np.where(size == first, since, _product(since, first) / size)
             since = since if end is None else np.where(t >= count_of(end), float(first), since)
         return piece.values(since, base if gamma == 1 else base.scaled(power_of(gamma, cycle)))
 
@@ -203,6 +200,13 @@ def restarts(
 
     made = call.with_args(schedule=piece.schedule, every=Duration.of_updates(period), times=times)
     return Piece(made, None if end is None else ceil(end), end, values, edges)
+
+
+def _product(since: Array, first: float) -> Array:
+    """Return the products of times and a length; in floats where two integers would overflow 64 bits."""
+    if since.dtype.kind == "f" or isinstance(first, float):
+        return since * first
+    return np.where(since <= (2**63 - 1) // first, since * first, since.astype(np.float64) * first)
 
 
 def _require_whole_epochs(call: Schedule, period: Number, span: Span) -> None:
