@@ -37,9 +37,10 @@ def _with_parts(schedule: Schedule) -> Iterator[Schedule]:
 
 def _own_cost(part: Schedule, end: int) -> int:
     exact = (leaf.exact for leaf in part.leaves if isinstance(leaf, Duration))
-    size = part.args["rises"] if part.kind == "stairs" else 1
+    size, cost = (part.args["rises"] if part.kind == "stairs" else 1), 1
     for number in exact:
         parts = 1 if number is None else number.denominator * size
         if parts > 1 and (parts * end >= _INT64 or (number is not None and number.numerator >= _INT64)):
             return _BEYOND_64_BITS
-    return _GROWING if part.args.get("mult", 1) != 1 else 1
+        cost = 2 if parts > 1 else cost
+    return _GROWING if part.args.get("mult", 1) != 1 else cost
