@@ -57,6 +57,38 @@ def test_a_line_for_all_means_the_optimizers_that_have_the_field():
     assert scheduled(ps.Binding("betas[1]", 1.0)) == {"betas[1]": GROUPS[1:]}
 
 
+ENTRIES = {"momentum": 0.95, "betas": (0.9, 0.95), "eps": 1e-8, "weight_decay": 0.1}
+
+
+@given(
+    st.lists(st.sets(st.sampled_from([*ENTRIES])), min_size=1, max_size=4),
+    st.sets(st.sampled_from(["momentum", "betas[0]", "betas[1]", "eps", "weight_decay"]), min_size=1),
+    st.booleans(),
+)
+def test_a_line_for_all_means_the_same_groups_of_one_optimizer_as_of_several(groups, names, follows):
+    bases = [{"lr": 0.1, **{key: ENTRIES[key] for key in ENTRIES if key in keys}} for keys in groups]
+    plan = dict.fromkeys(names, "linear()")
+    some = []
+    if follows:  # a line for all groups becomes one for some of them
+        plan = dict.fromkeys(names, 'like("lr")')
+        some = [ps.Binding("lr", "cosine()", groups="last")]
+        bases[-1]["name"] = "last"
+
+    def found(bases):
+        try:
+            return scheduled(*some, bases=bases, lr="linear()", **plan)
+        except PlanError as refusal:
+            return type(refusal)
+
+    several = found({f"o{index}": [group] for index, group in enumerate(bases)})
+    if isinstance(several, dict):
+        several = {
+            name: [one.partition("/")[2] if one.endswith("last") else int(one[1]) for one in mine]
+            for name, mine in several.items()
+        }
+    assert found(bases) == several
+
+
 def test_momentum_for_all_means_the_entry_and_only_if_no_optimizer_has_it_the_first_beta():
     assert scheduled(momentum=1.0) == {"momentum": ["muon/0"]}
     assert scheduled(momentum=1.0, bases={"adam": BASES["adamw"], "other": BASES["adamw"][2:]}) == {

@@ -301,3 +301,95 @@ def test_a_late_group_that_the_step_refuses_does_not_prevent_a_checkpoint(drive,
     step()
     run(resumed, 1)
     assert resumed.param_groups[0]["momentum"] == optimizer.param_groups[0]["momentum"]
+
+
+class Mixed(torch.optim.Optimizer):
+    """Muon with an auxiliary Adam in one optimizer: its groups have different entries, and it has no defaults."""
+
+    def __init__(self, *kinds):
+        super().__init__([self.new(kind) for kind in kinds], {})
+
+    @staticmethod
+    def new(kind):
+        own = {"momentum": 0.95} if kind == "muon" else {"betas": (0.9, 0.95), "eps": 1e-8}
+        return group(lr=0.02 if kind == "muon" else 3e-4, **own)
+
+    def step(self, closure=None):
+        pass
+
+
+MIXED = ps.loads("""
+total: 20
+lr: linear()
+momentum: linear(absolute(0.85), absolute(0.95), over=10)
+"betas[1]": linear(1, 0.9)
+eps: linear(1, 0.5)
+""")
+
+
+def planned_entries(one):
+    return {key: one[key] for key in ("lr", "momentum", "betas", "eps") if key in one}
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "manual"])
+@table("kinds", [("muon", "adam"), ("adam", "muon"), ("adam", "muon", "adam")])
+def test_groups_of_two_kinds_are_scheduled_as_two_optimizers(kinds, drive):
+    def step(optimizers, scheduler):
+        for _ in range(3):
+            if drive == "manual":
+                scheduler.step()
+            else:
+                run_all(optimizers)
+
+    def run_all(optimizers):
+        for optimizer in optimizers:
+            optimizer.step()
+
+    one, several = Mixed(*kinds), {f"o{index}": Mixed(kind) for index, kind in enumerate(kinds)}
+    of_one, of_several = ps.Scheduler(one, MIXED, drive=drive), ps.Scheduler(several, MIXED, drive=drive)
+    step([one], of_one)
+    step(several.values(), of_several)
+    resumed = Mixed(*kinds)
+    again = ps.Scheduler(resumed, MIXED, drive=drive)
+    resumed.load_state_dict(copy.deepcopy(one.state_dict()))
+    for optimizers, scheduler in (([one], of_one), (several.values(), of_several), ([resumed], again)):
+        step(optimizers, scheduler)
+
+    expected = [planned_entries(optimizer.param_groups[0]) for optimizer in several.values()]
+    assert [one["betas"][0] for one in expected if "betas" in one] == [0.9] * kinds.count("adam")
+    assert [planned_entries(mine) for mine in one.param_groups] == expected
+    assert [planned_entries(mine) for mine in resumed.param_groups] == expected
+
+
+@table(
+    ("kinds", "late", "other"),
+    [(("muon", "adam"), "adam", None), (("muon", "adam"), "muon", None), (("muon",), "adam", "adam")],
+)
+def test_an_added_group_of_another_kind_continues_as_after_a_resume(kinds, late, other):
+    def started(*kinds):
+        optimizer = Mixed(*kinds)
+        optimizers = optimizer if other is None else {"a": optimizer, "b": Mixed(other)}
+        return optimizer, ps.Scheduler(optimizers, MIXED, drive="optimizer" if other is None else "a")
+
+    optimizer, scheduler = started(*kinds)
+    optimizer.step()
+    optimizer.add_param_group(Mixed.new(late))
+    resumed, again = started(*kinds, late)
+    resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    run(optimizer, 3), run(resumed, 3)
+
+    now = [planned_entries(mine) for mine in optimizer.param_groups]
+    assert now == [planned_entries(mine) for mine in resumed.param_groups]
+    added = planned_entries(Mixed.new(late))
+    assert all(now[-1][key] != added[key] for key in added)
+    assert again.t == scheduler.t == 4
+
+
+def test_a_group_keeps_its_field_that_another_group_lacks():
+    optimizer = Mixed("muon", "adam", "adam")
+    ps.Scheduler(optimizer, MIXED)
+    optimizer.step()
+    del optimizer.param_groups[2]["eps"]
+
+    with pytest.raises(ps.errors.UnknownField, match="eps"):
+        run(optimizer, 2)

@@ -10,7 +10,7 @@ import numpy as np
 
 from paramsched.core.curves.arrays import Array, Floats
 from paramsched.core.feedback.base import MetricRule
-from paramsched.core.fields import Field, Group
+from paramsched.core.fields import Field, Group, recorded_base
 from paramsched.core.plan.binding import (
     UPDATES,
     Target,
@@ -259,7 +259,7 @@ def lines_of(
 
     Raises:
         UnknownGroup: a name, a pattern, an entry or an index matches no group.
-        UnknownField: a selected group lacks the field.
+        UnknownField: a selected group lacks the field, or all groups lack that of a line for all groups.
         PlanError: two selectors match one group, or a group has schedules for both momentum and betas[0].
     """
     labels = scope.labels(groups)
@@ -277,13 +277,16 @@ def lines_of(
         if scope.is_whole and isinstance(selector, str) and is_only_name(selector) and selector in with_name:
             mine: Iterable[int] = with_name[selector]
         elif selector is None:
-            mine = range(len(groups))
+            mine = _with_field(fields[name], groups)
         elif isinstance(selector, int) and 0 <= selector < len(groups):
             mine = (selector,)
         else:
             if scope.is_whole:
                 refuse_unmatched(name, selector, groups)
             mine = [index for index, one in enumerate(groups) if scope.selects(selector, one, labels[index], index)]
+        if selector is not None and binding_key(line) in scope.derived:
+            having = set(_with_field(fields[name], groups))
+            mine = [index for index in mine if index in having]
         for index in mine:
             rival = None if (at := chosen[index].get(name)) is None else plan.bindings[at]
             if rival is not None and rival.groups is not None and selector is not None:
@@ -308,6 +311,25 @@ def lines_of(
         clock = clock_of_field(plan.clock, line.name)
         lines.append(Line(line.name, field, line.schedule, clock, tuple(indices), bases))
     return tuple(lines)
+
+
+def _with_field(field: Field, groups: Sequence[Group]) -> Sequence[int]:
+    """Return the groups of an optimizer that a line for all groups concerns: those that have its field.
+
+    `momentum` means `betas[0]` only if no group has a momentum. A group without lr, one from which other code has
+    removed the field, and all groups if none has it, are among them: binding them raises an error.
+    """
+    if field.key == "lr":
+        return range(len(groups))
+    for meant in (field, Field("betas", 0)) if field == Field("momentum", None) else (field,):
+        found = [
+            index
+            for index, group in enumerate(groups)
+            if meant.key in group or recorded_base(group, meant.slot) is not None
+        ]
+        if found:
+            return found
+    return range(len(groups))
 
 
 def bind(plan: Plan, groups: Sequence[Group], scope: Scope = WHOLE) -> tuple[tuple[Line, ...], ...]:

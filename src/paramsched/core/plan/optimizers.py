@@ -174,26 +174,40 @@ def scopes_of(plan: Plan, resolved: Plan, optimizers: Mapping[str, Sequence[Grou
         UnknownField: no optimizer has the field of a line for all groups.
         PlanError: an index selects groups, or a part means an optimizer and also a group of another one.
     """
-    if ALONE in optimizers:
-        return {ALONE: WHOLE}
     written = {binding_key(one) for one in plan.bindings}
     derived = frozenset(key for one in resolved.bindings if (key := binding_key(one)) not in written)
-    fields: dict[str, set[str]] = {name: set() for name in optimizers}
+    if ALONE in optimizers:
+        return {ALONE: replace(WHOLE, derived=derived)}
     scopes = {name: Scope(name, frozenset(), derived) for name in optimizers}
+    fields = fields_of(resolved, derived, optimizers, needed=True)
     labeled = [
         (scopes[name], group, label)
         for name, groups in optimizers.items()
         for group, label in zip(groups, scopes[name].labels(groups), strict=True)
     ]
     for binding in resolved.bindings:
-        if isinstance(binding.field, Target):
-            continue
-        if binding.groups is None or binding_key(binding) in derived:
-            for name in _having(binding.field, optimizers, needed=binding.groups is None):
-                fields[name].add(binding.field)
-        if binding.groups is not None:
+        if binding.groups is not None and not isinstance(binding.field, Target):
             _check_selector(binding.name, binding.groups, labeled, optimizers)
-    return {name: replace(scope, fields=frozenset(fields[name])) for name, scope in scopes.items()}
+    return {name: replace(scope, fields=fields[name]) for name, scope in scopes.items()}
+
+
+def fields_of(
+    resolved: Plan, derived: Collection[Any], optimizers: Mapping[str, Sequence[Group]], *, needed: bool
+) -> dict[str, frozenset[str]]:
+    """Return the fields whose lines for all groups apply to each optimizer, because one of its groups has them.
+
+    Args:
+        resolved: the plan with followed fields replaced.
+        derived: as in `Scope`.
+        optimizers: the groups of each optimizer, by its name.
+        needed: True to raise for a line for all groups whose field no optimizer has.
+    """
+    fields: dict[str, set[str]] = {name: set() for name in optimizers}
+    for binding in resolved.bindings:
+        if isinstance(binding.field, str) and (binding.groups is None or binding_key(binding) in derived):
+            for name in _having(binding.field, optimizers, needed=needed and binding.groups is None):
+                fields[name].add(binding.field)
+    return {name: frozenset(mine) for name, mine in fields.items()}
 
 
 def _having(name: str, optimizers: Mapping[str, Sequence[Group]], *, needed: bool) -> list[str]:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from operator import is_, is_not
 from time import sleep
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
@@ -13,7 +14,7 @@ from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import RECORD, entry_of
 from paramsched.core.plan import Plan, Target
 from paramsched.core.plan.lines import Line, RuleStates, UpdateTimes, Values, bases_of, by_group, values_at
-from paramsched.core.plan.optimizers import WHOLE, Scope, shown_names
+from paramsched.core.plan.optimizers import WHOLE, Scope, fields_of, shown_names
 from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.checks import refuse_values_outside
@@ -929,6 +930,7 @@ def sync_for_checkpoint(member: Member, groups: list[Group]) -> None:
 def _rebind(member: Member, groups: list[Group]) -> None:
     """Bind the current groups, and write only into new or changed ones."""
     run = member.run
+    _note_fields(member, groups)
     note_code_bases(member, groups)
     lines = member.lines(groups)
     _log_late_groups(member, lines, groups)
@@ -951,6 +953,15 @@ def _rebind(member: Member, groups: list[Group]) -> None:
     member.take(rows, groups)
     if were_filled and rows.tensors is not None:
         rows.tensors.forget_fills()
+
+
+def _note_fields(member: Member, groups: list[Group]) -> None:
+    """Note the fields that an added group of one of several optimizers has: lines for all groups apply to it, too."""
+    scope, run = member.scope, member.run
+    bound = {name: one.bound for name, one in run.members.items()} | {member.name: groups}
+    if scope.fields is not None and all(bound.values()):
+        fields = fields_of(run.in_force.resolved, scope.derived, bound, needed=False)[member.name]
+        member.scope = replace(scope, fields=scope.fields | fields)
 
 
 def _log_late_groups(member: Member, lines: tuple[Line, ...], groups: Sequence[Group]) -> None:
