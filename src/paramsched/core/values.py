@@ -6,6 +6,7 @@ from typing import Any, Final, SupportsFloat, Unpack, final
 
 import numpy as np
 
+from paramsched.core.base.codes import BEYOND_THE_PLAN
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.problem import PlanWarning, Problem, warn_user
 from paramsched.core.base.signatures import readable
@@ -103,6 +104,7 @@ class Values(Mapping[str, float]):
         }
         self._ignored = set[str]()  # the metrics of which an ignored value was reported
         self._targets = [one.field for one in self._plan.bindings if isinstance(one.field, Target) and one.field.write]
+        self._warned_of_end = False
         self._t, self._ahead = 0, dict[str, tuple[int, Sequence[float]]]()  # the first update, and values from it on
         self._write()
 
@@ -164,9 +166,13 @@ class Values(Mapping[str, float]):
 
         Args:
             updates: the number of completed updates, 0 or more.
+
+        Raises:
+            PlanWarning: `strict`, and more updates were counted than the plan has. They are counted.
         """
         self._t += whole_number("values.advance(…)", updates, 0)
         self._write()
+        self._warn_if_over(self._t)
 
     def observe(self, **metrics: SupportsFloat) -> None:
         """Pass metrics to the metric rules of the plan, such as `plateau("val_loss")`.
@@ -225,8 +231,18 @@ class Values(Mapping[str, float]):
             raise StateError(f"state: {error}") from None
         for difference in _differences(state, self.state_dict()):
             self._warn(Problem(site="ps.Values", found=f"{difference} (from update {t} on)"))
+        self._warn_if_over(t)
         self._t, self._states = t, self._states | states
         self._write()
+
+    def _warn_if_over(self, t: int) -> None:
+        """Warn, once, if more updates are counted than the plan has."""
+        if self._end is None or t <= self._end or self._warned_of_end:
+            return
+        self._warned_of_end = True
+        found = f"the plan is over after {self._end} updates, and the run goes on: it has completed {t}"
+        advice = "Pass the length of the run as total"
+        self._warn(Problem(code=BEYOND_THE_PLAN, site="ps.Values", found=found, advice=advice))
 
     def _write(self) -> None:
         for target in self._targets:

@@ -340,6 +340,36 @@ def test_what_a_resume_changes_is_a_warning_and_with_strict_an_error(line, bases
     assert strict.t == (0 if changes else 5)
 
 
+@table(("updates", "expected"), [([1] * 10, []), ([1] * 30, [11]), ([5, 5, 20, 1], [30]), ([0, 10, 0, 1], [11])])
+def test_updates_after_the_end_of_the_plan_are_warned_of_once(updates, expected):
+    values, strict = (ps.Values({"kl": "linear(0, 1)"}, total=10, strict=strict) for strict in (False, True))
+    warned_at, raised_at = [], []
+    for count in updates:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            values.advance(count)
+        warned_at += [values.t] * sum(one.message.problem.code == "PS406" for one in caught)
+        try:
+            strict.advance(count)
+        except ps.PlanWarning:
+            raised_at.append(strict.t)
+
+    assert warned_at == raised_at == expected
+
+
+def test_a_state_after_the_end_of_the_plan_is_warned_of_and_with_strict_refused():
+    longer, values = (ps.Values({"kl": "linear(0, 1)"}, total=total) for total in (20, 10))
+    strict = ps.Values({"kl": "linear(0, 1)"}, total=10, strict=True)
+    longer.advance(11)
+    state = {**longer.state_dict(), **{name: values.state_dict()[name] for name in ("lines_in_updates", "total")}}
+
+    with pytest.warns(ps.PlanWarning, match="PS406"):
+        values.load_state_dict(state)
+    with pytest.raises(ps.PlanWarning, match="PS406"):
+        strict.load_state_dict(state)
+    assert (values.t, strict.t) == (11, 0)
+
+
 EPOCHS = {"kl": 'linear(0, 1, over="2 epochs")'}
 
 

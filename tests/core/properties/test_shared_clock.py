@@ -211,6 +211,38 @@ def test_the_first_update_that_ends_without_an_optimizer_is_logged_once(caplog):
     assert 'drive="h"' in logged
 
 
+@given(st.integers(1, 8), st.sampled_from(["ab", "abc"]))
+def test_a_skipped_step_of_the_first_optimizer_is_logged_one_update_later(at, names):
+    optimizers, logged = probes(names), []
+    handler = logging.Handler()
+    handler.emit = lambda record: logged.append((iteration, record.getMessage()))
+    logging.getLogger("paramsched").addHandler(handler)
+    try:
+        scheduler = ps.Scheduler(optimizers, PLAN)
+        for iteration in range(12):
+            for name, one in optimizers.items():
+                if (name, iteration) != ("a", at):
+                    one.step()
+    finally:
+        logging.getLogger("paramsched").removeHandler(handler)
+
+    ((iteration, text),) = logged
+    assert iteration == at + 1
+    assert text.startswith(f"a step of b has started the updates from {at} on, and one of a the update before")
+    assert 'drive="b"' in text
+    assert scheduler.t == 12
+
+
+@pytest.mark.parametrize("loop", ["ab" * 9, "ba" * 9, "aaaab" * 4, "baaaa" * 4, "ab" * 5 + "aab" * 3])
+def test_a_loop_without_a_skipped_step_has_no_line_of_one(loop, caplog):
+    optimizers = probes("ab")
+    ps.Scheduler(optimizers, PLAN)
+    for name in loop:
+        optimizers[name].step()
+
+    assert not [one for one in caplog.messages if "has started the updates" in one]
+
+
 @pytest.mark.parametrize("drive", ["a", "manual"])
 def test_with_a_driver_no_optimizer_is_missed(drive, caplog):
     optimizers = probes("ab")

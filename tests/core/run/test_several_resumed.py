@@ -160,6 +160,40 @@ def test_a_loaded_count_that_is_further_behind_is_warned_of_at_the_next_update(r
     assert ["of a is of update 10, and the run is at update 12" in str(one.message) for one in recwarn] == [True]
 
 
+@pytest.mark.parametrize("loaded", ["a", "b", "ab"])
+@pytest.mark.parametrize("drive", ["optimizer", "b", "manual"])
+@pytest.mark.parametrize("order", ["load start step", "start load step", "start step load step"])
+def test_a_load_of_one_of_two_optimizers_is_reported_by_the_next_update(loaded, drive, order, recwarn, caplog):
+    optimizers = probes("ab")
+    for action in order.split():
+        if action == "load":
+            for name in loaded:
+                optimizers[name].load_state_dict(saved_at(7, "ab")[name])
+        elif action == "start":
+            scheduler = ps.Scheduler(optimizers, PLAN, drive=drive)
+        else:
+            for one in optimizers.values():
+                one.step()
+            if drive == "manual":
+                scheduler.step()
+
+    source = loaded if order.startswith("load") else f"the checkpoint of {loaded}"
+    found = [str(one.message) for one in recwarn] + caplog.messages
+    reports = [one for one in found if "the run is at update" in one]
+    assert [f"the run is at update 7, from {source}, " in one for one in reports] == [True] * (len(loaded) == 1)
+    assert scheduler.t == 8
+
+
+def test_a_load_of_one_optimizer_that_is_one_update_ahead_is_silent(recwarn):
+    optimizers = probes("ab")
+    ps.Scheduler(optimizers, PLAN)
+    optimizers["a"].load_state_dict(saved_at(1, "ab")["a"])
+    for one in optimizers.values():
+        one.step()
+
+    assert [str(one.message) for one in recwarn if one.category is ps.PlanWarning] == []
+
+
 def test_an_optimizer_without_a_count_joins_the_run_and_leaves_its_history():
     optimizers, later = probes("ab"), probes("ab")
     optimizers["a"].load_state_dict(saved_at(10, "ab")["a"])

@@ -323,3 +323,36 @@ def test_a_second_scheduler_is_logged_once_and_a_deleted_one_only_if_its_plan_di
 
     assert [one.levelname for one in caplog.records] == levels
     assert (scheduler.t, len(optimizer._optimizer_step_post_hooks)) == (1, 1)
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "manual"])
+@pytest.mark.parametrize(
+    "arguments", [{"metrics": 0.3}, {"metrics": torch.tensor(0.3)}, {"metrics": float("nan")}, {"metrics": True}]
+)
+def test_a_metric_without_a_rule_is_warned_of_once_and_with_strict_raised(drive, arguments):
+    found = []
+    for strict in (False, True):
+        optimizer = probe()
+        scheduler = ps.Scheduler(optimizer, "linear()", total=10, drive=drive, strict=strict)
+        for _ in range(3):
+            optimizer.step()
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                try:
+                    scheduler.step(**arguments)
+                except ps.PlanWarning:
+                    found.append(("raised", scheduler.t))
+            found += [("warned", scheduler.t) for one in caught if "no metric rule" in str(one.message)]
+
+    assert found == [("warned", 1), ("raised", 1)]
+
+
+def test_a_metric_of_a_rule_and_a_step_without_one_are_silent(recwarn):
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, "plateau('val_loss')", total=10)
+    plain = ps.Scheduler(other := probe(), "linear()", total=10)
+    for _ in range(3):
+        optimizer.step(), other.step()
+        scheduler.step(0.3), plain.step()
+
+    assert [str(one.message) for one in recwarn if one.category is ps.PlanWarning] == []

@@ -138,6 +138,7 @@ class Run:
         # The history of a start is made when it is needed, because the text of a plan and its facts take time.
         self._history: History | None = None
         self._begin = in_force, self.position
+        self._starters = "", ""  # the optimizers whose steps started the last two updates
         self._before_seek = -1, History(())  # the update of the last `seek`, and the history before it
         self.unreported: list[Problem] = []
         self.after_load: list[Callable[[], object]] = []
@@ -280,7 +281,7 @@ class Run:
         """Count an update of the run, which the step of an optimizer starts: what is not of one optimizer."""
         try:
             if self.is_shared:
-                self._end_last_update()
+                self._end_last_update(starter.name)
         finally:
             self.t += 1
         if self.consumption is not None:
@@ -290,23 +291,36 @@ class Run:
         if self.targets is not None:
             self._write_targets(self.targets)
 
-    def _end_last_update(self) -> None:
-        """Move the optimizers that have not stepped in the last update to the next one."""
+    def _end_last_update(self, starter: str) -> None:
+        """Move the optimizers that have not stepped in the last update to the next one.
+
+        Args:
+            starter: the optimizer whose step starts the next update.
+        """
         if self.loads is not None:
             self.loads.end(self)
         members = self.members.values()
         missed = [member for member in members if member.t < self.t]
-        if not missed:
+        before, last = self._starters
+        self._starters = last, starter
+        if missed:
+            *_, last = (member.name for member in members if member.t == self.t)
+            for member in missed:
+                member.advance_without_step()
+            found = f"update {self.t - 1} ended without a step of {shown_names([member.name for member in missed])}"
+        # The steps are the same whether the first optimizer has skipped one or the loop has changed the order. A loop
+        # that steps one optimizer more often has missed steps in the next update, and changes the order every time.
+        elif before not in ("", last) and last == starter:
+            found = (
+                f"a step of {last} has started the updates from {self.t - 1} on, and one of {before} the update before"
+            )
+        else:
             return
-        *_, last = (member.name for member in members if member.t == self.t)
-        for member in missed:
-            member.advance_without_step()
         if not self.warned_of_missed_step:
             self.warned_of_missed_step = True
             self.processes.log(
-                "update %d ended without a step of %s. On the shared clock, an optimizer that misses an "
-                "update may use values that are one update old. To count the updates of one optimizer, write "
-                'drive="%s"', self.t - 1, shown_names([member.name for member in missed]), last,
+                "%s. On the shared clock, an optimizer that misses an update may use values that are one update old. "
+                'To count the updates of one optimizer, write drive="%s"', found, last,
             )  # fmt: skip
 
     def _write_targets(self, targets: ValueRows) -> None:
@@ -538,6 +552,7 @@ class Member:
     rows: ValueRows
     record: str
     load_written: Callable[[list[Group]], object]
+    has_joined = False  # True after a load of a state without a count, with which an optimizer joins the run
 
     def __init__(self, run: Run, name: str, scope: Scope = WHOLE, t: int = 0) -> None:
         self.run, self.name, self.scope, self.t = run, name, scope, t

@@ -146,7 +146,7 @@ class Scheduler(LRScheduler):
     _by_name: dict[str, Member]
     _resume: Resume
     _count: Callable[[], object] | None = None  # what `step` calls, from its first call on
-    _warned: frozenset[str] = frozenset()  # the kinds of reports that have caused a warning
+    _warned: frozenset[str] = frozenset()  # the kinds of reports and metrics that have caused a warning
 
     def __init__(  # does not call LRScheduler.__init__, which would wrap the step, write initial_lr and step
         self,
@@ -466,8 +466,8 @@ class Scheduler(LRScheduler):
             self._synced().report(reached)
         consumption.note_progress()
 
-    def _warn_once(self, kind: Literal["above", "below"], problem: Problem) -> None:
-        """Warn of reports of one kind, once in the life of the Scheduler."""
+    def _warn_once(self, kind: Literal["above", "below", "metric"], problem: Problem) -> None:
+        """Warn of one kind of reports or metrics, once in the life of the Scheduler."""
         if kind not in self._warned:
             self._warned |= {kind}
             self._resume.processes.warn(problem)
@@ -558,7 +558,7 @@ class Scheduler(LRScheduler):
         """Acknowledge the last update, as engines do after it; with `drive="manual"`, count one update.
 
         Args:
-            metrics: the metric of the plan's only metric rule. A plan without a rule ignores a float.
+            metrics: the metric of the plan's only metric rule. A plan without a rule ignores it, and warns once.
             epoch: refused, as a number of updates in its place is; ignored beside a metric.
 
         Raises:
@@ -566,13 +566,17 @@ class Scheduler(LRScheduler):
                 epochs was passed: use `seek`. Also if Accelerate calls it once per process, as it does with a prepared
                 scheduler.
         """
-        if metrics is not None or epoch is not None:
-            self._check_arguments_of_step(metrics, epoch)
+        ignored = None if metrics is None and epoch is None else self._check_arguments_of_step(metrics, epoch)
         (self._count or self._chosen_count())()
         self._step_count += 1
+        if ignored is not None:
+            self._warn_once("metric", ignored)
 
-    def _check_arguments_of_step(self, metrics: Any, epoch: Any) -> None:
-        """Observe the metric that was passed to `step`, and refuse a number of updates."""
+    def _check_arguments_of_step(self, metrics: Any, epoch: Any) -> Problem | None:
+        """Observe the metric that was passed to `step`, and refuse a number of updates.
+
+        Returns a problem if the metric has no effect, because the plan has no metric rule.
+        """
         self._run.require_in_use("step()")
         states = self._run.states
         if metrics is not None and states and self._is_attached:
@@ -585,11 +589,16 @@ class Scheduler(LRScheduler):
                 )
             refuse_steps_of_processes(f"scheduler.step({shown(metrics)})", "scheduler.step(metric) after an evaluation")
             self.observe(**{names[0]: metrics})
-            return
+            return None
         number = metrics if epoch is None else epoch
         if epoch is not None or (isinstance(number, Integral) and not isinstance(number, bool)):
             found = "updates advance a plan, and a number has no effect"
             raise InvalidArgument(f"scheduler.step({shown(number)})", found, _seek_to(number))
+        if states:
+            return None
+        found = f"scheduler.step({shown(metrics)}) ignores its argument, because the plan has no metric rule"
+        advice = "Write scheduler.step(), or a rule in the plan: lr=\"cosine() * plateau('val_loss')\""
+        return Problem(found=found, advice=advice)
 
     def _chosen_count(self) -> Callable[[], object]:
         """Choose what `step` calls: it counts one update, or notes that an engine has seen the last one."""

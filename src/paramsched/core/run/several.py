@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import final
 
 from paramsched.core.base.problem import Problem
+from paramsched.core.plan.optimizers import shown_names
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.metric_states import saved_states
 from paramsched.core.run.reports import problems_of_bases
@@ -95,6 +96,18 @@ class Loads:
                 problem = f"the checkpoint of {name} is of update {saved.count}, and the run is at update {run.t}"
                 advice = f"Load checkpoints of the same update. {name} continues at update {run.t}."
                 run.unreported.append(Problem(found=problem, advice=advice))
+        left = [
+            name
+            for name, saved in self.saved.items()
+            if not (saved.is_loaded or run.members[name].has_joined) and (saved.count or 0) < run.t - 1
+        ]
+        if left:
+            sources = shown_names(name for name, saved in self.saved.items() if saved.is_loaded)
+            problem = (
+                f"the run is at update {run.t}, from the checkpoint of {sources}, and {shown_names(left)} loaded none"
+            )
+            advice = f"Load checkpoints of the same update. {shown_names(left)} continues at update {run.t}."
+            run.unreported.append(Problem(found=problem, advice=advice))
         run.unreported += [problem for problem, _ in problems_of_bases(run.changed_bases, run.t)]
         run.loads, run.changed_bases = None, []
 
@@ -102,7 +115,9 @@ class Loads:
 def load_counts(run: Run, loaded: Mapping[str, SavedRun], source: str | None) -> bool:
     """Continue from what some of several optimizers have loaded, as `Run.load`."""
     counted = {name: saved for name, saved in loaded.items() if saved.count is not None}
-    if not counted:  # an optimizer without a count joins the run
+    for name in loaded.keys() - counted.keys():
+        run.members[name].has_joined = True
+    if not counted:
         return False
     loads = run.loads if isinstance(run.loads, Loads) else Loads(run)
     run.loads = loads

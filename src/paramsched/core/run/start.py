@@ -7,7 +7,7 @@ from typing import Any
 
 from paramsched.core.fields import RECORD
 from paramsched.core.plan.lines import RuleStates, bases_of
-from paramsched.core.plan.optimizers import ALONE, errors_of, scopes_of
+from paramsched.core.plan.optimizers import ALONE, errors_of, scopes_of, shown_names
 from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.run.arguments import PlanSource, Settings
 from paramsched.core.run.checks import refuse_values_outside, report_unlikely_values
@@ -254,6 +254,13 @@ def report(
             count = 0 if saved else None
             whose = "initial" if initial else "present" if present else "recorded"
             report_position(chain.from_iterable(lines.values()), taken, count, processes, whose=whose)
+    alone = [name for name in fresh if not getattr(optimizers[name], "state", None)]
+    if saved and alone and run.t > 1 and settings.positions is None:
+        processes.log(
+            "the run is at update %d, from %s, and %s has neither a count nor a state: it joins the run at this "
+            "update. If it has a checkpoint, load it before the Scheduler is constructed", run.t, shown_names(saved),
+            shown_names(alone),
+        )  # fmt: skip
     if not saved and begin:
         warn_of_present_bases(present, begin, processes)
     if saved and begin is not None and begin != run.t:
