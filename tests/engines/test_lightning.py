@@ -304,20 +304,28 @@ def test_a_group_that_a_callback_adds_keeps_its_share_of_the_first_group(
     assert sum("was added at update" in one.getMessage() for one in caplog.records) == 1
 
 
-def test_a_resumed_run_continues_the_groups_that_finetuning_has_added(tmp_path: Path) -> None:
+@pytest.mark.parametrize("on_base", ["checkpoint", "code"])
+@pytest.mark.parametrize("is_first", [False, True])
+def test_a_resumed_run_continues_the_groups_that_finetuning_has_added(
+    is_first: bool, on_base: Any, tmp_path: Path, caplog: Any, recwarn: Any
+) -> None:
     def fit(until: int, **where: Any) -> list[list[float]]:
         module, plan = Late(), ps.Plan(lr=ps.linear(1.0, 0.1), total=40)
         saving = pl.callbacks.ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1)
+        both = [PlanCallback(plan, on_base=on_base), Unfreeze()]
         trainer = runs.trainer(
-            Case("lightning"), callbacks=[saving, PlanCallback(plan), Unfreeze(), Stop(until)], max_epochs=4,
+            Case("lightning"), callbacks=[saving, *(both[::-1] if is_first else both), Stop(until)], max_epochs=4,
             enable_checkpointing=True,
         )  # fmt: skip
         trainer.fit(module, DataLoader(Numbers(), BATCH), **where)
         return module.rates
 
     whole = fit(4)
+    caplog.clear()
     again = fit(4, ckpt_path=tmp_path / "epoch=1.ckpt")
 
+    reports = [str(one.message) for one in recwarn] + [one.getMessage() for one in caplog.records]
+    assert [one for one in reports if "base of lr" in one or "instead of" in one] == []
     assert [len(row) for row in again] == [len(whole[-1])] * len(again)
     assert again == whole[-len(again) :]
     assert len(again) == len(whole) // 2

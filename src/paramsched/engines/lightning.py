@@ -13,7 +13,7 @@ from paramsched.engines.torch_required import torch
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.optimizers import check_names, refuse_several_plans
 from paramsched.core.run.scheduler import Scheduler
-from paramsched.core.run.state import COUNT
+from paramsched.core.run.state import COUNT, remove_entries
 from paramsched.core.run.values import LR
 from paramsched.engines.argument_order import check_plan, without_optimizer
 from paramsched.engines.engine_facts import EngineFacts, LoopOptions, batch_size_of, options_of, with_named_options
@@ -121,9 +121,20 @@ class _LightningPlan:
         known = _facts_of_trainer(trainer, pl_module)
         present = [config.scheduler for config in trainer.lr_scheduler_configs]
         _refuse_other_plans(present, trainer.optimizers)
+        finetuning = [index for index, callback in enumerate(trainer.callbacks) if _is_finetuning(callback)]
+        self._finetunes = bool(finetuning)
+        # A resumed BaseFinetuning has replaced all groups by those of the save, with the lr that they had when they
+        # were added: the bases of the code are unknown.
+        is_restored = bool(finetuning and self._loaded) and finetuning[0] < trainer.callbacks.index(self)
+        if is_restored:
+            for optimizer in trainer.optimizers:
+                remove_entries(optimizer.param_groups)
         self.schedulers = [known.attach(one, self._plan, self._options, drive=self._drive) for one in optimizers]
+        for _, member in [pair for one in self.schedulers for pair in one._members()]:
+            member.knows_added_bases = not (finetuning and self._loaded)
+            if is_restored:
+                member.code_bases = {}
         self._metrics.warn_of_patience(self.schedulers[0], _evaluations_of(trainer, pl_module, self._observe))
-        self._finetunes = any(_is_finetuning(callback) for callback in trainer.callbacks)
         for scheduler in self.schedulers:
             warn_of_other_schedulers(scheduler, present, "configure_optimizers")
 

@@ -3,6 +3,7 @@
 import copy
 import itertools
 import json
+import warnings
 
 import pytest
 import torch
@@ -182,3 +183,227 @@ def test_the_bases_of_the_code_belong_to_the_groups_and_not_to_their_places(chan
     optimizer.load_state_dict(copy.deepcopy(saved.state_dict()))
 
     assert scheduler.base_lrs == bases
+
+
+# ------------------------------------------------------------------ entries that the user has edited
+
+EDITED = "was changed after the save or the last update"
+KINDS = {
+    "float": float,
+    "float32": lambda value: torch.tensor(value, dtype=torch.float32),
+    "float64": lambda value: torch.tensor(value, dtype=torch.float64),
+}
+
+
+def edited(groups, entries, kind=float, index=0):
+    for entry, number in entries.items():
+        groups[index][entry] = number if entry == "initial_lr" or isinstance(number, tuple) else kind(number)
+
+
+def warned_by(action):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = action()
+    return result, [one for one in texts(caught) if EDITED in one]
+
+
+def begun(order, saved, state, change, new, attach):
+    """Resume in one of the orders in which a user may edit a checkpoint."""
+    optimizer = new()
+    if order == "file, load, start":
+        change(saved["param_groups"])
+        optimizer.load_state_dict(saved)
+        attach(optimizer)
+    elif order == "load, edit, start":
+        optimizer.load_state_dict(saved)
+        change(optimizer.param_groups)
+        attach(optimizer)
+    elif order == "file, start, load":
+        scheduler = attach(optimizer)
+        change(saved["param_groups"])
+        optimizer.load_state_dict(saved)
+        scheduler.load_state_dict(state)
+    elif order == "start, load, edit, state":
+        scheduler = attach(optimizer)
+        optimizer.load_state_dict(saved)
+        change(optimizer.param_groups)
+        scheduler.load_state_dict(state)
+    elif order == "start, load, edit, start":
+        attach(optimizer)
+        optimizer.load_state_dict(saved)
+        change(optimizer.param_groups)
+        attach(optimizer)
+    return optimizer
+
+
+EDIT_ORDERS = [
+    "file, load, start", "load, edit, start", "file, start, load", "start, load, edit, state",
+    "start, load, edit, start",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("order", EDIT_ORDERS)
+@pytest.mark.parametrize(
+    ("entries", "numbers"),
+    [
+        ({}, None),
+        ({"lr": 0.02}, "lr in group 0 is 0.02 instead of 0.005"),
+        ({"initial_lr": 0.02}, "initial_lr in group 0 is 0.02 instead of 0.01"),
+        ({"lr": 0.01, "initial_lr": 0.02}, "initial_lr in group 0 is 0.02 instead of 0.01"),
+        ({"betas": (0.5, 0.9)}, "betas[0] in group 0 is 0.5 instead of 0.675"),
+        ({"weight_decay": 0.3}, None),  # the plan does not write it
+    ],
+)
+def test_an_edited_entry_is_reported_in_every_order(order, entries, numbers, kind):
+    new = lambda: probe({"lr": KINDS[kind](0.01)}, {"lr": KINDS[kind](0.03)})  # noqa: E731
+    plan = ps.Plan(ps.Binding("betas[0]", "linear(1, 0.5)"), lr="linear()", total=10)
+    first = new()
+    scheduler = ps.Scheduler(first, plan)
+    run(first, 5)
+    saved, state = copy.deepcopy((first.state_dict(), scheduler.state_dict()))
+
+    optimizer, found = warned_by(
+        lambda: begun(
+            order, saved, state, lambda groups: edited(groups, entries, KINDS[kind]), new,
+            lambda one: ps.Scheduler(one, plan),
+        )
+    )  # fmt: skip
+
+    assert [one.partition(" at update 5: ")[0] for one in found] == [numbers] * (numbers is not None)
+    assert all('on_base="code"' in one for one in found)
+    assert float(optimizer.param_groups[0]["lr"]) == pytest.approx(0.005, rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("order", ["file, load, start", "load, edit, start", "start, load, edit, start"])
+@pytest.mark.parametrize(("entries", "base"), [({"lr": 0.0213}, 0.0213), ({"lr": 0.01, "initial_lr": 0.02}, 0.02)])
+def test_an_edited_number_is_the_base_with_on_base_code(order, entries, base, kind):
+    new = lambda: probe({"lr": KINDS[kind](0.1)}, {"lr": KINDS[kind](0.03)})  # noqa: E731
+    plan = ps.Plan(lr="linear()", total=10)
+    first = new()
+    scheduler = ps.Scheduler(first, plan)
+    run(first, 5)
+    saved, state = copy.deepcopy((first.state_dict(), scheduler.state_dict()))
+    attached = []
+
+    def attach(one):
+        attached.append(ps.Scheduler(one, plan, on_base="code"))
+        return attached[-1]
+
+    optimizer, found = warned_by(
+        lambda: begun(order, saved, state, lambda groups: edited(groups, entries, KINDS[kind]), new, attach)
+    )
+    run(optimizer, 2)
+
+    assert found == []
+    assert attached[-1].base_lrs == pytest.approx([base, 0.03], rel=1e-6)
+    assert used(optimizer) == pytest.approx([base * 0.5, base * 0.4], rel=1e-6)
+    assert used(optimizer, index=1) == pytest.approx([0.015, 0.012], rel=1e-6)
+    assert bases_in(attached[-1].history)[-1] == (5, {"lr": {"0": pytest.approx(base, rel=1e-6)}})
+    again = probe({"lr": KINDS[kind](0.1)}, {"lr": KINDS[kind](0.03)})
+    ps.Scheduler(again, plan)
+    again.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    assert again.param_groups[0]["lr"] == optimizer.param_groups[0]["lr"]
+
+
+@pytest.mark.parametrize("on_base", ["code", "error"])
+def test_a_checkpoint_without_an_edit_is_refused_for_the_bases_of_the_code(on_base):
+    saved, _ = saved_run()
+    optimizer = probe(lr=5e-4)
+    optimizer.load_state_dict(saved)
+    before = copy.deepcopy(optimizer.state_dict()["param_groups"])
+
+    with pytest.raises(ps.errors.InvalidArgument, match="the bases of the code are lost"):
+        ps.Scheduler(optimizer, PLAN, on_base=on_base)
+    assert optimizer.state_dict()["param_groups"] == before
+
+
+@pytest.mark.parametrize("on_base", ["checkpoint", "code"])
+def test_an_edit_of_an_absolute_line_is_reported_with_the_level_to_write(on_base):
+    saved, _ = saved_run(plan=ps.Plan(lr="absolute(linear(0.2, 0))", total=100))
+    optimizer = probe(lr=5e-4)
+    optimizer.load_state_dict(saved)
+    optimizer.param_groups[0]["lr"] = 0.0125
+
+    _, found = warned_by(
+        lambda: ps.Scheduler(optimizer, ps.Plan(lr="absolute(linear(0.2, 0))", total=100), on_base=on_base)
+    )
+
+    assert [one.partition("write it there: ")[2] for one in found] == ['lr="absolute(0.0125)"']
+
+
+def written_at_the_save(optimizer, scheduler):
+    optimizer.param_groups[0]["lr"] = 0.77
+
+
+def written_in_the_run(optimizer, scheduler):
+    optimizer.param_groups[0]["lr"] = 0.77
+    optimizer.step()
+
+
+def skipped(optimizer, scheduler):
+    optimizer.found_inf = torch.tensor(1.0)
+    optimizer.step()
+    del optimizer.found_inf
+
+
+def observed(optimizer, scheduler):
+    for loss in (1.0, 2.0, 3.0):
+        scheduler.observe(loss=loss)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("order", EDIT_ORDERS)
+@pytest.mark.parametrize("updates", [8, 23])
+@pytest.mark.parametrize("happens", [written_at_the_save, written_in_the_run, skipped, observed, None])
+def test_what_is_no_edit_is_silent(happens, updates, order, kind):
+    new = lambda: probe({"lr": KINDS[kind](0.1)}, {"lr": KINDS[kind](0.3), "name": "head"})  # noqa: E731
+    plan = ps.Plan(
+        ps.Binding("betas[1]", "linear(1, 0.9)", groups="head"),
+        lr="(warmup(5) >> cosine(to=absolute(1e-4))) * plateau('loss', patience=0)", total=20,
+    )  # fmt: skip
+    first = new()
+    scheduler = ps.Scheduler(first, plan)
+    warned_by(lambda: run(first, updates))
+    if happens is not None:
+        warned_by(lambda: happens(first, scheduler))
+    saved, state = copy.deepcopy((first.state_dict(), scheduler.state_dict()))
+
+    def own(groups):  # of the user: a field that the plan does not write
+        groups[0]["weight_decay"] = 0.5
+
+    optimizer, found = warned_by(lambda: begun(order, saved, state, own, new, lambda one: ps.Scheduler(one, plan)))
+
+    assert found == []
+    assert float(optimizer.param_groups[0]["lr"]) == pytest.approx(scheduler.value("lr"), rel=1e-6)
+    assert optimizer.param_groups[0]["weight_decay"] == 0.5
+
+
+@pytest.mark.parametrize("behind", [0, 1])
+@pytest.mark.parametrize("early", [False, True])
+@pytest.mark.parametrize("changed", [None, "a", "b"])
+def test_an_edit_of_one_of_two_optimizers_is_reported_at_its_group(behind, early, changed):
+    def new():
+        return {"a": probe(lr=0.1), "b": probe({"name": "x"}, {"name": "y"}, lr=0.2)}
+
+    first = new()
+    ps.Scheduler(first, PLAN)
+    for name in "ab" * 5 + "b" * behind:
+        first[name].step()
+    saved = {name: copy.deepcopy(one.state_dict()) for name, one in first.items()}
+    if changed is not None:
+        saved[changed]["param_groups"][0]["lr"] = 0.0125
+
+    def resume():
+        both = new()
+        if not early:
+            ps.Scheduler(both, PLAN)
+        for name, one in both.items():
+            one.load_state_dict(saved[name])
+        if early:
+            ps.Scheduler(both, PLAN)
+
+    _, found = warned_by(resume)
+    label = {"a": "a/0", "b": "b/x", None: ""}[changed]
+    assert [one.partition(" is ")[0] for one in found] == [f"lr in group {label}"] * (changed is not None)

@@ -9,16 +9,17 @@ from torch.optim import Optimizer
 
 from paramsched.core.base.problem import Problem
 from paramsched.core.fields import RECORD, recorded_bases
-from paramsched.core.plan.lines import UpdateTimes, by_group, values_at
+from paramsched.core.plan.lines import UpdateTimes, bases_of, by_group, values_at
 from paramsched.core.plan.optimizers import errors_of
 from paramsched.core.run import steps as updates
 from paramsched.core.run.processes import Processes
 from paramsched.core.run.record import Restored, SavedOptimizer, record_of
 from paramsched.core.run.resume import Resume
 from paramsched.core.run.run import FUNCTIONS_OF_UPDATE, Member, Reading, Run, has_written, sync_for_checkpoint
-from paramsched.core.run.state import COUNT, Group, joined
+from paramsched.core.run.saved_values import changed_function, edits_since_save, problems_of_edits
+from paramsched.core.run.state import COUNT, INITIAL_LR, Group, joined
 from paramsched.core.run.steps import CAN_CAPTURE, DynamicCount, UpdateHooks, mark_uncompiled, updates_in_states
-from paramsched.core.run.values import FUNCTIONS_OF_WRITES, keep_tensors
+from paramsched.core.run.values import FUNCTIONS_OF_WRITES, LR, keep_tensors
 from paramsched.core.schedules.own import has_own_shape
 from paramsched.core.tracebacks import shortened
 from paramsched.errors import InvalidArgument, ParamschedError, StateError, shown
@@ -133,6 +134,8 @@ class PlanHooks:
                 self._write_values(groups, now)
             self.run.saved_at = count
             record = record_of(self.run, now) | {"bases": recorded_bases(groups[0])}
+            if count == self._saved_from and (external := _external_fields(self.member, groups)):
+                record["external"] = external
             groups[0][RECORD] = joined(self.member.record_of_plan(), record)
             for group in groups:
                 group[COUNT] = count
@@ -156,7 +159,7 @@ class PlanHooks:
         if self._restored is not None:
             all_groups = {other: member.bound for other, member in self.run.members.items()}
             all_groups[name] = state["param_groups"]
-            warn_of_changed_functions(self._restored.saved, all_groups, name, self.resume.processes)
+            _warn_of_changes(self._restored, all_groups, self.member, self.resume.processes)
             self._report(self._restored, optimizer.param_groups, state["param_groups"], state.get("state"))
         self._replaced = list(optimizer.param_groups)
 
@@ -180,9 +183,27 @@ class PlanHooks:
         groups, name = optimizer.param_groups, self.member.name
         if restored is None:  # the load is not torch's own: the state had other groups
             restored = self.resume.loading(self.member, groups)
+            all_groups = {other: member.bound for other, member in self.run.members.items()} | {name: groups}
+            _warn_of_changes(restored, all_groups, self.member, self.resume.processes)
             self._report(restored, groups, groups, optimizer.state)
         keep_tensors(((index, line.field) for line in restored.lines for index in line.groups), replaced, groups)
         self.resume.after_load(self.run, {name: restored}, {name: groups})
+
+
+def _external_fields(member: Member, groups: list[Group]) -> list[str]:
+    """Return the flat names of the fields that other code has written, so that a load does not take it for an edit.
+
+    Args:
+        member: the optimizer.
+        groups: the groups in the state that is being saved.
+    """
+    rows, bases = member.rows, bases_of(member.rows.lines)
+    found = {line.field.slot for line in rows.lines if str(line.field) in member.written_fields}
+    found |= rows.differing_fields(member.t, groups)
+    for index, group in enumerate(groups):
+        if (base := bases.get((index, LR.slot))) is not None and group.get(INITIAL_LR, base) != base:
+            found.add(LR.slot)
+    return sorted(found)
 
 
 def _count_nothing(_optimizer: Any) -> None:
@@ -208,11 +229,25 @@ def _load_written(run: Run, name: str, resume: Resume, groups: list[Group]) -> N
             "part of a checkpoint into them. Call optimizer.load_state_dict(state), or construct the Scheduler "
             "after the load"
         )
+    all_groups = {other: member.bound for other, member in run.members.items()} | written
+    for other, one in loaded.items():
+        _warn_of_changes(one, all_groups, run.members[other], resume.processes)
     position, reported, is_measured = (run.t, run.amount), run.reported, run.is_measured
     resume.report(run, loaded, written)
     resume.after_load(run, loaded, written)
     if reported is not None and (run.t, run.amount) == position:  # for the coming update, after the write
         run.reported, run.is_measured = reported, is_measured
+
+
+def _warn_of_changes(
+    restored: Restored, groups: Mapping[str, list[Group]], member: Member, processes: Processes
+) -> None:
+    """Warn of values in a checkpoint that its record does not explain, and that the load overwrites."""
+    saved, name = restored.saved, member.name
+    warn_of_changed_functions(saved, groups, name, processes)
+    edits = edits_since_save(saved, groups, name, restored.lines)
+    for problem in problems_of_edits(edits, restored.scope.labels(groups[name])):
+        processes.warn(problem)
 
 
 def warn_of_changed_functions(
@@ -222,8 +257,6 @@ def warn_of_changed_functions(
     in_force = None if saved.state is None else saved.state.in_force
     if in_force is None or not any(has_own_shape(one.schedule) for one in in_force.resolved.bindings):
         return
-    from paramsched.core.run.changed_functions import changed_function
-
     problem = changed_function(saved, groups, name)
     if problem is not None:
         processes.warn(problem)

@@ -17,7 +17,7 @@ from paramsched.core.plan.lines import Line, RuleStates, Values, bases_of
 from paramsched.core.plan.optimizers import ALONE, WHOLE, Scope
 from paramsched.core.plan.resolved import ResolvedPlan, facts_as_data
 from paramsched.core.plan.run_amounts import Amount
-from paramsched.core.run.metric_states import saved_states
+from paramsched.core.run.metric_states import check_rules, restored_states, saved_states
 from paramsched.core.run.reports import OtherBase
 from paramsched.core.run.run import Member, Reading, Run
 from paramsched.core.run.state import (
@@ -44,7 +44,7 @@ _MAX_GROUPS = 2**20  # an invalid number would allocate more memory than there i
 _OF_PLAN = {"version", "plan", "facts"}
 """The keys of every record; their values are constant between two bindings, so the live groups have them too."""
 _OF_POSITION = {
-    "t", "amount", "last_amount", "reported_amount", "measured", "rules", "history", "counts", "optimizers",
+    "t", "amount", "last_amount", "reported_amount", "measured", "rules", "history", "counts", "optimizers", "external",
 }  # fmt: skip
 """The keys that `state_dict()` adds."""
 _OF_ALL = {"groups", "bases"}
@@ -70,6 +70,7 @@ class State:
         last_amount: the amount before the last update.
         owner: its owner, for messages.
         is_loaded: False if it is that of a Scheduler of this process.
+        external: the flat names of the fields that other code wrote in the run, or when it was saved.
     """
 
     text: str | None
@@ -85,6 +86,7 @@ class State:
     last_amount: Amount | None = None
     owner: str = "the checkpoint's"
     is_loaded: bool = True
+    external: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -227,6 +229,20 @@ NOTHING: Final = SavedOptimizer(None, None, None, {})
 """The entries of the groups of a new optimizer: none."""
 
 
+def rule_states(state: State | None, in_force: ResolvedPlan) -> RuleStates:
+    """Return the states of the metric rules of a plan: those of a record, else the initial ones.
+
+    Raises:
+        StateError: the record has the states of other rules than its plan.
+    """
+    rules = in_force.resolved.metric_rules
+    if state is None or state.feedback is None:
+        return {rule: rule.init() for rule in rules}
+    if in_force.plan.text == state.text:
+        check_rules(state.feedback, in_force.plan)
+    return restored_states(state.feedback, rules)
+
+
 LogCall: TypeAlias = tuple[Any, ...]
 """The arguments of `Processes.log`."""
 
@@ -349,6 +365,7 @@ def _read(data: Any, known: ResolvedPlan | None, *, bases: bool = False, is_curr
     return State(
         text, in_force, unreadable, facts, optimizers, _by_optimizer(found, optimizers),
         feedback if is_current else None, position, history, counts, data.get("last_amount"),
+        external=_read_external(data.get("external", [])),
     )  # fmt: skip
 
 
@@ -413,6 +430,13 @@ def _read_counts(counts: Any, optimizers: Mapping[str, int], t: int) -> dict[str
     if any(not is_count(count) or count != t - 1 for count in found.values()):
         raise StateError(f"state: counts is {shown(found)} at update {t}")
     return found
+
+
+def _read_external(names: Any) -> tuple[str, ...]:
+    """Return the fields that other code wrote."""
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise StateError(f"state: external is {shown(names)}, not a list of fields")
+    return tuple(names)
 
 
 def _read_sizes(data: Mapping[str, Any]) -> dict[str, int]:

@@ -58,11 +58,10 @@ def problems_of_bases(found: Iterable[OtherBase], t: int) -> Iterator[tuple[Prob
     for one in found:
         alike.setdefault((one.field, one.source, one.code_applies), []).append(one)
     for (field, source, code_applies), mine in alike.items():
-        labels = [str(one.group) for one in mine]
-        where = f"group {labels[0]}" if len(labels) == 1 else f"{len(labels)} groups ({_listed(labels, ', ')})"
-        numbers = _listed(dict.fromkeys(one.text() for one in mine), "; ")
+        where = where_in([str(one.group) for one in mine])
+        numbers = listed(dict.fromkeys(one.text() for one in mine), "; ")
         if code_applies:
-            which = f"From update {t} on, that of the code applies"
+            which = f"From update {t} on, that of {mine[0].own} applies"
         elif source == CHECKPOINT:
             which = 'That of the checkpoint applies; for that of the code, write ps.Scheduler(…, on_base="code")'
         else:
@@ -80,7 +79,13 @@ def report_bases(found: Iterable[OtherBase], t: int, processes: Processes) -> No
             processes.log("%s", problem)
 
 
-def _listed(texts: Iterable[str], separator: str) -> str:
+def where_in(labels: Sequence[str]) -> str:
+    """Return the text that names one group, or several."""
+    return f"group {labels[0]}" if len(labels) == 1 else f"{len(labels)} groups ({listed(labels, ', ')})"
+
+
+def listed(texts: Iterable[str], separator: str) -> str:
+    """Return the first texts, joined."""
     found = list(texts)
     return separator.join(found[:_SHOWN] + ["…"] * (len(found) > _SHOWN))
 

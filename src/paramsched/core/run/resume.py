@@ -11,11 +11,10 @@ from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES, clock_of_field
 from paramsched.core.plan.diff import diff
 from paramsched.core.plan.follow import followed_targets
-from paramsched.core.plan.lines import Line, RuleStates, bases_of
+from paramsched.core.plan.lines import Line, bases_of
 from paramsched.core.plan.optimizers import ALONE, errors_of, scopes_of, shown_names
 from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.run.checks import refuse_values_outside
-from paramsched.core.run.metric_states import check_rules, restored_states
 from paramsched.core.run.on_base import BASES_OF_CHECKPOINT, BasePolicy, record_bases
 from paramsched.core.run.processes import WORLD, Processes
 from paramsched.core.run.record import (
@@ -27,6 +26,7 @@ from paramsched.core.run.record import (
     SavedOptimizer,
     State,
     read_groups,
+    rule_states,
 )
 from paramsched.core.run.reports import (
     HIDDEN,
@@ -36,6 +36,7 @@ from paramsched.core.run.reports import (
     report_bases,
 )
 from paramsched.core.run.run import Member, Run, groups_changed, note_bases_of_new_fields, note_code_bases
+from paramsched.core.run.saved_values import edits_since_update, problems_of_edits
 from paramsched.core.run.state import (
     TORCH,
     Group,
@@ -309,9 +310,18 @@ class Resume:
             name: self.checked(run.members[name], mine, SavedOptimizer.in_state(state, name), present=mine)
             for name, mine in groups.items()
         }
+        self._warn_of_edits(run, found, groups)
         self.report(run, found, groups)
         self._log_other_optimizers(state, groups)
         self.after_load(run, found, groups, source="scheduler")
+
+    def _warn_of_edits(self, run: Run, found: Mapping[str, Restored], groups: Mapping[str, list[Group]]) -> None:
+        """Warn of values that other code wrote since the last update, and that a state of a Scheduler overwrites."""
+        for name, mine in groups.items():
+            member = run.members[name]
+            edits = edits_since_update(member, mine, found[name].lines)
+            for problem in problems_of_edits(edits, member.labels(mine)):
+                self.processes.warn(problem)
 
     def _log_other_optimizers(self, state: State, groups: Mapping[str, list[Group]]) -> None:
         """Log that a state is of other optimizers than the run, or of another number of groups."""
@@ -475,20 +485,6 @@ def _rows_of(member: Member, groups: list[Group], lines: tuple[Line, ...] | None
 def names_of(in_force: ResolvedPlan) -> set[str]:
     """Return the fields and targets that a plan writes."""
     return {one.name for one in in_force.plan.bindings}
-
-
-def rule_states(state: State | None, in_force: ResolvedPlan) -> RuleStates:
-    """Return the states of the metric rules of a plan: those of a record, else the initial ones.
-
-    Raises:
-        StateError: the record has the states of other rules than its plan.
-    """
-    rules = in_force.resolved.metric_rules
-    if state is None or state.feedback is None:
-        return {rule: rule.init() for rule in rules}
-    if in_force.plan.text == state.text:
-        check_rules(state.feedback, in_force.plan)
-    return restored_states(state.feedback, rules)
 
 
 def mixed_plans(code: ResolvedPlan, saved: ResolvedPlan, choices: Mapping[str, OnChangeChoice]) -> ResolvedPlan:

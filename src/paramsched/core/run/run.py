@@ -552,6 +552,7 @@ class Member:
     rows: ValueRows
     record: str
     load_written: Callable[[list[Group]], object]
+    knows_added_bases = True  # False if a callback adds groups with the lr of an update, which is not a base
     has_joined = False  # True after a load of a state without a count, with which an optimizer joins the run
 
     def __init__(self, run: Run, name: str, scope: Scope = WHOLE, t: int = 0) -> None:
@@ -1009,7 +1010,7 @@ def note_code_bases(member: Member, groups: list[Group]) -> None:
             added.add(index)
         else:
             bases |= {(index, field): base for field, base in noted.get(known, {}).items()}
-    if added:
+    if added and member.knows_added_bases:
         bases |= {place: base for place, base in bases_of(member.lines(groups)).items() if place[0] in added}
     member.code_bases = bases
 

@@ -114,7 +114,8 @@ class Scheduler(LRScheduler):
             difference is logged.
         on_base: which base applies if a group's differs from a checkpoint's: `"checkpoint"`, `"code"` (the one that the
             group had when the Scheduler was constructed, from the current update on), or `"error"` (raise). Construct
-            the Scheduler before the checkpoint is loaded. The difference is logged.
+            the Scheduler before the checkpoint is loaded. The difference is logged. After a load, `"code"` uses the
+            entries that were edited since the save, and raises an error if there are none.
         t: the number of completed updates of a run that had no plan so far; default 0. A count that the optimizer
             carries takes precedence.
         strict: True raises a `ps.PlanWarning` in place of each warning of this Scheduler, whatever the filters of the

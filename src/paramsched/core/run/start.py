@@ -13,16 +13,19 @@ from paramsched.core.run.arguments import PlanSource, Settings
 from paramsched.core.run.checks import refuse_values_outside, report_unlikely_values
 from paramsched.core.run.hooks import PlanHooks, hooks_on, require_hooks, warn_of_changed_functions
 from paramsched.core.run.metric_states import restored_states, saved_states
-from paramsched.core.run.record import NOTHING, Restored, SavedOptimizer, read_groups
+from paramsched.core.run.on_base import record_bases
+from paramsched.core.run.record import NOTHING, Restored, SavedOptimizer, read_groups, rule_states
 from paramsched.core.run.reports import (
     log_initial_values,
     log_takeover,
+    report_bases,
     report_position,
     warn_of_present_bases,
     without_initial,
 )
-from paramsched.core.run.resume import Resume, rule_states
+from paramsched.core.run.resume import Resume
 from paramsched.core.run.run import Member, Run, has_written
+from paramsched.core.run.saved_values import Edit, edits_since_save, edits_since_update, problems_of_edits
 from paramsched.core.run.state import COUNT, Group, History, RunPosition, resume_position
 from paramsched.core.run.steps import updates_in_state
 from paramsched.core.run.values import starting_lines
@@ -51,12 +54,20 @@ def start(optimizers: Mapping[str, Any], settings: Settings, facts: RunFacts) ->
     saved = read_optimizers(groups, earlier, settings, in_force)
     chosen = choose_plan(settings, saved, earlier, in_force)
     restored = restore(settings, saved, groups, chosen)
+    edits: dict[str, list[Edit]] = {}
+    if saved and settings.positions is None:  # the groups of a copy are those of its original
+        edits = edits_of(saved, earlier, groups, restored)
+        restored = with_edited_bases(settings, restored, edits, earlier, groups)
     run, members = new_run(settings, groups, restored, "optimizer" if saved and not earlier else None)
     prepare(run, settings, groups, restored, chosen)
     report(run, optimizers, settings, saved, earlier)
+    report_edits(run, settings, groups, restored, edits)
     run.bind()  # the first write
     for name, member in members.items():
         member.bind(groups[name], member.rows)
+    replaced = dict(pair for one in restored.values() for pair in one.replaced.items())
+    if replaced:
+        record_bases(run, replaced)
     hook(run, optimizers, settings, earlier, is_logged=bool(chosen.notes))
     return run, members
 
@@ -83,9 +94,56 @@ def read_optimizers(
         elif in_groups.count is not None:
             at = (settings.positions or {}).get(name)
             saved[name] = in_groups if at is None else replace(in_groups, state=None, position=at)
-            with errors_of(name):
-                settings.resume.bases.require_code()
     return saved
+
+
+def edits_of(
+    saved: Mapping[str, SavedOptimizer],
+    earlier: Mapping[str, PlanHooks],
+    groups: Mapping[str, list[Group]],
+    restored: Mapping[str, Restored],
+) -> dict[str, list[Edit]]:
+    """Return the entries of each optimizer that were changed since its checkpoint, or since its last update."""
+    found: dict[str, list[Edit]] = {}
+    for name, one in saved.items():
+        lines = restored[name].lines
+        if name in earlier and one.state is not None and not one.state.is_loaded:
+            found[name] = edits_since_update(earlier[name].member, groups[name], lines)
+        else:
+            found[name] = edits_since_save(one, groups, name, lines)
+    return found
+
+
+def with_edited_bases(
+    settings: Settings,
+    restored: Mapping[str, Restored],
+    edits: Mapping[str, list[Edit]],
+    earlier: Mapping[str, PlanHooks],
+    groups: Mapping[str, list[Group]],
+) -> dict[str, Restored]:
+    """Return what each optimizer starts with: with `on_base="code"`, an edited number is the base of its group.
+
+    Raises:
+        InvalidArgument: the groups hold a checkpoint and no edit, and the choice needs the bases of the code.
+    """
+    bases = settings.resume.bases
+    if bases.on_base == "error" or not any(edits.values()):
+        for name in edits.keys() - earlier.keys():
+            with errors_of(name):
+                bases.require_code()
+    if bases.on_base != "code":
+        return dict(restored)
+    found = dict(restored)
+    for name, mine in edits.items():
+        one, labels = restored[name], restored[name].scope.labels(groups[name])
+        numbers = {edit.place: edit.number for edit in mine}
+        found[name] = replace(
+            one,
+            lines=tuple(line.with_bases(numbers) for line in one.lines),
+            changes=tuple(edit.as_base(labels[edit.place[0]]) for edit in mine if edit.changes_base),
+            replaced={(edit.line.name, str(labels[edit.place[0]])): edit.base for edit in mine},
+        )
+    return found
 
 
 def new_run(
@@ -271,6 +329,22 @@ def report(
         warn_of_changed_functions(saved[name], groups, name, processes)
     if settings.positions is None:  # a copy was warned of when its original began
         run.warn_if_over(run.in_force, run.t)
+
+
+def report_edits(
+    run: Run,
+    settings: Settings,
+    groups: Mapping[str, list[Group]],
+    restored: Mapping[str, Restored],
+    edits: Mapping[str, list[Edit]],
+) -> None:
+    """Report the entries that were changed: those that apply as bases, and those that the plan overwrites."""
+    processes, uses_edits = settings.source.processes, settings.resume.bases.on_base == "code"
+    for name, mine in edits.items():
+        report_bases(run.new_bases(restored[name].changes, run.t), run.t, processes)
+        overwritten = [one for one in mine if not (uses_edits and one.changes_base)]
+        for problem in problems_of_edits(overwritten, restored[name].scope.labels(groups[name])):
+            processes.warn(problem)
 
 
 def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any], source: PlanSource) -> dict[str, Any]:

@@ -188,6 +188,14 @@ class FloatColumn:
             else:
                 group[key] = (*present[:index], value, *present[index + 1 :])
 
+    def differs(self, at: int, groups: Sequence[Group]) -> bool:
+        """Return whether a group in a state has another value than that of a row."""
+        row = zip(self.indices, self._row(self.rows[at]), strict=True)
+        try:
+            return any(bool(self.field.read(groups[index]) != value) for index, value in row)
+        except (LookupError, TypeError, ValueError, RuntimeError):  # no longer a number
+            return True
+
     def is_spoiled(self) -> bool:
         """Return whether a tuple has another length than when it was bound, or if its element is not a float."""
         key, element, size = self.key, self.field.index, self.tuple_size
@@ -250,6 +258,10 @@ class TensorColumn:
 
     def write(self, _last: torch.Tensor, row: torch.Tensor) -> None:
         fill(self.vector, row)
+
+    def differs(self, at: int) -> bool:
+        """Return whether the tensors have other values than a row; this waits for the device."""
+        return not torch.equal(self.vector, self.rows[at]) or self.views_replaced()
 
     def install_views(self) -> None:
         """Write each view into its group again, because copying or loading an optimizer replaces the views."""
@@ -479,6 +491,19 @@ class ValueRows:
             if isinstance(column, FloatColumn):
                 column.write(column.rows[at], column.rows[at])
         return list(self.overwritten)
+
+    def differing_fields(self, t: int, groups: Sequence[Group]) -> set[str]:
+        """Return the flat names of the fields that do not have the values of update `t`, in a state of the groups.
+
+        Tensors are read only if other code has filled or replaced one since the last write.
+        """
+        at, tensors = t - self.first, self.tensors
+        if not 0 <= at < self.size:
+            return set()
+        floats = [one for one in self._columns if isinstance(one, FloatColumn)]
+        filled = tensors.columns if tensors is not None and tensors.changed() else []
+        differing = [one.field.slot for one in floats if one.differs(at, groups)]
+        return {*differing, *(one.field.slot for one in filled if one.differs(at))}
 
     def note_written(self) -> None:
         """Note that the groups contain the written values."""
