@@ -175,14 +175,14 @@ def edits_since_update(member: Member, mine: list[Group], lines: Iterable[Line])
 def _edits(known: _Saved, mine: list[Group], lines: Iterable[Line], external: Iterable[str]) -> list[Edit]:
     update, owned = known.times.first, set(external)
     written = {(index, line.field): line for line in lines for index in line.groups}
-    compared = tuple(line for line in known.lines if line.field.slot not in owned and not has_own_shape(line.schedule))
-    compared_save = _Saved(compared, known.times, known.states)
+    lines_of_plan = tuple(line for line in known.lines if line.field.slot not in owned)
+    compared = tuple(line for line in lines_of_plan if not has_own_shape(line.schedule))
     found: dict[Place, Edit] = {}
-    for index, line, base, now, value in _differing(compared_save, mine):
+    for index, line, base, now, value in _differing(_Saved(compared, known.times, known.states), mine):
         place = index, line.field.slot
         if (index, line.field) in written and not _has_moved_on(line.field.read(mine[index]), line, base, known.times):
             found[place] = Edit(place, written[index, line.field], str(line.field), now, value, base, update)
-    for index, line, base in by_group(compared):
+    for index, line, base in by_group(lines_of_plan):
         initial = _number(mine[index].get(INITIAL_LR)) if line.field == LR else None
         is_added = line.field.slot not in recorded_bases(mine[index])
         if initial is None or is_added or (index, line.field) not in written:
