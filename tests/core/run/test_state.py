@@ -348,6 +348,8 @@ def test_an_invalid_entry_in_a_group_is_rejected_before_the_optimizer_changes(en
         {"history": [[0]]},
         {"counts": {"x": 2}},
         {"rules": [1]},
+        {"external": "lr"},
+        {"external": [1]},
         {"unknown": 1},
     ],
 )
