@@ -308,13 +308,14 @@ def _answering(function: _Function, call: str) -> _Function:
     def called(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
-        except ParamschedError as error:
-            raise shortened(error)  # noqa: B904  # the same error
-        except TypeError:
-            is_method = next(iter(inspect.signature(function).parameters), "") == "self"
-            refused = unknown_keyword(call, function, args[is_method:], kwargs)
-            if refused is None:
+        except (ParamschedError, TypeError) as error:
+            answer = None
+            if isinstance(error, TypeError):
+                is_method = next(iter(inspect.signature(function).parameters), "") == "self"
+                answer = unknown_keyword(call, function, args[is_method:], kwargs)
+            if answer is None and not isinstance(error, ParamschedError):
                 raise
+            refused = answer or shortened(error)
         raise refused
 
     return cast(_Function, called)

@@ -83,6 +83,13 @@ def read_schedule_text(text: str, path: str, names: ShapeNames, problems: Proble
         return None
 
 
+def _is_plain(value: Any) -> bool:
+    """Return whether data has only text, numbers, lists and mappings, and no value that a config cannot contain."""
+    if isinstance(value, (list, dict)):
+        return all(map(_is_plain, value.values() if isinstance(value, dict) else value))
+    return value is None or isinstance(value, (str, bool, int, float))
+
+
 def _call(shape: str, arguments: Mapping[Any, Any]) -> str:
     """Return a call of a shape with plain arguments as text."""
     written = (f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in arguments.items())
@@ -113,6 +120,8 @@ class ScheduleReader:
     def _line_of_data(self, value: Any) -> str | None:
         """Return the line that a list of stages or a mapping with a shape was meant as; None if that is unknown."""
         line = ""
+        if not _is_plain(value):
+            return None
         if isinstance(value, list) and value:
             texts = [one if isinstance(one, str) else self._line_of_data(one) for one in value]
             line = " >> ".join(one for one in texts if one is not None) if None not in texts else ""
