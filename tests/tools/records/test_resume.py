@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.cli._options import option_of
 from paramsched.core.fields import Field
+from paramsched.core.run.dry_resume import dry_run
 from paramsched.errors import MissingFact, ParamschedError
-from paramsched.tools.records.dry_run import dry_run
 from support.examples import examples
 from support.several import PLAN as OF_SEVERAL
 from support.several import probes

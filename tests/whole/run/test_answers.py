@@ -19,8 +19,8 @@ import torch
 
 import paramsched as ps
 from paramsched.core.plan.forms import plan_of
+from paramsched.core.run.dry_resume import dry_run
 from paramsched.errors import ParamschedError
-from paramsched.tools.records.dry_run import dry_run
 from support import answers
 from support.expressions import code_of
 from support.records import KEY, record_in, with_record
