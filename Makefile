@@ -22,7 +22,7 @@ COMPILE = @echo "Compiling the installed packages: up to a minute, once."; $(BIN
 # workers of pytest that import it at the same time fail.
 GRAMMAR = @$(BIN)/python -c "import yapf"
 
-.PHONY: run test quick full lint docs bench engines gpu packaged lowest newest mutants lock clean
+.PHONY: run test for quick full lint docs bench engines gpu packaged lowest newest mutants lock clean
 
 run: $(VENV)/run.stamp
 	@echo "Training on handwritten digits: a few seconds to load torch, about ten for 900 updates."
@@ -44,6 +44,10 @@ endif
 PROFILE ?= release
 full: $(VENV)/compiled.stamp
 	HYPOTHESIS_PROFILE=$(PROFILE) PARAMSCHED_KILLS=3 $(BIN)/python -m pytest -n 2 --dist worksteal -q $(ARGS)
+
+# The tests of one file, printed and run, at most a minute: make for FILE=src/paramsched/core/plan/trace.py
+for: $(VENV)/compiled.stamp
+	$(BIN)/python tools/tests_for.py $(FILE) $(ARGS)
 
 # Half a minute, for use while editing: one case of each kind, without the tests that take longer than others.
 quick: $(VENV)/compiled.stamp

@@ -45,6 +45,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 import pytest
+from tests_for import tests_of
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src"
@@ -212,32 +213,6 @@ def files_of(package: str) -> list[str]:
     if not place.is_dir():
         return [str(place.with_suffix(".py").relative_to(PACKAGE))]
     return sorted(str(file.relative_to(PACKAGE)) for file in place.rglob("*.py"))
-
-
-def tests_of(package: str) -> list[str]:
-    """Return the paths of the tests that a contributor to the package runs, its doctests included.
-
-    The tests of a file in a package are those of the package.
-    """
-    if package.endswith(".py") and "/" in (parent := str(Path(package).parent)):
-        return tests_of(parent)
-    others = {
-        "tools/audit": ["tools/records"],  # what an audit reads, and the facts of a log
-        "tools/records": ["tools/audit"],
-        "core/base": ["whole/test_files_of_runs.py", "cli/test_terminal.py"],
-        "core/plan": ["core/functions"],  # its functions are exported ones
-        "core/rules": ["whole/run/test_warnings.py", "whole/test_check_rules.py"],
-        "core/schedules": ["whole/records"],  # wrong lines
-    }
-    top, name = package.split("/")[0], package.split("/")[-1]
-    paths = [f"src/paramsched/{package}", f"src/paramsched/{package}.py"]
-    names = (package, f"{top}/test_{name}.py", f"whole/{name}", f"whole/test_{name}.py", *others.get(package, []))
-    paths += [f"tests/{one}" for one in names]
-    if top == "core":
-        paths.append("tests/core/properties")
-    elif top != package:  # such as tests/mmengine/test_engine.py
-        paths += [str(file.relative_to(ROOT)) for file in sorted((ROOT / "tests" / top).glob("test_*.py"))]
-    return list(dict.fromkeys(path for path in paths if (ROOT / path).exists()))
 
 
 @dataclass(frozen=True, slots=True)
