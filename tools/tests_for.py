@@ -1,7 +1,7 @@
 """Print the tests of one file, and run them: `python tools/tests_for.py src/paramsched/core/plan/trace.py`.
 
-They are those of its package, its doctests, the properties that call its functions, and for a file of the run a training
-in each engine.
+They are those of its package, its doctests, the properties that call its functions, and a training in each engine for a
+file of the run.
 """
 
 import ast
