@@ -24,6 +24,8 @@ def an_array_in_is_an_array_out(times: NDArray[np.float64], schedule: ps.extend.
 
 def operators_make_schedules(a: ps.extend.Schedule, b: ps.extend.Schedule) -> None:
     assert_type(a >> b, ps.extend.Schedule)
+    assert_type(a >> "cosine()", ps.extend.Schedule)
+    assert_type("warmup(5)" >> a, ps.extend.Schedule)
     assert_type(a * b, ps.extend.Schedule)
     assert_type(0.5 * a, ps.extend.Schedule)
     assert_type(a + 1, ps.extend.Schedule)

@@ -377,8 +377,11 @@ class Schedule:
 
     # ---------------------------------------------------------------- operators and text
 
-    def __rshift__(self, other: "Schedule | Absolute") -> "Schedule":
-        return _combined_operands("sequence", self, other)
+    def __rshift__(self, other: "Schedule | Absolute | str") -> "Schedule":
+        return _combined_operands("sequence", self, _stage(other))
+
+    def __rrshift__(self, other: str) -> "Schedule":
+        return _combined_operands("sequence", _stage(other), self)
 
     def __mul__(self, other: "Schedule | float | Absolute") -> "Schedule":
         return _combined_operands("product", self, other)
@@ -462,6 +465,11 @@ class Schedule:
 def _combined_operands(name: str, *operands: object) -> Schedule:
     made: Schedule = combine_operands(name, *operands)  # or NotImplemented, which Python expects from an operator
     return made
+
+
+def _stage(operand: object) -> object:
+    """Return an operand of `>>`; a text is the line of a schedule."""
+    return _combined_operands("text", operand) if isinstance(operand, str) else operand
 
 
 def _leaves_of(items: tuple[Any, ...]) -> Iterator[object]:

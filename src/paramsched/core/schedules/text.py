@@ -29,7 +29,7 @@ from paramsched.core.curves import CONSTANTS, FAMILIES, Curve
 from paramsched.core.foreign_calls import answering, unknown_argument
 from paramsched.core.schedules.absolute import absolute
 from paramsched.core.schedules.level import Absolute
-from paramsched.core.schedules.registry import SHAPES, combine_operands
+from paramsched.core.schedules.registry import SHAPES, combine_operands, operator_builder
 from paramsched.core.schedules.schedule import Schedule, line_of
 from paramsched.core.schedules.two_levels import refuse_two_readings_of_call
 from paramsched.core.time import Duration
@@ -161,6 +161,12 @@ def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
         found = f"expected text, got {type(text).__name__}"
         raise ParseError(f"parse({shown(text)})", found, example=f'"{EXAMPLE_LINE}"')
     return read_line(text, {builder.__name__: builder for builder in shapes})
+
+
+@operator_builder("text")
+def _stage_of_text(text: str) -> Schedule:
+    """Return a stage that is written as text: `schedule >> "cosine()"`."""
+    return read_line(text)
 
 
 def parse_own(text: str) -> Schedule:
