@@ -1,5 +1,6 @@
 """Answers to expressions: the repr of each value, or the class, the code and the argument of the error."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,12 +14,20 @@ def code_of(error: Exception) -> str:
     return error.problem.code if isinstance(error, InvalidArgument) else ""
 
 
+_SCALAR = re.compile(r"np\.(?:float64|float32|int64|int32|str_)\(([^()]*)\)|np\.(True|False)_")
+
+
+def plain_repr(value: object) -> str:
+    """Return the repr of a value, with scalars of NumPy as before NumPy 2: `0.5` for `np.float64(0.5)`."""
+    return _SCALAR.sub(lambda found: found[1] or found[2], repr(value))
+
+
 def answers_with(names: Mapping[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
     """Return a function that answers a question whose `line` may use these names."""
 
     def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         try:
-            return {"line": question["line"], "value": repr(eval(question["line"], dict(names)))}
+            return {"line": question["line"], "value": plain_repr(eval(question["line"], dict(names)))}
         except LIBRARY_ERRORS as error:
             reported = [type(error).__name__]
             if isinstance(error, InvalidArgument):
