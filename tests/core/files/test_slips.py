@@ -20,6 +20,7 @@ def advised(problem):
     [
         ("groups:\n  head: {lr: linear(1.0, 0.1)}", 2, 1, 'head: {lr: "linear(1.0, 0.1)"}'),
         ("targets: {kl: {initial: 1, schedule: linear(0, 1)}}", 1, 1, KL),
+        ("groups:\n  head: {lr: 0.5 * step(5, 0.5)}", 2, 1, 'head: {lr: "0.5 * step(5, 0.5)"}'),
         ("groups: {a: {lr: linear(1, 0)}}", 1, 1, 'groups: {a: {lr: "linear(1, 0)"}}'),
         (f'lr: "{WARM}"', 1, 1, f"lr: {WARM}"),
         (f"total: 9\nlr: '{WARM}'".replace('"', "'"), 2, 1, "lr: warmup('5%') >> cosine()"),

@@ -127,7 +127,7 @@ def _quoted(place: int, line: str) -> Iterator[Slip]:
         yield Slip(place, place + 1, found, f"{entry[1]}{value[1:-1].strip()}")
 
 
-_CALL = re.compile(r"([\w\[\]]+\s*:\s+)(?=[A-Za-z_][\w.]*\()")
+_CALL = re.compile(r"([\w\[\]]+\s*:\s+)(?=[^\s\"'\[{][^,{}]*\()")
 
 
 def _with_quotes_in_braces(line: str) -> str:
