@@ -27,7 +27,7 @@ from paramsched.core.time import Duration, RunFacts
 from paramsched.core.time.run_facts import Facts, facts_of_call
 from paramsched.errors import InvalidArgument, PlanError, StateError, shown
 
-_PLAN_KEYS: Final = frozenset({"targets", "groups", "total", "clock"})
+_PLAN_KEYS: Final = frozenset({"targets", "groups", "later", "total", "clock"})
 """Keys that a mapping with the entries of a plan file has, and one with the lines of values has not."""
 _FIELDS: Final = ("lr", "weight_decay", "momentum", "eps", "betas")
 """Fields of optimizers, whose lines are multiples of a base that an optimizer would have."""

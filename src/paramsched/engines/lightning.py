@@ -14,7 +14,7 @@ from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.optimizers import check_names, refuse_several_plans
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.run.state import COUNT, remove_entries
-from paramsched.core.run.values import LR
+from paramsched.core.run.values import LR, starting_lines
 from paramsched.engines.argument_order import check_plan, without_optimizer
 from paramsched.engines.engine_facts import EngineFacts, LoopOptions, batch_size_of, options_of, with_named_options
 from paramsched.engines.other_schedulers import warn_of_other_schedulers
@@ -381,7 +381,9 @@ def _write_initial_rates(scheduler: Scheduler) -> None:
         if not added:
             continue
         labels = part.labels(groups)
-        for line in part.lines(groups):
+        schedules = {(index, line.field): line.schedule for line in part.lines(groups) for index in line.groups}
+        # An optional line changes no base: the callback computes the lr from that of another group.
+        for line in starting_lines(clock.in_force.counted, groups, scope=part.scope, with_optional=False):
             if line.field != LR:
                 continue
             # A value is a multiple of the base plus what absolute levels add.
@@ -393,8 +395,11 @@ def _write_initial_rates(scheduler: Scheduler) -> None:
                 if factor <= 0 or multiple <= 0:
                     continue  # its lr does not determine a base, so it is the base
                 group["initial_lr"] = multiple / factor
+                is_continued = schedules[index, LR] is line.schedule
                 scheduler._resume.processes.log(
-                    "group %r was added at update %d with the lr %r: the plan continues from it, with the base %r",
+                    "group %r was added at update %d with the lr %r: the plan continues from it, with the base %r"
+                    if is_continued
+                    else "group %r was added at update %d with the lr %r: its own line applies, with the base %r",
                     labels[index], clock.t, group["lr"], group["initial_lr"],
                 )  # fmt: skip
 

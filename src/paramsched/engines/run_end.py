@@ -26,7 +26,7 @@ class RunEnd:
     schedulers: Sequence[Scheduler]
 
     def tell_short(self, call: str, *, early: bool) -> None:
-        """Warn of plans that are longer than the run of the engine, or that have not moved, at its end.
+        """Warn of plans that are longer than the run of the engine, that have not moved, or that lack a group.
 
         Args:
             call: the user's call.
@@ -35,9 +35,12 @@ class RunEnd:
         for one in self.schedulers:
             clock = one._run
             found = "" if early else ShortRun(one._run).problem()
-            clock.end_is_known = True
+            missing = None if early or clock.released or not clock.has_moved else clock.missing_groups()
+            clock.end_is_known, clock.warns_of_groups = True, False
             if (problem := unmoved(clock)) is not None:
                 clock.writes = None
                 clock.processes.warn(problem.changed(site=call, advice=_UNMOVED))
             if found:
                 clock.processes.warn(Problem(site=call, found=found))
+            if missing is not None:
+                clock.processes.warn(missing.changed(site=call))

@@ -111,5 +111,6 @@ def path_from_root(path: str) -> str:
 CLOCK: Final = entry_path("clock")
 TOTAL: Final = entry_path("total")
 GROUPS: Final = entry_path("groups")
+LATER: Final = entry_path("later")
 TARGETS: Final = entry_path("targets")
 """The path of the targets in a native plan."""

@@ -1,7 +1,7 @@
 """The entries of a plan: files with a total, fields, groups and targets, read and written.
 
 - a schedule is a line of text, or a number (a constant)
-- under `groups`, text is the name of a group; an integer key or the text `[0]` is an index
+- under `groups` and `later`, text is the name of a group; an integer key or the text `[0]` is an index
 - a name similar to a field of torch's optimizers is an error; other names are allowed
 """
 
@@ -19,7 +19,7 @@ from paramsched.core.base.codes import (
     WRONG_TYPE,
 )
 from paramsched.core.base.near_names import closest
-from paramsched.core.base.printing import CLOCK, GROUPS, ROOT, TARGETS, TOTAL, child_path, entry_path
+from paramsched.core.base.printing import CLOCK, GROUPS, LATER, ROOT, TARGETS, TOTAL, child_path, entry_path
 from paramsched.core.fields import ELSEWHERE, KNOWN, PAIRS, Field, is_field_name, known_field
 from paramsched.core.files.problem_collector import (
     BadValue,
@@ -157,10 +157,11 @@ class _PlanReader:
             return length
         return None
 
-    def read_groups(self, value: Any) -> None:
-        """Read the fields of each group."""
-        for name, fields in self.entries_of(value, GROUPS, "groups by name", "groups: {head: {lr: cosine()}}").items():
-            path = child_path(GROUPS, name)
+    def read_groups(self, value: Any, root: str = GROUPS) -> None:
+        """Read the fields of each group; below `LATER`, of groups that may be added during the run."""
+        example = f"{root.removeprefix('$.')}: {{head: {{lr: cosine()}}}}"
+        for name, fields in self.entries_of(value, root, "groups by name", example).items():
+            path = child_path(root, name)
             selector = self.selector_of(name, path)
             line = "cosine()" if not isinstance(fields, str) or not calls_function(fields) else fields
             example = f"{name}: {_in_braces({'lr': line})}"
@@ -170,7 +171,7 @@ class _PlanReader:
                     once = f"{key} applies to the entire plan; it belongs to the top level"
                     self.problems.add(place, once, at_key=True, code=WRONG_ARGUMENT)
                 else:
-                    self.read_field(key, schedule, place, selector)
+                    self.read_field(key, schedule, place, selector, optional=root == LATER)
 
     def entries_of(self, value: Any, path: str, what: str, example: str) -> dict[Any, Any]:
         """Return a mapping that is not empty; otherwise add a problem with an example of the entry."""
@@ -193,7 +194,13 @@ class _PlanReader:
         index = name if isinstance(name, int) else index_in_name(name)
         return name if index is None else index
 
-    def read_field(self, key: str | int, value: Any, path: str, selector: str | int | None) -> None:
+    def read_later(self, value: Any) -> None:
+        """Read the fields of each group that may be added during the run."""
+        self.read_groups(value, LATER)
+
+    def read_field(
+        self, key: str | int, value: Any, path: str, selector: str | int | None, *, optional: bool = False
+    ) -> None:
         """Read the schedule of a field, for all groups or for a selected group."""
         if selector is None and _is_group(key, value):
             label = f'"{key}"' if _needs_quotes(key) else key
@@ -212,7 +219,7 @@ class _PlanReader:
             found = f"{name} of the same groups is scheduled at {before} too"
             self.problems.add(path, found, at_key=True, code=SAID_TWICE)
         elif schedule is not MISSING:
-            made = self.values.try_or_note(path, lambda: Binding(name, schedule, selector))
+            made = self.values.try_or_note(path, lambda: Binding(name, schedule, selector, optional))
             self.bindings += [] if made is MISSING else [made]
 
     def name_of_field(self, key: str, value: Any, path: str) -> str | None:
@@ -306,6 +313,7 @@ def _needs_quotes(line: object) -> TypeGuard[str]:
 
 _READERS: Final[Mapping[object, Callable[[_PlanReader, Any], None]]] = {
     "groups": _PlanReader.read_groups,
+    "later": _PlanReader.read_later,
     "targets": _PlanReader.read_targets,
 }
 
@@ -318,7 +326,7 @@ def has_schedule(data: Any) -> bool:
     """
     return isinstance(data, dict) and any(
         (isinstance(value, str) and "(" in value and calls_function(value))
-        or (key == "groups" and isinstance(value, dict) and any(map(has_schedule, value.values())))
+        or (key in ("groups", "later") and isinstance(value, dict) and any(map(has_schedule, value.values())))
         for key, value in data.items()
     )
 
@@ -377,9 +385,10 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     if plan.total is not None:
         data["total"] = plan.total.updates if plan.total.is_resolved else str(plan.total)
     groups: dict[str, dict[str, Any]] = {}
+    later: dict[str, dict[str, Any]] = {}
     targets: dict[str, Any] = {}
     for binding in plan.as_written():
-        schedule = str(binding.schedule)
+        schedule, selected = str(binding.schedule), later if binding.optional else groups
         if isinstance(binding.field, Target):
             targets[binding.name] = {"initial": binding.field.initial, "schedule": schedule}
         elif binding.groups is None:
@@ -389,12 +398,13 @@ def from_plan(plan: Plan) -> dict[str, Any]:
                 )
             data[binding.name] = schedule
         elif isinstance(binding.groups, int):
-            groups.setdefault(f"[{binding.groups}]", {})[binding.name] = schedule
+            selected.setdefault(f"[{binding.groups}]", {})[binding.name] = schedule
         else:
             name = str(binding.groups)
             if index_in_name(name) is not None:
                 raise PlanError(
                     f"dump(plan): group {name!r}", "in a file this is an index", "Give the group another name"
                 )
-            groups.setdefault(name, {})[binding.name] = schedule
-    return data | ({"groups": groups} if groups else {}) | ({"targets": targets} if targets else {})
+            selected.setdefault(name, {})[binding.name] = schedule
+    parts = {"groups": groups, "later": later, "targets": targets}
+    return data | {name: part for name, part in parts.items() if part}

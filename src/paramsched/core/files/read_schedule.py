@@ -26,7 +26,7 @@ def within_float(value: Any) -> float:
     return value  # type: ignore[no-any-return]  # other types are checked by the caller
 
 
-RESERVED: Final = ("clock", "total", "groups", "targets")
+RESERVED: Final = ("clock", "total", "groups", "later", "targets")
 """The entries of a plan besides its fields."""
 
 TARGET_ENTRIES: Final = ("initial", "schedule")

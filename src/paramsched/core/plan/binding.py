@@ -81,6 +81,8 @@ class Binding:
         schedule: a schedule, a metric rule, a finite number, or the text of a schedule.
         groups: a group's name, `"layer_*, head"`, `"is_last_layer=true"`, an index, or a predicate over the group dict.
             Default: all groups that no other binding of the field selects.
+        optional: True for groups that are added during the run: the binding may select no group at the start, and
+            applies from the update on at which one is added.
 
     Raises:
         InvalidArgument: an argument has a wrong type or value.
@@ -92,8 +94,11 @@ class Binding:
     field: str | Target
     schedule: Schedule
     groups: Selector = None
+    optional: bool = False
 
-    def __init__(self, field: str | Target, schedule: ScheduleLike, groups: Selector = None) -> None:
+    def __init__(
+        self, field: str | Target, schedule: ScheduleLike, groups: Selector = None, optional: bool = False
+    ) -> None:
         is_line = isinstance(field, str) and "(" in field
         if (is_line or isinstance(field, Schedule)) and isinstance(schedule, str) and is_field_name(schedule):
             found, line = "the field comes first, then its schedule", repr(field) if is_line else str(field)
@@ -103,8 +108,13 @@ class Binding:
         object.__setattr__(self, "field", field if isinstance(field, Target) else str(Field.of(field)))
         object.__setattr__(self, "schedule", _bound_schedule(label, schedule))
         object.__setattr__(self, "groups", groups)
+        object.__setattr__(self, "optional", optional)
         if groups is not None:
             _check_groups(label, groups, is_target=isinstance(field, Target))
+        if not isinstance(optional, bool) or (optional and groups is None):
+            found = "expected True or False" if not isinstance(optional, bool) else "groups is missing"
+            site = f"Binding({label!r}, optional={shown(optional)})"
+            raise InvalidArgument(site, found, example='groups="head", optional=True')
 
     @property
     def name(self) -> str:
@@ -119,11 +129,12 @@ class Binding:
     def __str__(self) -> str:
         place = "" if self.groups is None else f" @ {selector_text(self.groups)}"
         initial = f" = {self.field.initial!r}" if isinstance(self.field, Target) else ""
-        return f"{self.name}{initial}{place}: {self.schedule}"
+        return f"{self.name}{initial}{place}{_OPTIONAL * self.optional}: {self.schedule}"
 
 
 readable(Binding, Binding.__init__)
 
+_OPTIONAL = " (optional)"
 
 _MOST_GROUPS = 2**63
 
@@ -207,13 +218,16 @@ def normal_bindings(given: Iterable[Binding]) -> tuple[Binding, ...]:
             merged[key] = binding
         elif isinstance(binding.field, Target):
             raise PlanError(f"target {binding.name!r}", "it has two bindings", "Use one binding for each target")
+        elif before.optional != binding.optional:
+            found = "it has a binding with optional=True (later: in a file) and one without (groups:)"
+            raise PlanError(f"{binding.name} @ {selector_text(binding.groups)}", found, "Use one of them")
         else:
             rules = (*before.schedule.metric_rules, *binding.schedule.metric_rules)
             first, second = (without_rules(one.schedule) for one in (before, binding))
             # Nest the chains, as earlier versions write them, unless that is too deep: then use one long chain.
             deep = first.depth >= _MAX_NESTED_CHAINS and first.kind == "chain"
             both = chain(*first.args["operands"], second) if deep else chain(first, second)
-            merged[key] = Binding(binding.field, guided(both, rules) if rules else both, binding.groups)
+            merged[key] = replace_schedule(binding, guided(both, rules) if rules else both)
 
     def place(key: tuple[Any, ...]) -> tuple[Any, ...]:
         target, name, groups = key
@@ -320,6 +334,7 @@ def write_canonical_text(bindings: Iterable[Binding], total: Duration | None, cl
             [binding.field.name, binding.field.initial] if isinstance(binding.field, Target) else binding.field,
             binding.groups,
             str(binding.schedule),
+            *([True] if binding.optional else []),
         ]
         for binding in bindings
     ]
@@ -338,8 +353,8 @@ def read_canonical_text(text: str) -> tuple[list[Binding], int | str | None, Pla
     """
     data = json.loads(text)
     bindings = [
-        Binding(Target(*field) if isinstance(field, list) else field, parse_own(line), groups)
-        for field, groups, line in data["bindings"]
+        Binding(Target(*field) if isinstance(field, list) else field, parse_own(line), groups, *optional)
+        for field, groups, line, *optional in data["bindings"]
     ]
     return bindings, data["total"], data.get("clock")
 

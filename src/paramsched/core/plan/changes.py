@@ -63,7 +63,7 @@ class PlanLines:
         new |= {index: given.schedule for given, index in zip(lines, own, strict=True) if index is not None}
         # A group that followed the default before gets a line of its own.
         added = [given for given, index in zip(lines, own, strict=True) if index is None]
-        earlier = [Binding(one.field, self._default_line(one).schedule, one.groups) for one in added]
+        earlier = [replace_schedule(one, self._default_line(one).schedule) for one in added]
         made = [
             self._followed(one, new[index], at, when, total) if index in new else self._continued(one, total)
             for index, one in enumerate(self.bindings)
@@ -141,6 +141,10 @@ class PlanLines:
                             f"Use change(…, {given.name}=…)",
                         )
                 if line.groups == given.groups:
+                    if given.optional and not line.optional:
+                        found = f"the line of the plan for {selector_text(line.groups)} is not optional"
+                        site = f"change(…, Binding({given.name!r}, …, optional=True))"
+                        raise PlanError(site, found, "Omit optional: a change keeps that of the plan")
                     return index
         self._default_line(given)
         return None

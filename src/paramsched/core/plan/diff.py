@@ -174,7 +174,7 @@ def _compared_parts(binding: Binding | None, targets: Mapping[Any, list[Schedule
     if binding is None:
         return None
     initial = binding.field.initial if isinstance(binding.field, Target) else None
-    return binding.schedule, initial, targets.get(_key_of(binding))
+    return binding.schedule, initial, binding.optional, targets.get(_key_of(binding))
 
 
 def _key_of(binding: Binding) -> Any:
@@ -194,7 +194,7 @@ def _targets_by_key(plan: Plan) -> dict[Any, list[Schedule]]:
 
 def _text_of(binding: Binding | None) -> str | None:
     if binding is None or not isinstance(binding.field, Target):
-        return None if binding is None else str(binding.schedule)
+        return None if binding is None else f"{binding.schedule}{' (optional)' * binding.optional}"
     return f"{binding.field.initial!r} * {binding.schedule}"
 
 

@@ -180,6 +180,7 @@ class _FollowedPlan:
         self.lines: dict[str, dict[Selector, Schedule]] = {}
         self.targets: dict[str, Schedule] = {}
         self.initial: dict[str, float] = {}
+        self.required = {binding.groups for binding in bindings if not binding.optional}
         for binding in bindings:
             if isinstance(binding.field, Target):
                 self.targets[binding.name] = binding.schedule
@@ -200,7 +201,8 @@ class _FollowedPlan:
         for groups in self.groups_followed(binding.schedule, {binding.name}):
             overlaps = (overlap_of(groups, one, self.optimizers) for one in own if one is not None)
             if Overlap.INSIDE not in overlaps:
-                yield Binding(binding.field, self.substitute(binding.schedule, line, groups, (), line), groups)
+                schedule = self.substitute(binding.schedule, line, groups, (), line)
+                yield Binding(binding.field, schedule, groups, optional=groups not in self.required)
 
     def groups_followed(self, schedule: Schedule, seen: set[str]) -> dict[Selector, None]:
         """Return the selectors of the lines of all fields that a default line follows, in order."""

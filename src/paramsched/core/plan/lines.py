@@ -247,7 +247,12 @@ def base_in(field: Field, group: Group, _index: int) -> float:
 
 
 def lines_of(
-    plan: Plan, groups: Sequence[Group], scope: Scope = WHOLE, base_of: BaseOf | None = None
+    plan: Plan,
+    groups: Sequence[Group],
+    scope: Scope = WHOLE,
+    base_of: BaseOf | None = None,
+    *,
+    with_optional: bool = True,
 ) -> tuple[Line, ...]:
     """Return the lines of a plan in some groups. The groups are validated, but not changed.
 
@@ -256,9 +261,10 @@ def lines_of(
         groups: the groups of one optimizer.
         scope: the lines of the plan that concern the optimizer, from `scopes_of`.
         base_of: returns the base of a field in a group; without it, the lines have no bases.
+        with_optional: False to leave out the optional lines of the plan.
 
     Raises:
-        UnknownGroup: a name, a pattern, an entry or an index matches no group.
+        UnknownGroup: of a line that is not optional, a name, a pattern, an entry or an index matches no group.
         UnknownField: a selected group lacks the field, or all groups lack that of a line for all groups.
         PlanError: two selectors match one group, or a group has schedules for both momentum and betas[0].
     """
@@ -273,6 +279,8 @@ def lines_of(
         selector, name = line.groups, line.name
         if isinstance(line.field, Target) or not scope.applies(name, binding_key(line)):
             continue
+        if line.optional and not with_optional:
+            continue
         fields[name] = Field.of(name)
         if scope.is_whole and isinstance(selector, str) and is_only_name(selector) and selector in with_name:
             mine: Iterable[int] = with_name[selector]
@@ -281,7 +289,7 @@ def lines_of(
         elif isinstance(selector, int) and 0 <= selector < len(groups):
             mine = (selector,)
         else:
-            if scope.is_whole:
+            if scope.is_whole and not line.optional:
                 refuse_unmatched(name, selector, groups)
             mine = [index for index, one in enumerate(groups) if scope.selects(selector, one, labels[index], index)]
         if selector is not None and binding_key(line) in scope.derived:

@@ -9,7 +9,7 @@ from typing import Any, final
 
 from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.fields import Field, Group, flat_groups, flat_name, label, numeric
-from paramsched.core.plan.binding import UPDATES, Selector, Target, binding_key, clock_as_data
+from paramsched.core.plan.binding import UPDATES, Binding, Selector, Target, binding_key, clock_as_data
 from paramsched.core.plan.group_matching import is_selected, matches_part, parts_of
 from paramsched.core.plan.plan import Plan
 from paramsched.errors import InvalidArgument, PlanError, StateError, UnknownField, UnknownGroup, shown
@@ -148,6 +148,15 @@ class Scope:
             return is_selected(selector, group, index)
         return any(self.selects_part(part, group, label) for part in parts_of(selector))
 
+    def matched_parts(self, selector: Selector, groups: Sequence[Group]) -> Iterator[Selector]:
+        """Yield the parts of a selector that select a group of this optimizer."""
+        labels = self.labels(groups)
+        for part in parts_of(selector) if isinstance(selector, str) else [selector]:
+            for index, group in enumerate(groups):
+                if group.get("name") == selector or self.selects(part, group, labels[index], index):
+                    yield part
+                    break
+
     def selects_part(self, part: str, group: Group, label: str | int) -> bool:
         """Return whether one part of a selector selects a group of this optimizer, which has this label."""
         if part == self.optimizer or matches_part(part, group):
@@ -170,7 +179,7 @@ def scopes_of(plan: Plan, resolved: Plan, optimizers: Mapping[str, Sequence[Grou
         optimizers: the groups of each optimizer, by its name.
 
     Raises:
-        UnknownGroup: a part of a selector selects nothing.
+        UnknownGroup: a part of a selector selects nothing, and its line is not optional.
         UnknownField: no optimizer has the field of a line for all groups.
         PlanError: an index selects groups, or a part means an optimizer and also a group of another one.
     """
@@ -187,7 +196,7 @@ def scopes_of(plan: Plan, resolved: Plan, optimizers: Mapping[str, Sequence[Grou
     ]
     for binding in resolved.bindings:
         if binding.groups is not None and not isinstance(binding.field, Target):
-            _check_selector(binding.name, binding.groups, labeled, optimizers)
+            _check_selector(binding, labeled, optimizers)
     return {name: replace(scope, fields=fields[name]) for name, scope in scopes.items()}
 
 
@@ -226,13 +235,13 @@ def _having(name: str, optimizers: Mapping[str, Sequence[Group]], *, needed: boo
 
 
 def _check_selector(
-    field: str,
-    selector: Selector,
+    binding: Binding,
     labeled: Sequence[tuple[Scope, Group, str | int]],
     optimizers: Mapping[str, Sequence[Group]],
 ) -> None:
     """Raise for an index, for a part that selects nothing, and for a part with two meanings."""
-    site = f"Binding({field!r}, groups={selector!r})"
+    selector, optional = binding.groups, ", optional=True" * binding.optional
+    site = f"Binding({binding.name!r}, groups={selector!r}{optional})"
     if isinstance(selector, int):
         raise PlanError(
             site,
@@ -254,7 +263,7 @@ def _check_selector(
                 f'"{part}" is an optimizer, and also a group of {shown_names(dict.fromkeys(others))}',
                 f'Use "{part}/*" for the optimizer, or "{others[0]}/{part}" for the group',
             )
-        if part in optimizers or any(scope.selects_part(part, group, label) for scope, group, label in labeled):
+        if binding.optional or part in optimizers or any(scope.selects_part(part, group, label) for scope, group, label in labeled):
             continue
         there = "; ".join(
             f"{name}: {shown_names(map(str, unique_labels(groups)))}"
@@ -310,7 +319,7 @@ def one_plan_advice(plans: Mapping[str, Plan], line: str | None = None) -> str:
             target = f"ps.Target({one.name!r}, {one.field.initial!r})" if isinstance(one.field, Target) else None
             parts = parts_of(str(one.groups)) if isinstance(one.groups, (int, str)) else []
             groups = ", ".join(part if "=" in part else f"{name}/{part}" for part in parts) or name
-            selected = "" if target else f", groups={groups!r}"
+            selected = "" if target else f", groups={groups!r}{', optional=True' * one.optional}"
             lines[f"ps.Binding({target or repr(one.name)}, {str(one.schedule)!r}{selected})"] = None
     totals = [plan.total for plan in plans.values() if plan.total is not None]
     if totals:

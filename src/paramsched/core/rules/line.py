@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias, final
 
 import numpy as np
 
-from paramsched.core.base.printing import GROUPS, TARGETS, child_path, entry_path
+from paramsched.core.base.printing import GROUPS, LATER, TARGETS, child_path, entry_path
 from paramsched.core.curves.arrays import Floats, Integers
 from paramsched.core.feedback.plateau import Plateau
 from paramsched.core.plan import Binding, Target
@@ -493,7 +493,7 @@ def binding_path(binding: Binding) -> str:
     if isinstance(binding.field, Target):
         return child_path(TARGETS, binding.name, "schedule")
     if isinstance(binding.groups, (str, int)):
-        return child_path(GROUPS, binding.groups, binding.name)
+        return child_path(LATER if binding.optional else GROUPS, binding.groups, binding.name)
     return entry_path(binding.name)
 
 

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias, Unpack
 
 from paramsched.core.base import codes
 from paramsched.core.base.codes import GROWS, LEVEL_AS_VALUE, REFUSED_VALUE, SAID_TWICE
-from paramsched.core.base.printing import GROUPS, TOTAL, child_path
+from paramsched.core.base.printing import GROUPS, LATER, TOTAL, child_path
 from paramsched.core.base.problem import Problem
 from paramsched.core.base.signatures import readable
 from paramsched.core.fields import Field, recorded_base
@@ -195,7 +195,7 @@ def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool
         if isinstance(binding.field, Target) or not groups:
             continue
         path = binding_path(binding)
-        if whole:
+        if whole and not binding.optional:
             try:
                 refuse_unmatched(binding.name, binding.groups, groups)
             except UnknownGroup as refusal:
@@ -262,4 +262,5 @@ def selector_path(binding: Binding) -> str:
     >>> selector_path(Binding("lr", "cosine()", groups="head"))
     '$.groups.head'
     """
-    return child_path(GROUPS, binding.groups) if isinstance(binding.groups, (str, int)) else binding_path(binding)
+    groups = LATER if binding.optional else GROUPS
+    return child_path(groups, binding.groups) if isinstance(binding.groups, (str, int)) else binding_path(binding)

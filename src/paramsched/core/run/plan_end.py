@@ -47,6 +47,12 @@ def run_goes_on(in_force: ResolvedPlan, lines: Sequence[Line], times: UpdateTime
     return Problem(code=BEYOND_THE_PLAN, found=found, advice=advice)
 
 
+def no_group_added(lines: Iterable[str], t: int) -> Problem:
+    """Return the warning that no group of optional lines was added in a run of `t` updates."""
+    found = f"the run has completed {t} updates, and it had no group for the optional lines {', '.join(lines)}"
+    return Problem(found=found, advice='For example: optimizer.add_param_group({"params": params, "name": "head"})')
+
+
 def log_idle_rules(idle: Iterable[MetricRule[Any]], begin: str, processes: Processes) -> None:
     """Log metric rules that have observed no metric; `begin` is the beginning of the sentence."""
     rules = list(idle)

@@ -12,14 +12,16 @@ from weakref import ref
 from paramsched.core.base.problem import Problem
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import RECORD, entry_of
-from paramsched.core.plan import Plan, Target
+from paramsched.core.plan import Plan, Target, selector_text
+from paramsched.core.plan.binding import binding_key
+from paramsched.core.plan.group_matching import parts_of
 from paramsched.core.plan.lines import Line, RuleStates, UpdateTimes, Values, bases_of, by_group, values_at
 from paramsched.core.plan.optimizers import WHOLE, Scope, fields_of, shown_names
 from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.checks import refuse_values_outside
 from paramsched.core.run.metric_states import restored_states
-from paramsched.core.run.plan_end import log_idle_rules, run_goes_on, run_is_over
+from paramsched.core.run.plan_end import log_idle_rules, no_group_added, run_goes_on, run_is_over
 from paramsched.core.run.processes import WORLD, Processes
 from paramsched.core.run.reports import OtherBase
 from paramsched.core.run.state import (
@@ -114,6 +116,7 @@ class Run:
     end_is_known = False  # True if an engine has reported that the run is shorter than its plan, or has ended
     warned_of_end = False  # True after a warning that the run goes on after the end of its plan
     warns_of_metrics = False  # set by the Scheduler; False after missing metrics were logged
+    warns_of_groups = False  # set by the Scheduler; False after missing groups were reported
     warned_of_missing_count = False
     warned_of_missed_step = False
     saved_at = -1  # the update of the last checkpoint
@@ -143,6 +146,8 @@ class Run:
         self.unreported: list[Problem] = []
         self.after_load: list[Callable[[], object]] = []
         self.scheduler: Callable[[], object] = lambda: None  # the Scheduler, unless it was deleted
+        # The parts of selectors of optional lines that have selected a group, each with the key of its line.
+        self.matched = set[tuple[Any, Any]]()
         self.observed = set[str]()  # the metrics that this process has observed
         self.skipped = set[str]()  # the metrics of which an ignored value was reported
         self.changed_bases: list[OtherBase] = []  # of the states that several optimizers load, not reported yet
@@ -348,6 +353,9 @@ class Run:
         in_force, amount = self.in_force, self.last_amount
         if self.states and self.warns_of_metrics and in_force.is_over_at(self.t, self.amount):
             self.log_idle_rules(f"the plan is over after {self.t} updates")
+        if self.warns_of_groups and in_force.is_over_at(self.t, self.amount):
+            missing = self.missing_groups()
+            self.unreported += [] if missing is None else [missing]
         if self.warned_of_end or (amount is not None and amount < in_force.no_end_below):
             return
         if in_force.unit != PROGRESS and in_force.is_over_at(self.t - 1, amount):
@@ -358,6 +366,18 @@ class Run:
         """Log the metric rules that have observed no metric, once; `begin` is the beginning of the sentence."""
         self.warns_of_metrics = False
         log_idle_rules(self.idle_rules(self.t), begin, self.processes)
+
+    def missing_groups(self) -> Problem | None:
+        """Return the warning of optional lines that have selected no group so far, once; None if there are none."""
+        self.warns_of_groups = False
+        missing = [
+            f"{line.name} @ {part if isinstance(part, str) else selector_text(part)}"
+            for line in self.in_force.plan.bindings
+            if line.optional
+            for part in (parts_of(line.groups) if isinstance(line.groups, str) else [line.groups])
+            if (binding_key(line), part) not in self.matched
+        ]
+        return no_group_added(missing, self.t) if missing else None
 
     def warn_if_over(self, in_force: ResolvedPlan, t: int) -> None:
         """Warn if a run has completed more updates than a plan has, once."""
@@ -613,6 +633,10 @@ class Member:
     def take(self, rows: ValueRows, groups: list[Group]) -> None:
         """Use these rows and groups from now on. The groups already contain the first row."""
         self.rows, self.bound, self.first = rows, list(groups), groups[0]
+        for line in self.run.in_force.plan.bindings:
+            if line.optional:
+                key, parts = binding_key(line), self.scope.matched_parts(line.groups, groups)
+                self.run.matched |= {(key, part) for part in parts}
         self.write_count()
         self.record, self.lr_key = groups[0][RECORD], "lr" if "lr" in groups[0] else COUNT
         self.first_lr = self.first[self.lr_key]

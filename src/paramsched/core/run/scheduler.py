@@ -198,7 +198,7 @@ class Scheduler(LRScheduler):
         self._run, self._by_name, self._resume, self._source = run, members, settings.resume, settings.source
         self._count, self._step_count = None, 1
         run.scheduler = ref(self)
-        run.warns_of_metrics = not settings.source.warns_of_metrics
+        run.warns_of_metrics = run.warns_of_groups = not settings.source.warns_of_metrics
         if settings.source.is_of_user and not run.released:
             run.writes = ParameterWrites(
                 {name: one for name, one in self._optimizers.items() if members[name].can_start}

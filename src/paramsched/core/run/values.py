@@ -42,9 +42,15 @@ def initial_value(field: Field, group: Group) -> Any:
 
 
 def starting_lines(
-    plan: Plan, groups: list[Group], bases: Values | None = None, scope: Scope = WHOLE, code: Values | None = None
+    plan: Plan,
+    groups: list[Group],
+    bases: Values | None = None,
+    scope: Scope = WHOLE,
+    code: Values | None = None,
+    *,
+    with_optional: bool = True,
 ) -> tuple[Line, ...]:
-    """Return the lines of a plan in some groups.
+    """Return the lines of a plan in some groups, or without `with_optional` those that are not optional.
 
     A base is the one in `bases`, else the recorded one, the initial value, the one in `code`, or the present value.
     """
@@ -62,7 +68,7 @@ def starting_lines(
             base = field.read(group)
         return base_of(where, base.detach() if isinstance(base, torch.Tensor) else base)
 
-    return lines_of(plan, groups, scope, starting_base)
+    return lines_of(plan, groups, scope, starting_base, with_optional=with_optional)
 
 
 # ------------------------------------------------------------------ columns
