@@ -331,6 +331,50 @@ def test_a_resumed_run_continues_the_groups_that_finetuning_has_added(
     assert len(again) == len(whole) // 2
 
 
+OWN = "constant(0.5, over=18) >> warmup(6, 0.5) >> cosine()"
+
+
+@pytest.mark.parametrize(("adds", "base"), [(Unfreeze, 0.01), (Adds, 0.05)])
+@pytest.mark.parametrize("selector", [2, "[2]", "late=1"])
+def test_an_optional_line_applies_to_the_group_that_a_callback_adds(adds: Any, base: float, selector: Any) -> None:
+    class Marks(pl.Callback):
+        def on_train_batch_start(self, trainer: Any, *_: Any) -> None:
+            for one in trainer.optimizers[0].param_groups[2:]:
+                one.setdefault("late", 1)
+
+    module = Late()
+    runs.fit(module, adds(), Marks(), PlanCallback({"lr": "linear(1, 0.1)", "later": {selector: {"lr": OWN}}}))
+
+    rates = [row[2] for row in module.rates if len(row) > 2]
+    expected = ps.trace(ps.Plan(lr=OWN, total=54), {"lr": base})["lr"].tolist()[18:]
+    assert rates == pytest.approx(expected, rel=1e-12)
+    assert [row[0] for row in module.rates] == ps.trace("linear(1, 0.1)", {"lr": 0.1}, total=54)["lr"].tolist()
+
+
+@pytest.mark.parametrize("is_first", [False, True])
+def test_a_resumed_run_continues_an_optional_line(is_first: bool, tmp_path: Path) -> None:
+    def fit(**where: Any) -> list[list[float]]:
+        module, saving = Late(), pl.callbacks.ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1)
+        both = [PlanCallback({"lr": "linear(1, 0.1)", "later": {"[2]": {"lr": OWN}}}), Unfreeze()]
+        runs.fit(module, saving, *(both[::-1] if is_first else both), path=where.get("path"), enable_checkpointing=True)
+        return module.rates
+
+    whole = fit()
+
+    assert fit(path=tmp_path / "epoch=1.ckpt") == whole[36:]
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_the_end_of_a_fit_reports_an_optional_line_without_a_group(strict: bool) -> None:
+    plan = {"lr": "linear(1, 0.1)", "later": {"head": {"lr": "linear()"}}}
+
+    with pytest.raises(ps.PlanWarning) if strict else pytest.warns(ps.PlanWarning) as found:
+        runs.fit(Late(), PlanCallback(plan, strict=strict))
+
+    reports = [str(found.value)] if strict else [str(one.message) for one in found]  # type: ignore[attr-defined]
+    assert ["lr @ head" in one for one in reports if "PlanCallback" in one] == [True]
+
+
 class Torchs(Small):
     def configure_optimizers(self) -> Any:
         optimizer = optimizer_of(self.net)

@@ -271,7 +271,7 @@ def plans(
     affine: bool = False,
     attachable: bool = False,
 ) -> Plan:
-    """Draw a plan for `GROUPS`: several fields, selectors by name and by index, targets, plateau rules.
+    """Draw a plan for `GROUPS`: several fields, selectors by name and by index, optional lines, targets, plateau rules.
 
     Args:
         world: The run for which it is generated.
@@ -287,9 +287,11 @@ def plans(
             st.sampled_from(["lr", "weight_decay", "momentum", "eps", "betas[0]", "betas[1]"]), unique=True, min_size=1
         )
     ):
-        for groups in draw(st.lists(st.sampled_from([None, "head", 2, "body"]), unique=True, min_size=1, max_size=3)):
+        selectors = st.sampled_from([None, "head", 2, "body", LATE["name"]])
+        for groups in draw(st.lists(selectors, unique=True, min_size=1, max_size=3)):
             schedule: Any = draw(part)
-            plain.append(Binding(field, schedule, groups))
+            optional = groups == LATE["name"] or (groups is not None and draw(st.booleans()))
+            plain.append(Binding(field, schedule, groups, optional))
             if follow and draw(st.integers(0, 3)) == 0:
                 schedule = draw(
                     st.sampled_from(
@@ -300,7 +302,7 @@ def plans(
                 begin = draw(st.sampled_from([None, None, 3]))
                 metric, patience = draw(st.sampled_from(["loss", "val"])), draw(st.integers(0, 3))
                 schedule = schedule * plateau(metric, patience=patience, after=begin)
-            bindings.append(Binding(field, schedule, groups))
+            bindings.append(Binding(field, schedule, groups, optional))
     for name in draw(st.lists(st.sampled_from(["temperature", "ema"]), unique=True, max_size=2)):
         schedule, base = draw(part), draw(bases())
         plain.append(Binding(Target(name, base), schedule))

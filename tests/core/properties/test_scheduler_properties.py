@@ -89,7 +89,7 @@ def test_used_values_equal_planned_values_after_any_disturbance(data):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)  # because there are no external writes here
         # Of a start: a generated plan may be an unusual one.
-        warnings.filterwarnings("ignore", r"(?s:.*(\[PS\d+\]|has no base))")
+        warnings.filterwarnings("ignore", r"(?s:.*(\[PS\d+\]|has no base|optional lines))")
         run = Run(plan, world)
         for event in data.draw(st.lists(st.sampled_from(EVENTS), min_size=3, max_size=12)):
             run.happen(event, data)

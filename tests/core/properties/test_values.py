@@ -445,7 +445,10 @@ def _as_data(plan: Plan) -> list[object]:
     return [
         None if plan.total is None else plan.total.updates,
         [
-            [[b.field.name, b.field.initial] if isinstance(b.field, Target) else b.field, str(b.schedule), b.groups]
+            [
+                [b.field.name, b.field.initial] if isinstance(b.field, Target) else b.field,
+                *(str(b.schedule), b.groups, b.optional),
+            ]
             for b in plan.bindings
         ],
     ]
@@ -458,7 +461,7 @@ from paramsched.core.plan import Binding, Plan, Target
 from support import generated_shapes
 for total, bindings in json.load(sys.stdin):
     of = lambda field: Target(*field) if isinstance(field, list) else field
-    print(Plan(*(Binding(of(f), line, groups) for f, line, groups in bindings), total=total).fingerprint)
+    print(Plan(*(Binding(of(f), *arguments) for f, *arguments in bindings), total=total).fingerprint)
 """
 
 

@@ -275,6 +275,59 @@ def test_the_normal_end_of_a_process_names_once_the_rules_that_observed_nothing(
     assert [name for name in ("val_loss", "kl") if f"{name}=…" in "".join(found)] == idle
 
 
+GROWING = """
+import torch
+import paramsched as ps
+
+def group(**entries):
+    return {"params": [torch.nn.Parameter(torch.ones(1))], **entries}
+
+def train(*added, updates=30, optimizer=None, plan="{total: 50, lr: linear(), later: {'head, tail': {lr: linear()}}}"):
+    optimizer = optimizer or torch.optim.SGD([group()], lr=0.1)
+    scheduler = ps.Scheduler(optimizer, plan)
+    for t in range(updates):
+        for name in added if t == 10 else ():
+            optimizer.add_param_group(group(name=name))
+        optimizer.step()
+    return optimizer
+"""
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(
+    ("code", "missing"),
+    cases(
+        ("train('head')", ["lr @ tail"]),
+        ("train()", ["lr @ head", "lr @ tail"]),
+        ("train('head', updates=50)", ["lr @ tail"]),
+        ("train('head', 'tail')", []),
+        ("train(updates=50).state_dict()", ["lr @ head", "lr @ tail"]),
+        ("train(updates=30).state_dict()", []),  # the next job may add the groups
+        ("train(optimizer=train('head', 'tail', updates=20))", []),
+        ("train(); raise ValueError", []),
+    ),
+)
+def test_the_normal_end_of_a_process_names_once_the_optional_lines_without_a_group(code, missing, tmp_path):
+    ran = python("-c", GROWING + code, folder=tmp_path)
+
+    found = [line for line in ran.stderr.splitlines() if "optional lines" in line]
+    assert len(found) == bool(missing)
+    assert [one for one in ("lr @ head", "lr @ tail") if one in "".join(found)] == missing
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "manual"])
+def test_strict_raises_at_the_end_of_the_plan_if_an_optional_line_has_no_group(drive):
+    plan = ps.Plan(ps.Binding("lr", "linear()", groups="head", optional=True), lr="linear()", total=TOTAL)
+    scheduler = ps.Scheduler(sgd(), plan, strict=True, drive=drive)
+    step = scheduler.step if drive == "manual" else scheduler.optimizer.step
+    for _ in range(TOTAL - 1):
+        step()
+
+    with pytest.raises(ps.PlanWarning, match="lr @ head"):
+        step()
+    assert scheduler.t == TOTAL
+
+
 @pytest.mark.heavy
 def test_the_command_resume_does_not_report_its_own_steps_as_a_run(tmp_path):
     optimizer, scheduler = trained(30)

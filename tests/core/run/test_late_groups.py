@@ -69,6 +69,119 @@ def lr(base):
     return planned(PLAN_OF_GROUPS, {"lr": base, "weight_decay": 0.01})
 
 
+# ---------------------------------------------------------------- optional lines
+
+OWN = "constant(0.25, over=8) >> warmup(4, 0.25) >> cosine()"
+LATER = ps.Plan(
+    ps.Binding("lr", OWN, groups="head", optional=True),
+    ps.Binding("weight_decay", "linear(1, 0.5)", groups="h*, tail", optional=True),
+    lr="linear()",
+    total=20,
+)
+ADDED = {"lr": 0.5, "weight_decay": 0.3, "name": "head"}
+
+
+def values_of(optimizer, first=0):
+    return [[(one["lr"], one["weight_decay"]) for one in groups] for groups in optimizer.used[first:]]
+
+
+def grown(plan=LATER, at=8, updates=20, **options):
+    optimizer = probe({"lr": 0.1})
+    scheduler = ps.Scheduler(optimizer, plan, **options)
+    run(optimizer, at)
+    optimizer.add_param_group(group(**ADDED))
+    return run(optimizer, updates - at), scheduler
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "manual"])
+def test_an_optional_line_applies_from_the_update_on_at_which_its_group_is_added(drive):
+    optimizer = probe({"lr": 0.1})
+    scheduler = ps.Scheduler(optimizer, LATER, drive=drive)
+    for t in range(20):
+        if t == 8:
+            optimizer.add_param_group(group(**ADDED))
+            scheduler.seek(8)  # by hand, the groups are written after a step
+        optimizer.step()
+        if drive == "manual":
+            scheduler.step()
+
+    shown = ps.trace(LATER, [{"lr": 0.1, "weight_decay": 0.0}, ADDED])
+    assert ("lr", "head") not in ps.trace(LATER, [{"lr": 0.1, "weight_decay": 0.0}]).keys()
+    assert [one[0][0] for one in values_of(optimizer)] == shown["lr", 0].tolist()
+    late = [one[1] for one in values_of(optimizer, 8)]
+    assert late == list(zip(shown["lr", "head"][8:], shown["weight_decay", "head"][8:], strict=True))
+
+
+def test_an_optional_line_whose_group_is_there_is_a_line_of_groups():
+    required = ps.Plan(*(ps.Binding(*(one.field, one.schedule, one.groups)) for one in LATER.bindings), total=20)
+    pairs = [(LATER, required), (LATER, LATER)]
+    runs = [[probe({"lr": 0.1}, ADDED, {"name": "tail"}) for _ in pair] for pair in pairs]
+    for pair, optimizers in zip(pairs, runs, strict=True):
+        for plan, optimizer in zip(pair, optimizers, strict=True):
+            ps.Scheduler(optimizer, plan)
+            run(optimizer, 20)
+
+    first, *others = [values_of(optimizer) for optimizers in runs for optimizer in optimizers]
+    assert all(one == first for one in others)
+    with pytest.raises(ps.errors.UnknownGroup):
+        ps.Scheduler(probe(), required)
+
+
+@table("line", [None, "linear()", OWN, "0.5 * linear()"])
+def test_an_optional_line_changes_no_base(line):
+    optional = [] if line is None else [ps.Binding("lr", line, groups="head", optional=True)]
+    _, scheduler = grown(ps.Plan(*optional, lr="linear()", total=20))
+
+    assert scheduler.base_lrs == [0.1, 0.5]
+
+
+@table(
+    "order",
+    ["construct add optimizer", "add construct optimizer", "add optimizer construct", "construct add both",
+     "construct add scheduler", "add construct scheduler"],
+)  # fmt: skip
+@pytest.mark.parametrize("saved", [9, 14])
+def test_a_run_with_an_added_group_resumes_in_each_order(order, saved):
+    whole, (optimizer, scheduler) = grown()[0], grown(updates=saved)
+    states = copy.deepcopy(optimizer.state_dict()), scheduler.state_dict()
+    resumed = probe({"lr": 0.9})
+    for action in order.split():
+        if action == "construct":
+            again = ps.Scheduler(resumed, LATER)
+        elif action == "add":
+            resumed.add_param_group(group(**{**ADDED, "lr": 0.9} if "optimizer" in order else ADDED))
+        if action in ("optimizer", "both"):
+            resumed.load_state_dict(states[0])
+        if action in ("scheduler", "both"):
+            again.load_state_dict(states[1])
+    run(resumed, 20 - saved)
+
+    assert again.plan == LATER
+    assert values_of(resumed) == values_of(whole, saved)
+
+
+def test_an_optional_line_of_several_optimizers_waits_for_a_group_of_the_named_one():
+    plan = ps.Plan(
+        ps.Binding("lr", OWN, groups="b/head", optional=True), lr="linear()", weight_decay='like("lr")', total=20
+    )
+    optimizers = {"a": probe({"lr": 0.1}), "b": probe({"lr": 0.2})}
+    ps.Scheduler(optimizers, plan)
+    for t in range(20):
+        for optimizer in optimizers.values():
+            if t == 8:
+                optimizer.add_param_group(group(**ADDED))
+            optimizer.step()
+
+    shown = ps.trace(plan, {name: [one.param_groups[0] | {"lr": 0.0}, ADDED] for name, one in optimizers.items()})
+    for name, optimizer in optimizers.items():
+        found = [one[1] for one in values_of(optimizer, 8)]
+        assert found == [
+            (shown["lr", f"{name}/head"][t], shown["weight_decay", f"{name}/head"][t]) for t in range(8, 20)
+        ]
+    with pytest.raises(PlanError, match="an index"):
+        ps.Scheduler(optimizers, ps.Plan(ps.Binding("lr", "linear()", 1, optional=True), total=9))
+
+
 def copy_all(optimizer):
     optimizer.param_groups = [dict(group) for group in optimizer.param_groups]
 

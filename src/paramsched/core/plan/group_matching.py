@@ -35,7 +35,10 @@ def is_only_name(selector: str) -> bool:
     return _PATTERN.search(selector) is None
 
 
-_HOW_TO_NAME = 'Name the groups of the optimizer. For example: {"params": params, "name": "head"}'
+_HOW_TO_NAME = (
+    "For a group that is added later, use optional=True (later: in a file). "
+    'Name the groups of the optimizer. For example: {"params": params, "name": "head"}'
+)
 
 
 def refuse_unmatched(name: str, selector: Selector, groups: Sequence[Group]) -> None:

@@ -263,7 +263,11 @@ def _check_selector(
                 f'"{part}" is an optimizer, and also a group of {shown_names(dict.fromkeys(others))}',
                 f'Use "{part}/*" for the optimizer, or "{others[0]}/{part}" for the group',
             )
-        if binding.optional or part in optimizers or any(scope.selects_part(part, group, label) for scope, group, label in labeled):
+        if (
+            binding.optional
+            or part in optimizers
+            or any(scope.selects_part(part, group, label) for scope, group, label in labeled)
+        ):
             continue
         there = "; ".join(
             f"{name}: {shown_names(map(str, unique_labels(groups)))}"

@@ -136,7 +136,8 @@ def dry_run(
             )
             if bases:
                 _load_with_bases(scheduler, made, bases, saved_groups)
-            scheduler._run.warns_of_metrics, scheduler._run.warned_of_end = False, True
+            run = scheduler._run
+            run.warns_of_metrics, run.warns_of_groups, run.warned_of_end = False, False, True
             code = plan.resolve(facts=source.facts_for(plan, facts), optimizers=names)
             differs = saved is not None and (earlier is None or earlier.resolved != code)
             if state is not None:

@@ -354,8 +354,10 @@ class Run:
         if self.states and self.warns_of_metrics and in_force.is_over_at(self.t, self.amount):
             self.log_idle_rules(f"the plan is over after {self.t} updates")
         if self.warns_of_groups and in_force.is_over_at(self.t, self.amount):
-            missing = self.missing_groups()
-            self.unreported += [] if missing is None else [missing]
+            if (missing := self.missing_groups()) is not None and self.processes.strict:
+                self.unreported.append(missing)
+            elif missing is not None:
+                self.processes.log("%s", missing)
         if self.warned_of_end or (amount is not None and amount < in_force.no_end_below):
             return
         if in_force.unit != PROGRESS and in_force.is_over_at(self.t - 1, amount):

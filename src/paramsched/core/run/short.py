@@ -137,6 +137,6 @@ def _log_ends() -> None:
         if run.warns_of_metrics and run.has_moved and not run.released:
             run.log_idle_rules(f"the run ended after {run.t} updates")
         is_continued = is_saved and not run.in_force.is_over_at(run.t, run.amount)
-        if run.warns_of_groups and run.has_moved and not run.released and not is_continued:
-            if (missing := run.missing_groups()) is not None:
-                run.processes.log("%s", missing)
+        is_reported = run.warns_of_groups and run.has_moved and not run.released and not is_continued
+        if is_reported and (missing := run.missing_groups()) is not None:
+            run.processes.log("%s", missing)

@@ -91,7 +91,9 @@ def is_plan(config: Any, *, names: Sequence[str]) -> bool:
     if not config or "type" in config or set(config) & set(names):
         return False
     # The lines of a plan are schedules; a config for several optimizers contains lists of dicts.
-    return not {"lr", "groups", "later", "targets", "clock", "total"}.isdisjoint(config) or all(map(_is_line, config.values()))
+    return not {"lr", "groups", "later", "targets", "clock", "total"}.isdisjoint(config) or all(
+        map(_is_line, config.values())
+    )
 
 
 def _is_line(value: Any) -> bool:
