@@ -20,6 +20,7 @@ from paramsched.core.plan.lines import Line
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolve import updates_of_total
 from paramsched.core.rules.plan_rules import start_problems
+from paramsched.core.schedules.anneal import require_positive_base
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.own import has_open_function, require_values_until
 from paramsched.core.schedules.schedule import Schedule
@@ -93,7 +94,9 @@ class Values(Mapping[str, float]):
                 raise PlanError("ps.Values(plan)", found, f'For example: ps.Values(plan, bases={{"{line.name}": 0.1}})')
             if self._end is not None:
                 require_values_until(line.schedule, self._end)
-            self._lines[line.name] = line.schedule, finite_number(f"bases[{line.name!r}]", given.pop(line.name, own))
+            base = finite_number(f"bases[{line.name!r}]", given.pop(line.name, own))
+            require_positive_base(line.schedule, base, f"ps.Values(plan): {line.name}")
+            self._lines[line.name] = line.schedule, base
         if given:
             found = did_you_mean(str(next(iter(given))), self._lines)
             raise InvalidArgument(f"ps.Values(plan, bases={shown(given)})", f"the plan has no such line; {found}")

@@ -15,6 +15,7 @@ from paramsched.core.plan.optimizers import check_names, refuse_several_plans
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.run.state import COUNT, remove_entries
 from paramsched.core.run.values import LR, starting_lines
+from paramsched.core.schedules.anneal import stage_from_base
 from paramsched.engines.argument_order import check_plan, without_optimizer
 from paramsched.engines.engine_facts import EngineFacts, LoopOptions, batch_size_of, options_of, with_named_options
 from paramsched.engines.other_schedulers import warn_of_other_schedulers
@@ -384,7 +385,7 @@ def _write_initial_rates(scheduler: Scheduler) -> None:
         schedules = {(index, line.field): line.schedule for line in part.lines(groups) for index in line.groups}
         # An optional line changes no base: the callback computes the lr from that of another group.
         for line in starting_lines(clock.in_force.counted, groups, scope=part.scope, with_optional=False):
-            if line.field != LR:
+            if line.field != LR or stage_from_base(line.schedule) is not None:
                 continue
             # A value is a multiple of the base plus what absolute levels add.
             (added_by_levels,) = line.values_of_one(clock.times, 0.0, clock.states)

@@ -24,6 +24,7 @@ from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.plan.value_ranges import ValueRange, range_of
 from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.anneal import require_positive_base
 from paramsched.core.schedules.evaluation import evaluate, factors_at, product, rows_at
 from paramsched.core.schedules.one_value import factor_of_number
 from paramsched.core.schedules.own import has_own_shape
@@ -105,6 +106,9 @@ class Line:
         """Return the line with other bases, as far as they are known; the same object if they are equal."""
         slot = self.field.slot
         new = tuple(bases.get((index, slot), base) for index, base in self.places)
+        if new != self.bases:
+            for index, base in zip(self.groups, new, strict=True):
+                require_positive_base(self.schedule, base, f"{self.field} of group {index}")
         return self if new == self.bases else replace(self, bases=new)
 
     def only(self, groups: Container[int]) -> "Line":
@@ -266,7 +270,8 @@ def lines_of(
     Raises:
         UnknownGroup: of a line that is not optional, a name, a pattern, an entry or an index matches no group.
         UnknownField: a selected group lacks the field, or all groups lack that of a line for all groups.
-        PlanError: two selectors match one group, or a group has schedules for both momentum and betas[0].
+        PlanError: two selectors match one group, a group has schedules for both momentum and betas[0], or its base is not
+            above 0 although its schedule needs that.
     """
     labels = scope.labels(groups)
     fields: dict[str, Field] = {}
@@ -316,6 +321,8 @@ def lines_of(
     for (place, field), indices in sorted(made.items(), key=lambda one: one[0][0]):
         line = plan.bindings[place]
         bases = () if base_of is None else tuple(base_of(field, groups[index], index) for index in indices)
+        for index, base in zip(indices, bases, strict=False):
+            require_positive_base(line.schedule, base, f"{field} of group {labels[index]!r}")
         clock = clock_of_field(plan.clock, line.name)
         lines.append(Line(line.name, field, line.schedule, clock, tuple(indices), bases))
     return tuple(lines)

@@ -37,7 +37,7 @@ from paramsched.core.plan.changes import PlanLines, refuse_after_the_end
 from paramsched.core.plan.follow import with_followed_lines
 from paramsched.core.plan.resolve_clocks import resolve_lines
 from paramsched.core.schedules import Level, Schedule
-from paramsched.core.schedules.anneal import anneal
+from paramsched.core.schedules.anneal import anneal, require_positive_base
 from paramsched.core.schedules.units import is_resolved_in
 from paramsched.core.time import Duration, DurationLike, RunFacts
 from paramsched.core.time.amounts import PROGRESS
@@ -264,6 +264,9 @@ class Plan:
     def _resolved(self, facts: RunFacts, optimizers: Collection[str]) -> "Plan":
         written = with_followed_lines(self.as_written(), self.clock, optimizers)
         lines, total = resolve_lines(written, self.clock, self.total, facts)
+        for line in lines:
+            if isinstance(line.field, Target):
+                require_positive_base(line.schedule, line.field.initial, f"target {line.name!r}")
         if len(lines) != len(self.bindings):  # a line that follows another one has a line for each of its selectors
             return Plan(*lines, total=total, clock=self.clock)
         return self._with_resolved(lines, total)

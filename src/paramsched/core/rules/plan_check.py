@@ -32,6 +32,7 @@ from paramsched.core.rules.plan_rules import accumulation_unused, epochs_of_run,
 from paramsched.core.rules.rules import base_is_zero, check_rates, check_values, line_problems
 from paramsched.core.rules.trial_run import TrialRun, run_of_assumed_epochs, trial_run
 from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.anneal import require_positive_base, stage_from_base
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.own import has_own_shape, require_values_until
 from paramsched.core.schedules.schedule import durations_in, is_kind, values_inside
@@ -100,8 +101,11 @@ def check(
         resolved, errors = _resolved_with_errors(followed, trial)
         if clock_of_field(plan.clock, binding.name) == PROGRESS:
             errors += [*_lengths_off_progress(followed)]
-        of_line = [Problem(path, refused, advice, code=code) for code, refused, advice in errors]
         bases = bases_of_binding(binding, groups)
+        if stage_from_base(followed if resolved is None else resolved) is not None and min(bases, default=1.0) <= 0:
+            errors += [] if resolved is None else _errors_of_bases(resolved, bases)
+            bases = tuple(base for base in bases if base > 0)
+        of_line = [Problem(path, refused, advice, code=code) for code, refused, advice in errors]
         line = Line(binding, followed, trial, epochs, bases, resolved, facts, updates=each_update)
         of_line += [*field_name_problems(binding, path), *line_problems(line, has_errors=bool(errors))]
         curve = None if errors else line.curve
@@ -177,6 +181,16 @@ def _errors_of_functions(schedule: Schedule, trial: TrialRun) -> _Errors:
         evaluate(schedule, times_to_look_at(schedule, ceil(trial.end)), 1.0)
     except InvalidArgument as refusal:
         return [(refusal.problem.code, refusal.problem.summary, refusal.problem.advice)]
+    return []
+
+
+def _errors_of_bases(resolved: Schedule, bases: Sequence[float]) -> _Errors:
+    """Return the error of the first base for which a schedule has no values."""
+    try:
+        for base in bases:
+            require_positive_base(resolved, base, "")
+    except PlanError as refusal:
+        return [(REFUSED_VALUE, refusal.problem.found, refusal.problem.advice)]
     return []
 
 

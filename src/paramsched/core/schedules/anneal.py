@@ -11,13 +11,15 @@ from paramsched.core.curves import Curve, CurveLike
 from paramsched.core.curves.arrays import Array
 from paramsched.core.schedules.level import Absolute, Level, level_from_parts, level_of, split_level
 from paramsched.core.schedules.registry import shape
-from paramsched.core.schedules.schedule import Schedule, is_kind
+from paramsched.core.schedules.evaluation import Base
+from paramsched.core.schedules.schedule import Schedule, is_kind, no_total
 from paramsched.core.schedules.shape import Length, Over, formula, plan, planned
 from paramsched.core.schedules.span import Piece, Span
 from paramsched.core.schedules.two_levels import may_be_length
 from paramsched.core.schedules.writing import write_call
-from paramsched.core.time import DurationLike
-from paramsched.errors import CallSite, InvalidArgument
+from paramsched.core.time import Duration, DurationLike
+from paramsched.core.time.duration import count_of
+from paramsched.errors import CallSite, InvalidArgument, PlanError
 
 Index: TypeAlias = Literal["t/n", "(t+1)/n", "(t+1)/(n+1)", "t/(n-1)"]
 short_name("Index", Index)
@@ -360,35 +362,45 @@ def geometric(
 
     value(t) = start * (to / start) ** (t / n); exactly `to` from t = n on
 
+    From a multiple of base to an absolute value it is (start * base) ** (1 - t / n) * to ** (t / n).
+
     Args:
         start: the first level, a multiple of base or `absolute(x)`. None is the level at which the stage before ends;
             in a first stage it is 1.
-        to: the last level. It must have the sign of `start`, and be a multiple of base if `start` is one. Neither level
-            may be 0.
+        to: the last level, which must have the sign of `start`. Neither level may be 0. If `start` is a multiple of
+            base and `to` an absolute value, both and the base must be above 0; the reverse is not possible.
         over: n, the length in any unit of time. None takes the rest of the run.
         index: the formula of the elapsed fraction. With `"t/n"` the first update, 0, has the value `start`. With
             `"(t+1)/n"` the last update, n - 1, has the value `to`. With `"t/(n-1)"` both are true, with `"(t+1)/(n+1)"`
             neither.
 
     Raises:
-        InvalidArgument: a level is 0, or the levels differ in sign, or only one of them is absolute.
+        InvalidArgument: a level is 0, or the levels differ in sign, or only `start` is absolute, or the base is not
+            above 0.
 
     Source: fvcore `ExponentialParamScheduler`; fastai `SchedExp`; the last stage of fairseq's tri-stage schedule; range
-    tests of the learning rate, Smith 2017 (1506.01186).
+    tests of the learning rate, Smith 2017 (1506.01186). To an absolute value: 3D Gaussian Splatting; nerfstudio.
 
     >>> round(geometric(1.0, 0.01, over=100)(50), 12)
     0.1
     >>> round(geometric(0.001, 1.0, over=3)(1), 12)
     0.01
+    >>> round(geometric(to=Absolute(1e-6), over=100)(50, base=0.01), 12)
+    0.0001
     """
     if start is None:
-        return _geometric(to, over, index)
+        return _geometric(None, to, over, index)
     first, last = level_of(CallSite("geometric", "start"), start), level_of(CallSite("geometric", "to"), to)
     (begins, fixed), (ends, to_fixed) = split_level(first), split_level(last)
     if begins is None and ends is None:
         begins, ends = fixed, to_fixed
+    elif fixed is None and ends is None and begins is not None and to_fixed is not None:
+        if begins > 0 and to_fixed > 0:
+            return _geometric(first, last, over, index)
+        found = "from a multiple of base to an absolute value, both must be above 0"
+        raise InvalidArgument(f"geometric({first}, {last})", found, example="geometric(1.0, absolute(1e-06))")
     elif fixed is not None or to_fixed is not None:
-        found = "expected two multiples of base or two absolute values, as numbers"
+        found = "expected two multiples of base, two absolute values, or a multiple of base and then an absolute value"
         raise InvalidArgument(f"geometric({first}, {last})", found, example="geometric(1.0, 0.01)")
     if begins is None or ends is None or not begins * ends > 0:
         found = "both levels must be nonzero and have the same sign"
@@ -404,6 +416,11 @@ def _reachable(call: Schedule) -> None:
         raise InvalidArgument(site, "must not be 0, which no ratio reaches", example="to=0.01")
 
 
+def is_open_geometric(stage: Schedule) -> bool:
+    """Return whether a stage is a `geometric` whose start is open: it has no curve before its start is known."""
+    return stage.kind == "geometric" and stage.args["start"] is None
+
+
 def along_line(stage: Schedule) -> Schedule:
     """Return a stage with the length of an open `geometric`, whose curve is unknown."""
     args = stage.args
@@ -411,10 +428,67 @@ def along_line(stage: Schedule) -> Schedule:
 
 
 def _geometric_text(call: Schedule) -> str:
-    return write_call("geometric", params_of(geometric), {"start": None, **call.args})
+    return write_call("geometric", params_of(geometric), call.args)
 
 
-@planned(hidden=True, open_levels={"start": 1.0}, text=_geometric_text, check=_reachable)
-def _geometric(_call: Schedule, span: Span, to: Level, over: Over = None, index: Index = "t/n") -> Piece:
-    """A `geometric` change whose start is open. Its ratio is unknown until that is a number, and it is an anneal."""
-    return plan(geometric(1.0, to, over, index), span)
+def _is_affine(call: Schedule) -> bool:
+    """Return whether a call is affine, if no stage is before it."""
+    return not isinstance(call.args["to"], Absolute)
+
+
+@planned(hidden=True, open_levels={"start": 1.0}, affine=_is_affine, text=_geometric_text, check=_reachable)
+def _geometric(
+    call: Schedule, span: Span, start: Level | None, to: Level, over: Over = None, index: Index = "t/n"
+) -> Piece:
+    """A `geometric` change whose start is open, or from a multiple of base to an absolute value.
+
+    The ratio of an open one is unknown until its start is a number, and then it is an anneal.
+    """
+    if start is None:
+        return plan(geometric(1.0, to, over, index), span)
+    length = span.available if over is None else span.length(over)
+    if length is None:
+        raise no_total(call)
+    assert isinstance(start, float) and isinstance(to, Absolute)
+    factor, last, n = start, to.value, count_of(length)
+
+    def values(t: Array, base: Base) -> Array:
+        first = np.asarray(base.value, dtype=np.float64) * factor
+        if not (first > 0).all():
+            raise _without_positive_base("schedule(t, base)", float(first[~(first > 0)].reshape(-1)[0]) / factor, made)
+        k, whole = stage_fraction(index, t, n)
+        k = np.clip(k, 0, whole)
+        # Contiguous, because NumPy may compute the last bit of a power in another way if it repeats a number.
+        u, rest, first = (np.array(one) for one in np.broadcast_arrays(k / whole, (whole - k) / whole, first))
+        made_values = np.power(first, rest) * np.power(np.full_like(u, last), u)
+        return np.clip(made_values, np.minimum(first, last), np.maximum(first, last))
+
+    made = call.with_args(over=Duration.of_updates(length))
+    return Piece(made, length, length, values)
+
+
+def _without_positive_base(site: str, base: float, stage: Schedule) -> PlanError:
+    found = f"the base is {base:g}, but {stage} needs a base above 0"
+    levels = f"absolute({abs(base) or 0.01:g}), {stage.args['to']}"
+    return PlanError(site, found, f"For example: geometric({levels})")
+
+
+def require_positive_base(schedule: Schedule, base: float, site: str) -> None:
+    """Raise for a base that is not above 0 if a resolved schedule contains a `geometric` from base to an absolute value.
+
+    Args:
+        schedule: the schedule.
+        base: the base.
+        site: the site of the error.
+    """
+    if not base > 0 and (stage := stage_from_base(schedule)) is not None:
+        raise _without_positive_base(site, base, stage)
+
+
+def stage_from_base(schedule: Schedule) -> Schedule | None:
+    """Return a part of a resolved schedule that has values only for a base above 0; None if there is none."""
+    if schedule.kind == "geometric" and not schedule.affine:
+        return schedule
+    if not schedule.has_absolute:  # as `as_factor` has not, whatever it contains
+        return None
+    return next((stage for part in schedule.parts() if (stage := stage_from_base(part)) is not None), None)

@@ -70,14 +70,14 @@ def open_start(stage: Schedule) -> Level | None:
 def started_at(stage: Schedule, level: Level) -> Schedule:
     """Write the open start of a stage."""
     if stage.kind == "geometric":
-        return geometric(level, **stage.args)
+        return geometric(**{**stage.args, "start": level})
     return stage.with_args(**{"value" if stage.kind == "constant" else "start": level})
 
 
 def _end_before(stage: Schedule, before: Piece) -> Level:
     """Return the level at which the stage before ends."""
     schedule: Schedule = before.schedule
-    if is_anneal(schedule):
+    if is_anneal(schedule) or schedule.kind == "geometric":
         return last_level(schedule)
     if schedule.kind == "constant":
         return constant_level(schedule)
@@ -87,7 +87,7 @@ def _end_before(stage: Schedule, before: Piece) -> Level:
 def _start_after(stage: Schedule, after: Piece) -> Level:
     """Return the level at which the next stage begins: its start, whatever its `index`."""
     schedule: Schedule = after.schedule
-    if is_anneal(schedule):
+    if is_anneal(schedule) or schedule.kind == "geometric":
         start: Level = schedule.args["start"]
         return start
     begun: Schedule = _from_start(schedule)
@@ -138,6 +138,6 @@ def scales_with_base(schedule: Schedule) -> bool:
     """Return whether twice the base gives twice the value, apart from absolute levels."""
     if schedule.kind in ("as_factor", "absolute"):
         return True
-    if schedule.shape.affine is False and schedule.kind not in _BENDS_BUT_SCALES:
+    if schedule.kind == "geometric" or (schedule.shape.affine is False and schedule.kind not in _BENDS_BUT_SCALES):
         return False
     return all(scales_with_base(part) for part in schedule.parts())

@@ -45,7 +45,8 @@ class Shape:
         plan: plans a call for a span.
         roles: the roles of the lengths among the arguments, by name (`Role`).
         precedence: how tightly its text binds, as an operand of an operator.
-        affine: True if the value is A(t) * base + C(t), whatever its parts are; False if it is not, even if they are.
+        affine: True if the value is A(t) * base + C(t), whatever its parts are; False if it is not, even if they are;
+            or a function of the call; None if its parts decide.
         has_absolute: whether a call contains absolute values, or a function of the call; None if its levels and parts
             decide.
         extent: whether a call has a length, or a function of the call; None if its own length or its parts decide.
@@ -64,7 +65,7 @@ class Shape:
     plan: Callable[["Schedule", Span], Piece]
     roles: Mapping[str, str] = field(default_factory=dict)
     precedence: int = CALL
-    affine: bool | None = None
+    affine: bool | Callable[["Schedule"], bool] | None = None
     has_absolute: bool | Callable[["Schedule"], bool] | None = None
     extent: Extent | Callable[["Schedule"], Extent] | None = None
     length: Callable[["Schedule"], Duration | None] | None = None
@@ -218,7 +219,10 @@ class Schedule:
     @cached_property
     def affine(self) -> bool:
         """True if the value is `A(t) * base + C(t)`."""
-        return all(part.affine for part in self._parts) if self.shape.affine is None else self.shape.affine
+        own = self.shape.affine
+        if own is not None:
+            return own(self) if callable(own) else own
+        return all(part.affine for part in self._parts)
 
     @cached_property
     def has_absolute(self) -> bool:

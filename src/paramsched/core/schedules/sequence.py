@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from paramsched.core.curves.arrays import Array
-from paramsched.core.schedules.anneal import along_line, last_level
+from paramsched.core.schedules.anneal import along_line, is_open_geometric, last_level
 from paramsched.core.schedules.connected import connect, open_start, started_at, takes_time
 from paramsched.core.schedules.evaluation import Base, for_base
 from paramsched.core.schedules.level import Level
@@ -112,7 +112,7 @@ def _sequence(call: Schedule, span: Span, *stages: Schedule) -> Piece:
         size = rest if length is None else length
         end = None if size is None else begin + size
         part = replace(span, begin=begin, end=end, staged=True, origin=span.begin, stage_end=None)
-        is_open = stage.kind == "geometric"  # it has no curve before its level is known
+        is_open = is_open_geometric(stage)
         piece = _ended(plan(along_line(stage) if is_open else stage, part), part.available, is_last=stage is stages[-1])
         pieces.append(piece)
         in_run.append(stage.with_args(over=piece.schedule.args["over"]) if is_open else piece.schedule)

@@ -15,6 +15,7 @@ from paramsched.core.plan.binding import is_by_amount
 from paramsched.core.plan.group_matching import parts_of
 from paramsched.core.plan.optimizers import scopes_of
 from paramsched.core.plan.run_amounts import ReportedProgress, RunAmounts
+from paramsched.core.schedules.anneal import stage_from_base
 from paramsched.core.schedules.evaluation import depends_on_base, values_by_base
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.time.amounts import PROGRESS, times_on
@@ -121,8 +122,12 @@ class PlannedColumn:
     def depends_on_base(self, times: Times | None = None) -> bool:
         """Return whether bases have other values, at these times of the schedule or at those of the log."""
         if times is not None:
-            return depends_on_base(self.schedule, times, 0.0, 1.0)
-        return self._differs_between(0.0, 1.0)
+            return depends_on_base(self.schedule, times, self._low, 1.0)
+        return self._differs_between(self._low, 1.0)
+
+    @property
+    def _low(self) -> float:
+        return 0.0 if stage_from_base(self.schedule) is None else 0.5
 
     def shows_base(self, base: float) -> bool:
         """Return whether a smaller and a larger base have other values; not if a clamp limits all of them."""
