@@ -105,7 +105,8 @@ def shape(
     """Draw a registered shape, or the result of an operator."""
     own = drawing(world, depth, fixed=fixed, affine=affine, names=names)
     if name in BUILDERS:
-        return built(BUILDERS[name], own)
+        # A `geometric` to an absolute value needs a base above 0: core/schedules/test_geometric.py
+        return built(BUILDERS[name], own).filter(lambda one: name != "geometric" or one.affine)
     return _operated(name, own, drawing(world, depth, fixed=False, affine=affine, names=names))
 
 

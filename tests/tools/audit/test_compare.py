@@ -264,6 +264,7 @@ LIMITED = (
     "clamp(step(40, 0.3), low=absolute(2e-4), high=absolute(0.04))",
     "minimum(cosine(), absolute(0.03))",
     "maximum(linear(), absolute(0.002))",
+    "warmup(20) >> geometric(to=absolute(1e-5))",
 )
 BASES_OF_FITS = (0.0312, 0.1, 0.5678, 3.0)
 ROWS = (np.arange(LENGTH_OF_FITS), np.arange(13, LENGTH_OF_FITS, 7))

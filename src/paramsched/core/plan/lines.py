@@ -270,8 +270,8 @@ def lines_of(
     Raises:
         UnknownGroup: of a line that is not optional, a name, a pattern, an entry or an index matches no group.
         UnknownField: a selected group lacks the field, or all groups lack that of a line for all groups.
-        PlanError: two selectors match one group, a group has schedules for both momentum and betas[0], or its base is not
-            above 0 although its schedule needs that.
+        PlanError: two selectors match one group, a group has schedules for both momentum and betas[0], or its schedule
+            needs a base above 0.
     """
     labels = scope.labels(groups)
     fields: dict[str, Field] = {}

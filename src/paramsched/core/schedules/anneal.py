@@ -9,9 +9,9 @@ from paramsched.core.base.params import params_of
 from paramsched.core.base.signatures import short_name
 from paramsched.core.curves import Curve, CurveLike
 from paramsched.core.curves.arrays import Array
+from paramsched.core.schedules.evaluation import Base
 from paramsched.core.schedules.level import Absolute, Level, level_from_parts, level_of, split_level
 from paramsched.core.schedules.registry import shape
-from paramsched.core.schedules.evaluation import Base
 from paramsched.core.schedules.schedule import Schedule, is_kind, no_total
 from paramsched.core.schedules.shape import Length, Over, formula, plan, planned
 from paramsched.core.schedules.span import Piece, Span
@@ -449,7 +449,8 @@ def _geometric(
     length = span.available if over is None else span.length(over)
     if length is None:
         raise no_total(call)
-    assert isinstance(start, float) and isinstance(to, Absolute)
+    assert isinstance(start, float)
+    assert isinstance(to, Absolute)
     factor, last, n = start, to.value, count_of(length)
 
     def values(t: Array, base: Base) -> Array:
@@ -474,7 +475,7 @@ def _without_positive_base(site: str, base: float, stage: Schedule) -> PlanError
 
 
 def require_positive_base(schedule: Schedule, base: float, site: str) -> None:
-    """Raise for a base that is not above 0 if a resolved schedule contains a `geometric` from base to an absolute value.
+    """Raise for a base of 0 or less if a resolved schedule contains a `geometric` from base to an absolute value.
 
     Args:
         schedule: the schedule.

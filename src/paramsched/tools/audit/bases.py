@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 
 from paramsched.core.curves.arrays import ROUNDING, ROUNDING_OF_LARGEST, Floats
-from paramsched.core.schedules.anneal import stage_from_base
 from paramsched.tools.audit.match import NEAR, PlannedColumn, ValuesByBase, spread_rows
 from paramsched.tools.records.log_values import Flags, LogColumn, Reading, Times
 
@@ -156,8 +155,7 @@ def _lines(pair: PlannedColumn, planned: ValuesByBase, times: Times) -> Iterator
     for start in _starts(values):
         offset, factor, _ = _Line.of(of_tried, start)
         candidates.update(((values[tried] - offset)[factor != 0] / factor[factor != 0]).tolist())
-    is_positive = stage_from_base(pair.schedule) is not None
-    candidates = {one for one in candidates if np.isfinite(one) and (one > 0 if is_positive else one != 0)}
+    candidates = {one for one in candidates if np.isfinite(one) and one != 0}
 
     # A candidate is computed with rounding errors, which count less than a limit, also in a log that has all bits.
     columns = [replace(pair.column, tolerance=max(pair.column.tolerance, ROUNDING)), pair.column]

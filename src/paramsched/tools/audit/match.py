@@ -116,8 +116,14 @@ class PlannedColumn:
         return self.planned_by_base(t)(base)
 
     def planned_by_base(self, t: Times) -> ValuesByBase:
-        """Return a function of the base, for several bases at the same updates."""
-        return values_by_base(self.schedule, t if self.amounts is None else self.amounts(t))
+        """Return a function of the base, for several bases at the same updates.
+
+        If the base is unknown, one for which the schedule has no values has NaN.
+        """
+        values = values_by_base(self.schedule, t if self.amounts is None else self.amounts(t))
+        if self.base is not None or stage_from_base(self.schedule) is None:
+            return values
+        return lambda base: values(base) if base > 0 else np.full(t.shape, np.nan)
 
     def depends_on_base(self, times: Times | None = None) -> bool:
         """Return whether bases have other values, at these times of the schedule or at those of the log."""
