@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmengine.hooks import ParamSchedulerHook
 from mmengine.logging import MessageHub
-from mmengine.optim import LinearLR
+from mmengine.optim import LinearLR, build_optim_wrapper
 
 from paramsched.core.files.problem_collector import ProblemCollector
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact
@@ -213,6 +213,147 @@ def test_settings_that_are_ignored_are_reported(changes, is_reported, recwarn):
 
     assert curves["lr", 0][0] == 0.1
     assert len(recwarn) == is_reported
+
+
+class Network(torch.nn.Module):
+    """A model with parameters of each kind that MMEngine's constructor recognizes without mmcv."""
+
+    def __init__(self):
+        super().__init__()
+        nn = torch.nn
+        self.backbone = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 4, 3, groups=4))
+        self.neck = nn.ModuleDict({"norm": nn.LayerNorm(4), "fc": nn.Linear(4, 4)})
+        self.head, self.depthwise, self.norm = nn.Linear(4, 2), nn.Conv2d(4, 4, 3, groups=4), nn.GroupNorm(2, 4)
+        self.scale, self.flat = nn.Parameter(torch.ones(1, 4)), nn.Parameter(torch.ones(4))
+        self.wide = nn.Module()
+        self.wide.bias = nn.Parameter(torch.zeros(1, 4))
+
+
+PARAMWISE = [
+    {"norm_decay_mult": 0.0},
+    {"bias_lr_mult": 2.0, "bias_decay_mult": 0.0},
+    {"dwconv_decay_mult": 0.5},
+    {"flat_decay_mult": 0.0},
+    {"flat_decay_mult": 0.0, "bias_lr_mult": 3.0},
+    {"dwconv_decay_mult": 0.1, "bias_decay_mult": 0.2, "norm_decay_mult": None},
+    {"custom_keys": {"backbone": {"lr_mult": 0.1}}},
+    {"custom_keys": {"backbone": {"lr_mult": 0.1}, "neck": {"lr_mult": 0.5, "decay_mult": 0.0},
+                     "neck.norm": {"decay_mult": 0.3}}},
+    {"custom_keys": {"head": {"lr_mult": 10, "momentum": 0.5, "lr": 0.3}, "bias": {"decay_mult": 0.0}}},
+    {"custom_keys": {"head": {"lr_mult": 10.0}}, "norm_decay_mult": 0.0, "bias_lr_mult": 2.0, "flat_decay_mult": 0.25,
+     "dwconv_decay_mult": 0.125, "bypass_duplicate": True},
+    {"custom_keys": {"head": {"lr_mult": 1.0}}},
+]  # fmt: skip
+SCHEDULES = [
+    [{"type": "LinearLR", "start_factor": 0.1, "by_epoch": False, "end": 3},
+     {"type": "CosineAnnealingLR", "T_max": 2, "eta_min": 1e-3}],
+    [STEP, {"type": "CosineAnnealingParamScheduler", "param_name": "weight_decay", "T_max": 2, "eta_min": 1e-5}],
+    [{"type": "StepMomentum", "step_size": 1, "gamma": 0.5}, {"type": "PolyLR", "eta_min": 1e-3, "by_epoch": False}],
+]  # fmt: skip
+
+
+def groups_of_mmengine(config):
+    """Return the values of each entry of each group of the optimizer that MMEngine builds, at each iteration."""
+    optimizer = build_optim_wrapper(Network(), config["optim_wrapper"]).optimizer
+    columns = [{name: [] for name in ("lr", "weight_decay", "momentum")} for _ in optimizer.param_groups]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        runner = SimpleNamespace(param_schedulers=built_by_original(config["param_scheduler"], optimizer))
+        hook = ParamSchedulerHook()
+        for t in range(EPOCHS * LENGTH):
+            for column, group in zip(columns, optimizer.param_groups, strict=True):
+                for name, values in column.items():
+                    values.append(float(group[name]))
+            optimizer.step()
+            hook.after_train_iter(runner, t)
+            if (t + 1) % LENGTH == 0:
+                hook.after_train_epoch(runner)
+    return columns
+
+
+@pytest.mark.parametrize("schedulers", SCHEDULES, ids=["lr", "weight_decay", "momentum"])
+@table("paramwise", PARAMWISE)
+def test_each_group_that_mmengine_makes_has_curves_with_its_values(paramwise, schedulers):
+    config = config_of(schedulers)
+    config["optim_wrapper"] |= {"paramwise_cfg": paramwise}
+
+    curves = simulate(config, steps_per_epoch=LENGTH)
+
+    drawn: dict = {}
+    for field, group in curves.keys():
+        drawn.setdefault(group, {})[field] = curves[field, group].tolist()
+    fields, values = [*drawn[0]], [*drawn.values()]
+    groups = groups_of_mmengine(config)
+    missing = [one for one in groups if {field: one[field] for field in fields} not in values]
+    assert missing == []
+    for field in {"lr", "weight_decay"} - {*fields}:  # which is the same in all groups
+        assert len({tuple(one[field]) for one in groups}) == 1
+    assert all(one not in values[:place] for place, one in enumerate(values))
+
+
+@table(
+    ("paramwise", "keys"),
+    [
+        ({"custom_keys": {"a": {"lr_mult": 0.1}, "b": {"lr_mult": 0.1}, "c": {"lr_mult": 1.0}}}, [0, "a, b"]),
+        ({"norm_decay_mult": 0.0, "custom_keys": {"a": {"decay_mult": 0.0}}}, [0, "a, norm layers"]),
+        ({"bias_lr_mult": 2.0, "dcn_offset_lr_mult": 0.1}, [0, "biases", "DCN offsets"]),
+        ({"num_layers": 12}, [0]),
+        ({}, [0]),
+    ],
+)
+def test_groups_have_the_names_of_their_keys_and_kinds(paramwise, keys):
+    config = config_of(STEP)
+    config["optim_wrapper"] |= {"paramwise_cfg": paramwise}
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        curves = simulate(config, steps_per_epoch=2)
+
+    assert [*dict.fromkeys(group for _, group in curves.keys())] == keys
+    assert len(caught) == (len(keys) > 1 or bool(paramwise))
+    assert all(name in str(caught[0].message) for name in (*keys[1:], *(["num_layers"] * ("num_layers" in paramwise))))
+
+
+def test_a_constructor_that_needs_the_model_is_named_and_each_of_several_optimizers_has_its_own_groups():
+    paramwise = {"custom_keys": {"a": {"lr_mult": 0.1}}}
+    own = {"optimizer": OPTIMIZERS["SGD"], "paramwise_cfg": paramwise}
+    several = {"g": own, "d": {"optimizer": OPTIMIZERS["SGD"]}, "constructor": "Several"}
+
+    with pytest.warns(UserWarning, match="LayerDecay needs the model"):
+        one = simulate(
+            {**config_of(STEP), "optim_wrapper": {**own, "constructor": "mmdet.LayerDecay"}}, steps_per_epoch=1
+        )
+    with pytest.warns(UserWarning, match=r"optim_wrapper\.g\.paramwise_cfg.*exist: a$"):
+        many = simulate({**config_of(STEP), "optim_wrapper": several}, steps_per_epoch=1)
+
+    assert [*one.keys()] == [("lr", 0)]
+    assert [*many.keys()] == [("lr", "g"), ("lr", "g/a"), ("lr", "d")]
+    assert many["lr", "g/a"].tolist() == pytest.approx((many["lr", "g"] * 0.1).tolist(), rel=1e-15)
+
+
+@table(
+    ("paramwise", "optimizer", "path"),
+    [
+        ({"custom_keys": {"a": {"lr_mult": "x"}}}, {}, "$.optim_wrapper.paramwise_cfg.custom_keys.a.lr_mult"),
+        ({"custom_keys": {"a": {"weight_decay": "x"}}}, {}, "$.optim_wrapper.paramwise_cfg.custom_keys.a.weight_decay"),
+        ({"custom_keys": {"a": 0.1}}, {}, "$.optim_wrapper.paramwise_cfg.custom_keys.a"),
+        ({"custom_keys": {5: {}}}, {}, "$.optim_wrapper.paramwise_cfg.custom_keys[5]"),
+        ({"custom_keys": ["a"]}, {}, "$.optim_wrapper.paramwise_cfg.custom_keys"),
+        ({"norm_decay_mult": [0.0]}, {}, "$.optim_wrapper.paramwise_cfg.norm_decay_mult"),
+        (3, {}, "$.optim_wrapper.paramwise_cfg"),
+        ({"norm_decay_mult": 0.0}, {"weight_decay": None}, "$.optim_wrapper.paramwise_cfg"),  # as in MMEngine
+        ({"custom_keys": {"a": {"decay_mult": 0.0}}}, {"weight_decay": None}, "$.optim_wrapper.paramwise_cfg"),
+        ({"custom_keys": {"a": {"lr_mult": 0.1}}}, {"lr": None}, "$.optim_wrapper.paramwise_cfg"),
+    ],
+)
+def test_a_wrong_factor_is_refused_at_its_path(paramwise, optimizer, path):
+    given = {name: value for name, value in {**OPTIMIZERS["SGD"], **optimizer}.items() if value is not None}
+    config = {**config_of(STEP), "optim_wrapper": {"optimizer": given, "paramwise_cfg": paramwise}}
+
+    with pytest.raises(ConfigError) as error:
+        simulate(config, steps_per_epoch=2)
+
+    assert [one.path for one in error.value.problems] == [path]
 
 
 @pytest.mark.parametrize("end", [2.5, 0.75, 1.125, 3.0])

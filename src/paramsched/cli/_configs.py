@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from math import ceil
 from pathlib import Path
@@ -117,19 +118,22 @@ def check_config(config: Config, options: PlanOptions) -> None:
         raise ConfigError(error.source, config.placed(error.problems)) from error.__cause__
 
 
-def curves_of_config(config: Config, options: PlanOptions, *, assumes_epoch: bool = False) -> "RecordedCurves":
+def curves_of_config(
+    config: Config, options: PlanOptions, *, assumes_epoch: bool = False, paramwise: bool = True
+) -> "RecordedCurves":
     """Return the values of a config's schedulers at each iteration.
 
     Args:
         config: the config.
         options: the run facts and the bases.
         assumes_epoch: True to assume the length of an epoch if it is needed, and print a note.
+        paramwise: False to leave out the groups of `paramwise_cfg`.
 
     Raises:
         ConfigError: with the place of each problem.
         MissingFact: the length of the run or of an epoch is unknown.
     """
-    simulate: Callable[..., RecordedCurves] = _simulation().simulate
+    simulate: Callable[..., RecordedCurves] = partial(_simulation().simulate_config, paramwise=paramwise)
     bases = _bases(options)
     if not config.data.get("optim_wrapper") and not bases:
         echo_note("no optim_wrapper and no --base; the initial values are taken to be 1")

@@ -12,12 +12,13 @@ from typing import Any, Final, TypeAlias, final
 import torch
 
 from paramsched.core.base.codes import NOTHING_PLANNED, REFUSED_VALUE, WRONG_TYPE
-from paramsched.core.base.printing import entry_path
+from paramsched.core.base.printing import child_path, entry_path
 from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.files.problem_collector import ProblemCollector, type_name_of
 from paramsched.core.number_checks import whole_number
 from paramsched.errors import CallSite, ConfigError, MissingFact
 from paramsched.mmengine.config_file import IS_CODE, load_config, runs_code
+from paramsched.mmengine.paramwise import ParamwiseGroup, constructor_of, keys_not_read, paramwise_groups
 from paramsched.mmengine.registry import bare_class_name
 from paramsched.mmengine.schedulers.build import CONVERTED, RunLength, build_lists
 from paramsched.mmengine.schedulers.optimizers import ValuesOnly, present_value
@@ -30,7 +31,7 @@ _MOST_STEPS: Final = 10_000_000
 """Steps of all schedulers together; one takes about 10 µs."""
 _SCHEDULERS: Final = entry_path("param_scheduler")
 _Key: TypeAlias = tuple[str, str | int]
-"""The key of a curve: the scheduled entry, and the name of the optimizer, or 0 if there is only one."""
+"""The key of a curve: the entry, and the name of the optimizer, or 0 if there is only one; or that of a group."""
 
 
 def simulate(
@@ -46,8 +47,15 @@ def simulate(
     The schedulers are built for an optimizer without a model, and stepped as MMEngine's `ParamSchedulerHook` does:
     those with `by_epoch=False` after each iteration, the others after each epoch. The result has lr and each scheduled
     field: `curves["lr", 0]`, or `curves["lr", "generator"]` for one of several optimizers. Values are those of the
-    optimizer in `optim_wrapper`. A warning reports what is ignored: `paramwise_cfg`, which needs a model;
-    `auto_scale_lr`, which needs the batch size; and a scheduler that follows a metric, such as `ReduceOnPlateauLR`.
+    optimizer in `optim_wrapper`.
+
+    For each group of `paramwise_cfg` with other values there are curves too, under its key or the kind of its
+    parameters: `curves["lr", "backbone"]`, `curves["weight_decay", "norm layers"]`, or
+    `curves["lr", "generator/backbone"]`. The model decides which of these groups exist, and a warning names them.
+    Another `constructor` than MMEngine's default needs the model, and has no such curves.
+
+    A warning reports what is ignored: `auto_scale_lr`, which needs the batch size, and a scheduler that follows a
+    metric, such as `ReduceOnPlateauLR`.
 
     Args:
         config: a config as a dict, of which `param_scheduler`, `optim_wrapper`, `train_cfg` and `default_hooks` are
@@ -66,6 +74,21 @@ def simulate(
     >>> simulate(config, steps_per_epoch=2, bases={"lr": 0.5})["lr", 0].round(9).tolist()
     [0.5, 0.5, 0.05, 0.05, 0.005, 0.005]
     """
+    return simulate_config(
+        config, steps_per_epoch=steps_per_epoch, total=total, bases=bases, run_config=run_config, paramwise=True
+    )
+
+
+def simulate_config(
+    config: Mapping[str, Any] | str | os.PathLike[str],
+    *,
+    steps_per_epoch: int | None,
+    total: int | None,
+    bases: Mapping[str, float] | None,
+    run_config: bool = False,
+    paramwise: bool,
+) -> RecordedCurves:
+    """Return the values of `simulate`, without `paramwise` only those of parameters without factors of their own."""
     source = "config"
     if not isinstance(config, (Mapping, str, os.PathLike)):
         raise ConfigError(source, [f"expected a dict or the path of a config, got {type_name_of(config)}"])
@@ -75,14 +98,14 @@ def simulate(
             raise ConfigError(source, [f"{IS_CODE}. Pass run_config=True to run it, only for files that you trust"])
         config = load_config(Path(source))
     with _run_progress() as report_progress:
-        run = _build_run(config, source, steps_per_epoch, total, bases or {})
+        run = _build_run(config, source, steps_per_epoch, total, bases or {}, paramwise=paramwise)
         iterations = _iterations_of(run, source)
-        _warn_of_ignored(config, run)
+        _warn_of_ignored(config, run, paramwise=paramwise)
         try:
             values = _stepped(run, iterations, report_progress)
         except (ArithmeticError, ValueError) as error:  # a formula may divide by 0
             raise ConfigError(source, [Problem(_SCHEDULERS, str(error), code=REFUSED_VALUE)]) from error
-    return curves_from_values(values, steps_per_epoch=run.length.epoch_length, lines=_lines_of(run.schedulers))
+    return curves_from_values(values, steps_per_epoch=run.length.epoch_length, lines=_lines_of(run))
 
 
 def check_config(
@@ -108,11 +131,24 @@ class _Run:
         length: its length.
         optimizers: its optimizers by name; a single optimizer has the name "".
         schedulers: the schedulers of each optimizer.
+        groups: the names of the groups of each optimizer after the first, by which `paramwise_cfg` divides them.
     """
 
     length: RunLength
     optimizers: Mapping[str, torch.optim.Optimizer]
     schedulers: Mapping[str, Sequence[Any]]
+    groups: Mapping[str, Sequence[str]]
+
+    def columns(self) -> Iterator[tuple[_Key, str, int]]:
+        """Yield the key of each curve, the name of its optimizer, and the index of its group."""
+        for name, schedulers in self.schedulers.items():
+            groups = self.optimizers[name].param_groups
+            entries = dict.fromkeys(["lr", *(one.param_name for one in schedulers)])
+            if any(group.get("weight_decay") != groups[0].get("weight_decay") for group in groups):
+                entries["weight_decay"] = None
+            labels = [name or 0, *(f"{name}/{one}" if name else one for one in self.groups[name])]
+            for index, label in enumerate(labels):
+                yield from (((entry, label), name, index) for entry in entries)
 
 
 def _build_run(
@@ -121,6 +157,8 @@ def _build_run(
     steps_per_epoch: int | None,
     total: int | None,
     bases: Mapping[str, float],
+    *,
+    paramwise: bool = True,
 ) -> _Run:
     """Return the run of a config.
 
@@ -129,7 +167,14 @@ def _build_run(
     """
     problems = ProblemCollector()
     length = _run_length(config, steps_per_epoch, total, problems)
-    optimizers = _optimizers_of(config, bases, problems)
+    wrappers, groups = _wrappers_of(config, problems), dict[str, list[ParamwiseGroup]]()
+    values = {name: _values_of(one, bases) for name, (one, _) in wrappers.items()}
+    for name, (wrapper, path) in wrappers.items():
+        given = {**_dict_of_optimizer(wrapper), **bases}
+        groups[name] = paramwise_groups(wrapper, given, path, problems) if paramwise else []
+    optimizers = {
+        name: ValuesOnly([one, *({**one, **group.entries} for group in groups[name])]) for name, one in values.items()
+    }
     _check_hook(config, problems)
     omitted = ["verbose"] if length.epoch_length is not None else ["verbose", CONVERTED]  # reported as a missing fact
     schedulers = build_lists(config.get("param_scheduler"), optimizers, length, _SCHEDULERS, problems, omitted)
@@ -138,7 +183,7 @@ def _build_run(
         advice = "For example: dict(type='ConstantLR', factor=1)"
         problems.add(_SCHEDULERS, f"{found}, so every value stays constant", advice, code=NOTHING_PLANNED)
     problems.raise_any(source)
-    return _Run(length, optimizers, schedulers)
+    return _Run(length, optimizers, schedulers, {name: [one.name for one in many] for name, many in groups.items()})
 
 
 def _run_length(
@@ -161,21 +206,39 @@ def _run_length(
     return RunLength(steps_per_epoch, **lengths)
 
 
-def _warn_of_ignored(config: Mapping[str, Any], run: _Run) -> None:
+def _warn_of_ignored(config: Mapping[str, Any], run: _Run, *, paramwise: bool) -> None:
     """Warn of the settings and schedulers of a config that change values in a run, but not in a simulation."""
     scaling = config.get("auto_scale_lr")
     if isinstance(scaling, Mapping) and scaling.get("enable"):
         found = "it multiplies lr by the batch size over base_batch_size, and the simulation does not"
         advice = "Pass the scaled rate, as bases={'lr': 0.04} or --base lr=0.04"
         warn_user(Problem(site="auto_scale_lr", found=found, advice=advice))
-    wrapper = config.get("optim_wrapper")
-    if isinstance(wrapper, Mapping) and wrapper.get("paramwise_cfg"):
-        found = "the values are those of the parameters without multiples of their own"
-        warn_user(Problem(site="optim_wrapper.paramwise_cfg", found=found))
+    for name, (wrapper, path) in _wrappers_of(config, ProblemCollector()).items():
+        found = _found_in_paramwise(wrapper, run.groups[name] if paramwise else None)
+        if found:
+            warn_user(Problem(site=f"{path.removeprefix('$.')}.paramwise_cfg", found=found))
     for one in (one for several in run.schedulers.values() for one in several):
         if getattr(one, "need_val_args", False):
             found = "it follows a metric, so that the simulation leaves the value as it is"
             warn_user(Problem(site=f"param_scheduler ({type(one).__name__})", found=found))
+
+
+def _found_in_paramwise(wrapper: Mapping[str, Any], groups: Sequence[str] | None) -> str:
+    """Return what the model decides about the groups of an optimizer; an empty string if there is nothing.
+
+    Args:
+        wrapper: the dict of the optimizer wrapper.
+        groups: the names of the groups that have curves; None if there are only those of the other parameters.
+    """
+    if not wrapper.get("paramwise_cfg"):
+        return ""
+    constructor, others = constructor_of(wrapper), keys_not_read(wrapper)
+    if constructor is not None or groups is None:
+        found = "the values are those of the parameters without factors of their own"
+        return found if constructor is None else f"{found}, because {constructor} needs the model"
+    found = f"the model decides which of these groups exist: {'; '.join(groups)}" if groups else ""
+    ignored = f"{', '.join(others)}: the default constructor does not read this" if others else ""
+    return ". ".join(filter(None, [found, ignored]))
 
 
 @contextmanager
@@ -249,36 +312,44 @@ def _check_hook(config: Mapping[str, Any], problems: ProblemCollector) -> None:
         problems.add(path, found, "For example: dict(type='ParamSchedulerHook')", code=REFUSED_VALUE)
 
 
-def _optimizers_of(
-    config: Mapping[str, Any], bases: Mapping[str, float], problems: ProblemCollector
-) -> dict[str, torch.optim.Optimizer]:
-    """Return an optimizer for each one in `optim_wrapper`, by its name; a single one has the name ""."""
+def _wrappers_of(config: Mapping[str, Any], problems: ProblemCollector) -> dict[str, tuple[Mapping[str, Any], str]]:
+    """Return each dict of an optimizer wrapper in `optim_wrapper` with its path, by its name.
+
+    A single one has the name "". The dict is empty if the config has none.
+    """
     wrapper, path = config.get("optim_wrapper"), entry_path("optim_wrapper")
     if wrapper is None:
         given = config.get("param_scheduler")
         names = list(given) if isinstance(given, Mapping) and "type" not in given else [""]
-        return {str(name): ValuesOnly([_UNKNOWN | dict(bases)]) for name in names}
+        return {str(name): ({}, path) for name in names}
     if not isinstance(wrapper, Mapping):
         found = f"expected a dict, got {type_name_of(wrapper)}"
         problems.add(path, found, "For example: dict(optimizer=dict(type='SGD', lr=0.1))", code=WRONG_TYPE)
-        return {"": ValuesOnly([_UNKNOWN | dict(bases)])}
-    of_name = {
-        str(name): one["optimizer"]
+        return {"": ({}, path)}
+    of_name: dict[str, tuple[Mapping[str, Any], str]] = {
+        str(name): (one, child_path(path, name))
         for name, one in wrapper.items()
         if isinstance(one, Mapping) and isinstance(one.get("optimizer"), Mapping)
     }
     if "optimizer" in wrapper or not of_name:
-        own = wrapper.get("optimizer")
-        of_name = {"": own if isinstance(own, Mapping) else {}}
-    return {name: ValuesOnly([{**_values_of(one), **bases}]) for name, one in of_name.items()}
+        return {"": (wrapper, path)}
+    return of_name
 
 
 _UNKNOWN: Final = {"lr": 1.0, "momentum": 1.0, "weight_decay": 1.0}
 """The values of an optimizer that the config does not contain, so that a schedule has multiples of them."""
 
 
-def _values_of(optimizer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of an optimizer's dict and the defaults of torch's class of this name."""
+def _dict_of_optimizer(wrapper: Mapping[str, Any]) -> Mapping[str, Any]:
+    optimizer = wrapper.get("optimizer")
+    return optimizer if isinstance(optimizer, Mapping) else {}
+
+
+def _values_of(wrapper: Mapping[str, Any], bases: Mapping[str, float]) -> dict[str, Any]:
+    """Return the values of the optimizer of a wrapper, with the defaults of torch's class; `bases` replace them."""
+    if not wrapper:
+        return _UNKNOWN | dict(bases)
+    optimizer = _dict_of_optimizer(wrapper)
     name = bare_class_name(optimizer.get("type"))
     cls: Any = getattr(torch.optim, name, None) if name else None
     values: dict[str, Any] = {}
@@ -286,13 +357,12 @@ def _values_of(optimizer: Mapping[str, Any]) -> dict[str, Any]:
         parameters = inspect.signature(cls).parameters.values()
         values = {one.name: one.default for one in parameters if isinstance(one.default, (int, float, tuple))}
     values |= {key: value for key, value in optimizer.items() if key not in ("type", "params", "_scope_")}
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()} | dict(bases)
 
 
 def _stepped(run: _Run, iterations: int, report_progress: Callable[[int, int | None], None]) -> dict[_Key, list[float]]:
     """Step the schedulers as MMEngine's hook does, and return the values of each iteration."""
-    keys = [key for name, several in run.schedulers.items() for key in _keys_of(name, several)]
-    columns = [(key, run.optimizers[str(key[1] or "")].param_groups[0], list[float]()) for key in keys]
+    columns = [(key, run.optimizers[name].param_groups[index], list[float]()) for key, name, index in run.columns()]
     schedulers = [one for several in run.schedulers.values() for one in several]
     for optimizer in run.optimizers.values():
         optimizer.step()  # a scheduler warns if it is stepped before its optimizer
@@ -311,15 +381,9 @@ def _stepped(run: _Run, iterations: int, report_progress: Callable[[int, int | N
     return {key: values for key, _, values in columns}
 
 
-def _keys_of(name: str, schedulers: Sequence[Any]) -> list[_Key]:
-    """Return the keys of the curves of an optimizer: lr and each scheduled entry."""
-    return [(entry, name or 0) for entry in dict.fromkeys(["lr", *(one.param_name for one in schedulers)])]
-
-
-def _lines_of(built: Mapping[str, Sequence[Any]]) -> dict[_Key, str]:
+def _lines_of(run: _Run) -> dict[_Key, str]:
     """Return the names of the classes that schedule each curve."""
     return {
-        (entry, key): ", ".join(type(one).__name__ for one in several if one.param_name == entry)
-        for name, several in built.items()
-        for entry, key in _keys_of(name, several)
+        key: ", ".join(type(one).__name__ for one in run.schedulers[name] if one.param_name == key[0])
+        for key, name, _ in run.columns()
     }

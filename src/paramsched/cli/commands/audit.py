@@ -113,7 +113,7 @@ def paramsched_audit(
         return
     config, base_options = config_in(plan), options.bases
     if config is not None:
-        curves = curves_of_config(config, options)
+        curves = curves_of_config(config, options, paramwise=False)
         read, known, base_options = plan_of_curves(curves), options.with_facts(total=None), ()
     else:
         given_plan = read_plan_input(plan, options)

@@ -1,0 +1,192 @@
+"""The groups that `paramwise_cfg` of a config makes, as far as they are known without the model."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+from paramsched.core.base.codes import REFUSED_VALUE, WRONG_TYPE
+from paramsched.core.base.printing import child_path
+from paramsched.core.fields import is_number
+from paramsched.core.files.problem_collector import ProblemCollector, short_json, type_name_of
+from paramsched.core.plan.optimizers import shown_names
+from paramsched.mmengine.registry import bare_class_name
+
+_CONSTRUCTOR: Final = "DefaultOptimWrapperConstructor"
+_LR_FACTORS: Final = ("bias_lr_mult", "dcn_offset_lr_mult")
+_DECAY_FACTORS: Final = ("norm_decay_mult", "bias_decay_mult", "dwconv_decay_mult", "flat_decay_mult")
+_NEEDS_DECAY: Final = ("bias_decay_mult", "norm_decay_mult", "dwconv_decay_mult")
+_KNOWN: Final = ("custom_keys", *_LR_FACTORS, *_DECAY_FACTORS, "bypass_duplicate")
+_NOT_VALUES: Final = ("lr_mult", "decay_mult")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ParamwiseGroup:
+    """A group of parameters, and the entries in which it differs from the other parameters.
+
+    Args:
+        name: the keys and the kinds of parameters whose groups have these entries.
+        entries: the entries.
+    """
+
+    name: str
+    entries: Mapping[str, Any]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A kind of parameters that `DefaultOptimWrapperConstructor` recognizes in a model."""
+
+    name: str
+    is_bias: bool = False
+    is_norm: bool = False
+    is_depthwise: bool = False
+    is_flat: bool = False
+    is_offset: bool = False
+
+
+_KINDS: Final = (
+    _Kind("norm weights", is_norm=True, is_flat=True),
+    _Kind("norm biases", is_bias=True, is_norm=True, is_flat=True),
+    _Kind("biases", is_bias=True, is_flat=True),
+    _Kind("biases of several dimensions", is_bias=True),
+    _Kind("depthwise weights", is_depthwise=True),
+    _Kind("depthwise biases", is_bias=True, is_depthwise=True, is_flat=True),
+    _Kind("1-d parameters", is_flat=True),
+    _Kind("DCN offsets", is_offset=True),
+)
+_TOGETHER: Final = {
+    "norm layers": ("norm weights", "norm biases"),
+    "biases": ("biases", "biases of several dimensions", "depthwise biases"),
+}
+"""Names for several kinds in one group."""
+
+
+def constructor_of(wrapper: Mapping[str, Any]) -> str | None:
+    """Return the name of the constructor of an optimizer wrapper; None if it is MMEngine's default."""
+    given = wrapper.get("constructor")
+    name = None if given is None else bare_class_name(given) or str(given)
+    return None if name == _CONSTRUCTOR else name
+
+
+def keys_not_read(wrapper: Mapping[str, Any]) -> list[str]:
+    """Return the keys of `paramwise_cfg` that MMEngine's default constructor does not read."""
+    config = wrapper.get("paramwise_cfg")
+    return [str(key) for key in config if key not in _KNOWN] if isinstance(config, Mapping) else []
+
+
+def paramwise_groups(
+    wrapper: Mapping[str, Any], values: Mapping[str, Any], path: str, problems: ProblemCollector
+) -> list[ParamwiseGroup]:
+    """Return the groups of `paramwise_cfg`, one for each set of entries that differs from that of the other parameters.
+
+    Which parameters are in a group, and whether it exists, depends on the model.
+
+    Args:
+        wrapper: the dict of an optimizer wrapper.
+        values: the values of its optimizer that the config has, of which the factors multiply lr and weight_decay.
+        path: the config path of the wrapper.
+        problems: receives the problems, which MMEngine raises, too.
+
+    Source: MMEngine `DefaultOptimWrapperConstructor`.
+    """
+    config, path = wrapper.get("paramwise_cfg"), child_path(path, "paramwise_cfg")
+    if config is None or constructor_of(wrapper) is not None or not isinstance(wrapper.get("optimizer"), Mapping):
+        return []
+    if not isinstance(config, Mapping):
+        problems.add(path, f"expected a dict, got {type_name_of(config)}", _EXAMPLE, code=WRONG_TYPE)
+        return []
+    before = problems.count
+    _check(config, values, path, problems)
+    if problems.count > before:
+        return []
+    names: dict[tuple[Any, ...], list[str]] = {}
+    entries: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+    plain = _key_of(values)
+    for name, own in _groups(config, values):
+        key = _key_of({**values, **own})
+        if key != plain:
+            names.setdefault(key, []).append(name)
+            entries.setdefault(key, own)
+    return [ParamwiseGroup(_joined(many), entries[key]) for key, many in names.items()]
+
+
+_EXAMPLE: Final = "For example: dict(custom_keys={'backbone': dict(lr_mult=0.1)})"
+
+
+def _joined(names: list[str]) -> str:
+    """Return the name of a group from those of its keys and kinds."""
+    for whole, parts in _TOGETHER.items():
+        if set(parts) <= set(names):
+            names = [whole if name == parts[0] else name for name in names if name not in parts[1:]]
+    return shown_names(names)
+
+
+def _key_of(values: Mapping[str, Any]) -> tuple[Any, ...]:
+    numbers = ((key, float(value) if is_number(value) else value) for key, value in values.items())
+    return tuple(sorted((str(key), repr(value)) for key, value in numbers if key not in _NOT_VALUES))
+
+
+def _groups(config: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the name of each group and its entries, those of `custom_keys` first."""
+    lr, decay = values.get("lr"), values.get("weight_decay")
+
+    def scaled(lr_mult: Any, decay_mult: Any) -> dict[str, Any]:
+        own = {} if lr is None or lr_mult is None else {"lr": lr * lr_mult}
+        return own if decay is None or decay_mult is None else {**own, "weight_decay": decay * decay_mult}
+
+    for name, entries in config.get("custom_keys", {}).items():
+        own = {key: tuple(value) if isinstance(value, list) else value for key, value in entries.items()}
+        yield name, {**scaled(own.get("lr_mult", 1.0), own.get("decay_mult", 1.0)), **own}
+    for kind in _KINDS:
+        yield kind.name, scaled(_lr_factor(config, kind), _decay_factor(config, kind))
+
+
+def _lr_factor(config: Mapping[str, Any], kind: _Kind) -> Any:
+    if kind.is_offset:
+        return config.get("dcn_offset_lr_mult")
+    return config.get("bias_lr_mult") if kind.is_bias and not kind.is_norm else None
+
+
+def _decay_factor(config: Mapping[str, Any], kind: _Kind) -> Any:
+    """Return the factor of the weight decay: the first of those that apply, in MMEngine's order."""
+    factors = (
+        ("norm_decay_mult", kind.is_norm),
+        ("bias_decay_mult", kind.is_bias),
+        ("dwconv_decay_mult", kind.is_depthwise),
+        ("flat_decay_mult", kind.is_flat),
+    )
+    return next((config[name] for name, applies in factors if applies and config.get(name) is not None), None)
+
+
+def _check(config: Mapping[str, Any], values: Mapping[str, Any], path: str, problems: ProblemCollector) -> None:
+    """Report the values that MMEngine refuses, and those that are no numbers."""
+    custom = config.get("custom_keys", {})
+    if not isinstance(custom, Mapping):
+        found = f"expected a dict, got {type_name_of(custom)}"
+        problems.add(child_path(path, "custom_keys"), found, _EXAMPLE, code=WRONG_TYPE)
+        custom = {}
+    factors = [(name, config, path) for name in (*_LR_FACTORS, *_DECAY_FACTORS)]
+    for key, entries in custom.items():
+        place = child_path(path, "custom_keys", key)
+        if not isinstance(key, str) or not isinstance(entries, Mapping):
+            wrong = entries if isinstance(key, str) else key
+            found = f"expected {'a dict' if wrong is entries else 'a name'}, got {type_name_of(wrong)}"
+            problems.add(place, found, _EXAMPLE, code=WRONG_TYPE)
+        else:
+            numbers = [name for name, value in values.items() if is_number(value) and name in entries]
+            factors += [(name, entries, place) for name in (*_NOT_VALUES, *numbers)]
+    multiplied = {"lr": bool(custom), "weight_decay": False}
+    for name, entries, place in factors:
+        factor = entries.get(name)
+        if not is_number(factor) and (factor is not None or (name in entries and entries is not config)):
+            found = f"expected a number, got {short_json(factor)}"
+            problems.add(child_path(place, name), found, "For example: 0.1", code=WRONG_TYPE)
+        elif factor is not None:
+            multiplied["lr"] |= name in _LR_FACTORS
+            multiplied["weight_decay"] |= name in (*_NEEDS_DECAY, "decay_mult")
+    for field, is_multiplied in multiplied.items():
+        if is_multiplied and values.get(field) is None:
+            found = f"it multiplies {field}, which the optimizer does not have"
+            problems.add(path, found, f"For example: optimizer=dict(type='AdamW', {field}=0.01)", code=REFUSED_VALUE)
