@@ -74,7 +74,7 @@ def run_of(line: str) -> show.Curves:
     """Return the rate of each of 100 updates."""
     if follows_metric(line):
         return run_with_loss(line)
-    return ps.trace(ps.Plan(lr=line, total=100), {"lr": 1.0}, facts=_FACTS)
+    return ps.trace(ps.Plan(lr=line, total=100), bases={"lr": 1.0}, facts=_FACTS)
 
 
 class RecipeGallery(SphinxDirective):

@@ -74,7 +74,7 @@ def save(file: Path, state: State) -> None:
 def finish(folder: Path, used: list[list[float]]) -> None:
     """Write the lr and the batch size that every update used, and compare them with the plan."""
     folder.joinpath("values.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in used), encoding="utf-8")
-    planned = ps.trace(plan(), {"lr": 0.01})
+    planned = ps.trace(plan(), bases={"lr": 0.01})
     rows = zip(planned["lr"], planned["batch_size"], strict=True)
     equal = sum(row == [lr, size] for row, (lr, size) in zip(used, rows, strict=True))
     print(f"planned = used at {equal} of {planned.total} updates; the last batch had {used[-1][1]:.0f} samples")

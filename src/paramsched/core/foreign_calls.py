@@ -13,10 +13,10 @@ from typing import Any, Final, TypeVar, cast, final, get_args, is_typeddict
 
 from paramsched.core.base.foreign_names import Foreign, Given, Way, foreign_argument, text_of
 from paramsched.core.base.near_names import KNOWN, did_you_mean, shortened_text
-from paramsched.core.base.params import Param, params_of
+from paramsched.core.base.params import Param, params_of, union_members
 from paramsched.core.builders import SHAPES, example_call
 from paramsched.core.tracebacks import shortened
-from paramsched.errors import CallSite, InvalidCall, ParamschedError
+from paramsched.errors import CallSite, InvalidCall, ParamschedError, shown
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _Class = TypeVar("_Class", bound=type)
@@ -285,12 +285,102 @@ def unknown_keyword(
     return InvalidCall(CallSite(call, key), found, str(Advice(f"{prefix}{advice.line}", advice.run, advice.notes)))
 
 
+_EXAMPLES: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("plan", "schedule", "text"), '"cosine()"'),
+    "x": "0.1",
+    "initial": "1.0",
+}
+"""What a call may have for an argument without which it was called, by name; else the name itself."""
+_NOTES: Final[Mapping[str, str]] = {"find_lr": "step() trains on one batch and returns its loss"}
+"""What the arguments of a function are that has other ones in another library."""
+
+
+def wrong_form(
+    call: str,
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Given,
+    *,
+    prefix: str = "ps.",
+    examples: Mapping[str, str] = _EXAMPLES,
+) -> InvalidCall | None:
+    """Return the error about a call without an argument or with too many, with the call to write; None for others.
+
+    Args:
+        call: the name of the function.
+        function: the function, or the `__init__` of a class.
+        args, kwargs: the arguments of the call.
+        prefix: what is written before the name of the function.
+        examples: the text of arguments that a call needs, by name.
+    """
+    signature = [one for name, one in inspect.signature(function).parameters.items() if name != "self"]
+    by_place = [one.name for one in signature if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    has_all = any(one.kind is one.VAR_POSITIONAL for one in signature)
+    given = [_variable(name, value) for name, value in zip(by_place, args, strict=False)]
+    written = {name: _variable(name, value) for name, value in kwargs.items()}
+    required = [one.name for one in signature if one.default is one.empty and one.name in by_place]
+    missing = [name for name in required[len(args) :] if name not in kwargs]
+    if missing:
+        begins = [written.pop(name) if name in written else examples.get(name, name) for name in required[len(args) :]]
+        line = f"{prefix}{call}({', '.join([*given, *begins, *_keywords(written)])})"
+        found = f"missing argument {' and '.join(map(repr, missing))}"
+        return InvalidCall(f"{call}(…)", found, example=line)
+    extra = args[len(by_place) :]
+    if not extra or has_all:
+        return None
+    named = dict[str, str]()
+    for value in extra:
+        name = _keyword_of(value, function)
+        if name is None or name in named or name in kwargs:
+            count = f"{len(by_place)} argument{'s' * (len(by_place) != 1)}"
+            found = f"expected {count} without a name, got {len(args)}"
+            line = f"{prefix}{call}({', '.join([*given, *_keywords(written)])})"
+            return InvalidCall(f"{call}(…, {shown(value)})", found, str(Advice(line, {}, _notes_on(call))))
+        named[name] = _variable(name, value)
+    line = f"{prefix}{call}({', '.join([*given, *_keywords(written | named)])})"
+    texts = ", ".join(map(shown, extra))
+    return InvalidCall(f"{call}(…, {texts})", f"{' and '.join(named)} must be named", f"Write {line}")
+
+
+def _notes_on(call: str) -> tuple[str, ...]:
+    return (_NOTES[call],) if call in _NOTES else ()
+
+
+def _keyword_of(value: Any, function: Callable[..., Any]) -> str | None:
+    """Return the keyword that a value without a name is for; None if that is unknown."""
+    names, facts = _names_of(function), inspect.signature(function).parameters.get("facts")
+    name = ""
+    if facts is not None and value is not None and isinstance(value, _classes_in(facts.annotation)):
+        name = "facts"
+    elif isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        name = "total"
+    elif isinstance(value, Mapping):
+        name = "bases"
+    elif isinstance(value, (list, tuple)) and value and all(isinstance(one, Mapping) for one in value):
+        name = "groups"
+    return name if name in names else None
+
+
+def _classes_in(annotation: Any) -> tuple[type, ...]:
+    return tuple(one for one in union_members(annotation) if isinstance(one, type))
+
+
 def answering(function: _Function) -> _Function:
-    """Return a function that says what to write for an argument of another library.
+    """Return a function that says what to write for an argument of another library, and for a call of another form.
 
     An error of this library that it raises has no frames of the library between the function and the user's line.
     """
     return _answering(function, function.__name__)
+
+
+def answering_method(prefix: str, examples: Callable[[Any], Mapping[str, str]]) -> Callable[[_Function], _Function]:
+    """Return a decorator for a method that says what to write, as `answering`.
+
+    Args:
+        prefix: what is written before the name of the method, such as `plan.`.
+        examples: returns the text of arguments that a call needs, by name, for the object of the method.
+    """
+    return lambda method: _answering(method, method.__name__, prefix, examples)
 
 
 def answering_class(kind: _Class) -> _Class:
@@ -303,7 +393,12 @@ def answering_class(kind: _Class) -> _Class:
     return kind
 
 
-def _answering(function: _Function, call: str) -> _Function:
+def _answering(
+    function: _Function,
+    call: str,
+    prefix: str = "ps.",
+    examples: Callable[[Any], Mapping[str, str]] = lambda _: _EXAMPLES,
+) -> _Function:
     @wraps(function)
     def called(*args: Any, **kwargs: Any) -> Any:
         try:
@@ -312,13 +407,22 @@ def _answering(function: _Function, call: str) -> _Function:
             answer = None
             if isinstance(error, TypeError):
                 is_method = next(iter(inspect.signature(function).parameters), "") == "self"
-                answer = unknown_keyword(call, function, args[is_method:], kwargs)
+                mine, texts = args[is_method:], examples(args[0] if args else None)
+                takes_all = _takes_all_keywords(function)
+                answer = None if takes_all else unknown_keyword(call, function, mine, kwargs, prefix=prefix)
+                answer = answer or wrong_form(call, function, mine, kwargs, prefix=prefix, examples=texts)
             if answer is None and not isinstance(error, ParamschedError):
                 raise
             refused = answer or shortened(error)
         raise refused
 
     return cast(_Function, called)
+
+
+def _takes_all_keywords(function: Callable[..., Any]) -> bool:
+    """Return whether a function has keywords of any name, such as the fields of a plan, and not only the run facts."""
+    keywords = [one for one in inspect.signature(function).parameters.values() if one.kind is one.VAR_KEYWORD]
+    return any(not is_typeddict(next(iter(get_args(one.annotation)), None)) for one in keywords)
 
 
 def _names_of(function: Callable[..., Any]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any, Final, SupportsFloat, Unpack, final
+from typing import TYPE_CHECKING, Any, Final, Never, NoReturn, SupportsFloat, Unpack, final
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from paramsched.core.base.codes import BEYOND_THE_PLAN
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.problem import PlanWarning, Problem, warn_user
 from paramsched.core.base.signatures import readable
-from paramsched.core.feedback.base import MetricRule, ignored_metrics
+from paramsched.core.feedback.base import MetricRule, ignored_metrics, misplaced_metric
 from paramsched.core.fields import Field
 from paramsched.core.foreign_calls import answering_class
 from paramsched.core.number_checks import finite_number, whole_number
@@ -32,6 +32,15 @@ _PLAN_KEYS: Final = frozenset({"targets", "groups", "later", "total", "clock"})
 """Keys that a mapping with the entries of a plan file has, and one with the lines of values has not."""
 _FIELDS: Final = ("lr", "weight_decay", "momentum", "eps", "betas")
 """Fields of optimizers, whose lines are multiples of a base that an optimizer would have."""
+_METHODS: Final[Mapping[str, str]] = {
+    "step": "values.advance()",
+    "update": "values.advance()",
+    "value": 'values["lr"]',
+    "scalars": "dict(values)",
+    "get_last_lr": 'values["lr"]',
+    "last_epoch": "values.t",
+}
+"""What to write for methods of a Scheduler."""
 _VERSION: Final = 3
 _AHEAD: Final = 256
 """Values of a line that are computed at once, because one takes as long as a hundred. They are the same bits."""
@@ -177,12 +186,15 @@ class Values(Mapping[str, float]):
         self._write()
         self._warn_if_over(self._t)
 
-    def observe(self, **metrics: SupportsFloat) -> None:
+    @readable
+    def observe(self, *misplaced: Never, **metrics: SupportsFloat) -> None:
         """Pass metrics to the metric rules of the plan, such as `plateau("val_loss")`.
 
         Raises:
             InvalidArgument: no rule watches a metric, or a value is not a number. Nothing is changed.
         """
+        if misplaced:
+            raise misplaced_metric("values.observe", misplaced[0], self._states)
         watched, numbers = {rule.metric for rule in self._states}, dict[str, float]()
         for name, value in metrics.items():
             if name not in watched:
@@ -251,6 +263,13 @@ class Values(Mapping[str, float]):
         for target in self._targets:
             if target.write is not None:
                 target.write(self[target.name])
+
+    if not TYPE_CHECKING:  # hidden, so that type checkers reject these names
+
+        def __getattr__(self, name: str) -> NoReturn:
+            line = f"values[{name!r}]" if name in vars(self).get("_lines", ()) else _METHODS.get(name, "")
+            written = f"; write {line}" if line else ""
+            raise AttributeError(f"'Values' object has no attribute {name!r}{written}", name=name, obj=self)
 
     def __repr__(self) -> str:
         return f"<Values at update {self._t}: {', '.join(f'{name}={value:.6g}' for name, value in self.items())}>"

@@ -94,7 +94,7 @@ def picture(
             raise InvalidArgument("show(trace)", found, f"For example: {call}")
         if one.total < 1 or not one.keys():
             found = f"nothing can be drawn from {len(one.keys())} curves of {one.total} updates"
-            instead = 'For example: trace(Plan(lr=linear(1, 0)), {"lr": 0.1}, total=100).'
+            instead = 'For example: trace(Plan(lr=linear(1, 0)), bases={"lr": 0.1}, total=100).'
             raise InvalidArgument("show(trace)", found, instead)
     if other is not None and len(plans) > 1:
         found = f"{len(plans)} plans are already drawn together"

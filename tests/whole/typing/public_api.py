@@ -59,7 +59,7 @@ def refuses_a_number_for_a_line() -> None:
 def run_facts_are_keywords_of_each_function(plan: ps.Plan, optimizer: torch.optim.Optimizer) -> None:
     facts = ps.RunFacts(total="10 epochs", steps_per_epoch=100)
     ps.Scheduler(optimizer, plan, facts=facts)
-    ps.trace(plan, {"lr": 0.1}, total="10 epochs", steps_per_epoch=100)
+    ps.trace(plan, bases={"lr": 0.1}, total="10 epochs", steps_per_epoch=100)
     assert_type(ps.resolve(plan, facts=facts), ps.Plan)
     assert_type(ps.resolve(ps.cosine(), total=10), ps.extend.Schedule)
     assert_type(plan.resolve(steps_per_epoch=100), ps.Plan)
@@ -71,7 +71,7 @@ def run_facts_are_keywords_of_each_function(plan: ps.Plan, optimizer: torch.opti
 
 
 def refuses_wrong_run_facts(plan: ps.Plan) -> None:
-    ps.trace(plan, {"lr": 0.1}, ps.RunFacts(total=10))  # type: ignore[call-arg]
+    ps.trace(plan, {"lr": 0.1}, ps.RunFacts(total=10))  # type: ignore[arg-type, call-arg]
     ps.trace(plan, {"lr": 0.1}, totl=10)  # type: ignore[call-arg]
     ps.check(plan, total=0.5)  # type: ignore[arg-type]
     ps.Values(plan, total_steps=10)  # type: ignore[call-arg]
@@ -81,6 +81,8 @@ def refuses_wrong_run_facts(plan: ps.Plan) -> None:
 def metrics_are_numbers(scheduler: ps.Scheduler, values: ps.Values, loss: torch.Tensor) -> None:
     scheduler.observe(val_loss=0.3, accuracy=np.float32(0.5), loss=loss)
     values.observe(loss=loss)
+    scheduler.observe(0.3)  # type: ignore[arg-type]
+    values.observe(0.3)  # type: ignore[arg-type]
     scheduler.observe(val_loss="0.3")  # type: ignore[arg-type]
     values.observe(val_loss=None)  # type: ignore[arg-type]
 

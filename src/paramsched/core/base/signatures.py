@@ -3,7 +3,19 @@
 import inspect
 from collections.abc import Callable
 from types import NoneType
-from typing import Annotated, Any, Literal, TypeVar, Unpack, final, get_args, get_origin, get_type_hints, is_typeddict
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    Never,
+    TypeVar,
+    Unpack,
+    final,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 from paramsched.core.base.params import union_members
 
@@ -29,7 +41,7 @@ class _Text(str):
 
 
 def readable(function: _Function, of: Callable[..., Any] | None = None) -> _Function:
-    """Give a function a signature to read; its annotations stay as they are.
+    """Give a function a signature to read; its annotations stay as they are. Arguments of type `Never` are left out.
 
     Args:
         function: the function or method, or a class.
@@ -39,6 +51,8 @@ def readable(function: _Function, of: Callable[..., Any] | None = None) -> _Func
     shown: list[inspect.Parameter] = []
     for one in signature.parameters.values():
         facts = next(iter(get_args(one.annotation)), None) if get_origin(one.annotation) is Unpack else None
+        if one.annotation is Never:  # it is there to answer a call of a wrong form
+            continue
         if one.name == "self":
             # A class is called without it. inspect removes it from the signature of a bound method.
             shown += [] if of is not None else [one]

@@ -21,7 +21,7 @@ from paramsched.core.schedules.registry import builder_name
 from paramsched.core.schedules.schedule import Schedule, schedule_of
 from paramsched.core.schedules.writing import call_of_rule
 from paramsched.core.time import Duration, DurationLike
-from paramsched.errors import CallSite, InvalidArgument, StateError, shown, site_with_value
+from paramsched.errors import CallSite, InvalidArgument, InvalidCall, StateError, shown, site_with_value
 
 _MORE_IS_BETTER: Final = frozenset(
     {
@@ -215,6 +215,20 @@ def ignored_metrics(
             reported.add(rule.metric)
             found = f"{rule.metric} is {value} after {t} updates: {rule} ignores it, and later ones without a warning"
             yield Problem(site=call, found=found, advice=advice)
+
+
+def misplaced_metric(call: str, value: Any, rules: Iterable[MetricRule[Any]]) -> InvalidCall:
+    """Return the error about a value that was observed without the name of its metric."""
+    watched = sorted({rule.metric for rule in rules})
+    site = f"{call}({shown(value)})"
+    if isinstance(value, Mapping):
+        return InvalidCall(site, "metrics are keywords", f"Write {call}(**{shown(value)})")
+    if not watched:
+        return InvalidCall(site, "the plan has no metric rule", "For example: lr=\"cosine() * plateau('val_loss')\"")
+    number = shown(value) if isinstance(value, (int, float)) else "value"
+    name = watched[0]
+    written = f"{name}={number}" if name.isidentifier() else f"**{{{name!r}: {number}}}"
+    return InvalidCall(site, f"expected the name of a metric: {', '.join(watched)}", f"Write {call}({written})")
 
 
 Mode: TypeAlias = Literal["min", "max"]

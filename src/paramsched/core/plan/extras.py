@@ -1,10 +1,12 @@
-"""Bases: the values of param groups that a published recipe contains beside its plan."""
+"""Bases: the values that schedules multiply, of a published recipe or of a user's call."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
 from paramsched.core.fields import Field
+from paramsched.core.number_checks import finite_number
+from paramsched.errors import InvalidArgument, shown
 
 
 @final
@@ -37,3 +39,21 @@ class Bases:
 
 NO_BASES = Bases()
 """The bases of a plan that is not a recipe."""
+
+
+def group_of_bases(call: str, bases: Mapping[str, float]) -> dict[str, Any]:
+    """Return a group with the bases that a user passes by field.
+
+    Raises:
+        InvalidArgument: they are not numbers by field.
+
+    >>> group_of_bases("trace", {"lr": 0.1, "weight_decay": 0.01})
+    {'lr': 0.1, 'weight_decay': 0.01}
+    """
+    if not isinstance(bases, Mapping):
+        found = f"expected numbers by field, got {type(bases).__name__}"
+        raise InvalidArgument(f"{call}(bases={shown(bases)})", found, example='bases={"lr": 0.1}')
+    group = dict[str, Any]()
+    for name, base in bases.items():
+        Field.of(name).fill(group, finite_number(f"bases[{name!r}]", base))
+    return group

@@ -13,7 +13,7 @@ from paramsched.core.curves import CurveLike
 from paramsched.core.curves import linear as linear_curve
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import KNOWN
-from paramsched.core.foreign_calls import is_foreign_entry, unknown_keyword
+from paramsched.core.foreign_calls import answering_method, foreign_fact, is_foreign_entry, unknown_keyword
 from paramsched.core.plan.binding import (
     UPDATES,
     Binding,
@@ -43,7 +43,7 @@ from paramsched.core.time import Duration, DurationLike, RunFacts
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.run_facts import Facts, facts_of_call
 from paramsched.core.tracebacks import with_short_errors
-from paramsched.errors import InvalidArgument, InvalidCall, PlanError, Unresolved
+from paramsched.errors import CallSite, InvalidArgument, InvalidCall, PlanError, Unresolved
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,6 +54,14 @@ def fingerprint_of(text: str) -> str:
     import hashlib  # imports OpenSSL, which only a fingerprint needs
 
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _examples(plan: "Plan") -> dict[str, str]:
+    """Return what a method of a plan may have for an argument without which it was called."""
+    return {"at": "0", "over": "1000" if plan.total is None else '"10%"'}
+
+
+_answering = answering_method("plan.", _examples)
 
 
 @final
@@ -235,7 +243,7 @@ class Plan:
         return all(is_resolved_in(one.schedule, clock_of_field(self.clock, one.name)) for one in self.bindings)
 
     @readable
-    @with_short_errors
+    @_answering
     def resolve(
         self, *, facts: RunFacts | None = None, optimizers: Collection[str] = (), **run_facts: Unpack[Facts]
     ) -> "Plan":
@@ -281,7 +289,7 @@ class Plan:
         return resolved
 
     @readable
-    @with_short_errors
+    @_answering
     def change(
         self, at: DurationLike, *bindings: Binding, total: DurationLike | None = None, **fields: ScheduleLike
     ) -> "Plan":
@@ -315,6 +323,7 @@ class Plan:
         weight_decay: take(linear(to=0.5), 10000, 10000)
         """
         lines = PlanLines(self.as_written(), self.total, self.clock)
+        self._refuse_other_names_of_total(at, fields)
         given = normal_bindings(map(checked_binding, bindings))
         named = {one.name: one for one in (Binding(name, schedule) for name, schedule in fields.items())}
         length = self.total if total is None else Duration.of(total)
@@ -322,8 +331,18 @@ class Plan:
             raise _without_total(f'change("{at}", total="{length}")', "Omit total")
         return Plan(*lines.changed(Duration.of(at), length, given, named), total=length, clock=self.clock)
 
+    def _refuse_other_names_of_total(self, at: DurationLike, fields: Mapping[str, Any]) -> None:
+        """Raise for a total of a change that has its name in another library, such as `max_steps`."""
+        own = {one.name for one in self.bindings}
+        totals = {name: foreign_fact(name, value) for name, value in fields.items() if name not in own}
+        for name, fact in totals.items():
+            if fact is not None and fact[0] == "total":
+                kept = [f"{one}={_as_argument(value)}" for one, value in fields.items() if one != name]
+                line = ", ".join([Duration.of(at).written(), *kept, f"total={fact[1]}"])
+                raise InvalidCall(CallSite("change", name), f'unknown argument "{name}"', f"Write plan.change({line})")
+
     @readable
-    @with_short_errors
+    @_answering
     def cooldown(
         self,
         at: DurationLike,
@@ -368,7 +387,7 @@ class Plan:
         return self.change(start, total=end, **dict.fromkeys(names, decay))
 
     @readable
-    @with_short_errors
+    @_answering
     def scale(self, at: DurationLike, **factors: float) -> "Plan":
         """Return a plan with fields multiplied by factors from a time on; earlier values stay equal, bit for bit.
 
@@ -505,6 +524,11 @@ def _checked_total(total: DurationLike | None) -> Duration | None:
 def _values_of(field: str) -> str:
     """Return the advice for a field that was read from a plan."""
     return f"its lines are plan.bindings, its values a trace. For example: ps.trace(plan, optimizer)[{field!r}]"
+
+
+def _as_argument(schedule: Any) -> str:
+    """Return a schedule as Python code: a number as such, and any other as text."""
+    return repr(schedule) if isinstance(schedule, (int, float)) else repr(str(schedule))
 
 
 def _without_total(site: str, instead: str) -> PlanError:

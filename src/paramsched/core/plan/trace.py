@@ -20,6 +20,7 @@ from paramsched.core.fields import Group
 from paramsched.core.foreign_calls import answering
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES, Target, clock_of_field
+from paramsched.core.plan.extras import group_of_bases
 from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.lines import Line, base_in, by_group, lines_of
 from paramsched.core.plan.optimizers import ALONE, check_names, find_group, scopes_of
@@ -40,7 +41,15 @@ from paramsched.core.schedules.units import with_unit
 from paramsched.core.time import RunFacts
 from paramsched.core.time.amounts import PROGRESS, WHOLE, counts_in_unit, rounded_array, times_on
 from paramsched.core.time.run_facts import Facts, facts_of_call
-from paramsched.errors import InvalidArgument, MissingDependency, MissingFact, UnknownField, Unresolved, shown
+from paramsched.errors import (
+    InvalidArgument,
+    InvalidCall,
+    MissingDependency,
+    MissingFact,
+    UnknownField,
+    Unresolved,
+    shown,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,7 +89,7 @@ class TracedTimes:
         run = planned_amounts(resolved, facts)
         total = facts.total_updates if resolved.clock == PROGRESS else updates_of_total(resolved, run)
         if total is None:
-            instead = "For example: ps.trace(plan, bases, total=1000)"
+            instead = 'For example: ps.trace(plan, bases={"lr": 0.1}, total=1000)'
             raise Unresolved("trace(…)", "the length of the run is unknown", instead)
         if total > _MAX_UPDATES:
             found = f"{total} updates are too many to store a value for each"
@@ -397,20 +406,23 @@ def column_name(key: Key) -> str:
 @answering
 def trace(
     plan: PlanLike,
-    optimizer: Any,
+    optimizer: Any = None,
     *,
+    bases: Mapping[str, float] | None = None,
     facts: RunFacts | None = None,
     amounts: Iterable[float] | None = None,
     **run_facts: Unpack[Facts],
 ) -> Trace:
-    """Compute the values of a plan for an optimizer, one for each update of the run or for each recorded amount.
+    """Compute the values of a plan for bases or an optimizer, one for each update of the run or each recorded amount.
 
     Args:
         plan: the plan, in any form (`PlanLike`); its metric rules have no effect.
-        optimizer: an object with `param_groups`, a list of dicts like them (`[{"lr": 0.1}]`), or one dict for one
-            group. For several optimizers a mapping from names to any of these; the curves are then those of
-            `optimizer/group`, such as `trace["lr", "adamw/embed"]`, and `trace["lr", "muon"]` is that of the first
-            group of an optimizer. If an optimizer carries a plan, its recorded bases are used. No optimizer is changed.
+        optimizer: in place of `bases`, an object with `param_groups`, a list of dicts like them (`[{"lr": 0.1}]`), or
+            one dict for one group. For several optimizers a mapping from names to any of these; the curves are then
+            those of `optimizer/group`, such as `trace["lr", "adamw/embed"]`, and `trace["lr", "muon"]` is that of the
+            first group of an optimizer. If an optimizer carries a plan, its recorded bases are used. No optimizer is
+            changed.
+        bases: the base of each field in one group: `{"lr": 0.1}`.
         facts: the run facts as one object, in place of keywords.
         amounts: the amounts that a run had consumed before each of its updates, on the plan's clock, such as
             `scalars()["consumed_tokens"]`. The trace has one value for each of them, bit for bit the one that the run
@@ -424,17 +436,19 @@ def trace(
     Raises:
         Unresolved: the total is unknown.
         MissingFact: the consumption of an update on the plan's clock is unknown.
-        InvalidArgument: the amounts are not those of a run, or the plan's clock counts updates.
+        InvalidArgument: the amounts are not those of a run, or the plan's clock counts updates. Also if both or neither
+            of `optimizer` and `bases` are passed.
         PlanError: the optimizer lacks a group or a field of the plan.
 
-    >>> shown = trace(Plan(lr=linear(1.0, 0.0), total=4), {"lr": 0.1})
+    >>> shown = trace(Plan(lr=linear(1.0, 0.0), total=4), bases={"lr": 0.1})
     >>> shown["lr", 0].tolist()
     [0.1, 0.07500000000000001, 0.05, 0.025]
     >>> by_tokens = Plan(lr=linear(1.0, 0.0, over="400 tokens"), clock="tokens")
-    >>> trace(by_tokens, {"lr": 0.1}, amounts=[0, 100, 300])["lr", 0].tolist()
+    >>> trace(by_tokens, bases={"lr": 0.1}, amounts=[0, 100, 300])["lr", 0].tolist()
     [0.1, 0.07500000000000001, 0.025]
     """
     facts = facts_of_call("trace(plan, optimizer)", facts, run_facts)
+    optimizer = _optimizer_or_bases(optimizer, bases)
     plan = plan_in_run(plan, "ps.trace", facts)
     named = isinstance(optimizer, Mapping) and bool(optimizer) and all(map(_has_groups, optimizer.values()))
     if named:
@@ -448,7 +462,15 @@ def trace(
     counted = counted_plan(resolved)
     placed: dict[str, list[tuple[Key, Line, float]]] = {one.name: [] for one in counted.bindings}
     for optimizer_name, mine in optimizers.items():
-        for index, line, base in by_group(lines_of(counted, mine, scopes[optimizer_name], base_in)):
+        try:
+            lines = lines_of(counted, mine, scopes[optimizer_name], base_in)
+        except UnknownField as refusal:
+            if bases is None:
+                raise
+            planned = dict.fromkeys(one.name for one in counted.bindings if not isinstance(one.field, Target))
+            written = ", ".join(f'"{name}": {bases.get(name, 0.1)!r}' for name in planned)
+            raise refusal.changed(advice=f"For example: bases={{{written}}}") from None
+        for index, line, base in by_group(lines):
             placed[line.name].append(((line.name, labels[optimizer_name][index]), line, base))
     curve_of = cache(partial(_curve_of, times))  # groups with one schedule and one base share an array
     curves = {key: curve_of(line.schedule, line.clock, base) for mine in placed.values() for key, line, base in mine}
@@ -458,6 +480,20 @@ def trace(
             curves[binding.name, ""] = curve_of(binding.schedule, clock, binding.field.initial)
     indices = {} if named else dict(enumerate(labels[ALONE]))
     return Trace(facts, curves, times, resolved, indices, names)
+
+
+def _optimizer_or_bases(optimizer: Any, bases: Mapping[str, float] | None) -> Any:
+    """Return what a trace is for: the optimizer, or the group with the bases.
+
+    Raises:
+        InvalidCall: both or neither are passed, or the bases are not numbers by field.
+    """
+    if bases is None and optimizer is not None:
+        return optimizer
+    if (bases is None) == (optimizer is None):
+        found = "expected an optimizer or bases, got " + ("neither" if bases is None else "both")
+        raise InvalidCall("trace(plan, …)", found, example='ps.trace(plan, bases={"lr": 0.1})')
+    return group_of_bases("trace", bases or {})
 
 
 def _curve_of(times: TracedTimes, schedule: Schedule, clock: str, base: float) -> _Curve:

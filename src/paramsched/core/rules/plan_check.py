@@ -13,7 +13,7 @@ from paramsched.core.fields import Field, recorded_base
 from paramsched.core.foreign_calls import answering
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.binding import clock_of_field
-from paramsched.core.plan.extras import Bases
+from paramsched.core.plan.extras import Bases, group_of_bases
 from paramsched.core.plan.follow import schedules_followed
 from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.group_matching import is_selected, refuse_unmatched
@@ -40,7 +40,7 @@ from paramsched.core.schedules.sequence import refuse_two_without_length
 from paramsched.core.time import RunFacts
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.run_facts import Facts, facts_if_passed
-from paramsched.errors import InvalidArgument, MissingFact, PlanError, UnknownGroup, Unresolved
+from paramsched.errors import InvalidArgument, InvalidCall, MissingFact, PlanError, UnknownGroup, Unresolved
 
 
 @readable
@@ -49,6 +49,7 @@ def check(
     plan: PlanLike,
     *,
     facts: RunFacts | None = None,
+    bases: Mapping[str, float] | None = None,
     groups: Sequence[Mapping[str, Any]] = (),
     whole: bool = False,
     ignore: str | Collection[str] = (),
@@ -61,7 +62,8 @@ def check(
     Args:
         plan: the plan, resolved or not.
         facts: the run facts as one object, in place of keywords.
-        groups: the known values of the optimizer, in the form of its param groups.
+        bases: the base of each field, in all groups: `{"lr": 0.1}`.
+        groups: in place of `bases`, the known values of the optimizer, in the form of its param groups.
         whole: True if `groups` contains all groups of the optimizer and all their fields.
         ignore: the codes that are not reported, as one text or several: `"PS201"`, its name `"beyond-total"`, or
             `"PS2"` for all that begin so.
@@ -75,9 +77,12 @@ def check(
     PS201 warning $.lr
 
     Raises:
-        InvalidArgument: a code in `ignore` is unknown, or run facts are passed twice.
+        InvalidArgument: a code in `ignore` is unknown, or run facts or bases are passed twice.
     """
     ignored = codes_given(ignore)
+    if bases is not None and groups:
+        raise InvalidCall("ps.check(plan, …)", "expected bases or groups, got both", example='bases={"lr": 0.1}')
+    of_all = None if bases is None else group_of_bases("check", bases)
     facts = facts_if_passed("ps.check(plan)", facts, run_facts)
     plan = plan_in_run(plan, "ps.check", facts)
     found = [*_two_totals(plan, facts)]
@@ -101,12 +106,12 @@ def check(
         resolved, errors = _resolved_with_errors(followed, trial)
         if clock_of_field(plan.clock, binding.name) == PROGRESS:
             errors += [*_lengths_off_progress(followed)]
-        bases = bases_of_binding(binding, groups)
-        if stage_from_base(followed if resolved is None else resolved) is not None and min(bases, default=1.0) <= 0:
-            errors += [] if resolved is None else _errors_of_bases(resolved, bases)
-            bases = tuple(base for base in bases if base > 0)
+        known = bases_of_binding(binding, groups if of_all is None else [of_all], of_all=of_all is not None)
+        if stage_from_base(followed if resolved is None else resolved) is not None and min(known, default=1.0) <= 0:
+            errors += [] if resolved is None else _errors_of_bases(resolved, known)
+            known = tuple(base for base in known if base > 0)
         of_line = [Problem(path, refused, advice, code=code) for code, refused, advice in errors]
-        line = Line(binding, followed, trial, epochs, bases, resolved, facts, updates=each_update)
+        line = Line(binding, followed, trial, epochs, known, resolved, facts, updates=each_update)
         of_line += [*field_name_problems(binding, path), *line_problems(line, has_errors=bool(errors))]
         curve = None if errors else line.curve
         if curve is None and assumed is not None and not errors:
@@ -118,7 +123,7 @@ def check(
                 codes_of_line.add(GROWS)  # which follows from these levels
             of_line += [one for one in check_values(curve) if one.code not in codes_of_line]
         found += of_line
-    found += check_groups(plan, groups, whole=whole)
+    found += check_groups(plan, groups if of_all is None else [of_all], whole=whole and of_all is None)
     found += check_field_names(plan)
     # A rate with another problem is not checked, so that one mistake is reported once.
     reported = {one.path for one in found}
@@ -238,8 +243,10 @@ def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool
             yield Problem(path, found, instead, code=code)
 
 
-def bases_of_binding(binding: Binding, groups: Sequence[Mapping[str, Any]]) -> tuple[float, ...]:
-    """Return the known bases of a binding, of all selected groups in their order.
+def bases_of_binding(
+    binding: Binding, groups: Sequence[Mapping[str, Any]], *, of_all: bool = False
+) -> tuple[float, ...]:
+    """Return the known bases of a binding, of all selected groups in their order; `of_all` selects every group.
 
     >>> bases_of_binding(Binding("lr", "cosine()"), [{"lr": 0.1}, {"lr": 0.01}])
     (0.1, 0.01)
@@ -247,7 +254,7 @@ def bases_of_binding(binding: Binding, groups: Sequence[Mapping[str, Any]]) -> t
     if isinstance(binding.field, Target):
         return (binding.field.initial,)
     field = Field.of(binding.name)
-    mine = [one for index, one in enumerate(groups) if is_selected(binding.groups, one, index)]
+    mine = [one for index, one in enumerate(groups) if of_all or is_selected(binding.groups, one, index)]
     values = [_base_in(group, field) for group in mine]
     return tuple(value for value in values if value is not None and isfinite(value))
 

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
+from math import inf
 from numbers import Integral, Real
 from types import MappingProxyType
 from typing import (
     TYPE_CHECKING,
     Any,
     Literal,
+    Never,
     NoReturn,
     Protocol,
     SupportsFloat,
@@ -27,7 +29,7 @@ from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.problem import Problem
 from paramsched.core.base.shown_values import text_on_screen
 from paramsched.core.base.signatures import readable, short_name
-from paramsched.core.feedback.base import MetricRule, ignored_metrics
+from paramsched.core.feedback.base import MetricRule, ignored_metrics, misplaced_metric
 from paramsched.core.fields import Field
 from paramsched.core.foreign_calls import answering_class
 from paramsched.core.plan import Plan
@@ -61,7 +63,7 @@ from paramsched.core.run.state import Group, RunPosition, remove_entries
 from paramsched.core.run.steps import refuse_steps_of_processes
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.run_facts import Facts, RunFacts, facts_of_call, meant_clock
-from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, PlanError, shown
+from paramsched.errors import InvalidArgument, InvalidCall, InvalidTime, MissingFact, PlanError, shown
 
 if TYPE_CHECKING:
     from paramsched.core.run.amounts import Consumption
@@ -390,7 +392,8 @@ class Scheduler(LRScheduler):
             raise MissingFact(f"scheduler.seek({t})", found, instead, fact=error.fact, example=error.example) from None
         self._run.seek(RunPosition(t, reached))
 
-    def consumed(self, **amount: Any) -> None:
+    @readable
+    def consumed(self, *misplaced: Never, **amount: Any) -> None:
         """Report the consumption of the next update, before that update: `scheduler.consumed(tokens=n)`.
 
         Several calls add up. For this update, the report takes precedence over planned and known amounts. If the step
@@ -415,10 +418,13 @@ class Scheduler(LRScheduler):
         >>> scheduler.amount, optimizer.param_groups[0]["lr"]
         (50, 0.05)
         """
+        if misplaced:
+            raise self._misplaced("consumed", misplaced[0])
         source, reported = self._checked_amount("scheduler.consumed(", amount)
         source.report(reported)
 
-    def report(self, **progress: Any) -> None:
+    @readable
+    def report(self, *misplaced: Never, **progress: Any) -> None:
         """Report the fraction of the run that is done, before the next update: `scheduler.report(progress=0.37)`.
 
         It is for a plan with `clock="progress"`, and replaces the previous progress. When the call returns, the groups
@@ -440,6 +446,8 @@ class Scheduler(LRScheduler):
         >>> scheduler.t, scheduler.amount, optimizer.param_groups[0]["lr"]
         (0, 0.25, 0.07500000000000001)
         """
+        if misplaced:
+            raise self._misplaced("report", misplaced[0])
         run, consumption = self._run, self._run.consumption
         run.require_attached("report(…)")
         if consumption is None:
@@ -466,6 +474,19 @@ class Scheduler(LRScheduler):
         elif reached > before:
             self._synced().report(reached)
         consumption.note_progress()
+
+    def _misplaced(self, method: Literal["consumed", "report"], value: Any) -> InvalidCall:
+        """Return the error for an amount without its unit; raise the one for an amount that is wrong beside that."""
+        from paramsched.core.run.amounts import checked_amount, checked_progress
+
+        consumption, call = self._run.consumption, f"scheduler.{method}("
+        unit = None if consumption is None else consumption.unit
+        if method == "report":
+            name, _ = PROGRESS, checked_progress(call, unit, {PROGRESS: value}, most=inf)
+        else:
+            name = unit or "tokens"
+            checked_amount(call, unit, {name: value})
+        return InvalidCall(f"{call}{shown(value)})", f"{name} must be named", f"Write {call}{name}={shown(value)})")
 
     def _warn_once(self, kind: Literal["above", "below", "metric"], problem: Problem) -> None:
         """Warn of one kind of reports or metrics, once in the life of the Scheduler."""
@@ -514,7 +535,8 @@ class Scheduler(LRScheduler):
             raise InvalidArgument(site, f"more {source.unit} than a clock can count", "Pass the number of one update")
         return source, reported
 
-    def observe(self, **metrics: SupportsFloat) -> None:
+    @readable
+    def observe(self, *misplaced: Never, **metrics: SupportsFloat) -> None:
         """Pass metrics to the metric rules of the plan, and write changed values into the groups.
 
         A rule ignores what is observed before its time `after`.
@@ -534,6 +556,8 @@ class Scheduler(LRScheduler):
         >>> scheduler.value("lr")
         0.05
         """
+        if misplaced:
+            raise misplaced_metric("scheduler.observe", misplaced[0], self._run.states)
         self._run.require_attached("observe(…)")
         run = self._run
         before, watched = run.states, {rule.metric for rule in run.states}

@@ -51,7 +51,7 @@ def like(call: Schedule, _span: Span, field: FieldName) -> Piece:
     weight_decay: cosine(over=100)
     >>> size = Binding(Target("batch_size", 16), "stairs(1, 4, 3, over=30)")
     >>> plan = Plan(size, lr='like("batch_size") / 16', total=40)
-    >>> rates = trace(plan, {"lr": 0.1})["lr"]
+    >>> rates = trace(plan, bases={"lr": 0.1})["lr"]
     >>> rates[0].item(), rates[30].item()
     (0.1, 0.4)
     """

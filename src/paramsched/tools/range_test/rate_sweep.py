@@ -176,6 +176,7 @@ class HeldInterrupts:
 
 _LR = Field.of("lr")
 _A_STEP = "Let step() call loss.backward() and optimizer.step()"
+_A_CALL = "Write ps.find_lr(optimizer, step): step() trains on one batch and returns its loss"
 
 
 @readable
@@ -267,7 +268,7 @@ def _rates_of_groups(optimizer: Any, low: float, high: float, updates: int) -> F
     groups = getattr(optimizer, "param_groups", None)
     if not isinstance(groups, list):
         found = f"expected an optimizer, got {shown(optimizer)}"
-        raise InvalidArgument("find_lr(optimizer, …)", found, "For example: find_lr(torch.optim.SGD(…, lr=0.1), step)")
+        raise InvalidArgument("find_lr(optimizer, …)", found, _A_CALL)
     if any(is_own(key) for group in groups for key in group):
         raise ParamschedError(
             "find_lr(…): a plan is attached to this optimizer. Call find_lr before ps.Scheduler(optimizer, plan), or "
