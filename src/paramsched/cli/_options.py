@@ -174,6 +174,12 @@ def runs_configs() -> bool:
 def _import_for_option(context: click.Context, parameter: click.Parameter, modules: tuple[str, ...]) -> None:  # noqa: ARG001  # click's
     """Import the user's modules from the current folder or from the installed packages."""
     for module in modules:
+        if module.endswith(".py"):
+            name = Path(module).with_suffix("")
+            inside = not name.is_absolute() and ".." not in name.parts
+            dotted = ".".join(name.parts) if inside else name.name
+            where = "" if inside else f" in the folder {name.parent}"
+            raise WrongUsage(f"--import {module}", "expected a module, got a file", f"Write --import {dotted}{where}")
         here = str(Path.cwd())
         # Search the current folder first, as `python -m` does and a console script does not.
         sys.path.insert(0, here)

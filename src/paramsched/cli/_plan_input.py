@@ -136,8 +136,9 @@ def _loaded_text(given: str, options: PlanOptions) -> Loaded:
     """Read a recipe or a line of text."""
     facts_if_known(options)  # raises an error for invalid facts
     if given.startswith(_RECIPE):
-        recipe = recipe_named(given)
-        return Loaded(recipe.plan, Bases(recipe.bases), facts=recipe.facts)
+        recipe, total = recipe_named(given), total_from_options(options)
+        plan = recipe.plan if total is None else Plan(*recipe.plan.as_written(), total=total, clock=recipe.plan.clock)
+        return Loaded(plan, Bases(recipe.bases), facts=recipe.facts)
     names = list(_recipes())
     if given in names:
         raise WrongUsage(given, "no such file", f"Write {_RECIPE}{given}")

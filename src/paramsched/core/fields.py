@@ -151,6 +151,9 @@ class Field:
         if spoiled:
             numbers = numeric(group)
             instead = f"Use one of {', '.join(numbers)}" if numbers else f'For example: group["{self.key}"] = 0.1'
+            if self.key == "lr" and entry is None:  # Adafactor computes its own, unless these are off
+                own = [f"{name}=False" for name in ("relative_step", "warmup_init") if group.get(name)]
+                instead = f"Pass it to the optimizer: {', '.join(['lr=1e-3', *own])}"
             if getattr(spoiled[0], "ndim", 0):  # torch accepts a tensor of one element
                 instead = f"Write a number, or a tensor without dimensions: {self.key}=torch.tensor(0.1)"
             raise PlanError(f'"{self}" in {where}', f"expected a number, got {spoiled[0]!r}", instead)

@@ -11,8 +11,8 @@ from typing import Any, Final, TypeAlias, final
 
 import torch
 
-from paramsched.core.base.codes import NOTHING_PLANNED, REFUSED_VALUE, WRONG_TYPE
-from paramsched.core.base.printing import child_path, entry_path
+from paramsched.core.base.codes import NOTHING_PLANNED, REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.core.base.printing import child_path, entry_path, printable
 from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.files.problem_collector import ProblemCollector, type_name_of
 from paramsched.core.number_checks import whole_number
@@ -102,7 +102,9 @@ def simulate_config(
         iterations = _iterations_of(run, source)
         _warn_of_ignored(config, run, paramwise=paramwise)
         try:
-            values = _stepped(run, iterations, report_progress)
+            values = _stepped(run, source, iterations, report_progress)
+        except ConfigError:
+            raise
         except (ArithmeticError, ValueError) as error:  # a formula may divide by 0
             raise ConfigError(source, [Problem(_SCHEDULERS, str(error), code=REFUSED_VALUE)]) from error
     return curves_from_values(values, steps_per_epoch=run.length.epoch_length, lines=_lines_of(run))
@@ -168,8 +170,14 @@ def _build_run(
     problems = ProblemCollector()
     length = _run_length(config, steps_per_epoch, total, problems)
     wrappers, groups = _wrappers_of(config, problems), dict[str, list[ParamwiseGroup]]()
-    values = {name: _values_of(one, bases) for name, (one, _) in wrappers.items()}
+    has_values = isinstance(config.get("optim_wrapper"), Mapping)
+    values = {
+        name: _values_of(one, bases) if has_values else _UNKNOWN | dict(bases) for name, (one, _) in wrappers.items()
+    }
     for name, (wrapper, path) in wrappers.items():
+        if "lr" not in values[name]:
+            _refuse_without_rate(wrapper, path, problems)
+            values[name] = _UNKNOWN | values[name]
         given = {**_dict_of_optimizer(wrapper), **bases}
         groups[name] = paramwise_groups(wrapper, given, path, problems) if paramwise else []
     optimizers = {
@@ -336,6 +344,10 @@ def _wrappers_of(config: Mapping[str, Any], problems: ProblemCollector) -> dict[
     return of_name
 
 
+_RATE: Final = "lr=0.1"
+_OPTIMIZER: Final = "optimizer=dict(type='SGD', lr=0.1)"
+_SHOWN: Final = 100
+"""Characters of the error of a user's class that a message has."""
 _UNKNOWN: Final = {"lr": 1.0, "momentum": 1.0, "weight_decay": 1.0}
 """The values of an optimizer that the config does not contain, so that a schedule has multiples of them."""
 
@@ -345,10 +357,20 @@ def _dict_of_optimizer(wrapper: Mapping[str, Any]) -> Mapping[str, Any]:
     return optimizer if isinstance(optimizer, Mapping) else {}
 
 
+def _refuse_without_rate(wrapper: Mapping[str, Any], path: str, problems: ProblemCollector) -> None:
+    own = _dict_of_optimizer(wrapper)
+    place = child_path(path, "optimizer")
+    found = "it is missing, so that the values of the schedulers are unknown"
+    problems.add(
+        child_path(place, "lr") if own else place,
+        found,
+        f"For example: {_RATE if own else _OPTIMIZER}",
+        code=WRONG_ARGUMENT,
+    )
+
+
 def _values_of(wrapper: Mapping[str, Any], bases: Mapping[str, float]) -> dict[str, Any]:
     """Return the values of the optimizer of a wrapper, with the defaults of torch's class; `bases` replace them."""
-    if not wrapper:
-        return _UNKNOWN | dict(bases)
     optimizer = _dict_of_optimizer(wrapper)
     name = bare_class_name(optimizer.get("type"))
     cls: Any = getattr(torch.optim, name, None) if name else None
@@ -360,7 +382,26 @@ def _values_of(wrapper: Mapping[str, Any], bases: Mapping[str, float]) -> dict[s
     return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()} | dict(bases)
 
 
-def _stepped(run: _Run, iterations: int, report_progress: Callable[[int, int | None], None]) -> dict[_Key, list[float]]:
+def _step(scheduler: Any, source: str) -> None:
+    """Step a scheduler.
+
+    Raises:
+        ConfigError: a class of the user raises an error, for example because it reads a metric of the run.
+    """
+    try:
+        scheduler.step()
+    except (ArithmeticError, ValueError):
+        raise
+    except Exception as error:  # a class of the user may raise anything
+        name = type(scheduler).__name__
+        found = f"{name}.step() raised {type(error).__name__}: {printable(str(error))[:_SHOWN]}"
+        advice = f"If {name} reads a metric of the run, only the run has its values: leave it out of the config"
+        raise ConfigError(source, [Problem(_SCHEDULERS, found, advice, code=REFUSED_VALUE)]) from error
+
+
+def _stepped(
+    run: _Run, source: str, iterations: int, report_progress: Callable[[int, int | None], None]
+) -> dict[_Key, list[float]]:
     """Step the schedulers as MMEngine's hook does, and return the values of each iteration."""
     columns = [(key, run.optimizers[name].param_groups[index], list[float]()) for key, name, index in run.columns()]
     schedulers = [one for several in run.schedulers.values() for one in several]
@@ -374,10 +415,10 @@ def _stepped(run: _Run, iterations: int, report_progress: Callable[[int, int | N
             values.append(float(present_value(group, entry)))
         report_progress(t - 1, None if length is None else (t - 1) // length)
         for one in by_iteration:
-            one.step()
+            _step(one, source)
         if length is not None and t % length == 0:
             for one in by_epoch:
-                one.step()
+                _step(one, source)
     return {key: values for key, _, values in columns}
 
 

@@ -1,6 +1,7 @@
 """`paramsched edit`: a page with a plan's text beside its curves. Package: `show`."""
 
 import os
+import shlex
 import signal
 from pathlib import Path
 
@@ -43,6 +44,7 @@ def paramsched_edit(file: str, options: PlanOptions, new: bool, no_browser: bool
     from paramsched.cli._edit import Editor
     from paramsched.cli._edit_drawing import DrawingProcess, answer_drawings
     from paramsched.cli._edit_server import Server
+    from paramsched.core.plan.forms import SUFFIXES
 
     path = Path(file)
     if draw:
@@ -52,7 +54,8 @@ def paramsched_edit(file: str, options: PlanOptions, new: bool, no_browser: bool
     exists = os.path.lexists(path) if new else path.exists()  # a link to nowhere is not replaced
     if new == exists:
         found = "the file exists already" if new else "no such file"
-        raise WrongUsage(file, found, f"For example: paramsched edit {file}{'' if new else ' --new'}")
+        options_of_file = "" if new else " --new" if path.suffix in SUFFIXES else " --new --format yaml"
+        raise WrongUsage(file, found, f"For example: paramsched edit {shlex.quote(file)}{options_of_file}")
     if exists:
         refuse_config(file)
     editor, drawing = Editor(path, options), DrawingProcess(arguments_of_command())

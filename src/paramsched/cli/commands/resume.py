@@ -103,7 +103,7 @@ def paramsched_resume(
             max(one.opts, key=len)
             for one in context.command.params
             if context.get_parameter_source(one.name or "") is ParameterSource.COMMANDLINE
-            and one.name not in ("checkpoint", "scheduler", "history", "as_json")
+            and one.name not in ("checkpoint", "scheduler", "history", "as_json", "modules")
         ]
         if needless:
             named = shlex.quote(checkpoint)

@@ -69,6 +69,7 @@ class Consumption:
         self._is_unknown = isinstance(self._amounts, UnknownAmounts)  # here, because it takes long for an abstract type
         self._is_planned = isinstance(self._amounts, PlannedAmounts)
         self._is_position = isinstance(self._amounts, ReportedProgress)
+        self.last_report: Amount | None = None  # of the loop, for the last update
         self.no_end_below = min(in_force.no_end_below, largest_on(self.unit))
         # The amounts before the updates from `_first` on, if each consumes what is expected: a cache.
         self._first, self._ahead = run.t, list[Amount | None]([run.amount])
@@ -153,6 +154,7 @@ class Consumption:
         run, t = self._run, self._run.t
         amount, reported = run.amount, run.reported
         assert amount is not None
+        self.last_report = None if run.is_measured else reported
         run.reported, run.is_measured = None, False
         following = amount if self._is_position else self._expected(t)
         if reported is not None:

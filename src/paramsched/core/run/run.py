@@ -309,23 +309,24 @@ class Run:
         before, last = self._starters
         self._starters = last, starter
         if missed:
-            *_, last = (member.name for member in members if member.t == self.t)
             for member in missed:
                 member.advance_without_step()
             found = f"update {self.t - 1} ended without a step of {shown_names([member.name for member in missed])}"
+            rarest = missed[0].name  # a step of it is an iteration, if another one steps several times in each
         # The steps are the same whether the first optimizer has skipped one or the loop has changed the order. A loop
         # that steps one optimizer more often has missed steps in the next update, and changes the order every time.
         elif before not in ("", last) and last == starter:
             found = (
                 f"a step of {last} has started the updates from {self.t - 1} on, and one of {before} the update before"
             )
+            rarest = last
         else:
             return
         if not self.warned_of_missed_step:
             self.warned_of_missed_step = True
             self.processes.log(
                 "%s. On the shared clock, an optimizer that misses an update may use values that are one update old. "
-                'To count the updates of one optimizer, write drive="%s"', found, last,
+                'If each step of %s is an update of the plan, write drive="%s"', found, rarest, rarest,
             )  # fmt: skip
 
     def _write_targets(self, targets: ValueRows) -> None:
@@ -362,7 +363,8 @@ class Run:
             return
         if in_force.unit != PROGRESS and in_force.is_over_at(self.t - 1, amount):
             self.warned_of_end = True
-            self.unreported.append(run_goes_on(in_force, lines, self.times, self.states))
+            last = self.consumption.last_report if self.consumption is not None else None
+            self.unreported.append(run_goes_on(in_force, lines, self.times, self.states, last))
 
     def log_idle_rules(self, begin: str) -> None:
         """Log the metric rules that have observed no metric, once; `begin` is the beginning of the sentence."""

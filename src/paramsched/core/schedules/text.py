@@ -183,6 +183,10 @@ def calls_function(text: str) -> bool:
     return any(f"{name}(" in text for name in _FUNCTIONS)
 
 
+_OWN_SHAPE: Final = (
+    f"For example: {EXAMPLE_LINE}. Import the module of a shape of your own first (on the command line: "
+    "--import the.module)"
+)
 _WORD: Final = re.compile(r"(?<!\w)[^\W\d]\w*|[*/>(]|(?<![eE])[+]|(?<![eE,\[])(?<!, )-")
 """A name or an operator. Signs of numbers in a list are neither, because numbers are fast to read."""
 
@@ -285,7 +289,8 @@ class _Line:
             return self.at(node, answer, code=UNKNOWN_NAME)
         near = closest(name, tuple(known))
         hint = f'; did you mean "{near}"?' if near else ""
-        return self.at(node, f'unknown {kind} "{shortened_text(name)}"{hint}', code=UNKNOWN_NAME)
+        advice = _OWN_SHAPE if kind == "schedule" and not near else ""
+        return self.at(node, f'unknown {kind} "{shortened_text(name)}"{hint}', code=UNKNOWN_NAME, advice=advice)
 
     def refused(self, place: int) -> ParseError:
         """Return the error about a text that Python's parser refuses at a place: the first reason that is known."""

@@ -297,6 +297,8 @@ class RunFacts:
             case _ if unit in SIZES and (amount := self.amount_of_update(unit)) is not None:
                 return 1 / amount
         fact, missing = _NEEDED[unit]
+        if unit == "epochs" and (self.accumulation or 1) > 1:  # whoever passes it counts batches
+            fact, missing = "batches_per_epoch", "the number of batches per epoch"
         example = example_of_fact(fact)
         known = [name for name in self.__dataclass_fields__ if getattr(self, name) is not None]
         found = f"{missing} is unknown" + f"; these are known: {', '.join(known)}" * bool(known)

@@ -252,7 +252,7 @@ def _located_entries(
     problems.refuse_unknown(config, names, path, "no optimizer has this name", code=UNKNOWN_NAME)
     for name in names:
         if name not in config:
-            advice = f"Use {name}=None for no scheduler"
+            advice = f"Use {name}=[] for no scheduler"
             problems.add(child_path(path, name), "it is missing", advice, code=WRONG_ARGUMENT)
     return {name: _listed(config.get(name), child_path(path, name)) for name in names}
 

@@ -62,6 +62,12 @@ def restore(
         pairs = [(schedulers[name], states[name], f"{name}: ") for name in schedulers]
     else:
         pairs = [(schedulers, states, "")]
+    for several, saved, where in pairs:
+        if not isinstance(several, Sequence) or isinstance(saved, Mapping):
+            found = "expected a list of schedulers and a list of their states"
+            begin, end = (f"{{{where.removesuffix(': ')!r}: ", "}") if where else ("", "")
+            line = f"restore({begin}[scheduler]{end}, {begin}[state]{end})"
+            raise InvalidArgument("restore(…)", f"{where}{found}", example=line)
     # All states are checked before any scheduler changes.
     compared = [compare_states("restore", *pair, error=on_change == "error") for pair in pairs]
     lines = tuple(line for differences in compared for found in differences for line in found)
