@@ -253,8 +253,6 @@ def happened(module, name, situation):
 def test_a_step_warns_as_in_torch(name, subtests):
     for situation, events in SITUATIONS.items():
         (said, rates), (expected, planned) = (happened(m, name, events) for m in (DROP_IN, TORCH))
-        if name == "CosineAnnealingWarmRestarts":  # torch's has no check of the order
-            expected = [one for one in happened(TORCH, "StepLR", events)[0] if "epoch" not in one]
         with subtests.test(situation=situation):
             assert said == ([] if "infinite" in events[0] else expected)  # torch does not look at the gradients
             assert rates == pytest.approx(planned, rel=1e-12) or "epoch" in events

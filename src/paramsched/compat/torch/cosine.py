@@ -6,7 +6,7 @@ from torch.optim import Optimizer, lr_scheduler
 
 from paramsched.compat.group_values import Number, group_values
 from paramsched.compat.torch._arguments import float_number, length, number, torch_error
-from paramsched.compat.torch.base import LRScheduler, Verbose, warn_of_order, warn_outside_step
+from paramsched.compat.torch.base import LRScheduler, Verbose, warn_outside_step
 
 
 class CosineAnnealingLR(LRScheduler, lr_scheduler.CosineAnnealingLR):
@@ -134,9 +134,7 @@ class CosineAnnealingWarmRestarts(LRScheduler, lr_scheduler.CosineAnnealingWarmR
 
     def step(self, epoch: float | None = None) -> None:
         """Move to the next epoch, or to any epoch, which may be fractional: `step(epoch + batch / batches)`."""
-        if self._step_count == 1:
-            warn_of_order(self.optimizer)
-        self._step_count += 1
+        self._step_count += 1  # torch's class does not warn of the order, because a step may precede the first batch
         self._update_lr(epoch)
 
     def _update_lr(self, epoch: float | None = None) -> None:

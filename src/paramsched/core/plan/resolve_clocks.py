@@ -6,6 +6,7 @@ from fractions import Fraction
 from math import ceil
 from typing import Any, TypeAlias, final
 
+from paramsched.core.base.codes import TWO_TOTALS
 from paramsched.core.plan.binding import (
     UPDATES,
     Binding,
@@ -321,17 +322,14 @@ def _refuse_ratio_of_updates(binding: Binding) -> None:
 
 
 def two_lengths(total: Duration, planned: str, run_total: DurationLike | None, passed: str) -> PlanError:
-    r"""Return the error for a plan with a length that is not the total of the run facts.
+    """Return the error for a plan with a length that is not the total of the run facts.
 
     >>> print(two_lengths(Duration.of("2 epochs"), "90 updates", 80, "80 updates"))
-    total "2 epochs": the plan has 90 updates, but total=80. Omit one of them, or write \
-ps.Plan(*plan.bindings, total=80, clock=plan.clock)
+    total "2 epochs": the plan has 90 updates, but total=80. Omit one of them
     >>> print(two_lengths(Duration.of(90), "90 updates", "2 epochs", "80 updates"))
-    total "90": the plan has 90 updates, but total="2 epochs" is 80 updates. Omit one of them, or write \
-ps.Plan(*plan.bindings, total="2 epochs", clock=plan.clock)
+    total "90": the plan has 90 updates, but total="2 epochs" is 80 updates. Omit one of them
     """
     length = Duration.of(run_total or 0)
     is_passed = "" if length.is_resolved and passed.endswith(UPDATES) else f" is {passed}"
     found = f"the plan has {planned}, but total={length.written()}{is_passed}"
-    other = f"ps.Plan(*plan.bindings, total={length.written()}, clock=plan.clock)"
-    return PlanError(f'total "{total}"', found, f"Omit one of them, or write {other}")
+    return PlanError(f'total "{total}"', found, "Omit one of them", code=TWO_TOTALS)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final, get_args
 import numpy as np
 from torch.optim import Optimizer
 
-from paramsched.core.base.codes import UNREADABLE
+from paramsched.core.base.codes import TWO_TOTALS, UNREADABLE
 from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.fields import numeric
 from paramsched.core.plan import Plan
@@ -28,7 +28,7 @@ from paramsched.core.run.state import Group, RunPosition
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.evaluation import depends_on_base
 from paramsched.core.schedules.writing import short_line
-from paramsched.core.time import DurationLike
+from paramsched.core.time import Duration, DurationLike
 from paramsched.core.time.run_facts import RunFacts
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, PlanError, Unresolved, shown
 
@@ -238,6 +238,13 @@ class Settings:
             raise self._advised(error) from None
         except Unresolved as error:
             raise self._with_total(error) if plan.clock == UPDATES else error from None
+        except PlanError as error:
+            if error.problem.code != TWO_TOTALS or self.source.text is not None:
+                raise
+            clock, total = "" if plan.clock == UPDATES else ", clock=plan.clock", Duration.of(known.total or 0)
+            without = f"ps.Plan(*plan.bindings{clock})"
+            line = f"{self._constructor.replace('plan', without)}total={total.written()})"
+            raise error.changed(advice=f"Omit one of them, or write {line}") from None
         _ = in_force.total  # raises now if an update is planned to consume nothing
         return in_force
 

@@ -7,7 +7,7 @@ from typing import NamedTuple, final
 
 import numpy as np
 
-from paramsched.core.base.codes import FACTOR_IN_GROUP, FAR_ABOVE, GROWS, LEVEL_AS_VALUE
+from paramsched.core.base.codes import FACTOR_IN_GROUP, FAR_ABOVE, GROWS, LEVEL_AS_VALUE, UPDATES_FOR_EPOCHS
 from paramsched.core.base.problem import Problem
 from paramsched.core.curves.arrays import Array
 from paramsched.core.fields import is_number
@@ -176,6 +176,7 @@ def report_unlikely_values(
     processes: Processes,
     *,
     counts_of_user: bool = True,
+    has_epochs_of_run: bool = True,
 ) -> None:
     """Warn of all that the rules find, of a second warmup and of given decays, in a run that has written nothing yet.
 
@@ -184,12 +185,15 @@ def report_unlikely_values(
         in_force: the plan.
         processes: the processes that train together.
         counts_of_user: False if an engine counts the updates of the run.
+        has_epochs_of_run: False if the run of an engine ends before the plan, which has more epochs then.
     """
     mine = [line for lines, _, _ in parts for line in lines]
     reported = set()
     for line, found in start_problems(
         in_force.plan, in_force.counted, in_force.facts, mine, counts_of_user=counts_of_user
     ):
+        if found.code == UPDATES_FOR_EPOCHS and not has_epochs_of_run:
+            continue
         names: list[str] = []
         if line is not None:
             is_of_levels = found.code in (LEVEL_AS_VALUE, GROWS, FAR_ABOVE)  # it names the field

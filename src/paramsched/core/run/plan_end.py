@@ -9,7 +9,6 @@ from paramsched.core.feedback.base import MetricRule
 from paramsched.core.plan.lines import Line, RuleStates, UpdateTimes, by_group, values_at
 from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount
-from paramsched.core.run.processes import Processes
 from paramsched.core.time.amounts import amount_text
 
 
@@ -78,13 +77,12 @@ def _is_count_so_far(last: Amount, times: UpdateTimes) -> bool:
     return abs(last / mean * (times.first + 1) / (2 * times.first) - 1) <= _NEAR_TWICE
 
 
-def log_idle_rules(idle: Iterable[MetricRule[Any]], begin: str, processes: Processes) -> None:
-    """Log metric rules that have observed no metric; `begin` is the beginning of the sentence."""
+def idle_rules_problem(idle: Iterable[MetricRule[Any]], begin: str) -> Problem | None:
+    """Return the problem of metric rules that have observed no metric; `begin` is the beginning of the sentence."""
     rules = list(idle)
-    if rules:
-        names = sorted({rule.metric for rule in rules})
-        processes.log(
-            "%s, and no value of %s was ever reported for %s: call scheduler.observe(%s)",
-            begin, ", ".join(names), ", ".join(map(str, rules)),
-            ", ".join(f"{name}=…" if name.isidentifier() else f"**{{{name!r}: …}}" for name in names),
-        )  # fmt: skip
+    if not rules:
+        return None
+    names = sorted({rule.metric for rule in rules})
+    call = ", ".join(f"{name}=…" if name.isidentifier() else f"**{{{name!r}: …}}" for name in names)
+    found = f"{begin}, and no value of {', '.join(names)} was ever reported for {', '.join(map(str, rules))}"
+    return Problem(found=f"{found}: call scheduler.observe({call})")

@@ -21,7 +21,7 @@ from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.checks import refuse_values_outside
 from paramsched.core.run.metric_states import restored_states
-from paramsched.core.run.plan_end import log_idle_rules, no_group_added, run_goes_on, run_is_over
+from paramsched.core.run.plan_end import idle_rules_problem, no_group_added, run_goes_on, run_is_over
 from paramsched.core.run.processes import WORLD, Processes
 from paramsched.core.run.reports import OtherBase
 from paramsched.core.run.state import (
@@ -309,24 +309,27 @@ class Run:
         before, last = self._starters
         self._starters = last, starter
         if missed:
+            # If another one steps several times in each iteration, the first that has missed the update ends them.
+            *_, other = (member.name for member in members if member.t == self.t)
+            choices = [missed[0].name, other]
             for member in missed:
                 member.advance_without_step()
             found = f"update {self.t - 1} ended without a step of {shown_names([member.name for member in missed])}"
-            rarest = missed[0].name  # a step of it is an iteration, if another one steps several times in each
         # The steps are the same whether the first optimizer has skipped one or the loop has changed the order. A loop
         # that steps one optimizer more often has missed steps in the next update, and changes the order every time.
         elif before not in ("", last) and last == starter:
             found = (
                 f"a step of {last} has started the updates from {self.t - 1} on, and one of {before} the update before"
             )
-            rarest = last
+            choices = [last]
         else:
             return
         if not self.warned_of_missed_step:
             self.warned_of_missed_step = True
             self.processes.log(
                 "%s. On the shared clock, an optimizer that misses an update may use values that are one update old. "
-                'If each step of %s is an update of the plan, write drive="%s"', found, rarest, rarest,
+                "drive= names the optimizer whose steps are the updates: %s", found,
+                ", ".join(f'drive="{name}" for those of {name}' for name in choices),
             )  # fmt: skip
 
     def _write_targets(self, targets: ValueRows) -> None:
@@ -353,12 +356,9 @@ class Run:
         """
         in_force, amount = self.in_force, self.last_amount
         if self.states and self.warns_of_metrics and in_force.is_over_at(self.t, self.amount):
-            self.log_idle_rules(f"the plan is over after {self.t} updates")
+            self._report(self.idle_problem(f"the plan is over after {self.t} updates"))
         if self.warns_of_groups and in_force.is_over_at(self.t, self.amount):
-            if (missing := self.missing_groups()) is not None and self.processes.strict:
-                self.unreported.append(missing)
-            elif missing is not None:
-                self.processes.log("%s", missing)
+            self._report(self.missing_groups())
         if self.warned_of_end or (amount is not None and amount < in_force.no_end_below):
             return
         if in_force.unit != PROGRESS and in_force.is_over_at(self.t - 1, amount):
@@ -366,10 +366,17 @@ class Run:
             last = self.consumption.last_report if self.consumption is not None else None
             self.unreported.append(run_goes_on(in_force, lines, self.times, self.states, last))
 
-    def log_idle_rules(self, begin: str) -> None:
-        """Log the metric rules that have observed no metric, once; `begin` is the beginning of the sentence."""
+    def _report(self, problem: Problem | None) -> None:
+        """Log a problem of a plan that is over; with `strict` it is an error."""
+        if problem is not None and self.processes.strict:
+            self.unreported.append(problem)
+        elif problem is not None:
+            self.processes.log("%s", problem)
+
+    def idle_problem(self, begin: str) -> Problem | None:
+        """Return the problem of metric rules that have observed no metric, once; `begin` begins the sentence."""
         self.warns_of_metrics = False
-        log_idle_rules(self.idle_rules(self.t), begin, self.processes)
+        return idle_rules_problem(self.idle_rules(self.t), begin)
 
     def missing_groups(self) -> Problem | None:
         """Return the warning of optional lines that have selected no group so far, once; None if there are none."""

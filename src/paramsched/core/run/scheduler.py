@@ -122,7 +122,8 @@ class Scheduler(LRScheduler):
             carries takes precedence.
         strict: True raises a `ps.PlanWarning` in place of each warning of this Scheduler, whatever the filters of the
             script are, except for a metric that is NaN or infinite. A start that raises has changed nothing; during the
-            run the update is counted, then it raises.
+            run the update is counted, then it raises. A metric rule that has observed nothing raises at the last update
+            of the plan; a run that ends before it is only logged.
         run_facts: the run facts as keywords, in place of `facts`: the arguments of `ps.RunFacts`, such as
             `total=1000` or `steps_per_epoch=100`.
 

@@ -135,7 +135,9 @@ def _log_ends() -> None:
         elif found and not is_saved:
             run.processes.log("%s", found)
         if run.warns_of_metrics and run.has_moved and not run.released:
-            run.log_idle_rules(f"the run ended after {run.t} updates")
+            idle = run.idle_problem(f"the run ended after {run.t} updates")
+            if idle is not None:  # not an error with `strict`, because the process ends
+                run.processes.log("%s", idle)
         is_continued = is_saved and not run.in_force.is_over_at(run.t, run.amount)
         is_reported = run.warns_of_groups and run.has_moved and not run.released and not is_continued
         if is_reported and (missing := run.missing_groups()) is not None:

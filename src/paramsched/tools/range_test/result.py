@@ -15,6 +15,9 @@ Ending: TypeAlias = Literal["highest rate", "diverged", "not finite"]
 
 
 _FAR: Final = 10  # from this ratio on two suggestions contradict each other, often because of noise
+_FEW: Final = 10  # differences, of which fewer have no reliable median
+_MEDIAN_TO_DEVIATION: Final = 1.4826  # of normally distributed numbers
+_NOISE: Final = 3  # a decrease of fewer standard deviations of the losses is noise in 97 of 100 tests without a signal
 
 
 @final
@@ -43,12 +46,12 @@ class RangeTest:
 
     @property
     def suggestion(self) -> float | None:
-        """The suggested initial learning rate, `valley`; None if the loss never decreased."""
+        """The suggested initial learning rate, `valley`; None if the loss did not decrease by more than its noise."""
         return self.valley
 
     @property
     def valley(self) -> float | None:
-        """The rate at which half of the decrease of the smoothed loss is reached; None if the loss never decreased."""
+        """The rate at which half of the decrease of the smoothed loss is reached; None as for `suggestion`."""
         if (decrease := self._decrease()) is None:
             return None
         first, last = decrease
@@ -57,7 +60,7 @@ class RangeTest:
 
     @property
     def steepest(self) -> float | None:
-        """The rate with the fastest decrease of the smoothed loss per decade; None if the loss never decreased."""
+        """The rate with the fastest decrease of the smoothed loss per decade; None as for `suggestion`."""
         if (decrease := self._decrease()) is None:
             return None
         first, last = decrease
@@ -66,9 +69,10 @@ class RangeTest:
 
     @property
     def minimum_tenth(self) -> float | None:
-        """A tenth of the rate with the smallest smoothed loss; None if the loss never decreased."""
+        """A tenth of the rate with the smallest smoothed loss; None as for `suggestion`, or below the lowest rate."""
         decrease = self._decrease()
-        return None if decrease is None else float(self.rates[decrease[1]]) / 10
+        tenth = 0.0 if decrease is None else float(self.rates[decrease[1]]) / 10
+        return tenth if tenth >= self.rates[0] else None
 
     def text(self, width: int = 80, *, ascii: bool = False) -> str:
         """Return a picture of the smoothed loss for a terminal, with the suggestions and the reason for the end.
@@ -88,10 +92,16 @@ class RangeTest:
             "not finite": f"The loss was not finite above {last}.",
         }[self.ending]
         named = ", ".join(f"{name} {rate:.2g}" for name, rate in marks.items())
+        if not marks:
+            is_noise = self._decrease(of_noise=True) is not None
+            found = "did not decrease by more than its noise" if is_noise else "never decreased"
+            named = f"The loss {found}, so no rate is suggested"
         doubt = ""
+        if marks and "minimum / 10" not in marks:
+            doubt = f" minimum / 10 is below the lowest rate, {self.rates[0]:.2g}."
         if marks and max(marks["steepest"], marks["valley"]) > _FAR * min(marks["steepest"], marks["valley"]):
-            doubt = f" steepest and valley differ by a factor of more than {_FAR}: compare them with the curve."
-        return f"{picture}\n{named or 'The loss never decreased, so no rate is suggested'}. {why}{doubt}"
+            doubt += f" steepest and valley differ by a factor of more than {_FAR}: compare them with the curve."
+        return f"{picture}\n{named}. {why}{doubt}"
 
     def plot(self, axes: "Axes | None" = None) -> "Axes":
         """Plot losses, smoothed losses and suggestions over the rates with Matplotlib, and return the axes.
@@ -123,8 +133,10 @@ class RangeTest:
     def __repr__(self) -> str:
         return self.text()
 
-    def _decrease(self) -> tuple[int, int] | None:
-        """Return the first and the last index of the decrease of the smoothed loss; None if the loss never decreases.
+    def _decrease(self, *, of_noise: bool = False) -> tuple[int, int] | None:
+        """Return the first and the last index of the decrease of the smoothed loss.
+
+        Returns None if the loss never decreases, or not by more than its noise, unless `of_noise` is true.
 
         The decrease ends at the minimum. It starts at the last index at which at most a tenth of the decrease from
         the earlier maximum to the minimum has been reached.
@@ -134,7 +146,19 @@ class RangeTest:
         if not earlier.size:
             return None
         height = earlier.max() - self.smoothed[last]
+        if height < _NOISE * self._noise(last) and not of_noise:
+            return None
         return int(np.flatnonzero(earlier >= earlier.max() - height / 10)[-1]), last
+
+    def _noise(self, last: int) -> float:
+        """Return the standard deviation of the losses around their trend, up to the minimum, or in the first half.
+
+        A trend does not change the second differences, and a jump does not change their median. Few losses return 0.
+        """
+        differences = np.diff(self.losses[: max(last + 1, len(self.losses) // 2)], 2)
+        if differences.size < _FEW:
+            return 0.0
+        return float(_MEDIAN_TO_DEVIATION * np.median(np.abs(differences)) / 6**0.5)
 
     def _named_rates(self) -> tuple[tuple[str, float | None], ...]:
         return ("valley", self.valley), ("steepest", self.steepest), ("minimum / 10", self.minimum_tenth)
