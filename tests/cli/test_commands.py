@@ -700,3 +700,27 @@ def test_files_are_completed_for_file_arguments(words):
 @pytest.mark.parametrize("command", ["show", "convert"])
 def test_files_are_completed_for_the_output_option(command):
     assert offered([command, "plan.yaml", "-o"], "out") == [("file", "out")]
+
+
+def test_an_unknown_shape_names_the_import_of_its_module_which_is_no_file(folder):
+    (folder / "own_shapes.py").write_text("import paramsched as ps\n\n@ps.shape\ndef cubic(u): return 1 - u**3\n")
+    assert "--import" in call("show", "cubic()").stderr
+
+    refused = call("show", "cubic()", "--import", "own_shapes.py", "--total", 10)
+
+    assert refused.exit_code == 2
+    advised = refused.stderr.partition("Write ")[2].split()
+    assert call("show", "cubic()", *advised, "--total", 10).exit_code == 0
+
+
+def test_a_recipe_takes_another_total():
+    shown = call("show", "recipe:bert-base", "--total", 20_000, "--json")
+
+    assert json.loads(shown.stdout)["total"] == 20_000
+    assert call("check", "recipe:bert-base", "--total", 20_000).exit_code == 0
+
+
+def test_an_advised_command_has_the_file_in_quotes(folder):
+    advised = call("edit", "cosine()").stderr.partition("For example: ")[2]
+
+    assert shlex.split(advised) == ["paramsched", "edit", "cosine()", "--new", "--format", "yaml"]

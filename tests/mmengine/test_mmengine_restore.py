@@ -410,3 +410,16 @@ class PlateauWithoutBase(ReduceOnPlateauLR):
 def test_classes_without_their_base_have_no_scheduled_values_and_no_metric():
     assert scheduled_values([WithoutBase(sgd())]) == {}
     assert unmeasured([WithoutBase(sgd()), PlateauWithoutBase(sgd())]) == []
+
+
+@table("by_name", [False, True])
+def test_one_scheduler_and_its_state_are_answered_with_lists(by_name):
+    def new():
+        return StepLR(sgd(), step_size=2)
+
+    scheduler, state = new(), new().state_dict()
+    with pytest.raises(InvalidArgument) as refused:
+        restore({"g": scheduler}, {"g": state}) if by_name else restore(scheduler, state)
+
+    line = refused.value.problem.advice.removeprefix("For example: ")
+    assert eval(line, {"restore": restore, "scheduler": scheduler, "state": state}) == ()

@@ -542,3 +542,49 @@ def test_a_list_has_a_value_for_each_group(peaks):
     build_entry({"type": "ReduceOnPlateauLR", "min_value": peaks}, "$", optimizer, RunLength(), problems)
 
     assert problems.lines() == ()
+
+
+def test_the_advice_for_an_optimizer_without_schedulers_is_accepted_by_mmengine_and_here():
+    config = config_of({"g": dict(STEP)}, max_iters=4)
+    config["optim_wrapper"] = {name: {"optimizer": OPTIMIZERS["SGD"]} for name in "gd"}
+    with pytest.raises(ConfigError) as refused:
+        simulate(config, steps_per_epoch=2)
+
+    (problem,) = refused.value.problems
+    assert problem.advice == "Use d=[] for no scheduler"
+    config["param_scheduler"]["d"] = []
+    assert simulate(config, steps_per_epoch=2)["lr", "d"].tolist() == [0.1] * 4
+
+
+def test_a_class_that_needs_a_metric_of_the_run_is_named_in_the_error():
+    @PARAM_SCHEDULERS.register_module(force=True)
+    class FollowsTheLoss(_ParamScheduler):
+        def __init__(self, optimizer, **options):
+            super().__init__(optimizer, param_name="lr", **options)
+
+        def _get_value(self):
+            if self.last_step:
+                MessageHub.get_current_instance().get_scalar("a loss of the run")
+            return [group["lr"] for group in self.optimizer.param_groups]
+
+    with pytest.raises(ConfigError, match=r"FollowsTheLoss\.step\(\) raised KeyError") as refused:
+        simulate(config_of({"type": "FollowsTheLoss"}), steps_per_epoch=2)
+
+    assert isinstance(refused.value.__cause__, KeyError)
+
+
+@table(
+    ("wrapper", "path"),
+    [
+        ({"type": "OptimWrapper"}, "$.optim_wrapper.optimizer"),
+        ({"type": "OptimWrapper", "optimizer": {"type": "Unknown"}}, "$.optim_wrapper.optimizer.lr"),
+        ({"g": {"optimizer": {"type": "Unknown"}}}, "$.optim_wrapper.g.optimizer.lr"),
+    ],
+)
+def test_a_wrapper_without_a_rate_is_named(wrapper, path):
+    config = {**config_of(dict(STEP)), "optim_wrapper": wrapper}
+    with pytest.raises(ConfigError) as refused:
+        simulate(config, steps_per_epoch=2)
+
+    assert [one.path for one in refused.value.problems] == [path]
+    assert simulate(config, steps_per_epoch=2, bases={"lr": 0.1}).total == EPOCHS * 2

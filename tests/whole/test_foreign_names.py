@@ -357,3 +357,80 @@ def test_an_argument_of_a_curve_is_not_answered_with_a_schedule():
         ps.parse("anneal(curve=curves.polynomial(eta_min=1))")
 
     assert "maximum" not in str(caught.value)
+
+
+# ---- calls of another form
+
+FORMS = [
+    ("ps.Scheduler(optimizer, plan, 50)", "ps.Scheduler(optimizer, plan, total=50)"),
+    ("ps.Scheduler(optimizer, 'cosine()', facts, strict=True)", None),
+    ("ps.Scheduler(optimizer)", None),
+    ("ps.trace(plan, optimizer, 50)", "ps.trace(plan, optimizer, total=50)"),
+    ("ps.check(plan, {'lr': 1e-3})", "ps.check(plan, bases={'lr': 0.001})"),
+    ("ps.check(plan, [{'lr': 1e-3}])", None),
+    ("ps.Values('cosine()', {'lr': 0.1}, total=50)", "ps.Values(\"cosine()\", total=50, bases={'lr': 0.1})"),
+    ("ps.diff(plan, 'linear(over=9)', {'lr': 0.1})", "ps.diff(a, \"linear(over=9)\", bases={'lr': 0.1})"),
+    ("ps.to_lambda('cosine()', 50)", 'ps.to_lambda("cosine()", total=50)'),
+    ("ps.Binding('lr')", 'ps.Binding("lr", "cosine(over=1000)")'),
+    ("fixed.resolve(50)", "plan.resolve(total=50)"),
+    ("fixed.cooldown(40)", 'plan.cooldown(40, "10%")'),
+    ("plan.cooldown(40)", "plan.cooldown(40, 1000)"),
+    ("fixed.scale(lr=0.5)", "plan.scale(0, lr=0.5)"),
+    ("fixed.change(lr='linear()')", 'plan.change(0, lr="linear()")'),
+    ("fixed.change(40, horizon=60)", "plan.change(40, total=60)"),
+    ("fixed.change(40, lr='linear()', max_steps=60)", "plan.change(40, lr='linear()', total=60)"),
+    ("fixed.change('50%', num_training_steps=60)", 'plan.change("50%", total=60)'),
+    ("fixed.change(40, total_steps=60)", "plan.change(40, total=60)"),
+    ("watching.observe(0.3)", "scheduler.observe(val_loss=0.3)"),
+    ("watching.observe({'val_loss': 0.3})", "scheduler.observe(**{'val_loss': 0.3})"),
+    ("counting.consumed(512)", "scheduler.consumed(tokens=512)"),
+    ("reporting.report(0.5)", "scheduler.report(progress=0.5)"),
+    ("values.observe(0.3)", "values.observe(val_loss=0.3)"),
+    ("ps.find_lr(model, optimizer, [1], model)", "ps.find_lr(optimizer, step)"),
+]
+
+
+def trained(optimizer):
+    (parameter,) = optimizer.param_groups[0]["params"]
+
+    def step():
+        optimizer.zero_grad()
+        loss = (parameter - 1).square().sum()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
+
+
+@table(("call", "meant"), FORMS)
+def test_a_call_of_another_form_is_answered_with_a_line_that_is_accepted(call, meant):
+    watched, fixed = ps.Plan(lr="plateau('val_loss')"), ps.Plan(lr="cosine()", total=50)
+    names = {
+        "ps": ps, "plan": ps.Plan(lr="cosine(over=50)"), "a": ps.Plan(lr="cosine(over=50)"), "optimizer": sgd(), "fixed": fixed,
+        "facts": ps.RunFacts(total=50), "groups": [{"lr": 1e-3}], "model": torch.nn.Linear(1, 1),
+        "step": trained(optimizer := sgd()),
+        "watching": ps.Scheduler(sgd(), watched), "values": ps.Values(watched, bases={"lr": 0.1}),
+        "counting": ps.Scheduler(sgd(), ps.Plan(lr="cosine(over='9000 tokens')", clock="tokens")),
+        "reporting": ps.Scheduler(sgd(), ps.Plan(lr="cosine()", clock="progress")),
+    }  # fmt: skip
+    with pytest.raises(TypeError) as refused:
+        eval(call, names)
+
+    advice = refused.value.problem.advice
+    line = re.sub("^(Write|For example:) ", "", advice).partition(": step()")[0]
+
+    owner = call.partition(".")[0]
+    pasted = {**names, "optimizer": optimizer, "plan": names.get("fixed" if owner == "fixed" else "plan")}
+    pasted["scheduler"] = names.get(owner)
+    eval(line, pasted)
+    assert meant is None or line == meant
+
+
+def test_a_method_of_a_scheduler_that_values_do_not_have_is_answered_with_theirs():
+    values = ps.Values({"kl": "linear(0, 1)"}, total=10)
+    with pytest.raises(AttributeError, match=r"values\.advance\(\)"):
+        values.step()
+    with pytest.raises(AttributeError, match=r"values\['kl'\]"):
+        _ = values.kl
+    assert not hasattr(values, "step")

@@ -286,7 +286,7 @@ def unknown_keyword(
 
 
 _EXAMPLES: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("plan", "schedule", "text"), '"cosine()"'),
+    **dict.fromkeys(("plan", "schedule", "text"), '"cosine(over=1000)"'),
     "x": "0.1",
     "initial": "1.0",
 }

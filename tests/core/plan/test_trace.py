@@ -422,3 +422,43 @@ import paramsched as ps
 print(ps.Values({"kl": "linear(0, 1)"}, total=2)["kl"])
 """
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "0.0\n"
+
+
+def test_bases_are_the_values_of_one_group():
+    plan = Plan(lr="cosine()", total=9, **{"betas[0]": "linear(1, 0.5)"})
+
+    by_name = trace(plan, bases={"lr": 0.3, "betas[0]": 0.8})
+
+    assert by_name.to_dict() == trace(plan, {"lr": 0.3, "betas": (0.8, 0.9)}).to_dict()
+
+
+@table(
+    "arguments",
+    [
+        {},
+        {"optimizer": {"lr": 0.1}, "bases": {"lr": 0.1}},
+        {"bases": {"weight_decay": 0.1}},
+        {"bases": {"lr": "0.1"}},
+        {"bases": 0.1},
+    ],
+)
+def test_other_bases_are_refused_with_a_line_that_works(arguments):
+    plan = Plan(lr="cosine()", total=9)
+    with pytest.raises(InvalidArgument) as refused:
+        trace(plan, **arguments)
+
+    example = refused.value.problem.advice.removeprefix("For example: ")
+    line = example if example.startswith("ps.") else f"ps.trace(plan, {example or 'bases=dict(lr=0.1)'})"
+    assert eval(line, {"ps": ps, "plan": plan})["lr", 0][0] == 0.1
+
+
+def test_a_check_with_bases_finds_what_it_finds_with_groups():
+    plan = Plan(lr="cosine()", weight_decay="linear()", total=9)
+
+    found = [[one.code for one in ps.check(plan, **given)] for given in ({"bases": {"lr": 0}}, {"groups": [{"lr": 0}]})]
+
+    assert found == [["PS403"]] * 2
+    of_head = Plan(Binding("lr", "linear(0.1, 0.01)", groups="head"), total=9)
+    assert [one.code for one in ps.check(of_head, bases={"lr": 0.1})] == [
+        one.code for one in ps.check(of_head, groups=[{"lr": 0.1, "name": "head"}])
+    ]

@@ -251,3 +251,21 @@ def test_with_a_driver_no_optimizer_is_missed(drive, caplog):
         optimizers["a"].step()
 
     assert not caplog.messages
+
+
+def test_the_first_drive_of_the_log_counts_iterations_of_several_steps(caplog):
+    def iterations(**options):
+        optimizers = probes(["generator", "critic"])
+        scheduler, count = ps.Scheduler(optimizers, ps.Plan(lr="linear()", total=20), **options), 0
+        while not scheduler.should_stop:
+            for _ in range(5):
+                optimizers["critic"].step()
+            optimizers["generator"].step()
+            count += 1
+        return count
+
+    with caplog.at_level(logging.WARNING, "paramsched"):
+        assert iterations() == 4
+
+    (logged,) = caplog.messages
+    assert iterations(drive=logged.partition('drive="')[2].partition('"')[0]) == 20

@@ -107,3 +107,22 @@ def test_an_unknown_keyword_is_refused_whatever_its_value(value):
     with pytest.raises(TypeError, match="total_steps"):
         ps.Scheduler(probe(), "cosine()", total_steps=value)
     ps.Scheduler(probe(), "cosine()", total=9, steps_per_epoch=None)
+
+
+@table("plan", ["linear()", ps.Plan(lr="linear()", total="3 epochs")])
+def test_an_accumulation_without_an_epoch_needs_its_batches(plan):
+    given = {"accumulation": 4} if isinstance(plan, ps.Plan) else {"total": "3 epochs", "accumulation": 4}
+    with pytest.raises(MissingFact) as refused:
+        ps.Scheduler(probe(), plan, **given)
+
+    assert refused.value.fact == "batches_per_epoch"
+    assert ps.Scheduler(probe(), plan, **given, batches_per_epoch=8).total == 6
+
+
+def test_another_total_than_that_of_a_plan_is_answered_with_the_plan_without_it():
+    plan, optimizer = ps.loads("lr: linear()\ntotal: 100"), probe()
+    with pytest.raises(ps.errors.PlanError) as refused:
+        ps.Scheduler(optimizer, plan, total=20)
+
+    line = refused.value.problem.advice.partition("or write ")[2]
+    assert eval(line, {"ps": ps, "plan": plan, "optimizer": optimizer}).total == 20

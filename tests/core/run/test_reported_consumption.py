@@ -151,3 +151,36 @@ def test_a_resume_between_two_reports_of_an_update_counts_as_the_uninterrupted_r
 
     loop = [amount for amount, call in zip((30, 20), calls, strict=True) if call == "consumed"]
     assert found == {sum(loop) if loop else 50}
+
+
+@table(("reported", "each"), [(range(100, 3000, 100), "100"), ([100] * 29, ""), ([100, 900, 50] * 9, "")])
+def test_a_report_of_the_sum_so_far_is_answered_with_the_consumption_of_an_update(reported, each):
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear()", clock="tokens", total="1500 tokens"))
+    with pytest.warns(ps.PlanWarning, match="PS406") as caught:
+        run_with_amounts(optimizer, scheduler, reported)
+
+    (warned,) = caught
+    assert warned.message.problem.advice.partition("consumed(tokens=")[2].removesuffix(")") == each
+
+
+def test_steps_at_each_batch_are_answered_with_the_plan_of_all_batches():
+    facts = {"total": "2 epochs", "batches_per_epoch": 8}
+    optimizer = probe()
+    ps.Scheduler(optimizer, "linear()", **facts, accumulation=4)
+    for _ in range(4):
+        optimizer.step()
+    with pytest.warns(ps.PlanWarning, match="omit accumulation=4"):
+        optimizer.step()
+
+    assert ps.Scheduler(probe(), "linear()", **facts).total == 16
+
+
+def test_an_optimizer_that_computes_its_own_rate_is_answered_with_its_arguments():
+    group = {"params": [torch.nn.Parameter(torch.ones(1))], "relative_step": True, "warmup_init": False}
+    optimizer = torch.optim.SGD([group], lr=0.1)
+    optimizer.param_groups[0]["lr"] = None
+    with pytest.raises(ps.errors.PlanError) as refused:
+        ps.Scheduler(optimizer, "linear()", total=9)
+
+    assert refused.value.problem.advice.endswith(": lr=1e-3, relative_step=False")

@@ -580,3 +580,31 @@ def test_a_jump_of_the_loss_far_from_the_valley_is_reported(losses, is_doubtful)
 def test_a_name_of_a_rate_finder_is_answered_with_find_lr(name):
     with pytest.raises(AttributeError, match=r"find_lr"):
         getattr(ps, name)
+
+
+@table("seed", range(6))
+def test_a_task_without_a_signal_has_no_suggestion_outside_of_the_range(seed):
+    torch.manual_seed(seed)
+    model = torch.nn.Linear(8, 3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def step():
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(model(torch.randn(32, 8)), torch.randint(0, 3, (32,)))
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    found = ps.find_lr(optimizer, step)
+
+    assert {found.suggestion, found.steepest, found.minimum_tenth} == {None}
+    assert "no rate is suggested" in str(found)
+
+
+def test_no_suggestion_is_below_the_lowest_rate():
+    losses = np.array([2.0, 1.0, 3.0, 9.0])
+
+    found = RangeTest(np.geomspace(1e-4, 1e-1, 4), losses, losses, "diverged")
+
+    assert found.minimum_tenth == 1e-4
+    assert RangeTest(np.geomspace(1e-4, 1e-3, 4), losses, losses, "diverged").minimum_tenth is None

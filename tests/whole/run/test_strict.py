@@ -84,3 +84,18 @@ def test_the_scheduler_of_mmengine_passes_strict_on():
 
     with pytest.raises(ps.PlanWarning, match="PS301"):
         PlanScheduler(optim.OptimWrapper(sgd()), f"lr: {LEVELS_AS_RATES}", total=100, strict=True)
+
+
+def test_a_metric_that_was_never_observed_raises_at_the_end_of_the_plan():
+    def run(*metrics):
+        optimizer = sgd()
+        scheduler = ps.Scheduler(optimizer, "cosine() * plateau('val')", total=3, strict=True)
+        for metric in (*metrics, *[None] * (3 - len(metrics))):
+            if metric is not None:
+                scheduler.observe(val=metric)
+            optimizer.step()
+        return scheduler
+
+    assert run(0.5).t == 3
+    with pytest.raises(ps.PlanWarning, match="no value of val was ever reported"):
+        run()
