@@ -407,7 +407,8 @@ def trained(optimizer):
 def test_a_call_of_another_form_is_answered_with_a_line_that_is_accepted(call, meant):
     watched, fixed = ps.Plan(lr="plateau('val_loss')"), ps.Plan(lr="cosine()", total=50)
     names = {
-        "ps": ps, "plan": ps.Plan(lr="cosine(over=50)"), "a": ps.Plan(lr="cosine(over=50)"), "optimizer": sgd(), "fixed": fixed,
+        "ps": ps, "plan": ps.Plan(lr="cosine(over=50)"), "a": ps.Plan(lr="cosine(over=50)"),
+        "optimizer": sgd(), "fixed": fixed,
         "facts": ps.RunFacts(total=50), "groups": [{"lr": 1e-3}], "model": torch.nn.Linear(1, 1),
         "step": trained(optimizer := sgd()),
         "watching": ps.Scheduler(sgd(), watched), "values": ps.Values(watched, bases={"lr": 0.1}),
