@@ -6,7 +6,6 @@ from fractions import Fraction
 from math import ceil
 from typing import Any, TypeAlias, final
 
-from paramsched.core.base.codes import TWO_TOTALS
 from paramsched.core.plan.binding import (
     UPDATES,
     Binding,
@@ -332,4 +331,4 @@ def two_lengths(total: Duration, planned: str, run_total: DurationLike | None, p
     length = Duration.of(run_total or 0)
     is_passed = "" if length.is_resolved and passed.endswith(UPDATES) else f" is {passed}"
     found = f"the plan has {planned}, but total={length.written()}{is_passed}"
-    return PlanError(f'total "{total}"', found, "Omit one of them", code=TWO_TOTALS)
+    return PlanError(f'total "{total}"', found, "Omit one of them")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final, get_args
 import numpy as np
 from torch.optim import Optimizer
 
-from paramsched.core.base.codes import TWO_TOTALS, UNREADABLE
+from paramsched.core.base.codes import UNREADABLE
 from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.fields import numeric
 from paramsched.core.plan import Plan
@@ -239,7 +239,8 @@ class Settings:
         except Unresolved as error:
             raise self._with_total(error) if plan.clock == UPDATES else error from None
         except PlanError as error:
-            if error.problem.code != TWO_TOTALS or self.source.text is not None:
+            differs = known.total is not None and error.problem.site == f'total "{plan.total}"'
+            if not differs or self.source.text is not None:
                 raise
             clock, total = "" if plan.clock == UPDATES else ", clock=plan.clock", Duration.of(known.total or 0)
             without = f"ps.Plan(*plan.bindings{clock})"
