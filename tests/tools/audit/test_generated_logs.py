@@ -9,7 +9,7 @@ import json
 import re
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -140,14 +140,42 @@ class Truth:
             holds = self.holds(cause.name, text, float(own[1]) if own else base)
             if not holds or (number == 0 and own):
                 yield f"{cause.name}: {text}"
+        for line in report.lines:
+            if self.base is not None and not self.of_line(line).equal(self.t, self.base).all():
+                yield f"one of several lines: {line}"
+        if (part := report.of_first) is not None and report.first is not None:
+            first = replace(self, t=self.t[: part.values], texts=self.texts[: part.values])
+            longer = replace(self, t=self.t[: part.values + 1], texts=self.texts[: part.values + 1])
+            name = part.name.replace("the plan", "as planned")
+            if self.t[part.values - 1] != part.until or not first.holds_in_some_way(name, base):
+                yield f"{part.name} explains {part.values}"
+            if longer.holds_in_some_way(name, base):
+                yield f"{part.name} explains more than {part.values}"
+
+    def holds_in_some_way(self, name: str, base: float) -> bool:
+        """Return whether a cause explains every value with one of its clocks."""
+        texts = ["", "after the last", "first of"]
+        if str(self.schedule(self.total)).rpartition(">> ")[2].startswith("cosine("):
+            texts.append("rises again")
+        return any(self.holds(name, text, base) for text in texts)
+
+    def of_line(self, line: str) -> "Truth":
+        return replace(self, schedule=lambda total: schedule_of(line, total))
 
     def holds(self, name: str, text: str, base: float) -> bool:
         """Return whether a cause explains every value."""
         t = self.t
+        if name == "another line":
+            return bool(self.of_line(text.partition("those of ")[2]).equal(t, base).all())
+        if "rises again" in text:
+            plain = text.replace("rises again", "")
+            return replace(self, schedule=lambda total: wave_of(self.schedule(total))).holds(name, plain, base)
         numbers = numbers_in(name.removeprefix("restarted from 0").partition(" or one of ")[0].partition(" skipped")[0])
         if own := re.search(r"each has a base of its own, and the one above is that of (\S+)", text):
             numbers = numbers_in(own[1])
         clocks: dict[str, Callable[[int], Any]] = {
+            "as planned": lambda _: t,
+            "after its end": lambda _: t,
             "one update late": lambda _: t - 1,
             "one update early": lambda _: t + 1,
             "once per epoch": lambda _: t // self.epoch * (self.epoch if "first of" in text else 1),
@@ -193,6 +221,17 @@ class Truth:
                 offsets = [one + step for one in offsets for step in steps]
             offsets = [one for one in dict.fromkeys(offsets) if self.equal(self.t + one, base)[first:end].all()]
         return bool(offsets)
+
+
+def wave_of(schedule: Any) -> Any:
+    """Return the values of a schedule whose last stage, a cosine, goes on as a wave after its end."""
+    *_, begin, end = schedule.breakpoints()
+
+    def values(t: Any, base: float) -> Any:
+        part = (np.asarray(t) - begin) % (2 * (end - begin))
+        return schedule(np.where(t < end, t, begin + np.minimum(part, 2 * (end - begin) - part)), base=base)
+
+    return values
 
 
 def numbers_in(text: str) -> list[int]:

@@ -1,14 +1,19 @@
 """The base of a logged column: the one with which its values are as planned."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from paramsched.core.curves.arrays import ROUNDING, ROUNDING_OF_LARGEST, Floats
 from paramsched.tools.audit.match import NEAR, PlannedColumn, ValuesByBase, spread_rows
 from paramsched.tools.records.log_values import Flags, LogColumn, Reading, Times
+
+Clock: TypeAlias = Callable[[Times], Times]
+"""A function of updates that returns the times of a schedule."""
+
+GLANCE, SAMPLE = 24, 400  # rows on which a cause is tried first
 
 _FLAT = 1e-12  # a factor, relative to the largest, with which any base explains a value
 _TRIED_ROWS = 32  # rows whose bases are tried, if the values are no line of the base
@@ -66,6 +71,39 @@ def base_of_all(pair: PlannedColumn, times: Times) -> float | None:
                 if pair.column.equals_in(reading, planned(base)).all():
                     return base
     return None
+
+
+def bases_if_explained(pairs: Sequence[PlannedColumn], clock: Clock | None = None) -> tuple[float, ...] | None:
+    """Return the base of each column with which all values are as planned; None if some value is not.
+
+    Args:
+        pairs: the columns and their schedules.
+        clock: converts update numbers to times of the plan. Default: they are the same.
+    """
+    for size in (GLANCE, SAMPLE, None):
+        bases = []
+        for pair in pairs:
+            part = pair if size is None else part_of(pair, size)
+            times = part.column.t if clock is None else clock(part.column.t)
+            base = _base_if_equal(part, times)
+            if base is None:
+                return None
+            bases.append(base)
+    return tuple(bases)
+
+
+def _base_if_equal(pair: PlannedColumn, times: Times) -> float | None:
+    if pair.base is None:
+        return base_of_all(pair, times)
+    return pair.base if pair.column.equals(pair.planned_at(times, pair.base)).all() else None
+
+
+def part_of(pair: PlannedColumn, size: int) -> PlannedColumn:
+    """Return a column with a few of its rows."""
+    if pair.column.t.size <= size:
+        return pair
+    rows = spread_rows(pair.column.t.size, size)
+    return replace(pair, column=replace(pair.column, t=pair.column.t[rows], values=pair.column.values[rows]))
 
 
 def factor_of_all(column: LogColumn, planned: Floats) -> float | None:

@@ -1,27 +1,36 @@
-"""The causes of a difference between a log and its plan: a closed list, each of which explains every value."""
+"""The causes of a difference between a log and its plan: a closed list."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
-from typing import Any, TypeAlias, final
+from itertools import chain
+from typing import Any, NamedTuple, final
 
 import numpy as np
 
-from paramsched.core.plan import Plan
-from paramsched.core.plan.binding import UPDATES
-from paramsched.core.plan.resolve import counted_plan
-from paramsched.core.time import RunFacts
-from paramsched.errors import InvalidArgument
-from paramsched.tools.audit.bases import base_of_all, base_of_first, factor_of_all, which_can_be_planned
-from paramsched.tools.audit.match import PlannedColumn, spread_rows
+from paramsched.core import curves
+from paramsched.core.schedules.anneal import first_level
+from paramsched.core.schedules.cosine_wave import cosine_wave
+from paramsched.core.schedules.restarts import restarts
+from paramsched.core.schedules.schedule import Schedule
+from paramsched.core.schedules.sequence import begins_of, sequence_of, stages_of
+from paramsched.core.time import Duration
+from paramsched.tools.audit.bases import (
+    GLANCE,
+    SAMPLE,
+    Clock,
+    base_of_first,
+    bases_if_explained,
+    factor_of_all,
+    part_of,
+    which_can_be_planned,
+)
+from paramsched.tools.audit.lines import ExplainingLine, lines_by_read
+from paramsched.tools.audit.match import PlannedColumn, PlannedRun, spread_rows
 from paramsched.tools.records.log_values import Reading, Times
-
-Clock: TypeAlias = Callable[[Times], Times]
 
 _MAX_TIME = 2**60  # larger times may not fit into a 64-bit integer
 _MOST_FACTOR = 1024  # times per update
 _MOST_TRIED = 2**16  # numbers of updates that are tried
-_GLANCE, _SAMPLE = 24, 400  # rows on which a cause is tried first
 _EDGES = 8
 _MOST_CHECKED = 5_000_000  # values that are compared for the numbers of one cause
 _MOST_NAMED = 5
@@ -29,76 +38,35 @@ _EXACT = (Reading(17),)
 
 
 @final
-@dataclass(frozen=True)
-class PlannedRun:
-    """A plan with its run facts."""
-
-    plan: Plan
-    facts: RunFacts
-
-    @cached_property
-    def resolved(self) -> Plan:
-        return self.plan.resolve(facts=self.facts)
-
-    @cached_property
-    def counted(self) -> Plan:
-        """The resolved plan with all lengths as plain numbers in the unit of its clock."""
-        return counted_plan(self.resolved)
-
-    @cached_property
-    def total(self) -> int | None:
-        """The length of the run in updates; None if it is unknown or the plan counts something else."""
-        length = self.resolved.total
-        return None if length is None or not length.is_resolved or self.plan.clock != UPDATES else length.updates
-
-    def for_total(self, total: int) -> Plan | None:
-        """Return the plan of a run of another length, as `counted`; None if there is none."""
-        try:
-            other = Plan(*self.plan.as_written(), total=total).resolve(facts=replace(self.facts, total=total))
-        except InvalidArgument:
-            return None
-        return counted_plan(other)
-
-
-@final
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """A cause that explains every compared value.
+    """A cause that explains the compared values, all of them or the first ones.
 
     Args:
         name: the name of the cause, with the fitted numbers.
-        text: what the values are.
+        text: what the values are; for a cause of the first values, what those after them are, or "".
         fitted: how many numbers were fitted to the log.
         bases: the base of each column under the cause; None if the cause shows none.
+        line: the line of a plan with these values; None for a cause of time.
+        values: the number of values that are explained; None for all.
+        until: the update of the last of these values; None for all.
     """
 
     name: str
     text: str
     fitted: int
     bases: tuple[float, ...] | None
+    line: str | None = None
+    values: int | None = None
+    until: int | None = None
 
 
-def bases_if_explained(pairs: Sequence[PlannedColumn], clock: Clock | None = None) -> tuple[float, ...] | None:
-    """Return the base of each column with which all values are as planned; None if some value is not.
+def causes_of(
+    pairs: Sequence[PlannedColumn], planned: PlannedRun, processes: int | None
+) -> tuple[tuple[Cause, ...], tuple[str, ...]]:
+    """Return the causes that explain every value with the fewest fitted numbers, and several lines that do.
 
-    Args:
-        pairs: the columns and their schedules.
-        clock: converts update numbers to times of the plan. Default: they are the same.
-    """
-    for size in (_GLANCE, _SAMPLE, None):
-        bases = []
-        for pair in pairs:
-            part = pair if size is None else _part(pair, size)
-            times = part.column.t if clock is None else clock(part.column.t)
-            base = _base_if_equal(part, times)
-            if base is None:
-                return None
-            bases.append(base)
-    return tuple(bases)
-
-
-def causes_of(pairs: Sequence[PlannedColumn], planned: PlannedRun, processes: int | None) -> tuple[Cause, ...]:
-    """Return the causes that explain every value with the fewest fitted numbers; none if there is none.
+    One of both is empty. Several lines are no cause, because the log does not show which of them the run used.
 
     Args:
         pairs: the columns and their schedules.
@@ -107,42 +75,62 @@ def causes_of(pairs: Sequence[PlannedColumn], planned: PlannedRun, processes: in
     """
     moving = [pair for pair in pairs if _moves(pair)]
     if not moving:
-        return tuple(_factors(pairs))
+        return tuple(_factors(pairs)), ()
     if (still := _never_moved(pairs, moving)) is not None:
-        return (still,)
+        return (still,), ()
     if all(one.of != "column" for pair in moving for one in pair.column.readings or _EXACT):
-        return ()  # one number shows no clock
-    if found := list(_clocks_without_a_number(pairs, planned)):
-        return tuple(found)
+        return (), ()  # one number shows no clock
     # A cause with as many fitted numbers as the log has values would explain any log.
-    shown = 1 + max(np.count_nonzero(np.diff(pair.column.values)) for pair in moving)
+    shown = 1 + max(int(np.count_nonzero(np.diff(pair.column.values))) for pair in moving)
     shown -= any(pair.base is None for pair in pairs)
-    if shown <= 1:
-        return ()
-    search = _Search(pairs, moving, planned, processes)
-    if found := [*search.clocks(), *search.totals(), *_factors(pairs)]:
-        return _with_fewest(found)
-    found = [one for one in search.jumps() if one.fitted < shown]
-    return _with_fewest(found)
+    search, *waves = _searches(pairs, moving, planned, processes)
+    lines = lines_by_read(pairs, planned)
+    tried = (
+        search.clocks(fitted=0),
+        _next_lines(lines),
+        chain(search.clocks(fitted=1), search.totals(), _factors(pairs)),
+        chain(*(one.clocks(fitted=0) for one in waves)),
+        chain(*(chain(one.clocks(fitted=1), one.totals()) for one in waves)),
+        _next_lines(lines),
+        _next_lines(lines),
+        search.jumps(),
+    )
+    for causes in tried if shown > 1 else tried[:1]:
+        found = [one for one in causes if one.fitted < max(shown, 1)]
+        if len(found) > 1 and found[0].line is not None:
+            return (), tuple(str(one.line) for one in found)
+        if found:
+            return _with_fewest(found), ()
+    return (), ()
+
+
+def _next_lines(lines: Iterator[list[ExplainingLine]]) -> Iterator[Cause]:
+    for line, bases, read in next(lines, []):
+        yield Cause("another line", f"the values are those of {line}", read, bases, line=str(line))
+
+
+def cause_of_first(pairs: Sequence[PlannedColumn], planned: PlannedRun) -> Cause | None:
+    """Return the cause that explains the most values from the first one on; None if they show none.
+
+    Args:
+        pairs: the columns and their schedules.
+        planned: the plan and the facts of the run.
+    """
+    moving = [pair for pair in pairs if _moves(pair)]
+    if not moving or any(np.any(np.diff(pair.column.t) < 0) for pair in pairs):
+        return None
+    best: _Reach | None = None
+    for search in _searches(pairs, moving, planned, None):
+        for candidate in (_PLANNED, *search.table()):
+            reach = search.reach(candidate, 0 if best is None else best.rows)
+            if reach is not None:
+                best = reach
+    return None if best is None else best.cause
 
 
 def _with_fewest(causes: Sequence[Cause]) -> tuple[Cause, ...]:
     fewest = min((one.fitted for one in causes), default=0)
     return tuple(one for one in causes if one.fitted == fewest)[:_MOST_NAMED]
-
-
-def _base_if_equal(pair: PlannedColumn, times: Times) -> float | None:
-    if pair.base is None:
-        return base_of_all(pair, times)
-    return pair.base if pair.column.equals(pair.planned_at(times, pair.base)).all() else None
-
-
-def _part(pair: PlannedColumn, size: int) -> PlannedColumn:
-    """Return a column with a few of its rows."""
-    if pair.column.t.size <= size:
-        return pair
-    rows = spread_rows(pair.column.t.size, size)
-    return replace(pair, column=replace(pair.column, t=pair.column.t[rows], values=pair.column.values[rows]))
 
 
 def _moves(pair: PlannedColumn) -> bool:
@@ -179,35 +167,21 @@ def _may_have_moved(pair: PlannedColumn) -> bool:
     return bool(near.all())
 
 
-def _clocks_without_a_number(pairs: Sequence[PlannedColumn], planned: PlannedRun) -> Iterator[Cause]:
-    tried: list[tuple[str, str, Clock]] = [
-        ("one update late", "each value is the one planned for the update before", lambda t: np.maximum(t - 1, 0)),
-        ("one update early", "each value is the one planned for the next update", lambda t: t + 1),
-    ]
-    if (epoch := planned.facts.updates_per_epoch) is not None and epoch > 1:
-        text = f"the values are planned for updates 0, 1, 2, …, each for an epoch of {epoch} updates"
-        tried.append(("once per epoch", text, lambda t: t // epoch))
-        text = f"each value is the one planned for the first of the {epoch} updates of its epoch"
-        tried.append(("once per epoch", text, lambda t: t // epoch * epoch))
-    for name, text, clock in tried:
-        if (bases := bases_if_explained(pairs, clock)) is not None:
-            yield Cause(name, text, 0, bases)
-
-
 def _factors(pairs: Sequence[PlannedColumn]) -> Iterator[Cause]:
     """Yield the cause that values are multiples of the planned ones, or those of another base than the known one."""
     if max(pair.column.t.size for pair in pairs) == 1:  # any value is a multiple of another
         return
-    bases, texts = [], dict[str, str]()
+    bases, texts = list[float](), dict[str, str]()
     for pair in pairs:
         t, place = pair.column.t, place_of(pair.column.field, pair.group)
-        if (base := _base_if_equal(pair, t)) is not None:
-            bases.append(base)
+        if (found := bases_if_explained([pair])) is not None:
+            bases += found
             continue
         if pair.base is not None and pair.depends_on_base():
-            other = base_of_all(replace(pair, base=None), t)
-            if other is None:
+            found = bases_if_explained([replace(pair, base=None)])
+            if found is None:
                 return
+            (other,) = found
             bases.append(other)
             ratio = f"{other / pair.base:.6g}" if pair.base else "inf"
             texts.setdefault(ratio, f"the base of {place} is {other!r}, not {pair.base!r}")
@@ -247,71 +221,207 @@ def _numbers_text(numbers: Sequence[int]) -> str:
     return ", ".join(f"{one:,}" for one in numbers[:-1]) + f" or {numbers[-1]:,}"
 
 
+class _Candidate(NamedTuple):
+    """A cause of time: the schedule was at another time than that of the update.
+
+    Args:
+        name: the name of the cause, with {n} for the number.
+        text: what the values are.
+        clock: a function of updates and the number that returns the times of the schedule.
+        numbers: the numbers to try; a cause without a number has one that its clock ignores.
+        fitted: how many numbers are fitted to the log.
+    """
+
+    name: str
+    text: str
+    clock: Callable[[Any, Any], Any]
+    numbers: Times = np.zeros(1, dtype=np.int64)
+    fitted: int = 0
+
+    def clock_of(self, n: int) -> Clock:
+        return lambda t: self.clock(t, n)
+
+
+_PLANNED = _Candidate("the plan", "", lambda t, _: t)
+
+
+class _Reach(NamedTuple):
+    """A cause of the first values, and the rows that it explains."""
+
+    rows: int
+    cause: Cause
+
+
+def _searches(
+    pairs: Sequence[PlannedColumn], moving: Sequence[PlannedColumn], planned: PlannedRun, processes: int | None
+) -> "list[_Search]":
+    """Return the search with the planned schedules, and that with cosines that rise again after their end."""
+    place = max(range(len(moving)), key=lambda one: np.count_nonzero(np.diff(moving[one].column.values)))
+    values = moving[place].column.values
+    place = next(one for one, pair in enumerate(pairs) if pair is moving[place])
+    ids = [id(one.schedule) for one in planned.counted.bindings]
+    bindings = [ids.index(id(pair.schedule)) for pair in pairs]
+    search = _Search(pairs, place, planned, processes, bindings)
+    waves = [replace(pair, schedule=with_wave(pair.schedule)) for pair in pairs]
+    steps = np.sign(np.diff(values))
+    turns = np.flatnonzero(np.diff(steps[steps != 0]))
+    rises_again = 0 < turns.size <= _MOST_TURNS and (turns.size > 1 or steps[steps != 0][0] < 0)
+    if not rises_again or all(wave.schedule is pair.schedule for wave, pair in zip(waves, pairs, strict=True)):
+        return [search]
+    return [search, _Search(waves, place, planned, processes, bindings, are_waves=True)]
+
+
+def with_wave(schedule: Schedule) -> Schedule:
+    """Return a schedule whose last cosine rises again after its end, as those of transformers and torch do.
+
+    >>> str(with_wave(cosine(to=0.1, over=100)))
+    'restarts(cosine_wave(to=0.1, over=200), 200)'
+    """
+    *stages, last = stages_of(schedule)
+    args = last.args
+    if last.kind != "anneal" or args["curve"] != curves.cosine or args["index"] != "t/n" or not args["over"].terms:
+        return schedule
+    length = Duration.of_updates(2 * args["over"].number)
+    wave = cosine_wave(start=first_level(last), to=args["to"], over=length)
+    return sequence_of([*stages, restarts(wave, length)]) if stages else restarts(wave, length)
+
+
 @final
 class _Search:
-    """The search for causes with a number that is fitted to the log."""
+    """The search for causes of time, with numbers that are fitted to the log."""
 
     def __init__(
         self,
         pairs: Sequence[PlannedColumn],
-        moving: Sequence[PlannedColumn],
+        shown: int,
         planned: PlannedRun,
         processes: int | None,
+        bindings: Sequence[int],
+        *,
+        are_waves: bool = False,
     ) -> None:
-        self._pairs, self._planned, self._processes = pairs, planned, processes
-        self._shown = max(moving, key=lambda pair: np.count_nonzero(np.diff(pair.column.values)))
+        self._pairs, self._planned, self._processes, self._bindings = pairs, planned, processes, bindings
+        self._place, self._shown = shown, pairs[shown]
+        self._are_waves, self._more = are_waves, _RISES_AGAIN if are_waves else ""
         t, values = self._shown.column.t, self._shown.column.values
         self._last = max(int(pair.column.t.max()) for pair in pairs)
         self._first_moved = int(t[t > 0].min(initial=_MAX_TIME))
         edges = np.flatnonzero(np.diff(values))[:_EDGES]
-        self._rows = np.unique([*spread_rows(t.size, _GLANCE), *edges, *(edges + 1)]).astype(np.int64)
+        self._rows = np.unique([*spread_rows(t.size, GLANCE), *edges, *(edges + 1)]).astype(np.int64)
 
-    def clocks(self) -> Iterator[Cause]:
-        """Yield the causes in which the schedule moved faster or slower, or restarted."""
-        last = self._last
+    def table(self) -> list[_Candidate]:
+        """Return the causes of time, those without a number first."""
+        last, moved = self._last, f"{self._first_moved:,}"
         factors = np.arange(2, min(_MOST_FACTOR, _MAX_TIME // (last + 1)) + 1)
         slow = np.arange(2, min(last, _MOST_TRIED) + 1)
         # A restart needs a row that shows that the schedule had moved before it.
         restarts = self._restarts()
         restarts = restarts[restarts > self._first_moved]
         skipped = np.arange(1, min(self._first_moved, _MOST_SKIPPED_AT_START) + 1)
-        moved = f"{self._first_moved:,}"
-        for name, text, numbers, clock in (
-            ("{n} times per update", "the schedule moved {n} times per update", factors, lambda t, n: t * n),
+        faster, slower, restarted = "{n} times per update", "once every {n} updates", "restarted from 0 at update {n}"
+        rows: list[tuple[Any, ...]] = [
             (
-                "{n} times per update",
-                "the schedule moved {n} times per update, and each value is that after the last of them",
-                factors,
-                lambda t, n: t * n + n - 1,
+                "one update late",
+                "each value is the one planned for the update before",
+                lambda t, _: np.maximum(t - 1, 0),
             ),
-            ("once every {n} updates", "the schedule moved once every {n} updates", slow, lambda t, n: t // n),
-            (
-                "once every {n} updates",
-                "each value is the one planned for the first of {n} updates",
-                slow,
-                lambda t, n: t // n * n,
-            ),
-            (
-                "restarted from 0 at update {n}",
-                "from update {n} on the values are those planned from update 0 on",
-                restarts,
-                lambda t, n: np.where(t < n, t, t - n),
-            ),
-            (
-                f"{{n}} updates skipped before update {moved}",
-                f"from update {moved} on, each value is the one planned {{n}} updates earlier",
-                skipped,
-                lambda t, n: np.maximum(t - n, 0),
-            ),
-        ):
-            found, bases = self._explaining(numbers, clock)
+            ("one update early", "each value is the one planned for the next update", lambda t, _: t + 1),
+        ]
+        if self._are_waves:
+            rows.append(("after its end", "the schedule went on after its end", lambda t, _: t))
+        if (epoch := self._planned.facts.updates_per_epoch) is not None and epoch > 1:
+            name = "once per epoch"
+            text = f"the values are planned for updates 0, 1, 2, …, each for an epoch of {epoch} updates"
+            rows.append((name, text, lambda t, _: t // epoch))
+            text = f"each value is the one planned for the first of the {epoch} updates of its epoch"
+            rows.append((name, text, lambda t, _: t // epoch * epoch))
+        text = "the schedule moved {n} times per update"
+        rows.append((faster, text, lambda t, n: t * n, factors, 1))
+        text += ", and each value is that after the last of them"
+        rows.append((faster, text, lambda t, n: t * n + n - 1, factors, 1))
+        rows.append((slower, "the schedule moved once every {n} updates", lambda t, n: t // n, slow, 1))
+        text = "each value is the one planned for the first of {n} updates"
+        rows.append((slower, text, lambda t, n: t // n * n, slow, 1))
+        text = "from update {n} on the values are those planned from update 0 on"
+        rows.append((restarted, text, lambda t, n: np.where(t < n, t, t - n), restarts, 1))
+        name = f"{{n}} updates skipped before update {moved}"
+        text = f"from update {moved} on, each value is the one planned {{n}} updates earlier"
+        rows.append((name, text, lambda t, n: np.maximum(t - n, 0), skipped, 1))
+        return [_Candidate(*row) for row in rows]
+
+    def clocks(self, *, fitted: int) -> Iterator[Cause]:
+        """Yield the causes of time that explain every value."""
+        for one in self.table():
+            found, bases = self._explaining(one) if one.fitted == fitted else ([], None)
             if found and bases is not None:
-                n = _numbers_text(found)
-                fixed = _with_bases(self._pairs, bases)
-                clocks = (partial(clock, n=found[place]) for place in spread_rows(len(found), _GLANCE))
-                of_one = all(bases_if_explained(fixed, one) for one in clocks)
-                more = self._meaning(found) + ("" if of_one else _OWN_BASES.format(n=found[0]))
-                yield Cause(name.format(n=n), text.format(n=n) + more, 1, bases)
+                n, fixed = _numbers_text(found), _with_bases(self._pairs, bases)
+                clocks = (one.clock_of(found[place]) for place in spread_rows(len(found), GLANCE))
+                of_one = not fitted or all(bases_if_explained(fixed, clock) for clock in clocks)
+                more = self._meaning(found) if fitted else ""
+                more += self._more + ("" if of_one else _OWN_BASES.format(n=found[0]))
+                yield Cause(one.name.format(n=n), one.text.format(n=n) + more, fitted, bases)
+
+    def reach(self, candidate: _Candidate, least: int) -> _Reach | None:
+        """Return the first rows that a cause explains; None if these are not clearly more than `least` rows.
+
+        A cause other than the plan needs rows after the first stage of the schedule, because half of the speed and
+        twice the length of a warmup have the same values.
+        """
+        shown, is_planned = self._shown, candidate is _PLANNED
+        reached = {
+            n: _explained_from_start(self._pairs, candidate.clock_of(n))
+            for n in self._longest(candidate, least + _LEAST_ROWS)
+        }
+        after = max((one[0] for one in reached.values()), default=0)
+        rows = int(np.count_nonzero(shown.column.t < after))
+        numbers = [n for n, one in reached.items() if one[0] == after]
+        if rows < least + _LEAST_ROWS or after == _MAX_TIME or len(numbers) > 1:
+            return None
+        times = candidate.clock(np.append(shown.column.t[:rows], after), numbers[0])
+        times = times if shown.amounts is None else shown.amounts(times)
+        has_values = np.unique(shown.column.values[:rows]).size >= _LEAST_DISTINCT
+        stages = begins_of(shown.schedule)[1:-1]
+        if is_planned and not has_values and shown.base is None:
+            return None
+        if not is_planned and not (has_values and (not stages or times[-2] > stages[0])):
+            return None
+        bases = reached[numbers[0]][1]
+        end = shown.schedule.piece.length
+        text = self._factor_from(after, bases) if is_planned else ""
+        if not is_planned and end is not None and times[-1] >= end:
+            text = "the values are those after the end of the schedule"
+        before = [pair.column.t[pair.column.t < after] for pair in self._pairs]
+        count = sum(one.size * len(pair.groups) for one, pair in zip(before, self._pairs, strict=True))
+        until = max(int(one.max(initial=0)) for one in before)
+        name = candidate.name.format(n=f"{numbers[0]:,}")
+        return _Reach(rows, Cause(name, text, candidate.fitted, bases, values=count, until=until))
+
+    def _longest(self, candidate: _Candidate, size: int) -> list[int]:
+        """Return the numbers with which a cause may explain the most rows, at least `size`; none if they are many."""
+        numbers, rows, step, most = candidate.numbers, 0, size, self._shown.column.t.size
+        is_growing = True
+        while rows < most and (is_growing or (step and numbers.size > _MOST_CLOSE)):
+            tried = min(rows + step, most)
+            kept = self._possible(numbers, candidate.clock, spread_rows(tried, GLANCE))
+            if kept.size:
+                numbers, rows, step = kept, tried, 2 * step if is_growing else step // 2
+            elif not rows:
+                return []
+            else:
+                is_growing, step = False, step // 2
+        return numbers.tolist() if numbers.size <= _MOST_CLOSE else []
+
+    def _factor_from(self, begin: int, bases: tuple[float, ...]) -> str:
+        """Return a clause that names the factor of all values from an update on; "" without one."""
+        ratios = []
+        for pair, base in zip(self._pairs, bases, strict=True):
+            rows = pair.column.t >= begin
+            column = replace(pair.column, t=pair.column.t[rows], values=pair.column.values[rows])
+            factor = factor_of_all(column, pair.planned_at(column.t, base))
+            if factor is None or column.t.size < _LEAST_ROWS or np.unique(column.values).size < _LEAST_DISTINCT:
+                return ""
+            ratios.append(f"{factor:.6g}")
+        return f"each value is {' or '.join(dict.fromkeys(ratios))} times the planned one"
 
     def totals(self) -> Iterator[Cause]:
         """Yield the cause that the run has another total."""
@@ -325,7 +435,7 @@ class _Search:
                 fixed = _with_bases(self._pairs, bases)
                 of_one = all(self._with_total(one, pairs=fixed) for one in (low, high))
                 text = f"the values are those of a total of {text} updates, not {total:,}"
-                text += "" if of_one else _OWN_BASES.format(n=other)
+                text += self._more + ("" if of_one else _OWN_BASES.format(n=other))
                 yield Cause("another total", text, 1, bases)
                 return
 
@@ -390,30 +500,33 @@ class _Search:
         ends = np.flatnonzero(np.diff(t))[:: max(t.size * 2 // _MOST_TRIED, 1)]
         return np.unique(np.concatenate([t[ends] + 1, t[ends + 1]]))
 
-    def _explaining(
-        self, numbers: Times, clock: Callable[[Any, Any], Any]
-    ) -> tuple[list[int], tuple[float, ...] | None]:
-        """Return the numbers with which a clock explains every value, and the bases with the first of them."""
-        shown = self._shown
+    def _explaining(self, candidate: _Candidate) -> tuple[list[int], tuple[float, ...] | None]:
+        """Return the numbers with which a cause explains every value, and the bases with the first of them."""
+        numbers = candidate.numbers
         for rows in (
             self._rows[:: self._rows.size // _EDGES or 1],
             self._rows,
-            spread_rows(shown.column.t.size, _SAMPLE),
+            spread_rows(self._shown.column.t.size, SAMPLE),
         ):
-            kept = [np.zeros(0, dtype=np.int64)]
-            for part in np.array_split(numbers, max(numbers.size * rows.size // _MOST_CHECKED, 1)):
-                if part.size:
-                    times = clock(shown.column.t[rows], part[:, np.newaxis])
-                    kept.append(part[which_can_be_planned(shown, rows, times)])
-            numbers = np.concatenate(kept)
+            numbers = self._possible(numbers, candidate.clock, rows)
         size = sum(pair.column.t.size for pair in self._pairs)
         most = max(_MOST_CHECKED // size, 2)
         checked = numbers[spread_rows(numbers.size, most)]
-        explained = {n: bases_if_explained(self._pairs, lambda t, n=n: clock(t, n)) for n in checked.tolist()}  # type: ignore[misc]  # n is bound now
+        explained = {n: self._bases(self._pairs, candidate.clock_of(n)) for n in checked.tolist()}
         found = [n for n, bases in explained.items() if bases is not None]
         if len(found) == len(explained):  # and so those between them
             found = numbers.tolist()
         return found, explained[found[0]] if found else None
+
+    def _possible(self, numbers: Times, clock: Callable[[Any, Any], Any], rows: Times) -> Times:
+        """Return the numbers with which a clock may explain the values of some rows."""
+        kept = [np.zeros(0, dtype=np.int64)]
+        for part in np.array_split(numbers, max(numbers.size * rows.size // _MOST_CHECKED, 1)):
+            if part.size:
+                times = clock(self._shown.column.t[rows], part[:, np.newaxis])
+                times = np.broadcast_to(times, (part.size, rows.size))  # a clock without a number
+                kept.append(part[which_can_be_planned(self._shown, rows, times)])
+        return np.concatenate(kept)
 
     def _with_total(
         self, total: int, size: int | None = None, pairs: Sequence[PlannedColumn] | None = None
@@ -421,21 +534,30 @@ class _Search:
         pairs = self._pairs_of(total, pairs or self._pairs)
         if pairs is None:
             return None
-        return bases_if_explained(pairs if size is None else [_part(pair, size) for pair in pairs])
+        return self._bases(pairs, size=size)
+
+    def _bases(
+        self, pairs: Sequence[PlannedColumn], clock: Clock = np.asarray, *, size: int | None = None
+    ) -> tuple[float, ...] | None:
+        """Return the bases with which all values, or `size` of them, are as planned; None if some value is not."""
+        if self._are_waves and not all(map(_shows_wave, pairs, [clock] * len(pairs))):
+            return None
+        return bases_if_explained(pairs if size is None else [part_of(pair, size) for pair in pairs], clock)
 
     def _pairs_of(self, total: int, pairs: Sequence[PlannedColumn]) -> list[PlannedColumn] | None:
         """Return columns with the schedules of a run of another length; None if there is no such plan."""
         plan = self._planned.for_total(total) if total > 0 else None
         if plan is None:
             return None
-        places = {id(one.schedule): place for place, one in enumerate(self._planned.counted.bindings)}
-        return [replace(pair, schedule=plan.bindings[places[id(pair.schedule)]].schedule) for pair in pairs]
+        schedules = [one.schedule for one in plan.bindings]
+        if self._are_waves:
+            schedules = [*map(with_wave, schedules)]
+        return [replace(pair, schedule=schedules[at]) for pair, at in zip(pairs, self._bindings, strict=True)]
 
     def _best_totals(self, total: int) -> list[int]:
         """Return lengths of a run whose plans may explain the log, the nearest first."""
         near: dict[int, float] = {}
         can_be_planned: set[int] = set()
-        place = next(place for place, pair in enumerate(self._pairs) if pair is self._shown)
         values = self._shown.column.values[self._rows]
         scale = float(np.abs(values[np.isfinite(values)]).max(initial=0.0)) or 1.0
 
@@ -444,7 +566,7 @@ class _Search:
             if length not in near:
                 near[length] = np.inf
                 if (pairs := self._pairs_of(length, self._pairs)) is not None:
-                    pair = pairs[place]
+                    pair = pairs[self._place]
                     times = pair.column.t[self._rows]
                     if which_can_be_planned(pair, self._rows, times[np.newaxis]).any():
                         can_be_planned.add(length)
@@ -477,16 +599,44 @@ class _Search:
     def _furthest(self, total: int, sign: int) -> int:
         """Return the furthest length, in one direction, up to which each one explains every value."""
         step = 1
-        while step < min(total, _NO_END) and self._with_total(total + sign * step, _SAMPLE) is not None:
+        while step < min(total, _NO_END) and self._with_total(total + sign * step, SAMPLE) is not None:
             total, step = total + sign * step, 2 * step
         while step := step // 2:
-            if self._with_total(total + sign * step, _SAMPLE) is not None:
+            if self._with_total(total + sign * step, SAMPLE) is not None:
                 total += sign * step
         while self._with_total(total) is None:  # a sample explained more than all values do
             total -= sign
         return total
 
 
+def _explained_from_start(pairs: Sequence[PlannedColumn], clock: Clock) -> tuple[int, tuple[float, ...]]:
+    """Return the first update with a value that is not as planned, and the bases with which those before are."""
+    after, bases = _MAX_TIME, []
+    for pair in pairs:
+        t, times = pair.column.t, clock(pair.column.t)
+        bases.append(base_of_first(pair, times) if pair.base is None else pair.base)
+        planned = pair.planned_at(times, bases[-1])
+        equal = (pair.column.equals_in(one, planned) for one in (None, *pair.column.readings))
+        rows = max(int(np.argmin(np.append(one, False))) for one in equal)
+        after = min(after, int(t[rows])) if rows < t.size else after
+    return after, tuple(bases)
+
+
+def _shows_wave(pair: PlannedColumn, clock: Clock) -> bool:
+    """Return whether the rows of a schedule that may be a wave show it: otherwise any value may be on it."""
+    wave = stages_of(pair.schedule)[-1]
+    if wave.kind != "restarts":
+        return wave.kind != "anneal"  # a cosine without a length
+    times = clock(pair.column.t)
+    times = times if pair.amounts is None else pair.amounts(times)
+    return bool(np.abs(np.diff(times)).max(initial=0) <= wave.args["every"].number / 2)
+
+
+_RISES_AGAIN = "; after its end the cosine rises again, as that of transformers does"
+_MOST_TURNS = 256  # of a log that may follow a cosine that rises again
+_LEAST_ROWS = 20  # rows that a cause of the first values must explain, more than any other cause
+_LEAST_DISTINCT = 10  # different values in these rows
+_MOST_CLOSE = 4  # numbers of a cause that may explain the first values
 _OWN_BASES = "; each has a base of its own, and the one above is that of {n:,}"
 
 

@@ -17,10 +17,10 @@ from paramsched.core.time.amounts import PROGRESS, amount_text, counts_in_unit
 from paramsched.core.time.run_facts import Facts, facts_of_call
 from paramsched.errors import InvalidArgument, MissingFact, UnreadableLog
 from paramsched.show import Figure, curves_from_values, figure
-from paramsched.tools.audit.bases import base_of_first
-from paramsched.tools.audit.causes import Cause, PlannedRun, bases_if_explained, causes_of, place_of
+from paramsched.tools.audit.bases import base_of_first, bases_if_explained
+from paramsched.tools.audit.causes import Cause, cause_of_first, causes_of, place_of
 from paramsched.tools.audit.facts import MOST_DRAWN
-from paramsched.tools.audit.match import BasesByPlace, PlannedColumn, pair_columns
+from paramsched.tools.audit.match import BasesByPlace, PlannedColumn, PlannedRun, pair_columns
 from paramsched.tools.records.columns import Program
 from paramsched.tools.records.log_values import Flags, LoggedValues
 
@@ -89,10 +89,12 @@ class Report:
         is_constantly_zero: whether each learning rate in the log is 0.
         from_first_on: whether each value from `first` on differs.
         causes: the causes that explain every value, with the fewest fitted numbers.
+        of_first: the cause that explains the most values from the first one on, if none explains all; None without one.
+        lines: several lines of a plan with these values, if the log does not show which of them the run used.
         bases: a dict from `lr of group 0`, for example, to a base that was not specified: all values are as planned
             with it, or all are explained by the first cause with it.
-        assumed: a dict like `bases`, if nothing explains all values: the base of the first values; None if none
-            fits the first one.
+        assumed: a dict like `bases`, if nothing explains all values: the base of the first values, for the values
+            that are reported as planned; None if none fits the first one.
         notes: remarks about the log.
     """
 
@@ -104,6 +106,8 @@ class Report:
     is_constantly_zero: bool = False
     from_first_on: bool = False
     causes: tuple[Cause, ...] = ()
+    of_first: Cause | None = None
+    lines: tuple[str, ...] = ()
     bases: Mapping[str, float] = field(default_factory=dict)
     assumed: Mapping[str, float | None] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -114,10 +118,13 @@ class Report:
         how = "as planned, up to rounding" if self.rounded else "values are as planned"
         lines = [f"{self.exact:,} of {self.values:,} {how}"]
         lines += [f"base of {place}: {base!r}, fitted to the log" for place, base in self.bases.items()]
+        first = "the first one" if self.of_first is None else f"those up to update {self.of_first.until:,}"
         for place, base in self.assumed.items():
-            option = f"--base {place.partition(' ')[0]}={base or 0.1!r}"
-            fits = "the first value" if base is None else f"all values; {base!r} fits the first one"
-            lines.append(f"no base of {place} fits {fits}. For example: {option}")
+            if base is None:
+                option = f"--base {place.partition(' ')[0]}=0.1"
+                lines.append(f"no base of {place} fits the first value. For example: {option}")
+            else:
+                lines.append(f"no base of {place} fits all values; compared with {base!r}, which fits {first}")
         lines += [f"note: {note}" for note in self.notes]
         if self.is_constantly_zero:
             lines.append("each learning rate is 0, which trains nothing")
@@ -130,8 +137,14 @@ class Report:
         for number, one in enumerate(self.causes):
             lead = "cause" if number == 0 else "explained as well by"
             lines.append(f"{lead}: {one.name}: {one.text} (explains all {self.values:,} values)")
-        if self.first is not None and not self.causes:
+        if self.lines:
+            several = ", ".join(f"`{line}`" for line in self.lines)
+            lines.append(f"several lines explain all values, and the log does not show which one: {several}")
+        elif self.first is not None and not self.causes:
             lines.append("none of the known causes explains all values")
+        if (part := self.of_first) is not None:
+            counts = f"{part.values:,} of {self.values:,} values, up to update {part.until:,}"
+            lines.append(f"{part.name} explains {counts}{part.text and '; then '}{part.text}")
         return "\n".join(lines)
 
 
@@ -232,13 +245,19 @@ def matched_with_plan(
     if program is not None and program.is_after:
         notes += (f"as {program.name} logs it: a row has the value of the next update",)
     causes: tuple[Cause, ...] = ()
+    of_first: Cause | None = None
+    lines: tuple[str, ...] = ()
     are_sure = [True] * len(pairs)
     if found is None:
         each = [bases_if_explained([pair]) for pair in pairs]
-        causes = causes_of(pairs, planned, processes)
-        if causes and causes[0].bases is not None:
+        causes, lines = causes_of(pairs, planned, processes)
+        if not causes and not lines:
+            of_first = cause_of_first(pairs, planned)
+        stated = causes[0] if causes else of_first
+        if stated is not None and stated.bases is not None:
+            are_sure = [bool(causes) or one is not None for one in each]
             found = tuple(
-                base if pair.base is None else pair.base for pair, base in zip(pairs, causes[0].bases, strict=True)
+                base if pair.base is None else pair.base for pair, base in zip(pairs, stated.bases, strict=True)
             )
         else:
             are_sure = [one is not None for one in each]
@@ -265,7 +284,9 @@ def matched_with_plan(
     }
     asked = {place: base if fits_first[place] else None for place, base in assumed.items()}
     causes = tuple(one if one.bases is None else _with_own_bases(one, pairs, found) for one in causes)
-    report = _report(matched, causes, notes, fitted, {} if causes and causes[0].bases is not None else asked)
+    report = _report(
+        matched, causes, of_first, lines, notes, fitted, {} if causes and causes[0].bases is not None else asked
+    )
     return report, matched
 
 
@@ -329,6 +350,8 @@ def _matched(pair: PlannedColumn, base: float) -> MatchedColumn:
 def _report(
     matched: Sequence[MatchedColumn],
     causes: tuple[Cause, ...],
+    of_first: Cause | None,
+    lines: tuple[str, ...],
     notes: tuple[str, ...],
     bases: Mapping[str, float],
     assumed: Mapping[str, float | None],
@@ -364,6 +387,8 @@ def _report(
         is_constantly_zero=bool(rates) and all(one.is_zero for one in rates),
         from_first_on=from_first_on,
         causes=causes,
+        of_first=of_first,
+        lines=lines,
         bases=bases,
         assumed=assumed,
         notes=notes,

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self, TypeAlias, final
 
 import numpy as np
@@ -11,15 +12,17 @@ import numpy as np
 from paramsched.core.curves.arrays import Floats, interpolated
 from paramsched.core.fields import Field
 from paramsched.core.plan import Binding, Line, Plan, Target, bind
-from paramsched.core.plan.binding import is_by_amount
+from paramsched.core.plan.binding import UPDATES, is_by_amount
 from paramsched.core.plan.group_matching import parts_of
 from paramsched.core.plan.optimizers import scopes_of
+from paramsched.core.plan.resolve import counted_plan
 from paramsched.core.plan.run_amounts import ReportedProgress, RunAmounts
 from paramsched.core.schedules.anneal import stage_from_base
 from paramsched.core.schedules.evaluation import depends_on_base, values_by_base
 from paramsched.core.schedules.schedule import Schedule
+from paramsched.core.time import RunFacts
 from paramsched.core.time.amounts import PROGRESS, times_on
-from paramsched.errors import MissingFact, PlanError, UnreadableLog
+from paramsched.errors import InvalidArgument, MissingFact, PlanError, UnreadableLog
 from paramsched.tools.records.log_values import LogColumn, LoggedAmounts, LoggedValues, Times
 
 _MAX_CONSECUTIVE = 2**22  # updates whose planned amounts are computed together
@@ -143,6 +146,44 @@ class PlannedColumn:
     def _differs_between(self, base: float, other: float) -> bool:
         times = self.column.t[:: max(self.column.t.size // _MAX_SAMPLED_ROWS, 1)]
         return depends_on_base(self.schedule, times if self.amounts is None else self.amounts(times), base, other)
+
+
+@final
+@dataclass(frozen=True)
+class PlannedRun:
+    """A plan with its run facts."""
+
+    plan: Plan
+    facts: RunFacts
+
+    @cached_property
+    def resolved(self) -> Plan:
+        return self.plan.resolve(facts=self.facts)
+
+    @cached_property
+    def counted(self) -> Plan:
+        """The resolved plan with all lengths as plain numbers in the unit of its clock."""
+        return counted_plan(self.resolved)
+
+    @cached_property
+    def total(self) -> int | None:
+        """The length of the run in updates; None if it is unknown or the plan counts something else."""
+        length = self.resolved.total
+        return None if length is None or not length.is_resolved or self.plan.clock != UPDATES else length.updates
+
+    @cached_property
+    def _by_total(self) -> dict[int, Plan | None]:
+        return {}
+
+    def for_total(self, total: int) -> Plan | None:
+        """Return the plan of a run of another length, as `counted`; None if there is none."""
+        if total not in self._by_total:
+            try:
+                other = Plan(*self.plan.as_written(), total=total).resolve(facts=replace(self.facts, total=total))
+                self._by_total[total] = counted_plan(other)
+            except InvalidArgument:
+                self._by_total[total] = None
+        return self._by_total[total]
 
 
 def spread_rows(size: int, most: int) -> Times:
