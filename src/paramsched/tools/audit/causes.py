@@ -105,8 +105,8 @@ def causes_of(
 
 
 def _next_lines(lines: Iterator[list[ExplainingLine]]) -> Iterator[Cause]:
-    for line, bases, read in next(lines, []):
-        yield Cause("another line", f"the values are those of {line}", read, bases, line=str(line))
+    for one in next(lines, []):
+        yield Cause("another line", f"the values are those of {one.line}", one.read, one.bases, line=str(one.line))
 
 
 def cause_of_first(pairs: Sequence[PlannedColumn], planned: PlannedRun) -> Cause | None:
@@ -383,9 +383,11 @@ class _Search:
         stages = begins_of(shown.schedule)[1:-1]
         if is_planned and not has_values and shown.base is None:
             return None
-        if not is_planned and not (has_values and (not stages or times[-2] > stages[0])):
-            return None
         bases = reached[numbers[0]][1]
+        if not is_planned and not (
+            has_values and (not stages or times[-2] > stages[0]) and self._ends_at(rows, candidate, numbers[0], bases)
+        ):
+            return None
         end = shown.schedule.piece.length
         text = self._factor_from(after, bases) if is_planned else ""
         if not is_planned and end is not None and times[-1] >= end:
@@ -395,6 +397,17 @@ class _Search:
         until = max(int(one.max(initial=0)) for one in before)
         name = candidate.name.format(n=f"{numbers[0]:,}")
         return _Reach(rows, Cause(name, text, candidate.fitted, bases, values=count, until=until))
+
+    def _ends_at(self, row: int, candidate: _Candidate, n: int, bases: tuple[float, ...]) -> bool:
+        """Return whether a cause clearly ends at a row.
+
+        A clock that is nearly that of the run would explain the first values within their rounding, and then drift.
+        """
+        pair, base = self._shown, bases[self._place]
+        t = pair.column.t[row : row + 1]
+        planned = pair.planned_at(candidate.clock(t, n), base)
+        far = np.abs(pair.column.values[row : row + 1] - planned)
+        return bool((far > _ROUNDINGS_AT_END * pair.column.rounding()[row : row + 1]).any())
 
     def _longest(self, candidate: _Candidate, size: int) -> list[int]:
         """Return the numbers with which a cause may explain the most rows, at least `size`; none if they are many."""
@@ -636,6 +649,7 @@ _RISES_AGAIN = "; after its end the cosine rises again, as that of transformers 
 _MOST_TURNS = 256  # of a log that may follow a cosine that rises again
 _LEAST_ROWS = 20  # rows that a cause of the first values must explain, more than any other cause
 _LEAST_DISTINCT = 10  # different values in these rows
+_ROUNDINGS_AT_END = 4  # of the difference at which a cause of the first values ends
 _MOST_CLOSE = 4  # numbers of a cause that may explain the first values
 _OWN_BASES = "; each has a base of its own, and the one above is that of {n:,}"
 

@@ -20,8 +20,9 @@ Kind: TypeAlias = Literal["rises", "falls", "stays", "jumps"]
 
 MOST_DRAWN = 12_500_000  # values in a picture; they take 100 MB
 _MOST_LISTED = 12  # stretches of a column in the text
-_LEAST_JUMP = 0.1  # a jump is at least this part of the range of the column
+_LEAST_JUMP = 0.1  # a jump is at least this part of the range of the column, or of the larger of its two values
 _TIMES_LARGER = 10  # and more than so many times as large as the changes beside it
+_ROUNDINGS = 4  # a jump between small values is more than so many times as large as their rounding
 
 
 @final
@@ -29,8 +30,8 @@ _TIMES_LARGER = 10  # and more than so many times as large as the changes beside
 class Stretch:
     """Consecutive rows over which the values rise, fall or stay; or a jump between two rows.
 
-    A jump is a change by more than a tenth of the range of the values that is more than ten times as large as the
-    change before it and the change after it.
+    A jump is a change by more than a tenth, of the range of all values or of the larger one of the two, that is more
+    than ten times as large as the change before it and the change after it.
 
     Args:
         kind: the direction.
@@ -235,7 +236,10 @@ def _stretches(column: LogColumn) -> tuple[Stretch, ...]:
     changes = np.diff(values)
     sizes = np.abs(changes)
     beside = np.maximum(np.append(0.0, sizes[:-1]), np.append(sizes[1:], 0.0))
-    jumps = (sizes > _LEAST_JUMP * np.ptp(values)) & (sizes > _TIMES_LARGER * beside) & (values.size > 2)
+    larger = np.maximum(np.abs(values[1:]), np.abs(values[:-1]))
+    rounding = column.rounding()[finite]
+    by_ratio = (sizes > _LEAST_JUMP * larger) & (sizes > _ROUNDINGS * np.maximum(rounding[1:], rounding[:-1]))
+    jumps = ((sizes > _LEAST_JUMP * np.ptp(values)) | by_ratio) & (sizes > _TIMES_LARGER * beside) & (values.size > 2)
     kinds = np.where(jumps, 2, np.sign(changes)).astype(np.int64)
     starts = np.flatnonzero(np.append(True, (np.diff(kinds) != 0) | jumps[1:]))
     names: dict[int, Kind] = {-1: "falls", 0: "stays", 1: "rises", 2: "jumps"}

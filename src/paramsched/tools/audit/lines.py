@@ -14,7 +14,7 @@ import numpy as np
 
 from paramsched.core import curves
 from paramsched.core.curves import Curve
-from paramsched.core.curves.arrays import ROUNDING_OF_LARGEST, Floats
+from paramsched.core.curves.arrays import Floats
 from paramsched.core.plan import Plan, replace_schedule
 from paramsched.core.plan.resolve import counted_plan
 from paramsched.core.schedules.anneal import Index, anneal, first_level, is_anneal, last_level, warmup
@@ -125,11 +125,19 @@ class _Box(NamedTuple):
 
 
 class ExplainingLine(NamedTuple):
-    """A line that explains every value, the base of each column, and how many numbers were read from the log."""
+    """A line that explains every value.
+
+    Args:
+        line: the line.
+        bases: the base of each column.
+        read: how many numbers were read from the log, besides the base.
+        ramp: the updates between which the line rises.
+    """
 
     line: Schedule
     bases: tuple[float, ...]
     read: int
+    ramp: tuple[int, int]
 
 
 class _Fit(NamedTuple):
@@ -162,7 +170,9 @@ def lines_by_read(pairs: Sequence[PlannedColumn], planned: PlannedRun) -> Iterat
         for fit in (fits[place] for place in spread_rows(len(fits), _MOST_KEPT)):
             if len(found) < _MOST_NAMED and (line := search.explaining(fit)) is not None:
                 found.setdefault(str(line.line), line)
-        yield [one for one in found.values() if search.has_values(one)]
+        yield [*found.values()] if all(map(search.is_shown, found.values())) else []
+        if found:  # more numbers would explain the values as well
+            return
 
 
 def _form_of(schedule: Schedule, total: int | None) -> tuple[_Form, _Lengths]:
@@ -225,12 +235,7 @@ class _LineSearch:
         self._binding = planned.counted.bindings[places.index(True)]
         column = shown.column
         self._t, self._values = column.t, column.values
-        sizes = np.abs(self._values)
-        half = [
-            column.slack(one) * sizes + (0.0 if one is None else one.half_unit(sizes))
-            for one in (None, *column.readings)
-        ]
-        self._half = np.maximum.reduce(half) + ROUNDING_OF_LARGEST * sizes.max(initial=0.0) + np.finfo(float).tiny
+        self._half = column.rounding() + np.finfo(float).tiny
         changes, top = np.flatnonzero(np.diff(self._values)), int(self._values.argmax())
         near = np.concatenate([changes[:_EDGES], changes[-_EDGES:], [top]])[:, np.newaxis] + np.arange(-1, 3)
         rows = np.append(spread_rows(column.t.size, _ROWS), near)
@@ -370,7 +375,8 @@ class _LineSearch:
                 continue
             pairs = [replace(one, schedule=schedule) if one.schedule is of_line else one for one in self._pairs]
             if (bases := bases_if_explained(pairs)) is not None:
-                return ExplainingLine(line, bases, fit.read)
+                start, ramp, *_ = fit.lengths
+                return ExplainingLine(line, bases, fit.read, (start, start + ramp))
         return None
 
     def _ends(self, fit: _Fit) -> Iterator[Level]:
@@ -384,11 +390,15 @@ class _LineSearch:
             if base is not None:
                 yield Absolute(float(f"{fit.end * base:.{digits}g}"))
 
-    def has_values(self, found: ExplainingLine) -> bool:
-        """Return whether the log has enough values that are no corners of the line to show it."""
+    def is_shown(self, found: ExplainingLine) -> bool:
+        """Return whether the log shows a line: it has enough values that are no corners, and some of another ramp."""
+        begin, end = found.ramp
+        has_ramp = end - begin in (0, self._lengths.ramp) or bool(np.any((self._t > begin) & (self._t <= end)))
         base = next(base for pair, base in zip(self._pairs, found.bases, strict=True) if pair is self._shown)
         corners = [base * (multiple or 0.0) + (value or 0.0) for multiple, value in map(split_level, self._form.levels)]
         corners += [float(self._values[0]), float(self._values[-1])]
         is_corner = np.logical_or.reduce([np.abs(self._values - one) <= self._half for one in corners])
         distinct = np.unique(self._values[~is_corner]).size
-        return distinct >= max(_LEAST_DISTINCT, _DISTINCT_OF_NUMBER * (found.read + (self._shown.base is None)))
+        return has_ramp and distinct >= max(
+            _LEAST_DISTINCT, _DISTINCT_OF_NUMBER * (found.read + (self._shown.base is None))
+        )

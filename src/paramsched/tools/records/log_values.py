@@ -11,7 +11,7 @@ import numpy as np
 
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.printing import printable
-from paramsched.core.curves.arrays import ROUNDING, Floats, equal_up_to_rounding
+from paramsched.core.curves.arrays import ROUNDING, ROUNDING_OF_LARGEST, Floats, equal_up_to_rounding
 from paramsched.core.time.run_facts import CLOCK_SYNONYMS
 from paramsched.errors import UnreadableLog
 from paramsched.tools.records.columns import Program, Unit, is_blank
@@ -183,6 +183,15 @@ class LogColumn:
         """Return the relative difference from the planned value that a value may have before it is rounded."""
         few = reading is not None and not reading.are_decimals and reading.count < _DIGITS_OF_SINGLE
         return max(self.tolerance, ROUNDING_OF_CPUS) + (_HALF_SINGLE if few or self._are_singles_in(reading) else 0.0)
+
+    def rounding(self) -> Floats:
+        """Return how far each value may be from the planned one, in the reading with the largest distance."""
+        sizes = np.abs(self.values)
+        found = [
+            self.slack(one) * sizes + (0.0 if one is None else one.half_unit(sizes)) for one in (None, *self.readings)
+        ]
+        largest = sizes.max(initial=0.0, where=np.isfinite(sizes))
+        return np.asarray(np.maximum.reduce(found) + ROUNDING_OF_LARGEST * largest)
 
     @property
     def rounded_zeros(self) -> Reading | None:
