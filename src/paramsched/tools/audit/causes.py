@@ -152,9 +152,12 @@ def _never_moved(pairs: Sequence[PlannedColumn], moving: Sequence[PlannedColumn]
     if bases_if_explained(others) is None:
         return None
     value = float(moving[0].column.values[0])
-    text = f"each value is {value!r}" if len(moving) == 1 else "each column has one value"
+    text, line = "each column has one value", None
+    if len(moving) == 1:
+        line = "constant()" if value and moving[0].base in (None, value) else f"constant(absolute({value!r}))"
+        text = f"each value is {value!r}, as planned by {line}"
     is_shown = all(pair.base is not None or pair.depends_on_base(pair.column.t[:1] * 0) for pair in moving)
-    return Cause("never moved", text, 0, bases_if_explained(pairs, lambda t: t * 0) if is_shown else None)
+    return Cause("never moved", text, 0, bases_if_explained(pairs, lambda t: t * 0) if is_shown else None, line)
 
 
 def _may_have_moved(pair: PlannedColumn) -> bool:

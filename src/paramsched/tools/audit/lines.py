@@ -170,7 +170,8 @@ def lines_by_read(pairs: Sequence[PlannedColumn], planned: PlannedRun) -> Iterat
         for fit in (fits[place] for place in spread_rows(len(fits), _MOST_KEPT)):
             if len(found) < _MOST_NAMED and (line := search.explaining(fit)) is not None:
                 found.setdefault(str(line.line), line)
-        yield [*found.values()] if all(map(search.is_shown, found.values())) else []
+        lines = [one for one in found.values() if search.has_values(one)]
+        yield lines if len(lines) > 1 or all(map(search.shows_ramp, lines)) else []
         if found:  # more numbers would explain the values as well
             return
 
@@ -390,15 +391,16 @@ class _LineSearch:
             if base is not None:
                 yield Absolute(float(f"{fit.end * base:.{digits}g}"))
 
-    def is_shown(self, found: ExplainingLine) -> bool:
-        """Return whether the log shows a line: it has enough values that are no corners, and some of another ramp."""
+    def shows_ramp(self, found: ExplainingLine) -> bool:
+        """Return whether a ramp is the planned one, or has a logged value: any curve may lead to its end otherwise."""
         begin, end = found.ramp
-        has_ramp = end - begin in (0, self._lengths.ramp) or bool(np.any((self._t > begin) & (self._t <= end)))
+        return end - begin in (0, self._lengths.ramp) or bool(np.any((self._t > begin) & (self._t <= end)))
+
+    def has_values(self, found: ExplainingLine) -> bool:
+        """Return whether the log has enough values that are no corners of a line to show it."""
         base = next(base for pair, base in zip(self._pairs, found.bases, strict=True) if pair is self._shown)
         corners = [base * (multiple or 0.0) + (value or 0.0) for multiple, value in map(split_level, self._form.levels)]
         corners += [float(self._values[0]), float(self._values[-1])]
         is_corner = np.logical_or.reduce([np.abs(self._values - one) <= self._half for one in corners])
         distinct = np.unique(self._values[~is_corner]).size
-        return has_ramp and distinct >= max(
-            _LEAST_DISTINCT, _DISTINCT_OF_NUMBER * (found.read + (self._shown.base is None))
-        )
+        return distinct >= max(_LEAST_DISTINCT, _DISTINCT_OF_NUMBER * (found.read + (self._shown.base is None)))
