@@ -184,6 +184,26 @@ def test_the_cosine_of_transformers_with_another_total_is_known(total, tmp_path)
     assert f" of {total:,} updates" in cause.text
 
 
+@pytest.mark.parametrize("is_after", [False, True])
+@table(
+    ("values", "name"),
+    [
+        (lambda t: values_of("warmup(50) >> linear()", t), "another line"),
+        (lambda t: cosine_of_transformers(2 * t, 100, TOTAL), "2 times per update"),
+    ],
+)
+def test_the_curves_of_both_generations_of_the_trainer_are_known(values, name, is_after, tmp_path):
+    steps = np.arange(10, TOTAL, 10)
+    rows = [
+        {"step": n, "learning_rate": one} for n, one in zip(steps.tolist(), values(steps - 1 + is_after), strict=True)
+    ]
+    (tmp_path / "trainer_state.json").write_text(json.dumps({"log_history": rows}))
+
+    (cause,) = audited(tmp_path / "trainer_state.json", "warmup(100) >> cosine()").causes
+
+    assert cause.name == name
+
+
 COSINE = "warmup(100) >> cosine()"
 HALVED = values_of(COSINE, T) * np.where(T < 500, 1, 0.5)
 OTHER_PLAN = np.where(T < 400, values_of(COSINE, T), 0.08 * ((TOTAL - T) / 600) ** 2)

@@ -242,15 +242,18 @@ def matched_with_plan(
     pairs, found, program = _of_program(all_pairs, logged.programs)
     apart = _not_compared(logged, plan, pairs)
     notes = (*logged.notes, *([f"not compared: {', '.join(apart)}"] if apart else []))
-    if program is not None and program.is_after:
-        notes += (f"as {program.name} logs it: a row has the value of the next update",)
     causes: tuple[Cause, ...] = ()
     of_first: Cause | None = None
     lines: tuple[str, ...] = ()
     are_sure = [True] * len(pairs)
     if found is None:
+        for other in logged.programs or (None,):
+            moved = _as_logged_by(all_pairs, other)
+            causes, lines = causes_of(moved, planned, processes)
+            if causes or lines:
+                pairs, program = moved, other
+                break
         each = [bases_if_explained([pair]) for pair in pairs]
-        causes, lines = causes_of(pairs, planned, processes)
         if not causes and not lines:
             of_first = cause_of_first(pairs, planned)
         stated = causes[0] if causes else of_first
@@ -262,6 +265,8 @@ def matched_with_plan(
         else:
             are_sure = [one is not None for one in each]
             found = tuple(map(_base_of, pairs, each))
+    if program is not None and program.is_after:
+        notes += (f"as {program.name} logs it: a row has the value of the next update",)
     matched = [_matched(pair, base) for pair, base in zip(pairs, found, strict=True)]
     _refuse_only_zeros(logged, matched)
     fitted, assumed = (
@@ -325,6 +330,13 @@ def _base_of(pair: PlannedColumn, found: tuple[float, ...] | None) -> float:
     return base_of_first(pair, pair.column.t) if pair.base is None else pair.base
 
 
+def _as_logged_by(pairs: list[PlannedColumn], program: Program | None) -> list[PlannedColumn]:
+    """Return the columns with the updates whose values a program logs."""
+    if program is None or not program.is_after:
+        return pairs
+    return [replace(pair, column=replace(pair.column, t=pair.column.t + 1)) for pair in pairs]
+
+
 def _of_program(
     pairs: list[PlannedColumn], programs: Sequence[Program]
 ) -> tuple[list[PlannedColumn], tuple[float, ...] | None, Program | None]:
@@ -333,10 +345,7 @@ def _of_program(
     If there is no such program, these are the columns of the first one, and no bases.
     """
     for program in programs or (None,):
-        ahead = int(program is not None and program.is_after)
-        moved = pairs
-        if ahead:
-            moved = [replace(pair, column=replace(pair.column, t=pair.column.t + ahead)) for pair in pairs]
+        moved = _as_logged_by(pairs, program)
         if (found := bases_if_explained(moved)) is not None:
             return moved, found, program
     return pairs, None, None
