@@ -36,7 +36,7 @@ SHAPES = {
         "constant(over=100) >> cosine(over=1000)",
     ),
     "warmup(100) >> cosine(over=900)": ("warmup(100) >> cosine(over=700)", "warmup(60) >> cosine(over=900)"),
-    "linear()": ("cosine()", "constant(over=73) >> linear()"),
+    "linear()": ("cosine()", "warmup(60) >> linear()"),
     "step(100, 0.5)": ("warmup(70) >> cosine()",),
 }  # fmt: skip
 CASES = [(plan, line) for plan, lines in SHAPES.items() for line in lines]
