@@ -285,7 +285,7 @@ def test_a_base_whose_line_is_not_written_yet_is_a_problem_beside_the_curves(dra
 def test_the_checks_use_the_bases_of_the_page(drawn):
     reported = drawn("total: 100\nlr: cosine(to=1e-5)\n", bases="lr=0.001")["problems"]
 
-    assert "PS304" in reported
+    assert "PS301" in reported
     assert "1e-08" in reported
 
 

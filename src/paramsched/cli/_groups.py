@@ -91,7 +91,7 @@ class _Places:
     """The lines of a plan that decide values, with their places in its files, which are read once for all rows."""
 
     def __init__(self, read: PlanInput) -> None:
-        from paramsched.core.rules.line import binding_path
+        from paramsched.core.rules.curve import binding_path
 
         paths = [binding_path(line) for line in read.plan.bindings]
         wanted = [Problem(path, "", code=UNREADABLE) for path in dict.fromkeys(paths) if path]
@@ -103,7 +103,7 @@ class _Places:
 
     def path_of(self, plan: Plan, bound: Line) -> str:
         """Return the config path of the line of a plan that a bound field follows."""
-        from paramsched.core.rules.line import binding_path
+        from paramsched.core.rules.curve import binding_path
 
         if id(plan) not in self._paths:
             lines = reversed(plan.bindings)  # of equal lines the first

@@ -29,8 +29,8 @@ from paramsched.core.base.problem import PlanWarning, Problem, with_advice
 from paramsched.core.base.terminal import BREAK, SEVERITY_STYLES, Line, Part
 from paramsched.core.files.plan_files import PlanText
 from paramsched.core.plan import Plan
+from paramsched.core.rules.curve import binding_path
 from paramsched.core.rules.first_update import note_of_first_update
-from paramsched.core.rules.line import binding_path
 from paramsched.core.rules.plan_check import check
 from paramsched.core.time import Duration, RunFacts
 from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, UnknownGroup, UnreadableLog

@@ -6,20 +6,18 @@ from typing import TYPE_CHECKING, Any, Final, Never, NoReturn, SupportsFloat, Un
 
 import numpy as np
 
-from paramsched.core.base.codes import BEYOND_THE_PLAN
+from paramsched.core.base.codes import BASE_OF_ZERO, BEYOND_THE_PLAN
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.problem import PlanWarning, Problem, warn_user
 from paramsched.core.base.signatures import readable
 from paramsched.core.feedback.base import MetricRule, ignored_metrics, misplaced_metric
-from paramsched.core.fields import Field
 from paramsched.core.foreign_calls import answering_class
 from paramsched.core.number_checks import finite_number, whole_number
 from paramsched.core.plan.binding import UPDATES, Binding, Target
 from paramsched.core.plan.forms import PlanLike, plan_in_run
-from paramsched.core.plan.lines import Line
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolve import updates_of_total
-from paramsched.core.rules.plan_rules import start_problems
+from paramsched.core.rules.driver import probable_mistakes
 from paramsched.core.schedules.anneal import require_positive_base
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.own import has_open_function, require_values_until
@@ -128,14 +126,14 @@ class Values(Mapping[str, float]):
         ]
         plan = Plan(*bindings, total=self._plan.total)
         counted = plan.resolve(facts=self._facts)
-        lines = [
-            Line(line.name, Field.of(line.name), line.schedule, UPDATES, (0,), (self._lines[line.name][1],))
-            for line in counted.bindings
-            if not isinstance(line.field, Target)
-        ]
-        for binding, problem in start_problems(plan, counted, self._facts, lines):
-            site = "" if binding is None else binding.name
-            yield Problem(code=problem.code, found=problem.found, site=site, advice=problem.advice)
+        found = probable_mistakes(
+            plan, self._facts, lambda line: [(line.name, self._lines[line.name][1])], counted=counted
+        )
+        for binding, problem in found:
+            site, advice = "" if binding is None else binding.name, problem.advice
+            if problem.code == BASE_OF_ZERO:  # which is no `initial` of a file here
+                advice = f'For example: ps.Values(plan, bases={{"{site}": 1.0}})'
+            yield Problem(code=problem.code, found=problem.found, site=site, advice=advice)
 
     def _warn(self, problem: Problem) -> None:
         if self._strict:

@@ -10,11 +10,10 @@ import numpy as np
 
 import paramsched as ps
 from paramsched.core.plan.diff import diff
-from paramsched.core.rules.line import Line
-from paramsched.core.rules.rules import LEVELS
 from paramsched.errors import ParamschedError
 from support import answers
 from support.expressions import code_of
+from support.levels import problem_of_levels
 
 FILE = Path(__file__).with_name("answers.yaml")
 GROUPS = [{"lr": 0.5, "betas": (0.5, 0.25), "name": "body"}, {"lr": 0.25, "betas": (0.5, 0.25), "name": "head"}]
@@ -44,10 +43,9 @@ def differences(before: Any, after: Any) -> str:
 def unlikely(line: str, field: str = "lr", base: float | None = None, groups: Any = None) -> str:
     """Return the codes of what is unlikely in the levels of a line, in an unknown run and in one of 100 updates."""
     binding = ps.Binding(field, line, groups)
-    known = ps.resolve(binding.schedule, total=100, steps_per_epoch=10)
+    ps.resolve(binding.schedule, total=100, steps_per_epoch=10)
     bases = () if base is None else (base,)
-    lines = [Line(binding, binding.schedule, bases=bases, resolved=one) for one in (None, known)]
-    problems = [next((one for rule in LEVELS[:-1] if (one := rule(line)) is not None), None) for line in lines]
+    problems = [problem_of_levels(binding, bases, **facts) for facts in ({}, {"total": 100, "steps_per_epoch": 10})]
     return " | ".join("none" if one is None else one.code for one in problems)
 
 

@@ -395,9 +395,9 @@ def test_a_resume_of_the_same_length_in_other_units_is_silent(before, after, cha
 @table(
     ("plan", "bases", "code"),
     [
-        ({"lr": "cosine(to=1e-5)"}, {"lr": 3e-4}, "PS304"),
-        ({"lr": "cosine(to=1e-5)", "total": 10}, {"lr": 3e-4}, "PS304"),
-        ({"ema": "linear(0.996, 1)"}, {"ema": 0.996}, "PS408"),
+        ({"lr": "cosine(to=1e-5)"}, {"lr": 3e-4}, "PS301"),
+        ({"lr": "cosine(to=1e-5)", "total": 10}, {"lr": 3e-4}, "PS301"),
+        ({"ema": "linear(0.996, 1)"}, {"ema": 0.996}, "PS301"),
         ({"lr": "cosine()", "eps": "linear(1, 0.05)"}, {"lr": 0.1, "eps": 1e-8}, None),
         ({"kl": "linear(0, 1)", "entropy": "linear(0.01, 0)"}, {}, None),
     ],

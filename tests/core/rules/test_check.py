@@ -291,7 +291,7 @@ def test_a_rule_is_found_by_its_code_and_its_name_and_suggested_for_its_number(r
 
 
 def test_a_prefix_selects_its_rules_next_to_others():
-    assert codes_given("PS40, ps205") == {f"PS40{n}" for n in range(1, 9)} | {"PS205"}
+    assert codes_given("PS40, ps205") == {f"PS40{n}" for n in range(1, 8)} | {"PS205"}
 
 
 @pytest.mark.parametrize(
@@ -323,22 +323,19 @@ def codes(name, initial, line, **options):
         ("lr", 0.1, "linear(0, 1)", "PS407"),
         ("weight_decay", 0.1, "cosine()", "PS407"),
         ("betas", 0.9, "constant(1.0, 10) >> constant()", "PS407"),
-        ("kl", 0.1, "linear(0, 0.1)", "PS408"),
-        ("entropy", 0.01, "linear(0.01, 0)", "PS408"),
-        ("temperature", 5.0, "cosine(start=5, to=1)", "PS408"),
-        ("ema_decay", 0.996, "linear(0.996, 1.0)", "PS408"),
-        ("temperature", 0.04, "linear(0.04, 0.07)", "PS408"),
-        ("temperature", 0.04, "linear(0.07, 0.04)", "PS408"),
-        ("length", 128, 'linear(128, 1024, "100%")', "PS408"),
-        ("length", 16, "stairs(16, 128, 3)", "PS408"),
-        ("ema_decay", 0.996, 'linear(0.996, 1, over="50%") >> constant(1)', "PS408"),
-        ("temperature", 0.04, 'linear(0.04, 0.07, over="50%") >> constant(0.07)', "PS408"),
-        ("kl", 0.5, 'linear(0, 0.5, over="50%") >> linear(0.5, 1)', "PS408"),
-        ("temperature", 5.0, 'linear(5, 1, over="50%") >> linear(1, 0.5)', "PS408"),
-        ("length", 16, "table([16, 32, 64], every=30)", "PS408"),
-        ("ema_decay", 0.99, "linear(1, 1.1)", "PS408"),
-        ("dropout", 0.2, "linear(-0.5, 1)", "PS408"),
-        ("label_smoothing", 0.5, "linear(1, 3)", "PS408"),
+        ("kl", 0.1, "linear(0, 0.1)", "PS301"),
+        ("entropy", 0.01, "linear(0.01, 0)", "PS301"),
+        ("temperature", 5.0, "cosine(start=5, to=1)", "PS301"),
+        ("ema_decay", 0.996, "linear(0.996, 1.0)", "PS301"),
+        ("temperature", 0.04, "linear(0.04, 0.07)", "PS301"),
+        ("temperature", 0.04, "linear(0.07, 0.04)", "PS301"),
+        ("length", 128, 'linear(128, 1024, "100%")', "PS301"),
+        ("length", 16, "stairs(16, 128, 3)", "PS301"),
+        ("ema_decay", 0.996, 'linear(0.996, 1, over="50%") >> constant(1)', "PS301"),
+        ("temperature", 0.04, 'linear(0.04, 0.07, over="50%") >> constant(0.07)', "PS301"),
+        ("kl", 0.5, 'linear(0, 0.5, over="50%") >> linear(0.5, 1)', "PS301"),
+        ("temperature", 5.0, 'linear(5, 1, over="50%") >> linear(1, 0.5)', "PS301"),
+        ("length", 16, "table([16, 32, 64], every=30)", "PS301"),
     ],
 )
 def test_a_target_that_was_meant_otherwise_is_reported(name, initial, line, code):

@@ -8,8 +8,6 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.rules.line import Line
-from paramsched.core.rules.rules import LEVELS
 from paramsched.tools import recipes as recipe_book
 from support.tables import table
 
@@ -25,7 +23,7 @@ GROUPS = [
         "alpha": 0.99,
     },
 ]
-ONE_WARNING = ("PS301", "PS302", "PS304", "PS315", "PS318")
+ONE_WARNING = ("PS301", "PS302", "PS315", "PS318")
 
 
 def found_in(line):
@@ -137,15 +135,6 @@ def test_a_suspicious_line_has_one_warning_with_its_values_and_a_line_that_is_si
     assert values in one.found
     (written,) = re.findall(r"write (.+)$", one.advice)
     assert not found_in(with_schedule(line, written)), row
-
-
-def test_each_rule_of_levels_has_suspicious_lines():
-    for name, lines in SUSPICIOUS.items():
-        for text, _ in lines:
-            (binding,) = ps.loads(text).bindings
-            line = Line(binding, binding.schedule)
-            found = [rule.__name__ for rule in LEVELS if rule(line) is not None]
-            assert found[:1] == [name.removesuffix("_of_a_group")], text
 
 
 @table(
@@ -272,7 +261,7 @@ def test_a_momentum_above_an_unknown_base_is_reported_with_the_base_that_makes_i
 def test_every_published_recipe_is_silent():
     for recipe in recipe_book.recipes.values():
         found = ps.check(recipe.plan, facts=recipe.facts)
-        assert not [one for one in found if one.code == "PS301"], recipe.name
+        assert not [one for one in found if one.code == "PS301" and one.severity == "warning"], recipe.name
 
 
 @table("line", [line for lines in SUSPICIOUS.values() for line, _ in lines if "dampening" not in line])

@@ -8,29 +8,21 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.core.base.codes import BEYOND_TOTAL
-from paramsched.core.rules.line import Line
+from paramsched.core.rules.driver import probable_mistakes
 from paramsched.core.rules.plan_check import check
-from paramsched.core.rules.plan_rules import start_problems
-from paramsched.core.rules.rules import PRACTICALLY_ZERO, check_rates
-from paramsched.core.rules.trial_run import trial_run
 from support.tables import table
 
 UNIT = re.compile(r"(update|epoch) ([\d.]+)")
-
-
-def curve(plan, run):
-    (line,) = plan.bindings
-    return Line(line, line.schedule).tried_in(run).curve
 
 
 @given(st.integers(3_000, 60_000), st.floats(0.02, 0.05), st.sampled_from(["exponential(0.5, {})", "step({}, 0.25)"]))
 def test_a_rate_is_nearly_0_from_the_first_update_on_that_an_evaluation_of_all_finds(total, share, shape):
     plan = ps.Plan(lr=shape.format(round(total * share)), total=total)
 
-    (found,) = check_rates([curve(plan, trial_run(plan, ps.RunFacts()))])
+    (found,) = [one for _, one in probable_mistakes(plan, ps.RunFacts(), lambda line: ())]
 
     values = ps.trace(plan, {"lr": 1.0})["lr"]
-    first = np.flatnonzero(values > PRACTICALLY_ZERO * values.max())[-1] + 1
+    first = np.flatnonzero(values > 1e-5 * values.max())[-1] + 1
     assert int(UNIT.search(found.message)[2]) == first
 
 
@@ -58,6 +50,16 @@ REST = "skip(cosine(over=2000), 10)"
 def test_only_a_stage_that_continues_a_longer_schedule_may_be_cut(line, is_beyond):
     plan = ps.Plan(lr=line, total=1000)
 
-    found = {one.code for _, one in start_problems(plan, plan.resolve(), ps.RunFacts(), ())}
+    found = {one.code for _, one in probable_mistakes(plan, ps.RunFacts(), lambda line: (), counted=plan.resolve())}
 
     assert (BEYOND_TOTAL in found) == is_beyond
+
+
+@table(("total", "found"), [(1000, []), (None, ["PS211"])])
+def test_the_epochs_of_a_plan_are_not_those_of_an_engine_with_another_total(total, found):
+    plan = ps.Plan(lr="warmup(2) >> cosine(to=0.1)", total=total)
+    facts = ps.RunFacts(steps_per_epoch=10, total=None if total else 1000)
+
+    problems = probable_mistakes(plan, facts, lambda line: (), counted=plan.resolve(facts=facts), counts_of_user=False)
+
+    assert [problem.code for _, problem in problems] == found

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import paramsched as ps
-from paramsched.core.rules.line import Line
-from paramsched.core.rules.rules import LEVELS
+from support.levels import problem_of_levels
 from support.tables import table
 
 ROWS = [
@@ -15,18 +14,13 @@ ROWS = [
 
 def problem_of(text, base, **facts):
     """Return the problem of the levels of a line in a run of 100 updates, without that of its floor."""
-    plan = ps.loads(text)
-    (resolved,) = plan.resolve(**(facts or {"total": 100, "steps_per_epoch": 10})).bindings
-    line = Line(
-        plan.bindings[0], plan.bindings[0].schedule, bases=(base,) * (base is not None), resolved=resolved.schedule
-    )
-    return next((one for rule in LEVELS if (one := rule(line)) is not None and one.code != "PS304"), None)
+    (binding,) = ps.loads(text).bindings
+    return problem_of_levels(binding, (base,) * (base is not None), **(facts or {"total": 100, "steps_per_epoch": 10}))
 
 
 def problem_in_any_run(text, base=None):
     (binding,) = ps.loads(text).bindings
-    line = Line(binding, binding.schedule, bases=(base,) * (base is not None))
-    return next((one for rule in LEVELS if (one := rule(line)) is not None), None)
+    return problem_of_levels(binding, (base,) * (base is not None))
 
 
 @table(("line", "code"), [(line, code) for line, code, *_ in ROWS])

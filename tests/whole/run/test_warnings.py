@@ -16,8 +16,8 @@ from support.tables import table
 
 EPOCHS = {"total": "90 epochs", "steps_per_epoch": 500}
 LONG = {"total": 10_000}
-FLOOR, EPOCH, RISES, BEYOND, ZERO, JUMP = "PS304", "PS211", "PS205", "PS201", "PS315", "PS319"
-IDLE, SWAPPED, RESTART, ABOVE = "PS320", "PS321", "PS218", "PS322"
+FLOOR, EPOCH, RISES, BEYOND, ZERO, JUMP = "PS301", "PS211", "PS205", "PS201", "PS315", "PS319"
+IDLE, SWAPPED, RESTART, ABOVE = "PS320", "PS205", "PS218", "PS318"
 ACCUMULATES, WARMUP, MODE = "PS216", "PS505", "PS506"
 SAMPLES = {"steps_per_epoch": 9, "accumulation": 4, "batch_size": 1}
 
@@ -81,9 +81,9 @@ MISTAKES = [  # base, line, run facts, code
     (0.1, "warmup('0.05%') * cosine()", {"total": 2000}, "PS212"),
     (0.1, "wsd('5%', '0.1%')", {"total": 800}, "PS212"),
     # A decay in percent without the sign.
-    (0.1, "wsd(2, 20)", LONG, "PS217"),
-    (0.1, "warmup('5%') >> constant() >> cooldown(10, 0.1)", LONG, "PS217"),
-    (0.1, "0.5 * (warmup(500) >> inverse_sqrt(500) >> cooldown(50))", LONG, "PS217"),
+    (0.1, "wsd(2, 20)", LONG, "PS212"),
+    (0.1, "warmup('5%') >> constant() >> cooldown(10, 0.1)", LONG, "PS212"),
+    (0.1, "0.5 * (warmup(500) >> inverse_sqrt(500) >> cooldown(50))", LONG, "PS212"),
     # A decay to the level at which it begins.
     (0.1, "cosine(to=1.0)", LONG, "PS320"),
     (0.1, "warmup('5%') >> linear(to=1.0)", LONG, "PS320"),
@@ -142,6 +142,26 @@ MISTAKES = [  # base, line, run facts, code
     (0.1, "warmup('100%')", LONG, RISES),
     (0.1, "warmup('90 epochs') >> cosine()", EPOCHS, RISES),
     (0.1, "warmup(9_900) >> constant()", LONG, RISES),
+    # A warmup that takes more than half of the run, or that falls because its highest level is its start.
+    (0.1, "warmup(6000) >> cosine()", LONG, RISES),
+    (0.1, "warmup('60%') * step('30%')", LONG, RISES),
+    (1e-3, "warmup('5%', absolute(0.1)) >> cosine()", LONG, RISES),
+    (0.1, "warmup(100, 2.0) * cosine()", LONG, RISES),
+    # An absolute level above the optimizer's own rate.
+    (1e-3, "cosine(to=absolute(0.01))", LONG, RISES),
+    (1e-3, "warmup(100) >> cosine(to=absolute(0.01))", LONG, RISES),
+    # The last level from the first twentieth of the run on.
+    (1e-3, "table([1, 0.1, 0.01])", {"total": 1000}, ZERO),
+    (0.1, "cosine(to=0.1, over=100)", LONG, ZERO),
+    (0.1, "warmup(10) >> linear(1, 0.01, over=100) >> constant()", LONG, ZERO),
+    (0.1, "multistep([30, 60, 80])", LONG, ZERO),
+    # A number of cycles as the length of each.
+    (1e-3, "restarts(cosine(), 4)", {"total": 1000}, "PS212"),
+    (1e-3, "warmup(10) >> restarts(cosine(over=4), 4)", {"total": 1000}, "PS212"),
+    (1e-3, "cosine_restarts(4, to=0.1)", {"total": 1000}, "PS212"),
+    # A level inside a line that is a value.
+    (3e-4, "one_cycle(peak=3e-4)", LONG, "PS301"),
+    (0.1, "linear(0.1, 0.01)", LONG, "PS301"),
     # A rule that counts while the rate is still low, and one that expects an accuracy to fall.
     (0.1, "(warmup('4 epochs') >> constant()) * plateau('val', patience=1)", EPOCHS, WARMUP),
     (0.1, "(warmup(1500) >> constant()) * plateau('val', patience=1)", {"steps_per_epoch": 500}, WARMUP),
@@ -194,6 +214,77 @@ def test_a_mistake_is_reported_once_by_a_start_and_by_the_check(base, line, fact
 
     assert codes_at_a_start(line, groups, **facts) == [code]
     assert codes_of_the_check(ps.Plan(lr=line), groups, **facts) == [code]
+
+
+MISTAKES_IN_GROUPS = [  # groups, plan, code
+    # A base of 0 of a group's own line, of a target and of another field.
+    ([{"lr": 0.0, "name": "a"}, {"lr": 0.1}], "groups: {a: {lr: 'constant(0, 4) >> warmup(2) >> cosine()'}}", "PS403"),
+    ([{"lr": 0.0, "name": "a"}, {"lr": 0.1}], "{lr: cosine(), groups: {a: {lr: 'warmup(2) >> cosine()'}}}", "PS403"),
+    ([{"lr": 0.1}], "targets: {kl: {initial: 0, schedule: 'linear(0, 1)'}}", "PS403"),
+    ([{"lr": 0.1, "momentum": 0.0}], "momentum: 'linear(0.8, 0.9)'", "PS403"),
+    ([{"lr": 0.1, "momentum": 0.0}], "momentum: 'linear(1, 0.9)'", "PS403"),
+    # Absolute values that make groups equal.
+    *(
+        ([{"lr": 1e-4, "name": "body"}, {"lr": 1e-3, "name": "head"}], f"lr: '{line}'", "PS323")
+        for line in (
+            "absolute(cosine(1e-3, 1e-5))", "warmup(100, to=absolute(1e-3)) >> cosine(to=absolute(1e-5))",
+            "absolute(warmup(100, to=1e-3) >> cosine(to=1e-5))", "absolute(1e-3)", "3e-4 * absolute(cosine())",
+            'table([1e-3, 1e-4], "50%", absolute=True)',
+        )
+    ),
+    ([{"weight_decay": 0.01}, {"weight_decay": 0.0}], "weight_decay: absolute(0.05)", "PS323"),
+    # A level above the rate of one group.
+    ([{"lr": 1e-3, "name": "head"}, {"lr": 1e-5, "name": "body"}], "lr: cosine(to=absolute(1e-4))", RISES),
+    # A value that a decay of weight decay reaches.
+    ([{"lr": 0.1, "weight_decay": 0.05}], "weight_decay: cosine(to=0.4)", "PS301"),
+    ([{"lr": 0.1, "weight_decay": 0.05}], "weight_decay: warmup(100) >> cosine(to=0.4)", "PS301"),
+]  # fmt: skip
+
+
+@table(("groups", "text", "code"), MISTAKES_IN_GROUPS)
+def test_a_mistake_of_some_groups_is_reported_once_by_a_start_and_by_the_check(groups, text, code):
+    plan = ps.loads(text)
+
+    assert codes_at_a_start(plan, groups, **LONG) == [code]
+    assert codes_of_the_check(plan, groups, **LONG) == [code]
+
+
+def line_of(advice):
+    """Return the line that an advice ends with; None if it has none."""
+    found = re.search(
+        r"(?:write|Write|Shorten the warmup:|comes first:|of the run:|above 0:) ([^ ].*?)(?:; or .*)?$", advice
+    )
+    with suppress(ParamschedError):
+        return None if found is None else ps.parse(found[1])
+
+
+@table(
+    ("groups", "field", "line", "facts"),
+    [
+        *(([{"lr": base}], "lr", line, facts) for base, line, facts, _ in MISTAKES),
+        *(
+            (groups, line.name, line.schedule, LONG)
+            for groups, text, _ in MISTAKES_IN_GROUPS
+            for line in ps.loads(text).bindings
+        ),
+    ],
+)
+def test_a_line_of_an_advice_is_silent_or_has_another_mistake(groups, field, line, facts):
+    plan = ps.Plan(ps.Binding(field, line))
+    (found,) = [one for one in ps.check(plan, groups=groups, **facts) if one.severity == "warning"] or [None]
+    if found is None or found.code in (WARMUP, MODE) or (advised := line_of(found.advice)) is None:
+        return
+
+    assert found.code not in codes_of_the_check(ps.Plan(ps.Binding(field, advised)), groups, **facts), found.advice
+
+
+def test_values_without_an_optimizer_have_the_warnings_of_a_start():
+    with pytest.warns(ps.PlanWarning, match="PS403"):
+        ps.Values({"kl": "linear(0, 1)"}, bases={"kl": 0}, total=10)
+
+
+def test_the_report_of_a_short_run_is_not_joined_by_that_of_its_warmup():
+    assert codes_at_a_start("warmup(60) >> cosine()", [{"lr": 0.1}], total=100, steps_per_epoch=1000) == [EPOCH]
 
 
 RIGHT = [
@@ -332,6 +423,7 @@ MEANT = {
     ("checking.md", "multistep([30, 60, 80])"): "PS211",  # the page explains these warnings
     ("checking.md", "linear(1e-3, 1e-5)"): "PS301",
     ("checking.md", "warmup(500) >> cosine(start=0.1)"): "PS301",
+    ("mmengine.md", "chain(warmup(9, 0.01), multistep([50, 80]))"): "PS315",  # of an epoch, which is shorter
 }
 
 

@@ -64,7 +64,7 @@ class Problem:
         line, column: position in the file, both starting at 1; None if unknown.
         text: the line of the file or of the call that contains the wrong part.
         file: name of the file as the user wrote it; empty if unknown.
-        as_warning: True if the user asked for a warning in place of an error.
+        as_info: True if it is only a hint, because a fact that decides is unknown.
         refused: the invalid value, for a caller that knows which argument it was.
     """
 
@@ -81,7 +81,7 @@ class Problem:
     column: int | None = None
     text: str | None = None
     file: str = ""
-    as_warning: bool = False
+    as_info: bool = False
     refused: Any = field(default=None, compare=False)
 
     def changed(self, **data: Any) -> "Problem":
@@ -101,7 +101,7 @@ class Problem:
     @property
     def severity(self) -> Severity:
         """The severity of the rule: "error", "warning" or "info"."""
-        return "warning" if self.as_warning else self.rule.severity
+        return "info" if self.as_info else self.rule.severity
 
     @property
     def summary(self) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import cache
 from itertools import islice
 from math import ceil, inf
-from typing import Final, NamedTuple, final
+from typing import Any, Final, NamedTuple, final
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from paramsched.core.fields import Field
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.cost import cost_of_edge, cost_of_value
 from paramsched.core.schedules.evaluation import MAX_LENGTH, evaluate
+from paramsched.core.schedules.level import split_level
 from paramsched.core.schedules.own import has_own_shape
 from paramsched.errors import ParamschedError
 
@@ -45,6 +46,29 @@ def range_of(name: str) -> ValueRange | None:
     """
     key = Field.of(name).key
     return ValueRange(1.0 if key in _BELOW_ONE else inf) if key in _NOT_NEGATIVE else None
+
+
+_OF_PARTS: Final = ("sequence", "product", "maximum", "minimum", "guided", "absolute")
+"""Schedules with no value below 0 if none of their parts has one."""
+
+
+def is_never_negative(schedule: Schedule) -> bool:
+    """Return whether the formula of a resolved schedule shows that no value is below 0, for any base that is not.
+
+    >>> is_never_negative(linear(1, 0.1, over=10)), is_never_negative(linear(1, -0.1, over=10))
+    (True, False)
+    """
+    args = schedule.args
+    if schedule.kind in _OF_PARTS:
+        return all(map(is_never_negative, schedule.parts()))
+    if schedule.kind in ("anneal", "warmup"):
+        return args["curve"].monotone and _is_at_least_zero(args["start"]) and _is_at_least_zero(args["to"])
+    return schedule.kind == "constant" and _is_at_least_zero(args["value"])
+
+
+def _is_at_least_zero(level: Any) -> bool:
+    """Return whether a level is not below 0 for any base; an open one is that of its neighbor, or the shape's own."""
+    return level is None or all((part or 0.0) >= 0 for part in split_level(level))
 
 
 _MOST_UPDATES: Final = 65_536
@@ -85,7 +109,7 @@ def first_outside(
     """
     if schedule.metric_rules:
         end = min(end, start + 1)
-    if end <= start:
+    if end <= start or (allowed.below == inf and base >= 0 and is_never_negative(schedule)):
         return None
     updates = _updates_to_look_at(schedule, times_of, start, end, most_cost)
     values = evaluate(schedule, times_of(updates), base)

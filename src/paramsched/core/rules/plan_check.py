@@ -1,38 +1,30 @@
 """The check of a plan before it runs, with or without facts of the run."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from math import ceil, isfinite
-from typing import Any, TypeAlias, Unpack
+from typing import Any, Unpack
 
 from paramsched.core.base import codes
-from paramsched.core.base.codes import GROWS, LEVEL_AS_VALUE, REFUSED_VALUE, SAID_TWICE
+from paramsched.core.base.codes import REFUSED_VALUE, SAID_TWICE
 from paramsched.core.base.printing import GROUPS, LATER, TOTAL, child_path
 from paramsched.core.base.problem import Problem
 from paramsched.core.base.signatures import readable
 from paramsched.core.fields import Field, recorded_base
 from paramsched.core.foreign_calls import answering
 from paramsched.core.plan import Binding, Plan, Target
-from paramsched.core.plan.binding import clock_of_field
+from paramsched.core.plan.binding import PlanClock, clock_of_field
 from paramsched.core.plan.extras import Bases, group_of_bases
 from paramsched.core.plan.follow import schedules_followed
 from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.group_matching import is_selected, refuse_unmatched
 from paramsched.core.plan.resolve_clocks import two_lengths
+from paramsched.core.rules.curve import binding_path, resolved_without_begins, times_to_look_at
+from paramsched.core.rules.driver import accumulation_unused, probable_mistakes
 from paramsched.core.rules.field_names import field_name_problems
-from paramsched.core.rules.line import (
-    FieldCurve,
-    Line,
-    binding_path,
-    knows,
-    resolved_without_begins,
-    times_to_look_at,
-)
 from paramsched.core.rules.named_codes import codes_given
-from paramsched.core.rules.plan_rules import accumulation_unused, epochs_of_run, plan_problems
-from paramsched.core.rules.rules import base_is_zero, check_rates, check_values, line_problems
-from paramsched.core.rules.trial_run import TrialRun, run_of_assumed_epochs, trial_run
+from paramsched.core.rules.trial_run import TrialRun, trial_run
 from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.anneal import require_positive_base, stage_from_base
+from paramsched.core.schedules.anneal import require_positive_base
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.own import has_own_shape, require_values_until
 from paramsched.core.schedules.schedule import durations_in, is_kind, values_inside
@@ -86,56 +78,33 @@ def check(
     facts = facts_if_passed("ps.check(plan)", facts, run_facts)
     plan = plan_in_run(plan, "ps.check", facts)
     found = [*_two_totals(plan, facts)]
-    trial = None if found else trial_run(plan, facts)
-    assumed = None if found else run_of_assumed_epochs(plan)
-    epochs = epochs_of_run(plan, facts, trial)
-    if found:
+    run: tuple[Plan, RunFacts | None] = (plan, facts)
+    if found:  # the length of the run is unknown
         found += filter(None, [accumulation_unused(plan, facts)])
-    else:
-        found += plan_problems(plan, facts, trial)
-    curves: list[FieldCurve] = []
+        run = (Plan(*plan.bindings, clock=plan.clock), None)
+    trial = None if found else trial_run(plan, facts)
+
+    def known(binding: Binding) -> list[tuple[str | int, float]]:
+        return groups_of_binding(binding, groups if of_all is None else [of_all], of_all=of_all is not None)
+
+    broken = set[int]()
     followed_by = schedules_followed(plan.bindings, plan.clock)
-    each_update = _EACH_UPDATE // max(1, len(plan.bindings))
     for binding in plan.bindings:
-        path = binding_path(binding)
-        try:
-            followed = followed_by(binding)
-        except PlanError as refusal:
-            found.append(Problem(path, refusal.problem.summary, refusal.problem.advice, code=codes.NOT_FOLLOWED))
-            continue
-        resolved, errors = _resolved_with_errors(followed, trial)
-        if clock_of_field(plan.clock, binding.name) == PROGRESS:
-            errors += [*_lengths_off_progress(followed)]
-        known = bases_of_binding(binding, groups if of_all is None else [of_all], of_all=of_all is not None)
-        if stage_from_base(followed if resolved is None else resolved) is not None and min(known, default=1.0) <= 0:
-            errors += [] if resolved is None else _errors_of_bases(resolved, known)
-            known = tuple(base for base in known if base > 0)
-        of_line = [Problem(path, refused, advice, code=code) for code, refused, advice in errors]
-        line = Line(binding, followed, trial, epochs, known, resolved, facts, updates=each_update)
-        of_line += [*field_name_problems(binding, path), *line_problems(line, has_errors=bool(errors))]
-        curve = None if errors else line.curve
-        if curve is None and assumed is not None and not errors:
-            curve = line.tried_in(assumed).curve
-        if curve is not None:
-            curves.append(curve)
-            codes_of_line = {one.code for one in of_line}
-            if LEVEL_AS_VALUE in codes_of_line:
-                codes_of_line.add(GROWS)  # which follows from these levels
-            of_line += [one for one in check_values(curve) if one.code not in codes_of_line]
-        found += of_line
+        own = [binding.field.initial] if isinstance(binding.field, Target) else [base for _, base in known(binding)]
+        errors = [*_errors_of_line(binding, followed_by, trial, plan.clock, own)]
+        if errors:
+            broken.add(id(binding))
+        found += [Problem(binding_path(binding), one, advice, code=code) for code, one, advice in errors]
+        if codes.NOT_FOLLOWED not in [code for code, _, _ in errors]:
+            found += field_name_problems(binding, binding_path(binding))
+    several = probable_mistakes(*run, known, broken=broken)
+    found += [one for _, one in several]
     found += check_groups(plan, groups if of_all is None else [of_all], whole=whole and of_all is None)
     found += check_field_names(plan)
-    # A rate with another problem is not checked, so that one mistake is reported once.
-    reported = {one.path for one in found}
-    found += check_rates([curve for curve in curves if curve.line.path not in reported])
     # Problems are sorted by the lines of the plan. Sorting is stable, so those of one line keep their order.
     places = {binding_path(binding): place for place, binding in enumerate(plan.bindings)}
     found = [one for one in found if one.code not in ignored]
     return tuple(sorted(found, key=lambda one: places.get(one.path, -1 if one.path == TOTAL else len(places))))
-
-
-_EACH_UPDATE = 65_536
-"""The length of a run of which each update is evaluated, divided by the number of lines."""
 
 
 def _two_totals(plan: Plan, facts: RunFacts | None) -> Iterator[Problem]:
@@ -152,34 +121,51 @@ def _two_totals(plan: Plan, facts: RunFacts | None) -> Iterator[Problem]:
         yield Problem(TOTAL, refusal.found, refusal.advice, code=codes.TWO_TOTALS)
 
 
-_Errors: TypeAlias = list[tuple[str, str, str]]
-"""The code, the text and the advice of errors."""
+def _errors_of_line(
+    binding: Binding,
+    followed_by: Callable[[Binding], Schedule],
+    trial: TrialRun | None,
+    clock: PlanClock,
+    bases: Sequence[float],
+) -> Iterator[tuple[str, str, str]]:
+    """Yield the code, the text and the advice of each error of a line, with which it cannot run."""
+    try:
+        schedule = followed_by(binding)
+    except PlanError as refusal:
+        yield codes.NOT_FOLLOWED, refusal.problem.summary, refusal.problem.advice
+        return
+    yield from _errors_in_run(schedule, trial, bases)
+    if clock_of_field(clock, binding.name) == PROGRESS:
+        yield from _lengths_off_progress(schedule)
 
 
-def _resolved_with_errors(schedule: Schedule, trial: TrialRun | None) -> tuple[Schedule | None, _Errors]:
-    """Return a schedule resolved for a trial run, or None, and the errors in the schedule."""
+def _errors_in_run(
+    schedule: Schedule, trial: TrialRun | None, bases: Sequence[float]
+) -> Iterator[tuple[str, str, str]]:
+    """Yield the code, the text and the advice of the first error of a schedule in a trial run."""
     for part in values_inside(schedule):
         if is_kind(part, "sequence"):
             try:
                 refuse_two_without_length(part)
             except InvalidArgument as refusal:
-                return None, [(codes.TWO_WITHOUT_LENGTH, refusal.problem.summary, refusal.problem.advice)]
-    if trial is None or not knows(trial, schedule):
-        return None, []
+                yield codes.TWO_WITHOUT_LENGTH, refusal.problem.summary, refusal.problem.advice
+                return
+    if trial is None or not trial.converts(durations_in(schedule)):
+        return
     try:
         resolved = resolved_without_begins(schedule, trial.span)
-        if has_own_shape(resolved):
-            return resolved, _errors_of_functions(resolved, trial)
-        return resolved, []
     except PlanError as refusal:  # the value of a target, not on the clock of the run
-        return None, [(codes.NOT_FOLLOWED, refusal.problem.summary, refusal.problem.advice)]
+        yield codes.NOT_FOLLOWED, refusal.problem.summary, refusal.problem.advice
     except (MissingFact, Unresolved, ArithmeticError, MemoryError):
-        return None, []
+        return
     except InvalidArgument as refusal:
-        return None, [(codes.NOTHING_LEFT, refusal.problem.summary, refusal.problem.advice)]
+        yield codes.NOTHING_LEFT, refusal.problem.summary, refusal.problem.advice
+    else:
+        yield from _errors_of_functions(resolved, trial) if has_own_shape(resolved) else ()
+        yield from _errors_of_bases(resolved, bases)
 
 
-def _errors_of_functions(schedule: Schedule, trial: TrialRun) -> _Errors:
+def _errors_of_functions(schedule: Schedule, trial: TrialRun) -> list[tuple[str, str, str]]:
     """Return the error of the first update of the run for which a function of the user has no value."""
     try:
         require_values_until(schedule, ceil(trial.end))
@@ -189,7 +175,7 @@ def _errors_of_functions(schedule: Schedule, trial: TrialRun) -> _Errors:
     return []
 
 
-def _errors_of_bases(resolved: Schedule, bases: Sequence[float]) -> _Errors:
+def _errors_of_bases(resolved: Schedule, bases: Sequence[float]) -> list[tuple[str, str, str]]:
     """Return the error of the first base for which a schedule has no values."""
     try:
         for base in bases:
@@ -238,25 +224,23 @@ def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool
             found = f"the optimizer has no {key}; it has {', '.join(there)}"
             instead = f"Remove it, or write {key} under targets if it is outside the optimizer"
             yield Problem(path, found, instead, code=codes.NO_SUCH_FIELD)
-        elif mine and not binding.schedule.has_absolute and all(_base_in(one, field) == 0 for one in mine):
-            code, found, instead = base_is_zero(binding.name)
-            yield Problem(path, found, instead, code=code)
 
 
-def bases_of_binding(
+def groups_of_binding(
     binding: Binding, groups: Sequence[Mapping[str, Any]], *, of_all: bool = False
-) -> tuple[float, ...]:
-    """Return the known bases of a binding, of all selected groups in their order; `of_all` selects every group.
+) -> list[tuple[str | int, float]]:
+    """Return the selected groups of a binding, each with its known base of the field; `of_all` selects every group.
 
-    >>> bases_of_binding(Binding("lr", "cosine()"), [{"lr": 0.1}, {"lr": 0.01}])
-    (0.1, 0.01)
+    >>> groups_of_binding(Binding("lr", "cosine()"), [{"lr": 0.1, "name": "body"}, {"lr": 0.01}])
+    [('body', 0.1), (1, 0.01)]
     """
-    if isinstance(binding.field, Target):
-        return (binding.field.initial,)
     field = Field.of(binding.name)
-    mine = [one for index, one in enumerate(groups) if of_all or is_selected(binding.groups, one, index)]
-    values = [_base_in(group, field) for group in mine]
-    return tuple(value for value in values if value is not None and isfinite(value))
+    bases = [
+        (group.get("name", index), _base_in(group, field))
+        for index, group in enumerate(groups)
+        if of_all or is_selected(binding.groups, group, index)
+    ]
+    return [(label, base) for label, base in bases if base is not None and isfinite(base)]
 
 
 def _base_in(group: Mapping[str, Any], field: Field) -> float | None:

@@ -7,12 +7,12 @@ from typing import NamedTuple, final
 
 import numpy as np
 
-from paramsched.core.base.codes import FACTOR_IN_GROUP, FAR_ABOVE, GROWS, LEVEL_AS_VALUE, UPDATES_FOR_EPOCHS
+from paramsched.core.base.codes import BASE_OF_ZERO, FACTOR_IN_GROUP, GROUPS_MADE_EQUAL, GROWS, LEVEL_AS_VALUE
 from paramsched.core.base.problem import Problem
 from paramsched.core.curves.arrays import Array
 from paramsched.core.fields import is_number
 from paramsched.core.plan import selector_text
-from paramsched.core.plan.binding import UPDATES, binding_key
+from paramsched.core.plan.binding import UPDATES, Binding, binding_key
 from paramsched.core.plan.lines import Line, UpdateTimes, by_group
 from paramsched.core.plan.resolved import ResolvedPlan
 from paramsched.core.plan.run_amounts import MAX_CONSUMED, RunAmounts
@@ -24,8 +24,7 @@ from paramsched.core.plan.value_ranges import (
     range_of,
     with_floor,
 )
-from paramsched.core.rules.plan_rules import start_problems
-from paramsched.core.rules.rules import base_is_zero
+from paramsched.core.rules.usual import has_nothing_to_ask
 from paramsched.core.run.processes import Processes
 from paramsched.core.run.state import Group
 from paramsched.core.run.values import LR
@@ -176,38 +175,44 @@ def report_unlikely_values(
     processes: Processes,
     *,
     counts_of_user: bool = True,
-    has_epochs_of_run: bool = True,
 ) -> None:
-    """Warn of all that the rules find, of a second warmup and of given decays, in a run that has written nothing yet.
+    """Warn of all probable mistakes and of a second warmup in a run that has written nothing yet.
 
     Args:
         parts: the lines, the groups and their labels, of each optimizer.
         in_force: the plan.
         processes: the processes that train together.
         counts_of_user: False if an engine counts the updates of the run.
-        has_epochs_of_run: False if the run of an engine ends before the plan, which has more epochs then.
     """
-    mine = [line for lines, _, _ in parts for line in lines]
-    reported = set()
-    for line, found in start_problems(
-        in_force.plan, in_force.counted, in_force.facts, mine, counts_of_user=counts_of_user
-    ):
-        if found.code == UPDATES_FOR_EPOCHS and not has_epochs_of_run:
-            continue
+    keys = {binding_key(line): id(line.schedule) for line in in_force.counted.bindings}
+    groups_of: dict[tuple[str, int | None], list[tuple[str | int, float]]] = {}
+    for lines, _, labels in parts:
+        for line in lines:
+            groups = groups_of.setdefault((line.name, id(line.schedule)), [])
+            groups += [(labels[index], base) for index, base in zip(line.groups, line.bases, strict=True)]
+
+    def groups_of_line(line: Binding) -> Sequence[tuple[str | int, float]]:
+        return groups_of.get((line.name, keys.get(binding_key(line))), ())
+
+    plan, facts, counted = in_force.plan, in_force.facts, in_force.counted
+    mistakes: Iterable[tuple[Binding | None, Problem]] = ()
+    if not has_nothing_to_ask(plan, counted, facts, groups_of_line):
+        from paramsched.core.rules.driver import probable_mistakes  # a tenth of the first start of a process
+
+        mistakes = probable_mistakes(plan, facts, groups_of_line, counted=counted, counts_of_user=counts_of_user)
+    for binding, found in mistakes:
         names: list[str] = []
-        if line is not None:
-            is_of_levels = found.code in (LEVEL_AS_VALUE, GROWS, FAR_ABOVE)  # it names the field
-            reported |= {line.name} if is_of_levels else set()
-            names += [] if is_of_levels or line.name == "lr" else [line.name]
-            names += [] if line.groups is None else [f"group {selector_text(line.groups)}"]
+        if binding is not None:
+            names += [] if found.code in _NAMING_THE_FIELD or binding.name == "lr" else [binding.name]
+            names += [] if binding.groups is None else [f"group {selector_text(binding.groups)}"]
         processes.warn(Problem(code=found.code, found=found.found, site=" of ".join(names), advice=found.advice))
-    for field in dict.fromkeys(one.name for one in mine if one.name not in reported):
-        if not any(any(one.bases) or one.schedule.has_absolute for one in mine if one.name == field):
-            code, about, instead = base_is_zero(field)
-            processes.warn(Problem(code=code, found=about, advice=instead))
-    for warned in (_second_warmup(parts), _given_decay(parts), *_factors_in_groups(parts)):
+    for warned in (_second_warmup(parts), *_factors_in_groups(parts)):
         if warned is not None:
             processes.warn(warned)
+
+
+_NAMING_THE_FIELD = (LEVEL_AS_VALUE, GROWS, BASE_OF_ZERO, GROUPS_MADE_EQUAL)
+"""Codes of problems whose text names the field."""
 
 
 def _second_warmup(of_groups: Sequence[tuple[Sequence[Line], list[Group], Sequence[str | int]]]) -> Problem | None:
@@ -225,31 +230,6 @@ def _second_warmup(of_groups: Sequence[tuple[Sequence[Line], list[Group], Sequen
                 )
                 instead = "Construct the optimizer with warmup_steps=0, or begin the plan at base"
                 return Problem(found=found, advice=instead)
-    return None
-
-
-def _given_decay(of_groups: Sequence[tuple[Sequence[Line], list[Group], Sequence[str | int]]]) -> Problem | None:
-    """Return a warning if absolute levels give a group without weight decay the decay of others; None otherwise."""
-    decays = [
-        (line, labels)
-        for lines, _, labels in of_groups
-        for line in lines
-        if line.name == "weight_decay" and line.schedule.has_absolute
-    ]
-    decayed = {id(line.schedule) for line, _ in decays if any(line.bases)}  # a line may be that of several optimizers
-    for line, labels in decays:
-        if 0 not in line.bases or id(line.schedule) not in decayed:
-            continue
-        values = evaluate(line.schedule, _first_times(line.schedule), 0.0)
-        if values.any():
-            name = labels[line.groups[line.bases.index(0)]]
-            value = values[np.flatnonzero(values)[0]]
-            found = (
-                f"weight_decay of group {name!r} is 0 in the optimizer, and an absolute value has no base: the plan "
-                f"gives it {value:g}"
-            )
-            instead = f'To keep 0, add a line for this group: ps.Binding("weight_decay", 0, groups={name!r})'
-            return Problem(found=found, advice=instead)
     return None
 
 

@@ -250,11 +250,7 @@ def prepare(
     parts = [(one.rows.lines, groups[name], one.labels(groups[name])) for name, one in members.items()]
     if settings.positions is None:  # a copy was warned of when its original began
         of_user = settings.source.engine_total is None and not saved  # the run of a checkpoint has its length
-        length, total = settings.source.engine_total, in_force.total
-        is_cut = isinstance(length, int) and total is not None and total > length
-        report_unlikely_values(
-            parts, in_force, settings.source.processes, counts_of_user=of_user, has_epochs_of_run=not is_cut
-        )
+        report_unlikely_values(parts, in_force, settings.source.processes, counts_of_user=of_user)
     for (lines, _, labels), member in zip(parts, members.values(), strict=True):
         refuse_values_outside(in_force, lines, labels, member.times)
         member.code_bases = bases_of(lines)

@@ -1,0 +1,454 @@
+"""One line of a plan as the checks see it: its values in a run, and the numbers and times that are written in it."""
+
+from collections.abc import Callable, Container, Iterable, Sequence
+from fractions import Fraction
+from functools import cached_property, lru_cache
+from itertools import islice
+from math import ceil
+from typing import Final, Literal, NamedTuple, TypeAlias, final
+
+import numpy as np
+
+from paramsched.core.base.printing import GROUPS, LATER, TARGETS, child_path, entry_path
+from paramsched.core.curves.arrays import Floats, Integers
+from paramsched.core.plan import Binding, Target
+from paramsched.core.rules.trial_run import TrialRun
+from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.absolute import absolute
+from paramsched.core.schedules.anneal import first_level, geometric, is_anneal, last_level
+from paramsched.core.schedules.constant import constant_level
+from paramsched.core.schedules.evaluation import MAX_LENGTH, evaluate
+from paramsched.core.schedules.guided import guided, without_rules
+from paramsched.core.schedules.level import Absolute
+from paramsched.core.schedules.own import has_own_shape, is_own
+from paramsched.core.schedules.schedule import durations_in
+from paramsched.core.schedules.sequence import begins_of, in_order_anew, stages_of
+from paramsched.core.schedules.span import Span
+from paramsched.core.time import Duration, RunFacts
+from paramsched.errors import InvalidArgument, ParamschedError
+
+GroupBase: TypeAlias = tuple[str | int, float]
+"""The label of a group, and its base of a field."""
+
+_NOT_MULTIPLES: Final = ("as_factor", "followed_target", "like", "power")
+"""Schedules whose values are not meant as multiples near 1: the lr of one sample, another line. So are functions."""
+_OWN_TIME: Final = ("sequence", "restarts", "take", "skip", "window")
+"""Schedules whose parts have another time than the run."""
+
+
+@final
+class Situation(NamedTuple):
+    """The facts of a run that are the same for all lines of a plan.
+
+    Args:
+        facts: the run facts; None if none are known.
+        epochs: the number of epochs in the run; None if it is unknown.
+        is_start: True at a start, which raises an error for values that an optimizer cannot use.
+        is_short: True if the length of the run itself is probably a mistake.
+    """
+
+    facts: RunFacts | None = None
+    epochs: Fraction | None = None
+    is_start: bool = False
+    is_short: bool = False
+
+
+@final
+class Time(NamedTuple):
+    """A length or a time that is written in a part, its role, and the same in the run; None if that is unknown."""
+
+    role: str
+    written: Duration
+    resolved: Duration | None
+
+
+@final
+class Part(NamedTuple):
+    """A schedule in a line: as written and in the run, with the numbers and times that are written in it.
+
+    Args:
+        written: the schedule as written.
+        resolved: the schedule in the run; None if that is unknown.
+        kind: the name of its shape; "anneal" for a warmup too.
+        over_run: True if its time is the time of the run.
+        levels: its multiples of base, with their arguments. A default of the shape is no written level.
+        times: its lengths and times.
+    """
+
+    written: Schedule
+    resolved: Schedule | None
+    kind: str
+    over_run: bool
+    levels: list[tuple[str, float]]
+    times: list[Time]
+
+    @property
+    def is_ramp(self) -> bool:
+        """True for a change with a length from one level to a higher one, such as a warmup."""
+        if self.kind != "anneal" or self.written.args["over"] is None:
+            return False
+        start, to = first_level(self.written), last_level(self.written)
+        return isinstance(start, float) and isinstance(to, float) and start < to
+
+
+@final
+class Levels(NamedTuple):
+    """Multiples of base: those at which a stage begins and ends, and its lowest and highest one."""
+
+    first: float
+    last: float
+    low: float
+    high: float
+
+
+@final
+class Stage(NamedTuple):
+    """A stage as written and in the run, its length in updates, and its levels; None for what is unknown."""
+
+    written: Schedule
+    resolved: Schedule | None
+    length: int | Fraction | None
+    levels: Levels | None
+
+    @property
+    def is_constant(self) -> bool:
+        """True if it is a constant."""
+        return self.written.kind == "constant"
+
+
+@final
+class Curve:
+    """One line of a plan, and its values at some updates of a run, for all groups that follow it.
+
+    Args:
+        binding: the line as written.
+        schedule: its schedule without metric rules, with the schedules of followed fields substituted.
+        groups: the groups that follow it, with their bases, as far as they are known.
+        situation: the facts of the run.
+        run: the run; a usual one if that of the plan is unknown.
+        resolved: its schedule in the run; None if that is unknown.
+        is_timed: False if the run is not that of the plan, so that only levels are known.
+
+    `base` is the first one that is not 0, because a frozen group does not describe the others; None if unknown.
+    `total` is the length of the run, and `end` the number of its updates.
+    `multiples` are the values at `times` for a base of 1, and `values` those for `base`.
+    """
+
+    def __init__(
+        self,
+        binding: Binding,
+        schedule: Schedule,
+        groups: Sequence[GroupBase],
+        situation: Situation,
+        run: TrialRun,
+        resolved: Schedule | None,
+        is_timed: bool = True,
+    ) -> None:
+        self.binding, self.schedule, self.groups, self.situation = binding, schedule, groups, situation
+        self.run, self.resolved, self.is_timed, self.name = run, resolved, is_timed, binding.name
+        self.target = binding.field if isinstance(binding.field, Target) else None
+        self.key = self.name.partition("[")[0]
+        self.is_rate, self.is_for_all = self.name == "lr" and self.target is None, binding.groups is None
+        self.bases = [base for _, base in groups]
+        self.base = next(filter(None, self.bases), *self.bases[:1] or (None,))
+        self.parts, self.is_multiple = list[Part](), not binding.schedule.has_likes
+        self._read(schedule, resolved, over_run=schedule.args.get("of") is None, hidden=False)
+        self.kinds = {part.kind for part in self.parts}
+        self.rules = binding.schedule.metric_rules
+        self.has_absolute, self.end = schedule.has_absolute, ceil(run.end)
+        # Integers are compared ten times as fast as fractions.
+        self.total = self.end if run.end == self.end else run.end
+        self.times: Integers = _NO_TIMES
+        self.multiples: Floats = _NO_VALUES
+        self.values: Floats = _NO_VALUES
+        if resolved is not None and (known := _values_at_some_times(resolved, self.end)) is None:
+            self.resolved = None
+        elif resolved is not None and known is not None:
+            self.times, self.multiples = known
+            self.values = self.multiples
+            if self.base is not None and self.base != 1:
+                is_factor = not self.has_absolute and schedule.affine
+                with np.errstate(over="ignore", invalid="ignore"):
+                    self.values = self.multiples * self.base if is_factor else self.values_of(self.base)
+
+    def _read(self, written: Schedule, resolved: Schedule | None, *, over_run: bool, hidden: bool) -> None:
+        """Append a schedule and those in it to `parts`; the numbers in a hidden one are no multiples of base."""
+        shape, kind = written.shape, written.shape.name
+        is_multiple = kind not in _NOT_MULTIPLES and not is_own(written)
+        self.is_multiple = self.is_multiple and is_multiple
+        hidden = hidden or kind == "absolute" or not is_multiple or (kind == "table" and written.args["absolute"])
+        levels, times = list[tuple[str, float]](), list[Time]()
+        for name, value in written.args.items():
+            if (role := shape.roles.get(name)) is not None:
+                in_run = None if resolved is None else resolved.args.get(name)
+                if isinstance(value, tuple):
+                    several = in_run if isinstance(in_run, tuple) else (None,) * len(value)
+                    times += [Time(role, *pair) for pair in zip(value, several, strict=True)]
+                elif value is not None:
+                    times.append(Time(role, value, in_run))
+            elif not hidden and (shape.params[name].kind == "level" or name == "values"):
+                default = shape.params[name].default
+                numbers = value if isinstance(value, tuple) else (value,)
+                levels += [(name, number) for number in numbers if isinstance(number, float) and number != default]
+        kind = "anneal" if kind == "warmup" else kind
+        self.parts.append(Part(written, resolved, kind, over_run, levels, times))
+        inside, in_run = written.parts(), () if resolved is None else resolved.parts()
+        over_run = over_run and kind not in _OWN_TIME
+        for place, part in enumerate(inside):
+            same = in_run[place] if len(in_run) == len(inside) else None
+            # One with `of` was planned for a run of another length, as after Plan.change.
+            self._read(part, same, over_run=over_run and part.args.get("of") is None, hidden=hidden)
+
+    def values_of(self, base: float) -> Floats:
+        """Return the values at `times` for another base."""
+        assert self.resolved is not None
+        return evaluate(self.resolved, self.times, base)
+
+    @property
+    def path(self) -> str:
+        """The config path of the line."""
+        return binding_path(self.binding)
+
+    @cached_property
+    def share(self) -> Literal["all", "some", "none"]:
+        """The dependence on base: "all" if values are proportional to it, "none" if none depends on it, else "some"."""
+        if not self.has_absolute or self.resolved is None:
+            return "all"
+        single, double = self.multiples, self.values_of(2.0)
+        if np.array_equal(single, double):
+            return "none"
+        return "all" if np.allclose(double, 2 * single, rtol=1e-9, atol=0) else "some"
+
+    @property
+    def is_real(self) -> bool:
+        """True if the values are those of the real run, not only proportional to them."""
+        return self.base is not None or self.share == "none"
+
+    @cached_property
+    def is_comparable(self) -> bool:
+        """True if the values are proportional to those of the real run: not a mix of multiples and values."""
+        return self.is_real or self.share == "all"
+
+    def first_time(self, place: int, holds: Callable[[float], bool]) -> int:
+        """Return the update from which on `holds` is true, between an evaluated update and the one before."""
+        assert self.resolved is not None
+        low, high = int(self.times[place - 1]) if place else -1, int(self.times[place])
+        while high - low > 1:
+            middle = (low + high) // 2
+            value = float(evaluate(self.resolved, np.array([middle]), 1.0 if self.base is None else self.base)[0])
+            low, high = (low, middle) if holds(value) else (middle, high)
+        return high
+
+    # ---------------------------------------------------------------- levels and stages
+
+    @cached_property
+    def levels(self) -> list[float]:
+        """The numbers that are written as multiples of base."""
+        return [level for part in self.parts for _, level in part.levels]
+
+    @cached_property
+    def stages(self) -> list[Stage]:
+        """The stages of the line, or of the sequence in it if it is a product."""
+        top = next((part for part in self.parts if part.kind == "sequence" and part.over_run), self.parts[0])
+        written, in_run = stages_of(top.written), () if top.resolved is None else stages_of(top.resolved)
+        several = in_run if len(in_run) == len(written) else (None,) * len(written)
+        stages, begin = list[Stage](), 0
+        for stage, resolved in zip(written, several, strict=True):
+            length = None if resolved is None or resolved.length is None else resolved.length.number
+            levels = None if resolved is None else self._levels(resolved, begin, length)
+            stages.append(Stage(stage, resolved, length, levels))
+            begin += ceil(length or 0)
+        return stages
+
+    def _levels(self, stage: Schedule, begin: int, length: int | Fraction | None) -> Levels | None:
+        """Return the levels of a stage; its last one is that which it has after its end."""
+        if stage.has_absolute or not self.is_multiple:
+            return None
+        if is_anneal(stage):
+            first, last = first_level(stage), last_level(stage)
+            assert isinstance(first, float)
+            assert isinstance(last, float)
+            return Levels(first, last, min(first, last), max(first, last))
+        if stage.kind == "constant":
+            level = constant_level(stage)
+            assert isinstance(level, float)
+            return Levels(level, level, level, level)
+        end = min(max(1, ceil(self.end - begin if length is None else length)), MAX_LENGTH)
+        times = times_to_look_at(stage, end)
+        values = values_of(stage, times if length is None else np.append(times, end))
+        if values is None or not np.isfinite(values).all():
+            return None
+        return Levels(float(values[0]), float(values[-1]), float(values.min()), float(values.max()))
+
+    # ---------------------------------------------------------------- the line to write
+
+    def with_stages(self, stages: Iterable[Schedule]) -> str:
+        """Return the text of the line with other stages in place of its own."""
+        top = next((part for part in self.parts if part.kind == "sequence" and part.over_run), self.parts[0])
+        return self.with_part(top.written, in_order_anew(stages))
+
+    def with_part(self, part: Schedule, other: Schedule) -> str:
+        """Return the text of the line with another schedule in place of a part."""
+
+        def changed(value: object) -> object:
+            if value is part:
+                return other
+            return value.changed(changed) if isinstance(value, Schedule) else value
+
+        return self._text(without_rules(self.binding.schedule), changed)
+
+    def with_times(self, part: Schedule, change: Callable[[Duration], Duration]) -> str:
+        """Return the text of the line with other times in a part."""
+        times = {name: part.args[name] for name in part.shape.roles if part.args[name] is not None}
+        several = {
+            name: tuple(map(change, value)) if isinstance(value, tuple) else change(value)
+            for name, value in times.items()
+        }
+        return self.with_part(part, part.with_args(**several))
+
+    def with_absolute(self, levels: Container[float], *, whole: bool = False) -> str:
+        """Return the text of the line with some of its levels as values; with all of its numbers if `whole`."""
+        plain = without_rules(self.binding.schedule)
+        try:
+            if not whole or self.parts[0].kind in ("product", "constant"):
+                return self._text(plain, lambda value: _with_absolute(value, levels, self.base))
+        except InvalidArgument:  # several factors of a product
+            pass
+        return self._text(plain, absolute)
+
+    def with_multiples(self, base: float) -> str:
+        """Return the text of the line with its absolute values as multiples of a base."""
+        return self._text(without_rules(self.binding.schedule), lambda value: _with_multiples(value, base))
+
+    def _text(self, schedule: Schedule, change: Callable[[Schedule], object]) -> str:
+        changed, line = change(schedule), self.binding.schedule
+        assert isinstance(changed, Schedule)
+        return str(line.with_args(schedule=changed) if line.kind == "guided" else changed)
+
+
+_NO_TIMES: Final = np.empty(0, np.int64)
+_NO_VALUES: Final = np.empty(0)
+
+
+def _with_absolute(value: object, levels: Container[float], base: float | None) -> object:
+    """Return a schedule with some of its levels as values; a `geometric` from base has two values."""
+    if not isinstance(value, Schedule):
+        return value
+    if value.kind == "geometric" and value.args["to"] in levels and base is not None:
+        return geometric(Absolute(base), Absolute(value.args["to"]), value.args["over"], value.args["index"])
+    if value.kind == "table" and any(number in levels for number in value.args["values"]):
+        return value.with_args(absolute=True)
+    changes = {
+        name: Absolute(number)
+        for name, number in value.args.items()
+        if isinstance(number, float) and number in levels and value.shape.params[name].kind == "level"
+    }
+    changed = value.with_args(**changes) if changes else value
+    return changed.changed(lambda inner: _with_absolute(inner, levels, base))
+
+
+def _with_multiples(value: object, base: float) -> object:
+    """Return a schedule or a level with its absolute values divided by a base."""
+    if isinstance(value, Absolute):
+        return float(f"{(value.factor or 0.0) + value.value / base:.6g}")
+    if not isinstance(value, Schedule):
+        return value
+    if value.kind == "absolute":
+        return _scaled(value.args["schedule"], base)
+    if value.kind == "table" and value.args["absolute"]:
+        return _scaled(value.with_args(absolute=False), base)
+    return value.changed(lambda inner: _with_multiples(inner, base))
+
+
+def _scaled(value: Schedule, base: float) -> Schedule:
+    """Return a schedule with its levels divided by a base, or as a factor of it if a level is a default."""
+    changes = dict[str, object]()
+    for name, level in value.args.items():
+        if isinstance(level, float) and level and value.shape.params[name].kind == "level":
+            changes[name] = float(f"{level / base:.6g}")
+        elif name == "values":
+            changes[name] = tuple(float(f"{number / base:.6g}") for number in level)
+    if value.kind == "sequence":
+        return in_order_anew([_scaled(stage, base) for stage in value.args["stages"]])
+    return value.with_args(**changes) if changes or base == 1 else (1 / base) * value
+
+
+def values_of(schedule: Schedule, times: Integers) -> Floats | None:
+    """Return the values of a schedule for a base of 1; None if they cannot be computed."""
+    try:
+        return evaluate(schedule, times, 1.0)
+    except (ParamschedError, ArithmeticError, MemoryError, ValueError):
+        return None
+
+
+def _values_at_some_times(schedule: Schedule, end: int) -> tuple[Integers, Floats] | None:
+    times = times_to_look_at(schedule, end)
+    values = values_of(schedule, times)
+    return None if values is None else (times, values)
+
+
+def binding_path(binding: Binding) -> str:
+    """Return the config path of a binding.
+
+    >>> binding_path(Binding("lr", "cosine()", groups="head"))
+    '$.groups.head.lr'
+    """
+    if isinstance(binding.field, Target):
+        return child_path(TARGETS, binding.name, "schedule")
+    if isinstance(binding.groups, (str, int)):
+        return child_path(LATER if binding.optional else GROUPS, binding.groups, binding.name)
+    return entry_path(binding.name)
+
+
+def resolved_in_run(schedule: Schedule, run: TrialRun) -> Schedule | None:
+    """Return a schedule resolved for a trial run; None if a unit is unknown or a length does not fit."""
+    if not run.converts(durations_in(schedule)):
+        return None
+    try:
+        return resolved_without_begins(schedule, run.span)
+    except (ParamschedError, ArithmeticError, MemoryError):
+        return None
+
+
+def resolved_without_begins(schedule: Schedule, span: Span) -> Schedule:
+    """Return a resolved schedule; the times from which on its metric rules count, which no value depends on, stay."""
+    resolved = without_rules(schedule).resolved_in(span)
+    return guided(resolved, schedule.metric_rules) if schedule.kind == "guided" else resolved
+
+
+_MOST: Final = 1_024  # updates of a run that are all evaluated
+_MOST_OF_FUNCTIONS: Final = 600  # the same for a function of the user, of which each call may take microseconds
+_SPREAD: Final = 256  # evenly spaced updates of a longer run
+_MOST_EDGES: Final = 128  # stage boundaries next to which a schedule is evaluated
+_AT_ENDS: Final = 32  # updates at each end of the run
+
+
+def times_to_look_at(schedule: Schedule, end: int) -> Integers:
+    """Return the updates of a run at which a resolved schedule is evaluated.
+
+    Of a run of up to 1,024 updates these are all. Of a longer one they are at most 576: evenly spaced, at both ends,
+    and beside boundaries.
+    """
+    if end <= (_MOST_OF_FUNCTIONS if has_own_shape(schedule) else _MOST):
+        return _all(end)
+    edges = islice(schedule.piece.edges_and_end(0, end), _MOST_EDGES)
+    return _times(tuple(sorted({min(ceil(edge), end) for edge in (*begins_of(schedule)[:_MOST_EDGES], *edges)})), end)
+
+
+@lru_cache(maxsize=16)
+def _all(end: int) -> Integers:
+    times = np.arange(end)
+    times.setflags(write=False)
+    return times
+
+
+@lru_cache(maxsize=64)
+def _times(edges: tuple[int, ...], end: int) -> Integers:
+    """Return these times; cached, because the lines of a plan often have the same boundaries."""
+    marks = np.array(edges, dtype=np.int64)
+    spread = np.linspace(0, end - 1, _SPREAD).astype(np.int64)
+    first = np.arange(_AT_ENDS)
+    times = np.unique(np.concatenate([first, end - 1 - first, spread, marks - 1, marks]))
+    times = times[(times >= 0) & (times < end)]
+    times.setflags(write=False)
+    return times

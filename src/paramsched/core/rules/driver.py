@@ -1,0 +1,209 @@
+"""All questions about a plan: one driver for a start, `ps.check`, the editor, and values without an optimizer."""
+
+from collections.abc import Callable, Container, Iterator, Sequence
+from fractions import Fraction
+from typing import Final, TypeAlias
+
+import numpy as np
+
+from paramsched.core.base import codes
+from paramsched.core.base.printing import TOTAL
+from paramsched.core.base.problem import Problem
+from paramsched.core.curves.arrays import quiet
+from paramsched.core.plan import Binding, Plan, Target
+from paramsched.core.plan.binding import UPDATES, binding_key, is_by_amount, lengths_of_line
+from paramsched.core.plan.follow import schedules_followed
+from paramsched.core.plan.run_amounts import PLANNED_SIZES
+from paramsched.core.rules.curve import Curve, GroupBase, Situation, resolved_in_run
+from paramsched.core.rules.levels import LEVELS, base_is_zero, grows, refused_values
+from paramsched.core.rules.questions import Question, updates_text
+from paramsched.core.rules.times import COURSE, ENDS, LONG_RUN, METRICS, STAGES, TIMES, UNITS, WRITTEN
+from paramsched.core.rules.trial_run import TrialRun, run_of_assumed_epochs, trial_run, usual_run
+from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.anneal import stage_from_base
+from paramsched.core.schedules.guided import without_rules
+from paramsched.core.schedules.own import has_own_shape
+from paramsched.core.time import Duration, RunFacts
+from paramsched.errors import PlanError
+
+LineProblem: TypeAlias = tuple[Binding | None, Problem]
+"""A problem, with its line of the plan; None for the whole plan."""
+GroupsOf: TypeAlias = Callable[[Binding], Sequence[GroupBase]]
+"""A function that returns the groups of a line with their bases, as far as they are known."""
+
+
+def probable_mistakes(
+    plan: Plan,
+    facts: RunFacts | None,
+    groups_of: GroupsOf,
+    *,
+    counted: Plan | None = None,
+    counts_of_user: bool = True,
+    broken: Container[int] = (),
+) -> Iterator[LineProblem]:
+    """Yield the probable mistakes of a plan, in the order of its lines.
+
+    Args:
+        plan: the plan as written.
+        facts: the run facts; None if none are known.
+        groups_of: returns the groups of a line with their bases.
+        counted: the plan with resolved lengths at a start; None if it is not resolved yet.
+        counts_of_user: False if an engine counts the updates of the run.
+        broken: the identities of lines with errors, whose values are not known.
+    """
+    trial = trial_run(plan, facts)
+    of_run = [*problems_of_run(plan, facts, trial)] if counts_of_user else []
+    yield from ((None, found) for found in of_run)
+    # The length of an engine's run may be another one than that of the plan, which a start reports itself.
+    epochs = _epochs_of_run(plan, facts, trial if counts_of_user or plan.total is None else None)
+    situation = Situation(facts, epochs, counted is not None, bool(of_run))
+    schedules = {} if counted is None else {binding_key(line): line.schedule for line in counted.bindings}
+    followed_by = schedules_followed(plan.bindings, plan.clock)
+    curves = list[Curve]()
+    for binding in plan.bindings:
+        try:
+            schedule = without_rules(followed_by(binding))
+        except PlanError:
+            continue
+        groups = [(binding.name, binding.field.initial)] if isinstance(binding.field, Target) else groups_of(binding)
+        if stage_from_base(schedule) is not None:  # a base that is not above 0 is an error
+            groups = [(label, base) for label, base in groups if base > 0]
+        run, resolved = trial or usual_run(), None
+        if trial is not None and trial.known and not is_by_amount(plan.clock, binding.name):
+            resolved = schedules.get(binding_key(binding))
+        if resolved is not None:
+            resolved = without_rules(resolved)
+        elif id(binding) not in broken:
+            run, resolved = _resolved_somewhere(schedule, trial, plan)
+        curves.append(Curve(binding, schedule, groups, situation, run, resolved, run is not usual_run()))
+    yield from _problems_of_lines(curves)
+
+
+def _resolved_somewhere(schedule: Schedule, trial: TrialRun | None, plan: Plan) -> tuple[TrialRun, Schedule | None]:
+    """Return a schedule resolved in the first run that has its units: that of the plan, an assumed or a usual one.
+
+    A function of the user is not called for the updates of another run.
+    """
+    for run in (trial, run_of_assumed_epochs(plan)):
+        if run is not None and run.end >= 1 and (resolved := resolved_in_run(schedule, run)) is not None:
+            return run, resolved
+    return usual_run(), None if has_own_shape(schedule) else resolved_in_run(schedule, usual_run())
+
+
+def _problems_of_lines(curves: Sequence[Curve]) -> Iterator[LineProblem]:
+    with_base = {(curve.name, curve.target is None) for curve in curves if any(curve.bases)}
+    ends = list[tuple[Curve, Problem | None]]()
+    for curve in curves:
+        found = problems_of_line(curve)
+        # A line for all groups may be left with those that are frozen.
+        if curve.is_for_all and (curve.name, curve.target is None) in with_base and not any(curve.bases):
+            found = [one for one in found if one.code != codes.BASE_OF_ZERO]
+        yield from ((curve.binding, one) for one in found)
+        if curve.is_rate and curve.resolved is not None and curve.is_timed and curve.run.to_scale:
+            ends.append((curve, None if found else next(_found(ENDS, curve), None)))
+    # One group may be 0 on purpose. A group without a line keeps its rate, and so does one whose values are unknown.
+    if not ends or any(found is None for _, found in ends):
+        return
+    curve, one = next((pair for pair in ends if pair[0].is_for_all), ends[0])
+    if one is not None and (curve.is_for_all or len(ends) > 1 or one.code == codes.NEVER_ABOVE_ZERO):
+        yield curve.binding, one
+
+
+@quiet
+def problems_of_line(curve: Curve) -> list[Problem]:
+    """Return the problems of one line.
+
+    One mistake is reported once: of the text, the levels, the times and the stages, the first question that finds
+    something. Stages count only if levels and times are right.
+    """
+    found = [*_found(METRICS, curve)] if curve.rules else []
+    if written := _first(WRITTEN, curve):
+        return [*found, *written]
+    if curve.resolved is None:  # its base and its written levels are known
+        return [*found, *_found((base_is_zero, grows), curve)]
+    is_finite = bool(np.isfinite(curve.values).all())
+    is_timed = curve.is_timed and curve.run.to_scale
+    levels = _first((base_is_zero, *LEVELS), curve) if is_finite else []
+    # A start raises an error for values that an optimizer cannot use.
+    refused = _first((refused_values,), curve) if curve.is_timed and not curve.situation.is_start else []
+    times = [] if refused else _first((*UNITS, *TIMES) if is_timed else UNITS, curve)
+    found += [*levels, *(one for one in refused if one.code not in [other.code for other in levels]), *times]
+    if levels or refused or times or not is_finite:
+        return found
+    return [*found, *_first((*STAGES, *COURSE) if is_timed and curve.is_rate else STAGES, curve)]
+
+
+def _found(questions: Sequence[Question], curve: Curve) -> Iterator[Problem]:
+    return (found for question in questions if (found := question(curve)) is not None)
+
+
+def _first(questions: Sequence[Question], curve: Curve) -> list[Problem]:
+    """Return the problem of the first question that finds one."""
+    found = next(_found(questions, curve), None)
+    return [] if found is None else [found]
+
+
+# ---------------------------------------------------------------------- the run
+
+_OF_BATCHES: Final = frozenset({"batches", "samples", "tokens"})
+"""Units whose conversion uses the accumulation."""
+
+
+def problems_of_run(plan: Plan, facts: RunFacts | None, trial: TrialRun | None) -> Iterator[Problem]:
+    """Yield the problems of the length of the run.
+
+    A total below one epoch: torch's examples and Keras' `fit` count the run in epochs, so `total=10` is a usual slip. A
+    run of a thousand updates or more is one of pretraining, which may be shorter than an epoch. And a total in another
+    unit that one update takes, such as 1,000 tokens at 4,096 tokens an update.
+    """
+    length = plan.total or (None if facts is None else facts.total)
+    total = None if length is None else Duration.of(length)
+    epoch = None if facts is None else facts.updates_per_epoch
+    is_counted = total is not None and total.is_resolved and plan.clock == UPDATES
+    if total is not None and is_counted and epoch is not None and total.updates < min(epoch, LONG_RUN):
+        found = f"total={total} is {updates_text(total.updates)}, less than one epoch of {epoch}"
+        after = f"{found}: after update {total} the last values are kept"
+        advice = f'For {total} epochs write total="{total} epochs"'
+        yield Problem(TOTAL, after, advice, code=codes.UPDATES_FOR_EPOCHS)
+    if total is not None and not total.is_resolved and trial is not None and trial.known and trial.end <= 1:
+        found = f"total={total} is one update, so the run has no schedule"
+        yield Problem(TOTAL, found, "Write a longer total, such as 10B tokens", code=codes.ONE_UPDATE)
+    if (unused := accumulation_unused(plan, facts)) is not None:
+        yield unused
+
+
+def accumulation_unused(plan: Plan, facts: RunFacts | None) -> Problem | None:
+    """Report an epoch that is given in updates, in a plan of which nothing uses the accumulation.
+
+    Reason: `steps_per_epoch=len(loader), accumulation=4` is a usual slip, which makes the plan four times too long.
+    """
+    accumulation = None if facts is None else facts.accumulation
+    if facts is None or accumulation is None or accumulation < 2 or facts.batches_per_epoch is not None:
+        return None
+    epoch = facts.steps_per_epoch
+    if epoch is None or plan.clock != UPDATES or any(target.name in PLANNED_SIZES for target in plan.targets):
+        return None
+    totals = [Duration.of(total) for total in (plan.total, facts.total) if total is not None]
+    written = [*totals, *(length for line in plan.bindings for length in lengths_of_line(line))]
+    units = {unit for length in written for unit, _ in length.terms}
+    if "epochs" not in units or units & _OF_BATCHES:
+        return None
+    found = (
+        f"steps_per_epoch={epoch} counts updates, so an epoch has {updates_text(epoch)} of {accumulation} batches: "
+        f"{epoch * accumulation} batches; accumulation={accumulation} changes nothing in this plan"
+    )
+    advice = f"If an epoch has {epoch} batches write batches_per_epoch={epoch}; if not, omit accumulation"
+    return Problem(TOTAL, found, advice, code=codes.ACCUMULATION_UNUSED)
+
+
+def _epochs_of_run(plan: Plan, facts: RunFacts | None, trial: TrialRun | None) -> Fraction | None:
+    """Return the number of epochs in the run; None if it is unknown, or if the run has another length than the plan."""
+    totals = [Duration.of(total) for total in (plan.total, None if facts is None else facts.total) if total is not None]
+    is_known = trial is not None and trial.known
+    if trial is not None and is_known and facts is not None and len(totals) == 2 and facts.total_updates != trial.end:
+        return None
+    for length in totals:
+        terms = dict(length.terms)
+        if set(terms) == {"epochs"}:
+            return terms["epochs"]
+    return trial.end / trial.epoch if trial is not None and is_known and trial.epoch is not None else None

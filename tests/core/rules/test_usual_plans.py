@@ -1,0 +1,55 @@
+"""The plans of most runs, for which a start asks nothing: no question finds anything in them."""
+
+from hypothesis import given, reject
+from hypothesis import strategies as st
+
+import paramsched as ps
+from paramsched.core.rules.driver import probable_mistakes
+from paramsched.core.rules.usual import has_nothing_to_ask
+from paramsched.errors import ParamschedError
+from support.tables import table
+
+LENGTHS = ["1%", "5%", "50%", 1, 21, 500, "1 epoch", "0.5 epochs"]
+LEVELS = [0, 0.001, 0.1, 0.4, 0.5, 0.99]
+BASES = [1e-8, 2e-5, 1e-3, 0.05, 0.1, 1.0, 2.0]
+
+
+@st.composite
+def plans(draw):
+    """Return a plan of one or two decays, its run facts and the base of each field."""
+    lines, bases = {}, {}
+    for field in draw(st.sampled_from([["lr"], ["weight_decay"], ["lr", "weight_decay"]])):
+        warmup = st.sampled_from(["", *(f"warmup({length!r}) >> " for length in LENGTHS)])
+        decay = st.sampled_from(["cosine(to={})", "linear(to={})", "constant() >> linear(to={}, over='10%')"])
+        lines[field] = draw(warmup) + draw(decay).format(draw(st.sampled_from(LEVELS)))
+        bases[field] = draw(st.sampled_from(BASES))
+    facts = {"total": draw(st.sampled_from([100, 400, 1000, 10_000, "3 epochs", "90 epochs"]))}
+    facts["steps_per_epoch"] = draw(st.sampled_from([7, 100, 1251]))
+    return ps.Plan(**lines), facts, bases
+
+
+@given(plans())
+def test_no_question_finds_anything_in_a_plan_of_which_a_start_asks_nothing(case):
+    plan, facts, bases = case
+    facts = ps.RunFacts(**facts)
+    try:
+        counted = plan.resolve(facts=facts)
+    except ParamschedError:  # a warmup as long as the run
+        reject()
+
+    def groups_of(line):
+        return [(0, bases[line.name])]
+
+    if has_nothing_to_ask(plan, counted, facts, groups_of):
+        assert [one.code for _, one in probable_mistakes(plan, facts, groups_of, counted=counted)] == []
+
+
+@table(
+    "line",
+    ["cosine()", "warmup('5%') >> cosine(to=0.1)", "warmup(500) >> linear()", "wsd('1%', '20%')"],
+)
+def test_a_start_with_a_usual_plan_asks_nothing(line):
+    plan, facts = ps.Plan(lr=line), ps.RunFacts(total=10_000)
+
+    assert has_nothing_to_ask(plan, plan.resolve(facts=facts), facts, lambda line: [(0, 3e-4)])
+    assert not has_nothing_to_ask(plan, plan.resolve(facts=facts), facts, lambda line: [(0, 0.0)])

@@ -1,0 +1,24 @@
+"""The first probable mistake in the levels of a line, in an unknown run or in a known one."""
+
+import paramsched as ps
+from paramsched.core.base.problem import Problem
+from paramsched.core.curves.arrays import quiet
+from paramsched.core.rules.curve import Curve, Situation, resolved_in_run
+from paramsched.core.rules.levels import LEVELS
+from paramsched.core.rules.trial_run import trial_run, usual_run
+from paramsched.core.schedules.guided import without_rules
+
+
+@quiet
+def problem_of_levels(binding: ps.Binding, bases: tuple[float, ...] = (), **facts: object) -> Problem | None:
+    """Return the first problem of the levels of a line, without a hint."""
+    run = usual_run()
+    if facts:
+        run = trial_run(ps.Plan(binding), ps.RunFacts(**facts)) or run
+    schedule = without_rules(binding.schedule)
+    groups = [(place, base) for place, base in enumerate(bases)]
+    curve = Curve(binding, schedule, groups, Situation(), run, resolved_in_run(schedule, run), bool(facts))
+    if curve.resolved is None:
+        return None
+    found = next((found for question in LEVELS if (found := question(curve)) is not None), None)
+    return None if found is None or found.as_info else found
