@@ -10,6 +10,7 @@ from typing import Any, Unpack
 from paramsched.engines.torch_required import torch
 from paramsched.core.number_checks import whole_number
 from paramsched.core.plan.forms import PlanLike
+from paramsched.core.run.engine_handle import EngineHandle
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.tracebacks import with_short_errors
 from paramsched.engines.argument_order import check_kinds
@@ -71,7 +72,7 @@ def scheduler(
 
 def _is_replaced(scheduler: Any) -> bool:
     """Return whether a scheduler is a detached Scheduler."""
-    return isinstance(scheduler, Scheduler) and scheduler._run.released
+    return isinstance(scheduler, Scheduler) and not EngineHandle(scheduler).is_attached
 
 
 def facts(accelerator: Any, loader: Any, *, epochs: int | None = None) -> EngineFacts:

@@ -18,6 +18,7 @@ from paramsched.core.plan.binding import amount_clock
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES
 from paramsched.core.run.arguments import PlanSource, checked_strict
+from paramsched.core.run.engine_handle import EngineHandle
 from paramsched.core.run.on_base import OnBase
 from paramsched.core.run.processes import Processes
 from paramsched.core.run.record import OnChange
@@ -214,7 +215,7 @@ class EngineFacts:
                     )  # fmt: skip
             try:
                 made = attach_with(source, facts=facts)
-                made._run.end_is_known = is_longer
+                EngineHandle(made).set_end_known(is_longer)
                 return made
             except MissingFact:
                 # The engine's length of the run is in updates. A plan by tokens cannot use it if the tokens per update

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, final
 from paramsched.engines.torch_required import torch
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.optimizers import check_names, refuse_several_plans
+from paramsched.core.run.engine_handle import EngineHandle
 from paramsched.core.run.scheduler import Scheduler
-from paramsched.core.run.state import COUNT, remove_entries
-from paramsched.core.run.values import LR, starting_lines
-from paramsched.core.schedules.anneal import stage_from_base
+from paramsched.core.run.state import remove_entries
 from paramsched.engines.argument_order import check_plan, without_optimizer
 from paramsched.engines.engine_facts import EngineFacts, LoopOptions, batch_size_of, options_of, with_named_options
 from paramsched.engines.other_schedulers import warn_of_other_schedulers
@@ -131,10 +130,8 @@ class _LightningPlan:
             for optimizer in trainer.optimizers:
                 remove_entries(optimizer.param_groups)
         self.schedulers = [known.attach(one, self._plan, self._options, drive=self._drive) for one in optimizers]
-        for _, member in [pair for one in self.schedulers for pair in one._members()]:
-            member.knows_added_bases = not (finetuning and self._loaded)
-            if is_restored:
-                member.code_bases = {}
+        for one in self.schedulers:
+            EngineHandle(one).set_known_bases(of_code=not is_restored, of_added=not (finetuning and self._loaded))
         self._metrics.warn_of_patience(self.schedulers[0], _evaluations_of(trainer, pl_module, self._observe))
         for scheduler in self.schedulers:
             warn_of_other_schedulers(scheduler, present, "configure_optimizers")
@@ -146,7 +143,7 @@ class _LightningPlan:
         alone = len(trainer.optimizers) == 1  # with several, Lightning counts the steps of all together
         if not self._loaded and alone and done and self.schedulers[0].t == 0:
             why = "of an earlier fit" if self._fits > 1 else "of a run without a plan"
-            self.schedulers[0]._resume.processes.log(
+            EngineHandle(self.schedulers[0]).processes.log(
                 "the Trainer has made %d updates %s: the plan starts at update %d", done, why, done
             )
             self.schedulers[0].seek(done)
@@ -166,7 +163,7 @@ class _LightningPlan:
         """Write the targets, and count the batch before `optimizer.step`, inside which `training_step` runs."""
         if self._finetunes:  # here, because other callbacks add groups when the epoch starts
             for scheduler in self.schedulers:
-                _write_initial_rates(scheduler)
+                EngineHandle(scheduler).keep_added_rates()
         self._writes.write(self.schedulers[0])
         self._trained.check(trainer.optimizers)
         ends_update = None
@@ -185,7 +182,7 @@ class _LightningPlan:
             if self._names is not None or scheduler.optimizer is optimizer:
                 prefix = f"optimizer_{index}/" if len(self.schedulers) > 1 else ""
                 values = {prefix + name: value for name, value in scheduler.scalars("coming").items()}
-                values = self._columns.beside(trainer.logged_metrics, values, scheduler._resume.processes)
+                values = self._columns.beside(trainer.logged_metrics, values, EngineHandle(scheduler).processes)
                 for logger in trainer.loggers:
                     logger.log_metrics(values, step=step)
 
@@ -372,37 +369,6 @@ def _is_out_of_time(trainer: Any) -> bool:
 def _is_finetuning(callback: Any) -> bool:
     """Return whether a callback is a `BaseFinetuning`, of either of the two packages of Lightning."""
     return any(kind.__name__ == "BaseFinetuning" for kind in type(callback).__mro__)
-
-
-def _write_initial_rates(scheduler: Scheduler) -> None:
-    """Write the base of each group that was added with the current lr, so that the plan's factor applies once."""
-    clock = scheduler._run
-    for groups, part in scheduler._members():
-        added = [index for index, group in enumerate(groups) if COUNT not in group and "initial_lr" not in group]
-        if not added:
-            continue
-        labels = part.labels(groups)
-        schedules = {(index, line.field): line.schedule for line in part.lines(groups) for index in line.groups}
-        # An optional line changes no base: the callback computes the lr from that of another group.
-        for line in starting_lines(clock.in_force.counted, groups, scope=part.scope, with_optional=False):
-            if line.field != LR or stage_from_base(line.schedule) is not None:
-                continue
-            # A value is a multiple of the base plus what absolute levels add.
-            (added_by_levels,) = line.values_of_one(clock.times, 0.0, clock.states)
-            factor = line.values_of_one(clock.times, 1.0, clock.states)[0] - added_by_levels
-            for index in line.only(added).groups:
-                group = groups[index]
-                multiple = group["lr"] - added_by_levels
-                if factor <= 0 or multiple <= 0:
-                    continue  # its lr does not determine a base, so it is the base
-                group["initial_lr"] = multiple / factor
-                is_continued = schedules[index, LR] is line.schedule
-                scheduler._resume.processes.log(
-                    "group %r was added at update %d with the lr %r: the plan continues from it, with the base %r"
-                    if is_continued
-                    else "group %r was added at update %d with the lr %r: its own line applies, with the base %r",
-                    labels[index], clock.t, group["lr"], group["initial_lr"],
-                )  # fmt: skip
 
 
 def _replicas(trainer: Any) -> int:

@@ -19,6 +19,7 @@ from paramsched.core.plan.binding import amount_clock
 from paramsched.core.plan.resolve import amounts_of_run
 from paramsched.core.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
 from paramsched.core.run.amounts import checked_amount
+from paramsched.core.run.engine_handle import EngineHandle
 from paramsched.core.run.processes import Processes
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.time.amounts import PROGRESS
@@ -97,7 +98,7 @@ class MetricRelay:
                 found, advice = "it never acts, because the run has no evaluation", "Evaluate during the run"
                 self._warned.add(rule.metric)
             problem = Problem(code=PATIENCE_BEYOND_RUN, found=found, site=f"{self._call}, {rule}", advice=advice)
-            scheduler._resume.processes.warn(problem)
+            EngineHandle(scheduler).processes.warn(problem)
 
     def report(self, scheduler: Scheduler, metrics: Mapping[str, Any], *, is_evaluation: bool = False) -> None:
         """Pass metrics to the rules that watch them; after the first evaluation, warn of missing ones.
@@ -124,25 +125,25 @@ class MetricRelay:
     def _warn_of_missed(self, scheduler: Scheduler, missed: Sequence[str]) -> None:
         """Warn of metrics that the first evaluation has not reported, with the names that it has."""
         self._warned |= set(missed)
-        scheduler._run.warns_of_metrics = False  # it would report them again at the end
+        EngineHandle(scheduler).take_over_metrics()  # it would report them again at the end
         names = sorted(one for one in self._reported if not one.endswith(_OTHER_NUMBERS))
         found = f"the plan watches {', '.join(missed)}; the first evaluation has {', '.join(names) or 'no metric'}"
         near = did_you_mean(missed[0], names) if names else ""
         problem = Problem(code=METRIC_NOT_LOGGED, found=found, site=self._call, advice=f"{near[:1].upper()}{near[1:]}")
-        scheduler._resume.processes.warn(problem)
+        EngineHandle(scheduler).processes.warn(problem)
 
     def finish(self, scheduler: Scheduler) -> None:
         """Warn about metrics that a rule watches but that were never reported, also not by other code."""
-        clock = scheduler._run
-        clock.warns_of_metrics = False
-        missed = sorted({rule.metric for rule in clock.idle_rules(clock.t)} - self._warned)
+        handle = EngineHandle(scheduler)
+        handle.take_over_metrics()
+        missed = sorted({rule.metric for rule in handle.idle_rules()} - self._warned)
         if missed:
             found = (
                 f"the plan watches {', '.join(missed)}, which {'were' if missed[1:] else 'was'} never reported; "
                 f"reported metrics: {', '.join(sorted(self._reported)) or 'none'}"
             )
             advice = "Use one of these names in plateau(…)"
-            scheduler._resume.processes.warn(Problem(site=self._call, found=found, advice=advice))
+            EngineHandle(scheduler).processes.warn(Problem(site=self._call, found=found, advice=advice))
 
 
 @final
@@ -289,7 +290,7 @@ class BatchAmounts:
         if unit is None or unit != self._unit:
             return
         if self._planned is None:
-            self.scheduler._measured(**{unit: amount})
+            EngineHandle(self.scheduler).measured(**{unit: amount})
         elif not self._has_warned:
             t = self.scheduler.t
             now, after = self._planned.amounts_from(t, self.scheduler.amount, 2).tolist()
@@ -301,7 +302,7 @@ class BatchAmounts:
                 )
                 instead = "Draw batches of the planned sizes, as on the page how-to/growing-batch"
                 problem = Problem(site=f"update {t}", found=found, advice=instead)
-                self.scheduler._resume.processes.warn(problem)
+                EngineHandle(self.scheduler).processes.warn(problem)
 
     def saved_state(self) -> dict[str, Amount]:
         """Return the consumption that is counted but not reported yet, summed over all processes, as a dict by unit.

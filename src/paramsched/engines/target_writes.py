@@ -7,6 +7,7 @@ from typing import Any, TypeAlias, final
 
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.problem import Problem
+from paramsched.core.run.engine_handle import EngineHandle
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.errors import InvalidArgument, shown
 
@@ -77,7 +78,7 @@ class TargetWrites:
             InvalidArgument: a name is not a target of the plan, a path does not exist, its value is not a number or
                 cannot be written, or the trainer has a copy of the argument.
         """
-        targets = [name for name, group in scheduler._values() if group == ""]
+        targets = [name for name, group in EngineHandle(scheduler).values() if group == ""]
         listed = [path for _, path in self._pairs()]
         found: list[Attribute] = []
         for target, path in self._pairs():
@@ -101,7 +102,7 @@ class TargetWrites:
         """Write the values of the next update, before its forward pass."""
         if not self._attributes:
             return
-        values = scheduler._values()
+        values = EngineHandle(scheduler).values()
         for one in self._attributes:
             value = values.get((one.target, ""))
             if value is None:  # the plan of a resume no longer has this target
@@ -114,7 +115,7 @@ class TargetWrites:
                     f"The value of the target {one.target!r} is written before each update"
                 )
                 advice = f"Delete the other write, or omit {one.path!r} in write="
-                scheduler._resume.processes.warn(Problem(site=self.call, found=found, advice=advice))
+                EngineHandle(scheduler).processes.warn(Problem(site=self.call, found=found, advice=advice))
             one.written = int(value) if one.whole and value.is_integer() else value
             setattr(one.owner, one.name, one.written)
 

@@ -6,6 +6,7 @@ from typing import Any, final
 
 from paramsched.engines.torch_required import torch
 from paramsched.core.base.problem import Problem
+from paramsched.core.run.engine_handle import EngineHandle
 from paramsched.core.run.hooks import hooks_on
 from paramsched.core.run.scheduler import Scheduler
 
@@ -44,19 +45,20 @@ class TrainedOptimizers:
         for scheduler in self._schedulers:
             for mine in scheduler.optimizers.values():
                 is_trained = any(one is mine for one in trained) or any(id(one) in groups for one in mine.param_groups)
-                if not is_trained and other and scheduler._run.drive != "manual":
+                if not is_trained and other and not EngineHandle(scheduler).is_manual:
                     self._warn(scheduler, mine, other[0])
                     return
 
     def _warn(self, scheduler: Scheduler, mine: Any, other: Any) -> None:
-        self._has_warned, scheduler._run.writes = True, None  # that the plan does not move is a consequence
+        self._has_warned, handle = True, EngineHandle(scheduler)
+        handle.take_over_unmoved()  # that the plan does not move is a consequence
         one, planned = type(other).__name__, type(mine).__name__
         found = (
             f"from update {scheduler.t} on the engine trains another optimizer, {one}, than the plan's {planned}: no "
             "plan writes its values"
         )
         advice = f"Where it is constructed, write ps.Scheduler(optimizer, plan, t={scheduler.t})"
-        scheduler._resume.processes.warn(Problem(site=self._call, found=found, advice=advice))
+        handle.processes.warn(Problem(site=self._call, found=found, advice=advice))
 
 
 def _inside(wrapper: Any) -> Iterator[Any]:

@@ -15,8 +15,7 @@ from typing import Any, Final, TypeVar, Unpack
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
 from paramsched.core.plan.forms import PlanLike
-from paramsched.core.plan.lines import by_group
-from paramsched.core.plan.optimizers import flat_optimizers
+from paramsched.core.run.engine_handle import EngineHandle
 from paramsched.core.run.processes import WORLD
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.run.values import LR
@@ -203,7 +202,7 @@ def planned(
                 super().log(logs, *args, **keywords)
                 return
             scheduler, columns = self.lr_scheduler, self._paramsched_columns
-            values, processes = _logged_values(scheduler, logs["learning_rate"]), scheduler._resume.processes
+            values, processes = _logged_values(scheduler, logs["learning_rate"]), EngineHandle(scheduler).processes
             logs = logs | columns.beside(logs, values, processes)  # of the update whose loss is in `logs`
             with _metric_event(self, is_evaluation=False) as collected:
                 present = len(self.state.log_history)
@@ -280,7 +279,7 @@ def resume_callback_class() -> type[Any]:
                 )
                 found = f"{found}, and the number of {unit} consumed so far is unknown"
                 raise MissingFact(self._call, found, instead, fact=error.fact, example=error.example) from None
-            self._scheduler._resume.processes.log(
+            EngineHandle(self._scheduler).processes.log(
                 "%s: %s. The plan continues at this update, with new states of the optimizer and of metric rules",
                 self._call, found,
             )  # fmt: skip
@@ -315,17 +314,15 @@ def _logged_values(scheduler: Scheduler, rate: Any) -> dict[str, float]:
         rate: the `learning_rate` that the Trainer logs, that of the first group.
     """
     values = scheduler.scalars()
-    names = flat_optimizers({name: one.param_groups for name, one in scheduler.optimizers.items()})
     first: dict[str, tuple[Any, ...]] = {}
     rates = []
-    for (_, part), its_names in zip(scheduler._members(), names.values(), strict=True):
-        for index, line, base in by_group(part.rows.lines):
-            field, name, mine = line.field.slot, line.field.slot + its_names[index], (line.schedule, line.clock, base)
-            first_name, *others = first.setdefault(field, (name, *mine))
-            if name != first_name and tuple(others) == mine:
-                del values[name]
-            elif line.field == LR:
-                rates.append(name)
+    for line in EngineHandle(scheduler).lines():
+        field, name, mine = line.field.slot, line.field.slot + line.group, (line.schedule, line.clock, line.base)
+        first_name, *others = first.setdefault(field, (name, *mine))
+        if name != first_name and tuple(others) == mine:
+            del values[name]
+        elif line.field == LR:
+            rates.append(name)
     if len(rates) == 1 and is_value(rate, values[rates[0]]):
         del values[rates[0]]
     return values

@@ -22,6 +22,7 @@ from paramsched.engines.torch_required import torch  # first, because it reports
 from paramsched.core.fields import Field, flat_groups
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES
+from paramsched.core.run.engine_handle import EngineHandle
 from paramsched.core.run.on_base import OnBase
 from paramsched.core.run.record import OnChange
 from paramsched.core.run.scheduler import Scheduler
@@ -167,8 +168,8 @@ class _PlanScheduler:
             self.scheduler.step()
 
     def get_last_value(self) -> list[float]:
-        """Return the values of the next update, in the order of `scheduler._values()`."""
-        return list(self.scheduler._values().values())
+        """Return the values of the next update, in the order of the plan's lines."""
+        return list(EngineHandle(self.scheduler).values().values())
 
     def print_value(self, is_verbose: bool, group: int, value: float) -> None:
         """Do nothing, because `ValuesHook` logs the values."""

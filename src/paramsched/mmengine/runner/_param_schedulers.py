@@ -14,6 +14,7 @@ from paramsched.core.plan.optimizers import unique_labels
 from paramsched.core.plan.run_amounts import PLANNED_SIZES, SIZES_OF_BATCHES
 from paramsched.core.run import Scheduler
 from paramsched.core.run.arguments import PlanSource
+from paramsched.core.run.engine_handle import EngineHandle
 from paramsched.core.time import RunFacts
 from paramsched.engines.other_schedulers import Writer
 from paramsched.engines.planned_sizes import refuse_untrained_sizes
@@ -167,7 +168,7 @@ def warn_without_validation(schedulers: Schedulers) -> None:
     for one in distinct_schedulers(schedulers):
         rules = one.states if isinstance(one, Scheduler) else ()
         if isinstance(one, Scheduler):
-            one._run.warns_of_metrics = False  # the end would report the same
+            EngineHandle(one).take_over_metrics()  # the end would report the same
         watches = [f'plateau("{rule.metric}")' for rule in rules]
         if getattr(one, "need_val_args", False):
             watches.append(f"{type(one).__name__}(monitor={getattr(one, 'monitor', 'loss')!r})")
@@ -194,7 +195,7 @@ def scheduled_fields(schedulers: Sequence[Any], optimizer: Optimizer, name: str 
     names = ["lr"]
     for one in schedulers:
         names += (
-            [field for field, group in one._values() if _is_group_of(one, name, group)]
+            [field for field, group in EngineHandle(one).values() if _is_group_of(one, name, group)]
             if isinstance(one, Scheduler)
             else [getattr(one, "param_name", "lr")]  # a user's class may skip the constructor of its base class
         )
