@@ -281,7 +281,8 @@ class EngineFacts:
         processes.warn(Problem(code=ACCUMULATION_UNUSED, found=found, advice=instead))
 
     def _reason_for(self, fact: str) -> str:
-        return self.why.get(fact, f"{self.call.partition('.')[0]} does not provide {fact}")
+        same = "steps_per_epoch" if fact == "batches_per_epoch" else fact  # both are the length of an epoch
+        return self.why.get(same, f"{self.call.partition('.')[0]} does not provide {fact}")
 
     def _missing_fact(self, site: str, found: str, fact: str, example: str) -> MissingFact:
         takes_samples = fact == "tokens_per_step" and self.has_tokens_per_sample

@@ -136,8 +136,7 @@ class _PlanScheduler:
             accumulation=accumulation,
             total=total,
             whole=False,  # MMEngine's accumulation continues into the next epoch
-            why=dict.fromkeys(("steps_per_epoch", "batches_per_epoch"), convert or uneven)
-            | {"total": convert or "its argument end (epochs) is unknown"},
+            why={"steps_per_epoch": convert or uneven, "total": convert or "its argument end (epochs) is unknown"},
             has_tokens_per_sample=False,
             counter="Runner(…, custom_hooks=[AmountHook({})])",
             fixed_sizes=SIZES_OF_BATCHES,
