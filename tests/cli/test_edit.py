@@ -24,7 +24,7 @@ from paramsched.cli import _edit_server
 from paramsched.cli._edit import TEMPLATES, Editor, _data_of
 from paramsched.cli._edit_drawing import DrawingProcess, draw
 from paramsched.cli._edit_server import Server
-from paramsched.cli._options import PlanOptions
+from paramsched.cli._options import CommandOptions
 from paramsched.errors import ParamschedError
 from support.examples import examples
 
@@ -117,7 +117,7 @@ def test_a_save_succeeds_exactly_if_the_file_still_has_the_text_that_its_page_be
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "plan.yaml"
         put(path, begun)
-        now, editor, tabs = begun, Editor(path, PlanOptions()), {}
+        now, editor, tabs = begun, Editor(path, CommandOptions()), {}
         starts_without = begun == "none"
 
         for event, tab, content in [("open", 0, None), *events]:
@@ -125,7 +125,7 @@ def test_a_save_succeeds_exactly_if_the_file_still_has_the_text_that_its_page_be
                 put(path, content)
                 now = content
             elif event == "restart" and (now == "none" or isinstance(now, bytes)):
-                editor, starts_without = Editor(path, PlanOptions()), now == "none"
+                editor, starts_without = Editor(path, CommandOptions()), now == "none"
             elif event == "open":
                 try:
                     page = Page(editor.page())
@@ -177,14 +177,14 @@ def test_the_mode_and_the_link_of_a_file_stay(tmp_path):
     target.write_text(PLAN)
     target.chmod(0o640)
     link.symlink_to(target.name)
-    editor = Editor(link, PlanOptions())
+    editor = Editor(link, CommandOptions())
 
     assert editor.save("lr: cosine()\n", Page(editor.page()).digest)["saved"]
     assert (target.read_text(), target.stat().st_mode & 0o777, link.is_symlink()) == ("lr: cosine()\n", 0o640, True)
 
 
 def test_a_refused_text_is_compared_saved_over_the_compared_file_or_under_another_name(file):
-    editor = Editor(file, PlanOptions())
+    editor = Editor(file, CommandOptions())
     begun = Page(editor.page()).digest
     file.write_bytes(b"total: 90 epochs\r\nlr: 1\r\n")
 
@@ -204,7 +204,7 @@ def test_a_refused_text_is_compared_saved_over_the_compared_file_or_under_anothe
 
 @pytest.mark.parametrize("text", ["x" * 1_000_001, "a\0b"])
 def test_a_text_that_no_page_could_show_again_is_not_saved(file, text):
-    editor = Editor(file, PlanOptions())
+    editor = Editor(file, CommandOptions())
 
     assert editor.save(text, Page(editor.page()).digest)["wrong"]
     assert file.read_text() == PLAN
@@ -212,10 +212,10 @@ def test_a_text_that_no_page_could_show_again_is_not_saved(file, text):
 
 @pytest.mark.parametrize("format", TEMPLATES)
 def test_a_new_plan_is_drawn_and_written_in_the_format_of_its_suffix(tmp_path, format):
-    editor = Editor(tmp_path / f"new.{format}", PlanOptions())
+    editor = Editor(tmp_path / f"new.{format}", CommandOptions())
     page = Page(editor.page())
 
-    assert "page" in draw(editor.file, PlanOptions(), page.text, "", "")
+    assert "page" in draw(editor.file, CommandOptions(), page.text, "", "")
     assert not editor.file.exists()
     assert editor.save(page.text, page.digest)["saved"]
     assert editor.file.read_text() == page.text == TEMPLATES[format]
@@ -224,7 +224,7 @@ def test_a_new_plan_is_drawn_and_written_in_the_format_of_its_suffix(tmp_path, f
 def test_the_page_shows_the_name_the_facts_and_the_bases_of_the_command(tmp_path):
     file = tmp_path / "FACTS$BASES.yaml"
     file.write_text("# $FILE\n")
-    options = PlanOptions(bases=("lr=3", "weight_decay=4")).with_facts(total="90 epochs", steps_per_epoch=50)
+    options = CommandOptions(bases=("lr=3", "weight_decay=4")).with_facts(total="90 epochs", steps_per_epoch=50)
 
     whole = Editor(file, options).page()
     page = Page(whole)
@@ -243,7 +243,7 @@ def test_the_page_shows_the_name_the_facts_and_the_bases_of_the_command(tmp_path
 
 @pytest.fixture
 def drawn(file):
-    return partial(draw, file, PlanOptions().with_facts(steps_per_epoch=50), facts="steps_per_epoch=50", bases="")
+    return partial(draw, file, CommandOptions().with_facts(steps_per_epoch=50), facts="steps_per_epoch=50", bases="")
 
 
 def test_a_plan_is_answered_with_its_curves_and_a_mistake_with_its_place(drawn):
@@ -333,7 +333,7 @@ def gate():
 @pytest.fixture
 def server(file, gate):
     """Return a server for the file."""
-    made = Server(Editor(file, PlanOptions()), lambda *asked: {"problems": str(gate.wait(60)), "asked": asked}, 0)
+    made = Server(Editor(file, CommandOptions()), lambda *asked: {"problems": str(gate.wait(60)), "asked": asked}, 0)
     threading.Thread(target=made.serve_forever, daemon=True).start()
     yield made
     gate.set()

@@ -14,7 +14,7 @@ import pytest
 from paramsched.cli._edit import Editor
 from paramsched.cli._edit_drawing import draw
 from paramsched.cli._edit_server import Server
-from paramsched.cli._options import PlanOptions
+from paramsched.cli._options import CommandOptions
 from support.spread import every
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -86,7 +86,7 @@ def test_a_plan_is_typed_misspelled_mended_saved_refused_and_compared(tmp_path, 
     file.write_text(PLAN)
     own = Editor.page
     monkeypatch.setattr(Editor, "page", lambda editor: own(editor).replace("</html>", TYPIST + "</html>"))
-    server = Server(Editor(file, PlanOptions()), partial(draw, file, PlanOptions()), 0)
+    server = Server(Editor(file, CommandOptions()), partial(draw, file, CommandOptions()), 0)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=30000"]
     options += [f"--window-size={width},900", f"--user-data-dir={tmp_path / 'browser'}"]

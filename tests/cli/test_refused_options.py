@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 import paramsched as ps
 from paramsched.cli import main
-from paramsched.cli._options import PlanOptions
+from paramsched.cli._options import CommandOptions
 from paramsched.cli._output import echo_yaml, file_problem
 from paramsched.cli._traces import trace_plan_inputs
 from support.registered_shapes import shapes_as_before
@@ -90,7 +90,7 @@ def test_reports_of_a_log_for_programs(folder):
 
 
 def test_a_total_is_for_the_plans_without_one(folder):
-    options = PlanOptions({"total": "80"})
+    options = CommandOptions({"total": "80"})
 
     both, _ = trace_plan_inputs(["cosine()", "plan.yaml"], options)
 

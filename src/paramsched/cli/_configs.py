@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import click
 
-from paramsched.cli._options import PlanOptions, runs_configs
+from paramsched.cli._options import CommandOptions, runs_configs
 from paramsched.cli._output import WrongUsage, echo_note, option_of
 from paramsched.cli._run_facts import facts_from_options, length_from_option, names_a_file
 from paramsched.core.base.entries import is_installed
@@ -106,7 +106,7 @@ def refuse_config(given: str) -> None:
         raise WrongUsage(given, "it is a config of MMEngine, and this needs a plan", advice)
 
 
-def check_config(config: Config, options: PlanOptions) -> None:
+def check_config(config: Config, options: CommandOptions) -> None:
     """Check the arguments of a config's schedulers.
 
     Raises:
@@ -119,7 +119,7 @@ def check_config(config: Config, options: PlanOptions) -> None:
 
 
 def curves_of_config(
-    config: Config, options: PlanOptions, *, assumes_epoch: bool = False, paramwise: bool = True
+    config: Config, options: CommandOptions, *, assumes_epoch: bool = False, paramwise: bool = True
 ) -> "RecordedCurves":
     """Return the values of a config's schedulers at each iteration.
 
@@ -160,13 +160,13 @@ def _simulation() -> Any:
         raise MissingDependency("the schedulers of a config", "torch") from None
 
 
-def _total(options: PlanOptions) -> int | None:
+def _total(options: CommandOptions) -> int | None:
     """Return the length of the run in iterations that the options specify; None if there is none."""
     facts = facts_from_options(options)
     return None if facts.total is None else ceil(facts.exact(Duration.of(facts.total)))
 
 
-def _bases(options: PlanOptions) -> dict[str, float]:
+def _bases(options: CommandOptions) -> dict[str, float]:
     """Return the initial values of `--base` by field; a plain number is that of lr."""
     entries = [part for text in options.bases for part in text.split(",")]
     return {entry.rpartition("=")[0].strip() or "lr": float(entry.rpartition("=")[2]) for entry in entries}

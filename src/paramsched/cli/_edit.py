@@ -13,7 +13,7 @@ from difflib import SequenceMatcher, unified_diff
 from pathlib import Path
 from typing import Any, Final, final
 
-from paramsched.cli._options import PlanOptions
+from paramsched.cli._options import CommandOptions
 from paramsched.cli._output import problem_text
 from paramsched.core.base.files import create_file, rewrite_file
 from paramsched.core.files import open_plan
@@ -45,7 +45,7 @@ class Editor:
         options: the options of the command, whose run facts and bases the page shows first.
     """
 
-    def __init__(self, file: Path, options: PlanOptions) -> None:
+    def __init__(self, file: Path, options: CommandOptions) -> None:
         self.file, self.options = file, options
         self.is_new = not os.path.lexists(file)
         if not self.is_new:

@@ -15,7 +15,7 @@ from typing import Any, Final, final
 
 import click
 
-from paramsched.cli._options import UNIT_FACTS, PlanOptions, check_numbers_of_bases
+from paramsched.cli._options import UNIT_FACTS, CommandOptions, check_numbers_of_bases
 from paramsched.cli._output import WrongUsage, options_of_facts, problem_text
 from paramsched.cli._plan_input import PlanInput, read_plan_input
 from paramsched.cli._run_facts import facts_if_known
@@ -102,7 +102,7 @@ def _close(process: subprocess.Popen[bytes]) -> None:
         pass
 
 
-def answer_drawings(file: Path, options: PlanOptions) -> None:
+def answer_drawings(file: Path, options: CommandOptions) -> None:
     """Draw the texts of standard input, each in a line, until it is closed: the program of a `DrawingProcess`."""
     for line in sys.stdin.buffer:
         answer = draw(file, options, *json.loads(line))
@@ -110,7 +110,7 @@ def answer_drawings(file: Path, options: PlanOptions) -> None:
         sys.stdout.buffer.flush()
 
 
-def draw(file: Path, options: PlanOptions, text: str, facts: str, bases: str) -> dict[str, Any]:
+def draw(file: Path, options: CommandOptions, text: str, facts: str, bases: str) -> dict[str, Any]:
     """Return the page with the curves, and the problems of a text; only the problems if it is not a plan."""
     from paramsched import show
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeGuard, final
 
 from paramsched.cli._configs import Config, check_config, config_in
-from paramsched.cli._options import PlanOptions
+from paramsched.cli._options import CommandOptions
 from paramsched.cli._output import WrongUsage, problem_with_options
 from paramsched.cli._plan_input import PlanInput, read_plan_input, text_of_plan_input, with_facts_beside
 from paramsched.cli._run_facts import facts_from_options, facts_if_known, names_a_file
@@ -114,7 +114,7 @@ class CheckedPlan:
 
 def checked_plan(
     given: str,
-    options: PlanOptions,
+    options: CommandOptions,
     *,
     checkpoint: str | None = None,
     log: str | None = None,
@@ -171,7 +171,7 @@ def checked_plan(
     return CheckedPlan(tuple(found), text, usage, note)
 
 
-def _checked_config(config: Config, options: PlanOptions) -> CheckedPlan:
+def _checked_config(config: Config, options: CommandOptions) -> CheckedPlan:
     """Check a config of MMEngine: whether its schedulers can be built."""
     note = "a config of MMEngine; its arguments are checked, its values are not"
     try:
@@ -201,7 +201,9 @@ def _is_of_entry(message: Warning | str) -> TypeGuard[PlanWarning]:
     return isinstance(message, PlanWarning) and bool(message.problem.path)
 
 
-def _problems_in(read: PlanInput, options: PlanOptions, checkpoint: str | None, log: str | None) -> Iterator[Problem]:
+def _problems_in(
+    read: PlanInput, options: CommandOptions, checkpoint: str | None, log: str | None
+) -> Iterator[Problem]:
     """Yield the problems of a plan that could be read, for the run of the options, the checkpoint and the log.
 
     Raises:

@@ -26,7 +26,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 @final
 @dataclass(frozen=True, slots=True)
-class PlanOptions:
+class CommandOptions:
     """The options with which a command reads plans.
 
     Args:
@@ -39,7 +39,7 @@ class PlanOptions:
     field: str = "lr"
     format: str | None = None
 
-    def with_facts(self, **facts: Any) -> "PlanOptions":
+    def with_facts(self, **facts: Any) -> "CommandOptions":
         """Return the options with changed facts; None removes a fact."""
         known = {**self.facts, **facts}
         return replace(self, facts={name: value for name, value in known.items() if value is not None})
@@ -122,7 +122,7 @@ SECTIONS = {
 
 
 def plan_options(command: _Function) -> _Function:
-    """Add the options of run facts and of the field of a line. The command receives `options`, a `PlanOptions`.
+    """Add the options of run facts and of the field of a line. The command receives `options`, a `CommandOptions`.
 
     They include those of `base_option` and `format_option`, if the command has them.
     """
@@ -130,8 +130,8 @@ def plan_options(command: _Function) -> _Function:
     @wraps(command)
     def with_options(*args: Any, **given: Any) -> Any:
         facts = {name: given.pop(name) for name in UNIT_FACTS}
-        own = {one.name: given.pop(one.name) for one in fields(PlanOptions) if one.name in given}
-        return command(*args, options=PlanOptions(**own).with_facts(**facts), **given)
+        own = {one.name: given.pop(one.name) for one in fields(CommandOptions) if one.name in given}
+        return command(*args, options=CommandOptions(**own).with_facts(**facts), **given)
 
     config_option = partial(click.option, cls=ConfigOption)
 

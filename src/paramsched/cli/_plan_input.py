@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
-from paramsched.cli._options import UNIT_FACTS, PlanOptions
+from paramsched.cli._options import UNIT_FACTS, CommandOptions
 from paramsched.cli._output import WrongUsage, echo_note, option_of
 from paramsched.cli._run_facts import facts_from_options, facts_if_known, names_a_file, total_from_options
 from paramsched.core import files as config
@@ -54,10 +54,10 @@ class PlanInput:
     name: str
     loaded: Loaded
     source: PlanText | None
-    options: PlanOptions
+    options: CommandOptions
 
     @property
-    def known(self) -> PlanOptions:
+    def known(self) -> CommandOptions:
         """The options, with the run facts of a recipe."""
         return with_facts_beside(self.loaded, self.options)
 
@@ -96,7 +96,7 @@ def text_of_plan_input(given: str, format: str | None) -> PlanText | None:
     return None
 
 
-def read_plan_input(given: str, options: PlanOptions, *, source: PlanText | None = None) -> PlanInput:
+def read_plan_input(given: str, options: CommandOptions, *, source: PlanText | None = None) -> PlanInput:
     """Read a plan from a file, standard input, the published recipes or a line of text.
 
     If the text of the file or of standard input has been read already, it is `source`.
@@ -132,7 +132,7 @@ def _recipes() -> "Mapping[str, Recipe]":
     return found
 
 
-def _loaded_text(given: str, options: PlanOptions) -> Loaded:
+def _loaded_text(given: str, options: CommandOptions) -> Loaded:
     """Read a recipe or a line of text."""
     facts_if_known(options)  # raises an error for invalid facts
     if given.startswith(_RECIPE):
@@ -172,7 +172,7 @@ _ALTERNATIVES = {  # a fact passed as an option, and the facts of a recipe that 
 }
 
 
-def with_facts_beside(loaded: Loaded, options: PlanOptions) -> PlanOptions:
+def with_facts_beside(loaded: Loaded, options: CommandOptions) -> CommandOptions:
     """Return the facts of the options, completed by those of a recipe or a checkpoint."""
     if loaded.facts is None:
         return options
@@ -181,7 +181,7 @@ def with_facts_beside(loaded: Loaded, options: PlanOptions) -> PlanOptions:
     return options.with_facts(**{**of_file, **options.facts})
 
 
-def facts_for_picture(plan: Plan, options: PlanOptions) -> RunFacts:
+def facts_for_picture(plan: Plan, options: CommandOptions) -> RunFacts:
     """Return the run facts for a picture. A missing fact that only scales the time axis is assumed, with a note."""
     from paramsched.show.plan_curves import ASSUMED_TOTAL
 
@@ -206,7 +206,7 @@ def facts_for_picture(plan: Plan, options: PlanOptions) -> RunFacts:
     return facts_from_options(options, **{fact: value})
 
 
-def assumed_fact(plan: Plan, options: PlanOptions) -> tuple[str, float] | None:
+def assumed_fact(plan: Plan, options: CommandOptions) -> tuple[str, float] | None:
     """Return the name of the run fact that a picture lacks, and a value to assume for it.
 
     Returns None unless exactly one fact is missing.
@@ -234,7 +234,7 @@ def assumed_fact(plan: Plan, options: PlanOptions) -> tuple[str, float] | None:
     return None
 
 
-def known_length(plan: Plan, options: PlanOptions) -> int | None:
+def known_length(plan: Plan, options: CommandOptions) -> int | None:
     """Return the length in updates of a plan whose schedules all have a length, or None."""
     from paramsched.show.plan_curves import length_of_plan
 

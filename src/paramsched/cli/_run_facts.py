@@ -5,7 +5,7 @@ import re
 import shlex
 from typing import Any, Final
 
-from paramsched.cli._options import PlanOptions
+from paramsched.cli._options import CommandOptions
 from paramsched.cli._output import WrongUsage, option_of
 from paramsched.core.time import Duration, RunFacts
 from paramsched.errors import InvalidArgument, MissingFact
@@ -29,12 +29,12 @@ def length_from_option(text: str, option: str) -> Duration:
         raise WrongUsage(option, error.problem.summary, advice) from None
 
 
-def total_from_options(options: PlanOptions) -> Duration | None:
+def total_from_options(options: CommandOptions) -> Duration | None:
     """Return the total that the options specify; None if there is none."""
     return None if options.total is None else length_from_option(options.total, option_of("total"))
 
 
-def facts_from_options(options: PlanOptions, **assumed: Any) -> RunFacts:
+def facts_from_options(options: CommandOptions, **assumed: Any) -> RunFacts:
     """Return the run facts that the options specify. The facts in `assumed` take precedence over the options."""
     total = total_from_options(options)
     try:
@@ -48,7 +48,7 @@ def facts_from_options(options: PlanOptions, **assumed: Any) -> RunFacts:
         raise WrongUsage(site, error.problem.found, error.problem.advice) from None
 
 
-def facts_if_known(options: PlanOptions) -> RunFacts | None:
+def facts_if_known(options: CommandOptions) -> RunFacts | None:
     """Return the run facts that the options specify; None if no option is passed.
 
     A total that cannot be converted to updates is omitted.

@@ -11,7 +11,7 @@ import click
 import numpy as np
 
 from paramsched.cli._configs import config_in, curves_of_config
-from paramsched.cli._options import PlanOptions
+from paramsched.cli._options import CommandOptions
 from paramsched.cli._output import WrongUsage, echo_note, option_of
 from paramsched.cli._plan_input import (
     PlanInput,
@@ -54,7 +54,7 @@ def too_many_values(count: int, use: str) -> click.UsageError:
     return WrongUsage("", found, f"For example: --at 1000 for single values. Or shorten {option_of('total')}")
 
 
-def _trace_plan(loaded: Loaded, options: PlanOptions, beside: Sequence[Plan] = ()) -> Trace:
+def _trace_plan(loaded: Loaded, options: CommandOptions, beside: Sequence[Plan] = ()) -> Trace:
     """Return the values of a plan at every update, for a picture."""
     facts = facts_for_picture(loaded.plan, options)
     groups, assumed = groups_with_bases(loaded, options.bases, beside)
@@ -104,7 +104,7 @@ def _size_of_trace(plan: Plan, facts: RunFacts, groups: int) -> tuple[int, int]:
 
 def trace_plan_inputs(
     given: Sequence[str],
-    options: PlanOptions,
+    options: CommandOptions,
     other: str | None = None,
     *,
     branches: bool = False,
@@ -145,7 +145,7 @@ def _name_and_plan(given: str) -> tuple[str, str]:
     return (match["name"].strip(), match["plan"]) if match else ("", given)
 
 
-def _curves_of_all(given: Sequence[tuple[str, str | None]], known: PlanOptions) -> "list[show.Curves]":
+def _curves_of_all(given: Sequence[tuple[str, str | None]], known: CommandOptions) -> "list[show.Curves]":
     """Return the values of several plans and configs; `given` contains the name of each and its format."""
     configs = {index: found for index, (name, _) in enumerate(given) if (found := config_in(name)) is not None}
     plans = {index: one for index, one in enumerate(given) if index not in configs}
@@ -158,7 +158,7 @@ def _curves_of_all(given: Sequence[tuple[str, str | None]], known: PlanOptions) 
     return [curves[index] for index in range(len(given))]
 
 
-def _trace_plans(given: Sequence[tuple[str, str | None]], known: PlanOptions) -> list[Trace]:
+def _trace_plans(given: Sequence[tuple[str, str | None]], known: CommandOptions) -> list[Trace]:
     """Return the values of several plans, with a common time axis.
 
     `given` contains the name of each plan and its format.
@@ -229,7 +229,7 @@ class RunTimes:
     total: int | None
 
 
-def times_of_run(plan: Plan, options: PlanOptions, times: Iterable[str]) -> RunTimes:
+def times_of_run(plan: Plan, options: CommandOptions, times: Iterable[str]) -> RunTimes:
     """Return times such as `250` or `"50%"` in the run of a plan."""
     facts = facts_for_picture(plan, options)
     resolved = plan.resolve(facts=facts)

@@ -126,7 +126,7 @@ def check_config(
 
 @final
 @dataclass(frozen=True, slots=True)
-class _Run:
+class _SimulatedRun:
     """The run of a config.
 
     Args:
@@ -161,7 +161,7 @@ def _build_run(
     bases: Mapping[str, float],
     *,
     paramwise: bool = True,
-) -> _Run:
+) -> _SimulatedRun:
     """Return the run of a config.
 
     Raises:
@@ -191,7 +191,9 @@ def _build_run(
         advice = "For example: dict(type='ConstantLR', factor=1)"
         problems.add(_SCHEDULERS, f"{found}, so every value stays constant", advice, code=NOTHING_PLANNED)
     problems.raise_any(source)
-    return _Run(length, optimizers, schedulers, {name: [one.name for one in many] for name, many in groups.items()})
+    return _SimulatedRun(
+        length, optimizers, schedulers, {name: [one.name for one in many] for name, many in groups.items()}
+    )
 
 
 def _run_length(
@@ -214,7 +216,7 @@ def _run_length(
     return RunLength(steps_per_epoch, **lengths)
 
 
-def _warn_of_ignored(config: Mapping[str, Any], run: _Run, *, paramwise: bool) -> None:
+def _warn_of_ignored(config: Mapping[str, Any], run: _SimulatedRun, *, paramwise: bool) -> None:
     """Warn of the settings and schedulers of a config that change values in a run, but not in a simulation."""
     scaling = config.get("auto_scale_lr")
     if isinstance(scaling, Mapping) and scaling.get("enable"):
@@ -281,7 +283,7 @@ def _write_progress(hub: Any, progress: Mapping[str, Any]) -> None:
         hub.update_info(name, value)
 
 
-def _iterations_of(run: _Run, source: str) -> int:
+def _iterations_of(run: _SimulatedRun, source: str) -> int:
     """Return the number of iterations of a run.
 
     Raises:
@@ -400,7 +402,7 @@ def _step(scheduler: Any, source: str) -> None:
 
 
 def _stepped(
-    run: _Run, source: str, iterations: int, report_progress: Callable[[int, int | None], None]
+    run: _SimulatedRun, source: str, iterations: int, report_progress: Callable[[int, int | None], None]
 ) -> dict[_Key, list[float]]:
     """Step the schedulers as MMEngine's hook does, and return the values of each iteration."""
     columns = [(key, run.optimizers[name].param_groups[index], list[float]()) for key, name, index in run.columns()]
@@ -422,7 +424,7 @@ def _stepped(
     return {key: values for key, _, values in columns}
 
 
-def _lines_of(run: _Run) -> dict[_Key, str]:
+def _lines_of(run: _SimulatedRun) -> dict[_Key, str]:
     """Return the names of the classes that schedule each curve."""
     return {
         key: ", ".join(type(one).__name__ for one in run.schedulers[name] if one.param_name == key[0])

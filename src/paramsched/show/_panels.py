@@ -47,7 +47,7 @@ _UP_TO_ROUNDING = ", up to rounding"
 _TIMES_BASE = "× base"  # the unit of a panel if no base is known
 
 
-class _Run(NamedTuple):
+class _DrawnRun(NamedTuple):
     """A `LoggedRun` whose points are checked and sorted by time."""
 
     name: str
@@ -136,7 +136,7 @@ def picture(
     return Picture((*panels, *_metric_panels(runs, axis, view, colors)), axis, length, tuple(verdicts))
 
 
-def _checked_run(trace: Curves, run: LoggedRun) -> _Run:
+def _checked_run(trace: Curves, run: LoggedRun) -> _DrawnRun:
     known = trace.keys()
     used: dict[Key, _Points] = {}
     for key, points in run.used.items():
@@ -150,7 +150,7 @@ def _checked_run(trace: Curves, run: LoggedRun) -> _Run:
     measured = {name: _checked_points(f"measured[{name!r}]", *points) for name, points in run.measured.items()}
     updates = union_of_times(times for times, _ in used.values()).size
     compared = _differing_in_log(trace, used, run.tolerance)
-    return _Run(run.name, used, measured, run.together, run.tolerance, updates, *compared)
+    return _DrawnRun(run.name, used, measured, run.together, run.tolerance, updates, *compared)
 
 
 def _checked_points(site: str, at: ArrayLike, given: ArrayLike) -> _Points:
@@ -214,7 +214,13 @@ def _differing_times(planned: Floats, times: Times, values: Floats, tolerance: f
 
 
 def _make_panel(
-    field: str, plans: _Plans, runs: Sequence[_Run], other: Curves | None, axis: TimeAxis, view: View, branches: bool
+    field: str,
+    plans: _Plans,
+    runs: Sequence[_DrawnRun],
+    other: Curves | None,
+    axis: TimeAxis,
+    view: View,
+    branches: bool,
 ) -> Panel:
     """Return the panel of one field, with the curves to compare."""
     owner, trace = plans[0]
@@ -290,7 +296,7 @@ def _shared_updates(values: Floats, other: Floats) -> int:
     return int(np.argmax(unequal)) if unequal.any() else shared
 
 
-def _compare_log(field: str, trace: Curves, run: _Run, curves: Sequence[DrawnCurve], owner: str) -> _Comparison:
+def _compare_log(field: str, trace: Curves, run: _DrawnRun, curves: Sequence[DrawnCurve], owner: str) -> _Comparison:
     """Compare the values that a run used for a field with the plan."""
     keys = [(field, group) for group in _groups_of_field(trace, field)]
     used = {key: run.used[key] for key in keys if key in run.used}
@@ -451,10 +457,10 @@ def _planned(source: Curves, key: Key) -> tuple[Times, Floats]:
     return np.arange(values.size, dtype=np.int64), values
 
 
-def _metric_panels(runs: Sequence[_Run], axis: TimeAxis, view: View, colors: Mapping[str, int]) -> Iterator[Panel]:
+def _metric_panels(runs: Sequence[_DrawnRun], axis: TimeAxis, view: View, colors: Mapping[str, int]) -> Iterator[Panel]:
     """Yield one panel per metric. In a picture of one run, metrics with the same heading share a panel."""
     several = len(runs) > 1
-    panels: dict[str, list[tuple[_Run, str]]] = {}
+    panels: dict[str, list[tuple[_DrawnRun, str]]] = {}
     for run in runs:
         headings = {} if several else {name: heading for heading, members in run.together.items() for name in members}
         for name in run.measured:

@@ -1,4 +1,4 @@
-"""Reading a log: columns, metrics, event files, and its facts without a plan."""
+"""Rounding a log: columns, metrics, event files, and its facts without a plan."""
 
 import gzip
 import json

@@ -6,8 +6,8 @@ import click
 
 from paramsched.cli._options import (
     Command,
+    CommandOptions,
     ExistingFile,
-    PlanOptions,
     at_option,
     base_option,
     column_option,
@@ -65,7 +65,7 @@ from paramsched.core.base.printing import json_text
 def paramsched_audit(
     log: str,
     plan: str | None,
-    options: PlanOptions,
+    options: CommandOptions,
     columns: tuple[str, ...],
     time: str | None,
     amount: str | None,

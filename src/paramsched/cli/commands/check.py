@@ -4,8 +4,8 @@ import click
 
 from paramsched.cli._options import (
     Command,
+    CommandOptions,
     ExistingFile,
-    PlanOptions,
     base_option,
     format_option,
     json_option,
@@ -61,7 +61,7 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
 )
 def paramsched_check(
     plans: tuple[str, ...],
-    options: PlanOptions,
+    options: CommandOptions,
     checkpoint: str | None,
     log: str | None,
     select: str | None,

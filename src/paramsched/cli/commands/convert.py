@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from paramsched.cli._options import Command, PlanOptions, base_option, output_option, plan_argument, plan_options
+from paramsched.cli._options import Command, CommandOptions, base_option, output_option, plan_argument, plan_options
 from paramsched.cli._output import STANDARD_OUTPUT, WrongUsage, echo_data, echo_note, echo_yaml, write_output
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @plan_options
 def paramsched_convert(
     plan: str,
-    options: PlanOptions,
+    options: CommandOptions,
     to: str | None,
     output: str | None,
 ) -> None:
@@ -68,7 +68,7 @@ def paramsched_convert(
     _write_plan(read.plan, output, to)
 
 
-def _values(plan: str, options: PlanOptions) -> str:
+def _values(plan: str, options: CommandOptions) -> str:
     """Return the table of all values of a plan."""
     from paramsched.cli._plan_input import read_plan_input
     from paramsched.cli._traces import values_to_write

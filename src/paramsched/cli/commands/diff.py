@@ -6,7 +6,7 @@ import click
 
 from paramsched.cli._options import (
     Command,
-    PlanOptions,
+    CommandOptions,
     format_option,
     json_option,
     new_base_option,
@@ -33,7 +33,7 @@ from paramsched.core.base.printing import json_text
 @new_base_option(help="Bases with which values are compared: 0.1 (of lr), weight_decay=1e-2, lr@head=0.01.")
 @format_option
 @json_option
-def paramsched_diff(before: str, after: str, options: PlanOptions, as_json: bool) -> None:
+def paramsched_diff(before: str, after: str, options: CommandOptions, as_json: bool) -> None:
     """Print the changes from BEFORE to AFTER. Exit code 1 if there are any, like diff.
 
     With facts of the run, each change has the first update at which values differ, and the largest difference. It is a

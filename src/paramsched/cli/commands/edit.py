@@ -7,7 +7,14 @@ from pathlib import Path
 
 import click
 
-from paramsched.cli._options import Command, PlanOptions, arguments_of_command, base_option, format_option, plan_options
+from paramsched.cli._options import (
+    Command,
+    CommandOptions,
+    arguments_of_command,
+    base_option,
+    format_option,
+    plan_options,
+)
 from paramsched.cli._output import WrongUsage, echo
 
 
@@ -30,7 +37,7 @@ from paramsched.cli._output import WrongUsage, echo
 @format_option
 @base_option
 @plan_options
-def paramsched_edit(file: str, options: PlanOptions, new: bool, no_browser: bool, port: int, draw: bool) -> None:
+def paramsched_edit(file: str, options: CommandOptions, new: bool, no_browser: bool, port: int, draw: bool) -> None:
     """Edit FILE in the browser: the text beside its curves, which follow while you type.
 
     Problems are shown below the text with their line and column, and the last curves stay. Save writes the whole file,

@@ -9,8 +9,8 @@ from click.core import ParameterSource
 
 from paramsched.cli._options import (
     Command,
+    CommandOptions,
     ExistingFile,
-    PlanOptions,
     at_option,
     format_option,
     json_option,
@@ -76,7 +76,7 @@ if TYPE_CHECKING:
 def paramsched_resume(
     checkpoint: str,
     plan: str | None,
-    options: PlanOptions,
+    options: CommandOptions,
     optimizers: tuple[str, ...],
     scheduler: str | None,
     at: int | None,

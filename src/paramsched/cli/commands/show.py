@@ -12,7 +12,7 @@ import click
 
 from paramsched.cli._options import (
     Command,
-    PlanOptions,
+    CommandOptions,
     base_option,
     format_option,
     json_option,
@@ -54,7 +54,7 @@ class Drawing:
     """The plans and runs of a picture, as they were passed to a command."""
 
     plans: tuple[str, ...]
-    options: PlanOptions
+    options: CommandOptions
     other: str | None
     used: tuple[str, ...]
     metrics: tuple[str, ...]
@@ -263,7 +263,7 @@ def _groups(read: "PlanInput", times: tuple[str, ...], *, as_json: bool) -> str:
     return json_text([row.as_data() for row in rows]) if as_json else group_table(rows)
 
 
-def _stages(read: "PlanInput", options: PlanOptions) -> str:
+def _stages(read: "PlanInput", options: CommandOptions) -> str:
     """Return the table of a plan's stages; times are as written if no facts of the run are passed."""
     from paramsched.cli._run_facts import facts_from_options
     from paramsched.cli._table import stage_table
@@ -313,7 +313,7 @@ def _values_at(read: "PlanInput", times: tuple[str, ...], *, as_json: bool) -> s
     return _printed_columns(_values_by_column(run, groups), run.at, run.total, as_json=as_json)
 
 
-def _config_at(config: "Config", times: tuple[str, ...], options: PlanOptions, *, as_json: bool) -> str:
+def _config_at(config: "Config", times: tuple[str, ...], options: CommandOptions, *, as_json: bool) -> str:
     """Return the values of a config of MMEngine at single times, as a table or as JSON."""
     from paramsched.cli._configs import curves_of_config, times_in_run
 

@@ -156,7 +156,7 @@ def name_followed(like: Schedule) -> str:
         return str(like.args["field"])
 
 
-class _Line(NamedTuple):
+class _LineName(NamedTuple):
     """A line of a plan: the name of its field or target, and its selector."""
 
     name: str
@@ -193,7 +193,7 @@ class _FollowedPlan:
 
         For a default line, also yield a line for each selector that the followed fields have.
         """
-        line = _Line(binding.name, binding.groups, isinstance(binding.field, Target))
+        line = _LineName(binding.name, binding.groups, isinstance(binding.field, Target))
         yield replace_schedule(binding, self.substitute(binding.schedule, line, binding.groups, (), line))
         if binding.groups is not None or line.is_target:
             return
@@ -217,7 +217,12 @@ class _FollowedPlan:
         return found
 
     def substitute(
-        self, schedule: Schedule, line: _Line, groups: Selector, followers: tuple[_Line, ...], resolved_as: _Line
+        self,
+        schedule: Schedule,
+        line: _LineName,
+        groups: Selector,
+        followers: tuple[_LineName, ...],
+        resolved_as: _LineName,
     ) -> Schedule:
         """Replace each `like(…)` in the schedule of a line by the schedule of the followed line.
 
@@ -252,10 +257,10 @@ class _FollowedPlan:
         return made
 
     def target_followed(
-        self, like: Schedule, line: _Line, followers: tuple[_Line, ...], resolved_as: _Line
+        self, like: Schedule, line: _LineName, followers: tuple[_LineName, ...], resolved_as: _LineName
     ) -> Schedule:
         """Return the target that `like(…)` follows."""
-        target = _Line(name_followed(like), None, is_target=True)
+        target = _LineName(name_followed(like), None, is_target=True)
         schedule = self.targets[target.name]
         if schedule.metric_rules:
             raise _refusal(like, line, f"{target} has a metric rule", "Repeat its schedule here")
@@ -273,7 +278,7 @@ class _FollowedPlan:
             target.name, inner, self.initial[target.name], str(resolved_as), advice_to_factor_out(written[key])
         )
 
-    def line_followed(self, like: Schedule, line: _Line, groups: Selector) -> _Line:
+    def line_followed(self, like: Schedule, line: _LineName, groups: Selector) -> _LineName:
         """Return the line that `like(…)` follows in some groups."""
         name = name_followed(like)
         if name not in self.lines:
@@ -287,7 +292,7 @@ class _FollowedPlan:
             overlaps = {one: overlap_of(groups, one, self.optimizers) for one in lines if one is not None}
             around = next((one for one in overlaps if overlaps[one] is Overlap.INSIDE), None)
             if around is not None:
-                return _Line(name, around)
+                return _LineName(name, around)
             unknown = next((one for one in overlaps if overlaps[one] is Overlap.UNKNOWN), None)
             if unknown is not None:
                 why = (
@@ -303,8 +308,8 @@ class _FollowedPlan:
         if None not in lines:
             why = f"{name} is scheduled in some groups only: {', '.join(map(selector_text, lines))}"
             raise _refusal(like, line, why, f"Schedule {name} for all groups, or follow it only in these groups")
-        return _Line(name, None)
+        return _LineName(name, None)
 
 
-def _refusal(like: Schedule, line: _Line, found: str, instead: str) -> PlanError:
+def _refusal(like: Schedule, line: _LineName, found: str, instead: str) -> PlanError:
     return PlanError(f"{like} in {line}", found, instead)

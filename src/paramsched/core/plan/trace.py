@@ -189,7 +189,7 @@ _ROWS_AT_ONCE = 100_000  # of a table, so that a long run needs little more memo
 
 @final
 @dataclass(frozen=True, slots=True)
-class Base:
+class TraceBase:
     """The base of a field in a group, and how the traced values depend on it.
 
     Args:
@@ -209,7 +209,7 @@ class _Curve:
     values: Floats
     schedule: Schedule
     clock: str
-    base: Base
+    base: TraceBase
 
 
 @final
@@ -305,7 +305,7 @@ class Trace:
         curve = self._curve(field, group)
         return str(curve.schedule if curve.clock == UPDATES else with_unit(curve.schedule, curve.clock))
 
-    def base(self, field: str, group: str | int = "") -> Base:
+    def base(self, field: str, group: str | int = "") -> TraceBase:
         """Return the base of `field` in `group`, and how the traced values depend on it."""
         return self._curve(field, group).base
 
@@ -504,7 +504,7 @@ def _curve_of(times: TracedTimes, schedule: Schedule, clock: str, base: float) -
     if schedule.has_absolute:
         few = np.unique(np.linspace(0, max(times.end_on(clock) - 1, 0), 100).astype(np.int64))
         share = "some" if depends_on_base(schedule, few) else "none"
-    return _Curve(values, schedule, clock, Base(base, share))
+    return _Curve(values, schedule, clock, TraceBase(base, share))
 
 
 def groups_of(optimizer: Any) -> Sequence[Group]:

@@ -209,7 +209,7 @@ def reserved_names() -> frozenset[str]:
 
 def read_line(text: str, own: KnownNames = MappingProxyType({}), *, limited: bool = True) -> Schedule:
     """Return the schedule of a line."""
-    line = _Line(text, known_names(own), limited=limited)
+    line = _LineReader(text, known_names(own), limited=limited)
     return as_schedule(line.whole(), text)
 
 
@@ -227,7 +227,7 @@ def as_schedule(value: Any, text: str) -> Schedule:
 
 
 @final
-class _Line:
+class _LineReader:
     """A reader of one line."""
 
     def __init__(self, text: str, names: KnownNames, *, limited: bool = True) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from paramsched.core.curves.arrays import ROUNDING, ROUNDING_OF_LARGEST, Floats
 from paramsched.tools.audit.match import NEAR, PlannedColumn, ValuesByBase, spread_rows
-from paramsched.tools.records.log_values import Flags, LogColumn, Reading, Times
+from paramsched.tools.records.log_values import Flags, LogColumn, Rounding, Times
 
 Clock: TypeAlias = Callable[[Times], Times]
 """A function of updates that returns the times of a schedule."""
@@ -22,7 +22,7 @@ _MOST_DIGITS = 17
 _DOUBLINGS = 6  # of the largest value, which a limit may have made smaller
 
 
-class _Line(NamedTuple):
+class _LineOfBase(NamedTuple):
     """Planned values as a function of the base, `offset + factor * base`: of an affine schedule, or near one base."""
 
     offset: Floats
@@ -30,7 +30,7 @@ class _Line(NamedTuple):
     base: float = 1.0
 
     @classmethod
-    def of(cls, planned: ValuesByBase, base: float | None) -> "_Line":
+    def of(cls, planned: ValuesByBase, base: float | None) -> "_LineOfBase":
         if base is None:
             offset = planned(0.0)
             return cls(offset, planned(1.0) - offset)
@@ -38,7 +38,7 @@ class _Line(NamedTuple):
         factor = (values - planned(other)) / (base - other)
         return cls(values - factor * base, factor, base)
 
-    def bounds(self, column: LogColumn, reading: Reading | None, rows: slice | Times) -> tuple[Floats, Floats]:
+    def bounds(self, column: LogColumn, reading: Rounding | None, rows: slice | Times) -> tuple[Floats, Floats]:
         """Return the least and the largest base with which each value is as planned; without one they are crossed."""
         values = column.values_in(reading)[rows]
         size = np.abs(values)
@@ -108,7 +108,7 @@ def part_of(pair: PlannedColumn, size: int) -> PlannedColumn:
 
 def factor_of_all(column: LogColumn, planned: Floats) -> float | None:
     """Return the factor from the planned to the logged values; None if it is not the same for all."""
-    line = _Line(np.zeros(planned.size), planned)
+    line = _LineOfBase(np.zeros(planned.size), planned)
     for reading in (None, *column.readings):
         low, high = (float(one) for one in _common(*line.bounds(column, reading, slice(None))))
         for factor in _roundest(low, high, 1.0):
@@ -148,8 +148,8 @@ def which_can_be_planned(pair: PlannedColumn, rows: Times, times: Times) -> Flag
         return np.logical_or.reduce([column.equals_in(one, values, rows).all(axis=1) for one in readings])  # type: ignore[no-any-return]
     flags = np.zeros(len(times), dtype=np.bool_)
     for start in (None,) if pair.schedule.affine else _starts(column.values):
-        whole = _Line.of(planned, start)
-        line = _Line(whole.offset.reshape(times.shape), whole.factor.reshape(times.shape))
+        whole = _LineOfBase.of(planned, start)
+        line = _LineOfBase(whole.offset.reshape(times.shape), whole.factor.reshape(times.shape))
         for reading in readings:
             low, high = _common(*line.bounds(column, reading, rows))
             flags |= low <= high
@@ -176,10 +176,10 @@ def _roundest(low: float, high: float, any_base: float) -> Iterator[float]:
         yield from dict.fromkeys([*(one for one in numbers if low <= one <= high), middle, low, high])
 
 
-def _lines(pair: PlannedColumn, planned: ValuesByBase, times: Times) -> Iterator[_Line]:
+def _lines(pair: PlannedColumn, planned: ValuesByBase, times: Times) -> Iterator[_LineOfBase]:
     """Yield the lines on which the values may be; a schedule with limits follows different ones for different bases."""
     if pair.schedule.affine:
-        yield _Line.of(planned, None)
+        yield _LineOfBase.of(planned, None)
         return
     values = pair.column.values
     usable = np.flatnonzero(np.isfinite(values))
@@ -191,7 +191,7 @@ def _lines(pair: PlannedColumn, planned: ValuesByBase, times: Times) -> Iterator
     of_tried, of_sampled = pair.planned_by_base(times[tried]), pair.planned_by_base(times[sampled])
     candidates: set[float] = set()
     for start in _starts(values):
-        offset, factor, _ = _Line.of(of_tried, start)
+        offset, factor, _ = _LineOfBase.of(of_tried, start)
         candidates.update(((values[tried] - offset)[factor != 0] / factor[factor != 0]).tolist())
     candidates = {one for one in candidates if np.isfinite(one) and one != 0}
 
@@ -204,4 +204,4 @@ def _lines(pair: PlannedColumn, planned: ValuesByBase, times: Times) -> Iterator
 
     best = sorted(candidates, key=lambda one: (differing(one), one))[:2]
     for base in best or [1.0]:
-        yield _Line.of(planned, base)
+        yield _LineOfBase.of(planned, base)

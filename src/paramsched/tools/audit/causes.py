@@ -26,7 +26,7 @@ from paramsched.tools.audit.bases import (
 )
 from paramsched.tools.audit.lines import ExplainingLine, lines_by_read
 from paramsched.tools.audit.match import PlannedColumn, PlannedRun, spread_rows
-from paramsched.tools.records.log_values import Reading, Times
+from paramsched.tools.records.log_values import Rounding, Times
 
 _MAX_TIME = 2**60  # larger times may not fit into a 64-bit integer
 _MOST_FACTOR = 1024  # times per update
@@ -34,7 +34,7 @@ _MOST_TRIED = 2**16  # numbers of updates that are tried
 _EDGES = 8
 _MOST_CHECKED = 5_000_000  # values that are compared for the numbers of one cause
 _MOST_NAMED = 5
-_EXACT = (Reading(17),)
+_EXACT = (Rounding(17),)
 
 
 @final
@@ -166,7 +166,7 @@ def _may_have_moved(pair: PlannedColumn) -> bool:
     if not any(one.of == "digit" for one in column.readings):
         return False
     base = base_of_first(pair, column.t) if pair.base is None else pair.base
-    near = np.abs(column.values - pair.planned_at(column.t, base)) <= Reading(1).half_unit(np.abs(column.values))
+    near = np.abs(column.values - pair.planned_at(column.t, base)) <= Rounding(1).half_unit(np.abs(column.values))
     return bool(near.all())
 
 

@@ -42,7 +42,7 @@ _GLANCE = 64  # values that are looked at first
 
 @final
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Rounding:
     """How a program rounded the values of a column.
 
     Args:
@@ -67,7 +67,7 @@ class Reading:
         return np.asarray(np.where(sizes > 0, 10.0 ** (exponents + 1 - self.count) / 2, 0.0))
 
 
-def readings_of(texts: Collection[str]) -> tuple[Reading, ...]:
+def readings_of(texts: Collection[str]) -> tuple[Rounding, ...]:
     """Return the ways in which the numbers of a column may have been rounded; none if they are exact.
 
     Numbers of one digit are exact, because 0.1, 0.01, 0.001 are not steps of 0.12. A constant is exact where the plan
@@ -91,13 +91,13 @@ def readings_of(texts: Collection[str]) -> tuple[Reading, ...]:
         if len(texts) > 1:  # with NaN or an infinity
             return ()
         of: Literal["constant", "digit"] = "constant" if digits >= _FEWEST_DIGITS else "digit"
-        return (Reading(max(digits, _FEWEST_DIGITS), of=of),)
+        return (Rounding(max(digits, _FEWEST_DIGITS), of=of),)
     places = [len(plain.partition(".")[2]) - int(power or 0) for plain, _, power in parts]
     decimals = max(places)
-    found = [Reading(digits)] if digits >= _FEWEST_DIGITS else []
+    found = [Rounding(digits)] if digits >= _FEWEST_DIGITS else []
     # Numbers of one digit were rounded if all have the same decimals: 0.05, 0.04, 0.00.
     if _FEWEST_DIGITS <= decimals < _MOST_DECIMALS and (found or min(places) == decimals):
-        found.append(Reading(decimals, are_decimals=True))
+        found.append(Rounding(decimals, are_decimals=True))
     return tuple(found)
 
 
@@ -137,13 +137,13 @@ class LogColumn:
     group: int
     t: Times
     values: Floats
-    readings: tuple[Reading, ...] = ()
+    readings: tuple[Rounding, ...] = ()
     base: float | None = None
     tolerance: float = ROUNDING
     name: str | None = None
     may_be_singles: bool = False
 
-    def values_in(self, reading: Reading | None) -> Floats:
+    def values_in(self, reading: Rounding | None) -> Floats:
         """Return the values in a reading. Without one, short texts of float32 are read as float32."""
         if reading is not None or not self.may_be_singles:
             return self.values
@@ -154,11 +154,11 @@ class LogColumn:
         """Return a flag for each row: True if its value is as planned, in the reading with the most such values."""
         return max((self.equals_in(one, planned, rows) for one in (None, *self.readings)), key=np.count_nonzero)
 
-    def reading_of(self, planned: Floats) -> Reading | None:
+    def reading_of(self, planned: Floats) -> Rounding | None:
         """Return the reading in which the most values are as planned; None for all digits."""
         return max((None, *self.readings), key=lambda one: np.count_nonzero(self.equals_in(one, planned)))
 
-    def equals_in(self, reading: Reading | None, planned: Floats, rows: slice | Times = slice(None)) -> Flags:
+    def equals_in(self, reading: Rounding | None, planned: Floats, rows: slice | Times = slice(None)) -> Flags:
         """Return a flag for each row: True if its value is the planned one, or that rounded to float32 or as read."""
         values = self.values_in(reading)[rows]
         equal = equal_up_to_rounding(values, planned, self.tolerance)
@@ -179,7 +179,7 @@ class LogColumn:
                 equal |= near & np.isfinite(values) & np.isfinite(planned)
         return equal
 
-    def slack(self, reading: Reading | None) -> float:
+    def slack(self, reading: Rounding | None) -> float:
         """Return the relative difference from the planned value that a value may have before it is rounded."""
         few = reading is not None and not reading.are_decimals and reading.count < _DIGITS_OF_SINGLE
         return max(self.tolerance, ROUNDING_OF_CPUS) + (_HALF_SINGLE if few or self._are_singles_in(reading) else 0.0)
@@ -194,7 +194,7 @@ class LogColumn:
         return np.asarray(np.maximum.reduce(found) + ROUNDING_OF_LARGEST * largest)
 
     @property
-    def rounded_zeros(self) -> Reading | None:
+    def rounded_zeros(self) -> Rounding | None:
         """The reading of a column in which each number is a rounded 0, such as 0.000; None for all others."""
         return next((one for one in self.readings if one.are_decimals and not self.values.any()), None)
 
@@ -203,7 +203,7 @@ class LogColumn:
         """True if each value is exactly 0."""
         return not self.values.any() and self.rounded_zeros is None
 
-    def _are_singles_in(self, reading: Reading | None) -> bool:
+    def _are_singles_in(self, reading: Rounding | None) -> bool:
         return (self.may_be_singles and reading is None) or self.are_singles
 
     @property
@@ -346,7 +346,7 @@ def make_column(field: str, group: int, rows: list[tuple[int, Any]], file: Path,
     return LogColumn(field, group, times, values, readings, name=name, may_be_singles=may_be_singles)
 
 
-def _may_be_texts_of_singles(texts: Collection[str], reading: Reading) -> bool:
+def _may_be_texts_of_singles(texts: Collection[str], reading: Rounding) -> bool:
     """Return whether each number may be the shortest text of a float32, as pandas and JAX write one.
 
     Such a text has 7 to 9 digits or fewer. With at most 7 in all, the digits themselves are compared. Numbers that were

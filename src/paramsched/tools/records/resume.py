@@ -15,7 +15,7 @@ from paramsched.core.time import RunFacts
 from paramsched.core.time.amounts import amount_text
 from paramsched.tools.records.checkpoint_log import changes_between
 from paramsched.tools.records.log_values import path_text
-from paramsched.tools.records.saved_run import DEEPSPEED, SavedRun
+from paramsched.tools.records.saved_run import DEEPSPEED, CheckpointRun
 
 
 @final
@@ -30,7 +30,7 @@ class ResumeReport:
         problems: pairs of severity and text.
     """
 
-    run: SavedRun
+    run: CheckpointRun
     result: DryRun
     changes: Diff
     problems: tuple[Message, ...]
@@ -73,7 +73,7 @@ class ResumeReport:
 
 
 def predict_resume(
-    run: SavedRun,
+    run: CheckpointRun,
     plan: Plan,
     facts: RunFacts,
     *,

@@ -36,7 +36,7 @@ class IgnoredScheduler:
 
 @final
 @dataclass(frozen=True, slots=True)
-class SavedRun:
+class CheckpointRun:
     """The run in a checkpoint.
 
     Args:
@@ -97,7 +97,7 @@ class SavedRun:
 
 def read_saved_run(
     checkpoint: Checkpoint, *, optimizers: Sequence[str] = (), scheduler: str | None = None, at: int | None = None
-) -> SavedRun:
+) -> CheckpointRun:
     """Return the run in a checkpoint.
 
     Args:
@@ -139,7 +139,7 @@ def read_saved_run(
         if start is None:
             found = "it does not contain the number of completed updates"
             raise UnreadableLog(path_text(checkpoint.file), found, "For example: --at 1000", option="--at")
-    return SavedRun(checkpoint, paths, groups, path, state, start, source, ignored)
+    return CheckpointRun(checkpoint, paths, groups, path, state, start, source, ignored)
 
 
 def record_of(groups: Mapping[str, Sequence[Mapping[str, Any]]], state: Mapping[str, Any] | None) -> State | None:
