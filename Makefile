@@ -45,7 +45,7 @@ PROFILE ?= release
 full: $(VENV)/compiled.stamp
 	HYPOTHESIS_PROFILE=$(PROFILE) PARAMSCHED_KILLS=3 $(BIN)/python -m pytest -n 2 --dist worksteal -q $(ARGS)
 
-# The tests of one file, printed and run, at most a minute: make for FILE=src/paramsched/core/plan/trace.py
+# The tests of one file, printed and run, at most a minute: make for FILE=src/paramsched/core/plan/traces.py
 for: $(VENV)/compiled.stamp
 	$(BIN)/python tools/tests_for.py $(FILE) $(ARGS)
 

@@ -1,4 +1,4 @@
-"""Print the tests of one file, and run them: `python tools/tests_for.py src/paramsched/core/plan/trace.py`.
+"""Print the tests of one file, and run them: `python tools/tests_for.py src/paramsched/core/plan/traces.py`.
 
 They are those of its package, its doctests, the properties that call its functions, and a training in each engine for a
 file of the run.
@@ -61,7 +61,7 @@ def tests_for(file: Path) -> list[str]:
 def main() -> None:
     """Run the tests of the file in the first argument; the other arguments are those of pytest."""
     if len(sys.argv) < 2 or not Path(sys.argv[1]).is_file():
-        sys.exit("For example: make for FILE=src/paramsched/core/plan/trace.py")
+        sys.exit("For example: make for FILE=src/paramsched/core/plan/traces.py")
     tests = tests_for(Path(sys.argv[1]))
     print(*tests, sep="\n", flush=True)
     command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "worksteal", "-q", "-m", "not heavy and not long"]

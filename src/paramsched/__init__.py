@@ -11,50 +11,50 @@ from paramsched import errors as errors
 from paramsched import shapes as shapes
 from paramsched.core import curves as curves
 from paramsched.core.base import VERSION as _VERSION
-from paramsched.core.base.entries import is_installed as _is_installed
-from paramsched.core.base.entries import register_entries as _register_entries
 from paramsched.core.base.problem import PlanWarning as PlanWarning
-from paramsched.core.feedback.hold import hold as hold
-from paramsched.core.feedback.plateau import plateau as plateau
+from paramsched.core.entries import is_installed as _is_installed
+from paramsched.core.entries import register_entries as _register_entries
+from paramsched.core.feedback import hold as hold
+from paramsched.core.feedback import plateau as plateau
 from paramsched.core.files import dump as dump
 from paramsched.core.files import load as load
 from paramsched.core.files import loads as loads
 from paramsched.core.plan import Binding as Binding
 from paramsched.core.plan import Plan as Plan
 from paramsched.core.plan import Target as Target
-from paramsched.core.plan.diff import diff as diff
-from paramsched.core.plan.functions import to_lambda as to_lambda
-from paramsched.core.plan.resolve import resolve as resolve
-from paramsched.core.plan.trace import trace as trace
-from paramsched.core.schedules.absolute import absolute as absolute
-from paramsched.core.schedules.anneal import anneal as anneal
-from paramsched.core.schedules.anneal import cooldown as cooldown
-from paramsched.core.schedules.anneal import cosine as cosine
-from paramsched.core.schedules.anneal import linear as linear
-from paramsched.core.schedules.anneal import polynomial as polynomial
-from paramsched.core.schedules.anneal import warmup as warmup
-from paramsched.core.schedules.clamp import clamp as clamp
-from paramsched.core.schedules.clamp import maximum as maximum
-from paramsched.core.schedules.clamp import minimum as minimum
-from paramsched.core.schedules.constant import constant as constant
-from paramsched.core.schedules.every import every as every
-from paramsched.core.schedules.exponential import exponential as exponential
-from paramsched.core.schedules.exponential import inverse_sqrt as inverse_sqrt
-from paramsched.core.schedules.like import like as like
-from paramsched.core.schedules.one_cycle import one_cycle as one_cycle
-from paramsched.core.schedules.overlay import overlay as overlay
+from paramsched.core.plan.differences import diff as diff
+from paramsched.core.plan.resolution import resolve as resolve
+from paramsched.core.plan.traces import to_lambda as to_lambda
+from paramsched.core.plan.traces import trace as trace
+from paramsched.core.schedules.anneals import anneal as anneal
+from paramsched.core.schedules.anneals import constant as constant
+from paramsched.core.schedules.anneals import cooldown as cooldown
+from paramsched.core.schedules.anneals import cosine as cosine
+from paramsched.core.schedules.anneals import linear as linear
+from paramsched.core.schedules.anneals import polynomial as polynomial
+from paramsched.core.schedules.anneals import warmup as warmup
+from paramsched.core.schedules.combinators import absolute as absolute
+from paramsched.core.schedules.combinators import clamp as clamp
+from paramsched.core.schedules.combinators import like as like
+from paramsched.core.schedules.combinators import maximum as maximum
+from paramsched.core.schedules.combinators import minimum as minimum
+from paramsched.core.schedules.combinators import rounded as rounded
+from paramsched.core.schedules.cycles import every as every
+from paramsched.core.schedules.cycles import restarts as restarts
+from paramsched.core.schedules.decays import exponential as exponential
+from paramsched.core.schedules.decays import inverse_sqrt as inverse_sqrt
+from paramsched.core.schedules.decays import multistep as multistep
+from paramsched.core.schedules.decays import piecewise as piecewise
+from paramsched.core.schedules.decays import stairs as stairs
+from paramsched.core.schedules.decays import step as step
+from paramsched.core.schedules.decays import table as table
 from paramsched.core.schedules.own import shape as shape
-from paramsched.core.schedules.piecewise import piecewise as piecewise
-from paramsched.core.schedules.restarts import restarts as restarts
-from paramsched.core.schedules.rounded import rounded as rounded
-from paramsched.core.schedules.step import multistep as multistep
-from paramsched.core.schedules.step import stairs as stairs
-from paramsched.core.schedules.step import step as step
-from paramsched.core.schedules.table import table as table
-from paramsched.core.schedules.take import skip as skip
-from paramsched.core.schedules.take import take as take
+from paramsched.core.schedules.published import one_cycle as one_cycle
+from paramsched.core.schedules.published import wsd as wsd
 from paramsched.core.schedules.text import parse as parse
-from paramsched.core.schedules.wsd import wsd as wsd
+from paramsched.core.schedules.windows import overlay as overlay
+from paramsched.core.schedules.windows import skip as skip
+from paramsched.core.schedules.windows import take as take
 from paramsched.core.time import Duration as Duration
 from paramsched.core.time import RunFacts as RunFacts
 from paramsched.core.values import Values as Values
@@ -120,7 +120,7 @@ if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not 
 def _registered_shape(name: str) -> object:
     """Return the builder of a shape of a user; for another name, raise an error that says what to write."""
     from paramsched.core.base.foreign_names import answer_to_name
-    from paramsched.core.base.near_names import closest
+    from paramsched.core.base.words import closest
     from paramsched.core.curves import CONSTANTS, FAMILIES, curve_text
     from paramsched.core.schedules import SHAPES
 

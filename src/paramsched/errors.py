@@ -27,11 +27,11 @@ from dataclasses import replace
 from typing import Any, ClassVar, Self, final
 
 from paramsched.core.base.codes import REFUSED_VALUE, SYNTAX, UNREADABLE, WRONG_ARGUMENT
-from paramsched.core.base.near_names import did_you_mean as did_you_mean
-from paramsched.core.base.printing import printable_lines
 from paramsched.core.base.problem import CallSite as CallSite
 from paramsched.core.base.problem import Problem as Problem
 from paramsched.core.base.problem import lines_for_notebook
+from paramsched.core.base.words import did_you_mean as did_you_mean
+from paramsched.core.base.words import printable_lines
 
 
 class ParamschedError(ArgumentTypeError):

@@ -17,7 +17,7 @@ from paramsched.core.curves.curve import curve as curve
 from paramsched.core.curves.curve import curve_family as curve_family
 
 # What `paramsched.trace` returns.
-from paramsched.core.plan.trace import Trace as Trace
+from paramsched.core.plan.traces import Trace as Trace
 
 __all__ = sorted(name for name in globals() if not name.startswith("_"))
 

@@ -17,7 +17,7 @@ import paramsched
 from paramsched.cli import main
 from paramsched.core import files as config
 from paramsched.core.plan import Plan
-from paramsched.core.schedules.anneal import cosine, warmup
+from paramsched.core.schedules.anneals import cosine, warmup
 from support.tables import table
 
 LINE = 'warmup("5%") >> cosine(to=0.1)'
@@ -650,7 +650,7 @@ def test_an_interrupt_prints_a_short_message(monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("paramsched.cli._plan_input.read_plan_input", interrupted)
+    monkeypatch.setattr("paramsched.cli._input.read_plan_input", interrupted)
 
     result = call("convert", "cosine()")
 

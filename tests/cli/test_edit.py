@@ -20,10 +20,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramsched.cli import _edit_server
-from paramsched.cli._edit import TEMPLATES, Editor, _data_of
-from paramsched.cli._edit_drawing import DrawingProcess, draw
-from paramsched.cli._edit_server import Server
+from paramsched.cli import _edit
+from paramsched.cli._edit import TEMPLATES, DrawingProcess, Editor, Server, _data_of, draw
 from paramsched.cli._options import CommandOptions
 from paramsched.errors import ParamschedError
 from support.examples import examples
@@ -438,7 +436,7 @@ def test_a_length_of_thousands_of_digits_is_too_large(server):
 
 @pytest.mark.parametrize("sent", [b"", b"Content-Length: 9\r\n\r\n{"])
 def test_a_connection_that_sends_nothing_is_closed(server, monkeypatch, sent, capfd):
-    monkeypatch.setattr(_edit_server._Handler, "timeout", 0.01)
+    monkeypatch.setattr(_edit._Handler, "timeout", 0.01)
     with connect(server) as made:
         made.sendall(sent)
 

@@ -11,9 +11,7 @@ from html import unescape
 
 import pytest
 
-from paramsched.cli._edit import Editor
-from paramsched.cli._edit_drawing import draw
-from paramsched.cli._edit_server import Server
+from paramsched.cli._edit import Editor, Server, draw
 from paramsched.cli._options import CommandOptions
 from support.spread import every
 

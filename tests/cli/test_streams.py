@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 import paramsched as ps
 from paramsched.cli import main
+from paramsched.cli._input import text_of_plan_input
 from paramsched.cli._output import is_terminal, run_guarded
-from paramsched.cli._plan_input import text_of_plan_input
 from support.spread import spread
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched.cli import main
-from paramsched.cli._table import stage_table
+from paramsched.cli._output import stage_table
 from paramsched.cli._traces import _size_of_trace
 from paramsched.core.files import NO_BASES
 from paramsched.core.plan import Plan

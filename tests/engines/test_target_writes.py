@@ -9,8 +9,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.engines.target_writes import TargetWrites
-from paramsched.engines.trained_optimizers import TrainedOptimizers
+from paramsched.engines.writes import TargetWrites, TrainedOptimizers
 from support.engine_runs.harness import Tiny, optimizer_of
 from support.tables import table
 from support.updates import probe

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 import paramsched as ps
 from paramsched.engines.engine_facts import PlanOptions
-from paramsched.engines.other_schedulers import warn_of_other_schedulers
+from paramsched.engines.writes import warn_of_other_schedulers
 from paramsched.errors import InvalidArgument, ParamschedError
 from support.engine_runs import harness
 from support.tables import table

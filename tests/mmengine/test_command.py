@@ -11,8 +11,8 @@ from click.testing import CliRunner
 
 from paramsched.errors import MissingDependency, MissingFact, ParamschedError
 from paramsched.mmengine.__main__ import main
-from paramsched.mmengine.runner import _config as settings
 from paramsched.mmengine.runner import runner as module
+from paramsched.mmengine.runner import runner as settings
 from support.tables import table
 
 CONFIG = "config.py"

@@ -11,7 +11,7 @@ import torch
 
 from paramsched.errors import ConfigError, InvalidArgument, StateError
 from paramsched.mmengine import schedulers as drop_in
-from paramsched.mmengine.schedulers.optimizers import inner_optimizer
+from paramsched.mmengine.schedulers.base import inner_optimizer
 from support.tables import table
 
 

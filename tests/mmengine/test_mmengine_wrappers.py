@@ -7,11 +7,7 @@ import pytest
 import torch
 
 from paramsched.mmengine.schedulers import OptimWrapper, StepLR, StepParamScheduler
-from paramsched.mmengine.schedulers.optimizers import (
-    inner_optimizer,
-    present_value,
-    pseudo_group,
-)
+from paramsched.mmengine.schedulers.base import inner_optimizer, present_value, pseudo_group
 from support.tables import table
 
 

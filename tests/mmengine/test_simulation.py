@@ -17,8 +17,8 @@ from paramsched.core.files.problem_collector import ProblemCollector
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact
 from paramsched.mmengine import simulate
 from paramsched.mmengine.schedulers import PARAM_SCHEDULERS, _ParamScheduler
+from paramsched.mmengine.schedulers.base import ValuesOnly
 from paramsched.mmengine.schedulers.build import RunLength, build_entry
-from paramsched.mmengine.schedulers.optimizers import ValuesOnly
 from support.mmengine_original import EPOCHS, LENGTH, built_by_original, run, scheduler_configs
 from support.tables import table
 

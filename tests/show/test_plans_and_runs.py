@@ -9,7 +9,7 @@ import paramsched as ps
 import paramsched.show as show
 from paramsched.errors import InvalidArgument
 from paramsched.show import LoggedRun, View, curves_from_values
-from paramsched.show._curves import outline
+from paramsched.show.plan_curves import outline
 from support.tables import table
 
 TRUNK = ps.Plan(lr="warmup(100) >> constant()", weight_decay="linear(to=0.5)", total=1000)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import paramsched.show as show
 from paramsched.show._axes import choose_scale, round_step, updates_axis
-from paramsched.show._curves import envelope, outline
 from paramsched.show._svg import svg_path
+from paramsched.show.plan_curves import envelope, outline
 from support.tables import table
 
 updates = np.arange(10_000)

@@ -3,10 +3,9 @@
 import paramsched as ps
 from paramsched.core.base.problem import Problem
 from paramsched.core.curves.arrays import quiet
-from paramsched.core.rules.curve import Curve, Situation, resolved_in_run
+from paramsched.core.rules.curve import Curve, Situation, resolved_in_run, trial_run, usual_run
 from paramsched.core.rules.levels import LEVELS
-from paramsched.core.rules.trial_run import trial_run, usual_run
-from paramsched.core.schedules.guided import without_rules
+from paramsched.core.schedules.combinators import without_rules
 
 
 @quiet

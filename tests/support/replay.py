@@ -5,7 +5,7 @@ from typing import Any
 
 import paramsched as ps
 from paramsched.core.plan.forms import PlanLike, plan_of
-from paramsched.core.plan.resolve import resolved_rules
+from paramsched.core.plan.resolution import resolved_rules
 
 
 def replay(

@@ -14,7 +14,7 @@ from torch.optim import lr_scheduler
 import paramsched as ps
 from paramsched.cli import main
 from paramsched.core.base.foreign_names import FOREIGN
-from paramsched.core.feedback.base import MetricRule
+from paramsched.core.feedback import MetricRule
 from paramsched.core.schedules import SHAPES
 from support.tables import table
 from whole.reference import timm_original

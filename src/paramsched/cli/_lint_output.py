@@ -10,11 +10,20 @@ from math import ceil
 from pathlib import Path
 from typing import TypeGuard, final
 
-from paramsched.cli._configs import Config, check_config, config_in
+from paramsched.cli._input import (
+    Config,
+    PlanInput,
+    check_config,
+    config_in,
+    facts_from_options,
+    facts_if_known,
+    names_a_file,
+    read_plan_input,
+    text_of_plan_input,
+    with_facts_beside,
+)
 from paramsched.cli._options import CommandOptions
 from paramsched.cli._output import WrongUsage, problem_with_options
-from paramsched.cli._plan_input import PlanInput, read_plan_input, text_of_plan_input, with_facts_beside
-from paramsched.cli._run_facts import facts_from_options, facts_if_known, names_a_file
 from paramsched.cli._traces import groups_to_check
 from paramsched.core.base.codes import (
     BEYOND_THE_PLAN,
@@ -24,14 +33,13 @@ from paramsched.core.base.codes import (
     REFUSED_VALUE,
     UNREADABLE,
 )
-from paramsched.core.base.printing import TOTAL, entry_path, json_text
 from paramsched.core.base.problem import PlanWarning, Problem, with_advice
 from paramsched.core.base.terminal import BREAK, SEVERITY_STYLES, Line, Part
+from paramsched.core.base.words import TOTAL, entry_path, json_text
 from paramsched.core.files.plan_files import PlanText
 from paramsched.core.plan import Plan
 from paramsched.core.rules.curve import binding_path
-from paramsched.core.rules.first_update import note_of_first_update
-from paramsched.core.rules.plan_check import check
+from paramsched.core.rules.plan_check import check, note_of_first_update
 from paramsched.core.time import Duration, RunFacts
 from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, UnknownGroup, UnreadableLog
 

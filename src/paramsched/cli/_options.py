@@ -14,9 +14,9 @@ from typing import Any, Final, TypeVar, cast, final
 import click
 
 from paramsched.cli._output import WrongUsage, file_of_output, option_of, run_guarded
-from paramsched.core.base.entries import is_installed
-from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.params import Param, params_of_record
+from paramsched.core.base.words import did_you_mean
+from paramsched.core.entries import is_installed
 from paramsched.core.foreign_calls import foreign_fact, foreign_line
 from paramsched.core.time.duration import UNIT_NAMES
 from paramsched.core.time.run_facts import Facts

@@ -1,7 +1,7 @@
-"""The values in a picture: those of plans, of a second plan to compare with, and of logs."""
+"""Traces of the values of a plan, and the groups that it has."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
@@ -10,36 +10,43 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 import click
 import numpy as np
 
-from paramsched.cli._configs import config_in, curves_of_config
-from paramsched.cli._options import CommandOptions
-from paramsched.cli._output import WrongUsage, echo_note, option_of
-from paramsched.cli._plan_input import (
+from paramsched.cli._input import (
     PlanInput,
     assumed_fact,
+    config_in,
+    curves_of_config,
     facts_for_picture,
+    facts_from_options,
     known_length,
+    length_from_option,
+    names_a_file,
     read_plan_input,
     with_facts_beside,
 )
-from paramsched.cli._run_facts import facts_from_options, length_from_option, names_a_file
-from paramsched.core.base.entries import is_installed
-from paramsched.core.base.near_names import did_you_mean
-from paramsched.core.base.printing import names_listed
+from paramsched.cli._options import CommandOptions
+from paramsched.cli._output import WrongUsage, aligned_rows, echo_note, option_of
+from paramsched.core.base.codes import UNREADABLE
+from paramsched.core.base.problem import Problem
+from paramsched.core.base.words import did_you_mean, names_listed, printable
 from paramsched.core.curves.arrays import Floats
-from paramsched.core.feedback.base import metric_word
+from paramsched.core.entries import is_installed
+from paramsched.core.feedback import metric_word
 from paramsched.core.fields import Field
 from paramsched.core.files import Loaded
-from paramsched.core.plan import Binding, Plan, Target, selector_text
+from paramsched.core.plan import Binding, Line, Plan, Target, bind, selector_text
 from paramsched.core.plan.binding import UPDATES
-from paramsched.core.plan.resolve import amounts_of_run, counted_plan, planned_amounts, updates_of_total
-from paramsched.core.plan.trace import Trace, column_name, trace
+from paramsched.core.plan.optimizers import unique_labels
+from paramsched.core.plan.resolution import amounts_of_run, counted_plan, planned_amounts, updates_of_total
+from paramsched.core.plan.traces import Trace, column_name, trace
+from paramsched.core.schedules.span import depends_on_base
 from paramsched.core.time import RunFacts
-from paramsched.core.time.amounts import times_on
+from paramsched.core.time.duration import times_on
 from paramsched.errors import MissingFact, UnreadableLog, Unresolved
 
 if TYPE_CHECKING:
     from paramsched import show
     from paramsched.tools.records.log_values import LogColumn
+
 
 _Result = TypeVar("_Result")
 
@@ -205,7 +212,7 @@ _MOST_GROUPS = 1_000
 def echo_plan_notes(loaded: Loaded) -> None:
     """Print a note if the first update of a plan has the rate 0."""
     if is_installed("paramsched.tools"):
-        from paramsched.core.rules.first_update import note_of_first_update
+        from paramsched.core.rules.plan_check import note_of_first_update
 
         if note := note_of_first_update(loaded.plan):
             echo_note(note)
@@ -479,3 +486,102 @@ def _used_values(
         known = ", ".join(f"{field} of group {group}" for field, group in drawn.keys())
         raise UnreadableLog(log, "none of its columns belongs to a curve of the plan", f"The plan has {known}")
     return found, max(column.tolerance for column in logged.columns)
+
+
+_DEFAULT = ("0%", "10%", "50%", "90%")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class GroupValues:
+    """The values of a field of a group.
+
+    Args:
+        optimizer, group, field: the names; "" for an unknown optimizer.
+        base: the base of the field.
+        at: updates.
+        values: the values there.
+        decided_by: the entries that decide the values, each with its file and line.
+        note: the entry that has no effect, and why; "" if there is none.
+    """
+
+    optimizer: str
+    group: str
+    field: str
+    base: float
+    at: Sequence[int]
+    values: Sequence[float]
+    decided_by: tuple[str, ...]
+    note: str = ""
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the values as data for JSON."""
+        factors = [None if not self.base else value / self.base for value in self.values]
+        names = {name: getattr(self, name) for name in ("optimizer", "group", "field", "base", "at", "values")}
+        return {**names, "factors": factors, "decided_by": list(self.decided_by), "note": self.note}
+
+
+def group_table(rows: Sequence[GroupValues]) -> str:
+    """Return a table for each field of each group: the base, what decides the values, and a line for each time."""
+    lines = list[str]()
+    for row in rows:
+        optimizer = f"{row.optimizer}, " if row.optimizer else ""
+        lines += ["", printable(f"{optimizer}group {row.group}: {row.field}, base {row.base:.6g}")]
+        lines += [printable(f"  {text}") for text in (*(f"from {one}" for one in row.decided_by), row.note) if text]
+        factors = ((value, f"{value / row.base:.6g}" if row.base else "") for value in row.values)
+        table = [(f"{time:,}", f"{value:.6g}", factor) for time, (value, factor) in zip(row.at, factors, strict=True)]
+        lines += [f"  {line}" for line in aligned_rows([("update", "value", "factor"), *table], right=3, indent=2)]
+    return "\n".join(lines[1:])
+
+
+def values_of_groups(read: PlanInput, times: Sequence[str]) -> Iterator[GroupValues]:
+    """Yield the values of each field of each group of a plan at `times`.
+
+    Args:
+        read: the plan.
+        times: times such as `250` or `"50%"`; default: four times of the run.
+    """
+    loaded = read.loaded
+    run = times_of_run(loaded.plan, read.known, times or _DEFAULT)
+    groups, assumed = groups_with_bases(loaded, read.options.bases)
+    labels = unique_labels(groups)
+    places = _Places(read)
+    for label, bounds, group in zip(labels, bind(run.plan, groups), groups, strict=True):
+        for bound in bounds:
+            base = bound.field.base(group)
+            values = [bound.schedule(time, base=base) for time in run.times[bound.clock]]
+            note = ""
+            is_multiple = depends_on_base(bound.schedule, np.array(run.times[bound.clock]), base, 2 * base)
+            if (bound.name, label) in assumed:
+                note = "the base is unknown" if is_multiple else "absolute values, not multiples of base"
+            decided = filter(None, [places.text(places.path_of(run.plan, bound))])
+            yield GroupValues("", str(label), bound.name, base, run.at, values, tuple(decided), note)
+
+
+@final
+class _Places:
+    """The lines of a plan that decide values, with their places in its files, which are read once for all rows."""
+
+    def __init__(self, read: PlanInput) -> None:
+        from paramsched.core.rules.curve import binding_path
+
+        paths = [binding_path(line) for line in read.plan.bindings]
+        wanted = [Problem(path, "", code=UNREADABLE) for path in dict.fromkeys(paths) if path]
+        self._texts = {
+            given.path: f"{read.name}:{place.line} " * bool(place.line) + place.path.removeprefix("$.")
+            for given, place in zip(wanted, read.placed(wanted), strict=True)
+        }
+        self._paths: dict[int, dict[tuple[str, int], str]] = {}
+
+    def path_of(self, plan: Plan, bound: Line) -> str:
+        """Return the config path of the line of a plan that a bound field follows."""
+        from paramsched.core.rules.curve import binding_path
+
+        if id(plan) not in self._paths:
+            lines = reversed(plan.bindings)  # of equal lines the first
+            self._paths[id(plan)] = {(one.name, id(one.schedule)): binding_path(one) for one in lines}
+        return self._paths[id(plan)].get((bound.name, id(bound.schedule)), "")
+
+    def text(self, path: str) -> str:
+        """Return an entry with its file and line; "" without a path."""
+        return self._texts.get(path, "")

@@ -12,8 +12,8 @@ from functools import wraps
 from typing import Any, Final, TypeVar, cast, final, get_args, is_typeddict
 
 from paramsched.core.base.foreign_names import Foreign, Given, Way, foreign_argument, text_of
-from paramsched.core.base.near_names import KNOWN, did_you_mean, shortened_text
 from paramsched.core.base.params import Param, params_of, union_members
+from paramsched.core.base.words import KNOWN, did_you_mean, shortened_text
 from paramsched.core.builders import SHAPES, example_call
 from paramsched.core.tracebacks import shortened
 from paramsched.errors import CallSite, InvalidCall, ParamschedError, shown

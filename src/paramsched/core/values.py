@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any, Final, Never, NoReturn, SupportsFloat, Un
 import numpy as np
 
 from paramsched.core.base.codes import BASE_OF_ZERO, BEYOND_THE_PLAN
-from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.base.params import readable
 from paramsched.core.base.problem import PlanWarning, Problem, warn_user
-from paramsched.core.base.signatures import readable
-from paramsched.core.feedback.base import MetricRule, ignored_metrics, misplaced_metric
+from paramsched.core.base.words import did_you_mean
+from paramsched.core.feedback import MetricRule, ignored_metrics, misplaced_metric
 from paramsched.core.foreign_calls import answering_class
 from paramsched.core.number_checks import finite_number, whole_number
 from paramsched.core.plan.binding import UPDATES, Binding, Target
 from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.plan import Plan
-from paramsched.core.plan.resolve import updates_of_total
+from paramsched.core.plan.resolution import updates_of_total
 from paramsched.core.rules.driver import probable_mistakes
-from paramsched.core.schedules.anneal import require_positive_base
-from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.schedules.anneals import require_positive_base
 from paramsched.core.schedules.own import has_open_function, require_values_until
 from paramsched.core.schedules.schedule import Schedule
+from paramsched.core.schedules.span import evaluate
 from paramsched.core.time import Duration, RunFacts
 from paramsched.core.time.run_facts import Facts, facts_of_call
 from paramsched.errors import InvalidArgument, PlanError, StateError, shown

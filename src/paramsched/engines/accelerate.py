@@ -13,19 +13,19 @@ from paramsched.core.plan.forms import PlanLike
 from paramsched.core.run.engine_handle import EngineHandle
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.tracebacks import with_short_errors
-from paramsched.engines.argument_order import check_kinds
 from paramsched.engines.engine_facts import (
     AmountOf,
     EngineFacts,
     EngineOptions,
     PlanOptions,
     batch_size_of,
+    check_kinds,
     length_of,
     options_of,
     with_named_options,
 )
-from paramsched.engines.other_schedulers import warn_of_other_schedulers
 from paramsched.engines.reporting import BatchAmounts
+from paramsched.engines.writes import warn_of_other_schedulers
 from paramsched.errors import CallSite, InvalidArgument
 
 __all__ = ["batch_counter", "facts", "log", "scheduler"]

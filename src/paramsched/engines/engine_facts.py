@@ -1,32 +1,215 @@
-"""EngineFacts: the run facts of an engine, and the reasons for its missing facts."""
+"""What an engine knows about a run, and the order of the arguments that take it."""
 
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
-from functools import partial
+from functools import partial, wraps
 from inspect import Parameter, signature
+from itertools import permutations
 from math import ceil, inf
 from numbers import Real
-from typing import Any, TypeVar, cast, final, get_args, get_type_hints
+from typing import Any, Final, TypeVar, cast, final, get_args, get_type_hints
+
+import numpy as np
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
 from paramsched.core.base.codes import ACCUMULATION_UNUSED, BEYOND_TOTAL
 from paramsched.core.base.problem import Problem
 from paramsched.core.foreign_calls import unknown_keyword
-from paramsched.core.plan import Plan
+from paramsched.core.plan import Plan, Target
 from paramsched.core.plan.binding import amount_clock
-from paramsched.core.plan.forms import PlanLike
-from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES
-from paramsched.core.run.arguments import PlanSource, checked_strict
+from paramsched.core.plan.forms import FORMS, PlanLike
+from paramsched.core.plan.resolution import ResolvedPlan
+from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES, SizeTarget, UnknownAmounts
 from paramsched.core.run.engine_handle import EngineHandle
-from paramsched.core.run.on_base import OnBase
-from paramsched.core.run.processes import Processes
-from paramsched.core.run.record import OnChange
+from paramsched.core.run.record import OnBase, OnChange
 from paramsched.core.run.scheduler import Scheduler
+from paramsched.core.run.start import PlanSource, checked_strict, unwrapped_optimizer, unwrapped_optimizers
+from paramsched.core.run.state import Processes
 from paramsched.core.time import DurationLike, RunFacts
 from paramsched.core.time.run_facts import Facts, facts_if_passed
-from paramsched.engines.planned_sizes import refuse_untrained_sizes
-from paramsched.errors import InvalidArgument, MissingFact, Unresolved, shown
+from paramsched.core.tracebacks import shortened
+from paramsched.errors import (
+    CallSite,
+    InvalidArgument,
+    InvalidCall,
+    MissingFact,
+    ParamschedError,
+    PlanError,
+    Unresolved,
+    shown,
+)
+
+_Adapter = TypeVar("_Adapter", bound=Callable[..., Any])
+
+
+def without_optimizer(line: str, *, most: int) -> Callable[[_Adapter], _Adapter]:
+    """Return a decorator: the adapter refuses an optimizer, because its engine has one.
+
+    Args:
+        line: the call to write, such as `PlanCallback(plan)`.
+        most: the number of positional arguments, with `self`.
+    """
+
+    def decorate(adapter: _Adapter) -> _Adapter:
+        @wraps(adapter)
+        def called(*args: Any, **options: Any) -> Any:
+            if len(args) > most:
+                found = "too many arguments; the Trainer has the optimizer"
+                raise InvalidCall(f"{line.partition('(')[0]}(…)", found, f"Write {line}")
+            try:
+                return adapter(*args, **options)
+            except ParamschedError as error:
+                raise shortened(error)  # noqa: B904  # the same error
+
+        return cast(_Adapter, called)
+
+    return decorate
+
+
+def check_plan(call: str, plan: PlanLike, names: Collection[str] = ()) -> None:
+    """Raise if a plan cannot be read. The engine attaches it only when training begins.
+
+    Raises:
+        InvalidArgument, ConfigError, FileNotFoundError: as `ps.Scheduler`.
+    """
+    PlanSource.of(plan, call, names)
+
+
+def check_kinds(call: str, **given: Any) -> None:
+    """Raise if an argument has a wrong kind; if the arguments are in another order, with the corrected call.
+
+    Args:
+        call: the user's call, such as `accelerate.scheduler`.
+        given: its positional arguments, by name and in order.
+    """
+    wrong = [name for name, value in given.items() if not _KINDS[name][0](value)]
+    if not wrong:
+        return
+    for values in permutations(given.values()):
+        if all(_KINDS[name][0](value) for name, value in zip(given, values, strict=True)):
+            texts = map(_text, given, values)
+            found = f"the order of the arguments is {', '.join(given)}"
+            raise InvalidArgument(f"{call}(…)", found, example=f"{call}({', '.join(texts)})")
+    name = wrong[0]
+    if name == "optimizer":
+        _unwrapped(given[name])  # raises
+    if name == "plan":
+        check_plan(call, given[name])  # raises
+    found = f"expected {_KINDS[name][1]}, got {type(given[name]).__name__}"
+    raise InvalidArgument(CallSite(call, name, shown(given[name])), found)
+
+
+def _text(name: str, value: Any) -> str:
+    return repr(value) if isinstance(value, str) else value.__name__ if isinstance(value, type) else name
+
+
+def _unwrapped(given: Any) -> Any:
+    return unwrapped_optimizers(given) if isinstance(given, Mapping) else unwrapped_optimizer(given)
+
+
+def _is_optimizer(given: Any) -> bool:
+    with suppress(InvalidArgument):
+        _unwrapped(given)
+        return True
+    return False
+
+
+def _is_plan(given: Any) -> bool:
+    return isinstance(given, FORMS) and not (isinstance(given, Mapping) and given and _is_optimizer(given))
+
+
+def _is_loader(given: Any) -> bool:
+    # Engines wrap loaders in classes without a common base, so a loader is what has a length, items or a dataset.
+    is_sized = hasattr(given, "__len__") or hasattr(given, "__iter__") or hasattr(given, "dataset")
+    return is_sized and not isinstance(given, FORMS)
+
+
+_KINDS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
+    "accelerator": (lambda given: hasattr(given, "num_processes"), "an Accelerator"),
+    "loader": (_is_loader, "a loader"),
+    "optimizer": (_is_optimizer, "an optimizer"),
+    "plan": (_is_plan, "a plan"),
+    "scheduler": (lambda given: isinstance(given, Scheduler), "a Scheduler"),
+    "trainer": (lambda given: isinstance(given, type), "a class, such as transformers.Trainer"),
+}
+"""The requirement for an argument with a name: a test, and the description for messages."""
+
+
+_COMPARED: Final = 65_536
+"""Updates whose sizes are compared one by one. A size that still changes after them differs from that of the engine."""
+
+_PAGE: Final = "docs/how-to/growing-batch.md"
+
+
+def refuse_untrained_sizes(call: str, plan: Plan, facts: RunFacts, fixed: Collection[str]) -> None:
+    """Raise if a plan has a target `batch_size` or `accumulation` with another value than the engine trains.
+
+    Args:
+        call: the user's call, for the message.
+        plan: the plan.
+        facts: the run facts, with the sizes that the engine trains.
+        fixed: the names of the sizes that are the same in the whole run.
+
+    Raises:
+        InvalidArgument: a planned size differs at an update of the run, or follows a metric.
+    """
+    targets = (one.name for one in plan.bindings if isinstance(one.field, Target) and one.name in SIZES_OF_BATCHES)
+    names = [name for name in targets if name in fixed]
+    if not names:
+        return
+    if (resolved := _resolved(plan, facts)) is not None:
+        for name in names:
+            _compare(call, resolved, name, getattr(facts, name))
+
+
+def _resolved(plan: Plan, facts: RunFacts) -> ResolvedPlan | None:
+    """Resolve a plan, with the length of the engine only if it has none; None if the Scheduler will refuse the plan."""
+    for known in (facts, replace(facts, total=None)):
+        with suppress(PlanError):
+            return ResolvedPlan(plan, plan.resolve(facts=known), known)
+    return None
+
+
+def _compare(call: str, resolved: ResolvedPlan, name: str, size: int | None) -> None:
+    """Raise if a planned size differs from the engine's at an update of the run; None if that is unknown."""
+    target = resolved.batch_sizes[name]
+    assert target is not None  # because the plan is resolved
+    planned, rules = _sizes(resolved, target), target.schedule.metric_rules
+    low, high = float(planned.min()), float(planned.max())
+    if low == high == size and not rules:
+        return
+    sizes = f"{low:g} to {high:g}" if low < high else f"{low:g}"
+    found = f"the plan schedules {name}={sizes}{' until a metric changes it' if rules else ''}"
+    advice = f"Omit the target {name}, or train the planned sizes in a loop of your own, as in {_PAGE}"
+    if size is not None:
+        raise InvalidArgument(call, f"{found}, but the engine trains {name}={size} at every update", advice)
+    if low == high and not rules:
+        advice = f"Omit the target {name}, or pass the run fact {name}={low:g} if the loader has this size"
+    raise InvalidArgument(call, f"{found}, but the engine trains one {name}, which is unknown here", advice)
+
+
+def _sizes(resolved: ResolvedPlan, target: SizeTarget) -> Any:
+    """Return the planned sizes of the first updates, and of the last one if they still change."""
+    total = resolved.total
+    count = _COMPARED if total is None else min(max(total, 1), _COMPARED)
+    updates: Any = np.arange(count)
+    amounts = updates
+    if resolved.amounts is not None and target.by_amount:
+        if isinstance(resolved.amounts, UnknownAmounts):
+            end = resolved.resolved.total
+            # Only the loop knows the amount of each update, so sizes are compared at amounts.
+            last = float(end.terms[0][1]) if end is not None else float(_COMPARED)
+            updates = amounts = np.linspace(0, max(last - 1, 0), count)
+        else:
+            amounts = resolved.amounts.amounts_from(0, 0, count)
+    sizes = target.sizes(updates, amounts)
+    if total is not None and total > count:
+        amount = resolved.amount_at(total - 1) if target.by_amount else 0
+        last_size = target.sizes(np.array([total - 1]), np.array([amount]))
+        sizes = np.concatenate([sizes, last_size])
+    return sizes
+
 
 AmountOf = Callable[[Any], Any]
 """A function that returns the number of samples, tokens or frames in a batch of one process.
@@ -36,8 +219,6 @@ The number is an integer or a 0-dimensional tensor.
 
 _LONGER = 1.01
 """A plan may exceed the run by 1 %: a rest of batches has no effect."""
-
-_Adapter = TypeVar("_Adapter", bound=Callable[..., Any])
 
 
 class EngineOptions(Facts, total=False):

@@ -15,13 +15,18 @@ from paramsched.core.plan.optimizers import check_names, refuse_several_plans
 from paramsched.core.run.engine_handle import EngineHandle
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.run.state import remove_entries
-from paramsched.engines.argument_order import check_plan, without_optimizer
-from paramsched.engines.engine_facts import EngineFacts, LoopOptions, batch_size_of, options_of, with_named_options
-from paramsched.engines.other_schedulers import warn_of_other_schedulers
+from paramsched.engines.engine_facts import (
+    EngineFacts,
+    LoopOptions,
+    batch_size_of,
+    check_plan,
+    options_of,
+    with_named_options,
+    without_optimizer,
+)
 from paramsched.engines.reporting import BatchAmounts, MetricRelay, PlannedColumns, callbacks_on_demand
 from paramsched.engines.run_end import RunEnd
-from paramsched.engines.target_writes import TargetWrites, Write
-from paramsched.engines.trained_optimizers import TrainedOptimizers
+from paramsched.engines.writes import TargetWrites, TrainedOptimizers, Write, warn_of_other_schedulers
 from paramsched.errors import InvalidArgument
 
 

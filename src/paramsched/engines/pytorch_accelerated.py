@@ -14,12 +14,12 @@ from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.tracebacks import with_short_errors
 from paramsched.engines import accelerate
-from paramsched.engines.argument_order import check_plan
 from paramsched.engines.engine_facts import (
     AmountOf,
     EngineFacts,
     EngineOptions,
     PlanOptions,
+    check_plan,
     options_of,
     with_named_options,
 )

@@ -11,18 +11,18 @@ from typing import Any, final
 
 from paramsched.engines.torch_required import torch
 from paramsched.core.base.codes import METRIC_NOT_LOGGED, PATIENCE_BEYOND_RUN
-from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.problem import Problem
-from paramsched.core.feedback.plateau import Plateau
+from paramsched.core.base.words import did_you_mean
+from paramsched.core.feedback import Plateau
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import amount_clock
-from paramsched.core.plan.resolve import amounts_of_run
+from paramsched.core.plan.resolution import amounts_of_run
 from paramsched.core.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
 from paramsched.core.run.amounts import checked_amount
 from paramsched.core.run.engine_handle import EngineHandle
-from paramsched.core.run.processes import Processes
 from paramsched.core.run.scheduler import Scheduler
-from paramsched.core.time.amounts import PROGRESS
+from paramsched.core.run.state import Processes
+from paramsched.core.time.duration import PROGRESS
 from paramsched.core.time.run_facts import SIZES
 from paramsched.engines.engine_facts import PlanOptions
 from paramsched.errors import InvalidArgument, MissingDependency

@@ -16,24 +16,25 @@ from typing import Any, Final, TypeVar, Unpack
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.run.engine_handle import EngineHandle
-from paramsched.core.run.processes import WORLD
 from paramsched.core.run.scheduler import Scheduler
+from paramsched.core.run.state import WORLD
 from paramsched.core.run.values import LR
 from paramsched.core.time import DurationLike
 from paramsched.engines.accelerate import batch_amounts
-from paramsched.engines.argument_order import check_kinds, check_plan, without_optimizer
 from paramsched.engines.engine_facts import (
     EngineFacts,
     LoopOptions,
     batch_size_of,
+    check_kinds,
+    check_plan,
     length_of,
     options_of,
     with_named_options,
+    without_optimizer,
 )
 from paramsched.engines.reporting import BatchAmounts, MetricRelay, PlannedColumns, is_value
 from paramsched.engines.run_end import RunEnd
-from paramsched.engines.target_writes import TargetWrites, Write
-from paramsched.engines.trained_optimizers import TrainedOptimizers
+from paramsched.engines.writes import TargetWrites, TrainedOptimizers, Write
 from paramsched.errors import InvalidArgument, MissingDependency, MissingFact
 
 __all__ = ["planned"]

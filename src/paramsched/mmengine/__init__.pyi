@@ -9,14 +9,18 @@ from paramsched.mmengine.runner.hooks import Hook as Hook
 from paramsched.mmengine.runner.hooks import LoggerHook as LoggerHook
 from paramsched.mmengine.runner.hooks import ParamSchedulerHook as ParamSchedulerHook
 from paramsched.mmengine.runner.hooks import ProgressBarHook as ProgressBarHook
-from paramsched.mmengine.runner.metrics import Metric as Metric
+from paramsched.mmengine.runner.loops import Metric as Metric
 from paramsched.mmengine.runner.optim_wrapper import AmpOptimWrapper as AmpOptimWrapper
 from paramsched.mmengine.runner.runner import Runner as Runner
 from paramsched.mmengine.schedulers.base import INF as INF
 from paramsched.mmengine.schedulers.base import LRSchedulerMixin as LRSchedulerMixin
 from paramsched.mmengine.schedulers.base import MomentumSchedulerMixin as MomentumSchedulerMixin
 from paramsched.mmengine.schedulers.base import _ParamScheduler as _ParamScheduler
+from paramsched.mmengine.schedulers.build import PARAM_SCHEDULERS as PARAM_SCHEDULERS
 from paramsched.mmengine.schedulers.build import build_param_scheduler as build_param_scheduler
+from paramsched.mmengine.schedulers.build import restore as restore
+from paramsched.mmengine.schedulers.build import scheduled_values as scheduled_values
+from paramsched.mmengine.schedulers.build import unmeasured as unmeasured
 from paramsched.mmengine.schedulers.families import ConstantLR as ConstantLR
 from paramsched.mmengine.schedulers.families import ConstantMomentum as ConstantMomentum
 from paramsched.mmengine.schedulers.families import CosineAnnealingLR as CosineAnnealingLR
@@ -51,8 +55,4 @@ from paramsched.mmengine.schedulers.param_scheduler import (
     ReduceOnPlateauParamScheduler as ReduceOnPlateauParamScheduler,
 )
 from paramsched.mmengine.schedulers.param_scheduler import StepParamScheduler as StepParamScheduler
-from paramsched.mmengine.schedulers.registry import PARAM_SCHEDULERS as PARAM_SCHEDULERS
-from paramsched.mmengine.schedulers.restore import restore as restore
-from paramsched.mmengine.schedulers.values import scheduled_values as scheduled_values
-from paramsched.mmengine.schedulers.values import unmeasured as unmeasured
 from paramsched.mmengine.simulation import simulate as simulate

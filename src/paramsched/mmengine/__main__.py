@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from paramsched.core.base.codes import WRONG_ARGUMENT
-from paramsched.core.base.printing import entry_path, printable, printable_lines
 from paramsched.core.base.problem import Problem
+from paramsched.core.base.words import entry_path, printable, printable_lines
 from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, ParamschedError
 
 
@@ -61,9 +61,8 @@ def main(config: str, work_dir: str | None, plan: str | None, resume: bool, load
 
 def _train(config: str, chosen: dict[str, object]) -> None:
     """Train, and print the folder of the run."""
-    from paramsched.mmengine.runner._config import config_as_dict
     from paramsched.mmengine.runner._parts import FOR_TRAINING
-    from paramsched.mmengine.runner.runner import Runner
+    from paramsched.mmengine.runner.runner import Runner, config_as_dict
 
     entries = config_as_dict(config)
     if all(entries.get(name) is None for name in FOR_TRAINING):  # a Runner without them may evaluate

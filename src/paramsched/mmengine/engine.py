@@ -23,15 +23,12 @@ from paramsched.core.fields import Field, flat_groups
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES
 from paramsched.core.run.engine_handle import EngineHandle
-from paramsched.core.run.on_base import OnBase
-from paramsched.core.run.record import OnChange
+from paramsched.core.run.record import OnBase, OnChange
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.time import RunFacts
 from paramsched.core.time.run_facts import Facts, facts_if_passed
 from paramsched.core.tracebacks import with_short_errors
-from paramsched.engines.argument_order import check_kinds
-from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions
-from paramsched.engines.other_schedulers import Writer, warn_of_writers
+from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, check_kinds
 from paramsched.engines.reporting import (
     BatchAmounts,
     MetricRelay,
@@ -39,10 +36,10 @@ from paramsched.engines.reporting import (
     make_class,
     samples_in_lists,
 )
-from paramsched.engines.trained_optimizers import TrainedOptimizers
+from paramsched.engines.writes import TrainedOptimizers, Writer, warn_of_writers
 from paramsched.errors import MissingDependency
 from paramsched.mmengine import schedulers as drop_ins
-from paramsched.mmengine.schedulers import optimizers
+from paramsched.mmengine.schedulers import base
 from paramsched.mmengine.schedulers.base import INF, is_scheduler
 from paramsched.mmengine.schedulers.families import SCHEDULER_CLASSES
 
@@ -141,7 +138,7 @@ class _PlanScheduler:
             counter="Runner(…, custom_hooks=[AmountHook({})])",
             fixed_sizes=SIZES_OF_BATCHES,
         )
-        inner = optimizers.inner_optimizer(optimizer)
+        inner = base.inner_optimizer(optimizer)
         options = PlanOptions(
             facts=user_facts, on_change=on_change, on_base=on_base,
             strict=strict,
@@ -206,7 +203,7 @@ class _ValuesHook:
                 values |= one.scheduler.scalars("coming")
             for one in mine:
                 if is_scheduler(one):
-                    inner = optimizers.inner_optimizer(one.optimizer) or one.optimizer
+                    inner = base.inner_optimizer(one.optimizer) or one.optimizer
                     groups = flat_groups(inner.param_groups)
                     for field, by_group in drop_ins.scheduled_values([one]).items():
                         slot = Field.of(field).slot
@@ -282,7 +279,7 @@ def _fields_of_others(wrapper: Any, inner: Any) -> list[Field]:
         return []
     prefix = "initial_"
     found = {
-        optimizers.field_of_group(group, key.removeprefix(prefix))
+        base.field_of_group(group, key.removeprefix(prefix))
         for group in inner.param_groups
         for key in group
         if str(key).startswith(prefix)
@@ -295,10 +292,10 @@ def _warn_of_others(runner: Any) -> None:
     found = runner.param_schedulers
     every = [one for mine in found.values() for one in mine] if isinstance(found, dict) else found or []
     for one in every:
-        inner = None if isinstance(one, _PlanScheduler) else optimizers.inner_optimizer(one.optimizer)
+        inner = None if isinstance(one, _PlanScheduler) else base.inner_optimizer(one.optimizer)
         if inner is not None:
             name, field = type(one).__name__, getattr(one, "param_name", "lr")  # a user's class may have none
-            writers = [Writer(name, [group], optimizers.field_of_group(group, field)) for group in inner.param_groups]
+            writers = [Writer(name, [group], base.field_of_group(group, field)) for group in inner.param_groups]
             warn_of_writers([inner], writers, "param_scheduler")
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, final
 
 from paramsched.core.base.codes import REFUSED_VALUE, WRONG_TYPE
-from paramsched.core.base.printing import child_path
+from paramsched.core.base.words import child_path
 from paramsched.core.fields import is_number
 from paramsched.core.files.problem_collector import ProblemCollector, short_json, type_name_of
 from paramsched.core.plan.optimizers import shown_names

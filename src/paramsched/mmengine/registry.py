@@ -1,11 +1,16 @@
-"""Registry: classes by their names in configs; and the registries of models, datasets, metrics and hooks."""
+"""The registries, and the objects that are built from dicts of a config."""
 
+import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, TypeVar, overload
 
-from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.base.codes import REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.core.base.words import child_path, did_you_mean, path_from_root
+from paramsched.core.files.problem_collector import ProblemCollector, short_json
+from paramsched.errors import CallSite, ConfigError, InvalidArgument
 
 SCOPES: Final = (
     "mmengine", "mmcls", "mmdet", "mmdet3d", "mmseg", "mmaction", "mmtrack", "mmpose", "mmedit", "mmocr", "mmgen",
@@ -151,3 +156,169 @@ METRICS: Final = Registry("metric", "METRICS", partial(registered_in_mmengine, "
 
 HOOKS: Final = Registry("hook", "HOOKS", _hook_of_packages)
 """The registry of hooks."""
+
+
+def report_error(error: Exception, path: str, problems: ProblemCollector, of: str = "") -> None:
+    """Report an error at the path of an entry, or at that of the argument which the error names.
+
+    Args:
+        error: the error.
+        path: the path of the entry that was built.
+        problems: receives the problems.
+        of: the name of what was built, for the error of another library.
+    """
+    if isinstance(error, ConfigError):  # of the text of a plan
+        for problem in error.problems:
+            line = f"line {problem.line}: " if problem.line is not None and not problem.path else ""
+            problems.add(path + path_from_root(problem.path), line + problem.found, problem.advice, code=problem.code)
+    elif isinstance(error, InvalidArgument):
+        call = error.problem.call
+        if call is None:
+            problems.refuse(path, error)
+            return
+        # The path names the argument, so the call is left out.
+        value = call.got or call.value.replace("…", "")
+        found = (
+            error.problem.found if not value or "got" in error.problem.found else f"{error.problem.found}, got {value}"
+        )
+        problems.add(child_path(path, call.argument), found, error.problem.advice, code=error.problem.code)
+    else:
+        # The `str` of a KeyError would add quotes.
+        text = str(error.args[0] if isinstance(error, KeyError) and error.args else error) or type(error).__name__
+        problems.add(path, f"{of}: {text}" if of else text, code=REFUSED_VALUE)
+
+
+def check_names(
+    function: Callable[..., Any],
+    arguments: Collection[str],
+    path: str,
+    problems: ProblemCollector,
+    title: str = "",
+) -> bool:
+    """Report each name that is not an argument of a function or class, and each required argument that is missing.
+
+    Args:
+        function: the function or class; a `partial` of it has arguments that are not in the config.
+        arguments: the names in the config.
+        path: the path of the arguments together.
+        problems: receives the problems.
+        title: the name of the function for messages, if not its own.
+
+    Returns:
+        True if no argument is missing.
+    """
+    known, takes_others = _parameters(function)
+    title = title or _title(function)
+    if not takes_others:
+        problems.refuse_unknown(arguments, list(known), path, f"unknown argument of {title}")
+    missing = [name for name, one in known.items() if one.default is one.empty and name not in arguments]
+    for name in missing:
+        found = f"it is missing: an argument of {title}"
+        problems.add(child_path(path, name), found, f"Pass {name}=…", code=WRONG_ARGUMENT)
+    return not missing
+
+
+def _title(function: Any) -> str:
+    """Return the name of a function or class for a message."""
+    function = function.func if isinstance(function, partial) else function
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def _parameters(function: Callable[..., Any]) -> tuple[dict[str, inspect.Parameter], bool]:
+    """Return the parameters that can be passed by name, and True if other names are accepted too."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # some classes written in C have no signature
+        return {}, True
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    known = {one.name: one for one in parameters if one.kind in by_name}
+    return known, any(one.kind is one.VAR_KEYWORD for one in parameters)
+
+
+def build_call(
+    function: Callable[..., Any],
+    arguments: Mapping[str, Any],
+    path: str,
+    problems: ProblemCollector,
+    *,
+    title: str = "",
+) -> Any:
+    """Return `function(**arguments)`; None if an argument is refused, which is reported.
+
+    Args:
+        function: a class or a function, or a `partial` of it with arguments that are not in the config.
+        arguments: the arguments in the config.
+        path: their path.
+        problems: receives the problems.
+        title: the name of the function for messages, if not its own.
+    """
+    before = problems.count
+    if not check_names(function, arguments, path, problems, title):
+        return None
+    parameters, takes_others = _parameters(function)
+    known = {name: value for name, value in arguments.items() if takes_others or name in parameters}
+    built = None
+    try:
+        built = function(**known)
+    except InvalidArgument as error:
+        report_error(error, path, problems)
+        _report_more(function, known, error, path, problems)
+    except Exception as error:  # noqa: BLE001  # a class of torch or of a user may raise anything
+        report_error(error, path, problems, title or _title(function))
+    return None if problems.count > before else built
+
+
+def _report_more(
+    function: Callable[..., Any],
+    arguments: Mapping[str, Any],
+    error: InvalidArgument,
+    path: str,
+    problems: ProblemCollector,
+) -> None:
+    """Report the arguments that are refused after the one of an error, without that argument."""
+    rest = {name: value for name, value in arguments.items() if name != error.problem.argument}
+    if len(rest) == len(arguments):
+        return
+    with suppress(Exception):  # the argument that was left out may be required
+        try:
+            function(**rest)
+        except InvalidArgument as further:
+            report_error(further, path, problems)
+            _report_more(function, rest, further, path, problems)
+
+
+def class_of(config: Mapping[str, Any], registry: Registry, path: str, problems: ProblemCollector) -> Any:
+    """Return the class or function that a dict names by `type`; report a missing or unknown name and return None."""
+    if "type" not in config:
+        found = "it is missing"
+        problems.add(child_path(path, "type"), found, "For example: dict(type='…')", code=WRONG_ARGUMENT)
+        return None
+    try:
+        return config["type"] if callable(config["type"]) else registry.find(config["type"])
+    except KeyError as error:
+        report_error(error, child_path(path, "type"), problems)
+        return None
+
+
+def build_object(config: Any, registry: Registry, path: str, problems: ProblemCollector) -> Any:
+    """Build the object that a dict with `type` describes; return anything else unchanged.
+
+    The result is None if the dict has a problem, which is reported.
+    """
+    if not isinstance(config, Mapping):
+        return config
+    cls = class_of(config, registry, path, problems)
+    arguments = {name: value for name, value in config.items() if name != "type"}
+    return None if cls is None else build_call(cls, arguments, path, problems)
+
+
+def report_kind(value: Any, kind: str, path: str, problems: ProblemCollector, advice: str = "") -> None:
+    """Report a value that is not of the expected kind."""
+    problems.add(path, f"expected a {kind}, got {short_json(value)}", advice, code=WRONG_TYPE)
+
+
+def true_or_false(site: CallSite, value: Any) -> bool:
+    """Return a boolean; other values raise InvalidArgument."""
+    if not isinstance(value, bool):
+        raise InvalidArgument(site, f"expected True or False, got {short_json(value)}", code=WRONG_TYPE)
+    return value

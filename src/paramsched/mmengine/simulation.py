@@ -12,16 +12,16 @@ from typing import Any, Final, TypeAlias, final
 import torch
 
 from paramsched.core.base.codes import NOTHING_PLANNED, REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
-from paramsched.core.base.printing import child_path, entry_path, printable
 from paramsched.core.base.problem import Problem, warn_user
+from paramsched.core.base.words import child_path, entry_path, printable
 from paramsched.core.files.problem_collector import ProblemCollector, type_name_of
 from paramsched.core.number_checks import whole_number
 from paramsched.errors import CallSite, ConfigError, MissingFact
 from paramsched.mmengine.config_file import IS_CODE, load_config, runs_code
 from paramsched.mmengine.paramwise import ParamwiseGroup, constructor_of, keys_not_read, paramwise_groups
 from paramsched.mmengine.registry import bare_class_name
+from paramsched.mmengine.schedulers.base import ValuesOnly, present_value
 from paramsched.mmengine.schedulers.build import CONVERTED, RunLength, build_lists
-from paramsched.mmengine.schedulers.optimizers import ValuesOnly, present_value
 from paramsched.mmengine.train_cfg import read_lengths
 from paramsched.show import RecordedCurves, curves_from_values
 

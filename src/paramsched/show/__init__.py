@@ -12,14 +12,6 @@ from types import ModuleType
 from typing import NoReturn
 
 from paramsched.show._axes import View as View
-from paramsched.show._curves import Curves as Curves
-from paramsched.show._curves import Log as Log
-from paramsched.show._curves import LoggedRun as LoggedRun
-from paramsched.show._curves import PlansTogether as PlansTogether
-from paramsched.show._curves import RecordedCurves as RecordedCurves
-from paramsched.show._curves import RunsOrLog as RunsOrLog
-from paramsched.show._curves import curves_from_values as curves_from_values
-from paramsched.show._curves import together as together
 from paramsched.show._matplotlib import axes as axes
 from paramsched.show._matplotlib import plan_axes as plan_axes
 from paramsched.show._notebook import FORMATS as FORMATS
@@ -39,8 +31,16 @@ from paramsched.show._svg import html as html
 from paramsched.show._svg import svg as svg
 from paramsched.show._text import loss_by_rate as loss_by_rate
 from paramsched.show._text import text as text
+from paramsched.show.plan_curves import Curves as Curves
+from paramsched.show.plan_curves import Log as Log
+from paramsched.show.plan_curves import LoggedRun as LoggedRun
 from paramsched.show.plan_curves import Metrics as Metrics
+from paramsched.show.plan_curves import PlansTogether as PlansTogether
+from paramsched.show.plan_curves import RecordedCurves as RecordedCurves
+from paramsched.show.plan_curves import RunsOrLog as RunsOrLog
+from paramsched.show.plan_curves import curves_from_values as curves_from_values
 from paramsched.show.plan_curves import simulate as simulate
+from paramsched.show.plan_curves import together as together
 
 
 def __dir__() -> list[str]:

@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from paramsched.core.base.printing import printable
+from paramsched.core.base.words import printable
 from paramsched.core.plan.forms import PlanLike, plan_of
 from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument, MissingDependency
-from paramsched.show._axes import AS_VALUES_ASK, View
-from paramsched.show._curves import Curves, RunsOrLog
-from paramsched.show._labels import clip_text, wrap_text
+from paramsched.show._axes import AS_VALUES_ASK, View, clip_text, wrap_text
 from paramsched.show._panels import picture
 from paramsched.show._picture import LegendEntry, Note, Panel, Picture
-from paramsched.show.plan_curves import curves_of_plan
+from paramsched.show.plan_curves import Curves, RunsOrLog, curves_of_plan
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,20 +10,18 @@ from typing import Any, Protocol, TypeAlias, TypeVar, final
 from paramsched.core.feedback import MetricRule
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES
-from paramsched.core.plan.diff import Diff
+from paramsched.core.plan.differences import Diff
 from paramsched.core.plan.forms import PlanLike, PublishedPlan, plan_of
-from paramsched.core.plan.trace import Key, Trace, trace
+from paramsched.core.plan.traces import Key, Trace, trace
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.time import RunFacts
-from paramsched.core.time.amounts import PROGRESS
+from paramsched.core.time.duration import PROGRESS
 from paramsched.errors import InvalidArgument, ParamschedError, shown
-from paramsched.show._axes import AS_VALUES_ASK, View
-from paramsched.show._curves import Curves, RunsOrLog, runs_of
-from paramsched.show._labels import short_number
+from paramsched.show._axes import AS_VALUES_ASK, View, short_number
 from paramsched.show._matplotlib import saved_figure
 from paramsched.show._svg import escaped, html, svg
 from paramsched.show._text import text
-from paramsched.show.plan_curves import curves_of_plan, plan_of_schedule
+from paramsched.show.plan_curves import Curves, RunsOrLog, curves_of_plan, plan_of_schedule, runs_of
 
 
 @final

@@ -8,21 +8,24 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from paramsched.core.curves.arrays import equal_up_to_rounding, last_of_each
-from paramsched.core.plan.trace import Trace
-from paramsched.core.time.amounts import PROGRESS
+from paramsched.core.plan.traces import Trace
+from paramsched.core.time.duration import PROGRESS
 from paramsched.errors import InvalidArgument
 from paramsched.show._axes import (
     AS_VALUES_ASK,
     TimeAxis,
     View,
     axis_of_curves,
+    format_times,
     least_above_zero,
     scales_of,
+    short_number,
 )
-from paramsched.show._curves import (
+from paramsched.show._picture import CurveKind, DrawnCurve, Note, Panel, Picture, format_groups
+from paramsched.show.plan_curves import (
     Curves,
     Floats,
-    Group,
+    GroupLabel,
     Key,
     LoggedRun,
     PlansTogether,
@@ -32,11 +35,9 @@ from paramsched.show._curves import (
     runs_of,
     union_of_times,
 )
-from paramsched.show._labels import format_times, short_number
-from paramsched.show._picture import CurveKind, DrawnCurve, Note, Panel, Picture, format_groups
 
 _Points: TypeAlias = tuple[Times, Floats]
-_GroupValues: TypeAlias = tuple[Group, Times, Floats]
+_GroupValues: TypeAlias = tuple[GroupLabel, Times, Floats]
 _Plans: TypeAlias = tuple[tuple[str, Curves], ...]
 
 _MAX_PANELS = 200  # the plan of a published run has five
@@ -355,7 +356,7 @@ def _base_texts(source: Curves, field: str) -> list[str]:
     """Return texts about the bases of a field: one text for all groups, or one for each base."""
     if not isinstance(source, Trace):
         return []
-    found: dict[str, list[Group]] = {}
+    found: dict[str, list[GroupLabel]] = {}
     for group in _groups_of_field(source, field):
         base = source.base(field, group)
         text = "base 1 is assumed; absolute levels do not scale with it"
@@ -379,7 +380,7 @@ def _merge_groups(
     members: Iterable[_GroupValues],
     source: Curves,
     field: str,
-    colors: dict[Group, int] | None = None,
+    colors: dict[GroupLabel, int] | None = None,
     first_color: int = 0,
     owner: str = "",
 ) -> tuple[DrawnCurve, ...]:
@@ -413,10 +414,10 @@ def _merge_groups(
     return tuple(curves)
 
 
-def _equal_values(members: Iterable[_GroupValues]) -> list[tuple[list[Group], Times, Floats]]:
+def _equal_values(members: Iterable[_GroupValues]) -> list[tuple[list[GroupLabel], Times, Floats]]:
     """Return (groups, times, values) for each set of groups with equal times and values."""
-    alike: dict[tuple[bytes, int], list[tuple[list[Group], Times, Floats]]] = {}
-    order: list[tuple[list[Group], Times, Floats]] = []
+    alike: dict[tuple[bytes, int], list[tuple[list[GroupLabel], Times, Floats]]] = {}
+    order: list[tuple[list[GroupLabel], Times, Floats]] = []
     for group, times, values in members:
         # Only curves with the same sum are compared, because comparing all pairs would be slow.
         with np.errstate(over="ignore", invalid="ignore"):
@@ -433,7 +434,7 @@ def _equal_values(members: Iterable[_GroupValues]) -> list[tuple[list[Group], Ti
     return order
 
 
-def _breakpoints_of(source: Curves, field: str, groups: Sequence[Group]) -> Times:
+def _breakpoints_of(source: Curves, field: str, groups: Sequence[GroupLabel]) -> Times:
     """Return the updates at which the schedules of some groups change their formula, unless these are too many."""
     parts = []
     # Each schedule is processed once, because it may have millions of breakpoints.
@@ -448,7 +449,7 @@ def _breakpoints_of(source: Curves, field: str, groups: Sequence[Group]) -> Time
     return union_of_times(parts)
 
 
-def _groups_of_field(source: Curves, field: str) -> list[Group]:
+def _groups_of_field(source: Curves, field: str) -> list[GroupLabel]:
     return [group for its_field, group in source.keys() if its_field == field]
 
 

@@ -5,9 +5,8 @@ from typing import Literal, TypeAlias, final
 
 import numpy as np
 
-from paramsched.show._axes import Scale, Scales, TimeAxis
-from paramsched.show._curves import Floats, Group, Times, distinct_times, outline, runs_of_times
-from paramsched.show._labels import format_times, short_number
+from paramsched.show._axes import Scale, Scales, TimeAxis, format_times, short_number
+from paramsched.show.plan_curves import Floats, GroupLabel, Times, distinct_times, outline, runs_of_times
 
 CurveKind: TypeAlias = Literal["plan", "log", "other", "metric"]
 """The kind of a curve: planned, used by a run, of the other plan, or a metric."""
@@ -17,7 +16,7 @@ _OWNERS: dict[CurveKind, str] = {"plan": "", "log": "used", "other": "other plan
 _MAX_LEVELS = 4  # levels in a legend before the last one; if there are more, only the first and last are shown
 
 
-def format_groups(groups: tuple[Group, ...]) -> str:
+def format_groups(groups: tuple[GroupLabel, ...]) -> str:
     """Format groups: `group head`, `groups 0–3`; "" for a target outside the optimizer."""
     if groups == ("",):
         return ""
@@ -43,7 +42,7 @@ class DrawnCurve:
     """
 
     kind: CurveKind
-    groups: tuple[Group, ...]
+    groups: tuple[GroupLabel, ...]
     schedules: tuple[str, ...]
     times: Times
     values: Floats

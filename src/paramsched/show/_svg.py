@@ -12,14 +12,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from paramsched.core.base.printing import printable
+from paramsched.core.base.words import printable
 from paramsched.core.number_checks import positive_number
 from paramsched.errors import CallSite
-from paramsched.show._axes import AS_VALUES_ASK, TimeAxis, TimeTick, View
-from paramsched.show._curves import Curves, Floats, RunsOrLog, Times
-from paramsched.show._labels import clip_text, wrap_text
+from paramsched.show._axes import AS_VALUES_ASK, TimeAxis, TimeTick, View, clip_text, wrap_text
 from paramsched.show._panels import picture
 from paramsched.show._picture import DrawnCurve, LegendEntry, Panel, Picture
+from paramsched.show.plan_curves import Curves, Floats, RunsOrLog, Times
 
 _LEFT, _RIGHT, _WIDTH, _HEIGHT = 76, 40, 1040, 180  # the script uses other numbers in a narrow window
 _POINTS = 120_000  # maximum number of values in a page, about 2 MB

@@ -8,15 +8,14 @@ from typing import TypeAlias, final
 import numpy as np
 from numpy.typing import NDArray
 
-from paramsched.core.base.printing import printable
 from paramsched.core.base.terminal import STYLES, cell_width, painted
 from paramsched.core.base.terminal import Style as NamedStyle
+from paramsched.core.base.words import printable
 from paramsched.errors import InvalidArgument
-from paramsched.show._axes import AS_VALUES_ASK, TimeAxis, View, choose_scale
-from paramsched.show._curves import Curves, Envelope, Floats, RunsOrLog, Times, distinct_times, envelope
-from paramsched.show._labels import clip_text, short_number, wrap_text
+from paramsched.show._axes import AS_VALUES_ASK, TimeAxis, View, choose_scale, clip_text, short_number, wrap_text
 from paramsched.show._panels import picture
 from paramsched.show._picture import DrawnCurve, Panel
+from paramsched.show.plan_curves import Curves, Envelope, Floats, RunsOrLog, Times, distinct_times, envelope
 
 _MIN_WIDTH = 24
 _MAX_ENTRIES = 8  # curves listed in a legend; of all others only the number is shown

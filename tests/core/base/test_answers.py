@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from paramsched.core import entries
 from paramsched.core.base import codes as check_rules
-from paramsched.core.base import entries, near_names, params, printing, problem, shown_values, terminal
+from paramsched.core.base import params, problem, terminal, words
 from paramsched.core.base import params as ranges
 from paramsched.core.curves import Curve
 from paramsched.core.schedules import Level, Schedule
@@ -27,10 +28,10 @@ FILE = Path(__file__).with_name("answers.yaml")
 MODULES = (
     *(
         check_rules,
-        printing,
+        words,
         entries,
-        shown_values,
-        near_names,
+        words,
+        words,
         params,
         problem,
         ranges,

@@ -14,9 +14,9 @@ import torch
 
 import paramsched as ps
 from paramsched import errors
-from paramsched.core.base import entries
-from paramsched.core.base.printing import json_text
+from paramsched.core import entries
 from paramsched.core.base.problem import PlanWarning, Problem, warn_user
+from paramsched.core.base.words import json_text
 from paramsched.core.tracebacks import with_short_errors
 from paramsched.errors import InvalidArgument, ParamschedError
 from support.tables import table

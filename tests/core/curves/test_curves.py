@@ -12,7 +12,7 @@ from paramsched import curves
 from paramsched.core.curves import CONSTANTS, FAMILIES, curve_text
 from paramsched.core.curves.arrays import interpolated, last_of_each
 from paramsched.core.schedules import parse
-from paramsched.core.schedules.anneal import anneal
+from paramsched.core.schedules.anneals import anneal
 from paramsched.errors import InvalidArgument
 from support.tables import table
 

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from core.properties.schedule_properties import BrokenProperty
-from paramsched.core.feedback.base import MetricRule
+from paramsched.core.feedback import MetricRule
 from paramsched.core.plan import Plan
 from paramsched.errors import ParamschedError
 from support.replay import replay

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from paramsched.core.feedback import base, plateau
-from paramsched.core.schedules.anneal import cosine
+from paramsched.core import feedback
+from paramsched.core.feedback import plateau
+from paramsched.core.schedules.anneals import cosine
 from support import answers
 from support.expressions import answers_with
 
@@ -28,13 +29,13 @@ def state(**changes: object) -> str:
     data = {"count": 1, "best": 0.5, "value": 0.5, **changes}
     data = {name: value for name, value in data.items() if value is not ...}
     try:
-        base.require_state("rule", data, State, ("best",))
-    except base.StateError as error:
+        feedback.require_state("rule", data, State, ("best",))
+    except feedback.StateError as error:
         return str(error)
     return "valid"
 
 
-NAMES = vars(base) | {"np": np, "plateau": plateau, "cosine": cosine, "state": state, "State": State}
+NAMES = vars(feedback) | {"np": np, "plateau": plateau, "cosine": cosine, "state": state, "State": State}
 answer_to = answers_with(NAMES)
 
 

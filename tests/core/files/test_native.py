@@ -14,17 +14,16 @@ import pytest
 
 from paramsched.core.files import native
 from paramsched.core.files.problem_collector import (
+    Pairs,
     ProblemCollector,
     bad_values_in,
     plain_data,
     plain_or_bad,
     values_in,
 )
-from paramsched.core.files.text_places import Pairs
 from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.anneal import cosine
-from paramsched.core.schedules.constant import constant
-from paramsched.core.schedules.step import step
+from paramsched.core.schedules.anneals import constant, cosine
+from paramsched.core.schedules.decays import step
 from paramsched.errors import ConfigError, InvalidArgument
 from support.tables import table
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import paramsched as ps
-from paramsched.core.plan.diff import diff
+from paramsched.core.plan.differences import diff
 from paramsched.errors import ParamschedError
 from support import answers
 from support.expressions import code_of

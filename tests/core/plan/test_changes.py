@@ -7,12 +7,11 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.core.plan import Binding, Plan, Target
-from paramsched.core.plan.diff import diff
-from paramsched.core.plan.resolve import counted_plan
-from paramsched.core.schedules.anneal import linear
-from paramsched.core.schedules.constant import constant
+from paramsched.core.plan.differences import diff
+from paramsched.core.plan.resolution import counted_plan
+from paramsched.core.schedules.anneals import constant, linear
 from paramsched.core.time import RunFacts
-from paramsched.core.time.amounts import counts_in_unit
+from paramsched.core.time.duration import counts_in_unit
 from paramsched.errors import InvalidArgument, PlanError, UnknownField
 from support.tables import table
 

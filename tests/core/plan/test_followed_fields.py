@@ -7,13 +7,11 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.core.plan import Binding, Plan, Target, bind
-from paramsched.core.plan.resolve import counted_plan
+from paramsched.core.plan.resolution import counted_plan
 from paramsched.core.schedules import parse
-from paramsched.core.schedules.anneal import cosine, warmup
-from paramsched.core.schedules.clamp import clamp
-from paramsched.core.schedules.exponential import exponential
-from paramsched.core.schedules.like import like
-from paramsched.core.schedules.step import stairs, step
+from paramsched.core.schedules.anneals import cosine, warmup
+from paramsched.core.schedules.combinators import clamp, like
+from paramsched.core.schedules.decays import exponential, stairs, step
 from paramsched.core.time import RunFacts
 from paramsched.errors import PlanError
 from support import strategies

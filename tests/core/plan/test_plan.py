@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.core.plan import Binding, Plan, bind
-from paramsched.core.plan.group_matching import Overlap, is_selected, overlap_of
+from paramsched.core.plan.binding import Overlap, is_selected, overlap_of
+from paramsched.core.plan.lines import ValueRange, first_outside
 from paramsched.core.plan.optimizers import Scope, one_plan_advice, scopes_of
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
-from paramsched.core.plan.value_ranges import ValueRange, first_outside
-from paramsched.core.schedules.anneal import cosine, warmup
+from paramsched.core.schedules.anneals import cosine, warmup
 from paramsched.core.time.run_facts import CLOCKS
 from paramsched.errors import UnknownGroup
 from support.tables import table

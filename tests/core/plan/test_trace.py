@@ -15,14 +15,13 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.core import schedules as shapes
 from paramsched.core.plan import Binding, Plan, Target, resolve
-from paramsched.core.plan import trace as traced_times
+from paramsched.core.plan import traces as traced_times
 from paramsched.core.plan.optimizers import ALONE, errors_of
-from paramsched.core.plan.resolve import planned_amounts
+from paramsched.core.plan.resolution import planned_amounts
 from paramsched.core.plan.run_amounts import PlannedAmounts
-from paramsched.core.plan.trace import trace
+from paramsched.core.plan.traces import trace
 from paramsched.core.schedules import absolute, parse_own
-from paramsched.core.schedules.anneal import cosine, linear, warmup
-from paramsched.core.schedules.constant import constant
+from paramsched.core.schedules.anneals import constant, cosine, linear, warmup
 from paramsched.errors import InvalidArgument, MissingDependency, StateError
 from support import strategies
 from support.tables import table

@@ -6,7 +6,7 @@ import numpy as np
 
 from paramsched.core.curves.arrays import Array, Floats
 from paramsched.core.schedules import Schedule, parse
-from paramsched.core.schedules.evaluation import rows_at
+from paramsched.core.schedules.span import rows_at
 
 
 @final

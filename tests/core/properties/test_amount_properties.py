@@ -12,7 +12,7 @@ import paramsched as ps
 from core.properties.disturbances import DISTURBANCES, disturb, reported
 from paramsched.core.plan import bind
 from paramsched.core.plan.binding import clock_of_field
-from paramsched.core.plan.resolve import counted_plan
+from paramsched.core.plan.resolution import counted_plan
 from paramsched.errors import InvalidArgument, PlanError
 from support import strategies
 from support.strategies import GROUPS, World

@@ -7,11 +7,10 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.core.plan.binding import replace_schedule
-from paramsched.core.plan.resolve import counted_plan
-from paramsched.core.schedules.clamp import clamp
-from paramsched.core.schedules.constant import constant
-from paramsched.core.schedules.take import take
-from paramsched.core.schedules.units import with_unit
+from paramsched.core.plan.resolution import counted_plan
+from paramsched.core.schedules.anneals import constant
+from paramsched.core.schedules.combinators import clamp
+from paramsched.core.schedules.windows import take, with_unit
 from paramsched.errors import InvalidArgument, PlanError
 from support import strategies
 from support.strategies import every_shape

@@ -18,16 +18,13 @@ import paramsched as ps
 from core.properties import schedule_properties as properties
 from paramsched.core import files as config
 from paramsched.core.plan import Binding, Plan, Target, resolve
-from paramsched.core.plan.value_ranges import range_of
+from paramsched.core.plan.lines import range_of
 from paramsched.core.schedules import SHAPES, Schedule, absolute, parse, parse_own
-from paramsched.core.schedules.anneal import linear, warmup
-from paramsched.core.schedules.clamp import clamp, minimum
-from paramsched.core.schedules.connected import open_start, started_at
-from paramsched.core.schedules.constant import constant
-from paramsched.core.schedules.evaluation import evaluate, factors_at, rows_at, values_by_base
-from paramsched.core.schedules.one_value import factor_of_number
-from paramsched.core.schedules.take import skip, take
-from paramsched.core.schedules.window import window
+from paramsched.core.schedules.anneals import constant, linear, warmup
+from paramsched.core.schedules.combinators import clamp, minimum
+from paramsched.core.schedules.sequence import factor_of_number, open_start, started_at
+from paramsched.core.schedules.span import evaluate, factors_at, rows_at, values_by_base
+from paramsched.core.schedules.windows import skip, take, window
 from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument, InvalidTime, PlanError, Unresolved
 from support import strategies
@@ -547,7 +544,7 @@ def test_values_have_the_same_bits_for_any_block_size(case, base, size, data):
     whole = evaluate(case.resolved, times, base)
     assert values_by_base(case.resolved, times)(base).tobytes() == whole.tobytes()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("paramsched.core.schedules.evaluation._PIECE", size)
+        patch.setattr("paramsched.core.schedules.span._PIECE", size)
         in_pieces = evaluate(case.resolved, times, base)
 
     # Adding 0.0 removes the sign of zero, which is not defined for -0.0 times an absolute value.

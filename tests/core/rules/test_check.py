@@ -15,11 +15,9 @@ from paramsched.cli import main
 from paramsched.core import files as config
 from paramsched.core.base.codes import check_rules
 from paramsched.core.plan import Binding, Plan, Target
-from paramsched.core.rules.first_update import note_of_first_update
-from paramsched.core.rules.named_codes import codes_given, rule_of_code
-from paramsched.core.rules.plan_check import check
+from paramsched.core.rules.plan_check import check, codes_given, note_of_first_update, rule_of_code
 from paramsched.core.schedules import parse
-from paramsched.core.schedules.anneal import cosine
+from paramsched.core.schedules.anneals import cosine
 from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument, ParamschedError
 from support.registered_shapes import shapes_as_before

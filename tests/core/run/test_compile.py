@@ -13,7 +13,7 @@ import torch
 import paramsched as ps
 from paramsched.core.run import hooks
 from paramsched.core.run import steps as updates
-from paramsched.core.schedules.units import without_unit
+from paramsched.core.schedules.windows import without_unit
 from paramsched.errors import InvalidArgument
 from support.spread import spread
 from support.updates import planned, probe, run, used

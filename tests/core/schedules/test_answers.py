@@ -11,7 +11,7 @@ import numpy as np
 
 from paramsched.core.plan import resolve
 from paramsched.core.schedules import parse
-from paramsched.core.schedules.take import depends_on_total
+from paramsched.core.schedules.windows import depends_on_total
 from paramsched.core.time import RunFacts
 from paramsched.errors import ParamschedError
 from support import answers

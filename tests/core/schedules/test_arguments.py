@@ -12,7 +12,7 @@ import pytest
 
 from paramsched.core.curves import CurveLike
 from paramsched.core.schedules import SHAPES, Schedule
-from paramsched.core.schedules.anneal import cosine, linear
+from paramsched.core.schedules.anneals import cosine, linear
 from paramsched.core.schedules.level import Level
 from paramsched.core.time import DurationLike
 from paramsched.errors import InvalidArgument

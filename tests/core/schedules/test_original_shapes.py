@@ -7,11 +7,9 @@ import pytest
 
 from paramsched.core.plan import resolve
 from paramsched.core.schedules import absolute, parse
-from paramsched.core.schedules.anneal import geometric, linear, tanh, warmup
-from paramsched.core.schedules.cosine_wave import cosine_wave
-from paramsched.core.schedules.noam import noam
-from paramsched.core.schedules.one_cycle import one_cycle
-from paramsched.core.schedules.overlay import overlay
+from paramsched.core.schedules.anneals import cosine_wave, geometric, linear, tanh, warmup
+from paramsched.core.schedules.published import noam, one_cycle
+from paramsched.core.schedules.windows import overlay
 from support.tables import table
 
 TIMES = range(120)

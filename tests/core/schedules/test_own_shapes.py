@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.core import files as config
 from paramsched.core.base import codes
-from paramsched.core.plan.value_ranges import first_outside, range_of
+from paramsched.core.plan.lines import first_outside, range_of
 from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.one_value import factor_of_number
 from paramsched.core.schedules.registry import SHAPES
+from paramsched.core.schedules.sequence import factor_of_number
 from paramsched.errors import ConfigError, InvalidArgument
 from support import generated_shapes, strategies
 from support.generated_shapes import fading, falling, generated_progress, generated_updates

@@ -7,13 +7,11 @@ import numpy as np
 import pytest
 
 from paramsched.core.plan import resolve
-from paramsched.core.schedules.anneal import cosine, linear
-from paramsched.core.schedules.every import every
-from paramsched.core.schedules.period import last_boundary, split
-from paramsched.core.schedules.restarts import restarts
-from paramsched.core.schedules.rounded import rounded
-from paramsched.core.schedules.span import Span
-from paramsched.core.schedules.step import step
+from paramsched.core.schedules.anneals import cosine, linear
+from paramsched.core.schedules.combinators import rounded
+from paramsched.core.schedules.cycles import every, restarts
+from paramsched.core.schedules.decays import step
+from paramsched.core.schedules.span import Span, last_boundary, split
 from paramsched.core.time import Duration, RunFacts
 from support.tables import table
 

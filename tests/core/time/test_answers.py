@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from paramsched.core.time import amounts, duration, run_facts
-from paramsched.core.time import amounts as progress
+from paramsched.core.time import duration, run_facts
+from paramsched.core.time import duration as progress
 from support import answers
 from support.expressions import answers_with
 
 FILE = Path(__file__).with_name("answers.yaml")
-MODULES = (amounts, run_facts, duration, progress)
+MODULES = (duration, run_facts, duration, progress)
 
 
 def size_of_epoch(run: run_facts.RunFacts, length: str) -> str:

@@ -14,8 +14,8 @@ import torch
 import paramsched as ps
 from paramsched.core.files.problem_collector import ProblemCollector
 from paramsched.mmengine.runner import DATASETS, METRICS, MODELS, Metric, Runner
-from paramsched.mmengine.runner._config import read_config
 from paramsched.mmengine.runner._parts import build_parts
+from paramsched.mmengine.runner.runner import read_config
 from support import answers
 
 DEFAULTS = {

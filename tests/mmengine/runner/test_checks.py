@@ -10,8 +10,8 @@ import paramsched as ps
 from paramsched.core.files.problem_collector import ProblemCollector
 from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.mmengine.runner import Runner
-from paramsched.mmengine.runner._config import config_as_dict, read_config
 from paramsched.mmengine.runner._parts import build_parts
+from paramsched.mmengine.runner.runner import config_as_dict, read_config
 from paramsched.mmengine.schedulers import OptimWrapper, StepLR
 from support.tables import table
 

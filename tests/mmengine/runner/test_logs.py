@@ -8,7 +8,7 @@ import torch
 
 from paramsched.errors import InvalidArgument, StateError
 from paramsched.mmengine.runner import LoggerHook, Runner
-from paramsched.mmengine.runner.hooks.logger import LogFile, require_kept_part
+from paramsched.mmengine.runner.hooks import LogFile, require_kept_part
 from support.runner_jobs import WithTrainStep, loader
 from support.tables import table
 

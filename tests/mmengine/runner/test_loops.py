@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
 from paramsched.core.files.problem_collector import ProblemCollector
-from paramsched.mmengine.runner._classes import build_metrics
+from paramsched.mmengine.runner._parts import build_metrics
 from paramsched.mmengine.runner.loops import (
     EpochBasedTrainLoop,
     EpochBatches,

@@ -18,24 +18,29 @@ from torch.utils.data import DataLoader
 import paramsched as ps
 from paramsched.core.files.problem_collector import ProblemCollector
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact, ParamschedError
-from paramsched.mmengine.runner._accelerator import facts_for
-from paramsched.mmengine.runner._classes import build_hook, build_metrics, build_model
-from paramsched.mmengine.runner._loaders import build_loader, check_loader, lists_of_parts
-from paramsched.mmengine.runner._model_calls import (
-    ModelCalls,
-    call_with_batch,
-    inputs_and_target,
-    parse_losses,
-    training_style,
-)
-from paramsched.mmengine.runner._optimizers import build_wrappers
 from paramsched.mmengine.runner._param_schedulers import (
     RunnerFacts,
     build_schedulers,
     scheduled_fields,
     warn_if_unmeasured,
 )
-from paramsched.mmengine.runner.metrics import MeanOf, Metric
+from paramsched.mmengine.runner._parts import (
+    build_hook,
+    build_loader,
+    build_metrics,
+    build_model,
+    build_wrappers,
+    check_loader,
+    lists_of_parts,
+)
+from paramsched.mmengine.runner.context import (
+    ModelCalls,
+    call_with_batch,
+    inputs_and_target,
+    parse_losses,
+    training_style,
+)
+from paramsched.mmengine.runner.loops import MeanOf, Metric, facts_for
 from paramsched.mmengine.runner.optim_wrapper import AcceleratedWrapper, AmpOptimWrapper
 from paramsched.mmengine.schedulers import OptimWrapper, ReduceOnPlateauLR, StepLR
 from support.tables import table

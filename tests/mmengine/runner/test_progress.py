@@ -15,8 +15,7 @@ import pytest
 import torch
 from torch import nn
 
-from paramsched.mmengine.runner import Runner
-from paramsched.mmengine.runner.hooks import logger
+from paramsched.mmengine.runner import Runner, hooks
 from support.runner_jobs import loader, network
 
 
@@ -69,8 +68,8 @@ def test_values_and_losses_are_read_only_if_they_are_shown(is_hidden, shown, mon
         max_iters=7, iter=0, training=SimpleNamespace(position=SimpleNamespace(iter=0)),
         accelerator=SimpleNamespace(is_main_process=True), values=lambda: {("lr", ""): run.iter},
     )  # fmt: skip
-    monkeypatch.setattr(logger, "tqdm", lambda **_: bar)
-    hook = logger.ProgressBarHook(interval=3)
+    monkeypatch.setattr(hooks, "tqdm", lambda **_: bar)
+    hook = hooks.ProgressBarHook(interval=3)
 
     hook.before_train(run)
     for run.iter in range(7):

@@ -19,7 +19,7 @@ from paramsched.core.files.problem_collector import ProblemCollector
 from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.mmengine import schedulers as drop_ins
 from paramsched.mmengine.runner import AmpOptimWrapper, CheckpointHook, Hook, Runner
-from paramsched.mmengine.runner._optimizers import build_wrappers
+from paramsched.mmengine.runner._parts import build_wrappers
 from support.runner_jobs import QUIET, accuracy, loader, network
 from support.tables import table
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 import paramsched as ps
 from paramsched.cli import main
 from paramsched.tools.audit import Report, compare_with_plan, log_facts, read_log
-from paramsched.tools.audit.facts import Stretch
+from paramsched.tools.audit.compare import Stretch
 from support.spread import every, spread
 from support.tables import table
 

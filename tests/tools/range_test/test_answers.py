@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from paramsched.tools.range_test.result import RangeTest
+from paramsched.tools.range_test import RangeTest
 from support import answers
 
 FILE = Path(__file__).with_name("answers.yaml")

@@ -17,7 +17,8 @@ import torch
 
 import paramsched as ps
 from paramsched.errors import InvalidArgument, MissingDependency, ParamschedError
-from paramsched.tools.range_test import RangeTest, rate_sweep
+from paramsched.tools import range_test
+from paramsched.tools.range_test import RangeTest
 from support.tables import table
 
 
@@ -551,7 +552,7 @@ def test_progress_is_shown_after_two_seconds_in_a_terminal_alone(monkeypatch, is
     shown, training = StringIO(), Training()
     monkeypatch.setattr(shown, "isatty", lambda: is_terminal)
     monkeypatch.setattr(sys, "stderr", shown)
-    monkeypatch.setattr(rate_sweep, "monotonic", itertools.count().__next__)
+    monkeypatch.setattr(range_test, "monotonic", itertools.count().__next__)
 
     ps.find_lr(training.optimizer, training.step, updates=5)
 

@@ -11,7 +11,7 @@ import paramsched as ps
 from paramsched.core import plan as plans
 from paramsched.core.plan import Target
 from paramsched.core.plan.binding import is_by_amount
-from paramsched.core.plan.resolve import amounts_of_run, counted_plan, updates_of_total
+from paramsched.core.plan.resolution import amounts_of_run, counted_plan, updates_of_total
 
 RELATIVE = 1e-12  # tolerance relative to a value
 

@@ -14,9 +14,8 @@ import pytest
 import paramsched as ps
 from paramsched.errors import MissingDependency
 from paramsched.tools.audit import LoggedValues, UnreadableLog, compare_with_plan, log_facts, read_log, read_metrics
-from paramsched.tools.audit.facts import picture_of_log
-from paramsched.tools.records.columns import time_column
-from paramsched.tools.records.log_values import LogColumn, number_notes
+from paramsched.tools.audit.compare import picture_of_log
+from paramsched.tools.records.log_values import LogColumn, number_notes, time_column
 from support.tables import table
 
 FIELDS = ("lr", "momentum")

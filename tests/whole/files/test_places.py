@@ -5,9 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched.core import files as config
-from paramsched.core.files.json_and_toml import json_places, read_json, write_json
-from paramsched.core.files.text_places import index_in_source, place_at_path
-from paramsched.core.files.yaml_text import read_yaml, write_yaml, yaml_places
+from paramsched.core.files.problem_collector import index_in_source, place_at_path
+from paramsched.core.files.syntaxes import json_places, read_json, read_yaml, write_json, write_yaml, yaml_places
 from paramsched.errors import ConfigError
 from support.tables import table
 

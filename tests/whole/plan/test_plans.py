@@ -7,7 +7,7 @@ import pytest
 import paramsched as ps
 from paramsched.core.plan import Plan
 from paramsched.core.plan.forms import plan_of, published_plan
-from paramsched.core.plan.trace import trace
+from paramsched.core.plan.traces import trace
 from paramsched.core.rules import plan_check
 from paramsched.core.rules.plan_check import check
 from paramsched.errors import ConfigError, InvalidArgument, PlanError, UnknownRecipe

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from paramsched.core.plan import resolve
 from paramsched.core.schedules import absolute
-from paramsched.core.schedules.anneal import cosine, linear, polynomial
-from paramsched.core.schedules.cosine_restarts import cosine_restarts
-from paramsched.core.schedules.restarts import restarts
+from paramsched.core.schedules.anneals import cosine, linear, polynomial
+from paramsched.core.schedules.cycles import cosine_restarts, restarts
 from whole.reference import timm_original
 
 UPDATES = 90

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.schedules.guided import guided
+from paramsched.core.schedules.combinators import guided
 from paramsched.errors import ParamschedError
 from support.tables import table
 

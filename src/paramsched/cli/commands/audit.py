@@ -20,7 +20,7 @@ from paramsched.cli._options import (
     tolerance_option,
 )
 from paramsched.cli._output import BAD_PLAN, WrongUsage, echo, echo_data, terminal_width, write_output
-from paramsched.core.base.printing import json_text
+from paramsched.core.base.words import json_text
 
 
 @click.command(
@@ -95,9 +95,7 @@ def paramsched_audit(
     from dataclasses import asdict
 
     from paramsched import show
-    from paramsched.cli._configs import config_in, curves_of_config, plan_of_curves
-    from paramsched.cli._plan_input import read_plan_input
-    from paramsched.cli._run_facts import facts_from_options
+    from paramsched.cli._input import config_in, curves_of_config, facts_from_options, plan_of_curves, read_plan_input
     from paramsched.cli._traces import given_bases
     from paramsched.core.plan.binding import amount_clock
     from paramsched.errors import UnknownGroup
@@ -175,7 +173,7 @@ def _report_facts(
     from dataclasses import asdict
 
     from paramsched import show
-    from paramsched.tools.audit.facts import log_facts, picture_of_log, read_values
+    from paramsched.tools.audit.compare import log_facts, picture_of_log, read_values
 
     logged = read_values(log, columns=columns, time=time, optimizer=optimizer, at=at)
     found = log_facts(logged)

@@ -9,7 +9,7 @@ from paramsched.cli._options import Command, CommandOptions, base_option, output
 from paramsched.cli._output import STANDARD_OUTPUT, WrongUsage, echo_data, echo_note, echo_yaml, write_output
 
 if TYPE_CHECKING:
-    from paramsched.cli._plan_input import PlanInput
+    from paramsched.cli._input import PlanInput
     from paramsched.core.plan import Plan
 
 
@@ -50,7 +50,7 @@ def paramsched_convert(
     With --to csv, the output is a table of all values: a row for each update, a column for each field and group, and
     numbers that a program reads back bit for bit. --base sets the bases.
     """
-    from paramsched.cli._plan_input import read_plan_input
+    from paramsched.cli._input import read_plan_input
     from paramsched.core.plan.forms import SUFFIXES
 
     if to is None and output in (None, STANDARD_OUTPUT):
@@ -70,7 +70,7 @@ def paramsched_convert(
 
 def _values(plan: str, options: CommandOptions) -> str:
     """Return the table of all values of a plan."""
-    from paramsched.cli._plan_input import read_plan_input
+    from paramsched.cli._input import read_plan_input
     from paramsched.cli._traces import values_to_write
 
     return values_to_write(read_plan_input(plan, options)).csv_text()
@@ -79,7 +79,7 @@ def _values(plan: str, options: CommandOptions) -> str:
 def _require_format(to: str | None) -> None:
     """Raise an error for a format that is unknown or can only be read."""
     from paramsched.core import files as config
-    from paramsched.core.base.near_names import did_you_mean
+    from paramsched.core.base.words import did_you_mean
     from paramsched.core.files.plan_files import WRITERS
 
     if to is not None and to not in config.formats():

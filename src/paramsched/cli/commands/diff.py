@@ -14,7 +14,7 @@ from paramsched.cli._options import (
     plan_options,
 )
 from paramsched.cli._output import BAD_PLAN, echo_data, echo_lines
-from paramsched.core.base.printing import json_text
+from paramsched.core.base.words import json_text
 
 
 @click.command(
@@ -39,10 +39,9 @@ def paramsched_diff(before: str, after: str, options: CommandOptions, as_json: b
     With facts of the run, each change has the first update at which values differ, and the largest difference. It is a
     multiple of base, or a value if the base is passed.
     """
-    from paramsched.cli._plan_input import read_plan_input
-    from paramsched.cli._run_facts import facts_from_options
+    from paramsched.cli._input import facts_from_options, read_plan_input
     from paramsched.cli._traces import given_bases
-    from paramsched.core.plan.diff import diff
+    from paramsched.core.plan.differences import diff
 
     plans = [read_plan_input(given, options).plan for given in (before, after)]
     bases = given_bases(plans[0], options.bases, plans[1:]).items()

@@ -47,10 +47,8 @@ def paramsched_edit(file: str, options: CommandOptions, new: bool, no_browser: b
     """
     import webbrowser
 
-    from paramsched.cli._configs import refuse_config
-    from paramsched.cli._edit import Editor
-    from paramsched.cli._edit_drawing import DrawingProcess, answer_drawings
-    from paramsched.cli._edit_server import Server
+    from paramsched.cli._edit import DrawingProcess, Editor, Server, answer_drawings
+    from paramsched.cli._input import refuse_config
     from paramsched.core.plan.forms import SUFFIXES
 
     path = Path(file)

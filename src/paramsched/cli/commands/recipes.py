@@ -6,7 +6,7 @@ import click
 
 from paramsched.cli._options import Command, json_option
 from paramsched.cli._output import WrongUsage, aligned_rows, echo, echo_data, echo_yaml
-from paramsched.core.base.printing import json_text
+from paramsched.core.base.words import json_text
 
 if TYPE_CHECKING:
     from paramsched.tools.recipes import Recipe

@@ -19,7 +19,7 @@ from paramsched.cli._options import (
     plan_options,
 )
 from paramsched.cli._output import BAD_PLAN, WrongUsage, echo_data, echo_lines
-from paramsched.core.base.printing import json_text
+from paramsched.core.base.words import json_text
 
 if TYPE_CHECKING:
     from paramsched.errors import StateError
@@ -116,8 +116,7 @@ def paramsched_resume(
         return
     from dataclasses import asdict, replace
 
-    from paramsched.cli._plan_input import read_plan_input, with_facts_beside
-    from paramsched.cli._run_facts import facts_from_options
+    from paramsched.cli._input import facts_from_options, read_plan_input, with_facts_beside
     from paramsched.cli._traces import given_bases
     from paramsched.core.files import Loaded
     from paramsched.errors import StateError

@@ -33,14 +33,13 @@ from paramsched.cli._output import (
     uses_color,
     write_output,
 )
-from paramsched.core.base.printing import json_text
 from paramsched.core.base.terminal import table_rows
+from paramsched.core.base.words import json_text
 from paramsched.core.time.run_facts import CLOCKS
 
 if TYPE_CHECKING:
     from paramsched import show
-    from paramsched.cli._configs import Config
-    from paramsched.cli._plan_input import PlanInput
+    from paramsched.cli._input import Config, PlanInput
     from paramsched.cli._traces import RunTimes
 
 
@@ -72,8 +71,8 @@ class Drawing:
 
     def file(self, output: str, to: str | None = None, title: str | None = None) -> str | bytes:
         """Return the content of a picture's file, in the format of its suffix or in `to`."""
-        from paramsched.cli._plan_input import title_of_plans
-        from paramsched.core.base.printing import printable
+        from paramsched.cli._input import title_of_plans
+        from paramsched.core.base.words import printable
 
         draw = _format_of_picture(output, to)
         drawn, more = self.data()
@@ -229,8 +228,7 @@ def paramsched_show(
 
     def draw() -> str:
         from paramsched import show
-        from paramsched.cli._configs import config_in
-        from paramsched.cli._plan_input import read_plan_input
+        from paramsched.cli._input import config_in, read_plan_input
 
         if times and not as_groups and not as_table and (config := config_in(plans[0])) is not None:
             return _config_at(config, times, drawing.options, as_json=as_json)
@@ -255,8 +253,7 @@ def paramsched_show(
 
 def _groups(read: "PlanInput", times: tuple[str, ...], *, as_json: bool) -> str:
     """Return the values of each group, as a table or as JSON."""
-    from paramsched.cli._groups import group_table, values_of_groups
-    from paramsched.cli._traces import echo_plan_notes
+    from paramsched.cli._traces import echo_plan_notes, group_table, values_of_groups
 
     echo_plan_notes(read.loaded)
     rows = list(values_of_groups(read, times))
@@ -265,10 +262,10 @@ def _groups(read: "PlanInput", times: tuple[str, ...], *, as_json: bool) -> str:
 
 def _stages(read: "PlanInput", options: CommandOptions) -> str:
     """Return the table of a plan's stages; times are as written if no facts of the run are passed."""
-    from paramsched.cli._run_facts import facts_from_options
-    from paramsched.cli._table import stage_table
+    from paramsched.cli._input import facts_from_options
+    from paramsched.cli._output import stage_table
     from paramsched.cli._traces import echo_plan_notes
-    from paramsched.core.plan.resolve import amounts_of_run, known_total
+    from paramsched.core.plan.resolution import amounts_of_run, known_total
     from paramsched.errors import MissingFact, Unresolved
 
     try:
@@ -315,7 +312,7 @@ def _values_at(read: "PlanInput", times: tuple[str, ...], *, as_json: bool) -> s
 
 def _config_at(config: "Config", times: tuple[str, ...], options: CommandOptions, *, as_json: bool) -> str:
     """Return the values of a config of MMEngine at single times, as a table or as JSON."""
-    from paramsched.cli._configs import curves_of_config, times_in_run
+    from paramsched.cli._input import curves_of_config, times_in_run
 
     curves = curves_of_config(config, options, assumes_epoch=True)
     at = times_in_run(curves, times)
@@ -325,7 +322,7 @@ def _config_at(config: "Config", times: tuple[str, ...], options: CommandOptions
 
 def _name_of_curve(curves: "show.Curves", key: tuple[str, str | int]) -> str:
     """Return the name of a field, with its group if the curves are those of several."""
-    from paramsched.core.plan.trace import column_name
+    from paramsched.core.plan.traces import column_name
 
     return key[0] if len({group for _, group in curves.keys()} - {""}) < 2 else column_name(key)
 
@@ -360,7 +357,7 @@ def _values_by_column(run: "RunTimes", groups: list[dict[str, Any]]) -> dict[str
     from paramsched.core.plan import Target, bind
     from paramsched.core.plan.binding import clock_of_field
     from paramsched.core.plan.optimizers import unique_labels
-    from paramsched.core.plan.trace import column_name
+    from paramsched.core.plan.traces import column_name
 
     labels = unique_labels(groups)
     columns: dict[str, list[float]] = {}

@@ -6,7 +6,7 @@ differences from torch 2.13.
 Source: torch 2.13.
 """
 
-from paramsched.core.lazy_names import lazy_names
+from paramsched.core.entries import lazy_names
 
 _own, __all__, __dir__ = lazy_names(__name__, __file__)
 

@@ -6,19 +6,19 @@ from paramsched.compat.torch.base import LRScheduler as LRScheduler
 from paramsched.compat.torch.base import _LRScheduler as _LRScheduler
 from paramsched.compat.torch.compositions import ChainedScheduler as ChainedScheduler
 from paramsched.compat.torch.compositions import SequentialLR as SequentialLR
-from paramsched.compat.torch.cosine import CosineAnnealingLR as CosineAnnealingLR
-from paramsched.compat.torch.cosine import CosineAnnealingWarmRestarts as CosineAnnealingWarmRestarts
-from paramsched.compat.torch.cyclic import CyclicLR as CyclicLR
+from paramsched.compat.torch.cycles import CosineAnnealingLR as CosineAnnealingLR
+from paramsched.compat.torch.cycles import CosineAnnealingWarmRestarts as CosineAnnealingWarmRestarts
+from paramsched.compat.torch.cycles import CyclicLR as CyclicLR
+from paramsched.compat.torch.cycles import OneCycleLR as OneCycleLR
 from paramsched.compat.torch.decay import ConstantLR as ConstantLR
 from paramsched.compat.torch.decay import ExponentialLR as ExponentialLR
+from paramsched.compat.torch.decay import LambdaLR as LambdaLR
 from paramsched.compat.torch.decay import LinearLR as LinearLR
+from paramsched.compat.torch.decay import MultiplicativeLR as MultiplicativeLR
 from paramsched.compat.torch.decay import MultiStepLR as MultiStepLR
 from paramsched.compat.torch.decay import PolynomialLR as PolynomialLR
 from paramsched.compat.torch.decay import StepLR as StepLR
-from paramsched.compat.torch.functions import LambdaLR as LambdaLR
-from paramsched.compat.torch.functions import MultiplicativeLR as MultiplicativeLR
-from paramsched.compat.torch.one_cycle import OneCycleLR as OneCycleLR
+from paramsched.compat.torch.plateau import SWALR as SWALR
 from paramsched.compat.torch.plateau import ReduceLROnPlateau as ReduceLROnPlateau
-from paramsched.compat.torch.swa import SWALR as SWALR
 
 def __getattr__(name: str) -> Any: ...

@@ -12,8 +12,14 @@ from typing import Any
 from torch.optim import Optimizer, lr_scheduler
 
 from paramsched.compat.group_values import group_values, set_value
-from paramsched.compat.torch._arguments import number, torch_error
-from paramsched.compat.torch.base import EPOCH_DEPRECATION_WARNING, LRScheduler, Verbose, watch_step
+from paramsched.compat.torch.base import (
+    EPOCH_DEPRECATION_WARNING,
+    LRScheduler,
+    Verbose,
+    number,
+    torch_error,
+    watch_step,
+)
 from paramsched.core.base.problem import Problem, warn_user
 from paramsched.errors import CallSite, InvalidCall, shown
 

@@ -12,8 +12,8 @@ from itertools import accumulate
 from typing import Any, Final, final
 
 from paramsched.core.base.codes import SYNTAX, CheckRule, Severity, check_rules
-from paramsched.core.base.printing import printable, printable_lines
-from paramsched.core.base.signatures import readable
+from paramsched.core.base.params import readable
+from paramsched.core.base.words import printable, printable_lines
 
 _EXCERPT: Final = 72  # characters of a line that are shown
 

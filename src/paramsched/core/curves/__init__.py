@@ -11,13 +11,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
-from paramsched.core.base.near_names import did_you_mean
-from paramsched.core.curves.cosines import cosine as cosine
-from paramsched.core.curves.cosines import cosine_k_decay as cosine_k_decay
-from paramsched.core.curves.cosines import cosine_power as cosine_power
-from paramsched.core.curves.cosines import cosine_truncated as cosine_truncated
-from paramsched.core.curves.cosines import cosine_wave as cosine_wave
-from paramsched.core.curves.cosines import half_cosine as half_cosine
+from paramsched.core.base.words import did_you_mean
 from paramsched.core.curves.curve import CONSTANTS as CONSTANTS
 from paramsched.core.curves.curve import FAMILIES as FAMILIES
 from paramsched.core.curves.curve import Curve as Curve
@@ -27,20 +21,26 @@ from paramsched.core.curves.curve import curve_family as curve_family
 from paramsched.core.curves.curve import curve_of as curve_of
 from paramsched.core.curves.curve import curve_text as curve_text
 from paramsched.core.curves.curve import register as register
-from paramsched.core.curves.exponentials import exponential as exponential
-from paramsched.core.curves.exponentials import gaussian as gaussian
-from paramsched.core.curves.exponentials import half_life as half_life
-from paramsched.core.curves.exponentials import log as log
-from paramsched.core.curves.exponentials import logarithm as logarithm
-from paramsched.core.curves.exponentials import sigmoid as sigmoid
-from paramsched.core.curves.exponentials import tanh as tanh
-from paramsched.core.curves.powers import inverse_proportional as inverse_proportional
-from paramsched.core.curves.powers import linear as linear
-from paramsched.core.curves.powers import one_minus_sqrt as one_minus_sqrt
-from paramsched.core.curves.powers import polynomial as polynomial
-from paramsched.core.curves.powers import polynomial_k_decay as polynomial_k_decay
-from paramsched.core.curves.powers import power as power
-from paramsched.core.curves.powers import rex as rex
+from paramsched.core.curves.families import cosine as cosine
+from paramsched.core.curves.families import cosine_k_decay as cosine_k_decay
+from paramsched.core.curves.families import cosine_power as cosine_power
+from paramsched.core.curves.families import cosine_truncated as cosine_truncated
+from paramsched.core.curves.families import cosine_wave as cosine_wave
+from paramsched.core.curves.families import exponential as exponential
+from paramsched.core.curves.families import gaussian as gaussian
+from paramsched.core.curves.families import half_cosine as half_cosine
+from paramsched.core.curves.families import half_life as half_life
+from paramsched.core.curves.families import inverse_proportional as inverse_proportional
+from paramsched.core.curves.families import linear as linear
+from paramsched.core.curves.families import log as log
+from paramsched.core.curves.families import logarithm as logarithm
+from paramsched.core.curves.families import one_minus_sqrt as one_minus_sqrt
+from paramsched.core.curves.families import polynomial as polynomial
+from paramsched.core.curves.families import polynomial_k_decay as polynomial_k_decay
+from paramsched.core.curves.families import power as power
+from paramsched.core.curves.families import rex as rex
+from paramsched.core.curves.families import sigmoid as sigmoid
+from paramsched.core.curves.families import tanh as tanh
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")

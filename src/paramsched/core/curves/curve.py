@@ -6,10 +6,8 @@ from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeAlias, final
 
 import numpy as np
 
-from paramsched.core.base.near_names import closest
-from paramsched.core.base.params import argument_kind, params_of
-from paramsched.core.base.shown_values import text_on_screen
-from paramsched.core.base.signatures import short_name
+from paramsched.core.base.params import argument_kind, params_of, short_name
+from paramsched.core.base.words import closest, text_on_screen
 from paramsched.core.builders import builder_like, example_call, require_free_name
 from paramsched.core.curves.arrays import Array, Floats, require_numbers
 from paramsched.core.number_checks import checked_number

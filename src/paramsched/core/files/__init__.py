@@ -8,8 +8,8 @@ from paramsched.core.files.plan_files import formats as formats
 from paramsched.core.files.plan_files import load as load
 from paramsched.core.files.plan_files import loads as loads
 from paramsched.core.files.plan_files import open_plan as open_plan
-from paramsched.core.plan.extras import NO_BASES as NO_BASES
-from paramsched.core.plan.extras import Bases as Bases
+from paramsched.core.plan.plan import NO_BASES as NO_BASES
+from paramsched.core.plan.plan import Bases as Bases
 
 __all__ = [
     "Bases",

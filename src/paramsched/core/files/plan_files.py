@@ -12,37 +12,36 @@ from typing import Any, Final, final, overload
 
 from paramsched.core.base.codes import NOTHING_PLANNED
 from paramsched.core.base.files import near_file, path_of_file, write_whole_file
-from paramsched.core.base.near_names import did_you_mean, shortened_text
-from paramsched.core.base.printing import names_listed, printable
+from paramsched.core.base.params import readable
 from paramsched.core.base.problem import Problem
-from paramsched.core.base.signatures import readable
+from paramsched.core.base.words import did_you_mean, names_listed, printable, shortened_text
 from paramsched.core.files import native
-from paramsched.core.files.json_and_toml import (
+from paramsched.core.files.native import ShapeLike, ShapeNames
+from paramsched.core.files.problem_collector import (
+    Place,
+    ProblemCollector,
+    placed_problems,
+    plain_data,
+    plain_or_bad,
+    read_bounded_text,
+    refuse_large_plan,
+    refuse_long_text,
+)
+from paramsched.core.files.syntaxes import (
     STRING,
     json_places,
     read_json,
     read_toml,
-    write_json,
-)
-from paramsched.core.files.problem_collector import (
-    ProblemCollector,
-    plain_data,
-    plain_or_bad,
-    refuse_large_plan,
-)
-from paramsched.core.files.read_schedule import ShapeLike, ShapeNames
-from paramsched.core.files.text_limits import read_bounded_text, refuse_long_text
-from paramsched.core.files.text_places import Place, placed_problems
-from paramsched.core.files.yaml_slips import problems_of_slips
-from paramsched.core.files.yaml_text import (
     read_yaml,
+    write_json,
     write_yaml,
     yaml_places,
 )
+from paramsched.core.files.yaml_slips import problems_of_slips
 from paramsched.core.foreign_calls import answering
 from paramsched.core.plan import Plan
-from paramsched.core.plan.extras import NO_BASES, Bases
 from paramsched.core.plan.forms import SUFFIXES, PlanLike, is_path, is_plan_text, plan_of
+from paramsched.core.plan.plan import NO_BASES, Bases
 from paramsched.core.time import RunFacts
 from paramsched.errors import ConfigError, InvalidArgument, shown
 
@@ -147,7 +146,7 @@ def dump(plan: PlanLike, path: str | os.PathLike[str] | None = None, format: str
         InvalidArgument: the format is unknown, or it can only be read.
         OSError: the file cannot be written. It is unchanged.
 
-    >>> from paramsched.core.schedules.anneal import cosine
+    >>> from paramsched.core.schedules.anneals import cosine
     >>> print(dump(Plan(lr=cosine(to=0.1), total="20 epochs")))
     total: 20 epochs
     lr: cosine(to=0.1)

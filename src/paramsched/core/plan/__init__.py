@@ -9,4 +9,4 @@ from paramsched.core.plan.binding import selector_text as selector_text
 from paramsched.core.plan.lines import Line as Line
 from paramsched.core.plan.lines import bind as bind
 from paramsched.core.plan.plan import Plan as Plan
-from paramsched.core.plan.resolve import resolve as resolve
+from paramsched.core.plan.resolution import resolve as resolve

@@ -4,23 +4,23 @@ import json
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple, final
 
-from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.base.words import did_you_mean
 from paramsched.core.fields import Field
 from paramsched.core.plan.binding import (
     UPDATES,
     Binding,
+    Overlap,
     PlanClock,
     Selector,
     Target,
     clock_of_field,
+    overlap_of,
     replace_schedule,
     selector_text,
 )
-from paramsched.core.plan.group_matching import Overlap, overlap_of
 from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.constant import constant
-from paramsched.core.schedules.guided import without_rules
-from paramsched.core.schedules.like import followed_target
+from paramsched.core.schedules.anneals import constant
+from paramsched.core.schedules.combinators import followed_target, without_rules
 from paramsched.core.schedules.schedule import OPERATORS
 from paramsched.core.schedules.sequence import sequence_of, stages_of, with_own_ends
 from paramsched.errors import InvalidArgument, PlanError

@@ -7,11 +7,10 @@ from contextlib import suppress
 from math import isfinite
 from typing import Any, Final, TypeAlias, TypeGuard
 
-from paramsched.core.base.entries import load_entry
-from paramsched.core.base.params import required_names
-from paramsched.core.base.signatures import short_name
+from paramsched.core.base.params import required_names, short_name
 from paramsched.core.builders import example_call
-from paramsched.core.feedback.base import MetricRule
+from paramsched.core.entries import load_entry
+from paramsched.core.feedback import MetricRule
 from paramsched.core.plan.plan import Plan
 from paramsched.core.schedules import SHAPES, Schedule
 from paramsched.core.schedules.schedule import FUNCTION_AS_SHAPE, readings_of_number

@@ -7,10 +7,19 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, final
 
-from paramsched.core.base.near_names import closest, did_you_mean
+from paramsched.core.base.words import closest, did_you_mean
 from paramsched.core.fields import Field, Group, flat_groups, flat_name, label, numeric
-from paramsched.core.plan.binding import UPDATES, Binding, Selector, Target, binding_key, clock_as_data
-from paramsched.core.plan.group_matching import is_selected, matches_part, parts_of
+from paramsched.core.plan.binding import (
+    UPDATES,
+    Binding,
+    Selector,
+    Target,
+    binding_key,
+    clock_as_data,
+    is_selected,
+    matches_part,
+    parts_of,
+)
 from paramsched.core.plan.plan import Plan
 from paramsched.errors import InvalidArgument, PlanError, StateError, UnknownField, UnknownGroup, shown
 

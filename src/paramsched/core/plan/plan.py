@@ -1,19 +1,19 @@
-"""Plan: an immutable mapping from fields and groups to schedules, with a total and a clock."""
+"""Plan: which schedules apply to which fields of which parameter groups."""
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Unpack, final
 
-from paramsched.core.base.entries import load_entry, notebook_display
-from paramsched.core.base.near_names import closest
-from paramsched.core.base.printing import printable_lines
-from paramsched.core.base.shown_values import text_on_screen
-from paramsched.core.base.signatures import readable
+from paramsched.core.base.params import readable
+from paramsched.core.base.words import closest, printable_lines, text_on_screen
 from paramsched.core.curves import CurveLike
 from paramsched.core.curves import linear as linear_curve
-from paramsched.core.feedback.base import MetricRule
-from paramsched.core.fields import KNOWN
+from paramsched.core.entries import load_entry, notebook_display
+from paramsched.core.feedback import MetricRule
+from paramsched.core.fields import KNOWN, Field
 from paramsched.core.foreign_calls import answering_method, foreign_fact, is_foreign_entry, unknown_keyword
+from paramsched.core.number_checks import finite_number
 from paramsched.core.plan.binding import (
     UPDATES,
     Binding,
@@ -34,19 +34,69 @@ from paramsched.core.plan.binding import (
     write_canonical_text,
 )
 from paramsched.core.plan.changes import PlanLines, refuse_after_the_end
+from paramsched.core.plan.clocks import resolve_lines
 from paramsched.core.plan.follow import with_followed_lines
-from paramsched.core.plan.resolve_clocks import resolve_lines
 from paramsched.core.schedules import Level, Schedule
-from paramsched.core.schedules.anneal import anneal, require_positive_base
-from paramsched.core.schedules.units import is_resolved_in
+from paramsched.core.schedules.anneals import anneal, require_positive_base
+from paramsched.core.schedules.windows import is_resolved_in
 from paramsched.core.time import Duration, DurationLike, RunFacts
-from paramsched.core.time.amounts import PROGRESS
+from paramsched.core.time.duration import PROGRESS
 from paramsched.core.time.run_facts import Facts, facts_of_call
 from paramsched.core.tracebacks import with_short_errors
-from paramsched.errors import CallSite, InvalidArgument, InvalidCall, PlanError, Unresolved
+from paramsched.errors import CallSite, InvalidArgument, InvalidCall, PlanError, Unresolved, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Bases:
+    """The base values that a published recipe contains; schedules are multiples of them.
+
+    Args:
+        groups: dicts like param groups, `{"lr": 0.1, "betas": (0.9, 0.999)}`; with a `name` if there are several.
+    """
+
+    groups: tuple[Mapping[str, Any], ...] = ()
+
+    def of(self, name: str | None) -> Mapping[str, Any]:
+        """Return the values of a group by its name; a single group without a name applies to all groups."""
+        if len(self.groups) == 1 and "name" not in self.groups[0]:
+            return self.groups[0]
+        return next((group for group in self.groups if name is not None and group.get("name") == name), {})
+
+    @staticmethod
+    def value(group: Mapping[str, Any], field: Field) -> float | None:
+        """Return a field's value in a group; None if it is missing. Momentum is `betas[0]` if the group has betas."""
+        if field.key == "momentum" and field.index is None and "momentum" not in group and "betas" in group:
+            field = Field("betas", 0)
+        entry = group.get(field.key)
+        if field.index is not None:
+            entry = entry[field.index] if isinstance(entry, tuple) and field.index < len(entry) else None
+        return float(entry) if isinstance(entry, (int, float)) else None
+
+
+NO_BASES = Bases()
+"""The bases of a plan that is not a recipe."""
+
+
+def group_of_bases(call: str, bases: Mapping[str, float]) -> dict[str, Any]:
+    """Return a group with the bases that a user passes by field.
+
+    Raises:
+        InvalidArgument: they are not numbers by field.
+
+    >>> group_of_bases("trace", {"lr": 0.1, "weight_decay": 0.01})
+    {'lr': 0.1, 'weight_decay': 0.01}
+    """
+    if not isinstance(bases, Mapping):
+        found = f"expected numbers by field, got {type(bases).__name__}"
+        raise InvalidArgument(f"{call}(bases={shown(bases)})", found, example='bases={"lr": 0.1}')
+    group = dict[str, Any]()
+    for name, base in bases.items():
+        Field.of(name).fill(group, finite_number(f"bases[{name!r}]", base))
+    return group
 
 
 def fingerprint_of(text: str) -> str:

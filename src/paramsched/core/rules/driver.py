@@ -7,21 +7,29 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from paramsched.core.base import codes
-from paramsched.core.base.printing import TOTAL
 from paramsched.core.base.problem import Problem
+from paramsched.core.base.words import TOTAL
 from paramsched.core.curves.arrays import quiet
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.binding import UPDATES, binding_key, is_by_amount, lengths_of_line
 from paramsched.core.plan.follow import schedules_followed
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
-from paramsched.core.rules.curve import Curve, GroupBase, Situation, resolved_in_run
+from paramsched.core.rules.curve import (
+    Curve,
+    GroupBase,
+    Situation,
+    TrialRun,
+    resolved_in_run,
+    run_of_assumed_epochs,
+    trial_run,
+    usual_run,
+)
 from paramsched.core.rules.levels import LEVELS, base_is_zero, grows, refused_values
 from paramsched.core.rules.questions import Question, updates_text
 from paramsched.core.rules.times import COURSE, ENDS, LONG_RUN, METRICS, STAGES, TIMES, UNITS, WRITTEN
-from paramsched.core.rules.trial_run import TrialRun, run_of_assumed_epochs, trial_run, usual_run
 from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.anneal import stage_from_base
-from paramsched.core.schedules.guided import without_rules
+from paramsched.core.schedules.anneals import stage_from_base
+from paramsched.core.schedules.combinators import without_rules
 from paramsched.core.schedules.own import has_own_shape
 from paramsched.core.time import Duration, RunFacts
 from paramsched.errors import PlanError

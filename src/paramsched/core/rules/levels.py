@@ -9,15 +9,14 @@ import numpy as np
 
 from paramsched.core.base import codes
 from paramsched.core.base.problem import Problem
-from paramsched.core.feedback.plateau import Plateau
-from paramsched.core.plan.value_ranges import BELOW_ONE_ADVICE, first_outside, range_of, with_floor
+from paramsched.core.feedback import Plateau
+from paramsched.core.plan.lines import BELOW_ONE_ADVICE, first_outside, range_of, with_floor
 from paramsched.core.rules.curve import Curve, Stage, values_of
 from paramsched.core.rules.questions import Question, problem, when, whose
 from paramsched.core.rules.usual import is_round_share
 from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.anneal import is_anneal
-from paramsched.core.schedules.clamp import maximum
-from paramsched.core.schedules.guided import without_rules
+from paramsched.core.schedules.anneals import is_anneal
+from paramsched.core.schedules.combinators import maximum, without_rules
 
 _RATES: Final = frozenset({"lr", "final_lr", "step_sizes"})
 _BELOW_ONE: Final = frozenset({

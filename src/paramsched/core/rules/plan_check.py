@@ -1,38 +1,147 @@
-"""The check of a plan before it runs, with or without facts of the run."""
+"""`check`: every likely mistake of a plan, before training."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from math import ceil, isfinite
-from typing import Any, Unpack
+from typing import Any, Final, Unpack
 
 from paramsched.core.base import codes
-from paramsched.core.base.codes import REFUSED_VALUE, SAID_TWICE
-from paramsched.core.base.printing import GROUPS, LATER, TOTAL, child_path
+from paramsched.core.base.codes import OTHERS_NAME, REFUSED_VALUE, SAID_TWICE, CheckRule, check_rules
+from paramsched.core.base.params import readable
 from paramsched.core.base.problem import Problem
-from paramsched.core.base.signatures import readable
-from paramsched.core.fields import Field, recorded_base
+from paramsched.core.base.words import GROUPS, LATER, TOTAL, child_path, did_you_mean
+from paramsched.core.fields import ELSEWHERE, KNOWN, KNOWN_ELSEWHERE, Field, known_field, recorded_base
 from paramsched.core.foreign_calls import answering
 from paramsched.core.plan import Binding, Plan, Target
-from paramsched.core.plan.binding import PlanClock, clock_of_field
-from paramsched.core.plan.extras import Bases, group_of_bases
+from paramsched.core.plan.binding import PlanClock, clock_of_field, is_selected, refuse_unmatched
+from paramsched.core.plan.clocks import two_lengths
 from paramsched.core.plan.follow import schedules_followed
 from paramsched.core.plan.forms import PlanLike, plan_in_run
-from paramsched.core.plan.group_matching import is_selected, refuse_unmatched
-from paramsched.core.plan.resolve_clocks import two_lengths
-from paramsched.core.rules.curve import binding_path, resolved_without_begins, times_to_look_at
+from paramsched.core.plan.plan import Bases, group_of_bases
+from paramsched.core.rules.curve import TrialRun, binding_path, resolved_without_begins, times_to_look_at, trial_run
 from paramsched.core.rules.driver import accumulation_unused, probable_mistakes
-from paramsched.core.rules.field_names import field_name_problems
-from paramsched.core.rules.named_codes import codes_given
-from paramsched.core.rules.trial_run import TrialRun, trial_run
 from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.anneal import require_positive_base
-from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.schedules.anneals import first_level, is_anneal, last_level, require_positive_base
+from paramsched.core.schedules.combinators import without_rules
+from paramsched.core.schedules.level import Absolute
 from paramsched.core.schedules.own import has_own_shape, require_values_until
 from paramsched.core.schedules.schedule import durations_in, is_kind, values_inside
-from paramsched.core.schedules.sequence import refuse_two_without_length
+from paramsched.core.schedules.sequence import in_order_anew, open_start, refuse_two_without_length, stages_of
+from paramsched.core.schedules.span import evaluate
 from paramsched.core.time import RunFacts
-from paramsched.core.time.amounts import PROGRESS
+from paramsched.core.time.duration import PROGRESS
 from paramsched.core.time.run_facts import Facts, facts_if_passed
-from paramsched.errors import InvalidArgument, InvalidCall, MissingFact, PlanError, UnknownGroup, Unresolved
+from paramsched.errors import InvalidArgument, InvalidCall, MissingFact, PlanError, UnknownGroup, Unresolved, shown
+
+
+def field_name_problems(binding: Binding, path: str) -> Iterator[Problem]:
+    """Yield a warning if no optimizer of torch has a field of the binding's name.
+
+    >>> print(*field_name_problems(Binding("learning_rate", "cosine()"), "$.learning_rate"))
+    $.learning_rate: warning: torch's optimizers have no field "learning_rate". Did you mean "lr"?
+    """
+    if isinstance(binding.field, Target):
+        return
+    if (known := known_field(binding.name) or ELSEWHERE.get(binding.name.lower())) is not None:
+        found = f'torch\'s optimizers have no field "{binding.name}"'
+        yield Problem(path, found, f'Did you mean "{known}"?', code=OTHERS_NAME, at_key=True)
+    elif binding.name == "betas":
+        yield Problem(path, '"betas" is a pair of numbers', "For example: betas[0]", code=OTHERS_NAME, at_key=True)
+    elif Field.of(binding.name).key not in (*KNOWN, *KNOWN_ELSEWHERE):
+        schedule = without_rules(binding.schedule)
+        found = f'torch\'s optimizers have no field "{binding.name}"; a group without it raises an error'
+        target = f"{{{binding.name}: {{initial: 1.0, schedule: {schedule}}}}}"
+        instead = f"Use the name of an optimizer field; or, outside the optimizer, targets: {target}"
+        yield Problem(path, found, instead, code=OTHERS_NAME, at_key=True)
+
+
+def note_of_first_update(plan: Plan) -> str:
+    """Return the note for a plan whose short warmup begins at 0; empty if a line of the lr begins above 0.
+
+    >>> note_of_first_update(Plan(lr="warmup(10)"))
+    'the lr of the first update is 0. To begin at 1/10 of base write warmup(10, index="(t+1)/n")'
+    """
+    lines = [one for one in plan.bindings if one.name == "lr" and not isinstance(one.field, Target)]
+    above = [_above_zero(one.schedule) for one in lines]
+    if not lines or None in above:
+        return ""
+    place = next((at for at, one in enumerate(lines) if one.groups is None), 0)
+    line, found = lines[place], above[place]
+    assert found is not None
+    schedule, ramp, ends_at_base = found
+    updates = None if ramp.args["over"] is None else ramp.args["over"].exact
+    if updates is None or not 1 < updates <= _SHORT:
+        return ""
+    share = f"at 1/{updates} of base" if ends_at_base else "above 0"
+    return f"the {line.name} of the first update is 0. To begin {share} write {schedule}"
+
+
+_SHORT: Final = 10
+"""Updates of a warmup. In a longer one the first update would have less than a tenth of base."""
+
+
+_ZERO: Final = (0.0, Absolute(0.0))
+
+
+def _above_zero(schedule: Schedule) -> tuple[Schedule, Schedule, bool] | None:
+    """Return a schedule that begins at 0 with a first value above 0; None for any other schedule.
+
+    Also its ramp, and whether that is known to end at base.
+    """
+    if is_anneal(schedule):
+        if schedule.args["index"] != "t/n" or first_level(schedule) not in _ZERO or last_level(schedule) in _ZERO:
+            return None
+        ramp = schedule.with_args(index="(t+1)/n")
+        return ramp, ramp, last_level(schedule) == 1.0
+    for place, part in enumerate(schedule.parts()[:1] if schedule.kind == "sequence" else schedule.parts()):
+        found = _above_zero(part) if schedule.kind in ("sequence", "product", "absolute", "guided") else None
+        if found is None:
+            continue
+        line, ramp, at_base = found
+        if schedule.kind == "sequence":
+            rest = stages_of(schedule)[1:]
+            ends_later = ramp.args["to"] is None and bool(rest) and open_start(rest[0]) is None  # where the next begins
+            return in_order_anew([line, *rest]), ramp, at_base and not ends_later
+        if schedule.kind == "product":
+            operands = schedule.args["operands"]
+            return schedule.with_args(operands=(*operands[:place], line, *operands[place + 1 :])), ramp, False
+        return schedule.with_args(schedule=line), ramp, at_base and schedule.kind == "guided"
+    return None
+
+
+def rule_of_code(given: str) -> CheckRule:
+    """Return a rule by its code or its name, in upper or lower case.
+
+    >>> rule_of_code("ps201").name
+    'beyond-total'
+    """
+    for rule in check_rules().values():
+        if given.lower() in (rule.code.lower(), rule.name):
+            return rule
+    names = [name for rule in check_rules().values() for name in (rule.code, rule.name)]
+    near = did_you_mean(given, names) if len(given) > 5 else "codes are PS101, PS205 and so on"
+    code = f"PS{given}"
+    is_code = code in check_rules()
+    write = code if is_code else "PS205"
+    raise InvalidArgument(f'check rule "{given}"', f"unknown rule; {near}", example=write)
+
+
+def codes_given(given: str | Collection[str]) -> frozenset[str]:
+    """Return the codes that a list selects: codes, names, and prefixes such as `PS2`.
+
+    Args:
+        given: one text, in which commas or spaces separate them, or several texts.
+
+    >>> sorted(codes_given("PS50, beyond-total"))[:2]
+    ['PS201', 'PS502']
+    """
+    if not isinstance(given, str):
+        if not isinstance(given, Collection) or not all(isinstance(one, str) for one in given):
+            raise InvalidArgument(f"ignore={shown(given)}", "expected codes", 'For example: ignore="PS201"')
+        given = ",".join(given)
+    found: set[str] = set()
+    for one in given.replace(",", " ").split():
+        found |= {code for code in check_rules() if code.startswith(one.upper())} or {rule_of_code(one).code}
+    return frozenset(found)
 
 
 @readable

@@ -10,8 +10,7 @@ import numpy as np
 
 from paramsched.core.base import codes
 from paramsched.core.base.problem import Problem
-from paramsched.core.feedback.base import better_mode
-from paramsched.core.feedback.plateau import Plateau
+from paramsched.core.feedback import Plateau, better_mode
 from paramsched.core.rules.curve import Curve, Part, Stage, Time, values_of
 from paramsched.core.rules.questions import (
     HIGH,
@@ -26,10 +25,10 @@ from paramsched.core.rules.questions import (
     whose,
 )
 from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.anneal import cosine, first_level, is_anneal, last_level
+from paramsched.core.schedules.anneals import cosine, first_level, is_anneal, last_level
+from paramsched.core.schedules.cycles import restarts
 from paramsched.core.schedules.level import Absolute
 from paramsched.core.schedules.own import is_own
-from paramsched.core.schedules.restarts import restarts
 from paramsched.core.schedules.sequence import holds_when_empty
 from paramsched.core.time import Duration
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from paramsched.core.plan.lines import UpdateTimes
-from paramsched.core.plan.resolved import ResolvedPlan
+from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import (
     MAX_CONSUMED,
     Amount,
@@ -20,7 +20,7 @@ from paramsched.core.plan.run_amounts import (
     missing_amounts,
     missing_progress,
 )
-from paramsched.core.time.amounts import PROGRESS, largest_on, rounded_progress
+from paramsched.core.time.duration import PROGRESS, largest_on, rounded_progress
 from paramsched.core.time.run_facts import CLOCK_SYNONYMS, CLOCKS, meant_clock
 from paramsched.errors import InvalidArgument, MissingFact, shown
 

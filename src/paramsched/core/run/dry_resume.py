@@ -14,10 +14,9 @@ from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES, amount_clock
 from paramsched.core.plan.optimizers import ALONE, unique_labels
 from paramsched.core.plan.run_amounts import Amount, ReportedProgress, UnknownAmounts
-from paramsched.core.run.arguments import PlanSource
-from paramsched.core.run.on_base import BasePolicy
-from paramsched.core.run.record import OnChange, SavedOptimizer, read_groups, read_scheduler_state
+from paramsched.core.run.record import BasePolicy, OnChange, SavedOptimizer, read_groups, read_scheduler_state
 from paramsched.core.run.scheduler import Scheduler
+from paramsched.core.run.start import PlanSource
 from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument, MissingFact, ParamschedError, Unresolved
 

@@ -4,18 +4,17 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, final
 
 from paramsched.core.base.problem import Problem
-from paramsched.core.feedback.base import MetricRule
+from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import Field
 from paramsched.core.plan.lines import by_group
 from paramsched.core.plan.optimizers import flat_optimizers
-from paramsched.core.plan.trace import Key
-from paramsched.core.run.processes import Processes
+from paramsched.core.plan.traces import Key
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.run.short import ShortRun, unmoved
-from paramsched.core.run.state import COUNT
+from paramsched.core.run.state import COUNT, Processes
 from paramsched.core.run.values import LR, starting_lines
 from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.anneal import stage_from_base
+from paramsched.core.schedules.anneals import stage_from_base
 
 
 class GroupLine(NamedTuple):

@@ -1,23 +1,18 @@
-"""The record of a run: one JSON object, in the first group of an optimizer's checkpoint and in a Scheduler's state.
-
-It is one text, because `torch.distributed.checkpoint` loads exactly the keys of the state into which it loads: a plan
-with other fields or rules has the same keys.
-"""
+"""The record of a run in a checkpoint, and what a changed base means."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias, final
 
-from paramsched.core.base.printing import names_listed
+from paramsched.core.base.words import names_listed
 from paramsched.core.fields import RECORD, json_or_none, recorded_bases
 from paramsched.core.plan import Plan
-from paramsched.core.plan.lines import Line, RuleStates, Values, bases_of
+from paramsched.core.plan.lines import Line, Place, RuleStates, Values, bases_of, by_group
 from paramsched.core.plan.optimizers import ALONE, WHOLE, Scope
-from paramsched.core.plan.resolved import ResolvedPlan, facts_as_data
+from paramsched.core.plan.resolution import ResolvedPlan, facts_as_data
 from paramsched.core.plan.run_amounts import Amount
-from paramsched.core.run.metric_states import check_rules, restored_states, saved_states
 from paramsched.core.run.reports import OtherBase
 from paramsched.core.run.run import Member, Reading, Run
 from paramsched.core.run.state import (
@@ -28,6 +23,7 @@ from paramsched.core.run.state import (
     History,
     RunPosition,
     SavedRun,
+    check_rules,
     count_carried,
     is_amount,
     is_count,
@@ -36,9 +32,14 @@ from paramsched.core.run.state import (
     mapping_in,
     read_entries,
     read_history,
+    restored_states,
+    saved_states,
 )
 from paramsched.core.time import RunFacts
-from paramsched.errors import InvalidArgument, StateError, shown
+from paramsched.errors import InvalidArgument, PlanChanged, StateError, shown
+
+# It is one text, because `torch.distributed.checkpoint` loads exactly the keys of the state into which it loads: a plan
+# with other fields or rules has the same keys.
 
 _MAX_GROUPS = 2**20  # an invalid number would allocate more memory than there is
 _OF_PLAN = {"version", "plan", "facts"}
@@ -516,3 +517,69 @@ OnChangeChoice: TypeAlias = Literal["new", "checkpoint", "error"]
 
 OnChange: TypeAlias = OnChangeChoice | Mapping[str, OnChangeChoice]
 """One choice for the entire plan, or one for each field; the default of a field is "new"."""
+
+
+OnBase: TypeAlias = Literal["checkpoint", "code", "error"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class BasePolicy:
+    """Chooses between the bases of a checkpoint and those of the code; `on_base` as in `ps.Scheduler`."""
+
+    on_base: OnBase = "checkpoint"
+
+    def require_code(self) -> None:
+        """Raise for groups that hold a checkpoint already, if the choice needs the bases of the code."""
+        if self.on_base != "checkpoint":
+            raise InvalidArgument(
+                f"Scheduler(on_base={self.on_base!r})",
+                "the groups hold a checkpoint already, so the bases of the code are lost",
+                "Construct the Scheduler before optimizer.load_state_dict(…)",
+            )
+
+    def applied(self, restored: Restored, member: Member, groups: list[Group]) -> Restored:
+        """Return what an optimizer continues with, with the bases that apply.
+
+        Args:
+            restored: its lines have the bases of the checkpoint.
+            member: the optimizer, with the bases of the code.
+            groups: the groups, for their names.
+
+        Raises:
+            PlanChanged: a base differs, and the choice is "error".
+        """
+        labels, uses_code = member.labels(groups), self.on_base == "code"
+        changes: list[OtherBase] = []
+        replaced: dict[tuple[str, str], float] = {}
+        applied: dict[Place, float] = {}
+        for index, line, base in by_group(restored.lines):
+            code = member.code_bases.get((index, line.field.slot), base)
+            if code != base:
+                changes.append(OtherBase(str(line.field), labels[index], code, base, code_applies=uses_code))
+                if uses_code:
+                    replaced[line.name, str(labels[index])] = base
+                    applied[index, line.field.slot] = code
+        if changes and self.on_base == "error":
+            raise PlanChanged(
+                "bases differ from the checkpoint's; on_base is 'error', so nothing was written.\n"
+                + "\n".join(f"base of {one.field} in group {one.group}: {one.text()}" for one in changes)
+                + '\nWrite on_base="code" to continue with those of the code, "checkpoint" with the saved ones.'
+            )
+        if not changes:
+            return restored
+        lines = tuple(line.with_bases(applied) for line in restored.lines)
+        return replace(restored, lines=lines, changes=tuple(changes), replaced=replaced)
+
+
+BASES_OF_CHECKPOINT: Final = BasePolicy()
+
+
+def record_bases(run: Run, replaced: Mapping[tuple[str, str], float]) -> None:
+    """Record in the history that the bases in force may have changed at the present update."""
+    bases: dict[tuple[str, str], float] = {}
+    for member in run.members.values():
+        if member.bound:
+            labels = member.labels(member.bound)
+            bases |= {(line.name, str(labels[index])): base for index, line, base in by_group(member.rows.lines)}
+    run.history = run.history.with_bases(run.entry(), bases, replaced)

@@ -10,39 +10,44 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 from weakref import ref
 
 from paramsched.core.base.problem import Problem
-from paramsched.core.feedback.base import MetricRule
+from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import RECORD, entry_of
 from paramsched.core.plan import Plan, Target, selector_text
-from paramsched.core.plan.binding import binding_key
-from paramsched.core.plan.group_matching import parts_of
+from paramsched.core.plan.binding import binding_key, parts_of
 from paramsched.core.plan.lines import Line, RuleStates, UpdateTimes, Values, bases_of, by_group, values_at
 from paramsched.core.plan.optimizers import WHOLE, Scope, fields_of, shown_names
-from paramsched.core.plan.resolved import ResolvedPlan
+from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount
-from paramsched.core.run.checks import refuse_values_outside
-from paramsched.core.run.metric_states import restored_states
-from paramsched.core.run.plan_end import idle_rules_problem, no_group_added, run_goes_on, run_is_over
-from paramsched.core.run.processes import WORLD, Processes
-from paramsched.core.run.reports import OtherBase
+from paramsched.core.run.reports import (
+    OtherBase,
+    idle_rules_problem,
+    no_group_added,
+    refuse_values_outside,
+    run_goes_on,
+    run_is_over,
+)
 from paramsched.core.run.state import (
     COUNT,
+    WORLD,
     Entry,
     Group,
     History,
     LoadedStates,
+    Processes,
     RunPosition,
     SavedRun,
     record_of_plan,
+    restored_states,
     write_entries,
 )
 from paramsched.core.run.steps import run_uncompiled
 from paramsched.core.run.values import LR, Overwritten, ValueRows, initial_value, starting_lines
-from paramsched.core.time.amounts import PROGRESS
+from paramsched.core.time.duration import PROGRESS
 from paramsched.errors import ParamschedError, PlanError, StateError
 
 if TYPE_CHECKING:
     from paramsched.core.run.amounts import Consumption
-    from paramsched.core.run.parameter_writes import ParameterWrites
+    from paramsched.core.run.short import ParameterWrites
 
 
 @final
@@ -833,7 +838,7 @@ def _advance_others(driver: Member) -> None:
 
 def _check_tensors(member: Member, groups: list[Group]) -> None:
     """Note tensors that other code filled or replaced, and write the original tensors into the groups again."""
-    from paramsched.core.run.external import note_tensors
+    from paramsched.core.run.values import note_tensors
 
     run, rows = member.run, member.rows
     assert rows.tensors is not None
@@ -843,7 +848,7 @@ def _check_tensors(member: Member, groups: list[Group]) -> None:
 
 
 def _note_overwritten(member: Member, groups: list[Group]) -> None:
-    from paramsched.core.run.external import external_problems
+    from paramsched.core.run.values import external_problems
 
     labels, written_fields = member.labels(groups), member.written_fields
     member.run.unreported += external_problems(member.rows, groups, labels, written_fields, member.t - 1)

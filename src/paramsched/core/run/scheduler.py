@@ -24,22 +24,25 @@ from weakref import ref
 import torch
 from torch.optim.lr_scheduler import LRScheduler
 
-from paramsched.core.base.entries import load_entry
-from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.base.params import readable, short_name
 from paramsched.core.base.problem import Problem
-from paramsched.core.base.shown_values import text_on_screen
-from paramsched.core.base.signatures import readable, short_name
-from paramsched.core.feedback.base import MetricRule, ignored_metrics, misplaced_metric
+from paramsched.core.base.words import did_you_mean, text_on_screen
+from paramsched.core.entries import load_entry
+from paramsched.core.feedback import MetricRule, ignored_metrics, misplaced_metric
 from paramsched.core.fields import Field
 from paramsched.core.foreign_calls import answering_class
 from paramsched.core.plan import Plan
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.lines import bases_of, by_group
 from paramsched.core.plan.optimizers import ALONE, find_group, flat_optimizers, unique_labels
-from paramsched.core.plan.resolve import resolved_rules
+from paramsched.core.plan.resolution import resolved_rules
 from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount
-from paramsched.core.plan.trace import Key
-from paramsched.core.run.arguments import (
+from paramsched.core.plan.traces import Key
+from paramsched.core.run.record import OnBase, OnChange, position_of_torch, read_scheduler_state, state_of
+from paramsched.core.run.resume import Resume
+from paramsched.core.run.run import Member, Run, counter, planned_values, sync, sync_for_checkpoint
+from paramsched.core.run.short import ParameterWrites
+from paramsched.core.run.start import (
     Drive,
     PlanSource,
     Settings,
@@ -48,20 +51,14 @@ from paramsched.core.run.arguments import (
     checked_strict,
     is_count_of_updates,
     settings_of,
+    start,
     unwrapped_optimizer,
     unwrapped_optimizers,
     with_location,
 )
-from paramsched.core.run.on_base import OnBase
-from paramsched.core.run.parameter_writes import ParameterWrites
-from paramsched.core.run.processes import WORLD, Processes
-from paramsched.core.run.record import OnChange, position_of_torch, read_scheduler_state, state_of
-from paramsched.core.run.resume import Resume
-from paramsched.core.run.run import Member, Run, counter, planned_values, sync, sync_for_checkpoint
-from paramsched.core.run.start import start
-from paramsched.core.run.state import Group, RunPosition, remove_entries
+from paramsched.core.run.state import WORLD, Group, Processes, RunPosition, remove_entries
 from paramsched.core.run.steps import refuse_steps_of_processes
-from paramsched.core.time.amounts import PROGRESS
+from paramsched.core.time.duration import PROGRESS
 from paramsched.core.time.run_facts import Facts, RunFacts, facts_of_call, meant_clock
 from paramsched.errors import InvalidArgument, InvalidCall, InvalidTime, MissingFact, PlanError, shown
 

@@ -6,10 +6,9 @@ from typing import final
 from paramsched.core.base.problem import Problem
 from paramsched.core.plan.optimizers import shown_names
 from paramsched.core.plan.run_amounts import Amount
-from paramsched.core.run.metric_states import saved_states
 from paramsched.core.run.reports import problems_of_bases
 from paramsched.core.run.run import Run
-from paramsched.core.run.state import SavedRun
+from paramsched.core.run.state import SavedRun, saved_states
 from paramsched.errors import StateError
 
 

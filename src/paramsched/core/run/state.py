@@ -1,20 +1,104 @@
-"""The position and the history of a run, the plan in force, and the entries that it keeps in param groups."""
+"""What a run holds: its position, its metric rules, and the processes that it is in."""
 
 import json
+import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from math import isfinite
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias, final
 
 import numpy as np
 import torch
+import torch.distributed as dist
 
+from paramsched.core.base.problem import PlanWarning, Problem, warn_user
+from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import RECORD, entry_of, is_own, recorded_bases
+from paramsched.core.plan import Plan
 from paramsched.core.plan.lines import UpdateTimes
-from paramsched.core.plan.resolved import ResolvedPlan, facts_as_data
+from paramsched.core.plan.resolution import ResolvedPlan, facts_as_data
 from paramsched.core.plan.run_amounts import Amount, lacking_amount
-from paramsched.core.time.amounts import largest_on, rounded_on
+from paramsched.core.time.duration import largest_on, rounded_on
 from paramsched.errors import MissingFact, StateError, shown
+
+log = logging.getLogger("paramsched")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """The processes that train together.
+
+    Args:
+        strict: True if a warning is raised, in each process that detects its condition.
+    """
+
+    strict: bool = False
+
+    def log(self, text: str, *arguments: Any) -> None:
+        """Log a condition that every process detects: as a warning in the first one, as information in the others."""
+        log.log(logging.WARNING if is_first() else logging.INFO, text, *arguments, stacklevel=2)
+
+    def warn(self, problem: Problem) -> None:
+        """Warn of a condition that every process detects, at the user's line; raise the warning if `strict`."""
+        if self.strict:
+            raise PlanWarning(problem)
+        if is_first():
+            warn_user(problem)
+        else:
+            log.info("%s", problem)
+
+
+WORLD: Final = Processes()
+
+
+def is_first() -> bool:
+    """Return whether this process is the first of those that train together, or trains alone."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return True
+    # torch's fake group has one process, which may have any rank.
+    return dist.get_rank() == 0 or dist.get_backend() == "fake"
+
+
+def saved_states(states: Mapping[MetricRule[Any], Any]) -> dict[str, dict[str, Any]]:
+    """Return a dict from the key of each metric rule to its state, a dict of JSON scalars."""
+    return {
+        key: {one.name: getattr(states[rule], one.name) for one in fields(states[rule])}
+        for rule, key in rule_keys(states).items()
+    }
+
+
+def restored_states(
+    feedback: Mapping[str, dict[str, Any]], rules: tuple[MetricRule[Any], ...]
+) -> dict[MetricRule[Any], Any]:
+    """Return a dict from each rule to its state: the saved state if there is one, else the initial one."""
+    return {
+        rule: rule.restore(feedback[key]) if key in feedback else rule.init() for rule, key in rule_keys(rules).items()
+    }
+
+
+def rule_keys(rules: Iterable[MetricRule[Any]]) -> dict[MetricRule[Any], str]:
+    """Return the keys of the states of some metric rules in a record: their texts without `after`.
+
+    The time from which on a rule counts is another number of updates in a run of other facts, and its state continues.
+    Rules that differ only in this time are numbered.
+    """
+    found: dict[MetricRule[Any], str] = {}
+    numbers = Counter[str]()
+    for rule in rules:
+        text = str(rule if rule.after is None else replace(rule, after=None))
+        numbers[text] += 1
+        found[rule] = text if numbers[text] == 1 else f"{text} #{numbers[text]}"
+    return found
+
+
+def check_rules(feedback: Mapping[str, Any], plan: Plan) -> None:
+    """Raise if a state of a plan has the feedback of other metric rules."""
+    rules = {*rule_keys(plan.metric_rules).values()}
+    if rules != feedback.keys():
+        raise StateError(f"state: rules is that of {sorted(feedback)}, but the rules of its plan are {sorted(rules)}")
+
 
 Group: TypeAlias = dict[str, Any]
 

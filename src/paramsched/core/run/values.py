@@ -1,16 +1,13 @@
-"""The values of the coming updates: computed in rows from the lines, found by position, and written into the groups.
+"""The values of a run: rows of them, and those that others write."""
 
-Rows are a cache. They follow from the lines with their bases, the times and the states of metric rules, so code that
-changes one of these calls `ValueRows.seek`, and nothing else updates them.
-"""
-
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, Final, Protocol, TypeAlias, final
 
 import numpy as np
 import torch
 
+from paramsched.core.base.problem import Problem
 from paramsched.core.fields import RECORD, Field, base_of, label, recorded_base
 from paramsched.core.plan import Line, Plan, Target
 from paramsched.core.plan.binding import UPDATES, clock_of_field
@@ -20,6 +17,9 @@ from paramsched.core.run.state import Group
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.own import has_open_function
 from paramsched.errors import InvalidArgument, StateError
+
+# Rows are a cache. They follow from the lines with their bases, the times and the states of metric rules, so code that
+# changes one of these calls `ValueRows.seek`, and nothing else updates them.
 
 LR: Final = Field("lr", None)
 
@@ -603,3 +603,50 @@ FUNCTIONS_OF_WRITES: Final = (
     Tensors.changed, Tensors.note_fills, Tensors._fill_count, ValueRows.tuple_spoiled, ValueRows.note_written, fill,
 )  # fmt: skip
 """The functions that run at every update, which `torch.compile` skips."""
+
+
+def note_tensors(rows: ValueRows, tensors: Tensors, planned: Values) -> None:
+    """Note the tensors in the groups as possible external writes, with the values that the last update should use."""
+    for column in tensors.columns:
+        for index, (group, _) in zip(column.indices, column.views, strict=True):
+            value = planned[index, column.field.slot]
+            rows.overwritten.append((column.field, group, column.field.read(group), value))
+
+
+def external_problems(
+    rows: ValueRows, groups: Sequence[Group], labels: Sequence[str | int], reported: set[str], update: int
+) -> Iterator[Problem]:
+    """Yield a warning for each field with an external write, in groups that the optimizer still has.
+
+    The noted values may equal the plan, because the writes compare object identities.
+
+    Args:
+        rows: the rows that noted the writes.
+        groups: the groups of the optimizer.
+        labels: their labels.
+        reported: the fields that were reported; new ones are added.
+        update: the update that used the values.
+    """
+    indices = {id(group): index for index, group in enumerate(groups)}
+    for field, group, value, planned in rows.overwritten:
+        index = indices.get(id(group))
+        if index is None or _is_planned(value, planned) or str(field) in reported:
+            continue
+        reported.add(str(field))
+        text = (
+            f"{field} of group {labels[index]!r} was {value!r} at update {update} instead of the planned "
+            f"{planned!r}: other code wrote it, and the update used it. After each update the plan writes the value of "
+            "the next one"
+        )
+        advice = "Remove what writes it, such as the step() of another scheduler. For other values, change the plan"
+        yield Problem(found=text, advice=advice)
+
+
+def _is_planned(value: Any, planned: float) -> bool:
+    """Return whether an entry equals the planned value, rounded to the dtype of the entry if that is a tensor."""
+    try:
+        if isinstance(value, torch.Tensor):
+            value, planned = float(value), float(torch.tensor(planned, dtype=value.dtype))
+        return bool(value == planned or (value != value and planned != planned))  # NaN counts as equal to NaN
+    except (TypeError, ValueError, RuntimeError):  # an object whose comparison is not a bool
+        return False

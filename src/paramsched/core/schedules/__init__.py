@@ -6,7 +6,7 @@ Every module of this package is imported, so a new file with a `@formula()` is e
 from importlib import import_module
 from pkgutil import iter_modules
 
-from paramsched.core.schedules.absolute import absolute as absolute
+from paramsched.core.schedules.combinators import absolute as absolute
 from paramsched.core.schedules.level import Absolute as Absolute
 from paramsched.core.schedules.level import Level as Level
 from paramsched.core.schedules.own import shape as shape

@@ -1,30 +1,172 @@
-"""Sequence: one stage after another."""
+"""Sequences: one stage after another, and the levels at which open stages connect."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Sequence as Several
 from dataclasses import replace
 from fractions import Fraction
 from itertools import accumulate, chain, pairwise, repeat
-from math import ceil, floor
-from typing import Any
+from math import ceil, floor, isfinite
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
+from paramsched.core import curves
 from paramsched.core.curves.arrays import Array
-from paramsched.core.schedules.anneal import along_line, is_open_geometric, last_level
-from paramsched.core.schedules.connected import connect, open_start, started_at, takes_time
-from paramsched.core.schedules.evaluation import Base, for_base
-from paramsched.core.schedules.level import Level
+from paramsched.core.schedules.anneals import (
+    along_line,
+    constant_level,
+    first_level,
+    geometric,
+    is_anneal,
+    is_open_geometric,
+    last_level,
+    stage_fraction,
+)
+from paramsched.core.schedules.level import Absolute, Level, level_from_parts
 from paramsched.core.schedules.registry import operator_builder
-from paramsched.core.schedules.schedule import OPERATORS, Extent, Schedule, no_total, schedule_of
+from paramsched.core.schedules.schedule import (
+    OPERATORS,
+    SEQUENCE,
+    Extent,
+    Schedule,
+    chain_text,
+    in_brackets,
+    no_total,
+    schedule_of,
+    short_line,
+)
 from paramsched.core.schedules.shape import plan, planned
-from paramsched.core.schedules.span import AS_THEY_ARE, Piece, Span
-from paramsched.core.schedules.window import window
-from paramsched.core.schedules.writing import SEQUENCE, chain_text, in_brackets, short_line
+from paramsched.core.schedules.span import AS_THEY_ARE, FACTOR, ONE, ROWS, Base, Piece, Span, for_base
+from paramsched.core.schedules.windows import window
 from paramsched.core.time import Duration
 from paramsched.core.time.duration import Number, count_of, exact_number
 from paramsched.errors import AmbiguousLevel, InvalidArgument
+
+_BENDS_BUT_SCALES: Final = ("clamp", "maximum", "minimum")
+
+
+def connect(stages: Sequence[Schedule], pieces: Sequence[Piece]) -> list[Piece]:
+    """Write the open levels of the stages of a sequence.
+
+    An open start is the level at which the stage before ends. The open end of a warmup is the level at which the next
+    stage begins. If both sides of a boundary are open, the level is base. So is that of a first stage, but a first
+    warmup begins at 0. A stage without updates is no neighbor. A level that is the same without a neighbor stays open.
+
+    If no stage compares values (`clamp`, `minimum`, `maximum`), a stage has exactly the float at which the stage before
+    ends. Otherwise the two values may differ by the rounding of a product.
+
+    Args:
+        stages: the stages with their lengths in updates.
+        pieces: the stages as planned alone.
+
+    Raises:
+        InvalidArgument: a level is not the same multiple of base, plus a constant, for every base.
+    """
+    connected: list[Piece] = []
+    before: Piece | None = None
+    for place, (stage, alone) in enumerate(zip(stages, pieces, strict=True)):
+        written, own = stage, open_start(stage)
+        if own is not None:
+            level = own if before is None else _end_before(stage, before)
+            written = stage if level == own and stage.kind != "geometric" else started_at(stage, level)
+        if stage.kind == "warmup" and stage.args["to"] is None:
+            after = next((one for one in range(place + 1, len(stages)) if pieces[one].length != 0), None)
+            if after is not None and open_start(stages[after]) is None:
+                level = _start_after(stage, pieces[after])
+                written = written if level == 1.0 else written.with_args(to=level)
+        connected.append(alone if written is stage else plan(written, AS_THEY_ARE))
+        if alone.length != 0:
+            before = connected[-1]
+    return connected
+
+
+def takes_time(stage: Schedule) -> bool:
+    """Return whether a stage has updates, or may have some."""
+    length = stage.known_length
+    return length is None or bool(length.terms)
+
+
+def open_start(stage: Schedule) -> Level | None:
+    """Return the level that an open start has without a stage before it; None if the start is not open."""
+    own = stage.shape.open_start
+    return None if own is None or stage.args.get("start", stage.args.get("value")) is not None else own
+
+
+def started_at(stage: Schedule, level: Level) -> Schedule:
+    """Write the open start of a stage."""
+    if stage.kind == "geometric":
+        return geometric(**{**stage.args, "start": level})
+    return stage.with_args(**{"value" if stage.kind == "constant" else "start": level})
+
+
+def _end_before(stage: Schedule, before: Piece) -> Level:
+    """Return the level at which the stage before ends."""
+    schedule: Schedule = before.schedule
+    if is_anneal(schedule) or schedule.kind == "geometric":
+        return last_level(schedule)
+    if schedule.kind == "constant":
+        return constant_level(schedule)
+    return _level_at(before, 0 if before.length is None else count_of(before.length), stage, "ends")
+
+
+def _start_after(stage: Schedule, after: Piece) -> Level:
+    """Return the level at which the next stage begins: its start, whatever its `index`."""
+    schedule: Schedule = after.schedule
+    if is_anneal(schedule) or schedule.kind == "geometric":
+        start: Level = schedule.args["start"]
+        return start
+    begun: Schedule = _from_start(schedule)
+    return _level_at(after if begun is schedule else plan(begun, AS_THEY_ARE), 0, stage, "begins")
+
+
+def _from_start(value: Any) -> Any:
+    """Return a schedule whose anneals have their start at their first update; a later part has the value it has."""
+    if not isinstance(value, Schedule) or value.kind == "skip":
+        return value
+    if is_anneal(value):
+        return value if value.args["index"] == "t/n" else value.with_args(index="t/n")
+    return value.changed(_from_start)
+
+
+def _level_at(neighbor: Piece, time: float, stage: Schedule, verb: str) -> Level:
+    """Return the level of a neighbor of a stage at a time.
+
+    Args:
+        neighbor: the other stage.
+        time: the time since the neighbor begins, which may be between two updates.
+        stage: the stage whose level is open, for the error.
+        verb: what the neighbor does at the time: "ends" or "begins".
+    """
+    why = ""  # the level is not the same number for every base
+    factor, value, at = 0.0, 0.0, np.array([time])
+    schedule: Schedule = neighbor.schedule
+    with np.errstate(all="ignore"):
+        if schedule.affine and schedule.has_absolute:
+            factor, value = np.broadcast_to(neighbor.values(at, ROWS), (2, 1))[:, 0].tolist()
+        elif schedule.affine:
+            factor = np.asarray(neighbor.values(at, FACTOR)).item()
+        elif scales_with_base(schedule) and not schedule.has_absolute:
+            factor = np.asarray(neighbor.values(at, ONE)).item()
+        else:
+            why = "is not a multiple of base plus a constant"
+    if not (isfinite(factor) and isfinite(value)):
+        why = "is not finite"
+    if why:
+        side = "before" if verb == "ends" else "after"
+        found = f"the level at which the stage {side} it, {short_line(schedule)}, {verb} {why}"
+        changed = started_at(stage, 0.1) if verb == "ends" else stage.with_args(to=1.0)
+        raise InvalidArgument(short_line(stage), found, f"Write the level, for example {changed}")
+    return level_from_parts(factor, value)
+
+
+def scales_with_base(schedule: Schedule) -> bool:
+    """Return whether twice the base gives twice the value, apart from absolute levels."""
+    if schedule.kind in ("as_factor", "absolute"):
+        return True
+    if schedule.kind == "geometric" or (schedule.shape.affine is False and schedule.kind not in _BENDS_BUT_SCALES):
+        return False
+    return all(scales_with_base(part) for part in schedule.parts())
 
 
 def _extent(call: Schedule) -> Extent:
@@ -402,3 +544,73 @@ def _rule_in_stage(stages: Several[object], place: int, stage: Schedule) -> Inva
     line = str(in_order(bare)) if known else 'warmup("5%") >> cosine()'
     advice = f"Multiply the entire line, with brackets: ({line}) * {' * '.join(map(str, rules))}"
     return InvalidArgument(" >> ".join(map(str, stages)), f"{stage} contains a metric rule", advice)
+
+
+# A run whose amounts are reported needs one value at each update.
+
+Factor: TypeAlias = Callable[[float], float]
+
+_OTHERS: Final = ("over", "curve", "index")
+
+
+def factor_of_number(schedule: Schedule) -> Factor | None:
+    """Return the factor of base of a resolved schedule at one time; None if it is no sequence of anneals."""
+    if schedule.kind == "constant":
+        value = constant_level(schedule)
+        return None if isinstance(value, Absolute) else lambda _: value
+    if is_anneal(schedule):
+        return _factor_of_anneal(schedule)
+    if schedule.kind != "sequence" or schedule.piece.schedule != schedule:
+        return None
+    return _factor_of_sequence(schedule)
+
+
+def _factor_of_sequence(schedule: Schedule) -> Factor | None:
+    begins, functions, begin = list[int](), list[Factor](), 0
+    for stage in stages_of(schedule):
+        length = stage.length
+        if length is None or length.terms or (stage is stages_of(schedule)[-1] and not begins):
+            function = factor_of_number(stage)
+            if function is None:
+                return None
+            begins.append(begin)
+            functions.append(function)
+        if length is not None:
+            if not length.is_resolved:
+                return None
+            begin += length.updates
+
+    def factor_at(t: float) -> float:
+        place = bisect_right(begins, t) - 1
+        return functions[place](t - begins[place])
+
+    return factor_at
+
+
+def _factor_of_anneal(stage: Schedule) -> Factor | None:
+    first, last, over, curve, index = first_level(stage), last_level(stage), *(stage.args[k] for k in _OTHERS)
+    if isinstance(first, Absolute) or isinstance(last, Absolute) or curve.function is not None:
+        return None
+    rises = abs(first) <= abs(last)
+    near, far = (first, last) if rises else (last, first)
+    spread, n = far - near, count_of(over.number)
+    may_warn = curve not in (curves.linear, curves.cosine)
+
+    def share(k: float, whole: float) -> float:
+        if not may_warn:
+            return float(curve.share(k, whole, rises=rises))
+        with np.errstate(all="ignore"):
+            return float(curve.share(k, whole, rises=rises))
+
+    def factor_at(t: float) -> float:
+        k, whole = stage_fraction(index, t, n)
+        if not 0 < k < whole:
+            return last if k >= whole else first
+        if near == 0:
+            return share(k, whole) * far
+        value = share(k, whole) * spread + near
+        if not curve.monotone:
+            return value
+        return min(value, far) if far > near else max(value, far)
+
+    return factor_at

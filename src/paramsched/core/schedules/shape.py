@@ -13,16 +13,12 @@ from typing import Annotated, Any, Concatenate, Final, Literal, ParamSpec, TypeA
 
 import numpy as np
 
-from paramsched.core.base.params import Ge, Gt, Param, params_of
-from paramsched.core.base.signatures import readable
+from paramsched.core.base.params import Ge, Gt, Param, params_of, readable
 from paramsched.core.builders import SHAPES, builder_like, require_free_name
 from paramsched.core.curves.arrays import Array
 from paramsched.core.number_checks import MOST_COUNT, checked_number, finite_number, require_choice, whole_number
-from paramsched.core.schedules.evaluation import ROWS, Base, product
 from paramsched.core.schedules.level import Absolute, Level, level_of
-from paramsched.core.schedules.period import Lengths as LengthsOfCycles
-from paramsched.core.schedules.period import multiples
-from paramsched.core.schedules.registry import refuse_call
+from paramsched.core.schedules.registry import refuse_call, refuse_two_readings_of_call
 from paramsched.core.schedules.schedule import (
     OPERATORS,
     SHAPE_OF_BUILDER,
@@ -32,8 +28,8 @@ from paramsched.core.schedules.schedule import (
     no_total,
     schedule_of,
 )
-from paramsched.core.schedules.span import Edges, Piece, Span
-from paramsched.core.schedules.two_levels import refuse_two_readings_of_call
+from paramsched.core.schedules.span import ROWS, Base, Edges, Piece, Span, multiples, product
+from paramsched.core.schedules.span import Lengths as LengthsOfCycles
 from paramsched.core.time import Duration, DurationLike
 from paramsched.core.time.duration import Number, count_of
 from paramsched.errors import CallSite, InvalidArgument, shown, site_with_value

@@ -1,17 +1,251 @@
-"""Span: the part of a run that a schedule fills; and Piece, a schedule that is planned for it."""
+"""Evaluation: the part of a run in which a schedule is planned, the values of its pieces, and their periods."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from decimal import MAX_EMAX, Decimal, localcontext
 from fractions import Fraction
-from math import ceil, floor
-from typing import Any, Final, Literal, Protocol, TypeAlias, final
+from functools import lru_cache
+from math import ceil, floor, inf
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, final
 
-from paramsched.core.curves.arrays import Array
-from paramsched.core.schedules.evaluation import Base
+import numpy as np
+
+from paramsched.core.curves.arrays import Array, Floats, quiet, require_numbers
 from paramsched.core.time import Duration, DurationLike, RunFacts
-from paramsched.core.time.duration import Number, within_digits
-from paramsched.errors import InvalidArgument
+from paramsched.core.time.duration import MOST_AMOUNT, Number, exact_number, within_digits
+from paramsched.errors import InvalidArgument, InvalidTime, shown
+
+# A base is a column. `[[b0], [b1], …]` gives a row of values for each base. `[[1], [0]]`, with `[[0], [1]]` for
+# absolute values, gives the two rows A and C of A(t) * base + C(t), which are valid for every base. Without absolute levels the
+# number 1.0 gives the row A. So a formula is written once, in NumPy.
+
+_PIECE: Final = 49152  # updates evaluated at once, so that temporaries fit in the cache (benchmarks/test_curve.py)
+
+MAX_LENGTH: Final = 10**18
+"""The maximum length, in updates."""
+
+
+def product(x: Array, y: Array) -> Array:
+    """Return x * y, with 0 * inf = 0: a base of 0 stays 0, however large its factor is."""
+    made = x * y
+    # min() of an array with a NaN is NaN, so one pass over the values is usually enough.
+    if not isinstance(made, np.ndarray):
+        return 0.0 if made != made and x == x and y == y else made
+    if made.size and np.isnan(made.min()):
+        made = np.where(np.isnan(made) & ~np.isnan(x) & ~np.isnan(y), 0.0, made)
+    return made
+
+
+@final
+class Base(NamedTuple):
+    """The base of an evaluation: a level is a multiple of it.
+
+    Args:
+        value: the base: a number, an array with a value for each time, or a column of bases.
+        one: what an absolute value multiplies: 1, or a column.
+    """
+
+    value: Any
+    one: Any = 1.0
+
+    def times(self, factor: Array) -> Array:
+        """Return the values of multiples of base."""
+        return factor if self is FACTOR else product(factor, self.value)
+
+    def scaled(self, factor: Array) -> "Base":
+        """Return the base multiplied by a factor at each time."""
+        return Base(self.times(factor), self.one)
+
+    def at(self, part: Any, size: int) -> "Base":
+        """Return the base at some of `size` times."""
+        has_times = np.ndim(self.value) and self.value.shape[-1] == size and size > 1
+        return Base(self.value[..., part], self.one) if has_times else self
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """The shape of values without their times."""
+        return max(np.shape(self.value)[:-1], np.shape(self.one)[:-1], key=len)
+
+
+FACTOR: Final = Base(1.0)
+"""The base whose values are the factors of base of a schedule without absolute levels."""
+ROWS: Final = Base(np.array([[1.0], [0.0]]), np.array([[0.0], [1.0]]))
+"""The base whose values are two rows: the multiples of base, and the absolute values."""
+ONE: Final = Base(1.0)
+"""A base of 1."""
+
+
+class Planned(Protocol):
+    """The attributes of a piece that this module uses."""
+
+    @property
+    def values(self) -> Callable[[Array, Base], Array]: ...
+
+
+class Formula(Protocol):
+    """The attributes of a schedule that this module uses."""
+
+    @property
+    def affine(self) -> bool: ...
+    @property
+    def has_absolute(self) -> bool: ...
+    @property
+    def piece(self) -> Planned: ...
+
+
+def for_base(schedule: Formula, values: Callable[[Array, Base], Array], t: Array, base: Any) -> Array:
+    """Return the values of a schedule for a base, which is applied last if the schedule is affine."""
+    if not schedule.affine:
+        return values(t, Base(base))
+    if not schedule.has_absolute:
+        return product(values(t, FACTOR), base)
+    factor, offset = np.broadcast_to(values(t, ROWS), (2, t.size))
+    return product(factor, base) + offset
+
+
+def value_at(schedule: Formula, t: Any, base: Any) -> Any:
+    """Evaluate a schedule at `t` for `base`. Calling a schedule calls this function."""
+    require_numbers(t, base)
+    base = checked_base(base)
+    times = checked_times(t)
+    if isinstance(base, float) and not isinstance(base, np.generic):
+        values = evaluate(schedule, times.reshape(-1), base)
+        return float(values[0]) if times.ndim == 0 and not isinstance(t, np.ndarray) else values.reshape(times.shape)
+    bases: Array = base
+    made = _for_many_bases(schedule, times, np.asarray(bases, dtype=np.float64))
+    return made.astype(bases.dtype, copy=False)[()] if np.issubdtype(bases.dtype, np.floating) else made[()]
+
+
+@quiet
+def evaluate(schedule: Formula, times: Array, base: float) -> Floats:
+    """Return the values at a 1-d NumPy array of times for one base, as float64.
+
+    A value does not depend, not even in its last bit, on how many times are evaluated together.
+    """
+    times = np.ascontiguousarray(times)
+    values, is_factor = schedule.piece.values, schedule.affine and not schedule.has_absolute and bool(base)
+    out = np.empty(times.size)
+    for begin in range(0, times.size, _PIECE):
+        t, here = times[begin : begin + _PIECE], out[begin : begin + _PIECE]
+        if is_factor:
+            np.multiply(values(t, FACTOR), base, out=here)
+        else:
+            here[:] = for_base(schedule, values, t, base)
+    return out
+
+
+@quiet
+def columns(schedule: Formula, times: Array | float) -> tuple[Floats, Floats | None]:
+    """Return the factors of base of an affine schedule at some times, and its absolute values; None if it has none."""
+    times = np.atleast_1d(times)
+    if not schedule.has_absolute:
+        return np.array(np.broadcast_to(schedule.piece.values(times, FACTOR), times.shape)), None
+    factor, value = np.broadcast_to(schedule.piece.values(times, ROWS), (2, times.size))
+    return factor, value
+
+
+def factors_at(schedule: Formula, times: Array | float) -> Floats | None:
+    """Return the factors of base at some times; None if the values are not only multiples of base."""
+    return columns(schedule, times)[0] if schedule.affine and not schedule.has_absolute else None
+
+
+@quiet
+def rows_at(schedule: Formula, times: Array | float, bases: Floats) -> Array:
+    """Return the values at some times, a row each, with a column for each base; equal to those of `evaluate`."""
+    if schedule.affine:
+        factor, value = columns(schedule, times)
+        rows = product(factor[:, None], bases)
+        return rows if value is None else rows + value[:, None]
+    times = np.atleast_1d(times)
+    found, places = np.unique(bases, return_inverse=True)
+    values = schedule.piece.values(times, Base(found[:, None]))
+    return np.broadcast_to(values, (found.size, times.size))[places].T
+
+
+def values_by_base(schedule: Formula, times: Array) -> Callable[[float], Floats]:
+    """Return a function of the base whose values are those of `evaluate`, with the formula computed once."""
+    factors = factors_at(schedule, times) if times.size <= _PIECE else None
+    if factors is None:
+        return lambda base: evaluate(schedule, times, base)
+    return quiet(lambda base: np.asarray(product(factors, base)))
+
+
+def depends_on_base(schedule: Formula, times: Array, base: float = 1.0, other: float = 2.0) -> bool:
+    """Return whether a schedule has different values at some of the times for two bases."""
+    return not np.array_equal(evaluate(schedule, times, base), evaluate(schedule, times, other))
+
+
+@quiet
+def _for_many_bases(schedule: Formula, times: Array, bases: Array) -> Floats:
+    """Return the values for an array of bases. Each value is the same as if its base were passed alone."""
+    try:
+        shape = np.broadcast_shapes(times.shape, bases.shape)
+    except ValueError:
+        found = f"expected shapes that broadcast, got times of shape {times.shape} and bases of shape {bases.shape}"
+        raise InvalidArgument("schedule(t, base)", found, "Use schedule(t[:, None], base)") from None
+    values, flat = schedule.piece.values, times.reshape(-1)
+    if not schedule.affine:
+        many_times, many_bases = (np.array(np.broadcast_to(one, shape)).reshape(-1) for one in (times, bases))
+        return np.array(np.broadcast_to(values(many_times, Base(many_bases)), many_times.shape)).reshape(shape)
+    if not schedule.has_absolute:
+        factor = np.broadcast_to(values(flat, FACTOR), flat.shape).reshape(times.shape)
+        return np.array(np.broadcast_to(product(factor, bases), shape))
+    factor, offset = np.broadcast_to(values(flat, ROWS), (2, flat.size)).reshape(2, *times.shape)
+    return np.array(np.broadcast_to(product(factor, bases) + offset, shape))
+
+
+_INSTEAD_OF_TIME: Final = "Use the number of completed updates: 0, 1, 2, …"
+_INSTEAD_OF_BASE: Final = "Use the group's own value, for example 0.1"
+
+
+def checked_times(t: Any) -> Array:
+    """Check Python or NumPy times, and return them as a NumPy array."""
+    if isinstance(t, (bool, str, bytes)):
+        raise InvalidTime(f"time {t!r}", f"expected a number, got {type(t).__name__}", _INSTEAD_OF_TIME)
+    if isinstance(t, (int, float)):
+        if not 0 <= t < inf:
+            raise InvalidTime(f"time {t!r}", "must be finite and not negative", _INSTEAD_OF_TIME)
+        if isinstance(t, int) and t > MAX_LENGTH:
+            raise InvalidTime(
+                f"time {t:.6g}" if t < 10**300 else "time", "must be at most 1e18 updates", _INSTEAD_OF_TIME
+            )
+        return np.asarray(t)
+    try:
+        times = np.asarray(t)
+    except ValueError:  # lists of different lengths
+        raise InvalidTime(f"times {shown(t)}", "expected an array of numbers", _INSTEAD_OF_TIME) from None
+    if times.dtype.kind not in "iuf":
+        raise InvalidTime(f"times of dtype {times.dtype}", "expected numbers", _INSTEAD_OF_TIME)
+    if times.dtype == np.int64 and (not times.size or times.view(np.uint64).max() <= MAX_LENGTH):
+        return np.ascontiguousarray(times).reshape(times.shape)  # one pass: a negative number is a large unsigned one
+    first, last = (times.min(), times.max()) if times.size else (0, 0)
+    if not (first >= 0 and np.isfinite(last)):
+        raise InvalidTime(f"times from {first} to {last}", "must be finite and not negative", _INSTEAD_OF_TIME)
+    if times.dtype.kind == "f":
+        return np.ascontiguousarray(times, dtype=np.float64).reshape(times.shape)
+    if last > MAX_LENGTH:
+        raise InvalidTime(f"times up to {last}", "must be at most 1e18 updates", _INSTEAD_OF_TIME)
+    return np.ascontiguousarray(times, dtype=np.int64).reshape(times.shape)
+
+
+def checked_base(base: Any) -> Any:
+    """Check a base. Return a Python number as a float, and another base as an array."""
+    if isinstance(base, (int, float)) and not isinstance(base, np.generic):
+        try:
+            value = float(base)
+        except OverflowError:  # an integer of more than 308 digits
+            value = inf
+        if not -inf < value < inf:
+            raise InvalidArgument(f"base {value!r}", "must be finite", _INSTEAD_OF_BASE)
+        return value
+    bases = np.asarray(base)
+    if bases.dtype.kind not in "biuf":
+        raise InvalidArgument(f"base {base!r}"[:80], f"expected real numbers, got {bases.dtype}", _INSTEAD_OF_BASE)
+    if not np.isfinite(bases).all():
+        raise InvalidArgument(f"base {base!r}"[:80], "must be finite", _INSTEAD_OF_BASE)
+    return bases
+
 
 Rounding: TypeAlias = Literal["up", "nearest", "floor", "exact"]
 """How a boundary between two updates is rounded: up, to the nearest, down, or not."""
@@ -254,3 +488,193 @@ class Piece:
     def end(self) -> Number | None:
         """The end from which the schedule is constant; None if it has no end, or changes after its length."""
         return self.length if self.length is not None and self.held is not None and self.held <= self.length else None
+
+
+# The k-th boundary of a period is its k-th multiple, rounded up once. If a period takes p/q updates, floor(t * q / p)
+# are complete at update t. These are integers until the division, so every cycle is as exact as the first.
+
+Lengths: TypeAlias = Literal["exact", "nearest", "floor"]
+"""How growing cycles are rounded: not, each to the nearest update, or down before the next one grows."""
+
+_FAR: Final = 2**53
+"""The largest number of updates below which floats represent every integer."""
+
+
+def split(t: Array, period: Any, times: int | None = None) -> tuple[Array, Array]:
+    """Return the complete periods at each time and the time since the last one.
+
+    Args:
+        t: an array of times.
+        period: the exact period.
+        times: the number of periods, the last of which never completes; None for no end.
+    """
+    cycle, since = _split_integers(t, period) if t.dtype.kind in "iu" else _split_floats(t, period)
+    if times is None:
+        return cycle, since
+    size = period.numerator if period.denominator == 1 else float(period)
+    if period.denominator == 1:
+        last = np.minimum(cycle, times - 1)
+        return last, np.minimum(t - last * size, size)
+    return np.minimum(cycle, times - 1), np.where(cycle >= times, size, since)
+
+
+def _split_integers(t: Array, period: Number) -> tuple[Array, Array]:
+    p, q = period.numerator, period.denominator
+    if q == 1:
+        cycle = t // p if p < 2**63 else t * 0
+        return cycle, t - cycle * p if p < 2**63 else t
+    if int(t.max(initial=0)) * q < 2**63 and p < 2**63:
+        cycle, parts = np.divmod(t * q, p)
+        return cycle, parts / float(q)
+    pairs = [divmod(one * q, p) for one in t.reshape(-1).tolist()]  # Python's integers have no limit
+    cycles, rests = (np.array(one).reshape(t.shape) for one in zip(*pairs, strict=True))
+    return cycles, rests.astype(np.float64) / float(q)
+
+
+def _split_floats(t: Array, period: Number) -> tuple[Array, Array]:
+    """Return the same for float times; an integer has the result of that integer.
+
+    Other times occur only in cycles of fractional length. For them float arithmetic decides whether a period is
+    complete.
+    """
+    p, q = float(period.numerator), float(period.denominator)
+    cycle = np.floor(t / float(period))
+    cycle = np.where((cycle + 1) * p / q <= t, cycle + 1, cycle)
+    cycle = np.where(cycle * p / q > t, cycle - 1, cycle)
+    since = t - cycle * p / q
+    whole = (np.floor(t) == t) & (t < _FAR)
+    if whole.any():
+        exact, rest = _split_integers(np.where(whole, t, 0).astype(np.int64), period)
+        cycle, since = np.where(whole, exact, cycle), np.where(whole, rest, since)
+    return cycle, since
+
+
+_ROUNDING: Final = 2.0**-50
+"""The relative error of two divisions and a difference of floats."""
+
+
+def last_boundary(t: Array, period: Number) -> Array:
+    """For each time, return the latest multiple of `period`, rounded up to an update, that is not after it."""
+    cycle, since = split(t, period)
+    if period.denominator == 1:
+        return cycle * period.numerator
+    if t.dtype.kind in "iu":
+        return t - np.floor(since).astype(np.int64)
+    return t - np.floor(since + t * _ROUNDING)
+
+
+def multiples(period: Number, since: Number, until: Number) -> Iterable[Number]:
+    """Return the exact multiples of a period between two times that are not negative."""
+    first = int(max(-(-since // period), 0))
+    if period.denominator == 1:
+        return range(first * period.numerator, int(until) + 1, period.numerator)
+    return (exact_number(k * period) for k in range(first, int(until // period) + 1))
+
+
+# ---------------------------------------------------------------- cycles that grow
+
+
+@final
+class GrowingCycles:
+    """The starts and lengths of cycles, up to the largest integer that floats represent exactly.
+
+    Args:
+        first: the exact length of the first cycle.
+        begins, sizes: the start and the length of each cycle, as integers, or as decimals of 60 digits.
+    """
+
+    def __init__(self, first: Number, begins: Sequence[int | Decimal], sizes: Sequence[int | Decimal]) -> None:
+        self._first, self._exact = first, (begins, sizes)
+        self.end = _snapped(_snapped(begins[-1]) + (first if len(sizes) == 1 else _snapped(sizes[-1])))
+        whole = all(isinstance(_snapped(one), int) for one in (*begins, *sizes)) and sizes[-1] <= 10**18
+        kind: Any = np.int64 if whole else np.float64
+        self._begins, self._sizes = (
+            np.array([round(one) for one in exact] if whole else exact, kind) for exact in self._exact
+        )
+
+    def split(self, t: Array) -> tuple[Array, Array, Array]:
+        """Return the index of the cycle of each time, the time since its start, and its length."""
+        cycle = np.searchsorted(self._begins[1:], t, side="right")
+        return cycle, t - self._begins[cycle], self._sizes[cycle]
+
+    def between(self, since: Number, until: Number) -> Iterator[tuple[Number, Number]]:
+        """Yield the exact start and length of each cycle that has a time from `since` to `until`."""
+        first = int(np.searchsorted(self._begins, float(since))) - 2
+        last = int(np.searchsorted(self._begins, float(until), side="right"))
+        for place in range(max(first, 0), last):
+            begin, size = (_snapped(exact[place]) for exact in self._exact)
+            size = size if place else self._first
+            # Only the cycles at both ends may be outside, because floats are rounded.
+            if first + 2 < place < last - 1 or (begin <= until and since <= begin + size):
+                yield begin, size
+
+
+@lru_cache(maxsize=16)
+def growing_cycles(first: Number, mult: float, lengths: Lengths, times: int | None) -> GrowingCycles:
+    """Return cycles of which each is `mult` times as long as the last; `times` of them, or all for None."""
+    if lengths == "exact":
+        with localcontext() as context:
+            context.prec = 60
+            ratio, exact, begin, far = (
+                Decimal(repr(mult)),
+                Decimal(first.numerator) / first.denominator,
+                Decimal(0),
+                Decimal(_FAR),
+            )
+            starts, lasting = [begin], [exact]
+            while (begin := begin + exact) <= far and len(starts) != times:
+                exact = exact * ratio
+                starts.append(begin)
+                lasting.append(exact)
+        return GrowingCycles(first, starts, lasting)
+    begins, sizes, size = [0], [int(first)], float(int(first))
+    while begins[-1] + sizes[-1] <= _FAR and len(sizes) != times:
+        begins.append(begins[-1] + sizes[-1])
+        size = min(size * mult, 2.0 * _FAR)
+        size = float(int(size)) if lengths == "floor" else size
+        sizes.append(round(size))
+    return GrowingCycles(int(first), begins, sizes)
+
+
+def end_of_cycles(period: Number, mult: float, lengths: Lengths, times: int) -> Number:
+    """Return the end of the last of `times` cycles."""
+    if mult == 1:
+        return exact_number(Fraction(period) * times)
+    return growing_cycles(period if lengths == "exact" else ceil(period), mult, lengths, times).end
+
+
+_SUM_DIGITS: Final = 120
+"""The digits of a sum of cycles that has too many digits as an exact fraction."""
+
+
+def sum_of_cycles(mult: float, times: int) -> Fraction:
+    """Return the total length of `times` cycles, as a multiple of the first cycle; at most 1e18."""
+    ratio = Fraction(repr(mult))
+    if ratio == 1:
+        return Fraction(times)
+    if times * len(str(ratio.denominator)) <= _SUM_DIGITS:
+        return min((ratio**times - 1) / (ratio - 1), MOST_AMOUNT)
+    with localcontext() as context:
+        context.prec, context.Emax = _SUM_DIGITS, MAX_EMAX
+        exact = Decimal(repr(mult))
+        return Fraction(min((exact**times - 1) / (exact - 1), Decimal(MOST_AMOUNT.numerator)))
+
+
+def fitting_times(mult: float, times: int, available: Fraction) -> int:
+    """Return the largest number of cycles, at most `times`, that fit in `available` if each has at least one update."""
+    if mult == 1:
+        return max(1, min(times, int(available)))
+    fitting, size, total = 1, mult, 1.0
+    while fitting < times and total + size <= available:
+        total, size, fitting = total + size, size * mult, fitting + 1
+    return fitting
+
+
+_SNAP: Final[dict[type, Any]] = {Decimal: Decimal("1e-30"), Fraction: Fraction(1, 10**30), int: 1}
+"""A difference from an integer that is only due to rounding."""
+
+
+def _snapped(number: int | Decimal | Fraction) -> Number:
+    """Return the nearest integer if the number differs from it only by rounding, else the number."""
+    whole = round(number)
+    return whole if abs(number - whole) < _SNAP[type(number)] else Fraction(number)

@@ -20,18 +20,16 @@ from typing import Any, Final, TypeAlias, final
 
 from paramsched.core.base.codes import UNKNOWN_NAME, WRONG_TYPE
 from paramsched.core.base.foreign_names import answer_to_name
-from paramsched.core.base.near_names import closest, shortened_text
-from paramsched.core.base.params import Param, params_of
+from paramsched.core.base.params import Param, params_of, readable
 from paramsched.core.base.problem import TextLines
-from paramsched.core.base.signatures import readable
+from paramsched.core.base.words import closest, shortened_text
 from paramsched.core.builders import example_call, refused_call
 from paramsched.core.curves import CONSTANTS, FAMILIES, Curve
 from paramsched.core.foreign_calls import answering, unknown_argument
-from paramsched.core.schedules.absolute import absolute
+from paramsched.core.schedules.combinators import absolute
 from paramsched.core.schedules.level import Absolute
-from paramsched.core.schedules.registry import SHAPES, combine_operands, operator_builder
+from paramsched.core.schedules.registry import SHAPES, combine_operands, operator_builder, refuse_two_readings_of_call
 from paramsched.core.schedules.schedule import Schedule, line_of
-from paramsched.core.schedules.two_levels import refuse_two_readings_of_call
 from paramsched.core.time import Duration
 from paramsched.errors import AmbiguousLevel, CallSite, InvalidArgument, ParseError, shown
 

@@ -8,14 +8,11 @@ from math import ceil, prod
 from numbers import Integral, Real
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypedDict, cast, final
 
-from paramsched.core.base.entries import notebook_display
-from paramsched.core.base.near_names import closest, did_you_mean, shortened_text
-from paramsched.core.base.params import Doc, Example, Ge, Gt, Le, Param, params_of_record
-from paramsched.core.base.shown_values import only_set_fields
-from paramsched.core.base.signatures import readable
+from paramsched.core.base.params import Doc, Example, Ge, Gt, Le, Param, params_of_record, readable
+from paramsched.core.base.words import closest, did_you_mean, only_set_fields, shortened_text
+from paramsched.core.entries import notebook_display
 from paramsched.core.foreign_calls import answering_class, foreign_fact
-from paramsched.core.time.amounts import PROGRESS
-from paramsched.core.time.duration import UNIT_NAMES, Duration, DurationLike
+from paramsched.core.time.duration import PROGRESS, UNIT_NAMES, Duration, DurationLike
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, MissingFact, shown
 
 SIZES: Mapping[str, tuple[tuple[str, ...], ...]] = {

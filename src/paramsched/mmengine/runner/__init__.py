@@ -26,7 +26,7 @@ from paramsched.mmengine.runner.hooks import Hook as Hook
 from paramsched.mmengine.runner.hooks import LoggerHook as LoggerHook
 from paramsched.mmengine.runner.hooks import ParamSchedulerHook as ParamSchedulerHook
 from paramsched.mmengine.runner.hooks import ProgressBarHook as ProgressBarHook
-from paramsched.mmengine.runner.metrics import Metric as Metric
+from paramsched.mmengine.runner.loops import Metric as Metric
 from paramsched.mmengine.runner.optim_wrapper import AmpOptimWrapper as AmpOptimWrapper
 from paramsched.mmengine.runner.runner import Runner as Runner
 

@@ -1,27 +1,32 @@
-"""Build the schedulers of the argument `param_scheduler`, and read their values."""
+"""The schedulers of a Runner, and the checks of their dicts."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias, final
+from typing import Any, Final, TypeAlias, final
 
 from torch.optim import Optimizer
 
+from paramsched.compat.group_values import by_value
+from paramsched.core.base.codes import REFUSED_VALUE
 from paramsched.core.base.problem import Problem, warn_user
-from paramsched.core.plan import Plan, Target
-from paramsched.core.plan.forms import FORMS
-from paramsched.core.plan.optimizers import unique_labels
+from paramsched.core.files.problem_collector import ProblemCollector
+from paramsched.core.plan import Plan, Target, bind
+from paramsched.core.plan.forms import FORMS, plan_of
+from paramsched.core.plan.optimizers import ALONE, check_names, scopes_of, unique_labels
 from paramsched.core.plan.run_amounts import PLANNED_SIZES, SIZES_OF_BATCHES
 from paramsched.core.run import Scheduler
-from paramsched.core.run.arguments import PlanSource
 from paramsched.core.run.engine_handle import EngineHandle
+from paramsched.core.run.start import PlanSource
 from paramsched.core.time import RunFacts
-from paramsched.engines.other_schedulers import Writer
-from paramsched.engines.planned_sizes import refuse_untrained_sizes
-from paramsched.errors import InvalidArgument, MissingFact, Unresolved
+from paramsched.engines.engine_facts import refuse_untrained_sizes
+from paramsched.engines.writes import Writer
+from paramsched.errors import ConfigError, InvalidArgument, MissingFact, Unresolved
+from paramsched.mmengine.registry import report_error
 from paramsched.mmengine.schedulers import OptimWrapper, build_param_scheduler, unmeasured
-from paramsched.mmengine.schedulers.base import is_scheduler
-from paramsched.mmengine.schedulers.optimizers import field_of_group
+from paramsched.mmengine.schedulers.base import ValuesOnly, field_of_group, is_scheduler
+from paramsched.mmengine.schedulers.build import RunLength, build_lists
 
 
 @final
@@ -232,3 +237,68 @@ def present_values(
         (field, labels[index]): float(field_of_group(groups[index], field).read(groups[index]))
         for field, index in scheduled_fields(schedulers, optimizer, name)
     }
+
+
+def check_schedulers(
+    config: Any,
+    wrappers: Mapping[str, OptimWrapper | None],
+    length: RunLength,
+    path: str,
+    problems: ProblemCollector,
+) -> None:
+    """Build the schedulers of `param_scheduler` for copies of the groups, and report every problem.
+
+    Args:
+        config: the value of `param_scheduler`.
+        wrappers: the wrappers of the optimizers by name; None in place of one with a problem.
+        length: the length of the run.
+        path: the path of `param_scheduler`.
+        problems: receives the problems.
+    """
+    if config is None or not wrappers:
+        return
+    names = list(wrappers)
+    several = [] if names == [""] else names
+    if is_plan(config, names=several):
+        _check_plan(config, wrappers, path, problems)
+        return
+    plans = config.values() if several and isinstance(config, Mapping) and "type" not in config else ()
+    if any(is_plan(one, names=()) for one in plans):
+        advice = f"Use one plan with groups: {{{names[0]}: {{lr: …}}, …}}"
+        problems.add(path, "one plan drives all optimizers, on one clock", advice, code=REFUSED_VALUE)
+        return
+    with warnings.catch_warnings():  # the warnings are shown when the schedulers are built for the run
+        warnings.simplefilter("ignore")
+        copies = {name: _copy_of(wrapper) for name, wrapper in wrappers.items()}
+        build_lists(config, copies, length, path, problems, ["verbose"])
+
+
+def _copy_of(wrapper: OptimWrapper | None) -> OptimWrapper:
+    """Return a wrapper without parameters, whose groups are copies."""
+    if wrapper is None:
+        return OptimWrapper(ValuesOnly([_UNKNOWN]))
+    groups = by_value([{**group, "params": []} for group in wrapper.optimizer.param_groups])
+    return OptimWrapper(ValuesOnly(groups), wrapper._accumulative_counts)
+
+
+def _check_plan(
+    config: Any, wrappers: Mapping[str, OptimWrapper | None], path: str, problems: ProblemCollector
+) -> None:
+    """Check a plan for all optimizers. Its lengths are resolved once the loader is known."""
+    groups = {name or ALONE: one.optimizer.param_groups for name, one in wrappers.items() if one is not None}
+    try:
+        plan = plan_of(config, "Runner")
+        if len(groups) < len(wrappers):
+            return
+        if list(wrappers) != [""]:
+            check_names("Runner(optim_wrapper=…)", groups)
+        for name, scope in scopes_of(plan, plan, groups).items():
+            bind(plan, groups[name], scope)
+    except (ConfigError, OSError) as error:
+        report_error(error, path, problems)
+    except InvalidArgument as error:
+        problems.refuse(path, error)
+
+
+_UNKNOWN: Final = {"lr": 1.0, "momentum": 1.0, "weight_decay": 1.0, "betas": (0.9, 0.999)}
+"""Values in place of those of an optimizer with a problem."""

@@ -1,39 +1,418 @@
-"""Build the parts of a Runner from its arguments, and report all problems together before anything is written."""
+"""The parts of a Runner: model, loaders, optimizers, evaluators, made from its arguments."""
 
 import inspect
 import os
-from collections.abc import Callable, Mapping
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar, final
+from typing import Any, Final, Literal, TypeAlias, TypeVar, final
 
+import torch
 from torch import nn
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader
 
-from paramsched.core.base.codes import REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
-from paramsched.core.base.printing import ROOT, child_path, entry_path
+from paramsched.core.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.core.base.words import ROOT, child_path, closest, did_you_mean, entry_path
 from paramsched.core.files.problem_collector import ProblemCollector, short_json
-from paramsched.core.number_checks import check_fields, checked, whole_number
-from paramsched.core.run.arguments import checked_on_base, checked_on_change
+from paramsched.core.number_checks import check_fields, checked, require_choice, whole_number
+from paramsched.core.run.start import checked_on_base, checked_on_change
 from paramsched.errors import CallSite, InvalidArgument, site_with_value
-from paramsched.mmengine.building import build_call, report_error, report_kind, true_or_false
-from paramsched.mmengine.runner._accelerator import RandomnessSettings, seed_for
-from paramsched.mmengine.runner._classes import (
-    build_custom_hooks,
-    build_default_hooks,
-    build_metrics,
-    build_model,
-    hooks_in_order,
+from paramsched.mmengine.registry import (
+    DATASETS,
+    HOOKS,
+    METRICS,
+    MODELS,
+    build_call,
+    build_object,
+    check_names,
+    class_of,
+    registered_in_mmengine,
+    report_error,
+    report_kind,
+    true_or_false,
 )
-from paramsched.mmengine.runner._loaders import check_loader
-from paramsched.mmengine.runner._model_calls import training_style
-from paramsched.mmengine.runner._optimizers import build_wrappers
-from paramsched.mmengine.runner._scheduler_checks import check_schedulers
-from paramsched.mmengine.runner.loops import TrainSettings
-from paramsched.mmengine.runner.metrics import MetricLike
+from paramsched.mmengine.runner._param_schedulers import check_schedulers
+from paramsched.mmengine.runner.context import inputs_and_target, training_style
+from paramsched.mmengine.runner.hooks import (
+    CheckpointHook,
+    Hook,
+    LoggerHook,
+    ParamSchedulerHook,
+    ProgressBarHook,
+    priority_of,
+)
+from paramsched.mmengine.runner.loops import (
+    EpochBatches,
+    MeanOf,
+    MetricLike,
+    RandomnessSettings,
+    TrainSettings,
+    seed_for,
+)
+from paramsched.mmengine.runner.optim_wrapper import AmpOptimWrapper
 from paramsched.mmengine.schedulers import OptimWrapper
+from paramsched.mmengine.schedulers.base import ValuesOnly
 from paramsched.mmengine.schedulers.build import RunLength
 from paramsched.mmengine.train_cfg import LENGTHS, loop_of, read_lengths
+
+
+def build_model(config: Any, path: str, problems: ProblemCollector) -> nn.Module | None:
+    """Build the model from a dict, or return it unchanged; None if there is a problem."""
+    before = problems.count
+    model = build_object(config, MODELS, path, problems)
+    if isinstance(model, nn.Module):
+        return model
+    if problems.count == before:
+        report_kind(model, "torch.nn.Module", path, problems, "Pass a module, or dict(type='…')")
+    return None
+
+
+def build_metrics(config: Any, path: str, problems: ProblemCollector) -> list[MetricLike] | None:
+    """Build the metrics from dicts, functions or objects; return None for None or an empty dict."""
+    if config is None or (isinstance(config, Mapping) and not config):
+        return None
+    is_list = isinstance(config, (list, tuple))
+    metrics = []
+    for index, one in enumerate(config if is_list else [config]):
+        before, place = problems.count, child_path(path, index) if is_list else path
+        metric = build_object(one, METRICS, place, problems)
+        if isinstance(metric, MetricLike):
+            metrics.append(metric)
+        elif callable(metric):
+            metrics.append(_mean_of(metric))
+        elif problems.count == before:
+            report_kind(metric, "metric", place, problems, "Pass a function of output and target, or a Metric")
+    return metrics
+
+
+def _mean_of(function: Callable[[Any, Any], Any]) -> MeanOf:
+    """Return a metric: the mean over all samples of `function(output, target)`."""
+    name = getattr(function, "__name__", type(function).__name__).lower()
+    return MeanOf(lambda output, batch: function(output, inputs_and_target(batch)[1]), name)
+
+
+DEFAULT_HOOKS: Final[Mapping[str, Callable[[], Hook]]] = {
+    "logger": LoggerHook,
+    "param_scheduler": ParamSchedulerHook,
+    "checkpoint": lambda: CheckpointHook(interval=1),
+    "progress": ProgressBarHook,
+}
+"""The default hooks of a Runner; None in `default_hooks` removes one."""
+
+
+_NOT_HERE: Final = ("runtime_info", "timer", "sampler_seed", "visualization")
+"""MMEngine's default hooks that do not exist here. A config may still remove them with None."""
+
+
+def build_default_hooks(config: Any, path: str, problems: ProblemCollector) -> list[Any]:
+    """Build the default hooks, with those of a config in their place."""
+    if not isinstance(config, (Mapping, type(None))):
+        report_kind(config, "mapping", path, problems, "For example: dict(checkpoint=dict(type='CheckpointHook'))")
+        return []
+    changes, hooks = config or {}, list[Any]()
+    for name in dict.fromkeys([*DEFAULT_HOOKS, *changes]):
+        if name not in changes:
+            hooks.append(DEFAULT_HOOKS[name]())
+        elif changes[name] is not None:
+            hooks.append(build_hook(changes[name], child_path(path, name), problems))
+        elif name not in (*DEFAULT_HOOKS, *_NOT_HERE):
+            found = f"unknown hook; {did_you_mean(str(name), DEFAULT_HOOKS)}"
+            problems.add(child_path(path, name), found, code=UNKNOWN_NAME)
+    return hooks
+
+
+def build_custom_hooks(config: Any, path: str, problems: ProblemCollector) -> list[Any]:
+    """Build the hooks of a list."""
+    if not isinstance(config, (list, tuple, type(None))):
+        report_kind(config, "list", path, problems, "For example: custom_hooks=[MyHook()]")
+        return []
+    return [build_hook(hook, child_path(path, index), problems) for index, hook in enumerate(config or ())]
+
+
+def build_hook(config: Any, path: str, problems: ProblemCollector) -> Any:
+    """Build a hook from a dict or a class, or return it unchanged; None if there is a problem."""
+    before, hook, priority = problems.count, config, None
+    if isinstance(config, (Mapping, type)):
+        entries = dict(config) if isinstance(config, Mapping) else {"type": config}
+        priority = entries.pop("priority", None)
+        hook = build_object(entries, HOOKS, path, problems)
+        if priority is not None and hook is not None:
+            hook.priority = priority
+    if problems.count == before and not _is_hook(hook):
+        report_kind(hook, "hook", path, problems, "Derive it from paramsched.mmengine.runner.Hook")
+        return hook
+    try:
+        priority_of(getattr(hook, "priority", "NORMAL") if priority is None else priority)
+    except InvalidArgument as error:
+        report_error(error, child_path(path, "priority"), problems)
+    return hook
+
+
+def _is_hook(value: Any) -> bool:
+    """Return whether an object has any of the methods that a Runner calls."""
+    points = (name for name in vars(Hook) if name.startswith(("before_", "after_")))
+    return any(callable(getattr(value, point, None)) for point in points)
+
+
+def hooks_in_order(hooks: Iterable[Any]) -> list[Any]:
+    """Sort hooks by priority; hooks of the same priority keep their order."""
+    return sorted(hooks, key=lambda hook: priority_of(getattr(hook, "priority", "NORMAL")))
+
+
+ARGUMENTS: Final = (
+    "dataset", "batch_size", "shuffle", "sampler", "num_workers", "collate_fn", "drop_last", "pin_memory",
+    "persistent_workers", "prefetch_factor", "timeout",
+)  # fmt: skip
+"""The entries of a loader's dict."""
+_Sampler: TypeAlias = Literal["DefaultSampler", "InfiniteSampler", "RandomSampler", "SequentialSampler"]
+
+
+def check_loader(config: Any, path: str, problems: ProblemCollector) -> int | None:
+    """Check a loader, or the dict to build one, whose dataset is only built by `build_loader`.
+
+    Return the number of batches; None if it is unknown.
+    """
+    if isinstance(config, Mapping):
+        dataset, place = config.get("dataset"), child_path(path, "dataset")
+        if isinstance(dataset, Mapping):
+            cls = class_of(dataset, DATASETS, place, problems)
+            if cls is not None:
+                check_names(cls, dataset.keys() - {"type"}, place, problems)
+        elif dataset is None:
+            problems.add(place, "it is missing", "For example: dict(type='…')", code=WRONG_ARGUMENT)
+        elif isinstance(dataset, (str, bytes)) or not (
+            isinstance(dataset, Iterable) or hasattr(dataset, "__getitem__")
+        ):
+            report_kind(dataset, "dataset", place, problems)
+        with warnings.catch_warnings():  # the warnings are shown when the loader is built for the run
+            warnings.simplefilter("ignore")
+            _data_loader(config, [0], path, problems)
+    elif not (isinstance(config, Iterable) and isinstance(config, Sized)) or isinstance(config, (str, bytes)):
+        report_kind(config, "loader with a length", path, problems, "Pass a DataLoader or a dict")
+    elif not len(config):
+        problems.add(path, "it has no batches", code=REFUSED_VALUE)
+    else:
+        return len(config)
+    return None
+
+
+def build_loader(config: Any, path: str, model: nn.Module | None = None) -> Any:
+    """Build a loader and its dataset from a dict that was checked, or return a loader unchanged.
+
+    A model with a `data_preprocessor`, as MMEngine's have, receives lists of samples, unless the dict has a
+    `collate_fn`.
+
+    Raises:
+        ConfigError: if the class of the dataset raises an error.
+    """
+    if not isinstance(config, Mapping):
+        return config
+    problems = ProblemCollector()
+    dataset = build_object(config["dataset"], DATASETS, child_path(path, "dataset"), problems)
+    if hasattr(model, "data_preprocessor"):
+        config = {"collate_fn": lists_of_parts, **config}
+    loader = None if problems.count else _data_loader(config, dataset, path, problems)
+    problems.raise_any("Runner")
+    return loader
+
+
+def _data_loader(config: Mapping[str, Any], dataset: Any, path: str, problems: ProblemCollector) -> Any:
+    """Build torch's DataLoader; return None if an argument has a problem."""
+    problems.refuse_unknown(config, ARGUMENTS, path, "unknown argument")
+    arguments = {name: value for name, value in config.items() if name in ARGUMENTS and name != "dataset"}
+    sampler, collate = arguments.pop("sampler", None), arguments.pop("collate_fn", None)
+    if isinstance(sampler, Mapping):
+        arguments["shuffle"] = bool(
+            build_call(_shuffles, sampler, child_path(path, "sampler"), problems, title="sampler")
+        )
+    elif sampler is not None:
+        report_kind(sampler, "mapping", child_path(path, "sampler"), problems, "Use dict(type='DefaultSampler')")
+    function = collate.get("type") if isinstance(collate, Mapping) else collate
+    if isinstance(function, str) and function in _COLLATES:
+        function = _COLLATES[function]
+    elif function is not None and not callable(function):
+        found = f"expected a function, got {short_json(function)}"
+        problems.add(child_path(path, "collate_fn"), found, code=UNKNOWN_NAME)
+    build = partial(DataLoader, dataset, collate_fn=function)
+    return build_call(build, arguments, path, problems)
+
+
+def _shuffles(*, shuffle: bool | None = None, type: str) -> bool:  # the names in a config
+    """Return whether one of MMEngine's or torch's samplers shuffles; all except `SequentialSampler` do by default."""
+    require_choice(CallSite("sampler", "type"), type, _Sampler, "unknown sampler")
+    return type != "SequentialSampler" if shuffle is None else bool(shuffle)
+
+
+def each_sample_once(loader: Any, accelerator: Any) -> EpochBatches:
+    """Prepare a loader for a validation or test, which processes each sample once."""
+    # Because of `even_batches`, Accelerate would repeat samples until all processes have as many batches.
+    previous = accelerator.even_batches
+    accelerator.even_batches = False
+    try:
+        return EpochBatches(accelerator.prepare(loader), accelerator)
+    finally:
+        accelerator.even_batches = previous
+
+
+def lists_of_parts(samples: Sequence[Any]) -> Any:
+    """Combine samples into a batch of lists instead of tensors, as MMEngine's `pseudo_collate` does."""
+    first = samples[0]
+    kind: Any = type(first)
+    if isinstance(first, Mapping):
+        return kind({name: lists_of_parts([sample[name] for sample in samples]) for name in first})
+    if not isinstance(first, (list, tuple)):
+        return samples
+    parts = [lists_of_parts(column) for column in zip(*samples, strict=True)]
+    if hasattr(first, "_fields"):  # a named tuple, which has no base class of its own
+        return kind(*parts)
+    return parts if isinstance(first, tuple) else kind(parts)
+
+
+_COLLATES: Final[Mapping[str, Any]] = {"pseudo_collate": lists_of_parts, "default_collate": None}
+
+
+_WRAPPERS: Final[Mapping[str, type[OptimWrapper]]] = {"OptimWrapper": OptimWrapper, "AmpOptimWrapper": AmpOptimWrapper}
+
+
+def build_wrappers(
+    config: Any, model: nn.Module | None, path: str, problems: ProblemCollector
+) -> dict[str, OptimWrapper | None]:
+    """Return the wrappers in `optim_wrapper` by name; None in place of one with a problem.
+
+    The name of a single optimizer is empty. Each of several optimizers trains the submodule with its name.
+
+    Args:
+        config: an optimizer, a wrapper, a dict to build one, or a dict of these by name.
+        model: the model; None if it has a problem.
+        path: the path of the config.
+        problems: receives the problems.
+    """
+    mmengine = sys.modules.get("mmengine.optim")
+    if mmengine is not None and isinstance(config, mmengine.OptimWrapperDict):
+        config = dict(config.items())
+    if not isinstance(config, Mapping) or not config or set(config) & {"type", "optimizer"}:
+        return {"": _build_wrapper(config, model, path, problems)}
+    built: dict[str, OptimWrapper | None] = {}
+    for name, one in config.items():
+        part = model if model is None else getattr(model, str(name), None)
+        is_for_part = isinstance(one, Mapping) and isinstance(one.get("optimizer"), Mapping)
+        if is_for_part and model is not None and not isinstance(part, nn.Module):
+            found = f"{type(model).__name__} has no submodule {name!r} to optimize"
+            advice = "Name it after a submodule of the model, or pass the optimizer itself"
+            problems.add(child_path(path, name), found, advice, code=REFUSED_VALUE)
+            built[name] = None
+        else:
+            built[name] = _build_wrapper(one, part, child_path(path, name), problems)
+    return built
+
+
+def _build_wrapper(config: Any, part: Any, path: str, problems: ProblemCollector) -> OptimWrapper | None:
+    """Build the wrapper of one optimizer, which trains the parameters of a module."""
+    if isinstance(config, OptimWrapper):
+        return config
+    if isinstance(config, Optimizer):
+        return OptimWrapper(config)
+    mmengine = sys.modules.get("mmengine.optim")
+    if mmengine is not None and isinstance(config, mmengine.OptimWrapper):
+        return _wrapper_of(config, mmengine, path, problems)
+    if not isinstance(config, Mapping) or not config:
+        found = f"expected an optimizer, got {short_json(config)}"
+        problems.add(path, found, "For example: dict(optimizer=dict(type='SGD', lr=0.1))", code=WRONG_TYPE)
+        return None
+    before, kind = problems.count, config.get("type", "OptimWrapper")
+    if mmengine is not None and isinstance(kind, type) and kind in (mmengine.OptimWrapper, mmengine.AmpOptimWrapper):
+        kind = kind.__name__  # MMEngine's steps without Accelerate
+    cls = kind if isinstance(kind, type) else _WRAPPERS.get(str(kind).removeprefix("mmengine."))
+    if cls is None:
+        found = f"{short_json(kind)}; {did_you_mean(str(kind), _WRAPPERS)}"
+        problems.add(child_path(path, "type"), found, "Use type='OptimWrapper'", code=UNKNOWN_NAME)
+        cls = AmpOptimWrapper  # it accepts the most arguments
+    optimizer = _build_optimizer(config.get("optimizer"), part, child_path(path, "optimizer"), problems)
+    if optimizer is not None and any(config.get(name) is not None for name in _GROUPING):
+        optimizer = _grouped_optimizer(config, part, path, problems)
+    arguments = {name: value for name, value in config.items() if name not in ("type", "optimizer", *_GROUPING)}
+    # With an optimizer in place of one with a problem, the arguments of the wrapper are checked too.
+    build = partial(cls, ValuesOnly([{"lr": 0.1}]) if optimizer is None else optimizer)
+    wrapper = build_call(build, arguments, path, problems)
+    if problems.count > before:
+        return None
+    if not isinstance(wrapper, OptimWrapper):
+        found = f"expected a subclass of OptimWrapper, got {short_json(kind)}"
+        problems.add(child_path(path, "type"), found, "Use type='OptimWrapper'", code=WRONG_TYPE)
+        return None
+    return wrapper
+
+
+_GROUPING: Final = ("paramwise_cfg", "constructor")
+"""The entries of a wrapper's dict by which MMEngine divides the parameters into groups."""
+
+
+def _grouped_optimizer(config: Mapping[str, Any], part: Any, path: str, problems: ProblemCollector) -> Optimizer | None:
+    """Return the optimizer as MMEngine's constructor builds it, with its groups; None if there is a problem."""
+    path = child_path(path, next(name for name in _GROUPING if config.get(name) is not None))
+    entries = {name: value for name, value in config.items() if name in ("optimizer", *_GROUPING)}
+    try:
+        from mmengine.optim import build_optim_wrapper
+
+        built: Optimizer = build_optim_wrapper(part, {"type": "OptimWrapper", **entries}).optimizer
+    except ModuleNotFoundError:
+        problems.add(path, "it needs MMEngine, which is not installed", "Pass a built optimizer", code=REFUSED_VALUE)
+    except Exception as error:  # noqa: BLE001  # the constructor of a package may raise anything
+        report_error(error, path, problems)
+    else:
+        return built
+    return None
+
+
+def _wrapper_of(wrapper: Any, mmengine: Any, path: str, problems: ProblemCollector) -> OptimWrapper | None:
+    """Return our wrapper in place of one of MMEngine's, which steps without Accelerate."""
+    if type(wrapper) is not mmengine.OptimWrapper:
+        found = f"{type(wrapper).__name__} scales the loss or steps itself, but here Accelerate does both"
+        advice = "Use optim_wrapper=dict(type='AmpOptimWrapper', optimizer=wrapper.optimizer)"
+        problems.add(path, found, advice, code=REFUSED_VALUE)
+        return None
+    limits = None if wrapper.clip_grad_kwargs is None else {**wrapper.clip_grad_kwargs, "type": wrapper.grad_name[5:]}
+    return OptimWrapper(wrapper.optimizer, wrapper._accumulative_counts, limits)
+
+
+def _build_optimizer(config: Any, part: Any, path: str, problems: ProblemCollector) -> Optimizer | None:
+    """Build an optimizer for the parameters of a module; return None if there is a problem."""
+    if isinstance(config, Optimizer):
+        return config
+    if not isinstance(config, Mapping) or "type" not in config:
+        found = "it is missing" if config is None else f"expected an optimizer, got {short_json(config)}"
+        problems.add(path, found, "For example: optimizer=dict(type='SGD', lr=0.1)", code=WRONG_ARGUMENT)
+        return None
+    cls: Any = config["type"]
+    if isinstance(cls, str):
+        known = {
+            name: one
+            for name, one in vars(torch.optim).items()
+            if inspect.isclass(one) and issubclass(one, Optimizer) and one is not Optimizer
+        }
+        if cls not in known and (registered := registered_in_mmengine("OPTIMIZERS", cls)) is not None:
+            known[cls] = registered
+        if cls not in known:
+            found = f"unknown optimizer of torch; {did_you_mean(cls, known)}"
+            advice = f"Write type={closest(cls, known) or 'SGD'!r}"
+            problems.add(child_path(path, "type"), found, advice, code=REFUSED_VALUE)
+            return None
+        cls = known[cls]
+    arguments = {name: value for name, value in config.items() if name != "type"}
+    parameters = list(part.parameters()) if isinstance(part, nn.Module) else [nn.Parameter(torch.zeros(1, 1))]
+    before = problems.count
+    built = build_call(partial(cls, parameters), arguments, path, problems)
+    if problems.count == before and not isinstance(built, Optimizer):
+        found = f"expected an optimizer, got {short_json(config['type'])}"
+        problems.add(child_path(path, "type"), found, "For example: type='SGD'", code=REFUSED_VALUE)
+        return None
+    return built if isinstance(built, Optimizer) else None
+
 
 _T = TypeVar("_T")
 

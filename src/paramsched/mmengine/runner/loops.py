@@ -1,13 +1,14 @@
-"""Loops: run batches, epochs, validations and hooks in MMEngine's order."""
+"""Loops of a Runner, the metrics of its validation, and Accelerate, which prepares them."""
 
+import os
 import random
 from abc import ABC, abstractmethod
 from bisect import bisect
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any, Literal, TypeAlias, final
+from typing import Any, Literal, Protocol, TypeAlias, final, runtime_checkable
 
 import numpy as np
 import torch
@@ -16,10 +17,87 @@ from torch.utils.data import DataLoader
 from paramsched.core.base.codes import WRONG_TYPE
 from paramsched.core.files.problem_collector import short_json
 from paramsched.core.number_checks import check_fields, checked, one_of, whole_number
+from paramsched.engines.accelerate import replicas
+from paramsched.engines.reporting import samples_in_lists
 from paramsched.errors import CallSite, InvalidArgument
-from paramsched.mmengine.building import true_or_false
+from paramsched.mmengine.registry import true_or_false
+from paramsched.mmengine.runner._param_schedulers import RunnerFacts
 from paramsched.mmengine.runner.context import Position, RunContext
-from paramsched.mmengine.runner.metrics import MeanOf, MetricLike
+from paramsched.mmengine.runner.optim_wrapper import AmpOptimWrapper
+
+
+@runtime_checkable
+class MetricLike(Protocol):
+    """A metric of MMEngine's, or another object with these two methods."""
+
+    def process(self, data_batch: Any, data_samples: Any) -> None:
+        """Process the predictions for a batch."""
+
+    def evaluate(self, size: int) -> dict[str, Any]:
+        """Return the metrics by name."""
+
+
+class Metric:
+    """Collect results from each batch, and compute metrics from all of them.
+
+    A subclass appends to `self.results` in `process`, and returns a dict of numbers from `compute_metrics`.
+
+    Args:
+        prefix: text that precedes the name of each metric, with a slash; None adds no prefix.
+
+    Source: MMEngine `BaseMetric`.
+    """
+
+    def __init__(self, prefix: str | None = None) -> None:
+        self.prefix = prefix
+        self.results: list[Any] = []
+
+    def process(self, data_batch: Any, data_samples: Any) -> None:
+        """Process the predictions for a batch."""
+        raise NotImplementedError(f"{type(self).__name__} has no process(data_batch, data_samples)")
+
+    def compute_metrics(self, results: list[Any]) -> dict[str, float]:
+        """Compute the metrics from the results of all processes."""
+        raise NotImplementedError(f"{type(self).__name__} has no compute_metrics(results)")
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Return the metrics by name, and clear the results."""
+        del size  # no sample is processed twice
+        from accelerate.utils import gather_object
+
+        # Averaging the means of the processes would weight samples incorrectly.
+        collected = gather_object(self.results)
+        self.results = []
+        found = self.compute_metrics(collected)
+        return {f"{self.prefix}/{name}" if self.prefix else name: value for name, value in found.items()}
+
+
+@final
+class MeanOf(Metric):
+    """The mean over all samples of a function of predictions and batch, which returns a number or a dict of numbers."""
+
+    def __init__(self, function: Callable[[Any, Any], Any], name: str) -> None:
+        super().__init__()
+        self.function, self.name = function, name
+
+    def process(self, data_batch: Any, data_samples: Any) -> None:
+        found = self.function(data_samples, data_batch)
+        numbers = found if isinstance(found, Mapping) else {self.name: found}
+        self.results.append((_samples_in(data_batch), {name: float(value) for name, value in numbers.items()}))
+
+    def compute_metrics(self, results: list[Any]) -> dict[str, float]:
+        total = sum(size for size, _ in results)
+        names = dict.fromkeys(name for _, numbers in results for name in numbers)
+        return {name: sum(size * numbers[name] for size, numbers in results) / total for name in names} if total else {}
+
+
+def _samples_in(batch: Any) -> int:
+    """Return the number of samples in a batch; if its parts differ, that of the last one, the target; 1 if unknown."""
+    parts = list(batch.values()) if isinstance(batch, Mapping) else batch
+    for part in (batch, parts[-1:] if isinstance(parts, (list, tuple)) else ()):
+        with suppress(InvalidArgument, TypeError):
+            return samples_in_lists(part)
+    return 1
 
 
 @final
@@ -292,3 +370,84 @@ class EvalLoop:
         runner.call_hook(f"after_{mode}_epoch", metrics=metrics)
         runner.call_hook(f"after_{mode}")
         return metrics
+
+
+def accelerator_for(wrappers: Iterable[Any]) -> Any:
+    """Return an Accelerator with the precision of the first `AmpOptimWrapper`, or Accelerate's default.
+
+    Raises an error if this process has used another precision before, because Accelerate does not change it.
+    """
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState, is_initialized
+    from accelerate.utils import DataLoaderConfiguration, GradScalerKwargs
+
+    amp = next((one for one in wrappers if isinstance(one, AmpOptimWrapper)), None)
+    site, scaling = (None, {}) if amp is None else (amp.precision, amp.scaling)
+    wanted = site or os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
+    in_use = AcceleratorState().mixed_precision if is_initialized() else wanted
+    if in_use != wanted:
+        raise InvalidArgument(
+            "Runner(optim_wrapper=…)",
+            f"an earlier Accelerator of this process uses {in_use!r}, but this one needs {wanted!r}",
+            "Train it in a separate process, or use the same precision for both",
+        )
+    return Accelerator(
+        mixed_precision=site,
+        kwargs_handlers=[GradScalerKwargs(**scaling)] if scaling else [],
+        # The order of the samples then depends only on the seed and the epoch, so no state of the loader is saved.
+        dataloader_config=DataLoaderConfiguration(use_seedable_sampler=True),
+    )
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RandomnessSettings:
+    """The settings in `randomness`: the seed, in NumPy's range."""
+
+    seed: int | None = field(default=None, metadata=checked(whole_number, least=0, most=2**32 - 1))
+    diff_rank_seed: bool = field(default=False, metadata=checked(true_or_false))
+    deterministic: bool = field(default=False, metadata=checked(true_or_false))
+
+    def __post_init__(self) -> None:
+        check_fields(self, "randomness")
+
+
+def seed_for(settings: RandomnessSettings) -> int:
+    """Return the seed of the run, equal in every process, and seed all random generators if the user passed one."""
+    from accelerate import PartialState
+    from accelerate.utils import broadcast_object_list, parse_flag_from_env, set_seed
+
+    # Drawn from the system, so that the seed does not depend on earlier random draws.
+    shared = [random.SystemRandom().randrange(2**31) if settings.seed is None else settings.seed]
+    processes = PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))  # as the Accelerator that is built later
+    if processes.num_processes > 1:
+        broadcast_object_list(shared)
+    if settings.seed is not None:
+        set_seed(shared[0] + processes.process_index * settings.diff_rank_seed, deterministic=settings.deterministic)
+    return shared[0]
+
+
+def facts_for(
+    loop: TrainLoop, loader: Any, accelerator: Any, accumulation: Mapping[str, int], **known: Any
+) -> RunnerFacts:
+    """Return the run facts that schedulers need.
+
+    Args:
+        loop: the training loop, for the length of the run.
+        loader: the loader before Accelerate prepares it.
+        accumulation: a dict from the name of each optimizer to its batches per update.
+        known: other facts by name.
+    """
+    size, sampler = getattr(loader, "batch_size", None), getattr(loader, "sampler", None)
+    uneven = None  # samples per epoch, if the last batch of an epoch is smaller
+    if isinstance(size, int) and isinstance(sampler, Sized) and not getattr(loader, "drop_last", False):
+        uneven = len(sampler) if len(sampler) % size and accelerator.num_processes == 1 else None
+    return RunnerFacts(
+        epoch_length=loop.epoch_length,
+        max_epochs=None if loop.by_iterations else loop.max_epochs,
+        max_iters=loop.max_iters if loop.by_iterations else None,
+        accumulation=accumulation,
+        batch_size=size * replicas(accelerator) if isinstance(size, int) else None,
+        samples_per_epoch=uneven,
+        **known,
+    )

@@ -10,7 +10,11 @@ from paramsched.mmengine.schedulers.base import INF as INF
 from paramsched.mmengine.schedulers.base import LRSchedulerMixin as LRSchedulerMixin
 from paramsched.mmengine.schedulers.base import MomentumSchedulerMixin as MomentumSchedulerMixin
 from paramsched.mmengine.schedulers.base import _ParamScheduler as _ParamScheduler
+from paramsched.mmengine.schedulers.build import PARAM_SCHEDULERS as PARAM_SCHEDULERS
 from paramsched.mmengine.schedulers.build import build_param_scheduler as build_param_scheduler
+from paramsched.mmengine.schedulers.build import restore as restore
+from paramsched.mmengine.schedulers.build import scheduled_values as scheduled_values
+from paramsched.mmengine.schedulers.build import unmeasured as unmeasured
 from paramsched.mmengine.schedulers.families import ConstantLR as ConstantLR
 from paramsched.mmengine.schedulers.families import ConstantMomentum as ConstantMomentum
 from paramsched.mmengine.schedulers.families import CosineAnnealingLR as CosineAnnealingLR
@@ -45,7 +49,3 @@ from paramsched.mmengine.schedulers.param_scheduler import (
     ReduceOnPlateauParamScheduler as ReduceOnPlateauParamScheduler,
 )
 from paramsched.mmengine.schedulers.param_scheduler import StepParamScheduler as StepParamScheduler
-from paramsched.mmengine.schedulers.registry import PARAM_SCHEDULERS as PARAM_SCHEDULERS
-from paramsched.mmengine.schedulers.restore import restore as restore
-from paramsched.mmengine.schedulers.values import scheduled_values as scheduled_values
-from paramsched.mmengine.schedulers.values import unmeasured as unmeasured

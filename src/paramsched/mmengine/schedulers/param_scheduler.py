@@ -12,8 +12,15 @@ from typing import Any, Literal, NoReturn, TypeAlias
 
 from paramsched.core.number_checks import finite_number, not_negative, positive_number, require_choice
 from paramsched.errors import AssertedArgument, InvalidArgument, InvalidCall
-from paramsched.mmengine.schedulers.base import INF, _ParamScheduler, print_or_log
-from paramsched.mmengine.schedulers.optimizers import OptimizerLike, number_of, pseudo_group, require_optimizer
+from paramsched.mmengine.schedulers.base import (
+    INF,
+    OptimizerLike,
+    _ParamScheduler,
+    number_of,
+    print_or_log,
+    pseudo_group,
+    require_optimizer,
+)
 
 
 class StepParamScheduler(_ParamScheduler):

@@ -1,18 +1,18 @@
 """Comparison of a log with a plan, causes of differences, and the history of a run's plans."""
 
 from paramsched.errors import UnreadableLog as UnreadableLog
+from paramsched.tools.audit.compare import LogFacts as LogFacts
 from paramsched.tools.audit.compare import Report as Report
 from paramsched.tools.audit.compare import compare_with_plan as compare_with_plan
-from paramsched.tools.audit.facts import LogFacts as LogFacts
-from paramsched.tools.audit.facts import log_facts as log_facts
-from paramsched.tools.audit.facts import read_values as read_values
+from paramsched.tools.audit.compare import log_facts as log_facts
+from paramsched.tools.audit.compare import read_values as read_values
 from paramsched.tools.records.checkpoint_log import PlanSince as PlanSince
 from paramsched.tools.records.checkpoint_log import read_plan_history as read_plan_history
+from paramsched.tools.records.log_file import LoggedMetric as LoggedMetric
 from paramsched.tools.records.log_file import read_log as read_log
+from paramsched.tools.records.log_file import read_metrics as read_metrics
 from paramsched.tools.records.log_values import AmountColumn as AmountColumn
 from paramsched.tools.records.log_values import LoggedValues as LoggedValues
-from paramsched.tools.records.logged_metrics import LoggedMetric as LoggedMetric
-from paramsched.tools.records.logged_metrics import read_metrics as read_metrics
 
 __all__ = [
     "AmountColumn",

@@ -8,24 +8,25 @@ from typing import Any, NamedTuple, final
 import numpy as np
 
 from paramsched.core import curves
-from paramsched.core.schedules.anneal import first_level
-from paramsched.core.schedules.cosine_wave import cosine_wave
-from paramsched.core.schedules.restarts import restarts
+from paramsched.core.schedules.anneals import cosine_wave, first_level
+from paramsched.core.schedules.cycles import restarts
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.sequence import begins_of, sequence_of, stages_of
 from paramsched.core.time import Duration
-from paramsched.tools.audit.bases import (
+from paramsched.tools.audit.lines import ExplainingLine, lines_by_read
+from paramsched.tools.audit.match import (
     GLANCE,
     SAMPLE,
     Clock,
+    PlannedColumn,
+    PlannedRun,
     base_of_first,
     bases_if_explained,
     factor_of_all,
     part_of,
+    spread_rows,
     which_can_be_planned,
 )
-from paramsched.tools.audit.lines import ExplainingLine, lines_by_read
-from paramsched.tools.audit.match import PlannedColumn, PlannedRun, spread_rows
 from paramsched.tools.records.log_values import Rounding, Times
 
 _MAX_TIME = 2**60  # larger times may not fit into a 64-bit integer

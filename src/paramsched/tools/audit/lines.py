@@ -16,15 +16,22 @@ from paramsched.core import curves
 from paramsched.core.curves import Curve
 from paramsched.core.curves.arrays import Floats
 from paramsched.core.plan import Plan, replace_schedule
-from paramsched.core.plan.resolve import counted_plan
-from paramsched.core.schedules.anneal import Index, anneal, first_level, is_anneal, last_level, warmup
-from paramsched.core.schedules.constant import constant, constant_level
+from paramsched.core.plan.resolution import counted_plan
+from paramsched.core.schedules.anneals import (
+    Index,
+    anneal,
+    constant,
+    constant_level,
+    first_level,
+    is_anneal,
+    last_level,
+    warmup,
+)
 from paramsched.core.schedules.level import Absolute, Level, split_level
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.sequence import sequence_of, stages_of
 from paramsched.errors import InvalidArgument
-from paramsched.tools.audit.bases import bases_if_explained
-from paramsched.tools.audit.match import PlannedColumn, PlannedRun, spread_rows
+from paramsched.tools.audit.match import PlannedColumn, PlannedRun, bases_if_explained, spread_rows
 
 _ROWS = 32  # rows to which lengths are fitted, beside those at the corners
 _POINTS = {1: 256, 2: 20}  # tried lengths of each stage, if so many stages have an unknown length

@@ -6,16 +6,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any, final
 
-from paramsched.core.base.entries import notebook_display
-from paramsched.core.base.near_names import did_you_mean
-from paramsched.core.base.printing import names_listed
-from paramsched.core.base.shown_values import text_on_screen
+from paramsched.core.base.words import did_you_mean, names_listed, text_on_screen
+from paramsched.core.entries import notebook_display
 from paramsched.core.files import native
 from paramsched.core.files.plan_files import read_data
-from paramsched.core.files.yaml_text import read_yaml
+from paramsched.core.files.syntaxes import read_yaml
 from paramsched.core.plan import Plan
 from paramsched.core.plan.forms import PublishedPlan
-from paramsched.core.plan.trace import Trace, trace
+from paramsched.core.plan.traces import Trace, trace
 from paramsched.core.time import RunFacts
 from paramsched.errors import UnknownRecipe
 

@@ -8,18 +8,17 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched.core.base.printing import printable
 from paramsched.core.base.terminal import Line, plain_text
+from paramsched.core.base.words import printable
 from paramsched.core.fields import RECORD, Field, finite_or_none, is_number, is_own, numeric, recorded_base
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import amount_clock
-from paramsched.core.plan.diff import Diff, diff
+from paramsched.core.plan.differences import Diff, diff
 from paramsched.core.time import RunFacts
-from paramsched.core.time.amounts import amount_text
+from paramsched.core.time.duration import amount_text
 from paramsched.errors import InvalidArgument, UnreadableLog
-from paramsched.tools.records.checkpoint_files import load_checkpoint, own_updates, update_count
+from paramsched.tools.records.checkpoint_files import first_line, load_checkpoint, own_updates, update_count
 from paramsched.tools.records.log_values import LogColumn, LoggedValues, logged_amounts, path_text
-from paramsched.tools.records.torch_files import first_line
 
 
 def read_checkpoint(file: Path, optimizer: str | None, at: int | None, clock: str | None) -> LoggedValues:

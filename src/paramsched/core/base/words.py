@@ -1,0 +1,269 @@
+"""Words of messages: paths, lists of names, values of users made printable, and the names near a wrong one."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from functools import lru_cache, partial
+from math import isfinite
+from textwrap import wrap
+from typing import Any, Final
+
+
+def printable(text: str, *, ascii: bool = False) -> str:
+    r"""Escape control characters, so that the name of a group cannot send commands to the terminal.
+
+    >>> printable("head\x1b[31m"), printable("köpfe", ascii=True)
+    ('head\\x1b[31m', 'k\\xf6pfe')
+    """
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+    return shown.encode("ascii", "backslashreplace").decode() if ascii else shown
+
+
+def json_text(data: object, *, indent: int | None = None, allow_nan: bool = True) -> str:
+    r"""Return JSON in which every character that is not printable is escaped, for a terminal.
+
+    With `allow_nan`, a number that is not finite becomes null, because JSON has none. Without it, ValueError is raised.
+
+    >>> print(json_text({"köpfe": "\x9b31m\u202e\n"}))
+    {"köpfe": "\u009b31m\u202e\n"}
+    """
+    dumps = partial(json.dumps, indent=indent, ensure_ascii=False, allow_nan=False)
+    try:
+        text = dumps(data)
+    except ValueError:
+        if not allow_nan:
+            raise
+        text = dumps(_with_nulls(data))
+    return _NOT_ASCII.sub(lambda one: one[0] if one[0].isprintable() else json.dumps(one[0])[1:-1], text)
+
+
+def _with_nulls(data: object) -> object:
+    """Return data for JSON with None in place of each number that is not finite."""
+    if isinstance(data, Mapping):
+        return {key: _with_nulls(one) for key, one in data.items()}
+    if isinstance(data, (list, tuple)):
+        return list(map(_with_nulls, data))
+    return None if isinstance(data, float) and not isfinite(data) else data
+
+
+_NOT_ASCII: Final = re.compile(r"[^ -~\n]")
+
+
+def printable_lines(text: str) -> str:
+    """Escape control characters in each line of a text."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def names_listed(names: Iterable[str], most: int = 20) -> str:
+    r"""Return names separated by commas, for a message. Names after the first `most` are only counted.
+
+    Control characters are escaped.
+
+    >>> names_listed(["lr", "a\x1b"]), names_listed("abc", most=2)
+    ('lr, a\\x1b', 'a, b and 1 more')
+    """
+    known = [printable(name) for name in names]
+    rest = f" and {len(known) - most} more" if len(known) > most else ""
+    return ", ".join(known[:most]) + rest
+
+
+_PLAIN_NAME: Final = re.compile(r"[\w.-]+(\[\d+\])?")
+_MOST_INDEX: Final = 10**40  # Python converts no integer of more than 4,300 digits to text
+_MOST_SHOWN: Final = 60  # characters of a name that needs quotes
+
+ROOT: Final = "$"
+"""The path of the entire config."""
+
+
+def entry_path(*keys: object) -> str:
+    """Return the path of an entry from the root of the config.
+
+    >>> entry_path("lr"), entry_path("groups", "head", "lr")
+    ('$.lr', '$.groups.head.lr')
+    """
+    return child_path(ROOT, *keys)
+
+
+def child_path(path: str, *keys: object) -> str:
+    """Return the path of an entry inside the entry at `path`. Keys are names in mappings or indices in lists.
+
+    >>> child_path(ROOT, "lr", 1), child_path(ROOT, "betas[0]"), child_path(ROOT, "a key")
+    ('$.lr[1]', '$.betas[0]', '$["a key"]')
+    """
+    for key in keys:
+        if isinstance(key, int):
+            path += f"[{key}]" if abs(key) < _MOST_INDEX else "[…]"
+        elif _PLAIN_NAME.fullmatch(name := str(key)):
+            path += f".{name}"
+        else:
+            path += f"[{json.dumps(name[:_MOST_SHOWN], ensure_ascii=False)}]"
+    return path
+
+
+def path_from_root(path: str) -> str:
+    """Return a path without the leading "$", to append it to the path of an entry that contains the entire config.
+
+    >>> entry_path("param_scheduler") + path_from_root("$.lr[1]")
+    '$.param_scheduler.lr[1]'
+    """
+    return path.removeprefix(ROOT)
+
+
+CLOCK: Final = entry_path("clock")
+TOTAL: Final = entry_path("total")
+GROUPS: Final = entry_path("groups")
+LATER: Final = entry_path("later")
+TARGETS: Final = entry_path("targets")
+"""The path of the targets in a native plan."""
+
+
+_NEAR = 0.7
+"""The least similarity of two words of which one is a typing error, from 0 to 1: `epoks` and `epochs` have 0.73."""
+_SIMILAR = 0.6
+"""That of two names whose words are compared, of which one name may have a word more: `linear_decay` and `linear`."""
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is most similar to `name`; None if `name` is a typing error of none.
+
+    The names must agree word by word, because `warmup_epochs` is another setting than `warmup_iters`.
+
+    >>> closest("weight_decy", ["lr", "weight_decay"])
+    'weight_decay'
+    >>> closest("warmup_epochs", ["lr", "warmup_iters"]), closest("WarmupTwoStageMultiStepLR", ["WarmupMultiStepLR"])
+    (None, None)
+    """
+    return _closest_of(name, tuple(sorted(set(known))))
+
+
+@lru_cache(maxsize=1024)
+def _closest_of(name: str, known: tuple[str, ...]) -> str | None:
+    """Return the name in `known` that is most similar to `name`, or None.
+
+    The result is cached, because a mistake is often repeated in a file.
+    """
+    from difflib import get_close_matches  # only messages need it, so it is not imported with the module
+
+    if (same := next((one for one in known if one.lower() == name.lower()), None)) is not None:
+        return same
+    close = get_close_matches(name, known, n=5, cutoff=_SIMILAR)
+    return next((one for one in close if _is_typing_error(_words(name), _words(one))), None)
+
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W_A-Z]+|[^\w\s]+")
+
+
+def _words(name: str) -> list[str]:
+    """Return the words of a name, in lower case.
+
+    >>> _words("lr_decay-style"), _words("WarmupMultiStepLR")
+    (['lr', 'decay', '-', 'style'], ['warmup', 'multi', 'step', 'lr'])
+    """
+    return [word.lower() for word in _WORD.findall(name)]
+
+
+def _is_typing_error(typed: list[str], meant: list[str]) -> bool:
+    """Return whether the words differ by a few letters, an abbreviation, one word too many, or their separation."""
+    from difflib import SequenceMatcher
+
+    def ratio(one: str, other: str) -> float:
+        return SequenceMatcher(None, one, other).ratio()
+
+    if len(typed) != len(meant):
+        whole, letters = "".join(meant), iter("".join(meant))
+        is_short = len(typed) == 1 and typed[0][0] == whole[:1] and all(one in letters for one in typed[0])  # invsqrt
+        has_more = any(typed[:place] + typed[place + 1 :] == meant for place in range(len(typed)))  # linear_decay
+        is_part = typed in (meant[: len(typed)], [word for word in meant if word.isalpha()])  # sqrt for 1-sqrt
+        return is_short or has_more or is_part or ratio("".join(typed), whole) > 0.9
+
+    def is_near(one: str, other: str) -> bool:
+        is_letter = len(one) == len(other) == 1 and one.isalpha() and other.isalpha()  # t/m for t/n
+        is_begin = other.startswith(one) and (len(one) > 2 or len(other) - len(one) == 1)  # l for lr
+        is_doubled = one.startswith(other) and len(one) - len(other) == 1
+        return is_letter or is_begin or is_doubled or ratio(one, other) >= _NEAR
+
+    return all(map(is_near, typed, meant))
+
+
+def shortened_text(text: str) -> str:
+    """Shorten a text for a message: to one line of at most 60 characters."""
+    flat = " ".join(text[:400].split())
+    return flat if len(flat) <= 60 else flat[:57] + "..."
+
+
+KNOWN = (
+    "alpha", "betas", "beta2_decay", "d", "dampening", "eps", "etas", "initial_accumulator_value", "lambd", "lr",
+    "lr_decay", "momentum", "momentum_decay", "rho", "step_sizes", "t0", "weight_decay",
+)  # fmt: skip
+"""The numeric entries of the parameter groups of torch's own optimizers."""
+
+_MOST_LISTED = 8  # names that a message lists; of more names it lists the nearest ones
+_FEW_LISTED = 4
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return the clause of a message that suggests the closest known name, or lists the known names.
+
+    >>> did_you_mean("weight_decy", ["lr", "weight_decay"]), did_you_mean("xyz", ["lr", "eps"])
+    ('did you mean "weight_decay"?', 'expected one of eps, lr')
+    """
+    names = sorted(set(known))
+    if not names:
+        return "no names are defined"
+    if (near := closest(name, names)) is not None:
+        return f'did you mean "{near}"?'
+    if len(names) > _MOST_LISTED:
+        from difflib import get_close_matches  # only messages need it
+
+        nearest = get_close_matches(name, names, n=_FEW_LISTED, cutoff=0.0)
+        return f"expected one of {', '.join(nearest)} and {len(names) - len(nearest)} more"
+    return f"expected one of {', '.join(names)}" if len(names) > 1 else f"expected {names[0]}"
+
+
+_COLUMNS, _LINES = 100, 20
+_LIST = re.compile(r"\[((?:[-+.\w]+, ){3})(?:[-+.\w]+, ){5,}((?:[-+.\w]+, ){2}[-+.\w]+)\]")
+
+
+def text_on_screen(value: object) -> str:
+    r"""Return the text of a value as its `repr`: in lines of at most 100 columns, and without what follows line 20.
+
+    A long list of numbers is shown as its first and last three.
+
+    >>> text_on_screen("cosine()"), len(text_on_screen("word " * 1000)), text_on_screen("word " * 1000)[-8:]
+    ('cosine()', 1903, 'word\n...')
+    """
+    text = str(value)
+    if len(text) <= _COLUMNS and "\n" not in text:
+        return text
+    text = _LIST.sub(r"[\1..., \2]", text)
+    if len(text) <= _COLUMNS and "\n" not in text:
+        return text
+    shown = text[: _COLUMNS * _LINES]  # a longer text is cut anyway
+    lines = [row for line in shown.split("\n") for row in wrap(line, _COLUMNS, break_on_hyphens=False) or [""]]
+    fits = len(lines) <= _LINES and shown == text
+    return "\n".join(lines if fits else [*lines[: _LINES - 1], "..."])
+
+
+def shown_fields(value: Any) -> str:
+    """Return the repr that `dataclass` would generate, for a value whose class has no name in schedule text.
+
+    If the class defines a `__repr__` of its own, that method is called.
+    """
+    kind: Any = type(value)
+    if kind.__repr__ is not text_on_screen:
+        return repr(value)
+    shown = (f"{field.name}={getattr(value, field.name)!r}" for field in fields(value) if field.repr)
+    return f"{kind.__qualname__}({', '.join(shown)})"
+
+
+def only_set_fields(value: Any) -> str:
+    """Return a repr with the fields that differ from their defaults, for a dataclass with many optional fields.
+
+    >>> from paramsched.core.time import RunFacts
+    >>> only_set_fields(RunFacts(total=10))
+    'RunFacts(total=10)'
+    """
+    entries = ((field.name, getattr(value, field.name), field.default) for field in fields(value))
+    shown = (f"{name}={entry!r}" for name, entry, default in entries if entry != default)
+    return text_on_screen(f"{type(value).__qualname__}({', '.join(shown)})")

@@ -1,0 +1,80 @@
+"""Modules that are imported on first use: packages that may be absent, and public names that need torch."""
+
+import ast
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from paramsched.errors import MissingDependency
+
+# `import paramsched` registers their names, and each is imported on first use. So imports point down only. A package
+# that is not installed has no entries.
+
+_ENTRIES: dict[str, Mapping[str, str]] = {}
+
+
+def register_entries(purpose: str, modules: Mapping[str, str]) -> None:
+    """Register the names of modules for a purpose, in place of those registered before."""
+    _ENTRIES[purpose] = modules
+
+
+def entry_names(purpose: str) -> tuple[str, ...]:
+    """Return the names of the entries for a purpose, such as the metric rules for "shapes"."""
+    return tuple(name for name, module in _ENTRIES.get(purpose, {}).items() if is_installed(module))
+
+
+def load_entry(purpose: str, name: str) -> ModuleType:
+    """Import the module of an entry."""
+    return import_module(_ENTRIES[purpose][name])
+
+
+def is_installed(module: str) -> bool:
+    """Return whether the package of a module exists: the folder below `paramsched`."""
+    return find_spec(".".join(module.split(".")[:2])) is not None
+
+
+def notebook_display(value: object, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG001
+    """Return the pictures of a value that a notebook shows: the method `_repr_mimebundle_` of the values that draw."""
+    bundle: dict[str, str] = load_entry("packages", "drawing").mime_bundle(value)
+    return bundle
+
+
+# The names are those that `__init__.pyi` imports, which type checkers read too. So each name is written once.
+
+
+def lazy_names(package: str, file: str) -> tuple[Callable[[str], object], list[str], Callable[[], list[str]]]:
+    """Return `__getattr__`, `__all__` and `__dir__` of a package with a file `__init__.pyi`.
+
+    Without `__dir__`, completion with the Tab key and the documentation would miss every name that is not yet imported,
+    and show those that only the package itself needs.
+
+    Args:
+        package: the `__name__` of the package.
+        file: its `__file__`.
+    """
+    tree = ast.parse(Path(file).with_name("__init__.pyi").read_text(encoding="utf-8"))
+    homes = {
+        alias.asname or alias.name: (node.module or "", alias.name)
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("paramsched.")
+        for alias in node.names
+    }
+
+    def found(name: str) -> object:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        module, attribute = homes[name]
+        if module == package:  # `from paramsched.compat import torch as torch`, a module of the package
+            return import_module(f"{package}.{name}")
+        try:
+            return getattr(import_module(module), attribute)
+        except ModuleNotFoundError as absent:
+            if absent.name is None or absent.name.startswith("paramsched"):
+                raise
+            raise MissingDependency(f"{package}.{name}", absent.name) from None
+
+    public = sorted(name for name in homes if not name.startswith("_"))
+    return found, public, lambda: public

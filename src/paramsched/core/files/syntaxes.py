@@ -1,0 +1,323 @@
+"""JSON, TOML and YAML: data with the place of each entry."""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from textwrap import wrap
+from typing import Any, Final
+
+from paramsched.core.base.problem import TextLines
+from paramsched.core.base.words import json_text
+from paramsched.core.files.problem_collector import (
+    MOST_DEPTH,
+    MOST_VALUES,
+    Bracket,
+    Pairs,
+    Place,
+    nested_places,
+    nested_too_deep,
+    number_from_text,
+    refuse_many_values,
+    too_many_values,
+)
+from paramsched.errors import ConfigError
+
+_TOKEN = re.compile(r'("(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s"\[\]{}:,]+)', re.DOTALL)
+
+
+def read_json(text: str, source: str) -> Any:
+    """Return the content of a JSON text, with mappings as `Pairs`.
+
+    Args:
+        text: the text.
+        source: its name in errors.
+    """
+    try:
+        data = json.loads(
+            text,
+            object_pairs_hook=Pairs,
+            parse_int=number_from_text,
+            parse_constant=lambda word: math.nan if word == "NaN" else math.inf,
+        )
+    except json.JSONDecodeError as error:
+        problem = TextLines(text).problem_at(error.pos, f"JSON: {error.msg}")
+        raise ConfigError(source, [problem]) from None
+    except RecursionError:
+        raise nested_too_deep(text, source) from None
+    refuse_many_values(data, source)
+    return data
+
+
+def json_places(text: str) -> Place:
+    """Return the locations of the values in a text, which `read_json` must accept."""
+    pieces: list[Place | Bracket] = []
+    for found in _TOKEN.finditer(text):
+        piece, begin, end = found[1], found.start(1), found.end(1)
+        if piece in "[{":
+            pieces.append(Bracket(piece, begin))
+        elif piece in "]}":
+            pieces.append(Bracket("]", end))
+        elif piece not in ":,":
+            said = json.loads(piece) if piece[0] == '"' else None
+            pieces.append(Place(begin, end, text=said, value=said))
+    return nested_places(pieces)
+
+
+def write_json(data: Any) -> str:
+    """Return a JSON text from which `data` can be read."""
+    return json_text(data, indent=2, allow_nan=False) + "\n"
+
+
+_LONG = re.compile(r"[0-9_]{4000,}")
+_MANY_PARTS = re.compile(r"(?<![\w-])[\w\"'-]++(?:[ \t]*\.[ \t]*[\w\"'-]++){50}")
+
+
+def read_toml(text: str, source: str) -> Any:
+    """Return the content of a TOML text."""
+    import tomllib
+
+    # A name is in one line. This sees quoted parts of any text; the closer look reads the quotes.
+    if text.count(".") > MOST_VALUES or any(line.count(".") >= MOST_DEPTH for line in text.split("\n")):
+        _refuse_long_names(text, source)
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        lines, said = TextLines(text), str(error)
+        place = _WHERE.search(said)  # tomllib has no attributes for it before Python 3.14
+        offset = lines.offset_of(int(place[1]), int(place[2])) if place else len(text)
+        problem = lines.problem_at(offset, f"TOML: {said.partition(' (at ')[0]}")
+        raise ConfigError(source, [problem]) from None
+    except RecursionError:
+        raise nested_too_deep(text, source) from None
+    except ValueError as error:  # an integer of thousands of digits, or an invalid date
+        long = _LONG.search(text)
+        found = "a number of too many digits" if long else str(error)
+        problem = TextLines(text).problem_at(long.start() if long else 0, f"TOML: {found}")
+        raise ConfigError(source, [problem]) from None
+    refuse_many_values(data, source)
+    return data
+
+
+_BLOCK = r'"""(?:[^"\\]|\\.|"{1,2}(?!"))*"{3,5}|\'\'\'(?:[^\']|\'{1,2}(?!\'))*\'{3,5}'
+_IN_LINE = r'"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\''
+STRING = re.compile(f"{_BLOCK}|{_IN_LINE}", re.DOTALL)
+_STRING_OR_COMMENT = re.compile(rf"{STRING.pattern}|#[^\n]*", re.DOTALL)
+_WHERE = re.compile(r"\(at line (\d+), column (\d+)\)")
+
+
+def _refuse_long_names(text: str, source: str) -> None:
+    """Raise ConfigError for names of many parts, because tomllib takes quadratic time for a name of a thousand."""
+    plain = _STRING_OR_COMMENT.sub(lambda found: (" " if found[0][0] == "#" else "x") * len(found[0]), text)
+    if long := _MANY_PARTS.search(plain):
+        found = f"TOML: a name of more than {MOST_DEPTH} parts"
+        raise ConfigError(source, [TextLines(text).problem_at(long.start(), found, "A plan is short")])
+    if plain.count(".") > MOST_VALUES:
+        raise too_many_values(source)
+
+
+# - `3e-4` and `10_000` are numbers; `yes`, `1:30`, `2024-01-01`, `.5` are text
+# - no anchors, aliases, tags or merge keys, one document
+# - an integer key is an integer
+
+_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*(_[0-9]+)*)(\.[0-9]+(_[0-9]+)*)?([eE][+-]?[0-9]+)?\Z")
+"""A number as in JSON, with underscores between digits as in Python and TOML."""
+_WORDS: Final = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
+    word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")
+}
+_SPECIAL: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+
+
+def read_yaml(text: str, source: str) -> Any:
+    """Return the content of a YAML document, with `Pairs` for mappings."""
+    return yaml_places(text, source).value
+
+
+def yaml_places(text: str, source: str = "") -> Place:
+    """Return the places of the values of a YAML document, and the values."""
+    return _document(text, source)
+
+
+def write_yaml(data: Any) -> str:
+    """Return a YAML document that reads back as `data`."""
+    import yaml
+
+    # Text that any YAML reader takes for a number is quoted.
+    class Writer(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    def text_of(writer: Any, text: str) -> Any:
+        # Some Unicode line breaks are not printable; only double quotes preserve them.
+        return writer.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
+
+    Writer.add_representer(str, text_of)
+    Writer.add_implicit_resolver("tag:yaml.org,2002:float", _NUMBER, list("-0123456789"))
+    text: str = yaml.dump(
+        data, Dumper=Writer, sort_keys=False, allow_unicode=True, width=1_000_000, default_flow_style=False
+    )
+    return folded_yaml(text, _WIDTH, most=_MOST_IN_LINE)
+
+
+_WIDTH: Final = 120
+_MOST_IN_LINE: Final = 1500  # characters; a longer line, such as a table, is folded, because editors are slow with it
+
+
+# Events of the parser, after checks for unsupported syntax.
+
+
+def parser_events(text: str) -> Iterator[Any]:
+    """Yield the events of PyYAML's parser. Its C version is used if it is installed, because it is 20 times as fast."""
+    import yaml
+
+    events: Iterator[Any] = yaml.parse(text, Loader=yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader)
+    return events
+
+
+def _plan_events(text: str, source: str) -> Iterator[Any]:
+    """Yield the events of a plan's document. Raise an error for anchors, aliases and tags."""
+    import yaml
+
+    for event in parser_events(text):
+        if issubclass(type(event), yaml.NodeEvent) and (event.anchor is not None or event.tag is not None):
+            raise _not_in_plan(event, text, source)
+        yield event
+
+
+def _not_in_plan(event: Any, text: str, source: str) -> ConfigError:
+    import yaml
+
+    if isinstance(event, yaml.AliasEvent):
+        return _yaml_error(text, source, event, f"the alias *{event.anchor}", "Use the value itself")
+    if event.anchor is not None:
+        return _yaml_error(text, source, event, f"the anchor &{event.anchor}", "Put the value where it belongs")
+    return _yaml_error(text, source, event, f"the tag {event.tag}", "A plan has no tags; write the value alone")
+
+
+def _yaml_error(text: str, source: str, event: Any, found: str, instead: str) -> ConfigError:
+    return ConfigError(source, [TextLines(text).problem_at(event.start_mark.index, found, instead)])
+
+
+def _document(text: str, source: str) -> Place:
+    """Return the places and the values of a document.
+
+    Raises:
+        ConfigError: the text is not valid YAML, has a second document or too many values, or is nested too deep.
+    """
+    import yaml
+
+    pieces: list[Place | Bracket] = []
+    depth = values = documents = 0
+    try:
+        for event in _plan_events(text, source):
+            kind = type(event)
+            if kind is yaml.ScalarEvent:
+                begin, end = event.start_mark.index, event.end_mark.index
+                pieces.append(Place(begin, end, text=event.value, value=_plan_scalar(event)))
+                values += 1 + event.value.count(",")
+            elif kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
+                if depth == MOST_DEPTH:
+                    found = f"nested more than {MOST_DEPTH} deep"
+                    raise _yaml_error(text, source, event, found, "Use one line of text for the schedule")
+                sign = "[" if kind is yaml.SequenceStartEvent else "{"
+                pieces.append(Bracket(sign, event.start_mark.index))
+                depth += 1
+                values += 1
+            elif kind is yaml.SequenceEndEvent or kind is yaml.MappingEndEvent:
+                pieces.append(Bracket("]", event.end_mark.index))
+                depth -= 1
+            elif kind is yaml.DocumentStartEvent:
+                documents += 1
+                if documents > 1:
+                    raise _yaml_error(text, source, event, "a second document begins", "A plan is one document")
+            if values > MOST_VALUES:
+                raise too_many_values(source)
+    except yaml.YAMLError as error:
+        raise _invalid_yaml(error, text, source) from None
+
+    return nested_places(pieces)
+
+
+def _plan_scalar(event: Any) -> Any:
+    """Return the value of a scalar in a plan: text if it is quoted."""
+    return event.value if event.style else _unquoted_value(event.value)
+
+
+def _unquoted_value(text: str) -> Any:
+    """Return a YAML constant, a number, or the text itself."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _NUMBER.match(text):
+        return number_from_text(text.replace("_", ""))
+    return float(text.replace(".", "", 1)) if _SPECIAL.fullmatch(text) else text
+
+
+# Errors of the parser as problems.
+
+# All characters that YAML allows, except the byte order mark, which belongs to the start of a file.
+_ALLOWED = "\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"
+_CONTROL = re.compile(f"[^{_ALLOWED}]")
+_MOST_READ_TWICE: Final = 50_000
+"""The most characters of a text that the parser in Python reads too, which takes it half a second."""
+_MOST_BRACKETS: Final = 200
+"""The most brackets of such a text: the time for each bracket grows with the number of those that are open."""
+
+
+def _invalid_yaml(error: Any, text: str, source: str) -> ConfigError:
+    """Return the error for a text that the parser refuses: its own sentence, and the place that it names."""
+    import yaml
+
+    if "nesting depth" in str(error):  # of a C library with a limit, which reads a line before its first bracket
+        return nested_too_deep(text, source)
+    if len(text) <= _MOST_READ_TWICE and text.count("[") + text.count("{") <= _MOST_BRACKETS:
+        try:
+            list(yaml.parse(text, Loader=yaml.SafeLoader))
+        except yaml.YAMLError as of_python:
+            error = of_python  # it names the characters, and is the same without the C library
+    lines = TextLines(text)
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:  # a character that YAML does not allow, whose place the C library counts in bytes
+        control = _CONTROL.search(text)
+        offset, said = control.start() if control else 0, str(error).partition("\n")[0]
+    else:
+        offset, said = mark.index, str(error.problem)
+    return ConfigError(source, [lines.problem_at(min(offset, len(text)), f"YAML: {said}")])
+
+
+def folded_yaml(text: str, width: int, *, most: int | None = None) -> str:
+    """Break lines of more than `most` characters, by default `width`, in front of `>>` and at spaces.
+
+    The text is returned unchanged if its data would change: a name must be in one line, and keep its spaces.
+
+    >>> print(folded_yaml('lr: warmup("5 epochs") >> cosine(to=0.1)', 30))
+    lr: warmup("5 epochs")
+      >> cosine(to=0.1)
+    """
+    lines = text.split("\n")
+    most = width if most is None else most
+    if max(map(len, lines)) <= most:
+        return text
+    folded = "\n".join(one for line in lines for one in (_folded_line(line, width) if len(line) > most else [line]))
+    try:
+        same = read_yaml(folded, "") == read_yaml(text, "")
+    except ConfigError:
+        same = False
+    return folded if same else text
+
+
+def _folded_line(line: str, width: int) -> list[str]:
+    margin = len(line) - len(line.lstrip(" ")) + 2
+    first, *stages = line.split(" >> ")
+    lines, depth = [first], first.count("(") - first.count(")")
+    for stage in stages:
+        if len(lines[-1]) + len(stage) + 4 <= width:
+            lines[-1] += f" >> {stage}"
+        else:
+            lines.append(f"{' ' * (margin + 2 * depth)}>> {stage}")
+        depth += stage.count("(") - stage.count(")")
+    indent = " " * (margin + 4)
+    return [
+        row
+        for one in lines
+        for row in wrap(one, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    ]

@@ -1,0 +1,341 @@
+"""Resolving the lines of a plan: each length as a count of the clock of its line."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from math import ceil
+from typing import Any, TypeAlias, final
+
+from paramsched.core.plan.binding import (
+    UPDATES,
+    Binding,
+    PlanClock,
+    Target,
+    amount_clock,
+    binding_key,
+    clock_of_field,
+    replace_schedule,
+)
+from paramsched.core.plan.run_amounts import (
+    PLANNED_SIZES,
+    RunAmounts,
+    RunSizes,
+    SizeTarget,
+    UnknownAmounts,
+    example_of_size,
+    usual_size,
+)
+from paramsched.core.schedules.schedule import is_kind, parts_inside
+from paramsched.core.schedules.span import Span
+from paramsched.core.schedules.windows import with_unit, without_unit
+from paramsched.core.time import Duration, DurationLike, RunFacts
+from paramsched.core.time.duration import (
+    COUNTS_OF_A_PERCENT,
+    PROGRESS,
+    SECONDS,
+    WHOLE,
+    count_text,
+    counts_in_unit,
+    unit_of_lengths,
+)
+from paramsched.core.time.run_facts import SIZES
+from paramsched.errors import CallSite, InvalidArgument, MissingFact, PlanError
+
+_Site: TypeAlias = str | CallSite | Duration
+"""The subject of an error. The text of a length is written only for an error, because that is slow."""
+
+
+def _named(site: _Site) -> str | CallSite:
+    return f'length "{site}{" steps" if site.is_resolved else ""}"' if isinstance(site, Duration) else site
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ClockLengths:
+    """Converts lengths into the unit of one clock.
+
+    If the plan schedules a size, such as the batch size, the amount that a number of updates consumes depends on the
+    update at which they start.
+
+    Args:
+        sizes: the facts and targets that determine the consumption of an update.
+        clock: the clock. Seconds and progress are counted in billionths.
+        total: the total in counts of the clock; None if the length of the run is unknown.
+    """
+
+    sizes: RunSizes
+    clock: str
+    total: Fraction | None = None
+
+    @property
+    def varies(self) -> bool:
+        return bool(self.sizes.targets)
+
+    @property
+    def counts(self) -> int:
+        """The counts in one unit of the clock."""
+        return counts_in_unit(self.clock)
+
+    def exact(
+        self, duration: Duration, *, begin: Fraction = Fraction(0), site: str | CallSite | None = None
+    ) -> Fraction:
+        """Return a duration in counts of the clock, as an exact fraction.
+
+        Args:
+            duration: the duration.
+            begin: the time at which it starts, in counts of the clock.
+            site: the subject of error messages. Default: the length.
+        """
+        return sum((self._count_in(*term, begin, site or duration) for term in duration.terms), Fraction(0))
+
+    def count_text(self, count: Fraction) -> str:
+        """Return a count with the clock's unit, for a message."""
+        if self.clock == PROGRESS:
+            return f"{float(count) / COUNTS_OF_A_PERCENT:g}%"
+        return count_text(count / self.counts, self.clock)
+
+    def time_of_run(self, time: Duration) -> Duration:
+        """Return a time of the run as a number of updates; as a count of the clock if only the loop reports amounts.
+
+        Raises:
+            MissingFact: the run facts convert it to neither of them.
+        """
+        try:
+            return Duration.of_updates(ceil(self._updates_until(time)))
+        except (MissingFact, PlanError) as refusal:
+            unit, counts = unit_of_lengths(self.clock)
+            if self.clock == UPDATES:
+                raise
+            try:
+                count = self.exact(time)
+            except InvalidArgument:
+                raise refusal from None
+            return Duration(((unit, count / counts),))
+
+    def _updates_until(self, time: Duration) -> Fraction:
+        """Return the number of updates from the start of the run to a time."""
+        if self.clock == UPDATES:
+            return self.exact(time)
+        by_updates, taken = replace(self, clock=UPDATES, total=None), Fraction(0)
+        for unit, count in time.terms:
+            if unit == "percent" and self.total is not None and self.clock != PROGRESS:
+                unit, count = self.clock, count * self.total / self.counts / 100
+            taken += by_updates._count_in(unit, count, Fraction(0), f'length "{time}"')
+        return taken
+
+    def for_run(self, length: Duration) -> "tuple[ClockLengths, Fraction]":
+        """Return the converter for a run of this length, and the length in the clock's unit."""
+        exact = self.exact(length)
+        total = exact if self.clock == SECONDS else Fraction(ceil(exact))
+        return replace(self, total=total), total
+
+    def _count_in(self, unit: str, count: Fraction, begin: Fraction, site: _Site) -> Fraction:
+        """Return `count` of a unit, starting at `begin`, in counts of the clock."""
+        if unit == "epochs" and (batches := self.sizes.batches_of_epoch) is not None:
+            unit, count = "batches", count * batches
+        if unit == self.clock:
+            return count * self.counts
+        if self.clock == PROGRESS and unit != "percent":
+            found = "the plan's clock is the progress of the run, so a length must be in percent"
+            raise PlanError(_named(site), found, 'For example: "5%"')
+        if unit == "percent" and self.total is not None:
+            return count * self.total / 100
+        if self.clock == UPDATES:
+            return self._updates_in(unit, count, begin, site)
+        if unit in SIZES and (ratio := self.sizes.ratio(self.clock, unit)) is not None:
+            return count * ratio * self.counts
+        # In epochs and percent, the length is the same number of updates wherever it starts.
+        steps = None if unit in SIZES else self._updates_in(unit, count, begin, site)
+        amounts = self._known_amounts(site)
+        first = Fraction(amounts.updates_until(begin / self.counts))  # the first update that starts at or after `begin`
+        last = first + (self._updates_in(unit, count, first, site) if steps is None else steps)
+        return (amounts.exact_at(last) - amounts.exact_at(first)) * self.counts
+
+    def _updates_in(self, unit: str, count: Fraction, begin: Fraction, site: _Site) -> Fraction:
+        """Return the number of updates in `count` of a unit, starting at update `begin`."""
+        if unit in SIZES:
+            amounts = self.sizes.amounts_of(unit)
+            if not isinstance(amounts, UnknownAmounts):
+                return amounts.update_of(amounts.exact_at(begin) + count) - begin
+            if amounts.missing_factor is not None:
+                raise amounts.missing(_named(site))
+        facts = self.sizes.facts
+        if self.clock == UPDATES and self.total is not None:  # an error lists the known facts
+            facts = replace(facts, total=int(self.total))
+        return facts.exact(Duration(((unit, count),)), site=_named(site))
+
+    def _known_amounts(self, site: _Site) -> RunAmounts:
+        amounts = self.sizes.amounts_of(self.clock)
+        if not isinstance(amounts, UnknownAmounts):
+            return amounts
+        if amounts.missing_factor is not None:
+            raise amounts.missing(_named(site))
+        planned = f" or plan {usual_size(self.clock)}," if self.clock != SECONDS else ""
+        fact, example = SIZES[self.clock][-1][0], example_of_size(self.clock)
+        found = f"the plan's clock counts {self.clock}, but the number of {self.clock} of an update is unknown"
+        instead = f"Give the length in {self.clock},{planned} or write {fact}={example}"
+        raise MissingFact(_named(site), found, instead, fact=fact, example=example)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RunTotal:
+    """The length of a run, which is converted to each clock of its plan.
+
+    Args:
+        length: the total of the plan, else that of the run facts; None if neither is specified.
+        site: the subject of error messages.
+        sizes: the facts and targets that determine the consumption of an update.
+        unit: the amount that the plan counts, on whose clock a total by amount is rounded.
+    """
+
+    length: Duration | None
+    site: str | CallSite
+    sizes: RunSizes
+    unit: str | None = None
+    _found: dict[str, Fraction | None] = field(default_factory=dict)
+
+    @staticmethod
+    def of(total: Duration | None, facts: RunFacts, sizes: RunSizes, unit: str | None = None) -> "RunTotal":
+        """Return the length of a run from the total of its plan and its run facts."""
+        if total is None:
+            length = None if facts.total is None else Duration.of(facts.total)
+            return RunTotal(length, CallSite("RunFacts", "total"), sizes, unit)
+        return RunTotal(total, f'total "{total}"', sizes, unit)
+
+    @property
+    def by_updates(self) -> bool:
+        """True if the length is written in updates, or in epochs of constant size."""
+        units = ("updates", "epochs") if self.sizes.batches_of_epoch is None else ("updates",)
+        return self.length is None or all(unit in units for unit, _ in self.length.terms)
+
+    def on(self, clock: str) -> Fraction | None:
+        """Return the length in counts of a clock, rounded up, except on the clock of seconds.
+
+        Raises:
+            MissingFact, PlanError: the run facts and the planned sizes do not convert it.
+        """
+        if clock not in self._found:
+            self._found[clock] = self._on(clock)
+        return self._found[clock]
+
+    def _on(self, clock: str) -> Fraction | None:
+        if clock == PROGRESS:
+            return Fraction(WHOLE)
+        if self.length is None:
+            return None
+        if clock == UPDATES and self.unit is not None and not self.by_updates:
+            amount = self.on(self.unit)
+            assert amount is not None
+            return Fraction(self.sizes.amounts_of(self.unit).updates_until(amount / counts_in_unit(self.unit)))
+        exact = ClockLengths(self.sizes, clock).exact(self.length, site=self.site)
+        return exact if clock == SECONDS else Fraction(ceil(exact))
+
+    def of_plan(self, clock: PlanClock) -> Duration | None:
+        """Return the total of a resolved plan with this clock."""
+        if self.length is None or clock == PROGRESS:
+            return None
+        own = UPDATES if self.unit is None or (not isinstance(clock, str) and self.by_updates) else self.unit
+        count = self.on(own)
+        assert count is not None
+        return Duration(((own, count / counts_in_unit(own)),))
+
+    def require_equal(self, other: "RunTotal") -> None:
+        """Raise if another length of the same run differs."""
+        if self.length is None or other.length is None:
+            return
+        clock = self.unit or UPDATES
+        try:
+            amounts = [one.on(clock) for one in (self, other)]
+        except MissingFact:  # an engine knows the updates of its run; its loop reports the amounts
+            if clock == UPDATES and not self.sizes.targets:
+                raise
+            return
+        try:
+            ends = [one.on(UPDATES) for one in (self, other)]
+        except MissingFact:
+            ends = amounts
+        if ends[0] != ends[1]:
+            planned, passed = (f"{amount / counts_in_unit(clock)} {clock}" for amount in amounts if amount is not None)
+            raise two_lengths(self.length, planned, other.length, passed)
+
+
+def sizes_of_run(bindings: Iterable[Binding], clock: PlanClock, facts: RunFacts) -> RunSizes:
+    """Return the run facts and targets that determine the consumption of each update.
+
+    Bindings of targets that plan a size, such as `batch_size`, must be resolved.
+    """
+    targets = dict[str, SizeTarget | None]()
+    for one in bindings:
+        if isinstance(one.field, Target) and one.name in PLANNED_SIZES:
+            own = clock_of_field(clock, one.name)
+            counted = without_unit(one.schedule, own)
+            targets[one.name] = SizeTarget(one.name, counted, one.field.initial, own, one.schedule)
+    return RunSizes(replace(facts, total=None), amount_clock(clock), targets)
+
+
+def resolve_lines(
+    bindings: Sequence[Binding], clock: PlanClock, total: Duration | None, facts: RunFacts
+) -> tuple[list[Binding], Duration | None]:
+    """Resolve the bindings of a plan, and its total, with every length in the unit of its clock.
+
+    Targets that plan a size, such as `batch_size`, are resolved first, because they determine the consumption of
+    updates, and thereby the other lengths.
+    """
+    planned = [one.name for one in bindings if isinstance(one.field, Target) and one.name in PLANNED_SIZES]
+    resolved = dict[tuple[Any, ...], Binding]()
+    for one in bindings:
+        if isinstance(one.field, Target) and one.name in PLANNED_SIZES:
+            # Its own lengths cannot depend on the consumption of updates.
+            unknown = RunSizes(replace(facts, total=None), amount_clock(clock), dict.fromkeys([one.name, *planned]))
+            resolved[binding_key(one)] = _resolved_line(one, clock, RunTotal.of(total, facts, unknown))
+    sizes = sizes_of_run(resolved.values(), clock, facts)
+    unit = None if sizes.clock == PROGRESS else sizes.clock
+    length = RunTotal.of(total, facts, sizes, unit)
+    try:
+        end = length.of_plan(clock)
+    except MissingFact as error:
+        raise error if total is None else facts.with_size_of_epoch(error, total) from None
+    if total is not None and clock != PROGRESS:
+        length.require_equal(RunTotal.of(None, facts, sizes, unit))
+    return [resolved.get(binding_key(one)) or _resolved_line(one, clock, length) for one in bindings], end
+
+
+def _resolved_line(binding: Binding, plan_clock: PlanClock, length: RunTotal) -> Binding:
+    """Return a binding with its lengths in the unit of its clock."""
+    clock = clock_of_field(plan_clock, binding.name)
+    missing: InvalidArgument | None = None
+    try:
+        total = length.on(clock)
+    except (MissingFact, PlanError) as error:  # a line whose lengths are on its own clock needs no total
+        total, missing = None, error
+    if clock == SECONDS:
+        _refuse_ratio_of_updates(binding)
+    try:
+        schedule = binding.schedule.resolved_in(Span.of_run(ClockLengths(length.sizes, clock, total), total))
+    except InvalidArgument as error:
+        raise missing or error from None
+    return replace_schedule(binding, schedule if clock == UPDATES else with_unit(schedule, clock))
+
+
+def _refuse_ratio_of_updates(binding: Binding) -> None:
+    """Raise for a ratio for each update: this clock counts billionths of a second, so it would be applied to each."""
+    for part in parts_inside(binding.schedule):
+        if is_kind(part, "cyclic") and part.args["mode"] == "exp_range" and part.args["gamma"] != 1:
+            found = f"gamma={part.args['gamma']:g} is a ratio for each update, but the clock counts seconds"
+            advice = f'Multiply the line by a decay: exponential({part.args["gamma"]:g}, per="1 s")'
+            raise PlanError(f"{binding.name}: {part}", found, advice)
+
+
+def two_lengths(total: Duration, planned: str, run_total: DurationLike | None, passed: str) -> PlanError:
+    """Return the error for a plan with a length that is not the total of the run facts.
+
+    >>> print(two_lengths(Duration.of("2 epochs"), "90 updates", 80, "80 updates"))
+    total "2 epochs": the plan has 90 updates, but total=80. Omit one of them
+    >>> print(two_lengths(Duration.of(90), "90 updates", "2 epochs", "80 updates"))
+    total "90": the plan has 90 updates, but total="2 epochs" is 80 updates. Omit one of them
+    """
+    length = Duration.of(run_total or 0)
+    is_passed = "" if length.is_resolved and passed.endswith(UPDATES) else f" is {passed}"
+    found = f"the plan has {planned}, but total={length.written()}{is_passed}"
+    return PlanError(f'total "{total}"', found, "Omit one of them")
