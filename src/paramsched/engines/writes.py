@@ -65,8 +65,8 @@ def warn_of_writers(optimizers: Iterable[Any], writers: Iterable[Writer], site: 
             for hooks in found:
                 hooks.member.written_fields.add(str(written))  # so that its writes are not reported again
             text = (
-                f"{name} also writes this optimizer. Remove it and its step(), because the plan writes the {written} of "
-                "every update."
+                f"{name} also writes this optimizer. Remove it and its step(), because the plan writes the {written} "
+                "of every update."
             )
             found[0].run.processes.warn(Problem(site=site, found=text))
 

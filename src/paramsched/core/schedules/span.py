@@ -17,8 +17,8 @@ from paramsched.core.time.duration import MOST_AMOUNT, Number, exact_number, wit
 from paramsched.errors import InvalidArgument, InvalidTime, shown
 
 # A base is a column. `[[b0], [b1], …]` gives a row of values for each base. `[[1], [0]]`, with `[[0], [1]]` for
-# absolute values, gives the two rows A and C of A(t) * base + C(t), which are valid for every base. Without absolute levels the
-# number 1.0 gives the row A. So a formula is written once, in NumPy.
+# absolute values, gives the two rows A and C of A(t) * base + C(t), which are valid for every base. Without absolute
+# levels the number 1.0 gives the row A. So a formula is written once, in NumPy.
 
 _PIECE: Final = 49152  # updates evaluated at once, so that temporaries fit in the cache (benchmarks/test_curve.py)
 
