@@ -280,9 +280,15 @@ def unknown_keyword(
     found = f'unknown argument "{shortened_text(key)}"'
     given = {one: value for one, value in kwargs.items() if one in names or foreign_argument(call, one)}
     advice = _advice_of_function(call, names, args, given) if key in given else None
+    site = CallSite(_site(prefix, call), key)
     if advice is None:
-        return InvalidCall(CallSite(call, key), f"{found}; {did_you_mean(key, names)}")
-    return InvalidCall(CallSite(call, key), found, str(Advice(f"{prefix}{advice.line}", advice.run, advice.notes)))
+        return InvalidCall(site, f"{found}; {did_you_mean(key, names)}")
+    return InvalidCall(site, found, str(Advice(f"{prefix}{advice.line}", advice.run, advice.notes)))
+
+
+def _site(prefix: str, call: str) -> str:
+    """Return the name of a call in an error: a function without `ps.`, a method with its object."""
+    return call if prefix == "ps." else f"{prefix}{call}"
 
 
 _EXAMPLES: Final[Mapping[str, str]] = {
@@ -324,7 +330,7 @@ def wrong_form(
         begins = [written.pop(name) if name in written else examples.get(name, name) for name in required[len(args) :]]
         line = f"{prefix}{call}({', '.join([*given, *begins, *_keywords(written)])})"
         found = f"missing argument {' and '.join(map(repr, missing))}"
-        return InvalidCall(f"{call}(…)", found, example=line)
+        return InvalidCall(f"{_site(prefix, call)}(…)", found, example=line)
     extra = args[len(by_place) :]
     if not extra or has_all:
         return None
@@ -335,11 +341,11 @@ def wrong_form(
             count = f"{len(by_place)} argument{'s' * (len(by_place) != 1)}"
             found = f"expected {count} without a name, got {len(args)}"
             line = f"{prefix}{call}({', '.join([*given, *_keywords(written)])})"
-            return InvalidCall(f"{call}(…, {shown(value)})", found, str(Advice(line, {}, _notes_on(call))))
+            return InvalidCall(f"{_site(prefix, call)}(…, {shown(value)})", found, str(Advice(line, {}, _notes_on(call))))
         named[name] = _variable(name, value)
     line = f"{prefix}{call}({', '.join([*given, *_keywords(written | named)])})"
     texts = ", ".join(map(shown, extra))
-    return InvalidCall(f"{call}(…, {texts})", f"{' and '.join(named)} must be named", f"Write {line}")
+    return InvalidCall(f"{_site(prefix, call)}(…, {texts})", f"{' and '.join(named)} must be named", f"Write {line}")
 
 
 def _notes_on(call: str) -> tuple[str, ...]:

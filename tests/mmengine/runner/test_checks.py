@@ -68,7 +68,7 @@ def test_the_check_of_a_verbose_scheduler_prints_nothing(capsys):
 @table(
     ("schedulers", "path", "said"),
     [
-        ({"g": STEP}, "$.param_scheduler.d", "it is missing. Use d=None for no scheduler"),
+        ({"g": STEP}, "$.param_scheduler.d", "it is missing. Use d=[] for no scheduler"),
         ({"g": STEP, "d": None, "x": STEP}, "$.param_scheduler.x", "no optimizer has this name"),
         ({"g": {**STEP, "step_size": 0}, "d": None}, "$.param_scheduler.g", "step_size"),
         ({"g": [STEP, {**STEP, "gama": 1}], "d": None}, "$.param_scheduler.g[1]", "gama"),
