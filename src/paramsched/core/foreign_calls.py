@@ -341,7 +341,8 @@ def wrong_form(
             count = f"{len(by_place)} argument{'s' * (len(by_place) != 1)}"
             found = f"expected {count} without a name, got {len(args)}"
             line = f"{prefix}{call}({', '.join([*given, *_keywords(written)])})"
-            return InvalidCall(f"{_site(prefix, call)}(…, {shown(value)})", found, str(Advice(line, {}, _notes_on(call))))
+            site, advice = f"{_site(prefix, call)}(…, {shown(value)})", Advice(line, {}, _notes_on(call))
+            return InvalidCall(site, found, str(advice))
         named[name] = _variable(name, value)
     line = f"{prefix}{call}({', '.join([*given, *_keywords(written | named)])})"
     texts = ", ".join(map(shown, extra))
