@@ -57,7 +57,6 @@ from paramsched.core.schedules.windows import skip as skip
 from paramsched.core.schedules.windows import take as take
 from paramsched.core.time import Duration as Duration
 from paramsched.core.time import RunFacts as RunFacts
-from paramsched.core.values import Values as Values
 
 if TYPE_CHECKING:
     from paramsched import compat as compat
@@ -68,14 +67,16 @@ if TYPE_CHECKING:
     from paramsched import tools as tools
     from paramsched.core.rules.plan_check import check as check
     from paramsched.core.run import Scheduler as Scheduler
+    from paramsched.core.values import Values as Values
     from paramsched.tools.range_test import find_lr as find_lr
     from paramsched.tools.recipes import recipes as recipes
 
 __version__ = _VERSION
 
-# Imported on first use: what imports torch, and the packages, which may not be installed.
+# Imported on first use: what imports torch or the checks, and the packages, which may not be installed.
 _LAZY = {
     "Scheduler": "paramsched.core.run",
+    "Values": "paramsched.core.values",
     "check": "paramsched.core.rules.plan_check",
     "find_lr": "paramsched.tools.range_test",
     "recipes": "paramsched.tools.recipes",

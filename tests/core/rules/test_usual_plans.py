@@ -4,8 +4,8 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.core.plan.usual import has_nothing_to_ask
 from paramsched.core.rules.driver import probable_mistakes
-from paramsched.core.rules.usual import has_nothing_to_ask
 from paramsched.errors import ParamschedError
 from support.tables import table
 

@@ -11,9 +11,9 @@ from paramsched.core.base import codes
 from paramsched.core.base.problem import Problem
 from paramsched.core.feedback import Plateau
 from paramsched.core.plan.lines import BELOW_ONE_ADVICE, first_outside, range_of, with_floor
+from paramsched.core.plan.usual import is_round_share
 from paramsched.core.rules.curve import Curve, Stage, values_of
 from paramsched.core.rules.questions import Question, problem, when, whose
-from paramsched.core.rules.usual import is_round_share
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.anneals import is_anneal
 from paramsched.core.schedules.combinators import maximum, without_rules

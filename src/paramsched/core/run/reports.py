@@ -38,7 +38,7 @@ from paramsched.core.plan.lines import (
 )
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount, RunAmounts
-from paramsched.core.rules.usual import has_nothing_to_ask
+from paramsched.core.plan.usual import has_nothing_to_ask
 from paramsched.core.run.state import Group, Processes, log
 from paramsched.core.run.values import LR, initial_value
 from paramsched.core.schedules import Schedule
