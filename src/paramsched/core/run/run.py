@@ -47,7 +47,7 @@ from paramsched.errors import ParamschedError, PlanError, StateError
 
 if TYPE_CHECKING:
     from paramsched.core.run.amounts import Consumption
-    from paramsched.core.run.short import ParameterWrites
+    from paramsched.core.run.parameter_writes import ParameterWrites
 
 
 @final

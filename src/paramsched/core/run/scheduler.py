@@ -38,10 +38,10 @@ from paramsched.core.plan.optimizers import ALONE, find_group, flat_optimizers, 
 from paramsched.core.plan.resolution import resolved_rules
 from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount
 from paramsched.core.plan.traces import Key
+from paramsched.core.run.parameter_writes import ParameterWrites
 from paramsched.core.run.record import OnBase, OnChange, position_of_torch, read_scheduler_state, state_of
 from paramsched.core.run.resume import Resume
 from paramsched.core.run.run import Member, Run, counter, planned_values, sync, sync_for_checkpoint
-from paramsched.core.run.short import ParameterWrites
 from paramsched.core.run.start import (
     Drive,
     PlanSource,
