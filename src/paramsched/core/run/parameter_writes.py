@@ -1,0 +1,152 @@
+"""The writes to parameters before the first update of a run, which show that a plan does not move."""
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from heapq import nsmallest
+from itertools import islice
+from typing import Any, Final, final
+from weakref import ref
+
+import torch
+from torch.nn.parameter import is_lazy
+from torch.optim import Optimizer
+
+from paramsched.core.plan.optimizers import ALONE
+from paramsched.core.run.state import Group
+from paramsched.core.run.steps import updates_in_states
+
+_WATCHED: Final = 4  # parameters of an optimizer
+_ENOUGH: Final = (
+    10  # writes, and queries of `should_stop`. A load, an initialization or a broadcast writes once or twice
+)
+
+
+@final
+class OptimizerWrites:
+    """The writes to a few parameters of one optimizer, and to its own state, since the last call of `begin`.
+
+    It keeps aliases of the smallest trainable parameters. An alias shares the counter of writes with its parameter, and
+    exists longer than the optimizer and the model, which a script may have deleted when its process ends. It keeps no
+    optimizer, and of a state only one that was empty. A weak reference to a parameter would forbid
+    `torch.utils.swap_tensors`.
+    """
+
+    def __init__(self, optimizer: Any) -> None:
+        watched = nsmallest(
+            _WATCHED, filter(_is_watchable, parameters_of(optimizer.param_groups)), key=torch.Tensor.numel
+        )
+        self.parameters = frozenset(map(id, watched))
+        self._aliases: list[torch.Tensor] = []
+        for parameter in watched:
+            with suppress(Exception):  # a class of tensors may refuse an alias, or count no writes
+                alias = parameter.detach()
+                alias._version  # noqa: B018  # raises for an inference tensor
+                self._aliases.append(alias)
+        self._optimizer = ref(optimizer) if isinstance(optimizer, Optimizer) else None
+        self._empty_state: Any = None  # an empty state, which may be filled when the optimizer is deleted
+        self.begin()
+
+    def begin(self) -> None:
+        """Count writes from now on."""
+        self._versions = [alias._version for alias in self._aliases]
+        state = self._state()
+        self._was_filled, self._updates = _is_filled(state), _updates_of(state) or 0
+        self._empty_state = None if self._was_filled else state
+
+    def count(self) -> int:
+        """Return the largest number of writes to one of the parameters."""
+        return max(
+            (alias._version - begun for alias, begun in zip(self._aliases, self._versions, strict=True)), default=0
+        )
+
+    def measured(self) -> str:
+        """Return what was measured, if it is so much that it was probably training; else an empty string."""
+        count = self.count()
+        if count >= _ENOUGH:
+            return f"a parameter of %s was written {count} times"
+        state = self._state()
+        if count or not _is_filled(state):
+            return ""
+        updates = _updates_of(state)
+        if updates is None:
+            return "" if self._was_filled else "the state of %s was filled"
+        return f"the state of %s counts {updates} updates" if updates - self._updates >= _ENOUGH else ""
+
+    def _state(self) -> Any:
+        optimizer = None if self._optimizer is None else self._optimizer()
+        return self._empty_state if optimizer is None else optimizer.state
+
+
+@final
+class ParameterWrites:
+    """The writes to parameters of the optimizers whose steps may move a run, until its first update.
+
+    Args:
+        optimizers: these optimizers, by name.
+    """
+
+    def __init__(self, optimizers: Mapping[str, Any]) -> None:
+        self._optimizers = {name: OptimizerWrites(optimizer) for name, optimizer in optimizers.items()}
+        self._queries = 0
+        self._counts_at_first_query: dict[str, int] = {}
+
+    def begin(self) -> None:
+        """Count writes and queries from now on, because the run has moved without an update."""
+        self._queries = 0
+        for writes in self._optimizers.values():
+            writes.begin()
+
+    def count(self) -> int:
+        """Return the largest number of writes to one of the parameters."""
+        return max((writes.count() for writes in self._optimizers.values()), default=0)
+
+    def are_in(self, groups: Iterable[Group]) -> bool:
+        """Return whether one of the watched parameters is in some groups."""
+        parameters = set(map(id, parameters_of(groups)))
+        return any(not writes.parameters.isdisjoint(parameters) for writes in self._optimizers.values())
+
+    def note_query(self) -> bool:
+        """Note a query of `should_stop`; return whether there were many, and each optimizer has trained meanwhile.
+
+        A loop may first train one of several optimizers alone, and other code may train before the first query.
+        """
+        counts = {name: writes.count() for name, writes in self._optimizers.items()}
+        if not self._queries:
+            self._counts_at_first_query = counts
+        self._queries += 1
+        return self._queries >= _ENOUGH and all(
+            writes.measured() and (counts[name] == 0 or counts[name] - self._counts_at_first_query[name] >= _ENOUGH)
+            for name, writes in self._optimizers.items()
+        )
+
+    def measured(self) -> str:
+        """Return what was measured of the first optimizer that probably trained; an empty string if none has."""
+        for name, writes in self._optimizers.items():
+            if text := writes.measured():
+                return text % ("the optimizer" if name == ALONE else f"the optimizer {name!r}")
+        return ""
+
+
+def parameters_of(groups: Iterable[Group]) -> list[Any]:
+    """Return the parameters of some groups, which may be those of an engine's wrapper of an optimizer."""
+    lists = (group.get("params") for group in groups)
+    return [parameter for some in lists if isinstance(some, list | tuple) for parameter in some]
+
+
+def _is_watchable(parameter: Any) -> bool:
+    return (
+        isinstance(parameter, torch.Tensor)
+        and parameter.requires_grad
+        and not is_lazy(parameter)
+        and parameter.numel() > 0
+    )
+
+
+def _is_filled(state: Any) -> bool:
+    """Return whether the state of an optimizer has entries; reading that of a parameter creates an empty one."""
+    return isinstance(state, Mapping) and any(isinstance(entry, dict) and entry for entry in state.values())
+
+
+def _updates_of(state: Any) -> int | None:
+    """Return the number of updates in the first entries of a state, because reading one may synchronize the device."""
+    return updates_in_states(dict(islice(state.items(), _WATCHED))) if isinstance(state, Mapping) else None
