@@ -22,39 +22,39 @@ from paramsched.core.files import loads as loads
 from paramsched.core.plan import Binding as Binding
 from paramsched.core.plan import Plan as Plan
 from paramsched.core.plan import Target as Target
-from paramsched.core.plan.differences import diff as diff
-from paramsched.core.plan.resolution import resolve as resolve
-from paramsched.core.plan.traces import to_lambda as to_lambda
-from paramsched.core.plan.traces import trace as trace
-from paramsched.core.schedules.anneals import anneal as anneal
-from paramsched.core.schedules.anneals import constant as constant
-from paramsched.core.schedules.anneals import cooldown as cooldown
-from paramsched.core.schedules.anneals import cosine as cosine
-from paramsched.core.schedules.anneals import linear as linear
-from paramsched.core.schedules.anneals import polynomial as polynomial
-from paramsched.core.schedules.anneals import warmup as warmup
-from paramsched.core.schedules.combinators import absolute as absolute
-from paramsched.core.schedules.combinators import clamp as clamp
-from paramsched.core.schedules.combinators import like as like
-from paramsched.core.schedules.combinators import maximum as maximum
-from paramsched.core.schedules.combinators import minimum as minimum
-from paramsched.core.schedules.combinators import rounded as rounded
-from paramsched.core.schedules.cycles import every as every
-from paramsched.core.schedules.cycles import restarts as restarts
-from paramsched.core.schedules.decays import exponential as exponential
-from paramsched.core.schedules.decays import inverse_sqrt as inverse_sqrt
-from paramsched.core.schedules.decays import multistep as multistep
-from paramsched.core.schedules.decays import piecewise as piecewise
-from paramsched.core.schedules.decays import stairs as stairs
-from paramsched.core.schedules.decays import step as step
-from paramsched.core.schedules.decays import table as table
-from paramsched.core.schedules.own import shape as shape
-from paramsched.core.schedules.published import one_cycle as one_cycle
-from paramsched.core.schedules.published import wsd as wsd
-from paramsched.core.schedules.text import parse as parse
-from paramsched.core.schedules.windows import overlay as overlay
-from paramsched.core.schedules.windows import skip as skip
-from paramsched.core.schedules.windows import take as take
+from paramsched.core.plan import diff as diff
+from paramsched.core.plan import resolve as resolve
+from paramsched.core.plan import to_lambda as to_lambda
+from paramsched.core.plan import trace as trace
+from paramsched.core.schedules import absolute as absolute
+from paramsched.core.schedules import anneal as anneal
+from paramsched.core.schedules import clamp as clamp
+from paramsched.core.schedules import constant as constant
+from paramsched.core.schedules import cooldown as cooldown
+from paramsched.core.schedules import cosine as cosine
+from paramsched.core.schedules import every as every
+from paramsched.core.schedules import exponential as exponential
+from paramsched.core.schedules import inverse_sqrt as inverse_sqrt
+from paramsched.core.schedules import like as like
+from paramsched.core.schedules import linear as linear
+from paramsched.core.schedules import maximum as maximum
+from paramsched.core.schedules import minimum as minimum
+from paramsched.core.schedules import multistep as multistep
+from paramsched.core.schedules import one_cycle as one_cycle
+from paramsched.core.schedules import overlay as overlay
+from paramsched.core.schedules import parse as parse
+from paramsched.core.schedules import piecewise as piecewise
+from paramsched.core.schedules import polynomial as polynomial
+from paramsched.core.schedules import restarts as restarts
+from paramsched.core.schedules import rounded as rounded
+from paramsched.core.schedules import shape as shape
+from paramsched.core.schedules import skip as skip
+from paramsched.core.schedules import stairs as stairs
+from paramsched.core.schedules import step as step
+from paramsched.core.schedules import table as table
+from paramsched.core.schedules import take as take
+from paramsched.core.schedules import warmup as warmup
+from paramsched.core.schedules import wsd as wsd
 from paramsched.core.time import Duration as Duration
 from paramsched.core.time import RunFacts as RunFacts
 
@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from paramsched import mmengine as mmengine
     from paramsched import show as show
     from paramsched import tools as tools
-    from paramsched.core.rules.plan_check import check as check
+    from paramsched.core.rules import check as check
     from paramsched.core.run import Scheduler as Scheduler
     from paramsched.core.values import Values as Values
     from paramsched.tools.range_test import find_lr as find_lr
@@ -122,8 +122,8 @@ def _registered_shape(name: str) -> object:
     """Return the builder of a shape of a user; for another name, raise an error that says what to write."""
     from paramsched.core.base.foreign_names import answer_to_name
     from paramsched.core.base.words import closest
+    from paramsched.core.builders import SHAPES
     from paramsched.core.curves import CONSTANTS, FAMILIES, curve_text
-    from paramsched.core.schedules import SHAPES
 
     if name in dir(shapes):
         raise AttributeError(f"module 'paramsched' has no attribute {name!r}. Write ps.shapes.{name}")

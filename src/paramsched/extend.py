@@ -8,16 +8,16 @@
 from paramsched.core.base.params import Count as Count
 from paramsched.core.base.params import Positive as Positive
 from paramsched.core.base.params import Share as Share
-from paramsched.core.curves.arrays import Array as Array
-from paramsched.core.schedules.schedule import Schedule as Schedule
+from paramsched.core.curves import Array as Array
+from paramsched.core.schedules import Schedule as Schedule
 
 # A curve: a path from one level to another.
-from paramsched.core.curves.curve import Curve as Curve
-from paramsched.core.curves.curve import curve as curve
-from paramsched.core.curves.curve import curve_family as curve_family
+from paramsched.core.curves import Curve as Curve
+from paramsched.core.curves import curve as curve
+from paramsched.core.curves import curve_family as curve_family
 
 # What `paramsched.trace` returns.
-from paramsched.core.plan.traces import Trace as Trace
+from paramsched.core.plan import Trace as Trace
 
 __all__ = sorted(name for name in globals() if not name.startswith("_"))
 

@@ -1,19 +1,19 @@
 """Every shape by its name in text, also the rare ones that `paramsched` itself does not list."""
 
-from paramsched.core.schedules.anneals import cosine_wave as cosine_wave
-from paramsched.core.schedules.anneals import geometric as geometric
-from paramsched.core.schedules.anneals import tanh as tanh
-from paramsched.core.schedules.combinators import as_factor as as_factor
-from paramsched.core.schedules.combinators import chain as chain
-from paramsched.core.schedules.cycles import cosine_restarts as cosine_restarts
-from paramsched.core.schedules.cycles import cyclic as cyclic
-from paramsched.core.schedules.decays import inverse_time as inverse_time
-from paramsched.core.schedules.decays import power_law as power_law
-from paramsched.core.schedules.published import noam as noam
-from paramsched.core.schedules.registry import SHAPES as _SHAPES
-from paramsched.core.schedules.windows import shift as shift
-from paramsched.core.schedules.windows import window as window
-from paramsched.core.schedules.windows import with_lengths as with_lengths
+from paramsched.core.builders import SHAPES as _SHAPES
+from paramsched.core.schedules import as_factor as as_factor
+from paramsched.core.schedules import chain as chain
+from paramsched.core.schedules import cosine_restarts as cosine_restarts
+from paramsched.core.schedules import cosine_wave as cosine_wave
+from paramsched.core.schedules import cyclic as cyclic
+from paramsched.core.schedules import geometric as geometric
+from paramsched.core.schedules import inverse_time as inverse_time
+from paramsched.core.schedules import noam as noam
+from paramsched.core.schedules import power_law as power_law
+from paramsched.core.schedules import shift as shift
+from paramsched.core.schedules import tanh as tanh
+from paramsched.core.schedules import window as window
+from paramsched.core.schedules import with_lengths as with_lengths
 
 
 def __getattr__(name: str) -> object:

@@ -32,9 +32,7 @@ from paramsched.cli._traces import given_bases, groups_to_check, groups_with_bas
 from paramsched.core.base.files import create_file, rewrite_file
 from paramsched.core.base.problem import PlanWarning
 from paramsched.core.base.words import did_you_mean
-from paramsched.core.files import PlanText, open_plan
-from paramsched.core.files.plan_files import format_of, known_format
-from paramsched.core.files.problem_collector import MOST_BYTES, decoded_text, read_bounded
+from paramsched.core.files import MOST_BYTES, PlanText, decoded_text, format_of, known_format, open_plan, read_bounded
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
 
 TEMPLATES: Final = {
@@ -348,7 +346,7 @@ def _curves(read: PlanInput) -> tuple[Any, str]:
 def _problems_of(read: PlanInput) -> list[str]:
     """Return what `paramsched check` reports about a plan, if its package is installed."""
     try:
-        from paramsched.core.rules.plan_check import check
+        from paramsched.core.rules import check
     except ModuleNotFoundError:
         return []
     groups = groups_to_check(read.loaded, read.options.bases)

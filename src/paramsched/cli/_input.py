@@ -22,17 +22,22 @@ from paramsched.core import files as config
 from paramsched.core.base.files import naming_errors
 from paramsched.core.base.problem import Problem
 from paramsched.core.base.words import closest, did_you_mean
+from paramsched.core.builders import SHAPES
 from paramsched.core.entries import entry_names, is_installed, load_entry
-from paramsched.core.files import Bases, Loaded
-from paramsched.core.files.native import ShapeNames, read_schedule_text
-from paramsched.core.files.plan_files import SYNTAXES, PlanText, open_plan, read_data
-from paramsched.core.files.problem_collector import MOST_BYTES, ProblemCollector, read_bounded_text
-from paramsched.core.plan import Binding, Plan
-from paramsched.core.plan.forms import SUFFIXES
-from paramsched.core.plan.plan import units_of_plan
-from paramsched.core.plan.resolution import known_total
-from paramsched.core.schedules import SHAPES
-from paramsched.core.schedules.schedule import shape_of_name
+from paramsched.core.files import (
+    MOST_BYTES,
+    SYNTAXES,
+    Loaded,
+    PlanText,
+    ProblemCollector,
+    ShapeNames,
+    open_plan,
+    read_bounded_text,
+    read_data,
+    read_schedule_text,
+)
+from paramsched.core.plan import SUFFIXES, Bases, Binding, Plan, known_total, units_of_plan
+from paramsched.core.schedules import shape_of_name
 from paramsched.core.time import Duration, RunFacts
 from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, UnknownRecipe
 

@@ -36,17 +36,16 @@ from paramsched.core.base.codes import (
 from paramsched.core.base.problem import PlanWarning, Problem, with_advice
 from paramsched.core.base.terminal import BREAK, SEVERITY_STYLES, Line, Part
 from paramsched.core.base.words import TOTAL, entry_path, json_text
-from paramsched.core.files.plan_files import PlanText
+from paramsched.core.files import PlanText
 from paramsched.core.plan import Plan
-from paramsched.core.rules.curve import binding_path
-from paramsched.core.rules.plan_check import check, note_of_first_update
+from paramsched.core.rules import binding_path, check, note_of_first_update
 from paramsched.core.time import Duration, RunFacts
 from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, UnknownGroup, UnreadableLog
 
 
 def _of_log(log: str, plan: Plan, facts: RunFacts) -> Iterator[Problem]:
     """Yield a problem if the values of a log differ from the plan, and one if the log is longer than the plan."""
-    from paramsched.core.plan.binding import amount_clock
+    from paramsched.core.plan import amount_clock
     from paramsched.tools.audit import AmountColumn, compare_with_plan, read_log
 
     fields = list(dict.fromkeys(one.name for one in plan.bindings))

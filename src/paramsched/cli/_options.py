@@ -18,8 +18,7 @@ from paramsched.core.base.params import Param, params_of_record
 from paramsched.core.base.words import did_you_mean
 from paramsched.core.entries import is_installed
 from paramsched.core.foreign_calls import foreign_fact, foreign_line
-from paramsched.core.time.duration import UNIT_NAMES
-from paramsched.core.time.run_facts import Facts
+from paramsched.core.time import UNIT_NAMES, Facts
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 

@@ -21,17 +21,21 @@ from paramsched.core.base.problem import Problem
 from paramsched.core.base.terminal import Line, plain_text, table_rows, terminal_text
 from paramsched.core.base.words import printable, printable_lines
 from paramsched.core.fields import Field
-from paramsched.core.files import Bases
-from paramsched.core.plan import Binding, Plan, Target, selector_text
-from paramsched.core.plan.binding import amount_clock, clock_of_field, clock_text, is_by_amount
-from paramsched.core.plan.resolution import counted_plan
-from paramsched.core.plan.run_amounts import RunAmounts
-from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.sequence import stages_of
-from paramsched.core.schedules.windows import with_unit
-from paramsched.core.time import Duration
-from paramsched.core.time.duration import COUNTS_OF_A_PERCENT, PROGRESS, WHOLE, counts_in_unit
-from paramsched.core.time.run_facts import Facts
+from paramsched.core.plan import (
+    Bases,
+    Binding,
+    Plan,
+    RunAmounts,
+    Target,
+    amount_clock,
+    clock_of_field,
+    clock_text,
+    counted_plan,
+    is_by_amount,
+    selector_text,
+)
+from paramsched.core.schedules import Schedule, stages_of, with_unit
+from paramsched.core.time import COUNTS_OF_A_PERCENT, PROGRESS, WHOLE, Duration, Facts, counts_in_unit
 from paramsched.errors import ConfigError, MissingDependency, MissingFact, ParamschedError, UnreadableLog, Unresolved
 
 
@@ -255,7 +259,7 @@ def echo_lines(lines: Iterable[Line], *, err: bool = False) -> None:
 
 def echo_yaml(text: str, comments: Sequence[str] = ()) -> None:
     """Print the text of a plan, below comments. A terminal gets lines that fit, which YAML reads as the same plan."""
-    from paramsched.core.files.syntaxes import folded_yaml
+    from paramsched.core.files import folded_yaml
 
     width = terminal_width()
     if width is not None:

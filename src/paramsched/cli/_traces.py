@@ -28,19 +28,29 @@ from paramsched.cli._output import WrongUsage, aligned_rows, echo_note, option_o
 from paramsched.core.base.codes import UNREADABLE
 from paramsched.core.base.problem import Problem
 from paramsched.core.base.words import did_you_mean, names_listed, printable
-from paramsched.core.curves.arrays import Floats
+from paramsched.core.curves import Floats
 from paramsched.core.entries import is_installed
 from paramsched.core.feedback import metric_word
 from paramsched.core.fields import Field
 from paramsched.core.files import Loaded
-from paramsched.core.plan import Binding, Line, Plan, Target, bind, selector_text
-from paramsched.core.plan.binding import UPDATES
-from paramsched.core.plan.optimizers import unique_labels
-from paramsched.core.plan.resolution import amounts_of_run, counted_plan, planned_amounts, updates_of_total
-from paramsched.core.plan.traces import Trace, column_name, trace
-from paramsched.core.schedules.span import depends_on_base
-from paramsched.core.time import RunFacts
-from paramsched.core.time.duration import times_on
+from paramsched.core.plan import (
+    Binding,
+    Line,
+    Plan,
+    Target,
+    Trace,
+    amounts_of_run,
+    bind,
+    column_name,
+    counted_plan,
+    planned_amounts,
+    selector_text,
+    trace,
+    unique_labels,
+    updates_of_total,
+)
+from paramsched.core.schedules import depends_on_base
+from paramsched.core.time import UPDATES, RunFacts, times_on
 from paramsched.errors import MissingFact, UnreadableLog, Unresolved
 
 if TYPE_CHECKING:
@@ -212,7 +222,7 @@ _MOST_GROUPS = 1_000
 def echo_plan_notes(loaded: Loaded) -> None:
     """Print a note if the first update of a plan has the rate 0."""
     if is_installed("paramsched.tools"):
-        from paramsched.core.rules.plan_check import note_of_first_update
+        from paramsched.core.rules import note_of_first_update
 
         if note := note_of_first_update(loaded.plan):
             echo_note(note)
@@ -563,7 +573,7 @@ class _Places:
     """The lines of a plan that decide values, with their places in its files, which are read once for all rows."""
 
     def __init__(self, read: PlanInput) -> None:
-        from paramsched.core.rules.curve import binding_path
+        from paramsched.core.rules import binding_path
 
         paths = [binding_path(line) for line in read.plan.bindings]
         wanted = [Problem(path, "", code=UNREADABLE) for path in dict.fromkeys(paths) if path]
@@ -575,7 +585,7 @@ class _Places:
 
     def path_of(self, plan: Plan, bound: Line) -> str:
         """Return the config path of the line of a plan that a bound field follows."""
-        from paramsched.core.rules.curve import binding_path
+        from paramsched.core.rules import binding_path
 
         if id(plan) not in self._paths:
             lines = reversed(plan.bindings)  # of equal lines the first

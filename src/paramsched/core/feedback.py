@@ -29,7 +29,7 @@ from paramsched.core.schedules.combinators import guided
 from paramsched.core.schedules.level import Absolute, Level, split_level
 from paramsched.core.schedules.registry import builder_name, shape
 from paramsched.core.schedules.schedule import Schedule, call_of_rule, schedule_of
-from paramsched.core.time import Duration, DurationLike
+from paramsched.core.time.duration import Duration, DurationLike
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, StateError, shown, site_with_value
 
 _MORE_IS_BETTER: Final = frozenset(

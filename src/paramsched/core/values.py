@@ -13,7 +13,7 @@ from paramsched.core.base.words import did_you_mean
 from paramsched.core.feedback import MetricRule, ignored_metrics, misplaced_metric
 from paramsched.core.foreign_calls import answering_class
 from paramsched.core.number_checks import finite_number, whole_number
-from paramsched.core.plan.binding import UPDATES, Binding, Target
+from paramsched.core.plan.binding import Binding, Target
 from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import updates_of_total
@@ -22,8 +22,8 @@ from paramsched.core.schedules.anneals import require_positive_base
 from paramsched.core.schedules.own import has_open_function, require_values_until
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.span import evaluate
-from paramsched.core.time import Duration, RunFacts
-from paramsched.core.time.run_facts import Facts, facts_of_call
+from paramsched.core.time.duration import Duration
+from paramsched.core.time.run_facts import UPDATES, Facts, RunFacts, facts_of_call
 from paramsched.errors import InvalidArgument, PlanError, StateError, shown
 
 _PLAN_KEYS: Final = frozenset({"targets", "groups", "later", "total", "clock"})

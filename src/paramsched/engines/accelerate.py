@@ -9,9 +9,8 @@ from typing import Any, Unpack
 
 from paramsched.engines.torch_required import torch
 from paramsched.core.number_checks import whole_number
-from paramsched.core.plan.forms import PlanLike
-from paramsched.core.run.engine_handle import EngineHandle
-from paramsched.core.run.scheduler import Scheduler
+from paramsched.core.plan import PlanLike
+from paramsched.core.run import EngineHandle, Scheduler
 from paramsched.core.tracebacks import with_short_errors
 from paramsched.engines.engine_facts import (
     AmountOf,

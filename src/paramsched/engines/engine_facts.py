@@ -16,18 +16,29 @@ import paramsched.engines.torch_required  # noqa: F401  # reports that torch is 
 from paramsched.core.base.codes import ACCUMULATION_UNUSED, BEYOND_TOTAL
 from paramsched.core.base.problem import Problem
 from paramsched.core.foreign_calls import unknown_keyword
-from paramsched.core.plan import Plan, Target
-from paramsched.core.plan.binding import amount_clock
-from paramsched.core.plan.forms import FORMS, PlanLike
-from paramsched.core.plan.resolution import ResolvedPlan
-from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES, SizeTarget, UnknownAmounts
-from paramsched.core.run.engine_handle import EngineHandle
-from paramsched.core.run.record import OnBase, OnChange
-from paramsched.core.run.scheduler import Scheduler
-from paramsched.core.run.start import PlanSource, checked_strict, unwrapped_optimizer, unwrapped_optimizers
-from paramsched.core.run.state import Processes
-from paramsched.core.time import DurationLike, RunFacts
-from paramsched.core.time.run_facts import Facts, facts_if_passed
+from paramsched.core.plan import (
+    FORMS,
+    SIZES_OF_BATCHES,
+    Plan,
+    PlanLike,
+    ResolvedPlan,
+    SizeTarget,
+    Target,
+    UnknownAmounts,
+    amount_clock,
+)
+from paramsched.core.run import (
+    EngineHandle,
+    OnBase,
+    OnChange,
+    PlanSource,
+    Processes,
+    Scheduler,
+    checked_strict,
+    unwrapped_optimizer,
+    unwrapped_optimizers,
+)
+from paramsched.core.time import DurationLike, Facts, RunFacts, facts_if_passed
 from paramsched.core.tracebacks import shortened
 from paramsched.errors import (
     CallSite,

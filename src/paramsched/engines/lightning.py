@@ -10,11 +10,8 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, Unpack, final
 
 from paramsched.engines.torch_required import torch
-from paramsched.core.plan.forms import PlanLike
-from paramsched.core.plan.optimizers import check_names, refuse_several_plans
-from paramsched.core.run.engine_handle import EngineHandle
-from paramsched.core.run.scheduler import Scheduler
-from paramsched.core.run.state import remove_entries
+from paramsched.core.plan import PlanLike, check_names, refuse_several_plans
+from paramsched.core.run import EngineHandle, Scheduler, remove_entries
 from paramsched.engines.engine_facts import (
     EngineFacts,
     LoopOptions,

@@ -14,16 +14,9 @@ from paramsched.core.base.codes import METRIC_NOT_LOGGED, PATIENCE_BEYOND_RUN
 from paramsched.core.base.problem import Problem
 from paramsched.core.base.words import did_you_mean
 from paramsched.core.feedback import Plateau
-from paramsched.core.plan import Plan
-from paramsched.core.plan.binding import amount_clock
-from paramsched.core.plan.resolution import amounts_of_run
-from paramsched.core.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
-from paramsched.core.run.amounts import checked_amount
-from paramsched.core.run.engine_handle import EngineHandle
-from paramsched.core.run.scheduler import Scheduler
-from paramsched.core.run.state import Processes
-from paramsched.core.time.duration import PROGRESS
-from paramsched.core.time.run_facts import SIZES
+from paramsched.core.plan import Amount, Plan, RunAmounts, UnknownAmounts, amount_clock, amounts_of_run
+from paramsched.core.run import EngineHandle, Processes, Scheduler, checked_amount
+from paramsched.core.time import PROGRESS, SIZES
 from paramsched.engines.engine_facts import PlanOptions
 from paramsched.errors import InvalidArgument, MissingDependency
 

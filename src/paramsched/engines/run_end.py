@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, final
 
-from paramsched.core.run.engine_handle import EngineHandle
-from paramsched.core.run.scheduler import Scheduler
+from paramsched.core.run import EngineHandle, Scheduler
 
 _UNMOVED: Final = (
     "The plan follows the step of the optimizer that the engine had at its start. Construct the optimizer once, and do "

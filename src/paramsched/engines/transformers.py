@@ -14,11 +14,8 @@ from math import ceil, prod
 from typing import Any, Final, TypeVar, Unpack
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
-from paramsched.core.plan.forms import PlanLike
-from paramsched.core.run.engine_handle import EngineHandle
-from paramsched.core.run.scheduler import Scheduler
-from paramsched.core.run.state import WORLD
-from paramsched.core.run.values import LR
+from paramsched.core.plan import PlanLike
+from paramsched.core.run import LR, WORLD, EngineHandle, Scheduler
 from paramsched.core.time import DurationLike
 from paramsched.engines.accelerate import batch_amounts
 from paramsched.engines.engine_facts import (

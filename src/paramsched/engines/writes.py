@@ -10,10 +10,7 @@ from paramsched.engines.torch_required import torch
 from paramsched.core.base.problem import Problem
 from paramsched.core.base.words import did_you_mean
 from paramsched.core.fields import Field
-from paramsched.core.run.engine_handle import EngineHandle
-from paramsched.core.run.hooks import PlanHooks, hooks_on
-from paramsched.core.run.scheduler import Scheduler
-from paramsched.core.run.values import LR
+from paramsched.core.run import LR, EngineHandle, PlanHooks, Scheduler, hooks_on
 from paramsched.errors import InvalidArgument, shown
 
 

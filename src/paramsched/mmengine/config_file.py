@@ -20,9 +20,7 @@ from typing import Any, Final
 from paramsched.core.base.codes import UNREADABLE
 from paramsched.core.base.problem import Problem
 from paramsched.core.base.words import ROOT, child_path, entry_path
-from paramsched.core.files.plan_files import read_data
-from paramsched.core.files.problem_collector import read_bounded_text, type_name_of
-from paramsched.core.files.syntaxes import read_json, read_yaml
+from paramsched.core.files import read_bounded_text, read_data, read_json, read_yaml, type_name_of
 from paramsched.errors import ConfigError, MissingDependency, ParamschedError
 
 CONFIG_KEYS: Final = ("param_scheduler", "optim_wrapper", "_base_")

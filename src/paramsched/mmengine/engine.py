@@ -20,13 +20,9 @@ from paramsched.engines.torch_required import torch  # first, because it reports
 
 # isort: split
 from paramsched.core.fields import Field, flat_groups
-from paramsched.core.plan.forms import PlanLike
-from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES
-from paramsched.core.run.engine_handle import EngineHandle
-from paramsched.core.run.record import OnBase, OnChange
-from paramsched.core.run.scheduler import Scheduler
-from paramsched.core.time import RunFacts
-from paramsched.core.time.run_facts import Facts, facts_if_passed
+from paramsched.core.plan import SIZES_OF_BATCHES, PlanLike
+from paramsched.core.run import EngineHandle, OnBase, OnChange, Scheduler
+from paramsched.core.time import Facts, RunFacts, facts_if_passed
 from paramsched.core.tracebacks import with_short_errors
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, check_kinds
 from paramsched.engines.reporting import (

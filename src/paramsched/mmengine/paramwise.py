@@ -7,8 +7,8 @@ from typing import Any, Final, final
 from paramsched.core.base.codes import REFUSED_VALUE, WRONG_TYPE
 from paramsched.core.base.words import child_path
 from paramsched.core.fields import is_number
-from paramsched.core.files.problem_collector import ProblemCollector, short_json, type_name_of
-from paramsched.core.plan.optimizers import shown_names
+from paramsched.core.files import ProblemCollector, short_json, type_name_of
+from paramsched.core.plan import shown_names
 from paramsched.mmengine.registry import bare_class_name
 
 _CONSTRUCTOR: Final = "DefaultOptimWrapperConstructor"

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar, overload
 
 from paramsched.core.base.codes import REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.core.base.words import child_path, did_you_mean, path_from_root
-from paramsched.core.files.problem_collector import ProblemCollector, short_json
+from paramsched.core.files import ProblemCollector, short_json
 from paramsched.errors import CallSite, ConfigError, InvalidArgument
 
 SCOPES: Final = (

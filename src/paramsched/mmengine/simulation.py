@@ -14,7 +14,7 @@ import torch
 from paramsched.core.base.codes import NOTHING_PLANNED, REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.base.words import child_path, entry_path, printable
-from paramsched.core.files.problem_collector import ProblemCollector, type_name_of
+from paramsched.core.files import ProblemCollector, type_name_of
 from paramsched.core.number_checks import whole_number
 from paramsched.errors import CallSite, ConfigError, MissingFact
 from paramsched.mmengine.config_file import IS_CODE, load_config, runs_code

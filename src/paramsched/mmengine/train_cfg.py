@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from paramsched.core.base.codes import REFUSED_VALUE, SAID_TWICE, WRONG_TYPE
 from paramsched.core.base.words import child_path
-from paramsched.core.files.problem_collector import ProblemCollector, short_json
+from paramsched.core.files import ProblemCollector, short_json
 from paramsched.core.number_checks import whole_number
 from paramsched.errors import InvalidArgument
 from paramsched.mmengine.registry import bare_class_name

@@ -10,11 +10,8 @@ from numpy.typing import ArrayLike
 
 from paramsched.core.base.terminal import cell_width
 from paramsched.core.base.words import did_you_mean
-from paramsched.core.plan.resolution import TimeUnit, even_unit
-from paramsched.core.plan.traces import Trace
-from paramsched.core.time import Duration, RunFacts
-from paramsched.core.time.duration import PROGRESS
-from paramsched.core.time.run_facts import CLOCK_SYNONYMS, CLOCKS
+from paramsched.core.plan import TimeUnit, Trace, even_unit
+from paramsched.core.time import CLOCK_SYNONYMS, CLOCKS, PROGRESS, Duration, RunFacts
 from paramsched.errors import CallSite, InvalidArgument, MissingFact
 from paramsched.show.plan_curves import Curves, Envelope, Floats, Times, runs_of_times
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paramsched.core.base.words import printable
-from paramsched.core.plan.forms import PlanLike, plan_of
+from paramsched.core.plan import PlanLike, plan_of
 from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.show._axes import AS_VALUES_ASK, View, clip_text, wrap_text

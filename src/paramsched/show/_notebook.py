@@ -8,14 +8,9 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar, final
 
 from paramsched.core.feedback import MetricRule
-from paramsched.core.plan import Plan
-from paramsched.core.plan.binding import UPDATES
-from paramsched.core.plan.differences import Diff
-from paramsched.core.plan.forms import PlanLike, PublishedPlan, plan_of
-from paramsched.core.plan.traces import Key, Trace, trace
-from paramsched.core.schedules.schedule import Schedule
-from paramsched.core.time import RunFacts
-from paramsched.core.time.duration import PROGRESS
+from paramsched.core.plan import Diff, Key, Plan, PlanLike, PublishedPlan, Trace, plan_of, trace
+from paramsched.core.schedules import Schedule
+from paramsched.core.time import PROGRESS, UPDATES, RunFacts
 from paramsched.errors import InvalidArgument, ParamschedError, shown
 from paramsched.show._axes import AS_VALUES_ASK, View, short_number
 from paramsched.show._matplotlib import saved_figure

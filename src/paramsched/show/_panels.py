@@ -7,9 +7,9 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from paramsched.core.curves.arrays import equal_up_to_rounding, last_of_each
-from paramsched.core.plan.traces import Trace
-from paramsched.core.time.duration import PROGRESS
+from paramsched.core.curves import equal_up_to_rounding, last_of_each
+from paramsched.core.plan import Trace
+from paramsched.core.time import PROGRESS
 from paramsched.errors import InvalidArgument
 from paramsched.show._axes import (
     AS_VALUES_ASK,

@@ -12,14 +12,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from paramsched.core.base.words import text_on_screen
 from paramsched.core.fields import Field, Group, numeric
-from paramsched.core.plan import Binding, Plan, Target, resolve
-from paramsched.core.plan.binding import lengths_of_line
-from paramsched.core.plan.optimizers import unique_labels
-from paramsched.core.plan.plan import units_of_plan
-from paramsched.core.plan.traces import Trace, groups_of, trace
-from paramsched.core.schedules.schedule import Schedule
-from paramsched.core.time import Duration, RunFacts
-from paramsched.core.time.run_facts import SIZES
+from paramsched.core.plan import (
+    Binding,
+    Plan,
+    Target,
+    Trace,
+    groups_of,
+    lengths_of_line,
+    resolve,
+    trace,
+    unique_labels,
+    units_of_plan,
+)
+from paramsched.core.schedules import Schedule
+from paramsched.core.time import SIZES, Duration, RunFacts
 from paramsched.errors import InvalidArgument, MissingFact
 
 GroupLabel: TypeAlias = str | int

@@ -17,13 +17,12 @@ import numpy as np
 import torch
 
 from paramsched.core.base.params import readable
-from paramsched.core.curves.arrays import Floats
+from paramsched.core.curves import Floats
 from paramsched.core.fields import Field, base_of, is_own
 from paramsched.core.foreign_calls import answering
 from paramsched.core.number_checks import positive_number
-from paramsched.core.plan import Plan
-from paramsched.core.plan.traces import trace
-from paramsched.core.schedules.anneals import geometric
+from paramsched.core.plan import Plan, trace
+from paramsched.core.schedules import geometric
 from paramsched.errors import CallSite, InvalidArgument, MissingDependency, ParamschedError, shown
 
 if TYPE_CHECKING:

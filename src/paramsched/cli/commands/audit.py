@@ -97,7 +97,7 @@ def paramsched_audit(
     from paramsched import show
     from paramsched.cli._input import config_in, curves_of_config, facts_from_options, plan_of_curves, read_plan_input
     from paramsched.cli._traces import given_bases
-    from paramsched.core.plan.binding import amount_clock
+    from paramsched.core.plan import amount_clock
     from paramsched.errors import UnknownGroup
     from paramsched.tools.audit import AmountColumn, read_log
     from paramsched.tools.audit.compare import matched_with_plan, picture_of_match

@@ -120,7 +120,7 @@ def paramsched_check(
 
 def _codes(option: str, given: str) -> frozenset[str]:
     """Return the codes that an option names."""
-    from paramsched.core.rules.plan_check import codes_given
+    from paramsched.core.rules import codes_given
     from paramsched.errors import InvalidArgument
 
     try:

@@ -51,7 +51,7 @@ def paramsched_convert(
     numbers that a program reads back bit for bit. --base sets the bases.
     """
     from paramsched.cli._input import read_plan_input
-    from paramsched.core.plan.forms import SUFFIXES
+    from paramsched.core.plan import SUFFIXES
 
     if to is None and output in (None, STANDARD_OUTPUT):
         to = "yaml"
@@ -80,7 +80,7 @@ def _require_format(to: str | None) -> None:
     """Raise an error for a format that is unknown or can only be read."""
     from paramsched.core import files as config
     from paramsched.core.base.words import did_you_mean
-    from paramsched.core.files.plan_files import WRITERS
+    from paramsched.core.files import WRITERS
 
     if to is not None and to not in config.formats():
         known = (*WRITERS, "csv")

@@ -41,7 +41,7 @@ def paramsched_diff(before: str, after: str, options: CommandOptions, as_json: b
     """
     from paramsched.cli._input import facts_from_options, read_plan_input
     from paramsched.cli._traces import given_bases
-    from paramsched.core.plan.differences import diff
+    from paramsched.core.plan import diff
 
     plans = [read_plan_input(given, options).plan for given in (before, after)]
     bases = given_bases(plans[0], options.bases, plans[1:]).items()

@@ -49,7 +49,7 @@ def paramsched_edit(file: str, options: CommandOptions, new: bool, no_browser: b
 
     from paramsched.cli._edit import DrawingProcess, Editor, Server, answer_drawings
     from paramsched.cli._input import refuse_config
-    from paramsched.core.plan.forms import SUFFIXES
+    from paramsched.core.plan import SUFFIXES
 
     path = Path(file)
     if draw:

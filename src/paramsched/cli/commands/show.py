@@ -35,7 +35,7 @@ from paramsched.cli._output import (
 )
 from paramsched.core.base.terminal import table_rows
 from paramsched.core.base.words import json_text
-from paramsched.core.time.run_facts import CLOCKS
+from paramsched.core.time import CLOCKS
 
 if TYPE_CHECKING:
     from paramsched import show
@@ -265,7 +265,7 @@ def _stages(read: "PlanInput", options: CommandOptions) -> str:
     from paramsched.cli._input import facts_from_options
     from paramsched.cli._output import stage_table
     from paramsched.cli._traces import echo_plan_notes
-    from paramsched.core.plan.resolution import amounts_of_run, known_total
+    from paramsched.core.plan import amounts_of_run, known_total
     from paramsched.errors import MissingFact, Unresolved
 
     try:
@@ -322,7 +322,7 @@ def _config_at(config: "Config", times: tuple[str, ...], options: CommandOptions
 
 def _name_of_curve(curves: "show.Curves", key: tuple[str, str | int]) -> str:
     """Return the name of a field, with its group if the curves are those of several."""
-    from paramsched.core.plan.traces import column_name
+    from paramsched.core.plan import column_name
 
     return key[0] if len({group for _, group in curves.keys()} - {""}) < 2 else column_name(key)
 
@@ -354,10 +354,7 @@ def _tables_that_fit(table: list[list[str]]) -> Iterator[list[list[str]]]:
 
 def _values_by_column(run: "RunTimes", groups: list[dict[str, Any]]) -> dict[str, list[float]]:
     """Return a dict from column name to the values at the times, with a column per field, group and target."""
-    from paramsched.core.plan import Target, bind
-    from paramsched.core.plan.binding import clock_of_field
-    from paramsched.core.plan.optimizers import unique_labels
-    from paramsched.core.plan.traces import column_name
+    from paramsched.core.plan import Target, bind, clock_of_field, column_name, unique_labels
 
     labels = unique_labels(groups)
     columns: dict[str, list[float]] = {}

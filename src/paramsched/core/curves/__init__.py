@@ -12,6 +12,13 @@ from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
 from paramsched.core.base.words import did_you_mean
+from paramsched.core.curves.arrays import ROUNDING as ROUNDING
+from paramsched.core.curves.arrays import ROUNDING_OF_LARGEST as ROUNDING_OF_LARGEST
+from paramsched.core.curves.arrays import Array as Array
+from paramsched.core.curves.arrays import Floats as Floats
+from paramsched.core.curves.arrays import equal_up_to_rounding as equal_up_to_rounding
+from paramsched.core.curves.arrays import interpolated as interpolated
+from paramsched.core.curves.arrays import last_of_each as last_of_each
 from paramsched.core.curves.curve import CONSTANTS as CONSTANTS
 from paramsched.core.curves.curve import FAMILIES as FAMILIES
 from paramsched.core.curves.curve import Curve as Curve

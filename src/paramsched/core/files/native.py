@@ -17,18 +17,24 @@ from paramsched.core.base.codes import (
     WRONG_TYPE,
 )
 from paramsched.core.base.words import CLOCK, GROUPS, LATER, ROOT, TARGETS, TOTAL, child_path, closest, entry_path
+from paramsched.core.builders import SHAPES
 from paramsched.core.fields import ELSEWHERE, KNOWN, PAIRS, Field, is_field_name, known_field
 from paramsched.core.files.problem_collector import BadValue, ProblemCollector, plain_or_bad, short_json, type_name_of
 from paramsched.core.foreign_calls import answer_to_entry, is_foreign_entry
 from paramsched.core.number_checks import finite_number
-from paramsched.core.plan import Binding, Plan, Target
-from paramsched.core.plan.binding import UPDATES, PlanClock, checked_plan_clock, clock_as_data, first_without_text
-from paramsched.core.schedules import SHAPES, Schedule, calls_function
-from paramsched.core.schedules.schedule import line_of
-from paramsched.core.schedules.text import EXAMPLE_LINE, read_line
-from paramsched.core.time import Duration
-from paramsched.core.time.duration import PROGRESS, UNIT_NAMES
-from paramsched.core.time.run_facts import ClockName, Facts, known_clock
+from paramsched.core.plan.binding import (
+    Binding,
+    PlanClock,
+    Target,
+    checked_plan_clock,
+    clock_as_data,
+    first_without_text,
+)
+from paramsched.core.plan.plan import Plan
+from paramsched.core.schedules.schedule import Schedule, line_of
+from paramsched.core.schedules.text import EXAMPLE_LINE, calls_function, read_line
+from paramsched.core.time.duration import PROGRESS, UNIT_NAMES, Duration
+from paramsched.core.time.run_facts import UPDATES, ClockName, Facts, known_clock
 from paramsched.errors import InvalidArgument, PlanError, shown
 
 MISSING: Any = object()

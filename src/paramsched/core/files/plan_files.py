@@ -39,10 +39,9 @@ from paramsched.core.files.syntaxes import (
 )
 from paramsched.core.files.yaml_slips import problems_of_slips
 from paramsched.core.foreign_calls import answering
-from paramsched.core.plan import Plan
 from paramsched.core.plan.forms import SUFFIXES, PlanLike, is_path, is_plan_text, plan_of
-from paramsched.core.plan.plan import NO_BASES, Bases
-from paramsched.core.time import RunFacts
+from paramsched.core.plan.plan import NO_BASES, Bases, Plan
+from paramsched.core.time.run_facts import RunFacts
 from paramsched.errors import ConfigError, InvalidArgument, shown
 
 

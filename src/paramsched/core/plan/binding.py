@@ -13,16 +13,16 @@ from typing import Any, Literal, TypeAlias, final
 
 from paramsched.core.base.params import readable, short_name
 from paramsched.core.base.words import closest, did_you_mean
-from paramsched.core.curves import Curve
+from paramsched.core.curves.curve import Curve
 from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import PAIRS, Field, Group, is_field_name, is_number, recorded_base
 from paramsched.core.foreign_calls import answering_class
 from paramsched.core.number_checks import finite_number
-from paramsched.core.schedules import Schedule, parse, parse_own
 from paramsched.core.schedules.combinators import chain, guided, without_rules
 from paramsched.core.schedules.level import Absolute
-from paramsched.core.schedules.schedule import durations_in, line_of, schedule_of, values_inside
-from paramsched.core.time import Duration
+from paramsched.core.schedules.schedule import Schedule, durations_in, line_of, schedule_of, values_inside
+from paramsched.core.schedules.text import parse, parse_own
+from paramsched.core.time.duration import Duration
 from paramsched.core.time.run_facts import UPDATES as UPDATES
 from paramsched.core.time.run_facts import ClockName, known_clock
 from paramsched.errors import CallSite, InvalidArgument, PlanError, UnknownGroup, shown

@@ -7,23 +7,15 @@ from typing import Any, Final, final
 from paramsched.core.base.words import did_you_mean
 from paramsched.core.feedback import MetricRule
 from paramsched.core.number_checks import finite_number
-from paramsched.core.plan.binding import (
-    UPDATES,
-    Binding,
-    PlanClock,
-    Target,
-    clock_of_field,
-    replace_schedule,
-    selector_text,
-)
+from paramsched.core.plan.binding import Binding, PlanClock, Target, clock_of_field, replace_schedule, selector_text
 from paramsched.core.plan.follow import name_followed, replace_likes, target_names
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
-from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.combinators import guided, without_rules
+from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.sequence import in_order, open_start, stages_of
 from paramsched.core.schedules.windows import depends_on_total, skip, take
-from paramsched.core.time import Duration
-from paramsched.core.time.duration import PROGRESS
+from paramsched.core.time.duration import PROGRESS, Duration
+from paramsched.core.time.run_facts import UPDATES
 from paramsched.errors import AmbiguousLevel, CallSite, InvalidArgument, PlanError, UnknownField
 
 _SIZES_OF_UPDATE = PLANNED_SIZES | {"seconds_per_step"}

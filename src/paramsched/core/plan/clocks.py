@@ -7,7 +7,6 @@ from math import ceil
 from typing import Any, TypeAlias, final
 
 from paramsched.core.plan.binding import (
-    UPDATES,
     Binding,
     PlanClock,
     Target,
@@ -28,17 +27,18 @@ from paramsched.core.plan.run_amounts import (
 from paramsched.core.schedules.schedule import is_kind, parts_inside
 from paramsched.core.schedules.span import Span
 from paramsched.core.schedules.windows import with_unit, without_unit
-from paramsched.core.time import Duration, DurationLike, RunFacts
 from paramsched.core.time.duration import (
     COUNTS_OF_A_PERCENT,
     PROGRESS,
     SECONDS,
     WHOLE,
+    Duration,
+    DurationLike,
     count_text,
     counts_in_unit,
     unit_of_lengths,
 )
-from paramsched.core.time.run_facts import SIZES
+from paramsched.core.time.run_facts import SIZES, UPDATES, RunFacts
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, PlanError
 
 _Site: TypeAlias = str | CallSite | Duration

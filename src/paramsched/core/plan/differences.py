@@ -16,22 +16,17 @@ from paramsched.core.curves.arrays import Array
 from paramsched.core.entries import notebook_display
 from paramsched.core.foreign_calls import answering
 from paramsched.core.number_checks import finite_number
-from paramsched.core.plan import Binding, Plan, Target, selector_text
-from paramsched.core.plan.binding import (
-    UPDATES,
-    clock_of_field,
-    clock_text,
-)
+from paramsched.core.plan.binding import Binding, Target, clock_of_field, clock_text, selector_text
 from paramsched.core.plan.follow import targets_followed, with_followed_lines
 from paramsched.core.plan.forms import PlanLike, plan_in_run
+from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import amounts_of_run, counted_plan, updates_of_total
 from paramsched.core.plan.run_amounts import Amount, ReportedProgress, RunAmounts
-from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.cost import cost_of_value
+from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.span import MAX_LENGTH, evaluate
-from paramsched.core.time import RunFacts
 from paramsched.core.time.duration import PROGRESS, WHOLE, amount_text, counts_in_unit, times_on
-from paramsched.core.time.run_facts import Facts, facts_if_passed
+from paramsched.core.time.run_facts import UPDATES, Facts, RunFacts, facts_if_passed
 from paramsched.errors import MissingFact, PlanError
 
 

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple, final
 from paramsched.core.base.words import did_you_mean
 from paramsched.core.fields import Field
 from paramsched.core.plan.binding import (
-    UPDATES,
     Binding,
     Overlap,
     PlanClock,
@@ -18,11 +17,11 @@ from paramsched.core.plan.binding import (
     replace_schedule,
     selector_text,
 )
-from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.anneals import constant
 from paramsched.core.schedules.combinators import followed_target, without_rules
-from paramsched.core.schedules.schedule import OPERATORS
+from paramsched.core.schedules.schedule import OPERATORS, Schedule
 from paramsched.core.schedules.sequence import sequence_of, stages_of, with_own_ends
+from paramsched.core.time.run_facts import UPDATES
 from paramsched.errors import InvalidArgument, PlanError
 
 

@@ -8,13 +8,12 @@ from math import isfinite
 from typing import Any, Final, TypeAlias, TypeGuard
 
 from paramsched.core.base.params import required_names, short_name
-from paramsched.core.builders import example_call
+from paramsched.core.builders import SHAPES, example_call
 from paramsched.core.entries import load_entry
 from paramsched.core.feedback import MetricRule
 from paramsched.core.plan.plan import Plan
-from paramsched.core.schedules import SHAPES, Schedule
-from paramsched.core.schedules.schedule import FUNCTION_AS_SHAPE, readings_of_number
-from paramsched.core.time import RunFacts
+from paramsched.core.schedules.schedule import FUNCTION_AS_SHAPE, Schedule, readings_of_number
+from paramsched.core.time.run_facts import RunFacts
 from paramsched.errors import InvalidArgument, shown
 
 

@@ -14,7 +14,6 @@ from paramsched.core.curves.arrays import Array, Floats
 from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import Field, Group, recorded_base
 from paramsched.core.plan.binding import (
-    UPDATES,
     Target,
     binding_key,
     clock_of_field,
@@ -25,14 +24,15 @@ from paramsched.core.plan.binding import (
 from paramsched.core.plan.optimizers import WHOLE, Scope
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.run_amounts import Amount
-from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.anneals import require_positive_base
 from paramsched.core.schedules.cost import cost_of_edge, cost_of_value
 from paramsched.core.schedules.level import split_level
 from paramsched.core.schedules.own import has_own_shape
+from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.sequence import factor_of_number
 from paramsched.core.schedules.span import MAX_LENGTH, evaluate, factors_at, product, rows_at
 from paramsched.core.time.duration import times_on
+from paramsched.core.time.run_facts import UPDATES
 from paramsched.errors import ParamschedError, PlanError
 
 _NOT_NEGATIVE: Final = ("lr", "weight_decay", "eps", "alpha", "betas", "momentum", "dampening")

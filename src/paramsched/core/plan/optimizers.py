@@ -10,7 +10,6 @@ from typing import Any, final
 from paramsched.core.base.words import closest, did_you_mean
 from paramsched.core.fields import Field, Group, flat_groups, flat_name, label, numeric
 from paramsched.core.plan.binding import (
-    UPDATES,
     Binding,
     Selector,
     Target,
@@ -21,6 +20,7 @@ from paramsched.core.plan.binding import (
     parts_of,
 )
 from paramsched.core.plan.plan import Plan
+from paramsched.core.time.run_facts import UPDATES
 from paramsched.errors import InvalidArgument, PlanError, StateError, UnknownField, UnknownGroup, shown
 
 ALONE = "optimizer"

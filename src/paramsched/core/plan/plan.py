@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any, NoReturn, Unpack, final
 
 from paramsched.core.base.params import readable
 from paramsched.core.base.words import closest, printable_lines, text_on_screen
-from paramsched.core.curves import CurveLike
-from paramsched.core.curves import linear as linear_curve
+from paramsched.core.curves.curve import CurveLike
+from paramsched.core.curves.families import linear as linear_curve
 from paramsched.core.entries import load_entry, notebook_display
 from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import KNOWN, Field
 from paramsched.core.foreign_calls import answering_method, foreign_fact, is_foreign_entry, unknown_keyword
 from paramsched.core.number_checks import finite_number
 from paramsched.core.plan.binding import (
-    UPDATES,
     Binding,
     PlanClock,
     ScheduleLike,
@@ -36,12 +35,12 @@ from paramsched.core.plan.binding import (
 from paramsched.core.plan.changes import PlanLines, refuse_after_the_end
 from paramsched.core.plan.clocks import resolve_lines
 from paramsched.core.plan.follow import with_followed_lines
-from paramsched.core.schedules import Level, Schedule
 from paramsched.core.schedules.anneals import anneal, require_positive_base
+from paramsched.core.schedules.level import Level
+from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.windows import is_resolved_in
-from paramsched.core.time import Duration, DurationLike, RunFacts
-from paramsched.core.time.duration import PROGRESS
-from paramsched.core.time.run_facts import Facts, facts_of_call
+from paramsched.core.time.duration import PROGRESS, Duration, DurationLike
+from paramsched.core.time.run_facts import UPDATES, Facts, RunFacts, facts_of_call
 from paramsched.core.tracebacks import with_short_errors
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, PlanError, Unresolved, shown
 

@@ -12,7 +12,7 @@ from paramsched.core.base.params import readable
 from paramsched.core.curves.arrays import Array, Floats, interpolated
 from paramsched.core.feedback import MetricRule
 from paramsched.core.foreign_calls import answering
-from paramsched.core.plan.binding import UPDATES, amount_clock, binding_key, clock_of_field, replace_schedule
+from paramsched.core.plan.binding import amount_clock, binding_key, clock_of_field, replace_schedule
 from paramsched.core.plan.clocks import sizes_of_run
 from paramsched.core.plan.follow import with_followed_lines
 from paramsched.core.plan.forms import FormOfPlan, PlanLike, plan_in_run
@@ -27,12 +27,11 @@ from paramsched.core.plan.run_amounts import (
     SizeTarget,
     UnknownAmounts,
 )
-from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.span import Span
 from paramsched.core.schedules.windows import without_unit
-from paramsched.core.time import Duration, RunFacts
-from paramsched.core.time.duration import counts_in_unit, largest_on, times_on, unit_of_lengths
-from paramsched.core.time.run_facts import SIZES, Facts, facts_of_call
+from paramsched.core.time.duration import Duration, counts_in_unit, largest_on, times_on, unit_of_lengths
+from paramsched.core.time.run_facts import SIZES, UPDATES, Facts, RunFacts, facts_of_call
 from paramsched.errors import InvalidArgument, MissingFact
 
 

@@ -12,11 +12,10 @@ from typing import Any, TypeAlias, final
 import numpy as np
 
 from paramsched.core.curves.arrays import Array
-from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.span import evaluate
-from paramsched.core.time import RunFacts
 from paramsched.core.time.duration import PROGRESS, WHOLE, rounded_array, rounded_progress, times_on
-from paramsched.core.time.run_facts import ASSUMED_SIZES, SIZES, UPDATES, product_of_facts
+from paramsched.core.time.run_facts import ASSUMED_SIZES, SIZES, UPDATES, RunFacts, product_of_facts
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, PlanError
 
 Amount: TypeAlias = int | float

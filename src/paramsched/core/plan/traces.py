@@ -18,32 +18,40 @@ from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import Group
 from paramsched.core.foreign_calls import answering
 from paramsched.core.number_checks import finite_number
-from paramsched.core.plan import Binding, Plan, ScheduleLike, resolve, selector_text
-from paramsched.core.plan.binding import UPDATES, Overlap, Target, clock_of_field, is_by_amount, overlap_of
+from paramsched.core.plan.binding import (
+    Binding,
+    Overlap,
+    ScheduleLike,
+    Target,
+    clock_of_field,
+    is_by_amount,
+    overlap_of,
+    selector_text,
+)
 from paramsched.core.plan.forms import FORMS, PlanLike, is_line, plan_in_run
 from paramsched.core.plan.lines import Line, base_in, by_group, lines_of
 from paramsched.core.plan.optimizers import ALONE, check_names, find_group, scopes_of
-from paramsched.core.plan.plan import group_of_bases
+from paramsched.core.plan.plan import Plan, group_of_bases
 from paramsched.core.plan.resolution import (
     TimeUnit,
     amounts_of_run,
     counted_plan,
     even_unit,
     planned_amounts,
+    resolve,
     uneven_unit,
     units_of_run,
     updates_of_total,
 )
 from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount, RunAmounts
-from paramsched.core.schedules import parse
 from paramsched.core.schedules.level import Absolute
 from paramsched.core.schedules.schedule import Schedule, schedule_of, short_line
 from paramsched.core.schedules.sequence import scales_with_base
 from paramsched.core.schedules.span import depends_on_base, evaluate
+from paramsched.core.schedules.text import parse
 from paramsched.core.schedules.windows import with_unit
-from paramsched.core.time import RunFacts
 from paramsched.core.time.duration import PROGRESS, WHOLE, counts_in_unit, rounded_array, times_on
-from paramsched.core.time.run_facts import Facts, facts_if_passed, facts_of_call
+from paramsched.core.time.run_facts import UPDATES, Facts, RunFacts, facts_if_passed, facts_of_call
 from paramsched.errors import (
     CallSite,
     InvalidArgument,

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from paramsched.core import curves
-from paramsched.core.plan import Binding, Plan, Target
-from paramsched.core.plan.binding import UPDATES, binding_key
-from paramsched.core.schedules import Schedule
+from paramsched.core.plan.binding import Binding, Target, binding_key
+from paramsched.core.plan.plan import Plan
+from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.sequence import stages_of
-from paramsched.core.time import Duration, RunFacts
+from paramsched.core.time.duration import Duration
+from paramsched.core.time.run_facts import UPDATES, RunFacts
 
 _CURVES: Final = (curves.linear, curves.cosine)
 """Curves that are not nearly 0 long before their end."""

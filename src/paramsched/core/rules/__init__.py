@@ -1,1 +1,6 @@
 """The rules that `paramsched check` and the start of a run ask of a plan: likely mistakes, each with a cure."""
+
+from paramsched.core.rules.curve import binding_path as binding_path
+from paramsched.core.rules.plan_check import check as check
+from paramsched.core.rules.plan_check import codes_given as codes_given
+from paramsched.core.rules.plan_check import note_of_first_update as note_of_first_update

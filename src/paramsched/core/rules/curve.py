@@ -12,18 +12,17 @@ import numpy as np
 
 from paramsched.core.base.words import GROUPS, LATER, TARGETS, child_path, entry_path
 from paramsched.core.curves.arrays import Floats, Integers
-from paramsched.core.plan import Binding, Plan, Target
-from paramsched.core.schedules import Schedule
+from paramsched.core.plan.binding import Binding, Target
+from paramsched.core.plan.plan import Plan
 from paramsched.core.schedules.anneals import constant_level, first_level, geometric, is_anneal, last_level
 from paramsched.core.schedules.combinators import absolute, guided, without_rules
 from paramsched.core.schedules.level import Absolute
 from paramsched.core.schedules.own import has_own_shape, is_own
-from paramsched.core.schedules.schedule import durations_in
+from paramsched.core.schedules.schedule import Schedule, durations_in
 from paramsched.core.schedules.sequence import begins_of, in_order_anew, stages_of
 from paramsched.core.schedules.span import MAX_LENGTH, Span, evaluate
-from paramsched.core.time import Duration, RunFacts
-from paramsched.core.time.duration import count_text
-from paramsched.core.time.run_facts import ASSUMED_SIZES, SIZES
+from paramsched.core.time.duration import Duration, count_text
+from paramsched.core.time.run_facts import ASSUMED_SIZES, SIZES, RunFacts
 from paramsched.errors import InvalidArgument, MissingFact, ParamschedError
 
 _USUAL_EPOCH: Final = 1_000  # updates

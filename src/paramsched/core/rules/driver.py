@@ -10,9 +10,9 @@ from paramsched.core.base import codes
 from paramsched.core.base.problem import Problem
 from paramsched.core.base.words import TOTAL
 from paramsched.core.curves.arrays import quiet
-from paramsched.core.plan import Binding, Plan, Target
-from paramsched.core.plan.binding import UPDATES, binding_key, is_by_amount, lengths_of_line
+from paramsched.core.plan.binding import Binding, Target, binding_key, is_by_amount, lengths_of_line
 from paramsched.core.plan.follow import schedules_followed
+from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
 from paramsched.core.rules.curve import (
     Curve,
@@ -27,11 +27,12 @@ from paramsched.core.rules.curve import (
 from paramsched.core.rules.levels import LEVELS, base_is_zero, grows, refused_values
 from paramsched.core.rules.questions import Question, updates_text
 from paramsched.core.rules.times import COURSE, ENDS, LONG_RUN, METRICS, STAGES, TIMES, UNITS, WRITTEN
-from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.anneals import stage_from_base
 from paramsched.core.schedules.combinators import without_rules
 from paramsched.core.schedules.own import has_own_shape
-from paramsched.core.time import Duration, RunFacts
+from paramsched.core.schedules.schedule import Schedule
+from paramsched.core.time.duration import Duration
+from paramsched.core.time.run_facts import UPDATES, RunFacts
 from paramsched.errors import PlanError
 
 LineProblem: TypeAlias = tuple[Binding | None, Problem]

@@ -14,9 +14,9 @@ from paramsched.core.plan.lines import BELOW_ONE_ADVICE, first_outside, range_of
 from paramsched.core.plan.usual import is_round_share
 from paramsched.core.rules.curve import Curve, Stage, values_of
 from paramsched.core.rules.questions import Question, problem, when, whose
-from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.anneals import is_anneal
 from paramsched.core.schedules.combinators import maximum, without_rules
+from paramsched.core.schedules.schedule import Schedule
 
 _RATES: Final = frozenset({"lr", "final_lr", "step_sizes"})
 _BELOW_ONE: Final = frozenset({

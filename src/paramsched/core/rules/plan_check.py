@@ -11,25 +11,22 @@ from paramsched.core.base.problem import Problem
 from paramsched.core.base.words import GROUPS, LATER, TOTAL, child_path, did_you_mean
 from paramsched.core.fields import ELSEWHERE, KNOWN, KNOWN_ELSEWHERE, Field, known_field, recorded_base
 from paramsched.core.foreign_calls import answering
-from paramsched.core.plan import Binding, Plan, Target
-from paramsched.core.plan.binding import PlanClock, clock_of_field, is_selected, refuse_unmatched
+from paramsched.core.plan.binding import Binding, PlanClock, Target, clock_of_field, is_selected, refuse_unmatched
 from paramsched.core.plan.clocks import two_lengths
 from paramsched.core.plan.follow import schedules_followed
 from paramsched.core.plan.forms import PlanLike, plan_in_run
-from paramsched.core.plan.plan import Bases, group_of_bases
+from paramsched.core.plan.plan import Bases, Plan, group_of_bases
 from paramsched.core.rules.curve import TrialRun, binding_path, resolved_without_begins, times_to_look_at, trial_run
 from paramsched.core.rules.driver import accumulation_unused, probable_mistakes
-from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.anneals import first_level, is_anneal, last_level, require_positive_base
 from paramsched.core.schedules.combinators import without_rules
 from paramsched.core.schedules.level import Absolute
 from paramsched.core.schedules.own import has_own_shape, require_values_until
-from paramsched.core.schedules.schedule import durations_in, is_kind, values_inside
+from paramsched.core.schedules.schedule import Schedule, durations_in, is_kind, values_inside
 from paramsched.core.schedules.sequence import in_order_anew, open_start, refuse_two_without_length, stages_of
 from paramsched.core.schedules.span import evaluate
-from paramsched.core.time import RunFacts
 from paramsched.core.time.duration import PROGRESS
-from paramsched.core.time.run_facts import Facts, facts_if_passed
+from paramsched.core.time.run_facts import Facts, RunFacts, facts_if_passed
 from paramsched.errors import InvalidArgument, InvalidCall, MissingFact, PlanError, UnknownGroup, Unresolved, shown
 
 

@@ -24,13 +24,13 @@ from paramsched.core.rules.questions import (
     when,
     whose,
 )
-from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.anneals import cosine, first_level, is_anneal, last_level
 from paramsched.core.schedules.cycles import restarts
 from paramsched.core.schedules.level import Absolute
 from paramsched.core.schedules.own import is_own
+from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.sequence import holds_when_empty
-from paramsched.core.time import Duration
+from paramsched.core.time.duration import Duration
 
 LONG_RUN: Final = 1_000
 """Updates of a run that trains a model; a shorter one may try a plan for a longer one."""

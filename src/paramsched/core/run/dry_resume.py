@@ -10,14 +10,14 @@ from math import isnan
 from typing import Any, Literal, TypeAlias, final
 
 from paramsched.core.fields import Field, Group
-from paramsched.core.plan import Plan
-from paramsched.core.plan.binding import UPDATES, amount_clock
+from paramsched.core.plan.binding import amount_clock
 from paramsched.core.plan.optimizers import ALONE, unique_labels
+from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.run_amounts import Amount, ReportedProgress, UnknownAmounts
 from paramsched.core.run.record import BasePolicy, OnChange, SavedOptimizer, read_groups, read_scheduler_state
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.run.start import PlanSource
-from paramsched.core.time import RunFacts
+from paramsched.core.time.run_facts import UPDATES, RunFacts
 from paramsched.errors import InvalidArgument, MissingFact, ParamschedError, Unresolved
 
 Message: TypeAlias = tuple[Literal["error", "warning", "info"], str]

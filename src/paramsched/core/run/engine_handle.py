@@ -13,8 +13,8 @@ from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.run.short import ShortRun, unmoved
 from paramsched.core.run.state import COUNT, Processes
 from paramsched.core.run.values import LR, starting_lines
-from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.anneals import stage_from_base
+from paramsched.core.schedules.schedule import Schedule
 
 
 class GroupLine(NamedTuple):

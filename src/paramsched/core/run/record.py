@@ -8,9 +8,9 @@ from typing import Any, Final, Literal, TypeAlias, final
 
 from paramsched.core.base.words import names_listed
 from paramsched.core.fields import RECORD, json_or_none, recorded_bases
-from paramsched.core.plan import Plan
 from paramsched.core.plan.lines import Line, Place, RuleStates, Values, bases_of, by_group
 from paramsched.core.plan.optimizers import ALONE, WHOLE, Scope
+from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import ResolvedPlan, facts_as_data
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.reports import OtherBase
@@ -35,7 +35,7 @@ from paramsched.core.run.state import (
     restored_states,
     saved_states,
 )
-from paramsched.core.time import RunFacts
+from paramsched.core.time.run_facts import RunFacts
 from paramsched.errors import InvalidArgument, PlanChanged, StateError, shown
 
 # It is one text, because `torch.distributed.checkpoint` loads exactly the keys of the state into which it loads: a plan

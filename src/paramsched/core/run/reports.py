@@ -20,8 +20,7 @@ from paramsched.core.base.problem import Problem
 from paramsched.core.curves.arrays import Array
 from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import is_number, recorded_base
-from paramsched.core.plan import selector_text
-from paramsched.core.plan.binding import UPDATES, Binding, binding_key
+from paramsched.core.plan.binding import Binding, binding_key, selector_text
 from paramsched.core.plan.lines import (
     BELOW_ONE_ADVICE,
     Line,
@@ -41,10 +40,11 @@ from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount, RunAmounts
 from paramsched.core.plan.usual import has_nothing_to_ask
 from paramsched.core.run.state import Group, Processes, log
 from paramsched.core.run.values import LR, initial_value
-from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.own import has_open_function, require_values_until
+from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.span import MAX_LENGTH, evaluate
 from paramsched.core.time.duration import amount_text, counts_in_unit, counts_whole, largest_on, times_on
+from paramsched.core.time.run_facts import UPDATES
 from paramsched.errors import InvalidArgument, MissingFact, PlanError
 
 

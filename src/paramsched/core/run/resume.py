@@ -12,12 +12,12 @@ import torch
 
 from paramsched.core.base.problem import Problem
 from paramsched.core.fields import finite_or_none, recorded_bases
-from paramsched.core.plan import Plan
-from paramsched.core.plan.binding import UPDATES, clock_of_field
+from paramsched.core.plan.binding import clock_of_field
 from paramsched.core.plan.differences import diff
 from paramsched.core.plan.follow import followed_targets
 from paramsched.core.plan.lines import Line, Place, RuleStates, UpdateTimes, bases_of, by_group, values_at
 from paramsched.core.plan.optimizers import ALONE, errors_of, scopes_of, shown_names
+from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.run.record import (
     BASES_OF_CHECKPOINT,
@@ -62,9 +62,8 @@ from paramsched.core.run.values import LR, ValueRows, starting_lines
 from paramsched.core.schedules.own import has_own_shape, is_own
 from paramsched.core.schedules.schedule import Schedule, parts_inside
 from paramsched.core.schedules.span import depends_on_base
-from paramsched.core.time import RunFacts
 from paramsched.core.time.duration import amount_text
-from paramsched.core.time.run_facts import CLOCKS
+from paramsched.core.time.run_facts import CLOCKS, UPDATES, RunFacts
 from paramsched.errors import ParamschedError, PlanChanged, StateError, shown
 
 # It is the shape of the user that has other code now, or an entry of the groups that the user has edited.

@@ -12,10 +12,10 @@ from weakref import ref
 from paramsched.core.base.problem import Problem
 from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import RECORD, entry_of
-from paramsched.core.plan import Plan, Target, selector_text
-from paramsched.core.plan.binding import binding_key, parts_of
+from paramsched.core.plan.binding import Target, binding_key, parts_of, selector_text
 from paramsched.core.plan.lines import Line, RuleStates, UpdateTimes, Values, bases_of, by_group, values_at
 from paramsched.core.plan.optimizers import WHOLE, Scope, fields_of, shown_names
+from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.reports import (

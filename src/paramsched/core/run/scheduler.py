@@ -31,10 +31,10 @@ from paramsched.core.entries import load_entry
 from paramsched.core.feedback import MetricRule, ignored_metrics, misplaced_metric
 from paramsched.core.fields import Field
 from paramsched.core.foreign_calls import answering_class
-from paramsched.core.plan import Plan
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.lines import bases_of, by_group
 from paramsched.core.plan.optimizers import ALONE, find_group, flat_optimizers, unique_labels
+from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import resolved_rules
 from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount
 from paramsched.core.plan.traces import Key

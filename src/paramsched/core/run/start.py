@@ -14,11 +14,10 @@ from torch.optim import Optimizer
 from paramsched.core.base.codes import UNREADABLE
 from paramsched.core.base.words import closest, did_you_mean
 from paramsched.core.fields import RECORD, numeric
-from paramsched.core.plan import Plan
-from paramsched.core.plan.binding import UPDATES
 from paramsched.core.plan.forms import PlanLike, PublishedPlan, is_path, plan_of, published_plan, without_total
 from paramsched.core.plan.lines import RuleStates, base_in, bases_of, lines_of
 from paramsched.core.plan.optimizers import ALONE, check_names, errors_of, refuse_several_plans, scopes_of, shown_names
+from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import ResolvedPlan, counted_plan
 from paramsched.core.run.hooks import PlanHooks, hooks_on, require_hooks, warn_of_changed_functions
 from paramsched.core.run.record import (
@@ -58,11 +57,10 @@ from paramsched.core.run.state import (
 )
 from paramsched.core.run.steps import updates_in_state
 from paramsched.core.run.values import starting_lines
-from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.schedule import short_line
+from paramsched.core.schedules.schedule import Schedule, short_line
 from paramsched.core.schedules.span import depends_on_base
-from paramsched.core.time import Duration, DurationLike
-from paramsched.core.time.run_facts import RunFacts
+from paramsched.core.time.duration import Duration, DurationLike
+from paramsched.core.time.run_facts import UPDATES, RunFacts
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, PlanError, Unresolved, shown
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ import torch.distributed as dist
 from paramsched.core.base.problem import PlanWarning, Problem, warn_user
 from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import RECORD, entry_of, is_own, recorded_bases
-from paramsched.core.plan import Plan
 from paramsched.core.plan.lines import UpdateTimes
+from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import ResolvedPlan, facts_as_data
 from paramsched.core.plan.run_amounts import Amount, lacking_amount
 from paramsched.core.time.duration import largest_on, rounded_on

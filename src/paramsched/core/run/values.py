@@ -9,13 +9,24 @@ import torch
 
 from paramsched.core.base.problem import Problem
 from paramsched.core.fields import RECORD, Field, base_of, label, recorded_base
-from paramsched.core.plan import Line, Plan, Target
-from paramsched.core.plan.binding import UPDATES, clock_of_field
-from paramsched.core.plan.lines import RuleStates, UpdateTimes, Values, joined, lines_of, repeated, rows_of, values_of
+from paramsched.core.plan.binding import Target, clock_of_field
+from paramsched.core.plan.lines import (
+    Line,
+    RuleStates,
+    UpdateTimes,
+    Values,
+    joined,
+    lines_of,
+    repeated,
+    rows_of,
+    values_of,
+)
 from paramsched.core.plan.optimizers import WHOLE, Scope
+from paramsched.core.plan.plan import Plan
 from paramsched.core.run.state import Group
-from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.own import has_open_function
+from paramsched.core.schedules.schedule import Schedule
+from paramsched.core.time.run_facts import UPDATES
 from paramsched.errors import InvalidArgument, StateError
 
 # Rows are a cache. They follow from the lines with their bases, the times and the states of metric rules, so code that

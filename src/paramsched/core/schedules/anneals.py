@@ -6,15 +6,14 @@ import numpy as np
 
 from paramsched.core import curves
 from paramsched.core.base.params import Positive, params_of, short_name
-from paramsched.core.curves import Curve, CurveLike
 from paramsched.core.curves.arrays import Array
+from paramsched.core.curves.curve import Curve, CurveLike
 from paramsched.core.schedules.level import Absolute, Level, level_from_parts, level_of, split_level
 from paramsched.core.schedules.registry import may_be_length, shape
 from paramsched.core.schedules.schedule import Schedule, is_kind, no_total, write_call
 from paramsched.core.schedules.shape import Length, OpenLength, Over, formula, plan, planned
 from paramsched.core.schedules.span import Base, Piece, Span
-from paramsched.core.time import Duration, DurationLike
-from paramsched.core.time.duration import count_of
+from paramsched.core.time.duration import Duration, DurationLike, count_of
 from paramsched.errors import CallSite, InvalidArgument, PlanError
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from paramsched.core.schedules.schedule import Schedule
-from paramsched.core.time import Duration
+from paramsched.core.time.duration import Duration
 
 _BEYOND_64_BITS: Final = 30  # the cost of a division of Python's integers
 _GROWING: Final = 8  # the cost of a search among growing cycles

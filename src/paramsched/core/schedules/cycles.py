@@ -39,8 +39,7 @@ from paramsched.core.schedules.span import (
     sum_of_cycles,
 )
 from paramsched.core.schedules.windows import skip
-from paramsched.core.time import Duration
-from paramsched.core.time.duration import MOST_AMOUNT, Number, count_of, exact_number, within_digits
+from paramsched.core.time.duration import MOST_AMOUNT, Duration, Number, count_of, exact_number, within_digits
 from paramsched.errors import CallSite, InvalidArgument
 
 _MAX_GROWING: Final = 50_000  # the largest number of growing cycles; they are longer than any time that can be counted

@@ -11,8 +11,8 @@ import numpy as np
 
 from paramsched.core import curves
 from paramsched.core.base.params import Count, Positive, params_of
-from paramsched.core.curves import Curve, CurveLike
 from paramsched.core.curves.arrays import Array, Floats, power_of
+from paramsched.core.curves.curve import Curve, CurveLike
 from paramsched.core.number_checks import finite_number, positive_number
 from paramsched.core.schedules.anneals import anneal, constant
 from paramsched.core.schedules.cycles import length_of_cycles
@@ -22,8 +22,7 @@ from paramsched.core.schedules.schedule import Schedule, write_call
 from paramsched.core.schedules.sequence import sequence
 from paramsched.core.schedules.shape import Check, Over, Period, Role, Scale, formula, planned, positive_length
 from paramsched.core.schedules.span import Base, Piece, Span, multiples, product, split
-from paramsched.core.time import Duration, DurationLike
-from paramsched.core.time.duration import Number, count_of, durations_of, exact_number
+from paramsched.core.time.duration import Duration, DurationLike, Number, count_of, durations_of, exact_number
 from paramsched.errors import CallSite, InvalidArgument, shown, site_with_value
 
 

@@ -10,18 +10,16 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar, final, overload
 import numpy as np
 
 from paramsched.core.base.params import Param, params_of, readable
-from paramsched.core.builders import builder_like, register_builder
-from paramsched.core.curves import Curve
+from paramsched.core.builders import SHAPES, builder_like, register_builder
 from paramsched.core.curves.arrays import Array
+from paramsched.core.curves.curve import Curve
 from paramsched.core.schedules.level import Level, level_of, split_level
-from paramsched.core.schedules.registry import SHAPES
 from paramsched.core.schedules.registry import shape as register_shape
 from paramsched.core.schedules.schedule import SHAPE_OF_BUILDER, Schedule, Shape, no_total
 from paramsched.core.schedules.shape import OpenLength, Over
 from paramsched.core.schedules.span import Base, Piece, Span, product
 from paramsched.core.schedules.text import bound_arguments, fits, reserved_names
-from paramsched.core.time import Duration
-from paramsched.core.time.duration import Number, count_of
+from paramsched.core.time.duration import Duration, Number, count_of
 from paramsched.errors import CallSite, InvalidArgument, shown
 
 Counts: TypeAlias = Literal["u", "t"]

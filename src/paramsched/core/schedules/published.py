@@ -4,7 +4,7 @@ import math
 
 from paramsched.core import curves
 from paramsched.core.base.params import Count, Positive
-from paramsched.core.curves import CurveLike
+from paramsched.core.curves.curve import CurveLike
 from paramsched.core.number_checks import positive_number, whole_number
 from paramsched.core.schedules.anneals import Index, anneal, constant
 from paramsched.core.schedules.anneals import warmup as warm_up
@@ -14,7 +14,7 @@ from paramsched.core.schedules.registry import shape
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.shape import positive_length
 from paramsched.core.schedules.windows import with_lengths
-from paramsched.core.time import Duration, DurationLike
+from paramsched.core.time.duration import Duration, DurationLike
 from paramsched.errors import CallSite, InvalidArgument, shown
 
 

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeAlias, Type
 
 from paramsched.core.base.params import Param, argument_kind, params_of
 from paramsched.core.base.words import printable, shown_fields, text_on_screen
-from paramsched.core.builders import example_call
-from paramsched.core.curves import Curve, curve_of
+from paramsched.core.builders import SHAPES, example_call
 from paramsched.core.curves.arrays import Floats
+from paramsched.core.curves.curve import Curve, curve_of
 from paramsched.core.entries import notebook_display
 from paramsched.core.schedules.level import Absolute
-from paramsched.core.schedules.registry import BUILDER_OF_CLASS, SHAPES, combine_operands, is_number
+from paramsched.core.schedules.registry import BUILDER_OF_CLASS, combine_operands, is_number
 from paramsched.core.schedules.span import IN_UPDATES, Piece, Span, value_at
-from paramsched.core.time import Duration
+from paramsched.core.time.duration import Duration
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, MissingFact, Unresolved, shown
 
 SEQUENCE, SUM, PRODUCT, NEGATIVE, POWER, CALL = range(6)  # precedences, in the order of Python's operators

@@ -39,8 +39,7 @@ from paramsched.core.schedules.schedule import (
 from paramsched.core.schedules.shape import plan, planned
 from paramsched.core.schedules.span import AS_THEY_ARE, FACTOR, ONE, ROWS, Base, Piece, Span, for_base
 from paramsched.core.schedules.windows import window
-from paramsched.core.time import Duration
-from paramsched.core.time.duration import Number, count_of, exact_number
+from paramsched.core.time.duration import Duration, Number, count_of, exact_number
 from paramsched.errors import AmbiguousLevel, InvalidArgument
 
 _BENDS_BUT_SCALES: Final = ("clamp", "maximum", "minimum")

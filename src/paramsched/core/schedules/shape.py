@@ -30,8 +30,7 @@ from paramsched.core.schedules.schedule import (
 )
 from paramsched.core.schedules.span import ROWS, Base, Edges, Piece, Span, multiples, product
 from paramsched.core.schedules.span import Lengths as LengthsOfCycles
-from paramsched.core.time import Duration, DurationLike
-from paramsched.core.time.duration import Number, count_of
+from paramsched.core.time.duration import Duration, DurationLike, Number, count_of
 from paramsched.errors import CallSite, InvalidArgument, shown, site_with_value
 
 P = ParamSpec("P")

@@ -12,8 +12,8 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, final
 import numpy as np
 
 from paramsched.core.curves.arrays import Array, Floats, quiet, require_numbers
-from paramsched.core.time import Duration, DurationLike, RunFacts
-from paramsched.core.time.duration import MOST_AMOUNT, Number, exact_number, within_digits
+from paramsched.core.time.duration import MOST_AMOUNT, Duration, DurationLike, Number, exact_number, within_digits
+from paramsched.core.time.run_facts import RunFacts
 from paramsched.errors import InvalidArgument, InvalidTime, shown
 
 # A base is a column. `[[b0], [b1], …]` gives a row of values for each base. `[[1], [0]]`, with `[[0], [1]]` for

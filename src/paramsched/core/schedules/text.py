@@ -23,14 +23,14 @@ from paramsched.core.base.foreign_names import answer_to_name
 from paramsched.core.base.params import Param, params_of, readable
 from paramsched.core.base.problem import TextLines
 from paramsched.core.base.words import closest, shortened_text
-from paramsched.core.builders import example_call, refused_call
-from paramsched.core.curves import CONSTANTS, FAMILIES, Curve
+from paramsched.core.builders import SHAPES, example_call, refused_call
+from paramsched.core.curves.curve import CONSTANTS, FAMILIES, Curve
 from paramsched.core.foreign_calls import answering, unknown_argument
 from paramsched.core.schedules.combinators import absolute
 from paramsched.core.schedules.level import Absolute
-from paramsched.core.schedules.registry import SHAPES, combine_operands, operator_builder, refuse_two_readings_of_call
+from paramsched.core.schedules.registry import combine_operands, operator_builder, refuse_two_readings_of_call
 from paramsched.core.schedules.schedule import Schedule, line_of
-from paramsched.core.time import Duration
+from paramsched.core.time.duration import Duration
 from paramsched.errors import AmbiguousLevel, CallSite, InvalidArgument, ParseError, shown
 
 _KINDS: Final = {

@@ -14,8 +14,7 @@ from paramsched.core.schedules.registry import shape
 from paramsched.core.schedules.schedule import OPERATORS, Extent, Schedule, schedule_of, short_line, values_inside
 from paramsched.core.schedules.shape import Length, Role, RoundedLengths, Run, Time, plan, planned
 from paramsched.core.schedules.span import AS_THEY_ARE, MAX_LENGTH, Base, Piece, Rounding, Span
-from paramsched.core.time import Duration, DurationLike
-from paramsched.core.time.duration import Number, count_of, exact_number, unit_of_lengths
+from paramsched.core.time.duration import Duration, DurationLike, Number, count_of, exact_number, unit_of_lengths
 from paramsched.errors import CallSite, InvalidArgument
 
 

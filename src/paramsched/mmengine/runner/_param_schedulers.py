@@ -11,14 +11,21 @@ from torch.optim import Optimizer
 from paramsched.compat.group_values import by_value
 from paramsched.core.base.codes import REFUSED_VALUE
 from paramsched.core.base.problem import Problem, warn_user
-from paramsched.core.files.problem_collector import ProblemCollector
-from paramsched.core.plan import Plan, Target, bind
-from paramsched.core.plan.forms import FORMS, plan_of
-from paramsched.core.plan.optimizers import ALONE, check_names, scopes_of, unique_labels
-from paramsched.core.plan.run_amounts import PLANNED_SIZES, SIZES_OF_BATCHES
-from paramsched.core.run import Scheduler
-from paramsched.core.run.engine_handle import EngineHandle
-from paramsched.core.run.start import PlanSource
+from paramsched.core.files import ProblemCollector
+from paramsched.core.plan import (
+    ALONE,
+    FORMS,
+    PLANNED_SIZES,
+    SIZES_OF_BATCHES,
+    Plan,
+    Target,
+    bind,
+    check_names,
+    plan_of,
+    scopes_of,
+    unique_labels,
+)
+from paramsched.core.run import EngineHandle, PlanSource, Scheduler
 from paramsched.core.time import RunFacts
 from paramsched.engines.engine_facts import refuse_untrained_sizes
 from paramsched.engines.writes import Writer

@@ -18,9 +18,9 @@ from torch.utils.data import DataLoader
 
 from paramsched.core.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.core.base.words import ROOT, child_path, closest, did_you_mean, entry_path
-from paramsched.core.files.problem_collector import ProblemCollector, short_json
+from paramsched.core.files import ProblemCollector, short_json
 from paramsched.core.number_checks import check_fields, checked, require_choice, whole_number
-from paramsched.core.run.start import checked_on_base, checked_on_change
+from paramsched.core.run import checked_on_base, checked_on_change
 from paramsched.errors import CallSite, InvalidArgument, site_with_value
 from paramsched.mmengine.registry import (
     DATASETS,

@@ -17,10 +17,8 @@ from tqdm.auto import tqdm
 from paramsched.core.base.files import naming_errors
 from paramsched.core.base.words import did_you_mean
 from paramsched.core.number_checks import whole_number
-from paramsched.core.plan.binding import amount_clock
-from paramsched.core.run import Scheduler
-from paramsched.core.run.hooks import hooks_on
-from paramsched.core.run.steps import watch_updates
+from paramsched.core.plan import amount_clock
+from paramsched.core.run import Scheduler, hooks_on, watch_updates
 from paramsched.engines.writes import TrainedOptimizers
 from paramsched.errors import CallSite, InvalidArgument, StateError, site_with_value
 from paramsched.mmengine.registry import HOOKS

@@ -15,7 +15,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from paramsched.core.base.codes import WRONG_TYPE
-from paramsched.core.files.problem_collector import short_json
+from paramsched.core.files import short_json
 from paramsched.core.number_checks import check_fields, checked, one_of, whole_number
 from paramsched.engines.accelerate import replicas
 from paramsched.engines.reporting import samples_in_lists

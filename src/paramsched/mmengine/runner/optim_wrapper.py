@@ -8,8 +8,8 @@ import torch
 from torch.optim import Optimizer
 
 from paramsched.core.number_checks import positive_number
-from paramsched.core.run.steps import watch_updates
-from paramsched.core.time.duration import PROGRESS
+from paramsched.core.run import watch_updates
+from paramsched.core.time import PROGRESS
 from paramsched.engines.reporting import BatchAmounts
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, site_with_value
 from paramsched.mmengine.schedulers import OptimWrapper

@@ -13,9 +13,8 @@ from torch import nn
 
 from paramsched.core.base.codes import REFUSED_VALUE
 from paramsched.core.base.words import ROOT, child_path, closest, entry_path
-from paramsched.core.files.problem_collector import ProblemCollector, short_json
-from paramsched.core.run import Scheduler
-from paramsched.core.run.record import OnBase, OnChange
+from paramsched.core.files import ProblemCollector, short_json
+from paramsched.core.run import OnBase, OnChange, Scheduler
 from paramsched.engines.accelerate import batch_amounts
 from paramsched.engines.engine_facts import AmountOf, PlanOptions
 from paramsched.engines.reporting import MetricRelay, samples_in_lists

@@ -14,7 +14,7 @@ from paramsched.compat.group_values import ParamGroup, by_value, late_base, set_
 from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.fields import Field, is_number
 from paramsched.core.number_checks import finite_number, not_negative
-from paramsched.core.run.steps import watch_updates
+from paramsched.core.run import watch_updates
 from paramsched.errors import AssertedArgument, CallSite, InvalidArgument, InvalidCall, StateError
 
 _ABOUT_ORDER = "See more details at https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"

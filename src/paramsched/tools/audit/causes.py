@@ -8,10 +8,7 @@ from typing import Any, NamedTuple, final
 import numpy as np
 
 from paramsched.core import curves
-from paramsched.core.schedules.anneals import cosine_wave, first_level
-from paramsched.core.schedules.cycles import restarts
-from paramsched.core.schedules.schedule import Schedule
-from paramsched.core.schedules.sequence import begins_of, sequence_of, stages_of
+from paramsched.core.schedules import Schedule, begins_of, cosine_wave, first_level, restarts, sequence_of, stages_of
 from paramsched.core.time import Duration
 from paramsched.tools.audit.lines import ExplainingLine, lines_by_read
 from paramsched.tools.audit.match import (

@@ -9,13 +9,9 @@ import numpy as np
 
 from paramsched.core.base.params import readable
 from paramsched.core.base.words import printable, text_on_screen
-from paramsched.core.curves.arrays import Floats, last_of_each
-from paramsched.core.plan import Plan
-from paramsched.core.plan.forms import PlanLike, plan_in_run
-from paramsched.core.plan.resolution import amounts_of_run
-from paramsched.core.time import Duration, RunFacts
-from paramsched.core.time.duration import PROGRESS, amount_text, counts_in_unit
-from paramsched.core.time.run_facts import Facts, facts_of_call
+from paramsched.core.curves import Floats, last_of_each
+from paramsched.core.plan import Plan, PlanLike, amounts_of_run, plan_in_run
+from paramsched.core.time import PROGRESS, Duration, Facts, RunFacts, amount_text, counts_in_unit, facts_of_call
 from paramsched.errors import InvalidArgument, MissingFact, UnreadableLog
 from paramsched.show import Figure, curves_from_values, figure
 from paramsched.tools.audit.causes import Cause, cause_of_first, causes_of, place_of

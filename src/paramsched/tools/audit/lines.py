@@ -13,23 +13,24 @@ from typing import Any, Final, NamedTuple, TypeAlias, final
 import numpy as np
 
 from paramsched.core import curves
-from paramsched.core.curves import Curve
-from paramsched.core.curves.arrays import Floats
-from paramsched.core.plan import Plan, replace_schedule
-from paramsched.core.plan.resolution import counted_plan
-from paramsched.core.schedules.anneals import (
+from paramsched.core.curves import Curve, Floats
+from paramsched.core.plan import Plan, counted_plan, replace_schedule
+from paramsched.core.schedules import (
+    Absolute,
     Index,
+    Level,
+    Schedule,
     anneal,
     constant,
     constant_level,
     first_level,
     is_anneal,
     last_level,
+    sequence_of,
+    split_level,
+    stages_of,
     warmup,
 )
-from paramsched.core.schedules.level import Absolute, Level, split_level
-from paramsched.core.schedules.schedule import Schedule
-from paramsched.core.schedules.sequence import sequence_of, stages_of
 from paramsched.errors import InvalidArgument
 from paramsched.tools.audit.match import PlannedColumn, PlannedRun, bases_if_explained, spread_rows
 

@@ -9,18 +9,23 @@ from typing import Any, NamedTuple, Self, TypeAlias, final
 
 import numpy as np
 
-from paramsched.core.curves.arrays import ROUNDING, ROUNDING_OF_LARGEST, Floats, interpolated
+from paramsched.core.curves import ROUNDING, ROUNDING_OF_LARGEST, Floats, interpolated
 from paramsched.core.fields import Field
-from paramsched.core.plan import Binding, Line, Plan, Target, bind
-from paramsched.core.plan.binding import UPDATES, is_by_amount, parts_of
-from paramsched.core.plan.optimizers import scopes_of
-from paramsched.core.plan.resolution import counted_plan
-from paramsched.core.plan.run_amounts import ReportedProgress, RunAmounts
-from paramsched.core.schedules.anneals import stage_from_base
-from paramsched.core.schedules.schedule import Schedule
-from paramsched.core.schedules.span import depends_on_base, values_by_base
-from paramsched.core.time import RunFacts
-from paramsched.core.time.duration import PROGRESS, times_on
+from paramsched.core.plan import (
+    Binding,
+    Line,
+    Plan,
+    ReportedProgress,
+    RunAmounts,
+    Target,
+    bind,
+    counted_plan,
+    is_by_amount,
+    parts_of,
+    scopes_of,
+)
+from paramsched.core.schedules import Schedule, depends_on_base, stage_from_base, values_by_base
+from paramsched.core.time import PROGRESS, UPDATES, RunFacts, times_on
 from paramsched.errors import InvalidArgument, MissingFact, PlanError, UnreadableLog
 from paramsched.tools.records.log_values import Flags, LogColumn, LoggedAmounts, LoggedValues, Rounding, Times
 

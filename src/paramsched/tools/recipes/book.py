@@ -8,12 +8,8 @@ from typing import Any, final
 
 from paramsched.core.base.words import did_you_mean, names_listed, text_on_screen
 from paramsched.core.entries import notebook_display
-from paramsched.core.files import native
-from paramsched.core.files.plan_files import read_data
-from paramsched.core.files.syntaxes import read_yaml
-from paramsched.core.plan import Plan
-from paramsched.core.plan.forms import PublishedPlan
-from paramsched.core.plan.traces import Trace, trace
+from paramsched.core.files import read_data, read_yaml, to_plan
+from paramsched.core.plan import Plan, PublishedPlan, Trace, trace
 from paramsched.core.time import RunFacts
 from paramsched.errors import UnknownRecipe
 
@@ -89,7 +85,7 @@ def read_recipe(name: str, area: str, text: str) -> Recipe:
         name=name,
         title=data["title"],
         area=area,
-        plan=native.to_plan(data["plan"]),
+        plan=to_plan(data["plan"]),
         facts=RunFacts(**data.get("facts", {})),
         bases=tuple({key: tuple(v) if isinstance(v, list) else v for key, v in group.items()} for group in groups),
         source=data["source"],

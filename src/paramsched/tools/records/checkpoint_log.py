@@ -11,11 +11,8 @@ import numpy as np
 from paramsched.core.base.terminal import Line, plain_text
 from paramsched.core.base.words import printable
 from paramsched.core.fields import RECORD, Field, finite_or_none, is_number, is_own, numeric, recorded_base
-from paramsched.core.plan import Plan
-from paramsched.core.plan.binding import amount_clock
-from paramsched.core.plan.differences import Diff, diff
-from paramsched.core.time import RunFacts
-from paramsched.core.time.duration import amount_text
+from paramsched.core.plan import Diff, Plan, amount_clock, diff
+from paramsched.core.time import RunFacts, amount_text
 from paramsched.errors import InvalidArgument, UnreadableLog
 from paramsched.tools.records.checkpoint_files import first_line, load_checkpoint, own_updates, update_count
 from paramsched.tools.records.log_values import LogColumn, LoggedValues, logged_amounts, path_text
@@ -49,7 +46,7 @@ def read_checkpoint(file: Path, optimizer: str | None, at: int | None, clock: st
     names = tuple(found if isinstance(found := group.get("name"), str) else None for group in groups)
     carried = None
     if clock is not None:
-        from paramsched.core.run.record import read_groups  # imports torch, which has loaded the file
+        from paramsched.core.run import read_groups  # imports torch, which has loaded the file
 
         found = read_groups(groups)
         position = None if found.state is None or found.state.unit != clock else found.position
@@ -182,7 +179,7 @@ def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tupl
     """
     checkpoint = load_checkpoint(Path(file))
     # Imported here because the module imports torch; torch was required to load the file anyway.
-    from paramsched.core.run.record import plan_or_why, read_scheduler_state
+    from paramsched.core.run import plan_or_why, read_scheduler_state
     from paramsched.tools.records.saved_run import record_of
 
     state, found_in = None, checkpoint.optimizers()

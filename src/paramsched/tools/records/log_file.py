@@ -17,7 +17,7 @@ import numpy as np
 
 from paramsched.core.base.files import open_to_read
 from paramsched.core.base.words import names_listed, printable
-from paramsched.core.curves.arrays import Floats, last_of_each
+from paramsched.core.curves import Floats, last_of_each
 from paramsched.core.feedback import metric_word
 from paramsched.core.fields import KNOWN, Field
 from paramsched.errors import MissingDependency, UnreadableLog

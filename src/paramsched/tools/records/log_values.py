@@ -11,9 +11,9 @@ from typing import Any, Literal, TypeAlias, final
 import numpy as np
 
 from paramsched.core.base.words import did_you_mean, printable
-from paramsched.core.curves.arrays import ROUNDING, ROUNDING_OF_LARGEST, Floats, equal_up_to_rounding
+from paramsched.core.curves import ROUNDING, ROUNDING_OF_LARGEST, Floats, equal_up_to_rounding
 from paramsched.core.fields import Field
-from paramsched.core.time.run_facts import CLOCK_SYNONYMS
+from paramsched.core.time import CLOCK_SYNONYMS
 from paramsched.errors import UnreadableLog
 
 TIMES = (

@@ -6,13 +6,9 @@ from typing import final
 
 from paramsched.core.base.terminal import SEVERITY_STYLES, Line, plain_text
 from paramsched.core.base.words import printable
-from paramsched.core.plan import Plan
-from paramsched.core.plan.differences import Diff
-from paramsched.core.plan.optimizers import ALONE
-from paramsched.core.run.dry_resume import DryRun, Message, dry_run
-from paramsched.core.run.record import OnChange
-from paramsched.core.time import RunFacts
-from paramsched.core.time.duration import amount_text
+from paramsched.core.plan import ALONE, Diff, Plan
+from paramsched.core.run import DryRun, Message, OnChange, dry_run
+from paramsched.core.time import RunFacts, amount_text
 from paramsched.tools.records.checkpoint_log import changes_between
 from paramsched.tools.records.log_values import path_text
 from paramsched.tools.records.saved_run import DEEPSPEED, CheckpointRun

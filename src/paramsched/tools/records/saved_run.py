@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final, final
 
 from paramsched.core.base.words import names_listed, printable
-from paramsched.core.plan import Plan
-from paramsched.core.plan.optimizers import ALONE, shown_names, unique_labels
-from paramsched.core.run.record import State, position_of_torch, read_groups, read_scheduler_state
-from paramsched.core.run.state import COUNT
+from paramsched.core.plan import ALONE, Plan, shown_names, unique_labels
+from paramsched.core.run import COUNT, State, position_of_torch, read_groups, read_scheduler_state
 from paramsched.core.time import RunFacts
 from paramsched.errors import UnreadableLog
 from paramsched.tools.records.checkpoint_files import Checkpoint, find_states, own_updates
