@@ -165,7 +165,7 @@ MISTAKES = [
     'ps.Scheduler(optimizer, "cosin()", total=10)', 'ps.Scheduler(optimizer, "cosine(start=-1)", total=10)',
     'ps.Scheduler(optimizer, {"lr": "cosine()", "groups": {"head": {"lr": 1}}}, total=10)', 'ps.Target("x", "y")',
     'ps.Values("cosin()", bases={"lr": 1.0})', 'ps.trace("cosin()", {"lr": 1.0})', 'ps.diff("cosine()", "cosin()")',
-    'ps.to_lambda("cosin()")', 'ps.Duration.of("5 epoks")', 'ps.RunFacts(total=0)', 'ps.recipes["nothing"]',
+    'ps.to_lambda("cosin()")', 'ps.Duration.of("5 epoks")', 'ps.RunFacts(total=0)',
 ]  # fmt: skip
 
 
