@@ -375,6 +375,7 @@ FORMS = [
     ("fixed.resolve(50)", "plan.resolve(total=50)"),
     ("fixed.cooldown(40)", 'plan.cooldown(40, "10%")'),
     ("plan.cooldown(40)", "plan.cooldown(40, 1000)"),
+    ("plan.scale()", "plan.scale(0, lr=0.5)"),
     ("fixed.scale(lr=0.5)", "plan.scale(0, lr=0.5)"),
     ("fixed.change(lr='linear()')", 'plan.change(0, lr="linear()")'),
     ("fixed.change(40, horizon=60)", "plan.change(40, total=60)"),

@@ -297,6 +297,8 @@ _EXAMPLES: Final[Mapping[str, str]] = {
     "initial": "1.0",
 }
 """What a call may have for an argument without which it was called, by name; else the name itself."""
+_CHANGES: Final[Mapping[str, str]] = {"plan.scale": "lr=0.5", "plan.change": 'lr="linear()"'}
+"""What a method that changes lines of a plan may have, if it is called without any line."""
 _NOTES: Final[Mapping[str, str]] = {"find_lr": "step() trains on one batch and returns its loss"}
 """What the arguments of a function are that has other ones in another library."""
 
@@ -328,7 +330,8 @@ def wrong_form(
     missing = [name for name in required[len(args) :] if name not in kwargs]
     if missing:
         begins = [written.pop(name) if name in written else examples.get(name, name) for name in required[len(args) :]]
-        line = f"{prefix}{call}({', '.join([*given, *begins, *_keywords(written)])})"
+        lines_to_change = _keywords(written) or [*filter(None, [_CHANGES.get(f"{prefix}{call}")])]
+        line = f"{prefix}{call}({', '.join([*given, *begins, *lines_to_change])})"
         found = f"missing argument {' and '.join(map(repr, missing))}"
         return InvalidCall(f"{_site(prefix, call)}(…)", found, example=line)
     extra = args[len(by_place) :]

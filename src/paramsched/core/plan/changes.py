@@ -43,7 +43,7 @@ class PlanLines:
                 in `lines`.
         """
         if not lines and not fields and total == self.total:
-            instead = f"For example: plan.change({at.written()}, lr=linear())"
+            instead = f"For example: plan.change({at.written()}, lr='linear()')"
             raise InvalidArgument(f'change("{at}")', "expected a field to change or a new total", instead)
         when = at if total == self.total else self.without_percent(f'change("{at}")', at)
         if lines or fields:
@@ -74,7 +74,7 @@ class PlanLines:
         """Return the lines of the plan, with some fields multiplied by factors from the time `at` on."""
         if not factors:
             raise InvalidArgument(
-                f'scale("{at}")', "expected at least one field", f'For example: scale("{at}", lr=0.5)'
+                f'scale("{at}")', "expected at least one field", f"For example: plan.scale({at.written()}, lr=0.5)"
             )
         refuse_after_the_end("scale", at, self.total, _LONGER_FIRST)
         self._refuse_changed_size("scale", factors)
