@@ -72,8 +72,9 @@ engines:
 	    tests/engines/test_deepspeed.py tests/engines/test_table.py -k "not table or (deepspeed and two_processes and whole)" $(ARGS)
 
 # All tests with the newest releases of all libraries, release candidates included, instead of the pinned versions.
+# Those of requirements/held.txt keep their version.
 newest: $(VENV)/dev.stamp
-	uv pip install --python $(VENV) --upgrade --prerelease allow --editable . --group test
+	uv pip install --python $(VENV) --upgrade --prerelease allow --constraint requirements/held.txt --editable . --group test
 	uv pip install --python $(VENV) --upgrade --prerelease allow --no-deps --group originals
 	$(GRAMMAR)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not long" $(ARGS)
