@@ -143,7 +143,13 @@ class Story:
             found.append(type(error).__name__)
         for one in self.optimizers.values():
             for group in getattr(one, "param_groups", ()):
-                moved = [key for key, value in FIRST.items() if key in group and group[key] is not value]
+                # Some versions of torch copy the tuple of betas.
+                first = {key: FIRST[key] for key in ("momentum", "weight_decay", "betas") if key in group}
+                moved = [
+                    key
+                    for key, value in first.items()
+                    if group[key] is not value and (key != "betas" or group[key] != value)
+                ]
                 found.append(" ".join(f"{key} {_shown(group[key])}" for key in ("lr", *moved) if key in group))
         if self.written:
             found.append(f"written {_shown(self.written)}")

@@ -139,7 +139,8 @@ def test_a_recorded_checkpoint_continues_with_the_recorded_values(folder: Path, 
     if what == "optimizers" and name in ("mmengine", "one cycle"):
         pytest.skip("their state is in the scheduler")
     expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))[name]
-    state, job = torch.load(folder / f"{name}.pt", weights_only=True), Job(name)
+    # The state of MMEngine's MultiStepLR has a Counter, which torch 2.3 refuses with weights_only.
+    state, job = torch.load(folder / f"{name}.pt", weights_only=name != "mmengine"), Job(name)
 
     if what != "scheduler":
         for optimizer, saved in zip(job.optimizers, state["optimizers"], strict=True):
