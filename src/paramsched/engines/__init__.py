@@ -1,4 +1,4 @@
-"""Adapters for training engines: one module per engine, imported by name. Promised. Imports only `core`.
+"""Adapters for training engines: one module per engine, imported by name. Imports only `core`.
 
 `ps.Scheduler(optimizer, plan)` works with every engine that calls `optimizer.step()`. A module here adds the parts that
 need the engine: the length of the run and of an epoch in updates, its metrics, its logger and its checkpoint.

@@ -1,4 +1,4 @@
-"""Who writes to an optimizer: other schedulers, the engine, a growing batch."""
+"""Who writes to an optimizer beside the plan, which optimizer an engine trains, and writes of targets."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

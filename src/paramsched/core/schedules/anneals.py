@@ -1,4 +1,8 @@
-"""Shapes between two levels: a constant, the changes along a curve, and a cosine wave."""
+"""Shapes between two levels.
+
+`constant`, `warmup`, `linear`, `cosine`, `polynomial`, `tanh`, `geometric`, `cooldown`, `anneal` along any curve, and
+`cosine_wave`.
+"""
 
 from typing import Any, Literal, TypeAlias, TypeGuard
 

@@ -1,4 +1,7 @@
-"""Combinations of schedules at one time: arithmetic, bounds, absolute values, factors of another field."""
+"""Combinations of schedules at one time.
+
+Arithmetic, `clamp`, `minimum`, `maximum`, `rounded`, `absolute`, `as_factor`, `chain`, and `like` of another field.
+"""
 
 import operator
 from collections.abc import Callable, Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Schedules that repeat."""
+"""Schedules that repeat: `restarts`, `every`, `cosine_restarts`, `cyclic`."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction

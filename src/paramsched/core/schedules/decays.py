@@ -1,4 +1,7 @@
-"""Shapes of a formula of time without an end, steps, and tables of points."""
+"""Shapes of a formula of time without an end, steps, and tables of points.
+
+`exponential`, `power_law`, `inverse_sqrt`, `inverse_time`, `step`, `multistep`, `stairs`, `piecewise`, `table`.
+"""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence

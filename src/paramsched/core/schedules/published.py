@@ -1,4 +1,4 @@
-"""Published schedules that are made of other shapes."""
+"""Published schedules that are made of other shapes: `wsd`, `one_cycle`, `noam`."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Schedules of a part of the time: take, skip, window, shift, overlay; their units and lengths."""
+"""Schedules of a part of the time: `take`, `skip`, `shift`, `window`, `overlay`, `with_lengths`."""
 
 from collections.abc import Iterable
 from dataclasses import replace
