@@ -182,7 +182,9 @@ class Values(Mapping[str, float]):
         """
         self._t += whole_number("values.advance(…)", updates, 0)
         self._write()
-        self._warn_if_over(self._t)
+        if (problem := self._problem_if_over(self._t)) is not None:
+            self._warned_of_end = True
+            self._warn(problem)
 
     @readable
     def observe(self, *misplaced: Never, **metrics: SupportsFloat) -> None:
@@ -244,18 +246,19 @@ class Values(Mapping[str, float]):
             raise StateError(f"state: {error}") from None
         for difference in _differences(state, self.state_dict()):
             self._warn(Problem(site="ps.Values", found=f"{difference} (from update {t} on)"))
-        self._warn_if_over(t)
+        if (problem := self._problem_if_over(t)) is not None:
+            self._warn(problem)
+            self._warned_of_end = True
         self._t, self._states = t, self._states | states
         self._write()
 
-    def _warn_if_over(self, t: int) -> None:
-        """Warn, once, if more updates are counted than the plan has."""
+    def _problem_if_over(self, t: int) -> Problem | None:
+        """Return the problem of more updates than the plan has; None if it was reported."""
         if self._end is None or t <= self._end or self._warned_of_end:
-            return
-        self._warned_of_end = True
+            return None
         found = f"the plan is over after {self._end} updates, and the run goes on: it has completed {t}"
         advice = "Pass the length of the run as total"
-        self._warn(Problem(code=BEYOND_THE_PLAN, site="ps.Values", found=found, advice=advice))
+        return Problem(code=BEYOND_THE_PLAN, site="ps.Values", found=found, advice=advice)
 
     def _write(self) -> None:
         for target in self._targets:

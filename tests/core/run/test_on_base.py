@@ -407,3 +407,18 @@ def test_an_edit_of_one_of_two_optimizers_is_reported_at_its_group(behind, early
     _, found = warned_by(resume)
     label = {"a": "a/0", "b": "b/x", None: ""}[changed]
     assert [one.partition(" is ")[0] for one in found] == [f"lr in group {label}"] * (changed is not None)
+
+
+def test_a_state_whose_tensors_were_filled_by_an_earlier_state_is_not_edited():
+    optimizer = torch.optim.Adam([torch.nn.Parameter(torch.ones(3))], lr=torch.tensor(0.1), foreach=False)
+    scheduler = ps.Scheduler(optimizer, "linear(1, 0)", total=100, strict=True)
+    run(optimizer, 5)
+    earlier = copy.deepcopy(optimizer.state_dict())
+    run(optimizer, 5)
+    later = optimizer.state_dict()  # not copied: it has the tensor of the rate
+
+    optimizer.load_state_dict(earlier)
+    optimizer.load_state_dict(later)
+
+    assert scheduler.t == 10
+    assert optimizer.param_groups[0]["lr"].item() == pytest.approx(0.09)

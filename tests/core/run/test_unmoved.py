@@ -205,6 +205,15 @@ def evaluated():
     return scheduler
 
 
+def evaluated_with_an_embedding_that_scales_its_rows():
+    model = torch.nn.Sequential(torch.nn.Embedding(5, 3, max_norm=0.5), torch.nn.Linear(3, 2))
+    scheduler = attach(sgd(model))
+    with torch.no_grad():
+        for _ in range(20):
+            model(torch.arange(5))
+    return scheduler
+
+
 def loaded_several_times():
     model = network()
     optimizer = torch.optim.AdamW(model.parameters())
@@ -254,8 +263,8 @@ def parameters_without_counts():
 
 SILENT = (
     trained_by_the_other, by_hand, sought_at_each_update, moved_by_progress, moved_by_a_metric, detached,
-    resumed_at_its_end, evaluated, loaded_several_times, initialized_and_averaged, nearly_trained, followed,
-    parameters_without_counts,
+    resumed_at_its_end, evaluated, evaluated_with_an_embedding_that_scales_its_rows, loaded_several_times,
+    initialized_and_averaged, nearly_trained, followed, parameters_without_counts,
 )  # fmt: skip
 
 
@@ -276,13 +285,14 @@ STEPS = st.lists(
 @given(STEPS)
 def test_a_run_is_reported_exactly_after_ten_writes_since_it_came_to_its_position(steps):
     optimizer = sgd()
-    scheduler, parameter = attach(optimizer, drive="manual"), optimizer.param_groups[0]["params"][0]
+    scheduler, parameters = attach(optimizer, drive="manual"), optimizer.param_groups[0]["params"]
     writes, has_moved = 0, False
     for kind, count in steps:
         if kind == "write":
             with torch.no_grad():
                 for _ in range(count):
-                    parameter.add_(1)
+                    for parameter in parameters[:2]:
+                        parameter.add_(1)
             writes += count
         elif kind == "update":
             scheduler.step()

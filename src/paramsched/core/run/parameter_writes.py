@@ -54,10 +54,14 @@ class OptimizerWrites:
         self._empty_state = None if self._was_filled else state
 
     def count(self) -> int:
-        """Return the largest number of writes to one of the parameters."""
-        return max(
-            (alias._version - begun for alias, begun in zip(self._aliases, self._versions, strict=True)), default=0
+        """Return the number of writes that two of the parameters have had, or the only one.
+
+        One alone may be written by an evaluation: an embedding with `max_norm` scales the rows that it reads.
+        """
+        counts = sorted(
+            (alias._version - begun for alias, begun in zip(self._aliases, self._versions, strict=True)), reverse=True
         )
+        return counts[:2][-1] if counts else 0
 
     def measured(self) -> str:
         """Return what was measured, if it is so much that it was probably training; else an empty string."""
@@ -97,7 +101,7 @@ class ParameterWrites:
             writes.begin()
 
     def count(self) -> int:
-        """Return the largest number of writes to one of the parameters."""
+        """Return the largest number of writes to the parameters of one optimizer."""
         return max((writes.count() for writes in self._optimizers.values()), default=0)
 
     def are_in(self, groups: Iterable[Group]) -> bool:

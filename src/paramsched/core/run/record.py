@@ -535,7 +535,8 @@ class BasePolicy:
             raise InvalidArgument(
                 f"Scheduler(on_base={self.on_base!r})",
                 "the groups hold a checkpoint already, so the bases of the code are lost",
-                "Construct the Scheduler before optimizer.load_state_dict(…)",
+                "Construct the Scheduler before optimizer.load_state_dict(…). If the checkpoint has your base already, "
+                "omit on_base",
             )
 
     def applied(self, restored: Restored, member: Member, groups: list[Group]) -> Restored:

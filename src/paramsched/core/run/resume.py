@@ -70,7 +70,7 @@ from paramsched.errors import ParamschedError, PlanChanged, StateError, shown
 
 _TOLERANCE: Final = 1e-5
 """Relative; the values of another kind of processor differ by less, and formats may store numbers in float32."""
-_LATER: Final = 4096  # updates after a save in which a tensor of the running optimizer may have moved on
+_NEAR: Final = 4096  # updates before and after a save, of which a tensor of the running optimizer may have the value
 
 
 @final
@@ -238,20 +238,21 @@ def _edits(known: _Saved, mine: list[Group], lines: Iterable[Line], external: It
 
 
 def _has_moved_on(entry: Any, line: Line, base: float, times: UpdateTimes) -> bool:
-    """Return whether a tensor may have the value of a later update than the save.
+    """Return whether a tensor may have the value of another update than that of the save.
 
-    A state that was not copied has the tensors of the optimizer itself, which later updates fill.
+    A state that was not copied has the tensors of the optimizer itself, which other updates and loads fill.
     """
     if not isinstance(entry, torch.Tensor):
         return False
     if line.schedule.metric_rules or line.by_amount:
         return True
     try:
-        later = line.values_of_one(UpdateTimes(times.first + 1, None, _LATER), base, {})
+        first = max(0, times.first - _NEAR)
+        near = line.values_of_one(UpdateTimes(first, None, times.first + _NEAR + 1 - first), base, {})
     except ParamschedError:
         return True
     now = float(entry.detach())
-    return any(_is_close(now, value, base, entry) for value in later)
+    return any(_is_close(now, value, base, entry) for value in near)
 
 
 def problems_of_edits(edits: Iterable[Edit], labels: Sequence[str | int]) -> Iterator[Problem]:
@@ -277,7 +278,8 @@ def problems_of_edits(edits: Iterable[Edit], labels: Sequence[str | int]) -> Ite
             'ps.Scheduler(optimizer, plan, on_base="code")'
         )
         if not changes_base:
-            line = f'{first.line.name}="absolute({first.number!r})"'
+            name, text = first.line.name, f'"absolute({first.number!r})"'
+            line = f"{name}={text}" if name.isidentifier() else f'ps.Binding("{name}", {text})'
             advice = f"The values of its line are absolute. To train with {first.number:g}, write it there: {line}"
         yield Problem(found=found, advice=advice)
 

@@ -602,7 +602,9 @@ class Scheduler(LRScheduler):
         """
         self._run.require_in_use("step()")
         states = self._run.states
-        if metrics is not None and states and self._is_attached:
+        if metrics is not None and states:
+            if not self._is_attached:
+                return None
             names = sorted(rule.metric for rule in states)
             if len(names) > 1:
                 raise InvalidArgument(

@@ -79,12 +79,13 @@ def unmoved(run: Run) -> Problem | None:
     measured = writes.measured()
     if not measured:
         return None
-    advice = "Call scheduler.step() after each update"
+    advice = "Call scheduler.step() once for each update of the plan"
     if run.drive != "manual":
         advice = (
             "If the optimizer was constructed again, write ps.Scheduler(optimizer, plan) after that. If its step was "
             'replaced, or a wrapper has a step of its own, write ps.Scheduler(optimizer, plan, drive="manual") and '
-            "call scheduler.step() after each update"
+            "call scheduler.step() after each update. If another optimizer trains these parameters first, or if they "
+            "were only loaded, nothing is wrong"
         )
     return Problem(found=f"the plan is still at update {run.t}, although {measured}", advice=advice)
 
