@@ -4,6 +4,7 @@ import inspect
 import json
 import linecache
 import pickle
+import traceback
 import warnings
 from functools import partial
 from types import FunctionType, SimpleNamespace
@@ -166,6 +167,7 @@ MISTAKES = [
     'ps.Scheduler(optimizer, {"lr": "cosine()", "groups": {"head": {"lr": 1}}}, total=10)', 'ps.Target("x", "y")',
     'ps.Values("cosin()", bases={"lr": 1.0})', 'ps.trace("cosin()", {"lr": 1.0})', 'ps.diff("cosine()", "cosin()")',
     'ps.to_lambda("cosin()")', 'ps.Duration.of("5 epoks")', 'ps.RunFacts(total=0)',
+    """ps.warmup(5) >> 'cosin()'""", """'warmup(' >> ps.cosine()""", "ps.cosine() >> None",
 ]  # fmt: skip
 
 
@@ -195,3 +197,15 @@ def test_a_function_of_the_user_stays_in_the_traceback_of_a_mistake_inside_it():
         with_short_errors(of_the_user)()
 
     assert [entry.name for entry in refusal.traceback][1:] == ["called", "of_the_user"]
+
+
+def test_the_error_of_a_builder_of_the_user_is_the_cause():
+    def broken(n: int = 1) -> ps.extend.Schedule:
+        raise KeyError("a")
+
+    with pytest.raises(ParamschedError) as refusal:
+        ps.parse("broken()", shapes=[broken])
+
+    cause = refusal.value.__cause__
+    assert isinstance(cause, KeyError)
+    assert [frame.name for frame in traceback.extract_tb(cause.__traceback__)] == ["broken"]

@@ -3,6 +3,7 @@
 from paramsched.core.base.problem import Problem as Problem
 from paramsched.core.files.native import ShapeNames as ShapeNames
 from paramsched.core.files.native import read_schedule_text as read_schedule_text
+from paramsched.core.files.native import to_plan as to_plan
 from paramsched.core.files.plan_files import SYNTAXES as SYNTAXES
 from paramsched.core.files.plan_files import WRITERS as WRITERS
 from paramsched.core.files.plan_files import Loaded as Loaded
@@ -27,15 +28,3 @@ from paramsched.core.files.syntaxes import read_json as read_json
 from paramsched.core.files.syntaxes import read_yaml as read_yaml
 from paramsched.core.plan.plan import NO_BASES as NO_BASES
 from paramsched.core.plan.plan import Bases as Bases
-
-__all__ = [
-    "Bases",
-    "Loaded",
-    "PlanText",
-    "dump",
-    "formats",
-    "load",
-    "loads",
-    "open_plan",
-]
-from paramsched.core.files.native import to_plan as to_plan

@@ -22,7 +22,8 @@ from paramsched.core.schedules.level import Absolute
 from paramsched.core.schedules.registry import BUILDER_OF_CLASS, combine_operands, is_number
 from paramsched.core.schedules.span import IN_UPDATES, Piece, Span, value_at
 from paramsched.core.time.duration import Duration
-from paramsched.errors import CallSite, InvalidArgument, InvalidCall, MissingFact, Unresolved, shown
+from paramsched.core.tracebacks import shortened
+from paramsched.errors import CallSite, InvalidArgument, InvalidCall, MissingFact, ParamschedError, Unresolved, shown
 
 SEQUENCE, SUM, PRODUCT, NEGATIVE, POWER, CALL = range(6)  # precedences, in the order of Python's operators
 
@@ -550,8 +551,11 @@ class Schedule:
 
 
 def _combined_operands(name: str, *operands: object) -> Schedule:
-    made: Schedule = combine_operands(name, *operands)  # or NotImplemented, which Python expects from an operator
-    return made
+    try:
+        result: Schedule = combine_operands(name, *operands)  # or NotImplemented, which Python expects from an operator
+    except ParamschedError as error:
+        raise shortened(error)  # noqa: B904  # the same error
+    return result
 
 
 def _stage(operand: object) -> object:

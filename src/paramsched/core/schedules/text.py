@@ -31,6 +31,7 @@ from paramsched.core.schedules.level import Absolute
 from paramsched.core.schedules.registry import combine_operands, operator_builder, refuse_two_readings_of_call
 from paramsched.core.schedules.schedule import Schedule, line_of
 from paramsched.core.time.duration import Duration
+from paramsched.core.tracebacks import shortened
 from paramsched.errors import AmbiguousLevel, CallSite, InvalidArgument, ParseError, shown
 
 _KINDS: Final = {
@@ -417,9 +418,9 @@ class _LineReader:
         except AmbiguousLevel as error:
             begin, end = self.span(node)
             before, after = self.text[:begin].lstrip(), self.text[end:].rstrip()
-            raise error.written(lambda one: f"{before}{one}{after}").at(self.text, begin, end) from None
+            raise error.written(lambda one: f"{before}{one}{after}").at(self.text, begin, end) from error.__cause__
         except InvalidArgument as error:
-            raise error.at(self.text, *self.span(node)) from None
+            raise error.at(self.text, *self.span(node)) from error.__cause__
         return found
 
     def _call(self, node: ast.Call) -> Any:
@@ -454,7 +455,7 @@ class _LineReader:
         except InvalidArgument as error:
             refused = [one for one, value in zip(node.args, args, strict=True) if value is error.problem.refused]
             at = refused[0] if refused else places.get(error.problem.argument or "", node)
-            raise error.at(self.text, *self.span(at)) from None
+            raise error.at(self.text, *self.span(at)) from error.__cause__
 
 
 def _is_plain(value: Any) -> bool:
@@ -506,7 +507,10 @@ def call(function: Callable[..., Any], name: str, args: Iterable[Any], kwargs: M
         raise (error if error.problem.advice else error.changed(example=example_call(function, name))) from None
     except (TypeError, AttributeError, ValueError, ArithmeticError, LookupError) as error:
         found = f"{type(error).__name__}: {error}"
-        raise InvalidArgument(f"{name}(…)", found, example=example_call(function, name)) from None
+        is_of_user = function.__module__.partition(".")[0] != "paramsched"  # whose frames show the cause
+        raise InvalidArgument(f"{name}(…)", found, example=example_call(function, name)) from (
+            shortened(error) if is_of_user else None
+        )
 
 
 def bound_arguments(
