@@ -91,8 +91,8 @@ packaged:
 
 # Plant small errors in packages, one at a time, and report those that no test of a contributor finds: a minute to an hour
 # for each package. make mutants PACKAGES="core/run core/plan" ARGS="--count 100 --seed 2"
-PACKAGES = $(addprefix core/,schedules plan rules run files curves feedback time base) \
-    $(addprefix compat/,torch pytorch_accelerated gradual_warmup) $(addprefix mmengine/,reader runner schedulers) \
+PACKAGES = $(addprefix core/,schedules plan rules run files curves feedback time base values foreign_calls) \
+    $(addprefix compat/,torch pytorch_accelerated gradual_warmup) $(addprefix mmengine/,runner schedulers simulation paramwise registry engine) \
     engines show $(addprefix tools/,audit records) cli
 mutants: $(VENV)/compiled.stamp
 	$(INSTALL) coverage
