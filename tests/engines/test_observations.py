@@ -114,11 +114,17 @@ def test_lightning_counts_what_was_logged_since_the_last_report(
     assert observations(callback.schedulers[0]) == expected > 0
 
 
-@pytest.mark.parametrize("saves", [{"every_n_epochs": 1, "save_on_train_epoch_end": True}, {"every_n_train_steps": 5}])
+SAVES = ({"every_n_epochs": 1, "save_on_train_epoch_end": True}, {"every_n_train_steps": 5})
+
+
+# After a save in the last validation of an epoch Lightning ends this epoch without the mean of a training metric.
+@pytest.mark.parametrize(
+    ("metric", "saves"),
+    [*itertools.product(("train_loss", "val_loss"), SAVES), ("val_loss", "before the plan")],
+)
 @pytest.mark.parametrize("observe", ["validation", "epoch"])
-@pytest.mark.parametrize("metric", ["train_loss", "val_loss"])
 def test_a_resumed_run_of_lightning_observes_what_the_whole_run_does(
-    metric: str, observe: Any, saves: dict[str, Any], tmp_path: Path
+    metric: str, observe: Any, saves: Any, tmp_path: Path
 ) -> None:
     callbacks = pytest.importorskip("lightning.pytorch.callbacks")
     from paramsched.engines.lightning import PlanCallback
@@ -132,13 +138,21 @@ def test_a_resumed_run_of_lightning_observes_what_the_whole_run_does(
         def validation_step(self, batch: Any, index: int) -> None:
             self.log("val_loss", 1.0)
 
-    def observed(*others: Any, path: Path | None = None) -> int:
+    class Saving(callbacks.Callback):  # type: ignore[misc,name-defined]  # its type is Any
+        def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
+            trainer.save_checkpoint(tmp_path / f"step={trainer.global_step}.ckpt")
+
+    def observed(saving: Any = None, path: Path | None = None) -> int:
         callback = PlanCallback(counting(metric), observe=observe)
-        how = {"enable_checkpointing": bool(others), "val_check_interval": 6, "max_epochs": 4}
-        runs.fit(Logging(), callback, *others, path=path, **how)
+        present = [one for one in (saving, callback) if one is not None]
+        how = {"enable_checkpointing": saves != "before the plan" and path is None, "val_check_interval": 6}
+        runs.fit(Logging(), *present, path=path, max_epochs=4, **how)
         return observations(callback.schedulers[0])
 
-    whole = observed(callbacks.ModelCheckpoint(tmp_path, "{step}", save_top_k=-1, **saves))
+    if saves == "before the plan":
+        whole = observed(Saving())
+    else:
+        whole = observed(callbacks.ModelCheckpoint(tmp_path, "{step}", save_top_k=-1, **saves))
     files = sorted(tmp_path.glob("*.ckpt"))
 
     assert [observed(path=path) for path in files[:4]] == [whole] * 4

@@ -98,6 +98,7 @@ class _LightningPlan:
         self._loaded: list[dict[str, Any]] = []
         self._new_metrics = _NewMetrics()
         self._unreported: dict[str, Any] = {}  # metrics of a checkpoint, or of an ended fit
+        self._is_due = False  # a validation of the fit is over, and was not reported yet
         self._fitting: Any = None  # the Trainer during a fit
         self._logged = -1  # the last update whose values were logged
         self._amounts: list[BatchAmounts] = []
@@ -150,7 +151,9 @@ class _LightningPlan:
             )
             self.schedulers[0].seek(done)
         if not self._loaded:
-            self._unreported = {}  # of an earlier fit
+            self._unreported, self._is_due = {}, False  # of an earlier fit
+        if self._is_due:  # a callback before this one saved at the end of a validation, which is not repeated
+            self._report(self._unreported)
         self._loaded = []
         self._fitting, self._new_metrics = trainer, _NewMetrics()
         self._amounts = [
@@ -188,6 +191,9 @@ class _LightningPlan:
                 for logger in trainer.loggers:
                     logger.log_metrics(values, step=step)
 
+    def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        self._is_due = self._observe == "validation" and self._fitting is not None
+
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         if self._observe == "validation" and self._fitting is not None:  # not trainer.validate(), not the sanity check
             self._observe_metrics(trainer)
@@ -213,11 +219,11 @@ class _LightningPlan:
         watched = {rule.metric for scheduler in self.schedulers for rule in scheduler.plan.metric_rules}
         if unreported := {name: float(metrics[name]) for name in watched if metrics.get(name) is not None}:
             found["metrics"] = unreported
-        return found
+        return {**found, "is_due": True} if self._is_due else found
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._loaded = list(state_dict["schedulers"])  # Lightning loads callbacks before it creates optimizers
-        self._unreported = dict(state_dict.get("metrics", {}))
+        self._unreported, self._is_due = dict(state_dict.get("metrics", {})), state_dict.get("is_due", False)
 
     def _end_fit(self) -> None:
         """Keep the metrics that the plan has not observed, because `trainer.validate()` would replace them."""
@@ -229,8 +235,12 @@ class _LightningPlan:
         return {**self._unreported, **self._new_metrics.of(trainer.callback_metrics)}
 
     def _observe_metrics(self, trainer: Any) -> None:
-        metrics, self._unreported = self._metrics_to_report(trainer), {}
+        metrics = self._metrics_to_report(trainer)
         self._new_metrics.mark_reported(trainer.callback_metrics)
+        self._report(metrics)
+
+    def _report(self, metrics: dict[str, Any]) -> None:
+        self._unreported, self._is_due = {}, False
         for scheduler in self.schedulers:
             self._metrics.report(scheduler, metrics, is_evaluation=True)
 
