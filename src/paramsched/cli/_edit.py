@@ -32,7 +32,7 @@ from paramsched.cli._traces import given_bases, groups_to_check, groups_with_bas
 from paramsched.core.base.files import create_file, rewrite_file
 from paramsched.core.base.problem import PlanWarning
 from paramsched.core.base.words import did_you_mean
-from paramsched.core.files import MOST_BYTES, PlanText, decoded_text, format_of, known_format, open_plan, read_bounded
+from paramsched.core.files import MOST_BYTES, PlanText, decoded_text, format_of, open_plan, read_bounded
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
 
 TEMPLATES: Final = {
@@ -65,7 +65,7 @@ class Editor:
         if not self.is_new:
             self.format = open_plan(file, options.format).format
         else:
-            self.format = format_of(file) if options.format is None else known_format(options.format)
+            self.format = format_of(file, options.format)
         self.saving = threading.Lock()  # a save reads and writes; the command ends when it has the lock
 
     def page(self) -> str:
@@ -280,7 +280,7 @@ def draw(file: Path, options: CommandOptions, text: str, facts: str, bases: str)
         options = options.with_facts(**_facts(facts))
         with warnings.catch_warnings(record=True) as reported:
             warnings.simplefilter("always")
-            syntax = options.format or format_of(file)
+            syntax = format_of(file, options.format)
             source = PlanText(str(file), text, syntax)
             read = read_plan_input(source.name, options, source=source)
             used, unused = _used_bases(read)

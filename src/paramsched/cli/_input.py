@@ -22,22 +22,18 @@ from paramsched.core import files as config
 from paramsched.core.base.files import naming_errors
 from paramsched.core.base.problem import Problem
 from paramsched.core.base.words import closest, did_you_mean
-from paramsched.core.builders import SHAPES
-from paramsched.core.entries import entry_names, is_installed, load_entry
+from paramsched.core.entries import is_installed
 from paramsched.core.files import (
     MOST_BYTES,
-    SYNTAXES,
     Loaded,
     PlanText,
-    ProblemCollector,
-    ShapeNames,
     open_plan,
     read_bounded_text,
     read_data,
-    read_schedule_text,
+    schedule_from_text,
 )
 from paramsched.core.plan import SUFFIXES, Bases, Binding, Plan, known_total, units_of_plan
-from paramsched.core.schedules import shape_of_name
+from paramsched.core.schedules import SHAPES, shape_of_name
 from paramsched.core.time import Duration, RunFacts
 from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, UnknownRecipe
 
@@ -188,11 +184,10 @@ def recipe_named(given: str) -> "Recipe":
 
 
 def _recipes() -> "Mapping[str, Recipe]":
-    """Return the published recipes; none without the package `tools`."""
-    if "recipes" not in entry_names("packages"):
-        return {}
-    found: Mapping[str, Recipe] = load_entry("packages", "recipes").recipes
-    return found
+    """Return the published recipes."""
+    from paramsched.tools.recipes import recipes
+
+    return recipes
 
 
 def _loaded_text(given: str, options: CommandOptions) -> Loaded:
@@ -213,12 +208,7 @@ def _loaded_text(given: str, options: CommandOptions) -> Loaded:
         for suffix in (".yaml", ".yml", ".toml", ".json"):
             if os.path.isfile(given + suffix):  # noqa: PTH113  # as above
                 raise WrongUsage(given, "no such file", f"Write {given}{suffix}")
-    problems = ProblemCollector()
-    schedule = read_schedule_text(given, "", ShapeNames(), problems)
-    if schedule is None:
-        line = " ".join(given.splitlines())
-        placed = [one.changed(column=one.span[0] + 1, text=line) if one.span else one for one in problems.found()]
-        raise ConfigError(options.field, placed)
+    schedule = schedule_from_text(given, options.field)
     return Loaded(Plan(Binding(options.field, schedule), total=total_from_options(options)))
 
 
@@ -357,7 +347,7 @@ def config_in(given: str) -> Config | None:
         return None
     data = None
     with suppress(ConfigError):  # the reader of plans reports it
-        data = read_data(text, SYNTAXES[syntax], given)
+        data = read_data(text, syntax, given)
     if not isinstance(data, Mapping) or not any(key in data for key in CONFIG_KEYS):
         return None
     if runs_code(path) and not runs_configs():

@@ -25,17 +25,10 @@ from paramsched.cli._input import (
 from paramsched.cli._options import CommandOptions
 from paramsched.cli._output import WrongUsage, problem_with_options
 from paramsched.cli._traces import groups_to_check
-from paramsched.core.base.codes import (
-    BEYOND_THE_PLAN,
-    LOG_DIFFERS,
-    METRIC_NOT_LOGGED,
-    MISSING_FACT,
-    REFUSED_VALUE,
-    UNREADABLE,
-)
-from paramsched.core.base.problem import PlanWarning, Problem, with_advice
+from paramsched.core.base import codes
+from paramsched.core.base.problem import PlanWarning, Problem
 from paramsched.core.base.terminal import BREAK, SEVERITY_STYLES, Line, Part
-from paramsched.core.base.words import TOTAL, entry_path, json_text
+from paramsched.core.base.words import entry_path, json_text
 from paramsched.core.files import PlanText
 from paramsched.core.plan import Plan
 from paramsched.core.rules import binding_path, check, note_of_first_update
@@ -61,7 +54,7 @@ def _of_log(log: str, plan: Plan, facts: RunFacts) -> Iterator[Problem]:
         one = report.first
         found = f"at update {one.t} the run used {one.field}={one.logged!r}, but the plan has {one.planned!r}"
         cause = f"Likely cause: {report.causes[0].text}" if report.causes else ""
-        yield Problem(entry_path(one.field), found, cause, code=LOG_DIFFERS)
+        yield Problem(entry_path(one.field), found, cause, code=codes.LOG_DIFFERS)
 
 
 def _never_logged(log: Path, plan: Plan) -> Iterator[Problem]:
@@ -78,7 +71,7 @@ def _never_logged(log: Path, plan: Plan) -> Iterator[Problem]:
             if read_metrics(log, names=[metric]):
                 continue
         found = f"the rule observes {metric}, but the log has {', '.join(measured)}"
-        yield Problem(path, found, "Use the name of the metric as it is logged", code=METRIC_NOT_LOGGED)
+        yield Problem(path, found, "Use the name of the metric as it is logged", code=codes.METRIC_NOT_LOGGED)
 
 
 def _plain_name(metric: str) -> str:
@@ -98,7 +91,7 @@ def _beyond_the_plan(plan: Plan, facts: RunFacts, updates: int | None, source: s
     if updates > total:
         found = f"the {source} is from update {updates}, but the plan ends at {total}"
         advice = "Give the total in optimizer updates: batches divided by accumulation, of all processes together"
-        yield Problem(TOTAL, found, advice, code=BEYOND_THE_PLAN)
+        yield Problem(entry_path("total"), found, advice, code=codes.BEYOND_THE_PLAN)
 
 
 @final
@@ -163,13 +156,13 @@ def checked_plan(
         usage = isinstance(error, MissingFact)
         # The location of the problem is the argument itself, so an error about it need not repeat the name.
         said = problem_with_options(error)
-        code = MISSING_FACT if usage else REFUSED_VALUE
+        code = codes.MISSING_FACT if usage else codes.REFUSED_VALUE
         problem = Problem("", said.found if said.site == given else said.summary, said.advice, code=code, file=given)
         others = tuple(dict.fromkeys(several))
         others = others if source is None else source.placed(others)
         found = [problem, *(one.changed(file=one.file or given) for one in others)]
     except MissingDependency as error:
-        found, usage = [Problem("", str(error), code=UNREADABLE, file=given)], True
+        found, usage = [Problem("", str(error), code=codes.UNREADABLE, file=given)], True
     else:
         placed = sorted(read.placed(dict.fromkeys(several)), key=lambda one: one.line or 0)
         found = [one.changed(file=given) for one in placed]
@@ -251,7 +244,7 @@ def problems_as_lines(problems: Sequence[Problem]) -> list[Line]:
             parts.append((f"{one.severity}: ", style))
         if one.advice:
             parts += [
-                (with_advice(one.found, one.advice).removesuffix(one.advice), None),
+                (one.before_advice, None),
                 BREAK,
                 (one.advice, "good"),
             ]

@@ -17,7 +17,7 @@ from paramsched.cli._output import WrongUsage, file_of_output, option_of, run_gu
 from paramsched.core.base.params import Param, params_of_record
 from paramsched.core.base.words import did_you_mean
 from paramsched.core.entries import is_installed
-from paramsched.core.foreign_calls import foreign_fact, foreign_line
+from paramsched.core.foreign_calls import foreign_option
 from paramsched.core.time import UNIT_NAMES, Facts
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -292,10 +292,10 @@ def _answer_to_option(option: str, arguments: Sequence[str]) -> str:
     except (SyntaxError, ValueError):
         value = text
     name = option.lstrip("-").replace("-", "_")
-    if (fact := foreign_fact(name, value)) is not None:
-        return f"Write {option_of(fact[0])} {fact[1]}"
-    line = foreign_line({name: value})
-    return "" if line is None else f"Write the plan {shlex.quote(line.line)}"
+    if (answer := foreign_option(name, value)) is None:
+        return ""
+    argument, text = answer
+    return f"Write the plan {shlex.quote(text)}" if argument == "plan" else f"Write {option_of(argument)} {text}"
 
 
 @final

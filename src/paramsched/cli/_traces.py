@@ -25,7 +25,7 @@ from paramsched.cli._input import (
 )
 from paramsched.cli._options import CommandOptions
 from paramsched.cli._output import WrongUsage, aligned_rows, echo_note, option_of
-from paramsched.core.base.codes import UNREADABLE
+from paramsched.core.base import codes
 from paramsched.core.base.problem import Problem
 from paramsched.core.base.words import did_you_mean, names_listed, printable
 from paramsched.core.curves import Floats
@@ -39,15 +39,14 @@ from paramsched.core.plan import (
     Plan,
     Target,
     Trace,
-    amounts_of_run,
     bind,
     column_name,
     counted_plan,
+    known_total,
     planned_amounts,
     selector_text,
     trace,
     unique_labels,
-    updates_of_total,
 )
 from paramsched.core.schedules import depends_on_base
 from paramsched.core.time import UPDATES, RunFacts, times_on
@@ -115,7 +114,7 @@ def values_to_write(read: PlanInput) -> Trace:
 def _size_of_trace(plan: Plan, facts: RunFacts, groups: int) -> tuple[int, int]:
     """Return the number of values in a trace, and that of updates; 0 and 0 if the total is unknown."""
     resolved = plan.resolve(facts=facts)
-    total = updates_of_total(resolved, amounts_of_run(resolved, facts)) or 0
+    total = known_total(resolved, facts) or 0
     return total * max(groups, 1) * len({one.name for one in plan.bindings}), total
 
 
@@ -251,7 +250,7 @@ def times_of_run(plan: Plan, options: CommandOptions, times: Iterable[str]) -> R
     facts = facts_for_picture(plan, options)
     resolved = plan.resolve(facts=facts)
     run = planned_amounts(resolved, facts)
-    total = updates_of_total(resolved, run)
+    total = known_total(resolved, facts)
     if total is not None:  # percentages refer to it
         facts = replace(facts, total=total)
     at = [ceil(facts.exact(length_from_option(time, "--at"))) for time in times]
@@ -576,7 +575,7 @@ class _Places:
         from paramsched.core.rules import binding_path
 
         paths = [binding_path(line) for line in read.plan.bindings]
-        wanted = [Problem(path, "", code=UNREADABLE) for path in dict.fromkeys(paths) if path]
+        wanted = [Problem(path, "", code=codes.UNREADABLE) for path in dict.fromkeys(paths) if path]
         self._texts = {
             given.path: f"{read.name}:{place.line} " * bool(place.line) + place.path.removeprefix("$.")
             for given, place in zip(wanted, read.placed(wanted), strict=True)

@@ -98,6 +98,16 @@ def foreign_line(given: Given) -> Advice | None:
     return next(filter(None, (_advice(home, params_of(SHAPES[home]), (), given) for home in _homes("", given))), None)
 
 
+def foreign_option(name: str, value: Any) -> tuple[str, str] | None:
+    """Return the run fact, or "plan", to which an argument of another library belongs, with its text; None if to none.
+
+    >>> foreign_option("num_train_epochs", 3), foreign_option("min_lr", 1e-6)
+    (('total', '"3 epochs"'), ('plan', 'cosine(to=absolute(1e-06))'))
+    """
+    fact, line = foreign_fact(name, value), foreign_line({name: value})
+    return fact or (None if line is None else ("plan", line.line))
+
+
 def is_foreign_entry(name: str, value: Any) -> bool:
     """Return whether an entry of a plan is an argument of another library, rather than a field with a schedule.
 

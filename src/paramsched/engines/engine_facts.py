@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar, cast, final, get_args, get_type_hints
 import numpy as np
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
-from paramsched.core.base.codes import ACCUMULATION_UNUSED, BEYOND_TOTAL
+from paramsched.core.base import codes
 from paramsched.core.base.problem import Problem
 from paramsched.core.foreign_calls import unknown_keyword
 from paramsched.core.plan import (
@@ -34,8 +34,7 @@ from paramsched.core.run import (
     PlanSource,
     Processes,
     Scheduler,
-    checked_strict,
-    unwrapped_optimizer,
+    check_option,
     unwrapped_optimizers,
 )
 from paramsched.core.time import DurationLike, Facts, RunFacts, facts_if_passed
@@ -104,7 +103,7 @@ def check_kinds(call: str, **given: Any) -> None:
             raise InvalidArgument(f"{call}(…)", found, example=f"{call}({', '.join(texts)})")
     name = wrong[0]
     if name == "optimizer":
-        _unwrapped(given[name])  # raises
+        unwrapped_optimizers(given[name])  # raises
     if name == "plan":
         check_plan(call, given[name])  # raises
     found = f"expected {_KINDS[name][1]}, got {type(given[name]).__name__}"
@@ -115,13 +114,9 @@ def _text(name: str, value: Any) -> str:
     return repr(value) if isinstance(value, str) else value.__name__ if isinstance(value, type) else name
 
 
-def _unwrapped(given: Any) -> Any:
-    return unwrapped_optimizers(given) if isinstance(given, Mapping) else unwrapped_optimizer(given)
-
-
 def _is_optimizer(given: Any) -> bool:
     with suppress(InvalidArgument):
-        _unwrapped(given)
+        unwrapped_optimizers(given)
         return True
     return False
 
@@ -280,7 +275,7 @@ class PlanOptions:
         if tokens is not None and not (is_number and 0 < tokens < inf):
             site = f"tokens_per_sample={shown(tokens)}"
             raise InvalidArgument(site, "expected a number greater than 0", "For example: tokens_per_sample=1024")
-        checked_strict(self.strict)
+        check_option("strict", self.strict)
 
     @property
     def processes(self) -> Processes:
@@ -399,7 +394,9 @@ class EngineFacts:
                 if is_longer:
                     found = f'total "{total}" of the plan is {own} updates, but {self.call} counts {engine}'
                     advice = "Omit the total, to take that of the engine"
-                    processes.warn(Problem(code=BEYOND_TOTAL, found=f"{found}: the run ends first", advice=advice))
+                    processes.warn(
+                        Problem(code=codes.BEYOND_TOTAL, found=f"{found}: the run ends first", advice=advice)
+                    )
                 elif own is not None and engine is not None and engine != own:
                     processes.log(
                         'total "%s" of the plan is %d updates, but %s counts %d; the plan takes precedence',
@@ -470,7 +467,7 @@ class EngineFacts:
             f"{self.accumulation} of them are one update"
         )
         instead = f"Omit it, or write steps_per_epoch={-(-batches // self.accumulation)}"
-        processes.warn(Problem(code=ACCUMULATION_UNUSED, found=found, advice=instead))
+        processes.warn(Problem(code=codes.ACCUMULATION_UNUSED, found=found, advice=instead))
 
     def _reason_for(self, fact: str) -> str:
         same = "steps_per_epoch" if fact == "batches_per_epoch" else fact  # both are the length of an epoch

@@ -10,11 +10,11 @@ from types import MappingProxyType
 from typing import Any, final
 
 from paramsched.engines.torch_required import torch
-from paramsched.core.base.codes import METRIC_NOT_LOGGED, PATIENCE_BEYOND_RUN
+from paramsched.core.base import codes
 from paramsched.core.base.problem import Problem
 from paramsched.core.base.words import did_you_mean
 from paramsched.core.feedback import Plateau
-from paramsched.core.plan import Amount, Plan, RunAmounts, UnknownAmounts, amount_clock, amounts_of_run
+from paramsched.core.plan import Plan, RunAmounts, UnknownAmounts, amount_clock, amounts_of_run
 from paramsched.core.run import EngineHandle, Processes, Scheduler, checked_amount
 from paramsched.core.time import PROGRESS, SIZES
 from paramsched.engines.engine_facts import PlanOptions
@@ -90,7 +90,7 @@ class MetricRelay:
             else:
                 found, advice = "it never acts, because the run has no evaluation", "Evaluate during the run"
                 self._warned.add(rule.metric)
-            problem = Problem(code=PATIENCE_BEYOND_RUN, found=found, site=f"{self._call}, {rule}", advice=advice)
+            problem = Problem(code=codes.PATIENCE_BEYOND_RUN, found=found, site=f"{self._call}, {rule}", advice=advice)
             EngineHandle(scheduler).processes.warn(problem)
 
     def report(self, scheduler: Scheduler, metrics: Mapping[str, Any], *, is_evaluation: bool = False) -> None:
@@ -122,7 +122,9 @@ class MetricRelay:
         names = sorted(one for one in self._reported if not one.endswith(_OTHER_NUMBERS))
         found = f"the plan watches {', '.join(missed)}; the first evaluation has {', '.join(names) or 'no metric'}"
         near = did_you_mean(missed[0], names) if names else ""
-        problem = Problem(code=METRIC_NOT_LOGGED, found=found, site=self._call, advice=f"{near[:1].upper()}{near[1:]}")
+        problem = Problem(
+            code=codes.METRIC_NOT_LOGGED, found=found, site=self._call, advice=f"{near[:1].upper()}{near[1:]}"
+        )
         EngineHandle(scheduler).processes.warn(problem)
 
     def finish(self, scheduler: Scheduler) -> None:
@@ -244,9 +246,9 @@ class BatchAmounts:
     _unit: str | None = field(default=None, init=False)
     _measure: Callable[[Any], Any] | None = field(default=None, init=False)
     _planned: RunAmounts | None = field(default=None, init=False)
-    _counted: Amount = field(default=0, init=False)  # by this process, not reported yet
-    _pending: Amount = field(default=0, init=False)  # by all processes, not reported yet
-    _loaded: Mapping[str, Amount] = field(default_factory=dict, init=False)
+    _counted: float = field(default=0, init=False)  # by this process, not reported yet
+    _pending: float = field(default=0, init=False)  # by all processes, not reported yet
+    _loaded: Mapping[str, float] = field(default_factory=dict, init=False)
     _has_warned: bool = field(default=False, init=False)
 
     def count_batch(self, batch: Any, *, ends_update: bool | None) -> None:
@@ -273,7 +275,7 @@ class BatchAmounts:
             amount, self._pending = self._pending, 0
             self.report(amount, self._unit)
 
-    def report(self, amount: Amount, unit: str | None) -> None:
+    def report(self, amount: float, unit: str | None) -> None:
         """Report consumption of the next update, summed over all processes.
 
         If the plan schedules batch sizes, nothing is reported, and the first `amount` that differs from the plan
@@ -297,7 +299,7 @@ class BatchAmounts:
                 problem = Problem(site=f"update {t}", found=found, advice=instead)
                 EngineHandle(self.scheduler).processes.warn(problem)
 
-    def saved_state(self) -> dict[str, Amount]:
+    def saved_state(self) -> dict[str, float]:
         """Return the consumption that is counted but not reported yet, summed over all processes, as a dict by unit.
 
         Every process must call this method.
@@ -308,7 +310,7 @@ class BatchAmounts:
         self._sum_over_processes()
         return {self._unit: self._pending} if self._pending else {}
 
-    def load_state(self, state: Mapping[str, Amount]) -> None:
+    def load_state(self, state: Mapping[str, float]) -> None:
         """Resume an update whose first batches were counted before `saved_state`."""
         self._plan, self._loaded = None, dict(state)
 

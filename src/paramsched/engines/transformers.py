@@ -14,8 +14,9 @@ from math import ceil, prod
 from typing import Any, Final, TypeVar, Unpack
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
+from paramsched.core.fields import Field
 from paramsched.core.plan import PlanLike
-from paramsched.core.run import LR, WORLD, EngineHandle, Scheduler
+from paramsched.core.run import WORLD, EngineHandle, Scheduler
 from paramsched.core.time import DurationLike
 from paramsched.engines.accelerate import batch_amounts
 from paramsched.engines.engine_facts import (
@@ -319,7 +320,7 @@ def _logged_values(scheduler: Scheduler, rate: Any) -> dict[str, float]:
         first_name, *others = first.setdefault(field, (name, *mine))
         if name != first_name and tuple(others) == mine:
             del values[name]
-        elif line.field == LR:
+        elif line.field == Field.of("lr"):
             rates.append(name)
     if len(rates) == 1 and is_value(rate, values[rates[0]]):
         del values[rates[0]]

@@ -10,7 +10,7 @@ from paramsched.engines.torch_required import torch
 from paramsched.core.base.problem import Problem
 from paramsched.core.base.words import did_you_mean
 from paramsched.core.fields import Field
-from paramsched.core.run import LR, EngineHandle, PlanHooks, Scheduler, hooks_on
+from paramsched.core.run import EngineHandle, PlanHooks, Scheduler, hooks_on
 from paramsched.errors import InvalidArgument, shown
 
 
@@ -20,7 +20,7 @@ class Writer(NamedTuple):
 
     name: str
     groups: Sequence[Any]
-    field: Field = LR
+    field: Field = Field.of("lr")
 
 
 def warn_of_other_schedulers(made: Scheduler, present: Iterable[Any], site: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from paramsched.core.base.codes import WRONG_ARGUMENT
+from paramsched.core.base import codes
 from paramsched.core.base.problem import Problem
 from paramsched.core.base.words import entry_path, printable, printable_lines
 from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, ParamschedError
@@ -67,7 +67,9 @@ def _train(config: str, chosen: dict[str, object]) -> None:
     entries = config_as_dict(config)
     if all(entries.get(name) is None for name in FOR_TRAINING):  # a Runner without them may evaluate
         found = "it is missing, and a training needs it"
-        raise ConfigError("Runner", [Problem(entry_path(name), found, code=WRONG_ARGUMENT) for name in FOR_TRAINING])
+        raise ConfigError(
+            "Runner", [Problem(entry_path(name), found, code=codes.WRONG_ARGUMENT) for name in FOR_TRAINING]
+        )
     path = sys.path[:]
     if entries.get("custom_imports") is not None:  # otherwise no module of the folder may be imported
         sys.path.insert(0, str(Path(config).resolve().parent))

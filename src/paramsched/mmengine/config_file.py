@@ -17,10 +17,10 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, Final
 
-from paramsched.core.base.codes import UNREADABLE
+from paramsched.core.base import codes
 from paramsched.core.base.problem import Problem
 from paramsched.core.base.words import ROOT, child_path, entry_path
-from paramsched.core.files import read_bounded_text, read_data, read_json, read_yaml, type_name_of
+from paramsched.core.files import read_bounded_text, read_data, type_name_of
 from paramsched.errors import ConfigError, MissingDependency, ParamschedError
 
 CONFIG_KEYS: Final = ("param_scheduler", "optim_wrapper", "_base_")
@@ -157,7 +157,7 @@ def _entries_of_data(text: str, path: Path) -> dict[str, Any]:
     if path.suffix not in _DATA_SUFFIXES:
         raise ConfigError(str(path), ["expected a file that ends in .py, .yaml, .yml or .json"])
     _refuse_variables(text, path)
-    data = read_data(text, read_json if path.suffix == ".json" else read_yaml, str(path))
+    data = read_data(text, "json" if path.suffix == ".json" else "yaml", str(path))
     if not isinstance(data, dict) or not all(isinstance(name, str) for name in data):
         raise ConfigError(str(path), ["expected a mapping from names to values"])
     return data
@@ -167,7 +167,7 @@ def _refuse_variables(text: str, path: Path) -> None:
     found, advice = "{{ variables }} are read by MMEngine only", "Write the value, or use a .py file with MMEngine"
     for number, line in enumerate(text.splitlines(), start=1):
         if _VARIABLE.search(line):
-            raise ConfigError(str(path), [Problem("", found, advice, code=UNREADABLE, line=number)])
+            raise ConfigError(str(path), [Problem("", found, advice, code=codes.UNREADABLE, line=number)])
 
 
 def _bases_of(entries: Mapping[str, Any], path: Path) -> Iterator[Path]:
@@ -191,7 +191,7 @@ def _merged(over: Mapping[str, Any], base: Mapping[str, Any], path: Path, place:
         if not isinstance(kept, dict):
             found = f"expected {type_name_of(kept)} as in the base, got a dict"
             advice = "Write _delete_=True in the dict to replace what the base has"
-            raise ConfigError(str(path), [Problem(child_path(place, key), found, advice, code=UNREADABLE)])
+            raise ConfigError(str(path), [Problem(child_path(place, key), found, advice, code=codes.UNREADABLE)])
         own = {name: one for name, one in value.items() if name != "_delete_" or key not in base}
         merged[key] = _merged(own, kept, path, child_path(place, key))
     return merged
@@ -199,7 +199,7 @@ def _merged(over: Mapping[str, Any], base: Mapping[str, Any], path: Path, place:
 
 def _base_error(path: Path, found: str, advice: str = "") -> ConfigError:
     """Return an error of a config's `_base_`."""
-    return ConfigError(str(path), [Problem(entry_path("_base_"), found, advice, code=UNREADABLE)])
+    return ConfigError(str(path), [Problem(entry_path("_base_"), found, advice, code=codes.UNREADABLE)])
 
 
 def _error_of_code(error: BaseException, path: Path) -> ConfigError:
@@ -208,9 +208,11 @@ def _error_of_code(error: BaseException, path: Path) -> ConfigError:
     file = next((frame.filename for frame in frames if frame.name == "<module>"), None)
     if file is None and isinstance(error, SyntaxError):
         line, column, text = error.lineno, error.offset, (error.text or "").rstrip("\n")
-        problem = Problem("", f"not Python: {error.msg}", code=UNREADABLE, line=line, column=column, text=text)
+        problem = Problem("", f"not Python: {error.msg}", code=codes.UNREADABLE, line=line, column=column, text=text)
         return ConfigError(error.filename or str(path), [problem])
     lines = [frame.lineno for frame in frames if frame.filename == file]
     cause = error.args[0] if isinstance(error, KeyError) and error.args else error
     found = f"running it raised {type(error).__name__}: {cause}"
-    return ConfigError(file or str(path), [Problem("", found, code=UNREADABLE, line=lines[-1] if lines else None)])
+    return ConfigError(
+        file or str(path), [Problem("", found, code=codes.UNREADABLE, line=lines[-1] if lines else None)]
+    )

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, final
 
-from paramsched.core.base.codes import REFUSED_VALUE, WRONG_TYPE
+from paramsched.core.base import codes
 from paramsched.core.base.words import child_path
 from paramsched.core.fields import is_number
 from paramsched.core.files import ProblemCollector, short_json, type_name_of
@@ -95,7 +95,7 @@ def paramwise_groups(
     if config is None or constructor_of(wrapper) is not None or not isinstance(wrapper.get("optimizer"), Mapping):
         return []
     if not isinstance(config, Mapping):
-        problems.add(path, f"expected a dict, got {type_name_of(config)}", _EXAMPLE, code=WRONG_TYPE)
+        problems.add(path, f"expected a dict, got {type_name_of(config)}", _EXAMPLE, code=codes.WRONG_TYPE)
         return []
     before = problems.count
     _check(config, values, path, problems)
@@ -165,7 +165,7 @@ def _check(config: Mapping[str, Any], values: Mapping[str, Any], path: str, prob
     custom = config.get("custom_keys", {})
     if not isinstance(custom, Mapping):
         found = f"expected a dict, got {type_name_of(custom)}"
-        problems.add(child_path(path, "custom_keys"), found, _EXAMPLE, code=WRONG_TYPE)
+        problems.add(child_path(path, "custom_keys"), found, _EXAMPLE, code=codes.WRONG_TYPE)
         custom = {}
     factors = [(name, config, path) for name in (*_LR_FACTORS, *_DECAY_FACTORS)]
     for key, entries in custom.items():
@@ -173,7 +173,7 @@ def _check(config: Mapping[str, Any], values: Mapping[str, Any], path: str, prob
         if not isinstance(key, str) or not isinstance(entries, Mapping):
             wrong = entries if isinstance(key, str) else key
             found = f"expected {'a dict' if wrong is entries else 'a name'}, got {type_name_of(wrong)}"
-            problems.add(place, found, _EXAMPLE, code=WRONG_TYPE)
+            problems.add(place, found, _EXAMPLE, code=codes.WRONG_TYPE)
         else:
             numbers = [name for name, value in values.items() if is_number(value) and name in entries]
             factors += [(name, entries, place) for name in (*_NOT_VALUES, *numbers)]
@@ -182,11 +182,13 @@ def _check(config: Mapping[str, Any], values: Mapping[str, Any], path: str, prob
         factor = entries.get(name)
         if not is_number(factor) and (factor is not None or (name in entries and entries is not config)):
             found = f"expected a number, got {short_json(factor)}"
-            problems.add(child_path(place, name), found, "For example: 0.1", code=WRONG_TYPE)
+            problems.add(child_path(place, name), found, "For example: 0.1", code=codes.WRONG_TYPE)
         elif factor is not None:
             multiplied["lr"] |= name in _LR_FACTORS
             multiplied["weight_decay"] |= name in (*_NEEDS_DECAY, "decay_mult")
     for field, is_multiplied in multiplied.items():
         if is_multiplied and values.get(field) is None:
             found = f"it multiplies {field}, which the optimizer does not have"
-            problems.add(path, found, f"For example: optimizer=dict(type='AdamW', {field}=0.01)", code=REFUSED_VALUE)
+            problems.add(
+                path, found, f"For example: optimizer=dict(type='AdamW', {field}=0.01)", code=codes.REFUSED_VALUE
+            )

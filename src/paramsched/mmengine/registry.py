@@ -7,8 +7,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final, TypeVar, overload
 
-from paramsched.core.base.codes import REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
-from paramsched.core.base.words import child_path, did_you_mean, path_from_root
+from paramsched.core.base import codes
+from paramsched.core.base.words import child_path, did_you_mean
 from paramsched.core.files import ProblemCollector, short_json
 from paramsched.errors import CallSite, ConfigError, InvalidArgument
 
@@ -169,8 +169,7 @@ def report_error(error: Exception, path: str, problems: ProblemCollector, of: st
     """
     if isinstance(error, ConfigError):  # of the text of a plan
         for problem in error.problems:
-            line = f"line {problem.line}: " if problem.line is not None and not problem.path else ""
-            problems.add(path + path_from_root(problem.path), line + problem.found, problem.advice, code=problem.code)
+            problems.report_text(path, problem)
     elif isinstance(error, InvalidArgument):
         call = error.problem.call
         if call is None:
@@ -185,7 +184,7 @@ def report_error(error: Exception, path: str, problems: ProblemCollector, of: st
     else:
         # The `str` of a KeyError would add quotes.
         text = str(error.args[0] if isinstance(error, KeyError) and error.args else error) or type(error).__name__
-        problems.add(path, f"{of}: {text}" if of else text, code=REFUSED_VALUE)
+        problems.add(path, f"{of}: {text}" if of else text, code=codes.REFUSED_VALUE)
 
 
 def check_names(
@@ -214,7 +213,7 @@ def check_names(
     missing = [name for name, one in known.items() if one.default is one.empty and name not in arguments]
     for name in missing:
         found = f"it is missing: an argument of {title}"
-        problems.add(child_path(path, name), found, f"Pass {name}=…", code=WRONG_ARGUMENT)
+        problems.add(child_path(path, name), found, f"Pass {name}=…", code=codes.WRONG_ARGUMENT)
     return not missing
 
 
@@ -291,7 +290,7 @@ def class_of(config: Mapping[str, Any], registry: Registry, path: str, problems:
     """Return the class or function that a dict names by `type`; report a missing or unknown name and return None."""
     if "type" not in config:
         found = "it is missing"
-        problems.add(child_path(path, "type"), found, "For example: dict(type='…')", code=WRONG_ARGUMENT)
+        problems.add(child_path(path, "type"), found, "For example: dict(type='…')", code=codes.WRONG_ARGUMENT)
         return None
     try:
         return config["type"] if callable(config["type"]) else registry.find(config["type"])
@@ -314,11 +313,11 @@ def build_object(config: Any, registry: Registry, path: str, problems: ProblemCo
 
 def report_kind(value: Any, kind: str, path: str, problems: ProblemCollector, advice: str = "") -> None:
     """Report a value that is not of the expected kind."""
-    problems.add(path, f"expected a {kind}, got {short_json(value)}", advice, code=WRONG_TYPE)
+    problems.add(path, f"expected a {kind}, got {short_json(value)}", advice, code=codes.WRONG_TYPE)
 
 
 def true_or_false(site: CallSite, value: Any) -> bool:
     """Return a boolean; other values raise InvalidArgument."""
     if not isinstance(value, bool):
-        raise InvalidArgument(site, f"expected True or False, got {short_json(value)}", code=WRONG_TYPE)
+        raise InvalidArgument(site, f"expected True or False, got {short_json(value)}", code=codes.WRONG_TYPE)
     return value

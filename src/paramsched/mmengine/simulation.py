@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias, final
 
 import torch
 
-from paramsched.core.base.codes import NOTHING_PLANNED, REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.core.base import codes
 from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.base.words import child_path, entry_path, printable
 from paramsched.core.files import ProblemCollector, type_name_of
@@ -106,7 +106,7 @@ def simulate_config(
         except ConfigError:
             raise
         except (ArithmeticError, ValueError) as error:  # a formula may divide by 0
-            raise ConfigError(source, [Problem(_SCHEDULERS, str(error), code=REFUSED_VALUE)]) from error
+            raise ConfigError(source, [Problem(_SCHEDULERS, str(error), code=codes.REFUSED_VALUE)]) from error
     return curves_from_values(values, steps_per_epoch=run.length.epoch_length, lines=_lines_of(run))
 
 
@@ -189,7 +189,7 @@ def _build_run(
     if not any(schedulers.values()) and not problems.count:
         found = "it contains no scheduler" if "param_scheduler" in config else "it is missing"
         advice = "For example: dict(type='ConstantLR', factor=1)"
-        problems.add(_SCHEDULERS, f"{found}, so every value stays constant", advice, code=NOTHING_PLANNED)
+        problems.add(_SCHEDULERS, f"{found}, so every value stays constant", advice, code=codes.NOTHING_PLANNED)
     problems.raise_any(source)
     return _SimulatedRun(
         length, optimizers, schedulers, {name: [one.name for one in many] for name, many in groups.items()}
@@ -208,7 +208,7 @@ def _run_length(
         return RunLength(steps_per_epoch, None, total)
     if not isinstance(train, Mapping):
         found = f"expected a dict, got {type_name_of(train)}"
-        problems.add(path, found, "For example: dict(max_epochs=12)", code=WRONG_TYPE)
+        problems.add(path, found, "For example: dict(max_epochs=12)", code=codes.WRONG_TYPE)
         return RunLength(steps_per_epoch)
     lengths = read_lengths(train, path, problems)
     if list(lengths.values()) == [None, None]:
@@ -302,7 +302,7 @@ def _iterations_of(run: _SimulatedRun, source: str) -> int:
     if iterations > _MOST or iterations * len(schedulers) > _MOST_STEPS:
         found = f"{iterations:,} iterations of {len(schedulers):,} schedulers are too many to simulate one by one"
         advice = "Pass fewer steps_per_epoch; the values of schedulers by epoch do not depend on it"
-        raise ConfigError(source, [Problem(entry_path("train_cfg"), found, advice, code=REFUSED_VALUE)])
+        raise ConfigError(source, [Problem(entry_path("train_cfg"), found, advice, code=codes.REFUSED_VALUE)])
     return iterations
 
 
@@ -314,12 +314,12 @@ def _check_hook(config: Mapping[str, Any], problems: ProblemCollector) -> None:
     path, hook = entry_path("default_hooks", "param_scheduler"), hooks["param_scheduler"]
     if hook is None:
         found, advice = "None: no hook steps the schedulers, so every value stays constant", "Leave it out"
-        problems.add(path, found, advice, code=REFUSED_VALUE)
+        problems.add(path, found, advice, code=codes.REFUSED_VALUE)
         return
     name = bare_class_name(hook.get("type")) if isinstance(hook, Mapping) else type(hook).__name__
     if name != "ParamSchedulerHook":
         found = "this hook steps the schedulers differently, so that their values are unknown"
-        problems.add(path, found, "For example: dict(type='ParamSchedulerHook')", code=REFUSED_VALUE)
+        problems.add(path, found, "For example: dict(type='ParamSchedulerHook')", code=codes.REFUSED_VALUE)
 
 
 def _wrappers_of(config: Mapping[str, Any], problems: ProblemCollector) -> dict[str, tuple[Mapping[str, Any], str]]:
@@ -334,7 +334,7 @@ def _wrappers_of(config: Mapping[str, Any], problems: ProblemCollector) -> dict[
         return {str(name): ({}, path) for name in names}
     if not isinstance(wrapper, Mapping):
         found = f"expected a dict, got {type_name_of(wrapper)}"
-        problems.add(path, found, "For example: dict(optimizer=dict(type='SGD', lr=0.1))", code=WRONG_TYPE)
+        problems.add(path, found, "For example: dict(optimizer=dict(type='SGD', lr=0.1))", code=codes.WRONG_TYPE)
         return {"": ({}, path)}
     of_name: dict[str, tuple[Mapping[str, Any], str]] = {
         str(name): (one, child_path(path, name))
@@ -367,7 +367,7 @@ def _refuse_without_rate(wrapper: Mapping[str, Any], path: str, problems: Proble
         child_path(place, "lr") if own else place,
         found,
         f"For example: {_RATE if own else _OPTIMIZER}",
-        code=WRONG_ARGUMENT,
+        code=codes.WRONG_ARGUMENT,
     )
 
 
@@ -398,7 +398,7 @@ def _step(scheduler: Any, source: str) -> None:
         name = type(scheduler).__name__
         found = f"{name}.step() raised {type(error).__name__}: {printable(str(error))[:_SHOWN]}"
         advice = f"If {name} reads a metric of the run, only the run has its values: leave it out of the config"
-        raise ConfigError(source, [Problem(_SCHEDULERS, found, advice, code=REFUSED_VALUE)]) from error
+        raise ConfigError(source, [Problem(_SCHEDULERS, found, advice, code=codes.REFUSED_VALUE)]) from error
 
 
 def _stepped(

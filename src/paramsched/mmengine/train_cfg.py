@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from paramsched.core.base.codes import REFUSED_VALUE, SAID_TWICE, WRONG_TYPE
+from paramsched.core.base import codes
 from paramsched.core.base.words import child_path
 from paramsched.core.files import ProblemCollector, short_json
 from paramsched.core.number_checks import whole_number
@@ -43,15 +43,15 @@ def read_lengths(train: Mapping[str, Any], path: str, problems: ProblemCollector
                 lengths[name] = whole_number(name, train[name])
             except InvalidArgument:
                 found = f"expected an integer of at least 1, got {short_json(train[name])}"
-                problems.add(child_path(path, name), found, f"For example: {name}=12", code=WRONG_TYPE)
+                problems.add(child_path(path, name), found, f"For example: {name}=12", code=codes.WRONG_TYPE)
     if all(train.get(name) is not None for name in lengths):
-        problems.add(path, "max_epochs and max_iters exclude each other", "Omit one of them", code=SAID_TWICE)
+        problems.add(path, "max_epochs and max_iters exclude each other", "Omit one of them", code=codes.SAID_TWICE)
     elif train.get("type") is not None and train.get("by_epoch") is not None:
-        problems.add(path, "type and by_epoch exclude each other", "Omit by_epoch", code=SAID_TWICE)
+        problems.add(path, "type and by_epoch exclude each other", "Omit by_epoch", code=codes.SAID_TWICE)
     else:
         loop = loop_of(train)
         for other, length in LENGTHS.items():
             if loop in LENGTHS and loop != other and length in train:
                 advice = f"Use {LENGTHS[loop]}=…, or dict(type='{other}', {length}=…)"
-                problems.add(child_path(path, length), f"{loop} has no {length}", advice, code=REFUSED_VALUE)
+                problems.add(child_path(path, length), f"{loop} has no {length}", advice, code=codes.REFUSED_VALUE)
     return lengths

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar, final
 
 from paramsched.core.feedback import MetricRule
-from paramsched.core.plan import Diff, Key, Plan, PlanLike, PublishedPlan, Trace, plan_of, trace
+from paramsched.core.plan import Diff, Plan, PlanLike, PublishedPlan, Trace, plan_of, trace
 from paramsched.core.schedules import Schedule
 from paramsched.core.time import PROGRESS, UPDATES, RunFacts
 from paramsched.errors import InvalidArgument, ParamschedError, shown
@@ -120,7 +120,9 @@ def mime_bundle(value: Drawn | Diff | RunFacts | MetricRule[Any]) -> dict[str, s
     return _pictures(value if isinstance(value, Figure) else Figure(drawn, title, None, None), title)
 
 
-def bundle_of_run(plan: Plan, optimizers: Any, facts: RunFacts, t: int, values: Mapping[Key, float]) -> dict[str, str]:
+def bundle_of_run(
+    plan: Plan, optimizers: Any, facts: RunFacts, t: int, values: Mapping[tuple[str, str | int], float]
+) -> dict[str, str]:
     """Return what a notebook shows of a Scheduler: the curves of its plan, below the values of update `t`.
 
     It is empty, so that only the text is shown, if the curves are unknown, or if they are not those of the run: a

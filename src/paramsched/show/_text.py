@@ -8,8 +8,8 @@ from typing import TypeAlias, final
 import numpy as np
 from numpy.typing import NDArray
 
-from paramsched.core.base.terminal import STYLES, cell_width, painted
 from paramsched.core.base.terminal import Style as NamedStyle
+from paramsched.core.base.terminal import cell_width, painted
 from paramsched.core.base.words import printable
 from paramsched.errors import InvalidArgument
 from paramsched.show._axes import AS_VALUES_ASK, TimeAxis, View, choose_scale, clip_text, short_number, wrap_text
@@ -68,12 +68,12 @@ class TerminalLines:
             kept.append((character, style))
         while kept and kept[-1][0] == " ":
             kept.pop()
-        self.lines.append(painted((character, self._parameters(style)) for character, style in kept))
+        self.lines.append(painted((character, self._shown(style)) for character, style in kept))
 
-    def _parameters(self, style: Style) -> str:
-        if not self.color or style is None:
-            return ""
-        return f"38;5;{_CURVES[style % 8]}" if isinstance(style, int) else STYLES[style]
+    def _shown(self, style: Style) -> Style:
+        if not self.color:
+            return None
+        return _CURVES[style % 8] if isinstance(style, int) else style
 
     def add_plot(self, rows: Iterable[Iterable[Cell]], labels: Mapping[int, str], gutter: int) -> None:
         """Add the rows of a plot from the top, with labels to the left of its axis."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from paramsched.core.base.words import text_on_screen
-from paramsched.core.fields import Field, Group, numeric
+from paramsched.core.fields import Field, numeric
 from paramsched.core.plan import (
     Binding,
     Plan,
@@ -500,7 +500,7 @@ def groups_of_selectors(bindings: Sequence[Binding]) -> list[dict[str, Any]]:
     return groups + [{"name": name} for name in names]
 
 
-Metrics: TypeAlias = Sequence[float] | Callable[[int, Sequence[Group]], float]
+Metrics: TypeAlias = Sequence[float] | Callable[[int, Sequence[Mapping[str, Any]]], float]
 """The metrics passed to a metric-driven scheduler: one number per update, or a function of the update and groups."""
 
 

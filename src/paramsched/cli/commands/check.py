@@ -13,15 +13,16 @@ from paramsched.cli._options import (
     plans_argument,
 )
 from paramsched.cli._output import BAD_PLAN, BAD_USAGE, WrongUsage, echo, echo_data, echo_lines, echo_note, file_problem
-from paramsched.core.base.codes import check_rules
 
 
 def _explain(context: click.Context, parameter: click.Parameter, value: str | None) -> None:  # noqa: ARG001  # click's
     """Print the rules of the codes passed with --explain, and exit."""
     if value is None:
         return
-    codes = _codes("--explain", value)
-    echo("\n\n".join(str(rule) for code, rule in check_rules().items() if code in codes))
+    from paramsched.core.base import codes
+
+    explained = _codes("--explain", value)
+    echo("\n\n".join(str(rule) for code, rule in codes.check_rules().items() if code in explained))
     context.exit()
 
 

@@ -114,6 +114,11 @@ class Problem:
         return with_advice(self.summary, self.advice)
 
     @property
+    def before_advice(self) -> str:
+        """The description with the separator that comes before the advice; only the description if there is none."""
+        return with_advice(self.found, self.advice).removesuffix(self.advice)
+
+    @property
     def path_and_message(self) -> str:
         """The message, preceded by the path if there is one: `$.lr: expected a number, got true. Write 0.1`."""
         return _one_line(f"{self.path}: {self.message}" if self.path else self.message)

@@ -9,7 +9,7 @@ from paramsched.core.base.words import printable
 Style: TypeAlias = Literal["dim", "bold", "good", "bad", "warning", "used", "mark"]
 
 # Of the 256 colors of a terminal, those that are readable on white and black backgrounds.
-STYLES: Final[dict[Style, str]] = {
+_STYLES: Final[dict[Style, str]] = {
     "dim": "2", "bold": "1", "good": "1;38;5;28", "bad": "1;38;5;160", "warning": "1;38;5;166",
     "used": "1", "mark": "1",
 }  # fmt: skip
@@ -38,14 +38,18 @@ def cell_width(text: str) -> int:
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
-def painted(cells: Iterable[tuple[str, str]]) -> str:
-    r"""Return characters with their SGR parameters as text; a style is written only when it changes.
+def painted(cells: Iterable[tuple[str, Style | int | None]]) -> str:
+    r"""Return characters with their styles as text; a style is written only when it changes.
 
-    >>> painted([("l", "1"), ("r", "1"), (":", "")])
+    Args:
+        cells: each character with the name of its style, the number of one of 256 colors, or None.
+
+    >>> painted([("l", "bold"), ("r", "bold"), (":", None)])
     '\x1b[1mlr\x1b[0m:'
     """
     text, now = "", ""
-    for character, wanted in cells:
+    for character, style in cells:
+        wanted = "" if style is None else f"38;5;{style}" if isinstance(style, int) else _STYLES[style]
         if wanted != now:
             text += ("\x1b[0m" if now else "") + (f"\x1b[{wanted}m" if wanted else "")
             now = wanted
@@ -74,9 +78,7 @@ def terminal_text(lines: Iterable[Line], width: int, *, color: bool) -> str:
         Shorten it
     """
     rows = [row for line in lines for one in _at_newlines(line) for row in _fitted(one, width)]
-    return "\n".join(
-        painted((c, "" if style is None or not color else STYLES[style]) for c, style in row) for row in rows
-    )
+    return "\n".join(painted((c, style if color else None) for c, style in row) for row in rows)
 
 
 def _at_newlines(line: Line) -> Iterator[Line]:

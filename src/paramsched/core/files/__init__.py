@@ -1,17 +1,14 @@
 """Plans in files: YAML, TOML, JSON; with all problems at once."""
 
 from paramsched.core.base.problem import Problem as Problem
-from paramsched.core.files.native import ShapeNames as ShapeNames
-from paramsched.core.files.native import read_schedule_text as read_schedule_text
+from paramsched.core.files.native import schedule_from_text as schedule_from_text
 from paramsched.core.files.native import to_plan as to_plan
-from paramsched.core.files.plan_files import SYNTAXES as SYNTAXES
 from paramsched.core.files.plan_files import WRITERS as WRITERS
 from paramsched.core.files.plan_files import Loaded as Loaded
 from paramsched.core.files.plan_files import PlanText as PlanText
 from paramsched.core.files.plan_files import dump as dump
 from paramsched.core.files.plan_files import format_of as format_of
 from paramsched.core.files.plan_files import formats as formats
-from paramsched.core.files.plan_files import known_format as known_format
 from paramsched.core.files.plan_files import load as load
 from paramsched.core.files.plan_files import loads as loads
 from paramsched.core.files.plan_files import open_plan as open_plan
@@ -24,7 +21,5 @@ from paramsched.core.files.problem_collector import read_bounded_text as read_bo
 from paramsched.core.files.problem_collector import short_json as short_json
 from paramsched.core.files.problem_collector import type_name_of as type_name_of
 from paramsched.core.files.syntaxes import folded_yaml as folded_yaml
-from paramsched.core.files.syntaxes import read_json as read_json
-from paramsched.core.files.syntaxes import read_yaml as read_yaml
 from paramsched.core.plan.plan import NO_BASES as NO_BASES
 from paramsched.core.plan.plan import Bases as Bases

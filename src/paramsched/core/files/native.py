@@ -35,7 +35,7 @@ from paramsched.core.schedules.schedule import Schedule, line_of
 from paramsched.core.schedules.text import EXAMPLE_LINE, calls_function, read_line
 from paramsched.core.time.duration import PROGRESS, UNIT_NAMES, Duration
 from paramsched.core.time.run_facts import UPDATES, ClockName, Facts, known_clock
-from paramsched.errors import InvalidArgument, PlanError, shown
+from paramsched.errors import ConfigError, InvalidArgument, PlanError, shown
 
 MISSING: Any = object()
 """The placeholder for a value that could not be read. Its problem was added."""
@@ -96,7 +96,26 @@ class ShapeNames:
             self.own[name] = builder
 
 
-def read_schedule_text(text: str, path: str, names: ShapeNames, problems: ProblemCollector) -> Schedule | None:
+def schedule_from_text(text: str, source: str) -> Schedule:
+    """Return the schedule of a line of text that is not in a file.
+
+    Args:
+        text: the line.
+        source: its name in the error.
+
+    Raises:
+        ConfigError: with the column of each problem.
+    """
+    problems = ProblemCollector()
+    schedule = _read_schedule_text(text, "", ShapeNames(), problems)
+    if schedule is not None:
+        return schedule
+    line = " ".join(text.splitlines())
+    found = problems.found()
+    raise ConfigError(source, [one.changed(column=one.span[0] + 1, text=line) if one.span else one for one in found])
+
+
+def _read_schedule_text(text: str, path: str, names: ShapeNames, problems: ProblemCollector) -> Schedule | None:
     """Return the schedule of a text. If it is invalid, add problems and return None."""
     if problems.full:
         return None
@@ -131,7 +150,7 @@ class ScheduleReader:
         """Read the schedule of a field or a target, which is the value of `key`: a line of text, or a number."""
         match value:
             case str():
-                found = read_schedule_text(value, path, self.names, self.problems)
+                found = _read_schedule_text(value, path, self.names, self.problems)
                 return MISSING if found is None else found
             case BadValue():
                 return self.note_bad_value(value, path)

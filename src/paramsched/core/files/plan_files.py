@@ -160,7 +160,7 @@ def dump(plan: PlanLike, path: str | os.PathLike[str] | None = None, format: str
 
 def text_for_file(plan: Plan, file: Path, format: str | None) -> str:
     """Return the text of a plan for a file, by default in the format of its suffix."""
-    chosen = _format_to_write(file) if format is None else known_format(format)
+    chosen = _format_to_write(file) if format is None else _known_format(format)
     return text_of(plan, chosen)
 
 
@@ -184,7 +184,7 @@ def formats() -> tuple[str, ...]:
     return tuple(SYNTAXES)
 
 
-def known_format(name: str) -> str:
+def _known_format(name: str) -> str:
     """Return the name of a format; raise InvalidArgument with a suggestion if it is unknown."""
     if not isinstance(name, str) or name not in formats():
         raise InvalidArgument(
@@ -206,8 +206,10 @@ def _format_to_write(file: Path) -> str:
     raise InvalidArgument(str(file), f"{problem}; expected one of {', '.join(written)}", advice)
 
 
-def format_of(file: Path) -> str:
-    """Return the format that a file's suffix implies."""
+def format_of(file: Path, format: str | None = None) -> str:
+    """Return the format of a file: `format`, or the one that its suffix implies if that is None."""
+    if format is not None:
+        return _known_format(format)
     if (found := SUFFIXES.get(file.suffix.lower())) is not None:
         return found
     problem = f"unknown suffix {file.suffix!r}" if file.suffix else "the name has no suffix"
@@ -266,7 +268,7 @@ class PlanText:
 
     def loaded(self, shapes: Iterable[ShapeLike] = ()) -> Loaded:
         """Return the plan; `shapes` are functions that build schedules, which it may call by their names."""
-        known_format(self.format)
+        _known_format(self.format)
         if self.entries is not None:
             return _loaded_from(self.entries, shapes)
         refuse_long_text(self.text, self.name)
@@ -330,7 +332,7 @@ def open_plan(
     >>> print(open_plan("lr: constant(0.5)").loaded().plan)
     lr: constant(0.5)
     """
-    chosen = None if format is None else known_format(format)
+    chosen = None if format is None else _known_format(format)
     if isinstance(given, Mapping):
         return PlanText("a mapping", "", chosen or "yaml", entries=given)
     if not is_path(given):
@@ -346,8 +348,7 @@ def _open_file(file: Path, format: str | None) -> PlanText:
         near = near_file(file)
         advice = "" if near is None else f'; did you mean "{near}"?'
         raise FileNotFoundError(ENOENT, printable(f"{found}{advice}"), str(file)) from None
-    chosen = format_of(file) if format is None else known_format(format)
-    return PlanText(str(file), text, chosen)
+    return PlanText(str(file), text, format_of(file, format))
 
 
 def _not_a_plan(plain: Any) -> Problem | None:
@@ -358,17 +359,17 @@ def _not_a_plan(plain: Any) -> Problem | None:
     return Problem("", found, 'For example: lr: warmup("5%") >> cosine()', code=NOTHING_PLANNED)
 
 
-def read_data(text: str, read: Callable[[str, str], Any], source: str) -> Any:
-    """Return the data of a text as plain values with unique keys."""
+def read_data(text: str, format: str, source: str) -> Any:
+    """Return the data of a text in a format, such as "yaml", as plain values with unique keys."""
     problems = ProblemCollector()
-    data = plain_data(read(text, source), problems)
+    data = plain_data(SYNTAXES[format](text, source), problems)
     problems.raise_any(source)
     return data
 
 
 def text_of(plan: Plan, format: str) -> str:
     """Return the text of a plan, from which an equal plan can be read."""
-    write = WRITERS.get(known_format(format))
+    write = WRITERS.get(_known_format(format))
     if write is None:
         raise InvalidArgument(f"format={format!r}", "this format can only be read", 'For example: format="yaml"')
     text = write(native.from_plan(plan))

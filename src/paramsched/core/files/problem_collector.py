@@ -356,6 +356,11 @@ class ProblemCollector:
             code=problem.code,
         )
 
+    def report_text(self, path: str, problem: Problem) -> None:
+        """Add a problem of a text, such as a plan's, at the path of the entry that contains the text."""
+        line = f"line {problem.line}: " if problem.line is not None and not problem.path else ""
+        self.add(path + path_from_root(problem.path), line + problem.found, problem.advice, code=problem.code)
+
     def refuse_unknown(
         self, given: Iterable[object], known: Collection[str], path: str, found: str, *, code: str = WRONG_ARGUMENT
     ) -> None:

@@ -16,10 +16,7 @@ from paramsched.core.run.record import read_groups as read_groups
 from paramsched.core.run.record import read_scheduler_state as read_scheduler_state
 from paramsched.core.run.scheduler import Scheduler as Scheduler
 from paramsched.core.run.start import PlanSource as PlanSource
-from paramsched.core.run.start import checked_on_base as checked_on_base
-from paramsched.core.run.start import checked_on_change as checked_on_change
-from paramsched.core.run.start import checked_strict as checked_strict
-from paramsched.core.run.start import unwrapped_optimizer as unwrapped_optimizer
+from paramsched.core.run.start import check_option as check_option
 from paramsched.core.run.start import unwrapped_optimizers as unwrapped_optimizers
 from paramsched.core.run.state import COUNT as COUNT
 from paramsched.core.run.state import WORLD as WORLD

@@ -33,7 +33,7 @@ from paramsched.core.fields import Field
 from paramsched.core.foreign_calls import answering_class
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.lines import bases_of, by_group
-from paramsched.core.plan.optimizers import ALONE, find_group, flat_optimizers, unique_labels
+from paramsched.core.plan.optimizers import find_group, flat_optimizers, unique_labels
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import resolved_rules
 from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount
@@ -52,7 +52,6 @@ from paramsched.core.run.start import (
     is_count_of_updates,
     settings_of,
     start,
-    unwrapped_optimizer,
     unwrapped_optimizers,
     with_location,
 )
@@ -163,11 +162,7 @@ class Scheduler(LRScheduler):
         **run_facts: Unpack[Facts],
     ) -> None:
         several = isinstance(optimizer, Mapping)
-        self._optimizers = MappingProxyType(
-            unwrapped_optimizers(optimizer)
-            if isinstance(optimizer, Mapping)
-            else {ALONE: unwrapped_optimizer(optimizer)}
-        )
+        self._optimizers = MappingProxyType(unwrapped_optimizers(optimizer))
         self.optimizer = next(iter(self._optimizers.values()))
         policy, names = checked_on_change(on_change), tuple(self._optimizers) if several else ()
         processes = Processes(checked_strict(strict))

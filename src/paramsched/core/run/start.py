@@ -350,18 +350,29 @@ def checked_on_base(on_base: Any) -> BasePolicy:
     return BasePolicy(on_base)
 
 
-def unwrapped_optimizers(given: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return the innermost optimizers of a mapping from names to optimizers or wrappers of them.
+def check_option(name: Literal["on_change", "on_base", "strict"], value: Any) -> None:
+    """Raise if an argument of a Scheduler has a wrong value; for an engine that gets it before the optimizer.
+
+    Raises:
+        InvalidArgument: as the Scheduler.
+    """
+    {"on_change": checked_on_change, "on_base": checked_on_base, "strict": checked_strict}[name](value)
+
+
+def unwrapped_optimizers(given: Any) -> dict[str, Any]:
+    """Return the innermost optimizers of an optimizer, or of a mapping from names to optimizers, by their names.
 
     Raises:
         InvalidArgument: a name cannot be used, a value is not an optimizer, or two are the same.
     """
+    if not isinstance(given, Mapping):
+        return {ALONE: _unwrapped(given)}
     check_names("Scheduler", given)
     found: dict[str, Any] = {}
     names: dict[int, str] = {}
     for name, optimizer in given.items():
         with errors_of(name):
-            found[name] = inner = unwrapped_optimizer(optimizer)
+            found[name] = inner = _unwrapped(optimizer)
         if id(inner) in names:
             site = f"Scheduler({{{names[id(inner)]!r}: …, {name!r}: …}}, …)"
             raise InvalidArgument(site, "they are the same optimizer", "Pass each optimizer once")
@@ -373,7 +384,7 @@ _INNER_NAMES = ("optimizer", "_optimizer", "_base_optimizer", "base_optimizer")
 """The attributes in which wrappers store their optimizer: of Accelerate and MMEngine, Lightning, Lookahead, and SAM."""
 
 
-def unwrapped_optimizer(optimizer: Any) -> Any:
+def _unwrapped(optimizer: Any) -> Any:
     """Return the innermost optimizer of nested wrappers."""
     seen: list[int] = []
     while id(optimizer) not in seen:

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias, final
 from torch.optim import Optimizer
 
 from paramsched.compat.group_values import by_value
-from paramsched.core.base.codes import REFUSED_VALUE
+from paramsched.core.base import codes
 from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.files import ProblemCollector
 from paramsched.core.plan import (
@@ -272,7 +272,7 @@ def check_schedulers(
     plans = config.values() if several and isinstance(config, Mapping) and "type" not in config else ()
     if any(is_plan(one, names=()) for one in plans):
         advice = f"Use one plan with groups: {{{names[0]}: {{lr: …}}, …}}"
-        problems.add(path, "one plan drives all optimizers, on one clock", advice, code=REFUSED_VALUE)
+        problems.add(path, "one plan drives all optimizers, on one clock", advice, code=codes.REFUSED_VALUE)
         return
     with warnings.catch_warnings():  # the warnings are shown when the schedulers are built for the run
         warnings.simplefilter("ignore")

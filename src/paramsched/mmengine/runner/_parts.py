@@ -16,11 +16,11 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
-from paramsched.core.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.core.base import codes
 from paramsched.core.base.words import ROOT, child_path, closest, did_you_mean, entry_path
 from paramsched.core.files import ProblemCollector, short_json
 from paramsched.core.number_checks import check_fields, checked, require_choice, whole_number
-from paramsched.core.run import checked_on_base, checked_on_change
+from paramsched.core.run import check_option
 from paramsched.errors import CallSite, InvalidArgument, site_with_value
 from paramsched.mmengine.registry import (
     DATASETS,
@@ -122,7 +122,7 @@ def build_default_hooks(config: Any, path: str, problems: ProblemCollector) -> l
             hooks.append(build_hook(changes[name], child_path(path, name), problems))
         elif name not in (*DEFAULT_HOOKS, *_NOT_HERE):
             found = f"unknown hook; {did_you_mean(str(name), DEFAULT_HOOKS)}"
-            problems.add(child_path(path, name), found, code=UNKNOWN_NAME)
+            problems.add(child_path(path, name), found, code=codes.UNKNOWN_NAME)
     return hooks
 
 
@@ -184,7 +184,7 @@ def check_loader(config: Any, path: str, problems: ProblemCollector) -> int | No
             if cls is not None:
                 check_names(cls, dataset.keys() - {"type"}, place, problems)
         elif dataset is None:
-            problems.add(place, "it is missing", "For example: dict(type='…')", code=WRONG_ARGUMENT)
+            problems.add(place, "it is missing", "For example: dict(type='…')", code=codes.WRONG_ARGUMENT)
         elif isinstance(dataset, (str, bytes)) or not (
             isinstance(dataset, Iterable) or hasattr(dataset, "__getitem__")
         ):
@@ -195,7 +195,7 @@ def check_loader(config: Any, path: str, problems: ProblemCollector) -> int | No
     elif not (isinstance(config, Iterable) and isinstance(config, Sized)) or isinstance(config, (str, bytes)):
         report_kind(config, "loader with a length", path, problems, "Pass a DataLoader or a dict")
     elif not len(config):
-        problems.add(path, "it has no batches", code=REFUSED_VALUE)
+        problems.add(path, "it has no batches", code=codes.REFUSED_VALUE)
     else:
         return len(config)
     return None
@@ -237,7 +237,7 @@ def _data_loader(config: Mapping[str, Any], dataset: Any, path: str, problems: P
         function = _COLLATES[function]
     elif function is not None and not callable(function):
         found = f"expected a function, got {short_json(function)}"
-        problems.add(child_path(path, "collate_fn"), found, code=UNKNOWN_NAME)
+        problems.add(child_path(path, "collate_fn"), found, code=codes.UNKNOWN_NAME)
     build = partial(DataLoader, dataset, collate_fn=function)
     return build_call(build, arguments, path, problems)
 
@@ -304,7 +304,7 @@ def build_wrappers(
         if is_for_part and model is not None and not isinstance(part, nn.Module):
             found = f"{type(model).__name__} has no submodule {name!r} to optimize"
             advice = "Name it after a submodule of the model, or pass the optimizer itself"
-            problems.add(child_path(path, name), found, advice, code=REFUSED_VALUE)
+            problems.add(child_path(path, name), found, advice, code=codes.REFUSED_VALUE)
             built[name] = None
         else:
             built[name] = _build_wrapper(one, part, child_path(path, name), problems)
@@ -322,7 +322,7 @@ def _build_wrapper(config: Any, part: Any, path: str, problems: ProblemCollector
         return _wrapper_of(config, mmengine, path, problems)
     if not isinstance(config, Mapping) or not config:
         found = f"expected an optimizer, got {short_json(config)}"
-        problems.add(path, found, "For example: dict(optimizer=dict(type='SGD', lr=0.1))", code=WRONG_TYPE)
+        problems.add(path, found, "For example: dict(optimizer=dict(type='SGD', lr=0.1))", code=codes.WRONG_TYPE)
         return None
     before, kind = problems.count, config.get("type", "OptimWrapper")
     if mmengine is not None and isinstance(kind, type) and kind in (mmengine.OptimWrapper, mmengine.AmpOptimWrapper):
@@ -330,7 +330,7 @@ def _build_wrapper(config: Any, part: Any, path: str, problems: ProblemCollector
     cls = kind if isinstance(kind, type) else _WRAPPERS.get(str(kind).removeprefix("mmengine."))
     if cls is None:
         found = f"{short_json(kind)}; {did_you_mean(str(kind), _WRAPPERS)}"
-        problems.add(child_path(path, "type"), found, "Use type='OptimWrapper'", code=UNKNOWN_NAME)
+        problems.add(child_path(path, "type"), found, "Use type='OptimWrapper'", code=codes.UNKNOWN_NAME)
         cls = AmpOptimWrapper  # it accepts the most arguments
     optimizer = _build_optimizer(config.get("optimizer"), part, child_path(path, "optimizer"), problems)
     if optimizer is not None and any(config.get(name) is not None for name in _GROUPING):
@@ -343,7 +343,7 @@ def _build_wrapper(config: Any, part: Any, path: str, problems: ProblemCollector
         return None
     if not isinstance(wrapper, OptimWrapper):
         found = f"expected a subclass of OptimWrapper, got {short_json(kind)}"
-        problems.add(child_path(path, "type"), found, "Use type='OptimWrapper'", code=WRONG_TYPE)
+        problems.add(child_path(path, "type"), found, "Use type='OptimWrapper'", code=codes.WRONG_TYPE)
         return None
     return wrapper
 
@@ -361,7 +361,9 @@ def _grouped_optimizer(config: Mapping[str, Any], part: Any, path: str, problems
 
         built: Optimizer = build_optim_wrapper(part, {"type": "OptimWrapper", **entries}).optimizer
     except ModuleNotFoundError:
-        problems.add(path, "it needs MMEngine, which is not installed", "Pass a built optimizer", code=REFUSED_VALUE)
+        problems.add(
+            path, "it needs MMEngine, which is not installed", "Pass a built optimizer", code=codes.REFUSED_VALUE
+        )
     except Exception as error:  # noqa: BLE001  # the constructor of a package may raise anything
         report_error(error, path, problems)
     else:
@@ -374,7 +376,7 @@ def _wrapper_of(wrapper: Any, mmengine: Any, path: str, problems: ProblemCollect
     if type(wrapper) is not mmengine.OptimWrapper:
         found = f"{type(wrapper).__name__} scales the loss or steps itself, but here Accelerate does both"
         advice = "Use optim_wrapper=dict(type='AmpOptimWrapper', optimizer=wrapper.optimizer)"
-        problems.add(path, found, advice, code=REFUSED_VALUE)
+        problems.add(path, found, advice, code=codes.REFUSED_VALUE)
         return None
     limits = None if wrapper.clip_grad_kwargs is None else {**wrapper.clip_grad_kwargs, "type": wrapper.grad_name[5:]}
     return OptimWrapper(wrapper.optimizer, wrapper._accumulative_counts, limits)
@@ -386,7 +388,7 @@ def _build_optimizer(config: Any, part: Any, path: str, problems: ProblemCollect
         return config
     if not isinstance(config, Mapping) or "type" not in config:
         found = "it is missing" if config is None else f"expected an optimizer, got {short_json(config)}"
-        problems.add(path, found, "For example: optimizer=dict(type='SGD', lr=0.1)", code=WRONG_ARGUMENT)
+        problems.add(path, found, "For example: optimizer=dict(type='SGD', lr=0.1)", code=codes.WRONG_ARGUMENT)
         return None
     cls: Any = config["type"]
     if isinstance(cls, str):
@@ -400,7 +402,7 @@ def _build_optimizer(config: Any, part: Any, path: str, problems: ProblemCollect
         if cls not in known:
             found = f"unknown optimizer of torch; {did_you_mean(cls, known)}"
             advice = f"Write type={closest(cls, known) or 'SGD'!r}"
-            problems.add(child_path(path, "type"), found, advice, code=REFUSED_VALUE)
+            problems.add(child_path(path, "type"), found, advice, code=codes.REFUSED_VALUE)
             return None
         cls = known[cls]
     arguments = {name: value for name, value in config.items() if name != "type"}
@@ -409,7 +411,7 @@ def _build_optimizer(config: Any, part: Any, path: str, problems: ProblemCollect
     built = build_call(partial(cls, parameters), arguments, path, problems)
     if problems.count == before and not isinstance(built, Optimizer):
         found = f"expected an optimizer, got {short_json(config['type'])}"
-        problems.add(child_path(path, "type"), found, "For example: type='SGD'", code=REFUSED_VALUE)
+        problems.add(child_path(path, "type"), found, "For example: type='SGD'", code=codes.REFUSED_VALUE)
         return None
     return built if isinstance(built, Optimizer) else None
 
@@ -422,7 +424,7 @@ FOR_TRAINING: Final = ("train_dataloader", "train_cfg", "optim_wrapper")
 
 def _path(site: CallSite, value: Any) -> Path:
     if not isinstance(value, (str, os.PathLike)):
-        raise InvalidArgument(site, f"expected a path, got {short_json(value)}", code=WRONG_TYPE)
+        raise InvalidArgument(site, f"expected a path, got {short_json(value)}", code=codes.WRONG_TYPE)
     return Path(value)
 
 
@@ -435,7 +437,7 @@ def _existing_path(site: CallSite, value: Any) -> Path:
 
 def _function(site: CallSite, value: Any) -> Any:
     if not callable(value):
-        raise InvalidArgument(site, f"expected a function, got {short_json(value)}", code=WRONG_TYPE)
+        raise InvalidArgument(site, f"expected a function, got {short_json(value)}", code=codes.WRONG_TYPE)
     return value
 
 
@@ -450,12 +452,12 @@ def _loss(site: CallSite, value: Any) -> Any:
     return value
 
 
-def _choice(check: Callable[[Any], object]) -> Callable[[CallSite, Any], Any]:
-    """Return a check of the Runner's argument from a check of the same argument of a Scheduler."""
+def _option(name: Literal["on_change", "on_base"]) -> Callable[[CallSite, Any], Any]:
+    """Return a check of the Runner's argument, which is the same as that of a Scheduler."""
 
     def check_argument(site: CallSite, value: Any) -> Any:
         try:
-            check(value)
+            check_option(name, value)
         except InvalidArgument as error:
             raise error.changed(site=site_with_value(site, value)) from None
         return value
@@ -474,8 +476,8 @@ class RunSettings:
     loss: Any | None = field(default=None, metadata=checked(_loss))
     tokens_per_sample: int | None = field(default=None, metadata=checked(whole_number))
     amount_of: Any | None = field(default=None, metadata=checked(_function))
-    on_change: Any = field(default="new", metadata=checked(_choice(checked_on_change)))
-    on_base: Any = field(default="checkpoint", metadata=checked(_choice(checked_on_base)))
+    on_change: Any = field(default="new", metadata=checked(_option("on_change")))
+    on_base: Any = field(default="checkpoint", metadata=checked(_option("on_base")))
 
     def __post_init__(self) -> None:
         check_fields(self, "Runner")
@@ -586,7 +588,7 @@ def _check_length(train: Mapping[str, Any], path: str, problems: ProblemCollecto
     length = LENGTHS[loop_of(train) or "EpochBasedTrainLoop"]
     if problems.count == before and train.get(length) is None:
         advice = f"For example: train_cfg=dict({length}=12)"
-        problems.add(child_path(path, length), "it is missing", advice, code=WRONG_ARGUMENT)
+        problems.add(child_path(path, length), "it is missing", advice, code=codes.WRONG_ARGUMENT)
 
 
 def _length_of(batches: int | None, train: TrainSettings | None) -> RunLength:
@@ -600,13 +602,13 @@ def _length_of(batches: int | None, train: TrainSettings | None) -> RunLength:
 def _check_combinations(arguments: Mapping[str, Any], model: nn.Module | None, problems: ProblemCollector) -> None:
     """Check arguments that need or exclude each other."""
 
-    def refuse(name: str, found: str, advice: str, code: str = REFUSED_VALUE) -> None:
+    def refuse(name: str, found: str, advice: str, code: str = codes.REFUSED_VALUE) -> None:
         problems.add(entry_path(name), found, advice, code=code)
 
     missing = [name for name in FOR_TRAINING if arguments[name] is None]
     for name in missing if len(missing) < len(FOR_TRAINING) else ():
         found = "it is missing; train_dataloader, train_cfg and optim_wrapper are required together"
-        refuse(name, found, "", WRONG_ARGUMENT)
+        refuse(name, found, "", codes.WRONG_ARGUMENT)
     if arguments["param_scheduler"] is not None and arguments["optim_wrapper"] is None:
         refuse("param_scheduler", "there is no optimizer to schedule", "Use optim_wrapper=dict(optimizer=…)")
     if arguments["amount_of"] is not None and arguments["tokens_per_sample"] is not None:
@@ -627,4 +629,4 @@ def _check_combinations(arguments: Mapping[str, Any], model: nn.Module | None, p
                     refuse(name, f"{mode}_dataloader is missing", f"Pass it, or omit {name}")
         elif arguments[evaluator] is None and style == "train_step":
             found = "it is missing, and a model with train_step does not return a loss in a validation"
-            refuse(evaluator, found, "Pass a metric", WRONG_ARGUMENT)
+            refuse(evaluator, found, "Pass a metric", codes.WRONG_ARGUMENT)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from paramsched.core.base.codes import WRONG_TYPE
+from paramsched.core.base import codes
 from paramsched.core.files import short_json
 from paramsched.core.number_checks import check_fields, checked, one_of, whole_number
 from paramsched.engines.accelerate import replicas
@@ -166,7 +166,7 @@ def _pairs(site: CallSite, value: Any) -> tuple[tuple[int, int], ...]:
         numbers = [number for pair in value for number in pair]
         if all(isinstance(one, int) and not isinstance(one, bool) and one >= 0 for one in numbers):
             return tuple((at, interval) for at, interval in value)
-    raise InvalidArgument(site, f"expected a list of pairs, got {short_json(value)}", code=WRONG_TYPE)
+    raise InvalidArgument(site, f"expected a list of pairs, got {short_json(value)}", code=codes.WRONG_TYPE)
 
 
 @final

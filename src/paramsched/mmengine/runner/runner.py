@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, Self, final
 
 from torch import nn
 
-from paramsched.core.base.codes import REFUSED_VALUE
+from paramsched.core.base import codes
 from paramsched.core.base.words import ROOT, child_path, closest, entry_path
 from paramsched.core.files import ProblemCollector, short_json
 from paramsched.core.run import OnBase, OnChange, Scheduler
@@ -78,7 +78,7 @@ def read_config(config: Mapping[str, Any], signature: inspect.Signature, problem
         near = closest(name, signature.parameters)
         if near is not None:  # otherwise it is a variable of the config
             found = f'unknown argument of Runner; did you mean "{near}"?'
-            problems.add(entry_path(name), found, code=REFUSED_VALUE)
+            problems.add(entry_path(name), found, code=codes.REFUSED_VALUE)
     if config.get("custom_imports") is not None:
         _import_modules(config["custom_imports"], entry_path("custom_imports"), problems)
     return {"model": None, **arguments, "cfg": config}
@@ -96,7 +96,7 @@ def _import_modules(config: Any, path: str, problems: ProblemCollector) -> None:
             import_module(name)
         except (ImportError, TypeError, ValueError, AttributeError) as error:
             advice = "Use the name of a module on Python's path"
-            problems.add(child_path(child_path(path, "imports"), index), str(error), advice, code=REFUSED_VALUE)
+            problems.add(child_path(child_path(path, "imports"), index), str(error), advice, code=codes.REFUSED_VALUE)
 
 
 def config_as_dict(cfg: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from math import ceil
 from typing import Any, Final, Literal, TypeAlias, final, overload
 
 from paramsched.compat.group_values import by_value
-from paramsched.core.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.core.base import codes
 from paramsched.core.base.words import child_path, entry_path
 from paramsched.core.files import ProblemCollector, short_json, type_name_of
 from paramsched.errors import AssertedArgument, CallSite, InvalidArgument, PlanChanged, StateError
@@ -174,13 +174,13 @@ def build_entry(
     """
     if not isinstance(config, Mapping):
         found = f"expected a scheduler, got {type_name_of(config)}: {short_json(config)}"
-        problems.add(path, found, EXAMPLE, code=WRONG_TYPE)
+        problems.add(path, found, EXAMPLE, code=codes.WRONG_TYPE)
         return None
     before, config = problems.count, {key: value for key, value in config.items() if key not in omitted}
     for name in (CONVERTED, "by_epoch"):
         if not isinstance(config.get(name, True), bool):
             found = f"{short_json(config[name])} is {type_name_of(config[name])}, not True or False"
-            problems.add(child_path(path, name), found, code=WRONG_TYPE)
+            problems.add(child_path(path, name), found, code=codes.WRONG_TYPE)
     arguments = [name for name in config if name not in BUILDER_KEYS]
     cls = _class_of(config.get("type", ...), arguments, child_path(path, "type"), problems)
     if cls is None:
@@ -197,7 +197,7 @@ def build_entry(
     missing = [name for name in ("step", "state_dict", "load_state_dict") if not callable(getattr(built, name, None))]
     if missing:
         found, advice = f"{cls.__name__} has no {', '.join(missing)}()", f"Derive it from {_BASE}"
-        problems.add(path, found, advice, code=WRONG_ARGUMENT)
+        problems.add(path, found, advice, code=codes.WRONG_ARGUMENT)
         return None
     return built
 
@@ -233,10 +233,10 @@ def build_lists(
         built = [is_scheduler(entry) for entry, _ in many]
         if any(built) and len(optimizers) > 1 and not by_name:
             advice = f"Use {{{name!r}: [scheduler], …}}, or dict(type=…)"
-            problems.add(path, "a built scheduler belongs to one optimizer", advice, code=REFUSED_VALUE)
+            problems.add(path, "a built scheduler belongs to one optimizer", advice, code=codes.REFUSED_VALUE)
         elif any(built) and not all(built):
             place, advice = child_path(path, name) if by_name else path, "Use dicts only, or build all of them"
-            problems.add(place, "built schedulers and dicts are mixed", advice, code=REFUSED_VALUE)
+            problems.add(place, "built schedulers and dicts are mixed", advice, code=codes.REFUSED_VALUE)
         elif name in optimizers:
             lists[name] = [
                 entry if is_scheduler(entry) else build_entry(entry, where, optimizers[name], length, problems, omitted)
@@ -263,15 +263,15 @@ def _located_entries(
     if list(names) == [""]:
         if config and all(isinstance(one, (Mapping, list, tuple)) for one in config.values()):
             found = "these are the schedulers of several optimizers, but optim_wrapper has one"
-            problems.add(path, found, EXAMPLE, code=REFUSED_VALUE)
+            problems.add(path, found, EXAMPLE, code=codes.REFUSED_VALUE)
         else:
-            problems.add(child_path(path, "type"), "type is missing", EXAMPLE, code=WRONG_ARGUMENT)
+            problems.add(child_path(path, "type"), "type is missing", EXAMPLE, code=codes.WRONG_ARGUMENT)
         return {"": []}
-    problems.refuse_unknown(config, names, path, "no optimizer has this name", code=UNKNOWN_NAME)
+    problems.refuse_unknown(config, names, path, "no optimizer has this name", code=codes.UNKNOWN_NAME)
     for name in names:
         if name not in config:
             advice = f"Use {name}=[] for no scheduler"
-            problems.add(child_path(path, name), "it is missing", advice, code=WRONG_ARGUMENT)
+            problems.add(child_path(path, name), "it is missing", advice, code=codes.WRONG_ARGUMENT)
     return {name: _listed(config.get(name), child_path(path, name)) for name in names}
 
 
@@ -286,13 +286,13 @@ def _class_of(kind: Any, arguments: Iterable[str], path: str, problems: ProblemC
     """Return the class of a scheduler; report a missing or unknown class and return None."""
     if kind is ... or not isinstance(kind, (str, type)):
         found = "type is missing" if kind is ... else f"type is {short_json(kind)}"
-        problems.add(path, found, EXAMPLE, code=WRONG_ARGUMENT)
+        problems.add(path, found, EXAMPLE, code=codes.WRONG_ARGUMENT)
         return None
     try:
         return PARAM_SCHEDULERS.find(kind)
     except KeyError:
         found, advice = _unknown_class(str(kind), arguments)
-        problems.add(path, found, advice, code=UNKNOWN_NAME)
+        problems.add(path, found, advice, code=codes.UNKNOWN_NAME)
         return None
 
 

@@ -7,9 +7,8 @@ from typing import Any, NamedTuple, final
 
 import numpy as np
 
-from paramsched.core import curves
-from paramsched.core.schedules import Schedule, begins_of, cosine_wave, first_level, restarts, sequence_of, stages_of
-from paramsched.core.time import Duration
+from paramsched.core.line_form import with_cosine_wave
+from paramsched.core.schedules import begins_of, stages_of
 from paramsched.tools.audit.lines import ExplainingLine, lines_by_read
 from paramsched.tools.audit.match import (
     GLANCE,
@@ -263,28 +262,13 @@ def _searches(
     ids = [id(one.schedule) for one in planned.counted.bindings]
     bindings = [ids.index(id(pair.schedule)) for pair in pairs]
     search = _Search(pairs, place, planned, processes, bindings)
-    waves = [replace(pair, schedule=with_wave(pair.schedule)) for pair in pairs]
+    waves = [replace(pair, schedule=with_cosine_wave(pair.schedule)) for pair in pairs]
     steps = np.sign(np.diff(values))
     turns = np.flatnonzero(np.diff(steps[steps != 0]))
     rises_again = 0 < turns.size <= _MOST_TURNS and (turns.size > 1 or steps[steps != 0][0] < 0)
     if not rises_again or all(wave.schedule is pair.schedule for wave, pair in zip(waves, pairs, strict=True)):
         return [search]
     return [search, _Search(waves, place, planned, processes, bindings, are_waves=True)]
-
-
-def with_wave(schedule: Schedule) -> Schedule:
-    """Return a schedule whose last cosine rises again after its end, as those of transformers and torch do.
-
-    >>> str(with_wave(cosine(to=0.1, over=100)))
-    'restarts(cosine_wave(to=0.1, over=200), 200)'
-    """
-    *stages, last = stages_of(schedule)
-    args = last.args
-    if last.kind != "anneal" or args["curve"] != curves.cosine or args["index"] != "t/n" or not args["over"].terms:
-        return schedule
-    length = Duration.of_updates(2 * args["over"].number)
-    wave = cosine_wave(start=first_level(last), to=args["to"], over=length)
-    return sequence_of([*stages, restarts(wave, length)]) if stages else restarts(wave, length)
 
 
 @final
@@ -565,7 +549,7 @@ class _Search:
             return None
         schedules = [one.schedule for one in plan.bindings]
         if self._are_waves:
-            schedules = [*map(with_wave, schedules)]
+            schedules = [*map(with_cosine_wave, schedules)]
         return [replace(pair, schedule=schedules[at]) for pair, at in zip(pairs, self._bindings, strict=True)]
 
     def _best_totals(self, total: int) -> list[int]:

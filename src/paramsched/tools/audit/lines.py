@@ -7,30 +7,15 @@ that are kept are compared with all values.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple, TypeAlias, final
+from dataclasses import replace
+from typing import NamedTuple, TypeAlias, final
 
 import numpy as np
 
-from paramsched.core import curves
-from paramsched.core.curves import Curve, Floats
-from paramsched.core.plan import Plan, counted_plan, replace_schedule
-from paramsched.core.schedules import (
-    Absolute,
-    Index,
-    Level,
-    Schedule,
-    anneal,
-    constant,
-    constant_level,
-    first_level,
-    is_anneal,
-    last_level,
-    sequence_of,
-    split_level,
-    stages_of,
-    warmup,
-)
+from paramsched.core.curves import Floats
+from paramsched.core.line_form import TAILS, Lengths, LineForm
+from paramsched.core.plan import Plan, counted_plan
+from paramsched.core.schedules import Absolute, Schedule
 from paramsched.errors import InvalidArgument
 from paramsched.tools.audit.match import PlannedColumn, PlannedRun, bases_if_explained, spread_rows
 
@@ -44,69 +29,6 @@ _LEAST_DISTINCT = 8
 _DISTINCT_OF_NUMBER = 3  # distinct values for each number that is read from the log
 _MOST_DIGITS = 17
 _LONGER = 8  # times the length of the run or of the log, up to which the length of a tail is tried
-_SHIFTS: Final[dict[Index, tuple[int, int]]] = {
-    "t/n": (0, 0),
-    "(t+1)/n": (1, 0),
-    "(t+1)/(n+1)": (1, 1),
-    "t/(n-1)": (0, -1),
-}
-
-
-class _Lengths(NamedTuple):
-    """The lengths of a constant start, a ramp, a constant stage at the top and a tail: numbers, or arrays of them."""
-
-    start: Any
-    ramp: Any
-    hold: Any
-    tail: Any
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """Lines that differ in their lengths and in the level of the end.
-
-    Args:
-        tail: the curve of the tail and its index; None if it is constant.
-        ramp: the curve of the ramp and its index.
-        levels: the levels of the start, of the top and of the end.
-        is_planned: whether this is the form of the planned line.
-    """
-
-    tail: tuple[Curve, Index] | None
-    ramp: tuple[Curve, Index] = (curves.linear, "t/n")
-    levels: tuple[Level, Level, Level] = (0.0, 1.0, 0.0)
-    is_planned: bool = False
-
-    def weights(self, t: Floats, lengths: _Lengths) -> Floats:
-        """Return the weights of the three levels; shape (3, lengths, rows)."""
-        start, ramp, hold, tail = (np.asarray(one, dtype=np.float64)[..., np.newaxis] for one in lengths)
-        rises = np.where(ramp > 0, _progress(*self.ramp, t - start, ramp), 1.0)
-        falls = 0.0 * rises if self.tail is None else _progress(*self.tail, t - start - ramp - hold, tail)
-        return np.stack([1 - rises, rises * (1 - falls), rises * falls])
-
-    def line(self, lengths: _Lengths, end: Level, total: int | None) -> Schedule:
-        """Return the line; a tail that ends with the run is written without a length."""
-        low, top, _ = self.levels
-        start, ramp, hold, tail = map(int, lengths)
-        stages = [constant(low if ramp else top, start)] if start else []
-        if ramp:
-            first = None if low == 0.0 or start else low
-            stages.append(warmup(ramp, first, None if top == 1.0 else top, *self.ramp))
-        first = None if stages or top == 1.0 else top
-        if hold and self.tail is not None:
-            stages.append(constant(first, hold))
-            first = None
-        over = None if start + ramp + hold + tail == total else tail
-        stages.append(constant(first) if self.tail is None else anneal(first, end, over, *self.tail))
-        return stages[0] if len(stages) == 1 else sequence_of(stages)
-
-
-def _progress(curve: Curve, index: Index, t: Floats, n: Floats) -> Floats:
-    later, longer = _SHIFTS[index]
-    part = (t + later) / np.maximum(n + longer, 0.5)
-    progress: Floats = curve(np.clip(part, 0.0, 1.0)) * (t >= 0)
-    return progress
 
 
 Range: TypeAlias = tuple[int, int]
@@ -123,7 +45,7 @@ class _Box(NamedTuple):
         read: how many numbers are read from the log, besides the base.
     """
 
-    form: _Form
+    form: LineForm
     start: Range
     ramp: Range
     hold: Range
@@ -151,8 +73,8 @@ class ExplainingLine(NamedTuple):
 class _Fit(NamedTuple):
     """A line that may have the values of the log: its form and lengths, and the level of the end if it was read."""
 
-    form: _Form
-    lengths: _Lengths
+    form: LineForm
+    lengths: Lengths
     end: float | None
     read: int
 
@@ -182,29 +104,6 @@ def lines_by_read(pairs: Sequence[PlannedColumn], planned: PlannedRun) -> Iterat
         yield lines if len(lines) > 1 or all(map(search.shows_ramp, lines)) else []
         if found:  # more numbers would explain the values as well
             return
-
-
-def _form_of(schedule: Schedule, total: int | None) -> tuple[_Form, _Lengths]:
-    """Return the form of a planned line and its lengths; another line has those of its warmup, and a tail to 0."""
-    *stages, last = stages_of(schedule)
-    is_ramp = bool(stages) and is_anneal(stages[0])
-    ramp, holds = (stages[:1], stages[1:]) if is_ramp else ([], stages)
-    lengths = [sum(int(one.length.number) for one in some if one.length is not None) for some in (ramp, holds, [last])]
-    form = _Form((curves.linear, "t/n"))
-    if ramp:
-        (rise,) = ramp
-        args = rise.args
-        form = replace(form, ramp=(args["curve"], args["index"]), levels=(first_level(rise), last_level(rise), 0.0))
-    top = form.levels[1]
-    if is_anneal(last) and last.kind == "anneal" and all(one.kind == "constant" for one in holds):
-        start = first_level(last)
-        if all(constant_level(one) == start for one in holds) and (not ramp or start == top):
-            tail = (last.args["curve"], last.args["index"])
-            form = replace(form, tail=tail, levels=(form.levels[0], start, last_level(last)), is_planned=True)
-            return form, _Lengths(0, *lengths)
-    if last.kind == "constant" and not holds and constant_level(last) == top:
-        form = replace(form, tail=None, is_planned=True)
-    return form, _Lengths(0, lengths[0], 0, max((total or sum(lengths)) - lengths[0], 1))
 
 
 def _least_squares(columns: Sequence[Floats], values: Floats) -> list[Floats]:
@@ -239,7 +138,7 @@ class _LineSearch:
 
     def __init__(self, pairs: Sequence[PlannedColumn], shown: PlannedColumn, planned: PlannedRun) -> None:
         self._pairs, self._shown, self._planned = pairs, shown, planned
-        self._form, self._lengths = _form_of(shown.schedule, planned.total)
+        self._form, self._lengths = LineForm.of(shown.schedule, planned.total)
         places = [one.schedule is shown.schedule for one in planned.counted.bindings]
         self._binding = planned.counted.bindings[places.index(True)]
         column = shown.column
@@ -264,7 +163,7 @@ class _LineSearch:
         _, ramp, hold, tail = self._lengths
         whole = ramp + hold + tail
         forms = [self._form] if self._form.is_planned else []
-        for other in ((curves.linear, "t/n"), (curves.cosine, "t/n"), None):
+        for other in TAILS:
             if not forms or forms[0].tail != other:
                 forms.append(replace(self._form, tail=other, is_planned=False))
         ramps = [((ramp, ramp), 0)] + [((0, 0), 1)] * (ramp > 0) + [(peak, 1)] * (peak[1] > 0)
@@ -298,7 +197,7 @@ class _LineSearch:
         t, half = self._t, 2 * self._half
         if t.size < _LEAST_DISTINCT or np.any(np.diff(t) <= 0) or not np.isfinite(self._values).all():
             return None
-        _, top, end = (sum(one or 0.0 for one in split_level(level)) for level in self._form.levels)
+        _, top, end = map(sum, self._form.parts_of_levels)
         values = self._values if end <= top else -self._values
         at = int(values.argmax())
         steps, near = np.diff(values), half[1:] + half[:-1]
@@ -322,7 +221,7 @@ class _LineSearch:
                 np.unique(np.linspace(low, high, min(points, high - low + 1)).astype(np.int64)) for low, high in ranges
             ]
             grid = [one.reshape(-1) for one in np.meshgrid(*axes, indexing="ij")]
-            lengths = _Lengths(*grid, *([whole - sum(grid)] if box.tail is None else []))
+            lengths = Lengths(*grid, *([whole - sum(grid)] if box.tail is None else []))
             far, ends = self._distances(box, lengths)
             far = np.where(np.minimum.reduce(lengths) < 0, np.inf, far)
             best = int(np.argmin(far))
@@ -338,14 +237,14 @@ class _LineSearch:
         return [
             _Fit(
                 box.form,
-                _Lengths(*(int(one[place]) for one in lengths)),
+                Lengths(*(int(one[place]) for one in lengths)),
                 float(ends[place]) if box.reads_end else None,
                 box.read,
             )
             for place in np.flatnonzero(far <= 1)
         ]
 
-    def _distances(self, box: _Box, lengths: _Lengths) -> tuple[Floats, Floats]:
+    def _distances(self, box: _Box, lengths: Lengths) -> tuple[Floats, Floats]:
         """Return how far the values are from the best line of each combination of lengths, and its end.
 
         A distance above 1 shows that some value is outside of its rounding. The end is a multiple of the base.
@@ -354,10 +253,8 @@ class _LineSearch:
         weights = box.form.weights(self._t[rows].astype(np.float64), lengths) / self._half[rows]
         rest = np.broadcast_to(self._values[rows] / self._half[rows], weights.shape[1:])
         multiples, columns = 0.0 * weights[0], []
-        for level, weight in zip(box.form.levels, weights, strict=True):
-            multiple, value = (one or 0.0 for one in split_level(level))
-            if level is box.form.levels[2] and box.reads_end:
-                continue
+        levels = box.form.parts_of_levels[:2] if box.reads_end else box.form.parts_of_levels
+        for (multiple, value), weight in zip(levels, weights, strict=False):
             rest = rest - value * weight
             multiples = multiples + multiple * weight
         if known is None:
@@ -376,7 +273,7 @@ class _LineSearch:
         for end in self._ends(fit):
             line = fit.form.line(fit.lengths, end, self._planned.total)
             try:
-                plan = Plan(replace_schedule(self._binding, line), total=self._planned.resolved.total).resolve(
+                plan = Plan(replace(self._binding, schedule=line), total=self._planned.resolved.total).resolve(
                     facts=facts
                 )
                 schedule = counted_plan(plan).bindings[0].schedule
@@ -388,7 +285,7 @@ class _LineSearch:
                 return ExplainingLine(line, bases, fit.read, (start, start + ramp))
         return None
 
-    def _ends(self, fit: _Fit) -> Iterator[Level]:
+    def _ends(self, fit: _Fit) -> Iterator[float | Absolute]:
         """Yield the levels of the end, those with few digits first."""
         if fit.end is None:
             yield fit.form.levels[2]
@@ -407,7 +304,7 @@ class _LineSearch:
     def has_values(self, found: ExplainingLine) -> bool:
         """Return whether the log has enough values that are no corners of a line to show it."""
         base = next(base for pair, base in zip(self._pairs, found.bases, strict=True) if pair is self._shown)
-        corners = [base * (multiple or 0.0) + (value or 0.0) for multiple, value in map(split_level, self._form.levels)]
+        corners = [base * multiple + value for multiple, value in self._form.parts_of_levels]
         corners += [float(self._values[0]), float(self._values[-1])]
         is_corner = np.logical_or.reduce([np.abs(self._values - one) <= self._half for one in corners])
         distinct = np.unique(self._values[~is_corner]).size

@@ -8,7 +8,7 @@ from typing import Any, final
 
 from paramsched.core.base.words import did_you_mean, names_listed, text_on_screen
 from paramsched.core.entries import notebook_display
-from paramsched.core.files import read_data, read_yaml, to_plan
+from paramsched.core.files import read_data, to_plan
 from paramsched.core.plan import Plan, PublishedPlan, Trace, trace
 from paramsched.core.time import RunFacts
 from paramsched.errors import UnknownRecipe
@@ -78,7 +78,7 @@ def read_recipe(name: str, area: str, text: str) -> Recipe:
     >>> read_recipe("tiny", "vision", "{title: T, source: S, bases: {lr: 0.1}, plan: {lr: cosine()}}").bases
     ({'lr': 0.1},)
     """
-    data = read_data(text, read_yaml, f"recipe:{name}")
+    data = read_data(text, "yaml", f"recipe:{name}")
     bases = data.get("bases", {})
     groups = bases if isinstance(bases, list) else [bases]
     return Recipe(

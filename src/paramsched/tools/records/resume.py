@@ -7,7 +7,7 @@ from typing import final
 from paramsched.core.base.terminal import SEVERITY_STYLES, Line, plain_text
 from paramsched.core.base.words import printable
 from paramsched.core.plan import ALONE, Diff, Plan
-from paramsched.core.run import DryRun, Message, OnChange, dry_run
+from paramsched.core.run import DryRun, OnChange, dry_run
 from paramsched.core.time import RunFacts, amount_text
 from paramsched.tools.records.checkpoint_log import changes_between
 from paramsched.tools.records.log_values import path_text
@@ -29,7 +29,7 @@ class ResumeReport:
     run: CheckpointRun
     result: DryRun
     changes: Diff
-    problems: tuple[Message, ...]
+    problems: tuple[tuple[str, str], ...]
 
     def __str__(self) -> str:
         return "\n".join(line.rstrip() for line in plain_text(self.lines()).split("\n"))
@@ -96,7 +96,7 @@ def predict_resume(
     result = dry_run(
         run.groups, run.state, plan, facts, start=run.start, on_change=on_change, bases=bases, updates=updates
     )
-    found: list[Message] = []
+    found: list[tuple[str, str]] = []
     if run.source is not None:
         several = ", ".join(f'"{name}": …' for name in run.paths)
         argument = "optimizer" if len(run.paths) == 1 else f"{{{several}}}"
