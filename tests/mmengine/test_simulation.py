@@ -1,5 +1,6 @@
 """`simulate` returns the values that MMEngine's own classes give, stepped by its own hook, at every iteration."""
 
+import copy
 import json
 import warnings
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from mmengine.hooks import ParamSchedulerHook
 from mmengine.logging import MessageHub
 from mmengine.optim import LinearLR, build_optim_wrapper
 
+from paramsched.core.base.codes import WRONG_TYPE
 from paramsched.core.files.problem_collector import ProblemCollector
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact
 from paramsched.mmengine import simulate
@@ -354,6 +356,49 @@ def test_a_wrong_factor_is_refused_at_its_path(paramwise, optimizer, path):
         simulate(config, steps_per_epoch=2)
 
     assert [one.path for one in error.value.problems] == [path]
+
+
+@table(
+    ("field", "value"),
+    [("lr", "1e-4"), ("lr", [0.1]), ("lr", None), ("weight_decay", "x"), ("weight_decay", [0.1])],
+)
+@pytest.mark.parametrize("paramwise", [{"bias_lr_mult": 2.0, "norm_decay_mult": 0.5}, None], ids=["paramwise", "plain"])
+def test_a_value_that_is_not_a_number_is_refused_at_its_path(paramwise, field, value):
+    wrapper = {"optimizer": {**OPTIMIZERS["SGD"], field: value}, "paramwise_cfg": paramwise}
+    with pytest.raises((TypeError, ValueError)):
+        build_optim_wrapper(Network(), copy.deepcopy(wrapper))
+
+    with pytest.raises(ConfigError) as refused:
+        simulate({**config_of(STEP), "optim_wrapper": wrapper}, steps_per_epoch=2)
+
+    places = [(one.path, one.code) for one in refused.value.problems]
+    assert places == [(f"$.optim_wrapper.optimizer.{field}", WRONG_TYPE)]
+    replaced = simulate({**config_of(STEP), "optim_wrapper": wrapper}, steps_per_epoch=2, bases={field: 0.5})
+    assert replaced["lr", 0][0] == (0.5 if field == "lr" else 0.1)
+
+
+@pytest.mark.parametrize("base", ["1e-4", [0.1], None, float("nan")])
+@pytest.mark.parametrize("field", ["lr", "weight_decay"])
+def test_a_base_must_be_a_finite_number(field, base):
+    config = config_of(STEP)
+    config["optim_wrapper"] |= {"paramwise_cfg": {"bias_lr_mult": 2.0, "norm_decay_mult": 0.5}}
+
+    with pytest.raises(InvalidArgument):
+        simulate(config, steps_per_epoch=2, bases={field: base})
+
+
+@pytest.mark.parametrize("place", ["value", "factor"])
+def test_an_integer_that_no_float_can_hold_is_refused(place):
+    optimizer = {**OPTIMIZERS["SGD"], "lr": 10**400 if place == "value" else 0.1}
+    paramwise = {"bias_lr_mult": 10**400 if place == "factor" else 2.0}
+
+    with pytest.raises(ConfigError) as refused:
+        simulate(
+            {**config_of(STEP), "optim_wrapper": {"optimizer": optimizer, "paramwise_cfg": paramwise}},
+            steps_per_epoch=2,
+        )
+
+    assert [one.code for one in refused.value.problems] == [WRONG_TYPE]
 
 
 @pytest.mark.parametrize("end", [2.5, 0.75, 1.125, 3.0])

@@ -63,6 +63,17 @@ _TOGETHER: Final = {
 """Names for several kinds in one group."""
 
 
+def is_factor(value: object) -> bool:
+    """Return whether a value is a number that can be multiplied by another; an integer of 309 digits cannot."""
+    if not is_number(value):
+        return False
+    try:
+        float(value)  # type: ignore[arg-type]  # it is a number
+    except OverflowError:
+        return False
+    return True
+
+
 def constructor_of(wrapper: Mapping[str, Any]) -> str | None:
     """Return the name of the constructor of an optimizer wrapper; None if it is MMEngine's default."""
     given = wrapper.get("constructor")
@@ -85,7 +96,8 @@ def paramwise_groups(
 
     Args:
         wrapper: the dict of an optimizer wrapper.
-        values: the values of its optimizer that the config has, of which the factors multiply lr and weight_decay.
+        values: the values of its optimizer that the config has. The factors multiply lr and weight_decay, which must be
+            numbers.
         path: the config path of the wrapper.
         problems: receives the problems, which MMEngine raises, too.
 
@@ -124,7 +136,7 @@ def _joined(names: list[str]) -> str:
 
 
 def _key_of(values: Mapping[str, Any]) -> tuple[Any, ...]:
-    numbers = ((key, float(value) if is_number(value) else value) for key, value in values.items())
+    numbers = ((key, float(value) if is_factor(value) else value) for key, value in values.items())
     return tuple(sorted((str(key), repr(value)) for key, value in numbers if key not in _NOT_VALUES))
 
 
@@ -175,12 +187,12 @@ def _check(config: Mapping[str, Any], values: Mapping[str, Any], path: str, prob
             found = f"expected {'a dict' if wrong is entries else 'a name'}, got {type_name_of(wrong)}"
             problems.add(place, found, _EXAMPLE, code=codes.WRONG_TYPE)
         else:
-            numbers = [name for name, value in values.items() if is_number(value) and name in entries]
+            numbers = [name for name, value in values.items() if is_factor(value) and name in entries]
             factors += [(name, entries, place) for name in (*_NOT_VALUES, *numbers)]
     multiplied = {"lr": bool(custom), "weight_decay": False}
     for name, entries, place in factors:
         factor = entries.get(name)
-        if not is_number(factor) and (factor is not None or (name in entries and entries is not config)):
+        if not is_factor(factor) and (factor is not None or (name in entries and entries is not config)):
             found = f"expected a number, got {short_json(factor)}"
             problems.add(child_path(place, name), found, "For example: 0.1", code=codes.WRONG_TYPE)
         elif factor is not None:

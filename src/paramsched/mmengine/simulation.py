@@ -14,11 +14,11 @@ import torch
 from paramsched.core.base import codes
 from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.base.words import child_path, entry_path, printable
-from paramsched.core.files import ProblemCollector, type_name_of
-from paramsched.core.number_checks import whole_number
+from paramsched.core.files import ProblemCollector, short_json, type_name_of
+from paramsched.core.number_checks import finite_number, whole_number
 from paramsched.errors import CallSite, ConfigError, MissingFact
 from paramsched.mmengine.config_file import IS_CODE, load_config, runs_code
-from paramsched.mmengine.paramwise import ParamwiseGroup, constructor_of, keys_not_read, paramwise_groups
+from paramsched.mmengine.paramwise import ParamwiseGroup, constructor_of, is_factor, keys_not_read, paramwise_groups
 from paramsched.mmengine.registry import bare_class_name
 from paramsched.mmengine.schedulers.base import ValuesOnly, present_value
 from paramsched.mmengine.schedulers.build import CONVERTED, RunLength, build_lists
@@ -68,6 +68,7 @@ def simulate(
 
     Raises:
         ConfigError: the config has no schedulers, or one of them cannot be built.
+        InvalidArgument: a value of `bases` is not a finite number.
         MissingFact: the length of the run or of an epoch is unknown.
 
     >>> config = {"param_scheduler": {"type": "StepLR", "step_size": 1}, "train_cfg": {"max_epochs": 3}}
@@ -167,6 +168,9 @@ def _build_run(
     Raises:
         ConfigError: with all problems of the config.
     """
+    for field in _MULTIPLIED:
+        if field in bases:
+            finite_number(CallSite("simulate", f"bases[{field!r}]"), bases[field])
     problems = ProblemCollector()
     length = _run_length(config, steps_per_epoch, total, problems)
     wrappers, groups = _wrappers_of(config, problems), dict[str, list[ParamwiseGroup]]()
@@ -178,7 +182,9 @@ def _build_run(
         if "lr" not in values[name]:
             _refuse_without_rate(wrapper, path, problems)
             values[name] = _UNKNOWN | values[name]
-        given = {**_dict_of_optimizer(wrapper), **bases}
+        wrong = _refused_values(values[name], path, problems)
+        values[name] |= wrong
+        given = {**_dict_of_optimizer(wrapper), **bases, **wrong}
         groups[name] = paramwise_groups(wrapper, given, path, problems) if paramwise else []
     optimizers = {
         name: ValuesOnly([one, *({**one, **group.entries} for group in groups[name])]) for name, one in values.items()
@@ -350,6 +356,8 @@ _RATE: Final = "lr=0.1"
 _OPTIMIZER: Final = "optimizer=dict(type='SGD', lr=0.1)"
 _SHOWN: Final = 100
 """Characters of the error of a user's class that a message has."""
+_MULTIPLIED: Final = ("lr", "weight_decay")
+"""The values of an optimizer that the factors of `paramwise_cfg` multiply."""
 _UNKNOWN: Final = {"lr": 1.0, "momentum": 1.0, "weight_decay": 1.0}
 """The values of an optimizer that the config does not contain, so that a schedule has multiples of them."""
 
@@ -369,6 +377,26 @@ def _refuse_without_rate(wrapper: Mapping[str, Any], path: str, problems: Proble
         f"For example: {_RATE if own else _OPTIMIZER}",
         code=codes.WRONG_ARGUMENT,
     )
+
+
+def _refused_values(values: Mapping[str, Any], path: str, problems: ProblemCollector) -> dict[str, float]:
+    """Report values that cannot be multiplied, and return a number for each, so that further problems are found.
+
+    Args:
+        values: the values of an optimizer.
+        path: the config path of its wrapper.
+        problems: receives the problems.
+    """
+    refused = {}
+    for field in _MULTIPLIED:
+        value = values.get(field)
+        is_missing = value is None and field == "weight_decay"  # not every optimizer has a weight decay
+        if not is_factor(value) and not is_missing:
+            found = f"expected a number, got {short_json(value)}"
+            place = child_path(path, "optimizer", field)
+            problems.add(place, found, f"For example: {field}=0.01", code=WRONG_TYPE)
+            refused[field] = _UNKNOWN[field]
+    return refused
 
 
 def _values_of(wrapper: Mapping[str, Any], bases: Mapping[str, float]) -> dict[str, Any]:
