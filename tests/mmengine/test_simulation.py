@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mmengine.hooks import ParamSchedulerHook
 from mmengine.logging import MessageHub
 from mmengine.optim import LinearLR, build_optim_wrapper
+from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 from paramsched.core.base.codes import WRONG_TYPE
 from paramsched.core.files.problem_collector import ProblemCollector
@@ -319,7 +320,7 @@ def test_groups_have_the_names_of_their_keys_and_kinds(paramwise, keys):
 def test_a_constructor_that_needs_the_model_is_named_and_each_of_several_optimizers_has_its_own_groups():
     paramwise = {"custom_keys": {"a": {"lr_mult": 0.1}}}
     own = {"optimizer": OPTIMIZERS["SGD"], "paramwise_cfg": paramwise}
-    several = {"g": own, "d": {"optimizer": OPTIMIZERS["SGD"]}, "constructor": "Several"}
+    several = {"g": own, "d": {"optimizer": OPTIMIZERS["SGD"]}}
 
     with pytest.warns(UserWarning, match="LayerDecay needs the model"):
         one = simulate(
@@ -331,6 +332,42 @@ def test_a_constructor_that_needs_the_model_is_named_and_each_of_several_optimiz
     assert [*one.keys()] == [("lr", 0)]
     assert [*many.keys()] == [("lr", "g"), ("lr", "g/a"), ("lr", "d")]
     assert many["lr", "g/a"].tolist() == pytest.approx((many["lr", "g"] * 0.1).tolist(), rel=1e-15)
+
+
+@OPTIM_WRAPPER_CONSTRUCTORS.register_module(force=True)
+class ReceivesAll:
+    """A constructor for several optimizers that returns the path of each `paramwise_cfg` that MMEngine passes to it."""
+
+    def __init__(self, optim_wrapper_cfg, paramwise_cfg=None):
+        outer = [] if paramwise_cfg is None else ["optim_wrapper.paramwise_cfg"]
+        inner = [f"optim_wrapper.{name}.paramwise_cfg" for name, one in optim_wrapper_cfg.items() if len(one) > 1]
+        self.paths = outer + inner
+
+    def __call__(self, model):
+        return self.paths
+
+
+@table(
+    ("outer", "inner"),
+    [
+        ({"constructor": "ReceivesAll"}, {}),
+        ({"constructor": "ReceivesAll", "paramwise_cfg": {"bias_lr_mult": 2.0}}, {}),
+        ({"constructor": "ReceivesAll"}, {"paramwise_cfg": {"bias_lr_mult": 2.0}}),
+        ({"constructor": ReceivesAll, "paramwise_cfg": {"a": 1}}, {"paramwise_cfg": {"bias_lr_mult": 2.0}}),
+    ],
+)
+def test_the_constructor_of_several_optimizers_receives_every_paramwise_cfg(outer, inner):
+    optimizer = {"optimizer": OPTIMIZERS["SGD"]}
+    wrapper = {**outer, "g": {**optimizer, **inner}, "d": dict(optimizer)}
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        curves = simulate({**config_of(STEP), "optim_wrapper": wrapper}, steps_per_epoch=1)
+
+    assert [*curves.keys()] == [("lr", "g"), ("lr", "d")]
+    messages = [str(one.message) for one in caught]
+    assert [one.split(":")[0] for one in messages] == build_optim_wrapper(Network(), wrapper)
+    assert all("ReceivesAll needs the model" in one for one in messages)
 
 
 @table(

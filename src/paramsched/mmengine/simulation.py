@@ -52,7 +52,8 @@ def simulate(
     For each group of `paramwise_cfg` with other values there are curves too, under its key or the kind of its
     parameters: `curves["lr", "backbone"]`, `curves["weight_decay", "norm layers"]`, or
     `curves["lr", "generator/backbone"]`. The model decides which of these groups exist, and a warning names them.
-    Another `constructor` than MMEngine's default needs the model, and has no such curves.
+    Another `constructor` than MMEngine's default needs the model: then there are no such curves, and a warning names
+    the constructor.
 
     A warning reports what is ignored: `auto_scale_lr`, which needs the batch size, and a scheduler that follows a
     metric, such as `ReduceOnPlateauLR`.
@@ -229,8 +230,13 @@ def _warn_of_ignored(config: Mapping[str, Any], run: _SimulatedRun, *, paramwise
         found = "it multiplies lr by the batch size over base_batch_size, and the simulation does not"
         advice = "Pass the scaled rate, as bases={'lr': 0.04} or --base lr=0.04"
         warn_user(Problem(site="auto_scale_lr", found=found, advice=advice))
-    for name, (wrapper, path) in _wrappers_of(config, ProblemCollector()).items():
-        found = _found_in_paramwise(wrapper, run.groups[name] if paramwise else None)
+    wrappers = _wrappers_of(config, ProblemCollector())
+    divided = [(one, path, run.groups[name] if paramwise else None) for name, (one, path) in wrappers.items()]
+    outer = config.get("optim_wrapper")
+    if isinstance(outer, Mapping) and "" not in wrappers:
+        divided.insert(0, (outer, entry_path("optim_wrapper"), None))
+    for wrapper, path, groups in divided:
+        found = _found_in_paramwise(wrapper, groups)
         if found:
             warn_user(Problem(site=f"{path.removeprefix('$.')}.paramwise_cfg", found=found))
     for one in (one for several in run.schedulers.values() for one in several):
@@ -331,7 +337,8 @@ def _check_hook(config: Mapping[str, Any], problems: ProblemCollector) -> None:
 def _wrappers_of(config: Mapping[str, Any], problems: ProblemCollector) -> dict[str, tuple[Mapping[str, Any], str]]:
     """Return each dict of an optimizer wrapper in `optim_wrapper` with its path, by its name.
 
-    A single one has the name "". The dict is empty if the config has none.
+    A single one has the name "". The dict is empty if the config has none. Each of several has the `constructor` of
+    `optim_wrapper`, because MMEngine passes all of them to that constructor.
     """
     wrapper, path = config.get("optim_wrapper"), entry_path("optim_wrapper")
     if wrapper is None:
@@ -342,8 +349,9 @@ def _wrappers_of(config: Mapping[str, Any], problems: ProblemCollector) -> dict[
         found = f"expected a dict, got {type_name_of(wrapper)}"
         problems.add(path, found, "For example: dict(optimizer=dict(type='SGD', lr=0.1))", code=codes.WRONG_TYPE)
         return {"": ({}, path)}
+    shared = {} if wrapper.get("constructor") is None else {"constructor": wrapper["constructor"]}
     of_name: dict[str, tuple[Mapping[str, Any], str]] = {
-        str(name): (one, child_path(path, name))
+        str(name): ({**one, **shared}, child_path(path, name))
         for name, one in wrapper.items()
         if isinstance(one, Mapping) and isinstance(one.get("optimizer"), Mapping)
     }
