@@ -300,6 +300,13 @@ def test_each_group_that_mmengine_makes_has_curves_with_its_values(paramwise, sc
         ({"custom_keys": {"a": {"lr_mult": 0.1}, "b": {"lr_mult": 0.1}, "c": {"lr_mult": 1.0}}}, [0, "a, b"]),
         ({"norm_decay_mult": 0.0, "custom_keys": {"a": {"decay_mult": 0.0}}}, [0, "a, norm layers"]),
         ({"bias_lr_mult": 2.0, "dcn_offset_lr_mult": 0.1}, [0, "biases", "DCN offsets"]),
+        ({"custom_keys": {"biases": {"lr_mult": 0.1}}, "bias_lr_mult": 2.0}, [0, "biases (custom_keys)", "biases"]),
+        ({"custom_keys": {"0": {"lr_mult": 0.1}}}, [0, "0 (custom_keys)"]),
+        (
+            {"custom_keys": {"norm weights": {"lr_mult": 0.1}, "norm biases": {"lr_mult": 0.1}}},
+            [0, "norm weights (custom_keys), norm biases (custom_keys)"],
+        ),
+        ({"custom_keys": {"a": {"lr_mult": 2}, "b": {"lr_mult": 2}, "a, b": {"lr_mult": 3}}}, [0, "a, b", "a, b (2)"]),
         ({"num_layers": 12}, [0]),
         ({}, [0]),
     ],
@@ -326,12 +333,22 @@ def test_a_constructor_that_needs_the_model_is_named_and_each_of_several_optimiz
         one = simulate(
             {**config_of(STEP), "optim_wrapper": {**own, "constructor": "mmdet.LayerDecay"}}, steps_per_epoch=1
         )
-    with pytest.warns(UserWarning, match=r"optim_wrapper\.g\.paramwise_cfg.*exist: a$"):
+    with pytest.warns(UserWarning, match=r"optim_wrapper\.g\.paramwise_cfg.*exist: g/a$"):
         many = simulate({**config_of(STEP), "optim_wrapper": several}, steps_per_epoch=1)
 
     assert [*one.keys()] == [("lr", 0)]
     assert [*many.keys()] == [("lr", "g"), ("lr", "g/a"), ("lr", "d")]
     assert many["lr", "g/a"].tolist() == pytest.approx((many["lr", "g"] * 0.1).tolist(), rel=1e-15)
+
+
+def test_a_group_and_an_optimizer_of_the_same_name_have_curves_of_their_own():
+    own = {"optimizer": OPTIMIZERS["SGD"], "paramwise_cfg": {"custom_keys": {"b": {"lr_mult": 0.5}}}}
+    wrapper = {"a": own, "a/b": {"optimizer": {"type": "SGD", "lr": 8.0}}}
+
+    with pytest.warns(UserWarning, match=r"exist: a/b \(2\)$"):
+        curves = simulate({**config_of(STEP), "optim_wrapper": wrapper}, steps_per_epoch=1)
+
+    assert {group: curves["lr", group][0] for _, group in curves.keys()} == {"a": 0.1, "a/b (2)": 0.05, "a/b": 8.0}
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module(force=True)

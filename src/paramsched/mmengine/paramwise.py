@@ -148,8 +148,10 @@ def _groups(config: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[tu
         own = {} if lr is None or lr_mult is None else {"lr": lr * lr_mult}
         return own if decay is None or decay_mult is None else {**own, "weight_decay": decay * decay_mult}
 
-    for name, entries in config.get("custom_keys", {}).items():
-        own = {key: tuple(value) if isinstance(value, list) else value for key, value in entries.items()}
+    other_groups = {"0", *_TOGETHER, *(kind.name for kind in _KINDS)}  # 0 is the group of all other parameters
+    for key, entries in config.get("custom_keys", {}).items():
+        own = {name: tuple(value) if isinstance(value, list) else value for name, value in entries.items()}
+        name = f"{key} (custom_keys)" if key in other_groups else key
         yield name, {**scaled(own.get("lr_mult", 1.0), own.get("decay_mult", 1.0)), **own}
     for kind in _KINDS:
         yield kind.name, scaled(_lr_factor(config, kind), _decay_factor(config, kind))

@@ -135,13 +135,13 @@ class _SimulatedRun:
         length: its length.
         optimizers: its optimizers by name; a single optimizer has the name "".
         schedulers: the schedulers of each optimizer.
-        groups: the names of the groups of each optimizer after the first, by which `paramwise_cfg` divides them.
+        labels: the labels of the groups that `paramwise_cfg` adds to each optimizer.
     """
 
     length: RunLength
     optimizers: Mapping[str, torch.optim.Optimizer]
     schedulers: Mapping[str, Sequence[Any]]
-    groups: Mapping[str, Sequence[str]]
+    labels: Mapping[str, Sequence[str]]
 
     def columns(self) -> Iterator[tuple[_Key, str, int]]:
         """Yield the key of each curve, the name of its optimizer, and the index of its group."""
@@ -150,8 +150,7 @@ class _SimulatedRun:
             entries = dict.fromkeys(["lr", *(one.param_name for one in schedulers)])
             if any(group.get("weight_decay") != groups[0].get("weight_decay") for group in groups):
                 entries["weight_decay"] = None
-            labels = [name or 0, *(f"{name}/{one}" if name else one for one in self.groups[name])]
-            for index, label in enumerate(labels):
+            for index, label in enumerate([name or 0, *self.labels[name]]):
                 yield from (((entry, label), name, index) for entry in entries)
 
 
@@ -198,9 +197,27 @@ def _build_run(
         advice = "For example: dict(type='ConstantLR', factor=1)"
         problems.add(_SCHEDULERS, f"{found}, so every value stays constant", advice, code=codes.NOTHING_PLANNED)
     problems.raise_any(source)
-    return _SimulatedRun(
-        length, optimizers, schedulers, {name: [one.name for one in many] for name, many in groups.items()}
-    )
+    return _SimulatedRun(length, optimizers, schedulers, _labels_of(groups))
+
+
+def _labels_of(groups: Mapping[str, Sequence[ParamwiseGroup]]) -> dict[str, list[str]]:
+    """Return the labels of the groups that `paramwise_cfg` adds to each optimizer.
+
+    Two groups never have the same label, because each needs its own curve: if an optimizer `a` has a key `b` beside an
+    optimizer `a/b`, or a key is called like two others together, `a, b`, the later label has a number.
+    """
+    labels, used = dict[str, list[str]](), set(groups)
+    for name, many in groups.items():
+        labels[name] = []
+        for group in many:
+            label = plain = f"{name}/{group.name}" if name else group.name
+            count = 1
+            while label in used:
+                count += 1
+                label = f"{plain} ({count})"
+            used.add(label)
+            labels[name].append(label)
+    return labels
 
 
 def _run_length(
@@ -231,12 +248,12 @@ def _warn_of_ignored(config: Mapping[str, Any], run: _SimulatedRun, *, paramwise
         advice = "Pass the scaled rate, as bases={'lr': 0.04} or --base lr=0.04"
         warn_user(Problem(site="auto_scale_lr", found=found, advice=advice))
     wrappers = _wrappers_of(config, ProblemCollector())
-    divided = [(one, path, run.groups[name] if paramwise else None) for name, (one, path) in wrappers.items()]
+    divided = [(one, path, run.labels[name] if paramwise else None) for name, (one, path) in wrappers.items()]
     outer = config.get("optim_wrapper")
     if isinstance(outer, Mapping) and "" not in wrappers:
         divided.insert(0, (outer, entry_path("optim_wrapper"), None))
-    for wrapper, path, groups in divided:
-        found = _found_in_paramwise(wrapper, groups)
+    for wrapper, path, labels in divided:
+        found = _found_in_paramwise(wrapper, labels)
         if found:
             warn_user(Problem(site=f"{path.removeprefix('$.')}.paramwise_cfg", found=found))
     for one in (one for several in run.schedulers.values() for one in several):
@@ -245,20 +262,20 @@ def _warn_of_ignored(config: Mapping[str, Any], run: _SimulatedRun, *, paramwise
             warn_user(Problem(site=f"param_scheduler ({type(one).__name__})", found=found))
 
 
-def _found_in_paramwise(wrapper: Mapping[str, Any], groups: Sequence[str] | None) -> str:
+def _found_in_paramwise(wrapper: Mapping[str, Any], labels: Sequence[str] | None) -> str:
     """Return what the model decides about the groups of an optimizer; an empty string if there is nothing.
 
     Args:
         wrapper: the dict of the optimizer wrapper.
-        groups: the names of the groups that have curves; None if there are only those of the other parameters.
+        labels: the labels of its groups that have curves; None if there are only those of the other parameters.
     """
     if not wrapper.get("paramwise_cfg"):
         return ""
     constructor, others = constructor_of(wrapper), keys_not_read(wrapper)
-    if constructor is not None or groups is None:
+    if constructor is not None or labels is None:
         found = "the values are those of the parameters without factors of their own"
         return found if constructor is None else f"{found}, because {constructor} needs the model"
-    found = f"the model decides which of these groups exist: {'; '.join(groups)}" if groups else ""
+    found = f"the model decides which of these groups exist: {'; '.join(labels)}" if labels else ""
     ignored = f"{', '.join(others)}: the default constructor does not read this" if others else ""
     return ". ".join(filter(None, [found, ignored]))
 
