@@ -15,13 +15,14 @@ from mmengine.logging import MessageHub
 from mmengine.optim import LinearLR, build_optim_wrapper
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
-from paramsched.core.base.codes import WRONG_TYPE
+from paramsched.core.base.codes import REFUSED_VALUE, WRONG_TYPE
 from paramsched.core.files.problem_collector import ProblemCollector
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact
-from paramsched.mmengine import simulate
+from paramsched.mmengine import simulate, simulation
 from paramsched.mmengine.schedulers import PARAM_SCHEDULERS, _ParamScheduler
 from paramsched.mmengine.schedulers.base import ValuesOnly
 from paramsched.mmengine.schedulers.build import RunLength, build_entry
+from paramsched.mmengine.simulation import check_config
 from support.mmengine_original import EPOCHS, LENGTH, built_by_original, run, scheduler_configs
 from support.tables import table
 
@@ -574,6 +575,50 @@ def test_a_problem_names_its_place_in_the_config(changes, path):
         simulate({**config_of(STEP), **changes}, steps_per_epoch=2)
 
     assert path in [one.path for one in error.value.problems]
+
+
+@table(
+    ("schedulers", "keys", "values"),
+    [
+        ([STEP], 0, 1),
+        ([STEP] * 3, 0, 3),
+        ([STEP], 4, 5),  # those of the keys, and those of the other parameters
+        ([STEP] * 3, 4, 15),
+        ([{"type": "StepMomentum", "step_size": 1}], 4, 10),  # lr is recorded too
+    ],
+)
+@pytest.mark.parametrize("by_epoch", [True, False])
+def test_iterations_times_values_have_a_limit_and_the_advice_is_below_it(
+    monkeypatch, by_epoch, schedulers, keys, values
+):
+    monkeypatch.setattr(simulation, "_MOST_VALUES", 90)
+    most = 90 // values
+    config = config_of(schedulers, **({"max_epochs": 2} if by_epoch else {"max_iters": most + 1}))
+    factors = {f"k{index}": {"lr_mult": index + 2} for index in range(keys)}
+    config["optim_wrapper"] |= {"paramwise_cfg": {"custom_keys": factors}}
+
+    with pytest.raises(ConfigError) as refused:
+        simulate(config, steps_per_epoch=most // 2 + 1)
+
+    (problem,) = refused.value.problems
+    assert (problem.path, problem.code) == ("$.train_cfg", REFUSED_VALUE)
+    advised = f"Pass steps_per_epoch={most // 2};" if by_epoch else f"For example: train_cfg=dict(max_iters={most})"
+    assert problem.advice.startswith(advised)
+    check_config(config, "config", steps_per_epoch=most // 2 + 1)  # which simulates nothing
+    longest = config if by_epoch else {**config, "train_cfg": {"max_iters": most}}
+    assert simulate(longest, steps_per_epoch=most // 2).total == (most // 2 * 2 if by_epoch else most)
+
+
+def test_at_most_a_thousand_groups_have_curves():
+    factors = {f"k{index}": {"lr_mult": index + 2} for index in range(999)}
+    config = config_of(STEP, max_iters=2)
+    config["optim_wrapper"] |= {"paramwise_cfg": {"custom_keys": factors}}
+
+    assert len(simulate(config, steps_per_epoch=1).keys()) == 1000
+    factors["one more"] = {"lr_mult": 0.5}
+    with pytest.raises(ConfigError) as refused:
+        simulate(config, steps_per_epoch=1)
+    assert [(one.path, one.code) for one in refused.value.problems] == [("$.optim_wrapper", REFUSED_VALUE)]
 
 
 @pytest.mark.parametrize("facts", [{"steps_per_epoch": 0}, {"steps_per_epoch": 2.5}, {"total": -1}])

@@ -3,8 +3,9 @@
 import inspect
 import os
 import sys
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias, final
@@ -27,8 +28,10 @@ from paramsched.show import RecordedCurves, curves_from_values
 
 _MOST: Final = 2_000_000
 """Iterations of a simulation."""
-_MOST_STEPS: Final = 10_000_000
-"""Steps of all schedulers together; one takes about 10 µs."""
+_MOST_GROUPS: Final = 1_000
+"""Groups of all optimizers together, because each has curves of its own."""
+_MOST_VALUES: Final = 10_000_000
+"""Values that schedulers compute or curves record; they take 5 to 20 s and 250 MB."""
 _SCHEDULERS: Final = entry_path("param_scheduler")
 _Key: TypeAlias = tuple[str, str | int]
 """The key of a curve: the entry, and the name of the optimizer, or 0 if there is only one; or that of a group."""
@@ -101,7 +104,8 @@ def simulate_config(
         config = load_config(Path(source))
     with _run_progress() as report_progress:
         run = _build_run(config, source, steps_per_epoch, total, bases or {}, paramwise=paramwise)
-        iterations = _iterations_of(run, source)
+        iterations = _iterations_of(run)
+        _refuse_costly(run, iterations, source)
         _warn_of_ignored(config, run, paramwise=paramwise)
         try:
             values = _stepped(run, source, iterations, report_progress)
@@ -115,15 +119,13 @@ def simulate_config(
 def check_config(
     config: Mapping[str, Any], source: str, steps_per_epoch: int | None = None, total: int | None = None
 ) -> None:
-    """Check what `simulate` uses of a config.
+    """Check what `simulate` uses of a config; a run of any length is accepted, because nothing is simulated.
 
     Raises:
         ConfigError: the config has no schedulers, or one of them cannot be built.
     """
     with _run_progress():
-        run = _build_run(config, source, steps_per_epoch, total, {})
-        with suppress(MissingFact):
-            _iterations_of(run, source)
+        _build_run(config, source, steps_per_epoch, total, {})
 
 
 @final
@@ -152,6 +154,12 @@ class _SimulatedRun:
                 entries["weight_decay"] = None
             for index, label in enumerate([name or 0, *self.labels[name]]):
                 yield from (((entry, label), name, index) for entry in entries)
+
+    def values_per_iteration(self) -> int:
+        """Return the number of values that the schedulers compute, or that of the curves if that is larger."""
+        groups = {name: len(optimizer.param_groups) for name, optimizer in self.optimizers.items()}
+        scheduled = sum(len(several) * groups[name] for name, several in self.schedulers.items())
+        return max(scheduled, sum(1 for _ in self.columns()))
 
 
 def _build_run(
@@ -312,12 +320,11 @@ def _write_progress(hub: Any, progress: Mapping[str, Any]) -> None:
         hub.update_info(name, value)
 
 
-def _iterations_of(run: _SimulatedRun, source: str) -> int:
+def _iterations_of(run: _SimulatedRun) -> int:
     """Return the number of iterations of a run.
 
     Raises:
         MissingFact: the length of the run or of an epoch is unknown.
-        ConfigError: the run is too long to be simulated.
     """
     length, schedulers = run.length, [one for several in run.schedulers.values() for one in several]
     if length.max_epochs is None and length.max_iters is None:
@@ -327,12 +334,24 @@ def _iterations_of(run: _SimulatedRun, source: str) -> int:
         site = "train_cfg.max_epochs" if length.max_iters is None else "param_scheduler, by_epoch=True"
         found, advice = "the length of an epoch is unknown", "For example: simulate(config, steps_per_epoch=100)"
         raise MissingFact(site, found, advice, fact="steps_per_epoch", example="100")
-    iterations = length.max_iters or (length.max_epochs or 0) * (length.epoch_length or 0)
-    if iterations > _MOST or iterations * len(schedulers) > _MOST_STEPS:
-        found = f"{iterations:,} iterations of {len(schedulers):,} schedulers are too many to simulate one by one"
-        advice = "Pass fewer steps_per_epoch; the values of schedulers by epoch do not depend on it"
+    return length.max_iters or (length.max_epochs or 0) * (length.epoch_length or 0)
+
+
+def _refuse_costly(run: _SimulatedRun, iterations: int, source: str) -> None:
+    """Raise a ConfigError if a simulation would take too much time or memory."""
+    groups = sum(len(optimizer.param_groups) for optimizer in run.optimizers.values())
+    if groups > _MOST_GROUPS:
+        found = f"expected at most {_MOST_GROUPS:,} groups, got {groups:,}"
+        advice = "Leave out paramwise_cfg for the values of the parameters without factors of their own"
+        raise ConfigError(source, [Problem(entry_path("optim_wrapper"), found, advice, code=codes.REFUSED_VALUE)])
+    values, epochs = run.values_per_iteration(), run.length.max_epochs
+    most = max(min(_MOST, _MOST_VALUES // values), 1)
+    if iterations > most:
+        found = f"expected at most {most:,} iterations with {values:,} values each, got {iterations:,} iterations"
+        advice = f"For example: train_cfg=dict(max_iters={most})"
+        if epochs is not None and epochs <= most:
+            advice = f"Pass steps_per_epoch={most // epochs}; the values of schedulers by epoch do not depend on it"
         raise ConfigError(source, [Problem(entry_path("train_cfg"), found, advice, code=codes.REFUSED_VALUE)])
-    return iterations
 
 
 def _check_hook(config: Mapping[str, Any], problems: ProblemCollector) -> None:
@@ -419,7 +438,7 @@ def _refused_values(values: Mapping[str, Any], path: str, problems: ProblemColle
         if not is_factor(value) and not is_missing:
             found = f"expected a number, got {short_json(value)}"
             place = child_path(path, "optimizer", field)
-            problems.add(place, found, f"For example: {field}=0.01", code=WRONG_TYPE)
+            problems.add(place, found, f"For example: {field}=0.01", code=codes.WRONG_TYPE)
             refused[field] = _UNKNOWN[field]
     return refused
 
@@ -456,9 +475,9 @@ def _step(scheduler: Any, source: str) -> None:
 
 def _stepped(
     run: _SimulatedRun, source: str, iterations: int, report_progress: Callable[[int, int | None], None]
-) -> dict[_Key, list[float]]:
+) -> dict[_Key, "array[float]"]:
     """Step the schedulers as MMEngine's hook does, and return the values of each iteration."""
-    columns = [(key, run.optimizers[name].param_groups[index], list[float]()) for key, name, index in run.columns()]
+    columns = [(key, run.optimizers[name].param_groups[index], array("d")) for key, name, index in run.columns()]
     schedulers = [one for several in run.schedulers.values() for one in several]
     for optimizer in run.optimizers.values():
         optimizer.step()  # a scheduler warns if it is stepped before its optimizer

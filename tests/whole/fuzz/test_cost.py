@@ -76,6 +76,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 LISTS: dict[str, tuple[str, Text]] = {
     "schedulers": ("p.yaml", lines("- {type: StepLR, step_size: {i}, begin: {i}, end: 900}\n", "train_cfg: {max_epochs: 900}\nparam_scheduler:\n")),
     "other entries": ("p.yaml", lines("a{i}: {i}\n", "train_cfg: {max_epochs: 9}\nparam_scheduler: {type: StepLR, step_size: 2}\n")),
+    "groups": ("p.yaml", lines("      k{i}: {lr_mult: 0.{i}}\n", "train_cfg: {max_epochs: 9}\nparam_scheduler: {type: StepLR, step_size: 2}\noptim_wrapper:\n  optimizer: {type: SGD, lr: 0.1}\n  paramwise_cfg:\n    custom_keys:\n")),
 }  # fmt: skip
 """Configs of MMEngine."""
 

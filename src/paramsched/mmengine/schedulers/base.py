@@ -44,7 +44,9 @@ class ValuesOnly(Optimizer):
 
     def __init__(self, groups: Sequence[Mapping[str, Any]]) -> None:
         empty = [{**group, "params": [torch.nn.Parameter(torch.zeros(0))]} for group in groups]
-        super().__init__(empty, dict(groups[0]))
+        super().__init__(empty[:1], dict(groups[0]))
+        # Not by `add_param_group`, because it compares the parameters of each group with those of all others.
+        self.param_groups += [{**self.defaults, **group} for group in empty[1:]]
 
     def step(self, closure: Any = None) -> None:  # type: ignore[override]  # there is no loss
         """Change nothing."""
