@@ -233,6 +233,7 @@ class Network(torch.nn.Module):
         self.wide.bias = nn.Parameter(torch.zeros(1, 4))
 
 
+DECAY_FACTORS = ("norm_decay_mult", "bias_decay_mult", "dwconv_decay_mult", "flat_decay_mult")
 PARAMWISE = [
     {"norm_decay_mult": 0.0},
     {"bias_lr_mult": 2.0, "bias_decay_mult": 0.0},
@@ -389,28 +390,58 @@ def test_the_constructor_of_several_optimizers_receives_every_paramwise_cfg(oute
 
 
 @table(
-    ("paramwise", "optimizer", "path"),
+    ("paramwise", "path"),
     [
-        ({"custom_keys": {"a": {"lr_mult": "x"}}}, {}, "$.optim_wrapper.paramwise_cfg.custom_keys.a.lr_mult"),
-        ({"custom_keys": {"a": {"weight_decay": "x"}}}, {}, "$.optim_wrapper.paramwise_cfg.custom_keys.a.weight_decay"),
-        ({"custom_keys": {"a": 0.1}}, {}, "$.optim_wrapper.paramwise_cfg.custom_keys.a"),
-        ({"custom_keys": {5: {}}}, {}, "$.optim_wrapper.paramwise_cfg.custom_keys[5]"),
-        ({"custom_keys": ["a"]}, {}, "$.optim_wrapper.paramwise_cfg.custom_keys"),
-        ({"norm_decay_mult": [0.0]}, {}, "$.optim_wrapper.paramwise_cfg.norm_decay_mult"),
-        (3, {}, "$.optim_wrapper.paramwise_cfg"),
-        ({"norm_decay_mult": 0.0}, {"weight_decay": None}, "$.optim_wrapper.paramwise_cfg"),  # as in MMEngine
-        ({"custom_keys": {"a": {"decay_mult": 0.0}}}, {"weight_decay": None}, "$.optim_wrapper.paramwise_cfg"),
-        ({"custom_keys": {"a": {"lr_mult": 0.1}}}, {"lr": None}, "$.optim_wrapper.paramwise_cfg"),
+        ({"custom_keys": {"a": {"lr_mult": "x"}}}, "$.optim_wrapper.paramwise_cfg.custom_keys.a.lr_mult"),
+        ({"custom_keys": {"a": {"weight_decay": "x"}}}, "$.optim_wrapper.paramwise_cfg.custom_keys.a.weight_decay"),
+        ({"custom_keys": {"a": 0.1}}, "$.optim_wrapper.paramwise_cfg.custom_keys.a"),
+        ({"custom_keys": {5: {}}}, "$.optim_wrapper.paramwise_cfg.custom_keys[5]"),
+        ({"custom_keys": ["a"]}, "$.optim_wrapper.paramwise_cfg.custom_keys"),
+        ({"norm_decay_mult": [0.0]}, "$.optim_wrapper.paramwise_cfg.norm_decay_mult"),
+        (3, "$.optim_wrapper.paramwise_cfg"),
     ],
 )
-def test_a_wrong_factor_is_refused_at_its_path(paramwise, optimizer, path):
-    given = {name: value for name, value in {**OPTIMIZERS["SGD"], **optimizer}.items() if value is not None}
-    config = {**config_of(STEP), "optim_wrapper": {"optimizer": given, "paramwise_cfg": paramwise}}
+def test_a_wrong_factor_is_refused_at_its_path(paramwise, path):
+    config = config_of(STEP)
+    config["optim_wrapper"] |= {"paramwise_cfg": paramwise}
 
     with pytest.raises(ConfigError) as error:
         simulate(config, steps_per_epoch=2)
 
     assert [one.path for one in error.value.problems] == [path]
+
+
+@table(
+    "paramwise",
+    [
+        *({name: factor} for name in DECAY_FACTORS for factor in (None, 0.5)),
+        {"custom_keys": {"head": {"decay_mult": 0.5}}},
+        {"custom_keys": {"head": {"lr_mult": 0.5}}},
+        {"custom_keys": {"head": {}}},
+        {"custom_keys": {}},
+        {"bias_lr_mult": None},
+        {"bias_lr_mult": 0.5},
+        {"bias_lr_mult": 0.5, "norm_decay_mult": None},
+    ],
+)
+@pytest.mark.parametrize("missing", [(), ("weight_decay",), ("lr",), ("lr", "weight_decay")], ids=str)
+def test_a_factor_of_a_missing_value_is_refused_if_mmengine_refuses_it(missing, paramwise):
+    optimizer = {name: value for name, value in OPTIMIZERS["SGD"].items() if name not in missing}
+    wrapper = {"optimizer": optimizer, "paramwise_cfg": paramwise}
+
+    refused, expected = [], []
+    try:
+        build_optim_wrapper(Network(), copy.deepcopy(wrapper))
+    except (TypeError, ValueError):
+        expected = ["$.optim_wrapper.paramwise_cfg"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            simulate({**config_of(STEP), "optim_wrapper": wrapper}, steps_per_epoch=2)
+        except ConfigError as error:
+            refused = [one.path for one in error.problems]
+
+    assert sorted(set(refused)) == expected
 
 
 @table(

@@ -197,12 +197,11 @@ def _check(config: Mapping[str, Any], values: Mapping[str, Any], path: str, prob
         if not is_factor(factor) and (factor is not None or (name in entries and entries is not config)):
             found = f"expected a number, got {short_json(factor)}"
             problems.add(child_path(place, name), found, "For example: 0.1", code=codes.WRONG_TYPE)
-        elif factor is not None:
-            multiplied["lr"] |= name in _LR_FACTORS
-            multiplied["weight_decay"] |= name in (*_NEEDS_DECAY, "decay_mult")
+        elif name in entries:
+            multiplied["lr"] |= name in _LR_FACTORS and factor is not None
+            multiplied["weight_decay"] |= name in (*_NEEDS_DECAY, "decay_mult")  # MMEngine requires it for None, too
     for field, is_multiplied in multiplied.items():
         if is_multiplied and values.get(field) is None:
-            found = f"it multiplies {field}, which the optimizer does not have"
-            problems.add(
-                path, found, f"For example: optimizer=dict(type='AdamW', {field}=0.01)", code=codes.REFUSED_VALUE
-            )
+            when = " if a parameter matches" if field == "lr" else ""  # MMEngine requires weight_decay for any model
+            found = f"it multiplies {field}{when}, and the optimizer has no {field}"
+            problems.add(path, found, f"For example: optimizer=dict(type='AdamW', {field}=0.01)", code=codes.REFUSED_VALUE)
