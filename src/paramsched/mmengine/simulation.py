@@ -71,7 +71,8 @@ def simulate(
         run_config: True to run a config in Python. Only for files that you trust.
 
     Raises:
-        ConfigError: the config has no schedulers, or one of them cannot be built.
+        ConfigError: the config has no schedulers, one of them cannot be built, or the run has too many iterations or
+            groups: more than 2 million iterations, 10 million values or 1,000 groups.
         InvalidArgument: a value of `bases` is not a finite number.
         MissingFact: the length of the run or of an epoch is unknown.
 
