@@ -633,7 +633,11 @@ def test_iterations_times_values_have_a_limit_and_the_advice_is_below_it(
 
     (problem,) = refused.value.problems
     assert (problem.path, problem.code) == ("$.train_cfg", REFUSED_VALUE)
-    advised = f"Pass steps_per_epoch={most // 2};" if by_epoch else f"For example: train_cfg=dict(max_iters={most})"
+    advised = (
+        f"Pass steps_per_epoch={most // 2}, or --steps-per-epoch {most // 2} "
+        if by_epoch
+        else f"For example: train_cfg=dict(max_iters={most})"
+    )
     assert problem.advice.startswith(advised)
     check_config(config, "config", steps_per_epoch=most // 2 + 1)  # which simulates nothing
     longest = config if by_epoch else {**config, "train_cfg": {"max_iters": most}}

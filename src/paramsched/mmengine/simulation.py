@@ -351,7 +351,11 @@ def _refuse_costly(run: _SimulatedRun, iterations: int, source: str) -> None:
         found = f"expected at most {most:,} iterations with {values:,} values each, got {iterations:,} iterations"
         advice = f"For example: train_cfg=dict(max_iters={most})"
         if epochs is not None and epochs <= most:
-            advice = f"Pass steps_per_epoch={most // epochs}; the values of schedulers by epoch do not depend on it"
+            length = most // epochs
+            advice = (
+                f"Pass steps_per_epoch={length}, or --steps-per-epoch {length} on the command line; "
+                "the values of schedulers by epoch do not depend on it"
+            )
         raise ConfigError(source, [Problem(entry_path("train_cfg"), found, advice, code=codes.REFUSED_VALUE)])
 
 
