@@ -348,7 +348,7 @@ def _refuse_costly(run: _SimulatedRun, iterations: int, source: str) -> None:
     values, epochs = run.values_per_iteration(), run.length.max_epochs
     most = max(min(_MOST, _MOST_VALUES // values), 1)
     if iterations > most:
-        found = f"expected at most {most:,} iterations with {values:,} values each, got {iterations:,} iterations"
+        found = f"expected at most {most:,} iterations, got {iterations:,} (values per iteration: {values:,})"
         advice = f"For example: train_cfg=dict(max_iters={most})"
         if epochs is not None and epochs <= most:
             length = most // epochs
