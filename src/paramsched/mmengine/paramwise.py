@@ -204,4 +204,5 @@ def _check(config: Mapping[str, Any], values: Mapping[str, Any], path: str, prob
         if is_multiplied and values.get(field) is None:
             when = " if a parameter matches" if field == "lr" else ""  # MMEngine requires weight_decay for any model
             found = f"it multiplies {field}{when}, and the optimizer has no {field}"
-            problems.add(path, found, f"For example: optimizer=dict(type='AdamW', {field}=0.01)", code=codes.REFUSED_VALUE)
+            example = f"For example: optimizer=dict(type='AdamW', {field}=0.01)"
+            problems.add(path, found, example, code=codes.REFUSED_VALUE)
