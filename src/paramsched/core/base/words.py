@@ -197,6 +197,8 @@ KNOWN = (
     "lr_decay", "momentum", "momentum_decay", "rho", "step_sizes", "t0", "weight_decay",
 )  # fmt: skip
 """The numeric entries of the parameter groups of torch's own optimizers."""
+RESERVED: Final = ("clock", "total", "groups", "later", "targets")
+"""The entries of a plan besides its fields."""
 
 _MOST_LISTED = 8  # names that a message lists; of more names it lists the nearest ones
 _FEW_LISTED = 4

@@ -16,7 +16,18 @@ from paramsched.core.base.codes import (
     WRONG_ARGUMENT,
     WRONG_TYPE,
 )
-from paramsched.core.base.words import CLOCK, GROUPS, LATER, ROOT, TARGETS, TOTAL, child_path, closest, entry_path
+from paramsched.core.base.words import (
+    CLOCK,
+    GROUPS,
+    LATER,
+    RESERVED,
+    ROOT,
+    TARGETS,
+    TOTAL,
+    child_path,
+    closest,
+    entry_path,
+)
 from paramsched.core.builders import SHAPES
 from paramsched.core.fields import ELSEWHERE, KNOWN, PAIRS, Field, is_field_name, known_field
 from paramsched.core.files.problem_collector import BadValue, ProblemCollector, plain_or_bad, short_json, type_name_of
@@ -49,9 +60,6 @@ def within_float(value: Any) -> float:
         )
     return value  # type: ignore[no-any-return]  # other types are checked by the caller
 
-
-RESERVED: Final = ("clock", "total", "groups", "later", "targets")
-"""The entries of a plan besides its fields."""
 
 TARGET_ENTRIES: Final = ("initial", "schedule")
 """The entries of a target."""

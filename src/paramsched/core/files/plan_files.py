@@ -284,7 +284,7 @@ class PlanText:
             refused.__cause__ = error.__cause__
             if self.format != "yaml" or not self.looks_for_slips:
                 raise refused from refused.__cause__
-        slips = problems_of_slips(self.text, refused, lambda text: self._reread(text).loaded(shapes))
+        slips = problems_of_slips(self.text, lambda text: self._reread(text).loaded(shapes))
         raise ConfigError(self.name, slips) if slips else refused
 
     def _reread(self, text: str) -> "PlanText":

@@ -8,13 +8,14 @@ from math import isfinite
 from typing import Any, Final, TypeAlias, TypeGuard
 
 from paramsched.core.base.params import required_names, short_name
+from paramsched.core.base.words import KNOWN, RESERVED
 from paramsched.core.builders import SHAPES, example_call
 from paramsched.core.entries import load_entry
 from paramsched.core.feedback import MetricRule
 from paramsched.core.plan.plan import Plan
 from paramsched.core.schedules.schedule import FUNCTION_AS_SHAPE, Schedule, readings_of_number
 from paramsched.core.time.run_facts import RunFacts
-from paramsched.errors import InvalidArgument, shown
+from paramsched.errors import ConfigError, InvalidArgument, shown
 
 
 class PublishedPlan:
@@ -159,26 +160,36 @@ def _advice_for_number(number: float | str) -> str:
     return 'For example: "constant(1.0)", the base at every update'
 
 
-_SLIP = re.compile(r"(\s*)([A-Za-z_][\w\[\]]*)(\s*=\s*|:)(?=[^\s=/])(.*)")
+_SLIP = re.compile(r"(\s*+)([A-Za-z_]\w*+)((?:\[\d*+\])?+)(\s*+=\s*+|:)(?=[^\s=/])(.*)")
 
 
 def mended_entry(line: str) -> tuple[str, str] | None:
     """Return the cause and the mended line of an entry without a colon, or without the space after it; None for others.
 
-    >>> mended_entry("total:100"), mended_entry("lr = cosine()")[1], mended_entry("lr: cosine(to=0.1)")
-    (('the space after ":" is missing', 'total: 100'), 'lr: cosine()', None)
+    The name must be that of an optimizer's field or of another entry of a plan, because a path and the argument of a
+    call have the same form.
+
+    >>> mended_entry("total:100"), mended_entry("lr = cosine()")[1], mended_entry("lr: cosine()"), mended_entry("to=1")
+    (('the space after ":" is missing', 'total: 100'), 'lr: cosine()', None, None)
     """
     found = _SLIP.fullmatch(line)
-    if found is None:
+    if found is None or found[2] not in (*KNOWN, *RESERVED):
         return None
-    cause = 'the space after ":" is missing' if found[3] == ":" else 'an entry has ":" after its name, not "="'
-    return cause, f"{found[1]}{found[2]}: {found[4]}"
+    cause = 'the space after ":" is missing' if found[4] == ":" else 'an entry has ":" after its name, not "="'
+    return cause, f"{found[1]}{found[2]}{found[3]}: {found[5]}"
+
+
+def _is_plan(text: str, call: str) -> bool:
+    with suppress(InvalidArgument, ConfigError):
+        plan_of(text, call)
+        return True
+    return False
 
 
 def _plan_of_line(text: str, call: str) -> Plan:
     """Return the plan of a text that has no form of a plan file: the text of a schedule."""
     word = text.strip()
-    if (entry := mended_entry(word)) is not None:
+    if (entry := mended_entry(word)) is not None and _is_plan(entry[1], call):
         raise InvalidArgument(f"{call}(…, plan={shown(text)})", entry[0], f"Write {entry[1]!r}")
     if "(" in word:
         return Plan(lr=word)
