@@ -30,7 +30,7 @@ run: $(VENV)/run.stamp
 
 # The tests and the doctests, with one case of each kind. Those of one folder: make test ARGS=tests/core. With PORTABLE=1
 # only those that need no training engine: for other systems, and for Python without the GIL.
-PORTABLE_TESTS = -m pytest -n 2 --dist worksteal -q -m "not long" tests/core tests/show tests/tools $(ARGS)
+PORTABLE_TESTS = -m pytest -n 2 --dist worksteal -q -m "not long" tests/base tests/core tests/show tests/tools $(ARGS)
 ifdef PORTABLE
 test: $(VENV)/portable.stamp
 	$(BIN)/python $(PORTABLE_TESTS)
@@ -91,7 +91,7 @@ packaged:
 
 # Plant small errors in packages, one at a time, and report those that no test of a contributor finds: a minute to an hour
 # for each package. make mutants PACKAGES="core/run core/plan" ARGS="--count 100 --seed 2"
-PACKAGES = $(addprefix core/,schedules plan rules run files curves feedback time base values foreign_calls) \
+PACKAGES = base $(addprefix core/,schedules plan rules run files curves feedback time values foreign_calls) \
     $(addprefix compat/,torch pytorch_accelerated gradual_warmup) $(addprefix mmengine/,runner schedulers simulation paramwise registry engine) \
     engines show $(addprefix tools/,audit records) cli
 mutants: $(VENV)/compiled.stamp

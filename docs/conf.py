@@ -13,7 +13,7 @@ from sphinx.application import Sphinx
 # Where other processes use all cores, an operation of torch on several threads waits until the system runs them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from paramsched.core.base import VERSION
+from paramsched.base import VERSION
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "extensions"))

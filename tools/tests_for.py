@@ -27,7 +27,7 @@ def tests_of(package: str) -> list[str]:
     others = {
         "tools/audit": ["tools/records"],  # what an audit reads, and the facts of a log
         "tools/records": ["tools/audit"],
-        "core/base": ["whole/test_files_of_runs.py", "cli/test_terminal.py"],
+        "base": ["whole/test_files_of_runs.py", "cli/test_terminal.py"],
         "core/plan": ["core/functions"],  # its functions are exported ones
         "core/rules": ["whole/run/test_warnings.py", "whole/test_check_rules.py"],
         "core/schedules": ["whole/records"],  # wrong lines
@@ -36,7 +36,7 @@ def tests_of(package: str) -> list[str]:
     paths = [f"src/paramsched/{package}", f"src/paramsched/{package}.py"]
     names = (package, f"{top}/test_{name}.py", f"whole/{name}", f"whole/test_{name}.py", *others.get(package, []))
     paths += [f"tests/{one}" for one in names]
-    if top == "core":
+    if top in ("base", "core"):
         paths.append("tests/core/properties")
     elif top != package:  # such as tests/mmengine/test_engine.py
         paths += [str(file.relative_to(ROOT)) for file in sorted((ROOT / "tests" / top).glob("test_*.py"))]

@@ -1,6 +1,6 @@
 """The pages of all codes of `paramsched check`, written from the table of the rules. Needs no Sphinx."""
 
-from paramsched.core.base.codes import CheckRule, check_rules
+from paramsched.base.codes import CheckRule, check_rules
 
 _TITLES = {
     "PS1": "PS1: files, names and arguments",

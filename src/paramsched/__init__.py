@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from paramsched import errors as errors
 from paramsched import shapes as shapes
+from paramsched.base import VERSION as _VERSION
+from paramsched.base.problem import PlanWarning as PlanWarning
 from paramsched.core import curves as curves
-from paramsched.core.base import VERSION as _VERSION
-from paramsched.core.base.problem import PlanWarning as PlanWarning
 from paramsched.core.entries import is_installed as _is_installed
 from paramsched.core.entries import register_entries as _register_entries
 from paramsched.core.feedback import hold as hold
@@ -120,8 +120,8 @@ if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not 
 
 def _registered_shape(name: str) -> object:
     """Return the builder of a shape of a user; for another name, raise an error that says what to write."""
-    from paramsched.core.base.foreign_names import answer_to_name
-    from paramsched.core.base.words import closest
+    from paramsched.base.foreign_names import answer_to_name
+    from paramsched.base.words import closest
     from paramsched.core.builders import SHAPES
     from paramsched.core.curves import CONSTANTS, FAMILIES, curve_text
 

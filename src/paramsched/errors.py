@@ -26,12 +26,12 @@ from copy import copy
 from dataclasses import replace
 from typing import Any, ClassVar, Self, final
 
-from paramsched.core.base.codes import REFUSED_VALUE, SYNTAX, UNREADABLE, WRONG_ARGUMENT
-from paramsched.core.base.problem import CallSite as CallSite
-from paramsched.core.base.problem import Problem as Problem
-from paramsched.core.base.problem import lines_for_notebook
-from paramsched.core.base.words import did_you_mean as did_you_mean
-from paramsched.core.base.words import printable_lines
+from paramsched.base.codes import REFUSED_VALUE, SYNTAX, UNREADABLE, WRONG_ARGUMENT
+from paramsched.base.problem import CallSite as CallSite
+from paramsched.base.problem import Problem as Problem
+from paramsched.base.problem import lines_for_notebook
+from paramsched.base.words import did_you_mean as did_you_mean
+from paramsched.base.words import printable_lines
 
 
 class ParamschedError(ArgumentTypeError):

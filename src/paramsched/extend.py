@@ -5,9 +5,9 @@
 """
 
 # The arguments of a function, and what it returns.
-from paramsched.core.base.params import Count as Count
-from paramsched.core.base.params import Positive as Positive
-from paramsched.core.base.params import Share as Share
+from paramsched.base.params import Count as Count
+from paramsched.base.params import Positive as Positive
+from paramsched.base.params import Share as Share
 from paramsched.core.curves import Array as Array
 from paramsched.core.schedules import Schedule as Schedule
 

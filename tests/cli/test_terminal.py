@@ -11,10 +11,10 @@ import pytest
 import paramsched
 from cli import terminal
 from cli.command_inputs import ANSWERS, inputs
+from paramsched.base.codes import check_rules
+from paramsched.base.terminal import cell_width
 from paramsched.cli import main
 from paramsched.cli._output import terminal_width, uses_color
-from paramsched.core.base.codes import check_rules
-from paramsched.core.base.terminal import cell_width
 from paramsched.tools.recipes import recipes
 from support import answers
 from support.spread import spread

@@ -1,7 +1,7 @@
 """The first probable mistake in the levels of a line, in an unknown run or in a known one."""
 
 import paramsched as ps
-from paramsched.core.base.problem import Problem
+from paramsched.base.problem import Problem
 from paramsched.core.curves.arrays import quiet
 from paramsched.core.rules.curve import Curve, Situation, resolved_in_run, trial_run, usual_run
 from paramsched.core.rules.levels import LEVELS

@@ -4,8 +4,8 @@ import json
 
 from click.testing import CliRunner
 
+from paramsched.base.codes import check_rules
 from paramsched.cli import main
-from paramsched.core.base.codes import check_rules
 from support.tables import table
 
 SHOWN = [rule for rule in check_rules().values() if rule.wrong]

@@ -16,8 +16,8 @@ import pytest
 from click.testing import CliRunner
 
 import paramsched as ps
+from paramsched.base import files as _files
 from paramsched.cli import main
-from paramsched.core.base import files as _files
 from paramsched.errors import ParamschedError
 from paramsched.mmengine.config_file import load_config
 from paramsched.tools.audit import read_log, read_metrics, read_plan_history

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from torch.optim import lr_scheduler
 
 import paramsched as ps
+from paramsched.base.foreign_names import FOREIGN
 from paramsched.cli import main
-from paramsched.core.base.foreign_names import FOREIGN
 from paramsched.core.feedback import MetricRule
 from paramsched.core.schedules import SHAPES
 from support.tables import table

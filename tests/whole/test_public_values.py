@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.base.foreign_names import NAMES_OF_LIBRARIES, answer_to_name
+from paramsched.base.foreign_names import NAMES_OF_LIBRARIES, answer_to_name
 from paramsched.core.rules.plan_check import check
 
 

@@ -5,8 +5,8 @@ Promised. Imports every package on first use; without a package, its commands do
 
 import click
 
+from paramsched.base import VERSION
 from paramsched.cli._options import Commands
-from paramsched.core.base import VERSION
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100})

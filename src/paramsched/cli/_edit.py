@@ -25,13 +25,13 @@ from typing import Any, Final, final
 
 import click
 
+from paramsched.base.files import create_file, rewrite_file
+from paramsched.base.problem import PlanWarning
+from paramsched.base.words import did_you_mean
 from paramsched.cli._input import PlanInput, facts_if_known, read_plan_input
 from paramsched.cli._options import UNIT_FACTS, CommandOptions, check_numbers_of_bases
 from paramsched.cli._output import WrongUsage, options_of_facts, problem_text
 from paramsched.cli._traces import given_bases, groups_to_check, groups_with_bases, refuse_too_long
-from paramsched.core.base.files import create_file, rewrite_file
-from paramsched.core.base.problem import PlanWarning
-from paramsched.core.base.words import did_you_mean
 from paramsched.core.files import MOST_BYTES, PlanText, decoded_text, format_of, open_plan, read_bounded
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
 

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 import click
 
+from paramsched.base.files import naming_errors
+from paramsched.base.problem import Problem
+from paramsched.base.words import closest, did_you_mean
 from paramsched.cli._options import UNIT_FACTS, CommandOptions, runs_configs
 from paramsched.cli._output import WrongUsage, echo_note, option_of
 from paramsched.core import files as config
-from paramsched.core.base.files import naming_errors
-from paramsched.core.base.problem import Problem
-from paramsched.core.base.words import closest, did_you_mean
 from paramsched.core.entries import is_installed
 from paramsched.core.files import (
     MOST_BYTES,

@@ -10,6 +10,10 @@ from math import ceil
 from pathlib import Path
 from typing import TypeGuard, final
 
+from paramsched.base import codes
+from paramsched.base.problem import PlanWarning, Problem
+from paramsched.base.terminal import BREAK, SEVERITY_STYLES, Line, Part
+from paramsched.base.words import entry_path, json_text
 from paramsched.cli._input import (
     Config,
     PlanInput,
@@ -25,10 +29,6 @@ from paramsched.cli._input import (
 from paramsched.cli._options import CommandOptions
 from paramsched.cli._output import WrongUsage, problem_with_options
 from paramsched.cli._traces import groups_to_check
-from paramsched.core.base import codes
-from paramsched.core.base.problem import PlanWarning, Problem
-from paramsched.core.base.terminal import BREAK, SEVERITY_STYLES, Line, Part
-from paramsched.core.base.words import entry_path, json_text
 from paramsched.core.files import PlanText
 from paramsched.core.plan import Plan
 from paramsched.core.rules import binding_path, check, note_of_first_update

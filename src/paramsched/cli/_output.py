@@ -15,11 +15,11 @@ from typing import Any, NoReturn, TypeVar, final
 import click
 import numpy as np
 
-from paramsched.core.base.files import near_file, write_whole_file
-from paramsched.core.base.params import params_of_record
-from paramsched.core.base.problem import Problem
-from paramsched.core.base.terminal import Line, plain_text, table_rows, terminal_text
-from paramsched.core.base.words import printable, printable_lines
+from paramsched.base.files import near_file, write_whole_file
+from paramsched.base.params import params_of_record
+from paramsched.base.problem import Problem
+from paramsched.base.terminal import Line, plain_text, table_rows, terminal_text
+from paramsched.base.words import printable, printable_lines
 from paramsched.core.fields import Field
 from paramsched.core.plan import (
     Bases,

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 import click
 import numpy as np
 
+from paramsched.base import codes
+from paramsched.base.problem import Problem
+from paramsched.base.words import did_you_mean, names_listed, printable
 from paramsched.cli._input import (
     PlanInput,
     assumed_fact,
@@ -25,9 +28,6 @@ from paramsched.cli._input import (
 )
 from paramsched.cli._options import CommandOptions
 from paramsched.cli._output import WrongUsage, aligned_rows, echo_note, option_of
-from paramsched.core.base import codes
-from paramsched.core.base.problem import Problem
-from paramsched.core.base.words import did_you_mean, names_listed, printable
 from paramsched.core.curves import Floats
 from paramsched.core.entries import is_installed
 from paramsched.core.feedback import metric_word

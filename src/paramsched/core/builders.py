@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
-from paramsched.core.base.params import Param, params_of
+from paramsched.base.params import Param, params_of
 from paramsched.errors import InvalidArgument, InvalidCall, shown
 
 _Builder = TypeVar("_Builder", bound=Callable[..., Any])

@@ -11,8 +11,8 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, final
 
 import numpy as np
 
-from paramsched.core.base.problem import Problem
-from paramsched.core.base.words import text_on_screen
+from paramsched.base.problem import Problem
+from paramsched.base.words import text_on_screen
 from paramsched.core.builders import constructor
 from paramsched.core.entries import notebook_display
 from paramsched.core.number_checks import (

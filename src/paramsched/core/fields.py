@@ -9,8 +9,8 @@ from functools import lru_cache
 from numbers import Real
 from typing import Any, TypeAlias, final
 
-from paramsched.core.base.words import KNOWN as KNOWN
-from paramsched.core.base.words import closest, did_you_mean
+from paramsched.base.words import KNOWN as KNOWN
+from paramsched.base.words import closest, did_you_mean
 from paramsched.errors import InvalidArgument, PlanError, UnknownField, shown
 
 Group: TypeAlias = Mapping[str, Any]

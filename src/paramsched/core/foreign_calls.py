@@ -1,6 +1,6 @@
 """Calls with arguments of other libraries, written with the arguments of this one.
 
-The table of the arguments is `paramsched.core.base.foreign_names`.
+The table of the arguments is `paramsched.base.foreign_names`.
 """
 
 import ast
@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any, Final, TypeVar, cast, final, get_args, is_typeddict
 
-from paramsched.core.base.foreign_names import Foreign, Given, Way, foreign_argument, text_of
-from paramsched.core.base.params import Param, params_of, union_members
-from paramsched.core.base.words import KNOWN, did_you_mean, shortened_text
+from paramsched.base.foreign_names import Foreign, Given, Way, foreign_argument, text_of
+from paramsched.base.params import Param, params_of, union_members
+from paramsched.base.words import KNOWN, did_you_mean, shortened_text
 from paramsched.core.builders import SHAPES, example_call
 from paramsched.core.tracebacks import shortened
 from paramsched.errors import CallSite, InvalidCall, ParamschedError, shown

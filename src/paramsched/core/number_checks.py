@@ -7,8 +7,8 @@ from functools import cache, partial
 from numbers import Integral, Real
 from typing import Any, get_args
 
-from paramsched.core.base.params import Param
-from paramsched.core.base.words import did_you_mean
+from paramsched.base.params import Param
+from paramsched.base.words import did_you_mean
 from paramsched.errors import CallSite, InvalidArgument, site_with_value
 
 MOST_COUNT = 10**18

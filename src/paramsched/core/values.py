@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Final, Never, NoReturn, SupportsFloat, Un
 
 import numpy as np
 
-from paramsched.core.base.codes import BASE_OF_ZERO, BEYOND_THE_PLAN
-from paramsched.core.base.params import readable
-from paramsched.core.base.problem import PlanWarning, Problem, warn_user
-from paramsched.core.base.words import did_you_mean
+from paramsched.base.codes import BASE_OF_ZERO, BEYOND_THE_PLAN
+from paramsched.base.params import readable
+from paramsched.base.problem import PlanWarning, Problem, warn_user
+from paramsched.base.words import did_you_mean
 from paramsched.core.feedback import MetricRule, ignored_metrics, misplaced_metric
 from paramsched.core.foreign_calls import answering_class
 from paramsched.core.number_checks import finite_number, whole_number

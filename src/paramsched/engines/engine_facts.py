@@ -13,8 +13,8 @@ from typing import Any, Final, TypeVar, cast, final, get_args, get_type_hints
 import numpy as np
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
-from paramsched.core.base import codes
-from paramsched.core.base.problem import Problem
+from paramsched.base import codes
+from paramsched.base.problem import Problem
 from paramsched.core.foreign_calls import unknown_keyword
 from paramsched.core.plan import (
     FORMS,

@@ -10,9 +10,9 @@ from types import MappingProxyType
 from typing import Any, final
 
 from paramsched.engines.torch_required import torch
-from paramsched.core.base import codes
-from paramsched.core.base.problem import Problem
-from paramsched.core.base.words import did_you_mean
+from paramsched.base import codes
+from paramsched.base.problem import Problem
+from paramsched.base.words import did_you_mean
 from paramsched.core.feedback import Plateau
 from paramsched.core.plan import Plan, RunAmounts, UnknownAmounts, amount_clock, amounts_of_run
 from paramsched.core.run import EngineHandle, Processes, Scheduler, checked_amount

@@ -7,8 +7,8 @@ from operator import is_
 from typing import Any, NamedTuple, TypeAlias, final
 
 from paramsched.engines.torch_required import torch
-from paramsched.core.base.problem import Problem
-from paramsched.core.base.words import did_you_mean
+from paramsched.base.problem import Problem
+from paramsched.base.words import did_you_mean
 from paramsched.core.fields import Field
 from paramsched.core.run import EngineHandle, PlanHooks, Scheduler, hooks_on
 from paramsched.errors import InvalidArgument, shown

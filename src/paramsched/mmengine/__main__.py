@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from paramsched.core.base import codes
-from paramsched.core.base.problem import Problem
-from paramsched.core.base.words import entry_path, printable, printable_lines
+from paramsched.base import codes
+from paramsched.base.problem import Problem
+from paramsched.base.words import entry_path, printable, printable_lines
 from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, ParamschedError
 
 

@@ -17,9 +17,9 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, Final
 
-from paramsched.core.base import codes
-from paramsched.core.base.problem import Problem
-from paramsched.core.base.words import ROOT, child_path, entry_path
+from paramsched.base import codes
+from paramsched.base.problem import Problem
+from paramsched.base.words import ROOT, child_path, entry_path
 from paramsched.core.files import read_bounded_text, read_data, type_name_of
 from paramsched.errors import ConfigError, MissingDependency, ParamschedError
 

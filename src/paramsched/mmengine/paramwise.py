@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, final
 
-from paramsched.core.base import codes
-from paramsched.core.base.words import child_path
+from paramsched.base import codes
+from paramsched.base.words import child_path
 from paramsched.core.fields import is_number
 from paramsched.core.files import ProblemCollector, short_json, type_name_of
 from paramsched.core.plan import shown_names

@@ -7,8 +7,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final, TypeVar, overload
 
-from paramsched.core.base import codes
-from paramsched.core.base.words import child_path, did_you_mean
+from paramsched.base import codes
+from paramsched.base.words import child_path, did_you_mean
 from paramsched.core.files import ProblemCollector, short_json
 from paramsched.errors import CallSite, ConfigError, InvalidArgument
 

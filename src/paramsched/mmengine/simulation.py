@@ -12,9 +12,9 @@ from typing import Any, Final, TypeAlias, final
 
 import torch
 
-from paramsched.core.base import codes
-from paramsched.core.base.problem import Problem, warn_user
-from paramsched.core.base.words import child_path, entry_path, printable
+from paramsched.base import codes
+from paramsched.base.problem import Problem, warn_user
+from paramsched.base.words import child_path, entry_path, printable
 from paramsched.core.files import ProblemCollector, short_json, type_name_of
 from paramsched.core.number_checks import finite_number, whole_number
 from paramsched.errors import CallSite, ConfigError, MissingFact

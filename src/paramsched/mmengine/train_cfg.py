@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from paramsched.core.base import codes
-from paramsched.core.base.words import child_path
+from paramsched.base import codes
+from paramsched.base.words import child_path
 from paramsched.core.files import ProblemCollector, short_json
 from paramsched.core.number_checks import whole_number
 from paramsched.errors import InvalidArgument

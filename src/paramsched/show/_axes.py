@@ -8,8 +8,8 @@ from typing import Final, NamedTuple, final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from paramsched.core.base.terminal import cell_width
-from paramsched.core.base.words import did_you_mean
+from paramsched.base.terminal import cell_width
+from paramsched.base.words import did_you_mean
 from paramsched.core.plan import TimeUnit, Trace, even_unit
 from paramsched.core.time import CLOCK_SYNONYMS, CLOCKS, PROGRESS, Duration, RunFacts
 from paramsched.errors import CallSite, InvalidArgument, MissingFact

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from paramsched.core.base.words import printable
+from paramsched.base.words import printable
 from paramsched.core.plan import PlanLike, plan_of
 from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument, MissingDependency

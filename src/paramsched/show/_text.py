@@ -8,9 +8,9 @@ from typing import TypeAlias, final
 import numpy as np
 from numpy.typing import NDArray
 
-from paramsched.core.base.terminal import Style as NamedStyle
-from paramsched.core.base.terminal import cell_width, painted
-from paramsched.core.base.words import printable
+from paramsched.base.terminal import Style as NamedStyle
+from paramsched.base.terminal import cell_width, painted
+from paramsched.base.words import printable
 from paramsched.errors import InvalidArgument
 from paramsched.show._axes import AS_VALUES_ASK, TimeAxis, View, choose_scale, clip_text, short_number, wrap_text
 from paramsched.show._panels import picture

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeAlias, final, runtime_c
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from paramsched.core.base.words import text_on_screen
+from paramsched.base.words import text_on_screen
 from paramsched.core.fields import Field, numeric
 from paramsched.core.plan import (
     Binding,

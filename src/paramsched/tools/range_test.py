@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, final
 import numpy as np
 import torch
 
-from paramsched.core.base.params import readable
+from paramsched.base.params import readable
 from paramsched.core.curves import Floats
 from paramsched.core.fields import Field, base_of, is_own
 from paramsched.core.foreign_calls import answering

@@ -6,8 +6,8 @@ The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/core/files/tes
 from pathlib import Path
 from typing import Any
 
+from paramsched.base.problem import Problem
 from paramsched.core import files as config
-from paramsched.core.base.problem import Problem
 from paramsched.errors import ConfigError
 from support import answers
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import paramsched as ps
+from paramsched.base.problem import Problem
 from paramsched.core import files as config
-from paramsched.core.base.problem import Problem
 from paramsched.core.rules.plan_check import check
 from support import answers
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.base.codes import check_rules
 from paramsched.cli import main
 from paramsched.core import files as config
-from paramsched.core.base.codes import check_rules
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.rules.plan_check import check, codes_given, note_of_first_update, rule_of_code
 from paramsched.core.schedules import parse

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.base.codes import BEYOND_TOTAL
+from paramsched.base.codes import BEYOND_TOTAL
 from paramsched.core.rules.driver import probable_mistakes
 from paramsched.core.rules.plan_check import check
 from support.tables import table

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.base.terminal import Line, plain_text
+from paramsched.base.terminal import Line, plain_text
 from paramsched.tools.audit import read_plan_history
 from paramsched.tools.records.checkpoint_files import load_checkpoint
 from paramsched.tools.records.resume import predict_resume

@@ -21,7 +21,7 @@ def test_src_has_the_seven_packages_and_no_other_folder():
     folders = {path.name for path in LIBRARY.iterdir() if any(path.rglob("*.py"))}
     files = {path.name for path in LIBRARY.iterdir() if path.is_file()}
 
-    assert folders == {*SIX, "core"}
+    assert folders == {*SIX, "base", "core"}
     assert files == {"__init__.py", "__main__.py", "errors.py", "extend.py", "py.typed", "shapes.py"}
 
 
@@ -53,13 +53,13 @@ def failures_in(folder: Path, *tests: str) -> str:
 @pytest.mark.long
 @pytest.mark.heavy
 def test_the_core_passes_its_tests_without_the_other_packages(tmp_path):
-    assert failures_in(copy_without(tmp_path, *SIX), "src", "tests/core") == ""
+    assert failures_in(copy_without(tmp_path, *SIX), "src", "tests/base", "tests/core") == ""
 
 
 @pytest.mark.long
 @pytest.mark.heavy
 @pytest.mark.parametrize("package", [*SIX])
 def test_without_one_package_the_others_pass(package, tmp_path):
-    others = [f"tests/{other}" for other in ("core", *SIX) if other not in (package, "cli")]
+    others = [f"tests/{other}" for other in ("base", "core", *SIX) if other not in (package, "cli")]
 
     assert failures_in(copy_without(tmp_path, package), "src", *others) == ""

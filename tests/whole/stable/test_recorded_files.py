@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.base import VERSION
+from paramsched.base import VERSION
 from paramsched.mmengine import MultiStepLR, OneCycleLR
 
 FILES = Path(__file__).with_name("files")

@@ -15,8 +15,8 @@ import click
 import pytest
 
 import paramsched as ps
-from paramsched.core.base import VERSION
-from paramsched.core.base.deprecation import removed_in, warn_deprecated
+from paramsched.base import VERSION
+from paramsched.base.deprecation import removed_in, warn_deprecated
 
 FILE = Path(__file__).with_name("signatures.txt")
 SOURCE = Path(ps.__file__).parent

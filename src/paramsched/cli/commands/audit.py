@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from paramsched.base.words import json_text
 from paramsched.cli._options import (
     Command,
     CommandOptions,
@@ -20,7 +21,6 @@ from paramsched.cli._options import (
     tolerance_option,
 )
 from paramsched.cli._output import BAD_PLAN, WrongUsage, echo, echo_data, terminal_width, write_output
-from paramsched.core.base.words import json_text
 
 
 @click.command(

@@ -19,7 +19,7 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
     """Print the rules of the codes passed with --explain, and exit."""
     if value is None:
         return
-    from paramsched.core.base import codes
+    from paramsched.base import codes
 
     explained = _codes("--explain", value)
     echo("\n\n".join(str(rule) for code, rule in codes.check_rules().items() if code in explained))
@@ -80,13 +80,13 @@ def paramsched_check(
     """
     from dataclasses import replace
 
+    from paramsched.base.problem import Problem
     from paramsched.cli._lint_output import (
         CheckedPlan,
         checked_plan,
         problems_as_json,
         problems_as_lines,
     )
-    from paramsched.core.base.problem import Problem
 
     selected = _codes("--select", select) if select else None
     ignored = _codes("--ignore", ignore or "")

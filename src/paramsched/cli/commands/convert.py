@@ -78,8 +78,8 @@ def _values(plan: str, options: CommandOptions) -> str:
 
 def _require_format(to: str | None) -> None:
     """Raise an error for a format that is unknown or can only be read."""
+    from paramsched.base.words import did_you_mean
     from paramsched.core import files as config
-    from paramsched.core.base.words import did_you_mean
     from paramsched.core.files import WRITERS
 
     if to is not None and to not in config.formats():

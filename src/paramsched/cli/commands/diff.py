@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import click
 
+from paramsched.base.words import json_text
 from paramsched.cli._options import (
     Command,
     CommandOptions,
@@ -14,7 +15,6 @@ from paramsched.cli._options import (
     plan_options,
 )
 from paramsched.cli._output import BAD_PLAN, echo_data, echo_lines
-from paramsched.core.base.words import json_text
 
 
 @click.command(

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from paramsched.base.words import json_text
 from paramsched.cli._options import Command, json_option
 from paramsched.cli._output import WrongUsage, aligned_rows, echo, echo_data, echo_yaml
-from paramsched.core.base.words import json_text
 
 if TYPE_CHECKING:
     from paramsched.tools.recipes import Recipe

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from paramsched.base.words import json_text
 from paramsched.cli._options import (
     Command,
     CommandOptions,
@@ -19,7 +20,6 @@ from paramsched.cli._options import (
     plan_options,
 )
 from paramsched.cli._output import BAD_PLAN, WrongUsage, echo_data, echo_lines
-from paramsched.core.base.words import json_text
 
 if TYPE_CHECKING:
     from paramsched.errors import StateError

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, final
 
 import click
 
+from paramsched.base.terminal import table_rows
+from paramsched.base.words import json_text
 from paramsched.cli._options import (
     Command,
     CommandOptions,
@@ -33,8 +35,6 @@ from paramsched.cli._output import (
     uses_color,
     write_output,
 )
-from paramsched.core.base.terminal import table_rows
-from paramsched.core.base.words import json_text
 from paramsched.core.time import CLOCKS
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ class Drawing:
 
     def file(self, output: str, to: str | None = None, title: str | None = None) -> str | bytes:
         """Return the content of a picture's file, in the format of its suffix or in `to`."""
+        from paramsched.base.words import printable
         from paramsched.cli._input import title_of_plans
-        from paramsched.core.base.words import printable
 
         draw = _format_of_picture(output, to)
         drawn, more = self.data()

@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor
 from torch.optim import Optimizer
 
+from paramsched.base.words import did_you_mean
 from paramsched.compat.group_values import Number, by_value, python_number, set_value
 from paramsched.compat.pytorch_accelerated.placeholders import (
     Placeholder,
@@ -19,7 +20,6 @@ from paramsched.compat.pytorch_accelerated.placeholders import (
     require_no_placeholders,
     require_positive_count,
 )
-from paramsched.core.base.words import did_you_mean
 from paramsched.core.number_checks import positive_number, whole_number
 from paramsched.errors import InvalidArgument, StateError, UnknownField
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.optim import Optimizer, lr_scheduler
 from torch.optim.lr_scheduler import EPOCH_DEPRECATION_WARNING as EPOCH_DEPRECATION_WARNING
 
+from paramsched.base.problem import Problem, warn_user
 from paramsched.compat.group_values import (
     Number,
     ParamGroup,
@@ -23,7 +24,6 @@ from paramsched.compat.group_values import (
     separate_tensors,
     set_value,
 )
-from paramsched.core.base.problem import Problem, warn_user
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, StateError, shown
 
 # If torch raises an error too, the message starts with torch's text, because code that catches the error may search it.

@@ -11,6 +11,7 @@ from typing import Any
 
 from torch.optim import Optimizer, lr_scheduler
 
+from paramsched.base.problem import Problem, warn_user
 from paramsched.compat.group_values import group_values, set_value
 from paramsched.compat.torch.base import (
     EPOCH_DEPRECATION_WARNING,
@@ -20,7 +21,6 @@ from paramsched.compat.torch.base import (
     torch_error,
     watch_step,
 )
-from paramsched.core.base.problem import Problem, warn_user
 from paramsched.errors import CallSite, InvalidCall, shown
 
 

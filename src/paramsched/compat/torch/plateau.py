@@ -5,6 +5,7 @@ from typing import Any, Literal, SupportsFloat
 
 from torch.optim import Optimizer, lr_scheduler, swa_utils
 
+from paramsched.base.problem import Problem, warn_user
 from paramsched.compat.group_values import Number, group_values, separate_tensors, set_value
 from paramsched.compat.torch.base import (
     EPOCH_DEPRECATION_WARNING,
@@ -18,7 +19,6 @@ from paramsched.compat.torch.base import (
     torch_error,
     warn_outside_step,
 )
-from paramsched.core.base.problem import Problem, warn_user
 from paramsched.errors import InvalidArgument
 
 

@@ -11,7 +11,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
-from paramsched.core.base.words import did_you_mean
+from paramsched.base.words import did_you_mean
 from paramsched.core.curves.arrays import ROUNDING as ROUNDING
 from paramsched.core.curves.arrays import ROUNDING_OF_LARGEST as ROUNDING_OF_LARGEST
 from paramsched.core.curves.arrays import Array as Array

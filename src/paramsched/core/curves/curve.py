@@ -6,8 +6,8 @@ from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeAlias, final
 
 import numpy as np
 
-from paramsched.core.base.params import argument_kind, params_of, short_name
-from paramsched.core.base.words import closest, text_on_screen
+from paramsched.base.params import argument_kind, params_of, short_name
+from paramsched.base.words import closest, text_on_screen
 from paramsched.core.builders import builder_like, example_call, require_free_name
 from paramsched.core.curves.arrays import Array, Floats, require_numbers
 from paramsched.core.number_checks import checked_number

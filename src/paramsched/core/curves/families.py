@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from paramsched.core.base.params import Positive, Share
+from paramsched.base.params import Positive, Share
 from paramsched.core.curves.arrays import Array
 from paramsched.core.curves.curve import curve, curve_family, curve_family_of_both
 

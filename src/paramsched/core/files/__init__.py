@@ -1,6 +1,6 @@
 """Plans in files: YAML, TOML, JSON; with all problems at once."""
 
-from paramsched.core.base.problem import Problem as Problem
+from paramsched.base.problem import Problem as Problem
 from paramsched.core.files.native import schedule_from_text as schedule_from_text
 from paramsched.core.files.native import to_plan as to_plan
 from paramsched.core.files.plan_files import WRITERS as WRITERS

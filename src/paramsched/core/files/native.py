@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final, TypeGuard, final
 
-from paramsched.core.base.codes import (
+from paramsched.base.codes import (
     NOTHING_PLANNED,
     REFUSED_VALUE,
     SAID_TWICE,
@@ -16,7 +16,7 @@ from paramsched.core.base.codes import (
     WRONG_ARGUMENT,
     WRONG_TYPE,
 )
-from paramsched.core.base.words import (
+from paramsched.base.words import (
     CLOCK,
     GROUPS,
     LATER,

@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, final, overload
 
-from paramsched.core.base.codes import NOTHING_PLANNED
-from paramsched.core.base.files import near_file, path_of_file, write_whole_file
-from paramsched.core.base.params import readable
-from paramsched.core.base.problem import Problem
-from paramsched.core.base.words import did_you_mean, names_listed, printable, shortened_text
+from paramsched.base.codes import NOTHING_PLANNED
+from paramsched.base.files import near_file, path_of_file, write_whole_file
+from paramsched.base.params import readable
+from paramsched.base.problem import Problem
+from paramsched.base.words import did_you_mean, names_listed, printable, shortened_text
 from paramsched.core.files import native
 from paramsched.core.files.native import ShapeLike, ShapeNames
 from paramsched.core.files.problem_collector import (

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple, final
 
 import numpy as np
 
-from paramsched.core.base.codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
-from paramsched.core.base.files import open_to_read
-from paramsched.core.base.problem import Problem
-from paramsched.core.base.problem import TextLines as TextLines
-from paramsched.core.base.words import ROOT, child_path, did_you_mean, path_from_root, printable
+from paramsched.base.codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.base.files import open_to_read
+from paramsched.base.problem import Problem
+from paramsched.base.problem import TextLines as TextLines
+from paramsched.base.words import ROOT, child_path, did_you_mean, path_from_root, printable
 from paramsched.core.schedules.text import MOST_WORDS, has_many_words
 from paramsched.errors import ConfigError, InvalidArgument, shown
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import Any, Final
 
-from paramsched.core.base.problem import TextLines
-from paramsched.core.base.words import json_text
+from paramsched.base.problem import TextLines
+from paramsched.base.words import json_text
 from paramsched.core.files.problem_collector import (
     MOST_DEPTH,
     MOST_VALUES,

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, final
 
-from paramsched.core.base.codes import SYNTAX
-from paramsched.core.base.problem import Problem, TextLines
-from paramsched.core.base.words import ROOT
+from paramsched.base.codes import SYNTAX
+from paramsched.base.problem import Problem, TextLines
+from paramsched.base.words import ROOT
 from paramsched.core.plan.forms import mended_entry
 from paramsched.errors import ConfigError
 

@@ -11,8 +11,8 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, final
 
-from paramsched.core.base.params import readable, short_name
-from paramsched.core.base.words import closest, did_you_mean
+from paramsched.base.params import readable, short_name
+from paramsched.base.words import closest, did_you_mean
 from paramsched.core.curves.curve import Curve
 from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import PAIRS, Field, Group, is_field_name, is_number, recorded_base

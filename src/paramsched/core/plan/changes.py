@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
-from paramsched.core.base.words import did_you_mean
+from paramsched.base.words import did_you_mean
 from paramsched.core.feedback import MetricRule
 from paramsched.core.number_checks import finite_number
 from paramsched.core.plan.binding import Binding, PlanClock, Target, clock_of_field, replace_schedule, selector_text

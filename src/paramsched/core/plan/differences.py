@@ -9,9 +9,9 @@ from typing import Any, TypeAlias, Unpack, final
 
 import numpy as np
 
-from paramsched.core.base.params import readable
-from paramsched.core.base.terminal import BREAK, Line, Style, plain_text
-from paramsched.core.base.words import printable, text_on_screen
+from paramsched.base.params import readable
+from paramsched.base.terminal import BREAK, Line, Style, plain_text
+from paramsched.base.words import printable, text_on_screen
 from paramsched.core.curves.arrays import Array
 from paramsched.core.entries import notebook_display
 from paramsched.core.foreign_calls import answering

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple, final
 
-from paramsched.core.base.words import did_you_mean
+from paramsched.base.words import did_you_mean
 from paramsched.core.fields import Field
 from paramsched.core.plan.binding import (
     Binding,

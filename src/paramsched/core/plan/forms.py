@@ -7,8 +7,8 @@ from contextlib import suppress
 from math import isfinite
 from typing import Any, Final, TypeAlias, TypeGuard
 
-from paramsched.core.base.params import required_names, short_name
-from paramsched.core.base.words import KNOWN, RESERVED
+from paramsched.base.params import required_names, short_name
+from paramsched.base.words import KNOWN, RESERVED
 from paramsched.core.builders import SHAPES, example_call
 from paramsched.core.entries import load_entry
 from paramsched.core.feedback import MetricRule

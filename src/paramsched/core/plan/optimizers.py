@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, final
 
-from paramsched.core.base.words import closest, did_you_mean
+from paramsched.base.words import closest, did_you_mean
 from paramsched.core.fields import Field, Group, flat_groups, flat_name, label, numeric
 from paramsched.core.plan.binding import (
     Binding,

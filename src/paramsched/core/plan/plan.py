@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Unpack, final
 
-from paramsched.core.base.params import readable
-from paramsched.core.base.words import closest, printable_lines, text_on_screen
+from paramsched.base.params import readable
+from paramsched.base.words import closest, printable_lines, text_on_screen
 from paramsched.core.curves.curve import CurveLike
 from paramsched.core.curves.families import linear as linear_curve
 from paramsched.core.entries import load_entry, notebook_display

@@ -8,7 +8,7 @@ from typing import Any, Unpack, final, overload
 
 import numpy as np
 
-from paramsched.core.base.params import readable
+from paramsched.base.params import readable
 from paramsched.core.curves.arrays import Array, Floats, interpolated
 from paramsched.core.feedback import MetricRule
 from paramsched.core.foreign_calls import answering

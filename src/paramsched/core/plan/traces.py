@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack, final
 
 import numpy as np
 
-from paramsched.core.base.params import readable
-from paramsched.core.base.words import did_you_mean, names_listed, printable, text_on_screen
+from paramsched.base.params import readable
+from paramsched.base.words import did_you_mean, names_listed, printable, text_on_screen
 from paramsched.core.curves.arrays import Array, Floats
 from paramsched.core.entries import notebook_display
 from paramsched.core.feedback import MetricRule
@@ -366,7 +366,7 @@ class Trace:
         """Write the table of `csv_text` into a file."""
         from pathlib import Path  # this import takes a tenth of the time to import the library
 
-        from paramsched.core.base.files import write_whole_file
+        from paramsched.base.files import write_whole_file
 
         write_whole_file(Path(path), self.csv_text().encode())
 

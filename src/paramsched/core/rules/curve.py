@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias, final
 
 import numpy as np
 
-from paramsched.core.base.words import GROUPS, LATER, TARGETS, child_path, entry_path
+from paramsched.base.words import GROUPS, LATER, TARGETS, child_path, entry_path
 from paramsched.core.curves.arrays import Floats, Integers
 from paramsched.core.plan.binding import Binding, Target
 from paramsched.core.plan.plan import Plan

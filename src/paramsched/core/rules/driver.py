@@ -6,9 +6,9 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from paramsched.core.base import codes
-from paramsched.core.base.problem import Problem
-from paramsched.core.base.words import TOTAL
+from paramsched.base import codes
+from paramsched.base.problem import Problem
+from paramsched.base.words import TOTAL
 from paramsched.core.curves.arrays import quiet
 from paramsched.core.plan.binding import Binding, Target, binding_key, is_by_amount, lengths_of_line
 from paramsched.core.plan.follow import schedules_followed

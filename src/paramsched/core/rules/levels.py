@@ -7,8 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from paramsched.core.base import codes
-from paramsched.core.base.problem import Problem
+from paramsched.base import codes
+from paramsched.base.problem import Problem
 from paramsched.core.feedback import Plateau
 from paramsched.core.plan.lines import BELOW_ONE_ADVICE, first_outside, range_of, with_floor
 from paramsched.core.plan.usual import is_round_share

@@ -4,11 +4,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from math import ceil, isfinite
 from typing import Any, Final, Unpack
 
-from paramsched.core.base import codes
-from paramsched.core.base.codes import OTHERS_NAME, REFUSED_VALUE, SAID_TWICE, CheckRule, check_rules
-from paramsched.core.base.params import readable
-from paramsched.core.base.problem import Problem
-from paramsched.core.base.words import GROUPS, LATER, TOTAL, child_path, did_you_mean
+from paramsched.base import codes
+from paramsched.base.codes import OTHERS_NAME, REFUSED_VALUE, SAID_TWICE, CheckRule, check_rules
+from paramsched.base.params import readable
+from paramsched.base.problem import Problem
+from paramsched.base.words import GROUPS, LATER, TOTAL, child_path, did_you_mean
 from paramsched.core.fields import ELSEWHERE, KNOWN, KNOWN_ELSEWHERE, Field, known_field, recorded_base
 from paramsched.core.foreign_calls import answering
 from paramsched.core.plan.binding import Binding, PlanClock, Target, clock_of_field, is_selected, refuse_unmatched

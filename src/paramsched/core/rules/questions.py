@@ -1,13 +1,13 @@
 """What the questions about a line have in common: a question returns the probable mistake that it finds, or None.
 
-`core/base/rules.json` has the sentence and the example of each code.
+`base/rules.json` has the sentence and the example of each code.
 """
 
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, Final, TypeAlias
 
-from paramsched.core.base.problem import Problem
+from paramsched.base.problem import Problem
 from paramsched.core.rules.curve import Curve
 
 Question: TypeAlias = Callable[[Curve], Problem | None]

@@ -8,8 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from paramsched.core.base import codes
-from paramsched.core.base.problem import Problem
+from paramsched.base import codes
+from paramsched.base.problem import Problem
 from paramsched.core.feedback import Plateau, better_mode
 from paramsched.core.rules.curve import Curve, Part, Stage, Time, values_of
 from paramsched.core.rules.questions import (

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple, final
 
-from paramsched.core.base.problem import Problem
+from paramsched.base.problem import Problem
 from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import Field
 from paramsched.core.plan.lines import by_group

@@ -7,7 +7,7 @@ from typing import Any, final
 import torch
 from torch.optim import Optimizer
 
-from paramsched.core.base.problem import Problem
+from paramsched.base.problem import Problem
 from paramsched.core.fields import RECORD, recorded_bases
 from paramsched.core.plan.lines import UpdateTimes, bases_of, by_group, values_at
 from paramsched.core.plan.optimizers import errors_of

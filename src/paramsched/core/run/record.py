@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias, final
 
-from paramsched.core.base.words import names_listed
+from paramsched.base.words import names_listed
 from paramsched.core.fields import RECORD, json_or_none, recorded_bases
 from paramsched.core.plan.lines import Line, Place, RuleStates, Values, bases_of, by_group
 from paramsched.core.plan.optimizers import ALONE, WHOLE, Scope

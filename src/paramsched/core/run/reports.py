@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple, final
 
 import numpy as np
 
-from paramsched.core.base.codes import (
+from paramsched.base.codes import (
     BASE_OF_ZERO,
     BEYOND_THE_PLAN,
     FACTOR_IN_GROUP,
@@ -16,7 +16,7 @@ from paramsched.core.base.codes import (
     GROWS,
     LEVEL_AS_VALUE,
 )
-from paramsched.core.base.problem import Problem
+from paramsched.base.problem import Problem
 from paramsched.core.curves.arrays import Array
 from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import is_number, recorded_base

@@ -10,7 +10,7 @@ from typing import Any, Final, final
 import numpy as np
 import torch
 
-from paramsched.core.base.problem import Problem
+from paramsched.base.problem import Problem
 from paramsched.core.fields import finite_or_none, recorded_bases
 from paramsched.core.plan.binding import clock_of_field
 from paramsched.core.plan.differences import diff

@@ -9,7 +9,7 @@ from time import sleep
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 from weakref import ref
 
-from paramsched.core.base.problem import Problem
+from paramsched.base.problem import Problem
 from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import RECORD, entry_of
 from paramsched.core.plan.binding import Target, binding_key, parts_of, selector_text

@@ -24,9 +24,9 @@ from weakref import ref
 import torch
 from torch.optim.lr_scheduler import LRScheduler
 
-from paramsched.core.base.params import readable, short_name
-from paramsched.core.base.problem import Problem
-from paramsched.core.base.words import did_you_mean, text_on_screen
+from paramsched.base.params import readable, short_name
+from paramsched.base.problem import Problem
+from paramsched.base.words import did_you_mean, text_on_screen
 from paramsched.core.entries import load_entry
 from paramsched.core.feedback import MetricRule, ignored_metrics, misplaced_metric
 from paramsched.core.fields import Field

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import final
 
-from paramsched.core.base.problem import Problem
+from paramsched.base.problem import Problem
 from paramsched.core.plan.optimizers import shown_names
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.reports import problems_of_bases

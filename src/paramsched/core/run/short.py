@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final, final
 
-from paramsched.core.base.problem import Problem
+from paramsched.base.problem import Problem
 from paramsched.core.fields import Field
 from paramsched.core.plan.lines import Line, UpdateTimes, by_group, values_at
 from paramsched.core.plan.resolution import ResolvedPlan

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final, get_args
 import numpy as np
 from torch.optim import Optimizer
 
-from paramsched.core.base.codes import UNREADABLE
-from paramsched.core.base.words import closest, did_you_mean
+from paramsched.base.codes import UNREADABLE
+from paramsched.base.words import closest, did_you_mean
 from paramsched.core.fields import RECORD, numeric
 from paramsched.core.plan.forms import PlanLike, PublishedPlan, is_path, plan_of, published_plan, without_total
 from paramsched.core.plan.lines import RuleStates, base_in, bases_of, lines_of
@@ -219,7 +219,7 @@ class PlanSource:
 
 def with_location(refusal: PlanError, text: "PlanText") -> PlanError:
     """Return the error with its line in the file."""
-    from paramsched.core.base.problem import Problem
+    from paramsched.base.problem import Problem
 
     if not refusal.problem.path:
         return refusal

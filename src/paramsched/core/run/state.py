@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
-from paramsched.core.base.problem import PlanWarning, Problem, warn_user
+from paramsched.base.problem import PlanWarning, Problem, warn_user
 from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import RECORD, entry_of, is_own, recorded_bases
 from paramsched.core.plan.lines import UpdateTimes

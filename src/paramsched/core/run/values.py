@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol, TypeAlias, final
 import numpy as np
 import torch
 
-from paramsched.core.base.problem import Problem
+from paramsched.base.problem import Problem
 from paramsched.core.fields import RECORD, Field, base_of, label, recorded_base
 from paramsched.core.plan.binding import Target, clock_of_field
 from paramsched.core.plan.lines import (

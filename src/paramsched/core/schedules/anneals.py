@@ -8,8 +8,8 @@ from typing import Any, Literal, TypeAlias, TypeGuard
 
 import numpy as np
 
+from paramsched.base.params import Positive, params_of, short_name
 from paramsched.core import curves
-from paramsched.core.base.params import Positive, params_of, short_name
 from paramsched.core.curves.arrays import Array
 from paramsched.core.curves.curve import Curve, CurveLike
 from paramsched.core.schedules.level import Absolute, Level, level_from_parts, level_of, split_level

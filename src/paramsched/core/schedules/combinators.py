@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, overload
 
 import numpy as np
 
-from paramsched.core.base.params import Positive, readable
+from paramsched.base.params import Positive, readable
 from paramsched.core.curves.arrays import Array
 from paramsched.core.foreign_calls import answering
 from paramsched.core.number_checks import finite_number

@@ -7,8 +7,8 @@ from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 
+from paramsched.base.params import Positive
 from paramsched.core import curves
-from paramsched.core.base.params import Positive
 from paramsched.core.curves.arrays import Array, power_of
 from paramsched.core.schedules.anneals import along
 from paramsched.core.schedules.level import Absolute, Level

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Final, TypeAlias
 
 import numpy as np
 
+from paramsched.base.params import Count, Positive, params_of
 from paramsched.core import curves
-from paramsched.core.base.params import Count, Positive, params_of
 from paramsched.core.curves.arrays import Array, Floats, power_of
 from paramsched.core.curves.curve import Curve, CurveLike
 from paramsched.core.number_checks import finite_number, positive_number

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, TypeAlias, final
 
-from paramsched.core.base.params import argument_kind, short_name
+from paramsched.base.params import argument_kind, short_name
 from paramsched.core.number_checks import finite_number
 from paramsched.core.schedules.registry import combine_operands, is_number
 from paramsched.errors import CallSite

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar, final, overload
 
 import numpy as np
 
-from paramsched.core.base.params import Param, params_of, readable
+from paramsched.base.params import Param, params_of, readable
 from paramsched.core.builders import SHAPES, builder_like, register_builder
 from paramsched.core.curves.arrays import Array
 from paramsched.core.curves.curve import Curve

@@ -2,8 +2,8 @@
 
 import math
 
+from paramsched.base.params import Count, Positive
 from paramsched.core import curves
-from paramsched.core.base.params import Count, Positive
 from paramsched.core.curves.curve import CurveLike
 from paramsched.core.number_checks import positive_number, whole_number
 from paramsched.core.schedules.anneals import Index, anneal, constant

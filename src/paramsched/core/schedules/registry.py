@@ -6,7 +6,7 @@ from functools import wraps
 from numbers import Real
 from typing import Any, Final, cast
 
-from paramsched.core.base.params import readable
+from paramsched.base.params import readable
 from paramsched.core.builders import SHAPES as SHAPES
 from paramsched.core.builders import Builder, built_class, refused_call, register_builder
 from paramsched.core.foreign_calls import unknown_argument

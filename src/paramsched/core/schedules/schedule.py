@@ -12,8 +12,8 @@ from operator import is_
 from pickle import PicklingError
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeAlias, TypeGuard, final, overload
 
-from paramsched.core.base.params import Param, argument_kind, params_of
-from paramsched.core.base.words import printable, shown_fields, text_on_screen
+from paramsched.base.params import Param, argument_kind, params_of
+from paramsched.base.words import printable, shown_fields, text_on_screen
 from paramsched.core.builders import SHAPES, example_call
 from paramsched.core.curves.arrays import Floats
 from paramsched.core.curves.curve import Curve, curve_of

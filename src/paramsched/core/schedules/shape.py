@@ -13,7 +13,7 @@ from typing import Annotated, Any, Concatenate, Final, Literal, ParamSpec, TypeA
 
 import numpy as np
 
-from paramsched.core.base.params import Ge, Gt, Param, params_of, readable
+from paramsched.base.params import Ge, Gt, Param, params_of, readable
 from paramsched.core.builders import SHAPES, builder_like, require_free_name
 from paramsched.core.curves.arrays import Array
 from paramsched.core.number_checks import MOST_COUNT, checked_number, finite_number, require_choice, whole_number

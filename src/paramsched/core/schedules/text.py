@@ -18,11 +18,11 @@ from numbers import Real
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias, final
 
-from paramsched.core.base.codes import UNKNOWN_NAME, WRONG_TYPE
-from paramsched.core.base.foreign_names import answer_to_name
-from paramsched.core.base.params import Param, params_of, readable
-from paramsched.core.base.problem import TextLines
-from paramsched.core.base.words import closest, shortened_text
+from paramsched.base.codes import UNKNOWN_NAME, WRONG_TYPE
+from paramsched.base.foreign_names import answer_to_name
+from paramsched.base.params import Param, params_of, readable
+from paramsched.base.problem import TextLines
+from paramsched.base.words import closest, shortened_text
 from paramsched.core.builders import SHAPES, example_call, refused_call
 from paramsched.core.curves.curve import CONSTANTS, FAMILIES, Curve
 from paramsched.core.foreign_calls import answering, unknown_argument

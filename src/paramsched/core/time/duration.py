@@ -10,10 +10,10 @@ from typing import Final, TypeAlias, final
 
 import numpy as np
 
-from paramsched.core.base.codes import UNKNOWN_NAME
-from paramsched.core.base.foreign_names import FOREIGN_SCALES, FOREIGN_UNITS
-from paramsched.core.base.params import argument_kind, short_name
-from paramsched.core.base.words import closest, shortened_text
+from paramsched.base.codes import UNKNOWN_NAME
+from paramsched.base.foreign_names import FOREIGN_SCALES, FOREIGN_UNITS
+from paramsched.base.params import argument_kind, short_name
+from paramsched.base.words import closest, shortened_text
 from paramsched.core.curves.arrays import Array
 from paramsched.errors import InvalidArgument, Unresolved, shown
 

@@ -8,8 +8,8 @@ from math import ceil, prod
 from numbers import Integral, Real
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypedDict, cast, final
 
-from paramsched.core.base.params import Doc, Example, Ge, Gt, Le, Param, params_of_record, readable
-from paramsched.core.base.words import closest, did_you_mean, only_set_fields, shortened_text
+from paramsched.base.params import Doc, Example, Ge, Gt, Le, Param, params_of_record, readable
+from paramsched.base.words import closest, did_you_mean, only_set_fields, shortened_text
 from paramsched.core.entries import notebook_display
 from paramsched.core.foreign_calls import answering_class, foreign_fact
 from paramsched.core.time.duration import PROGRESS, UNIT_NAMES, Duration, DurationLike

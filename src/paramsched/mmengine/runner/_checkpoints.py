@@ -14,8 +14,8 @@ from typing import Any, Final, TypeVar, final
 import torch
 from torch import nn
 
-from paramsched.core.base.files import write_whole_file
-from paramsched.core.base.words import names_listed
+from paramsched.base.files import write_whole_file
+from paramsched.base.words import names_listed
 from paramsched.core.run import Scheduler
 from paramsched.errors import InvalidArgument, ParamschedError, StateError
 from paramsched.mmengine.runner._param_schedulers import RunnerFacts, Schedulers

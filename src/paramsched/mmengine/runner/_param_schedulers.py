@@ -8,9 +8,9 @@ from typing import Any, Final, TypeAlias, final
 
 from torch.optim import Optimizer
 
+from paramsched.base import codes
+from paramsched.base.problem import Problem, warn_user
 from paramsched.compat.group_values import by_value
-from paramsched.core.base import codes
-from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.files import ProblemCollector
 from paramsched.core.plan import (
     ALONE,

@@ -16,8 +16,8 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
-from paramsched.core.base import codes
-from paramsched.core.base.words import ROOT, child_path, closest, did_you_mean, entry_path
+from paramsched.base import codes
+from paramsched.base.words import ROOT, child_path, closest, did_you_mean, entry_path
 from paramsched.core.files import ProblemCollector, short_json
 from paramsched.core.number_checks import check_fields, checked, require_choice, whole_number
 from paramsched.core.run import check_option

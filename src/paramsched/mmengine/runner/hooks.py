@@ -14,8 +14,8 @@ import torch
 from torch.optim import Optimizer
 from tqdm.auto import tqdm
 
-from paramsched.core.base.files import naming_errors
-from paramsched.core.base.words import did_you_mean
+from paramsched.base.files import naming_errors
+from paramsched.base.words import did_you_mean
 from paramsched.core.number_checks import whole_number
 from paramsched.core.plan import amount_clock
 from paramsched.core.run import Scheduler, hooks_on, watch_updates

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from paramsched.core.base import codes
+from paramsched.base import codes
 from paramsched.core.files import short_json
 from paramsched.core.number_checks import check_fields, checked, one_of, whole_number
 from paramsched.engines.accelerate import replicas

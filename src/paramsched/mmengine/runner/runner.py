@@ -11,8 +11,8 @@ from typing import Any, Final, Literal, Self, final
 
 from torch import nn
 
-from paramsched.core.base import codes
-from paramsched.core.base.words import ROOT, child_path, closest, entry_path
+from paramsched.base import codes
+from paramsched.base.words import ROOT, child_path, closest, entry_path
 from paramsched.core.files import ProblemCollector, short_json
 from paramsched.core.run import OnBase, OnChange, Scheduler
 from paramsched.engines.accelerate import batch_amounts

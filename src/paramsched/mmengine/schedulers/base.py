@@ -10,8 +10,8 @@ from weakref import WeakKeyDictionary
 import torch
 from torch.optim import Optimizer
 
+from paramsched.base.problem import Problem, warn_user
 from paramsched.compat.group_values import ParamGroup, by_value, late_base, set_value
-from paramsched.core.base.problem import Problem, warn_user
 from paramsched.core.fields import Field, is_number
 from paramsched.core.number_checks import finite_number, not_negative
 from paramsched.core.run import watch_updates

@@ -7,8 +7,8 @@ from typing import Literal, NamedTuple, TypeAlias, Unpack, final
 
 import numpy as np
 
-from paramsched.core.base.params import readable
-from paramsched.core.base.words import printable, text_on_screen
+from paramsched.base.params import readable
+from paramsched.base.words import printable, text_on_screen
 from paramsched.core.curves import Floats, last_of_each
 from paramsched.core.plan import Plan, PlanLike, amounts_of_run, plan_in_run
 from paramsched.core.time import PROGRESS, Duration, Facts, RunFacts, amount_text, counts_in_unit, facts_of_call

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, final
 
-from paramsched.core.base.words import did_you_mean, names_listed, text_on_screen
+from paramsched.base.words import did_you_mean, names_listed, text_on_screen
 from paramsched.core.entries import notebook_display
 from paramsched.core.files import read_data, to_plan
 from paramsched.core.plan import Plan, PublishedPlan, Trace, trace

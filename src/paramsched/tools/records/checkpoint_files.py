@@ -9,8 +9,8 @@ from shlex import quote
 from typing import IO, Any, BinaryIO, Final, final
 from zipfile import ZIP_STORED, ZipFile, is_zipfile
 
-from paramsched.core.base.files import open_to_read
-from paramsched.core.base.words import names_listed, printable
+from paramsched.base.files import open_to_read
+from paramsched.base.words import names_listed, printable
 from paramsched.core.fields import RECORD, finite_or_none
 from paramsched.errors import MissingDependency, UnreadableLog
 from paramsched.tools.records.log_values import MOST_GROUPS, MOST_UPDATES, nearest_in_file, path_text

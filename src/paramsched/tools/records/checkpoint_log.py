@@ -8,8 +8,8 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched.core.base.terminal import Line, plain_text
-from paramsched.core.base.words import printable
+from paramsched.base.terminal import Line, plain_text
+from paramsched.base.words import printable
 from paramsched.core.fields import RECORD, Field, finite_or_none, is_number, is_own, numeric, recorded_base
 from paramsched.core.plan import Diff, Plan, amount_clock, diff
 from paramsched.core.time import RunFacts, amount_text

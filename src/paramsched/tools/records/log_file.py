@@ -15,8 +15,8 @@ from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 
-from paramsched.core.base.files import open_to_read
-from paramsched.core.base.words import names_listed, printable
+from paramsched.base.files import open_to_read
+from paramsched.base.words import names_listed, printable
 from paramsched.core.curves import Floats, last_of_each
 from paramsched.core.feedback import metric_word
 from paramsched.core.fields import KNOWN, Field

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 
-from paramsched.core.base.words import did_you_mean, printable
+from paramsched.base.words import did_you_mean, printable
 from paramsched.core.curves import ROUNDING, ROUNDING_OF_LARGEST, Floats, equal_up_to_rounding
 from paramsched.core.fields import Field
 from paramsched.core.time import CLOCK_SYNONYMS

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
-from paramsched.core.base.terminal import SEVERITY_STYLES, Line, plain_text
-from paramsched.core.base.words import printable
+from paramsched.base.terminal import SEVERITY_STYLES, Line, plain_text
+from paramsched.base.words import printable
 from paramsched.core.plan import ALONE, Diff, Plan
 from paramsched.core.run import DryRun, OnChange, dry_run
 from paramsched.core.time import RunFacts, amount_text

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, final
 
-from paramsched.core.base.words import names_listed, printable
+from paramsched.base.words import names_listed, printable
 from paramsched.core.plan import ALONE, Plan, shown_names, unique_labels
 from paramsched.core.run import COUNT, State, position_of_torch, read_groups, read_scheduler_state
 from paramsched.core.time import RunFacts

@@ -142,7 +142,7 @@ class Param:
 def params_of(function: Callable[..., Any]) -> Mapping[str, Param]:
     """Return the parameters of a function by name.
 
-    >>> from paramsched.core.base.params import Gt
+    >>> from paramsched.base.params import Gt
     >>> def step(every: int, gamma: Annotated[float, Gt(0)] = 0.1) -> None: ...
     >>> params_of(step)["gamma"].kind, params_of(step)["gamma"].meta, params_of(step)["every"].required
     ('number', (Gt(gt=0),), True)
@@ -229,7 +229,7 @@ def params_of_record(record: type) -> Mapping[str, Param]:
     """Return the entries of a TypedDict by name, as keywords whose default is None.
 
     >>> from typing import TypedDict
-    >>> from paramsched.core.base.params import Doc, Ge
+    >>> from paramsched.base.params import Doc, Ge
     >>> class Facts(TypedDict, total=False):
     ...     batch_size: Annotated[int | None, Ge(1), Doc("Samples per batch.")]
     >>> batch_size = params_of_record(Facts)["batch_size"]

@@ -9,7 +9,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import IO
 
-from paramsched.core.base.words import closest, printable
+from paramsched.base.words import closest, printable
 from paramsched.errors import InvalidArgument, shown
 
 _NOT_REPLACEABLE = (errno.EACCES, errno.EPERM, errno.EBUSY)  # EBUSY: a file that is mounted into a container

@@ -15,9 +15,9 @@ import torch
 
 import paramsched as ps
 from paramsched import errors
+from paramsched.base.problem import PlanWarning, Problem, warn_user
+from paramsched.base.words import json_text
 from paramsched.core import entries
-from paramsched.core.base.problem import PlanWarning, Problem, warn_user
-from paramsched.core.base.words import json_text
 from paramsched.core.tracebacks import with_short_errors
 from paramsched.errors import InvalidArgument, ParamschedError
 from support.tables import table

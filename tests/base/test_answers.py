@@ -1,6 +1,6 @@
 """What the helpers of messages, names and terminals return.
 
-The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/core/base/test_answers.py` writes them.
+The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/base/test_answers.py` writes them.
 """
 
 import inspect
@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from paramsched.base import codes as check_rules
+from paramsched.base import params, problem, terminal, words
+from paramsched.base import params as ranges
 from paramsched.core import entries
-from paramsched.core.base import codes as check_rules
-from paramsched.core.base import params, problem, terminal, words
-from paramsched.core.base import params as ranges
 from paramsched.core.curves import Curve
 from paramsched.core.schedules import Level, Schedule
 from paramsched.core.time import Duration, DurationLike

@@ -114,5 +114,5 @@ def check_rules() -> Mapping[str, CheckRule]:
     """Return a dict from code to rule. `paramsched check --explain` and the documentation show the rules."""
     from importlib.resources import files  # a tenth of the import of the library, and only `--explain` needs it
 
-    rows = json.loads(files("paramsched.core.base").joinpath("rules.json").read_text("utf-8"))
+    rows = json.loads(files("paramsched.base").joinpath("rules.json").read_text("utf-8"))
     return {row["code"]: CheckRule(**{**row, "options": tuple(row.get("options", ()))}) for row in rows}

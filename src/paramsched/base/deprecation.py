@@ -1,6 +1,6 @@
 """Deprecation of a stable name: a warning with the line to write instead, for one minor version."""
 
-from paramsched.core.base.problem import Problem, warn_user
+from paramsched.base.problem import Problem, warn_user
 
 
 def warn_deprecated(call: str, instead: str, *, since: str) -> None:

@@ -11,9 +11,9 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Any, Final, final
 
-from paramsched.core.base.codes import SYNTAX, CheckRule, Severity, check_rules
-from paramsched.core.base.params import readable
-from paramsched.core.base.words import printable, printable_lines
+from paramsched.base.codes import SYNTAX, CheckRule, Severity, check_rules
+from paramsched.base.params import readable
+from paramsched.base.words import printable, printable_lines
 
 _EXCERPT: Final = 72  # characters of a line that are shown
 

@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal, TypeAlias
 
-from paramsched.core.base.words import printable
+from paramsched.base.words import printable
 
 Style: TypeAlias = Literal["dim", "bold", "good", "bad", "warning", "used", "mark"]
 

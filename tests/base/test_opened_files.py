@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from paramsched.core.base.files import (
+from paramsched.base.files import (
     kind_of_file,
     naming_errors,
     open_to_read,
