@@ -187,12 +187,14 @@ class Situation(NamedTuple):
         epochs: the number of epochs in the run; None if it is unknown.
         is_start: True at a start, which raises an error for values that an optimizer cannot use.
         is_short: True if the length of the run itself is probably a mistake.
+        run: the run of the plan, which may convert only some units; None if its lengths cannot be compared.
     """
 
     facts: RunFacts | None = None
     epochs: Fraction | None = None
     is_start: bool = False
     is_short: bool = False
+    run: TrialRun | None = None
 
 
 @final

@@ -26,7 +26,7 @@ from paramsched.core.rules.curve import (
 )
 from paramsched.core.rules.levels import LEVELS, base_is_zero, grows, refused_values
 from paramsched.core.rules.questions import Question, updates_text
-from paramsched.core.rules.times import COURSE, ENDS, LONG_RUN, METRICS, STAGES, TIMES, UNITS, WRITTEN
+from paramsched.core.rules.times import COURSE, ENDS, LONG_RUN, METRICS, STAGES, TIMES, UNITS, WRITTEN, WRITTEN_LENGTHS
 from paramsched.core.schedules.anneals import stage_from_base
 from paramsched.core.schedules.combinators import without_rules
 from paramsched.core.schedules.own import has_own_shape
@@ -65,7 +65,7 @@ def probable_mistakes(
     yield from ((None, found) for found in of_run)
     # The length of an engine's run may be another one than that of the plan, which a start reports itself.
     epochs = _epochs_of_run(plan, facts, trial if counts_of_user or plan.total is None else None)
-    situation = Situation(facts, epochs, counted is not None, bool(of_run))
+    situation = Situation(facts, epochs, counted is not None, bool(of_run), trial)
     schedules = {} if counted is None else {binding_key(line): line.schedule for line in counted.bindings}
     followed_by = schedules_followed(plan.bindings, plan.clock)
     curves = list[Curve]()
@@ -128,14 +128,16 @@ def problems_of_line(curve: Curve) -> list[Problem]:
     found = [*_found(METRICS, curve)] if curve.rules else []
     if written := _first(WRITTEN, curve):
         return [*found, *written]
-    if curve.resolved is None:  # its base and its written levels are known
-        return [*found, *_found((base_is_zero, grows), curve)]
+    if curve.resolved is None:  # its base, its written levels and its written lengths are known
+        written = _first((base_is_zero, grows), curve)
+        # A line with an error has the run of the plan, and the error reports its lengths.
+        return [*found, *(written if written or curve.is_timed else _first(WRITTEN_LENGTHS, curve))]
     is_finite = bool(np.isfinite(curve.values).all())
     is_timed = curve.is_timed and curve.run.to_scale
     levels = _first((base_is_zero, *LEVELS), curve) if is_finite else []
     # A start raises an error for values that an optimizer cannot use.
     refused = _first((refused_values,), curve) if curve.is_timed and not curve.situation.is_start else []
-    times = [] if refused else _first((*UNITS, *TIMES) if is_timed else UNITS, curve)
+    times = [] if refused else _first((*UNITS, *TIMES) if is_timed else WRITTEN_LENGTHS, curve)
     found += [*levels, *(one for one in refused if one.code not in [other.code for other in levels]), *times]
     if levels or refused or times or not is_finite:
         return found

@@ -29,7 +29,7 @@ from paramsched.core.schedules.cycles import restarts
 from paramsched.core.schedules.level import Absolute
 from paramsched.core.schedules.own import is_own
 from paramsched.core.schedules.schedule import Schedule
-from paramsched.core.schedules.sequence import holds_when_empty
+from paramsched.core.schedules.sequence import holds_when_empty, stages_of
 from paramsched.core.time.duration import Duration
 
 LONG_RUN: Final = 1_000
@@ -266,6 +266,28 @@ def beyond_total(curve: Curve) -> Problem | None:
         if taken > end and taken > _CLEARLY_LONGER * end and not is_cut:
             found = f"{part.written} takes {percent_text(Fraction(taken) / end)} of the total, so the run ends first"
             return problem(curve, codes.BEYOND_TOTAL, found)
+    return None
+
+
+def written_beyond_total(curve: Curve) -> Problem | None:
+    """Report the first sequence or shape that is longer than the run by its lengths in the units of the plan's total.
+
+    It is for a line with other units too, which need a run fact: their lengths only add to it.
+    """
+    run = curve.situation.run
+    for part in curve.parts if run is not None else ():
+        stages = stages_of(part.written)
+        is_cut = len(stages) > 1 and stages[-1].kind == "skip"
+        if run is None or not part.over_run or is_cut:
+            continue
+        lengths = [length for stage in stages if (length := stage.known_length) is not None and run.converts([length])]
+        taken = sum((run.span.units.exact(length) for length in lengths), Fraction(0))
+        if taken > _CLEARLY_LONGER * run.end:
+            found = f"{part.written} takes {percent_text(taken / run.end)} of the total"
+            if part.written.fills:  # its stage without a length has no update
+                advice = "Shorten a stage, or increase the total"
+                return problem(curve, codes.NOTHING_LEFT, f"{found}, so no updates remain for the rest", advice)
+            return problem(curve, codes.BEYOND_TOTAL, f"{found}, so the run ends first")
     return None
 
 
@@ -732,6 +754,8 @@ METRICS: Final[tuple[Question, ...]] = (mode_of_metric, counts_in_warmup)
 """Questions about the metric rules of a line."""
 UNITS: Final[tuple[Question, ...]] = (epochs_for_updates, updates_for_epochs)
 """Questions about units, for which the number of epochs must be known."""
+WRITTEN_LENGTHS: Final[tuple[Question, ...]] = (*UNITS, written_beyond_total)
+"""Questions about the written lengths of a line that mixes units, whose times in the run are unknown."""
 TIMES: Final[tuple[Question, ...]] = (
     beyond_total, milestone_after_end, period_beyond_run, stage_of_one_update, decay_in_percent, many_cycles,
 )  # fmt: skip
