@@ -43,6 +43,9 @@ MISTAKES = [  # base, line, run facts, code
     (3e-4, "cosine(start=3e-4, to=3e-5)", LONG, "PS301"),
     (0.1, "cosine(start=0.1)", LONG, "PS301"),
     (0.1, "warmup(500) + cosine()", LONG, "PS301"),
+    (1.0, "warmup(500) + cosine()", LONG, "PS301"),
+    (0.1, "(warmup(500) >> cosine()) + linear()", LONG, "PS301"),
+    (0.1, "one_cycle() + cosine()", LONG, "PS301"),
     (0.1, "cosine(start=30, to=0)", LONG, "PS318"),
     (0.1, "constant(0)", LONG, "PS313"),
     (0.0, "cosine()", LONG, "PS403"),
@@ -145,6 +148,7 @@ MISTAKES = [  # base, line, run facts, code
     # A warmup that takes more than half of the run, or that falls because its highest level is its start.
     (0.1, "warmup(6000) >> cosine()", LONG, RISES),
     (0.1, "warmup('60%') * step('30%')", LONG, RISES),
+    (0.1, "clamp(warmup('60%') >> cosine(), 0.001)", LONG, RISES),
     (1e-3, "warmup('5%', absolute(0.1)) >> cosine()", LONG, RISES),
     (0.1, "warmup(100, 2.0) * cosine()", LONG, RISES),
     # An absolute level above the optimizer's own rate.
@@ -309,6 +313,9 @@ RIGHT = [
     "warmup({w}) >> constant() >> cooldown('{p}%')",
     "warmup({w}) * (1.0 * plateau('loss', patience=3))",
     "stairs(1, 0.1, 3)",
+    "maximum(one_cycle(), 0.1)",
+    "0.5 * one_cycle() + 0.5 * cosine()",
+    "maximum(warmup({w}, to=0.5) >> exponential(0.5, '{q}%'), 0.7)",
     "warmup('1 epoch') >> cosine(to={f})",
     "0.1 * (warmup({w}) >> cosine())",
     "0.5 * warmup({w}) >> 0.5 * cosine()",

@@ -174,6 +174,8 @@ GroupBase: TypeAlias = tuple[str | int, float]
 
 _NOT_MULTIPLES: Final = ("as_factor", "followed_target", "like", "power")
 """Schedules whose values are not meant as multiples near 1: the lr of one sample, another line. So are functions."""
+_WITH_STAGES: Final = ("product", "absolute", "guided", "every", "with_lengths")
+"""Schedules with the stages of a sequence in them. A sum, a maximum and a chain of several have other levels."""
 _OWN_TIME: Final = ("sequence", "restarts", "take", "skip", "window")
 """Schedules whose parts have another time than the run."""
 
@@ -391,9 +393,22 @@ class Curve:
         return [level for part in self.parts for _, level in part.levels]
 
     @cached_property
+    def _top(self) -> Part:
+        """The sequence whose stages are those of the line; the whole line if it has none, as a sum of sequences."""
+        parts = {id(part.written): part for part in reversed(self.parts)}
+
+        def sequence_in(part: Part) -> Part | None:
+            if part.kind == "sequence" or part.kind not in _WITH_STAGES:
+                return part if part.kind == "sequence" and part.over_run else None
+            inside = [sequence_in(parts[id(inner)]) for inner in part.written.parts()]
+            return next(filter(None, inside), None)
+
+        return sequence_in(self.parts[0]) or self.parts[0]
+
+    @cached_property
     def stages(self) -> list[Stage]:
         """The stages of the line, or of the sequence in it if it is a product."""
-        top = next((part for part in self.parts if part.kind == "sequence" and part.over_run), self.parts[0])
+        top = self._top
         written, in_run = stages_of(top.written), () if top.resolved is None else stages_of(top.resolved)
         several = in_run if len(in_run) == len(written) else (None,) * len(written)
         stages, begin = list[Stage](), 0
@@ -428,8 +443,7 @@ class Curve:
 
     def with_stages(self, stages: Iterable[Schedule]) -> str:
         """Return the text of the line with other stages in place of its own."""
-        top = next((part for part in self.parts if part.kind == "sequence" and part.over_run), self.parts[0])
-        return self.with_part(top.written, in_order_anew(stages))
+        return self.with_part(self._top.written, in_order_anew(stages))
 
     def with_part(self, part: Schedule, other: Schedule) -> str:
         """Return the text of the line with another schedule in place of a part."""

@@ -17,6 +17,7 @@ from paramsched.core.rules.questions import Question, problem, when, whose
 from paramsched.core.schedules.anneals import is_anneal
 from paramsched.core.schedules.combinators import maximum, without_rules
 from paramsched.core.schedules.schedule import Schedule
+from paramsched.core.schedules.sequence import stages_of
 
 _RATES: Final = frozenset({"lr", "final_lr", "step_sizes"})
 _BELOW_ONE: Final = frozenset({
@@ -71,10 +72,12 @@ _LOW_START: Final = 0.5
 def value_for_multiple(curve: Curve) -> Problem | None:
     """Report numbers that are multiples of base, but were probably meant as values.
 
-    At a base of 1 both are the same number.
+    At a base of 1 both are the same number, and only a sum is above base.
     """
-    if not curve.is_multiple or curve.target is not None or (curve.bases and not {*curve.bases} - {0.0, 1.0}):
+    if not curve.is_multiple or curve.target is not None or (curve.bases and not any(curve.bases)):
         return None
+    if curve.bases and not {*curve.bases} - {0.0, 1.0}:
+        return _of_sum(curve)
     questions: list[Question] = [_of_sum]
     if curve.is_rate:
         questions.insert(0, _small_end)
@@ -192,8 +195,9 @@ def _small_end(curve: Curve) -> Problem | None:
     """
     if (peak := _small_peak(curve)) is not None:
         return _one_level(curve, peak, codes.LEVEL_AS_VALUE)
-    base, first = curve.base, curve.stages[0].written.args.get("start")
-    is_one_cycle = len(curve.stages) > 1 and first not in (None, 0.0)
+    base = curve.base
+    sequences = [part.written for part in curve.parts if part.kind == "sequence"]
+    is_one_cycle = any(stages_of(each)[0].args.get("start") not in (None, 0.0) for each in sequences)
     small = [rule.min for rule in curve.rules if isinstance(rule, Plateau) and isinstance(rule.min, float)]
     for part in curve.parts:
         ends = [level for name, level in part.levels if name != "start"]

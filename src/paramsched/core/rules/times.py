@@ -595,9 +595,13 @@ def falling_warmup(curve: Curve) -> Problem | None:
 
 
 def _warmups(curve: Curve) -> list[Part]:
-    """Return the warmups with which a line begins."""
-    first = curve.stages[0].written
-    return [part for part in curve.parts if part.written.kind == "warmup" and (part.over_run or part.written is first)]
+    """Return the warmups with which a line, or a sequence in a sum or a clamp of it, begins."""
+    firsts = [stages_of(part.written)[0] for part in curve.parts if part.kind == "sequence" and part.over_run]
+    return [
+        part
+        for part in curve.parts
+        if part.written.kind == "warmup" and (part.over_run or any(part.written is first for first in firsts))
+    ]
 
 
 def long_warmup(curve: Curve) -> Problem | None:
