@@ -11,18 +11,18 @@ from support.tables import table
 
 LENGTHS = ["1%", "5%", "50%", 1, 21, 500, "1 epoch", "0.5 epochs"]
 LEVELS = [0, 0.001, 0.1, 0.4, 0.5, 0.99]
-BASES = [1e-8, 2e-5, 1e-3, 0.05, 0.1, 1.0, 2.0]
+BASES = [0.0, 1e-8, 2e-5, 1e-3, 0.05, 0.1, 1.0, 2.0]
 
 
 @st.composite
 def plans(draw):
-    """Return a plan of one or two decays, its run facts and the base of each field."""
+    """Return a plan of one or two decays, its run facts and the bases of each field."""
     lines, bases = {}, {}
     for field in draw(st.sampled_from([["lr"], ["weight_decay"], ["lr", "weight_decay"]])):
         warmup = st.sampled_from(["", *(f"warmup({length!r}) >> " for length in LENGTHS)])
         decay = st.sampled_from(["cosine(to={})", "linear(to={})", "constant() >> linear(to={}, over='10%')"])
         lines[field] = draw(warmup) + draw(decay).format(draw(st.sampled_from(LEVELS)))
-        bases[field] = draw(st.sampled_from(BASES))
+        bases[field] = draw(st.lists(st.sampled_from(BASES), min_size=1, max_size=3))
     facts = {"total": draw(st.sampled_from([100, 400, 1000, 10_000, "3 epochs", "90 epochs"]))}
     facts["steps_per_epoch"] = draw(st.sampled_from([7, 100, 1251]))
     return ps.Plan(**lines), facts, bases
@@ -38,7 +38,7 @@ def test_no_question_finds_anything_in_a_plan_of_which_a_start_asks_nothing(case
         reject()
 
     def groups_of(line):
-        return [(0, bases[line.name])]
+        return [*enumerate(bases[line.name])]
 
     if has_nothing_to_ask(plan, counted, facts, groups_of):
         assert [one.code for _, one in probable_mistakes(plan, facts, groups_of, counted=counted)] == []
@@ -53,3 +53,16 @@ def test_a_start_with_a_usual_plan_asks_nothing(line):
 
     assert has_nothing_to_ask(plan, plan.resolve(facts=facts), facts, lambda line: [(0, 3e-4)])
     assert not has_nothing_to_ask(plan, plan.resolve(facts=facts), facts, lambda line: [(0, 0.0)])
+
+
+@table("bases", [(0.05, 0.5), (0.5, 0.05), (0.0, 0.5, 0.05)])
+def test_a_start_asks_about_the_lowest_base_of_a_weight_decay(bases):
+    plan, facts = ps.Plan(weight_decay="cosine(to=0.4)"), ps.RunFacts(total=10_000)
+    counted = plan.resolve(facts=facts)
+
+    def groups_of(line):
+        return [*enumerate(bases)]
+
+    assert not has_nothing_to_ask(plan, counted, facts, groups_of)
+    (found,) = [one for _, one in probable_mistakes(plan, facts, groups_of, counted=counted)]
+    assert f"of group {bases.index(0.05)} ends at 0.02" in found.found

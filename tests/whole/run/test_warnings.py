@@ -242,6 +242,8 @@ MISTAKES_IN_GROUPS = [  # groups, plan, code
     # A value that a decay of weight decay reaches.
     ([{"lr": 0.1, "weight_decay": 0.05}], "weight_decay: cosine(to=0.4)", "PS301"),
     ([{"lr": 0.1, "weight_decay": 0.05}], "weight_decay: warmup(100) >> cosine(to=0.4)", "PS301"),
+    ([{"weight_decay": 0.05}, {"weight_decay": 0.5}], "weight_decay: cosine(to=0.4)", "PS301"),
+    ([{"weight_decay": 0.5}, {"weight_decay": 0.05}], "weight_decay: cosine(to=0.4)", "PS301"),
 ]  # fmt: skip
 
 

@@ -41,8 +41,8 @@ def has_nothing_to_ask(
     return all(
         not isinstance(line.field, Target)
         and (schedule := resolved.get(binding_key(line))) is not None
-        and any(base for _, base in groups_of(line))
-        and _is_usual(line, schedule, max(base for _, base in groups_of(line)), end)
+        and (bases := [base for _, base in groups_of(line) if base])
+        and _is_usual(line, schedule, min(bases), end)
         for line in plan.bindings
     )
 
@@ -72,7 +72,7 @@ def _is_usual_warmup(warmup: Schedule, resolved: Schedule, end: Any) -> bool:
 
 
 def _is_end(field: str, to: float, base: float) -> bool:
-    """Return whether a decay of a field may end at a multiple of base, and not at a value."""
+    """Return whether a decay of a field may end at a multiple of the lowest base, and not at a value."""
     if field == "weight_decay":
         return to == 0 or (0 < to < 1 and (to <= base or is_round_share(to)))
     return field == "lr" and (to == 0 or _SMALLEST_END <= to < 1)

@@ -96,10 +96,11 @@ def _never_at_base(curve: Curve) -> Problem | None:
         return None
     if curve.key in _BELOW_ONE and 0 < high < 1 and not _is_chosen_factor(curve, high):
         return _as_values(curve, curve.levels, low, high)
-    if curve.key == "weight_decay" and curve.base and high == 1 and 1.0 not in curve.levels:
+    lowest = min(filter(None, curve.bases), default=None)
+    if curve.key == "weight_decay" and lowest is not None and high == 1 and 1.0 not in curve.levels:
         ends = [level for part in curve.parts for name, level in part.levels if name == "to"]
-        above = [level for level in ends if curve.base < level < 1 and not is_round_share(level)]
-        return _one_level(curve, min(above), codes.LEVEL_AS_VALUE) if above else None
+        above = [level for level in ends if lowest < level < 1 and not is_round_share(level)]
+        return _one_level(curve, min(above), codes.LEVEL_AS_VALUE, base=lowest) if above else None
     if curve.key not in _RATES:
         return None
     is_small = 0 < high <= (_NEAR_ZERO if curve.is_for_all else _NEAR_ZERO_OF_GROUP)
@@ -249,14 +250,23 @@ def _of_sum(curve: Curve) -> Problem | None:
     return None
 
 
-def _one_level(curve: Curve, level: float, code: str, *, is_hint: bool = False) -> Problem:
-    """Return the problem of one level, with the line in which it is a value."""
+def _one_level(curve: Curve, level: float, code: str, *, is_hint: bool = False, base: float | None = None) -> Problem:
+    """Return the problem of one level, with the line in which it is a value.
+
+    Args:
+        curve: the line.
+        level: the level.
+        code: the code of the problem.
+        is_hint: True if the problem is information.
+        base: the base whose value the message has; None for the one that describes the line.
+    """
+    base = curve.base if base is None else base
     last = curve.stages[-1].levels
     is_end = (last is not None and last.last == level) or abs(curve.multiples[-1] - level) < level / 4
     verb = "ends at" if is_end else "has the level"
     found = f"numbers are multiples of the group's own {curve.name}, so the {curve.name} {verb} {level:g} × base"
-    if curve.base is not None:
-        found = f"the {curve.name} {verb} {level * curve.base:g} ({level:g} × base {curve.base:g})"
+    if base is not None:
+        found = f"the {curve.name}{whose(curve, base)} {verb} {level * base:g} ({level:g} × base {base:g})"
     is_written = level in curve.levels and not (
         curve.base is None and any(part.kind == "geometric" for part in curve.parts)
     )
