@@ -64,6 +64,8 @@ MISTAKES = [  # base, line, run facts, code
     (0.1, "warmup('5%') >> cosine()", {"total": 10, "steps_per_epoch": 100}, EPOCH),
     (0.1, "cosine()", {"total": 300, "steps_per_epoch": 1250}, EPOCH),
     (0.1, "multistep([30, 60, 80]) * plateau('loss', patience=3)", EPOCHS, EPOCH),
+    (0.1, "warmup(5) >> multistep([60, 80])", EPOCHS, EPOCH),
+    (0.1, "wsd(10, 10)", {"total": "21 epochs", "steps_per_epoch": 500}, EPOCH),
     # The batches of an epoch as its updates.
     (0.1, "cosine()", {"total": "3 epochs", "steps_per_epoch": 16, "accumulation": 4}, ACCUMULATES),
     (

@@ -447,22 +447,34 @@ class Curve:
 
     def with_part(self, part: Schedule, other: Schedule) -> str:
         """Return the text of the line with another schedule in place of a part."""
+        return self._with_parts([(part, other)])
 
-        def changed(value: object) -> object:
-            if value is part:
-                return other
-            return value.changed(changed) if isinstance(value, Schedule) else value
+    def with_times(self, parts: Iterable[Schedule], change: Callable[[Duration], Duration]) -> str:
+        """Return the text of the line with other times in some parts."""
+        return self._with_parts([(part, _with_times(part, change)) for part in parts])
 
+    def _with_parts(self, pairs: Iterable[tuple[Schedule, Schedule]]) -> str:
+        """Return the text of the line with other schedules in place of parts.
+
+        A schedule that continues where a stage ends, as `overlay` writes it, continues where the new stage ends.
+        """
+        others, ends = {id(part): other for part, other in pairs}, dict[Duration, Duration]()
+
+        def changed(value: Any) -> Any:
+            if not isinstance(value, Schedule) or id(value) in others:
+                return others.get(id(value), value)
+            if value.kind == "skip" and (end := ends.get(value.args["by"])) is not None:
+                value = value.with_args(by=end)
+            return value.changed(changed)
+
+        before = after = Duration.of(0)
+        for stage in stages_of(self._top.written):
+            length, other = stage.known_length, changed(stage).known_length
+            if length is None or other is None:
+                break
+            before, after = before + length, after + other
+            ends[before] = after
         return self._text(without_rules(self.binding.schedule), changed)
-
-    def with_times(self, part: Schedule, change: Callable[[Duration], Duration]) -> str:
-        """Return the text of the line with other times in a part."""
-        times = {name: part.args[name] for name in part.shape.roles if part.args[name] is not None}
-        several = {
-            name: tuple(map(change, value)) if isinstance(value, tuple) else change(value)
-            for name, value in times.items()
-        }
-        return self.with_part(part, part.with_args(**several))
 
     def with_absolute(self, levels: Container[float], *, whole: bool = False) -> str:
         """Return the text of the line with some of its levels as values; with all of its numbers if `whole`."""
@@ -482,6 +494,17 @@ class Curve:
         changed, line = change(schedule), self.binding.schedule
         assert isinstance(changed, Schedule)
         return str(line.with_args(schedule=changed) if line.kind == "guided" else changed)
+
+
+def _with_times(part: Schedule, change: Callable[[Duration], Duration]) -> Schedule:
+    """Return a schedule with other times."""
+    times = {name: part.args[name] for name in part.shape.roles if part.args[name] is not None}
+    return part.with_args(
+        **{
+            name: tuple(map(change, value)) if isinstance(value, tuple) else change(value)
+            for name, value in times.items()
+        }
+    )
 
 
 _NO_TIMES: Final = np.empty(0, np.int64)

@@ -205,13 +205,13 @@ def epochs_for_updates(curve: Curve) -> Problem | None:
             if not counts or counts[0] < max(Fraction(_MANY_EPOCHS), limit * epochs):
                 continue
             found = f'the length "{time.written}" exceeds the run of {number_text(epochs)} epochs'
-            line = curve.with_times(part.written, lambda one: _in_unit(one, "epochs", "updates"))
+            line = curve.with_times([part.written], lambda one: _in_unit(one, "epochs", "updates"))
             return problem(curve, codes.EPOCHS_FOR_UPDATES, found, f"For updates write {line}")
     return None
 
 
 def updates_for_epochs(curve: Curve) -> Problem | None:
-    """Report the first shape whose lengths in updates are all below the number of epochs.
+    """Report the shapes whose lengths in updates are all below the number of epochs.
 
     A warmup of as many epochs would take the run.
 
@@ -222,6 +222,7 @@ def updates_for_epochs(curve: Curve) -> Problem | None:
         return None
     if curve.is_timed and run.known and run.epoch is not None and run.epoch < _SHORT_EPOCH:
         return None
+    parts, numbers = list[Schedule](), list[Fraction]()
     for part in curve.parts:
         roles = ("time", "period") if part.kind in _TIMED else _OWN_LENGTH if part.kind == "anneal" else ()
         written = [time.written for time in part.times if time.role in roles]
@@ -231,11 +232,14 @@ def updates_for_epochs(curve: Curve) -> Problem | None:
         fills = part.is_ramp and max(counts) >= epochs
         if fills or max(counts) > (min(epochs, Fraction(_SHORT_WARMUP)) if part.is_ramp else epochs):
             continue
-        verb = "counts" if len(counts) == 1 else "count"
-        found = f"{', '.join(map(number_text, counts))} {verb} updates, but the run has {number_text(epochs)} epochs"
-        line = curve.with_times(part.written, lambda one: _in_unit(one, "updates", "epochs"))
-        return problem(curve, codes.UPDATES_FOR_EPOCHS, found, f"For epochs write {line}")
-    return None
+        parts.append(part.written)
+        numbers += counts
+    if not parts:
+        return None
+    verb = "counts" if len(numbers) == 1 else "count"
+    found = f"{', '.join(map(number_text, numbers))} {verb} updates, but the run has {number_text(epochs)} epochs"
+    line = curve.with_times(parts, lambda one: _in_unit(one, "updates", "epochs"))
+    return problem(curve, codes.UPDATES_FOR_EPOCHS, found, f"For epochs write {line}")
 
 
 def _in_unit(time: Duration, before: str, after: str) -> Duration:
@@ -383,7 +387,7 @@ def decay_in_percent(curve: Curve) -> Problem | None:
     if 100 * over.number >= curve.end:
         return None
     found = f"the decay takes {over} of {number_text(curve.end)} updates, less than 1% of the run"
-    line = curve.with_times(decay.written, lambda one: _in_unit(one, "updates", "percent"))
+    line = curve.with_times([decay.written], lambda one: _in_unit(one, "updates", "percent"))
     return problem(curve, codes.ONE_UPDATE, found, f"For a share of the run write {line}")
 
 
@@ -746,9 +750,9 @@ def _longer(curve: Curve) -> str:
             return f": {curve.with_part(part.written, part.written.with_args(every=every))}" if every.terms else ""
         counts = [time.written for time in part.times]
         if part.kind == "multistep" and all(count.is_resolved and count.number < _MOST_PERCENT for count in counts):
-            return f": {curve.with_times(part.written, lambda time: _in_unit(time, 'updates', 'percent'))}"
+            return f": {curve.with_times([part.written], lambda time: _in_unit(time, 'updates', 'percent'))}"
         if part.kind in ("step", "exponential"):
-            return f": {curve.with_times(part.written, lambda _: _OF_A_LONG_STEP)}"
+            return f": {curve.with_times([part.written], lambda _: _OF_A_LONG_STEP)}"
     return ""
 
 
