@@ -55,6 +55,10 @@ MISTAKES = [  # base, line, run facts, code
     )),
     (0.1, "constant(10)", LONG, "PS318"),
     (0.0, "warmup(2) >> cosine()", LONG, "PS403"),
+    (0.0, "linear(to=absolute(0))", LONG, "PS403"),
+    (0.0, "warmup(100) >> cosine(to=absolute(0))", LONG, "PS403"),
+    (0.0, "constant(0)", LONG, "PS313"),
+    (0.0, "cosine(to=absolute(1e-6))", LONG, RISES),
     # Epochs that are updates.
     (0.1, "multistep([30, 60, 80])", EPOCHS, EPOCH),
     (0.1, "step(30)", EPOCHS, EPOCH),
@@ -625,8 +629,11 @@ def scheduled(optimizer, plan):
 def test_one_frozen_group_and_one_fast_or_slow_group_are_silent():
     slow = ps.Plan(ps.Binding("lr", ps.constant(1e-3), groups=0), lr="cosine()", total=100)
     fast = ps.Plan(ps.Binding("lr", ps.constant(20.0), groups=0), lr="cosine()", total=100)
+    frozen = ps.Plan(ps.Binding("lr", "cosine(over='30%')", groups=1), lr="cosine()", total=100)
 
     assert not scheduled(adamw(0.0, 0.1), ps.Plan(lr="cosine()", weight_decay="cosine()", total=100))
+    assert not scheduled(adamw(0.0, 0.1), frozen)
+    assert not scheduled(adamw(0.0, 0.1), ps.Plan(ps.Binding("lr", 0, groups=0), total=100))
     for plan in (slow, fast):
         assert not scheduled(adamw(0.1, 0.1), plan)
 

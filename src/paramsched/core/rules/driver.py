@@ -105,10 +105,11 @@ def _problems_of_lines(curves: Sequence[Curve]) -> Iterator[LineProblem]:
     for curve in curves:
         found = problems_of_line(curve)
         # A line for all groups may be left with those that are frozen.
-        if curve.is_for_all and (curve.name, curve.target is None) in with_base and not any(curve.bases):
+        is_left = curve.is_for_all and (curve.name, curve.target is None) in with_base and not any(curve.bases)
+        if is_left:
             found = [one for one in found if one.code != codes.BASE_OF_ZERO]
         yield from ((curve.binding, one) for one in found)
-        if curve.is_rate and curve.resolved is not None and curve.is_timed and curve.run.to_scale:
+        if curve.is_rate and curve.resolved is not None and curve.is_timed and curve.run.to_scale and not is_left:
             ends.append((curve, None if found else next(_found(ENDS, curve), None)))
     # One group may be 0 on purpose. A group without a line keeps its rate, and so does one whose values are unknown.
     if not ends or any(found is None for _, found in ends):

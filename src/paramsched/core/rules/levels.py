@@ -32,7 +32,7 @@ _BELOW_ONE: Final = frozenset({
 
 def base_is_zero(curve: Curve) -> Problem | None:
     """Report multiples of a base of 0, which stay 0, in all groups of a line. A line of 0 means to be 0."""
-    if not curve.bases or any(curve.bases) or curve.has_absolute:
+    if not curve.bases or any(curve.bases) or (curve.has_absolute and curve.resolved is None):
         return None
     if curve.resolved is not None and (curve.values.any() or not curve.multiples.any()):
         return None
@@ -46,7 +46,8 @@ def base_is_zero(curve: Curve) -> Problem | None:
     is_value = curve.key in _BELOW_ONE and max(map(abs, curve.levels), default=1.0) < 1
     line = f"{'' if is_value else '0.01 * '}absolute({plain}){rules}"
     found = f"{curve.name} of the optimizer is 0, so every multiple of it is 0"
-    advice = "Set it in the optimizer" + f", or write {line}" * (not curve.binding.schedule.has_likes)
+    is_plain = not (curve.has_absolute or curve.binding.schedule.has_likes)
+    advice = "Set it in the optimizer" + f", or write {line}" * is_plain
     return problem(curve, codes.BASE_OF_ZERO, found, advice)
 
 

@@ -565,6 +565,8 @@ def _swapped(curve: Curve, found: str, first: float) -> Problem:
         line = curve.with_stages([*(stage.written for stage in stages[:-1]), lower])
         return problem(curve, codes.RISES_TO_THE_END, found, f"To fall to a level below {first:.3g} write {line}")
     advice = "Use a ratio below 1"
+    if curve.base == 0 and curve.share == "some":  # its levels are multiples of 0 and values
+        return problem(curve, codes.RISES_TO_THE_END, f"{found}, from the optimizer's own 0", "Set lr in the optimizer")
     if is_anneal(last):
         swapped = last.with_args(start=last_level(last), to=first_level(last))
         advice = f"To fall write {curve.with_stages([*(stage.written for stage in stages[:-1]), swapped])}"
@@ -682,11 +684,13 @@ _COUNTED_RUN: Final = 400
 
 
 def never_above_zero(curve: Curve) -> Problem | None:
-    """Report a rate of 0 during the entire run."""
-    if not curve.is_rate or curve.values.any() or (curve.bases and not curve.base):
+    """Report a rate of 0 during the entire run. A line for some groups that are frozen means to be 0."""
+    is_frozen = bool(curve.bases) and not curve.base
+    if not curve.is_rate or curve.values.any() or (is_frozen and not curve.is_for_all):
         return None
     found = "the learning rate is 0 during the entire run"
-    return problem(curve, codes.NEVER_ABOVE_ZERO, found, "Use lr: cosine(), or remove the line")
+    advice = "Set lr in the optimizer, and use lr: cosine()" if is_frozen else "Use lr: cosine(), or remove the line"
+    return problem(curve, codes.NEVER_ABOVE_ZERO, found, advice)
 
 
 def zero_at_the_end(curve: Curve) -> Problem | None:
