@@ -128,6 +128,7 @@ MISTAKES = [  # base, line, run facts, code
     (0.1, "table([0.1, 0.01, 0.001], every='30 epochs')", EPOCHS, "PS301"),
     (0.1, "piecewise([(0, 0.1), (3000, 0.01), (6000, 0.001)])", LONG, "PS301"),
     (0.4, "constant(0.4, '50%') >> constant(0.04)", LONG, "PS301"),
+    (0.1, "table([0.02, 0.05, 0.1, 0.05, 0.01], every='20%')", LONG, "PS301"),
     (3e-4, "absolute(linear(1.0, 0.1))", LONG, ABOVE),
     (3e-4, "absolute(warmup('5%') >> cosine())", LONG, ABOVE),
     (5e-4, "absolute(0.1)", EPOCHS, ABOVE),

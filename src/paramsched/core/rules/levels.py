@@ -106,9 +106,9 @@ def _never_at_base(curve: Curve) -> Problem | None:
         return None
     is_small = 0 < high <= (_NEAR_ZERO if curve.is_for_all else _NEAR_ZERO_OF_GROUP)
     is_base = curve.is_for_all and curve.base in curve.levels and high == curve.base and 0 < low < high < 1
-    if is_base and curve.parts[0].kind != "product" and not (np.diff(curve.multiples) > 0).any():
-        return _as_values(curve, curve.levels, low, high)
-    return _as_values(curve, curve.levels, low, high) if is_small else None
+    falls_last = (np.trim_zeros(np.diff(curve.multiples))[-1:] < 0).any()
+    is_value = is_small or (is_base and falls_last and curve.parts[0].kind != "product")
+    return _as_values(curve, curve.levels, low, high) if is_value else None
 
 
 def _low_and_high(curve: Curve) -> tuple[float, float]:
