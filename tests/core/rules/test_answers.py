@@ -11,6 +11,7 @@ from paramsched.base.problem import Problem
 from paramsched.core import files as config
 from paramsched.core.rules.plan_check import check
 from support import answers
+from support.advice import pasted_lines
 
 FILE = Path(__file__).with_name("answers.yaml")
 
@@ -18,10 +19,15 @@ FILE = Path(__file__).with_name("answers.yaml")
 def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     """Return a question with the problems of its plan."""
     question = {key: value for key, value in question.items() if key != "found"}
+    plan, options = plan_of(question)
+    return {**question, "found": [shown(one) for one in check(plan, **options)]}
+
+
+def plan_of(question: dict[str, Any]) -> tuple[ps.Plan, dict[str, Any]]:
+    """Return the plan of a question, and the arguments of `check`."""
     facts = ps.RunFacts(**question["facts"]) if "facts" in question else None
     options = {key: question[key] for key in ("groups", "whole") if key in question}
-    found = check(config.loads(question["plan"]), facts=facts, **options)
-    return {**question, "found": [shown(one) for one in found]}
+    return config.loads(question["plan"]), {"facts": facts, **options}
 
 
 def shown(one: Problem) -> str:
@@ -32,6 +38,18 @@ def shown(one: Problem) -> str:
 @answers.in_parts(FILE)
 def test_answers(places, subtests):
     answers.check(FILE, answer_to, places, subtests)
+
+
+def pasted_in(question: dict[str, Any]) -> list[tuple[Problem, bool]]:
+    plan, options = plan_of(question)
+    return pasted_lines(plan, **options)
+
+
+def test_an_advised_line_runs_and_has_another_problem_or_none():
+    pasted = [one for question in answers.read(FILE) for one in pasted_in(question)]
+
+    assert len(pasted) >= 50
+    assert [str(problem) for problem, is_right in pasted if not is_right] == []
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from paramsched.core.schedules import parse
 from paramsched.core.schedules.anneals import cosine
 from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument, ParamschedError
+from support.advice import pasted_lines
 from support.registered_shapes import shapes_as_before
 from support.strategies import GROUPS, World, plans
 from support.tables import table
@@ -113,6 +114,13 @@ def test_any_plan_can_be_checked(plan, facts):
     for found in check(plan, facts=facts, groups=GROUPS):
         assert found.severity in ("error", "warning", "info")
         assert found.path.startswith("$")
+
+
+@given(plans(WORLD), st.sampled_from([None, WORLD.facts]))
+def test_an_advised_line_runs_and_has_another_problem_or_none(plan, facts):
+    wrong = [str(problem) for problem, is_right in pasted_lines(plan, facts, groups=GROUPS) if not is_right]
+
+    assert wrong == []
 
 
 @given(plans(WORLD, follow=True))

@@ -12,6 +12,7 @@ import torch
 import paramsched as ps
 from paramsched.core.schedules.combinators import guided
 from paramsched.errors import ParamschedError
+from support.advice import pasted_lines
 from support.tables import table
 
 EPOCHS = {"total": "90 epochs", "steps_per_epoch": 500}
@@ -44,6 +45,7 @@ MISTAKES = [  # base, line, run facts, code
     (0.1, "cosine(start=0.1)", LONG, "PS301"),
     (0.1, "warmup(500) + cosine()", LONG, "PS301"),
     (1.0, "warmup(500) + cosine()", LONG, "PS301"),
+    (0.1, "constant(1) + warmup('60%') >> constant()", LONG, "PS301"),
     (0.1, "(warmup(500) >> cosine()) + linear()", LONG, "PS301"),
     (0.1, "one_cycle() + cosine()", LONG, "PS301"),
     (0.1, "cosine(start=30, to=0)", LONG, "PS318"),
@@ -69,6 +71,7 @@ MISTAKES = [  # base, line, run facts, code
     (0.1, "cosine()", {"total": 300, "steps_per_epoch": 1250}, EPOCH),
     (0.1, "multistep([30, 60, 80]) * plateau('loss', patience=3)", EPOCHS, EPOCH),
     (0.1, "warmup(5) >> multistep([60, 80])", EPOCHS, EPOCH),
+    (0.1, "wsd(10, 10)", {"total": "20 epochs", "steps_per_epoch": 500}, EPOCH),
     (0.1, "wsd(10, 10)", {"total": "21 epochs", "steps_per_epoch": 500}, EPOCH),
     # The batches of an epoch as its updates.
     (0.1, "cosine()", {"total": "3 epochs", "steps_per_epoch": 16, "accumulation": 4}, ACCUMULATES),
@@ -93,6 +96,8 @@ MISTAKES = [  # base, line, run facts, code
     (0.1, "wsd(2, 20)", LONG, "PS212"),
     (0.1, "warmup('5%') >> constant() >> cooldown(10, 0.1)", LONG, "PS212"),
     (0.1, "0.5 * (warmup(500) >> inverse_sqrt(500) >> cooldown(50))", LONG, "PS212"),
+    (0.1, "wsd(2000, 51)", {"total": 100_000}, "PS212"),
+    (0.1, "wsd(2000, 100)", {"total": 100_000}, "PS212"),
     # A decay to the level at which it begins.
     (0.1, "cosine(to=1.0)", LONG, "PS320"),
     (0.1, "warmup('5%') >> linear(to=1.0)", LONG, "PS320"),
@@ -102,6 +107,8 @@ MISTAKES = [  # base, line, run facts, code
     (0.1, "cosine(over=20_000)", LONG, BEYOND),
     (0.1, "linear(over='30 epochs')", EPOCHS, ZERO),
     (0.1, "exponential(0.5)", LONG, ZERO),
+    (0.1, "exponential(0.01, 10)", LONG, ZERO),
+    (0.1, "table([1, 0.5, 0])", LONG, ZERO),
     (0.1, "exponential(1.01)", LONG, "PS318"),
     # The same in percent: the lr is 0 for a half of the run.
     (0.1, "cosine(over='50%')", LONG, ZERO),
@@ -132,6 +139,7 @@ MISTAKES = [  # base, line, run facts, code
     (3e-4, "absolute(linear(1.0, 0.1))", LONG, ABOVE),
     (3e-4, "absolute(warmup('5%') >> cosine())", LONG, ABOVE),
     (5e-4, "absolute(0.1)", EPOCHS, ABOVE),
+    (0.1, "absolute(linear(to=30, over='60%'))", LONG, ABOVE),
     (5e-4, "warmup('5%', to=absolute(1.0)) >> cosine(to=0.1)", EPOCHS, ABOVE),
     # A run of one update by its tokens.
     (0.1, "cosine()", {"total": "1000 tokens", "tokens_per_step": 1000}, "PS212"),
@@ -262,15 +270,6 @@ def test_a_mistake_of_some_groups_is_reported_once_by_a_start_and_by_the_check(g
     assert codes_of_the_check(plan, groups, **LONG) == [code]
 
 
-def line_of(advice):
-    """Return the line that an advice ends with; None if it has none."""
-    found = re.search(
-        r"(?:write|Write|Shorten the warmup:|comes first:|of the run:|above 0:) ([^ ].*?)(?:; or .*)?$", advice
-    )
-    with suppress(ParamschedError):
-        return None if found is None else ps.parse(found[1])
-
-
 @table(
     ("groups", "field", "line", "facts"),
     [
@@ -282,13 +281,10 @@ def line_of(advice):
         ),
     ],
 )
-def test_a_line_of_an_advice_is_silent_or_has_another_mistake(groups, field, line, facts):
-    plan = ps.Plan(ps.Binding(field, line))
-    (found,) = [one for one in ps.check(plan, groups=groups, **facts) if one.severity == "warning"] or [None]
-    if found is None or found.code in (WARMUP, MODE) or (advised := line_of(found.advice)) is None:
-        return
+def test_an_advised_line_runs_and_has_another_problem_or_none(groups, field, line, facts):
+    pasted = pasted_lines(ps.Plan(ps.Binding(field, line)), ps.RunFacts(**facts), groups=groups)
 
-    assert found.code not in codes_of_the_check(ps.Plan(ps.Binding(field, advised)), groups, **facts), found.advice
+    assert [str(problem) for problem, is_right in pasted if not is_right] == []
 
 
 def test_values_without_an_optimizer_have_the_warnings_of_a_start():

@@ -441,20 +441,20 @@ class Curve:
 
     # ---------------------------------------------------------------- the line to write
 
-    def with_stages(self, stages: Iterable[Schedule]) -> str:
-        """Return the text of the line with other stages in place of its own."""
+    def with_stages(self, stages: Iterable[Schedule]) -> Schedule:
+        """Return the line with other stages in place of its own."""
         return self.with_part(self._top.written, in_order_anew(stages))
 
-    def with_part(self, part: Schedule, other: Schedule) -> str:
-        """Return the text of the line with another schedule in place of a part."""
+    def with_part(self, part: Schedule, other: Schedule) -> Schedule:
+        """Return the line with another schedule in place of a part."""
         return self._with_parts([(part, other)])
 
-    def with_times(self, parts: Iterable[Schedule], change: Callable[[Duration], Duration]) -> str:
-        """Return the text of the line with other times in some parts."""
+    def with_times(self, parts: Iterable[Schedule], change: Callable[[Duration], Duration]) -> Schedule:
+        """Return the line with other times in some parts."""
         return self._with_parts([(part, _with_times(part, change)) for part in parts])
 
-    def _with_parts(self, pairs: Iterable[tuple[Schedule, Schedule]]) -> str:
-        """Return the text of the line with other schedules in place of parts.
+    def _with_parts(self, pairs: Iterable[tuple[Schedule, Schedule]]) -> Schedule:
+        """Return the line with other schedules in place of parts.
 
         A schedule that continues where a stage ends, as `overlay` writes it, continues where the new stage ends.
         """
@@ -474,26 +474,39 @@ class Curve:
                 break
             before, after = before + length, after + other
             ends[before] = after
-        return self._text(without_rules(self.binding.schedule), changed)
+        return self.changed(changed)
 
-    def with_absolute(self, levels: Container[float], *, whole: bool = False) -> str:
-        """Return the text of the line with some of its levels as values; with all of its numbers if `whole`."""
-        plain = without_rules(self.binding.schedule)
+    def with_absolute(self, levels: Container[float], *, whole: bool = False) -> Schedule:
+        """Return the line with some of its levels as values; with all of its numbers if `whole`."""
         try:
             if not whole or self.parts[0].kind in ("product", "constant"):
-                return self._text(plain, lambda value: _with_absolute(value, levels, self.base))
+                return self.changed(lambda value: _with_absolute(value, levels, self.base))
         except InvalidArgument:  # several factors of a product
             pass
-        return self._text(plain, absolute)
+        return self.changed(absolute)
 
-    def with_multiples(self, base: float) -> str:
-        """Return the text of the line with its absolute values as multiples of a base."""
-        return self._text(without_rules(self.binding.schedule), lambda value: _with_multiples(value, base))
+    def with_multiples(self, base: float) -> Schedule:
+        """Return the line with its absolute values as multiples of a base."""
+        return self.changed(lambda value: _with_multiples(value, base))
 
-    def _text(self, schedule: Schedule, change: Callable[[Schedule], object]) -> str:
-        changed, line = change(schedule), self.binding.schedule
+    def changed(self, change: Callable[[Schedule], object]) -> Schedule:
+        """Return the line with its schedule changed by a function. Its metric rules stay."""
+        line = self.binding.schedule
+        changed = change(without_rules(line))
         assert isinstance(changed, Schedule)
-        return str(line.with_args(schedule=changed) if line.kind == "guided" else changed)
+        return line.with_args(schedule=changed) if line.kind == "guided" else changed
+
+    def with_schedule(self, schedule: Schedule) -> "Curve | None":
+        """Return another line in the same run; None if its text is refused, or it follows a line or does not fit."""
+        try:
+            binding = replace(self.binding, schedule=str(schedule))
+        except ParamschedError:
+            return None
+        plain = without_rules(binding.schedule)
+        resolved = None if plain.has_likes else resolved_in_run(plain, self.run)
+        if plain.has_likes or (resolved is None and self.run.converts(durations_in(plain))):
+            return None
+        return Curve(binding, plain, self.groups, self.situation, self.run, resolved, self.is_timed)
 
 
 def _with_times(part: Schedule, change: Callable[[Duration], Duration]) -> Schedule:

@@ -25,7 +25,7 @@ from paramsched.core.rules.curve import (
     usual_run,
 )
 from paramsched.core.rules.levels import LEVELS, base_is_zero, grows, refused_values
-from paramsched.core.rules.questions import Question, updates_text
+from paramsched.core.rules.questions import Found, Question, updates_text
 from paramsched.core.rules.times import COURSE, ENDS, LONG_RUN, METRICS, STAGES, TIMES, UNITS, WRITTEN, WRITTEN_LENGTHS
 from paramsched.core.schedules.anneals import stage_from_base
 from paramsched.core.schedules.combinators import without_rules
@@ -101,7 +101,7 @@ def _resolved_somewhere(schedule: Schedule, trial: TrialRun | None, plan: Plan) 
 
 def _problems_of_lines(curves: Sequence[Curve]) -> Iterator[LineProblem]:
     with_base = {(curve.name, curve.target is None) for curve in curves if any(curve.bases)}
-    ends = list[tuple[Curve, Problem | None]]()
+    ends = list[tuple[Curve, Found | None]]()
     for curve in curves:
         found = problems_of_line(curve)
         # A line for all groups may be left with those that are frozen.
@@ -109,19 +109,40 @@ def _problems_of_lines(curves: Sequence[Curve]) -> Iterator[LineProblem]:
         if is_left:
             found = [one for one in found if one.code != codes.BASE_OF_ZERO]
         yield from ((curve.binding, one) for one in found)
-        if curve.is_rate and curve.resolved is not None and curve.is_timed and curve.run.to_scale and not is_left:
+        if curve.is_rate and _has_end(curve) and not is_left:
             ends.append((curve, None if found else next(_found(ENDS, curve), None)))
     # One group may be 0 on purpose. A group without a line keeps its rate, and so does one whose values are unknown.
     if not ends or any(found is None for _, found in ends):
         return
     curve, one = next((pair for pair in ends if pair[0].is_for_all), ends[0])
-    if one is not None and (curve.is_for_all or len(ends) > 1 or one.code == codes.NEVER_ABOVE_ZERO):
-        yield curve.binding, one
+    if one is not None and (curve.is_for_all or len(ends) > 1 or one.problem.code == codes.NEVER_ABOVE_ZERO):
+        yield curve.binding, _with_line(one, curve)
+
+
+def _has_end(curve: Curve) -> bool:
+    """Return whether the values of a line at the end of its run are known."""
+    return curve.resolved is not None and curve.is_timed and curve.run.to_scale
 
 
 @quiet
 def problems_of_line(curve: Curve) -> list[Problem]:
-    """Return the problems of one line.
+    """Return the problems of one line."""
+    return [_with_line(found, curve) for found in _found_in_line(curve)]
+
+
+@quiet
+def _with_line(found: Found, curve: Curve) -> Problem:
+    """Return a problem, with the line to write if that line runs, without an error and without the same problem."""
+    other = None if found.line is None else curve.with_schedule(found.line)
+    if other is None:
+        return found.problem
+    again = [one.problem for one in (*_found_in_line(other), *(_found(ENDS, other) if _has_end(other) else ()))]
+    is_wrong = any(one.code == found.problem.code or one.severity == "error" for one in again)
+    return found.problem if is_wrong else found.with_line
+
+
+def _found_in_line(curve: Curve) -> list[Found]:
+    """Return what the questions find in one line.
 
     One mistake is reported once: of the text, the levels, the times and the stages, the first question that finds
     something. Stages count only if levels and times are right.
@@ -139,17 +160,18 @@ def problems_of_line(curve: Curve) -> list[Problem]:
     # A start raises an error for values that an optimizer cannot use.
     refused = _first((refused_values,), curve) if curve.is_timed and not curve.situation.is_start else []
     times = [] if refused else _first((*UNITS, *TIMES) if is_timed else WRITTEN_LENGTHS, curve)
-    found += [*levels, *(one for one in refused if one.code not in [other.code for other in levels]), *times]
+    reported = [one.problem.code for one in levels]
+    found += [*levels, *(one for one in refused if one.problem.code not in reported), *times]
     if levels or refused or times or not is_finite:
         return found
     return [*found, *_first((*STAGES, *COURSE) if is_timed and curve.is_rate else STAGES, curve)]
 
 
-def _found(questions: Sequence[Question], curve: Curve) -> Iterator[Problem]:
+def _found(questions: Sequence[Question], curve: Curve) -> Iterator[Found]:
     return (found for question in questions if (found := question(curve)) is not None)
 
 
-def _first(questions: Sequence[Question], curve: Curve) -> list[Problem]:
+def _first(questions: Sequence[Question], curve: Curve) -> list[Found]:
     """Return the problem of the first question that finds one."""
     found = next(_found(questions, curve), None)
     return [] if found is None else [found]

@@ -8,14 +8,13 @@ from typing import Final
 import numpy as np
 
 from paramsched.base import codes
-from paramsched.base.problem import Problem
 from paramsched.core.feedback import Plateau
 from paramsched.core.plan.lines import BELOW_ONE_ADVICE, first_outside, range_of, with_floor
 from paramsched.core.plan.usual import is_round_share
 from paramsched.core.rules.curve import Curve, Stage, values_of
-from paramsched.core.rules.questions import Question, problem, when, whose
+from paramsched.core.rules.questions import Found, Question, problem, when, whose
 from paramsched.core.schedules.anneals import is_anneal
-from paramsched.core.schedules.combinators import maximum, without_rules
+from paramsched.core.schedules.combinators import absolute, maximum
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.sequence import stages_of
 
@@ -30,7 +29,7 @@ _BELOW_ONE: Final = frozenset({
 # ---------------------------------------------------------------------- is the base 0?
 
 
-def base_is_zero(curve: Curve) -> Problem | None:
+def base_is_zero(curve: Curve) -> Found | None:
     """Report multiples of a base of 0, which stay 0, in all groups of a line. A line of 0 means to be 0."""
     if not curve.bases or any(curve.bases) or (curve.has_absolute and curve.resolved is None):
         return None
@@ -41,14 +40,11 @@ def base_is_zero(curve: Curve) -> Problem | None:
         text = str(curve.binding.schedule)
         quoted = f"'{text}'" if '"' in text else f'"{text}"'
         return problem(curve, codes.BASE_OF_ZERO, found, f"Write {curve.name}: {{initial: 1.0, schedule: {quoted}}}")
-    plain, rules = without_rules(curve.binding.schedule), "".join(f" * {rule}" for rule in curve.rules)
     # Levels below 1 of a momentum are values. Those of a rate are multiples, also if a value is written.
     is_value = curve.key in _BELOW_ONE and max(map(abs, curve.levels), default=1.0) < 1
-    line = f"{'' if is_value else '0.01 * '}absolute({plain}){rules}"
+    line = None if curve.has_absolute else curve.changed(absolute if is_value else lambda plain: 0.01 * absolute(plain))
     found = f"{curve.name} of the optimizer is 0, so every multiple of it is 0"
-    is_plain = not (curve.has_absolute or curve.binding.schedule.has_likes)
-    advice = "Set it in the optimizer" + f", or write {line}" * is_plain
-    return problem(curve, codes.BASE_OF_ZERO, found, advice)
+    return problem(curve, codes.BASE_OF_ZERO, found, "Set it in the optimizer", lead=", or write", line=line)
 
 
 # ---------------------------------------------------------------------- is a number probably a value?
@@ -70,7 +66,7 @@ _LOW_START: Final = 0.5
 """The highest multiple at which a warmup to base begins."""
 
 
-def value_for_multiple(curve: Curve) -> Problem | None:
+def value_for_multiple(curve: Curve) -> Found | None:
     """Report numbers that are multiples of base, but were probably meant as values.
 
     At a base of 1 both are the same number, and only a sum is above base.
@@ -87,7 +83,7 @@ def value_for_multiple(curve: Curve) -> Problem | None:
     return next((found for question in questions if (found := question(curve)) is not None), None)
 
 
-def _never_at_base(curve: Curve) -> Problem | None:
+def _never_at_base(curve: Curve) -> Found | None:
     """Report a line that never reaches base: of a momentum, of a rate near 0, or up to the number that base is.
 
     A decay of a weight decay to a level above base rises if its level is a value: `cosine(to=0.4)` of 0.05.
@@ -136,7 +132,7 @@ def _is_chosen_factor(curve: Curve, number: float) -> bool:
     return curve.parts[0].kind == "product" or not low <= number <= high
 
 
-def _stage_near_zero(curve: Curve) -> Problem | None:
+def _stage_near_zero(curve: Curve) -> Found | None:
     """Report a rate of which a stage is near 0, as a value such as 3e-4 is, or that falls to 0 from a lower start.
 
     A stage that rises to a later stage is a warmup. A stage that begins at most ten times below the end of the stage
@@ -163,7 +159,7 @@ def _stage_near_zero(curve: Curve) -> Problem | None:
     return _as_values(curve, written, low, high, falls=ends[0].first == high, whole=False)
 
 
-def _low_start(curve: Curve, before: Stage | None, stage: Stage) -> Problem | None:
+def _low_start(curve: Curve, before: Stage | None, stage: Stage) -> Found | None:
     """Report a decay to 0 whose start is below base, and below the end of the stage before it."""
     start = stage.written.args["start"] if stage.written.kind == "anneal" else None
     if not isinstance(start, float) or not 0 < start < 1 or stage.written.args["to"] != 0 or not curve.is_for_all:
@@ -178,8 +174,8 @@ def _low_start(curve: Curve, before: Stage | None, stage: Stage) -> Problem | No
     fall = stage.written.with_args(start=None if top == 1.0 else top, to=start)
     written = curve.with_stages([fall if other is stage else other.written for other in curve.stages])
     found = _in_values(curve, "falls from", start, 0.0, because=f"start is {start:g}")
-    advice = f"To fall from {'base' if top == 1 else f'{top:g} × base'} to {start:g} × base write {written}"
-    return problem(curve, codes.LEVEL_AS_VALUE, found, advice)
+    lead = f"To fall from {'base' if top == 1 else f'{top:g} × base'} to {start:g} × base write"
+    return problem(curve, codes.LEVEL_AS_VALUE, found, lead=lead, line=written)
 
 
 _TRAINS_NOTHING: Final = 1e-7
@@ -190,7 +186,7 @@ _ENDS_OF_ONE_CYCLE: Final = (4e-6, 1e-5)
 """The ends of one cycle that torch and fastai have by default, which are multiples of base."""
 
 
-def _small_end(curve: Curve) -> Problem | None:
+def _small_end(curve: Curve) -> Found | None:
     """Report a level of a decay that was probably meant as a rate: below base, and below 1e-7 as a multiple of it.
 
     Source: `min_lr` of nanoGPT, `eta_min` of torch and `min_lr` of timm are rates.
@@ -223,7 +219,7 @@ def _small_peak(curve: Curve) -> float | None:
     return max(passed, default=None)
 
 
-def _of_sum(curve: Curve) -> Problem | None:
+def _of_sum(curve: Curve) -> Found | None:
     """Report a sum of schedules, none of which exceeds base, that exceeds it. A number in a sum is an offset."""
     for stage in curve.stages:
         levels, resolved = stage.levels, stage.resolved
@@ -241,17 +237,17 @@ def _of_sum(curve: Curve) -> Problem | None:
         if curve.is_timed:
             found = _in_values(curve, "rises to", float(f"{levels.high:.3g}"), because=because)
         rising_first = sorted(zip(parts, several, strict=True), key=lambda pair: pair[1][-1] <= pair[1][0])
-        advice, in_order = "For one after the other", [part for part, _ in rising_first]
+        lead, in_order = "For one after the other", [part for part, _ in rising_first]
         if sum(not part.has_length for part in in_order) > 1:
-            advice, in_order = "For the largest of them", [maximum(*parts)]
+            lead, in_order = "For the largest of them", [maximum(*parts)]
         stages: list[Schedule] = []
         for other in curve.stages:
             stages += in_order if other is stage else [other.written]
-        return problem(curve, codes.LEVEL_AS_VALUE, found, f"{advice} write {curve.with_stages(stages)}")
+        return problem(curve, codes.LEVEL_AS_VALUE, found, lead=f"{lead} write", line=curve.with_stages(stages))
     return None
 
 
-def _one_level(curve: Curve, level: float, code: str, *, is_hint: bool = False, base: float | None = None) -> Problem:
+def _one_level(curve: Curve, level: float, code: str, *, is_hint: bool = False, base: float | None = None) -> Found:
     """Return the problem of one level, with the line in which it is a value.
 
     Args:
@@ -271,22 +267,25 @@ def _one_level(curve: Curve, level: float, code: str, *, is_hint: bool = False, 
     is_written = level in curve.levels and not (
         curve.base is None and any(part.kind == "geometric" for part in curve.parts)
     )
-    line = curve.with_absolute([level]) if is_written else f"absolute({level!r})"
-    return problem(curve, code, found, f"For the value {level:g} write {line}", as_info=is_hint)
+    lead = f"For the value {level:g} write"
+    if not is_written:
+        return problem(curve, code, found, f"{lead} absolute({level!r})", as_info=is_hint)
+    return problem(curve, code, found, lead=lead, line=curve.with_absolute([level]), as_info=is_hint)
 
 
 def _as_values(
     curve: Curve, levels: Sequence[float], low: float, high: float, *, falls: bool | None = None, whole: bool = True
-) -> Problem:
+) -> Found:
     """Return the problem of multiples that were probably meant as values, with the line in which they are values."""
     falls = bool(curve.multiples[0] > curve.multiples[-1]) if falls is None else falls
     ends = (low,) if low == high else (high, low) if falls else (low, high)
     values = " to ".join(f"{end:.4g}" for end in ends)
     found = _in_values(curve, "is" if len(ends) == 1 else "goes from", *ends)
-    advice = f"For the value{'s' * (len(ends) > 1)} {values} write {curve.with_absolute(levels, whole=whole)}"
     if curve.key in _BELOW_ONE and len(curve.parts) == 1 and curve.stages[0].is_constant and not curve.rules:
         advice = f"{low!r} * constant() is {low:g} × base; for the value {low:g} write absolute({low!r})"
-    return problem(curve, codes.LEVEL_AS_VALUE, found, advice)
+        return problem(curve, codes.LEVEL_AS_VALUE, found, advice)
+    lead = f"For the value{'s' * (len(ends) > 1)} {values} write"
+    return problem(curve, codes.LEVEL_AS_VALUE, found, lead=lead, line=curve.with_absolute(levels, whole=whole))
 
 
 def _in_values(curve: Curve, verb: str, *multiples: float, because: str = "") -> str:
@@ -299,7 +298,7 @@ def _in_values(curve: Curve, verb: str, *multiples: float, because: str = "") ->
     return f"{clause}, because {because}" if because else clause
 
 
-def target_at_its_own_number(curve: Curve) -> Problem | None:
+def target_at_its_own_number(curve: Curve) -> Found | None:
     """Report a level of a target that is its initial value, so that the line was probably written in values.
 
     A line that reaches 1 before that level is one of multiples: `linear(1, 0.5)` of a dropout of 0.5, `stairs(1, 2, 2)`
@@ -340,7 +339,7 @@ _DEFAULT_RATE: Final = 1e-3
 """The lr of torch's AdamW and SGD that nobody wrote, as if the plan alone has the rates."""
 
 
-def far_above_base(curve: Curve) -> Problem | None:
+def far_above_base(curve: Curve) -> Found | None:
     """Report an absolute value a hundred times above the optimizer's own one: a multiple was probably meant.
 
     A weight decay must also reach 1, because 0.1 is usual where an optimizer's default is 1e-4.
@@ -353,11 +352,11 @@ def far_above_base(curve: Curve) -> Problem | None:
     if is_usual or not _FAR_ABOVE * highest * (1 + _SAME) < peak < inf:
         return None
     found = f"{curve.name} is {peak:g}, {peak / highest:.3g} times the optimizer's own {highest:g}"
-    advice = f"For multiples of {highest:g} write {curve.with_multiples(1.0)}; or set {curve.name} in the optimizer"
-    return problem(curve, codes.GROWS, found, advice)
+    advice, lead = f"Set {curve.name} in the optimizer", f", or for multiples of {highest:g} write"
+    return problem(curve, codes.GROWS, found, advice, lead=lead, line=curve.with_multiples(1.0))
 
 
-def grows(curve: Curve) -> Problem | None:
+def grows(curve: Curve) -> Found | None:
     """Report a rate of many times its base: a level that was meant as a length or a value, or a ratio above 1."""
     if not curve.is_rate or curve.share != "all" or (curve.bases and not any(curve.bases)):
         return None
@@ -383,7 +382,7 @@ def grows(curve: Curve) -> Problem | None:
 # ---------------------------------------------------------------------- do absolute values erase groups?
 
 
-def groups_made_equal(curve: Curve) -> Problem | None:
+def groups_made_equal(curve: Curve) -> Found | None:
     """Report an absolute line that gives equal values to groups whose bases differ, or a decay to a group without one.
 
     Reason: layer-wise rates, and biases and norms without weight decay, are usual; an absolute value has no base.
@@ -398,16 +397,15 @@ def groups_made_equal(curve: Curve) -> Problem | None:
         return None
     rates = ", ".join(f"{base:g} in group {label!r}" for label, base in _a_group_for_each_base(curve)[:3])
     found = f"{curve.name} is {rates} of the optimizer, and an absolute value has no base: the plan makes them equal"
-    return problem(
-        curve, codes.GROUPS_MADE_EQUAL, found, f"To keep their ratio write {curve.with_multiples(bases[-1])}"
-    )
+    line = curve.with_multiples(bases[-1])
+    return problem(curve, codes.GROUPS_MADE_EQUAL, found, lead="To keep their ratio write", line=line)
 
 
 def _a_group_for_each_base(curve: Curve) -> list[tuple[str | int, float]]:
     return [(label, base) for base, label in {base: label for label, base in reversed(curve.groups)}.items()]
 
 
-def _decay_of_group_without(curve: Curve) -> Problem | None:
+def _decay_of_group_without(curve: Curve) -> Found | None:
     """Report the first group without weight decay to which an absolute value gives one."""
     values = curve.values_of(0.0)
     if not values.any():
@@ -422,7 +420,7 @@ def _decay_of_group_without(curve: Curve) -> Problem | None:
 # ---------------------------------------------------------------------- can the optimizer use the values?
 
 
-def refused_values(curve: Curve) -> Problem | None:
+def refused_values(curve: Curve) -> Found | None:
     """Report values that an optimizer cannot use: infinite ones, a beta of 1, a negative rate."""
     bad = ~np.isfinite(curve.values)
     if bad.any():

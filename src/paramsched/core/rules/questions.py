@@ -5,12 +5,34 @@
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias, final
 
 from paramsched.base.problem import Problem
 from paramsched.core.rules.curve import Curve
+from paramsched.core.schedules.schedule import Schedule
 
-Question: TypeAlias = Callable[[Curve], Problem | None]
+
+@final
+class Found(NamedTuple):
+    """A problem of a line, with the schedule to write in its place.
+
+    Args:
+        problem: the problem, with an advice that is right without the schedule.
+        lead: the words of the advice before the schedule.
+        line: the schedule; None if there is none.
+    """
+
+    problem: Problem
+    lead: str = ""
+    line: Schedule | None = None
+
+    @property
+    def with_line(self) -> Problem:
+        """The problem with an advice that ends with the schedule."""
+        return self.problem.changed(advice=f"{self.problem.advice}{self.lead} {self.line}".strip())
+
+
+Question: TypeAlias = Callable[[Curve], Found | None]
 """A question about one line."""
 
 HIGH: Final = 0.5
@@ -21,9 +43,11 @@ TINY_RUN: Final = 20
 """Updates of a run that only tries a program, which is not asked how its time is divided."""
 
 
-def problem(curve: Curve, code: str, found: str, advice: str = "", **more: Any) -> Problem:
-    """Return a problem of a line."""
-    return Problem(curve.path, found, advice, code=code, **more)
+def problem(
+    curve: Curve, code: str, found: str, advice: str = "", *, lead: str = "", line: Schedule | None = None, **more: Any
+) -> Found:
+    """Return a problem of a line. Its advice ends with `lead` and `line` if that line runs and has no such problem."""
+    return Found(Problem(curve.path, found, advice, code=code, **more), lead, line)
 
 
 def whose(curve: Curve, base: float | None = None) -> str:

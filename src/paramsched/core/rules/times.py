@@ -9,13 +9,13 @@ from typing import Final
 import numpy as np
 
 from paramsched.base import codes
-from paramsched.base.problem import Problem
 from paramsched.core.feedback import Plateau, better_mode
 from paramsched.core.rules.curve import Curve, Part, Stage, Time, values_of
 from paramsched.core.rules.questions import (
     HIGH,
     NEAR,
     TINY_RUN,
+    Found,
     Question,
     number_text,
     percent_text,
@@ -44,7 +44,7 @@ _FIELDS: Final = frozenset({"lr", "learning_rate", "weight_decay", "betas"})
 """Names of fields that optimizers have. `momentum` may be that of a teacher, and `eps` that of a policy."""
 
 
-def target_of_field(curve: Curve) -> Problem | None:
+def target_of_field(curve: Curve) -> Found | None:
     """Report a target with the name of a field, which it does not write.
 
     Reason: docs/how-to/targets.md, where a target is a value outside of the optimizer.
@@ -58,7 +58,7 @@ def target_of_field(curve: Curve) -> Problem | None:
     return problem(curve, codes.TARGET_OF_FIELD, found, advice)
 
 
-def milestones_mixed(curve: Curve) -> Problem | None:
+def milestones_mixed(curve: Curve) -> Found | None:
     """Report milestones that are repeated or not in order.
 
     Source: torch's MultiStepLR, whose milestones must be increasing, multiplies twice at one that is repeated.
@@ -79,7 +79,7 @@ def milestones_mixed(curve: Curve) -> Problem | None:
     return None
 
 
-def last_stage_empty(curve: Curve) -> Problem | None:
+def last_stage_empty(curve: Curve) -> Found | None:
     """Report a last stage of 0 updates.
 
     Source: timm's `cooldown_epochs=0` and `warmup_epochs=0` switch a stage off; a last stage does not need that.
@@ -93,7 +93,7 @@ def last_stage_empty(curve: Curve) -> Problem | None:
     return None
 
 
-def mode_of_metric(curve: Curve) -> Problem | None:
+def mode_of_metric(curve: Curve) -> Found | None:
     """Report a metric rule whose mode contradicts the name of its metric.
 
     Reason: "min" is the default, so `plateau("val_acc")` reduces the rate at each improvement.
@@ -111,7 +111,7 @@ def _plateaus(curve: Curve) -> list[Plateau]:
     return [rule for rule in curve.rules if isinstance(rule, Plateau)]
 
 
-def counts_in_warmup(curve: Curve) -> Problem | None:
+def counts_in_warmup(curve: Curve) -> Found | None:
     """Report a plateau rule of the lr that counts during a warmup longer than its patience.
 
     Reason: a metric is usually observed once in an epoch. If it stands still while the rate is low, the first value is
@@ -190,7 +190,7 @@ _SHORT_EPOCH: Final = 10
 """Updates; in such epochs, numbers of updates and of epochs are similar."""
 
 
-def epochs_for_updates(curve: Curve) -> Problem | None:
+def epochs_for_updates(curve: Curve) -> Found | None:
     """Report the first length in epochs that is many times the length of the run.
 
     Source: MMEngine's schedulers count epochs by default, also for the `end=500` of a warmup in iterations.
@@ -206,11 +206,11 @@ def epochs_for_updates(curve: Curve) -> Problem | None:
                 continue
             found = f'the length "{time.written}" exceeds the run of {number_text(epochs)} epochs'
             line = curve.with_times([part.written], lambda one: _in_unit(one, "epochs", "updates"))
-            return problem(curve, codes.EPOCHS_FOR_UPDATES, found, f"For updates write {line}")
+            return problem(curve, codes.EPOCHS_FOR_UPDATES, found, lead="For updates write", line=line)
     return None
 
 
-def updates_for_epochs(curve: Curve) -> Problem | None:
+def updates_for_epochs(curve: Curve) -> Found | None:
     """Report the shapes whose lengths in updates are all below the number of epochs.
 
     A warmup of as many epochs would take the run.
@@ -239,7 +239,7 @@ def updates_for_epochs(curve: Curve) -> Problem | None:
     verb = "counts" if len(numbers) == 1 else "count"
     found = f"{', '.join(map(number_text, numbers))} {verb} updates, but the run has {number_text(epochs)} epochs"
     line = curve.with_times(parts, lambda one: _in_unit(one, "updates", "epochs"))
-    return problem(curve, codes.UPDATES_FOR_EPOCHS, found, f"For epochs write {line}")
+    return problem(curve, codes.UPDATES_FOR_EPOCHS, found, lead="For epochs write", line=line)
 
 
 def _in_unit(time: Duration, before: str, after: str) -> Duration:
@@ -253,7 +253,7 @@ _CLEARLY_LONGER: Final = Fraction(101, 100)
 """Lengths may exceed the run by 1%, because one extra update has no effect."""
 
 
-def beyond_total(curve: Curve) -> Problem | None:
+def beyond_total(curve: Curve) -> Found | None:
     """Report the first sequence or shape that is longer than the run.
 
     A stage that continues a longer schedule (`skip`) may be cut, as in a published run that ended early: OLMo 3.
@@ -273,7 +273,7 @@ def beyond_total(curve: Curve) -> Problem | None:
     return None
 
 
-def written_beyond_total(curve: Curve) -> Problem | None:
+def written_beyond_total(curve: Curve) -> Found | None:
     """Report the first sequence or shape that is longer than the run by its lengths in the units of the plan's total.
 
     It is for a line with other units too, which need a run fact: their lengths only add to it.
@@ -295,7 +295,7 @@ def written_beyond_total(curve: Curve) -> Problem | None:
     return None
 
 
-def milestone_after_end(curve: Curve) -> Problem | None:
+def milestone_after_end(curve: Curve) -> Found | None:
     """Report the first milestone after the end of the run.
 
     Source: microsoft/SoftTeacher#224, a run of 12,000 iterations with its first milestone at 480,000. detectron2 warns
@@ -307,7 +307,7 @@ def milestone_after_end(curve: Curve) -> Problem | None:
     return None
 
 
-def period_beyond_run(curve: Curve) -> Problem | None:
+def period_beyond_run(curve: Curve) -> Found | None:
     """Report the first period that is longer than the run.
 
     Reason: a step or a restart that never happens leaves a constant, or a part of one wave.
@@ -344,9 +344,11 @@ _MANY_CYCLES: Final = 50
 _CYCLES: Final = frozenset({"restarts", "cosine_restarts"})
 _MOST_PERCENT: Final = 100
 """A length of at most so many updates may be one in percent."""
+_LONGEST_DECAY: Final = 50
+"""Percent; a last decay takes at most a half of the run."""
 
 
-def stage_of_one_update(curve: Curve) -> Problem | None:
+def stage_of_one_update(curve: Curve) -> Found | None:
     """Report the first stage that takes at most one update although its length is in another unit.
 
     Reason: a fraction such as 0.05 was written as a percentage, `"0.05%"`; a stage of one update is written as 1.
@@ -371,7 +373,7 @@ def stage_of_one_update(curve: Curve) -> Problem | None:
     return None
 
 
-def decay_in_percent(curve: Curve) -> Problem | None:
+def decay_in_percent(curve: Curve) -> Found | None:
     """Report a last decay whose length is a number that is meant in percent: `wsd(2, 20)`.
 
     Reason: decays of constant schedules take 5 to 20% of a run. Published ones take 1,000 updates or more.
@@ -388,10 +390,11 @@ def decay_in_percent(curve: Curve) -> Problem | None:
         return None
     found = f"the decay takes {over} of {number_text(curve.end)} updates, less than 1% of the run"
     line = curve.with_times([decay.written], lambda one: _in_unit(one, "updates", "percent"))
-    return problem(curve, codes.ONE_UPDATE, found, f"For a share of the run write {line}")
+    is_share = over.number <= _LONGEST_DECAY
+    return problem(curve, codes.ONE_UPDATE, found, lead="For a share of the run write", line=line if is_share else None)
 
 
-def many_cycles(curve: Curve) -> Problem | None:
+def many_cycles(curve: Curve) -> Found | None:
     """Report more than fifty cycles of a few updates: `restarts(cosine(), 4)` for four cycles."""
     for part in curve.parts if curve.kinds & _CYCLES else ():
         is_stage = any(part.written is stage.written for stage in curve.stages)
@@ -414,14 +417,14 @@ def many_cycles(curve: Curve) -> Problem | None:
             cycle = cycle.with_args(over=None)
         found = f"{part.written} has {float(curve.end / every.number):.4g} cycles of {every} updates"
         line = curve.with_part(part.written, restarts(cycle, times=int(every.number), gamma=args["gamma"]))
-        return problem(curve, codes.ONE_UPDATE, found, f"For {every} cycles write {line}")
+        return problem(curve, codes.ONE_UPDATE, found, lead=f"For {every} cycles write", line=line)
     return None
 
 
 # ---------------------------------------------------------------------- does it jump, or change nothing?
 
 
-def jump(curve: Curve) -> Problem | None:
+def jump(curve: Curve) -> Found | None:
     """Report a stage without a written level that begins at base after another level.
 
     Source: salesforce/LAVIS#72, whose rate jumps from a warmup to its highest level.
@@ -438,11 +441,11 @@ def jump(curve: Curve) -> Problem | None:
         found = f"stage {place + 1}, {stage.written}, begins at 1 × base, but stage {place} ends at {end:.3g} × base"
         if curve.base and curve.target is None:
             found += f": {curve.name} jumps from {end * curve.base:.4g} to {curve.base:.4g}"
-        advice = "Write the level at which the stage begins"
-        if end:
-            moved = [float(f"{end:.3g}") * other.written if other is stage else other.written for other in curve.stages]
-            advice = f"To begin at the level before write {curve.with_stages(moved)}"
-        return problem(curve, codes.JUMP, found, advice)
+        if not end:
+            return problem(curve, codes.JUMP, found, "Write the level at which the stage begins")
+        moved = [float(f"{end:.3g}") * other.written if other is stage else other.written for other in curve.stages]
+        line = curve.with_stages(moved)
+        return problem(curve, codes.JUMP, found, lead="To begin at the level before write", line=line)
     return None
 
 
@@ -456,7 +459,7 @@ _OTHER_LEVEL: Final = "Write another level, such as to=0.1, or constant()"
 _TIMES_OF_IDLE: Final = np.unique([*range(64), *np.geomspace(64, 1e17, 64).astype(np.int64)])
 
 
-def idle_stage(curve: Curve) -> Problem | None:
+def idle_stage(curve: Curve) -> Found | None:
     """Report a stage whose open level makes it constant; `constant()` is meant to be."""
     for place, stage in enumerate(curve.stages if len(curve.stages) > 1 else ()):
         resolved = stage.resolved
@@ -472,11 +475,12 @@ def idle_stage(curve: Curve) -> Problem | None:
             return problem(curve, codes.NO_CHANGE, found, _OTHER_LEVEL)
         name, verb = ("to", "end") if "to" in opens else ("start", "begin")
         stages = [other.written.with_args(**{name: 1.0}) if other is stage else other.written for other in curve.stages]
-        return problem(curve, codes.NO_CHANGE, found, f"To {verb} at base write {curve.with_stages(stages)}")
+        line = curve.with_stages(stages)
+        return problem(curve, codes.NO_CHANGE, found, lead=f"To {verb} at base write", line=line)
     return None
 
 
-def idle_shape(curve: Curve) -> Problem | None:
+def idle_shape(curve: Curve) -> Found | None:
     """Report the first shape that holds base, such as `cosine(to=1.0)` and `step(30, gamma=1.0)`.
 
     Two other levels that are equal were written as a pair, such as `linear(0.1, 0.1)`.
@@ -515,7 +519,7 @@ _FEWEST: Final = 4
 """Updates; in a shorter run each stage has one."""
 
 
-def rises_to_the_end(curve: Curve) -> Problem | None:
+def rises_to_the_end(curve: Curve) -> Found | None:
     """Report a rate that rises until the end: its warmup is too long or, without a warmup, its ends are swapped.
 
     Source: lightly-ai/lightly#1842, whose warmup took the run, so that the rate never reached its base.
@@ -539,7 +543,7 @@ def rises_to_the_end(curve: Curve) -> Problem | None:
         is_cycle = any(time.role == "period" and part.kind == "cyclic" for part in curve.parts for time in part.times)
         ends_above = isinstance(curve.stages[-1].written.args.get("to"), Absolute)
         if (ramps or is_cycle) and not ends_above:
-            return problem(curve, codes.RISES_TO_THE_END, found, _shorter_warmup(curve))
+            return _shorter_warmup(curve, found)
         return _swapped(curve, found, float(values[0]))
     return None
 
@@ -555,7 +559,7 @@ def _bases_of_floor(curve: Curve) -> list[float | None]:
     return [None] if curve.share == "all" or lowest in (None, curve.base) else [None, lowest]
 
 
-def _swapped(curve: Curve, found: str, first: float) -> Problem:
+def _swapped(curve: Curve, found: str, first: float) -> Found:
     """Return the problem of a rate that rises without a warmup: to an absolute level, by its ends, or by a ratio."""
     stages, last = curve.stages, curve.stages[-1].written
     to = last.args.get("to")
@@ -563,27 +567,29 @@ def _swapped(curve: Curve, found: str, first: float) -> Problem:
         lower = last.with_args(to=Absolute(float(f"{first / 10:.3g}")))
         found += f", from {first:.3g} to the level {to}"
         line = curve.with_stages([*(stage.written for stage in stages[:-1]), lower])
-        return problem(curve, codes.RISES_TO_THE_END, found, f"To fall to a level below {first:.3g} write {line}")
-    advice = "Use a ratio below 1"
+        lead = f"To fall to a level below {first:.3g} write"
+        return problem(curve, codes.RISES_TO_THE_END, found, lead=lead, line=line)
     if curve.base == 0 and curve.share == "some":  # its levels are multiples of 0 and values
         return problem(curve, codes.RISES_TO_THE_END, f"{found}, from the optimizer's own 0", "Set lr in the optimizer")
+    found += ", without a warmup"
     if is_anneal(last):
         swapped = last.with_args(start=last_level(last), to=first_level(last))
-        advice = f"To fall write {curve.with_stages([*(stage.written for stage in stages[:-1]), swapped])}"
-    return problem(curve, codes.RISES_TO_THE_END, f"{found}, without a warmup", advice)
+        line = curve.with_stages([*(stage.written for stage in stages[:-1]), swapped])
+        return problem(curve, codes.RISES_TO_THE_END, found, lead="To fall write", line=line)
+    return problem(curve, codes.RISES_TO_THE_END, found, "Use a ratio below 1")
 
 
-def _shorter_warmup(curve: Curve) -> str:
-    """Return the advice to shorten the warmup, with the line if its length is that of a warmup shape."""
+def _shorter_warmup(curve: Curve, found: str) -> Found:
+    """Return the problem of a warmup that is too long, with the line if its length is that of a warmup shape."""
     warmup = next((part.written for part in curve.parts if part.written.kind == "warmup" and part.times), None)
     if warmup is None:
-        return 'Shorten the warmup: warmup("5%")'
-    line = curve.with_part(warmup, warmup.with_args(over=Duration.of("5%")))
-    rest = " >> cosine()" if line == str(warmup.with_args(over=Duration.of("5%"))) else ""
-    return f"Shorten the warmup: {line}{rest}"
+        return problem(curve, codes.RISES_TO_THE_END, found, 'Shorten the warmup: warmup("5%")')
+    shorter = warmup.with_args(over=Duration.of("5%"))
+    line = curve.with_part(warmup, shorter >> cosine() if curve.parts[0].written is warmup else shorter)
+    return problem(curve, codes.RISES_TO_THE_END, found, "Shorten the warmup", lead=":", line=line)
 
 
-def falling_warmup(curve: Curve) -> Problem | None:
+def falling_warmup(curve: Curve) -> Found | None:
     """Report a warmup that falls, because the highest level was written as its start: `warmup("5%", 2.0)`."""
     if not _is_rate_of_all(curve):
         return None
@@ -596,7 +602,7 @@ def falling_warmup(curve: Curve) -> Problem | None:
         if first > NEAR * abs(after):
             found = f"{part.written} falls from {first:.3g} to {after:.3g}{unit}"
             line = curve.with_part(part.written, part.written.with_args(start=0.0, to=part.written.args["start"]))
-            return problem(curve, codes.RISES_TO_THE_END, found, f"To rise to the higher level write {line}")
+            return problem(curve, codes.RISES_TO_THE_END, found, lead="To rise to the higher level write", line=line)
     return None
 
 
@@ -610,7 +616,7 @@ def _warmups(curve: Curve) -> list[Part]:
     ]
 
 
-def long_warmup(curve: Curve) -> Problem | None:
+def long_warmup(curve: Curve) -> Found | None:
     """Report a warmup of the lr that takes more than half of the run, so that the decay has no update or few."""
     if curve.situation.is_short or curve.end < TINY_RUN or not _is_rate_of_all(curve):
         return None
@@ -618,11 +624,11 @@ def long_warmup(curve: Curve) -> Problem | None:
         length = None if part.resolved is None else part.resolved.length
         if length is not None and part.is_ramp and _LONGEST_WARMUP * curve.end < length.number <= curve.end:
             found = f"{part.written} takes {float(length.number / curve.end):.0%} of the run"
-            return problem(curve, codes.RISES_TO_THE_END, found, _shorter_warmup(curve))
+            return _shorter_warmup(curve, found)
     return None
 
 
-def warmup_last(curve: Curve) -> Problem | None:
+def warmup_last(curve: Curve) -> Found | None:
     """Report an lr that falls, and then rises to base in the last stage. The stages of a triangle are repeated."""
     if not curve.is_rate or len(curve.stages) < 2 or curve.parts[0].kind != "sequence":
         return None
@@ -636,14 +642,14 @@ def warmup_last(curve: Curve) -> Problem | None:
         return None
     found = f"the last stage, {last.written}, rises to {rise.last:.3g} × base at the end of the run"
     written = curve.with_stages([last.written, *(stage.written for stage in others)])
-    return problem(curve, codes.RISES_TO_THE_END, found, f"A warmup comes first: {written}")
+    return problem(curve, codes.RISES_TO_THE_END, found, "A warmup comes first", lead=":", line=written)
 
 
 _SHORT_CYCLE: Final = 0.1
 """The share of the cycle before, in which a rate has no time to fall."""
 
 
-def restart_at_the_end(curve: Curve) -> Problem | None:
+def restart_at_the_end(curve: Curve) -> Found | None:
     """Report a restart shortly before the end, after which the rate has no time to fall.
 
     A period that divides the run has none. Source: wandb/senpai#593, which restarts at epoch 80 of 81.
@@ -683,7 +689,7 @@ _COUNTED_RUN: Final = 400
 """Updates of a run from which on its twentieth part has as many as a tiny run."""
 
 
-def never_above_zero(curve: Curve) -> Problem | None:
+def never_above_zero(curve: Curve) -> Found | None:
     """Report a rate of 0 during the entire run. A line for some groups that are frozen means to be 0."""
     is_frozen = bool(curve.bases) and not curve.base
     if not curve.is_rate or curve.values.any() or (is_frozen and not curve.is_for_all):
@@ -693,7 +699,7 @@ def never_above_zero(curve: Curve) -> Problem | None:
     return problem(curve, codes.NEVER_ABOVE_ZERO, found, advice)
 
 
-def zero_at_the_end(curve: Curve) -> Problem | None:
+def zero_at_the_end(curve: Curve) -> Found | None:
     """Report a rate that is nearly 0 long before the end.
 
     A last `constant(0)` of less than half of the run is meant, and so are a few steps: `step("30 epochs")` of 300.
@@ -711,7 +717,7 @@ def zero_at_the_end(curve: Curve) -> Problem | None:
     return _ends_early(curve, int(above[-1]), limit, "nearly 0", ", or end it above 0")
 
 
-def last_level_early(curve: Curve) -> Problem | None:
+def last_level_early(curve: Curve) -> Found | None:
     """Report a rate that has its last level, below its peak, after a twentieth of the run: `table` without `every`."""
     sizes = np.abs(curve.values)
     limit = float(sizes[-1]) * (1 + 1e-9)
@@ -727,37 +733,37 @@ def _is_used_rate(curve: Curve) -> bool:
     return curve.is_rate and curve.run.to_scale and curve.is_comparable and curve.end >= TINY_RUN
 
 
-def _ends_early(curve: Curve, last: int, limit: float, level: str, other: str) -> Problem:
+def _ends_early(curve: Curve, last: int, limit: float, level: str, other: str) -> Found:
     """Return the problem of a rate that keeps its last level, with a line that ends later."""
     begin = int(curve.times[last]) + 1
     if last + 1 < len(curve.times):
         begin = curve.first_time(last + 1, lambda value: abs(value) <= limit)
     found = f"the learning rate is {level} from {when(curve, begin)} on, for {1 - begin / curve.end:.0%} of the run"
     advice = f"Extend the decay to the end of the run{other}"
-    return problem(curve, codes.ENDS_EARLY, found, advice + _longer(curve))
+    return problem(curve, codes.ENDS_EARLY, found, advice, lead=":", line=_longer(curve))
 
 
 _OF_A_LONG_STEP: Final = Duration.of("30%")
 """A third of a run, as the steps of a staircase usually take."""
 
 
-def _longer(curve: Curve) -> str:
-    """Return the line with longer times; empty if none is known."""
+def _longer(curve: Curve) -> Schedule | None:
+    """Return the line with longer times; None if none is known."""
     stages = [stage.written for stage in curve.stages]
     while len(stages) > 1 and stages[-1].kind == "constant" and is_anneal(stages[-2]):
         stages.pop()  # which keeps the last level
     if is_anneal(stages[-1]) and stages[-1].args["over"] is not None:
-        return f": {curve.with_stages([*stages[:-1], stages[-1].with_args(over=None)])}"
+        return curve.with_stages([*stages[:-1], stages[-1].with_args(over=None)])
     for part in reversed(curve.parts):
         if part.kind == "table":
-            every = Duration.of(f"{100 // len(part.written.args['values'])}%")
-            return f": {curve.with_part(part.written, part.written.with_args(every=every))}" if every.terms else ""
+            every = Duration.of(f"{100 // max(1, len(part.written.args['values']) - 1)}%")
+            return curve.with_part(part.written, part.written.with_args(every=every))
         counts = [time.written for time in part.times]
         if part.kind == "multistep" and all(count.is_resolved and count.number < _MOST_PERCENT for count in counts):
-            return f": {curve.with_times([part.written], lambda time: _in_unit(time, 'updates', 'percent'))}"
+            return curve.with_times([part.written], lambda time: _in_unit(time, "updates", "percent"))
         if part.kind in ("step", "exponential"):
-            return f": {curve.with_times([part.written], lambda _: _OF_A_LONG_STEP)}"
-    return ""
+            return curve.with_times([part.written], lambda _: _OF_A_LONG_STEP)
+    return None
 
 
 WRITTEN: Final[tuple[Question, ...]] = (target_of_field, milestones_mixed, last_stage_empty)
