@@ -498,8 +498,9 @@ class Curve:
 
     def with_schedule(self, schedule: Schedule) -> "Curve | None":
         """Return another line in the same run; None if its text is refused, or it follows a line or does not fit."""
+        own = self.binding
         try:
-            binding = replace(self.binding, schedule=str(schedule))
+            binding = Binding(own.field, str(schedule), own.groups, own.optional)
         except ParamschedError:
             return None
         plain = without_rules(binding.schedule)
