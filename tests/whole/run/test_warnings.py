@@ -139,6 +139,9 @@ MISTAKES = [  # base, line, run facts, code
     (3e-4, "absolute(linear(1.0, 0.1))", LONG, ABOVE),
     (3e-4, "absolute(warmup('5%') >> cosine())", LONG, ABOVE),
     (5e-4, "absolute(0.1)", EPOCHS, ABOVE),
+    # The line that would be advised is refused.
+    (3e-4, "constant(0.5, 10) >> absolute(warmup(5))", LONG, ABOVE),
+    (3e-4, "linear(0.001, 0.001, 60) >> absolute(table([0.1, 0.001], 500)) >> exponential(0.5, 500)", LONG, "PS301"),
     (0.1, "absolute(linear(to=30, over='60%'))", LONG, ABOVE),
     (5e-4, "warmup('5%', to=absolute(1.0)) >> cosine(to=0.1)", EPOCHS, ABOVE),
     # A run of one update by its tokens.

@@ -169,6 +169,8 @@ class _WrittenUnits:
         return replace(self, facts=facts), total
 
 
+Line: TypeAlias = Callable[[], Schedule]
+"""A function that returns a line to write; it raises an error if the schedules cannot be combined."""
 GroupBase: TypeAlias = tuple[str | int, float]
 """The label of a group, and its base of a field."""
 
@@ -441,17 +443,17 @@ class Curve:
 
     # ---------------------------------------------------------------- the line to write
 
-    def with_stages(self, stages: Iterable[Schedule]) -> Schedule:
+    def with_stages(self, stages: Sequence[Schedule]) -> Line:
         """Return the line with other stages in place of its own."""
-        return self.with_part(self._top.written, in_order_anew(stages))
+        return lambda: self._with_parts([(self._top.written, in_order_anew(stages))])
 
-    def with_part(self, part: Schedule, other: Schedule) -> Schedule:
+    def with_part(self, part: Schedule, other: Schedule) -> Line:
         """Return the line with another schedule in place of a part."""
-        return self._with_parts([(part, other)])
+        return lambda: self._with_parts([(part, other)])
 
-    def with_times(self, parts: Iterable[Schedule], change: Callable[[Duration], Duration]) -> Schedule:
+    def with_times(self, parts: Sequence[Schedule], change: Callable[[Duration], Duration]) -> Line:
         """Return the line with other times in some parts."""
-        return self._with_parts([(part, _with_times(part, change)) for part in parts])
+        return lambda: self._with_parts([(part, _with_times(part, change)) for part in parts])
 
     def _with_parts(self, pairs: Iterable[tuple[Schedule, Schedule]]) -> Schedule:
         """Return the line with other schedules in place of parts.
@@ -474,33 +476,40 @@ class Curve:
                 break
             before, after = before + length, after + other
             ends[before] = after
-        return self.changed(changed)
+        return self._changed(changed)
 
-    def with_absolute(self, levels: Container[float], *, whole: bool = False) -> Schedule:
+    def with_absolute(self, levels: Container[float], *, whole: bool = False) -> Line:
         """Return the line with some of its levels as values; with all of its numbers if `whole`."""
-        try:
-            if not whole or self.parts[0].kind in ("product", "constant"):
-                return self.changed(lambda value: _with_absolute(value, levels, self.base))
-        except InvalidArgument:  # several factors of a product
-            pass
-        return self.changed(absolute)
 
-    def with_multiples(self, base: float) -> Schedule:
+        def change(schedule: Schedule) -> object:
+            try:
+                if not whole or self.parts[0].kind in ("product", "constant"):
+                    return _with_absolute(schedule, levels, self.base)
+            except InvalidArgument:  # several factors of a product
+                pass
+            return absolute(schedule)
+
+        return self.changed(change)
+
+    def with_multiples(self, base: float) -> Line:
         """Return the line with its absolute values as multiples of a base."""
-        return self.changed(lambda value: _with_multiples(value, base))
+        return self.changed(lambda schedule: _with_multiples(schedule, base))
 
-    def changed(self, change: Callable[[Schedule], object]) -> Schedule:
+    def changed(self, change: Callable[[Schedule], object]) -> Line:
         """Return the line with its schedule changed by a function. Its metric rules stay."""
+        return lambda: self._changed(change)
+
+    def _changed(self, change: Callable[[Schedule], object]) -> Schedule:
         line = self.binding.schedule
         changed = change(without_rules(line))
         assert isinstance(changed, Schedule)
         return line.with_args(schedule=changed) if line.kind == "guided" else changed
 
-    def with_schedule(self, schedule: Schedule) -> "Curve | None":
+    def with_line(self, line: Line) -> "Curve | None":
         """Return another line in the same run; None if its text is refused, or it follows a line or does not fit."""
         own = self.binding
         try:
-            binding = Binding(own.field, str(schedule), own.groups, own.optional)
+            binding = Binding(own.field, str(line()), own.groups, own.optional)
         except ParamschedError:
             return None
         plain = without_rules(binding.schedule)

@@ -133,12 +133,12 @@ def problems_of_line(curve: Curve) -> list[Problem]:
 @quiet
 def _with_line(found: Found, curve: Curve) -> Problem:
     """Return a problem, with the line to write if that line runs, without an error and without the same problem."""
-    other = None if found.line is None else curve.with_schedule(found.line)
+    other = None if found.line is None else curve.with_line(found.line)
     if other is None:
         return found.problem
     again = [one.problem for one in (*_found_in_line(other), *(_found(ENDS, other) if _has_end(other) else ()))]
     is_wrong = any(one.code == found.problem.code or one.severity == "error" for one in again)
-    return found.problem if is_wrong else found.with_line
+    return found.problem if is_wrong else found.with_line(other.binding.schedule)
 
 
 def _found_in_line(curve: Curve) -> list[Found]:

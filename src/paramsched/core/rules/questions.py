@@ -8,28 +8,27 @@ from fractions import Fraction
 from typing import Any, Final, NamedTuple, TypeAlias, final
 
 from paramsched.base.problem import Problem
-from paramsched.core.rules.curve import Curve
+from paramsched.core.rules.curve import Curve, Line
 from paramsched.core.schedules.schedule import Schedule
 
 
 @final
 class Found(NamedTuple):
-    """A problem of a line, with the schedule to write in its place.
+    """A problem of a line, with the line to write in its place.
 
     Args:
-        problem: the problem, with an advice that is right without the schedule.
-        lead: the words of the advice before the schedule.
-        line: the schedule; None if there is none.
+        problem: the problem, with an advice that is right without the line.
+        lead: the words of the advice before the line.
+        line: the line; None if there is none.
     """
 
     problem: Problem
     lead: str = ""
-    line: Schedule | None = None
+    line: Line | None = None
 
-    @property
-    def with_line(self) -> Problem:
-        """The problem with an advice that ends with the schedule."""
-        return self.problem.changed(advice=f"{self.problem.advice}{self.lead} {self.line}".strip())
+    def with_line(self, line: Schedule) -> Problem:
+        """Return the problem with an advice that ends with the line."""
+        return self.problem.changed(advice=f"{self.problem.advice}{self.lead} {line}")
 
 
 Question: TypeAlias = Callable[[Curve], Found | None]
@@ -44,7 +43,7 @@ TINY_RUN: Final = 20
 
 
 def problem(
-    curve: Curve, code: str, found: str, advice: str = "", *, lead: str = "", line: Schedule | None = None, **more: Any
+    curve: Curve, code: str, found: str, advice: str = "", *, lead: str = "", line: Line | None = None, **more: Any
 ) -> Found:
     """Return a problem of a line. Its advice ends with `lead` and `line` if that line runs and has no such problem."""
     return Found(Problem(curve.path, found, advice, code=code, **more), lead, line)

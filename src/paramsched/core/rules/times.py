@@ -10,7 +10,7 @@ import numpy as np
 
 from paramsched.base import codes
 from paramsched.core.feedback import Plateau, better_mode
-from paramsched.core.rules.curve import Curve, Part, Stage, Time, values_of
+from paramsched.core.rules.curve import Curve, Line, Part, Stage, Time, values_of
 from paramsched.core.rules.questions import (
     HIGH,
     NEAR,
@@ -747,7 +747,7 @@ _OF_A_LONG_STEP: Final = Duration.of("30%")
 """A third of a run, as the steps of a staircase usually take."""
 
 
-def _longer(curve: Curve) -> Schedule | None:
+def _longer(curve: Curve) -> Line | None:
     """Return the line with longer times; None if none is known."""
     stages = [stage.written for stage in curve.stages]
     while len(stages) > 1 and stages[-1].kind == "constant" and is_anneal(stages[-2]):
