@@ -69,18 +69,51 @@ def test_zeros_are_not_as_planned_because_a_base_of_0_fits_them(report):
     assert report(0 * VALUES).exact == 1
 
 
-@pytest.mark.parametrize("values", [np.ones(20_000), np.tile([0.1, 0.2], 10_000), np.linspace(0.1, 0.0, 20_000)])
-def test_the_causes_of_a_long_log_that_does_not_fit_are_sought_in_few_evaluations(values, report, monkeypatch):
+LONG = np.arange(20_000)
+
+
+OTHER_END = ps.Plan(lr="cosine(to=0.137)").resolve(total=LONG.size).bindings[0].schedule(LONG, base=0.1)
+
+
+@pytest.mark.parametrize(
+    ("values", "line", "total"),
+    [
+        (np.ones(LONG.size), "linear()", 1000),
+        (np.tile([0.1, 0.2], LONG.size // 2), "linear()", 1000),
+        (np.linspace(0.1, 0.0, LONG.size), "linear()", 1000),
+        ((OTHER_END - 1e-5 * (LONG == 7000)).round(5), "cosine()", LONG.size),
+        ((OTHER_END - 5e-6).round(5), "cosine()", LONG.size),
+    ],
+    ids=["constant", "two values", "another start", "one wrong digit", "rounded down"],
+)
+def test_the_causes_of_a_long_log_that_does_not_fit_are_sought_in_few_evaluations(
+    values, line, total, report, monkeypatch
+):
     sizes = []
 
     def counted(schedule, times):
-        sizes.append(np.size(times))
-        return values_by_base(schedule, times)
+        by_base = values_by_base(schedule, times)
+
+        def at(base):
+            sizes.append(np.size(times))
+            return by_base(base)
+
+        return at
 
     monkeypatch.setattr("paramsched.tools.audit.match.values_by_base", counted)
-    report(values, np.arange(values.size), plan=ps.Plan(lr="linear()"), bases={}, total=1000)
+    report(values, LONG, plan=ps.Plan(lr=line), bases={}, total=total)
 
-    assert sum(sizes) <= 150 * values.size
+    assert sum(sizes) <= 200 * LONG.size
+
+
+def test_a_first_value_near_0_is_compared_with_the_largest_one_of_a_long_log(report):
+    plan = ps.Plan(lr="warmup(10_000) >> cosine()")
+    values = plan.resolve(total=LONG.size).bindings[0].schedule(LONG, base=0.1) * np.where(LONG < 10_000, 1, 0.5)
+    values[0] = 5e-14
+
+    part = report(values, LONG, plan=plan, bases={}, total=LONG.size)
+
+    assert (part.until, [*part.assumed.values()]) == (9999, [0.1])
 
 
 def test_a_log_without_groups_has_no_fields(tmp_path):

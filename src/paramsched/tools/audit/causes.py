@@ -16,8 +16,8 @@ from paramsched.tools.audit.match import (
     Clock,
     PlannedColumn,
     PlannedRun,
-    base_of_first,
     bases_if_explained,
+    explained_first,
     factor_of_all,
     part_of,
     spread_rows,
@@ -162,7 +162,7 @@ def _may_have_moved(pair: PlannedColumn) -> bool:
     column = pair.column
     if not any(one.of == "digit" for one in column.readings):
         return False
-    base = base_of_first(pair, column.t) if pair.base is None else pair.base
+    _, base = explained_first(pair, column.t)
     near = np.abs(column.values - pair.planned_at(column.t, base)) <= Rounding(1).half_unit(np.abs(column.values))
     return bool(near.all())
 
@@ -439,10 +439,7 @@ class _Search:
 
     def jumps(self) -> Iterator[Cause]:
         """Yield the causes in which the clock of the schedule jumps several times."""
-        fixed = [
-            pair if pair.base is not None else replace(pair, base=base_of_first(pair, pair.column.t))
-            for pair in self._pairs
-        ]
+        fixed = [replace(pair, base=explained_first(pair, pair.column.t)[1]) for pair in self._pairs]
         t = fixed[0].column.t
         if any(not np.array_equal(pair.column.t, t) for pair in fixed) or np.any(np.diff(t) < 0):
             return
@@ -523,7 +520,10 @@ class _Search:
             if part.size:
                 times = clock(self._shown.column.t[rows], part[:, np.newaxis])
                 times = np.broadcast_to(times, (part.size, rows.size))  # a clock without a number
-                kept.append(part[which_can_be_planned(self._shown, rows, times)])
+                # Most numbers are beyond the first rows, and so have the same times there as the number before.
+                is_other = np.append(True, (times[1:] != times[:-1]).any(axis=1))
+                flags = which_can_be_planned(self._shown, rows, times[is_other])
+                kept.append(part[flags[np.cumsum(is_other) - 1]])
         return np.concatenate(kept)
 
     def _with_total(
@@ -611,11 +611,9 @@ def _explained_from_start(pairs: Sequence[PlannedColumn], clock: Clock) -> tuple
     """Return the first update with a value that is not as planned, and the bases with which those before are."""
     after, bases = _MAX_TIME, []
     for pair in pairs:
-        t, times = pair.column.t, clock(pair.column.t)
-        bases.append(base_of_first(pair, times) if pair.base is None else pair.base)
-        planned = pair.planned_at(times, bases[-1])
-        equal = (pair.column.equals_in(one, planned) for one in (None, *pair.column.readings))
-        rows = max(int(np.argmin(np.append(one, False))) for one in equal)
+        t = pair.column.t
+        rows, base = explained_first(pair, clock(t))
+        bases.append(base)
         after = min(after, int(t[rows])) if rows < t.size else after
     return after, tuple(bases)
 

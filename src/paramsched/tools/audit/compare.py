@@ -19,8 +19,8 @@ from paramsched.tools.audit.match import (
     BasesByPlace,
     PlannedColumn,
     PlannedRun,
-    base_of_first,
     bases_if_explained,
+    explained_first,
     pair_columns,
 )
 from paramsched.tools.records.log_file import FIELDS, read_log
@@ -559,9 +559,7 @@ def _with_own_bases(cause: Cause, pairs: Sequence[PlannedColumn], bases: Sequenc
 
 
 def _base_of(pair: PlannedColumn, found: tuple[float, ...] | None) -> float:
-    if found is not None:
-        return found[0]
-    return base_of_first(pair, pair.column.t) if pair.base is None else pair.base
+    return explained_first(pair, pair.column.t)[1] if found is None else found[0]
 
 
 def _as_logged_by(pairs: list[PlannedColumn], program: Program | None) -> list[PlannedColumn]:

@@ -327,6 +327,7 @@ _FLAT = 1e-12  # a factor, relative to the largest, with which any base explains
 _TRIED_ROWS = 32  # rows whose bases are tried, if the values are no line of the base
 _SAMPLED_ROWS = 256
 _MOST_DIGITS = 17
+_FIRST_ROWS = 4096  # in which most clocks are refuted
 _DOUBLINGS = 6  # of the largest value, which a limit may have made smaller
 
 
@@ -425,20 +426,46 @@ def factor_of_all(column: LogColumn, planned: Floats) -> float | None:
     return None
 
 
-def base_of_first(pair: PlannedColumn, times: Times) -> float:
-    """Return the base with which the most values from the first one on are those planned at these times."""
-    planned = pair.planned_by_base(times)
-    most, found = 0, 1.0
-    for line in _lines(pair, planned, times):
-        for reading in (None, *pair.column.readings):
-            low, high = line.bounds(pair.column, reading, slice(None))
+def explained_first(pair: PlannedColumn, times: Times) -> tuple[int, float]:
+    """Return how many values from the first one on are those planned at these times, and the base with the most.
+
+    The first rows are compared, then 16 times as many until they show where these values end. So the work depends on
+    the number of values that are as planned, and not on the size of the log.
+    """
+    size = whole = pair.column.t.size
+    if all(one.of == "column" for one in pair.column.readings):  # how a constant is read depends on all rows
+        size = _FIRST_ROWS
+    while True:
+        # With a sample of the others, because values near 0 are compared with the largest one.
+        is_all = size >= whole
+        rows = slice(None) if is_all else np.union1d(np.arange(size), spread_rows(whole, SAMPLE))
+        count, base, furthest = _explained_in(pair, times, rows)
+        if is_all or furthest < size:
+            return count, base
+        size *= 16
+
+
+def _explained_in(pair: PlannedColumn, times: Times, rows: Times | slice) -> tuple[int, float, int]:
+    """Return the result of `explained_first` for some rows, and the most rows that any tried base may explain."""
+    column, planned = pair.column, pair.planned_by_base(times[rows])
+    most, furthest, found = 0, 0, 1.0 if pair.base is None else pair.base
+    for line in _lines(pair, planned, times) if pair.base is None else ():
+        for reading in (None, *column.readings):
+            low, high = line.bounds(column, reading, rows)
             low, high = np.maximum.accumulate(low), np.minimum.accumulate(high)
-            size = int(np.argmin(np.append(low <= high, False)))
-            for base in _roundest(float(low[size - 1]), float(high[size - 1]), line.base):
-                count = int(np.argmin(np.append(pair.column.equals_in(reading, planned(base)), False)))
+            end = _count_first(low <= high)
+            for base in _roundest(float(low[end - 1]), float(high[end - 1]), line.base):
+                count = _count_first(column.equals_in(reading, planned(base), rows))
                 if count > most:
                     most, found = count, base
-    return found
+            furthest = max(furthest, end, most)
+    count = max(_count_first(column.equals_in(one, planned(found), rows)) for one in (None, *column.readings))
+    return count, found, max(furthest, count)
+
+
+def _count_first(flags: Flags) -> int:
+    """Return how many flags from the first one on are True."""
+    return int(np.argmin(np.append(flags, False)))
 
 
 def which_can_be_planned(pair: PlannedColumn, rows: Times, times: Times) -> Flags:
